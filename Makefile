@@ -1,0 +1,114 @@
+# nightjar: `make` builds, `make demo` shows, `make test` proves. VARIANT=release|debug|asan|tsan.
+VARIANT ?= release
+CC ?= gcc
+BUILD := build/$(VARIANT)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror
+OPTIMISE_release := -O2 -DNDEBUG
+OPTIMISE_debug := -O0
+OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -g $(WARNINGS) $(OPTIMISE_$(VARIANT))
+CPPFLAGS := -Ipipeline -I. -I/usr/include/x86_64-linux-gnu -MMD -MP
+LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lz -lpthread -lm
+
+SOURCES := $(filter-out pipeline/main.c,$(wildcard pipeline/*/*.c))
+STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
+STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
+# vec_kernels.c is compiled once per instruction set and never by itself
+ISAS := sse2 avx2 avx512
+ISA_sse2 := -msse2
+ISA_avx2 := -mavx2 -mfma
+ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out pipeline/math/vec_kernels.c,$(SOURCES)) \
+           $(STAGE_SOURCES)) \
+           $(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o) \
+           $(BUILD)/generated/stage_registry.o $(BUILD)/generated/embedded_sql.o
+LIBRARY := $(BUILD)/libnightjar.a
+PROGRAM := $(BUILD)/nightjar
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
+SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+
+.PHONY: all demo test soak lint layers format format-check bench docs clean tests
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAM)
+
+$(PROGRAM): $(BUILD)/pipeline/main.o $(LIBRARY)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/pipeline/math/vec_kernels_%.o: pipeline/math/vec_kernels.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
+
+# the list of stages: adding a stage is adding one file
+$(BUILD)/generated/stage_registry.c: $(wildcard stages/*.c) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "config/stage_registry.h"'; \
+	   for s in $(STAGES); do echo "extern const struct stage stage_$$s;"; done; \
+	   echo 'static const struct stage *const stages[] = {'; \
+	   for s in $(STAGES); do echo "    &stage_$$s,"; done; \
+	   echo '    NULL};'; \
+	   echo 'const struct stage_registry stage_registry = {stages};'; } > $@
+
+# the numbered SQL files, as text
+$(BUILD)/generated/embedded_sql.c: $(sort $(wildcard schemas/*.sql)) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "store/embedded_sql.h"'; \
+	   echo 'const struct embedded_sql embedded_sql[] = {'; \
+	   for f in $(sort $(wildcard schemas/*.sql)); do \
+	     printf '    {"%s",\n' "$$(basename $$f .sql)"; \
+	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/     "/' -e 's/$$/\\n"/' $$f; \
+	     echo '    },'; done; \
+	   echo '    {NULL, NULL}};'; } > $@
+
+$(BUILD)/generated/%.o: $(BUILD)/generated/%.c
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+tests: $(TESTS) $(PROGRAM)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
+	$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+test: tests
+	@BUILD=$(BUILD) sh tests/run.sh
+
+soak: tests
+	@BUILD=$(BUILD) NIGHTJAR_SOAK=1 sh tests/run.sh
+
+demo: all
+	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
+
+bench: all
+	@PROGRAM=$(PROGRAM) sh tests/bench/run.sh
+
+# schemas/pipeline.schema.json and schemas/stages.md out of the option tables
+docs: all
+	$(PROGRAM) describe --schema > schemas/pipeline.schema.json
+	$(PROGRAM) describe --markdown > schemas/stages.md
+
+FORMATTED := $(wildcard pipeline/*.[ch] pipeline/*/*.[ch] stages/*.[ch] stages/*/*.[ch] tests/*/*.[ch])
+format:
+	clang-format -i $(FORMATTED)
+format-check:
+	clang-format --dry-run --Werror $(FORMATTED)
+layers:
+	@sh tests/support/layers.sh
+lint:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --suppress=missingIncludeSystem --error-exitcode=1 -Ipipeline -I. pipeline stages
+
+clean:
+	rm -rf build
+
+-include $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(SUPPORT:.o=.d)

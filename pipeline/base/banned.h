@@ -1,0 +1,14 @@
+/* Functions that this project does not use, made into compile errors. Included by status.h, so
+ * every file sees it. See "How the code reads" in CONTRIBUTING.md for what to use instead. */
+#ifndef NIGHTJAR_BASE_BANNED_H
+#define NIGHTJAR_BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atof rand srand localtime       \
+    gmtime gets
+
+#endif

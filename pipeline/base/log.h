@@ -1,0 +1,21 @@
+/* Messages for people and for log collectors, to stderr or a file, never to stdout. Errors that end
+ * the program are not logged here: they travel as a status to main.c. */
+#ifndef NIGHTJAR_BASE_LOG_H
+#define NIGHTJAR_BASE_LOG_H
+
+#include "base/status.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_SILENT };
+
+struct log {
+    FILE *stream;         /* NULL: discard everything */
+    enum log_level level; /* messages below it are dropped */
+    bool json;            /* one JSON object a line: time, level, message */
+    bool color;
+    bool progress_on_line; /* a progress bar stands on the current line: clear it first */
+};
+
+/* `log` NULL discards. One line a call, no trailing newline in the format. */
+void log_write(struct log *log, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,28 @@
+/* Checked allocation. Every size multiplication is checked for overflow; failure is
+ * STATUS_NO_MEMORY with the size asked for. Blocks are aligned to 64 bytes (one cache line, one
+ * AVX-512 register) and freed with mem_free. */
+#ifndef NIGHTJAR_BASE_MEM_H
+#define NIGHTJAR_BASE_MEM_H
+
+#include "base/status.h"
+
+/* *out = zeroed array of `count` elements of `size` bytes; count 0 gives a valid, freeable block.
+ * On failure *out is untouched. */
+MUST_CHECK enum status_code mem_new(size_t count, size_t size, void **out, struct status *status);
+
+/* Grows *block (may be NULL) from old_count to at least new_count elements of `size` bytes, keeping
+ * the contents and zeroing the new part. On failure *block is untouched and still valid. */
+MUST_CHECK enum status_code mem_resize(void **block, size_t old_count, size_t new_count,
+                                       size_t size, struct status *status);
+
+/* NULL is allowed. */
+void mem_free(void *block);
+
+/* Typed front doors: MEM_NEW(&array, n, status), where `array` is a pointer to the element type. */
+#define MEM_NEW(pointer_address, count, status)                                                    \
+    mem_new((count), sizeof **(pointer_address), (void **)(pointer_address), (status))
+#define MEM_RESIZE(pointer_address, old_count, new_count, status)                                  \
+    mem_resize((void **)(pointer_address), (old_count), (new_count), sizeof **(pointer_address),   \
+               (status))
+
+#endif

@@ -1,0 +1,60 @@
+/* The command contract. A command is one file under pipeline/commands/ that exports one
+ * `const struct command`; main.c holds the list. */
+#ifndef NIGHTJAR_COMMANDS_COMMAND_H
+#define NIGHTJAR_COMMANDS_COMMAND_H
+
+#include "config/plan.h"
+#include "run/runner.h"
+
+/* One flag of a command: its row gives parsing, --help, man page and completions. */
+struct command_flag {
+    const char *name;  /* "--set" */
+    const char *value; /* "PATH=VALUE", NULL: a switch */
+    bool repeatable;
+    const char *help;
+};
+
+enum { COMMAND_VALUES_MAX = 64 };
+
+/* A parsed command line. */
+struct command_line {
+    const struct command *command;
+    size_t n_arguments;
+    const char *arguments[8];
+    /* values[i] belongs to flags[i] of the table: how often given, and the values */
+    size_t n_values[32];
+    const char *values[32][COMMAND_VALUES_MAX];
+};
+
+struct command_environment {
+    const struct stage_registry *registry;
+    const char *version;
+    const struct command *const *commands; /* NULL-terminated: for help */
+    FILE *out;                             /* stdout: data only */
+    FILE *err;                             /* stderr: everything else */
+    bool err_is_terminal;
+    const volatile int *stop_signal;
+};
+
+struct command {
+    const char *name;
+    const char *summary;     /* one line */
+    const char *usage;       /* "CONFIG [options]" */
+    const char *description; /* a paragraph or two for --help */
+    size_t min_arguments, max_arguments;
+    const struct command_flag *flags; /* ends with a NULL name; NULL: none of its own */
+    enum status_code (*run)(const struct command_environment *environment,
+                            const struct command_line *line, struct status *status);
+};
+
+/* Parses argv[2..]; unknown flags name the nearest one. STATUS_USAGE. */
+MUST_CHECK enum status_code command_parse(const struct command *command, int n, char **words,
+                                          struct command_line *line, struct status *status);
+/* How often the flag was given; its last value (NULL when not given). */
+size_t command_flag_count(const struct command_line *line, const char *name);
+const char *command_flag_value(const struct command_line *line, const char *name);
+void command_help(const struct command *command, FILE *out);
+/* Flushes `out` and reports a full disk or a closed pipe: STATUS_IO. */
+MUST_CHECK enum status_code command_flush(FILE *out, struct status *status);
+
+#endif

@@ -1,0 +1,91 @@
+/* Option tables: the one place where an option's name, type, range, default and help are written.
+ * Parsing, validation, messages, `describe`, the JSON Schema and the reference page come from them.
+ */
+#ifndef NIGHTJAR_CONFIG_OPTION_H
+#define NIGHTJAR_CONFIG_OPTION_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum option_type {
+    OPTION_BOOL,       /* bool                                        true, false */
+    OPTION_INT,        /* int64_t                                     range by min, max */
+    OPTION_FLOAT,      /* double, finite                              range by min, max */
+    OPTION_AUTO,       /* double; `auto` is stored as NAN             number or auto */
+    OPTION_DURATION,   /* double, seconds                             30d, 12h */
+    OPTION_BYTES,      /* int64_t                                     16G */
+    OPTION_TIME,       /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
+    OPTION_TEXT,       /* const char *, NULL when not given and without a default */
+    OPTION_PATH,       /* const char *, relative paths resolved against the config's folder */
+    OPTION_CHOICE,     /* int: index into `choices` */
+    OPTION_TEXT_LIST,  /* struct option_texts */
+    OPTION_NUMBER_MAP, /* struct option_numbers: text -> double (range by min, max) */
+    OPTION_TEXT_MAP,   /* struct option_pairs: text -> text */
+    OPTION_GROUP,      /* the group's struct, nested at `offset`; its first member must be
+                          `bool given`, set when the group stands in the file */
+    OPTION_GROUP_MAP   /* struct option_groups: text -> group struct */
+};
+
+struct option_texts {
+    size_t n;
+    const char *const *values;
+};
+struct option_numbers {
+    size_t n;
+    const char *const *names;
+    const double *values;
+};
+struct option_pairs {
+    size_t n;
+    const char *const *names;
+    const char *const *values;
+};
+struct option_groups {
+    size_t n;
+    const char *const *names;
+    void *values; /* n group structs */
+};
+
+/* One row. A table ends with a row whose name is NULL. */
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset;              /* offsetof in the options struct */
+    const char *default_text;   /* as it would stand in the file; NULL: none (zero, NULL, empty, for
+                                   OPTION_TIME INT64_MIN, for AUTO NAN) */
+    double min, max;            /* used when min < max; both ends allowed */
+    const char *const *choices; /* NULL-terminated, for OPTION_CHOICE, and for the elements of
+                                   OPTION_TEXT_LIST where only those are allowed */
+    const char *unit;           /* "users", "epochs"; NULL: none */
+    const char *help;           /* one or two sentences, no final newline */
+    bool required;
+    const struct option *group; /* for OPTION_GROUP and OPTION_GROUP_MAP */
+    size_t group_size;          /* sizeof the group struct */
+};
+
+/* Where a cross-field rule says what is wrong; implemented by the plan. `option` is a dotted path
+ * inside the stage ("split.valid"), whose position is used. */
+struct option_report;
+void option_mistake(struct option_report *report, const char *option, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* The row called `name` (length bytes), or NULL. */
+const struct option *option_find(const struct option *table, const char *name, size_t length);
+/* The closest name in the table by Damerau-Levenshtein distance of at most a third of the length
+ * (at least 1), or NULL. */
+const char *option_nearest(const struct option *table, const char *name, size_t length);
+/* The same over any list. */
+const char *nearest_name(const char *const *names, size_t n, const char *name, size_t length);
+/* Fills `options` (zeroed, of the table's struct) with the defaults. Texts live in `arena`. */
+MUST_CHECK enum status_code option_defaults(const struct option *table, void *options,
+                                            struct arena *arena, struct status *status);
+/* Parses one scalar into its place. On a mistake writes what is allowed to `why` and returns false;
+ * `options` is then untouched. `directory` resolves OPTION_PATH. Not for lists, maps, groups. */
+bool option_parse(const struct option *option, const char *text, size_t length, void *options,
+                  const char *directory, struct arena *arena, char *why, size_t why_capacity);
+/* Adds "name=value" lines of every option, nested ones with dots, in table order: for cache keys,
+ * `plan` and the run history. */
+struct buf;
+void option_print(const struct option *table, const void *options, struct buf *out);
+
+#endif

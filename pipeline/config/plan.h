@@ -1,0 +1,84 @@
+/* The immutable plan: a pipeline file, checked and resolved against the option tables. Nothing
+ * after the plan reads YAML. */
+#ifndef NIGHTJAR_CONFIG_PLAN_H
+#define NIGHTJAR_CONFIG_PLAN_H
+
+#include "base/buf.h"
+#include "config/stage.h"
+
+struct plan_source {
+    bool given;
+    const char *database;     /* resolved path */
+    const char *interactions; /* SQL: one SELECT; or NULL when table and columns are given */
+    const char *table, *user, *item, *event, *weight, *time; /* the other way to name them */
+    const char *fingerprint;                                 /* SQL, or NULL */
+    double busy_timeout;                                     /* seconds to wait for a writer */
+    double query_timeout; /* seconds a query of the user may run before its first and between
+                             any two rows' worth of work */
+};
+
+struct plan_output {
+    bool given;
+    const char *database; /* default: the source's */
+    const char *prefix;   /* default: "" */
+    int64_t keep;         /* generations kept, the newest included */
+};
+
+struct plan_work {
+    bool given;
+    const char *database; /* default: PIPELINE.work.db beside the config */
+};
+
+/* The option struct of the file's top level. */
+struct plan_settings {
+    const char *pipeline; /* name: letters, digits, - and _ */
+    struct plan_source source;
+    struct plan_output output;
+    struct plan_work work;
+    int64_t seed;
+    int64_t threads;      /* 0: all cores */
+    int64_t memory_limit; /* bytes, 0: none */
+    double resume_within; /* seconds for which an extracted snapshot may be resumed from */
+};
+
+struct plan_stage {
+    const struct stage *stage;
+    const char *label;   /* the stage's name; for the second and later of a repeatable stage
+                            "import.2", ... */
+    const void *options; /* the stage's struct, filled */
+    size_t line;         /* in the file, one-based */
+    size_t position;     /* in the pipeline, zero-based */
+};
+
+struct plan {
+    struct plan_settings settings;
+    const char *file;      /* as named on the command line */
+    const char *directory; /* of the file: relative paths start there */
+    size_t n_stages;
+    struct plan_stage *stages;
+    struct arena arena; /* owns everything above */
+};
+
+/* The registry of stages: generated from stages/ by the Makefile, handed down by main.c. */
+struct stage_registry {
+    const struct stage *const *stages; /* NULL-terminated */
+};
+
+/* Reads, checks and resolves. `overrides` are "path=value" texts of --set, n of them. On a mistake:
+ * STATUS_CONFIG with the first mistake's position in status and every mistake in its message, each
+ * line as `file:line:col: what`; a missing file is STATUS_NO_INPUT; a bad --set is STATUS_USAGE.
+ * *out is untouched on error. Free with plan_free. */
+MUST_CHECK enum status_code plan_load(const char *file, const struct stage_registry *registry,
+                                      const char *const *overrides, size_t n_overrides,
+                                      struct plan **out, struct status *status);
+void plan_free(struct plan *plan); /* NULL allowed */
+
+/* Index of the stage that writes input `name` of stage `position` (the nearest above), or SIZE_MAX.
+ */
+size_t plan_producer(const struct plan *plan, size_t position, const char *name);
+/* The stage called `label`, or NULL. */
+const struct plan_stage *plan_find(const struct plan *plan, const char *label);
+/* The table of the top level, for describe. */
+extern const struct option plan_options[];
+
+#endif

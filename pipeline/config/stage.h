@@ -1,0 +1,54 @@
+/* The stage contract. A stage is one file under stages/ that exports one `const struct stage`. */
+#ifndef NIGHTJAR_CONFIG_STAGE_H
+#define NIGHTJAR_CONFIG_STAGE_H
+
+#include "config/option.h"
+
+struct context; /* run/context.h: what a stage may touch */
+
+/* An artifact that a stage reads or writes. Lists end with a NULL name. A name is resolved to the
+ * nearest stage above that writes it: `refit` writes `towers` again, and whoever stands below it
+ * reads those. */
+struct stage_artifact {
+    const char *name;
+    const char *help;
+    bool optional; /* an input that may be missing from the pipeline */
+};
+
+/* What is known of the data when a cost is estimated. */
+struct stage_sizes {
+    double n_users, n_items, n_interactions;
+    double n_threads;
+    double dimension; /* of the towers: set by the plan from the train stage, 0 without one */
+    double top;       /* rows a user of the recommend stage, 0 without one */
+};
+
+struct stage_estimate {
+    double memory_bytes; /* peak, above the input artifacts */
+    double disk_bytes;   /* written to the work or output database */
+    double seconds;      /* wall, rough: within a factor of two on a 2020s CPU core */
+    double rows;         /* that it reads or writes, whichever describes it better */
+};
+
+struct stage {
+    const char *name;
+    const char *summary; /* one sentence for describe and the reference page */
+    unsigned version;    /* raised when the same options and inputs would give other bytes */
+    size_t options_size;
+    const struct option *options;
+    const struct stage_artifact *inputs;
+    const struct stage_artifact *outputs;
+    bool repeatable; /* may stand in a pipeline more than once (import) */
+    /* Rules across fields; NULL when there are none. Reports every mistake through `report`. */
+    void (*validate)(const void *options, struct option_report *report);
+    void (*estimate)(const void *options, const struct stage_sizes *sizes,
+                     struct stage_estimate *out);
+    /* A hash of what the stage reads or leaves outside its artifacts (source rows by a fingerprint
+     * query, a CSV file, the published generation). NULL: nothing. Called before the stage, to
+     * compare, and after it, to remember. An empty text means unknown: the stage must run. */
+    enum status_code (*fingerprint)(struct context *context, const void *options, char out[33],
+                                    struct status *status);
+    enum status_code (*run)(struct context *context, const void *options, struct status *status);
+};
+
+#endif

@@ -1,0 +1,25 @@
+/* Single-precision matrix products through OpenBLAS, single-threaded in the calling thread: our own
+ * pool owns the threads. The only file that sees cblas.h. */
+#ifndef NIGHTJAR_MATH_BLAS_H
+#define NIGHTJAR_MATH_BLAS_H
+
+#include "base/status.h"
+#include "math/matrix.h"
+
+/* Once, before any product and before threads start: sets OpenBLAS to one thread and makes it
+ * allocate its buffers (it hangs, rather than fails, when that runs out of memory later). */
+void blas_init(void);
+
+/* "OpenBLAS 0.3.21 ... SkylakeX": part of the cache key, for results differ between CPU kernels. */
+const char *blas_identity(void);
+
+/* Shapes are asserted; each extent must be at most INT_MAX, which callers check once for their
+ * sizes. beta 0 overwrites c without reading it. */
+void blas_nt(float alpha, struct const_matrix a, struct const_matrix b, float beta,
+             struct matrix c); /* c = alpha a b^T + beta c: (m,k) (n,k) (m,n) */
+void blas_nn(float alpha, struct const_matrix a, struct const_matrix b, float beta,
+             struct matrix c); /* c = alpha a b + beta c:   (m,k) (k,n) (m,n) */
+void blas_tn(float alpha, struct const_matrix a, struct const_matrix b, float beta,
+             struct matrix c); /* c = alpha a^T b + beta c: (k,m) (k,n) (m,n) */
+
+#endif

@@ -1,0 +1,39 @@
+/* Dense float matrices, row-major, as shapes over memory that someone else owns. */
+#ifndef NIGHTJAR_MATH_MATRIX_H
+#define NIGHTJAR_MATH_MATRIX_H
+
+#include <stddef.h>
+
+/* (rows, columns); element (i, j) is data[i * stride + j], stride >= columns. */
+struct matrix {
+    float *data;
+    size_t rows, columns, stride;
+};
+
+struct const_matrix {
+    const float *data;
+    size_t rows, columns, stride;
+};
+
+static inline struct matrix matrix_of(float *data, size_t rows, size_t columns)
+{
+    return (struct matrix){data, rows, columns, columns};
+}
+
+static inline struct const_matrix const_matrix_of(const float *data, size_t rows, size_t columns)
+{
+    return (struct const_matrix){data, rows, columns, columns};
+}
+
+static inline struct const_matrix matrix_view(struct matrix m)
+{
+    return (struct const_matrix){m.data, m.rows, m.columns, m.stride};
+}
+
+/* Rows [first, first + count) of m. */
+static inline struct const_matrix matrix_rows(struct const_matrix m, size_t first, size_t count)
+{
+    return (struct const_matrix){m.data + first * m.stride, count, m.columns, m.stride};
+}
+
+#endif

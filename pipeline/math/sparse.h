@@ -1,0 +1,39 @@
+/* Compressed sparse rows. Within a row, columns are strictly ascending. */
+#ifndef NIGHTJAR_MATH_SPARSE_H
+#define NIGHTJAR_MATH_SPARSE_H
+
+#include "base/status.h"
+
+/* Row r holds entries [offsets[r], offsets[r + 1]). Zero-initialise; a zeroed one has no rows.
+ * Arrays belong to the struct when made by sparse_*; a struct filled by hand over someone else's
+ * arrays is a view and is not released. */
+struct sparse {
+    size_t n_rows, n_columns;
+    int64_t *offsets; /* (n_rows + 1) */
+    int32_t *columns; /* (entries), in [0, n_columns) */
+    float *values;    /* (entries), or NULL: every value is 1 */
+};
+
+static inline size_t sparse_entries(const struct sparse *m)
+{
+    return m->n_rows == 0 ? 0 : (size_t)m->offsets[m->n_rows];
+}
+
+static inline size_t sparse_row_length(const struct sparse *m, size_t row)
+{
+    return (size_t)(m->offsets[row + 1] - m->offsets[row]);
+}
+
+/* Allocates for n_rows x n_columns with `entries` entries (offsets zeroed). */
+MUST_CHECK enum status_code sparse_init(struct sparse *m, size_t n_rows, size_t n_columns,
+                                        size_t entries, bool with_values, struct status *status);
+/* out = the transpose of m; within a row of out, columns ascend. out must be zeroed. */
+MUST_CHECK enum status_code sparse_transpose(const struct sparse *m, struct sparse *out,
+                                             struct status *status);
+/* counts[c] = number of entries in column c; counts is (n_columns). */
+void sparse_column_counts(const struct sparse *m, int64_t *counts);
+/* True when (row, column) is an entry; binary search. */
+bool sparse_has(const struct sparse *m, size_t row, int32_t column);
+void sparse_release(struct sparse *m);
+
+#endif

@@ -1,0 +1,65 @@
+/* The interaction data as every stage behind `interactions` sees it.
+ *
+ * Two bases. FIT holds what settings are chosen on: train, validation and test parts cut from the
+ * log, users and items that survive the k-core of the train part. ALL holds every event of the log
+ * (the k-core of the log): what the served towers are trained on. Each has its own dense user and
+ * item numbers ("rows" and "columns" below), mapped to the master vocabulary's codes, so that
+ * nothing of the validation or test part reaches FIT's counts. The master codes and `log` cover
+ * every accepted event, before any k-core: seen items and cold users come from there.
+ *
+ *      source ids --vocabulary--> master codes --dataset.users / .items--> rows and columns
+ */
+#ifndef NIGHTJAR_MODEL_DATASET_H
+#define NIGHTJAR_MODEL_DATASET_H
+
+#include "math/sparse.h"
+#include "model/vocabulary.h"
+
+/* User x item, one entry a pair after the duplicate policy: value = weight (> 0). */
+struct history {
+    struct sparse matrix;
+    int64_t *times; /* (entries) Unix seconds of the pair's newest event, or NULL: no times */
+};
+
+enum basis { BASIS_FIT, BASIS_ALL, N_BASES };
+
+struct dataset {
+    size_t n_users, n_items;
+    const int32_t *users; /* (n_users) master codes, ascending */
+    const int32_t *items; /* (n_items) master codes, ascending */
+    struct history train; /* (n_users, n_items) */
+    /* Held-out parts: pairs that are also in train are already dropped; test holds nothing of
+       valid. Items unknown to train cannot stand in the matrix: *_unknown counts them per user,
+       they are misses. Zero rows (n_rows = 0) when the basis has no such part. */
+    struct history valid, test;
+    const int32_t *valid_unknown, *test_unknown;    /* (n_users) or NULL */
+    size_t valid_unknown_users, test_unknown_users; /* users with held-out pairs but no train row */
+};
+
+struct interactions {
+    struct vocabulary users, items; /* master */
+    struct history log;             /* (master users, master items): every accepted event except a
+                                       test given as a table of its own */
+    struct dataset basis[N_BASES];  /* ALL has a test part only when the test is a given table; its
+                                       valid part is always empty */
+    bool has_times;
+    bool test_is_given;         /* the test is a table of its own, not cut from the log */
+    int64_t newest_time;        /* of the log, Unix seconds; 0 without times */
+    int64_t n_rows, n_rejected; /* rows read from the source, rows rejected */
+};
+
+/* Moves everything into the artifact "interactions"; `interactions` stays usable as a view. */
+MUST_CHECK enum status_code interactions_save(struct interactions *interactions,
+                                              struct artifact *artifact, struct status *status);
+/* A view over the artifact, which must outlive it; release frees only what the view allocated. */
+MUST_CHECK enum status_code interactions_load(struct interactions *interactions,
+                                              const struct artifact *artifact,
+                                              struct status *status);
+void interactions_release(struct interactions *interactions);
+
+/* counts (n_items): n_i, the number of train users of each item. */
+void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
+/* map (n_master) = row of each master code in `codes` (ascending, n), or -1. */
+void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map);
+
+#endif

@@ -1,0 +1,83 @@
+/* Negatives: which items an anchor is pushed from, and by how much each counts.
+ *
+ * Every strategy aims at one target distribution over items, proportional to (1 + n_i)^alpha, and
+ * draws from a proposal q of its own. A negative's logit offset b_c makes up for the difference
+ * (logQ correction, Yi et al. 2019):
+ *     all:     every item once;  b_c = alpha log(1 + n_c) - z
+ *     sampled: m draws from q;   b_c = alpha log(1 + n_c) - z - log(m q_c) + log(times drawn)
+ * with z = log of the mean of (1 + n)^alpha over all items, so that sum_c exp(b_c) is about n_items
+ * in every case, and a positive without offset stands beside negatives of mean weight 1.
+ */
+#ifndef NIGHTJAR_MODEL_SAMPLER_H
+#define NIGHTJAR_MODEL_SAMPLER_H
+
+#include "base/rng.h"
+#include "store/artifact.h"
+
+enum negative_strategy {
+    NEGATIVES_ALL,        /* no sampling */
+    NEGATIVES_UNIFORM,    /* q = 1 / n_items */
+    NEGATIVES_POPULARITY, /* q ~ (1 + n)^alpha */
+    NEGATIVES_IN_BATCH,   /* the positives of the batch's other anchors; q ~ n */
+    NEGATIVES_MIXED       /* half in-batch, half uniform (Yang et al. 2020) */
+};
+extern const char *const negative_strategy_names[]; /* NULL-terminated, in enum order */
+
+struct negative_settings {
+    enum negative_strategy strategy;
+    size_t count;     /* draws: per batch when shared, else per positive */
+    double alpha;     /* popularity exponent of the target distribution */
+    bool shared;      /* one set for the whole batch, or one per positive */
+    bool exclude_own; /* an anchor's own positives do not count among its negatives */
+    bool correct;     /* logQ correction; false: b_c = 0 for sampled strategies */
+};
+
+/* Walker's alias method (Vose 1991): O(1) draws from fixed weights. */
+struct alias_table {
+    size_t n;
+    float *probability; /* (n) */
+    int32_t *alias;     /* (n) */
+};
+/* weights (n): finite, >= 0, sum > 0; else STATUS_INTERNAL. */
+MUST_CHECK enum status_code alias_init(struct alias_table *table, const double *weights, size_t n,
+                                       struct status *status);
+int32_t alias_draw(const struct alias_table *table, struct rng *rng);
+void alias_release(struct alias_table *table);
+
+struct sampler {
+    struct negative_settings settings;
+    size_t n_items;
+    double *target;           /* (n_items) b_c of strategy all: alpha log(1 + n_c) - z */
+    double *log_q;            /* (n_items) log proposal; NULL for strategy all */
+    struct alias_table table; /* of the drawn part of the proposal (popularity, uniform half ...) */
+    float *scratch_offset;    /* (n_items) and below: used by sampler_draw_shared */
+    int32_t *scratch_count;
+};
+
+/* counts (n_items): n_i of the dataset that will be trained on. */
+MUST_CHECK enum status_code sampler_init(struct sampler *sampler,
+                                         const struct negative_settings *settings,
+                                         const int64_t *counts, size_t n_items,
+                                         struct status *status);
+/* Shared negatives of one batch: distinct items, ascending, and their offsets. `positives` are the
+ * items of the batch's positives (with repeats, n_positives), for in_batch and mixed. items and
+ * offsets have room for min(n_items, count + n_positives); returns how many were written. Strategy
+ * all returns every item. */
+size_t sampler_draw_shared(struct sampler *sampler, struct rng *rng, const int32_t *positives,
+                           size_t n_positives, int32_t *items, float *offsets);
+/* `count` draws for one positive, in draw order, repeats possible; offsets as above without the
+ * times-drawn term. Strategies uniform and popularity only. */
+void sampler_draw_each(const struct sampler *sampler, struct rng *rng, size_t count, int32_t *items,
+                       float *offsets);
+void sampler_release(struct sampler *sampler);
+
+/* The artifact "negatives": settings as numbers; FIT.stored / ALL.stored: (train entries, stored)
+ * I32 item columns, when stored negatives were asked for; the log target stays derived. */
+MUST_CHECK enum status_code negative_settings_save(const struct negative_settings *settings,
+                                                   struct artifact *artifact,
+                                                   struct status *status);
+MUST_CHECK enum status_code negative_settings_load(struct negative_settings *settings,
+                                                   const struct artifact *artifact,
+                                                   struct status *status);
+
+#endif

@@ -1,0 +1,51 @@
+/* Ids as they stand in the source (all INTEGER or all TEXT) against dense codes 0..n-1. */
+#ifndef NIGHTJAR_MODEL_VOCABULARY_H
+#define NIGHTJAR_MODEL_VOCABULARY_H
+
+#include "base/strings.h"
+#include "store/artifact.h"
+
+enum id_type { ID_NONE, ID_INTEGER, ID_TEXT };
+
+/* Zero-initialise. */
+struct vocabulary {
+    enum id_type type; /* ID_NONE until the first id */
+    size_t n;
+    int64_t *integers;    /* (n), ID_INTEGER */
+    struct strings texts; /* (n), ID_TEXT */
+    int32_t *slots;       /* open-addressing index, NULL until needed */
+    size_t n_slots;       /* a power of two */
+    size_t capacity;
+    bool is_view; /* arrays belong to an artifact */
+};
+
+/* The code of the id, added when new. The caller has checked that the type fits. More than 2^31 - 2
+ * ids is STATUS_DATA. */
+MUST_CHECK enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id,
+                                                   int32_t *code, struct status *status);
+MUST_CHECK enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id,
+                                                size_t length, int32_t *code,
+                                                struct status *status);
+/* -1 when unknown. The index is built by vocabulary_build_index on views. */
+int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id);
+int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length);
+MUST_CHECK enum status_code vocabulary_build_index(struct vocabulary *vocabulary,
+                                                   struct status *status);
+/* Renumbers codes so that ids ascend (integers by value, texts by bytes): codes then do not depend
+ * on the order of rows. new_code (n) maps old codes to new ones. Call before any view is made. */
+MUST_CHECK enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
+                                            struct status *status);
+/* For messages and commands: the id as text. */
+void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out);
+
+/* Arrays PREFIX.integers, or PREFIX.texts.offsets and PREFIX.texts.bytes. Save moves the arrays
+ * into the artifact, leaving a view; load makes a view. */
+MUST_CHECK enum status_code vocabulary_save(struct vocabulary *vocabulary,
+                                            struct artifact *artifact, const char *prefix,
+                                            struct status *status);
+MUST_CHECK enum status_code vocabulary_load(struct vocabulary *vocabulary,
+                                            const struct artifact *artifact, const char *prefix,
+                                            struct status *status);
+void vocabulary_release(struct vocabulary *vocabulary);
+
+#endif

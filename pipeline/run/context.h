@@ -1,0 +1,62 @@
+/* What a stage may touch while it runs. Made by the runner; stages see only these functions. */
+#ifndef NIGHTJAR_RUN_CONTEXT_H
+#define NIGHTJAR_RUN_CONTEXT_H
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "config/plan.h"
+#include "io/progress.h"
+#include "store/artifact.h"
+#include "store/publish.h"
+
+struct context;
+
+/* Input `name`: a borrowed artifact that lives as long as the run. An optional input that no stage
+ * above writes gives NULL; a required one is STATUS_INTERNAL (the plan has checked). Loaded from
+ * the work database when its stage was skipped. */
+MUST_CHECK enum status_code context_input(struct context *context, const char *name,
+                                          const struct artifact **out, struct status *status);
+/* Output: takes over the artifact (the struct is zeroed), also on error. Hashed and saved by the
+ * runner when the stage ends. */
+MUST_CHECK enum status_code context_output(struct context *context, struct artifact *artifact,
+                                           struct status *status);
+
+const struct plan_settings *context_settings(const struct context *context);
+uint64_t context_seed(const struct context *context);
+struct pool *context_pool(const struct context *context);
+struct log *context_log(const struct context *context);
+struct progress *context_progress(const struct context *context); /* never NULL */
+int64_t context_run_started(const struct context *context);     /* Unix seconds: for records only */
+const char *context_config_hash(const struct context *context); /* of all resolved options */
+
+/* The work database, open for writing; tables made by a stage are named after it. */
+struct db *context_work(const struct context *context);
+/* A connection of its own to the source, read-only, in a read transaction that began with the run's
+ * first call: all source queries of a run read one snapshot. */
+MUST_CHECK enum status_code context_source(struct context *context, struct db **out,
+                                           struct status *status);
+/* Ends the source snapshot: called by the stage that has copied its rows out. */
+void context_source_done(struct context *context);
+/* The output database, open for writing, migrated. */
+MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
+                                              struct status *status);
+
+/* STATUS_SIGNAL once a stop was asked for. Long loops call it at least once a second. */
+MUST_CHECK enum status_code context_check_stop(struct context *context, struct status *status);
+
+/* A checkpoint of the running stage, dropped when the stage ends. Load gives found = false unless
+ * it was written with the same options, inputs and identity. */
+MUST_CHECK enum status_code context_checkpoint_save(struct context *context,
+                                                    const struct artifact *artifact,
+                                                    struct status *status);
+MUST_CHECK enum status_code context_checkpoint_load(struct context *context, struct artifact *out,
+                                                    bool *found, struct status *status);
+
+/* How many rows the stage read or wrote: shown by run, kept in the history. */
+void context_set_rows(struct context *context, int64_t rows);
+/* One metric of the run: kept in the work database's history, published by the publish stage. */
+MUST_CHECK enum status_code context_add_metric(struct context *context,
+                                               const struct publish_metric *metric,
+                                               struct status *status);
+
+#endif

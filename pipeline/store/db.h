@@ -1,0 +1,93 @@
+/* SQLite connections and statements. db.c is the only file that sees sqlite3.h. Extended result
+ * codes are mapped once: BUSY, LOCKED -> STATUS_BUSY; FULL, IOERR -> STATUS_IO; CANTOPEN ->
+ * STATUS_NO_INPUT or STATUS_CANNOT_CREATE; NOTADB, CORRUPT -> STATUS_DATA; READONLY ->
+ * STATUS_CANNOT_CREATE; NOMEM -> STATUS_NO_MEMORY; else STATUS_INTERNAL. Messages name the file. */
+#ifndef NIGHTJAR_STORE_DB_H
+#define NIGHTJAR_STORE_DB_H
+
+#include "base/buf.h"
+#include "base/status.h"
+
+struct db;
+struct db_query;
+
+enum db_mode {
+    DB_READ,  /* must exist; opened read-only (a WAL file still needs its -shm beside it) */
+    DB_WRITE, /* must exist */
+    DB_CREATE /* made when missing */
+};
+
+enum db_type { DB_NULL, DB_INTEGER, DB_FLOAT, DB_TEXT, DB_BLOB };
+
+/* busy_seconds bounds every wait for another process's lock. */
+MUST_CHECK enum status_code db_open(const char *path, enum db_mode mode, double busy_seconds,
+                                    struct db **out, struct status *status);
+void db_close(struct db *db); /* NULL allowed; rolls back an open transaction */
+const char *db_path(const struct db *db);
+const char *db_identity(void); /* "SQLite 3.40.1", of the linked library */
+bool db_has_wal_reset_fix(void);
+/* "wal", "delete", ... of this file. */
+MUST_CHECK enum status_code db_journal_mode(struct db *db, struct buf *out, struct status *status);
+
+/* Runs static SQL without results (may be several statements). */
+MUST_CHECK enum status_code db_exec(struct db *db, const char *sql, struct status *status);
+/* The same for text built by us out of quoted identifiers. */
+MUST_CHECK enum status_code db_exec_buf(struct db *db, const struct buf *sql,
+                                        struct status *status);
+/* Adds "name" with quotes doubled. The only way an identifier of a config gets into SQL. */
+void db_quote(struct buf *out, const char *name);
+
+MUST_CHECK enum status_code db_prepare(struct db *db, const char *sql, struct db_query **out,
+                                       struct status *status);
+/* A query that a user wrote: exactly one SELECT (or WITH, VALUES) statement, nothing after it but
+ * space and comments; the authorizer lets only reading and functions through (no ATTACH, PRAGMA,
+ * writes, load_extension). Anything else is STATUS_CONFIG. A step that works longer than
+ * `timeout_seconds` without giving a row is stopped: STATUS_CONFIG, naming the limit.
+ * `what` names the option in messages ("source.interactions"). */
+MUST_CHECK enum status_code db_prepare_user(struct db *db, const char *what, const char *sql,
+                                            double timeout_seconds, struct db_query **out,
+                                            struct status *status);
+/* Parameters are one-based. Text and blobs are copied unless `is_static`. NaN is refused by assert:
+ * SQLite would store NULL. */
+MUST_CHECK enum status_code db_bind_int64(struct db_query *query, int index, int64_t value,
+                                          struct status *status);
+MUST_CHECK enum status_code db_bind_double(struct db_query *query, int index, double value,
+                                           struct status *status);
+MUST_CHECK enum status_code db_bind_text(struct db_query *query, int index, const char *text,
+                                         size_t length, bool is_static, struct status *status);
+MUST_CHECK enum status_code db_bind_blob(struct db_query *query, int index, const void *bytes,
+                                         size_t length, bool is_static, struct status *status);
+MUST_CHECK enum status_code db_bind_null(struct db_query *query, int index, struct status *status);
+/* *has_row (may be NULL) says whether a row is there. */
+MUST_CHECK enum status_code db_step(struct db_query *query, bool *has_row, struct status *status);
+/* Steps a statement without rows to its end and resets it, keeping bindings. */
+MUST_CHECK enum status_code db_run(struct db_query *query, struct status *status);
+MUST_CHECK enum status_code db_reset(struct db_query *query, struct status *status);
+void db_finalize(struct db_query *query); /* NULL allowed */
+
+/* Columns are zero-based, of the current row. */
+int db_column_count(const struct db_query *query);
+const char *db_column_name(const struct db_query *query, int column);
+enum db_type db_column_type(struct db_query *query, int column);
+int64_t db_column_int64(struct db_query *query, int column);
+double db_column_double(struct db_query *query, int column);
+/* Lives until the next step. A zero-length blob gives a non-NULL pointer. */
+const char *db_column_text(struct db_query *query, int column, size_t *length);
+const void *db_column_blob(struct db_query *query, int column, size_t *length);
+
+/* One value of a query without parameters; *found false when it has no row or NULL. */
+MUST_CHECK enum status_code db_get_int64(struct db *db, const char *sql, int64_t *out, bool *found,
+                                         struct status *status);
+MUST_CHECK enum status_code db_get_text(struct db *db, const char *sql, struct buf *out,
+                                        bool *found, struct status *status);
+
+MUST_CHECK enum status_code db_begin_read(struct db *db, struct status *status);  /* snapshot now */
+MUST_CHECK enum status_code db_begin_write(struct db *db, struct status *status); /* IMMEDIATE */
+MUST_CHECK enum status_code db_commit(struct db *db, struct status *status);
+void db_rollback(struct db *db); /* nothing open: no-op */
+
+/* *type = "table", "view", "index", "" when no such thing exists. */
+MUST_CHECK enum status_code db_object_type(struct db *db, const char *name, struct buf *type,
+                                           struct status *status);
+
+#endif
