@@ -30,7 +30,7 @@ PROGRAM := $(BUILD)/nightjar
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak lint layers format format-check bench docs clean tests
+.PHONY: all demo test soak suite lint layers format format-check bench docs clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -47,6 +47,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
+$(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o): \
 $(BUILD)/pipeline/math/vec_kernels_%.o: pipeline/math/vec_kernels.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
@@ -80,11 +81,15 @@ tests: $(TESTS) $(PROGRAM)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
-test: tests
-	@BUILD=$(BUILD) sh tests/run.sh
+test:
+	@MAKE="$(MAKE)" sh tests/test.sh
 
-soak: tests
-	@BUILD=$(BUILD) NIGHTJAR_SOAK=1 sh tests/run.sh
+soak:
+	@MAKE="$(MAKE)" NIGHTJAR_SOAK=1 sh tests/test.sh
+
+# the suite of one VARIANT alone
+suite: tests
+	@BUILD=$(BUILD) sh tests/suite.sh
 
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
@@ -111,4 +116,4 @@ lint:
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(SUPPORT:.o=.d)
+-include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(SUPPORT:.o=.d))

@@ -18,6 +18,16 @@ MUST_CHECK enum status_code mem_resize(void **block, size_t old_count, size_t ne
 /* NULL is allowed. */
 void mem_free(void *block);
 
+/* Work memory that only grows. Zero-initialise. */
+struct scratch {
+    void *data;
+    size_t bytes;
+};
+/* Makes room for count elements of `size` bytes; the contents are lost when it has to grow. */
+MUST_CHECK enum status_code scratch_reserve(struct scratch *scratch, size_t count, size_t size,
+                                            struct status *status);
+void scratch_release(struct scratch *scratch);
+
 /* Typed front doors: MEM_NEW(&array, n, status), where `array` is a pointer to the element type. */
 #define MEM_NEW(pointer_address, count, status)                                                    \
     mem_new((count), sizeof **(pointer_address), (void **)(pointer_address), (status))

@@ -1,5 +1,6 @@
 /* Strict, locale-free text-to-number and number-to-text. The whole text must be consumed; no
- * leading or trailing space, no hexadecimal, no "inf" or "nan" unless a caller handles them. */
+ * leading or trailing space, no hexadecimal, no "inf" or "nan" unless a caller handles them;
+ * numbers of 1024 and more characters are refused. */
 #ifndef NIGHTJAR_BASE_NUM_H
 #define NIGHTJAR_BASE_NUM_H
 
@@ -8,14 +9,16 @@
 /* All return false, leaving *out untouched, when the text is not such a value or overflows. */
 bool num_parse_int64(const char *text, size_t length, int64_t *out);
 bool num_parse_double(const char *text, size_t length, double *out); /* finite, e.g. 1e-3, .5 */
-/* A duration in seconds: a number with s, m, h, d or w ("30d", "1.5h"); a bare number is refused.
- */
+/* A duration in seconds: a number with s, m, h, d or w ("30d", "1.5h"); a bare
+ * number and a negative one are refused. */
 bool num_parse_duration(const char *text, size_t length, double *seconds);
-/* A size in bytes: a whole or decimal number with optional K, M, G, T (powers of 1024). */
+/* A size in bytes: a whole number, or a decimal one with K, M, G or T (powers of 1024; what is left
+ * below a byte is dropped). Negative sizes are refused. */
 bool num_parse_bytes(const char *text, size_t length, int64_t *bytes);
 /* Unix seconds of an ISO-8601 date or date-time: YYYY-MM-DD, then optionally `T` or a space and
- * hh:mm[:ss[.fraction]], then optionally Z or +hh:mm / -hh:mm / +hhmm; without a zone it is UTC.
- * Validates ranges (leap years, 23:59:60 is taken as the next second). The fraction is dropped. */
+ * hh:mm[:ss[.fraction]], then optionally Z, or + or - and hh, hhmm or hh:mm; without a zone it is
+ * UTC. Validates ranges (leap years; 23:59:60 in UTC is taken as the next second). The fraction is
+ * dropped. */
 bool num_parse_iso8601(const char *text, size_t length, int64_t *unix_seconds);
 
 enum { NUM_TEXT_MAX = 40 };

@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_MATH_MATRIX_H
 #define NIGHTJAR_MATH_MATRIX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* (rows, columns); element (i, j) is data[i * stride + j], stride >= columns. */

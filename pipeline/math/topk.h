@@ -5,7 +5,8 @@
 #include "base/status.h"
 
 /* A bounded heap over caller-owned arrays. Better: a higher score; at equal scores the lower
- * tie_rank; without tie_rank the lower index. NaN scores are never taken. */
+ * tie_rank; without tie_rank the lower index. NaN scores are never taken;
+ * -INFINITY is a score like any other, so callers that mask with it drop such rows afterwards. */
 struct topk {
     size_t k, n;              /* capacity and current fill */
     float *scores;            /* (k) */

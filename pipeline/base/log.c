@@ -1,0 +1,104 @@
+/* One line a message, as text or as a JSON object. */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <stdarg.h>
+
+static const char *const level_names[] = {"debug", "info", "warning"};
+static const char *const level_prefixes[] = {"debug: ", "", "warning: "};
+static const char *const level_colors[] = {"\033[2m", "", "\033[33m"};
+
+/* Length of the well-formed UTF-8 sequence at text, 0 when there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *text)
+{
+    unsigned char c = text[0];
+    size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : 0;
+    if (c >= 0xf0 && c <= 0xf4) {
+        length = 4;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0; /* the terminating zero ends up here, too */
+        }
+    }
+    bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
+    bool surrogate = c == 0xed && text[1] >= 0xa0;
+    bool beyond = c == 0xf4 && text[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : length;
+}
+
+/* A collector must never meet a line that is not JSON, whatever bytes a file name has. */
+static void add_json_text(struct buf *line, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at != '\0') {
+        size_t length = utf8_length(at);
+        if (length == 0) {
+            buf_add_text(line, "\\ufffd");
+            length = 1;
+        } else if (*at == '"' || *at == '\\') {
+            buf_addf(line, "\\%c", *at);
+        } else if (*at < 0x20 || *at == 0x7f) {
+            buf_addf(line, "\\u%04x", (unsigned)*at);
+        } else {
+            buf_add(line, at, length);
+        }
+        at += length;
+    }
+}
+
+/* Control bytes would let a table or file name drive the reader's terminal. */
+static void add_plain_text(struct buf *line, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c == '\n' || c == '\t') {
+            buf_add_char(line, ' ');
+        } else {
+            buf_add_char(line, c < 0x20 || c == 0x7f ? '?' : *at);
+        }
+    }
+}
+
+static void compose(const struct log *log, enum log_level level, const char *text, struct buf *line)
+{
+    if (log->json) {
+        char now[CLOCK_TEXT_MAX];
+        clock_format(clock_unix(), now);
+        buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now, level_names[level]);
+        add_json_text(line, text);
+        buf_add_text(line, "\"}\n");
+        return;
+    }
+    bool color = log->color && level_colors[level][0] != '\0';
+    if (log->progress_on_line) {
+        buf_add_text(line, "\r\033[K");
+    }
+    buf_add_text(line, color ? level_colors[level] : "");
+    buf_add_text(line, level_prefixes[level]);
+    add_plain_text(line, text);
+    buf_add_text(line, color ? "\033[0m\n" : "\n");
+}
+
+void log_write(struct log *log, enum log_level level, const char *format, ...)
+{
+    if (log == NULL || log->stream == NULL || level < log->level || level >= LOG_SILENT) {
+        return;
+    }
+    enum { LOG_MESSAGE_MAX = 4096 };
+    char text[LOG_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+
+    /* Out of memory cuts the line short: there is nobody to tell. */
+    struct buf line = {0};
+    compose(log, level, text, &line);
+    (void)fwrite(buf_text(&line), 1, line.length, log->stream);
+    (void)fflush(log->stream);
+    log->progress_on_line = false;
+    buf_release(&line);
+}

@@ -1,0 +1,180 @@
+/* Worker threads that take block numbers from one shared counter. */
+#define _GNU_SOURCE /* sched_getaffinity: the cores this process may use, not those that exist */
+#include "base/pool.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+struct pool {
+    size_t n_threads;        /* the caller included */
+    size_t n_started;        /* threads that exist: n_threads - 1 once pool_new is through */
+    struct worker *workers;  /* (n_threads - 1) */
+    pthread_mutex_t mutex;   /* guards everything below but `next_block` */
+    pthread_cond_t has_work; /* a new round began, or stop */
+    pthread_cond_t all_done; /* n_working reached 0 */
+    uint64_t round;          /* counts pool_run calls that used the threads */
+    size_t n_working;        /* threads that have not finished this round */
+    bool stop;
+    pool_task *task;
+    void *data;
+    size_t n_blocks;
+    atomic_size_t next_block;
+};
+
+struct worker {
+    struct pool *pool;
+    size_t index; /* 1 .. n_threads - 1 */
+    pthread_t thread;
+};
+
+static void work(struct pool *pool, size_t worker)
+{
+    for (;;) {
+        size_t block = atomic_fetch_add_explicit(&pool->next_block, 1, memory_order_relaxed);
+        if (block >= pool->n_blocks) {
+            return;
+        }
+        pool->task(pool->data, block, worker);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    struct pool *pool = worker->pool;
+    uint64_t seen = 0;
+
+    (void)pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (pool->round == seen && !pool->stop) {
+            (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
+        }
+        if (pool->stop) {
+            break;
+        }
+        seen = pool->round;
+        (void)pthread_mutex_unlock(&pool->mutex);
+        work(pool, worker->index);
+        (void)pthread_mutex_lock(&pool->mutex);
+        pool->n_working--;
+        if (pool->n_working == 0) {
+            (void)pthread_cond_signal(&pool->all_done);
+        }
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+static size_t usable_cores(void)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&cores);
+    return count < 1 ? 1 : (size_t)count;
+}
+
+/* Signals go to the main thread, whose handlers set the stop flag: a worker inherits the mask that
+ * is in force while it is made. */
+static enum status_code start_workers(struct pool *pool, struct status *status)
+{
+    sigset_t all;
+    sigset_t before;
+    enum status_code code = STATUS_OK;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (size_t i = 0; i + 1 < pool->n_threads; i++) {
+        struct worker *worker = &pool->workers[i];
+        *worker = (struct worker){.pool = pool, .index = i + 1};
+        int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+        if (error != 0) {
+            code = status_set(status, STATUS_NO_MEMORY,
+                              "cannot start worker thread %zu of %zu: %s; ask for fewer threads",
+                              i + 1, pool->n_threads - 1, strerror(error));
+            break;
+        }
+        pool->n_started++;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+enum status_code pool_new(size_t n_threads, struct pool **out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct pool *pool = NULL;
+
+    TRY(MEM_NEW(&pool, 1, status));
+    pool->n_threads = n_threads == 0 ? usable_cores() : n_threads;
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    (void)pthread_cond_init(&pool->has_work, NULL);
+    (void)pthread_cond_init(&pool->all_done, NULL);
+    atomic_init(&pool->next_block, 0);
+    TRY(MEM_NEW(&pool->workers, pool->n_threads - 1, status));
+    TRY(start_workers(pool, status));
+    *out = pool;
+    pool = NULL;
+done:
+    pool_free(pool);
+    return code;
+}
+
+void pool_free(struct pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->stop = true;
+    (void)pthread_cond_broadcast(&pool->has_work);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < pool->n_started; i++) {
+        (void)pthread_join(pool->workers[i].thread, NULL);
+    }
+    (void)pthread_cond_destroy(&pool->all_done);
+    (void)pthread_cond_destroy(&pool->has_work);
+    (void)pthread_mutex_destroy(&pool->mutex);
+    mem_free(pool->workers);
+    mem_free(pool);
+}
+
+size_t pool_threads(const struct pool *pool)
+{
+    return pool == NULL ? 1 : pool->n_threads;
+}
+
+void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
+{
+    if (pool == NULL || pool->n_threads == 1 || n_blocks <= 1) {
+        for (size_t block = 0; block < n_blocks; block++) {
+            task(data, block, 0);
+        }
+        return;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    assert(pool->n_working == 0);
+    pool->task = task;
+    pool->data = data;
+    pool->n_blocks = n_blocks;
+    atomic_store_explicit(&pool->next_block, 0, memory_order_relaxed);
+    pool->n_working = pool->n_threads - 1;
+    pool->round++;
+    (void)pthread_cond_broadcast(&pool->has_work);
+    (void)pthread_mutex_unlock(&pool->mutex);
+
+    work(pool, 0);
+
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (pool->n_working > 0) {
+        (void)pthread_cond_wait(&pool->all_done, &pool->mutex);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+}

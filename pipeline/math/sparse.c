@@ -1,0 +1,94 @@
+/* Compressed sparse rows: memory, transpose, lookups. */
+#include "math/sparse.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+enum status_code sparse_init(struct sparse *m, size_t n_rows, size_t n_columns, size_t entries,
+                             bool with_values, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct sparse made = {.n_rows = n_rows, .n_columns = n_columns};
+
+    if (n_columns > (size_t)INT32_MAX + 1 || n_rows == SIZE_MAX) {
+        code = status_set(status, STATUS_DATA,
+                          "a sparse matrix of %zu x %zu is too large: at most %lld columns", n_rows,
+                          n_columns, (long long)INT32_MAX + 1);
+        goto done;
+    }
+    TRY(MEM_NEW(&made.offsets, n_rows + 1, status));
+    TRY(MEM_NEW(&made.columns, entries, status));
+    if (with_values) {
+        TRY(MEM_NEW(&made.values, entries, status));
+    }
+    *m = made;
+    made = (struct sparse){0};
+done:
+    sparse_release(&made);
+    return code;
+}
+
+void sparse_column_counts(const struct sparse *m, int64_t *counts)
+{
+    size_t entries = sparse_entries(m);
+    memset(counts, 0, m->n_columns * sizeof *counts);
+    for (size_t e = 0; e < entries; e++) {
+        counts[m->columns[e]]++;
+    }
+}
+
+/* A counting sort by column. Rows are walked in order, so columns of the result ascend. */
+enum status_code sparse_transpose(const struct sparse *m, struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct sparse made = {0};
+    int64_t *next = NULL; /* (n_columns) the next free place of each row of the result */
+
+    TRY(MEM_NEW(&next, m->n_columns, status));
+    TRY(sparse_init(&made, m->n_columns, m->n_rows, sparse_entries(m), m->values != NULL, status));
+    sparse_column_counts(m, next);
+    for (size_t c = 0; c < m->n_columns; c++) {
+        made.offsets[c + 1] = made.offsets[c] + next[c];
+        next[c] = made.offsets[c];
+    }
+    for (size_t r = 0; r < m->n_rows; r++) {
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            int64_t place = next[m->columns[e]]++;
+            made.columns[place] = (int32_t)r;
+            if (m->values != NULL) {
+                made.values[place] = m->values[e];
+            }
+        }
+    }
+    *out = made;
+    made = (struct sparse){0};
+done:
+    sparse_release(&made);
+    mem_free(next);
+    return code;
+}
+
+bool sparse_has(const struct sparse *m, size_t row, int32_t column)
+{
+    assert(row < m->n_rows);
+    int64_t low = m->offsets[row];
+    int64_t high = m->offsets[row + 1];
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (m->columns[middle] < column) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < m->offsets[row + 1] && m->columns[low] == column;
+}
+
+void sparse_release(struct sparse *m)
+{
+    mem_free(m->offsets);
+    mem_free(m->columns);
+    mem_free(m->values);
+    *m = (struct sparse){0};
+}

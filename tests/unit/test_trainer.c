@@ -1,0 +1,323 @@
+/* The trainer on planted data: two groups of users, each interested in one half of the catalogue.
+ * Every negative strategy must separate them; the same seed must give the same bytes, with any
+ * number of threads and across a checkpoint. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "math/blas.h"
+#include "model/pairs.h"
+#include "model/trainer.h"
+#include "tests/support/random_matrix.h"
+
+#include <math.h>
+
+enum { USERS = 120, ITEMS = 80, SEEN = 10 };
+
+struct fixture {
+    struct history train;
+    int64_t counts[ITEMS];
+    struct sparse pairs;
+    struct trainer_settings settings;
+    struct negative_settings negatives;
+    struct trainer_input input;
+    struct artifact checkpoint; /* the last one saved */
+    size_t stop_at;             /* check_stop answers STATUS_SIGNAL at this call; 0: never */
+    size_t n_calls;
+    bool offer; /* checkpoint_load gives the checkpoint */
+};
+
+static void fixture_init(struct fixture *f)
+{
+    struct status status = {0};
+    struct rng rng;
+    memset(f, 0, sizeof *f);
+    rng_init(&rng, 11, "test.trainer", 0, 0);
+    assert_int_equal(sparse_init(&f->train.matrix, USERS, ITEMS, USERS * SEEN, true, &status),
+                     STATUS_OK);
+    for (size_t u = 0; u < USERS; u++) {
+        size_t half = u % 2 * (ITEMS / 2);
+        for (size_t j = 0; j < SEEN; j++) {
+            f->train.matrix.columns[u * SEEN + j] = (int32_t)(half + 4 * j + rng_below(&rng, 4));
+            f->train.matrix.values[u * SEEN + j] = 1.0f;
+        }
+        f->train.matrix.offsets[u + 1] = (int64_t)((u + 1) * SEEN);
+    }
+    sparse_column_counts(&f->train.matrix, f->counts);
+    struct pair_settings pairs = {
+        .window = PAIR_WHOLE_HISTORY, .min_count = 1, .top = 10, .max_user_items = 1000};
+    assert_int_equal(pairs_item_item(&f->train, &pairs, NULL, &f->pairs, &status), STATUS_OK);
+    f->settings = (struct trainer_settings){.dimension = 8,
+                                            .loss_settings = {DENOMINATORS_DECOUPLED, 1.0},
+                                            .temperature = 0.2,
+                                            .learning_rate = 0.05,
+                                            .schedule = SCHEDULE_COSINE,
+                                            .final_rate = 0.05,
+                                            .epochs = 12,
+                                            .batch_users = 32,
+                                            .init_scale = 0.1,
+                                            .co_temperature = 0.2,
+                                            .co_samples = 3,
+                                            .strip_bytes = 1 << 20};
+    f->negatives = (struct negative_settings){.strategy = NEGATIVES_ALL,
+                                              .count = 20,
+                                              .shared = true,
+                                              .exclude_own = true,
+                                              .correct = true};
+    f->input = (struct trainer_input){.settings = &f->settings,
+                                      .negatives = &f->negatives,
+                                      .train = &f->train,
+                                      .item_counts = f->counts,
+                                      .item_pairs = &f->pairs,
+                                      .stop_after = 12,
+                                      .seed = 5};
+}
+
+static void fixture_release(struct fixture *f)
+{
+    sparse_release(&f->train.matrix);
+    sparse_release(&f->pairs);
+    artifact_release(&f->checkpoint);
+}
+
+static struct trainer_result train(struct fixture *f, size_t threads)
+{
+    struct status status = {0};
+    struct pool *pool = NULL;
+    struct trainer_hooks none = {0};
+    struct trainer_result result = {0};
+    assert_int_equal(pool_new(threads, &pool, &status), STATUS_OK);
+    assert_int_equal(trainer_run(&f->input, &none, pool, &result, &status), STATUS_OK);
+    pool_free(pool);
+    return result;
+}
+
+/* Mean cosine of users with the items of their own half, less that with the other half. */
+static double separation(const struct trainer_result *r)
+{
+    double sum = 0.0;
+    for (size_t u = 0; u < r->n_users; u++) {
+        for (size_t i = 0; i < r->n_items; i++) {
+            double dot = 0.0;
+            for (size_t j = 0; j < r->dimension; j++) {
+                dot += (double)r->users[u * r->dimension + j] * r->items[i * r->dimension + j];
+            }
+            sum += (u % 2 == i / (ITEMS / 2)) ? dot : -dot;
+        }
+    }
+    return sum / (double)(r->n_users * r->n_items) * 2.0;
+}
+
+static void assert_separates(struct fixture *f)
+{
+    f->settings.epochs = f->input.stop_after = 40;
+    struct trainer_result result = train(f, 1);
+    assert_true(separation(&result) > 0.5);
+    assert_true(result.curve[result.n_curve - 1].loss < result.curve[0].loss);
+    trainer_result_release(&result);
+}
+
+static void every_negative_strategy_learns_the_planted_groups(void **state)
+{
+    (void)state;
+    const enum negative_strategy strategies[] = {NEGATIVES_ALL, NEGATIVES_UNIFORM,
+                                                 NEGATIVES_POPULARITY, NEGATIVES_IN_BATCH,
+                                                 NEGATIVES_MIXED};
+    for (size_t s = 0; s < sizeof strategies / sizeof strategies[0]; s++) {
+        struct fixture f;
+        fixture_init(&f);
+        f.negatives.strategy = strategies[s];
+        f.negatives.alpha = 0.5;
+        assert_separates(&f);
+        fixture_release(&f);
+    }
+}
+
+static void negatives_per_positive_and_stored_ones_learn_them_too(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int32_t stored[USERS * SEEN * 6];
+    struct rng rng;
+    fixture_init(&f);
+    f.negatives.strategy = NEGATIVES_UNIFORM;
+    f.negatives.shared = false;
+    f.negatives.count = 8;
+    assert_separates(&f);
+    rng_init(&rng, 2, "test.stored", 0, 0);
+    for (size_t i = 0; i < USERS * SEEN * 6; i++) {
+        stored[i] = (int32_t)rng_below(&rng, ITEMS);
+    }
+    f.input.stored_negatives = stored;
+    f.input.n_stored = 6;
+    assert_separates(&f);
+    fixture_release(&f);
+}
+
+static void the_item_contrast_pulls_co_interacted_items_together(void **state)
+{
+    (void)state;
+    const bool own_lists[] = {false, true};
+    for (size_t s = 0; s < 2; s++) {
+        struct fixture f;
+        fixture_init(&f);
+        f.settings.co_weight = 1.0;
+        f.negatives.strategy = NEGATIVES_UNIFORM;
+        f.negatives.shared = !own_lists[s];
+        assert_separates(&f);
+        fixture_release(&f);
+    }
+}
+
+static void assert_same_result(const struct trainer_result *x, const struct trainer_result *y)
+{
+    assert_int_equal(x->best_epoch, y->best_epoch);
+    assert_memory_equal(x->users, y->users, x->n_users * x->dimension * sizeof(float));
+    assert_memory_equal(x->items, y->items, x->n_items * x->dimension * sizeof(float));
+}
+
+static void one_and_two_threads_give_the_same_bytes_and_seeds_differ(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    f.settings.co_weight = 0.3;
+    f.negatives.strategy = NEGATIVES_MIXED;
+    struct trainer_result one = train(&f, 1), two = train(&f, 2);
+    assert_same_result(&one, &two);
+    f.input.seed = 6;
+    struct trainer_result other = train(&f, 1);
+    assert_memory_not_equal(one.items, other.items, one.n_items * one.dimension * sizeof(float));
+    trainer_result_release(&one);
+    trainer_result_release(&two);
+    trainer_result_release(&other);
+    fixture_release(&f);
+}
+
+static enum status_code stop_sometimes(void *data, struct status *status)
+{
+    struct fixture *f = data;
+    f->n_calls++;
+    return f->stop_at != 0 && f->n_calls >= f->stop_at
+               ? status_set(status, STATUS_SIGNAL, "stopped by the test")
+               : STATUS_OK;
+}
+
+static bool always_due(void *data)
+{
+    (void)data;
+    return true;
+}
+
+static enum status_code copy_artifact(const struct artifact *from, struct artifact *to,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_release(to);
+    artifact_init(to, from->name);
+    for (size_t i = 0; i < from->n_arrays && code == STATUS_OK; i++) {
+        const struct array *a = &from->arrays[i];
+        code = artifact_copy(to, a->name, a->type, a->rows, a->columns, a->data, status);
+    }
+    return code;
+}
+
+static enum status_code keep_checkpoint(void *data, const struct artifact *artifact,
+                                        struct status *status)
+{
+    struct fixture *f = data;
+    return copy_artifact(artifact, &f->checkpoint, status);
+}
+
+static enum status_code give_checkpoint(void *data, struct artifact *out, bool *found,
+                                        struct status *status)
+{
+    struct fixture *f = data;
+    *found = f->offer;
+    return f->offer ? copy_artifact(&f->checkpoint, out, status) : STATUS_OK;
+}
+
+static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    f.settings.co_weight = 0.3;
+    f.negatives.strategy = NEGATIVES_MIXED;
+    struct trainer_result whole = train(&f, 1);
+    const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
+                                        always_due, keep_checkpoint, give_checkpoint};
+    for (size_t stop = 5; stop < 48; stop += 7) {
+        struct status status = {0};
+        struct trainer_result result = {0};
+        f.stop_at = stop;
+        f.n_calls = 0;
+        f.offer = false;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &result, &status), STATUS_SIGNAL);
+        assert_null(result.users);
+        status_clear(&status);
+        f.stop_at = 0;
+        f.offer = true;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &result, &status), STATUS_OK);
+        assert_same_result(&whole, &result);
+        assert_memory_equal(&whole.curve[3], &result.curve[3], sizeof whole.curve[3]);
+        trainer_result_release(&result);
+    }
+    trainer_result_release(&whole);
+    fixture_release(&f);
+}
+
+static void a_diverging_loss_names_epoch_and_batch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct status status = {0};
+    struct trainer_hooks none = {0};
+    struct trainer_result result = {0};
+    fixture_init(&f);
+    f.settings.learning_rate = 1e38;
+    assert_int_equal(trainer_run(&f.input, &none, NULL, &result, &status), STATUS_DATA);
+    assert_non_null(strstr(status.message, "epoch 1, batch"));
+    assert_null(result.users);
+    fixture_release(&f);
+}
+
+static void settings_and_curves_survive_an_artifact(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct fixture f;
+    struct trainer_settings loaded = {0};
+    struct curve_point point = {3, 1.5, 0.01, NAN}, *curve = NULL;
+    size_t n = 0;
+    fixture_init(&f);
+    artifact_init(&f.checkpoint, "test");
+    assert_int_equal(trainer_settings_save(&f.settings, &f.checkpoint, &status), STATUS_OK);
+    assert_int_equal(curve_save(&point, 1, &f.checkpoint, &status), STATUS_OK);
+    assert_int_equal(trainer_settings_load(&loaded, &f.checkpoint, &status), STATUS_OK);
+    assert_int_equal(curve_load(&curve, &n, &f.checkpoint, &status), STATUS_OK);
+    assert_memory_equal(&loaded, &f.settings, sizeof loaded);
+    assert_int_equal(n, 1);
+    assert_int_equal(curve[0].epoch, 3);
+    assert_true(curve[0].loss == 1.5 && isnan(curve[0].metric));
+    mem_free(curve);
+    fixture_release(&f);
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_negative_strategy_learns_the_planted_groups),
+        cmocka_unit_test(negatives_per_positive_and_stored_ones_learn_them_too),
+        cmocka_unit_test(the_item_contrast_pulls_co_interacted_items_together),
+        cmocka_unit_test(one_and_two_threads_give_the_same_bytes_and_seeds_differ),
+        cmocka_unit_test(a_run_stopped_anywhere_and_resumed_gives_the_same_bytes),
+        cmocka_unit_test(a_diverging_loss_names_epoch_and_batch),
+        cmocka_unit_test(settings_and_curves_survive_an_artifact),
+    };
+    return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
+}

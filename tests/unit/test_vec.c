@@ -1,0 +1,195 @@
+/* Every element-wise kernel against a plain loop, for every instruction set that this CPU has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "math/vec.h"
+#include "tests/support/random_matrix.h"
+
+#include <math.h>
+
+static const char *const names[] = {"sse2", "avx2", "avx512"};
+static const size_t lengths[] = {0, 1, 7, 15, 16, 17, 31, 64, 100, 257};
+
+enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
+
+typedef void check(const struct vec_ops *ops, struct rng *rng, size_t n);
+
+static void on_every_set_and_length(check *run)
+{
+    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        for (size_t l = 0; ops != NULL && l < N_LENGTHS; l++) {
+            struct rng rng;
+            rng_init(&rng, 7, "test.vec", s, l);
+            run(ops, &rng, lengths[l]);
+        }
+    }
+}
+
+static void check_sums(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *x = random_matrix(rng, 1, n, false), *y = random_matrix(rng, 1, n, false);
+    double dot = 0.0;
+    float best = -INFINITY, best_offset = -INFINITY;
+    for (size_t j = 0; j < n; j++) {
+        dot += (double)x[j] * y[j];
+        best = x[j] > best ? x[j] : best;
+        best_offset = x[j] + y[j] > best_offset ? x[j] + y[j] : best_offset;
+    }
+    assert_true(fabs(ops->dot(x, y, n) - dot) <= 1e-5 * (1.0 + (double)n));
+    assert_true(ops->max(x, n) == best);
+    assert_true(ops->max_offset(x, NULL, n) == best);
+    assert_true(ops->max_offset(x, y, n) == best_offset);
+    mem_free(x);
+    mem_free(y);
+}
+
+static void check_updates(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *x = random_matrix(rng, 1, n, false), *y = random_matrix(rng, 1, n, false);
+    float *z = random_matrix(rng, 1, n, false);
+    memcpy(z, y, n * sizeof *z);
+    ops->axpy(0.75f, x, z, n);
+    for (size_t j = 0; j < n; j++) {
+        assert_true(fabsf(z[j] - (y[j] + 0.75f * x[j])) <= 1e-6f * (1.0f + fabsf(z[j])));
+    }
+    memcpy(z, y, n * sizeof *z);
+    ops->scale(-2.5f, z, n);
+    for (size_t j = 0; j < n; j++) {
+        assert_true(z[j] == -2.5f * y[j]);
+    }
+    mem_free(x);
+    mem_free(y);
+    mem_free(z);
+}
+
+static void check_exp(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *x = random_matrix(rng, 1, n, false), *offset = random_matrix(rng, 1, n, false);
+    float *out = random_matrix(rng, 1, n, false);
+    double sum = 0.0;
+    for (size_t j = 0; j < n; j++) {
+        x[j] = -40.0f * fabsf(x[j]);
+        out[j] = x[j];
+    }
+    float got = ops->exp_shift_sum(out, offset, 5.0f, n);
+    for (size_t j = 0; j < n; j++) {
+        double argument = (double)(x[j] - 5.0f + offset[j]);
+        double want = argument < -87.0 ? 0.0 : exp(argument);
+        sum += want;
+        /* the argument itself is rounded: 2^-24 of up to 100 moves exp by 6e-6 of itself */
+        assert_true(fabs((double)out[j] - want) <= 2e-5 * want + 2e-38);
+    }
+    assert_true(fabs((double)got - sum) <= 2e-5 * sum + 1e-37);
+    mem_free(x);
+    mem_free(offset);
+    mem_free(out);
+}
+
+static void sums_and_maxima_match_plain_loops(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_sums);
+}
+
+static void axpy_and_scale_match_plain_loops(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_updates);
+}
+
+static void exp_of_shifted_rows_matches_libm(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_exp);
+}
+
+static void exp_error_stays_below_its_bound(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        double worst = 0.0;
+        for (float x = -86.9f; ops != NULL && x <= 0.0f; x += 0.0037f) {
+            float y = x;
+            (void)ops->exp_shift_sum(&y, NULL, 0.0f, 1);
+            double error = fabs((double)y / exp((double)x) - 1.0);
+            worst = error > worst ? error : worst;
+        }
+        assert_true(worst < 3e-7);
+    }
+}
+
+static void exp_of_minus_infinity_is_zero_and_nan_stays(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        float x[20];
+        for (size_t j = 0; j < 20; j++) {
+            x[j] = -INFINITY;
+        }
+        if (ops == NULL) {
+            continue;
+        }
+        assert_true(ops->exp_shift_sum(x, NULL, 0.0f, 20) == 0.0f);
+        x[3] = NAN;
+        assert_true(isnan(ops->exp_shift_sum(x, NULL, 0.0f, 20)));
+    }
+}
+
+static void check_adam(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *w = random_matrix(rng, 1, n, false), *g = random_matrix(rng, 1, n, false);
+    float *m = random_matrix(rng, 1, n, false), *v = random_matrix(rng, 1, n, false);
+    float *first = random_matrix(rng, 3, n, false);
+    for (size_t j = 0; j < n; j++) {
+        v[j] = fabsf(v[j]);
+        double mm = 0.9 * (double)m[j] + 0.1 * (double)g[j];
+        double vv = 0.999 * (double)v[j] + 0.001 * (double)g[j] * (double)g[j];
+        first[j] = (float)((double)w[j] - 0.01 * (mm * 2.0) / (sqrt(vv * 3.0) + 1e-8));
+        first[n + j] = (float)mm;
+        first[2 * n + j] = (float)vv;
+    }
+    ops->adam(w, m, v, g, n, 0.01f, 0.9f, 0.999f, 2.0f, 3.0f, 1e-8f);
+    for (size_t j = 0; j < n; j++) {
+        assert_true(fabsf(w[j] - first[j]) <= 1e-5f * (1.0f + fabsf(first[j])));
+        assert_true(fabsf(m[j] - first[n + j]) <= 1e-5f);
+        assert_true(fabsf(v[j] - first[2 * n + j]) <= 1e-5f);
+    }
+    float *all[] = {w, g, m, v, first};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+static void adam_matches_its_formula(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_adam);
+}
+
+static void unknown_instruction_sets_are_refused(void **state)
+{
+    (void)state;
+    assert_null(vec_ops_named("mmx"));
+    assert_non_null(vec_ops_named(vec_ops()->name));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_and_maxima_match_plain_loops),
+        cmocka_unit_test(axpy_and_scale_match_plain_loops),
+        cmocka_unit_test(exp_of_shifted_rows_matches_libm),
+        cmocka_unit_test(exp_error_stays_below_its_bound),
+        cmocka_unit_test(exp_of_minus_infinity_is_zero_and_nan_stays),
+        cmocka_unit_test(adam_matches_its_formula),
+        cmocka_unit_test(unknown_instruction_sets_are_refused),
+    };
+    return cmocka_run_group_tests_name("vec", tests, NULL, NULL);
+}
