@@ -37,20 +37,24 @@ SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/pipeline/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	@echo "  AR $@"
+	@ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	@echo "  CC $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o): \
 $(BUILD)/pipeline/math/vec_kernels_%.o: pipeline/math/vec_kernels.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
+	@echo "  CC $@"
+	@$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
 
 # the list of stages: adding a stage is adding one file
 $(BUILD)/generated/stage_registry.c: $(wildcard stages/*.c) Makefile
@@ -74,12 +78,14 @@ $(BUILD)/generated/embedded_sql.c: $(sort $(wildcard schemas/*.sql)) Makefile
 	   echo '    {NULL, NULL}};'; } > $@
 
 $(BUILD)/generated/%.o: $(BUILD)/generated/%.c
-	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	@echo "  CC $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 tests: $(TESTS) $(PROGRAM)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
-	$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 test:
 	@MAKE="$(MAKE)" sh tests/test.sh

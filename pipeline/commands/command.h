@@ -16,6 +16,14 @@ struct command_flag {
 
 enum { COMMAND_VALUES_MAX = 64 };
 
+/* The row that commands with a CONFIG share. */
+#define COMMAND_FLAG_SET                                                                           \
+    {                                                                                              \
+        .name = "--set", .value = "PATH=VALUE", .repeatable = true,                                \
+        .help = "use VALUE for an option of the file, say stages.train.epochs=3; may be given "    \
+                "several times"                                                                    \
+    }
+
 /* A parsed command line. */
 struct command_line {
     const struct command *command;
@@ -53,7 +61,21 @@ MUST_CHECK enum status_code command_parse(const struct command *command, int n, 
 /* How often the flag was given; its last value (NULL when not given). */
 size_t command_flag_count(const struct command_line *line, const char *name);
 const char *command_flag_value(const struct command_line *line, const char *name);
-void command_help(const struct command *command, FILE *out);
+/* All values of the flag, in order; *n of them. Owned by `line`. */
+const char *const *command_flag_values(const struct command_line *line, const char *name,
+                                       size_t *n);
+/* *out = the flag's value as a whole number from min to max, untouched when the flag is not given.
+ * Anything else is STATUS_USAGE. */
+MUST_CHECK enum status_code command_flag_int64(const struct command_line *line, const char *name,
+                                               int64_t min, int64_t max, int64_t *out,
+                                               struct status *status);
+/* Loads the plan of the first argument with the --set overrides: for commands whose table has
+ * COMMAND_FLAG_SET. Errors as plan_load. Free with plan_free. */
+MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
+                                              const struct command_line *line, struct plan **out,
+                                              struct status *status);
+
+void command_print_help(const struct command *command, FILE *out);
 /* Flushes `out` and reports a full disk or a closed pipe: STATUS_IO. */
 MUST_CHECK enum status_code command_flush(FILE *out, struct status *status);
 

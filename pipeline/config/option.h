@@ -15,7 +15,8 @@ enum option_type {
     OPTION_DURATION,   /* double, seconds                             30d, 12h */
     OPTION_BYTES,      /* int64_t                                     16G */
     OPTION_TIME,       /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
-    OPTION_TEXT,       /* const char *, NULL when not given and without a default */
+    OPTION_TEXT,       /* const char *, NULL when not given and without a default; with a unit, a
+                          bare number is such a text, too */
     OPTION_PATH,       /* const char *, relative paths resolved against the config's folder */
     OPTION_CHOICE,     /* int: index into `choices` */
     OPTION_TEXT_LIST,  /* struct option_texts */
@@ -23,7 +24,8 @@ enum option_type {
     OPTION_TEXT_MAP,   /* struct option_pairs: text -> text */
     OPTION_GROUP,      /* the group's struct, nested at `offset`; its first member must be
                           `bool given`, set when the group stands in the file */
-    OPTION_GROUP_MAP   /* struct option_groups: text -> group struct */
+    OPTION_GROUP_MAP   /* struct option_groups: text -> group struct; `given` is set in its entries
+                          where the struct begins with it (no option at offset 0) */
 };
 
 struct option_texts {
@@ -76,7 +78,9 @@ const struct option *option_find(const struct option *table, const char *name, s
 const char *option_nearest(const struct option *table, const char *name, size_t length);
 /* The same over any list. */
 const char *nearest_name(const char *const *names, size_t n, const char *name, size_t length);
-/* Fills `options` (zeroed, of the table's struct) with the defaults. Texts live in `arena`. */
+/* Fills `options` (zeroed, of the table's struct) with the defaults. Texts live in `arena`. A
+ * default that its own row does not allow is our bug: STATUS_INTERNAL. Relative default paths stay
+ * as they are; the plan resolves them. */
 MUST_CHECK enum status_code option_defaults(const struct option *table, void *options,
                                             struct arena *arena, struct status *status);
 /* Parses one scalar into its place. On a mistake writes what is allowed to `why` and returns false;
@@ -84,8 +88,18 @@ MUST_CHECK enum status_code option_defaults(const struct option *table, void *op
 bool option_parse(const struct option *option, const char *text, size_t length, void *options,
                   const char *directory, struct arena *arena, char *why, size_t why_capacity);
 /* Adds "name=value" lines of every option, nested ones with dots, in table order: for cache keys,
- * `plan` and the run history. */
+ * `plan` and the run history. Texts stand in quotes, what is not given is `none`; a group's own
+ * line says `given` or `none`, a group map's the number of its entries. */
 struct buf;
 void option_print(const struct option *table, const void *options, struct buf *out);
+
+/* What may stand in the file: "a whole number from 1 to 500 users", "one of a, b, c". */
+void option_allowed(const struct option *option, struct buf *out);
+/* A value in the option's own unit as it would stand in the file: 2592000 s of a duration is "30d".
+ * `out` has NUM_TEXT_MAX (base/num.h) bytes. */
+void option_format_number(enum option_type type, double value, char *out);
+/* Whether a bound of min, max says something; both do not when min < max does not hold. */
+bool option_has_min(const struct option *option);
+bool option_has_max(const struct option *option);
 
 #endif

@@ -169,6 +169,17 @@ static void kernel_adam(float *restrict w, float *restrict m, float *restrict v,
     }
 }
 
+static void kernel_adam_idle(float *restrict w, float *restrict m, float *restrict v, size_t n,
+                             float move, float first, float second, float inverse_c1,
+                             float inverse_c2, float epsilon)
+{
+    for (size_t j = 0; j < n; j++) {
+        w[j] -= move * (m[j] * inverse_c1) / (sqrtf(v[j] * inverse_c2) + epsilon);
+        m[j] *= first;
+        v[j] *= second;
+    }
+}
+
 extern const struct vec_ops VEC_TABLE(VEC_ISA);
 const struct vec_ops VEC_TABLE(VEC_ISA) = {
     .name = VEC_NAME(VEC_ISA),
@@ -179,4 +190,5 @@ const struct vec_ops VEC_TABLE(VEC_ISA) = {
     .axpy = kernel_axpy,
     .scale = kernel_scale,
     .adam = kernel_adam,
+    .adam_idle = kernel_adam_idle,
 };

@@ -46,9 +46,11 @@ struct interactions {
     bool test_is_given;         /* the test is a table of its own, not cut from the log */
     int64_t newest_time;        /* of the log, Unix seconds; 0 without times */
     int64_t n_rows, n_rejected; /* rows read from the source, rows rejected */
+    bool is_view;               /* the arrays belong to an artifact */
 };
 
-/* Moves everything into the artifact "interactions"; `interactions` stays usable as a view. */
+/* Moves everything into the artifact "interactions"; `interactions` stays usable as a view. On
+ * error what was not moved is freed and `interactions` is zeroed. */
 MUST_CHECK enum status_code interactions_save(struct interactions *interactions,
                                               struct artifact *artifact, struct status *status);
 /* A view over the artifact, which must outlive it; release frees only what the view allocated. */
@@ -56,6 +58,7 @@ MUST_CHECK enum status_code interactions_load(struct interactions *interactions,
                                               const struct artifact *artifact,
                                               struct status *status);
 void interactions_release(struct interactions *interactions);
+void history_release(struct history *history); /* of one that owns its arrays */
 
 /* counts (n_items): n_i, the number of train users of each item. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);

@@ -12,14 +12,16 @@
 #define NIGHTJAR_MODEL_SAMPLER_H
 
 #include "base/rng.h"
+#include "math/index_set.h"
 #include "store/artifact.h"
 
 enum negative_strategy {
     NEGATIVES_ALL,        /* no sampling */
     NEGATIVES_UNIFORM,    /* q = 1 / n_items */
     NEGATIVES_POPULARITY, /* q ~ (1 + n)^alpha */
-    NEGATIVES_IN_BATCH,   /* the positives of the batch's other anchors; q ~ n */
-    NEGATIVES_MIXED       /* half in-batch, half uniform (Yang et al. 2020) */
+    NEGATIVES_IN_BATCH,   /* the batch's positives are the draws; q ~ n */
+    NEGATIVES_MIXED /* the batch's positives and `count` uniform draws; q is the mixture of the
+                       two by their numbers of draws (Yang et al. 2020) */
 };
 extern const char *const negative_strategy_names[]; /* NULL-terminated, in enum order */
 
@@ -48,31 +50,36 @@ struct sampler {
     struct negative_settings settings;
     size_t n_items;
     double *target;           /* (n_items) b_c of strategy all: alpha log(1 + n_c) - z */
-    double *log_q;            /* (n_items) log proposal; NULL for strategy all */
-    struct alias_table table; /* of the drawn part of the proposal (popularity, uniform half ...) */
-    float *scratch_offset;    /* (n_items) and below: used by sampler_draw_shared */
-    int32_t *scratch_count;
+    double *log_q;            /* (n_items) log proposal, for mixed that of its in-batch part, where
+                                 an item without interactions has -INFINITY; NULL for all */
+    struct alias_table table; /* strategy popularity */
+    struct index_set drawn;   /* scratch of sampler_draw_shared, empty between calls */
+    int32_t *times_drawn;     /* (n_items), the same; zero between calls */
 };
 
-/* counts (n_items): n_i of the dataset that will be trained on. */
+/* counts (n_items): n_i of the dataset that will be trained on; n_items > 0. `sampler` zeroed. */
 MUST_CHECK enum status_code sampler_init(struct sampler *sampler,
                                          const struct negative_settings *settings,
                                          const int64_t *counts, size_t n_items,
                                          struct status *status);
 /* Shared negatives of one batch: distinct items, ascending, and their offsets. `positives` are the
  * items of the batch's positives (with repeats, n_positives), for in_batch and mixed. items and
- * offsets have room for min(n_items, count + n_positives); returns how many were written. Strategy
- * all returns every item. */
+ * offsets have room for min(n_items, count + n_positives), for strategy all n_items; returns how
+ * many were written. Strategy all returns every item. Time: O(draws) and n_items / 4096. */
 size_t sampler_draw_shared(struct sampler *sampler, struct rng *rng, const int32_t *positives,
                            size_t n_positives, int32_t *items, float *offsets);
-/* `count` draws for one positive, in draw order, repeats possible; offsets as above without the
- * times-drawn term. Strategies uniform and popularity only. */
+/* `count` draws for one positive, in draw order, repeats possible; offsets (NULL allowed) as above
+ * without the times-drawn term. Strategies uniform and popularity only. */
 void sampler_draw_each(const struct sampler *sampler, struct rng *rng, size_t count, int32_t *items,
                        float *offsets);
+/* b_c of `item` as one of `draws` draws (its in-batch part left out): for stored negatives. */
+float sampler_offset(const struct sampler *sampler, int32_t item, size_t draws);
 void sampler_release(struct sampler *sampler);
 
-/* The artifact "negatives": settings as numbers; FIT.stored / ALL.stored: (train entries, stored)
- * I32 item columns, when stored negatives were asked for; the log target stays derived. */
+/* The artifact "negatives": the settings as numbers and, when stored negatives were asked for,
+ * fit.stored and all.stored: I32 (train entries, stored), item columns in the order of the train
+ * matrix. `count` is then `stored` and `shared` is false. A user who has every item that can be
+ * drawn gets the positive itself, which nothing can be learnt from. Offsets stay derived. */
 MUST_CHECK enum status_code negative_settings_save(const struct negative_settings *settings,
                                                    struct artifact *artifact,
                                                    struct status *status);

@@ -31,11 +31,14 @@ const char *context_config_hash(const struct context *context); /* of all resolv
 
 /* The work database, open for writing; tables made by a stage are named after it. */
 struct db *context_work(const struct context *context);
-/* A connection of its own to the source, read-only, in a read transaction that began with the run's
- * first call: all source queries of a run read one snapshot. */
+/* A connection of its own to the source, read-only, in a read transaction that began with the
+ * stage's first call: all source queries of a stage read one snapshot. No such file is
+ * STATUS_NO_INPUT, not a database STATUS_DATA, locked for longer than source.busy_timeout
+ * STATUS_BUSY. */
 MUST_CHECK enum status_code context_source(struct context *context, struct db **out,
                                            struct status *status);
-/* Ends the source snapshot: called by the stage that has copied its rows out. */
+/* Ends the source snapshot: called by the stage that has copied its rows out. The fingerprint to
+ * remember is taken here, of the same snapshot that the rows came from. */
 void context_source_done(struct context *context);
 /* The output database, open for writing, migrated. */
 MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
@@ -58,5 +61,11 @@ void context_set_rows(struct context *context, int64_t rows);
 MUST_CHECK enum status_code context_add_metric(struct context *context,
                                                const struct publish_metric *metric,
                                                struct status *status);
+/* All metrics of the run so far, those of unchanged stages included; *n of them. They live until
+ * the next context_add_metric. */
+const struct publish_metric *context_metrics(const struct context *context, size_t *n);
+/* The generation that the stage has published: part of the run's result and record. */
+void context_set_generation(struct context *context, int64_t generation);
+const char *context_version(const struct context *context); /* of nightjar */
 
 #endif

@@ -1,7 +1,9 @@
 /* SQLite connections and statements. db.c is the only file that sees sqlite3.h. Extended result
  * codes are mapped once: BUSY, LOCKED -> STATUS_BUSY; FULL, IOERR -> STATUS_IO; CANTOPEN ->
  * STATUS_NO_INPUT or STATUS_CANNOT_CREATE; NOTADB, CORRUPT -> STATUS_DATA; READONLY ->
- * STATUS_CANNOT_CREATE; NOMEM -> STATUS_NO_MEMORY; else STATUS_INTERNAL. Messages name the file. */
+ * STATUS_CANNOT_CREATE, or STATUS_NO_INPUT where even reading needs to write (a WAL file in a
+ * read-only folder); NOMEM -> STATUS_NO_MEMORY; TOOBIG -> STATUS_DATA; else STATUS_INTERNAL.
+ * Messages name the file. A connection and its queries belong to one thread at a time. */
 #ifndef NIGHTJAR_STORE_DB_H
 #define NIGHTJAR_STORE_DB_H
 
@@ -19,12 +21,21 @@ enum db_mode {
 
 enum db_type { DB_NULL, DB_INTEGER, DB_FLOAT, DB_TEXT, DB_BLOB };
 
-/* busy_seconds bounds every wait for another process's lock. */
+/* Opens and reads the schema once, so that a file that is no database is found here. busy_seconds
+ * bounds every wait for another process's lock. A directory, a missing or an unreadable file is
+ * STATUS_NO_INPUT (DB_CREATE: STATUS_CANNOT_CREATE); an empty file, a damaged one or something else
+ * than a database STATUS_DATA (an empty file is fine for DB_CREATE); no right to write
+ * STATUS_CANNOT_CREATE. Double-quoted names that do not exist are errors, never texts. */
 MUST_CHECK enum status_code db_open(const char *path, enum db_mode mode, double busy_seconds,
                                     struct db **out, struct status *status);
-void db_close(struct db *db); /* NULL allowed; rolls back an open transaction */
+/* NULL allowed; rolls back an open transaction. All queries must be finalized before. */
+void db_close(struct db *db);
+/* This connection never checkpoints a WAL, not even when it closes: for a file that an application
+ * writes too (see db_has_wal_reset_fix). */
+void db_leave_checkpoints(struct db *db);
 const char *db_path(const struct db *db);
-const char *db_identity(void); /* "SQLite 3.40.1", of the linked library */
+/* "SQLite 3.40.1"; when another version is linked than was compiled against, its bare number. */
+const char *db_identity(void);
 bool db_has_wal_reset_fix(void);
 /* "wal", "delete", ... of this file. */
 MUST_CHECK enum status_code db_journal_mode(struct db *db, struct buf *out, struct status *status);
@@ -40,15 +51,15 @@ void db_quote(struct buf *out, const char *name);
 MUST_CHECK enum status_code db_prepare(struct db *db, const char *sql, struct db_query **out,
                                        struct status *status);
 /* A query that a user wrote: exactly one SELECT (or WITH, VALUES) statement, nothing after it but
- * space and comments; the authorizer lets only reading and functions through (no ATTACH, PRAGMA,
- * writes, load_extension). Anything else is STATUS_CONFIG. A step that works longer than
- * `timeout_seconds` without giving a row is stopped: STATUS_CONFIG, naming the limit.
- * `what` names the option in messages ("source.interactions"). */
+ * space and comments, no parameters; the authorizer lets only reading and functions through (no
+ * ATTACH, PRAGMA, writes, load_extension). Anything else is STATUS_CONFIG. A step that works longer
+ * than `timeout_seconds` without giving a row is stopped: STATUS_CONFIG, naming the limit. `what`
+ * names the option in messages ("source.interactions"). */
 MUST_CHECK enum status_code db_prepare_user(struct db *db, const char *what, const char *sql,
                                             double timeout_seconds, struct db_query **out,
                                             struct status *status);
-/* Parameters are one-based. Text and blobs are copied unless `is_static`. NaN is refused by assert:
- * SQLite would store NULL. */
+/* Parameters are one-based. Text and blobs are copied unless `is_static`. NaN is STATUS_INTERNAL,
+ * in every build: SQLite would store NULL. */
 MUST_CHECK enum status_code db_bind_int64(struct db_query *query, int index, int64_t value,
                                           struct status *status);
 MUST_CHECK enum status_code db_bind_double(struct db_query *query, int index, double value,

@@ -2,6 +2,8 @@
 #ifndef NIGHTJAR_STORE_EMBEDDED_SQL_H
 #define NIGHTJAR_STORE_EMBEDDED_SQL_H
 
+#include <stddef.h>
+
 struct embedded_sql {
     const char *name; /* "0001_work_init"; NULL ends the list */
     const char *sql;

@@ -9,8 +9,16 @@
 enum migrate_set { MIGRATE_WORK, MIGRATE_OUTPUT };
 
 /* One transaction for all missing migrations. `prefix` (MIGRATE_OUTPUT; "" otherwise) replaces
- * @prefix@ in the SQL, quoted. A database written by a newer nightjar: STATUS_CONFIG, untouched. */
+ * @prefix@, which stands only inside double quotes in the SQL, its own quotes doubled. A database
+ * written by a newer nightjar, or foreign tables under our names (publish_check_names):
+ * STATUS_CONFIG, untouched. */
 MUST_CHECK enum status_code migrate_apply(struct db *db, enum migrate_set set, const char *prefix,
                                           struct status *status);
+/* *version = the newest migration applied, 0 when there is none; *is_foreign (may be NULL) when our
+ * version table's name is taken by something that is not ours. A version that this program does not
+ * know: STATUS_CONFIG. Changes nothing. */
+MUST_CHECK enum status_code migrate_version(struct db *db, enum migrate_set set, const char *prefix,
+                                            int64_t *version, bool *is_foreign,
+                                            struct status *status);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "store/db.h"
 
-/* The ids of users or items, in code order: row c of a table refers to code c. */
+/* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
+ * the codes, so that rows are written in the order of their keys. */
 struct publish_ids {
     bool is_text;
     size_t n;
@@ -65,14 +66,18 @@ struct publish_target {
     enum status_code (*between)(void *data, double rows_done, double rows_total,
                                 struct status *status);
     void *data;
+    /* gets the reason when old generations could not be dropped after the switch, which is no error
+       of the publish: the next one tries again. May be NULL. */
+    struct status *drop_status;
 };
 
 /* Looks for foreign tables or views under our names, and for our own ones of a newer version:
  * STATUS_CONFIG, naming them. Changes nothing. */
 MUST_CHECK enum status_code publish_check_names(struct db *db, const char *prefix,
                                                 struct status *status);
-/* Builds, verifies, switches, drops generations beyond `keep` and the remains of unfinished ones.
- * *generation gets the new number. On error the previous generation stays as it was. */
+/* The database must be migrated (MIGRATE_OUTPUT). Builds, verifies, switches, drops generations
+ * beyond `keep` and the remains of unfinished ones. *generation gets the new number. On error the
+ * previous generation stays as it was. */
 MUST_CHECK enum status_code publish_generation(const struct publish_target *target,
                                                const struct publish_content *content,
                                                int64_t *generation, struct status *status);

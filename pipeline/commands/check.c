@@ -1,0 +1,252 @@
+/* nightjar check: everything that can be found wrong before a run, all at once. */
+#include "commands/command.h"
+
+#include "model/event_columns.h"
+#include "store/publish.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+/* Prints what is right as it is found and collects what is wrong. */
+struct checkup {
+    const struct plan *plan;
+    FILE *out;
+    struct buf problems;
+    size_t n_problems;
+    enum status_code first_code;
+};
+
+static void good(const struct checkup *checkup, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void good(const struct checkup *checkup, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("ok    ", checkup->out);
+    vfprintf(checkup->out, format, arguments);
+    fputc('\n', checkup->out);
+    va_end(arguments);
+}
+
+/* Takes the error over as one problem. */
+static void problem(struct checkup *checkup, struct status *status)
+{
+    if (checkup->n_problems > 0) {
+        buf_add_char(&checkup->problems, '\n');
+    }
+    if (status->file[0] != '\0' &&
+        strncmp(status->message, status->file, strlen(status->file)) != 0) {
+        buf_addf(&checkup->problems, "%s: ", status->file);
+    }
+    buf_add_text(&checkup->problems, status->message);
+    checkup->first_code = checkup->n_problems == 0 ? status->code : checkup->first_code;
+    checkup->n_problems++;
+    status_clear(status);
+}
+
+static bool has_import(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (strcmp(plan->stages[i].stage->name, "import") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status_code check_query(const struct checkup *checkup, struct db *db,
+                                    struct status *status)
+{
+    const struct plan_source *source = &checkup->plan->settings.source;
+    const struct event_query query = {.what = "source.interactions",
+                                      .sql = source->interactions,
+                                      .table = source->table,
+                                      .user = source->user,
+                                      .item = source->item,
+                                      .event = source->event,
+                                      .weight = source->weight,
+                                      .time = source->time,
+                                      .timeout_seconds = source->query_timeout,
+                                      .part = PART_TRAIN};
+    const struct event_rules rules = {.since = INT64_MIN, .until = INT64_MIN};
+    struct db_query *statement = NULL;
+    struct event_columns columns;
+    enum status_code code = event_columns_open(db, &query, &rules, &statement, &columns, status);
+    if (code == STATUS_OK) {
+        good(checkup, "interactions: user and item%s%s%s",
+             columns.index[COLUMN_EVENT] >= 0 ? ", event" : "",
+             columns.index[COLUMN_WEIGHT] >= 0 ? ", weight" : "",
+             columns.index[COLUMN_TIME] >= 0 ? ", time" : ", no time");
+    }
+    db_finalize(statement);
+    return code;
+}
+
+static enum status_code check_fingerprint(const struct checkup *checkup, struct db *db,
+                                          struct status *status)
+{
+    const struct plan_source *source = &checkup->plan->settings.source;
+    struct db_query *query = NULL;
+    if (source->fingerprint == NULL) {
+        return STATUS_OK;
+    }
+    enum status_code code = db_prepare_user(db, "source.fingerprint", source->fingerprint,
+                                            source->query_timeout, &query, status);
+    if (code == STATUS_OK) {
+        good(checkup, "source.fingerprint: the query is sound");
+    }
+    db_finalize(query);
+    return code;
+}
+
+/* SQLite 3.7.0 to 3.51.2 can lose commits when two connections write and checkpoint one WAL file.
+ */
+static enum status_code advise_wal(const struct checkup *checkup, struct db *db,
+                                   struct status *status)
+{
+    const struct plan_settings *settings = &checkup->plan->settings;
+    struct buf mode = {0};
+    enum status_code code = db_journal_mode(db, &mode, status);
+    bool shared = strcmp(settings->source.database, settings->output.database) == 0;
+    if (code == STATUS_OK && shared && strcmp(buf_text(&mode), "wal") == 0 &&
+        !db_has_wal_reset_fix()) {
+        fprintf(checkup->out,
+                "note  %s is in WAL mode and %s lacks the fix of the WAL-reset race (3.51.3, "
+                "3.50.7, 3.44.6): give output.database a file of its own\n",
+                settings->source.database, db_identity());
+    }
+    buf_release(&mode);
+    return code;
+}
+
+static void check_source(struct checkup *checkup, struct status *status)
+{
+    const struct plan_source *source = &checkup->plan->settings.source;
+    struct db *db = NULL;
+    if (!source->given) {
+        return;
+    }
+    if (has_import(checkup->plan) && access(source->database, F_OK) != 0) {
+        good(checkup, "source: %s will be made by import", source->database);
+        return;
+    }
+    if (db_open(source->database, DB_READ, source->busy_timeout, &db, status) != STATUS_OK ||
+        db_begin_read(db, status) != STATUS_OK) {
+        problem(checkup, status);
+        db_close(db);
+        return;
+    }
+    db_leave_checkpoints(db);
+    good(checkup, "source: %s opens", source->database);
+    if (has_import(checkup->plan)) {
+        good(checkup, "interactions: the table will be made by import");
+    } else if (check_query(checkup, db, status) != STATUS_OK) {
+        problem(checkup, status);
+    }
+    if (check_fingerprint(checkup, db, status) != STATUS_OK) {
+        problem(checkup, status);
+    }
+    if (advise_wal(checkup, db, status) != STATUS_OK) {
+        problem(checkup, status);
+    }
+    db_close(db);
+}
+
+/* Whether a file can be written, or made where there is none. SQLite also needs to make its journal
+ * beside it. */
+static enum status_code check_writable(const struct checkup *checkup, const char *what,
+                                       const char *path, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct buf folder = {0};
+    const char *slash = strrchr(path, '/');
+    buf_add(&folder, path, slash == NULL ? 0 : (size_t)(slash - path) + (slash == path));
+    if (slash == NULL) {
+        buf_add_char(&folder, '.');
+    }
+    TRY(buf_check(&folder, status));
+    if (access(buf_text(&folder), W_OK | X_OK) != 0) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "%s: its folder %s cannot be written: %s", what, buf_text(&folder),
+                          strerror(errno)));
+    }
+    if (access(path, F_OK) == 0 && access(path, W_OK) != 0) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "%s: the file cannot be written: %s", what, strerror(errno)));
+    }
+    good(checkup, "%s: %s can be written", what, path);
+done:
+    buf_release(&folder);
+    return code;
+}
+
+static void check_output(struct checkup *checkup, struct status *status)
+{
+    const struct plan_settings *settings = &checkup->plan->settings;
+    const char *path = settings->output.database;
+    struct db *db = NULL;
+    if (path == NULL) {
+        return;
+    }
+    if (check_writable(checkup, "output", path, status) != STATUS_OK) {
+        problem(checkup, status);
+    }
+    if (access(path, F_OK) != 0) {
+        return;
+    }
+    if (db_open(path, DB_READ, settings->source.busy_timeout, &db, status) != STATUS_OK) {
+        /* a source that does not open has been reported already */
+        if (settings->source.database != NULL && strcmp(path, settings->source.database) == 0) {
+            status_clear(status);
+        } else {
+            problem(checkup, status);
+        }
+    } else if (publish_check_names(db, settings->output.prefix, status) != STATUS_OK) {
+        problem(checkup, status);
+    } else {
+        good(checkup, "output: the names of our tables and views are free or ours");
+    }
+    db_close(db);
+}
+
+static enum status_code run_check(const struct command_environment *environment,
+                                  const struct command_line *line, struct status *status)
+{
+    enum status_code code;
+    struct plan *plan = NULL;
+    struct checkup checkup = {.out = environment->out};
+    TRY(command_load_plan(environment, line, &plan, status));
+    checkup.plan = plan;
+    good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
+    check_source(&checkup, status);
+    check_output(&checkup, status);
+    if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
+        problem(&checkup, status);
+    }
+    good(&checkup, "%s%s", db_identity(),
+         db_has_wal_reset_fix() ? "" : " (without the fix of the WAL-reset race)");
+    TRY(command_flush(environment->out, status));
+    if (checkup.n_problems > 0) {
+        TRY(status_set(status, checkup.first_code, "%s", buf_text(&checkup.problems)));
+    }
+done:
+    buf_release(&checkup.problems);
+    plan_free(plan);
+    return code;
+}
+
+static const struct command_flag flags[] = {COMMAND_FLAG_SET, {.name = NULL}};
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "look for everything that would stop a run",
+    .usage = "CONFIG [options]",
+    .description =
+        "Checks the configuration, that the source opens and its queries are sound, that the names "
+        "of our tables are free in the output database, and that the folders can be written. "
+        "Prints what is right, then every problem. Changes nothing.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .flags = flags,
+    .run = run_check};

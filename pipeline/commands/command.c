@@ -1,0 +1,264 @@
+/* Command lines read by table: flags, values, arguments, and the help that comes from the same
+ * table. What the commands do is left to their own files; printing errors to main.c. */
+#include "commands/command.h"
+
+#include "base/num.h"
+#include "config/option.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { MAX_FLAGS = 32, MAX_ARGUMENTS = 8 };
+
+static size_t count_flags(const struct command *command)
+{
+    size_t n = 0;
+    while (command->flags != NULL && command->flags[n].name != NULL) {
+        n++;
+    }
+    assert(n <= MAX_FLAGS);
+    return n;
+}
+
+/* Index of the flag called `name` (length bytes), or SIZE_MAX. */
+static size_t find_flag(const struct command *command, const char *name, size_t length)
+{
+    size_t n = count_flags(command);
+    for (size_t i = 0; i < n; i++) {
+        const char *candidate = command->flags[i].name;
+        if (strlen(candidate) == length && memcmp(candidate, name, length) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static enum status_code unknown_flag(const struct command *command, const char *word, size_t length,
+                                     struct status *status)
+{
+    const char *names[MAX_FLAGS + 1] = {"--help"};
+    size_t n = count_flags(command);
+    for (size_t i = 0; i < n; i++) {
+        names[i + 1] = command->flags[i].name;
+    }
+    const char *nearest = nearest_name(names, n + 1, word, length);
+    if (nearest != NULL) {
+        return status_set(status, STATUS_USAGE,
+                          "%s: unknown option %.*s; did you mean %s? `nightjar %s --help` lists "
+                          "all",
+                          command->name, (int)length, word, nearest, command->name);
+    }
+    return status_set(status, STATUS_USAGE,
+                      "%s: unknown option %.*s; `nightjar %s --help` lists the options",
+                      command->name, (int)length, word, command->name);
+}
+
+/* Keeps one value of flag `index` (a switch has the value ""). */
+static enum status_code add_value(struct command_line *line, size_t index, const char *value,
+                                  struct status *status)
+{
+    const struct command_flag *flag = &line->command->flags[index];
+    size_t n = line->n_values[index];
+    if (n > 0 && !flag->repeatable && flag->value != NULL) {
+        return status_set(status, STATUS_USAGE,
+                          "%s: %s is given twice (\"%s\" and \"%s\"); give it once",
+                          line->command->name, flag->name, line->values[index][0], value);
+    }
+    if (n >= COMMAND_VALUES_MAX) {
+        return status_set(status, STATUS_USAGE, "%s: %s is given more than %d times",
+                          line->command->name, flag->name, COMMAND_VALUES_MAX);
+    }
+    line->values[index][n] = value;
+    line->n_values[index] = n + 1;
+    return STATUS_OK;
+}
+
+/* Reads the flag at words[*at], and its value, which may be the next word. */
+static enum status_code parse_flag(struct command_line *line, int n, char **words, int *at,
+                                   struct status *status)
+{
+    const struct command *command = line->command;
+    const char *word = words[*at];
+    const char *equals = strchr(word, '=');
+    size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    size_t index = find_flag(command, word, length);
+    if (index == SIZE_MAX) {
+        return unknown_flag(command, word, length, status);
+    }
+    const struct command_flag *flag = &command->flags[index];
+    if (flag->value == NULL) {
+        if (equals != NULL) {
+            return status_set(status, STATUS_USAGE, "%s: %s takes no value, but has \"%s\"",
+                              command->name, flag->name, equals + 1);
+        }
+        return add_value(line, index, "", status);
+    }
+    if (equals != NULL) {
+        return add_value(line, index, equals + 1, status);
+    }
+    /* A next word that looks like a flag is a forgotten value more often than a value; --flag=--x
+     * says it plainly. */
+    if (*at + 1 >= n || strncmp(words[*at + 1], "--", 2) == 0) {
+        return status_set(status, STATUS_USAGE, "%s: %s needs a value (%s)", command->name,
+                          flag->name, flag->value);
+    }
+    *at += 1;
+    return add_value(line, index, words[*at], status);
+}
+
+static enum status_code add_argument(struct command_line *line, const char *word,
+                                     struct status *status)
+{
+    const struct command *command = line->command;
+    if (line->n_arguments >= command->max_arguments) {
+        return status_set(status, STATUS_USAGE,
+                          "%s: \"%s\" is one argument too many; usage: nightjar %s %s",
+                          command->name, word, command->name, command->usage);
+    }
+    line->arguments[line->n_arguments++] = word;
+    return STATUS_OK;
+}
+
+enum status_code command_parse(const struct command *command, int n, char **words,
+                               struct command_line *line, struct status *status)
+{
+    assert(command->max_arguments <= MAX_ARGUMENTS);
+    enum status_code code = STATUS_OK;
+    memset(line, 0, sizeof *line);
+    line->command = command;
+    bool flags_end = false;
+    for (int i = 0; i < n; i++) {
+        if (!flags_end && strcmp(words[i], "--") == 0) {
+            flags_end = true;
+        } else if (!flags_end && words[i][0] == '-' && words[i][1] != '\0') {
+            TRY(parse_flag(line, n, words, &i, status));
+        } else {
+            TRY(add_argument(line, words[i], status));
+        }
+    }
+    if (line->n_arguments < command->min_arguments) {
+        code = status_set(status, STATUS_USAGE,
+                          "%s: %zu argument%s given, %zu needed; usage: nightjar %s %s",
+                          command->name, line->n_arguments, line->n_arguments == 1 ? "" : "s",
+                          command->min_arguments, command->name, command->usage);
+    }
+done:
+    return code;
+}
+
+size_t command_flag_count(const struct command_line *line, const char *name)
+{
+    size_t index = find_flag(line->command, name, strlen(name));
+    assert(index != SIZE_MAX);
+    return line->n_values[index];
+}
+
+const char *command_flag_value(const struct command_line *line, const char *name)
+{
+    size_t index = find_flag(line->command, name, strlen(name));
+    assert(index != SIZE_MAX);
+    size_t n = line->n_values[index];
+    return n == 0 ? NULL : line->values[index][n - 1];
+}
+
+const char *const *command_flag_values(const struct command_line *line, const char *name, size_t *n)
+{
+    size_t index = find_flag(line->command, name, strlen(name));
+    assert(index != SIZE_MAX);
+    *n = line->n_values[index];
+    return line->values[index];
+}
+
+enum status_code command_flag_int64(const struct command_line *line, const char *name, int64_t min,
+                                    int64_t max, int64_t *out, struct status *status)
+{
+    const char *text = command_flag_value(line, name);
+    int64_t value;
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (!num_parse_int64(text, strlen(text), &value) || value < min || value > max) {
+        return status_set(status, STATUS_USAGE,
+                          "%s: %s is \"%s\"; a whole number from %lld to %lld is allowed",
+                          line->command->name, name, text, (long long)min, (long long)max);
+    }
+    *out = value;
+    return STATUS_OK;
+}
+
+enum status_code command_load_plan(const struct command_environment *environment,
+                                   const struct command_line *line, struct plan **out,
+                                   struct status *status)
+{
+    size_t n_overrides;
+    const char *const *overrides = command_flag_values(line, "--set", &n_overrides);
+    return plan_load(line->arguments[0], environment->registry, overrides, n_overrides, out,
+                     status);
+}
+
+/* Help text broken into lines of at most `width` columns, continued at column `indent`. */
+static void print_wrapped(FILE *out, const char *text, size_t indent, size_t width)
+{
+    size_t column = indent;
+    while (*text != '\0') {
+        size_t word = strcspn(text, " \n");
+        if (column > indent && column + 1 + word > width) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent && word > 0) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(text, 1, word, out);
+        column += word;
+        text += word;
+        if (*text == '\n') {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', out);
+}
+
+static void print_flag(FILE *out, const struct command_flag *flag)
+{
+    enum { HELP_COLUMN = 26 };
+    int width = fprintf(out, "  %s%s%s", flag->name, flag->value != NULL ? " " : "",
+                        flag->value != NULL ? flag->value : "");
+    if (width >= HELP_COLUMN) {
+        fputc('\n', out);
+        width = 0;
+    }
+    fprintf(out, "%*s", HELP_COLUMN - (width > 0 ? width : 0), "");
+    print_wrapped(out, flag->help, HELP_COLUMN, 96);
+}
+
+void command_print_help(const struct command *command, FILE *out)
+{
+    static const struct command_flag help_flag = {.name = "--help",
+                                                  .help = "print this text and exit"};
+    fprintf(out, "usage: nightjar %s%s%s\n\n", command->name, command->usage[0] != '\0' ? " " : "",
+            command->usage);
+    print_wrapped(out, command->description, 0, 96);
+    fputs("\nOptions:\n", out);
+    size_t n = count_flags(command);
+    for (size_t i = 0; i < n; i++) {
+        print_flag(out, &command->flags[i]);
+    }
+    print_flag(out, &help_flag);
+}
+
+enum status_code command_flush(FILE *out, struct status *status)
+{
+    errno = 0;
+    bool failed = fflush(out) != 0;
+    if (failed && errno != 0) {
+        return status_set(status, STATUS_IO, "cannot write to standard output: %s",
+                          strerror(errno));
+    }
+    if (failed || ferror(out)) {
+        return status_set(status, STATUS_IO, "cannot write to standard output");
+    }
+    return STATUS_OK;
+}

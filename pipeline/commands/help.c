@@ -1,0 +1,48 @@
+/* nightjar help: the commands, or one of them. */
+#include "commands/command_list.h"
+
+void commands_help(const struct command_environment *environment, FILE *out)
+{
+    fputs("usage: nightjar COMMAND [CONFIG] [options]\n\n"
+          "A nightly recommender over SQLite: reads a log of interactions, trains user and item\n"
+          "towers, and writes recommendations back.\n\nCommands:\n",
+          out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+    }
+    fputs("\n`nightjar COMMAND --help` explains one. Exit codes: 0 done, 64 usage, 65 bad data,\n"
+          "66 no input, 70 a bug, 71 out of memory, 73 cannot create, 74 I/O error, 75 busy (try\n"
+          "again), 78 bad configuration, 79 trained but refused by the gate, 128+n on signal n.\n",
+          out);
+}
+
+static enum status_code run_help(const struct command_environment *environment,
+                                 const struct command_line *line, struct status *status)
+{
+    if (line->n_arguments == 0) {
+        commands_help(environment, environment->out);
+        return command_flush(environment->out, status);
+    }
+    const char *name = line->arguments[0];
+    const char *names[32];
+    size_t n = 0;
+    for (; environment->commands[n] != NULL && n < sizeof names / sizeof *names; n++) {
+        names[n] = environment->commands[n]->name;
+        if (strcmp(names[n], name) == 0) {
+            command_print_help(environment->commands[n], environment->out);
+            return command_flush(environment->out, status);
+        }
+    }
+    const char *nearest = nearest_name(names, n, name, strlen(name));
+    return status_set(status, STATUS_USAGE, "help: unknown command \"%s\"%s%s", name,
+                      nearest != NULL ? "; did you mean " : "; `nightjar help` lists all",
+                      nearest != NULL ? nearest : "");
+}
+
+const struct command command_help = {
+    .name = "help",
+    .summary = "list the commands, or explain one",
+    .usage = "[COMMAND]",
+    .description = "Lists the commands, or prints the usage and options of one.",
+    .max_arguments = 1,
+    .run = run_help};

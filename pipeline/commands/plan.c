@@ -1,0 +1,246 @@
+/* nightjar plan: what a run would do and need. Writes nothing, not even the work database. */
+#include "commands/command.h"
+
+#include "base/num.h"
+#include "base/pool.h"
+#include "model/event_columns.h"
+#include "run/estimate.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+/* Prints the lines of `text` that `without` (may be NULL) does not have. */
+static void print_lines(FILE *out, const char *text, const char *without)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        bool known = false;
+        for (const char *other = without; other != NULL && *other != '\0' && !known;) {
+            size_t other_length = strcspn(other, "\n");
+            known = other_length == length && memcmp(other, text, length) == 0;
+            other += other_length + (other[other_length] == '\n');
+        }
+        if (!known) {
+            fprintf(out, "    %.*s\n", (int)length, text);
+        }
+        text += length + (text[length] == '\n');
+    }
+}
+
+/* The options of one table: all, or those that differ from their defaults. */
+static enum status_code print_options(const struct option *table, size_t size, const void *options,
+                                      bool all, FILE *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct arena arena = {0};
+    struct buf text = {0}, default_text = {0};
+    void *defaults = NULL;
+    option_print(table, options, &text);
+    if (!all) {
+        TRY(arena_new(&arena, 1, size, &defaults, status));
+        TRY(option_defaults(table, defaults, &arena, status));
+        option_print(table, defaults, &default_text);
+    }
+    TRY(buf_check(&text, status));
+    TRY(buf_check(&default_text, status));
+    print_lines(out, buf_text(&text), all ? NULL : buf_text(&default_text));
+done:
+    arena_release(&arena);
+    buf_release(&text);
+    buf_release(&default_text);
+    return code;
+}
+
+static enum status_code count_id(struct vocabulary *vocabulary, struct db_query *query, int column,
+                                 struct status *status)
+{
+    int32_t code;
+    size_t length;
+    if (vocabulary->type != ID_TEXT && db_column_type(query, column) == DB_INTEGER) {
+        return vocabulary_add_integer(vocabulary, db_column_int64(query, column), &code, status);
+    }
+    if (vocabulary->type == ID_INTEGER) {
+        return STATUS_OK; /* mixed ids: the run will say so, with the row */
+    }
+    const char *text = db_column_text(query, column, &length);
+    return text == NULL ? STATUS_OK : vocabulary_add_text(vocabulary, text, length, &code, status);
+}
+
+/* Counts the rows of the source, and their users and items. */
+static enum status_code scan(const struct command_environment *environment, const struct plan *plan,
+                             struct stage_sizes *sizes, struct status *status)
+{
+    enum status_code code;
+    const struct plan_source *source = &plan->settings.source;
+    const struct event_query query = {.what = "source.interactions",
+                                      .sql = source->interactions,
+                                      .table = source->table,
+                                      .user = source->user,
+                                      .item = source->item,
+                                      .event = source->event,
+                                      .weight = source->weight,
+                                      .time = source->time,
+                                      .timeout_seconds = source->query_timeout,
+                                      .part = PART_TRAIN};
+    const struct event_rules rules = {.since = INT64_MIN, .until = INT64_MIN};
+    struct event_columns columns;
+    struct vocabulary users = {0}, items = {0};
+    struct db *db = NULL;
+    struct db_query *rows = NULL;
+    double n = 0;
+    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
+    db_leave_checkpoints(db);
+    TRY(event_columns_open(db, &query, &rules, &rows, &columns, status));
+    for (;;) {
+        bool has_row;
+        TRY(db_step(rows, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        if (*environment->stop_signal != 0) {
+            status->signal = *environment->stop_signal;
+            TRY(status_set(status, STATUS_SIGNAL, "interrupted by signal %d", status->signal));
+        }
+        TRY(count_id(&users, rows, columns.index[COLUMN_USER], status));
+        TRY(count_id(&items, rows, columns.index[COLUMN_ITEM], status));
+        n++;
+    }
+    sizes->n_users = (double)users.n;
+    sizes->n_items = (double)items.n;
+    sizes->n_interactions = n;
+done:
+    db_finalize(rows);
+    db_close(db);
+    vocabulary_release(&users);
+    vocabulary_release(&items);
+    return code;
+}
+
+/* The sizes at the last run, when there was one. */
+static enum status_code load_sizes(const struct plan *plan, struct stage_sizes *sizes, bool *known,
+                                   struct status *status)
+{
+    enum status_code code;
+    struct db *work = NULL;
+    struct buf type = {0};
+    *known = false;
+    if (access(plan->settings.work.database, F_OK) != 0) {
+        return STATUS_OK;
+    }
+    TRY(db_open(plan->settings.work.database, DB_READ, 5, &work, status));
+    TRY(db_object_type(work, "data_size", &type, status));
+    if (strcmp(buf_text(&type), "table") == 0) {
+        TRY(estimate_load(work, sizes, known, status));
+    }
+done:
+    buf_release(&type);
+    db_close(work);
+    return code;
+}
+
+static void print_estimate(FILE *out, const char *label, const struct stage_estimate *estimate)
+{
+    char memory[NUM_TEXT_MAX], disk[NUM_TEXT_MAX], duration[NUM_TEXT_MAX];
+    num_format_bytes(estimate->memory_bytes, memory);
+    num_format_bytes(estimate->disk_bytes, disk);
+    num_format_duration(estimate->seconds, duration);
+    fprintf(out, "%-14s %14.0f %12s %12s %12s\n", label, estimate->rows, memory, disk, duration);
+}
+
+static enum status_code print_stages(const struct plan *plan, const struct stage_sizes *sizes,
+                                     bool known, bool all, FILE *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct stage_estimate total = {0};
+    if (known) {
+        fprintf(out, "\n%-14s %14s %12s %12s %12s\n", "stage", "rows", "memory", "disk", "time");
+    } else {
+        fputs("\nstage\n", out);
+    }
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+        struct stage_estimate estimate = estimate_stage(stage, sizes);
+        if (known) {
+            print_estimate(out, stage->label, &estimate);
+        } else {
+            fprintf(out, "%s\n", stage->label);
+        }
+        TRY(print_options(stage->stage->options, stage->stage->options_size, stage->options, all,
+                          out, status));
+        total.rows += estimate.rows;
+        total.disk_bytes += estimate.disk_bytes;
+        total.seconds += estimate.seconds;
+        total.memory_bytes =
+            estimate.memory_bytes > total.memory_bytes ? estimate.memory_bytes : total.memory_bytes;
+    }
+    if (known) {
+        print_estimate(out, "total", &total);
+        fputs("(memory: the largest stage, its inputs not counted; estimates are rough)\n", out);
+    }
+done:
+    return code;
+}
+
+static enum status_code print_plan(const struct command_environment *environment,
+                                   const struct command_line *line, const struct plan *plan,
+                                   struct status *status)
+{
+    enum status_code code;
+    FILE *out = environment->out;
+    struct stage_sizes sizes;
+    struct pool *pool = NULL;
+    bool known = false;
+    bool all = command_flag_count(line, "--verbose") > 0;
+    TRY(pool_new((size_t)plan->settings.threads, &pool, status));
+    estimate_init(plan, pool_threads(pool), &sizes);
+    if (command_flag_count(line, "--scan") > 0) {
+        TRY(scan(environment, plan, &sizes, status));
+        known = true;
+    } else {
+        TRY(load_sizes(plan, &sizes, &known, status));
+    }
+    fprintf(out, "pipeline %s of %s\n", plan->settings.pipeline, plan->file);
+    TRY(print_options(plan_options, sizeof plan->settings, &plan->settings, all, out, status));
+    if (known) {
+        fprintf(out, "data: %.0f users, %.0f items, %.0f interactions (%s)\n", sizes.n_users,
+                sizes.n_items, sizes.n_interactions,
+                command_flag_count(line, "--scan") > 0 ? "counted now" : "at the last run");
+    } else {
+        fputs("data: unknown before the first run; --scan counts it\n", out);
+    }
+    TRY(print_stages(plan, &sizes, known, all, out, status));
+done:
+    pool_free(pool);
+    return code;
+}
+
+static enum status_code run_plan(const struct command_environment *environment,
+                                 const struct command_line *line, struct status *status)
+{
+    enum status_code code;
+    struct plan *plan = NULL;
+    TRY(command_load_plan(environment, line, &plan, status));
+    TRY(print_plan(environment, line, plan, status));
+    TRY(command_flush(environment->out, status));
+done:
+    plan_free(plan);
+    return code;
+}
+
+static const struct command_flag flags[] = {
+    COMMAND_FLAG_SET,
+    {.name = "--scan", .help = "read the source once to count its rows, users and items"},
+    {.name = "--verbose", .help = "show every option, not only those that differ from the default"},
+    {.name = NULL}};
+
+const struct command command_plan = {
+    .name = "plan",
+    .summary = "show what a run would do and need",
+    .usage = "CONFIG [options]",
+    .description = "Prints the resolved stages with their options and, as far as the size of the "
+                   "data is known from the last run or --scan, their rows and the memory, disk and "
+                   "time they will need. Writes nothing.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .flags = flags,
+    .run = run_plan};

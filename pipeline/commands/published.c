@@ -1,0 +1,185 @@
+/* Rows of the published views (and of the run history) as text or JSON. */
+#include "commands/published.h"
+
+#include "base/num.h"
+#include "io/json_writer.h"
+#include "io/utf8.h"
+#include "store/publish.h"
+
+#include <inttypes.h>
+
+enum status_code published_open(const struct plan *plan, struct db **out, struct status *status)
+{
+    enum status_code code;
+    struct db *db = NULL;
+    int64_t generation = 0;
+    const struct plan_settings *settings = &plan->settings;
+    if (settings->output.database == NULL) {
+        return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
+                             "neither output.database nor source.database is given");
+    }
+    TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db, status));
+    db_leave_checkpoints(db);
+    TRY(publish_current(db, settings->output.prefix, &generation, NULL, status));
+    if (generation == 0) {
+        TRY(status_set_at(status, STATUS_NO_INPUT, settings->output.database, 0, 0,
+                          "nothing is published yet; `nightjar run %s` does it", plan->file));
+    }
+    *out = db;
+    db = NULL;
+done:
+    db_close(db);
+    return code;
+}
+
+static void add_json(struct json_list *list, struct db_query *query, int column)
+{
+    const char *name = db_column_name(query, column);
+    size_t length;
+    const char *text;
+    switch (db_column_type(query, column)) {
+    case DB_INTEGER:
+        json_list_int64(list, name, db_column_int64(query, column));
+        break;
+    case DB_FLOAT:
+        json_list_double(list, name, db_column_double(query, column));
+        break;
+    case DB_TEXT:
+    case DB_BLOB:
+        text = db_column_text(query, column, &length);
+        json_list_text(list, name, text, length);
+        break;
+    case DB_NULL:
+        json_list_null(list, name);
+        break;
+    }
+}
+
+static void add_text(struct buf *out, struct db_query *query, int column)
+{
+    char number[NUM_TEXT_MAX];
+    struct buf clean = {0};
+    size_t length;
+    const char *text;
+    switch (db_column_type(query, column)) {
+    case DB_INTEGER:
+        buf_addf(out, "%" PRId64, db_column_int64(query, column));
+        break;
+    case DB_FLOAT:
+        num_format_double(db_column_double(query, column), number);
+        buf_add_text(out, number);
+        break;
+    case DB_TEXT:
+    case DB_BLOB:
+        text = db_column_text(query, column, &length);
+        utf8_add_repaired(&clean, text, length);
+        for (size_t i = 0; i < clean.length; i++) { /* these two would break the table */
+            char c = clean.data[i];
+            buf_add_char(out, c == '\t' || c == '\n' ? ' ' : c);
+        }
+        out->failed = out->failed || clean.failed;
+        break;
+    case DB_NULL:
+        break;
+    }
+    buf_release(&clean);
+}
+
+static void print_header(struct db_query *query, FILE *out)
+{
+    for (int c = 0; c < db_column_count(query); c++) {
+        fprintf(out, "%s%s", c > 0 ? "\t" : "", db_column_name(query, c));
+    }
+    fputc('\n', out);
+}
+
+enum status_code rows_print(struct db_query *query, bool json, bool when_empty, FILE *out,
+                            size_t *n_rows, struct status *status)
+{
+    enum status_code code;
+    struct json_list list = {0};
+    struct buf line = {0};
+    size_t n = 0;
+    for (;;) {
+        bool has_row;
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        if (json) {
+            json_list_row(&list);
+        } else if (n == 0) {
+            print_header(query, out);
+        }
+        buf_clear(&line);
+        for (int c = 0; c < db_column_count(query); c++) {
+            if (json) {
+                add_json(&list, query, c);
+            } else {
+                buf_add_text(&line, c > 0 ? "\t" : "");
+                add_text(&line, query, c);
+            }
+        }
+        TRY(buf_check(&line, status));
+        if (!json) {
+            fprintf(out, "%s\n", buf_text(&line));
+        }
+        n++;
+    }
+    if (json && (n > 0 || when_empty)) {
+        TRY(json_list_print(&list, out, status));
+    } else if (n == 0 && when_empty) {
+        print_header(query, out);
+    }
+    *n_rows = n;
+done:
+    json_list_release(&list);
+    buf_release(&line);
+    return code;
+}
+
+static enum status_code print_by_id(struct db *db, const char *sql,
+                                    const struct published_query *view, bool as_number, FILE *out,
+                                    size_t *n_rows, struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    int64_t number;
+    TRY(db_prepare(db, sql, &query, status));
+    if (as_number) {
+        if (!num_parse_int64(view->id, strlen(view->id), &number)) {
+            goto done;
+        }
+        TRY(db_bind_int64(query, 1, number, status));
+    } else if (view->id != NULL) {
+        TRY(db_bind_text(query, 1, view->id, strlen(view->id), true, status));
+    }
+    TRY(db_bind_int64(query, 2, view->limit, status));
+    TRY(rows_print(query, view->json, false, out, n_rows, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code published_print(struct db *db, const struct plan *plan,
+                                 const struct published_query *query, FILE *out, size_t *n_rows,
+                                 struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0}, name = {0};
+    *n_rows = 0;
+    buf_addf(&name, "%s%s", plan->settings.output.prefix, query->view);
+    TRY(buf_check(&name, status));
+    buf_add_text(&sql, query->before);
+    db_quote(&sql, buf_text(&name));
+    buf_add_text(&sql, query->after);
+    TRY(buf_check(&sql, status));
+    TRY(print_by_id(db, buf_text(&sql), query, false, out, n_rows, status));
+    if (*n_rows == 0 && query->id != NULL) {
+        TRY(print_by_id(db, buf_text(&sql), query, true, out, n_rows, status));
+    }
+done:
+    buf_release(&sql);
+    buf_release(&name);
+    return code;
+}

@@ -1,0 +1,33 @@
+/* Reading what is published, and printing rows: shared by recommend, similar and runs. */
+#ifndef NIGHTJAR_COMMANDS_PUBLISHED_H
+#define NIGHTJAR_COMMANDS_PUBLISHED_H
+
+#include "commands/command.h"
+#include "store/db.h"
+
+/* Opens the pipeline's output database for reading. Nothing published yet is STATUS_NO_INPUT. Close
+ * with db_close. */
+MUST_CHECK enum status_code published_open(const struct plan *plan, struct db **out,
+                                           struct status *status);
+
+/* A query over one of the views: `before`, the view's name with the prefix, `after`; ?1 is an id
+ * (NULL: the query has none), ?2 a limit on rows. */
+struct published_query {
+    const char *before, *view, *after;
+    const char *id;
+    int64_t limit;
+    bool json;
+};
+/* Prints the rows, named by the columns: as a JSON list, or as lines of tab-separated values under
+ * a header. *n_rows = how many; with none nothing is printed. An id is tried as text and as a
+ * number, for the columns keep the type of the source. */
+MUST_CHECK enum status_code published_print(struct db *db, const struct plan *plan,
+                                            const struct published_query *query, FILE *out,
+                                            size_t *n_rows, struct status *status);
+
+/* The same printing for any prepared query, from its first step on; with json an empty list is
+ * printed when there are no rows. Control characters in texts are shown as U+FFFD. */
+MUST_CHECK enum status_code rows_print(struct db_query *query, bool json, bool when_empty,
+                                       FILE *out, size_t *n_rows, struct status *status);
+
+#endif

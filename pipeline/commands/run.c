@@ -1,0 +1,137 @@
+/* nightjar run: a whole pipeline, from the log to the published tables. */
+#include "commands/command.h"
+
+#include "base/num.h"
+
+/* What the stage_done callback shows on. */
+struct display {
+    struct log *log;
+    FILE *err;
+    bool lines; /* one line a stage, and the summary */
+};
+
+static void show_stage(void *data, const char *label, bool skipped, double seconds, int64_t rows)
+{
+    const struct display *display = data;
+    char duration[NUM_TEXT_MAX];
+    num_format_duration(seconds, duration);
+    if (!display->lines) {
+        return;
+    }
+    if (display->log->json) {
+        log_write(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label,
+                  skipped ? "unchanged" : "done", duration, (long long)rows);
+    } else if (skipped) {
+        fprintf(display->err, "  %-14s unchanged\n", label);
+    } else if (rows > 0) {
+        fprintf(display->err, "  %-14s %10s  %12lld rows\n", label, duration, (long long)rows);
+    } else {
+        fprintf(display->err, "  %-14s %10s\n", label, duration);
+    }
+}
+
+static void show_summary(const struct display *display, const struct plan *plan,
+                         const struct run_result *result)
+{
+    struct buf text = {0};
+    char duration[NUM_TEXT_MAX];
+    num_format_duration(result->seconds, duration);
+    buf_addf(&text, "run %lld of %s: %zu stages done, %zu unchanged, in %s; ",
+             (long long)result->run, plan->settings.pipeline, result->n_run, result->n_skipped,
+             duration);
+    if (result->generation != 0) {
+        buf_addf(&text, "published generation %lld in %s", (long long)result->generation,
+                 plan->settings.output.database);
+    } else {
+        buf_add_text(&text, "nothing new to publish");
+    }
+    if (display->lines && display->log->json) {
+        log_write(display->log, LOG_INFO, "%s", buf_text(&text));
+    } else if (display->lines) {
+        fprintf(display->err, "%s\n", buf_text(&text));
+    }
+    buf_release(&text);
+}
+
+/* How much to say: nothing but warnings without a terminal, for cron mails what is printed. */
+static enum status_code set_up_log(const struct command_environment *environment,
+                                   const struct command_line *line, struct log *log,
+                                   struct display *display, struct status *status)
+{
+    const char *format = command_flag_value(line, "--log-format");
+    const char *no_color = getenv("NO_COLOR");
+    bool quiet = command_flag_count(line, "--quiet") > 0;
+    bool verbose = command_flag_count(line, "--verbose") > 0;
+    if (quiet && verbose) {
+        return status_set(status, STATUS_USAGE, "run: --quiet and --verbose exclude each other");
+    }
+    if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
+        return status_set(status, STATUS_USAGE,
+                          "run: --log-format is \"%s\"; text and json are allowed", format);
+    }
+    bool talks = !quiet && (verbose || environment->err_is_terminal);
+    *log = (struct log){.stream = environment->err,
+                        .level = quiet     ? LOG_SILENT
+                                 : verbose ? LOG_DEBUG
+                                 : talks   ? LOG_INFO
+                                           : LOG_WARNING,
+                        .json = format != NULL && strcmp(format, "json") == 0,
+                        .color = environment->err_is_terminal &&
+                                 (no_color == NULL || no_color[0] == '\0')};
+    *display = (struct display){.log = log, .err = environment->err, .lines = talks};
+    return STATUS_OK;
+}
+
+static enum status_code run_run(const struct command_environment *environment,
+                                const struct command_line *line, struct status *status)
+{
+    enum status_code code;
+    struct plan *plan = NULL;
+    struct log log;
+    struct display display;
+    struct run_result result = {0};
+    TRY(set_up_log(environment, line, &log, &display, status));
+    TRY(command_load_plan(environment, line, &plan, status));
+    const struct run_request request = {.plan = plan,
+                                        .version = environment->version,
+                                        .log = &log,
+                                        .show_progress = display.lines && !log.json &&
+                                                         environment->err_is_terminal,
+                                        .force = command_flag_count(line, "--force") > 0,
+                                        .from = command_flag_value(line, "--from"),
+                                        .only = command_flag_value(line, "--only"),
+                                        .stop_signal = environment->stop_signal,
+                                        .stage_done = show_stage,
+                                        .data = &display};
+    TRY(runner_run(&request, &result, status));
+    show_summary(&display, plan, &result);
+done:
+    plan_free(plan);
+    return code;
+}
+
+static const struct command_flag flags[] = {
+    COMMAND_FLAG_SET,
+    {.name = "--force", .help = "redo every stage, also what is unchanged"},
+    {.name = "--from", .value = "STAGE", .help = "redo this stage and all behind it"},
+    {.name = "--only",
+     .value = "STAGE",
+     .help = "run this stage alone, on what earlier runs have left for it"},
+    {.name = "--quiet", .help = "print errors only"},
+    {.name = "--verbose", .help = "print what happens, also without a terminal"},
+    {.name = "--log-format", .value = "FORMAT", .help = "text or json (one object a line)"},
+    {.name = NULL}};
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "run a pipeline and publish its recommendations",
+    .usage = "CONFIG [options]",
+    .description =
+        "Runs the stages of a pipeline in order and publishes a new generation. Stages whose "
+        "options, inputs and source are unchanged are skipped. An interrupted run goes on where it "
+        "stopped. Whatever goes wrong, the recommendations published before stay in place.\n"
+        "Without a terminal nothing is printed on success, so that cron mails only trouble.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .flags = flags,
+    .run = run_run};

@@ -1,0 +1,7 @@
+/* The one place where nightjar's version stands. */
+#ifndef NIGHTJAR_COMMANDS_VERSION_H
+#define NIGHTJAR_COMMANDS_VERSION_H
+
+#define NIGHTJAR_VERSION "0.1.0"
+
+#endif

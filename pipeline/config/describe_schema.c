@@ -1,0 +1,282 @@
+/* The option tables as a JSON Schema (draft-07) for editors. What a schema cannot say (inputs,
+ * rules across fields) is left to `nightjar check`. */
+#include "config/describe.h"
+
+#include "base/num.h"
+#include "io/json_tree.h"
+
+#define VARIABLE_PATTERN "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}"
+#define NUMBER_PATTERN   "[0-9]*\\.?[0-9]+([eE][-+]?[0-9]+)?"
+
+static void put_choices(struct json_tree *tree, struct json *object, const char *const *choices)
+{
+    struct json *list = json_add_array(tree, object, "enum");
+    for (size_t i = 0; choices[i] != NULL; i++) {
+        (void)json_add_text(tree, list, NULL, choices[i]);
+    }
+}
+
+static void put_range(struct json_tree *tree, struct json *object, const struct option *option)
+{
+    if (option_has_min(option)) {
+        (void)json_add_number(tree, object, "minimum", option->min);
+    }
+    if (option_has_max(option)) {
+        (void)json_add_number(tree, object, "maximum", option->max);
+    }
+}
+
+/* One member of an anyOf that stands for a variable of the environment. */
+static void allow_variable(struct json_tree *tree, struct json *alternatives)
+{
+    struct json *variable = json_add_object(tree, alternatives, NULL);
+    (void)json_add_text(tree, variable, "$ref", "#/definitions/variable");
+}
+
+static struct json *push_type(struct json_tree *tree, struct json *alternatives, const char *type)
+{
+    struct json *member = json_add_object(tree, alternatives, NULL);
+    (void)json_add_text(tree, member, "type", type);
+    return member;
+}
+
+/* Fills `object` with what one scalar may be. */
+static void put_scalar(struct json_tree *tree, struct json *object, const struct option *option)
+{
+    struct json *member = NULL;
+    if (option->type == OPTION_TEXT && option->unit != NULL) {
+        struct json *types = json_add_array(tree, object, "type");
+        (void)json_add_text(tree, types, NULL, "string");
+        (void)json_add_text(tree, types, NULL, "number");
+        return;
+    }
+    if (option->type == OPTION_TEXT || option->type == OPTION_PATH) {
+        (void)json_add_text(tree, object, "type", "string");
+        return;
+    }
+    struct json *any = json_add_array(tree, object, "anyOf");
+    switch (option->type) {
+    case OPTION_BOOL:
+        (void)push_type(tree, any, "boolean");
+        break;
+    case OPTION_INT:
+        put_range(tree, push_type(tree, any, "integer"), option);
+        break;
+    case OPTION_AUTO:
+        member = json_add_object(tree, any, NULL);
+        (void)json_add_text(tree, member, "const", "auto");
+        put_range(tree, push_type(tree, any, "number"), option);
+        break;
+    case OPTION_DURATION:
+        member = push_type(tree, any, "string");
+        (void)json_add_text(tree, member, "pattern", "^" NUMBER_PATTERN "[smhdw]$");
+        break;
+    case OPTION_BYTES:
+        (void)push_type(tree, any, "integer");
+        member = push_type(tree, any, "string");
+        (void)json_add_text(tree, member, "pattern", "^([0-9]+|" NUMBER_PATTERN "[KMGT])$");
+        break;
+    case OPTION_TIME:
+        (void)push_type(tree, any, "integer");
+        member = push_type(tree, any, "string");
+        (void)json_add_text(tree, member, "pattern",
+                            "^(-?[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?)$");
+        break;
+    case OPTION_CHOICE:
+        put_choices(tree, json_add_object(tree, any, NULL), option->choices);
+        break;
+    default:
+        put_range(tree, push_type(tree, any, "number"), option);
+        break;
+    }
+    allow_variable(tree, any);
+}
+
+/* ["object", "null"]: a map whose value may be left empty */
+static void put_types(struct json_tree *tree, struct json *object, const char *type)
+{
+    struct json *types = json_add_array(tree, object, "type");
+    (void)json_add_text(tree, types, NULL, type);
+    (void)json_add_text(tree, types, NULL, "null");
+}
+
+static void put_table(struct json_tree *tree, struct json *object, const struct option *table);
+
+/* Fills `object` with the schema of one option. Groups nest as deep as the tables do. */
+static void put_option(struct json_tree *tree, struct json *object, const struct option *option)
+{
+    struct option element = *option;
+    struct json *inner = NULL;
+    switch (option->type) {
+    case OPTION_GROUP:
+        put_table(tree, object, option->group);
+        break;
+    case OPTION_GROUP_MAP:
+        put_types(tree, object, "object");
+        inner = json_add_object(tree, object, "additionalProperties");
+        put_table(tree, inner, option->group);
+        break;
+    case OPTION_TEXT_LIST:
+        put_types(tree, object, "array");
+        inner = json_add_object(tree, object, "items");
+        element.type = option->choices == NULL ? OPTION_TEXT : OPTION_CHOICE;
+        put_scalar(tree, inner, &element);
+        break;
+    case OPTION_NUMBER_MAP:
+    case OPTION_TEXT_MAP:
+        put_types(tree, object, "object");
+        inner = json_add_object(tree, object, "additionalProperties");
+        element.type = option->type == OPTION_TEXT_MAP ? OPTION_TEXT : OPTION_FLOAT;
+        put_scalar(tree, inner, &element);
+        break;
+    default:
+        put_scalar(tree, object, option);
+        break;
+    }
+}
+
+/* The default as JSON where it is a single value; lists and maps say it in their description. */
+static void put_default(struct json_tree *tree, struct json *object, const struct option *option)
+{
+    const char *text = option->default_text;
+    double number = 0.0;
+    switch (option->type) {
+    case OPTION_BOOL:
+        (void)json_add_bool(tree, object, "default", strcmp(text, "true") == 0);
+        break;
+    case OPTION_INT:
+    case OPTION_FLOAT:
+    case OPTION_AUTO:
+    case OPTION_BYTES:
+        if (num_parse_double(text, strlen(text), &number)) {
+            (void)json_add_number(tree, object, "default", number);
+        } else {
+            (void)json_add_text(tree, object, "default", text);
+        }
+        break;
+    case OPTION_TEXT_LIST:
+    case OPTION_NUMBER_MAP:
+    case OPTION_TEXT_MAP:
+    case OPTION_GROUP:
+    case OPTION_GROUP_MAP:
+        break;
+    default:
+        (void)json_add_text(tree, object, "default", text);
+        break;
+    }
+}
+
+static void put_description(struct json_tree *tree, struct json *object,
+                            const struct option *option)
+{
+    struct buf text = {0};
+    buf_addf(&text, "%s%sAllowed: ", option->help == NULL ? "" : option->help,
+             option->help == NULL ? "" : "\n");
+    option_allowed(option, &text);
+    buf_add_char(&text, '.');
+    if (option->default_text != NULL && option->default_text[0] != '\0') {
+        buf_addf(&text, " Default: %s.", option->default_text);
+    }
+    tree->failed = tree->failed || text.failed;
+    (void)json_add_text(tree, object, "description", buf_text(&text));
+    buf_release(&text);
+}
+
+static void put_properties(struct json_tree *tree, struct json *properties, struct json *required,
+                           const struct option *table)
+{
+    for (const struct option *o = table; o->name != NULL; o++) {
+        struct json *property = json_add_object(tree, properties, o->name);
+        put_description(tree, property, o);
+        put_option(tree, property, o);
+        if (o->default_text != NULL) {
+            put_default(tree, property, o);
+        }
+        if (o->required) {
+            (void)json_add_text(tree, required, NULL, o->name);
+        }
+    }
+}
+
+static bool has_required(const struct option *table)
+{
+    for (; table->name != NULL; table++) {
+        if (table->required) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A map with the options of a table and no others; empty is as good as `{}` unless something is
+ * required. */
+static void put_table(struct json_tree *tree, struct json *object, const struct option *table)
+{
+    struct json *required = NULL;
+    if (has_required(table)) {
+        (void)json_add_text(tree, object, "type", "object");
+        required = json_add_array(tree, object, "required");
+    } else {
+        put_types(tree, object, "object");
+    }
+    (void)json_add_bool(tree, object, "additionalProperties", false);
+    struct json *properties = json_add_object(tree, object, "properties");
+    put_properties(tree, properties, required, table);
+}
+
+/* One entry of `stages`: a name, or a map with one of the names as its only key. */
+static void put_stage_entry(struct json_tree *tree, struct json *definition,
+                            const struct stage_registry *registry)
+{
+    struct json *any = json_add_array(tree, definition, "anyOf");
+    struct json *by_name = json_add_object(tree, any, NULL);
+    struct json *names = json_add_array(tree, by_name, "enum");
+    struct json *with_options = push_type(tree, any, "object");
+    (void)json_add_number(tree, with_options, "minProperties", 1);
+    (void)json_add_number(tree, with_options, "maxProperties", 1);
+    (void)json_add_bool(tree, with_options, "additionalProperties", false);
+    struct json *properties = json_add_object(tree, with_options, "properties");
+    for (size_t i = 0; registry->stages[i] != NULL; i++) {
+        const struct stage *stage = registry->stages[i];
+        struct json *property = json_add_object(tree, properties, stage->name);
+        (void)json_add_text(tree, property, "description", stage->summary);
+        put_table(tree, property, stage->options);
+        if (!has_required(stage->options)) {
+            (void)json_add_text(tree, names, NULL, stage->name);
+        }
+    }
+}
+
+static void put_root(struct json_tree *tree, struct json *root,
+                     const struct stage_registry *registry)
+{
+    (void)json_add_text(tree, root, "$schema", "http://json-schema.org/draft-07/schema#");
+    (void)json_add_text(tree, root, "title", "nightjar pipeline");
+    put_table(tree, root, plan_options);
+    (void)json_add_text(tree, json_member(root, "required"), NULL, "stages");
+    struct json *stages = json_add_object(tree, json_member(root, "properties"), "stages");
+    (void)json_add_text(tree, stages, "description", "The stages, run in this order.");
+    (void)json_add_text(tree, stages, "type", "array");
+    (void)json_add_number(tree, stages, "minItems", 1);
+    struct json *items = json_add_object(tree, stages, "items");
+    (void)json_add_text(tree, items, "$ref", "#/definitions/stage");
+
+    struct json *definitions = json_add_object(tree, root, "definitions");
+    struct json *variable = json_add_object(tree, definitions, "variable");
+    (void)json_add_text(tree, variable, "description",
+                        "${VAR} or ${VAR:-default}, replaced from the environment.");
+    (void)json_add_text(tree, variable, "type", "string");
+    (void)json_add_text(tree, variable, "pattern", VARIABLE_PATTERN);
+    put_stage_entry(tree, json_add_object(tree, definitions, "stage"), registry);
+}
+
+enum status_code describe_schema(const struct stage_registry *registry, struct buf *out,
+                                 struct status *status)
+{
+    struct json_tree tree = {0};
+    put_root(&tree, json_add_object(&tree, NULL, NULL), registry);
+    enum status_code code = json_tree_print(&tree, true, out, status);
+    json_tree_release(&tree);
+    buf_add_char(out, '\n');
+    return code == STATUS_OK ? buf_check(out, status) : code;
+}

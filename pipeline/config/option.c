@@ -1,0 +1,449 @@
+/* Names, ranges and single values of option tables. Lists, maps and groups are option_read.c's. */
+#include "config/option.h"
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "config/mistakes.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum { NAME_COMPARED_MAX = 64, WHY_PART_MAX = 512 };
+
+const struct option *option_find(const struct option *table, const char *name, size_t length)
+{
+    for (; table->name != NULL; table++) {
+        if (strlen(table->name) == length && memcmp(table->name, name, length) == 0) {
+            return table;
+        }
+    }
+    return NULL;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Damerau-Levenshtein distance in its restricted form (no edit between swapped neighbours), small
+ * and capital letters being equal. Both lengths are at most NAME_COMPARED_MAX. */
+static size_t name_distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    size_t rows[3][NAME_COMPARED_MAX + 1];
+    size_t *before = rows[0];
+    size_t *last = rows[1];
+    size_t *row = rows[2];
+
+    for (size_t j = 0; j <= b_length; j++) {
+        last[j] = j;
+        before[j] = 0;
+    }
+    for (size_t i = 1; i <= a_length; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t change = lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1;
+            size_t best = smaller(last[j - 1] + change, smaller(last[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                lower(a[i - 2]) == lower(b[j - 1])) {
+                best = smaller(best, before[j - 2] + 1);
+            }
+            row[j] = best;
+        }
+        size_t *oldest = before;
+        before = last;
+        last = row;
+        row = oldest;
+    }
+    return last[b_length];
+}
+
+/* Keeps the better of *best and `candidate`. */
+static void consider_name(const char *candidate, const char *name, size_t length, const char **best,
+                          size_t *best_distance)
+{
+    size_t candidate_length = strlen(candidate);
+    if (length > NAME_COMPARED_MAX || candidate_length > NAME_COMPARED_MAX) {
+        return;
+    }
+    size_t distance = name_distance(name, length, candidate, candidate_length);
+    if (distance < *best_distance) {
+        *best = candidate;
+        *best_distance = distance;
+    }
+}
+
+/* One more than the largest distance at which a name is still suggested. */
+static size_t distance_limit(size_t length)
+{
+    return (length >= 3 ? length / 3 : 1) + 1;
+}
+
+const char *option_nearest(const struct option *table, const char *name, size_t length)
+{
+    const char *best = NULL;
+    size_t best_distance = distance_limit(length);
+    for (; table->name != NULL; table++) {
+        consider_name(table->name, name, length, &best, &best_distance);
+    }
+    return best;
+}
+
+const char *nearest_name(const char *const *names, size_t n, const char *name, size_t length)
+{
+    const char *best = NULL;
+    size_t best_distance = distance_limit(length);
+    for (size_t i = 0; i < n; i++) {
+        consider_name(names[i], name, length, &best, &best_distance);
+    }
+    return best;
+}
+
+bool option_has_min(const struct option *option)
+{
+    return option->min < option->max && option->min > -1e15;
+}
+
+bool option_has_max(const struct option *option)
+{
+    return option->min < option->max && option->max < 1e15;
+}
+
+/* "90m", "36h", "30d": the largest unit that leaves a whole number. */
+static void format_duration(double seconds, char *out)
+{
+    static const struct {
+        double seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}};
+    const char *unit = "s";
+    double value = seconds;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        double in_unit = seconds / units[i].seconds;
+        if (in_unit >= 1.0 && floor(in_unit) * units[i].seconds == seconds) {
+            value = in_unit;
+            unit = units[i].unit;
+            break;
+        }
+    }
+    size_t length = num_format_double(value, out);
+    assert(length + 1 < NUM_TEXT_MAX);
+    memcpy(out + length, unit, 2);
+}
+
+static void format_bytes(double bytes, char *out)
+{
+    static const char units[] = "KMGT";
+    size_t i = 0;
+    while (i < 4 && bytes >= 1024.0 && fmod(bytes, 1024.0) == 0.0) {
+        bytes /= 1024.0;
+        i++;
+    }
+    size_t length = num_format_double(bytes, out);
+    if (i > 0) {
+        out[length] = units[i - 1];
+        out[length + 1] = '\0';
+    }
+}
+
+void option_format_number(enum option_type type, double value, char *out)
+{
+    if (type == OPTION_DURATION) {
+        format_duration(value, out);
+    } else if (type == OPTION_BYTES) {
+        format_bytes(value, out);
+    } else if (type == OPTION_AUTO && isnan(value)) {
+        memcpy(out, "auto", sizeof "auto");
+    } else {
+        (void)num_format_double(value, out);
+    }
+}
+
+static const char *type_phrase(enum option_type type)
+{
+    switch (type) {
+    case OPTION_BOOL:
+        return "true or false";
+    case OPTION_INT:
+        return "a whole number";
+    case OPTION_FLOAT:
+        return "a number";
+    case OPTION_AUTO:
+        return "auto or a number";
+    case OPTION_DURATION:
+        return "a duration with its unit (s, m, h, d or w, say 30d)";
+    case OPTION_BYTES:
+        return "a number of bytes, or of units of 1024 (K, M, G or T, say 16G)";
+    case OPTION_TIME:
+        return "a time: ISO-8601 (2026-11-23T04:00:00Z, or a date) or Unix seconds";
+    case OPTION_TEXT:
+        return "a text";
+    case OPTION_PATH:
+        return "a path, relative ones starting at the configuration's folder";
+    case OPTION_CHOICE:
+        return "one of";
+    case OPTION_TEXT_LIST:
+        return "a list of texts";
+    case OPTION_NUMBER_MAP:
+        return "a map of names to numbers";
+    case OPTION_TEXT_MAP:
+        return "a map of names to texts";
+    case OPTION_GROUP:
+        return "a map of options";
+    case OPTION_GROUP_MAP:
+        return "a map of names to maps of options";
+    }
+    return "a value";
+}
+
+static void add_range(const struct option *option, struct buf *out)
+{
+    char low[NUM_TEXT_MAX];
+    char high[NUM_TEXT_MAX];
+    enum option_type type = option->type == OPTION_AUTO ? OPTION_FLOAT : option->type;
+    option_format_number(type, option->min, low);
+    option_format_number(type, option->max, high);
+    if (option_has_min(option) && option_has_max(option)) {
+        buf_addf(out, " from %s to %s", low, high);
+    } else if (option_has_min(option)) {
+        buf_addf(out, ", at least %s", low);
+    } else if (option_has_max(option)) {
+        buf_addf(out, ", at most %s", high);
+    }
+}
+
+void option_allowed(const struct option *option, struct buf *out)
+{
+    buf_add_text(out, type_phrase(option->type));
+    if (option->choices != NULL) {
+        if (option->type == OPTION_TEXT_LIST) {
+            buf_add_text(out, " out of");
+        }
+        for (size_t i = 0; option->choices[i] != NULL; i++) {
+            buf_addf(out, "%s%s", i == 0 ? " " : ", ", option->choices[i]);
+        }
+        return;
+    }
+    add_range(option, out);
+    if (option->unit != NULL) {
+        buf_addf(out, " %s%s%s", option->min < option->max ? "" : "(", option->unit,
+                 option->min < option->max ? "" : ")");
+    }
+}
+
+/* "VALUE is PROBLEM; allowed: ..." */
+static bool refuse(const struct option *option, const char *text, size_t length,
+                   const char *problem, char *why, size_t why_capacity)
+{
+    char shown[SHOWN_TEXT_MAX];
+    struct buf allowed = {0};
+    option_allowed(option, &allowed);
+    (void)snprintf(why, why_capacity, "%s %s; allowed: %s", shown_text(text, length, shown),
+                   problem, buf_text(&allowed));
+    buf_release(&allowed);
+    return false;
+}
+
+static bool in_range(const struct option *option, double value)
+{
+    return !(option->min < option->max) || (value >= option->min && value <= option->max);
+}
+
+/* "nan", ".inf", "-Infinity" and their like. */
+static bool names_non_finite(const char *text, size_t length)
+{
+    static const char *const words[] = {"nan", "inf", "infinity"};
+    size_t i = 0;
+    if (i < length && (text[i] == '-' || text[i] == '+')) {
+        i++;
+    }
+    if (i < length && text[i] == '.') {
+        i++;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        size_t n = strlen(words[w]);
+        size_t j = 0;
+        while (j < n && i + j < length && lower(text[i + j]) == words[w][j]) {
+            j++;
+        }
+        if (j == n && i + j == length) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_number(const struct option *option, const char *text, size_t length,
+                         double *value)
+{
+    if (option->type == OPTION_DURATION) {
+        return num_parse_duration(text, length, value);
+    }
+    if (option->type == OPTION_AUTO && length == 4 && memcmp(text, "auto", 4) == 0) {
+        *value = (double)NAN;
+        return true;
+    }
+    return num_parse_double(text, length, value);
+}
+
+static bool parse_into_double(const struct option *option, const char *text, size_t length,
+                              void *place, char *why, size_t why_capacity)
+{
+    double value = 0.0;
+    if (!parse_number(option, text, length, &value)) {
+        const char *problem = "is not such a number";
+        double bare = 0.0;
+        if (option->type == OPTION_DURATION) {
+            problem = num_parse_double(text, length, &bare) ? "has no unit" : "is not a duration";
+        } else if (names_non_finite(text, length)) {
+            problem = "is not a finite number";
+        } else if (!num_parse_double(text, length, &bare)) {
+            problem = "is not a number";
+        }
+        return refuse(option, text, length, problem, why, why_capacity);
+    }
+    if (!isnan(value) && !in_range(option, value)) {
+        return refuse(option, text, length, "is out of range", why, why_capacity);
+    }
+    memcpy(place, &value, sizeof value);
+    return true;
+}
+
+static bool parse_into_int64(const struct option *option, const char *text, size_t length,
+                             void *place, char *why, size_t why_capacity)
+{
+    int64_t value = 0;
+    double number = 0.0;
+    bool parsed = false;
+    const char *problem = "is not a whole number";
+
+    switch (option->type) {
+    case OPTION_BYTES:
+        parsed = num_parse_bytes(text, length, &value);
+        problem = "is not a size";
+        break;
+    case OPTION_TIME:
+        parsed = num_parse_iso8601(text, length, &value) || num_parse_int64(text, length, &value);
+        problem = "is not a time";
+        break;
+    default:
+        parsed = num_parse_int64(text, length, &value);
+        if (!parsed && names_non_finite(text, length)) {
+            problem = "is not a finite number";
+        } else if (!parsed && !num_parse_double(text, length, &number)) {
+            problem = "is not a number";
+        }
+        break;
+    }
+    if (!parsed) {
+        return refuse(option, text, length, problem, why, why_capacity);
+    }
+    if (!in_range(option, (double)value)) {
+        return refuse(option, text, length, "is out of range", why, why_capacity);
+    }
+    memcpy(place, &value, sizeof value);
+    return true;
+}
+
+static bool parse_bool(const struct option *option, const char *text, size_t length, void *place,
+                       char *why, size_t why_capacity)
+{
+    bool value = length == 4 && memcmp(text, "true", 4) == 0;
+    if (!value && !(length == 5 && memcmp(text, "false", 5) == 0)) {
+        return refuse(option, text, length, "is not a boolean", why, why_capacity);
+    }
+    memcpy(place, &value, sizeof value);
+    return true;
+}
+
+static bool parse_choice(const struct option *option, const char *text, size_t length, void *place,
+                         char *why, size_t why_capacity)
+{
+    size_t n = 0;
+    for (; option->choices[n] != NULL; n++) {
+        if (strlen(option->choices[n]) == length && memcmp(option->choices[n], text, length) == 0) {
+            int value = (int)n;
+            memcpy(place, &value, sizeof value);
+            return true;
+        }
+    }
+    char problem[WHY_PART_MAX] = "is unknown";
+    const char *nearest = nearest_name(option->choices, n, text, length);
+    if (nearest != NULL) {
+        (void)snprintf(problem, sizeof problem, "is unknown, did you mean \"%s\"?", nearest);
+    }
+    return refuse(option, text, length, problem, why, why_capacity);
+}
+
+/* Texts and paths. */
+static bool parse_text(const struct option *option, const char *text, size_t length, void *place,
+                       const char *directory, struct arena *arena, char *why, size_t why_capacity)
+{
+    struct status status = {0};
+    struct buf path = {0};
+    char *copy = NULL;
+
+    if (option->type == OPTION_PATH) {
+        if (length == 0) {
+            return refuse(option, text, length, "is empty", why, why_capacity);
+        }
+        if (length > 1 && text[0] == '~' && text[1] == '/') {
+            return refuse(option, text, length,
+                          "begins with ~, which only a shell understands "
+                          "(write ${HOME})",
+                          why, why_capacity);
+        }
+        if (text[0] != '/' && directory != NULL && strcmp(directory, ".") != 0) {
+            size_t n = strlen(directory);
+            buf_add(&path, directory, n);
+            buf_add_text(&path, n > 0 && directory[n - 1] == '/' ? "" : "/");
+        }
+    }
+    buf_add(&path, text, length);
+    enum status_code code = buf_check(&path, &status);
+    if (code == STATUS_OK) {
+        code = arena_copy_text(arena, buf_text(&path), path.length, &copy, &status);
+    }
+    buf_release(&path);
+    if (code != STATUS_OK) {
+        (void)snprintf(why, why_capacity, "out of memory");
+        return false;
+    }
+    const char *value = copy;
+    memcpy(place, &value, sizeof value);
+    return true;
+}
+
+bool option_parse(const struct option *option, const char *text, size_t length, void *options,
+                  const char *directory, struct arena *arena, char *why, size_t why_capacity)
+{
+    void *place = (char *)options + option->offset;
+    switch (option->type) {
+    case OPTION_BOOL:
+        return parse_bool(option, text, length, place, why, why_capacity);
+    case OPTION_INT:
+    case OPTION_BYTES:
+    case OPTION_TIME:
+        return parse_into_int64(option, text, length, place, why, why_capacity);
+    case OPTION_FLOAT:
+    case OPTION_AUTO:
+    case OPTION_DURATION:
+        return parse_into_double(option, text, length, place, why, why_capacity);
+    case OPTION_CHOICE:
+        return parse_choice(option, text, length, place, why, why_capacity);
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        return parse_text(option, text, length, place, directory, arena, why, why_capacity);
+    case OPTION_TEXT_LIST:
+    case OPTION_NUMBER_MAP:
+    case OPTION_TEXT_MAP:
+    case OPTION_GROUP:
+    case OPTION_GROUP_MAP:
+        break;
+    }
+    return refuse(option, text, length, "is a single value", why, why_capacity);
+}

@@ -1,0 +1,161 @@
+/* Filled option structs as text, one canonical line an option: what cache keys are made of. */
+#include "config/option.h"
+
+#include "base/buf.h"
+#include "base/num.h"
+
+#include <math.h>
+
+/* Escaped so that two different values never print the same and a line stays one line. */
+static void add_escaped(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') {
+            buf_add_char(out, '\\');
+            buf_add_char(out, *text);
+        } else if (c < 0x20) {
+            buf_addf(out, "\\x%02x", c);
+        } else {
+            buf_add_char(out, *text);
+        }
+    }
+}
+
+static void add_quoted(struct buf *out, const char *text)
+{
+    if (text == NULL) {
+        buf_add_text(out, "none");
+        return;
+    }
+    buf_add_char(out, '"');
+    add_escaped(out, text);
+    buf_add_char(out, '"');
+}
+
+static void add_double(struct buf *out, enum option_type type, double value)
+{
+    char text[NUM_TEXT_MAX];
+    option_format_number(type, value, text);
+    buf_add_text(out, text);
+}
+
+static void add_texts(struct buf *out, const struct option_texts *texts)
+{
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < texts->n; i++) {
+        buf_add_text(out, i == 0 ? "" : ", ");
+        add_quoted(out, texts->values[i]);
+    }
+    buf_add_char(out, ']');
+}
+
+static void add_numbers(struct buf *out, const struct option_numbers *numbers)
+{
+    buf_add_char(out, '{');
+    for (size_t i = 0; i < numbers->n; i++) {
+        buf_add_text(out, i == 0 ? "" : ", ");
+        add_quoted(out, numbers->names[i]);
+        buf_add_text(out, ": ");
+        add_double(out, OPTION_FLOAT, numbers->values[i]);
+    }
+    buf_add_char(out, '}');
+}
+
+static void add_pairs(struct buf *out, const struct option_pairs *pairs)
+{
+    buf_add_char(out, '{');
+    for (size_t i = 0; i < pairs->n; i++) {
+        buf_add_text(out, i == 0 ? "" : ", ");
+        add_quoted(out, pairs->names[i]);
+        buf_add_text(out, ": ");
+        add_quoted(out, pairs->values[i]);
+    }
+    buf_add_char(out, '}');
+}
+
+static void add_int64(struct buf *out, const struct option *option, int64_t value)
+{
+    if (option->type == OPTION_TIME && value == INT64_MIN) {
+        buf_add_text(out, "none");
+    } else {
+        buf_addf(out, "%lld", (long long)value);
+    }
+}
+
+/* Everything but groups. Values are read through their own types: `place` is the member itself. */
+static void add_value(struct buf *out, const struct option *option, const void *place)
+{
+    switch (option->type) {
+    case OPTION_BOOL:
+        buf_add_text(out, *(const bool *)place ? "true" : "false");
+        break;
+    case OPTION_INT:
+    case OPTION_BYTES:
+    case OPTION_TIME:
+        add_int64(out, option, *(const int64_t *)place);
+        break;
+    case OPTION_FLOAT:
+    case OPTION_AUTO:
+    case OPTION_DURATION:
+        add_double(out, option->type, *(const double *)place);
+        break;
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        add_quoted(out, *(const char *const *)place);
+        break;
+    case OPTION_CHOICE:
+        buf_add_text(out, option->choices[*(const int *)place]);
+        break;
+    case OPTION_TEXT_LIST:
+        add_texts(out, place);
+        break;
+    case OPTION_NUMBER_MAP:
+        add_numbers(out, place);
+        break;
+    case OPTION_TEXT_MAP:
+        add_pairs(out, place);
+        break;
+    case OPTION_GROUP:
+        buf_add_text(out, *(const bool *)place ? "given" : "none");
+        break;
+    case OPTION_GROUP_MAP:
+        buf_addf(out, "%zu", ((const struct option_groups *)place)->n);
+        break;
+    }
+}
+
+/* Goes as deep as the tables nest, whatever the file holds. */
+static void print_table(const struct option *table, const char *options, const char *prefix,
+                        struct buf *out)
+{
+    for (const struct option *o = table; o->name != NULL; o++) {
+        const char *place = options + o->offset;
+        buf_addf(out, "%s%s=", prefix, o->name);
+        add_value(out, o, place);
+        buf_add_char(out, '\n');
+        if (o->type != OPTION_GROUP && o->type != OPTION_GROUP_MAP) {
+            continue;
+        }
+        struct buf inner = {0};
+        const struct option_groups *groups = (const void *)place;
+        size_t n = o->type == OPTION_GROUP ? 1 : groups->n;
+        for (size_t i = 0; i < n; i++) {
+            buf_clear(&inner);
+            buf_addf(&inner, "%s%s.", prefix, o->name);
+            if (o->type == OPTION_GROUP_MAP) {
+                add_escaped(&inner, groups->names[i]);
+                buf_add_char(&inner, '.');
+                place = (const char *)groups->values + i * o->group_size;
+            }
+            print_table(o->group, place, buf_text(&inner), out);
+        }
+        out->failed = out->failed || inner.failed;
+        buf_release(&inner);
+    }
+}
+
+void option_print(const struct option *table, const void *options, struct buf *out)
+{
+    print_table(table, options, "", out);
+}

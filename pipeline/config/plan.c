@@ -1,0 +1,93 @@
+/* From a pipeline file to an immutable plan. */
+#include "config/plan_reading.h"
+
+#include "base/mem.h"
+
+/* The folder part of a path: "." when there is none, "/" for the root. */
+static enum status_code copy_folder(struct arena *arena, const char *file, const char **out,
+                                    struct status *status)
+{
+    const char *slash = strrchr(file, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - file);
+    char *copy = NULL;
+    enum status_code code = slash == NULL ? arena_copy_text(arena, ".", 1, &copy, status)
+                            : length == 0 ? arena_copy_text(arena, "/", 1, &copy, status)
+                                          : arena_copy_text(arena, file, length, &copy, status);
+    *out = copy;
+    return code;
+}
+
+/* Everything after the document is there. */
+static enum status_code fill(struct plan_reading *reading, const char *const *overrides,
+                             size_t n_overrides, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(plan_override(reading, overrides, n_overrides, status));
+    TRY(plan_read_settings(reading, status));
+    TRY(plan_read_stages(reading, status));
+done:
+    return code;
+}
+
+enum status_code plan_load(const char *file, const struct stage_registry *registry,
+                           const char *const *overrides, size_t n_overrides, struct plan **out,
+                           struct status *status)
+{
+    struct arena document = {0};
+    struct plan *plan = NULL;
+    struct plan_reading reading = {.registry = registry, .arena = &document};
+    char *name = NULL;
+    enum status_code code = STATUS_OK;
+
+    TRY(MEM_NEW(&plan, 1, status));
+    TRY(arena_copy_text(&plan->arena, file, strlen(file), &name, status));
+    plan->file = name;
+    TRY(copy_folder(&plan->arena, file, &plan->directory, status));
+    reading.plan = plan;
+    reading.reader = (struct option_reader){
+        .directory = plan->directory, .arena = &plan->arena, .mistakes = &reading.mistakes};
+    TRY(yaml_doc_read(file, &document, &reading.mistakes, &reading.root, status));
+    if (reading.root != NULL) {
+        TRY(fill(&reading, overrides, n_overrides, status));
+    }
+    TRY(mistakes_report(&reading.mistakes, file, status));
+    *out = plan;
+    plan = NULL;
+done:
+    plan_free(plan);
+    mistakes_release(&reading.mistakes);
+    arena_release(&document);
+    return code;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan != NULL) {
+        arena_release(&plan->arena);
+        mem_free(plan);
+    }
+}
+
+size_t plan_producer(const struct plan *plan, size_t position, const char *name)
+{
+    for (size_t i = position; i > 0; i--) {
+        const struct stage *stage = plan->stages[i - 1].stage;
+        const struct stage_artifact *output = stage == NULL ? NULL : stage->outputs;
+        for (; output != NULL && output->name != NULL; output++) {
+            if (strcmp(output->name, name) == 0) {
+                return i - 1;
+            }
+        }
+    }
+    return SIZE_MAX;
+}
+
+const struct plan_stage *plan_find(const struct plan *plan, const char *label)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (strcmp(plan->stages[i].label, label) == 0) {
+            return &plan->stages[i];
+        }
+    }
+    return NULL;
+}

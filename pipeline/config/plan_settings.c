@@ -1,0 +1,250 @@
+/* The top level of a pipeline file: its option table and the rules across its fields. */
+#include "config/plan_reading.h"
+
+enum { NAME_MAX_LENGTH = 64 };
+
+static const struct option source_options[] = {
+    {.name = "database",
+     .type = OPTION_PATH,
+     .offset = offsetof(struct plan_source, database),
+     .required = true,
+     .help = "The SQLite file with the interaction log. It is opened read-only."},
+    {.name = "interactions",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, interactions),
+     .help = "One SELECT whose columns are user, item and whatever else is known of an interaction "
+             "(see the stage `interactions`). Give either this or `table`."},
+    {.name = "table",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, table),
+     .help = "The table or view with one row an interaction. Give either this, with at least "
+             "`user` and `item`, or `interactions`."},
+    {.name = "user",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, user),
+     .help = "The column of `table` with the user's id."},
+    {.name = "item",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, item),
+     .help = "The column of `table` with the item's id."},
+    {.name = "event",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, event),
+     .help = "The column of `table` with the type of event."},
+    {.name = "weight",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, weight),
+     .help = "The column of `table` with a weight or a rating."},
+    {.name = "time",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, time),
+     .help = "The column of `table` with the time."},
+    {.name = "fingerprint",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, fingerprint),
+     .help = "A SELECT whose result changes whenever the interactions do, say `SELECT max(id), "
+             "count(*) FROM events`. Without it the rows themselves are compared."},
+    {.name = "busy_timeout",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct plan_source, busy_timeout),
+     .default_text = "30s",
+     .min = 0,
+     .max = 86400,
+     .help = "How long to wait for another program that has locked the database."},
+    {.name = "query_timeout",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct plan_source, query_timeout),
+     .default_text = "10m",
+     .min = 0.001,
+     .max = 604800,
+     .help = "How long a query may work before its first row and between two rows."},
+    {.name = NULL}};
+
+static const struct option output_options[] = {
+    {.name = "database",
+     .type = OPTION_PATH,
+     .offset = offsetof(struct plan_output, database),
+     .help = "The SQLite file that receives the recommendations. Without it the source's."},
+    {.name = "prefix",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_output, prefix),
+     .default_text = "",
+     .help = "Begins the name of every table and view that is written: letters, digits and _."},
+    {.name = "keep",
+     .type = OPTION_INT,
+     .offset = offsetof(struct plan_output, keep),
+     .default_text = "3",
+     .min = 1,
+     .max = 1000,
+     .unit = "generations",
+     .help = "Published generations that are kept, the newest included."},
+    {.name = NULL}};
+
+static const struct option work_options[] = {
+    {.name = "database",
+     .type = OPTION_PATH,
+     .offset = offsetof(struct plan_work, database),
+     .help = "nightjar's own file: artifacts, checkpoints, run history. Safe to delete. Without it "
+             "PIPELINE.work.db beside the configuration."},
+    {.name = NULL}};
+
+const struct option plan_options[] = {
+    {.name = "pipeline",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_settings, pipeline),
+     .required = true,
+     .help = "The pipeline's name: letters, digits, - and _."},
+    {.name = "source",
+     .type = OPTION_GROUP,
+     .offset = offsetof(struct plan_settings, source),
+     .group = source_options,
+     .group_size = sizeof(struct plan_source),
+     .help = "Where the interactions come from."},
+    {.name = "output",
+     .type = OPTION_GROUP,
+     .offset = offsetof(struct plan_settings, output),
+     .group = output_options,
+     .group_size = sizeof(struct plan_output),
+     .help = "Where the recommendations go."},
+    {.name = "work",
+     .type = OPTION_GROUP,
+     .offset = offsetof(struct plan_settings, work),
+     .group = work_options,
+     .group_size = sizeof(struct plan_work),
+     .help = "Where nightjar keeps its state."},
+    {.name = "seed",
+     .type = OPTION_INT,
+     .offset = offsetof(struct plan_settings, seed),
+     .default_text = "1",
+     .min = 0,
+     .max = 999999999999999.0,
+     .help = "Start of every random stream. The same seed on the same data gives the same result."},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .offset = offsetof(struct plan_settings, threads),
+     .default_text = "0",
+     .min = 0,
+     .max = 1024,
+     .help = "Worker threads; 0 takes every core. The result does not depend on it."},
+    {.name = "memory_limit",
+     .type = OPTION_BYTES,
+     .offset = offsetof(struct plan_settings, memory_limit),
+     .default_text = "0",
+     .help = "A run that would need more memory is refused before it starts; 0 sets no limit."},
+    {.name = "resume_within",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct plan_settings, resume_within),
+     .default_text = "6h",
+     .help = "An interrupted run goes on from the rows that it had read when they are younger than "
+             "this."},
+    {.name = NULL}};
+
+/* Letters, digits and the characters of `others`. */
+static bool has_only(const char *text, const char *others)
+{
+    for (; *text != '\0'; text++) {
+        char c = *text;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && strchr(others, c) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_names(const struct plan_settings *settings, struct option_report *report)
+{
+    char shown[SHOWN_TEXT_MAX];
+    const char *name = settings->pipeline;
+    if (name != NULL &&
+        (name[0] == '\0' || strlen(name) > NAME_MAX_LENGTH || !has_only(name, "-_"))) {
+        option_mistake(report, "pipeline",
+                       "%s is not a name; allowed: 1 to %d letters, digits, - and _",
+                       shown_text(name, strlen(name), shown), NAME_MAX_LENGTH);
+    }
+    const char *prefix = settings->output.prefix;
+    if (strlen(prefix) > NAME_MAX_LENGTH || !has_only(prefix, "_")) {
+        option_mistake(report, "output.prefix",
+                       "%s cannot begin a table's name; allowed: up to %d letters, digits and _",
+                       shown_text(prefix, strlen(prefix), shown), NAME_MAX_LENGTH);
+    }
+}
+
+static void check_source(const struct plan_source *source, struct option_report *report)
+{
+    const struct {
+        const char *path;
+        const char *value;
+        bool needed; /* with a table */
+    } columns[] = {{"source.user", source->user, true},
+                   {"source.item", source->item, true},
+                   {"source.event", source->event, false},
+                   {"source.weight", source->weight, false},
+                   {"source.time", source->time, false}};
+    if (!source->given) {
+        return;
+    }
+    if (source->interactions != NULL && source->table != NULL) {
+        option_mistake(report, "source.table",
+                       "both `interactions` and `table` are given; allowed: one of them");
+    } else if (source->interactions == NULL && source->table == NULL) {
+        option_mistake(report, "source",
+                       "neither `interactions` (a SELECT) nor `table` (with its columns) is given");
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        if (source->table != NULL && columns[i].needed && columns[i].value == NULL) {
+            option_mistake(report, columns[i].path, "is needed beside `table`: a column's name");
+        }
+        if (source->table == NULL && source->interactions != NULL && columns[i].value != NULL) {
+            option_mistake(report, columns[i].path,
+                           "names a column of `table`; with `interactions` the SELECT itself names "
+                           "the columns");
+        }
+    }
+}
+
+/* "DIRECTORY/PIPELINE.work.db" */
+static enum status_code default_work(struct plan_reading *reading, struct status *status)
+{
+    struct plan_settings *settings = &reading->plan->settings;
+    const char *directory = reading->plan->directory;
+    struct buf path = {0};
+    char *copy = NULL;
+    if (strcmp(directory, ".") != 0) {
+        buf_addf(&path, "%s%s", directory, strcmp(directory, "/") == 0 ? "" : "/");
+    }
+    buf_addf(&path, "%s.work.db", settings->pipeline);
+    enum status_code code = buf_check(&path, status);
+    if (code == STATUS_OK) {
+        code = arena_copy_text(&reading->plan->arena, buf_text(&path), path.length, &copy, status);
+    }
+    buf_release(&path);
+    settings->work.database = copy;
+    return code;
+}
+
+enum status_code plan_read_settings(struct plan_reading *reading, struct status *status)
+{
+    struct plan_settings *settings = &reading->plan->settings;
+    const struct place start = {.line = 1, .column = 1};
+    size_t n_before = reading->mistakes.n;
+    enum status_code code = STATUS_OK;
+
+    TRY(option_read(&reading->reader, plan_options, reading->root, "", start, "stages", settings,
+                    status));
+    struct option_report report = {
+        .mistakes = &reading->mistakes, .node = reading->root, .place = start, .path = ""};
+    check_names(settings, &report);
+    /* a table whose name was refused would look like one that is missing */
+    if (reading->mistakes.n == n_before) {
+        check_source(&settings->source, &report);
+    }
+    if (settings->output.database == NULL) {
+        settings->output.database = settings->source.database;
+    }
+    if (settings->work.database == NULL && settings->pipeline != NULL) {
+        TRY(default_work(reading, status));
+    }
+done:
+    return code;
+}

@@ -1,0 +1,80 @@
+/* UTF-8 checks, fast for text that is mostly ASCII. */
+#include "io/utf8.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+/* Length of the well-formed sequence at `text`, of which `left` bytes are there; 0: none. The
+ * ranges of the second byte are those of table 3-7 of the Unicode standard. */
+static size_t sequence_length(const unsigned char *text, size_t left)
+{
+    unsigned char first = text[0];
+    unsigned char low = 0x80, high = 0xbf;
+    size_t length;
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first >= 0xc2 && first <= 0xdf) {
+        length = 2;
+    } else if (first >= 0xe0 && first <= 0xef) {
+        length = 3;
+        low = first == 0xe0 ? 0xa0 : low;
+        high = first == 0xed ? 0x9f : high;
+    } else if (first >= 0xf0 && first <= 0xf4) {
+        length = 4;
+        low = first == 0xf0 ? 0x90 : low;
+        high = first == 0xf4 ? 0x8f : high;
+    } else {
+        return 0;
+    }
+    if (length > left || text[1] < low || text[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+size_t utf8_valid_length(const char *text, size_t length)
+{
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    size_t at = 0;
+    while (at < length) {
+        uint64_t word;
+        while (length - at >= sizeof word) {
+            memcpy(&word, text + at, sizeof word);
+            if ((word & high_bits) != 0) {
+                break;
+            }
+            at += sizeof word;
+        }
+        if (at == length) {
+            break;
+        }
+        size_t sequence = sequence_length((const unsigned char *)text + at, length - at);
+        if (sequence == 0) {
+            return at;
+        }
+        at += sequence;
+    }
+    return length;
+}
+
+void utf8_add_repaired(struct buf *out, const char *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        const unsigned char *here = (const unsigned char *)text + at;
+        size_t sequence = sequence_length(here, length - at);
+        bool is_control = (*here < 0x20 && *here != '\t' && *here != '\n') || *here == 0x7f;
+        if (sequence == 0 || is_control) {
+            buf_add_text(out, REPLACEMENT);
+            at++;
+        } else {
+            buf_add(out, here, sequence);
+            at += sequence;
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/* Whether bytes are UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing beyond
+ * U+10FFFF. */
+#ifndef NIGHTJAR_IO_UTF8_H
+#define NIGHTJAR_IO_UTF8_H
+
+#include "base/buf.h"
+
+/* Offset of the first byte that does not start a well-formed sequence; `length` when all do. */
+size_t utf8_valid_length(const char *text, size_t length);
+
+/* Adds the text with every byte that is not UTF-8, and every control character but tab and newline,
+ * as U+FFFD: for text of unknown origin that is to be shown or stored. */
+void utf8_add_repaired(struct buf *out, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,162 @@
+/* nightjar: the command table, signals, the one place that prints an error and the one that
+ * returns an exit code. */
+#include "commands/command_list.h"
+#include "commands/version.h"
+#include "config/stage_registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static const struct command *const commands[] = {
+    &command_run,       &command_plan,    &command_check, &command_describe,
+    &command_recommend, &command_similar, &command_runs,  &command_import,
+    &command_generate,  &command_version, &command_help,  NULL};
+
+/* The only mutable global: a signal handler has no other way to tell. */
+static volatile int stop_signal;
+
+static void note_signal(int signal_number)
+{
+    stop_signal = signal_number;
+}
+
+/* SIGINT, SIGTERM and SIGHUP ask the run to stop at the next safe place; the same signal again ends
+ * the program at once. A signal that the parent ignores (nohup) stays ignored. */
+static void install_signals(void)
+{
+    const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++) {
+        struct sigaction old;
+        struct sigaction action = {.sa_handler = note_signal,
+                                   .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(stopping[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(stopping[i], &action, NULL);
+        }
+    }
+    /* a closed stdout is then an error of write(), reported as such */
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* A database opened while descriptor 1 or 2 is closed would become our stdout. The gap is filled
+ * with something that cannot be written to, so that writing there still fails. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDONLY) != fd) {
+            return;
+        }
+    }
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status_code unknown_command(const char *name, struct status *status)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    size_t n = 0;
+    for (; commands[n] != NULL; n++) {
+        names[n] = commands[n]->name;
+    }
+    const char *nearest = nearest_name(names, n, name, strlen(name));
+    if (nearest != NULL) {
+        return status_set(status, STATUS_USAGE,
+                          "unknown command \"%s\"; did you mean %s? `nightjar help` lists all",
+                          name, nearest);
+    }
+    return status_set(status, STATUS_USAGE, "unknown command \"%s\"; `nightjar help` lists all",
+                      name);
+}
+
+/* True when --help or -h stands before a `--`. */
+static bool asks_for_help(int n, char **words)
+{
+    for (int i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status_code dispatch(const struct command_environment *environment, int argc,
+                                 char **argv, struct status *status)
+{
+    if (argc < 2) {
+        commands_help(environment, environment->err);
+        return status_set(status, STATUS_USAGE, "no command given");
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        name = command_help.name;
+    } else if (strcmp(name, "--version") == 0) {
+        name = command_version.name;
+    }
+    const struct command *command = find_command(name);
+    if (command == NULL) {
+        return unknown_command(name, status);
+    }
+    if (asks_for_help(argc - 2, argv + 2)) {
+        command_print_help(command, environment->out);
+        return STATUS_OK;
+    }
+    struct command_line line;
+    enum status_code code = command_parse(command, argc - 2, argv + 2, &line, status);
+    return code == STATUS_OK ? command->run(environment, &line, status) : code;
+}
+
+/* A mistake in a file is printed the way compilers do, so that editors can jump to it; everything
+ * else says who is speaking, on every line. */
+static void print_error(const struct status *status)
+{
+    static char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX + 64];
+    size_t file_length = strlen(status->file);
+    bool has_places = file_length > 0 && strncmp(status->message, status->file, file_length) == 0 &&
+                      status->message[file_length] == ':';
+    if (has_places) {
+        fprintf(stderr, "%s\n", status->message);
+        return;
+    }
+    status_format(status, text, sizeof text);
+    const char *speaker = file_length > 0 && status->line > 0 ? "" : "nightjar: ";
+    for (const char *line = text; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        fprintf(stderr, "%s%.*s\n", speaker, (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    install_signals();
+    const struct command_environment environment = {.registry = &stage_registry,
+                                                    .version = NIGHTJAR_VERSION,
+                                                    .commands = commands,
+                                                    .out = stdout,
+                                                    .err = stderr,
+                                                    .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                                                    .stop_signal = &stop_signal};
+    static struct status status; /* static for its size, not for its lifetime */
+    enum status_code code = dispatch(&environment, argc, argv, &status);
+    if (code == STATUS_OK) {
+        code = command_flush(stdout, &status);
+    }
+    if (code != STATUS_OK) {
+        fflush(stdout);
+        print_error(&status);
+    }
+    return code == STATUS_SIGNAL ? (int)STATUS_SIGNAL + status.signal : (int)code;
+}

@@ -1,0 +1,14 @@
+/* What of a training history a basis keeps: the cap per user, the k-core, the dense numbering. */
+#ifndef NIGHTJAR_MODEL_DATASET_CORE_H
+#define NIGHTJAR_MODEL_DATASET_CORE_H
+
+#include "model/dataset_build.h"
+
+/* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
+ * times may be ordinal numbers. `basis_name` stands in messages. STATUS_DATA when nothing is left.
+ */
+MUST_CHECK enum status_code dataset_core(const struct history *raw,
+                                         const struct dataset_rules *rules, const char *basis_name,
+                                         struct dataset *out, struct status *status);
+
+#endif

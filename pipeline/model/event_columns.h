@@ -1,0 +1,31 @@
+/* Which column of a query is what, by its name and never by its place; and the query that stands
+ * for a table and its columns. */
+#ifndef NIGHTJAR_MODEL_EVENT_COLUMNS_H
+#define NIGHTJAR_MODEL_EVENT_COLUMNS_H
+
+#include "model/event_reader.h"
+
+enum event_column {
+    COLUMN_USER,
+    COLUMN_ITEM,
+    COLUMN_EVENT,
+    COLUMN_WEIGHT,
+    COLUMN_TIME,
+    COLUMN_ROWID,
+    N_EVENT_COLUMNS
+};
+
+/* Place of each column in the query, -1 = not there. */
+struct event_columns {
+    int index[N_EVENT_COLUMNS];
+};
+
+/* Prepares the query and finds its columns. Errors: STATUS_CONFIG for an unknown or doubled
+ * column, a missing user or item, a rule of `rules` without its column. */
+MUST_CHECK enum status_code event_columns_open(struct db *db, const struct event_query *query,
+                                               const struct event_rules *rules,
+                                               struct db_query **statement,
+                                               struct event_columns *columns,
+                                               struct status *status);
+
+#endif

@@ -1,0 +1,495 @@
+/* Reading interaction rows. Each row ends with exactly one verdict: accepted, left out by a rule,
+ * or rejected with a reason. A REAL id that is a whole number counts as that INTEGER, because SQL
+ * compares the two as equal; any other REAL is rejected. */
+#include "model/event_reader.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "model/event_columns.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* Weights beyond these would leave the range of a float when they are multiplied or decayed. */
+static const double least_weight = 1e-30, greatest_weight = 1e30;
+/* Whole numbers up to here have a double of their own. */
+static const double greatest_whole = 9007199254740992.0;
+
+static const char *const id_type_names[] = {"nothing", "INTEGER", "TEXT"};
+static const char *const id_column_names[] = {"user_id", "item_id"};
+
+/* One id of the current row. Text lives until the next step. */
+struct raw_id {
+    enum id_type type;
+    int64_t integer;
+    const char *text;
+    size_t length;
+};
+
+struct reader {
+    struct db_query *statement;
+    struct event_columns columns;
+    const struct event_query *query;
+    const struct event_rules *rules;
+    struct event_log *log;
+    struct row_report *report;
+    struct event_clock clock;
+    struct row_place place; /* of the current row */
+    size_t event;           /* of event_weights: the last one found, likely the next one too */
+};
+
+/* What the row holds, as far as it was read. */
+struct row {
+    struct raw_id user, item;
+    double weight;
+    int64_t time;
+};
+
+enum verdict { ROW_ACCEPTED, ROW_LEFT_OUT };
+
+static void describe_text(const char *text, size_t length, char out[ROW_VALUE_MAX])
+{
+    size_t n = length < ROW_VALUE_MAX - 6 ? length : ROW_VALUE_MAX - 6;
+    char shown[ROW_VALUE_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        shown[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+    }
+    snprintf(out, ROW_VALUE_MAX, "'%.*s%s'", (int)n, shown, n < length ? "..." : "");
+}
+
+/* The value of a cell for a message. */
+static void describe_cell(struct db_query *statement, int column, char out[ROW_VALUE_MAX])
+{
+    size_t length;
+    const char *text;
+    char number[NUM_TEXT_MAX];
+
+    out[0] = '\0';
+    switch (db_column_type(statement, column)) {
+    case DB_INTEGER:
+        snprintf(out, ROW_VALUE_MAX, "%lld", (long long)db_column_int64(statement, column));
+        break;
+    case DB_FLOAT:
+        if (isinf(db_column_double(statement, column))) {
+            snprintf(out, ROW_VALUE_MAX, "infinity");
+        } else {
+            num_format_double(db_column_double(statement, column), number);
+            snprintf(out, ROW_VALUE_MAX, "%s", number);
+        }
+        break;
+    case DB_TEXT:
+        text = db_column_text(statement, column, &length);
+        describe_text(text, length, out);
+        break;
+    case DB_NULL:
+    case DB_BLOB:
+        break;
+    }
+}
+
+static enum status_code too_many_bad_rows(const struct reader *reader, struct status *status)
+{
+    struct buf text = {0};
+
+    row_report_add(reader->report, &text);
+    enum status_code code = status_set(
+        status, STATUS_DATA, "%s: more bad rows than max_bad_rows (%lld) after %lld rows: %s",
+        reader->query->what, (long long)reader->rules->max_bad_rows,
+        (long long)reader->report->n_rows, buf_text(&text));
+    buf_release(&text);
+    return code;
+}
+
+/* Rejects the current row for what stands in `column`, or fails, as the rules say. */
+static enum status_code reject(struct reader *reader, enum row_fault fault, int column,
+                               struct status *status)
+{
+    char value[ROW_VALUE_MAX];
+
+    describe_cell(reader->statement, column, value);
+    row_report_fault(reader->report, fault, &reader->place, value);
+    bool is_event = fault == FAULT_EVENT_UNKNOWN;
+    if (reader->rules->on_bad_row == BAD_ROW_FAIL ||
+        (is_event && reader->rules->other_events == OTHER_EVENTS_FAIL)) {
+        struct buf text = {0};
+        row_place_add(&reader->place, &text);
+        buf_addf(&text, ": %s%s%s", row_fault_names[fault], value[0] != '\0' ? ": " : "", value);
+        if (is_event) {
+            buf_add_text(&text, " is not listed in event_weights");
+        }
+        enum status_code code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
+        buf_release(&text);
+        return code;
+    }
+    if (reader->report->n_rejected > reader->rules->max_bad_rows) {
+        return too_many_bad_rows(reader, status);
+    }
+    return STATUS_OK;
+}
+
+static enum status_code refuse_mixed_ids(const struct reader *reader, int which,
+                                         const struct id_column *ids, enum id_type type,
+                                         struct status *status)
+{
+    struct buf text = {0};
+    char value[ROW_VALUE_MAX];
+
+    describe_cell(reader->statement, reader->columns.index[which], value);
+    row_place_add(&reader->place, &text);
+    buf_addf(&text, ": %s %s is %s, but ", id_column_names[which], value, id_type_names[type]);
+    row_place_add(&ids->decided_by, &text);
+    buf_addf(&text, " has %s; all ids of a column must be of one type: use CAST in the query",
+             id_type_names[ids->type]);
+    enum status_code code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
+    buf_release(&text);
+    return code;
+}
+
+/* The fault of an id, or N_ROW_FAULTS. `first_fault` is FAULT_USER_NULL or FAULT_ITEM_NULL; the
+ * others follow in the same order. */
+static enum row_fault read_raw_id(struct db_query *statement, int column,
+                                  enum row_fault first_fault, struct raw_id *id)
+{
+    double real;
+
+    switch (db_column_type(statement, column)) {
+    case DB_INTEGER:
+        id->type = ID_INTEGER;
+        id->integer = db_column_int64(statement, column);
+        return N_ROW_FAULTS;
+    case DB_TEXT:
+        id->type = ID_TEXT;
+        id->text = db_column_text(statement, column, &id->length);
+        return id->length > 0 ? N_ROW_FAULTS : first_fault + 2;
+    case DB_FLOAT:
+        real = db_column_double(statement, column);
+        if (!(fabs(real) <= greatest_whole) || floor(real) != real) {
+            return first_fault + 3;
+        }
+        id->type = ID_INTEGER;
+        id->integer = (int64_t)real;
+        return N_ROW_FAULTS;
+    case DB_BLOB:
+        return first_fault + 1;
+    case DB_NULL:
+        break;
+    }
+    return first_fault;
+}
+
+/* `which` is COLUMN_USER or COLUMN_ITEM. */
+static enum status_code read_id(struct reader *reader, int which, struct id_column *ids,
+                                struct raw_id *id, enum verdict *verdict, struct status *status)
+{
+    int column = reader->columns.index[which];
+    enum row_fault fault = read_raw_id(
+        reader->statement, column, which == COLUMN_USER ? FAULT_USER_NULL : FAULT_ITEM_NULL, id);
+
+    if (fault != N_ROW_FAULTS) {
+        *verdict = ROW_LEFT_OUT;
+        return reject(reader, fault, column, status);
+    }
+    if (ids->type == ID_NONE) {
+        ids->type = id->type;
+        ids->decided_by = reader->place;
+    } else if (ids->type != id->type) {
+        return refuse_mixed_ids(reader, which, ids, id->type, status);
+    }
+    *verdict = ROW_ACCEPTED;
+    return STATUS_OK;
+}
+
+/* Index of the event type in event_weights, or its n. */
+static size_t find_event(struct reader *reader, const char *text, size_t length)
+{
+    const struct option_numbers *weights = &reader->rules->event_weights;
+
+    for (size_t i = 0; i < weights->n; i++) {
+        size_t candidate = (reader->event + i) % weights->n;
+        const char *name = weights->names[candidate];
+        if (strlen(name) == length && memcmp(name, text, length) == 0) {
+            reader->event = candidate;
+            return candidate;
+        }
+    }
+    return weights->n;
+}
+
+/* Multiplies the row's weight by that of its event type. An INTEGER type is compared as text. */
+static enum status_code read_event(struct reader *reader, struct row *row, enum verdict *verdict,
+                                   struct status *status)
+{
+    const struct option_numbers *weights = &reader->rules->event_weights;
+    int column = reader->columns.index[COLUMN_EVENT];
+    size_t length = 0;
+    const char *text = NULL;
+    char number[NUM_TEXT_MAX];
+
+    *verdict = ROW_LEFT_OUT;
+    switch (db_column_type(reader->statement, column)) {
+    case DB_TEXT:
+        text = db_column_text(reader->statement, column, &length);
+        break;
+    case DB_INTEGER:
+        length = (size_t)snprintf(number, sizeof number, "%lld",
+                                  (long long)db_column_int64(reader->statement, column));
+        text = number;
+        break;
+    case DB_FLOAT:
+    case DB_NULL:
+    case DB_BLOB:
+        return reject(reader, FAULT_EVENT, column, status);
+    }
+    size_t event = find_event(reader, text, length);
+    if (event == weights->n) {
+        if (reader->rules->other_events != OTHER_EVENTS_IGNORE) {
+            return reject(reader, FAULT_EVENT_UNKNOWN, column, status);
+        }
+        reader->report->filtered[FILTER_EVENT]++;
+        return STATUS_OK;
+    }
+    if (weights->values[event] == 0) {
+        reader->report->filtered[FILTER_EVENT]++;
+        return STATUS_OK;
+    }
+    row->weight *= weights->values[event];
+    *verdict = ROW_ACCEPTED;
+    return STATUS_OK;
+}
+
+/* Multiplies the row's weight by its number, or compares it as a rating. */
+static enum status_code read_weight(struct reader *reader, struct row *row, enum verdict *verdict,
+                                    struct status *status)
+{
+    int column = reader->columns.index[COLUMN_WEIGHT];
+    enum db_type type = db_column_type(reader->statement, column);
+    double value = 0;
+
+    *verdict = ROW_LEFT_OUT;
+    if (type == DB_NULL) {
+        return reject(reader, FAULT_WEIGHT_NULL, column, status);
+    }
+    if (type == DB_TEXT) {
+        size_t length;
+        const char *text = db_column_text(reader->statement, column, &length);
+        if (!num_parse_double(text, length, &value)) {
+            return reject(reader, FAULT_WEIGHT_TYPE, column, status);
+        }
+    } else if (type == DB_BLOB) {
+        return reject(reader, FAULT_WEIGHT_TYPE, column, status);
+    } else {
+        value = db_column_double(reader->statement, column);
+    }
+    if (reader->rules->min_rating > 0) {
+        if (!isfinite(value)) {
+            return reject(reader, FAULT_WEIGHT_RANGE, column, status);
+        }
+        if (value < reader->rules->min_rating) {
+            reader->report->filtered[FILTER_RATING]++;
+            return STATUS_OK;
+        }
+        value = 1;
+    }
+    row->weight *= value;
+    if (!(row->weight >= least_weight && row->weight <= greatest_weight)) {
+        return reject(reader, FAULT_WEIGHT_RANGE, column, status);
+    }
+    *verdict = ROW_ACCEPTED;
+    return STATUS_OK;
+}
+
+static enum status_code read_time(struct reader *reader, struct row *row, enum verdict *verdict,
+                                  struct status *status)
+{
+    static const enum row_fault faults[] = {
+        [TIME_BAD_TYPE] = FAULT_TIME_TYPE, [TIME_BAD_RANGE] = FAULT_TIME_RANGE};
+    int column = reader->columns.index[COLUMN_TIME];
+    struct raw_time raw = {0};
+    enum time_verdict time_verdict = TIME_OK;
+
+    *verdict = ROW_LEFT_OUT;
+    switch (db_column_type(reader->statement, column)) {
+    case DB_INTEGER:
+        raw.type = RAW_INTEGER;
+        raw.integer = db_column_int64(reader->statement, column);
+        break;
+    case DB_FLOAT:
+        raw.type = RAW_REAL;
+        raw.real = db_column_double(reader->statement, column);
+        break;
+    case DB_TEXT:
+        raw.type = RAW_TEXT;
+        raw.text = db_column_text(reader->statement, column, &raw.length);
+        break;
+    case DB_NULL:
+        return reject(reader, FAULT_TIME_NULL, column, status);
+    case DB_BLOB:
+        return reject(reader, FAULT_TIME_TYPE, column, status);
+    }
+    enum status_code code =
+        event_clock_read(&reader->clock, &raw, &reader->place, &time_verdict, &row->time, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
+    if (time_verdict != TIME_OK) {
+        return reject(reader, faults[time_verdict], column, status);
+    }
+    if (!reader->query->is_given_part) {
+        const struct event_rules *rules = reader->rules;
+        if (rules->since != INT64_MIN && row->time < rules->since) {
+            reader->report->filtered[FILTER_SINCE]++;
+            return STATUS_OK;
+        }
+        if (rules->until != INT64_MIN && row->time >= rules->until) {
+            reader->report->filtered[FILTER_UNTIL]++;
+            return STATUS_OK;
+        }
+    }
+    *verdict = ROW_ACCEPTED;
+    return STATUS_OK;
+}
+
+static enum status_code add_id(struct vocabulary *vocabulary, const struct raw_id *id,
+                               int32_t *code, struct status *status)
+{
+    return id->type == ID_INTEGER
+               ? vocabulary_add_integer(vocabulary, id->integer, code, status)
+               : vocabulary_add_text(vocabulary, id->text, id->length, code, status);
+}
+
+static enum status_code accept(struct reader *reader, const struct row *row, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_log *log = reader->log;
+    int32_t user = 0, item = 0;
+
+    TRY(add_id(&log->users, &row->user, &user, status));
+    TRY(add_id(&log->items, &row->item, &item, status));
+    TRY(event_log_add(log, user, item, (float)row->weight,
+                      log->has_times ? row->time : (int64_t)log->n, reader->query->part, status));
+    reader->report->n_accepted++;
+done:
+    return code;
+}
+
+static enum status_code read_row(struct reader *reader, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    enum verdict verdict = ROW_ACCEPTED;
+    struct row row = {.weight = 1};
+    const int *index = reader->columns.index;
+
+    TRY(read_id(reader, COLUMN_USER, &reader->log->user_ids, &row.user, &verdict, status));
+    if (verdict == ROW_ACCEPTED) {
+        TRY(read_id(reader, COLUMN_ITEM, &reader->log->item_ids, &row.item, &verdict, status));
+    }
+    if (verdict == ROW_ACCEPTED && index[COLUMN_EVENT] >= 0 && reader->rules->event_weights.n > 0) {
+        TRY(read_event(reader, &row, &verdict, status));
+    }
+    if (verdict == ROW_ACCEPTED && index[COLUMN_WEIGHT] >= 0) {
+        TRY(read_weight(reader, &row, &verdict, status));
+    }
+    if (verdict == ROW_ACCEPTED && reader->log->has_times) {
+        TRY(read_time(reader, &row, &verdict, status));
+    }
+    if (verdict == ROW_ACCEPTED) {
+        TRY(accept(reader, &row, status));
+    }
+done:
+    return code;
+}
+
+static void place_row(struct reader *reader)
+{
+    int rowid = reader->columns.index[COLUMN_ROWID];
+
+    reader->report->n_rows++;
+    reader->place.number++;
+    reader->place.has_rowid = rowid >= 0 && db_column_type(reader->statement, rowid) == DB_INTEGER;
+    if (reader->place.has_rowid) {
+        reader->place.rowid = db_column_int64(reader->statement, rowid);
+    }
+}
+
+/* Asking the time costs as much as reading a row, so it is asked every `interval` rows, which grows
+ * while rows come fast and shrinks when they come slowly. */
+struct pace {
+    double asked, told;
+    int64_t interval, next;
+};
+
+static enum status_code keep_pace(struct pace *pace, const struct event_watch *watch,
+                                  int64_t n_rows, struct status *status)
+{
+    enum { MOST_ROWS = 8192 };
+    double now = clock_monotonic();
+
+    if (now - pace->asked < 0.01 && pace->interval < MOST_ROWS) {
+        pace->interval *= 2;
+    } else if (now - pace->asked > 0.1 && pace->interval > 1) {
+        pace->interval /= 2;
+    }
+    pace->asked = now;
+    pace->next = n_rows + pace->interval;
+    if (now - pace->told < 0.05) {
+        return STATUS_OK;
+    }
+    pace->told = now;
+    return watch->tick(watch->data, n_rows, status);
+}
+
+static enum status_code read_rows(struct reader *reader, const struct event_watch *watch,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct pace pace = {clock_monotonic(), clock_monotonic(), 1, reader->report->n_rows};
+    bool has_row = false;
+
+    TRY(db_step(reader->statement, &has_row, status));
+    while (has_row) {
+        place_row(reader);
+        TRY(read_row(reader, status));
+        if (watch != NULL && reader->report->n_rows >= pace.next) {
+            TRY(keep_pace(&pace, watch, reader->report->n_rows, status));
+        }
+        TRY(db_step(reader->statement, &has_row, status));
+    }
+done:
+    return code;
+}
+
+enum status_code event_reader_run(struct db *db, const struct event_query *query,
+                                  const struct event_rules *rules, const struct event_watch *watch,
+                                  struct event_log *log, struct row_report *report,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct reader reader = {
+        .query = query,
+        .rules = rules,
+        .log = log,
+        .report = report,
+        .clock = {.unit = rules->time_unit, .is_declared = rules->time_unit != TIME_AUTO},
+        .place = {.query = query->what}};
+
+    assert(log->user_start == NULL);
+    TRY(event_columns_open(db, query, rules, &reader.statement, &reader.columns, status));
+    bool has_times = reader.columns.index[COLUMN_TIME] >= 0;
+    if (query->is_given_part && query->part == PART_VALID) {
+        if (log->has_times && !has_times) {
+            code = status_set(status, STATUS_CONFIG,
+                              "%s: source.interactions has times, so this query needs a column "
+                              "named time, too",
+                              query->what);
+            goto done;
+        }
+    } else {
+        log->has_times = has_times;
+    }
+    TRY(read_rows(&reader, watch, status));
+done:
+    db_finalize(reader.statement);
+    return code;
+}

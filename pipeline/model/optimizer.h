@@ -1,0 +1,57 @@
+/* Optimizers over embedding tables, row by row: a step costs only the rows in play. A row that is
+ * left out of some steps is brought up to date when it is next read, so the result is that of the
+ * dense optimizer, where momentum moves every row in every step (on the user table, whose rows have
+ * a gradient once an epoch, that is most of the movement). Rules are rows of a table in
+ * optimizer.c. */
+#ifndef NIGHTJAR_MODEL_OPTIMIZER_H
+#define NIGHTJAR_MODEL_OPTIMIZER_H
+
+#include "base/pool.h"
+#include "math/vec.h"
+
+enum { OPTIMIZER_MAX_STATES = 2 };
+
+/* What an update of one row may read. */
+struct optimizer_step {
+    float rate;      /* learning rate now */
+    float unbias[2]; /* Adam's 1 / (1 - beta1^t), 1 / (1 - beta2^t) at this step t */
+    const struct vec_ops *vec;
+};
+
+struct optimizer_rule {
+    size_t n_states; /* floats kept per parameter */
+    /* What `missed` steps with gradient 0 would have done to the row; NULL: nothing. */
+    void (*idle)(const struct optimizer_step *step, float *weights,
+                 float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
+    void (*update)(const struct optimizer_step *step, float *weights,
+                   float *const states[OPTIMIZER_MAX_STATES], const float *gradient, size_t n);
+};
+/* Names and rows in the same order; the names end with NULL. */
+extern const char *const optimizer_names[];
+extern const struct optimizer_rule optimizer_table[];
+
+struct optimizer {
+    const struct optimizer_rule *rule;
+    size_t rows, dimension;
+    float *states[OPTIMIZER_MAX_STATES]; /* (rows, dimension) each */
+    int64_t *row_steps;                  /* (rows) the step that a row was last brought up to */
+    int64_t n_steps;
+};
+
+MUST_CHECK enum status_code optimizer_init(struct optimizer *optimizer,
+                                           const struct optimizer_rule *rule, size_t rows,
+                                           size_t dimension, struct status *status);
+void optimizer_release(struct optimizer *optimizer);
+
+/* Brings rows[0..n) (NULL: rows 0..n-1) up to the present: gives them at once what the optimizer's
+ * momentum would have done to them in the steps that they were not part of. Before their weights
+ * are read. */
+void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
+                        double rate, struct pool *pool);
+
+/* One step: weights (rows, dimension) at rows[0..n) move against gradient (n, dimension). rows are
+ * distinct and caught up; NULL means rows 0..n-1. */
+void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
+                     const float *gradient, double rate, struct pool *pool);
+
+#endif

@@ -1,0 +1,289 @@
+/* Exact top-k by blocked products: a block of anchors against one tile of candidates after another,
+ * each product tile consumed while it is still in the cache. It knows nothing of users and items;
+ * what is excluded and what the biases mean is the caller's business.
+ *
+ *   for each block of anchors (parallel)
+ *     for each tile of candidates
+ *       products (block, tile) = scale * anchors candidates^T      one GEMM for all bias variants
+ *       excluded entries become NaN, which no selection takes
+ *       for each anchor and bias variant: products + bias -> bounded heap in the output arrays */
+#include "model/ranking.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "math/blas.h"
+#include "math/topk.h"
+#include "math/vec.h"
+
+#include <assert.h>
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+
+/* 128 x 2048 products are 1 MiB: about an L2 cache, and large enough for the GEMM to pay. */
+enum { ANCHOR_BLOCK = 128, CANDIDATE_TILE = 2048 };
+
+/* One thread's memory. */
+struct ranking_worker {
+    float *products;     /* (ANCHOR_BLOCK, CANDIDATE_TILE) */
+    float *scores;       /* (CANDIDATE_TILE) one row with a bias */
+    float *padded;       /* (ANCHOR_BLOCK, d) the last, incomplete block of anchors */
+    struct topk *heaps;  /* (n_variants, ANCHOR_BLOCK) */
+    int64_t *exclude_at; /* (ANCHOR_BLOCK) next entry of the anchor's exclude row */
+};
+
+struct ranking_job {
+    const struct ranking *ranking;
+    const struct vec_ops *ops;
+    size_t n_variants;
+    const float **biases; /* (n_variants) NULL: no bias; NaN where a candidate is not eligible */
+    float *masked;        /* (n_variants, n_candidates) the biases with that NaN, or NULL */
+    int32_t *items;       /* (n_variants, n_anchors, k) */
+    float *scores;        /* the same shape */
+    size_t n_workers;
+    struct ranking_worker *workers;
+};
+
+/* Largest magnitude of m's elements; +infinity when one is not finite. */
+static double magnitude(struct const_matrix m)
+{
+    double largest = 0.0;
+    for (size_t i = 0; i < m.rows; i++) {
+        const float *row = m.data + i * m.stride;
+        for (size_t j = 0; j < m.columns; j++) {
+            if (!isfinite(row[j])) {
+                return (double)INFINITY;
+            }
+            largest = fmax(largest, fabs((double)row[j]));
+        }
+    }
+    return largest;
+}
+
+/* Bounds every score from its parts, so that the inner loops need not look for infinities. */
+static enum status_code check_finite(const struct ranking *ranking, struct status *status)
+{
+    double anchors = magnitude(ranking->anchors);
+    double candidates = magnitude(ranking->candidates);
+    double bias = 0.0;
+    for (size_t v = 0; v < ranking->n_biases; v++) {
+        bias =
+            fmax(bias, magnitude(const_matrix_of(ranking->biases[v], 1, ranking->candidates.rows)));
+    }
+    double bound =
+        fabs((double)ranking->scale) * anchors * candidates * (double)ranking->anchors.columns +
+        bias;
+    /* NaN (0 * infinity) fails the comparison too */
+    if (!(bound < (double)FLT_MAX)) {
+        return status_set(status, STATUS_INTERNAL,
+                          "ranking: scores are not finite: largest anchor element %g, candidate "
+                          "element %g, scale %g, bias %g",
+                          anchors, candidates, (double)ranking->scale, bias);
+    }
+    return STATUS_OK;
+}
+
+/* Candidates that are not eligible get a NaN bias: no cost in the inner loops. */
+static enum status_code mask_biases(struct ranking_job *job, struct status *status)
+{
+    const struct ranking *ranking = job->ranking;
+    size_t n = ranking->candidates.rows;
+    size_t total;
+    enum status_code code;
+    if (!num_multiply(job->n_variants, n, &total)) {
+        return status_set(status, STATUS_NO_MEMORY, "ranking: %zu biases of %zu candidates",
+                          job->n_variants, n);
+    }
+    TRY(MEM_NEW(&job->masked, total, status));
+    for (size_t v = 0; v < job->n_variants; v++) {
+        float *masked = job->masked + v * n;
+        for (size_t c = 0; c < n; c++) {
+            float bias = job->biases[v] == NULL ? 0.0f : job->biases[v][c];
+            masked[c] = ranking->eligible[c] ? bias : NAN;
+        }
+        job->biases[v] = masked;
+    }
+done:
+    return code;
+}
+
+static void job_release(struct ranking_job *job)
+{
+    for (size_t w = 0; job->workers != NULL && w < job->n_workers; w++) {
+        mem_free(job->workers[w].products);
+        mem_free(job->workers[w].scores);
+        mem_free(job->workers[w].padded);
+        mem_free(job->workers[w].heaps);
+        mem_free(job->workers[w].exclude_at);
+    }
+    mem_free(job->workers);
+    mem_free(job->masked);
+    mem_free(job->biases);
+}
+
+static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
+                                    struct status *status)
+{
+    const struct ranking *ranking = job->ranking;
+    size_t d = ranking->anchors.columns;
+    enum status_code code;
+    TRY(MEM_NEW(&job->biases, job->n_variants, status));
+    for (size_t v = 0; v < ranking->n_biases; v++) {
+        job->biases[v] = ranking->biases[v];
+    }
+    if (ranking->eligible != NULL) {
+        TRY(mask_biases(job, status));
+    }
+    TRY(MEM_NEW(&job->workers, n_workers, status));
+    job->n_workers = n_workers;
+    for (size_t w = 0; w < n_workers; w++) {
+        struct ranking_worker *worker = &job->workers[w];
+        TRY(MEM_NEW(&worker->products, (size_t)ANCHOR_BLOCK * CANDIDATE_TILE, status));
+        TRY(MEM_NEW(&worker->scores, CANDIDATE_TILE, status));
+        TRY(MEM_NEW(&worker->padded, ANCHOR_BLOCK * d, status));
+        TRY(MEM_NEW(&worker->heaps, job->n_variants * ANCHOR_BLOCK, status));
+        TRY(MEM_NEW(&worker->exclude_at, ANCHOR_BLOCK, status));
+    }
+done:
+    return code;
+}
+
+/* The row of ranking->exclude that belongs to an anchor, or -1. */
+static int64_t exclude_row(const struct ranking *ranking, size_t anchor)
+{
+    if (ranking->exclude == NULL) {
+        return -1;
+    }
+    return ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
+}
+
+/* Writes NaN over the excluded products of one tile row; tiles come in ascending order. */
+static void mask_excluded(const struct ranking *ranking, size_t anchor, int64_t *at, size_t first,
+                          size_t count, float *products)
+{
+    int64_t row = exclude_row(ranking, anchor);
+    if (row < 0) {
+        return;
+    }
+    const struct sparse *exclude = ranking->exclude;
+    int64_t end = exclude->offsets[row + 1];
+    int64_t entry = *at;
+    for (; entry < end && (size_t)exclude->columns[entry] < first + count; entry++) {
+        products[(size_t)exclude->columns[entry] - first] = NAN;
+    }
+    *at = entry;
+}
+
+/* Offers one row of products to the anchor's heap of every bias variant. Without or with a single
+ * bias the row itself is changed; the sum is rounded alike in both cases, so a bias gives the same
+ * scores alone and beside others. */
+static void select_row(const struct ranking_job *job, struct ranking_worker *worker, size_t slot,
+                       size_t first, size_t count)
+{
+    float *products = worker->products + slot * CANDIDATE_TILE;
+    for (size_t v = 0; v < job->n_variants; v++) {
+        float *scores = products;
+        if (job->n_variants > 1) {
+            scores = worker->scores;
+            memcpy(scores, products, count * sizeof *scores);
+        }
+        if (job->biases[v] != NULL) {
+            job->ops->axpy(1.0f, job->biases[v] + first, scores, count);
+        }
+        topk_offer_range(&worker->heaps[v * ANCHOR_BLOCK + slot], scores, count, (int32_t)first);
+    }
+}
+
+/* Heaps over the output arrays, and the place of each anchor in its exclude row. */
+static void start_block(const struct ranking_job *job, struct ranking_worker *worker,
+                        size_t first_anchor, size_t n)
+{
+    const struct ranking *ranking = job->ranking;
+    for (size_t slot = 0; slot < n; slot++) {
+        int64_t row = exclude_row(ranking, first_anchor + slot);
+        worker->exclude_at[slot] = row < 0 ? 0 : ranking->exclude->offsets[row];
+        for (size_t v = 0; v < job->n_variants; v++) {
+            size_t list = (v * ranking->anchors.rows + first_anchor + slot) * ranking->k;
+            topk_init(&worker->heaps[v * ANCHOR_BLOCK + slot], ranking->k, job->scores + list,
+                      job->items + list, ranking->tie_rank);
+        }
+    }
+}
+
+static void finish_block(const struct ranking_job *job, struct ranking_worker *worker, size_t n)
+{
+    for (size_t v = 0; v < job->n_variants; v++) {
+        for (size_t slot = 0; slot < n; slot++) {
+            struct topk *heap = &worker->heaps[v * ANCHOR_BLOCK + slot];
+            topk_finish(heap);
+            for (size_t r = heap->n; r < heap->k; r++) {
+                heap->indices[r] = -1;
+                heap->scores[r] = 0.0f;
+            }
+        }
+    }
+}
+
+/* The block's anchors, always ANCHOR_BLOCK rows: a product may round differently with another
+ * number of rows, and a user's scores shall not depend on how many users are ranked. */
+static struct const_matrix block_anchors(const struct ranking *ranking,
+                                         struct ranking_worker *worker, size_t first, size_t n)
+{
+    if (n == ANCHOR_BLOCK) {
+        return matrix_rows(ranking->anchors, first, n);
+    }
+    size_t d = ranking->anchors.columns;
+    memset(worker->padded, 0, ANCHOR_BLOCK * d * sizeof *worker->padded);
+    for (size_t slot = 0; slot < n; slot++) {
+        memcpy(worker->padded + slot * d,
+               ranking->anchors.data + (first + slot) * ranking->anchors.stride,
+               d * sizeof *worker->padded);
+    }
+    return const_matrix_of(worker->padded, ANCHOR_BLOCK, d);
+}
+
+static void rank_block(void *data, size_t block, size_t worker_index)
+{
+    const struct ranking_job *job = data;
+    const struct ranking *ranking = job->ranking;
+    struct ranking_worker *worker = &job->workers[worker_index];
+    size_t first_anchor = block * ANCHOR_BLOCK;
+    size_t left = ranking->anchors.rows - first_anchor;
+    size_t n = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK;
+    struct const_matrix anchors = block_anchors(ranking, worker, first_anchor, n);
+    start_block(job, worker, first_anchor, n);
+    for (size_t first = 0; first < ranking->candidates.rows; first += CANDIDATE_TILE) {
+        size_t rest = ranking->candidates.rows - first;
+        size_t count = rest < CANDIDATE_TILE ? rest : CANDIDATE_TILE;
+        struct matrix products = {worker->products, ANCHOR_BLOCK, count, CANDIDATE_TILE};
+        blas_nt(ranking->scale, anchors, matrix_rows(ranking->candidates, first, count), 0.0f,
+                products);
+        for (size_t slot = 0; slot < n; slot++) {
+            mask_excluded(ranking, first_anchor + slot, &worker->exclude_at[slot], first, count,
+                          worker->products + slot * CANDIDATE_TILE);
+            select_row(job, worker, slot, first, count);
+        }
+    }
+    finish_block(job, worker, n);
+}
+
+enum status_code ranking_run(const struct ranking *ranking, struct pool *pool, int32_t *items,
+                             float *scores, struct status *status)
+{
+    struct ranking_job job = {.ranking = ranking,
+                              .ops = vec_ops(),
+                              .n_variants = ranking->n_biases > 0 ? ranking->n_biases : 1,
+                              .items = items,
+                              .scores = scores};
+    enum status_code code;
+    assert(ranking->anchors.columns == ranking->candidates.columns && ranking->k > 0);
+    assert(ranking->anchors.columns > 0 && ranking->anchors.columns <= INT_MAX);
+    assert(ranking->candidates.rows <= INT32_MAX);
+    TRY(check_finite(ranking, status));
+    TRY(job_prepare(&job, pool_threads(pool), status));
+    size_t n_blocks = (ranking->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;
+    pool_run(pool, n_blocks, rank_block, &job);
+done:
+    job_release(&job);
+    return code;
+}

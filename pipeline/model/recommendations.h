@@ -1,0 +1,45 @@
+/* What the recommend stage hands to publish: every list that people will query. Users and items are
+ * master codes (dataset.h), never rows of a basis. */
+#ifndef NIGHTJAR_MODEL_RECOMMENDATIONS_H
+#define NIGHTJAR_MODEL_RECOMMENDATIONS_H
+
+#include "store/artifact.h"
+#include "store/publish.h"
+
+/* Lists are best first; item -1 (score 0) ends one that is shorter than its width. Zero-initialise.
+ * Arrays belong to the struct (mem_free) until recommendations_save, to the artifact from then on.
+ */
+struct recommendations {
+    size_t n_served, top;
+    int32_t *served;  /* (n_served) user codes, ascending */
+    int32_t *items;   /* (n_served, top) */
+    float *scores;    /* (n_served, top); of each source in model/serving.h */
+    uint8_t *sources; /* (n_served, top) enum publish_source */
+    /* for users that the output does not know: the items with the most users in the log */
+    size_t n_popular;
+    int32_t *popular_items; /* (n_popular) */
+    float *popular_scores;  /* (n_popular) log(1 + users of the item in the log) */
+    size_t n_similar_anchors, similar_top;
+    int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
+    int32_t *similar_items;   /* (n_similar_anchors, similar_top) */
+    float *similar_scores;    /* cosine */
+    /* users without a row in the towers whose history gave them a vector */
+    size_t n_cold, dimension;
+    int32_t *cold_users; /* (n_cold) user codes, ascending */
+    float *cold_vectors; /* (n_cold, dimension), unit length */
+    size_t n_vectors;    /* items with a vector: the towers' items, in their order */
+    float *item_bias;    /* (n_vectors) beta log(1 + n_i), n_i of the towers' basis */
+    double temperature, popularity_weight; /* tau, beta */
+    bool is_view;
+};
+
+/* Moves the arrays into the artifact "recommendations"; the struct stays usable as a view. */
+MUST_CHECK enum status_code recommendations_save(struct recommendations *recommendations,
+                                                 struct artifact *artifact, struct status *status);
+/* A view over the artifact, which must outlive it. */
+MUST_CHECK enum status_code recommendations_load(struct recommendations *recommendations,
+                                                 const struct artifact *artifact,
+                                                 struct status *status);
+void recommendations_release(struct recommendations *recommendations);
+
+#endif

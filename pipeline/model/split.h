@@ -1,0 +1,45 @@
+/* Cutting a sorted event log into train, validation and test. */
+#ifndef NIGHTJAR_MODEL_SPLIT_H
+#define NIGHTJAR_MODEL_SPLIT_H
+
+#include "model/event_log.h"
+
+enum split_by { SPLIT_AUTO, SPLIT_TIME, SPLIT_LEAVE_LAST, SPLIT_RANDOM, SPLIT_NONE, N_SPLITS };
+extern const char *const split_by_names[N_SPLITS + 1]; /* ends with NULL */
+
+/* How much of the log a part takes. */
+struct split_amount {
+    enum { SPLIT_NOTHING, SPLIT_SECONDS, SPLIT_COUNT, SPLIT_FRACTION } kind;
+    double value; /* seconds, pairs per user, or a fraction in (0, 1) */
+};
+
+struct split_settings {
+    enum split_by by;
+    struct split_amount valid, test;
+    uint64_t seed;
+};
+
+/* Reads "7d", "2" or "0.1" as what `by` takes; "0" is nothing. On a mistake writes what is allowed
+ * to `why` and returns false. */
+bool split_amount_parse(enum split_by by, const char *text, struct split_amount *amount, char *why,
+                        size_t why_capacity);
+
+/* Sets the part of every PART_TRAIN event of the sorted log; other events (of a given validation
+ * table) stay as they are.
+ *
+ *   time:       test is what came in the newest `test` seconds (time > newest - test), validation
+ *               the `valid` seconds before. A fraction f is the shortest such end of the log that
+ *               holds at most f of the events; events of one second stay together.
+ *   leave_last: of each user's pairs, by their newest event, the last go to test, those before to
+ *               validation; users with too few pairs to leave one in train stay in train. Pairs
+ *               with the same second: the lower item code counts as older. Without times: by the
+ *               order of rows.
+ *   random:     of each user's pairs a random part, drawn by a stream of (seed, user id), rounded
+ *               up or down at random so that the expectation is exact; one pair stays in train.
+ *   auto:       time with times, else random. none: everything stays in train.
+ * By pairs, all events of a pair go to one part. Errors: STATUS_DATA when a cut leaves nothing in
+ * train, STATUS_CONFIG for `time` without times. */
+MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
+                                         struct event_log *log, struct status *status);
+
+#endif

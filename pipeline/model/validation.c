@@ -1,0 +1,128 @@
+/* The validation metric of towers in training. */
+#include "model/validation.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/ranking.h"
+#include "model/towers.h"
+
+#include <math.h>
+
+static bool has_validation(const struct dataset *dataset, size_t user)
+{
+    return dataset->valid.matrix.n_rows != 0 &&
+           sparse_row_length(&dataset->valid.matrix, user) != 0;
+}
+
+/* Every user with a validation part, thinned to max_users by a seeded permutation, ascending. */
+static enum status_code sample_users(struct validation *validation, size_t max_users, uint64_t seed,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = validation->dataset;
+    uint32_t *order = NULL;
+    uint8_t *taken = NULL;
+    size_t n = 0;
+    TRY(MEM_NEW(&order, dataset->n_users, status));
+    TRY(MEM_NEW(&taken, dataset->n_users, status));
+    struct rng rng;
+    rng_init(&rng, seed, "validation.users", 0, 0);
+    rng_permutation(&rng, dataset->n_users, order);
+    for (size_t i = 0; i < dataset->n_users && n < max_users; i++) {
+        taken[order[i]] = has_validation(dataset, order[i]);
+        n += taken[order[i]];
+    }
+    TRY(MEM_NEW(&validation->users, n, status));
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        if (taken[u]) {
+            validation->users[validation->n_users++] = (int32_t)u;
+        }
+    }
+done:
+    mem_free(order);
+    mem_free(taken);
+    return code;
+}
+
+static enum status_code prepare_items(struct validation *validation, double bias_weight,
+                                      uint64_t seed, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n_items = validation->dataset->n_items;
+    int64_t *counts = NULL;
+    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&validation->tie_rank, n_items, status));
+    TRY(MEM_NEW(&validation->bias, n_items, status));
+    dataset_item_counts(validation->dataset, counts);
+    towers_popularity_bias(counts, n_items, bias_weight, validation->bias);
+    struct rng rng;
+    rng_init(&rng, seed, "validation.ties", 0, 0);
+    rng_permutation(&rng, n_items, validation->tie_rank);
+done:
+    mem_free(counts);
+    return code;
+}
+
+enum status_code validation_init(struct validation *validation, const struct dataset *dataset,
+                                 const char *metric_name, size_t max_users, double bias_weight,
+                                 uint64_t seed, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct validation made = {.dataset = dataset};
+    if (!metric_parse(metric_name, strlen(metric_name), &made.metric, &made.k)) {
+        code = status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20", metric_name);
+        goto done;
+    }
+    TRY(sample_users(&made, max_users, seed, status));
+    TRY(prepare_items(&made, bias_weight, seed, status));
+    *validation = made;
+done:
+    if (code != STATUS_OK) {
+        validation_release(&made);
+    }
+    return code;
+}
+
+void validation_release(struct validation *validation)
+{
+    mem_free(validation->users);
+    mem_free(validation->tie_rank);
+    mem_free(validation->bias);
+    *validation = (struct validation){0};
+}
+
+enum status_code validation_run(const struct validation *validation, struct const_matrix users,
+                                struct const_matrix items, double temperature, struct pool *pool,
+                                double *value, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = validation->dataset;
+    size_t n = validation->n_users, k = validation->k;
+    const float *biases[1] = {validation->bias};
+    int32_t *lists = NULL;
+    float *scores = NULL;
+    double *values = NULL;
+    TRY(MEM_NEW(&lists, n * k, status));
+    TRY(MEM_NEW(&scores, n * k, status));
+    TRY(MEM_NEW(&values, n, status));
+    struct ranking ranking = {
+        .anchors = users,
+        .candidates = items,
+        .scale = (float)(1.0 / temperature),
+        .n_biases = 1,
+        .biases = biases,
+        .exclude = &dataset->train.matrix,
+        .exclude_rows = validation->users,
+        .tie_rank = validation->tie_rank,
+        .k = k,
+    };
+    TRY(ranking_run(&ranking, pool, lists, scores, status));
+    metric_per_user(validation->metric, k, lists, k, validation->users, n, &dataset->valid.matrix,
+                    dataset->valid_unknown, values);
+    *value = metric_mean(values, n, NULL);
+done:
+    mem_free(lists);
+    mem_free(scores);
+    mem_free(values);
+    return code;
+}

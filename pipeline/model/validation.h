@@ -1,0 +1,36 @@
+/* The validation metric of towers in training: full ranking for a seeded sample of the users that
+ * have a validation part. */
+#ifndef NIGHTJAR_MODEL_VALIDATION_H
+#define NIGHTJAR_MODEL_VALIDATION_H
+
+#include "model/dataset.h"
+#include "model/metrics.h"
+#include "math/matrix.h"
+
+/* Zero-initialise. */
+struct validation {
+    const struct dataset *dataset;
+    const struct metric *metric;
+    size_t k;
+    size_t n_users;     /* sampled */
+    int32_t *users;     /* (n_users) dataset rows, ascending */
+    uint32_t *tie_rank; /* (n_items) seeded permutation */
+    float *bias;        /* (n_items) popularity term alpha log(1 + n_i) of the score */
+};
+
+/* metric_name such as "ndcg@20". Samples at most max_users of the users with validation items;
+ * n_users is 0 when there are none. bias_weight multiplies log(1 + n_i). */
+MUST_CHECK enum status_code validation_init(struct validation *validation,
+                                            const struct dataset *dataset, const char *metric_name,
+                                            size_t max_users, double bias_weight, uint64_t seed,
+                                            struct status *status);
+void validation_release(struct validation *validation);
+
+/* users (n_users of the validation, d) in the order of validation->users; items (n_items, d); both
+ * unit length. */
+MUST_CHECK enum status_code validation_run(const struct validation *validation,
+                                           struct const_matrix users, struct const_matrix items,
+                                           double temperature, struct pool *pool, double *value,
+                                           struct status *status);
+
+#endif

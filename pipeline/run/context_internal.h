@@ -1,0 +1,74 @@
+/* What a context holds: for the runner, which makes it, and for context.c. Stages and commands see
+ * context.h only. */
+#ifndef NIGHTJAR_RUN_CONTEXT_INTERNAL_H
+#define NIGHTJAR_RUN_CONTEXT_INTERNAL_H
+
+#include "run/context.h"
+#include "run/runner.h"
+
+/* One output of one stage of the plan. */
+struct context_slot {
+    struct artifact artifact;
+    bool in_memory;
+    char hash[HASH_TEXT_MAX]; /* content hash, "" while unknown */
+};
+
+struct context {
+    const struct run_request *request;
+    const struct plan *plan;
+    struct db *work;
+    struct db *source; /* NULL while no snapshot is open */
+    struct db *output; /* NULL until a stage asks */
+    struct pool *pool;
+    struct progress progress;
+    int64_t run, started; /* number in the work database; Unix seconds */
+    char config_hash[HASH_TEXT_MAX];
+    size_t *first_slot; /* (n_stages + 1): slots of stage s are [first_slot[s], first_slot[s+1]) */
+    struct context_slot *slots;
+
+    /* of the running stage */
+    const struct plan_stage *stage;
+    char key[HASH_TEXT_MAX]; /* its cache key: checkpoints carry it */
+    int64_t rows;
+    bool in_fingerprint;                /* a fingerprint call must not take another one */
+    bool has_fingerprint;               /* taken when the source snapshot was closed */
+    char fingerprint[HASH_TEXT_MAX];    /* "" unknown */
+    size_t n_metrics, n_metrics_before; /* of the run; of the stages before the running one */
+    size_t metrics_capacity;
+    struct publish_metric *metrics; /* texts owned by `texts` */
+    struct arena texts;
+    int64_t generation; /* published by this run, 0: none */
+};
+
+/* Zeroes and fills the parts that need no database. `request` must outlive the context. */
+MUST_CHECK enum status_code context_init(struct context *context, const struct run_request *request,
+                                         struct status *status);
+/* Closes and frees everything; a zeroed context is allowed. */
+void context_release(struct context *context);
+
+/* Between stages. */
+void context_begin_stage(struct context *context, const struct plan_stage *stage, const char *key);
+void context_end_stage(struct context *context); /* closes source and output, ends the progress */
+
+/* The stage's fingerprint now, "" when it has none or does not know; closes the source. */
+MUST_CHECK enum status_code context_fingerprint(struct context *context,
+                                                const struct plan_stage *stage,
+                                                char out[HASH_TEXT_MAX], struct status *status);
+
+/* The slot of output `name` of stage `position`, or NULL. */
+struct context_slot *context_slot_find(struct context *context, size_t position, const char *name);
+/* Content hash of an output at hand, in memory or saved; *found false when there is none. */
+MUST_CHECK enum status_code context_slot_hash(struct context *context, size_t position,
+                                              const char *name, char out[HASH_TEXT_MAX],
+                                              bool *found, struct status *status);
+/* Saves what the stage gave (only what differs from what is saved), and drops the saved form of
+ * optional outputs that it did not give. A missing required output is STATUS_INTERNAL. */
+MUST_CHECK enum status_code context_save_outputs(struct context *context, struct status *status);
+/* Frees artifacts that no stage behind `position` reads. */
+void context_release_unneeded(struct context *context, size_t position);
+size_t context_bytes(const struct context *context); /* of the artifacts in memory */
+/* Drops every checkpoint of the stage, whatever its key. */
+MUST_CHECK enum status_code context_checkpoints_drop(struct context *context, const char *label,
+                                                     struct status *status);
+
+#endif

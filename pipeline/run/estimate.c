@@ -1,0 +1,128 @@
+/* Sizes and estimates. How a stage's need grows with the sizes is written in the stage's file. */
+#include "run/estimate.h"
+
+#include "base/num.h"
+#include "model/dataset.h"
+
+static const char *const count_names[] = {"users", "items", "interactions"};
+enum { N_COUNTS = sizeof count_names / sizeof *count_names };
+
+static double *count_at(struct stage_sizes *sizes, size_t index)
+{
+    double *counts[N_COUNTS] = {&sizes->n_users, &sizes->n_items, &sizes->n_interactions};
+    return counts[index];
+}
+
+/* The whole number that option `name` of the first stage called `stage` has, 0 without one. */
+static double stage_number(const struct plan *plan, const char *stage_name, const char *name)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const struct stage *stage = plan->stages[i].stage;
+        if (strcmp(stage->name, stage_name) != 0 || stage->options == NULL) {
+            continue;
+        }
+        const struct option *option = option_find(stage->options, name, strlen(name));
+        if (option != NULL && option->type == OPTION_INT) {
+            int64_t value;
+            memcpy(&value, (const char *)plan->stages[i].options + option->offset, sizeof value);
+            return (double)value;
+        }
+    }
+    return 0;
+}
+
+void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes)
+{
+    *sizes = (struct stage_sizes){.dimension = stage_number(plan, "train", "dimension"),
+                                  .top = stage_number(plan, "recommend", "top"),
+                                  .n_threads = (double)n_threads};
+}
+
+enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,
+                               struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    struct stage_sizes loaded = *sizes;
+    size_t n = 0;
+    TRY(db_prepare(work, "SELECT value FROM data_size WHERE name = ?1", &query, status));
+    for (size_t i = 0; i < N_COUNTS; i++) {
+        bool has_row;
+        TRY(db_bind_text(query, 1, count_names[i], strlen(count_names[i]), true, status));
+        TRY(db_step(query, &has_row, status));
+        if (has_row) {
+            *count_at(&loaded, i) = db_column_double(query, 0);
+            n++;
+        }
+        TRY(db_reset(query, status));
+    }
+    *known = n == N_COUNTS;
+    if (*known) {
+        *sizes = loaded;
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code estimate_measure(const struct artifact *interactions, struct stage_sizes *sizes,
+                                  struct status *status)
+{
+    struct interactions view = {0};
+    enum status_code code = interactions_load(&view, interactions, status);
+    if (code == STATUS_OK) {
+        sizes->n_users = (double)view.users.n;
+        sizes->n_items = (double)view.items.n;
+        sizes->n_interactions = (double)sparse_entries(&view.log.matrix);
+        interactions_release(&view);
+    }
+    return code;
+}
+
+enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,
+                               struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    struct stage_sizes copy = *sizes;
+    TRY(db_begin_write(work, status));
+    TRY(db_prepare(work, "INSERT OR REPLACE INTO data_size (name, value) VALUES (?1, ?2)", &query,
+                   status));
+    for (size_t i = 0; i < N_COUNTS; i++) {
+        TRY(db_bind_text(query, 1, count_names[i], strlen(count_names[i]), true, status));
+        TRY(db_bind_double(query, 2, *count_at(&copy, i), status));
+        TRY(db_run(query, status));
+    }
+    TRY(db_commit(work, status));
+done:
+    db_finalize(query);
+    db_rollback(work);
+    return code;
+}
+
+struct stage_estimate estimate_stage(const struct plan_stage *stage,
+                                     const struct stage_sizes *sizes)
+{
+    struct stage_estimate estimate = {0};
+    if (stage->stage->estimate != NULL) {
+        stage->stage->estimate(stage->options, sizes, &estimate);
+    }
+    return estimate;
+}
+
+enum status_code estimate_check(const struct plan *plan, const struct plan_stage *stage,
+                                const struct stage_sizes *sizes, double held, struct status *status)
+{
+    double limit = (double)plan->settings.memory_limit;
+    double need = held + estimate_stage(stage, sizes).memory_bytes;
+    if (limit <= 0 || need <= limit) {
+        return STATUS_OK;
+    }
+    char need_text[NUM_TEXT_MAX], limit_text[NUM_TEXT_MAX];
+    num_format_bytes(need, need_text);
+    num_format_bytes(limit, limit_text);
+    return status_set_at(status, STATUS_NO_MEMORY, plan->file, 0, 0,
+                         "stage %s needs about %s of memory, memory_limit is %s; raise the limit "
+                         "or make the stage smaller (`nightjar plan` shows every stage's need)",
+                         stage->label, need_text, limit_text);
+}

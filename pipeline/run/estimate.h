@@ -1,0 +1,28 @@
+/* What a pipeline will need: the sizes of its data, as far as they are known, and the stages'
+ * estimates held against memory_limit. */
+#ifndef NIGHTJAR_RUN_ESTIMATE_H
+#define NIGHTJAR_RUN_ESTIMATE_H
+
+#include "config/plan.h"
+#include "store/artifact.h"
+
+/* The part that the plan knows: dimension and top. Counts of rows are 0. */
+void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes);
+/* Fills the counts from the last run's record; *known false (and nothing changed) without one. */
+MUST_CHECK enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,
+                                          struct status *status);
+/* The same, exactly, from the artifact "interactions"; estimate_save records them. */
+MUST_CHECK enum status_code estimate_measure(const struct artifact *interactions,
+                                             struct stage_sizes *sizes, struct status *status);
+MUST_CHECK enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,
+                                          struct status *status);
+/* Zero when the stage estimates nothing. */
+struct stage_estimate estimate_stage(const struct plan_stage *stage,
+                                     const struct stage_sizes *sizes);
+/* STATUS_NO_MEMORY, with both figures, when `held` bytes of artifacts and the stage's own need pass
+ * settings.memory_limit. */
+MUST_CHECK enum status_code estimate_check(const struct plan *plan, const struct plan_stage *stage,
+                                           const struct stage_sizes *sizes, double held,
+                                           struct status *status);
+
+#endif

@@ -1,0 +1,180 @@
+/* What each run did and how it ended, for `nightjar runs` and for the next run. */
+#include "run/run_record.h"
+
+#include "base/clock.h"
+
+static enum status_code bind_text(struct db_query *query, int index, const char *text,
+                                  struct status *status)
+{
+    return db_bind_text(query, index, text, strlen(text), true, status);
+}
+
+static enum status_code find_unfinished(struct db *work, int64_t *run, struct status *status)
+{
+    bool found;
+    enum status_code code =
+        db_get_int64(work,
+                     "SELECT run FROM run WHERE run = (SELECT max(run) FROM run)"
+                     " AND state IN ('running', 'killed', 'failed', 'interrupted')",
+                     run, &found, status);
+    if (code == STATUS_OK && !found) {
+        *run = 0;
+    }
+    return code;
+}
+
+enum status_code run_record_begin(struct context *context, int64_t *unfinished,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    bool found;
+    struct db *work = context->work;
+    TRY(db_begin_write(work, status));
+    TRY(find_unfinished(work, unfinished, status));
+    TRY(db_exec(work,
+                "UPDATE run SET state = 'killed', message = 'ended without a word: killed, or the "
+                "machine went down' WHERE state = 'running'",
+                status));
+    TRY(db_prepare(work,
+                   "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state)"
+                   " VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?1, ?2, ?3, ?4, ?5,"
+                   " 'running')",
+                   &query, status));
+    TRY(bind_text(query, 1, context->plan->settings.pipeline, status));
+    TRY(bind_text(query, 2, context->request->version, status));
+    TRY(bind_text(query, 3, context->config_hash, status));
+    TRY(db_bind_int64(query, 4, context->plan->settings.seed, status));
+    TRY(db_bind_int64(query, 5, context->started, status));
+    TRY(db_run(query, status));
+    TRY(db_get_int64(work, "SELECT max(run) FROM run", &context->run, &found, status));
+    TRY(db_commit(work, status));
+done:
+    db_finalize(query);
+    db_rollback(work);
+    return code;
+}
+
+/* The metrics that the running stage has added. */
+static enum status_code write_metrics(struct context *context, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct db_query *query = NULL;
+    TRY(db_prepare(context->work,
+                   "INSERT OR REPLACE INTO run_metric (run, name, model, grp, value, label)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   &query, status));
+    for (size_t i = context->n_metrics_before; i < context->n_metrics; i++) {
+        const struct publish_metric *metric = &context->metrics[i];
+        TRY(db_bind_int64(query, 1, context->run, status));
+        TRY(bind_text(query, 2, metric->name, status));
+        TRY(bind_text(query, 3, metric->model, status));
+        TRY(bind_text(query, 4, metric->group, status));
+        TRY(db_bind_double(query, 5, metric->value, status));
+        TRY(bind_text(query, 6, context->stage->label, status));
+        TRY(db_run(query, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code run_record_stage(struct context *context, const char *state, double seconds,
+                                  double cpu_seconds, struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    TRY(db_begin_write(context->work, status));
+    TRY(db_prepare(context->work,
+                   "INSERT INTO stage_run (run, position, label, state, seconds, cpu_seconds,"
+                   " n_rows, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                   &query, status));
+    TRY(db_bind_int64(query, 1, context->run, status));
+    TRY(db_bind_int64(query, 2, (int64_t)context->stage->position, status));
+    TRY(bind_text(query, 3, context->stage->label, status));
+    TRY(bind_text(query, 4, state, status));
+    TRY(db_bind_double(query, 5, seconds, status));
+    TRY(db_bind_double(query, 6, cpu_seconds, status));
+    TRY(db_bind_int64(query, 7, context->rows, status));
+    TRY(bind_text(query, 8, context->key, status));
+    TRY(db_run(query, status));
+    TRY(write_metrics(context, status));
+    TRY(db_commit(context->work, status));
+done:
+    db_finalize(query);
+    db_rollback(context->work);
+    return code;
+}
+
+enum status_code run_record_carry_metrics(struct context *context, int64_t from,
+                                          struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    bool has_row;
+    TRY(db_prepare(context->work,
+                   "SELECT name, model, grp, value FROM run_metric WHERE run = ?1 AND label = ?2"
+                   " ORDER BY name, model, grp",
+                   &query, status));
+    TRY(db_bind_int64(query, 1, from, status));
+    TRY(bind_text(query, 2, context->stage->label, status));
+    for (;;) {
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        const struct publish_metric metric = {.name = db_column_text(query, 0, NULL),
+                                              .model = db_column_text(query, 1, NULL),
+                                              .group = db_column_text(query, 2, NULL),
+                                              .value = db_column_double(query, 3)};
+        TRY(context_add_metric(context, &metric, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+static const char *state_of(const struct context *context, const struct status *outcome)
+{
+    switch (outcome->code) {
+    case STATUS_OK:
+        return context->generation != 0 ? "published" : "finished";
+    case STATUS_REFUSED:
+        return "refused";
+    case STATUS_SIGNAL:
+        return "interrupted";
+    default:
+        return "failed";
+    }
+}
+
+enum status_code run_record_end(struct context *context, const struct status *outcome,
+                                struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    static const char update[] = "UPDATE run SET finished = ?2, state = ?3, exit_code = ?4,"
+                                 " message = ?5, generation = ?6 WHERE run = ?1";
+    char message[STATUS_FILE_MAX + 1024];
+    status_format(outcome, message, sizeof message);
+    int exit_code = (int)outcome->code + (outcome->code == STATUS_SIGNAL ? outcome->signal : 0);
+    TRY(db_prepare(context->work, update, &query, status));
+    TRY(db_bind_int64(query, 1, context->run, status));
+    TRY(db_bind_int64(query, 2, clock_unix(), status));
+    TRY(bind_text(query, 3, state_of(context, outcome), status));
+    TRY(db_bind_int64(query, 4, exit_code, status));
+    if (outcome->code == STATUS_OK) {
+        TRY(db_bind_null(query, 5, status));
+    } else {
+        TRY(bind_text(query, 5, message, status));
+    }
+    if (context->generation == 0) {
+        TRY(db_bind_null(query, 6, status));
+    } else {
+        TRY(db_bind_int64(query, 6, context->generation, status));
+    }
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}

@@ -1,0 +1,365 @@
+/* Runs a plan under the pipeline's lock: for each stage in order decides, runs, saves, remembers.
+ *
+ *      fingerprint -> key -> decide --unchanged--> carry rows and metrics
+ *                               \--run--> memory check -> forget -> run -> save outputs ->
+ *                                         fingerprint -> remember -> drop checkpoints
+ *
+ * What a stage may touch is context.c's business, what decides is cache.c's. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "math/blas.h"
+#include "run/cache.h"
+#include "run/estimate.h"
+#include "run/run_record.h"
+#include "store/lock.h"
+#include "store/migrate.h"
+
+#include <assert.h>
+
+struct runner {
+    struct context context;
+    struct stage_sizes sizes;
+    bool sizes_known;
+    int64_t unfinished_run;
+    size_t from, only; /* positions; SIZE_MAX: not asked for */
+    struct run_result result;
+};
+
+/* Position of the stage that a flag names. */
+static enum status_code find_stage(const struct plan *plan, const char *flag, const char *label,
+                                   size_t *position, struct status *status)
+{
+    enum status_code code;
+    const char **labels = NULL;
+    *position = SIZE_MAX;
+    if (label == NULL) {
+        return STATUS_OK;
+    }
+    const struct plan_stage *stage = plan_find(plan, label);
+    if (stage != NULL) {
+        *position = stage->position;
+        return STATUS_OK;
+    }
+    TRY(MEM_NEW(&labels, plan->n_stages, status));
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        labels[i] = plan->stages[i].label;
+    }
+    const char *nearest = nearest_name(labels, plan->n_stages, label, strlen(label));
+    code =
+        status_set(status, STATUS_USAGE, "%s: %s has no stage \"%s\"%s%s", flag, plan->file, label,
+                   nearest != NULL ? "; did you mean " : "; `nightjar plan` lists its stages",
+                   nearest != NULL ? nearest : "");
+done:
+    mem_free(labels);
+    return code;
+}
+
+static enum status_code resolve_flags(struct runner *runner, const struct run_request *request,
+                                      struct status *status)
+{
+    enum status_code code;
+    if (request->from != NULL && request->only != NULL) {
+        return status_set(status, STATUS_USAGE, "--from and --only exclude each other");
+    }
+    TRY(find_stage(request->plan, "--from", request->from, &runner->from, status));
+    TRY(find_stage(request->plan, "--only", request->only, &runner->only, status));
+done:
+    return code;
+}
+
+/* With --only, the artifacts at hand must do: what is missing is the caller's to make. */
+static enum status_code check_only(struct runner *runner, struct status *status)
+{
+    struct context *context = &runner->context;
+    const struct plan_stage *stage = &context->plan->stages[runner->only];
+    const struct stage_artifact *inputs = stage->stage->inputs;
+    for (size_t i = 0; inputs != NULL && inputs[i].name != NULL; i++) {
+        size_t producer = plan_producer(context->plan, stage->position, inputs[i].name);
+        char hash[HASH_TEXT_MAX];
+        bool found = true;
+        if (producer != SIZE_MAX) {
+            enum status_code code =
+                context_slot_hash(context, producer, inputs[i].name, hash, &found, status);
+            if (code != STATUS_OK) {
+                return code;
+            }
+        }
+        if (!found && !inputs[i].optional) {
+            return status_set(status, STATUS_USAGE,
+                              "--only %s: its input \"%s\" has not been made yet; run without "
+                              "--only first, so that stage %s makes it",
+                              stage->label, inputs[i].name, context->plan->stages[producer].label);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Loads the stage's inputs, so that what they hold is known, and holds the need against the limit.
+ */
+static enum status_code check_memory(struct runner *runner, const struct plan_stage *stage,
+                                     struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    const struct stage_artifact *inputs = stage->stage->inputs;
+    const struct artifact *ignored;
+    if (context->plan->settings.memory_limit <= 0) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; inputs != NULL && inputs[i].name != NULL; i++) {
+        TRY(context_input(context, inputs[i].name, &ignored, status));
+    }
+    TRY(estimate_check(context->plan, stage, &runner->sizes, (double)context_bytes(context),
+                       status));
+done:
+    return code;
+}
+
+/* Once the interactions are there the sizes are exact. */
+static enum status_code learn_sizes(struct runner *runner, const struct plan_stage *stage,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct context_slot *slot =
+        context_slot_find(&runner->context, stage->position, "interactions");
+    if (slot != NULL && slot->in_memory) {
+        TRY(estimate_measure(&slot->artifact, &runner->sizes, status));
+        TRY(estimate_save(runner->context.work, &runner->sizes, status));
+        runner->sizes_known = true;
+    }
+done:
+    return code;
+}
+
+/* Holds the need of every stage that may run against the limit, by the sizes of the last run: it is
+ * better to refuse now than after an hour of training. */
+static enum status_code check_memory_ahead(struct runner *runner, size_t position,
+                                           struct status *status)
+{
+    const struct plan *plan = runner->context.plan;
+    for (size_t i = position; runner->sizes_known && i < plan->n_stages; i++) {
+        if (runner->only == SIZE_MAX || runner->only == i) {
+            enum status_code code =
+                estimate_check(plan, &plan->stages[i], &runner->sizes, 0, status);
+            if (code != STATUS_OK) {
+                return code;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The stage is done: remembers what its artifacts were made from. */
+static enum status_code remember(struct runner *runner, const struct plan_stage *stage,
+                                 struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    struct cache_state state = {
+        .run = context->run, .finished = clock_unix(), .rows = context->rows};
+    snprintf(state.key, sizeof state.key, "%s", context->key);
+    if (context->has_fingerprint) {
+        memcpy(state.fingerprint, context->fingerprint, sizeof state.fingerprint);
+    } else {
+        TRY(context_fingerprint(context, stage, state.fingerprint, status));
+        context_end_stage(context);
+    }
+    TRY(cache_remember(context->work, stage->label, &state, status));
+    TRY(context_checkpoints_drop(context, stage->label, status));
+done:
+    return code;
+}
+
+static enum status_code execute(struct runner *runner, const struct plan_stage *stage,
+                                struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    TRY(check_memory(runner, stage, status));
+    TRY(cache_forget(context->work, stage->label, status));
+    if (context->request->force) {
+        TRY(context_checkpoints_drop(context, stage->label, status));
+    }
+    TRY(stage->stage->run(context, stage->options, status));
+    context_end_stage(context);
+    TRY(context_save_outputs(context, status));
+    TRY(learn_sizes(runner, stage, status));
+    TRY(remember(runner, stage, status));
+    TRY(check_memory_ahead(runner, stage->position + 1, status));
+done:
+    context_end_stage(context);
+    if (code != STATUS_OK && code != STATUS_REFUSED && code != STATUS_SIGNAL) {
+        status_add_context(status, "stage %s", stage->label);
+    }
+    return code;
+}
+
+/* The stage is skipped: its rows and metrics count for this run too. */
+static enum status_code carry(struct runner *runner, const struct plan_stage *stage,
+                              const struct cache_state *before, enum cache_verdict verdict,
+                              struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    struct cache_state state = *before;
+    TRY(run_record_carry_metrics(context, before->run, status));
+    context->rows = before->rows;
+    state.run = context->run;
+    if (verdict == CACHE_UNCHANGED) {
+        state.finished = clock_unix(); /* confirmed now; a resumed snapshot keeps its age */
+    } else {
+        char age[NUM_TEXT_MAX];
+        num_format_duration((double)(clock_unix() - before->finished), age);
+        log_write(context->request->log, LOG_INFO,
+                  "stage %s: the run before did not finish; going on from its data of %s ago",
+                  stage->label, age);
+    }
+    TRY(cache_remember(context->work, stage->label, &state, status));
+done:
+    return code;
+}
+
+/* Fingerprint, key and verdict of a stage; afterwards it is the context's running stage. */
+static enum status_code decide(struct runner *runner, const struct plan_stage *stage,
+                               struct cache_state *before, enum cache_verdict *verdict,
+                               struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    char key[HASH_TEXT_MAX], fingerprint[HASH_TEXT_MAX] = "";
+    bool forced = context->request->force || stage->position == runner->only ||
+                  stage->position >= runner->from;
+    TRY(cache_key(context, stage->position, key, status));
+    context_begin_stage(context, stage, key);
+    if (!forced) {
+        TRY(context_fingerprint(context, stage, fingerprint, status));
+    }
+    const struct cache_question question = {.position = stage->position,
+                                            .forced = forced,
+                                            .key = key,
+                                            .fingerprint = fingerprint,
+                                            .unfinished_run = runner->unfinished_run,
+                                            .now = clock_unix()};
+    TRY(cache_decide(context, &question, before, verdict, status));
+done:
+    context_end_stage(context); /* a snapshot taken for the fingerprint is not kept */
+    return code;
+}
+
+static enum status_code do_stage(struct runner *runner, const struct plan_stage *stage,
+                                 struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    struct cache_state before = {0};
+    enum cache_verdict verdict;
+    double started = clock_monotonic(), cpu_started = clock_cpu();
+    TRY(context_check_stop(context, status));
+    TRY(decide(runner, stage, &before, &verdict, status));
+    bool skipped = verdict != CACHE_RUN;
+    code =
+        skipped ? carry(runner, stage, &before, verdict, status) : execute(runner, stage, status);
+    double seconds = clock_monotonic() - started;
+    /* a failed stage is put on record too; the failure itself is what gets reported */
+    struct status record_status = {0};
+    enum status_code recorded =
+        run_record_stage(context,
+                         code != STATUS_OK ? "failed"
+                         : skipped         ? "skipped"
+                                           : "done",
+                         seconds, clock_cpu() - cpu_started, &record_status);
+    TRY(code);
+    if (recorded != STATUS_OK) {
+        *status = record_status;
+        return recorded;
+    }
+    runner->result.n_run += !skipped;
+    runner->result.n_skipped += skipped;
+    if (context->request->stage_done != NULL) {
+        context->request->stage_done(context->request->data, stage->label, skipped, seconds,
+                                     context->rows);
+    }
+    context_release_unneeded(context, stage->position);
+done:
+    return code;
+}
+
+static enum status_code do_stages(struct runner *runner, struct status *status)
+{
+    enum status_code code;
+    const struct plan *plan = runner->context.plan;
+    estimate_init(plan, pool_threads(runner->context.pool), &runner->sizes);
+    TRY(estimate_load(runner->context.work, &runner->sizes, &runner->sizes_known, status));
+    TRY(check_memory_ahead(runner, 0, status));
+    if (runner->only != SIZE_MAX) {
+        TRY(check_only(runner, status));
+        TRY(do_stage(runner, &plan->stages[runner->only], status));
+    }
+    for (size_t i = 0; runner->only == SIZE_MAX && i < plan->n_stages; i++) {
+        TRY(do_stage(runner, &plan->stages[i], status));
+    }
+done:
+    return code;
+}
+
+static enum status_code lock_pipeline(const char *work, struct lock *lock, struct status *status)
+{
+    enum status_code code;
+    struct buf path = {0};
+    buf_addf(&path, "%s.lock", work);
+    TRY(buf_check(&path, status));
+    TRY(lock_acquire(buf_text(&path), lock, status));
+done:
+    buf_release(&path);
+    return code;
+}
+
+/* Everything from the record's start to its end; the work database is open. */
+static enum status_code run_recorded(struct runner *runner, struct status *status)
+{
+    enum status_code code;
+    struct context *context = &runner->context;
+    TRY(run_record_begin(context, &runner->unfinished_run, status));
+    blas_init(); /* before threads start */
+    code = pool_new((size_t)context->plan->settings.threads, &context->pool, status);
+    if (code == STATUS_OK) {
+        code = do_stages(runner, status);
+    }
+    struct status record_status = {0};
+    enum status_code recorded = run_record_end(context, status, &record_status);
+    if (code == STATUS_OK && recorded != STATUS_OK) {
+        *status = record_status;
+        code = recorded;
+    }
+done:
+    return code;
+}
+
+enum status_code runner_run(const struct run_request *request, struct run_result *result,
+                            struct status *status)
+{
+    enum status_code code;
+    struct runner runner = {.from = SIZE_MAX, .only = SIZE_MAX};
+    struct lock lock = {.fd = -1};
+    struct context *context = &runner.context;
+    const char *work = request->plan->settings.work.database;
+    double started = clock_monotonic();
+    TRY(resolve_flags(&runner, request, status));
+    TRY(context_init(context, request, status));
+    TRY(lock_pipeline(work, &lock, status));
+    TRY(db_open(work, DB_CREATE, request->plan->settings.source.busy_timeout, &context->work,
+                status));
+    TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));
+    TRY(run_recorded(&runner, status));
+    runner.result.run = context->run;
+    runner.result.generation = context->generation;
+    runner.result.seconds = clock_monotonic() - started;
+    *result = runner.result;
+done:
+    context_release(context);
+    lock_release(&lock);
+    return code;
+}

@@ -1,0 +1,41 @@
+/* What the two stages that train have in common: the data of a basis made ready for the trainer,
+ * the trainer's callbacks connected to the run, the towers made an artifact. */
+#ifndef NIGHTJAR_RUN_TRAINING_H
+#define NIGHTJAR_RUN_TRAINING_H
+
+#include "model/towers.h"
+#include "model/trainer.h"
+#include "run/context.h"
+
+/* Lives on the stage's stack; holds pointers into itself, so it is not copied. */
+struct training {
+    struct context *context;
+    enum basis basis;
+    struct interactions interactions;
+    struct negative_settings negatives;
+    struct trainer_settings settings;
+    struct history positives; /* the basis' train part with the weights of the pairs stage */
+    struct sparse item_pairs;
+    int64_t *item_counts;
+    double checkpoint_every; /* seconds between checkpoints; 0: after every epoch */
+    double last_checkpoint;  /* monotonic seconds */
+    const char *metric;      /* shown beside the loss; NULL: none */
+    struct trainer_hooks hooks;
+    struct trainer_input input; /* complete but for validation and stop_after */
+};
+
+/* Loads the inputs interactions, pairs (may be missing) and negatives. Zero-initialise. */
+MUST_CHECK enum status_code training_prepare(struct training *training, struct context *context,
+                                             enum basis basis,
+                                             const struct trainer_settings *settings,
+                                             struct status *status);
+/* Trains, with a progress bar over input.stop_after epochs. */
+MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,
+                                         struct status *status);
+/* Makes the artifact "towers". */
+MUST_CHECK enum status_code training_output_towers(struct training *training,
+                                                   const struct trainer_result *result,
+                                                   struct status *status);
+void training_release(struct training *training);
+
+#endif

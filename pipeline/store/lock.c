@@ -1,0 +1,76 @@
+/* flock on a file that says who holds it. The file stays when the lock is gone: unlinking it would
+ * let two processes hold locks on two files of one name. */
+#include "store/lock.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { HOLDER_MAX = 128 };
+
+/* What the holder has written, for the message: "pid 123 since 2026-11-23T04:00:00Z". */
+static void read_holder(int fd, char out[HOLDER_MAX])
+{
+    ssize_t length = pread(fd, out, HOLDER_MAX - 1, 0);
+    out[length > 0 ? length : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (out[0] == '\0') { /* between its flock and its write */
+        snprintf(out, HOLDER_MAX, "another process");
+    }
+}
+
+static enum status_code write_holder(int fd, const char *path, struct status *status)
+{
+    char text[HOLDER_MAX], since[CLOCK_TEXT_MAX];
+    clock_format(clock_unix(), since);
+    int length = snprintf(text, sizeof text, "pid %ld since %s\n", (long)getpid(), since);
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
+        return status_set_at(status, STATUS_IO, path, 0, 0, "cannot write the lock file: %s",
+                             strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+enum status_code lock_acquire(const char *path, struct lock *lock, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char holder[HOLDER_MAX];
+    lock->fd = -1;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) {
+        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                             "cannot open the lock file: %s", strerror(errno));
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            read_holder(fd, holder);
+            TRY(status_set_at(status, STATUS_BUSY, path, 0, 0,
+                              "another run holds the lock: %s; wait for its end or stop it",
+                              holder));
+        }
+        TRY(status_set_at(status, STATUS_IO, path, 0, 0, "cannot lock the file: %s",
+                          strerror(errno)));
+    }
+    TRY(write_holder(fd, path, status));
+    lock->fd = fd;
+    fd = -1;
+done:
+    if (fd >= 0) {
+        close(fd);
+    }
+    return code;
+}
+
+void lock_release(struct lock *lock)
+{
+    if (lock->fd >= 0) {
+        /* an empty file says that nobody holds it; failing to empty it changes nothing */
+        int ignored = ftruncate(lock->fd, 0);
+        (void)ignored;
+        close(lock->fd);
+        lock->fd = -1;
+    }
+}

@@ -1,0 +1,297 @@
+/* evaluate: how good the towers are, on the test part, beside popularity and item-item cosine, and
+ * whether that is good enough to publish. Full rankings, never a sample of the items. What is
+ * measured and for which groups is written in model/evaluation.h, the metrics in model/metrics.c.
+ */
+#include "base/mem.h"
+#include "model/calibration.h"
+#include "model/evaluation.h"
+#include "model/gate.h"
+#include "run/context.h"
+
+#include <math.h>
+
+struct evaluate_options {
+    struct option_texts metrics;
+    struct option_groups gate; /* metric -> struct gate_rule */
+};
+
+static const struct option gate_options[] = {
+    {.name = "min",
+     .type = OPTION_FLOAT,
+     .offset = offsetof(struct gate_rule, min),
+     .default_text = "0",
+     .min = 0,
+     .max = 1,
+     .help = "The least value of the metric. 0: no such rule."},
+    {.name = "over_popular",
+     .type = OPTION_FLOAT,
+     .offset = offsetof(struct gate_rule, over_popular),
+     .default_text = "0",
+     .min = 0,
+     .max = 1000,
+     .help = "The least multiple of the popularity baseline's value. 0: no such rule."},
+    {.name = "over_item_item",
+     .type = OPTION_FLOAT,
+     .offset = offsetof(struct gate_rule, over_item_item),
+     .default_text = "0",
+     .min = 0,
+     .max = 1000,
+     .help = "The least multiple of the item-item baseline's value. 0: no such rule."},
+    {.name = NULL},
+};
+
+static const struct option options[] = {
+    {.name = "metrics",
+     .type = OPTION_TEXT_LIST,
+     .offset = offsetof(struct evaluate_options, metrics),
+     .default_text =
+         "[recall@10, recall@20, recall@50, ndcg@10, ndcg@20, ndcg@50, hit@10, hit@20, hit@50, "
+         "precision@10, precision@20, precision@50, mrr@10, mrr@20, mrr@50, map@10, map@20, "
+         "map@50, coverage@10, coverage@20, coverage@50, gini@20, novelty@20, popularity@20]",
+     .help = "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users "
+             "and by group), coverage, gini, novelty, popularity (of the lists shown), each with "
+             "@k, k from 1 to 1000."},
+    {.name = "gate",
+     .type = OPTION_GROUP_MAP,
+     .offset = offsetof(struct evaluate_options, gate),
+     .group = gate_options,
+     .group_size = sizeof(struct gate_rule),
+     .help = "Rules that the model must pass, by per-user metric, over all users; when one fails, "
+             "the run ends with exit code 79 and what was published before stays. Example: "
+             "{recall@20: {over_popular: 1.2}}."},
+    {.name = NULL},
+};
+
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions"},
+    {.name = "towers", .help = "those of train; those of refit only with a given test table"},
+    {.name = "calibration", .help = "the popularity weight", .optional = true},
+    {.name = NULL},
+};
+
+static const struct stage_artifact outputs[] = {
+    {.name = "metrics", .help = "values by metric, model and group"},
+    {.name = NULL},
+};
+
+static void evaluate_validate(const void *values, struct option_report *report)
+{
+    const struct evaluate_options *o = values;
+    const struct metric *metric;
+    size_t k;
+    for (size_t m = 0; m < o->metrics.n; m++) {
+        if (!evaluation_knows(o->metrics.values[m])) {
+            option_mistake(report, "metrics",
+                           "%s is not one of recall, ndcg, hit, precision, mrr, map, coverage, "
+                           "gini, novelty, popularity with @k, k from 1 to %d",
+                           o->metrics.values[m], METRIC_K_MAX);
+        }
+    }
+    for (size_t g = 0; g < o->gate.n; g++) {
+        if (!metric_parse(o->gate.names[g], strlen(o->gate.names[g]), &metric, &k)) {
+            option_mistake(report, "gate",
+                           "%s is not one of recall, ndcg, hit, precision, mrr, map with @k, k "
+                           "from 1 to %d",
+                           o->gate.names[g], METRIC_K_MAX);
+        }
+    }
+}
+
+static void evaluate_estimate(const void *values, const struct stage_sizes *sizes,
+                              struct stage_estimate *out)
+{
+    (void)values;
+    double per_user = sizes->n_interactions / fmax(sizes->n_users, 1.0);
+    double products = 2.0 * sizes->n_users * sizes->n_items * sizes->dimension;
+    /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
+    double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);
+    out->seconds =
+        (products / 5e10 + pairs * 2e-9 + sizes->n_users * 2e-4) / fmax(sizes->n_threads, 1.0);
+    out->memory_bytes = sizes->n_items * (500.0 * 8.0 + 64.0) + sizes->n_users * 4.0 +
+                        8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
+    out->rows = sizes->n_users;
+}
+
+/* Which part of which basis is judged. */
+struct judged_part {
+    const struct dataset *dataset;
+    const struct history *held_out; /* NULL: nothing to judge on */
+    const int32_t *unknown;
+    size_t unknown_users;
+    const char *prefix;
+};
+
+static enum status_code choose_part(const struct interactions *interactions,
+                                    const struct towers *towers, struct judged_part *out,
+                                    struct status *status)
+{
+    const struct dataset *dataset = &interactions->basis[towers->basis];
+    bool has_test = dataset->test.matrix.n_rows > 0;
+    if (towers->basis == BASIS_ALL && !interactions->test_is_given) {
+        return status_set(status, STATUS_CONFIG,
+                          "evaluate stands below refit, whose towers were trained on the test part "
+                          "too; it must stand above refit, or the test must be a table of its own");
+    }
+    *out = (struct judged_part){.dataset = dataset, .prefix = ""};
+    if (has_test) {
+        out->held_out = &dataset->test;
+        out->unknown = dataset->test_unknown;
+        out->unknown_users = dataset->test_unknown_users;
+    } else if (dataset->valid.matrix.n_rows > 0) {
+        out->held_out = &dataset->valid;
+        out->unknown = dataset->valid_unknown;
+        out->unknown_users = dataset->valid_unknown_users;
+        out->prefix = "valid:";
+    }
+    return STATUS_OK;
+}
+
+/* Says what a missing test part means; a gate without anything to judge is a mistake. */
+static enum status_code check_part(struct context *context, const struct evaluate_options *o,
+                                   const struct judged_part *part, struct status *status)
+{
+    if (part->held_out == NULL && o->gate.n > 0) {
+        return status_set(status, STATUS_CONFIG,
+                          "evaluate: the gate needs a test part, the interactions have neither a "
+                          "test nor a validation part; set a split in the interactions stage");
+    }
+    if (part->held_out == NULL) {
+        log_write(context_log(context), LOG_WARNING,
+                  "evaluate: no test part and no validation part, nothing is measured");
+    } else if (part->prefix[0] != '\0') {
+        log_write(context_log(context), LOG_WARNING,
+                  "evaluate: no test part; measured on the validation part, on which settings were "
+                  "chosen, under names that begin with \"%s\"",
+                  part->prefix);
+    }
+    return STATUS_OK;
+}
+
+static enum status_code show_progress(void *data, double done, double total, struct status *status)
+{
+    struct context *context = data;
+    (void)total;
+    progress_update(context_progress(context), done, NULL);
+    return context_check_stop(context, status);
+}
+
+/* The configured metrics and those of the gate, measured. */
+static enum status_code measure(struct context *context, const struct evaluate_options *o,
+                                const struct judged_part *part, const struct towers *towers,
+                                double popularity_weight, struct metric_rows *rows,
+                                struct status *status)
+{
+    const char **names = NULL;
+    size_t n = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&names, o->metrics.n + o->gate.n, status));
+    for (size_t m = 0; m < o->metrics.n; m++) {
+        names[n++] = o->metrics.values[m];
+    }
+    for (size_t g = 0; g < o->gate.n; g++) {
+        names[n++] = o->gate.names[g];
+    }
+    struct evaluation_request request = {
+        .dataset = part->dataset,
+        .held_out = part->held_out,
+        .unknown = part->unknown,
+        .unknown_users = part->unknown_users,
+        .towers = towers,
+        .popularity_weight = popularity_weight,
+        .prefix = part->prefix,
+        .n_metrics = n,
+        .metrics = names,
+        .seed = context_seed(context),
+        .between = show_progress,
+        .data = context,
+    };
+    progress_start(context_progress(context), "evaluating", "users",
+                   3.0 * (double)part->dataset->n_users);
+    code = evaluation_run(&request, context_pool(context), rows, status);
+    progress_finish(context_progress(context));
+done:
+    mem_free(names);
+    return code;
+}
+
+static enum status_code copy_text(const struct strings *strings, size_t index, struct buf *out,
+                                  struct status *status)
+{
+    size_t length;
+    const char *text = strings_get(strings, index, &length);
+    buf_clear(out);
+    buf_add(out, text, length);
+    return buf_check(out, status);
+}
+
+/* Into the run's history, from which publish takes them. */
+static enum status_code record(struct context *context, const struct metric_rows *rows,
+                               struct status *status)
+{
+    struct buf name = {0}, model = {0}, group = {0};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < rows->n; i++) {
+        TRY(copy_text(&rows->names, i, &name, status));
+        TRY(copy_text(&rows->models, i, &model, status));
+        TRY(copy_text(&rows->groups, i, &group, status));
+        struct publish_metric metric = {buf_text(&name), buf_text(&model), buf_text(&group),
+                                        rows->values[i]};
+        TRY(context_add_metric(context, &metric, status));
+    }
+done:
+    buf_release(&name);
+    buf_release(&model);
+    buf_release(&group);
+    return code;
+}
+
+static enum status_code evaluate_run(struct context *context, const void *values,
+                                     struct status *status)
+{
+    const struct evaluate_options *o = values;
+    const struct artifact *artifact = NULL;
+    struct interactions interactions = {0};
+    struct towers towers = {0};
+    struct judged_part part = {0};
+    struct metric_rows rows = {0};
+    struct artifact out = {0};
+    double weight = 0.0, users = 0.0;
+    enum status_code code;
+    TRY(context_input(context, "towers", &artifact, status));
+    TRY(towers_load(&towers, artifact, status));
+    TRY(context_input(context, "interactions", &artifact, status));
+    TRY(interactions_load(&interactions, artifact, status));
+    TRY(context_input(context, "calibration", &artifact, status));
+    TRY(calibration_weight(artifact, &towers, &weight, status));
+    TRY(choose_part(&interactions, &towers, &part, status));
+    TRY(check_part(context, o, &part, status));
+    if (part.held_out != NULL) {
+        TRY(measure(context, o, &part, &towers, weight, &rows, status));
+    }
+    TRY(record(context, &rows, status));
+    (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||
+           metric_rows_find(&rows, "valid:users", "data", "all", &users));
+    context_set_rows(context, (int64_t)users);
+    TRY(metric_rows_save(&rows, &out, status));
+    TRY(context_output(context, &out, status));
+    TRY(gate_check(o->gate.names, o->gate.values, o->gate.n, &rows, part.prefix, status));
+done:
+    artifact_release(&out);
+    metric_rows_release(&rows);
+    interactions_release(&interactions);
+    return code;
+}
+
+extern const struct stage stage_evaluate;
+const struct stage stage_evaluate = {
+    .name = "evaluate",
+    .summary = "Measures the towers beside two baselines on the test part; the gate may refuse.",
+    .version = 1,
+    .options_size = sizeof(struct evaluate_options),
+    .options = options,
+    .inputs = inputs,
+    .outputs = outputs,
+    .validate = evaluate_validate,
+    .estimate = evaluate_estimate,
+    .run = evaluate_run,
+};

@@ -1,0 +1,446 @@
+/* pairs: the positives. User-item positives with their weights; item-item co-interaction pairs,
+ * which `train` contrasts; and the evidence, a longer list of such pairs that serves scoring. All
+ * are made for both bases. The counting is done in model/pairs.c; who uses the pairs how is not
+ * known here. */
+#include "base/mem.h"
+#include "model/pairs.h"
+#include "run/context.h"
+#include "store/bulk.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum { ROWS_BETWEEN_CHECKS = 256 }; /* rows of a matrix between two looks for a stop request */
+
+enum positive_weights { POSITIVES_VALUE, POSITIVES_LOG, POSITIVES_ONE };
+static const char *const positive_weights_names[] = {"value", "log", "one", NULL};
+
+struct user_item_options {
+    bool given;
+    int weights;
+};
+
+struct item_item_options {
+    bool given;
+    double window; /* seconds; 0: not given */
+    int64_t positions;
+    int weighting;
+    int64_t min_count, top, max_user_items;
+};
+
+struct evidence_options {
+    bool given;
+    int weighting;
+    int64_t top, max_user_items;
+};
+
+struct pairs_options {
+    struct user_item_options user_item;
+    struct item_item_options item_item;
+    struct evidence_options evidence;
+    bool queryable;
+};
+
+#define AT(field)           offsetof(struct pairs_options, field)
+#define USER_ITEM_AT(field) offsetof(struct user_item_options, field)
+#define ITEM_ITEM_AT(field) offsetof(struct item_item_options, field)
+#define EVIDENCE_AT(field)  offsetof(struct evidence_options, field)
+
+static const struct option user_item_options[] = {
+    {.name = "weights",
+     .type = OPTION_CHOICE,
+     .offset = USER_ITEM_AT(weights),
+     .default_text = "value",
+     .choices = positive_weights_names,
+     .help = "What a user-item positive counts in training: the interaction's weight (value), "
+             "log2(1 + weight), which keeps a weight of 1 at 1 (log), or always 1 (one)."},
+    {.name = NULL},
+};
+
+static const struct option item_item_options[] = {
+    {.name = "window",
+     .type = OPTION_DURATION,
+     .offset = ITEM_ITEM_AT(window),
+     .min = 1,
+     .max = 1e10,
+     .help = "Two items of a user are a pair when their events lie at most this far apart. Without "
+             "window and positions the whole history counts."},
+    {.name = "positions",
+     .type = OPTION_INT,
+     .offset = ITEM_ITEM_AT(positions),
+     .min = 1,
+     .max = 1000000,
+     .unit = "positions",
+     .help = "Two items of a user are a pair when they stand at most this many places apart in the "
+             "history ordered by time. Instead of window."},
+    {.name = "weighting",
+     .type = OPTION_CHOICE,
+     .offset = ITEM_ITEM_AT(weighting),
+     .default_text = "cosine",
+     .choices = pair_weighting_names,
+     .help = "How the strength of a pair follows from the users who have both items."},
+    {.name = "min_count",
+     .type = OPTION_INT,
+     .offset = ITEM_ITEM_AT(min_count),
+     .default_text = "1",
+     .min = 1,
+     .max = 1000000000,
+     .unit = "users",
+     .help = "Pairs that fewer users have are dropped."},
+    {.name = "top",
+     .type = OPTION_INT,
+     .offset = ITEM_ITEM_AT(top),
+     .default_text = "100",
+     .min = 1,
+     .max = 100000,
+     .unit = "partners",
+     .help = "Strongest partners kept for each item."},
+    {.name = "max_user_items",
+     .type = OPTION_INT,
+     .offset = ITEM_ITEM_AT(max_user_items),
+     .default_text = "1000",
+     .min = 2,
+     .max = 1000000,
+     .unit = "items",
+     .help =
+         "Of a longer history only the newest items make pairs, for their number grows with its "
+         "square."},
+    {.name = NULL},
+};
+
+static const struct option evidence_options[] = {
+    {.name = "weighting",
+     .type = OPTION_CHOICE,
+     .offset = EVIDENCE_AT(weighting),
+     .default_text = "degree_normalised",
+     .choices = pair_weighting_names,
+     .help = "How the strength of a pair follows from the users who have both items."},
+    {.name = "top",
+     .type = OPTION_INT,
+     .offset = EVIDENCE_AT(top),
+     .default_text = "500",
+     .min = 1,
+     .max = 100000,
+     .unit = "partners",
+     .help = "Strongest partners kept for each item."},
+    {.name = "max_user_items",
+     .type = OPTION_INT,
+     .offset = EVIDENCE_AT(max_user_items),
+     .default_text = "1000",
+     .min = 2,
+     .max = 1000000,
+     .unit = "items",
+     .help = "Of a longer history only the newest items count."},
+    {.name = NULL},
+};
+
+static const struct option options[] = {
+    {.name = "user_item",
+     .type = OPTION_GROUP,
+     .offset = AT(user_item),
+     .help = "The user-item positives: every pair of the train part.",
+     .group = user_item_options,
+     .group_size = sizeof(struct user_item_options)},
+    {.name = "item_item",
+     .type = OPTION_GROUP,
+     .offset = AT(item_item),
+     .help = "Item-item pairs out of what users have in common, for train's co_interaction. None "
+             "are made when this group is not given; `item_item: {}` takes the defaults.",
+     .group = item_item_options,
+     .group_size = sizeof(struct item_item_options)},
+    {.name = "evidence",
+     .type = OPTION_GROUP,
+     .offset = AT(evidence),
+     .help = "Item-item pairs over the whole history for scoring. None are made when this group is "
+             "not given.",
+     .group = evidence_options,
+     .group_size = sizeof(struct evidence_options)},
+    {.name = "queryable",
+     .type = OPTION_BOOL,
+     .offset = AT(queryable),
+     .default_text = "true",
+     .help = "Write the user-item and item-item pairs that settings are chosen on to the work "
+             "database, where `SELECT * FROM pairs` shows them with their ids."},
+    {.name = NULL},
+};
+
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions"},
+    {.name = NULL},
+};
+
+static const struct stage_artifact outputs[] = {
+    {.name = "pairs", .help = "weights of the user-item positives and item-item pairs"},
+    {.name = "evidence", .help = "item-item pairs for scoring"},
+    {.name = NULL},
+};
+
+static void pairs_validate(const void *values, struct option_report *report)
+{
+    const struct pairs_options *o = values;
+    if (o->item_item.window > 0 && o->item_item.positions > 0) {
+        option_mistake(report, "item_item.positions",
+                       "positions: %" PRId64
+                       " stands beside window: pairs lie within a time gap or "
+                       "within a number of positions; give one of the two, or none for the whole "
+                       "history",
+                       o->item_item.positions);
+    }
+}
+
+/* Additions and rows of one product. Heavy users make the mean square about three times the square
+ * of the mean (Gowalla: 2.8). */
+static void add_product_estimate(const struct stage_sizes *sizes, double top,
+                                 struct stage_estimate *out)
+{
+    const double length = sizes->n_interactions / fmax(sizes->n_users, 1);
+    const double additions = 3 * sizes->n_interactions * length;
+    const double rows = fmin(additions, sizes->n_items * fmin(top, sizes->n_items));
+    const double scratch = 33 * sizes->n_items * sizes->n_threads + 44 * sizes->n_interactions;
+    out->memory_bytes += N_BASES * 8 * rows;
+    out->memory_bytes += 8 * rows + scratch; /* of one product while it runs */
+    out->disk_bytes += N_BASES * 8 * rows;
+    out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
+    out->rows += rows;
+}
+
+static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
+                           struct stage_estimate *out)
+{
+    const struct pairs_options *o = values;
+    *out = (struct stage_estimate){.rows = sizes->n_interactions,
+                                   .memory_bytes = N_BASES * 4 * sizes->n_interactions,
+                                   .disk_bytes = N_BASES * 4 * sizes->n_interactions};
+    if (o->item_item.given) {
+        add_product_estimate(sizes, (double)o->item_item.top, out);
+    }
+    if (o->queryable) {
+        out->disk_bytes += 18 * out->rows;
+        out->seconds += 1e-6 * out->rows;
+    }
+    if (o->evidence.given) {
+        add_product_estimate(sizes, (double)o->evidence.top, out);
+    }
+}
+
+/* ---- artifacts ---- */
+
+static const char *const positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
+static const char *const item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
+static const char *const evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
+
+/* No array where every positive weighs 1. `log` is log2(1 + value) as the option's help says. */
+static enum status_code add_positives(const struct user_item_options *o,
+                                      const struct dataset *dataset, const char *slot,
+                                      struct artifact *artifact, struct status *status)
+{
+    const struct sparse *train = &dataset->train.matrix;
+    const size_t n = sparse_entries(train);
+    float *weights = NULL;
+    enum status_code code = STATUS_OK;
+    if (o->weights == POSITIVES_ONE || train->values == NULL) {
+        return STATUS_OK;
+    }
+    TRY(MEM_NEW(&weights, n, status));
+    for (size_t e = 0; e < n; e++) {
+        weights[e] = o->weights == POSITIVES_LOG ? log2f(1 + train->values[e]) : train->values[e];
+    }
+    TRY(artifact_take(artifact, slot, ARRAY_F32, n, 1, weights, status));
+done:
+    return code;
+}
+
+static enum status_code show_progress(void *data, double done, double total, struct status *status)
+{
+    struct context *context = data;
+    progress_update(context_progress(context), 100 * done / fmax(total, 1), NULL);
+    return context_check_stop(context, status);
+}
+
+static enum status_code add_product(struct context *context, const struct dataset *dataset,
+                                    struct pair_settings *settings, const char *slot,
+                                    struct artifact *artifact, struct status *status)
+{
+    struct sparse product = {0};
+    enum status_code code = STATUS_OK;
+    settings->between = show_progress;
+    settings->data = context;
+    progress_start(context_progress(context), slot, "%", 100);
+    code = pairs_item_item(&dataset->train, settings, context_pool(context), &product, status);
+    progress_finish(context_progress(context));
+    return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
+}
+
+static enum status_code make_artifacts(struct context *context, const struct pairs_options *o,
+                                       const struct interactions *interactions,
+                                       struct artifact *pairs, struct artifact *evidence,
+                                       struct status *status)
+{
+    const struct item_item_options *i = &o->item_item;
+    struct pair_settings item_item = {
+        .window = i->window > 0      ? PAIR_TIME_GAP
+                  : i->positions > 0 ? PAIR_POSITIONS
+                                     : PAIR_WHOLE_HISTORY,
+        .max_gap = (int64_t)i->window,
+        .max_positions = (size_t)i->positions,
+        .weighting = i->weighting,
+        .min_count = (double)i->min_count,
+        .top = (size_t)i->top,
+        .max_user_items = (size_t)i->max_user_items,
+    };
+    struct pair_settings scoring = {
+        .window = PAIR_WHOLE_HISTORY,
+        .weighting = o->evidence.weighting,
+        .min_count = 1,
+        .top = (size_t)o->evidence.top,
+        .max_user_items = (size_t)o->evidence.max_user_items,
+    };
+    enum status_code code = STATUS_OK;
+    for (size_t b = 0; b < N_BASES; b++) {
+        const struct dataset *dataset = &interactions->basis[b];
+        TRY(add_positives(&o->user_item, dataset, positive_slots[b], pairs, status));
+        if (i->given) {
+            TRY(add_product(context, dataset, &item_item, item_item_slots[b], pairs, status));
+        }
+        if (o->evidence.given) {
+            TRY(add_product(context, dataset, &scoring, evidence_slots[b], evidence, status));
+        }
+    }
+done:
+    if (code != STATUS_OK) {
+        (void)status_add_context(status, "pairs");
+    }
+    return code;
+}
+
+/* ---- tables in the work database: codes of the tables users and items, and a view with ids ----
+ */
+
+static const char drop_tables[] = "DROP VIEW IF EXISTS pairs;"
+                                  "DROP TABLE IF EXISTS pairs_user_item;"
+                                  "DROP TABLE IF EXISTS pairs_item_item;";
+static const char create_tables[] =
+    "CREATE TABLE pairs_user_item (user INTEGER NOT NULL, item INTEGER NOT NULL,"
+    " weight REAL NOT NULL, PRIMARY KEY (user, item)) WITHOUT ROWID;"
+    "CREATE TABLE pairs_item_item (item INTEGER NOT NULL, partner INTEGER NOT NULL,"
+    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;";
+/* Made last, so that nobody sees a half-filled one. CROSS JOIN keeps the order of the tables: the
+ * pairs of one anchor are one search in their table, whatever the planner would guess. */
+static const char create_view[] =
+    "CREATE VIEW pairs (kind, anchor_id, positive_id, weight) AS"
+    " SELECT 'user_item', u.user_id, i.item_id, p.weight FROM users u"
+    " CROSS JOIN pairs_user_item p ON p.user = u.code"
+    " CROSS JOIN items i ON i.code = p.item"
+    " UNION ALL SELECT 'item_item', a.item_id, i.item_id, p.weight FROM items a"
+    " CROSS JOIN pairs_item_item p ON p.item = a.code"
+    " CROSS JOIN items i ON i.code = p.partner";
+
+/* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
+ * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
+static enum status_code write_table(struct context *context, const char *insert,
+                                    const struct sparse *m, const float *weights,
+                                    const int32_t *row_codes, const int32_t *column_codes,
+                                    struct status *status)
+{
+    struct bulk bulk = {0};
+    enum status_code code = STATUS_OK;
+    TRY(bulk_start(&bulk, context_work(context), insert, status));
+    for (size_t r = 0; r < m->n_rows; r++) {
+        TRY(db_bind_int64(bulk.query, 1, row_codes[r], status));
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            const double weight = weights == NULL ? 1 : (double)weights[e];
+            TRY(db_bind_int64(bulk.query, 2, column_codes[m->columns[e]], status));
+            TRY(db_bind_double(bulk.query, 3, weight, status));
+            TRY(bulk_add(&bulk, status));
+        }
+        if (r % ROWS_BETWEEN_CHECKS == 0) {
+            TRY(context_check_stop(context, status));
+        }
+    }
+    TRY(bulk_finish(&bulk, status));
+done:
+    bulk_release(&bulk);
+    return code;
+}
+
+static enum status_code write_tables(struct context *context, const struct pairs_options *o,
+                                     const struct interactions *interactions,
+                                     const struct artifact *pairs, struct status *status)
+{
+    const struct dataset *fit = &interactions->basis[BASIS_FIT];
+    struct db *work = context_work(context);
+    const float *weights = NULL;
+    struct sparse item_item = {0};
+    bool found = false;
+    enum status_code code = STATUS_OK;
+    TRY(db_exec(work, drop_tables, status));
+    if (!o->queryable) {
+        goto done;
+    }
+    TRY(db_exec(work, create_tables, status));
+    TRY(pairs_positive_weights(pairs, BASIS_FIT, sparse_entries(&fit->train.matrix), &weights,
+                               status));
+    TRY(write_table(context, "INSERT INTO pairs_user_item VALUES (?1, ?2, ?3)", &fit->train.matrix,
+                    weights, fit->users, fit->items, status));
+    TRY(sparse_load(&item_item, pairs, item_item_slots[BASIS_FIT], &found, status));
+    if (found) {
+        TRY(write_table(context, "INSERT INTO pairs_item_item VALUES (?1, ?2, ?3)", &item_item,
+                        item_item.values, fit->items, fit->items, status));
+    }
+    TRY(db_exec(work, create_view, status));
+done:
+    return code;
+}
+
+/* User-item and item-item pairs of the FIT basis. */
+static enum status_code count_pairs(const struct interactions *interactions,
+                                    const struct artifact *pairs, int64_t *n, struct status *status)
+{
+    struct sparse item_item = {0};
+    bool found = false;
+    const enum status_code code =
+        sparse_load(&item_item, pairs, item_item_slots[BASIS_FIT], &found, status);
+    *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
+                   sparse_entries(&item_item));
+    return code;
+}
+
+static enum status_code pairs_run(struct context *context, const void *values,
+                                  struct status *status)
+{
+    const struct pairs_options *o = values;
+    const struct artifact *input = NULL;
+    struct interactions interactions = {0};
+    struct artifact pairs = {0}, evidence = {0};
+    int64_t n_pairs = 0;
+    enum status_code code = STATUS_OK;
+    artifact_init(&pairs, "pairs");
+    artifact_init(&evidence, "evidence");
+    TRY(context_input(context, "interactions", &input, status));
+    TRY(interactions_load(&interactions, input, status));
+    TRY(make_artifacts(context, o, &interactions, &pairs, &evidence, status));
+    TRY(write_tables(context, o, &interactions, &pairs, status));
+    TRY(count_pairs(&interactions, &pairs, &n_pairs, status));
+    context_set_rows(context, n_pairs);
+    TRY(context_output(context, &pairs, status));
+    TRY(context_output(context, &evidence, status));
+done:
+    artifact_release(&pairs);
+    artifact_release(&evidence);
+    interactions_release(&interactions);
+    return code;
+}
+
+extern const struct stage stage_pairs;
+const struct stage stage_pairs = {
+    .name = "pairs",
+    .summary = "Makes the positives: weighted user-item pairs and item-item co-interaction pairs.",
+    .version = 1,
+    .options_size = sizeof(struct pairs_options),
+    .options = options,
+    .inputs = inputs,
+    .outputs = outputs,
+    .validate = pairs_validate,
+    .estimate = pairs_estimate,
+    .run = pairs_run,
+};

@@ -1,0 +1,170 @@
+/* The evaluate stage in a run: which part it judges, what it records, when the gate refuses. */
+#include "math/blas.h"
+#include "model/metric_rows.h"
+#include "tests/support/stage_bench.h"
+#include "tests/support/store_support.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static double saved(void **state, const char *name, const char *model)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    struct metric_rows rows = {0};
+    double value = (double)NAN;
+    if (!stage_bench_artifact(state, "evaluate/metrics", &artifact)) {
+        return value;
+    }
+    assert_int_equal(metric_rows_load(&rows, &artifact, &status), STATUS_OK);
+    (void)metric_rows_find(&rows, name, model, "all", &value);
+    artifact_release(&artifact);
+    return value;
+}
+
+static void it_measures_the_test_part_beside_both_baselines(void **state)
+{
+    struct status status = {0};
+    assert_int_equal(stage_bench_run(state, "  - given: {}\n  - evaluate: {}\n", NULL, &status),
+                     STATUS_OK);
+    assert_true(saved(state, "ndcg@20", "nightjar") > 0.0);
+    assert_true(saved(state, "recall@20", "popularity") > 0.0);
+    assert_true(saved(state, "map@50", "item_item") > 0.0);
+    assert_true(saved(state, "gini@20", "popularity") > 0.0);
+    assert_true(saved(state, "users", "data") > 50.0);
+    assert_true(isnan(saved(state, "valid:ndcg@20", "nightjar")));
+}
+
+static void the_calibrated_weight_is_used(void **state)
+{
+    struct status status = {0};
+    double values[2];
+    static const char *const weights[] = {"0", "5"};
+    for (size_t i = 0; i < 2; i++) {
+        struct buf stages = {0};
+        buf_addf(&stages, "  - given: {}\n  - calibrate: {popularity: %s}\n  - evaluate: {}\n",
+                 weights[i]);
+        assert_int_equal(stage_bench_run(state, buf_text(&stages), NULL, &status), STATUS_OK);
+        values[i] = saved(state, "popularity@20", "nightjar");
+        buf_release(&stages);
+    }
+    assert_true(values[1] > values[0]);
+}
+
+static void without_a_test_part_it_says_so_and_measures_on_validation(void **state)
+{
+    struct status status = {0};
+    struct buf log = {0};
+    assert_int_equal(
+        stage_bench_run(state, "  - given: {test: none}\n  - evaluate: {}\n", &log, &status),
+        STATUS_OK);
+    assert_true(saved(state, "valid:ndcg@20", "nightjar") > 0.0);
+    assert_true(isnan(saved(state, "ndcg@20", "nightjar")));
+    assert_non_null(strstr(buf_text(&log), "no test part"));
+    buf_release(&log);
+}
+
+static void with_nothing_held_out_it_warns_unless_a_gate_asks(void **state)
+{
+    struct status status = {0};
+    struct buf log = {0};
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {test: none, valid: false}\n"
+                                     "  - evaluate: {}\n",
+                                     &log, &status),
+                     STATUS_OK);
+    assert_non_null(strstr(buf_text(&log), "nothing is measured"));
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {test: none, valid: false}\n"
+                                     "  - evaluate: {gate: {recall@20: {min: 0.1}}}\n",
+                                     &log, &status),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "the gate needs a test part"));
+    buf_release(&log);
+}
+
+static void below_refit_it_needs_a_test_table(void **state)
+{
+    struct status status = {0};
+    assert_int_equal(
+        stage_bench_run(state, "  - given: {basis: all}\n  - evaluate: {}\n", NULL, &status),
+        STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "above refit"));
+    status_clear(&status);
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {basis: all, test: given}\n  - evaluate: {}\n",
+                                     NULL, &status),
+                     STATUS_OK);
+    assert_true(saved(state, "ndcg@20", "nightjar") > 0.0);
+}
+
+static void a_refused_model_stops_the_run_and_is_judged_again_the_next_time(void **state)
+{
+    struct status status = {0};
+    char path[STORE_PATH_MAX];
+    static const char refused[] =
+        "  - given: {}\n"
+        "  - evaluate: {metrics: [hit@5], gate: {recall@20: {min: 0.99, over_popular: 100}}}\n"
+        "  - recommend: {}\n";
+    for (int round = 0; round < 2; round++) {
+        struct artifact artifact = {0};
+        status_clear(&status);
+        assert_int_equal(stage_bench_run(state, refused, NULL, &status), STATUS_REFUSED);
+        assert_non_null(strstr(status.message, "recall@20 is 0."));
+        assert_non_null(strstr(status.message, "100 times popularity's"));
+        assert_false(stage_bench_artifact(state, "recommend/recommendations", &artifact));
+    }
+    store_path(state, "bench.work.db", path);
+    struct db *work = store_open(path, DB_READ);
+    assert_int_equal(store_int64(work, "SELECT count(*) FROM run WHERE state = 'refused'"), 2);
+    assert_int_equal(store_int64(work, "SELECT count(DISTINCT run) FROM run_metric"
+                                       " WHERE name = 'recall@20' AND model = 'nightjar'"),
+                     2);
+    db_close(work);
+    status_clear(&status);
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {}\n"
+                                     "  - evaluate: {gate: {recall@20: {min: 0.001}}}\n"
+                                     "  - recommend: {}\n",
+                                     NULL, &status),
+                     STATUS_OK);
+}
+
+static void wrong_metric_names_are_reported(void **state)
+{
+    struct status status = {0};
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {}\n"
+                                     "  - evaluate: {metrics: [recall@20, recal@5],\n"
+                                     "               gate: {gini@20: {min: 0.1}}}\n",
+                                     NULL, &status),
+                     STATUS_CONFIG);
+    assert_int_equal(status.line, 6);
+    assert_non_null(strstr(status.message, "recal@5"));
+    assert_non_null(strstr(status.message, "gini@20"));
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_measures_the_test_part_beside_both_baselines,
+                                        store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(the_calibrated_weight_is_used, store_folder_setup,
+                                        store_folder_teardown),
+        cmocka_unit_test_setup_teardown(without_a_test_part_it_says_so_and_measures_on_validation,
+                                        store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(with_nothing_held_out_it_warns_unless_a_gate_asks,
+                                        store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(below_refit_it_needs_a_test_table, store_folder_setup,
+                                        store_folder_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_refused_model_stops_the_run_and_is_judged_again_the_next_time, store_folder_setup,
+            store_folder_teardown),
+        cmocka_unit_test_setup_teardown(wrong_metric_names_are_reported, store_folder_setup,
+                                        store_folder_teardown),
+    };
+    return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+#include "tests/support/publish_support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { N_POPULAR = 3, TEXT_MAX = 24 };
+
+static void *block_new(struct sample *sample, size_t count, size_t size)
+{
+    assert_true(sample->n_blocks < sizeof sample->blocks / sizeof sample->blocks[0]);
+    void *block = calloc(count + 1, size);
+    assert_non_null(block);
+    sample->blocks[sample->n_blocks++] = block;
+    return block;
+}
+
+static float *floats_new(struct sample *sample, size_t count, float value)
+{
+    float *values = block_new(sample, count, sizeof *values);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = value;
+    }
+    return values;
+}
+
+static int32_t *codes_new(struct sample *sample, size_t count)
+{
+    int32_t *codes = block_new(sample, count, sizeof *codes);
+    for (size_t i = 0; i < count; i++) {
+        codes[i] = (int32_t)i;
+    }
+    return codes;
+}
+
+static struct publish_ids ids_new(struct sample *sample, size_t n, bool is_text, const char *word,
+                                  int64_t step, int64_t start)
+{
+    int64_t *integers = block_new(sample, n, sizeof *integers);
+    int64_t *offsets = block_new(sample, n + 1, sizeof *offsets);
+    char *bytes = block_new(sample, n, TEXT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        integers[i] = start + step * (int64_t)i;
+        int length = snprintf(bytes + offsets[i], TEXT_MAX, "%s-%zu", word, i);
+        offsets[i + 1] = offsets[i] + length;
+    }
+    return (struct publish_ids){.is_text = is_text,
+                                .n = n,
+                                .integers = is_text ? NULL : integers,
+                                .text_offsets = is_text ? offsets : NULL,
+                                .text_bytes = is_text ? bytes : NULL};
+}
+
+static void set_lists(struct sample *sample, struct sample_shape shape, float version)
+{
+    struct publish_content *content = &sample->content;
+    size_t n_entries = shape.n_users * shape.top;
+    int32_t *items = block_new(sample, n_entries, sizeof *items);
+    uint8_t *sources = block_new(sample, n_entries, sizeof *sources);
+    for (size_t i = 0; i < n_entries; i++) {
+        size_t user = i / shape.top, rank = i % shape.top;
+        items[i] = user == 1 && rank > 0 ? -1 : (int32_t)((user + rank + 1) % shape.n_items);
+        sources[i] = (uint8_t)(i % PUBLISH_N_SOURCES);
+    }
+    content->n_served = shape.n_users;
+    content->top = shape.top;
+    content->served = codes_new(sample, shape.n_users);
+    content->rec_items = items;
+    content->rec_scores = floats_new(sample, n_entries, version);
+    content->rec_sources = sources;
+    content->n_popular = N_POPULAR;
+    content->popular_items = codes_new(sample, N_POPULAR);
+    content->popular_scores = floats_new(sample, N_POPULAR, version);
+    content->n_similar_anchors = shape.n_items;
+    content->similar_top = 1;
+    content->similar_anchors = codes_new(sample, shape.n_items);
+    int32_t *similar = codes_new(sample, shape.n_items);
+    for (size_t i = 0; i < shape.n_items; i++) {
+        similar[i] = (int32_t)((i + 1) % shape.n_items);
+    }
+    content->similar_items = similar;
+    content->similar_scores = floats_new(sample, shape.n_items, version);
+}
+
+void sample_init(struct sample *sample, struct sample_shape shape, float version)
+{
+    struct publish_content *content = &sample->content;
+    memset(sample, 0, sizeof *sample);
+    content->users = ids_new(sample, shape.n_users, shape.users_are_text, "user", 10, -20);
+    content->items = ids_new(sample, shape.n_items, shape.items_are_text, "item", 1, 100);
+    set_lists(sample, shape, version);
+    content->dimension = SAMPLE_DIMENSION;
+    content->n_user_vectors = shape.n_users;
+    content->n_item_vectors = shape.n_items;
+    content->user_vector_codes = codes_new(sample, shape.n_users);
+    content->item_vector_codes = codes_new(sample, shape.n_items);
+    content->user_vectors = floats_new(sample, shape.n_users * SAMPLE_DIMENSION, version);
+    content->item_vectors = floats_new(sample, shape.n_items * SAMPLE_DIMENSION, version);
+    content->item_bias = floats_new(sample, shape.n_items, version);
+    content->temperature = 0.15;
+    content->popularity_weight = 0.7;
+    sample->metric = (struct publish_metric){"ndcg@20", "nightjar", "all", 0.25};
+    content->n_metrics = 1;
+    content->metrics = &sample->metric;
+    content->pipeline = "shop";
+    content->config_hash = "cafe";
+    content->version = "0.1";
+    content->seed = 42;
+    content->run_started = 1700000000;
+    content->n_interactions = 1234;
+}
+
+void sample_release(struct sample *sample)
+{
+    for (size_t i = 0; i < sample->n_blocks; i++) {
+        free(sample->blocks[i]);
+    }
+    memset(sample, 0, sizeof *sample);
+}

@@ -1,0 +1,66 @@
+/* Pipelines of a few stages. */
+#include "tests/support/stage_support.h"
+
+#include "run/runner.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+void stage_source(void **state, const char *sql)
+{
+    char path[STORE_PATH_MAX];
+    store_path(state, "source.db", path);
+    struct db *db = store_open(path, DB_CREATE);
+    store_exec(db, sql);
+    db_close(db);
+}
+
+enum status_code stage_run(void **state, const struct stage *const *registry, const char *stages,
+                           int threads, struct status *status)
+{
+    const struct stage_registry stage_registry = {registry};
+    char path[STORE_PATH_MAX];
+    struct buf text = {0};
+    struct plan *plan = NULL;
+    struct run_result result = {0};
+    buf_addf(&text,
+             "pipeline: test\nseed: 7\nthreads: %d\n"
+             "source: {database: source.db, interactions: SELECT * FROM events}\n"
+             "output: {database: output.db}\nwork: {database: work.db}\nstages:\n%s",
+             threads, stages);
+    store_path(state, "pipeline.yaml", path);
+    store_write_file(path, buf_text(&text), text.length);
+    buf_release(&text);
+    memset(status, 0, sizeof *status);
+    enum status_code code = plan_load(path, &stage_registry, NULL, 0, &plan, status);
+    if (code == STATUS_OK) {
+        const struct run_request request = {.plan = plan, .version = "test", .force = true};
+        code = runner_run(&request, &result, status);
+    }
+    plan_free(plan);
+    return code;
+}
+
+struct db *stage_work(void **state)
+{
+    char path[STORE_PATH_MAX];
+    store_path(state, "work.db", path);
+    return store_open(path, DB_WRITE);
+}
+
+struct artifact stage_artifact_of(void **state, const char *slot)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    bool found = false;
+    struct db *work = stage_work(state);
+    assert_int_equal(artifact_load(work, slot, &artifact, &found, &status), STATUS_OK);
+    assert_true(found);
+    db_close(work);
+    return artifact;
+}

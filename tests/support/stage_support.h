@@ -1,0 +1,22 @@
+/* For tests of single stages: a source database in the test's folder and runs of a pipeline over
+ * it, with a list of stages that the test chooses. */
+#ifndef NIGHTJAR_TESTS_STAGE_SUPPORT_H
+#define NIGHTJAR_TESTS_STAGE_SUPPORT_H
+
+#include "config/plan.h"
+#include "store/artifact.h"
+#include "tests/support/store_support.h"
+
+/* Creates source.db in the folder (see store_folder_setup) by running `sql`. */
+void stage_source(void **state, const char *sql);
+/* Runs pipeline.yaml, made of the head below and `stages` (lines of its `stages:` list), from the
+ * start: source.db, work.db, seed 7, `threads`. The query is "SELECT * FROM events". Returns the
+ * code of the plan or the run, with its details in status. */
+enum status_code stage_run(void **state, const struct stage *const *registry, const char *stages,
+                           int threads, struct status *status);
+/* work.db, to be closed. */
+struct db *stage_work(void **state);
+/* The artifact saved as SLOT ("pairs/evidence"); fails the test when there is none. */
+struct artifact stage_artifact_of(void **state, const char *slot);
+
+#endif

@@ -1,0 +1,48 @@
+#!/bin/sh
+# What `make test` runs: the static checks, the suite as released, the suite again under the address
+# and undefined-behaviour sanitizers, and what uses threads under the thread sanitizer. The last line
+# is `N passed, N failed`.
+set -u
+passed=0
+failed=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# static_check TARGET
+static_check() {
+    if "$MAKE" --no-print-directory "$1" >"$output" 2>&1; then
+        passed=$((passed + 1))
+        echo "make $1: clean"
+    else
+        failed=$((failed + 1))
+        cat "$output"
+        echo "FAILED: make $1"
+    fi
+}
+
+# suite VARIANT [NAMES]
+suite() {
+    began=$(date +%s)
+    if ! "$MAKE" --no-print-directory -j2 -s "VARIANT=$1" tests >"$output" 2>&1; then
+        failed=$((failed + 1))
+        cat "$output"
+        echo "FAILED: building $1"
+        return
+    fi
+    BUILD="build/$1" SUITE="${2:-}" sh tests/suite.sh >"$output" 2>&1
+    line=$(tail -n 1 "$output")
+    sed '$d' "$output"
+    echo "$1: $line in $(($(date +%s) - began)) s"
+    passed=$((passed + $(echo "$line" | cut -d' ' -f1)))
+    failed=$((failed + $(echo "$line" | cut -d' ' -f3)))
+}
+
+: "${MAKE:=make}"
+for target in layers format-check lint; do
+    static_check "$target"
+done
+suite release
+suite asan
+suite tsan "test_pool test_contrast test_ranking test_trainer test_pairs"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

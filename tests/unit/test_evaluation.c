@@ -1,0 +1,311 @@
+/* evaluation_run against a naive evaluation: full sorts, one user after the other. */
+#include "model/evaluation.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "math/blas.h"
+#include "model/baselines.h"
+#include "model/metrics.h"
+#include "model/ranking.h"
+#include "tests/support/ranking_data.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static const char *const asked[] = {"recall@5",  "ndcg@20",      "hit@3",      "precision@7",
+                                    "mrr@20",    "map@10",       "coverage@5", "gini@20",
+                                    "novelty@5", "popularity@5", "recall@5"};
+enum { N_ASKED = sizeof asked / sizeof *asked, K = 20 };
+
+static struct evaluation_request request_of(const struct ranking_data *data)
+{
+    const struct dataset *dataset = &data->interactions.basis[BASIS_FIT];
+    return (struct evaluation_request){
+        .dataset = dataset,
+        .held_out = &dataset->test,
+        .unknown = dataset->test_unknown,
+        .unknown_users = 4,
+        .towers = &data->towers,
+        .popularity_weight = 0.3,
+        .prefix = "",
+        .n_metrics = N_ASKED,
+        .metrics = asked,
+        .seed = 11,
+    };
+}
+
+static double find(const struct metric_rows *rows, const char *name, const char *model,
+                   const char *group)
+{
+    double value = 0.0;
+    if (!metric_rows_find(rows, name, model, group, &value)) {
+        fail_msg("no row %s %s %s", name, model, group);
+    }
+    return value;
+}
+
+static void assert_near(double value, double expected)
+{
+    if (!(fabs(value - expected) < 1e-12)) {
+        fail_msg("%.15g is not %.15g", value, expected);
+    }
+}
+
+/* The lists that the towers give, ranked all at once. */
+static int32_t *tower_lists(const struct evaluation_request *request)
+{
+    struct status status = {0};
+    const struct dataset *dataset = request->dataset;
+    int64_t *counts = NULL;
+    float *bias = NULL, *scores = NULL;
+    uint32_t *ties = NULL;
+    int32_t *lists = NULL;
+    struct rng rng;
+    assert_int_equal(MEM_NEW(&counts, dataset->n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&bias, dataset->n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&ties, dataset->n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&lists, dataset->n_users * K, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&scores, dataset->n_users * K, &status), STATUS_OK);
+    dataset_item_counts(dataset, counts);
+    towers_popularity_bias(counts, dataset->n_items, request->popularity_weight, bias);
+    rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
+    rng_permutation(&rng, dataset->n_items, ties);
+    const float *biases[1] = {bias};
+    struct ranking ranking = {.anchors = request->towers->users,
+                              .candidates = request->towers->items,
+                              .scale = (float)(1.0 / request->towers->temperature),
+                              .n_biases = 1,
+                              .biases = biases,
+                              .exclude = &dataset->train.matrix,
+                              .tie_rank = ties,
+                              .k = K};
+    assert_int_equal(ranking_run(&ranking, NULL, lists, scores, &status), STATUS_OK);
+    mem_free(counts);
+    mem_free(bias);
+    mem_free(scores);
+    mem_free(ties);
+    return lists;
+}
+
+/* Mean recall@5 over the users with low <= train items < high, by the definition. */
+static double naive_recall(const struct evaluation_request *request, const int32_t *lists,
+                           size_t low, size_t high, double *n_users)
+{
+    const struct dataset *dataset = request->dataset;
+    double sum = 0.0;
+    *n_users = 0.0;
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        size_t n_train = sparse_row_length(&dataset->train.matrix, u);
+        size_t n_relevant =
+            sparse_row_length(&dataset->test.matrix, u) + (size_t)dataset->test_unknown[u];
+        if (n_relevant == 0 || n_train < low || n_train >= high) {
+            continue;
+        }
+        double hits = 0.0;
+        for (size_t r = 0; r < 5; r++) {
+            hits += sparse_has(&dataset->test.matrix, u, lists[u * K + r]) ? 1.0 : 0.0;
+        }
+        sum += hits / (double)n_relevant;
+        *n_users += 1.0;
+    }
+    return *n_users > 0.0 ? sum / *n_users : 0.0;
+}
+
+static void overall_and_user_groups_agree_with_a_naive_evaluation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *group;
+        size_t low, high;
+    } groups[] = {{"all", 0, SIZE_MAX}, {"users:1-4", 0, 5}, {"users:5-19", 5, 20}};
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    double n_users;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    int32_t *lists = tower_lists(&request);
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        double expected = naive_recall(&request, lists, groups[g].low, groups[g].high, &n_users);
+        assert_true(n_users > 0.0 && expected > 0.0);
+        assert_near(find(&rows, "recall@5", "nightjar", groups[g].group), expected);
+        assert_near(find(&rows, "users", "data", groups[g].group), n_users);
+    }
+    assert_near(find(&rows, "unknown_users", "data", "all"), 4.0);
+    mem_free(lists);
+    metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
+static void every_asked_name_has_one_row_per_model_and_group(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"nightjar", "popularity", "item_item"};
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    size_t expected = 0, n_groups = 0;
+    double value;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    request.prefix = "valid:";
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    for (size_t i = 0; i < rows.n; i++) {
+        size_t length;
+        n_groups += memcmp(strings_get(&rows.names, i, &length), "valid:users", 11) == 0 ? 1 : 0;
+    }
+    for (size_t m = 0; m < 3; m++) {
+        assert_true(metric_rows_find(&rows, "valid:ndcg@20", models[m], "all", &value));
+        assert_true(value > 0.0 && value <= 1.0);
+        assert_true(metric_rows_find(&rows, "valid:ndcg@20", models[m], "items:tail", &value));
+        assert_true(metric_rows_find(&rows, "valid:gini@20", models[m], "all", &value));
+        assert_false(metric_rows_find(&rows, "valid:gini@20", models[m], "items:tail", &value));
+        expected += 6 * n_groups + 4;
+    }
+    assert_int_equal(rows.n, expected + n_groups + 1);
+    metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
+/* Recall of an item group, relevant items counted one by one. */
+static void item_groups_count_relevant_items_of_the_group_only(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 3);
+    struct evaluation_request request = request_of(&data);
+    const struct dataset *dataset = request.dataset;
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    int32_t *lists = tower_lists(&request);
+    int64_t *counts = NULL, total = 0;
+    assert_int_equal(MEM_NEW(&counts, dataset->n_items, &status), STATUS_OK);
+    dataset_item_counts(dataset, counts);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        total += counts[i];
+    }
+    double sum = 0.0, n_users = 0.0;
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        double relevant = 0.0, hits = 0.0;
+        for (size_t i = 0; i < dataset->n_items; i++) {
+            int64_t before = 0; /* interactions of more popular items */
+            for (size_t j = 0; j < dataset->n_items; j++) {
+                before +=
+                    counts[j] > counts[i] || (counts[j] == counts[i] && j < i) ? counts[j] : 0;
+            }
+            if (before * 3 >= total || !sparse_has(&dataset->test.matrix, u, (int32_t)i)) {
+                continue;
+            }
+            relevant += 1.0;
+            for (size_t r = 0; r < 5; r++) {
+                hits += lists[u * K + r] == (int32_t)i ? 1.0 : 0.0;
+            }
+        }
+        sum += relevant > 0.0 ? hits / relevant : 0.0;
+        n_users += relevant > 0.0 ? 1.0 : 0.0;
+    }
+    assert_true(sum > 0.0);
+    assert_near(find(&rows, "recall@5", "nightjar", "items:head"), sum / n_users);
+    assert_near(find(&rows, "users", "data", "items:head"), n_users);
+    mem_free(counts);
+    mem_free(lists);
+    metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
+static void the_number_of_threads_changes_no_value(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows one = {0}, three = {0};
+    struct pool *pool = NULL;
+    ranking_data_init(&data, 400, 60, 6, 0.15, BASIS_FIT, 4);
+    struct evaluation_request request = request_of(&data);
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    assert_int_equal(evaluation_run(&request, NULL, &one, &status), STATUS_OK);
+    assert_int_equal(evaluation_run(&request, pool, &three, &status), STATUS_OK);
+    assert_int_equal(one.n, three.n);
+    assert_memory_equal(one.values, three.values, one.n * sizeof *one.values);
+    pool_free(pool);
+    metric_rows_release(&one);
+    metric_rows_release(&three);
+    ranking_data_release(&data);
+}
+
+static enum status_code stop_at_once(void *data, double done, double total, struct status *status)
+{
+    (void)total;
+    *(double *)data = done;
+    return status_set(status, STATUS_SIGNAL, "stopped");
+}
+
+static void a_stop_between_blocks_and_an_unknown_name_are_forwarded(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    double done = -1.0;
+    ranking_data_init(&data, 60, 30, 4, 0.2, BASIS_FIT, 6);
+    struct evaluation_request request = request_of(&data);
+    request.between = stop_at_once;
+    request.data = &done;
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_SIGNAL);
+    assert_true(done >= 0.0);
+    assert_int_equal(rows.n, 0);
+    const char *const wrong[] = {"recal@20"};
+    request.metrics = wrong;
+    request.n_metrics = 1;
+    status_clear(&status);
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "recal@20"));
+    assert_false(evaluation_knows("recal@20"));
+    assert_true(evaluation_knows("gini@7"));
+    metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
+static void metrics_survive_the_artifact(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct metric_rows rows = {0}, loaded = {0};
+    struct artifact artifact = {0};
+    double value = 0.0;
+    assert_int_equal(metric_rows_add(&rows, "ndcg@20", "nightjar", "all", 0.25, &status),
+                     STATUS_OK);
+    assert_int_equal(metric_rows_add(&rows, "ndcg@20", "popularity", "all", 0.5, &status),
+                     STATUS_OK);
+    assert_int_equal(metric_rows_save(&rows, &artifact, &status), STATUS_OK);
+    metric_rows_release(&rows);
+    assert_int_equal(metric_rows_load(&loaded, &artifact, &status), STATUS_OK);
+    assert_int_equal(loaded.n, 2);
+    assert_true(metric_rows_find(&loaded, "ndcg@20", "popularity", "all", &value));
+    assert_near(value, 0.5);
+    assert_false(metric_rows_find(&loaded, "ndcg@2", "popularity", "all", &value));
+    metric_rows_release(&loaded);
+    artifact_release(&artifact);
+    assert_int_equal(metric_rows_save(&rows, &artifact, &status), STATUS_OK);
+    assert_int_equal(metric_rows_load(&loaded, &artifact, &status), STATUS_OK);
+    assert_int_equal(loaded.n, 0);
+    artifact_release(&artifact);
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(overall_and_user_groups_agree_with_a_naive_evaluation),
+        cmocka_unit_test(every_asked_name_has_one_row_per_model_and_group),
+        cmocka_unit_test(item_groups_count_relevant_items_of_the_group_only),
+        cmocka_unit_test(the_number_of_threads_changes_no_value),
+        cmocka_unit_test(a_stop_between_blocks_and_an_unknown_name_are_forwarded),
+        cmocka_unit_test(metrics_survive_the_artifact),
+    };
+    return cmocka_run_group_tests_name("evaluation", tests, NULL, NULL);
+}

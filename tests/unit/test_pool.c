@@ -1,0 +1,121 @@
+/* The worker pool: every block once, any number of threads, signals stay with the caller. */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+struct job {
+    atomic_int *runs; /* (blocks) */
+    double *results;  /* (blocks) */
+    size_t n_workers;
+    atomic_int bad_worker, open_signals;
+};
+
+static void count_block(void *data, size_t block, size_t worker)
+{
+    struct job *job = data;
+    atomic_fetch_add(&job->runs[block], 1);
+    job->results[block] = (double)block / 3.0;
+    if (worker >= job->n_workers) {
+        atomic_fetch_add(&job->bad_worker, 1);
+    }
+    sigset_t mask;
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    if (worker != 0 && sigismember(&mask, SIGTERM) != 1) {
+        atomic_fetch_add(&job->open_signals, 1);
+    }
+}
+
+static void run_and_check(struct pool *pool, size_t n_blocks)
+{
+    enum { MAX = 1000 };
+    static atomic_int runs[MAX];
+    static double results[MAX];
+    struct job job = {runs, results, pool_threads(pool), 0, 0};
+    assert_true(n_blocks <= MAX);
+    for (size_t i = 0; i < MAX; i++) {
+        atomic_store(&runs[i], 0);
+    }
+    pool_run(pool, n_blocks, count_block, &job);
+    for (size_t i = 0; i < MAX; i++) {
+        assert_int_equal(atomic_load(&runs[i]), i < n_blocks ? 1 : 0);
+        if (i < n_blocks) {
+            assert_true(results[i] == (double)i / 3.0);
+        }
+    }
+    assert_int_equal(atomic_load(&job.bad_worker), 0);
+    assert_int_equal(atomic_load(&job.open_signals), 0);
+}
+
+static void every_block_runs_exactly_once(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {0, 1, 2, 3, 8};
+    static const size_t blocks[] = {0, 1, 2, 7, 1000};
+    struct status status = {0};
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        struct pool *pool = NULL;
+        assert_int_equal(pool_new(threads[t], &pool, &status), STATUS_OK);
+        assert_true(threads[t] == 0 ? pool_threads(pool) >= 1 : pool_threads(pool) == threads[t]);
+        for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
+            run_and_check(pool, blocks[b]);
+        }
+        pool_free(pool);
+    }
+    run_and_check(NULL, 100);
+    pool_free(NULL);
+}
+
+static void add_block(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    atomic_fetch_add((atomic_size_t *)data, block + 1);
+}
+
+static void many_short_rounds_lose_no_block(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    assert_int_equal(pool_new(4, &pool, &status), STATUS_OK);
+    for (size_t round = 0; round < 2000; round++) {
+        atomic_size_t sum = 0;
+        size_t n = round % 9;
+        pool_run(pool, n, add_block, &sum);
+        assert_int_equal(atomic_load(&sum), n * (n + 1) / 2);
+    }
+    pool_free(pool);
+}
+
+static void the_callers_signal_mask_is_restored(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    sigset_t before;
+    sigset_t after;
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &before);
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &after);
+    for (int s = 1; s < 32; s++) {
+        assert_int_equal(sigismember(&before, s), sigismember(&after, s));
+    }
+    pool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_block_runs_exactly_once),
+        cmocka_unit_test(many_short_rounds_lose_no_block),
+        cmocka_unit_test(the_callers_signal_mask_is_restored),
+    };
+    return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}

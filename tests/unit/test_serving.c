@@ -1,0 +1,425 @@
+/* serving_run against naive lists, user by user, and the two artifacts around it. */
+#include "model/serving.h"
+
+#include "base/mem.h"
+#include "math/blas.h"
+#include "tests/support/ranking_data.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static const double tolerance = 1e-5; /* scores are float products of 6 elements, of size 10 */
+
+static struct serving_request request_of(const struct ranking_data *data)
+{
+    return (struct serving_request){
+        .interactions = &data->interactions,
+        .towers = &data->towers,
+        .popularity_weight = 0.4,
+        .top = 12,
+        .exclude_seen = true,
+        .similar = 5,
+        .popular = 10,
+    };
+}
+
+static int32_t row_of(const int32_t *codes, size_t n, int32_t code)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] == code) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
+/* The user's vector and source by the definition; false: served by popularity. */
+static bool naive_vector(const struct serving_request *request, int32_t user, double *vector,
+                         enum publish_source *source)
+{
+    const struct towers *towers = request->towers;
+    const struct dataset *dataset = &request->interactions->basis[towers->basis];
+    const struct sparse *log = &request->interactions->log.matrix;
+    size_t d = towers->users.columns;
+    int32_t row = row_of(dataset->users, dataset->n_users, user);
+    double squares = 0.0;
+    memset(vector, 0, d * sizeof *vector);
+    *source = row >= 0 ? PUBLISH_MODEL : PUBLISH_COLD;
+    for (size_t j = 0; j < d && row >= 0; j++) {
+        vector[j] = (double)towers->users.data[(size_t)row * d + j];
+    }
+    for (int64_t e = log->offsets[user]; e < log->offsets[user + 1] && row < 0; e++) {
+        int32_t item = row_of(dataset->items, dataset->n_items, log->columns[e]);
+        for (size_t j = 0; j < d && item >= 0; j++) {
+            vector[j] += (double)towers->items.data[(size_t)item * d + j];
+        }
+    }
+    for (size_t j = 0; j < d; j++) {
+        squares += vector[j] * vector[j];
+    }
+    for (size_t j = 0; j < d; j++) {
+        vector[j] /= squares > 0.0 ? sqrt(squares) : 1.0;
+    }
+    return squares > 0.0;
+}
+
+static double naive_score(const struct serving_request *request, const double *vector, int32_t item)
+{
+    const struct towers *towers = request->towers;
+    const struct dataset *dataset = &request->interactions->basis[towers->basis];
+    int32_t row = row_of(dataset->items, dataset->n_items, item);
+    double dot = 0.0, users = 0.0;
+    assert_true(row >= 0);
+    for (size_t j = 0; j < towers->items.columns; j++) {
+        dot += vector[j] * (double)towers->items.data[(size_t)row * towers->items.columns + j];
+    }
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        users += sparse_has(&dataset->train.matrix, u, row) ? 1.0 : 0.0;
+    }
+    return dot / towers->temperature + request->popularity_weight * log(1.0 + users);
+}
+
+static double log_users(const struct serving_request *request, int32_t item)
+{
+    const struct sparse *log = &request->interactions->log.matrix;
+    double users = 0.0;
+    for (size_t u = 0; u < log->n_rows; u++) {
+        users += sparse_has(log, u, item) ? 1.0 : 0.0;
+    }
+    return users;
+}
+
+/* What the user may get at all: every item of the log, or the unseen ones. */
+static size_t n_eligible(const struct serving_request *request, int32_t user, bool with_vector)
+{
+    const struct dataset *dataset = &request->interactions->basis[request->towers->basis];
+    size_t n = 0;
+    for (size_t i = 0; i < request->interactions->items.n; i++) {
+        bool has_vector = row_of(dataset->items, dataset->n_items, (int32_t)i) >= 0;
+        bool seen = sparse_has(&request->interactions->log.matrix, (size_t)user, (int32_t)i);
+        bool known = log_users(request, (int32_t)i) > 0.0;
+        n += (known || has_vector) && (!with_vector || has_vector) &&
+                     !(seen && request->exclude_seen)
+                 ? 1
+                 : 0;
+    }
+    return n;
+}
+
+/* Checks one row against the definitions and the row above it. */
+static void check_row(const struct serving_request *request, const struct recommendations *made,
+                      size_t entry, size_t rank, bool has_vector, const double *vector,
+                      size_t n_with_vector, enum publish_source source)
+{
+    int32_t item = made->items[entry];
+    bool by_towers = has_vector && rank < n_with_vector;
+    double score =
+        by_towers ? naive_score(request, vector, item) : log(1.0 + log_users(request, item));
+    assert_int_equal(made->sources[entry], by_towers ? source : PUBLISH_POPULAR);
+    assert_true(fabs((double)made->scores[entry] - score) < tolerance);
+    if (rank > 0 && made->sources[entry - 1] == made->sources[entry]) {
+        assert_true(
+            made->scores[entry - 1] > made->scores[entry] ||
+            (made->scores[entry - 1] == made->scores[entry] && made->items[entry - 1] < item));
+    }
+}
+
+static void check_user(const struct serving_request *request, const struct recommendations *made,
+                       int32_t user)
+{
+    double vector[16];
+    enum publish_source source;
+    bool has_vector = naive_vector(request, user, vector, &source);
+    size_t expected = n_eligible(request, user, false);
+    size_t n_with_vector = n_eligible(request, user, true);
+    size_t first = (size_t)user * made->top;
+    expected = expected < made->top ? expected : made->top;
+    for (size_t r = 0; r < made->top; r++) {
+        int32_t item = made->items[first + r];
+        if (r >= expected) {
+            assert_int_equal(item, -1);
+            continue;
+        }
+        assert_true(item >= 0);
+        for (size_t before = 0; before < r; before++) {
+            assert_int_not_equal(made->items[first + before], item);
+        }
+        if (request->exclude_seen) {
+            assert_false(sparse_has(&request->interactions->log.matrix, (size_t)user, item));
+        }
+        check_row(request, made, first + r, r, has_vector, vector, n_with_vector, source);
+    }
+}
+
+/* No item left out scores better than the last one in. */
+static void check_nothing_better_is_left_out(const struct serving_request *request,
+                                             const struct recommendations *made, int32_t user)
+{
+    const struct dataset *dataset = &request->interactions->basis[request->towers->basis];
+    double vector[16];
+    enum publish_source source;
+    size_t last = (size_t)user * made->top + made->top - 1;
+    if (!naive_vector(request, user, vector, &source) || made->items[last] < 0 ||
+        made->sources[last] == PUBLISH_POPULAR) {
+        return;
+    }
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        int32_t item = dataset->items[i];
+        bool seen = request->exclude_seen &&
+                    sparse_has(&request->interactions->log.matrix, (size_t)user, item);
+        if (!seen && row_of(made->items + (size_t)user * made->top, made->top, item) < 0) {
+            assert_true(naive_score(request, vector, item) <
+                        (double)made->scores[last] + tolerance);
+        }
+    }
+}
+
+static void check_all(const struct serving_request *request, struct pool *pool,
+                      size_t n_sources[PUBLISH_N_SOURCES])
+{
+    struct status status = {0};
+    struct recommendations made = {0};
+    assert_int_equal(serving_run(request, pool, &made, &status), STATUS_OK);
+    assert_int_equal(made.n_served, request->interactions->users.n);
+    assert_int_equal(made.top, request->top);
+    for (size_t u = 0; u < made.n_served; u++) {
+        assert_int_equal(made.served[u], u);
+        check_user(request, &made, (int32_t)u);
+        check_nothing_better_is_left_out(request, &made, (int32_t)u);
+    }
+    for (size_t e = 0; e < made.n_served * made.top; e++) {
+        n_sources[made.sources[e]] += made.items[e] >= 0 ? 1 : 0;
+    }
+    recommendations_release(&made);
+}
+
+static void every_user_gets_the_best_unseen_items(void **state)
+{
+    (void)state;
+    for (int basis = BASIS_FIT; basis < N_BASES; basis++) {
+        struct ranking_data data;
+        size_t n_sources[PUBLISH_N_SOURCES] = {0};
+        ranking_data_init(&data, 90, 50, 6, 0.15, (enum basis)basis, 21);
+        struct serving_request request = request_of(&data);
+        check_all(&request, NULL, n_sources);
+        assert_true(n_sources[PUBLISH_MODEL] > 0);
+        assert_true(n_sources[PUBLISH_COLD] > 0);
+        assert_true(n_sources[PUBLISH_POPULAR] > 0);
+        ranking_data_release(&data);
+    }
+}
+
+static void short_lists_are_filled_up_from_the_rest_of_the_catalogue(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct pool *pool = NULL;
+    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
+    ranking_data_init(&data, 60, 30, 6, 0.3, BASIS_ALL, 22);
+    struct serving_request request = request_of(&data);
+    static const size_t tops[] = {1, 20, 29, 30, 45};
+    for (size_t t = 0; t < sizeof tops / sizeof *tops; t++) {
+        for (int exclude = 0; exclude < 2; exclude++) {
+            size_t n_sources[PUBLISH_N_SOURCES] = {0};
+            request.top = tops[t];
+            request.exclude_seen = exclude == 1;
+            check_all(&request, pool, n_sources);
+        }
+    }
+    pool_free(pool);
+    ranking_data_release(&data);
+}
+
+static void similar_items_are_the_nearest_without_the_item_itself(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    ranking_data_init(&data, 40, 50, 6, 0.2, BASIS_ALL, 23);
+    struct serving_request request = request_of(&data);
+    const struct dataset *dataset = &data.interactions.basis[BASIS_ALL];
+    const float *vectors = data.item_vectors;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_int_equal(made.n_similar_anchors, dataset->n_items);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        assert_int_equal(made.similar_anchors[i], dataset->items[i]);
+        size_t above = 0; /* items nearer than the last one shown */
+        float last = made.similar_scores[i * 5 + 4];
+        for (size_t j = 0; j < dataset->n_items; j++) {
+            double cosine = 0.0;
+            for (size_t x = 0; x < 6; x++) {
+                cosine += (double)vectors[i * 6 + x] * (double)vectors[j * 6 + x];
+            }
+            above += j != i && cosine > (double)last + tolerance ? 1 : 0;
+            int32_t place = row_of(made.similar_items + i * 5, 5, dataset->items[j]);
+            assert_true(j != i || place < 0);
+            assert_true(place < 0 || fabs((double)made.similar_scores[i * 5 + (size_t)place] -
+                                          cosine) < tolerance);
+        }
+        assert_true(above <= 4);
+    }
+    recommendations_release(&made);
+    request.similar = 0;
+    request.popular = 0;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_int_equal(made.n_similar_anchors, 0);
+    assert_int_equal(made.n_popular, 0);
+    recommendations_release(&made);
+    ranking_data_release(&data);
+}
+
+static void popular_items_and_cold_vectors_are_complete(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    double vector[16];
+    enum publish_source source;
+    ranking_data_init(&data, 60, 30, 6, 0.2, BASIS_ALL, 24);
+    struct serving_request request = request_of(&data);
+    request.popular = 1000;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    size_t n_known = 0;
+    for (int32_t i = 0; i < 30; i++) {
+        n_known += log_users(&request, i) > 0.0 ? 1 : 0;
+    }
+    assert_true(n_known < 30); /* the last item, for one, has no event */
+    assert_int_equal(made.n_popular, n_known);
+    for (size_t p = 0; p < made.n_popular; p++) {
+        double users = log_users(&request, made.popular_items[p]);
+        assert_true(fabs((double)made.popular_scores[p] - log(1.0 + users)) < tolerance);
+        assert_true(p == 0 || made.popular_scores[p - 1] > made.popular_scores[p] ||
+                    (made.popular_scores[p - 1] == made.popular_scores[p] &&
+                     made.popular_items[p - 1] < made.popular_items[p]));
+    }
+    size_t n_cold = 0;
+    for (int32_t u = 0; u < 60; u++) {
+        if (!naive_vector(&request, u, vector, &source) || source != PUBLISH_COLD) {
+            continue;
+        }
+        assert_int_equal(made.cold_users[n_cold], u);
+        for (size_t j = 0; j < 6; j++) {
+            assert_true(fabs((double)made.cold_vectors[n_cold * 6 + j] - vector[j]) < tolerance);
+        }
+        n_cold++;
+    }
+    assert_true(n_cold > 0);
+    assert_int_equal(made.n_cold, n_cold);
+    recommendations_release(&made);
+    ranking_data_release(&data);
+}
+
+static void assert_same(const struct recommendations *a, const struct recommendations *b)
+{
+    size_t rows = a->n_served * a->top, similar = a->n_similar_anchors * a->similar_top;
+    assert_int_equal(a->n_served, b->n_served);
+    assert_int_equal(a->top, b->top);
+    assert_int_equal(a->n_similar_anchors, b->n_similar_anchors);
+    assert_int_equal(a->n_popular, b->n_popular);
+    assert_int_equal(a->n_cold, b->n_cold);
+    assert_int_equal(a->n_vectors, b->n_vectors);
+    assert_memory_equal(a->items, b->items, rows * sizeof *a->items);
+    assert_memory_equal(a->scores, b->scores, rows * sizeof *a->scores);
+    assert_memory_equal(a->sources, b->sources, rows);
+    assert_memory_equal(a->similar_items, b->similar_items, similar * sizeof *a->similar_items);
+    assert_memory_equal(a->similar_scores, b->similar_scores, similar * sizeof *a->similar_scores);
+    assert_memory_equal(a->popular_items, b->popular_items,
+                        a->n_popular * sizeof *a->popular_items);
+    assert_memory_equal(a->cold_vectors, b->cold_vectors,
+                        a->n_cold * a->dimension * sizeof *a->cold_vectors);
+    assert_memory_equal(a->item_bias, b->item_bias, a->n_vectors * sizeof *a->item_bias);
+    assert_true(a->temperature == b->temperature && a->popularity_weight == b->popularity_weight);
+}
+
+static void threads_and_the_artifact_change_nothing(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct pool *pool = NULL;
+    struct recommendations one = {0}, three = {0}, loaded = {0};
+    struct artifact artifact = {0};
+    ranking_data_init(&data, 300, 50, 6, 0.15, BASIS_ALL, 25);
+    struct serving_request request = request_of(&data);
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    assert_int_equal(serving_run(&request, NULL, &one, &status), STATUS_OK);
+    assert_int_equal(serving_run(&request, pool, &three, &status), STATUS_OK);
+    assert_same(&one, &three);
+    assert_int_equal(recommendations_save(&three, &artifact, &status), STATUS_OK);
+    assert_same(&one, &three);
+    recommendations_release(&three);
+    assert_int_equal(recommendations_load(&loaded, &artifact, &status), STATUS_OK);
+    assert_same(&one, &loaded);
+    recommendations_release(&loaded);
+    artifact_release(&artifact);
+    recommendations_release(&one);
+    pool_free(pool);
+    ranking_data_release(&data);
+}
+
+static enum status_code stop_at_once(void *data, double done, double total, struct status *status)
+{
+    (void)data;
+    assert_true(done > 0.0 && done <= total);
+    return status_set(status, STATUS_SIGNAL, "stopped");
+}
+
+static void a_stop_leaves_the_output_untouched(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    ranking_data_init(&data, 40, 30, 6, 0.2, BASIS_FIT, 26);
+    struct serving_request request = request_of(&data);
+    request.between = stop_at_once;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_SIGNAL);
+    assert_null(made.items);
+    assert_int_equal(made.n_served, 0);
+    ranking_data_release(&data);
+}
+
+static void towers_survive_the_artifact(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct artifact artifact = {0};
+    struct towers loaded = {0};
+    ranking_data_init(&data, 40, 30, 6, 0.2, BASIS_ALL, 27);
+    assert_int_equal(towers_save(&data.towers, &artifact, &status), STATUS_OK);
+    assert_int_equal(towers_load(&loaded, &artifact, &status), STATUS_OK);
+    assert_int_equal(loaded.basis, BASIS_ALL);
+    assert_int_equal(loaded.users.rows, data.towers.users.rows);
+    assert_int_equal(loaded.items.columns, 6);
+    assert_memory_equal(loaded.items.data, data.item_vectors,
+                        loaded.items.rows * 6 * sizeof(float));
+    assert_true(loaded.temperature == 0.25 && loaded.alpha == 0.5 && loaded.epochs == 3.0);
+    artifact_release(&artifact);
+    artifact_init(&artifact, "towers");
+    loaded.alpha = 42.0;
+    assert_int_equal(towers_load(&loaded, &artifact, &status), STATUS_INTERNAL);
+    assert_true(loaded.alpha == 42.0);
+    artifact_release(&artifact);
+    ranking_data_release(&data);
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_user_gets_the_best_unseen_items),
+        cmocka_unit_test(short_lists_are_filled_up_from_the_rest_of_the_catalogue),
+        cmocka_unit_test(similar_items_are_the_nearest_without_the_item_itself),
+        cmocka_unit_test(popular_items_and_cold_vectors_are_complete),
+        cmocka_unit_test(threads_and_the_artifact_change_nothing),
+        cmocka_unit_test(a_stop_leaves_the_output_untouched),
+        cmocka_unit_test(towers_survive_the_artifact),
+    };
+    return cmocka_run_group_tests_name("serving", tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* Sparse rows against a dense table of flags. */
+#include "base/rng.h"
+#include "math/sparse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+enum { ROWS = 23, COLUMNS = 17 };
+
+/* A random matrix; dense[r][c] = its value, 0 = no entry. */
+static void fill(struct sparse *m, float dense[ROWS][COLUMNS], uint64_t seed)
+{
+    struct rng rng;
+    struct status status = {0};
+    rng_init(&rng, seed, "sparse", 0, 0);
+    assert_int_equal(sparse_init(m, ROWS, COLUMNS, (size_t)ROWS * COLUMNS, true, &status),
+                     STATUS_OK);
+    int64_t n = 0;
+    for (int r = 0; r < ROWS; r++) {
+        for (int c = 0; c < COLUMNS; c++) {
+            dense[r][c] = r % 5 != 3 && rng_below(&rng, 3) == 0 ? (float)rng_below(&rng, 9) + 1 : 0;
+            if (dense[r][c] > 0) {
+                m->columns[n] = c;
+                m->values[n++] = dense[r][c];
+            }
+        }
+        m->offsets[r + 1] = n;
+    }
+}
+
+static void the_transpose_holds_the_same_entries(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        float dense[ROWS][COLUMNS];
+        struct sparse m = {0};
+        struct sparse t = {0};
+        fill(&m, dense, seed);
+        assert_int_equal(sparse_transpose(&m, &t, &status), STATUS_OK);
+        assert_int_equal(t.n_rows, COLUMNS);
+        assert_int_equal(t.n_columns, ROWS);
+        assert_int_equal(sparse_entries(&t), sparse_entries(&m));
+        for (size_t c = 0; c < COLUMNS; c++) {
+            for (int64_t e = t.offsets[c]; e < t.offsets[c + 1]; e++) {
+                assert_true(e == t.offsets[c] || t.columns[e] > t.columns[e - 1]);
+                assert_true(t.values[e] > 0 && t.values[e] == dense[t.columns[e]][c]);
+            }
+        }
+        sparse_release(&t);
+        sparse_release(&m);
+    }
+}
+
+static void lookups_and_counts_agree_with_the_dense_table(void **state)
+{
+    (void)state;
+    float dense[ROWS][COLUMNS];
+    struct sparse m = {0};
+    int64_t counts[COLUMNS];
+    fill(&m, dense, 9);
+    sparse_column_counts(&m, counts);
+    for (int c = 0; c < COLUMNS; c++) {
+        int64_t expected = 0;
+        for (int r = 0; r < ROWS; r++) {
+            expected += dense[r][c] > 0 ? 1 : 0;
+            assert_int_equal(sparse_has(&m, (size_t)r, c), dense[r][c] > 0);
+        }
+        assert_int_equal(counts[c], expected);
+    }
+    assert_false(sparse_has(&m, 0, COLUMNS));
+    assert_false(sparse_has(&m, 0, -1));
+    sparse_release(&m);
+    sparse_release(&m);
+}
+
+static void empty_and_oversized_matrices_are_handled(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct sparse m = {0};
+    struct sparse t = {0};
+    assert_int_equal(sparse_entries(&m), 0);
+    assert_int_equal(sparse_init(&m, 3, 2, 0, false, &status), STATUS_OK);
+    assert_int_equal(sparse_transpose(&m, &t, &status), STATUS_OK);
+    assert_int_equal(t.n_rows, 2);
+    assert_null(t.values);
+    assert_int_equal(sparse_entries(&t), 0);
+    sparse_release(&t);
+    sparse_release(&m);
+    assert_int_equal(sparse_init(&m, 1, SIZE_MAX, 0, false, &status), STATUS_DATA);
+    assert_null(m.offsets);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_transpose_holds_the_same_entries),
+        cmocka_unit_test(lookups_and_counts_agree_with_the_dense_table),
+        cmocka_unit_test(empty_and_oversized_matrices_are_handled),
+    };
+    return cmocka_run_group_tests_name("sparse", tests, NULL, NULL);
+}

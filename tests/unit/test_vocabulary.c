@@ -1,0 +1,240 @@
+/* model/vocabulary against a linear search, through sorting, saving and loading. */
+#include "model/vocabulary.h"
+
+#include "base/rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { N_ADDED = 20000, N_DIFFERENT = 6000 };
+
+static void assert_ok(enum status_code code, const struct status *status)
+{
+    if (code != STATUS_OK) {
+        fail_msg("code %d: %s", (int)code, status->message);
+    }
+}
+
+/* The k-th id of the tests: far apart, of either sign. */
+static int64_t integer_id(uint64_t k)
+{
+    return (int64_t)(k * 1024u) - 3000000;
+}
+
+/* Texts where one is a prefix of another, with a byte of zero and bytes above 127 among them. */
+static size_t text_id(uint64_t k, char out[32])
+{
+    size_t length = (size_t)snprintf(out, 32, "%llx", (unsigned long long)k);
+    if (k % 3 == 1) {
+        out[length++] = '\0';
+        out[length++] = (char)0xc3;
+    }
+    return length;
+}
+
+static int32_t add(struct vocabulary *vocabulary, bool is_text, uint64_t k)
+{
+    struct status status = {0};
+    int32_t code = -1;
+    char text[32];
+    if (is_text) {
+        size_t length = text_id(k, text);
+        assert_ok(vocabulary_add_text(vocabulary, text, length, &code, &status), &status);
+    } else {
+        assert_ok(vocabulary_add_integer(vocabulary, integer_id(k), &code, &status), &status);
+    }
+    return code;
+}
+
+static int32_t find(const struct vocabulary *vocabulary, bool is_text, uint64_t k)
+{
+    char text[32];
+    return is_text ? vocabulary_find_text(vocabulary, text, text_id(k, text))
+                   : vocabulary_find_integer(vocabulary, integer_id(k));
+}
+
+/* code_of (N_DIFFERENT) = code of each k, -1 where it was not drawn. */
+static void fill(struct vocabulary *vocabulary, bool is_text, int32_t *code_of)
+{
+    struct rng rng;
+    int32_t next = 0;
+    rng_init(&rng, 7, "test", 0, is_text);
+    for (size_t k = 0; k < N_DIFFERENT; k++) {
+        code_of[k] = -1;
+    }
+    for (size_t i = 0; i < N_ADDED; i++) {
+        uint64_t k = rng_below(&rng, N_DIFFERENT);
+        int32_t code = add(vocabulary, is_text, k);
+        if (code_of[k] < 0) {
+            code_of[k] = next++;
+        }
+        assert_int_equal(code, code_of[k]);
+    }
+    assert_int_equal(vocabulary->n, next);
+}
+
+static void check_found(const struct vocabulary *vocabulary, bool is_text, const int32_t *code_of)
+{
+    for (uint64_t k = 0; k < N_DIFFERENT; k++) {
+        assert_int_equal(find(vocabulary, is_text, k), code_of[k]);
+    }
+    assert_int_equal(find(vocabulary, is_text, N_DIFFERENT + 5), -1);
+    assert_int_equal(find(vocabulary, !is_text, 1), -1);
+}
+
+static void check_ascending(const struct vocabulary *vocabulary)
+{
+    for (size_t c = 1; c < vocabulary->n; c++) {
+        if (vocabulary->type == ID_INTEGER) {
+            assert_true(vocabulary->integers[c - 1] < vocabulary->integers[c]);
+            continue;
+        }
+        size_t a_length, b_length;
+        const char *a = strings_get(&vocabulary->texts, c - 1, &a_length);
+        const char *b = strings_get(&vocabulary->texts, c, &b_length);
+        size_t common = a_length < b_length ? a_length : b_length;
+        int order = memcmp(a, b, common);
+        assert_true(order < 0 || (order == 0 && a_length < b_length));
+    }
+}
+
+static void check_life(bool is_text)
+{
+    static int32_t code_of[N_DIFFERENT], new_code[N_DIFFERENT];
+    struct vocabulary vocabulary = {0}, loaded = {0};
+    struct artifact artifact = {0};
+    struct status status = {0};
+
+    fill(&vocabulary, is_text, code_of);
+    check_found(&vocabulary, is_text, code_of);
+    assert_ok(vocabulary_sort(&vocabulary, new_code, &status), &status);
+    for (size_t k = 0; k < N_DIFFERENT; k++) {
+        code_of[k] = code_of[k] < 0 ? -1 : new_code[code_of[k]];
+    }
+    check_ascending(&vocabulary);
+    check_found(&vocabulary, is_text, code_of);
+
+    artifact_init(&artifact, "test");
+    assert_ok(vocabulary_save(&vocabulary, &artifact, "users", &status), &status);
+    assert_true(vocabulary.is_view);
+    check_found(&vocabulary, is_text, code_of);
+    assert_ok(vocabulary_load(&loaded, &artifact, "users", &status), &status);
+    check_found(&loaded, is_text, code_of);
+    assert_ok(vocabulary_build_index(&loaded, &status), &status);
+    check_found(&loaded, is_text, code_of);
+    vocabulary_release(&loaded);
+    vocabulary_release(&vocabulary);
+    artifact_release(&artifact);
+}
+
+static void integer_ids_keep_their_codes_through_sort_save_and_load(void **state)
+{
+    (void)state;
+    check_life(false);
+}
+
+static void text_ids_keep_their_codes_through_sort_save_and_load(void **state)
+{
+    (void)state;
+    check_life(true);
+}
+
+static void codes_after_sorting_do_not_depend_on_the_order_of_adding(void **state)
+{
+    (void)state;
+    struct vocabulary up = {0}, down = {0};
+    struct status status = {0};
+    int32_t map[100];
+    for (uint64_t k = 0; k < 100; k++) {
+        add(&up, true, k);
+        add(&down, true, 99 - k);
+    }
+    assert_ok(vocabulary_sort(&up, map, &status), &status);
+    assert_ok(vocabulary_sort(&down, map, &status), &status);
+    for (uint64_t k = 0; k < 100; k++) {
+        assert_int_equal(find(&up, true, k), find(&down, true, k));
+    }
+    vocabulary_release(&up);
+    vocabulary_release(&down);
+}
+
+static void ids_can_be_added_after_sorting(void **state)
+{
+    (void)state;
+    struct vocabulary vocabulary = {0};
+    struct status status = {0};
+    int32_t map[2];
+    add(&vocabulary, false, 9);
+    add(&vocabulary, false, 4);
+    assert_ok(vocabulary_sort(&vocabulary, map, &status), &status);
+    assert_int_equal(map[0], 1);
+    assert_int_equal(add(&vocabulary, false, 4), 0);
+    assert_int_equal(add(&vocabulary, false, 1), 2);
+    vocabulary_release(&vocabulary);
+}
+
+static void extreme_integers_are_ids_like_others(void **state)
+{
+    (void)state;
+    static const int64_t ids[] = {0, INT64_MAX, INT64_MIN, -1};
+    struct vocabulary vocabulary = {0};
+    struct status status = {0};
+    struct buf text = {0};
+    int32_t map[4], code = -1;
+    for (int32_t i = 0; i < 4; i++) {
+        assert_ok(vocabulary_add_integer(&vocabulary, ids[i], &code, &status), &status);
+        assert_int_equal(code, i);
+    }
+    assert_ok(vocabulary_sort(&vocabulary, map, &status), &status);
+    assert_int_equal(vocabulary_find_integer(&vocabulary, INT64_MIN), 0);
+    assert_int_equal(vocabulary_find_integer(&vocabulary, INT64_MAX), 3);
+    vocabulary_format(&vocabulary, 0, &text);
+    assert_string_equal(buf_text(&text), "-9223372036854775808");
+    buf_release(&text);
+    vocabulary_release(&vocabulary);
+}
+
+static void an_empty_vocabulary_saves_and_loads(void **state)
+{
+    (void)state;
+    struct vocabulary vocabulary = {0}, loaded = {0};
+    struct artifact artifact = {0};
+    struct status status = {0};
+    artifact_init(&artifact, "test");
+    assert_ok(vocabulary_save(&vocabulary, &artifact, "items", &status), &status);
+    assert_ok(vocabulary_load(&loaded, &artifact, "items", &status), &status);
+    assert_int_equal(loaded.n, 0);
+    assert_int_equal(vocabulary_find_integer(&loaded, 1), -1);
+    assert_int_equal(vocabulary_find_text(&loaded, "a", 1), -1);
+    vocabulary_release(&vocabulary);
+    vocabulary_release(&loaded);
+    artifact_release(&artifact);
+}
+
+static void loading_what_is_not_there_fails_and_leaves_the_vocabulary(void **state)
+{
+    (void)state;
+    struct vocabulary vocabulary = {.n = 77};
+    struct artifact artifact = {0};
+    struct status status = {0};
+    artifact_init(&artifact, "test");
+    assert_int_equal(vocabulary_load(&vocabulary, &artifact, "items", &status), STATUS_INTERNAL);
+    assert_int_equal(vocabulary.n, 77);
+    artifact_release(&artifact);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(integer_ids_keep_their_codes_through_sort_save_and_load),
+        cmocka_unit_test(text_ids_keep_their_codes_through_sort_save_and_load),
+        cmocka_unit_test(codes_after_sorting_do_not_depend_on_the_order_of_adding),
+        cmocka_unit_test(ids_can_be_added_after_sorting),
+        cmocka_unit_test(extreme_integers_are_ids_like_others),
+        cmocka_unit_test(an_empty_vocabulary_saves_and_loads),
+        cmocka_unit_test(loading_what_is_not_there_fails_and_leaves_the_vocabulary),
+    };
+    return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);
+}
