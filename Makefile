@@ -95,7 +95,7 @@ soak:
 
 # the suite of one VARIANT alone
 suite: tests
-	@BUILD=$(BUILD) sh tests/suite.sh
+	@BUILD=$(BUILD) SUITE="$(SUITE)" sh tests/suite.sh
 
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh

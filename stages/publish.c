@@ -193,8 +193,31 @@ done:
     return code;
 }
 
+/* Whether every table and view that publish has made is still there. */
+static enum status_code is_complete(struct db *db, const char *prefix, bool *complete,
+                                    struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0}, name = {0};
+    int64_t n_missing = 0;
+    bool found;
+    buf_addf(&name, "%snightjar_objects", prefix);
+    TRY(buf_check(&name, status));
+    buf_add_text(&sql, "SELECT count(*) FROM ");
+    db_quote(&sql, buf_text(&name));
+    buf_add_text(&sql, " AS o WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema AS s"
+                       " WHERE s.name = o.name COLLATE NOCASE AND s.type = o.type)");
+    TRY(buf_check(&sql, status));
+    TRY(db_get_int64(db, buf_text(&sql), &n_missing, &found, status));
+    *complete = n_missing == 0;
+done:
+    buf_release(&sql);
+    buf_release(&name);
+    return code;
+}
+
 /* What stands in the output database now: when someone has dropped or replaced it, the stage runs
- * again. Nothing published is unknown, so it runs. */
+ * again. Nothing published, or something missing, is unknown, so it runs. */
 static enum status_code fingerprint(struct context *context, const void *stage_options,
                                     char out[33], struct status *status)
 {
@@ -204,6 +227,7 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     struct db *db = NULL;
     struct hash_state *hash = NULL;
     int64_t generation = 0;
+    bool complete = false;
     char checksum[33] = "";
     out[0] = '\0';
     if (settings->output.database == NULL || access(settings->output.database, F_OK) != 0) {
@@ -213,6 +237,9 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     db_leave_checkpoints(db);
     TRY(publish_current(db, settings->output.prefix, &generation, checksum, status));
     if (generation != 0) {
+        TRY(is_complete(db, settings->output.prefix, &complete, status));
+    }
+    if (complete) {
         TRY(hash_new(&hash, status));
         hash_add_int64(hash, generation);
         hash_add_text(hash, checksum);

@@ -7,7 +7,7 @@
 
 struct co_interaction_options {
     bool given;
-    double weight, temperature;
+    double weight, temperature, share;
     int64_t samples;
 };
 
@@ -46,6 +46,13 @@ static const struct option co_interaction_options[] = {
      .min = 0.01,
      .max = 10,
      .help = "Temperature of the item-item contrast."},
+    {.name = "share",
+     .type = OPTION_FLOAT,
+     .offset = CO_AT(share),
+     .default_text = "0.25",
+     .min = 0.001,
+     .max = 1,
+     .help = "Share of the items that are anchors in an epoch, others the next time."},
     {.name = "samples",
      .type = OPTION_INT,
      .offset = CO_AT(samples),
@@ -253,6 +260,7 @@ static struct trainer_settings settings_of(const struct train_options *o)
         .init_scale = o->init_scale,
         .co_weight = o->co_interaction.given ? o->co_interaction.weight : 0.0,
         .co_temperature = o->co_interaction.temperature,
+        .co_share = o->co_interaction.share,
         .co_samples = (size_t)o->co_interaction.samples,
         .strip_bytes = (size_t)o->strip,
     };

@@ -166,10 +166,16 @@ enum status_code published_print(struct db *db, const struct plan *plan,
                                  struct status *status)
 {
     enum status_code code;
-    struct buf sql = {0}, name = {0};
+    struct buf sql = {0}, name = {0}, type = {0};
     *n_rows = 0;
     buf_addf(&name, "%s%s", plan->settings.output.prefix, query->view);
     TRY(buf_check(&name, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    if (type.length == 0) {
+        TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
+                          "the view %s is gone; `nightjar run %s` makes it again", buf_text(&name),
+                          plan->file));
+    }
     buf_add_text(&sql, query->before);
     db_quote(&sql, buf_text(&name));
     buf_add_text(&sql, query->after);
@@ -181,5 +187,6 @@ enum status_code published_print(struct db *db, const struct plan *plan,
 done:
     buf_release(&sql);
     buf_release(&name);
+    buf_release(&type);
     return code;
 }

@@ -195,18 +195,17 @@ static void add_syntax_markdown(struct buf *out)
         out,
         "\nA value may hold `${VAR}` or `${VAR:-default}`, replaced from the environment; an "
         "unset\n"
-        "variable without a default is a mistake, and `$$` is a literal dollar sign. Relative "
-        "paths\n"
-        "start at the configuration's folder. Only `true` and `false` are booleans. Text that "
-        "looks\n"
-        "like a number or a boolean needs quotes; a number must not have them, unless it comes "
-        "from\n"
-        "a variable. Anchors, aliases, tags and duplicate keys are refused. Dots below separate a\n"
-        "group from its options; a required option of a group is required when the group is "
-        "given.\n"
-        "`--set PATH=VALUE` on the command line replaces a value: `--set seed=7`,\n"
-        "`--set stages.train.epochs=3`, `--set stages.import.2.file=x.csv` for the second "
-        "`import`.\n");
+        "variable without a default is a mistake, and `$$` is a literal dollar sign. Inside `{ }` "
+        "and\n"
+        "`[ ]` a value with a variable needs quotes. Relative paths start at the configuration's\n"
+        "folder. Only `true` and `false` are booleans. Text that looks like a number or a boolean\n"
+        "needs quotes; a number must not have them, unless it comes from a variable. Anchors,\n"
+        "aliases, tags and duplicate keys are refused. Dots below separate a group from its "
+        "options;\n"
+        "a required option of a group is required when the group is given. `--set PATH=VALUE` on "
+        "the\n"
+        "command line replaces a value: `--set seed=7`, `--set stages.train.epochs=3`,\n"
+        "`--set stages.import.2.file=x.csv` for the second `import`.\n");
 }
 
 void describe_markdown(const struct stage_registry *registry, struct buf *out)

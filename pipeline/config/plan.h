@@ -65,8 +65,10 @@ struct stage_registry {
 };
 
 /* Reads, checks and resolves. `overrides` are "path=value" texts of --set, n of them. On a mistake:
- * STATUS_CONFIG with the first mistake's position in status and every mistake in its message, each
- * line as `file:line:col: what`; a missing file is STATUS_NO_INPUT; a bad --set is STATUS_USAGE.
+ * STATUS_CONFIG with the first mistake's position in status and every mistake in its message, one a
+ * line: status_format puts the position before the first line, the others carry theirs. A missing
+ * file is STATUS_NO_INPUT; when only --set is wrong, STATUS_USAGE. Paths in --set start at the
+ * configuration's folder, too.
  * *out is untouched on error. Free with plan_free. */
 MUST_CHECK enum status_code plan_load(const char *file, const struct stage_registry *registry,
                                       const char *const *overrides, size_t n_overrides,

@@ -32,7 +32,7 @@ const char *plan_stage_nearest(const struct stage_registry *registry, const char
     enum { NAMES_MAX = 64 }; /* more stages than this are only searched in part */
     const char *names[NAMES_MAX];
     size_t n = 0;
-    for (; registry->stages[n] != NULL && n < NAMES_MAX; n++) {
+    for (; n < NAMES_MAX && registry->stages[n] != NULL; n++) {
         names[n] = registry->stages[n]->name;
     }
     return nearest_name(names, n, name, length);

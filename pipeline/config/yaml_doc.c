@@ -29,18 +29,6 @@ static struct place place_of(const struct builder *b, yaml_mark_t mark)
     return (struct place){.origin = b->origin, .line = mark.line + 1, .column = mark.column + 1};
 }
 
-static void add_problem(struct builder *b, struct place place)
-{
-    const yaml_parser_t *p = &b->parser;
-    const char *problem = p->problem == NULL ? "unreadable" : p->problem;
-    if (p->context == NULL) {
-        mistakes_add(b->mistakes, place, "not valid YAML: %s", problem);
-    } else {
-        mistakes_add(b->mistakes, place, "not valid YAML: %s (%s that begins in line %zu)", problem,
-                     p->context, p->context_mark.line + 1);
-    }
-}
-
 /* libyaml leaves the mark at the start for encoding errors: count from the byte offset. */
 static struct place place_of_offset(const struct builder *b, size_t offset)
 {
@@ -57,8 +45,8 @@ static struct place place_of_offset(const struct builder *b, size_t offset)
     return place;
 }
 
-/* The first tab among the blanks that begin line `line` (one-based). */
-static bool find_tab_indent(const struct builder *b, size_t line, size_t *column)
+/* Line `line` (one-based) of the input and its length. */
+static const char *find_line(const struct builder *b, size_t line, size_t *length)
 {
     const char *at = b->input;
     const char *end = b->input + b->input_length;
@@ -66,12 +54,48 @@ static bool find_tab_indent(const struct builder *b, size_t line, size_t *column
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         at = newline == NULL ? end : newline + 1;
     }
-    const char *start = at;
-    while (at < end && *at == ' ') {
-        at++;
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    *length = (size_t)((newline == NULL ? end : newline) - at);
+    return at;
+}
+
+/* The first tab among the blanks that begin a line. */
+static bool find_tab_indent(const struct builder *b, size_t line, size_t *column)
+{
+    size_t length = 0;
+    const char *text = find_line(b, line, &length);
+    size_t i = 0;
+    while (i < length && text[i] == ' ') {
+        i++;
     }
-    *column = (size_t)(at - start) + 1;
-    return at < end && *at == '\t';
+    *column = i + 1;
+    return i < length && text[i] == '\t';
+}
+
+/* The brace of a variable ends a plain scalar inside { } or [ ], which libyaml cannot know. */
+static const char *variable_hint(const struct builder *b, size_t line)
+{
+    size_t length = 0;
+    const char *text = find_line(b, line, &length);
+    for (size_t i = 0; i + 1 < length; i++) {
+        if (text[i] == '$' && text[i + 1] == '{') {
+            return "; inside { } or [ ] a ${VARIABLE} needs quotes";
+        }
+    }
+    return "";
+}
+
+static void add_problem(struct builder *b, struct place place)
+{
+    const yaml_parser_t *p = &b->parser;
+    const char *problem = p->problem == NULL ? "unreadable" : p->problem;
+    const char *hint = variable_hint(b, place.line);
+    if (p->context == NULL) {
+        mistakes_add(b->mistakes, place, "not valid YAML: %s%s", problem, hint);
+    } else {
+        mistakes_add(b->mistakes, place, "not valid YAML: %s (%s that begins in line %zu)%s",
+                     problem, p->context, p->context_mark.line + 1, hint);
+    }
 }
 
 static void note_parser_error(struct builder *b)

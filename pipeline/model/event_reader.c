@@ -50,8 +50,11 @@ enum verdict { ROW_ACCEPTED, ROW_LEFT_OUT };
 static void describe_text(const char *text, size_t length, char out[ROW_VALUE_MAX])
 {
     size_t n = length < ROW_VALUE_MAX - 6 ? length : ROW_VALUE_MAX - 6;
-    char shown[ROW_VALUE_MAX];
+    char shown[ROW_VALUE_MAX] = "";
 
+    while (n > 0 && n < length && ((unsigned char)text[n] & 0xc0) == 0x80) {
+        n--; /* not within a character of several bytes */
+    }
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
         shown[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);

@@ -10,11 +10,11 @@
  *
  * Users. What a user is like is a vector z_u of 4 independent standard normals; topics and styles
  * have random unit vectors c_k and m_s in the same space. Interests are a softmax over the topics,
- *     theta_u(k) ~ exp(2 c_k . z_u) / sqrt(k + 3),
+ *     theta_u(k) ~ exp(1.6 c_k . z_u) / sqrt(k + 3),
  * which leaves a few active topics of many. Once, over 30 days around a date of the user's own,
- * theta moves to that of z'_u = 0.95 z_u + 0.3 (fresh normals). Within every topic alike, taste
+ * theta moves to that of z'_u = 0.98 z_u + 0.2 (fresh normals). Within every topic alike, taste
  * multiplies the weight of an item by
- *     phi_u(i) = exp(1.6 (0.95 m_s . z_u + 0.3 a_us)) * exp(1.2 b_u (1 - band_i)),
+ *     phi_u(i) = exp(1.4 (0.98 m_s . z_u + 0.2 a_us)) * exp(0.8 b_u (1 - band_i)),
  * with s the item's style, band 0 to 2, and a_us, b_u normal. So the logarithm of an item's
  * probability is nearly an inner product of a user's and an item's vector plus a popularity term:
  * what is learnt from one topic tells about others in which the user has seen nothing. A share

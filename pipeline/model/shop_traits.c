@@ -66,7 +66,7 @@ void shop_make_profiles(struct shop *shop)
 
 static void interests_of(const struct shop *shop, const double *latent, double out[SHOP_TOPICS])
 {
-    const double sharpness = 2.0;
+    const double sharpness = 1.6;
     double total = 0.0;
     for (size_t k = 0; k < SHOP_TOPICS; k++) {
         out[k] = k < shop->n_topics
@@ -82,8 +82,8 @@ static void interests_of(const struct shop *shop, const double *latent, double o
 void shop_make_user(const struct shop *shop, size_t user, struct user_traits *out)
 {
     /* shares of the standard deviation that are new after the drift, or a user's own */
-    const double moved = 0.3;
-    const double own = 0.3;
+    const double moved = 0.2;
+    const double own = 0.2;
     double latent[SHOP_LATENTS];
     double later[SHOP_LATENTS];
     struct rng rng;
@@ -97,9 +97,9 @@ void shop_make_user(const struct shop *shop, size_t user, struct user_traits *ou
     interests_of(shop, later, out->after);
     for (size_t s = 0; s < SHOP_STYLES; s++) {
         double shared = dot(shop->style_profiles[s], latent);
-        out->style[s] = exp(1.6 * (sqrt(1.0 - own * own) * shared + own * rng_normal(&rng)));
+        out->style[s] = exp(1.4 * (sqrt(1.0 - own * own) * shared + own * rng_normal(&rng)));
     }
-    double thrift = 1.2 * rng_normal(&rng);
+    double thrift = 0.8 * rng_normal(&rng);
     for (size_t b = 0; b < SHOP_BANDS; b++) {
         out->band[b] = exp(thrift * (1.0 - (double)b));
     }

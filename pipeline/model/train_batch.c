@@ -164,25 +164,39 @@ done:
     return code;
 }
 
-/* Negatives of one anchor as listed entries: stored ones of train entry `entry`, or drawn now. */
-static void add_own_list(struct train_batch *batch, struct side *side, struct rng *rng,
-                         int64_t entry)
+/* Adds one listed negative, unless it is a positive of the user's own (row `user` of train, -1: not
+ * a user) that is to be left out. */
+static void add_listed(struct train_batch *batch, struct side *side, int64_t user, int32_t item,
+                       float offset)
 {
-    const struct trainer_input *input = batch->input;
-    const int32_t *items = batch->draw_items.data;
-    const float *offsets = batch->draw_offsets.data;
-    size_t n = input->negatives->count;
-    if (entry >= 0 && input->stored_negatives != NULL) {
-        n = input->n_stored;
-        items = input->stored_negatives + (size_t)entry * n;
-        offsets = NULL;
-    } else {
-        sampler_draw_each(&batch->sampler, rng, n, batch->draw_items.data,
-                          batch->draw_offsets.data);
+    const struct sparse *train = &batch->input->train->matrix;
+    if (user >= 0 && batch->exclude_own && sparse_has(train, (size_t)user, item)) {
+        return;
     }
+    builder_add(&side->listed, candidate_set_add(&batch->candidates, item), offset);
+}
+
+/* The list of a user's train entry: the stored negatives when there are any. */
+static void add_stored_list(struct train_batch *batch, struct side *side, int64_t user,
+                            int64_t entry)
+{
+    size_t n = batch->input->n_stored;
+    const int32_t *items = batch->input->stored_negatives + (size_t)entry * n;
     for (size_t j = 0; j < n; j++) {
-        builder_add(&side->listed, candidate_set_add(&batch->candidates, items[j]),
-                    offsets == NULL ? 0.0f : offsets[j]);
+        add_listed(batch, side, user, items[j], sampler_offset(&batch->sampler, items[j], n));
+    }
+}
+
+/* A list drawn now. */
+static void add_drawn_list(struct train_batch *batch, struct side *side, struct rng *rng,
+                           int64_t user)
+{
+    size_t n = batch->input->negatives->count;
+    int32_t *items = batch->draw_items.data;
+    float *offsets = batch->draw_offsets.data;
+    sampler_draw_each(&batch->sampler, rng, n, items, offsets);
+    for (size_t j = 0; j < n; j++) {
+        add_listed(batch, side, user, items[j], offsets[j]);
     }
 }
 
@@ -220,7 +234,11 @@ static void add_user_pairs(struct train_batch *batch, const struct train_step *s
                     (float)w);
         builder_end_row(&side->positives);
         side->total_weight += w;
-        add_own_list(batch, side, &rng, e);
+        if (batch->input->stored_negatives != NULL) {
+            add_stored_list(batch, side, (int64_t)user, e);
+        } else {
+            add_drawn_list(batch, side, &rng, (int64_t)user);
+        }
         builder_end_row(&side->listed);
     }
 }
@@ -327,7 +345,7 @@ static enum status_code build_item_side(struct train_batch *batch, const struct 
             candidate_set_add(&batch->candidates, (int32_t)item);
         draw_partners(batch, &rng, item);
         if (batch->own_lists) {
-            add_own_list(batch, side, &rng, -1);
+            add_drawn_list(batch, side, &rng, -1);
             builder_end_row(&side->listed);
         } else {
             exclude_partners(batch, item);

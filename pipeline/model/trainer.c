@@ -171,7 +171,9 @@ static enum status_code run_batch(struct trainer *trainer, size_t number, double
                                   struct status *status)
 {
     const struct trainer_settings *settings = trainer->input->settings;
-    size_t n_users = trainer->users.n, n_items = trainer->items.n, n = trainer->n_batches;
+    size_t n_users = trainer->users.n, n = trainer->n_batches;
+    /* a new part of the items every epoch: the order is a new permutation */
+    size_t n_items = (size_t)ceil(settings->co_share * (double)trainer->items.n);
     double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
     *rate = settings->learning_rate * rate_share(settings, position);
     struct train_step step = {

@@ -30,6 +30,7 @@ struct trainer_settings {
     double init_scale;      /* standard deviation of the first weights */
     double co_weight;       /* weight of the item-item contrast; 0: none */
     double co_temperature;
+    double co_share;    /* share of the items that are anchors of it in an epoch, (0, 1] */
     size_t co_samples;  /* partners drawn per item and epoch */
     size_t strip_bytes; /* see contrast.h */
 };

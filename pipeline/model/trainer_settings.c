@@ -28,6 +28,7 @@ static const struct setting_row setting_rows[] = {
     {"setting.init_scale", AT(init_scale), SETTING_DOUBLE},
     {"setting.co_weight", AT(co_weight), SETTING_DOUBLE},
     {"setting.co_temperature", AT(co_temperature), SETTING_DOUBLE},
+    {"setting.co_share", AT(co_share), SETTING_DOUBLE},
     {"setting.co_samples", AT(co_samples), SETTING_SIZE},
     {"setting.strip_bytes", AT(strip_bytes), SETTING_SIZE},
 };

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <math.h>
+
 static enum status_code bind_text(struct db_query *query, int index, const char *text,
                                   struct status *status)
 {
@@ -131,6 +133,45 @@ enum status_code run_record_carry_metrics(struct context *context, int64_t from,
     }
 done:
     db_finalize(query);
+    return code;
+}
+
+static enum status_code insert_curve_value(struct db_query *query, int32_t epoch, const char *name,
+                                           double value, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (isnan(value)) {
+        return code; /* not taken in this epoch */
+    }
+    TRY(db_bind_int64(query, 3, epoch, status));
+    TRY(bind_text(query, 4, name, status));
+    TRY(db_bind_double(query, 5, value, status));
+    TRY(db_run(query, status));
+done:
+    return code;
+}
+
+enum status_code run_record_curve(struct context *context, const struct curve_point *curve,
+                                  size_t n, struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    TRY(db_begin_write(context->work, status));
+    TRY(db_prepare(context->work,
+                   "INSERT OR REPLACE INTO training_curve(run, stage, epoch, name, value)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5)",
+                   &query, status));
+    TRY(db_bind_int64(query, 1, context->run, status));
+    TRY(bind_text(query, 2, context->stage->label, status));
+    for (size_t i = 0; i < n; i++) {
+        TRY(insert_curve_value(query, curve[i].epoch, "loss", curve[i].loss, status));
+        TRY(insert_curve_value(query, curve[i].epoch, "learning_rate", curve[i].rate, status));
+        TRY(insert_curve_value(query, curve[i].epoch, "validation", curve[i].metric, status));
+    }
+    TRY(db_commit(context->work, status));
+done:
+    db_finalize(query);
+    db_rollback(context->work);
     return code;
 }
 

@@ -188,7 +188,6 @@ static enum status_code execute(struct runner *runner, const struct plan_stage *
     TRY(context_save_outputs(context, status));
     TRY(learn_sizes(runner, stage, status));
     TRY(remember(runner, stage, status));
-    TRY(check_memory_ahead(runner, stage->position + 1, status));
 done:
     context_end_stage(context);
     if (code != STATUS_OK && code != STATUS_REFUSED && code != STATUS_SIGNAL) {
@@ -300,6 +299,7 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
     }
     for (size_t i = 0; runner->only == SIZE_MAX && i < plan->n_stages; i++) {
         TRY(do_stage(runner, &plan->stages[i], status));
+        TRY(check_memory_ahead(runner, i + 1, status));
     }
 done:
     return code;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "model/pairs.h"
+#include "run/run_record.h"
 
 #include <math.h>
 
@@ -139,6 +140,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
     progress_finish(progress);
     if (code == STATUS_OK) {
         context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
+        code = run_record_curve(training->context, result->curve, result->n_curve, status);
     }
     return code;
 }

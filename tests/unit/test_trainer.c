@@ -60,6 +60,7 @@ static void fixture_init(struct fixture *f)
                                             .batch_users = 32,
                                             .init_scale = 0.1,
                                             .co_temperature = 0.2,
+                                            .co_share = 1.0,
                                             .co_samples = 3,
                                             .strip_bytes = 1 << 20};
     f->negatives = (struct negative_settings){.strategy = NEGATIVES_ALL,

@@ -131,7 +131,9 @@ static void broken_syntax_has_its_position(void **state)
 {
     static const char text[] = "a: 1\nb: [1, 2\nc: 3\n";
     static const char quote[] = "a: \"open\n";
+    static const char variable[] = "a: {b: ${C}}\n";
     (void)state;
+    assert_refused(variable, strlen(variable), 1, 9, "a ${VARIABLE} needs quotes");
     assert_refused(text, strlen(text), 3, 2, "not valid YAML");
     assert_refused(quote, strlen(quote), 2, 1, "not valid YAML");
 }

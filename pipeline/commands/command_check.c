@@ -186,8 +186,10 @@ static void check_output(struct checkup *checkup, struct status *status)
     const struct plan_settings *settings = &checkup->plan->settings;
     const char *path = settings->output.database;
     struct db *db = NULL;
-    if (path == NULL) {
-        return;
+    bool is_source = settings->source.database != NULL && path != NULL &&
+                     strcmp(path, settings->source.database) == 0;
+    if (path == NULL || (is_source && access(path, F_OK) != 0)) {
+        return; /* what is to be said of a missing source has been said */
     }
     if (check_writable(checkup, "output", path, status) != STATUS_OK) {
         problem(checkup, status);
@@ -197,7 +199,7 @@ static void check_output(struct checkup *checkup, struct status *status)
     }
     if (db_open(path, DB_READ, settings->source.busy_timeout, &db, status) != STATUS_OK) {
         /* a source that does not open has been reported already */
-        if (settings->source.database != NULL && strcmp(path, settings->source.database) == 0) {
+        if (is_source) {
             status_clear(status);
         } else {
             problem(checkup, status);

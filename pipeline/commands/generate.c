@@ -1,0 +1,120 @@
+/* nightjar generate: a made-up shop's database. */
+#include "commands/command_list.h"
+
+#include "base/num.h"
+#include "model/shop_database.h"
+
+static const struct command_flag flags[] = {
+    {"--users", "N", false, "users (default: 2000)"},
+    {"--items", "N", false, "items (default: 1500)"},
+    {"--events", "N", false, "events: views, carts, purchases (default: 160000)"},
+    {"--days", "N", false, "length of the log, which ends with the year 2025 (default: 90)"},
+    {"--seed", "N", false, "equal seeds and numbers give equal shops (default: 1)"},
+    {"--text-ids", NULL, false, "ids are TEXT (u1, i1) instead of INTEGER"},
+    {"--oracle", "K", false,
+     "also write the table oracle: each user's K best items for the last 7 days by the model that "
+     "made the shop"},
+    {"--force", NULL, false, "replace the file when it exists"},
+    {"--quiet", NULL, false, "no progress bar, no summary"},
+    {NULL, NULL, false, NULL}};
+
+/* Reads the flag's value into *out, which keeps its default when the flag is not given. */
+static enum status_code read_number(const struct command_line *line, const char *flag,
+                                    int64_t minimum, int64_t maximum, int64_t *out,
+                                    struct status *status)
+{
+    const char *text = command_flag_value(line, flag);
+    int64_t value = 0;
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (!num_parse_int64(text, strlen(text), &value) || value < minimum || value > maximum) {
+        return status_set(status, STATUS_USAGE,
+                          "generate: %s: \"%s\" is not a whole number from %lld to %lld", flag,
+                          text, (long long)minimum, (long long)maximum);
+    }
+    *out = value;
+    return STATUS_OK;
+}
+
+static enum status_code read_options(const struct command_line *line,
+                                     struct shop_database_options *options, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t n_users = 2000;
+    int64_t n_items = 1500;
+    int64_t n_events = 160000;
+    int64_t n_days = 90;
+    int64_t seed = 1;
+    int64_t oracle_k = 0;
+
+    TRY(read_number(line, "--users", 1, INT32_MAX, &n_users, status));
+    TRY(read_number(line, "--items", 1, INT32_MAX, &n_items, status));
+    TRY(read_number(line, "--events", 0, INT64_C(1) << 40, &n_events, status));
+    TRY(read_number(line, "--days", 1, SHOP_DAYS_MAX, &n_days, status));
+    TRY(read_number(line, "--seed", 0, INT64_MAX, &seed, status));
+    TRY(read_number(line, "--oracle", 1, 1000000, &oracle_k, status));
+    options->shop = (struct shop_options){.n_users = (size_t)n_users,
+                                          .n_items = (size_t)n_items,
+                                          .n_events = n_events,
+                                          .n_days = n_days,
+                                          .seed = (uint64_t)seed};
+    options->oracle_k = (size_t)oracle_k;
+    options->text_ids = command_flag_count(line, "--text-ids") > 0;
+    options->force = command_flag_count(line, "--force") > 0;
+done:
+    return code;
+}
+
+static enum status_code check_stop(void *data, struct status *status)
+{
+    const struct command_environment *environment =
+        *(const struct command_environment *const *)data;
+    int signal = environment->stop_signal != NULL ? *environment->stop_signal : 0;
+    if (signal == 0) {
+        return STATUS_OK;
+    }
+    status->signal = signal;
+    return status_set(status, STATUS_SIGNAL, "generate: stopped by signal %d; nothing was written",
+                      signal);
+}
+
+static enum status_code run(const struct command_environment *environment,
+                            const struct command_line *line, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const char *path = line->arguments[0];
+    bool is_quiet = command_flag_count(line, "--quiet") > 0;
+    struct log log = {.stream = environment->err, .level = LOG_INFO};
+    struct progress progress = {.log = &log, .enabled = environment->err_is_terminal && !is_quiet};
+    struct shop_database_options options = {.check_stop = check_stop, .data = &environment};
+
+    TRY(read_options(line, &options, status));
+    TRY(shop_database_write(path, &options, &progress, status));
+    if (environment->err_is_terminal && !is_quiet) {
+        log_write(&log, LOG_INFO, "%zu users, %zu items and %lld events written to %s",
+                  options.shop.n_users, options.shop.n_items, (long long)options.shop.n_events,
+                  path);
+    }
+done:
+    return code;
+}
+
+const struct command command_generate = {
+    .name = "generate",
+    .summary = "make up a shop: users, items and events in a new SQLite database",
+    .usage = "DATABASE [options]",
+    .description =
+        "Writes DATABASE with the tables users(user_id, segment, country, created_at), "
+        "items(item_id, title, category, price, created_at) and events(event_id, user_id, item_id, "
+        "event, created_at), from a model of interests, tastes, popularity, drift and sessions "
+        "that pipeline/model/shop.c describes. Times are Unix seconds; events come roughly in the "
+        "order of time.\n\n"
+        "Any number of events takes no more memory than the users and items do. The database is "
+        "made under the name DATABASE.partial and moved into place when it is complete; an "
+        "existing file is left alone (exit 73) unless --force is given.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .flags = flags,
+    .run = run,
+};

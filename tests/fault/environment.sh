@@ -1,0 +1,212 @@
+# Trouble around the program: locks, rights, a full disk, a closed stdout; and input that is odd
+# but sound.
+
+# as_nobody COMMAND...: without root's powers
+as_nobody() {
+    if [ "$(id -u)" -ne 0 ]; then
+        "$@"
+    else
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    fi
+}
+
+# hold_lock BEGIN: another program locks shop.db until let_go
+hold_lock() {
+    mkfifo "$box/lock"
+    sqlite3 "$SHOP" <"$box/lock" >"$box/lock.out" &
+    holder=$!
+    exec 3>"$box/lock"
+    echo "$1; SELECT 'held';" >&3
+    until grep -q held "$box/lock.out"; do sleep 0.01; done
+}
+
+let_go() {
+    exec 3>&-
+    wait "$holder"
+    rm "$box/lock"
+}
+
+# locked NAME BEGIN OPTIONS...: the run gives up in time, and succeeds when the lock is gone
+locked() {
+    name=$1 begin=$2
+    shift 2
+    copy_of next
+    before=$(digest "$SHOP")
+    hold_lock "$begin"
+    began=$(date +%s)
+    nightjar run --set source.busy_timeout=0.3s "$@"
+    expect 'exit code' [ "$code" -eq 75 ]
+    expect 'message' grep -q 'locked by another' "$box/err"
+    expect 'seconds' [ $(($(date +%s) - began)) -le 20 ]
+    let_go
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    expect 'record' [ "$(on_record)" = 'failed 75' ]
+    nightjar run
+    expect 'exit code afterwards' [ "$code" -eq 0 ]
+    expect 'published rows afterwards' [ "$(published)" = "$this_morning" ]
+    verdict "$name"
+}
+
+# An identifier is a name, whatever it looks like.
+odd_table() {
+    copy_of first
+    sql 'CREATE TABLE "x""; DROP TABLE events; --" AS SELECT user_id AS "a b", item_id AS "c""d"
+         FROM events'
+    own=$(own_rows)
+    sed '/interactions: SELECT/c\
+  table: '"'"'x"; DROP TABLE events; --'"'"'\
+  user: a b\
+  item: '"'"'c"d'"'"'' "$here/shop.yaml" |
+        sed -e '/split:/d' -e 's/window: 7d, //' >"$box/odd.yaml"
+    code=0
+    "$program" run "$box/odd.yaml" >"$box/out" 2>"$box/err" || code=$?
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'own rows' [ "$(own_rows)" = "$own" ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    verdict 'a table named x"; DROP TABLE events; -- is read'
+}
+
+# One user may have more events than all others together.
+busy_user() {
+    copy_of first
+    sql "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1000000)
+         INSERT INTO events SELECT 100000 + n, 1, 1 + n * 7919 % 20000, 'view', 1766000000 + n % 86400
+         FROM t"
+    nightjar run --set stages.train.epochs=1
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'rows read' [ "$(sqlite3 "$SHOP.work" "SELECT n_rows FROM stage_run
+        WHERE label = 'interactions' ORDER BY run DESC LIMIT 1")" -eq 1007600 ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    verdict 'a user with a million events'
+}
+
+# read_only MODE OPTIONS...: runs shop.db, with that mode, in a folder where nobody may write
+read_only() {
+    copy_of next
+    mkdir "$box/read-only"
+    mv "$SHOP" "$box/read-only/shop.db"
+    chmod "$1" "$box/read-only/shop.db"
+    chmod 555 "$box/read-only"
+    mkdir "$box/anyone"
+    chmod 777 "$box/anyone"
+    before=$(digest "$box/read-only/shop.db")
+    shift
+    code=0
+    SHOP=$box/read-only/shop.db as_nobody "$program" run "$box/shop.yaml" "$@" \
+        >"$box/out" 2>"$box/err" || code=$?
+}
+
+# check_read_only NAME MESSAGE
+check_read_only() {
+    expect 'exit code' [ "$code" -eq 73 ]
+    expect 'message' grep -q "$2" "$box/err"
+    expect 'the database' [ "$(digest "$box/read-only/shop.db")" = "$before" ]
+    expect 'the folder' [ "$(ls "$box/read-only")" = shop.db ]
+    chmod 755 "$box/read-only"
+    rm -r "$box/read-only" "$box/anyone"
+    verdict "$1"
+}
+
+read_only_folders() {
+    if ! as_nobody test -r "$box/shop.yaml" 2>/dev/null; then
+        echo 'skipped: read-only folders: needs setpriv, or not to be root'
+        return
+    fi
+    read_only 666
+    check_read_only 'no place for the work file' 'cannot open the lock file'
+    elsewhere="work.database=$box/anyone/work.db"
+    read_only 666 --set "$elsewhere"
+    check_read_only 'no place for a journal' 'shop.db'
+    read_only 444 --set "$elsewhere"
+    check_read_only 'a database without write permission' 'read-only'
+}
+
+# in_room KIB: runs shop.db on a disk with that much room left; the files come back to shop.db
+in_room() {
+    used=$(du -k "$SHOP" "$SHOP.work" | awk '{n += $1} END {print n}')
+    code=0
+    mkdir -p "$box/disk"
+    unshare -rm sh -eu -c '
+        mount -t tmpfs -o size="$1"k none "$2/disk"
+        cp "$SHOP" "$SHOP.work" "$2/disk"
+        code=0
+        SHOP=$2/disk/shop.db "$2/nightjar" run "$2/shop.yaml" || code=$?
+        umask 022
+        cp "$2"/disk/shop.db* "$2"
+        exit "$code"' sh "$((used + $1))" "$box" >"$box/out" 2>"$box/err" || code=$?
+}
+
+# limited BLOCKS: the same by a limit on the size of files, in 512-byte blocks
+limited() {
+    code=0
+    (
+        trap '' XFSZ
+        ulimit -f "$1"
+        exec "$program" run "$box/shop.yaml"
+    ) >"$box/out" 2>"$box/err" || code=$?
+}
+
+# check_full NAME: a run that found no room, or just enough
+check_full() {
+    expect 'exit code' [ "$code" -eq 74 -o "$code" -eq 0 ]
+    [ "$code" -eq 0 ] || n_full=$((n_full + 1))
+    [ "$code" -eq 0 ] || expect 'published rows' [ "$(published)" = "$yesterday" ]
+    expect 'own rows' [ "$(own_rows)" = "$own" ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    nightjar run
+    expect 'exit code with room' [ "$code" -eq 0 ]
+    expect 'published rows with room' [ "$(published)" = "$this_morning" ]
+    verdict "$1"
+}
+
+full_disk() {
+    n_full=0
+    copy_of next
+    own=$(own_rows)
+    if unshare -rm sh -c "mkdir -p '$box/disk' && mount -t tmpfs none '$box/disk'" 2>/dev/null; then
+        for room in 16 150 300 450 600 750 900; do
+            copy_of next
+            in_room "$room"
+            check_full "a disk with $room KiB left"
+        done
+        expect 'runs that found no room' [ "$n_full" -ge 3 ]
+        verdict 'full disks were met'
+    else
+        echo 'skipped: full disk: no mount in a namespace here; file size limits only'
+    fi
+    size=$(($(stat -c %s "$SHOP") / 512))
+    for more in 0 100 250 400; do
+        copy_of next
+        limited "$((size + more))"
+        check_full "files of at most $((size + more)) blocks"
+    done
+}
+
+# closed NAME CODE COMMAND...: stdout closed, then full; nothing of it ends in the database
+closed() {
+    expected=$1 command=$2
+    shift 2
+    copy_of first
+    before=$(digest "$SHOP")
+    code=0
+    "$program" "$command" "$box/shop.yaml" "$@" >&- 2>"$box/err" || code=$?
+    expect 'exit code, closed' [ "$code" -eq "$expected" ]
+    code=0
+    "$program" "$command" "$box/shop.yaml" "$@" >/dev/full 2>"$box/err" || code=$?
+    expect 'exit code, full' [ "$code" -eq "$expected" ]
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    verdict "$command with a stdout that takes nothing ($expected)"
+}
+
+locked 'a source locked by a writer' 'BEGIN EXCLUSIVE'
+locked 'an output locked by a writer' 'BEGIN IMMEDIATE'
+odd_table
+busy_user
+read_only_folders
+full_disk
+closed 74 runs
+closed 74 plan
+closed 74 check
+closed 74 recommend --user 1
+closed 74 similar --item 1
+closed 0 run # prints nothing, so nothing is lost

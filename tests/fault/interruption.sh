@@ -1,0 +1,147 @@
+# Runs that are killed, stopped and started again.
+
+# A run long enough to be hit in every stage.
+long_run="--set stages.train.epochs=60 --set stages.interactions.min_item_interactions=1"
+
+# start_run [OPTIONS]: a run of shop.db in the background; sets pid
+start_run() {
+    # shellcheck disable=SC2086
+    "$program" run "$box/shop.yaml" --verbose $long_run "$@" >"$box/out" 2>"$box/err" &
+    pid=$!
+}
+
+# end_run: waits for it; sets code
+end_run() {
+    code=0
+    wait "$pid" 2>"$box/wait" || code=$?
+}
+
+undisturbed_run() {
+    copy_of next
+    began=$(date +%s%N)
+    start_run
+    end_run
+    full_run_ns=$(($(date +%s%N) - began))
+    expect 'exit code' [ "$code" -eq 0 ]
+    undisturbed=$(published)
+    verdict 'an undisturbed run'
+}
+
+# random_moment SEED SHARE: a time in seconds within that share of a full run
+random_moment() {
+    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
+        'BEGIN {srand(seed); rand(); printf "%.3f", rand() * ns * share / 1e9}'
+}
+
+# served: whole generations only, yesterday's or, once the run was that far, today's
+served() {
+    rows=$(published)
+    [ "$rows" = "$yesterday" ] || [ "$rows" = "$undisturbed" ]
+}
+
+# kill_at SEED SHARE: a run, kill -9 at a random moment, and what must hold then
+kill_at() {
+    moment=$(random_moment "$1" "$2")
+    start_run
+    sleep "$moment"
+    kill -9 "$pid" 2>/dev/null
+    end_run
+    expect "killed after $moment s" [ "$code" -eq 137 -o "$code" -eq 0 ]
+    expect "served after $moment s" served
+}
+
+# killed SEED: kill -9 twice, then a run to the end
+killed() {
+    copy_of next
+    own=$(own_rows)
+    kill_at "$1" 1
+    kill_at "$1.5" 0.7
+    # shellcheck disable=SC2086
+    nightjar run $long_run
+    expect 'exit code of the run after' [ "$code" -eq 0 ]
+    expect 'published rows' [ "$(published)" = "$undisturbed" ]
+    expect 'own rows' [ "$(own_rows)" = "$own" ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    expect 'tables of dead generations' [ "$(sql "SELECT count(*) FROM nightjar_objects WHERE
+        generation > 0 AND generation NOT IN (SELECT generation FROM nightjar_generations)")" -eq 0 ]
+    verdict "kill -9 with seed $1, then a plain run"
+}
+
+# wait_for PATTERN: until the run in the background has said so
+wait_for() {
+    tries=0
+    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+}
+
+# stopped SIGNAL CODE: a signal in mid-training ends the run in good order
+stopped() {
+    copy_of next
+    before=$(digest "$SHOP")
+    start_run --set stages.train.epochs=100000
+    wait_for '^  negatives'
+    sleep 0.2
+    kill "-$1" "$pid"
+    end_run
+    expect 'exit code' [ "$code" -eq "$2" ]
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    expect 'published rows' [ "$(published)" = "$yesterday" ]
+    expect 'record' [ "$(on_record)" = "interrupted $2" ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    # shellcheck disable=SC2086
+    nightjar run $long_run
+    expect 'exit code of the run after' [ "$code" -eq 0 ]
+    expect 'published rows of the run after' [ "$(published)" = "$undisturbed" ]
+    verdict "SIG$1 ends a run with $2"
+}
+
+# A run that was killed goes on from the rows that it had read, not from what came later.
+source_changes_meanwhile() {
+    copy_of next
+    start_run
+    wait_for '^  negatives'
+    kill -9 "$pid"
+    end_run
+    sql 'DELETE FROM events WHERE event_id % 2 = 0'
+    cp "$SHOP" "$box/changed.db"
+    cp "$SHOP.work" "$box/changed.db.work"
+    # shellcheck disable=SC2086
+    nightjar run $long_run
+    expect 'published rows' [ "$(published)" = "$undisturbed" ]
+    verdict 'a killed run goes on from the rows it had read'
+
+    copy_of changed
+    # shellcheck disable=SC2086
+    nightjar run $long_run --set resume_within=0s
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'published rows' [ "$(published)" != "$undisturbed" ]
+    verdict 'resume_within: 0s reads the rows anew'
+}
+
+# Two runs at once: one does the work, the other says who does.
+second_run_meanwhile() {
+    copy_of next
+    start_run --set stages.train.epochs=100000
+    first=$pid
+    wait_for '^  negatives'
+    cp "$box/err" "$box/err.first"
+    nightjar run
+    expect 'exit code' [ "$code" -eq 75 ]
+    expect 'the message names the holder' grep -q "pid $first" "$box/err"
+    kill -9 "$first"
+    end_run
+    verdict 'a second run at the same time is told to wait'
+}
+
+undisturbed_run
+seed=1
+while [ "$seed" -le "${NIGHTJAR_SOAK:+60}${NIGHTJAR_SOAK:-6}" ]; do
+    killed "$seed"
+    seed=$((seed + 1))
+done
+stopped TERM 143
+stopped HUP 129
+source_changes_meanwhile
+second_run_meanwhile

@@ -1,0 +1,126 @@
+# What the fault tests share: a shop with a published generation, and checks on copies of it.
+#
+#   first.db   a shop whose recommendations are published: "yesterday"
+#   next.db    the same files with another day of events: what a run finds "this morning"
+#   shop.db    the copy that a test works on; SHOP, for shop.yaml; .work is its work file
+
+passed=0
+failed=0
+problems=""
+SHOP=$box/shop.db
+export SHOP
+# a copy, so that a build at the same time does no harm; readable for the user nobody
+program=$box/nightjar
+cp "$PROGRAM" "$program"
+cp "$here/shop.yaml" "$box/shop.yaml"
+chmod 755 "$box"
+
+# problem TEXT: the case under way has failed
+problem() {
+    problems="$problems
+    $1"
+}
+
+# expect WHAT TEST...: a condition of the case under way
+expect() {
+    what=$1
+    shift
+    "$@" || problem "$what: $*"
+}
+
+# verdict NAME: ends a case; a line only when something was wrong
+verdict() {
+    if [ -z "$problems" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $1$problems"
+        sed -n 's/^/    stderr: /; 1,5p' "$box/err"
+    fi
+    problems=""
+}
+
+sql() {
+    sqlite3 -batch -cmd '.timeout 5000' "$SHOP" "$@"
+}
+
+digest() {
+    sha256sum <"$1" | cut -d' ' -f1
+}
+
+# nightjar COMMAND [OPTIONS]: runs a command on shop.yaml; sets code, leaves out and err
+nightjar() {
+    command=$1
+    shift
+    code=0
+    timeout 120 "$program" "$command" "$box/shop.yaml" "$@" >"$box/out" 2>"$box/err" || code=$?
+}
+
+# published [DATABASE]: a digest of every published row, the generation's number left out
+published() {
+    sqlite3 -batch "${1:-$SHOP}" "
+        SELECT user_id, rank, item_id, quote(score), source FROM recommendations ORDER BY 1, 2;
+        SELECT item_id, rank, similar_item_id, quote(score) FROM similar_items ORDER BY 1, 2;
+        SELECT rank, item_id, quote(score) FROM popular_items ORDER BY 1;
+        SELECT user_id, hex(embedding) FROM user_embeddings ORDER BY 1;
+        SELECT item_id, hex(embedding), quote(bias) FROM item_embeddings ORDER BY 1;" 2>&1 |
+        sha256sum | cut -d' ' -f1
+}
+
+# own_rows: a digest of the application's own tables
+own_rows() {
+    sql '.dump users' '.dump items' '.dump events' | sha256sum | cut -d' ' -f1
+}
+
+n_generations() {
+    sql 'SELECT count(*) FROM nightjar_generations'
+}
+
+# integrity: "ok ok" when SQLite finds both files sound
+integrity() {
+    echo "$(sql 'PRAGMA integrity_check') $(sqlite3 "$SHOP.work" 'PRAGMA integrity_check')"
+}
+
+# on_record: state and exit code of the last run, as `nightjar runs` shows them
+on_record() {
+    "$program" runs "$box/shop.yaml" --last 1 2>&1 | awk -F '\t' 'NR > 1 {print $2, $5}'
+}
+
+# stages_of_last_run STATE: the labels of the stages that ended so
+stages_of_last_run() {
+    sqlite3 "$SHOP.work" "SELECT group_concat(label, ' ') FROM (SELECT label FROM stage_run
+        WHERE run = (SELECT max(run) FROM run) AND state = '$1' ORDER BY position)"
+}
+
+# copy_of NAME: makes shop.db a fresh copy of first.db or next.db
+copy_of() {
+    rm -rf "$SHOP" "$SHOP"[.-]*
+    cp "$box/$1.db" "$SHOP"
+    cp "$box/$1.db.work" "$SHOP.work"
+}
+
+# keep_as NAME
+keep_as() {
+    cp "$SHOP" "$box/$1.db"
+    cp "$SHOP.work" "$box/$1.db.work"
+}
+
+make_shops() {
+    "$program" generate "$SHOP" --users 300 --items 150 --events 8000 --days 60 --quiet ||
+        problem "generate: exit $?"
+    sql 'CREATE TABLE later AS SELECT * FROM events WHERE event_id > 7600;
+         DELETE FROM events WHERE event_id > 7600'
+    nightjar run
+    expect 'the first run' [ "$code" -eq 0 ]
+    keep_as first
+    sql 'INSERT INTO events SELECT * FROM later'
+    keep_as next
+    yesterday=$(published)
+    verdict 'a shop gets its first recommendations'
+    [ "$failed" -eq 0 ]
+}
+
+if ! make_shops; then
+    echo "$passed passed, $failed failed"
+    exit 1
+fi

@@ -1,0 +1,19 @@
+#!/bin/sh
+# The real program on real SQLite files, in trouble: killed, out of disk, given nonsense. Whatever
+# happens, the user's rows stay as they were and the recommendations published before are served.
+# PROGRAM is the nightjar to test. Prints a line for every failure and `N passed, N failed` last.
+set -u
+: "${PROGRAM:?}" "${NIGHTJAR_SOAK:=}"
+here=$(cd "$(dirname "$0")" && pwd)
+box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-fault.XXXXXX")
+trap 'rm -rf "$box"' EXIT
+trap 'exit 129' HUP INT TERM
+
+. "$here/lib.sh"
+. "$here/determinism.sh"
+. "$here/interruption.sh"
+. "$here/bad_input.sh"
+. "$here/environment.sh"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
