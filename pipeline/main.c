@@ -122,15 +122,8 @@ static enum status_code dispatch(const struct command_environment *environment, 
 static void print_error(const struct status *status)
 {
     static char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX + 64];
-    size_t file_length = strlen(status->file);
-    bool has_places = file_length > 0 && strncmp(status->message, status->file, file_length) == 0 &&
-                      status->message[file_length] == ':';
-    if (has_places) {
-        fprintf(stderr, "%s\n", status->message);
-        return;
-    }
     status_format(status, text, sizeof text);
-    const char *speaker = file_length > 0 && status->line > 0 ? "" : "nightjar: ";
+    const char *speaker = status->file[0] != '\0' && status->line > 0 ? "" : "nightjar: ";
     for (const char *line = text; *line != '\0';) {
         size_t length = strcspn(line, "\n");
         fprintf(stderr, "%s%.*s\n", speaker, (int)length, line);

@@ -9,7 +9,7 @@ static enum status_code find_stage(const struct stage_registry *registry, const 
     enum { MAX_STAGES = 64 };
     const char *names[MAX_STAGES];
     size_t n = 0;
-    for (; registry->stages[n] != NULL && n < MAX_STAGES; n++) {
+    for (; n < MAX_STAGES && registry->stages[n] != NULL; n++) {
         names[n] = registry->stages[n]->name;
         if (strcmp(names[n], name) == 0) {
             *out = registry->stages[n];

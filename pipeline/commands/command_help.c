@@ -26,7 +26,7 @@ static enum status_code run_help(const struct command_environment *environment,
     const char *name = line->arguments[0];
     const char *names[32];
     size_t n = 0;
-    for (; environment->commands[n] != NULL && n < sizeof names / sizeof *names; n++) {
+    for (; n < sizeof names / sizeof *names && environment->commands[n] != NULL; n++) {
         names[n] = environment->commands[n]->name;
         if (strcmp(names[n], name) == 0) {
             command_print_help(environment->commands[n], environment->out);

@@ -31,7 +31,8 @@ same_bytes() {
     verdict "another seed publishes something else ($*)"
 }
 
-# reruns NAME STAGES GENERATIONS OPTIONS...: of the stages exactly these run again
+# reruns NAME STAGES GENERATIONS OPTIONS...: of the stages exactly these run again (interactions
+# has to read the rows to know that they are unchanged: there is no source.fingerprint)
 reruns() {
     name=$1 stages=$2 generations=$3
     shift 3
@@ -49,20 +50,37 @@ unchanged_input() {
     before=$(digest "$SHOP")
     nightjar run
     expect 'exit code' [ "$code" -eq 0 ]
-    expect 'stages that ran' [ -z "$(stages_of_last_run done)" ]
+    expect 'stages that ran' [ "$(stages_of_last_run done)" = interactions ]
     expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
     expect 'what cron mails' [ ! -s "$box/err" -a ! -s "$box/out" ]
-    verdict 'unchanged input: every stage is skipped, nothing is written'
+    verdict 'unchanged rows: they are read, all else is skipped, nothing is written'
+
+    fingerprint='source.fingerprint=SELECT max(event_id), count(*) FROM events'
+    nightjar run --set "$fingerprint" # of another configuration: published under its hash
+    before=$(digest "$SHOP")
+    nightjar run --set "$fingerprint"
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'stages that ran' [ -z "$(stages_of_last_run done)" ]
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    verdict 'an unchanged fingerprint: the rows are not even read'
+    sql 'INSERT INTO events SELECT * FROM later'
+    nightjar run --set "$fingerprint"
+    expect 'stages that ran' [ "$(stages_of_last_run done | cut -d" " -f1-4)" = \
+        'interactions pairs negatives train' ]
+    expect 'generations' [ "$(n_generations)" -eq 3 ]
+    verdict 'a changed fingerprint: the rows are read'
 
     all='interactions pairs negatives train calibrate evaluate refit recommend publish'
     reruns '--force runs every stage again' "$all" 2 --force
     expect 'published rows' [ "$(published)" = "$yesterday" ]
     verdict '--force publishes the same rows as a new generation'
-    reruns '--from runs a stage and those behind it' 'recommend publish' 2 --from recommend
+    reruns '--from runs a stage and those behind it' 'interactions recommend publish' 2 \
+        --from recommend
     reruns '--only runs one stage' evaluate 1 --only evaluate
     # train's output reaches publish through refit, so all behind it must follow
     reruns 'a changed option runs its stage and what depends on it' \
-        'train calibrate evaluate refit recommend publish' 2 --set stages.train.epochs=7
+        'interactions train calibrate evaluate refit recommend publish' 2 \
+        --set stages.train.epochs=7
     copy_of next
     nightjar run
     expect 'exit code' [ "$code" -eq 0 ]

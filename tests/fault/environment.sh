@@ -148,6 +148,7 @@ limited() {
 
 # check_full NAME: a run that found no room, or just enough
 check_full() {
+    echo "DEBUG $1 $code $(head -c 200 $box/err)"
     expect 'exit code' [ "$code" -eq 74 -o "$code" -eq 0 ]
     [ "$code" -eq 0 ] || n_full=$((n_full + 1))
     [ "$code" -eq 0 ] || expect 'published rows' [ "$(published)" = "$yesterday" ]
@@ -164,7 +165,7 @@ full_disk() {
     copy_of next
     own=$(own_rows)
     if unshare -rm sh -c "mkdir -p '$box/disk' && mount -t tmpfs none '$box/disk'" 2>/dev/null; then
-        for room in 16 150 300 450 600 750 900; do
+        for room in 8 40 80 120 150 180 220 260; do
             copy_of next
             in_room "$room"
             check_full "a disk with $room KiB left"
@@ -174,8 +175,9 @@ full_disk() {
     else
         echo 'skipped: full disk: no mount in a namespace here; file size limits only'
     fi
-    size=$(($(stat -c %s "$SHOP") / 512))
-    for more in 0 100 250 400; do
+    copy_of next
+    size=$(($(stat -c %s "$SHOP" "$SHOP.work" | sort -n | tail -n 1) / 512))
+    for more in 0 40 80 120; do
         copy_of next
         limited "$((size + more))"
         check_full "files of at most $((size + more)) blocks"

@@ -128,7 +128,7 @@ static void too_many_values_are_refused(void **state)
     struct status status = {0};
     char *words[COMMAND_VALUES_MAX + 1];
     for (size_t i = 0; i <= COMMAND_VALUES_MAX; i++) {
-        words[i] = (char *)(uintptr_t)"--set=a=1";
+        words[i] = (char *)(uintptr_t) "--set=a=1";
     }
     assert_int_equal(command_parse(&command, COMMAND_VALUES_MAX + 1, words, &line, &status),
                      STATUS_USAGE);
