@@ -112,11 +112,11 @@ FORMATTED := $(wildcard pipeline/*.[ch] pipeline/*/*.[ch] stages/*.[ch] stages/*
 format:
 	clang-format -i $(FORMATTED)
 format-check:
-	clang-format --dry-run --Werror $(FORMATTED)
+	@clang-format --dry-run --Werror $(FORMATTED)
 layers:
 	@sh tests/support/layers.sh
 lint:
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --error-exitcode=1 -Ipipeline -I. pipeline stages
 
 clean:

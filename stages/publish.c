@@ -1,5 +1,5 @@
 /* publish: a new generation in the output database. What people query is written in
- * store/publish.c; this file brings the pipeline's artifacts into its terms: master codes for every
+ * store/generation.c; this file brings the pipeline's artifacts into its terms: master codes for every
  * user and item. */
 #include "model/recommendations.h"
 #include "model/towers.h"

@@ -2,7 +2,7 @@
 #include "commands/command.h"
 
 #include "model/event_columns.h"
-#include "store/publish.h"
+#include "store/generation.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "base/num.h"
 #include "io/json_writer.h"
 #include "io/utf8.h"
-#include "store/publish.h"
+#include "store/generation.h"
 
 #include <inttypes.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "math/topk.h"
-#include "model/pairs.h"
+#include "model/item_pairs.h"
 
 #include <assert.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #define NIGHTJAR_MODEL_RECOMMENDATIONS_H
 
 #include "store/artifact.h"
-#include "store/publish.h"
+#include "store/generation.h"
 
 /* Lists are best first; item -1 (score 0) ends one that is shorter than its width. Zero-initialise.
  * Arrays belong to the struct (mem_free) until recommendations_save, to the artifact from then on.

@@ -1,6 +1,6 @@
 /* Sparse matrices and the positives' weights in artifacts (declared in pairs.h). */
 #include "base/mem.h"
-#include "model/pairs.h"
+#include "model/item_pairs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "config/plan.h"
 #include "io/progress.h"
 #include "store/artifact.h"
-#include "store/publish.h"
+#include "store/generation.h"
 
 struct context;
 

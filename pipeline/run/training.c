@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "model/pairs.h"
+#include "model/item_pairs.h"
 #include "run/run_record.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SQLite behind a narrow door: opening with checks, statements, user queries under an authorizer,
  * and one mapping of result codes to statuses. The only file that sees sqlite3.h, which is why user
- * queries live here too. What is stored where is the business of artifact.c and publish.c. */
+ * queries live here too. What is stored where is the business of artifact.c and generation.c. */
 #include "store/db.h"
 
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /* What the publish_*.c files share. Nobody else includes it.
  *
- *      publish.c        the order of things; dropping generations; the current one
+^ *      generation.c     the order of things; dropping generations; the current one
  *      publish_names.c  names of tables and views, and what is not ours
  *      publish_rows.c   the rows of each table out of the content, in key order
  *      publish_build.c  creating, filling and verifying the tables of a generation
@@ -10,7 +10,7 @@
 #define NIGHTJAR_STORE_PUBLISH_PARTS_H
 
 #include "base/hash.h"
-#include "store/publish.h"
+#include "store/generation.h"
 
 /* The tables of a generation. The dictionaries exist only where ids are TEXT. */
 enum publish_table {

@@ -148,7 +148,6 @@ limited() {
 
 # check_full NAME: a run that found no room, or just enough
 check_full() {
-    echo "DEBUG $1 $code $(head -c 200 $box/err)"
     expect 'exit code' [ "$code" -eq 74 -o "$code" -eq 0 ]
     [ "$code" -eq 0 ] || n_full=$((n_full + 1))
     [ "$code" -eq 0 ] || expect 'published rows' [ "$(published)" = "$yesterday" ]
@@ -163,6 +162,7 @@ check_full() {
 full_disk() {
     n_full=0
     copy_of next
+    n_blocks=$(($(stat -c %s "$SHOP.work") / 512))
     own=$(own_rows)
     if unshare -rm sh -c "mkdir -p '$box/disk' && mount -t tmpfs none '$box/disk'" 2>/dev/null; then
         for room in 8 40 80 120 150 180 220 260; do
@@ -175,16 +175,21 @@ full_disk() {
     else
         echo 'skipped: full disk: no mount in a namespace here; file size limits only'
     fi
-    copy_of next
-    size=$(($(stat -c %s "$SHOP" "$SHOP.work" | sort -n | tail -n 1) / 512))
-    for more in 0 40 80 120; do
+    # the larger of the two files meets its limit first: the work file, then the database
+    for more in 0 100; do
         copy_of next
-        limited "$((size + more))"
-        check_full "files of at most $((size + more)) blocks"
+        limited "$((n_blocks + more))"
+        check_full "a work file of at most $((n_blocks + more)) blocks"
+    done
+    for more in 0 100 200 300; do
+        copy_of next
+        sql 'CREATE TABLE ballast AS SELECT zeroblob(1000000)'
+        limited "$(($(stat -c %s "$SHOP") / 512 + more))"
+        check_full "a database that may grow by $more blocks"
     done
 }
 
-# closed NAME CODE COMMAND...: stdout closed, then full; nothing of it ends in the database
+# closed CODE COMMAND...: stdout closed, then full; nothing of it ends in the database
 closed() {
     expected=$1 command=$2
     shift 2

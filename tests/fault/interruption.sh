@@ -1,7 +1,7 @@
 # Runs that are killed, stopped and started again.
 
 # A run long enough to be hit in every stage.
-long_run="--set stages.train.epochs=60 --set stages.interactions.min_item_interactions=1"
+long_run="--set stages.train.epochs=60 --set stages.recommend.top=100 --set stages.recommend.similar=100"
 
 # start_run [OPTIONS]: a run of shop.db in the background; sets pid
 start_run() {
@@ -27,10 +27,9 @@ undisturbed_run() {
     verdict 'an undisturbed run'
 }
 
-# random_moment SEED SHARE: a time in seconds within that share of a full run
+# random_moment SEED: a time in seconds within a full run
 random_moment() {
-    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
-        'BEGIN {srand(seed); rand(); printf "%.3f", rand() * ns * share / 1e9}'
+    awk -v seed="$1" -v ns="$full_run_ns" 'BEGIN {srand(seed); rand(); printf "%.3f", rand() * ns / 1e9}'
 }
 
 # served: whole generations only, yesterday's or, once the run was that far, today's
@@ -39,23 +38,24 @@ served() {
     [ "$rows" = "$yesterday" ] || [ "$rows" = "$undisturbed" ]
 }
 
-# kill_at SEED SHARE: a run, kill -9 at a random moment, and what must hold then
+# kill_at SEED: a run, kill -9 at a random moment, and what must hold then
 kill_at() {
-    moment=$(random_moment "$1" "$2")
+    moment=$(random_moment "$1")
     start_run
     sleep "$moment"
     kill -9 "$pid" 2>/dev/null
     end_run
     expect "killed after $moment s" [ "$code" -eq 137 -o "$code" -eq 0 ]
     expect "served after $moment s" served
+    echo "DEBUG $moment $full_run_ns $code $(tail -n 1 $box/err)" "$(sql 'select max(generation) from nightjar_objects')" 
 }
 
 # killed SEED: kill -9 twice, then a run to the end
 killed() {
     copy_of next
     own=$(own_rows)
-    kill_at "$1" 1
-    kill_at "$1.5" 0.7
+    kill_at "$1"
+    kill_at "1000$1"
     # shellcheck disable=SC2086
     nightjar run $long_run
     expect 'exit code of the run after' [ "$code" -eq 0 ]
@@ -136,8 +136,10 @@ second_run_meanwhile() {
 }
 
 undisturbed_run
+n_kills=6
+[ -z "$NIGHTJAR_SOAK" ] || n_kills=100
 seed=1
-while [ "$seed" -le "${NIGHTJAR_SOAK:+60}${NIGHTJAR_SOAK:-6}" ]; do
+while [ "$seed" -le "$n_kills" ]; do
     killed "$seed"
     seed=$((seed + 1))
 done

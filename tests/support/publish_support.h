@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_TESTS_PUBLISH_SUPPORT_H
 #define NIGHTJAR_TESTS_PUBLISH_SUPPORT_H
 
-#include "store/publish.h"
+#include "store/generation.h"
 
 enum { SAMPLE_DIMENSION = 4 };
 

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/pairs.h"
+#include "model/item_pairs.h"
 #include "model/trainer.h"
 #include "tests/support/random_matrix.h"
 

@@ -1,8 +1,8 @@
 /* Generations in the output database: tables NAME_g<N> built in short transactions, verified, then
  * made visible at once by replacing the views. What people query is written at the top of
- * publish.c. A reader sees the whole old generation or the whole new one. */
-#ifndef NIGHTJAR_STORE_PUBLISH_H
-#define NIGHTJAR_STORE_PUBLISH_H
+ * generation.c. A reader sees the whole old generation or the whole new one. */
+#ifndef NIGHTJAR_STORE_GENERATION_H
+#define NIGHTJAR_STORE_GENERATION_H
 
 #include "store/db.h"
 

@@ -1,6 +1,6 @@
 /* The co-interaction product: row by row, sparse accumulation over the users of an item, weighting,
  * the strongest partners kept. Windows and caps are pair_windows.c's business. */
-#include "model/pairs.h"
+#include "model/item_pairs.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

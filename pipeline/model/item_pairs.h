@@ -1,5 +1,5 @@
 /* Positive item-item co-interaction pairs out of user histories. Weightings are rows of a table in
- * pairs.c, each with its formula and source. Interactions count as present or absent here: their
+ * item_pairs.c, each with its formula and source. Interactions count as present or absent here: their
  * weights belong to the user-item positives.
  *
  * The artifact "pairs" (BASIS is fit or all):
@@ -9,8 +9,8 @@
  * The artifact "evidence":
  *      BASIS.evidence.*   sparse (n_items, n_items), absent when no evidence was asked for
  */
-#ifndef NIGHTJAR_MODEL_PAIRS_H
-#define NIGHTJAR_MODEL_PAIRS_H
+#ifndef NIGHTJAR_MODEL_ITEM_PAIRS_H
+#define NIGHTJAR_MODEL_ITEM_PAIRS_H
 
 #include "base/pool.h"
 #include "model/dataset.h"
