@@ -1,6 +1,6 @@
 /* What the publish_*.c files share. Nobody else includes it.
  *
-^ *      generation.c     the order of things; dropping generations; the current one
+ *      generation.c     the order of things; dropping generations; the current one
  *      publish_names.c  names of tables and views, and what is not ours
  *      publish_rows.c   the rows of each table out of the content, in key order
  *      publish_build.c  creating, filling and verifying the tables of a generation

@@ -16,6 +16,15 @@ end_run() {
     wait "$pid" 2>"$box/wait" || code=$?
 }
 
+# wait_for PATTERN: until the run in the background has said so
+wait_for() {
+    tries=0
+    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+}
+
 undisturbed_run() {
     copy_of next
     began=$(date +%s%N)
@@ -27,9 +36,10 @@ undisturbed_run() {
     verdict 'an undisturbed run'
 }
 
-# random_moment SEED: a time in seconds within a full run
+# random_moment SEED SHARE: a time in seconds within that share of a full run
 random_moment() {
-    awk -v seed="$1" -v ns="$full_run_ns" 'BEGIN {srand(seed); rand(); printf "%.3f", rand() * ns / 1e9}'
+    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
+        'BEGIN {srand(seed * 7919); rand(); printf "%.3f", rand() * ns * share / 1e9}'
 }
 
 # served: whole generations only, yesterday's or, once the run was that far, today's
@@ -38,42 +48,34 @@ served() {
     [ "$rows" = "$yesterday" ] || [ "$rows" = "$undisturbed" ]
 }
 
-# kill_at SEED: a run, kill -9 at a random moment, and what must hold then
+# kill_at SEED SHARE [PATTERN]: a run, kill -9 at a random moment (counted from when it has said
+# PATTERN), and what must hold then
 kill_at() {
-    moment=$(random_moment "$1")
+    moment=$(random_moment "$1" "$2")
     start_run
+    [ $# -lt 3 ] || wait_for "$3"
     sleep "$moment"
     kill -9 "$pid" 2>/dev/null
     end_run
     expect "killed after $moment s" [ "$code" -eq 137 -o "$code" -eq 0 ]
     expect "served after $moment s" served
-    echo "DEBUG $moment $full_run_ns $code $(tail -n 1 $box/err)" "$(sql 'select max(generation) from nightjar_objects')" 
 }
 
-# killed SEED: kill -9 twice, then a run to the end
+# killed SEED: kill -9 anywhere, again while it publishes, then a run to the end
 killed() {
     copy_of next
     own=$(own_rows)
-    kill_at "$1"
-    kill_at "1000$1"
+    kill_at "$1" 1
+    kill_at "$1" 0.2 '^  recommend'
     # shellcheck disable=SC2086
     nightjar run $long_run
     expect 'exit code of the run after' [ "$code" -eq 0 ]
     expect 'published rows' [ "$(published)" = "$undisturbed" ]
     expect 'own rows' [ "$(own_rows)" = "$own" ]
     expect 'files' [ "$(integrity)" = 'ok ok' ]
-    expect 'tables of dead generations' [ "$(sql "SELECT count(*) FROM nightjar_objects WHERE
-        generation > 0 AND generation NOT IN (SELECT generation FROM nightjar_generations)")" -eq 0 ]
+    expect 'remains of dead generations' [ "$(sql "SELECT count(*) FROM nightjar_objects WHERE
+        generation NOT IN (SELECT generation FROM nightjar_generations UNION SELECT 0)")" -eq 0 ]
     verdict "kill -9 with seed $1, then a plain run"
-}
-
-# wait_for PATTERN: until the run in the background has said so
-wait_for() {
-    tries=0
-    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
-        sleep 0.01
-        tries=$((tries + 1))
-    done
 }
 
 # stopped SIGNAL CODE: a signal in mid-training ends the run in good order

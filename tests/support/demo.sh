@@ -25,7 +25,7 @@ for user in $(query "SELECT DISTINCT user_id FROM recommendations WHERE source =
     echo "user $user"
     query "SELECT '    had          ' || title || ' (' || category || ')' FROM events
            JOIN items USING (item_id) WHERE user_id = $user
-           GROUP BY item_id ORDER BY max(created_at) DESC LIMIT 3"
+           GROUP BY item_id ORDER BY max(events.created_at) DESC LIMIT 3"
     query "SELECT '    recommended  ' || rank || '. ' || title || ' (' || category || ')'
            FROM recommendations JOIN items USING (item_id)
            WHERE user_id = $user AND rank <= 5 ORDER BY rank"
