@@ -28,6 +28,7 @@ OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out pipeline/math/vec_kernels.c,
 LIBRARY := $(BUILD)/libnightjar.a
 PROGRAM := $(BUILD)/nightjar
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
+BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
 .PHONY: all demo test soak suite lint layers format format-check bench docs clean tests
@@ -81,7 +82,7 @@ $(BUILD)/generated/%.o: $(BUILD)/generated/%.c
 	@echo "  CC $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-tests: $(TESTS) $(PROGRAM)
+tests: $(TESTS) $(BENCHES) $(PROGRAM)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	@echo "  LD $@"
@@ -100,8 +101,8 @@ suite: tests
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
 
-bench: all
-	@PROGRAM=$(PROGRAM) sh tests/bench/run.sh
+bench: all $(BENCHES)
+	@BUILD=$(BUILD) sh tests/bench/run.sh
 
 # schemas/pipeline.schema.json and schemas/stages.md out of the option tables
 docs: all
@@ -122,4 +123,4 @@ lint:
 clean:
 	rm -rf build
 
--include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(SUPPORT:.o=.d))
+-include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT:.o=.d))

@@ -121,7 +121,7 @@ static enum status_code dispatch(const struct command_environment *environment, 
  * else says who is speaking, on every line. */
 static void print_error(const struct status *status)
 {
-    static char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX + 64];
+    char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX + 64];
     status_format(status, text, sizeof text);
     const char *speaker = status->file[0] != '\0' && status->line > 0 ? "" : "nightjar: ";
     for (const char *line = text; *line != '\0';) {
@@ -142,7 +142,7 @@ int main(int argc, char **argv)
                                                     .err = stderr,
                                                     .err_is_terminal = isatty(STDERR_FILENO) == 1,
                                                     .stop_signal = &stop_signal};
-    static struct status status; /* static for its size, not for its lifetime */
+    struct status status = {0};
     enum status_code code = dispatch(&environment, argc, argv, &status);
     if (code == STATUS_OK) {
         code = command_flush(stdout, &status);

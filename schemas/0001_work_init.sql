@@ -51,7 +51,9 @@ CREATE TABLE run (
     seed INTEGER NOT NULL,
     started INTEGER NOT NULL,
     finished INTEGER,
-    state TEXT NOT NULL, -- 'running', 'published', 'finished', 'refused', 'failed'
+    -- 'running', 'published', 'finished' (nothing new to publish), 'refused' (by the gate),
+    -- 'failed', 'interrupted' (by a signal), 'killed' (found by the next run)
+    state TEXT NOT NULL,
     exit_code INTEGER,
     message TEXT,
     generation INTEGER -- the one that it published
@@ -61,12 +63,11 @@ CREATE TABLE stage_run (
     run INTEGER NOT NULL,
     position INTEGER NOT NULL,
     label TEXT NOT NULL,
-    state TEXT NOT NULL, -- 'running', 'done', 'skipped', 'failed'
+    state TEXT NOT NULL, -- 'done', 'skipped', 'failed'
     seconds REAL,
     cpu_seconds REAL,
     n_rows INTEGER,
     key TEXT,
-    message TEXT,
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 

@@ -1,7 +1,7 @@
 /* pairs: the positives. User-item positives with their weights; item-item co-interaction pairs,
  * which `train` contrasts; and the evidence, a longer list of such pairs that serves scoring. All
- * are made for both bases. The counting is done in model/item_pairs.c; who uses the pairs how is not
- * known here. */
+ * are made for both bases. The counting is done in model/item_pairs.c; who uses the pairs how is
+ * not known here. */
 #include "base/mem.h"
 #include "model/item_pairs.h"
 #include "run/context.h"

@@ -1,12 +1,13 @@
 /* publish: a new generation in the output database. What people query is written in
- * store/generation.c; this file brings the pipeline's artifacts into its terms: master codes for every
- * user and item. */
+ * store/generation.c; this file brings the pipeline's artifacts into its terms: master codes for
+ * every user and item. */
 #include "model/recommendations.h"
 #include "model/towers.h"
 #include "run/context.h"
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/path.h"
 
 #include <unistd.h>
 
@@ -16,12 +17,12 @@ struct publish_options {
 
 static const struct option options[] = {{.name = NULL}};
 
-static const struct stage_artifact inputs[] = {{.name = "interactions"},
-                                               {.name = "towers"},
-                                               {.name = "recommendations"},
-                                               {.name = "calibration", .optional = true},
-                                               {.name = "metrics", .optional = true},
-                                               {.name = NULL}};
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions", .help = "the ids of users and items"},
+    {.name = "towers", .help = "the embeddings: those of refit, else of train"},
+    {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
+    {.name = "metrics", .help = "for the history of published runs", .optional = true},
+    {.name = NULL}};
 
 static const struct stage_artifact outputs[] = {{.name = NULL}};
 
@@ -193,6 +194,40 @@ done:
     return code;
 }
 
+/* Opens the output database for reading where there is one: else *out is NULL. */
+static enum status_code open_output(const struct plan_settings *settings, struct db **out,
+                                    struct status *status)
+{
+    const char *path = settings->output.database;
+    *out = NULL;
+    if (path == NULL || access(path, F_OK) != 0) {
+        return STATUS_OK;
+    }
+    enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
+    if (code == STATUS_OK) {
+        db_leave_checkpoints(*out);
+    }
+    return code;
+}
+
+/* Foreign tables under our names. */
+static enum status_code check(struct context *context, const void *stage_options,
+                              struct status *status)
+{
+    (void)stage_options;
+    const struct plan_settings *settings = context_settings(context);
+    struct db *db;
+    enum status_code code = open_output(settings, &db, status);
+    if (code == STATUS_OK && db != NULL) {
+        code = publish_check_names(db, settings->output.prefix, status);
+    } else if (path_same_file(settings->output.database, settings->source.database)) {
+        status_clear(status); /* the stage that reads the source says what is wrong with it */
+        code = STATUS_OK;
+    }
+    db_close(db);
+    return code;
+}
+
 /* Whether every table and view that publish has made is still there. */
 static enum status_code is_complete(struct db *db, const char *prefix, bool *complete,
                                     struct status *status)
@@ -230,11 +265,10 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     bool complete = false;
     char checksum[33] = "";
     out[0] = '\0';
-    if (settings->output.database == NULL || access(settings->output.database, F_OK) != 0) {
+    TRY(open_output(settings, &db, status));
+    if (db == NULL) {
         return STATUS_OK;
     }
-    TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db, status));
-    db_leave_checkpoints(db);
     TRY(publish_current(db, settings->output.prefix, &generation, checksum, status));
     if (generation != 0) {
         TRY(is_complete(db, settings->output.prefix, &complete, status));
@@ -275,5 +309,6 @@ const struct stage stage_publish = {
     .inputs = inputs,
     .outputs = outputs,
     .estimate = estimate,
+    .check = check,
     .fingerprint = fingerprint,
     .run = run};

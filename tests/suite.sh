@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the test suite of one build (BUILD=build/VARIANT) and prints `N passed, N failed` last.
-# Cases under tests/cli, tests/fault and tests/data are scripts that print such a line themselves.
+# Scripts (tests/cli, tests/fault, tests/data, tests/stage/*.sh) print such a line themselves.
 # SUITE: space-separated names limit what is run. NIGHTJAR_SOAK=1: every repetition in full.
 set -u
 : "${BUILD:?}" "${SUITE:=}"
@@ -45,7 +45,8 @@ for program in "$BUILD"/tests/unit/test_* "$BUILD"/tests/stage/test_*; do
     count "$name" "$code" "$(number 'PASSED  \] [0-9]+ test')" "$(number 'FAILED  \] [0-9]+ test')"
 done
 
-for script in tests/cli/run.sh tests/fault/run.sh tests/data/run.sh; do
+for script in tests/cli/run.sh tests/cli/reference.sh tests/stage/planted.sh \
+    tests/fault/run.sh tests/data/run.sh; do
     [ -f "$script" ] && wanted "$script" || continue
     sh "$script" >"$output" 2>&1
     code=$?

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 
@@ -10,42 +11,25 @@ static const char *const level_names[] = {"debug", "info", "warning"};
 static const char *const level_prefixes[] = {"debug: ", "", "warning: "};
 static const char *const level_colors[] = {"\033[2m", "", "\033[33m"};
 
-/* Length of the well-formed UTF-8 sequence at text, 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
-{
-    unsigned char c = text[0];
-    size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : 0;
-    if (c >= 0xf0 && c <= 0xf4) {
-        length = 4;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0; /* the terminating zero ends up here, too */
-        }
-    }
-    bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
-    bool surrogate = c == 0xed && text[1] >= 0xa0;
-    bool beyond = c == 0xf4 && text[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 /* A collector must never meet a line that is not JSON, whatever bytes a file name has. */
 static void add_json_text(struct buf *line, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at != '\0') {
-        size_t length = utf8_length(at);
+    size_t left = strlen(text);
+    while (left > 0) {
+        unsigned char c = (unsigned char)*text;
+        size_t length = utf8_sequence_length(text, left);
         if (length == 0) {
             buf_add_text(line, "\\ufffd");
             length = 1;
-        } else if (*at == '"' || *at == '\\') {
-            buf_addf(line, "\\%c", *at);
-        } else if (*at < 0x20 || *at == 0x7f) {
-            buf_addf(line, "\\u%04x", (unsigned)*at);
+        } else if (c == '"' || c == '\\') {
+            buf_addf(line, "\\%c", c);
+        } else if (c < 0x20 || c == 0x7f) {
+            buf_addf(line, "\\u%04x", (unsigned)c);
         } else {
-            buf_add(line, at, length);
+            buf_add(line, text, length);
         }
-        at += length;
+        text += length;
+        left -= length;
     }
 }
 

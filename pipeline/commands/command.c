@@ -8,15 +8,13 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { MAX_FLAGS = 32, MAX_ARGUMENTS = 8 };
-
 static size_t count_flags(const struct command *command)
 {
     size_t n = 0;
     while (command->flags != NULL && command->flags[n].name != NULL) {
         n++;
     }
-    assert(n <= MAX_FLAGS);
+    assert(n <= COMMAND_FLAGS_MAX);
     return n;
 }
 
@@ -36,7 +34,7 @@ static size_t find_flag(const struct command *command, const char *name, size_t 
 static enum status_code unknown_flag(const struct command *command, const char *word, size_t length,
                                      struct status *status)
 {
-    const char *names[MAX_FLAGS + 1] = {"--help"};
+    const char *names[COMMAND_FLAGS_MAX + 1] = {"--help"};
     size_t n = count_flags(command);
     for (size_t i = 0; i < n; i++) {
         names[i + 1] = command->flags[i].name;
@@ -122,7 +120,7 @@ static enum status_code add_argument(struct command_line *line, const char *word
 enum status_code command_parse(const struct command *command, int n, char **words,
                                struct command_line *line, struct status *status)
 {
-    assert(command->max_arguments <= MAX_ARGUMENTS);
+    assert(command->max_arguments <= COMMAND_ARGUMENTS_MAX);
     enum status_code code = STATUS_OK;
     memset(line, 0, sizeof *line);
     line->command = command;
@@ -194,6 +192,19 @@ enum status_code command_load_plan(const struct command_environment *environment
     const char *const *overrides = command_flag_values(line, "--set", &n_overrides);
     return plan_load(line->arguments[0], environment->registry, overrides, n_overrides, out,
                      status);
+}
+
+enum status_code command_check_stop(const struct command_environment *environment,
+                                    const char *command, const char *consequence,
+                                    struct status *status)
+{
+    int signal = environment->stop_signal != NULL ? *environment->stop_signal : 0;
+    if (signal == 0) {
+        return STATUS_OK;
+    }
+    status->signal = signal;
+    return status_set(status, STATUS_SIGNAL, "%s: stopped by signal %d; %s", command, signal,
+                      consequence);
 }
 
 /* Help text broken into lines of at most `width` columns, continued at column `indent`. */

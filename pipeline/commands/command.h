@@ -6,7 +6,7 @@
 #include "config/plan.h"
 #include "run/runner.h"
 
-/* One flag of a command: its row gives parsing, --help, man page and completions. */
+/* One flag of a command: its row gives parsing and --help. */
 struct command_flag {
     const char *name;  /* "--set" */
     const char *value; /* "PATH=VALUE", NULL: a switch */
@@ -14,7 +14,7 @@ struct command_flag {
     const char *help;
 };
 
-enum { COMMAND_VALUES_MAX = 64 };
+enum { COMMAND_FLAGS_MAX = 32, COMMAND_ARGUMENTS_MAX = 8, COMMAND_VALUES_MAX = 64 };
 
 /* The row that commands with a CONFIG share. */
 #define COMMAND_FLAG_SET                                                                           \
@@ -28,10 +28,10 @@ enum { COMMAND_VALUES_MAX = 64 };
 struct command_line {
     const struct command *command;
     size_t n_arguments;
-    const char *arguments[8];
+    const char *arguments[COMMAND_ARGUMENTS_MAX];
     /* values[i] belongs to flags[i] of the table: how often given, and the values */
-    size_t n_values[32];
-    const char *values[32][COMMAND_VALUES_MAX];
+    size_t n_values[COMMAND_FLAGS_MAX];
+    const char *values[COMMAND_FLAGS_MAX][COMMAND_VALUES_MAX];
 };
 
 struct command_environment {
@@ -74,6 +74,11 @@ MUST_CHECK enum status_code command_flag_int64(const struct command_line *line, 
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
                                               const struct command_line *line, struct plan **out,
                                               struct status *status);
+
+/* STATUS_SIGNAL once a stop was asked for, with "COMMAND: stopped by signal N; CONSEQUENCE". */
+MUST_CHECK enum status_code command_check_stop(const struct command_environment *environment,
+                                               const char *command, const char *consequence,
+                                               struct status *status);
 
 void command_print_help(const struct command *command, FILE *out);
 /* Flushes `out` and reports a full disk or a closed pipe: STATUS_IO. */

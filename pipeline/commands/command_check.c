@@ -1,7 +1,7 @@
 /* nightjar check: everything that can be found wrong before a run, all at once. */
-#include "commands/command.h"
+#include "commands/source_query.h"
 
-#include "model/event_columns.h"
+#include "base/path.h"
 #include "store/generation.h"
 
 #include <errno.h>
@@ -45,34 +45,13 @@ static void problem(struct checkup *checkup, struct status *status)
     status_clear(status);
 }
 
-static bool has_import(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        if (strcmp(plan->stages[i].stage->name, "import") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum status_code check_query(const struct checkup *checkup, struct db *db,
                                     struct status *status)
 {
-    const struct plan_source *source = &checkup->plan->settings.source;
-    const struct event_query query = {.what = "source.interactions",
-                                      .sql = source->interactions,
-                                      .table = source->table,
-                                      .user = source->user,
-                                      .item = source->item,
-                                      .event = source->event,
-                                      .weight = source->weight,
-                                      .time = source->time,
-                                      .timeout_seconds = source->query_timeout,
-                                      .part = PART_TRAIN};
-    const struct event_rules rules = {.since = INT64_MIN, .until = INT64_MIN};
     struct db_query *statement = NULL;
     struct event_columns columns;
-    enum status_code code = event_columns_open(db, &query, &rules, &statement, &columns, status);
+    enum status_code code =
+        source_query_open(&checkup->plan->settings.source, db, &statement, &columns, status);
     if (code == STATUS_OK) {
         good(checkup, "interactions: user and item%s%s%s",
              columns.index[COLUMN_EVENT] >= 0 ? ", event" : "",
@@ -108,7 +87,7 @@ static enum status_code advise_wal(const struct checkup *checkup, struct db *db,
     const struct plan_settings *settings = &checkup->plan->settings;
     struct buf mode = {0};
     enum status_code code = db_journal_mode(db, &mode, status);
-    bool shared = strcmp(settings->source.database, settings->output.database) == 0;
+    bool shared = path_same_file(settings->source.database, settings->output.database);
     if (code == STATUS_OK && shared && strcmp(buf_text(&mode), "wal") == 0 &&
         !db_has_wal_reset_fix()) {
         fprintf(checkup->out,
@@ -127,7 +106,7 @@ static void check_source(struct checkup *checkup, struct status *status)
     if (!source->given) {
         return;
     }
-    if (has_import(checkup->plan) && access(source->database, F_OK) != 0) {
+    if (source_is_imported(checkup->plan) && access(source->database, F_OK) != 0) {
         good(checkup, "source: %s will be made by import", source->database);
         return;
     }
@@ -139,7 +118,7 @@ static void check_source(struct checkup *checkup, struct status *status)
     }
     db_leave_checkpoints(db);
     good(checkup, "source: %s opens", source->database);
-    if (has_import(checkup->plan)) {
+    if (source_is_imported(checkup->plan)) {
         good(checkup, "interactions: the table will be made by import");
     } else if (check_query(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);
@@ -186,8 +165,7 @@ static void check_output(struct checkup *checkup, struct status *status)
     const struct plan_settings *settings = &checkup->plan->settings;
     const char *path = settings->output.database;
     struct db *db = NULL;
-    bool is_source = settings->source.database != NULL && path != NULL &&
-                     strcmp(path, settings->source.database) == 0;
+    bool is_source = path_same_file(path, settings->source.database);
     if (path == NULL || (is_source && access(path, F_OK) != 0)) {
         return; /* what is to be said of a missing source has been said */
     }

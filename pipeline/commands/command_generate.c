@@ -1,7 +1,6 @@
 /* nightjar generate: a made-up shop's database. */
 #include "commands/command_list.h"
 
-#include "base/num.h"
 #include "model/shop_database.h"
 
 static const struct command_flag flags[] = {
@@ -18,25 +17,6 @@ static const struct command_flag flags[] = {
     {"--quiet", NULL, false, "no progress bar, no summary"},
     {NULL, NULL, false, NULL}};
 
-/* Reads the flag's value into *out, which keeps its default when the flag is not given. */
-static enum status_code read_number(const struct command_line *line, const char *flag,
-                                    int64_t minimum, int64_t maximum, int64_t *out,
-                                    struct status *status)
-{
-    const char *text = command_flag_value(line, flag);
-    int64_t value = 0;
-    if (text == NULL) {
-        return STATUS_OK;
-    }
-    if (!num_parse_int64(text, strlen(text), &value) || value < minimum || value > maximum) {
-        return status_set(status, STATUS_USAGE,
-                          "generate: %s: \"%s\" is not a whole number from %lld to %lld", flag,
-                          text, (long long)minimum, (long long)maximum);
-    }
-    *out = value;
-    return STATUS_OK;
-}
-
 static enum status_code read_options(const struct command_line *line,
                                      struct shop_database_options *options, struct status *status)
 {
@@ -48,12 +28,12 @@ static enum status_code read_options(const struct command_line *line,
     int64_t seed = 1;
     int64_t oracle_k = 0;
 
-    TRY(read_number(line, "--users", 1, INT32_MAX, &n_users, status));
-    TRY(read_number(line, "--items", 1, INT32_MAX, &n_items, status));
-    TRY(read_number(line, "--events", 0, INT64_C(1) << 40, &n_events, status));
-    TRY(read_number(line, "--days", 1, SHOP_DAYS_MAX, &n_days, status));
-    TRY(read_number(line, "--seed", 0, INT64_MAX, &seed, status));
-    TRY(read_number(line, "--oracle", 1, 1000000, &oracle_k, status));
+    TRY(command_flag_int64(line, "--users", 1, INT32_MAX, &n_users, status));
+    TRY(command_flag_int64(line, "--items", 1, INT32_MAX, &n_items, status));
+    TRY(command_flag_int64(line, "--events", 0, INT64_C(1) << 40, &n_events, status));
+    TRY(command_flag_int64(line, "--days", 1, SHOP_DAYS_MAX, &n_days, status));
+    TRY(command_flag_int64(line, "--seed", 0, INT64_MAX, &seed, status));
+    TRY(command_flag_int64(line, "--oracle", 1, 1000000, &oracle_k, status));
     options->shop = (struct shop_options){.n_users = (size_t)n_users,
                                           .n_items = (size_t)n_items,
                                           .n_events = n_events,
@@ -70,13 +50,7 @@ static enum status_code check_stop(void *data, struct status *status)
 {
     const struct command_environment *environment =
         *(const struct command_environment *const *)data;
-    int signal = environment->stop_signal != NULL ? *environment->stop_signal : 0;
-    if (signal == 0) {
-        return STATUS_OK;
-    }
-    status->signal = signal;
-    return status_set(status, STATUS_SIGNAL, "generate: stopped by signal %d; nothing was written",
-                      signal);
+    return command_check_stop(environment, "generate", "nothing was written", status);
 }
 
 static enum status_code run(const struct command_environment *environment,

@@ -110,13 +110,7 @@ static enum status_code check_stop(void *data, struct status *status)
 {
     const struct command_environment *environment =
         *(const struct command_environment *const *)data;
-    int signal = environment->stop_signal != NULL ? *environment->stop_signal : 0;
-    if (signal == 0) {
-        return STATUS_OK;
-    }
-    status->signal = signal;
-    return status_set(status, STATUS_SIGNAL, "import: stopped by signal %d; nothing was changed",
-                      signal);
+    return command_check_stop(environment, "import", "nothing was changed", status);
 }
 
 static enum status_code run(const struct command_environment *environment,

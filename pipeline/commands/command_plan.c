@@ -1,13 +1,15 @@
 /* nightjar plan: what a run would do and need. Writes nothing, not even the work database. */
-#include "commands/command.h"
+#include "commands/source_query.h"
 
 #include "base/num.h"
 #include "base/pool.h"
-#include "model/event_columns.h"
+#include "model/vocabulary.h"
 #include "run/estimate.h"
 
-#include <inttypes.h>
 #include <unistd.h>
+
+/* Where the sizes of the data come from. */
+enum sizes_origin { SIZES_UNKNOWN, SIZES_OF_LAST_RUN, SIZES_COUNTED };
 
 /* Prints the lines of `text` that `without` (may be NULL) does not have. */
 static void print_lines(FILE *out, const char *text, const char *without)
@@ -63,7 +65,7 @@ static enum status_code count_id(struct vocabulary *vocabulary, struct db_query 
         return STATUS_OK; /* mixed ids: the run will say so, with the row */
     }
     const char *text = db_column_text(query, column, &length);
-    return text == NULL ? STATUS_OK : vocabulary_add_text(vocabulary, text, length, &code, status);
+    return vocabulary_add_text(vocabulary, text, length, &code, status);
 }
 
 /* Counts the rows of the source, and their users and items. */
@@ -72,17 +74,6 @@ static enum status_code scan(const struct command_environment *environment, cons
 {
     enum status_code code;
     const struct plan_source *source = &plan->settings.source;
-    const struct event_query query = {.what = "source.interactions",
-                                      .sql = source->interactions,
-                                      .table = source->table,
-                                      .user = source->user,
-                                      .item = source->item,
-                                      .event = source->event,
-                                      .weight = source->weight,
-                                      .time = source->time,
-                                      .timeout_seconds = source->query_timeout,
-                                      .part = PART_TRAIN};
-    const struct event_rules rules = {.since = INT64_MIN, .until = INT64_MIN};
     struct event_columns columns;
     struct vocabulary users = {0}, items = {0};
     struct db *db = NULL;
@@ -90,17 +81,14 @@ static enum status_code scan(const struct command_environment *environment, cons
     double n = 0;
     TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
     db_leave_checkpoints(db);
-    TRY(event_columns_open(db, &query, &rules, &rows, &columns, status));
+    TRY(source_query_open(source, db, &rows, &columns, status));
     for (;;) {
         bool has_row;
         TRY(db_step(rows, &has_row, status));
         if (!has_row) {
             break;
         }
-        if (*environment->stop_signal != 0) {
-            status->signal = *environment->stop_signal;
-            TRY(status_set(status, STATUS_SIGNAL, "interrupted by signal %d", status->signal));
-        }
+        TRY(command_check_stop(environment, "plan", "nothing was written", status));
         TRY(count_id(&users, rows, columns.index[COLUMN_USER], status));
         TRY(count_id(&items, rows, columns.index[COLUMN_ITEM], status));
         n++;
@@ -181,6 +169,29 @@ done:
     return code;
 }
 
+/* The sizes of the data: of the last run, or counted now when that is asked for or there was none.
+ * Unknown only where the source is still to be made. */
+static enum status_code find_sizes(const struct command_environment *environment,
+                                   const struct plan *plan, bool scan_asked,
+                                   struct stage_sizes *sizes, enum sizes_origin *origin,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const char *source = plan->settings.source.database;
+    bool known = false;
+    if (!scan_asked) {
+        TRY(load_sizes(plan, sizes, &known, status));
+    }
+    *origin = known ? SIZES_OF_LAST_RUN : SIZES_UNKNOWN;
+    bool can_scan = source != NULL && access(source, F_OK) == 0 && !source_is_imported(plan);
+    if (scan_asked || (!known && can_scan)) {
+        TRY(scan(environment, plan, sizes, status));
+        *origin = SIZES_COUNTED;
+    }
+done:
+    return code;
+}
+
 static enum status_code print_plan(const struct command_environment *environment,
                                    const struct command_line *line, const struct plan *plan,
                                    struct status *status)
@@ -189,26 +200,22 @@ static enum status_code print_plan(const struct command_environment *environment
     FILE *out = environment->out;
     struct stage_sizes sizes;
     struct pool *pool = NULL;
-    bool known = false;
+    enum sizes_origin origin;
     bool all = command_flag_count(line, "--verbose") > 0;
     TRY(pool_new((size_t)plan->settings.threads, &pool, status));
     estimate_init(plan, pool_threads(pool), &sizes);
-    if (command_flag_count(line, "--scan") > 0) {
-        TRY(scan(environment, plan, &sizes, status));
-        known = true;
-    } else {
-        TRY(load_sizes(plan, &sizes, &known, status));
-    }
+    TRY(find_sizes(environment, plan, command_flag_count(line, "--scan") > 0, &sizes, &origin,
+                   status));
     fprintf(out, "pipeline %s of %s\n", plan->settings.pipeline, plan->file);
     TRY(print_options(plan_options, sizeof plan->settings, &plan->settings, all, out, status));
-    if (known) {
+    if (origin == SIZES_UNKNOWN) {
+        fputs("data: unknown until the source has been made\n", out);
+    } else {
         fprintf(out, "data: %.0f users, %.0f items, %.0f interactions (%s)\n", sizes.n_users,
                 sizes.n_items, sizes.n_interactions,
-                command_flag_count(line, "--scan") > 0 ? "counted now" : "at the last run");
-    } else {
-        fputs("data: unknown before the first run; --scan counts it\n", out);
+                origin == SIZES_COUNTED ? "counted now" : "at the last run");
     }
-    TRY(print_stages(plan, &sizes, known, all, out, status));
+    TRY(print_stages(plan, &sizes, origin != SIZES_UNKNOWN, all, out, status));
 done:
     pool_free(pool);
     return code;
@@ -229,7 +236,9 @@ done:
 
 static const struct command_flag flags[] = {
     COMMAND_FLAG_SET,
-    {.name = "--scan", .help = "read the source once to count its rows, users and items"},
+    {.name = "--scan",
+     .help = "count the rows, users and items of the source anew, also when the last "
+             "run has left their numbers"},
     {.name = "--verbose", .help = "show every option, not only those that differ from the default"},
     {.name = NULL}};
 
@@ -237,9 +246,9 @@ const struct command command_plan = {
     .name = "plan",
     .summary = "show what a run would do and need",
     .usage = "CONFIG [options]",
-    .description = "Prints the resolved stages with their options and, as far as the size of the "
-                   "data is known from the last run or --scan, their rows and the memory, disk and "
-                   "time they will need. Writes nothing.",
+    .description = "Prints the resolved stages with their options, their rows and the memory, disk "
+                   "and time they will need. The size of the data is that of the last run; before "
+                   "the first one the source is read once to count it. Writes nothing.",
     .min_arguments = 1,
     .max_arguments = 1,
     .flags = flags,

@@ -36,9 +36,9 @@ static void show_summary(const struct display *display, const struct plan *plan,
     struct buf text = {0};
     char duration[NUM_TEXT_MAX];
     num_format_duration(result->seconds, duration);
-    buf_addf(&text, "run %lld of %s: %zu stages done, %zu unchanged, in %s; ",
-             (long long)result->run, plan->settings.pipeline, result->n_run, result->n_skipped,
-             duration);
+    buf_addf(&text, "run %lld of %s: %zu stage%s done, %zu unchanged, in %s; ",
+             (long long)result->run, plan->settings.pipeline, result->n_run,
+             result->n_run == 1 ? "" : "s", result->n_skipped, duration);
     if (result->generation != 0) {
         buf_addf(&text, "published generation %lld in %s", (long long)result->generation,
                  plan->settings.output.database);
@@ -53,7 +53,8 @@ static void show_summary(const struct display *display, const struct plan *plan,
     buf_release(&text);
 }
 
-/* How much to say: nothing but warnings without a terminal, for cron mails what is printed. */
+/* How much to say: nothing without a terminal unless asked for, because cron mails what is printed.
+ */
 static enum status_code set_up_log(const struct command_environment *environment,
                                    const struct command_line *line, struct log *log,
                                    struct display *display, struct status *status)
@@ -71,10 +72,9 @@ static enum status_code set_up_log(const struct command_environment *environment
     }
     bool talks = !quiet && (verbose || environment->err_is_terminal);
     *log = (struct log){.stream = environment->err,
-                        .level = quiet     ? LOG_SILENT
-                                 : verbose ? LOG_DEBUG
-                                 : talks   ? LOG_INFO
-                                           : LOG_WARNING,
+                        .level = verbose ? LOG_DEBUG
+                                 : talks ? LOG_INFO
+                                         : LOG_SILENT,
                         .json = format != NULL && strcmp(format, "json") == 0,
                         .color = environment->err_is_terminal &&
                                  (no_color == NULL || no_color[0] == '\0')};

@@ -3,7 +3,7 @@
 
 #include "base/num.h"
 #include "io/json_writer.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "store/generation.h"
 
 #include <inttypes.h>

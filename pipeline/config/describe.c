@@ -78,13 +78,16 @@ static void add_options_text(struct buf *out, const struct option *table, const 
 static void add_artifacts_text(struct buf *out, const char *title,
                                const struct stage_artifact *artifacts)
 {
+    enum { ARTIFACT_WIDTH = 20 };
     if (artifacts == NULL || artifacts->name == NULL) {
         return;
     }
     buf_addf(out, "\n%s\n", title);
     for (const struct stage_artifact *a = artifacts; a->name != NULL; a++) {
-        buf_addf(out, "  %-18s  %s%s\n", a->name, a->help == NULL ? "" : a->help,
-                 a->optional ? " (when there is one)" : "");
+        const char *help = a->help == NULL ? "" : a->help;
+        const char *when = a->optional ? " (when there is one)" : "";
+        bool is_bare = help[0] == '\0' && when[0] == '\0'; /* no blanks at the end of a line */
+        buf_addf(out, "  %-*s%s%s\n", is_bare ? 0 : ARTIFACT_WIDTH, a->name, help, when);
     }
 }
 

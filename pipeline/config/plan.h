@@ -13,8 +13,7 @@ struct plan_source {
     const char *table, *user, *item, *event, *weight, *time; /* the other way to name them */
     const char *fingerprint;                                 /* SQL, or NULL */
     double busy_timeout;                                     /* seconds to wait for a writer */
-    double query_timeout; /* seconds a query of the user may run before its first and between
-                             any two rows' worth of work */
+    double query_timeout; /* seconds a query of the user may take, from its first row to its end */
 };
 
 struct plan_output {

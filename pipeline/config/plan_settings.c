@@ -1,6 +1,8 @@
 /* The top level of a pipeline file: its option table and the rules across its fields. */
 #include "config/plan_reading.h"
 
+#include "base/path.h"
+
 enum { NAME_MAX_LENGTH = 64 };
 
 static const struct option source_options[] = {
@@ -54,10 +56,10 @@ static const struct option source_options[] = {
     {.name = "query_timeout",
      .type = OPTION_DURATION,
      .offset = offsetof(struct plan_source, query_timeout),
-     .default_text = "10m",
+     .default_text = "1h",
      .min = 0.001,
      .max = 604800,
-     .help = "How long a query may work before its first row and between two rows."},
+     .help = "How long a query of yours may take, all of its rows read."},
     {.name = NULL}};
 
 static const struct option output_options[] = {
@@ -223,6 +225,18 @@ static enum status_code default_work(struct plan_reading *reading, struct status
     return code;
 }
 
+/* The work database is nightjar's own, and safe to delete: no file with somebody's data. */
+static void check_work(const struct plan_settings *settings, struct option_report *report)
+{
+    const char *work = settings->work.database;
+    bool is_source = path_same_file(work, settings->source.database);
+    if (is_source || path_same_file(work, settings->output.database)) {
+        option_mistake(report, "work.database",
+                       "\"%s\" is the %s database, too; allowed: a file of its own", work,
+                       is_source ? "source" : "output");
+    }
+}
+
 enum status_code plan_read_settings(struct plan_reading *reading, struct status *status)
 {
     struct plan_settings *settings = &reading->plan->settings;
@@ -245,6 +259,7 @@ enum status_code plan_read_settings(struct plan_reading *reading, struct status 
     if (settings->work.database == NULL && settings->pipeline != NULL) {
         TRY(default_work(reading, status));
     }
+    check_work(settings, &report);
 done:
     return code;
 }

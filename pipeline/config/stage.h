@@ -43,6 +43,9 @@ struct stage {
     void (*validate)(const void *options, struct option_report *report);
     void (*estimate)(const void *options, const struct stage_sizes *sizes,
                      struct stage_estimate *out);
+    /* Looks for what would stop the stage outside its artifacts; called before the first stage of a
+     * run starts, so that hours of training do not end in it. Changes nothing. NULL: nothing. */
+    enum status_code (*check)(struct context *context, const void *options, struct status *status);
     /* A hash of what the stage reads or leaves outside its artifacts (source rows by a fingerprint
      * query, a CSV file, the published generation). NULL: nothing. Called before the stage, to
      * compare, and after it, to remember. An empty text means unknown: the stage must run. */

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "io/line_reader.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <csv.h>

@@ -3,7 +3,7 @@
 #include "io/json_writer.h"
 
 #include "base/num.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>

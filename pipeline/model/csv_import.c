@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "store/staged_table.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Positive item-item co-interaction pairs out of user histories. Weightings are rows of a table in
- * item_pairs.c, each with its formula and source. Interactions count as present or absent here: their
- * weights belong to the user-item positives.
+ * item_pairs.c, each with its formula and source. Interactions count as present or absent here:
+ * their weights belong to the user-item positives.
  *
  * The artifact "pairs" (BASIS is fit or all):
  *      BASIS.user_item    F32 (train entries)  weight of each positive, in the order of the train

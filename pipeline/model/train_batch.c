@@ -10,16 +10,11 @@
 #include "base/mem.h"
 #include "math/vec.h"
 #include "model/candidate_set.h"
+#include "model/row_builder.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
-
-/* Rows under construction: a sparse matrix over scratch memory. */
-struct row_builder {
-    struct scratch offsets, columns, values;
-    struct sparse matrix;
-    size_t n_entries;
-};
 
 /* One contrast of the step: its anchors and their entries. */
 struct side {
@@ -47,51 +42,13 @@ struct train_batch {
     struct scratch draw_items, draw_offsets;
 };
 
-static void builder_release(struct row_builder *builder)
-{
-    scratch_release(&builder->offsets);
-    scratch_release(&builder->columns);
-    scratch_release(&builder->values);
-}
-
-static enum status_code builder_start(struct row_builder *builder, size_t rows, size_t entries,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(scratch_reserve(&builder->offsets, rows + 1, sizeof(int64_t), status));
-    TRY(scratch_reserve(&builder->columns, entries, sizeof(int32_t), status));
-    TRY(scratch_reserve(&builder->values, entries, sizeof(float), status));
-    builder->matrix = (struct sparse){
-        .offsets = builder->offsets.data,
-        .columns = builder->columns.data,
-        .values = builder->values.data,
-    };
-    builder->n_entries = 0;
-    builder->matrix.offsets[0] = 0;
-done:
-    return code;
-}
-
-static void builder_add(struct row_builder *builder, int32_t column, float value)
-{
-    builder->matrix.columns[builder->n_entries] = column;
-    builder->matrix.values[builder->n_entries] = value;
-    builder->n_entries++;
-}
-
-static void builder_end_row(struct row_builder *builder)
-{
-    builder->matrix.n_rows++;
-    builder->matrix.offsets[builder->matrix.n_rows] = (int64_t)builder->n_entries;
-}
-
 static void side_release(struct side *side)
 {
     scratch_release(&side->unit);
     scratch_release(&side->gradient);
-    builder_release(&side->positives);
-    builder_release(&side->excluded);
-    builder_release(&side->listed);
+    row_builder_release(&side->positives);
+    row_builder_release(&side->excluded);
+    row_builder_release(&side->listed);
 }
 
 enum status_code train_batch_new(const struct trainer_input *input, struct tower *users,
@@ -164,39 +121,47 @@ done:
     return code;
 }
 
-/* Adds one listed negative, unless it is a positive of the user's own (row `user` of train, -1: not
- * a user) that is to be left out. */
-static void add_listed(struct train_batch *batch, struct side *side, int64_t user, int32_t item,
-                       float offset)
+static void add_listed(struct train_batch *batch, struct side *side, int32_t item, float offset)
 {
-    const struct sparse *train = &batch->input->train->matrix;
-    if (user >= 0 && batch->exclude_own && sparse_has(train, (size_t)user, item)) {
-        return;
-    }
-    builder_add(&side->listed, candidate_set_add(&batch->candidates, item), offset);
+    row_builder_add(&side->listed, candidate_set_add(&batch->candidates, item), offset);
 }
 
-/* The list of a user's train entry: the stored negatives when there are any. */
-static void add_stored_list(struct train_batch *batch, struct side *side, int64_t user,
-                            int64_t entry)
+/* Whether `item` may stand in a negative list of the user. */
+static bool is_negative_of_user(const struct train_batch *batch, size_t user, int32_t item)
+{
+    return !batch->exclude_own || !sparse_has(&batch->input->train->matrix, user, item);
+}
+
+/* The stored negatives of a user's train entry. */
+static void add_stored_list(struct train_batch *batch, size_t user, int64_t entry)
 {
     size_t n = batch->input->n_stored;
     const int32_t *items = batch->input->stored_negatives + (size_t)entry * n;
     for (size_t j = 0; j < n; j++) {
-        add_listed(batch, side, user, items[j], sampler_offset(&batch->sampler, items[j], n));
+        if (is_negative_of_user(batch, user, items[j])) {
+            add_listed(batch, &batch->user_side, items[j],
+                       sampler_offset(&batch->sampler, items[j], n));
+        }
     }
 }
 
-/* A list drawn now. */
-static void add_drawn_list(struct train_batch *batch, struct side *side, struct rng *rng,
-                           int64_t user)
+/* Draws the negatives of one anchor into draw_items and draw_offsets; returns how many. */
+static size_t draw_list(struct train_batch *batch, struct rng *rng)
 {
     size_t n = batch->input->negatives->count;
-    int32_t *items = batch->draw_items.data;
-    float *offsets = batch->draw_offsets.data;
-    sampler_draw_each(&batch->sampler, rng, n, items, offsets);
+    sampler_draw_each(&batch->sampler, rng, n, batch->draw_items.data, batch->draw_offsets.data);
+    return n;
+}
+
+static void add_drawn_list(struct train_batch *batch, struct rng *rng, size_t user)
+{
+    const int32_t *items = batch->draw_items.data;
+    const float *offsets = batch->draw_offsets.data;
+    size_t n = draw_list(batch, rng);
     for (size_t j = 0; j < n; j++) {
-        add_listed(batch, side, user, items[j], offsets[j]);
+        if (is_negative_of_user(batch, user, items[j])) {
+            add_listed(batch, &batch->user_side, items[j], offsets[j]);
+        }
     }
 }
 
@@ -208,14 +173,14 @@ static void add_user_row(struct train_batch *batch, size_t user, double weight)
     for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
         int32_t column = candidate_set_add(&batch->candidates, train->columns[e]);
         double w = weight * (train->values == NULL ? 1.0 : (double)train->values[e]);
-        builder_add(&side->positives, column, (float)w);
+        row_builder_add(&side->positives, column, (float)w);
         side->total_weight += w;
         if (batch->exclude_own && (size_t)column < batch->candidates.n_negatives) {
-            builder_add(&side->excluded, column, 0.0f);
+            row_builder_add(&side->excluded, column, 0.0f);
         }
     }
-    builder_end_row(&side->positives);
-    builder_end_row(&side->excluded);
+    row_builder_end_row(&side->positives);
+    row_builder_end_row(&side->excluded);
 }
 
 /* One user with lists of its own: an anchor row for each positive. */
@@ -230,16 +195,16 @@ static void add_user_pairs(struct train_batch *batch, const struct train_step *s
     for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
         double w = weight * (train->values == NULL ? 1.0 : (double)train->values[e]);
         ((int32_t *)batch->pair_user.data)[side->positives.matrix.n_rows] = (int32_t)index;
-        builder_add(&side->positives, candidate_set_add(&batch->candidates, train->columns[e]),
-                    (float)w);
-        builder_end_row(&side->positives);
+        row_builder_add(&side->positives, candidate_set_add(&batch->candidates, train->columns[e]),
+                        (float)w);
+        row_builder_end_row(&side->positives);
         side->total_weight += w;
         if (batch->input->stored_negatives != NULL) {
-            add_stored_list(batch, side, (int64_t)user, e);
+            add_stored_list(batch, user, e);
         } else {
-            add_drawn_list(batch, side, &rng, (int64_t)user);
+            add_drawn_list(batch, &rng, user);
         }
-        builder_end_row(&side->listed);
+        row_builder_end_row(&side->listed);
     }
 }
 
@@ -252,9 +217,10 @@ static enum status_code build_user_side(struct train_batch *batch, const struct 
     size_t list = input->stored_negatives != NULL ? input->n_stored : input->negatives->count;
     side->n = batch->own_lists ? n_positives : step->n_users;
     side->total_weight = 0.0;
-    TRY(builder_start(&side->positives, side->n, n_positives, status));
-    TRY(builder_start(&side->excluded, side->n, n_positives, status));
-    TRY(builder_start(&side->listed, side->n, batch->own_lists ? n_positives * list : 0, status));
+    TRY(row_builder_start(&side->positives, side->n, n_positives, status));
+    TRY(row_builder_start(&side->excluded, side->n, n_positives, status));
+    TRY(row_builder_start(&side->listed, side->n, batch->own_lists ? n_positives * list : 0,
+                          status));
     TRY(scratch_reserve(&batch->pair_user, side->n, sizeof(int32_t), status));
     TRY(scratch_reserve(&batch->draw_items, input->negatives->count, sizeof(int32_t), status));
     TRY(scratch_reserve(&batch->draw_offsets, input->negatives->count, sizeof(float), status));
@@ -288,11 +254,11 @@ static void draw_partners(struct train_batch *batch, struct rng *rng, size_t ite
         while (e + 1 < last && left >= pairs->values[e]) {
             left -= pairs->values[e++];
         }
-        builder_add(&side->positives, candidate_set_add(&batch->candidates, pairs->columns[e]),
-                    1.0f);
+        row_builder_add(&side->positives, candidate_set_add(&batch->candidates, pairs->columns[e]),
+                        1.0f);
         side->total_weight += 1.0;
     }
-    builder_end_row(&side->positives);
+    row_builder_end_row(&side->positives);
 }
 
 /* What an item anchor leaves out of the shared negatives: itself and all its partners. */
@@ -308,10 +274,23 @@ static void exclude_partners(struct train_batch *batch, size_t item)
         self_done = self_done || take_self;
         int32_t column = set->every_item ? other : set->column_of[other];
         if (column >= 0 && (size_t)column < set->n_negatives) {
-            builder_add(&batch->item_side.excluded, column, 0.0f);
+            row_builder_add(&batch->item_side.excluded, column, 0.0f);
         }
     }
-    builder_end_row(&batch->item_side.excluded);
+    row_builder_end_row(&batch->item_side.excluded);
+}
+
+/* The same for a list of its own. */
+static void add_partner_list(struct train_batch *batch, struct rng *rng, size_t item)
+{
+    const int32_t *items = batch->draw_items.data;
+    const float *offsets = batch->draw_offsets.data;
+    size_t n = draw_list(batch, rng);
+    for (size_t j = 0; j < n; j++) {
+        if (items[j] != (int32_t)item && !sparse_has(batch->input->item_pairs, item, items[j])) {
+            add_listed(batch, &batch->item_side, items[j], offsets[j]);
+        }
+    }
 }
 
 static enum status_code build_item_side(struct train_batch *batch, const struct train_step *step,
@@ -329,11 +308,11 @@ static enum status_code build_item_side(struct train_batch *batch, const struct 
     for (size_t i = 0; i < step->n_items; i++) {
         n_partners += sparse_row_length(input->item_pairs, (size_t)step->items[i]);
     }
-    TRY(builder_start(&side->positives, step->n_items, step->n_items * samples, status));
+    TRY(row_builder_start(&side->positives, step->n_items, step->n_items * samples, status));
     TRY(scratch_reserve(&batch->anchor_columns, step->n_items, sizeof(int32_t), status));
-    TRY(builder_start(&side->excluded, step->n_items, n_partners + step->n_items, status));
-    TRY(builder_start(&side->listed, step->n_items,
-                      batch->own_lists ? step->n_items * input->negatives->count : 0, status));
+    TRY(row_builder_start(&side->excluded, step->n_items, n_partners + step->n_items, status));
+    TRY(row_builder_start(&side->listed, step->n_items,
+                          batch->own_lists ? step->n_items * input->negatives->count : 0, status));
     for (size_t i = 0; i < step->n_items; i++) {
         size_t item = (size_t)step->items[i];
         if (sparse_row_length(input->item_pairs, item) == 0) {
@@ -345,8 +324,8 @@ static enum status_code build_item_side(struct train_batch *batch, const struct 
             candidate_set_add(&batch->candidates, (int32_t)item);
         draw_partners(batch, &rng, item);
         if (batch->own_lists) {
-            add_drawn_list(batch, side, &rng, -1);
-            builder_end_row(&side->listed);
+            add_partner_list(batch, &rng, item);
+            row_builder_end_row(&side->listed);
         } else {
             exclude_partners(batch, item);
         }
@@ -356,12 +335,13 @@ done:
     return code;
 }
 
-/* Scales the positives of a side so that they weigh `mass` together. */
+/* Scales the positives of a side so that they weigh `mass` together. A batch of events that decayed
+ * to the smallest float can ask for more than a float holds. */
 static void scale_weights(struct side *side, double mass)
 {
     if (side->total_weight > 0.0) {
-        vec_ops()->scale((float)(mass / side->total_weight), side->positives.values.data,
-                         side->positives.n_entries);
+        double factor = fmin(mass / side->total_weight, (double)FLT_MAX);
+        vec_ops()->scale((float)factor, side->positives.values.data, side->positives.n_entries);
     }
 }
 
@@ -481,8 +461,7 @@ done:
 }
 
 enum status_code train_batch_step(struct train_batch *batch, const struct train_step *step,
-                                  double *loss, size_t *n_positives, size_t *n_empty,
-                                  struct status *status)
+                                  struct train_outcome *outcome, struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t n = 0;
@@ -510,9 +489,10 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     tower_backward(batch->items, candidate_set_rows(&batch->candidates), batch->candidates.n,
                    batch->candidate_unit.data, batch->candidate_norms.data,
                    batch->candidate_gradient.data, step->rate, batch->pool);
-    *loss = users.loss + items.loss;
-    *n_positives = n;
-    *n_empty = users.n_empty;
+    *outcome = (struct train_outcome){.loss = users.loss + items.loss,
+                                      .n_positives = n,
+                                      .n_anchors = batch->user_side.n,
+                                      .n_empty = users.n_empty};
 done:
     return code;
 }

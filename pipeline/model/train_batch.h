@@ -23,11 +23,15 @@ struct train_step {
     double rate;
 };
 
-/* *loss is the sum over positives (both contrasts), *n_positives their number, *n_empty the anchors
- * that had no negative. */
+struct train_outcome {
+    double loss;        /* sum over positives, of both contrasts */
+    size_t n_positives; /* of the step's users */
+    size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
+    size_t n_empty;     /* anchors that had no negative */
+};
+
 MUST_CHECK enum status_code train_batch_step(struct train_batch *batch,
-                                             const struct train_step *step, double *loss,
-                                             size_t *n_positives, size_t *n_empty,
-                                             struct status *status);
+                                             const struct train_step *step,
+                                             struct train_outcome *outcome, struct status *status);
 
 #endif

@@ -157,7 +157,7 @@ done:
     return code;
 }
 
-/* Copies users[from..to) of the epoch's order; positives-free users are left out. */
+/* out = order[from..to); returns how many. */
 static size_t slice(const uint32_t *order, size_t from, size_t to, int32_t *out)
 {
     for (size_t i = from; i < to; i++) {
@@ -166,8 +166,8 @@ static size_t slice(const uint32_t *order, size_t from, size_t to, int32_t *out)
     return to - from;
 }
 
-static enum status_code run_batch(struct trainer *trainer, size_t number, double *loss,
-                                  size_t *n_positives, size_t *n_empty, double *rate,
+static enum status_code run_batch(struct trainer *trainer, size_t number,
+                                  struct train_outcome *outcome, double *rate,
                                   struct status *status)
 {
     const struct trainer_settings *settings = trainer->input->settings;
@@ -187,9 +187,8 @@ static enum status_code run_batch(struct trainer *trainer, size_t number, double
                          trainer->step_users);
     step.n_items = slice(trainer->item_order, number * n_items / n, (number + 1) * n_items / n,
                          trainer->step_items);
-    enum status_code code =
-        train_batch_step(trainer->batch, &step, loss, n_positives, n_empty, status);
-    if (code == STATUS_OK && !isfinite(*loss)) {
+    enum status_code code = train_batch_step(trainer->batch, &step, outcome, status);
+    if (code == STATUS_OK && !isfinite(outcome->loss)) {
         code = status_set(status, STATUS_DATA,
                           "training diverged: the loss is not finite in epoch %zu, batch %zu of "
                           "%zu (learning_rate %g, temperature %g); a lower learning rate usually "
@@ -205,31 +204,30 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
 {
     enum status_code code = STATUS_OK;
     const struct trainer_hooks *hooks = trainer->hooks;
-    double total = 0.0;
-    size_t n_total = 0, n_without = 0;
+    struct train_outcome total = {0};
     struct rng rng;
     rng_init(&rng, trainer->input->seed, "train.shuffle.users", trainer->epochs_done, 0);
     rng_permutation(&rng, trainer->users.n, trainer->user_order);
     rng_init(&rng, trainer->input->seed, "train.shuffle.items", trainer->epochs_done, 0);
     rng_permutation(&rng, trainer->items.n, trainer->item_order);
     for (size_t b = 0; b < trainer->n_batches; b++) {
-        double loss = 0.0;
-        size_t n_positives = 0, n_empty = 0;
+        struct train_outcome outcome = {0};
         if (hooks->check_stop != NULL) {
             TRY(hooks->check_stop(hooks->data, status));
         }
-        TRY(run_batch(trainer, b, &loss, &n_positives, &n_empty, &point->rate, status));
-        total += loss;
-        n_total += n_positives;
-        n_without += n_empty;
+        TRY(run_batch(trainer, b, &outcome, &point->rate, status));
+        total.loss += outcome.loss;
+        total.n_positives += outcome.n_positives;
+        total.n_anchors += outcome.n_anchors;
+        total.n_empty += outcome.n_empty;
         if (hooks->progress != NULL) {
             hooks->progress(hooks->data,
                             (double)trainer->epochs_done +
                                 ((double)b + 1.0) / (double)trainer->n_batches,
-                            total / (double)n_total, trainer->best_metric);
+                            total.loss / (double)total.n_positives, trainer->best_metric);
         }
     }
-    if (n_without > 0 && n_without >= trainer->users.n) {
+    if (total.n_empty == total.n_anchors) {
         code = status_set(status, STATUS_DATA,
                           "no user has a negative: each one's positives are all of the candidates "
                           "(%zu items, %zu negatives drawn)",
@@ -237,7 +235,7 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         goto done;
     }
     point->epoch = (int32_t)trainer->epochs_done + 1;
-    point->loss = total / (double)n_total;
+    point->loss = total.loss / (double)total.n_positives;
     point->metric = NAN;
 done:
     return code;

@@ -38,7 +38,8 @@ struct trainer_settings {
 /* Callbacks into the run; any may be NULL. `data` is handed through. */
 struct trainer_hooks {
     void *data;
-    /* between batches; a code other than STATUS_OK stops (after a checkpoint) */
+    /* between batches; a code other than STATUS_OK stops at once: the last checkpoint is what a
+       later run goes on from */
     enum status_code (*check_stop)(void *data, struct status *status);
     void (*progress)(void *data, double epochs_done, double loss, double metric);
     /* between epochs; `due` says whether enough time has passed, so that large ones are rare */
@@ -83,8 +84,8 @@ struct trainer_result {
     struct curve_point *curve; /* (n_curve) */
 };
 
-/* Errors: STATUS_DATA when the loss stops being finite (epoch and batch named) or no batch had any
- * negative; what the hooks return; STATUS_NO_MEMORY. */
+/* Errors: STATUS_DATA when the loss stops being finite (epoch and batch named) or no anchor of an
+ * epoch had any negative; what the hooks return; STATUS_NO_MEMORY. */
 MUST_CHECK enum status_code trainer_run(const struct trainer_input *input,
                                         const struct trainer_hooks *hooks, struct pool *pool,
                                         struct trainer_result *result, struct status *status);

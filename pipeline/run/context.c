@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "store/migrate.h"
 
 #include <assert.h>
@@ -201,8 +202,7 @@ enum status_code context_output_db(struct context *context, struct db **out, str
                               "neither output.database nor source.database is given, but a stage "
                               "writes the output"));
         }
-        bool is_source =
-            settings->source.database != NULL && strcmp(path, settings->source.database) == 0;
+        bool is_source = path_same_file(path, settings->source.database);
         TRY(db_open(path, is_source ? DB_WRITE : DB_CREATE, settings->source.busy_timeout, &db,
                     status));
         if (is_source) {

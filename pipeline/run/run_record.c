@@ -11,13 +11,16 @@ static enum status_code bind_text(struct db_query *query, int index, const char 
     return db_bind_text(query, index, text, strlen(text), true, status);
 }
 
+/* The newest run when it did not get to its end, else 0. One that the data made fail is over: the
+ * remedy is in the source, which the next run has to read again. */
 static enum status_code find_unfinished(struct db *work, int64_t *run, struct status *status)
 {
     bool found;
     enum status_code code =
         db_get_int64(work,
                      "SELECT run FROM run WHERE run = (SELECT max(run) FROM run)"
-                     " AND state IN ('running', 'killed', 'failed', 'interrupted')",
+                     " AND (state IN ('running', 'killed', 'interrupted')"
+                     "  OR (state = 'failed' AND exit_code <> 65))", /* STATUS_DATA */
                      run, &found, status);
     if (code == STATUS_OK && !found) {
         *run = 0;

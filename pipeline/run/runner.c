@@ -1,5 +1,6 @@
 /* Runs a plan under the pipeline's lock: for each stage in order decides, runs, saves, remembers.
  *
+ *      check of all stages, then for each
  *      fingerprint -> key -> decide --unchanged--> carry rows and metrics
  *                               \--run--> memory check -> forget -> run -> save outputs ->
  *                                         fingerprint -> remember -> drop checkpoints
@@ -48,10 +49,9 @@ static enum status_code find_stage(const struct plan *plan, const char *flag, co
         labels[i] = plan->stages[i].label;
     }
     const char *nearest = nearest_name(labels, plan->n_stages, label, strlen(label));
-    code =
-        status_set(status, STATUS_USAGE, "%s: %s has no stage \"%s\"%s%s", flag, plan->file, label,
-                   nearest != NULL ? "; did you mean " : "; `nightjar plan` lists its stages",
-                   nearest != NULL ? nearest : "");
+    code = status_set(status, STATUS_USAGE, "%s: %s has no stage \"%s\"; %s%s%s", flag, plan->file,
+                      label, nearest != NULL ? "did you mean " : "`nightjar plan` lists its stages",
+                      nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 done:
     mem_free(labels);
     return code;
@@ -286,6 +286,22 @@ done:
     return code;
 }
 
+/* What would stop a stage later and can be seen now. */
+static enum status_code check_stages_ahead(struct runner *runner, struct status *status)
+{
+    const struct plan *plan = runner->context.plan;
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+        if (stage->stage->check == NULL || (runner->only != SIZE_MAX && runner->only != i)) {
+            continue;
+        }
+        if (stage->stage->check(&runner->context, stage->options, status) != STATUS_OK) {
+            return status_add_context(status, "stage %s", stage->label);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status_code do_stages(struct runner *runner, struct status *status)
 {
     enum status_code code;
@@ -293,6 +309,7 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
     estimate_init(plan, pool_threads(runner->context.pool), &runner->sizes);
     TRY(estimate_load(runner->context.work, &runner->sizes, &runner->sizes_known, status));
     TRY(check_memory_ahead(runner, 0, status));
+    TRY(check_stages_ahead(runner, status));
     if (runner->only != SIZE_MAX) {
         TRY(check_only(runner, status));
         TRY(do_stage(runner, &plan->stages[runner->only], status));

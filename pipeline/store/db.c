@@ -26,13 +26,14 @@ struct db {
     enum db_mode mode;
     double busy_seconds;
     bool is_restricted; /* a user's query is being prepared or stepped: the authorizer is strict */
-    double deadline;    /* of the step under way, clock_monotonic(); 0: none */
+    double deadline;    /* of the user's query being stepped, clock_monotonic(); 0: none */
 };
 
 struct db_query {
     struct db *db;
     sqlite3_stmt *statement;
     double timeout_seconds; /* of a user's query; 0: ours */
+    double deadline;        /* set by its first step; 0: not begun */
     char *what;             /* the option a user's query came from; NULL: ours */
 };
 
@@ -134,7 +135,7 @@ static int authorize(void *data, int action, const char *first, const char *seco
     }
 }
 
-/* Stops the step under way when it is past its deadline. */
+/* Stops the query being stepped when it is past its deadline. */
 static int check_deadline(void *data)
 {
     const struct db *db = data;
@@ -453,8 +454,9 @@ static enum status_code fail_user_step(const struct db_query *query, int result,
     switch (result & 0xff) {
     case SQLITE_INTERRUPT:
         return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
-                             "%s: the query gave no row within its time limit of %g s", query->what,
-                             query->timeout_seconds);
+                             "%s: the query was not done within its time limit of %g s "
+                             "(source.query_timeout)",
+                             query->what, query->timeout_seconds);
     case SQLITE_AUTH:
         return fail_user(db, query->what, result, status);
     case SQLITE_ERROR: /* it compiled, so a value is at fault: bad JSON, integer overflow */
@@ -471,7 +473,10 @@ enum status_code db_step(struct db_query *query, bool *has_row, struct status *s
     int result;
     if (query->what != NULL) {
         db->is_restricted = true;
-        db->deadline = clock_monotonic() + query->timeout_seconds;
+        if (query->deadline == 0) {
+            query->deadline = clock_monotonic() + query->timeout_seconds;
+        }
+        db->deadline = query->deadline;
         result = sqlite3_step(query->statement);
         db->deadline = 0;
         db->is_restricted = false;
@@ -505,6 +510,7 @@ done:
 enum status_code db_reset(struct db_query *query, struct status *status)
 {
     int result = sqlite3_reset(query->statement);
+    query->deadline = 0;
     return result == SQLITE_OK ? STATUS_OK : fail(query->db, result, NULL, status);
 }
 

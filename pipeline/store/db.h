@@ -52,9 +52,9 @@ MUST_CHECK enum status_code db_prepare(struct db *db, const char *sql, struct db
                                        struct status *status);
 /* A query that a user wrote: exactly one SELECT (or WITH, VALUES) statement, nothing after it but
  * space and comments, no parameters; the authorizer lets only reading and functions through (no
- * ATTACH, PRAGMA, writes, load_extension). Anything else is STATUS_CONFIG. A step that works longer
- * than `timeout_seconds` without giving a row is stopped: STATUS_CONFIG, naming the limit. `what`
- * names the option in messages ("source.interactions"). */
+ * ATTACH, PRAGMA, writes, load_extension). Anything else is STATUS_CONFIG. A query that is
+ * not at its end `timeout_seconds` after its first step is stopped: STATUS_CONFIG, naming the
+ * limit. `what` names the option in messages ("source.interactions"). */
 MUST_CHECK enum status_code db_prepare_user(struct db *db, const char *what, const char *sql,
                                             double timeout_seconds, struct db_query **out,
                                             struct status *status);

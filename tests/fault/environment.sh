@@ -13,11 +13,16 @@ as_nobody() {
 # hold_lock BEGIN: another program locks shop.db until let_go
 hold_lock() {
     mkfifo "$box/lock"
+    : >"$box/lock.out"
     sqlite3 "$SHOP" <"$box/lock" >"$box/lock.out" &
     holder=$!
     exec 3>"$box/lock"
     echo "$1; SELECT 'held';" >&3
-    until grep -q held "$box/lock.out"; do sleep 0.01; done
+    tries=0
+    until grep -q held "$box/lock.out" || [ "$tries" -ge 1000 ]; do
+        sleep 0.01
+        tries=$((tries + 1))
+    done
 }
 
 let_go() {
@@ -70,8 +75,8 @@ odd_table() {
 busy_user() {
     copy_of first
     sql "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1000000)
-         INSERT INTO events SELECT 100000 + n, 1, 1 + n * 7919 % 20000, 'view', 1766000000 + n % 86400
-         FROM t"
+         INSERT INTO events
+         SELECT 100000 + n, 1, 1 + n * 7919 % 20000, 'view', 1766000000 + n % 86400 FROM t"
     nightjar run --set stages.train.epochs=1
     expect 'exit code' [ "$code" -eq 0 ]
     expect 'rows read' [ "$(sqlite3 "$SHOP.work" "SELECT n_rows FROM stage_run
@@ -125,7 +130,6 @@ read_only_folders() {
 in_room() {
     used=$(du -k "$SHOP" "$SHOP.work" | awk '{n += $1} END {print n}')
     code=0
-    mkdir -p "$box/disk"
     unshare -rm sh -eu -c '
         mount -t tmpfs -o size="$1"k none "$2/disk"
         cp "$SHOP" "$SHOP.work" "$2/disk"
@@ -164,7 +168,8 @@ full_disk() {
     copy_of next
     n_blocks=$(($(stat -c %s "$SHOP.work") / 512))
     own=$(own_rows)
-    if unshare -rm sh -c "mkdir -p '$box/disk' && mount -t tmpfs none '$box/disk'" 2>/dev/null; then
+    mkdir "$box/disk"
+    if unshare -rm mount -t tmpfs none "$box/disk" 2>/dev/null; then
         for room in 8 40 80 120 150 180 220 260; do
             copy_of next
             in_room "$room"
@@ -205,8 +210,22 @@ closed() {
     verdict "$command with a stdout that takes nothing ($expected)"
 }
 
+# An application's settings of its file are its own: WAL stays WAL, its numbers stay.
+wal_source() {
+    copy_of next
+    sql 'PRAGMA journal_mode = WAL; PRAGMA user_version = 42; PRAGMA application_id = 7' >"$box/out"
+    nightjar run
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'published rows' [ "$(published)" = "$this_morning" ]
+    expect 'settings' [ "$(sql 'PRAGMA journal_mode; PRAGMA user_version; PRAGMA application_id' |
+        tr '\n' ' ')" = 'wal 42 7 ' ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    verdict 'a database in WAL mode stays as it is set'
+}
+
 locked 'a source locked by a writer' 'BEGIN EXCLUSIVE'
 locked 'an output locked by a writer' 'BEGIN IMMEDIATE'
+wal_source
 odd_table
 busy_user
 read_only_folders

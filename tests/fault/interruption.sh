@@ -1,7 +1,8 @@
 # Runs that are killed, stopped and started again.
 
-# A run long enough to be hit in every stage.
-long_run="--set stages.train.epochs=60 --set stages.recommend.top=100 --set stages.recommend.similar=100"
+# A run long enough to be hit in every stage; options are split at white space.
+long_run="--set stages.train.epochs=60 --set stages.recommend.top=100
+    --set stages.recommend.similar=100"
 
 # start_run [OPTIONS]: a run of shop.db in the background; sets pid
 start_run() {
@@ -14,6 +15,7 @@ start_run() {
 end_run() {
     code=0
     wait "$pid" 2>"$box/wait" || code=$?
+    pid=""
 }
 
 # wait_for PATTERN: until the run in the background has said so
@@ -104,7 +106,7 @@ source_changes_meanwhile() {
     copy_of next
     start_run
     wait_for '^  negatives'
-    kill -9 "$pid"
+    kill -9 "$pid" 2>/dev/null
     end_run
     sql 'DELETE FROM events WHERE event_id % 2 = 0'
     cp "$SHOP" "$box/changed.db"
@@ -132,7 +134,7 @@ second_run_meanwhile() {
     nightjar run
     expect 'exit code' [ "$code" -eq 75 ]
     expect 'the message names the holder' grep -q "pid $first" "$box/err"
-    kill -9 "$first"
+    kill -9 "$first" 2>/dev/null
     end_run
     verdict 'a second run at the same time is told to wait'
 }

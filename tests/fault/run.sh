@@ -6,7 +6,8 @@ set -u
 : "${PROGRAM:?}" "${NIGHTJAR_SOAK:=}"
 here=$(cd "$(dirname "$0")" && pwd)
 box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-fault.XXXXXX")
-trap 'rm -rf "$box"' EXIT
+pid="" # of a run in the background
+trap '[ -z "$pid" ] || kill -9 "$pid"; rm -rf "$box"' EXIT
 trap 'exit 129' HUP INT TERM
 
 . "$here/lib.sh"

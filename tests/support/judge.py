@@ -3,10 +3,10 @@
 
 usage: judge.py OUTPUT.db TRAIN.csv[.gz] TEST.csv[.gz] [K]
 
-Reads the view `recommendations` and the two CSV files (user_id,item_id, with a header), and prints
-`recall@K VALUE ndcg@K VALUE`, means over the users with test items. Shares no code with the evaluate
-stage, on purpose. Ends with 1 when a list holds a training item, an item twice, a gap in its ranks,
-fewer than K items, or when a user with test items has no list.
+Reads the view `recommendations` and the two CSV files (user_id,item_id, with a header), and
+prints `recall@K VALUE ndcg@K VALUE`, means over the users with test items. Shares no code with the
+evaluate stage, on purpose. Ends with 1 when a list holds a training item, an item twice, a gap in
+its ranks, fewer than K items, or when a user with test items has no list.
 """
 
 import csv
@@ -30,7 +30,8 @@ def lists_by_user(path, k):
     """{user_id: [(rank, item_id), ...]} of the published view, by rank."""
     lists = {}
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    query = "SELECT user_id, rank, item_id FROM recommendations WHERE rank <= ? ORDER BY user_id, rank"
+    query = """SELECT user_id, rank, item_id FROM recommendations WHERE rank <= ?
+               ORDER BY user_id, rank"""
     for user, rank, item in database.execute(query, (k,)):
         lists.setdefault(user, []).append((rank, item))
     database.close()

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/rng.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "tests/support/csv_files.h"
 
 #include <setjmp.h>

@@ -93,7 +93,7 @@ static void a_full_file_becomes_a_plan(void **state)
     assert_string_equal(plan->settings.output.database, path);
     assert_string_equal(plan->settings.source.interactions, "SELECT a, b FROM c");
     assert_true(plan->settings.source.busy_timeout == 30.0);
-    assert_true(plan->settings.source.query_timeout == 600.0);
+    assert_true(plan->settings.source.query_timeout == 3600.0);
     assert_int_equal(plan->settings.output.keep, 5);
     assert_string_equal(plan->settings.output.prefix, "nj_");
     assert_false(plan->settings.work.given);

@@ -364,11 +364,11 @@ static void a_refused_run_is_recorded_as_refused(void **state)
 
 static void a_run_goes_on_from_the_data_of_an_unfinished_one(void **state)
 {
-    world.fail = STATUS_DATA;
-    assert_fails(state, &plainly, STATUS_DATA, "it would not end");
+    world.fail = STATUS_IO;
+    assert_fails(state, &plainly, STATUS_IO, "it would not end");
     world.fingerprint = "b"; /* the source moved on */
     world.value = 30;
-    assert_fails(state, &plainly, STATUS_DATA, "it would not end");
+    assert_fails(state, &plainly, STATUS_IO, "it would not end");
     world.fail = STATUS_OK;
     assert_run(state, &plainly, "load:skip halve:skip finish:run ");
     assert_int_equal(world.n_load, 1);
@@ -377,12 +377,22 @@ static void a_run_goes_on_from_the_data_of_an_unfinished_one(void **state)
 
 static void old_data_of_an_unfinished_run_is_read_again(void **state)
 {
-    world.fail = STATUS_DATA;
-    assert_fails(state, &plainly, STATUS_DATA, "it would not end");
+    world.fail = STATUS_IO;
+    assert_fails(state, &plainly, STATUS_IO, "it would not end");
     world.fail = STATUS_OK;
     world.fingerprint = "b";
     exec_work(state, "UPDATE stage_state SET finished = finished - 7200");
     assert_run(state, &(struct how){.set = "resume_within=1h"}, "load:run halve:skip finish:run ");
+}
+
+static void data_that_made_a_run_fail_are_read_again(void **state)
+{
+    world.fail = STATUS_DATA;
+    assert_fails(state, &plainly, STATUS_DATA, "it would not end");
+    world.fail = STATUS_OK;
+    world.fingerprint = "b"; /* the user has mended the rows */
+    world.value = 30;
+    assert_run(state, &plainly, ALL_RUN);
 }
 
 static void data_that_the_unfinished_run_did_not_use_is_read_again(void **state)
@@ -501,6 +511,7 @@ int main(void)
         TEST(a_refused_run_is_recorded_as_refused),
         TEST(a_run_goes_on_from_the_data_of_an_unfinished_one),
         TEST(old_data_of_an_unfinished_run_is_read_again),
+        TEST(data_that_made_a_run_fail_are_read_again),
         TEST(data_that_the_unfinished_run_did_not_use_is_read_again),
         TEST(a_killed_run_is_found_by_the_next),
         TEST(a_checkpoint_is_found_by_the_same_stage_only),

@@ -13,6 +13,7 @@
 #include "model/trainer.h"
 #include "tests/support/random_matrix.h"
 
+#include <float.h>
 #include <math.h>
 
 enum { USERS = 120, ITEMS = 80, SEEN = 10 };
@@ -308,6 +309,204 @@ static void settings_and_curves_survive_an_artifact(void **state)
     fixture_release(&f);
 }
 
+/* ---- validation ---- */
+
+/* Held-out items of the fixture's users: those of the own half that are not in train, two each. */
+struct held_out {
+    struct dataset dataset;
+    struct validation validation;
+};
+
+static void held_out_init(struct held_out *h, struct fixture *f, size_t validate_every,
+                          size_t patience)
+{
+    struct status status = {0};
+    *h = (struct held_out){.dataset = {.n_users = USERS, .n_items = ITEMS, .train = f->train}};
+    struct sparse *valid = &h->dataset.valid.matrix;
+    assert_int_equal(sparse_init(valid, USERS, ITEMS, USERS * 2, true, &status), STATUS_OK);
+    for (size_t u = 0; u < USERS; u++) {
+        int64_t n = valid->offsets[u];
+        for (size_t j = (u * 7) % 20; n < valid->offsets[u] + 2; j++) {
+            int32_t item = (int32_t)(u % 2 * (ITEMS / 2) + j);
+            if (!sparse_has(&f->train.matrix, u, item)) {
+                valid->columns[n] = item;
+                valid->values[n++] = 1.0f;
+            }
+        }
+        valid->offsets[u + 1] = n;
+    }
+    assert_int_equal(validation_init(&h->validation, &h->dataset, "ndcg@5", USERS, 0.0, 1, &status),
+                     STATUS_OK);
+    f->input.validation = &h->validation;
+    f->input.validate_every = validate_every;
+    f->input.patience = patience;
+    f->settings.epochs = f->input.stop_after = 30;
+}
+
+static void held_out_release(struct held_out *h)
+{
+    validation_release(&h->validation);
+    sparse_release(&h->dataset.valid.matrix);
+}
+
+static void early_stopping_keeps_the_towers_of_the_best_epoch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct held_out h;
+    fixture_init(&f);
+    held_out_init(&h, &f, 1, 3);
+    struct trainer_result result = train(&f, 1);
+    assert_int_equal(result.n_curve, result.best_epoch + 3);
+    assert_true(result.best_epoch > 0 && result.n_curve < 30);
+    for (size_t e = 0; e < result.n_curve; e++) {
+        assert_int_equal(result.curve[e].epoch, e + 1);
+        assert_true(e + 1 < result.best_epoch ? result.curve[e].metric < result.best_metric
+                                              : result.curve[e].metric <= result.best_metric);
+    }
+    assert_true(result.curve[result.best_epoch - 1].metric == result.best_metric);
+    /* looking at validation draws nothing: the same epochs without it give the same towers */
+    f.input.validation = NULL;
+    f.input.stop_after = result.best_epoch;
+    struct trainer_result plain = train(&f, 1);
+    assert_same_result(&result, &plain);
+    assert_true(isnan(plain.best_metric));
+    trainer_result_release(&result);
+    trainer_result_release(&plain);
+    held_out_release(&h);
+    fixture_release(&f);
+}
+
+static void without_patience_all_epochs_are_run_and_the_last_is_validated(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct held_out h;
+    fixture_init(&f);
+    held_out_init(&h, &f, 4, 0);
+    struct trainer_result result = train(&f, 1);
+    assert_int_equal(result.n_curve, 30);
+    for (size_t e = 1; e <= 30; e++) {
+        assert_int_equal(isnan(result.curve[e - 1].metric), e % 4 != 0 && e != 30);
+    }
+    assert_true(result.best_epoch % 4 == 0 || result.best_epoch == 30);
+    trainer_result_release(&result);
+    held_out_release(&h);
+    fixture_release(&f);
+}
+
+static void a_resumed_run_stops_where_the_whole_one_does(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct held_out h;
+    fixture_init(&f);
+    held_out_init(&h, &f, 1, 3);
+    struct trainer_result whole = train(&f, 1);
+    const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
+                                        always_due, keep_checkpoint, give_checkpoint};
+    /* in the first epoch behind the best one, and in the last */
+    const size_t stop_epochs[] = {whole.best_epoch + 1, whole.n_curve};
+    for (size_t s = 0; s < 2; s++) {
+        struct status status = {0};
+        struct trainer_result result = {0};
+        f.stop_at = stop_epochs[s] * 4; /* batches an epoch */
+        f.n_calls = 0;
+        f.offer = false;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &result, &status), STATUS_SIGNAL);
+        status_clear(&status);
+        f.stop_at = 0;
+        f.offer = true;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &result, &status), STATUS_OK);
+        assert_same_result(&whole, &result);
+        assert_int_equal(result.n_curve, whole.n_curve);
+        assert_true(result.best_metric == whole.best_metric);
+        trainer_result_release(&result);
+    }
+    trainer_result_release(&whole);
+    held_out_release(&h);
+    fixture_release(&f);
+}
+
+/* ---- odd batches ---- */
+
+static void some_positives_without_a_negative_do_not_end_training(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    f.negatives.strategy = NEGATIVES_UNIFORM;
+    f.negatives.shared = false;
+    f.negatives.count = 1; /* an eighth of the draws are own positives */
+    assert_separates(&f);
+    fixture_release(&f);
+}
+
+static void users_who_have_everything_end_training_with_a_reason(void **state)
+{
+    (void)state;
+    const bool shared[] = {true, false};
+    for (size_t s = 0; s < 2; s++) {
+        struct fixture f;
+        struct status status = {0};
+        struct trainer_hooks none = {0};
+        struct trainer_result result = {0};
+        fixture_init(&f);
+        f.train.matrix.n_columns = SEEN;
+        for (size_t e = 0; e < USERS * SEEN; e++) {
+            f.train.matrix.columns[e] = (int32_t)(e % SEEN);
+        }
+        f.negatives.strategy = NEGATIVES_UNIFORM;
+        f.negatives.shared = shared[s];
+        assert_int_equal(trainer_run(&f.input, &none, NULL, &result, &status), STATUS_DATA);
+        assert_non_null(strstr(status.message, "no user has a negative"));
+        assert_null(result.users);
+        fixture_release(&f);
+    }
+}
+
+static void own_lists_of_item_anchors_leave_out_the_item_and_its_partners(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    const struct pair_settings all_pairs = {
+        .window = PAIR_WHOLE_HISTORY, .min_count = 1, .top = ITEMS, .max_user_items = 1000};
+    struct status status = {0};
+    sparse_release(&f.pairs);
+    f.train.matrix.n_columns = SEEN; /* everybody has every item: all are partners */
+    for (size_t e = 0; e < USERS * SEEN; e++) {
+        f.train.matrix.columns[e] = (int32_t)(e % SEEN);
+    }
+    assert_int_equal(pairs_item_item(&f.train, &all_pairs, NULL, &f.pairs, &status), STATUS_OK);
+    f.negatives.strategy = NEGATIVES_UNIFORM;
+    f.negatives.shared = false;
+    f.negatives.exclude_own = false;
+    f.settings.loss_settings.denominators = DENOMINATORS_INFONCE;
+    f.settings.batch_users = USERS;
+    f.input.stop_after = 1;
+    struct trainer_result alone = train(&f, 1);
+    f.settings.co_weight = 1.0;
+    struct trainer_result beside = train(&f, 1);
+    assert_true(alone.curve[0].loss == beside.curve[0].loss);
+    trainer_result_release(&alone);
+    trainer_result_release(&beside);
+    fixture_release(&f);
+}
+
+static void weights_that_decayed_to_the_smallest_float_train_like_any_others(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t e = 0; e < USERS * SEEN; e++) {
+        f.train.matrix.values[e] = FLT_MIN;
+    }
+    f.settings.degree_exponent = 1.0;
+    assert_separates(&f);
+    fixture_release(&f);
+}
+
 int main(void)
 {
     blas_init();
@@ -319,6 +518,13 @@ int main(void)
         cmocka_unit_test(a_run_stopped_anywhere_and_resumed_gives_the_same_bytes),
         cmocka_unit_test(a_diverging_loss_names_epoch_and_batch),
         cmocka_unit_test(settings_and_curves_survive_an_artifact),
+        cmocka_unit_test(early_stopping_keeps_the_towers_of_the_best_epoch),
+        cmocka_unit_test(without_patience_all_epochs_are_run_and_the_last_is_validated),
+        cmocka_unit_test(a_resumed_run_stops_where_the_whole_one_does),
+        cmocka_unit_test(some_positives_without_a_negative_do_not_end_training),
+        cmocka_unit_test(users_who_have_everything_end_training_with_a_reason),
+        cmocka_unit_test(own_lists_of_item_anchors_leave_out_the_item_and_its_partners),
+        cmocka_unit_test(weights_that_decayed_to_the_smallest_float_train_like_any_others),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
 }

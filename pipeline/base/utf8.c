@@ -1,12 +1,12 @@
 /* UTF-8 checks, fast for text that is mostly ASCII. */
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Length of the well-formed sequence at `text`, of which `left` bytes are there; 0: none. The
- * ranges of the second byte are those of table 3-7 of the Unicode standard. */
-static size_t sequence_length(const unsigned char *text, size_t left)
+/* The ranges of the second byte are those of table 3-7 of the Unicode standard. */
+size_t utf8_sequence_length(const char *start, size_t left)
 {
+    const unsigned char *text = (const unsigned char *)start;
     unsigned char first = text[0];
     unsigned char low = 0x80, high = 0xbf;
     size_t length;
@@ -53,7 +53,7 @@ size_t utf8_valid_length(const char *text, size_t length)
         if (at == length) {
             break;
         }
-        size_t sequence = sequence_length((const unsigned char *)text + at, length - at);
+        size_t sequence = utf8_sequence_length(text + at, length - at);
         if (sequence == 0) {
             return at;
         }
@@ -66,9 +66,10 @@ void utf8_add_repaired(struct buf *out, const char *text, size_t length)
 {
     size_t at = 0;
     while (at < length) {
-        const unsigned char *here = (const unsigned char *)text + at;
-        size_t sequence = sequence_length(here, length - at);
-        bool is_control = (*here < 0x20 && *here != '\t' && *here != '\n') || *here == 0x7f;
+        const char *here = text + at;
+        size_t sequence = utf8_sequence_length(here, length - at);
+        unsigned char c = (unsigned char)*here;
+        bool is_control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
         if (sequence == 0 || is_control) {
             buf_add_text(out, REPLACEMENT);
             at++;

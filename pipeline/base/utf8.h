@@ -1,9 +1,13 @@
 /* Whether bytes are UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing beyond
  * U+10FFFF. */
-#ifndef NIGHTJAR_IO_UTF8_H
-#define NIGHTJAR_IO_UTF8_H
+#ifndef NIGHTJAR_BASE_UTF8_H
+#define NIGHTJAR_BASE_UTF8_H
 
 #include "base/buf.h"
+
+/* Length of the well-formed sequence at `text`, of which `left` bytes (1 at least) are there; 0
+ * when none begins there. */
+size_t utf8_sequence_length(const char *text, size_t left);
 
 /* Offset of the first byte that does not start a well-formed sequence; `length` when all do. */
 size_t utf8_valid_length(const char *text, size_t length);

@@ -1,0 +1,206 @@
+/* The contrastive kernel and the exact top-k, each on one thread, beside bare products of the same
+ * shapes: how much of the machine's arithmetic is left when everything around it is paid for. The
+ * peer has its tiles in the cache and does nothing with them. */
+#include "base/mem.h"
+#include "math/blas.h"
+#include "model/contrast.h"
+#include "model/ranking.h"
+#include "tests/support/bench_beside.h"
+#include "tests/support/random_matrix.h"
+
+#include <cblas.h>
+
+enum {
+    N_ANCHORS = 512,
+    N_NEGATIVES = 8192,
+    N_CANDIDATES = 16384, /* the negatives and where most positives are */
+    PEER_TILE = 512,
+    KERNEL_ROUNDS = 15,
+    N_USERS = 30000,
+    N_ITEMS = 41000,
+    TOP = 20,
+    RANKING_ROUNDS = 3
+};
+
+/* ---- the kernel ---- */
+
+struct kernel_data {
+    size_t d;
+    struct contrast *contrast;
+    struct contrast_settings settings;
+    struct contrast_batch batch;
+    struct contrast_result result;
+    float *anchors, *candidates, *offsets, *anchor_gradient, *candidate_gradient;
+    struct sparse positives, excluded;
+    float *tile; /* (N_ANCHORS, PEER_TILE) */
+};
+
+static void kernel_data_init(struct kernel_data *k, size_t d)
+{
+    struct status status = {0};
+    struct rng rng;
+
+    *k = (struct kernel_data){.d = d};
+    rng_init(&rng, 1, "bench", d, 0);
+    k->anchors = random_matrix(&rng, N_ANCHORS, d, true);
+    k->candidates = random_matrix(&rng, N_CANDIDATES, d, true);
+    k->offsets = random_matrix(&rng, 1, N_NEGATIVES, false);
+    /* as on Gowalla: 27 positives an anchor, half of them among the negatives */
+    k->positives = random_sparse(&rng, N_ANCHORS, N_CANDIDATES, 27.0 / N_CANDIDATES, true);
+    k->excluded = random_sparse(&rng, N_ANCHORS, N_NEGATIVES, 13.5 / N_NEGATIVES, false);
+    bench_must(MEM_NEW(&k->anchor_gradient, N_ANCHORS * d, &status), &status);
+    bench_must(MEM_NEW(&k->candidate_gradient, N_CANDIDATES * d, &status), &status);
+    bench_must(MEM_NEW(&k->tile, (size_t)N_ANCHORS * PEER_TILE, &status), &status);
+    bench_must(contrast_new(&k->contrast, &status), &status);
+    k->settings = (struct contrast_settings){.loss = &loss_table[0],
+                                             .loss_settings = {DENOMINATORS_DECOUPLED, 1.0},
+                                             .temperature = 0.12};
+    k->batch =
+        (struct contrast_batch){.anchors = const_matrix_of(k->anchors, N_ANCHORS, d),
+                                .candidates = const_matrix_of(k->candidates, N_CANDIDATES, d),
+                                .positives = k->positives,
+                                .n_negatives = N_NEGATIVES,
+                                .offsets = k->offsets,
+                                .excluded = k->excluded};
+    k->result.anchors = matrix_of(k->anchor_gradient, N_ANCHORS, d);
+    k->result.candidates = matrix_of(k->candidate_gradient, N_CANDIDATES, d);
+}
+
+static void kernel_data_release(struct kernel_data *k)
+{
+    contrast_free(k->contrast);
+    sparse_release(&k->positives);
+    sparse_release(&k->excluded);
+    mem_free(k->anchors);
+    mem_free(k->candidates);
+    mem_free(k->offsets);
+    mem_free(k->anchor_gradient);
+    mem_free(k->candidate_gradient);
+    mem_free(k->tile);
+}
+
+static void kernel_run(void *data)
+{
+    struct kernel_data *k = data;
+    struct status status = {0};
+    bench_must(contrast_run(k->contrast, &k->settings, &k->batch, NULL, &k->result, &status),
+               &status);
+}
+
+/* The kernel's three products: logits, gradient of the candidates, gradient of the anchors. */
+static void kernel_products(void *data)
+{
+    const struct kernel_data *k = data;
+    int b = N_ANCHORS, t = PEER_TILE, d = (int)k->d;
+
+    for (size_t first = 0; first < N_NEGATIVES; first += PEER_TILE) {
+        const float *candidates = k->candidates + first * k->d;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, b, t, d, 1.0f, k->anchors, d,
+                    candidates, d, 0.0f, k->tile, t);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, t, d, b, 1.0f, k->tile, t, k->anchors,
+                    d, 0.0f, k->candidate_gradient + first * k->d, d);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, b, d, t, 1.0f, k->tile, t,
+                    candidates, d, 1.0f, k->anchor_gradient, d);
+    }
+}
+
+static void bench_contrast(size_t d, bool is_kept)
+{
+    char what[128];
+    struct kernel_data k;
+
+    kernel_data_init(&k, d);
+    k.settings.strip_bytes = is_kept ? (size_t)1 << 30 : 0;
+    (void)snprintf(what, sizeof what, "contrast, %d x %d, d=%zu, strip %s", N_ANCHORS, N_NEGATIVES,
+                   d, is_kept ? "kept" : "recomputed");
+    bench_beside(&(struct bench_beside){.what = what,
+                                        .peer_name = "cblas_sgemm, its 6 d flops an entry",
+                                        .run = kernel_run,
+                                        .peer = kernel_products,
+                                        .data = &k,
+                                        .rounds = KERNEL_ROUNDS,
+                                        .work = 6e-9 * N_ANCHORS * N_NEGATIVES * (double)d,
+                                        .unit = "GF/s"});
+    kernel_data_release(&k);
+}
+
+/* ---- top-k ---- */
+
+struct top_data {
+    size_t d;
+    float *users, *items, *bias, *tile;
+    float *scores;      /* (N_USERS, TOP) */
+    int32_t *top_items; /* the same */
+};
+
+static void top_run(void *data)
+{
+    const struct top_data *t = data;
+    struct status status = {0};
+    const float *biases[1] = {t->bias};
+    struct ranking ranking = {.anchors = const_matrix_of(t->users, N_USERS, t->d),
+                              .candidates = const_matrix_of(t->items, N_ITEMS, t->d),
+                              .scale = 1.0f / 0.12f,
+                              .n_biases = 1,
+                              .biases = biases,
+                              .k = TOP};
+    bench_must(ranking_run(&ranking, NULL, t->top_items, t->scores, &status), &status);
+}
+
+static void top_products(void *data)
+{
+    const struct top_data *t = data;
+    int d = (int)t->d;
+
+    for (size_t u = 0; u < N_USERS; u += N_ANCHORS) {
+        int b = (int)(N_USERS - u < N_ANCHORS ? N_USERS - u : N_ANCHORS);
+        for (size_t i = 0; i < N_ITEMS; i += PEER_TILE) {
+            int m = (int)(N_ITEMS - i < PEER_TILE ? N_ITEMS - i : PEER_TILE);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, b, m, d, 1.0f, t->users + u * t->d,
+                        d, t->items + i * t->d, d, 0.0f, t->tile, PEER_TILE);
+        }
+    }
+}
+
+static void bench_top(size_t d)
+{
+    char what[128];
+    struct status status = {0};
+    struct rng rng;
+    struct top_data t = {.d = d};
+
+    rng_init(&rng, 1, "bench-top", d, 0);
+    t.users = random_matrix(&rng, N_USERS, d, true);
+    t.items = random_matrix(&rng, N_ITEMS, d, true);
+    t.bias = random_matrix(&rng, 1, N_ITEMS, false);
+    bench_must(MEM_NEW(&t.tile, (size_t)N_ANCHORS * PEER_TILE, &status), &status);
+    bench_must(MEM_NEW(&t.scores, (size_t)N_USERS * TOP, &status), &status);
+    bench_must(MEM_NEW(&t.top_items, (size_t)N_USERS * TOP, &status), &status);
+    (void)snprintf(what, sizeof what, "exact top %d, %d x %d, d=%zu, with bias", TOP, N_USERS,
+                   N_ITEMS, d);
+    bench_beside(&(struct bench_beside){.what = what,
+                                        .peer_name = "cblas_sgemm, the products alone",
+                                        .run = top_run,
+                                        .peer = top_products,
+                                        .data = &t,
+                                        .rounds = RANKING_ROUNDS,
+                                        .work = 2e-9 * N_USERS * N_ITEMS * (double)d,
+                                        .unit = "GF/s"});
+    mem_free(t.users);
+    mem_free(t.items);
+    mem_free(t.bias);
+    mem_free(t.tile);
+    mem_free(t.scores);
+    mem_free(t.top_items);
+}
+
+int main(void)
+{
+    blas_init();
+    bench_contrast(64, true);
+    bench_contrast(64, false);
+    bench_contrast(128, true);
+    bench_contrast(128, false);
+    bench_top(64);
+    return 0;
+}
