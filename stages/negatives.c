@@ -62,7 +62,8 @@ static const struct option options[] = {
      .type = OPTION_BOOL,
      .offset = AT(exclude_own),
      .default_text = "true",
-     .help = "A user's own positives do not count among the user's negatives."},
+     .help = "A user's own positives do not count among the user's negatives. train's denominators "
+             "all and decoupled leave them out in any case."},
     {.name = "correct",
      .type = OPTION_BOOL,
      .offset = AT(correct),

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "store/migrate.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -208,7 +207,6 @@ enum status_code context_output_db(struct context *context, struct db **out, str
         if (is_source) {
             db_leave_checkpoints(db);
         }
-        TRY(migrate_apply(db, MIGRATE_OUTPUT, settings->output.prefix, status));
         context->output = db;
         db = NULL;
     }

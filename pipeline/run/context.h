@@ -40,7 +40,7 @@ MUST_CHECK enum status_code context_source(struct context *context, struct db **
 /* Ends the source snapshot: called by the stage that has copied its rows out. The fingerprint to
  * remember is taken here, of the same snapshot that the rows came from. */
 void context_source_done(struct context *context);
-/* The output database, open for writing, migrated. */
+/* The output database, open for writing. */
 MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
                                               struct status *status);
 

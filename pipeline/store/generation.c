@@ -12,11 +12,13 @@
  *      recommendations_gN, popular_items_gN, similar_items_gN, user_embeddings_gN,
  *      item_embeddings_gN, and users_gN, items_gN (code, id) where ids are TEXT
  *
- * The order: drop remains -> build and verify in short transactions -> switch in one transaction
+ * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
+ * short transactions -> switch in one transaction
  * -> drop what is beyond `keep`. Before the switch any error leaves the views as they were. */
 #include "store/publish_parts.h"
 
 #include "base/clock.h"
+#include "store/migrate.h"
 
 #include <assert.h>
 
@@ -173,7 +175,7 @@ enum status_code publish_generation(const struct publish_target *target,
     char checksum[HASH_TEXT_MAX];
     assert(target->keep >= 1);
     TRY(publish_check_content(content, counts, status));
-    TRY(publish_check_names(target->db, target->prefix, status));
+    TRY(migrate_apply(target->db, MIGRATE_OUTPUT, target->prefix, status)); /* checks the names */
     TRY(drop_stale(target, status));
     TRY(publish_build(target, content, counts, &built, checksum, status));
     TRY(publish_switch(target, content, counts, built, checksum, build_started, status));

@@ -75,7 +75,8 @@ struct publish_target {
  * STATUS_CONFIG, naming them. Changes nothing. */
 MUST_CHECK enum status_code publish_check_names(struct db *db, const char *prefix,
                                                 struct status *status);
-/* The database must be migrated (MIGRATE_OUTPUT). Builds, verifies, switches, drops generations
+/* Makes our fixed tables where they are missing, once the content is known to be sound: what cannot
+ * be published leaves the database untouched. Then builds, verifies, switches, drops generations
  * beyond `keep` and the remains of unfinished ones. *generation gets the new number. On error the
  * previous generation stays as it was. */
 MUST_CHECK enum status_code publish_generation(const struct publish_target *target,

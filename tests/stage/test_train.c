@@ -22,8 +22,8 @@ static const struct stage *const registry[] = {
     &stage_interactions, &stage_pairs,     &stage_negatives, &stage_train, &stage_refit,
     &stage_calibrate,    &stage_recommend, &stage_publish,   NULL};
 
-/* 60 users, 40 items, 100 days: user u likes the items of u's parity; every event lies at noon. The
- * last day's events are one user's, so that the newest time stays when others of the end change. */
+/* 60 users, 40 items, 100 days: user u likes the items of u's parity. The newest event is alone on
+ * its day, so that the newest time stays when the rest of the end changes. */
 static const char log_of_events[] =
     "CREATE TABLE events (user_id INTEGER, item_id INTEGER, time INTEGER);"
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2400)"
@@ -45,35 +45,6 @@ static void run(void **state, const char *stages, int threads)
         print_error("%s\n", status.message);
     }
     assert_int_equal(code, STATUS_OK);
-}
-
-static double number_of(void **state, const char *slot, const char *name)
-{
-    struct status status = {0};
-    double value = 0.0;
-    struct artifact artifact = stage_artifact_of(state, slot);
-    assert_int_equal(artifact_get_number(&artifact, name, &value, &status), STATUS_OK);
-    artifact_release(&artifact);
-    return value;
-}
-
-static void hash_of(void **state, const char *slot, char out[HASH_TEXT_MAX])
-{
-    struct status status = {0};
-    struct artifact artifact = stage_artifact_of(state, slot);
-    assert_int_equal(artifact_hash(&artifact, out, &status), STATUS_OK);
-    artifact_release(&artifact);
-}
-
-static bool has_artifact(void **state, const char *slot)
-{
-    struct status status = {0};
-    char hash[HASH_TEXT_MAX];
-    bool found = false;
-    struct db *work = stage_work(state);
-    assert_int_equal(artifact_saved_hash(work, slot, hash, &found, &status), STATUS_OK);
-    db_close(work);
-    return found;
 }
 
 /* ---- the same training without the stages ---- */
@@ -182,8 +153,8 @@ static void training_stops_early_and_keeps_the_towers_of_the_best_epoch(void **s
     struct inputs in;
     stage_source(state, log_of_events);
     run(state, TIME_SPLIT UNIFORM TRAIN, 1);
-    const double best = number_of(state, "train/training", "best_epoch");
-    const double value = number_of(state, "train/training", "best_metric");
+    const double best = stage_number(state, "train/training", "best_epoch");
+    const double value = stage_number(state, "train/training", "best_metric");
     inputs_load(&in, state, BASIS_FIT, false);
     assert_int_equal(curve_load(&curve, &n, &in.training_artifact, &status), STATUS_OK);
     assert_true(n < 30 && (double)n == best + 3);
@@ -191,8 +162,8 @@ static void training_stops_early_and_keeps_the_towers_of_the_best_epoch(void **s
         assert_true(curve[e].metric <= value);
     }
     assert_true(curve[(size_t)best - 1].metric == value);
-    assert_true(number_of(state, "train/towers", "epochs") == best);
-    assert_true(number_of(state, "train/towers", "basis") == (double)BASIS_FIT);
+    assert_true(stage_number(state, "train/towers", "epochs") == best);
+    assert_true(stage_number(state, "train/towers", "basis") == (double)BASIS_FIT);
     assert_true(gives_the_towers(&in, state, "train/towers", best));
     assert_false(gives_the_towers(&in, state, "train/towers", best + 1));
     mem_free(curve);
@@ -210,10 +181,10 @@ static void refit_runs_the_chosen_epochs_on_every_event_with_the_same_settings(v
                    " patience: 2, degree_exponent: 0.5, co_interaction: {weight: 0.2}}\n"
                    "- refit: {}\n",
         2);
-    const double best = number_of(state, "train/training", "best_epoch");
+    const double best = stage_number(state, "train/training", "best_epoch");
     assert_true(best < 20);
-    assert_true(number_of(state, "refit/towers", "epochs") == best);
-    assert_true(number_of(state, "refit/towers", "basis") == (double)BASIS_ALL);
+    assert_true(stage_number(state, "refit/towers", "epochs") == best);
+    assert_true(stage_number(state, "refit/towers", "basis") == (double)BASIS_ALL);
     inputs_load(&in, state, BASIS_ALL, true);
     assert_true(sparse_entries(&in.train.matrix) == sparse_entries(&in.interactions.log.matrix));
     assert_true(sparse_entries(&in.train.matrix) >
@@ -227,7 +198,7 @@ static void refit_can_be_told_how_many_epochs_to_run(void **state)
     struct inputs in;
     stage_source(state, log_of_events);
     run(state, TIME_SPLIT UNIFORM TRAIN "- refit: {epochs: 2}\n", 1);
-    assert_true(number_of(state, "refit/towers", "epochs") == 2.0);
+    assert_true(stage_number(state, "refit/towers", "epochs") == 2.0);
     inputs_load(&in, state, BASIS_ALL, false);
     assert_true(gives_the_towers(&in, state, "refit/towers", 2.0));
     inputs_release(&in);
@@ -240,9 +211,9 @@ static void without_a_validation_part_every_epoch_is_run(void **state)
         "- interactions: {split: {by: none}}\n" UNIFORM
         "- train: {dimension: 8, epochs: 4, patience: 1}\n- refit: {}\n",
         1);
-    assert_true(number_of(state, "train/training", "best_epoch") == 4.0);
-    assert_true(isnan(number_of(state, "train/training", "best_metric")));
-    assert_true(number_of(state, "refit/towers", "epochs") == 4.0);
+    assert_true(stage_number(state, "train/training", "best_epoch") == 4.0);
+    assert_true(isnan(stage_number(state, "train/training", "best_metric")));
+    assert_true(stage_number(state, "refit/towers", "epochs") == 4.0);
 }
 
 static void stored_negatives_are_used_as_they_are(void **state)
@@ -253,7 +224,7 @@ static void stored_negatives_are_used_as_they_are(void **state)
         TIME_SPLIT "- negatives: {strategy: popularity, alpha: 0.5, stored: 3}\n" TRAIN
                    "- refit: {}\n",
         1);
-    const double best = number_of(state, "train/training", "best_epoch");
+    const double best = stage_number(state, "train/training", "best_epoch");
     const enum basis bases[] = {BASIS_FIT, BASIS_ALL};
     const char *const slots[] = {"train/towers", "refit/towers"};
     for (size_t b = 0; b < 2; b++) {
@@ -279,11 +250,12 @@ static void stored_negatives_are_used_as_they_are(void **state)
     "- train: {dimension: 8, epochs: 5, batch_users: 16, co_interaction: {}}\n"                    \
     "- calibrate: {}\n"
 
-/* The artifacts of everything before evaluate; the two of the test part differ between the logs. */
+/* The artifacts in `slots` (n) are the same before and after `change`; the interactions are not. */
 static void assert_choices_alike(void **state, const char *stages, const char *change,
                                  const char *const *slots, size_t n)
 {
     char before[8][HASH_TEXT_MAX], after[HASH_TEXT_MAX], path[STORE_PATH_MAX];
+    char interactions[HASH_TEXT_MAX];
     stage_source(state, log_of_events);
     store_path(state, "source.db", path);
     struct db *db = store_open(path, DB_WRITE);
@@ -293,15 +265,18 @@ static void assert_choices_alike(void **state, const char *stages, const char *c
     db_close(db);
     assert_true(n <= 8);
     run(state, stages, 1);
+    stage_hash(state, "interactions/interactions", interactions);
     for (size_t s = 0; s < n; s++) {
-        hash_of(state, slots[s], before[s]);
+        stage_hash(state, slots[s], before[s]);
     }
     db = store_open(path, DB_WRITE);
     store_exec(db, change);
     db_close(db);
     run(state, stages, 1);
+    stage_hash(state, "interactions/interactions", after);
+    assert_string_not_equal(interactions, after);
     for (size_t s = 0; s < n; s++) {
-        hash_of(state, slots[s], after);
+        stage_hash(state, slots[s], after);
         assert_string_equal(before[s], after);
     }
 }
@@ -332,8 +307,8 @@ static void the_number_of_threads_changes_no_byte(void **state)
     stage_source(state, log_of_events);
     for (int threads = 1; threads <= 2; threads++) {
         run(state, EVERYTHING("{by: time, valid: 14d, test: 14d}") "- refit: {}\n", threads);
-        hash_of(state, "train/towers", hashes[threads - 1][0]);
-        hash_of(state, "refit/towers", hashes[threads - 1][1]);
+        stage_hash(state, "train/towers", hashes[threads - 1][0]);
+        stage_hash(state, "refit/towers", hashes[threads - 1][1]);
     }
     assert_string_equal(hashes[0][0], hashes[1][0]);
     assert_string_equal(hashes[0][1], hashes[1][1]);
@@ -349,7 +324,7 @@ static void co_interaction_without_item_pairs_is_a_mistake_of_the_configuration(
     for (size_t s = 0; s < 2; s++) {
         assert_int_equal(stage_run(state, registry, without[s], 1, &status), STATUS_CONFIG);
         assert_non_null(strstr(status.message, "co_interaction needs item pairs"));
-        assert_false(has_artifact(state, "train/towers"));
+        assert_false(stage_has_artifact(state, "train/towers"));
     }
     run(state,
         TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 2, co_interaction: {weight: 0}}\n", 1);
@@ -412,8 +387,8 @@ static void a_loss_that_is_not_finite_ends_the_run_and_publishes_nothing(void **
                                1, &status),
                      STATUS_DATA);
     assert_non_null(strstr(status.message, "the loss is not finite in epoch 1, batch"));
-    assert_false(has_artifact(state, "train/towers"));
-    assert_false(has_artifact(state, "train/training"));
+    assert_false(stage_has_artifact(state, "train/towers"));
+    assert_false(stage_has_artifact(state, "train/training"));
     store_path(state, "output.db", path);
     struct db *db = store_open(path, DB_CREATE);
     assert_int_equal(

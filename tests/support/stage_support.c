@@ -64,3 +64,32 @@ struct artifact stage_artifact_of(void **state, const char *slot)
     db_close(work);
     return artifact;
 }
+
+bool stage_has_artifact(void **state, const char *slot)
+{
+    struct status status = {0};
+    char hash[HASH_TEXT_MAX];
+    bool found = false;
+    struct db *work = stage_work(state);
+    assert_int_equal(artifact_saved_hash(work, slot, hash, &found, &status), STATUS_OK);
+    db_close(work);
+    return found;
+}
+
+void stage_hash(void **state, const char *slot, char out[HASH_TEXT_MAX])
+{
+    struct status status = {0};
+    struct artifact artifact = stage_artifact_of(state, slot);
+    assert_int_equal(artifact_hash(&artifact, out, &status), STATUS_OK);
+    artifact_release(&artifact);
+}
+
+double stage_number(void **state, const char *slot, const char *name)
+{
+    struct status status = {0};
+    double value = 0.0;
+    struct artifact artifact = stage_artifact_of(state, slot);
+    assert_int_equal(artifact_get_number(&artifact, name, &value, &status), STATUS_OK);
+    artifact_release(&artifact);
+    return value;
+}

@@ -18,5 +18,9 @@ enum status_code stage_run(void **state, const struct stage *const *registry, co
 struct db *stage_work(void **state);
 /* The artifact saved as SLOT ("pairs/evidence"); fails the test when there is none. */
 struct artifact stage_artifact_of(void **state, const char *slot);
+bool stage_has_artifact(void **state, const char *slot);
+/* Its content hash, and one of its numbers. */
+void stage_hash(void **state, const char *slot, char out[HASH_TEXT_MAX]);
+double stage_number(void **state, const char *slot, const char *name);
 
 #endif
