@@ -87,7 +87,15 @@ CREATE TABLE run_metric (
     model TEXT NOT NULL, -- 'nightjar', 'popularity', 'item_item'
     grp TEXT NOT NULL,   -- 'all', 'users:1-4'
     value REAL NOT NULL,
+    -- the stage that measured it: the metrics of an unchanged stage are carried to the next run
+    label TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (run, name, model, grp)
+) WITHOUT ROWID;
+
+-- Sizes of the data at the last run, for the estimates before the next.
+CREATE TABLE data_size (
+    name TEXT PRIMARY KEY, -- 'users', 'items', 'interactions'
+    value REAL NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE training_curve (

@@ -13,8 +13,8 @@
  *      item_embeddings_gN, and users_gN, items_gN (code, id) where ids are TEXT
  *
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
- * short transactions -> switch in one transaction
- * -> drop what is beyond `keep`. Before the switch any error leaves the views as they were. */
+ * short transactions -> switch in one transaction -> drop what is beyond `keep`. Before the switch
+ * any error leaves the views as they were. */
 #include "store/publish_parts.h"
 
 #include "base/clock.h"
