@@ -245,6 +245,20 @@ done:
     return code;
 }
 
+/* users: how many were judged. A gate that saw nobody has no reason to open. */
+static enum status_code pass_gate(const struct evaluate_options *o, const struct judged_part *part,
+                                  double users, const struct metric_rows *rows,
+                                  struct status *status)
+{
+    if (o->gate.n > 0 && users < 1.0) {
+        return status_set(status, STATUS_REFUSED,
+                          "evaluate: the gate has nothing to judge, nothing is published: no user "
+                          "that training knows has a held-out item (%zu unknown users have)",
+                          part->unknown_users);
+    }
+    return gate_check(o->gate.names, o->gate.values, o->gate.n, rows, part->prefix, status);
+}
+
 static enum status_code evaluate_run(struct context *context, const void *values,
                                      struct status *status)
 {
@@ -274,7 +288,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     context_set_rows(context, (int64_t)users);
     TRY(metric_rows_save(&rows, &out, status));
     TRY(context_output(context, &out, status));
-    TRY(gate_check(o->gate.names, o->gate.values, o->gate.n, &rows, part.prefix, status));
+    TRY(pass_gate(o, &part, users, &rows, status));
 done:
     artifact_release(&out);
     metric_rows_release(&rows);

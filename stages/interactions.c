@@ -407,13 +407,15 @@ static void tell(struct context *context, const struct interactions *interaction
     if (n_valid == 0 &&
         (request->valid_query != NULL || request->split.valid.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
-                  "interactions: the validation part is empty: nothing is left "
-                  "of it after pairs known from training are dropped");
+                  "interactions: the validation part is empty: nothing is left of it after pairs "
+                  "known from training, and users and items that training does not know, are "
+                  "dropped");
     }
     if (n_test == 0 && (request->test_query != NULL || request->split.test.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
-                  "interactions: the test part is empty: nothing is left of it "
-                  "after pairs known from training and validation are dropped");
+                  "interactions: the test part is empty: nothing is left of it after pairs known "
+                  "from training and validation, and users and items that training does not know, "
+                  "are dropped");
     }
     buf_release(&left_out);
 }

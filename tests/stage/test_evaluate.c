@@ -2,12 +2,14 @@
 #include "math/blas.h"
 #include "model/metric_rows.h"
 #include "tests/support/stage_bench.h"
-#include "tests/support/store_support.h"
+#include "tests/support/stage_support.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+
+extern const struct stage stage_interactions, stage_negatives, stage_train, stage_evaluate;
 
 static double saved(void **state, const char *name, const char *model)
 {
@@ -146,6 +148,28 @@ static void wrong_metric_names_are_reported(void **state)
     assert_non_null(strstr(status.message, "gini@20"));
 }
 
+/* The newest days have users of their own. */
+static void a_gate_with_nobody_to_judge_refuses(void **state)
+{
+    static const struct stage *const registry[] = {&stage_interactions, &stage_negatives,
+                                                   &stage_train, &stage_evaluate, NULL};
+    struct status status;
+    stage_source(state,
+                 "CREATE TABLE events (user_id, item_id, time);"
+                 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 299)"
+                 " INSERT INTO events SELECT i % 20 + i / 270 * 100, i * 7 % 31,"
+                 " 1600000000 + i * 3600 FROM n;");
+    assert_int_equal(stage_run(state, registry,
+                               "- interactions: {split: {by: time, valid: 1d, test: 1d}}\n"
+                               "- negatives: {strategy: all}\n"
+                               "- train: {dimension: 8, epochs: 1}\n"
+                               "- evaluate: {metrics: [recall@5], gate: {recall@5: {min: 0.1}}}\n",
+                               1, &status),
+                     STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "the gate has nothing to judge"));
+    assert_non_null(strstr(status.message, "20 unknown users"));
+}
+
 int main(void)
 {
     blas_init();
@@ -163,6 +187,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_refused_model_stops_the_run_and_is_judged_again_the_next_time, store_folder_setup,
             store_folder_teardown),
+        cmocka_unit_test_setup_teardown(a_gate_with_nobody_to_judge_refuses, store_folder_setup,
+                                        store_folder_teardown),
         cmocka_unit_test_setup_teardown(wrong_metric_names_are_reported, store_folder_setup,
                                         store_folder_teardown),
     };
