@@ -61,7 +61,7 @@ query 'a query without end' 78 'time limit of 0.2 s' \
     --set source.query_timeout=0.2s
 query 'a query whose rows have no end' 78 'time limit of 0.2 s' \
     'WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t)
-     SELECT n AS user_id, n AS item_id, n AS time FROM t' \
+     SELECT n AS user_id, n AS item_id, 1600000000 AS time FROM t' \
     --set source.query_timeout=0.2s
 
 # the rows; one bad one is enough with on_bad_row: fail

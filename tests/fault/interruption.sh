@@ -109,6 +109,8 @@ source_changes_meanwhile() {
     kill -9 "$pid" 2>/dev/null
     end_run
     sql 'DELETE FROM events WHERE event_id % 2 = 0'
+    # the kill may have left a journal beside the work file: have it played back before the copy
+    sqlite3 "$SHOP.work" 'SELECT count(*) FROM run' >"$box/err"
     cp "$SHOP" "$box/changed.db"
     cp "$SHOP.work" "$box/changed.db.work"
     # shellcheck disable=SC2086
