@@ -38,7 +38,7 @@ static enum status_code run_recommend(const struct command_environment *environm
                                     .id = command_flag_value(line, "--user"),
                                     .limit = 10,
                                     .json = command_flag_count(line, "--json") > 0};
-    if (query.id == NULL) {
+    if (query.id == NULL || query.id[0] == '\0') {
         return status_set(status, STATUS_USAGE, "recommend: --user ID is needed");
     }
     TRY(command_flag_int64(line, "--top", 1, 1000000, &query.limit, status));
