@@ -297,7 +297,7 @@ static enum status_code write_table(struct context *context, const struct datase
                                     const struct artifact *artifact, struct status *status)
 {
     struct db *work = context_work(context);
-    const struct array *stored = artifact_find(artifact, "fit.stored");
+    const struct array *stored = artifact_find(artifact, negative_stored_slots[BASIS_FIT]);
     struct bulk bulk = {0};
     enum status_code code = STATUS_OK;
     TRY(db_exec(work, drop_tables, status));
@@ -341,8 +341,10 @@ static enum status_code negatives_run(struct context *context, const void *value
     const struct dataset *all = &interactions.basis[BASIS_ALL];
     TRY(negative_settings_save(&settings, &artifact, status));
     if (store) {
-        TRY(add_stored(context, &settings, fit, "fit.stored", &artifact, status));
-        TRY(add_stored(context, &settings, all, "all.stored", &artifact, status));
+        TRY(add_stored(context, &settings, fit, negative_stored_slots[BASIS_FIT], &artifact,
+                       status));
+        TRY(add_stored(context, &settings, all, negative_stored_slots[BASIS_ALL], &artifact,
+                       status));
     }
     TRY(write_table(context, fit, &artifact, status));
     context_set_rows(context, (int64_t)sparse_entries(&fit->train.matrix) * o->stored);

@@ -225,10 +225,6 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
 
 /* ---- artifacts ---- */
 
-static const char *const positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
-static const char *const item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
-static const char *const evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
-
 /* No array where every positive weighs 1. `log` is log2(1 + value) as the option's help says. */
 static enum status_code add_positives(const struct user_item_options *o,
                                       const struct dataset *dataset, const char *slot,
@@ -298,12 +294,12 @@ static enum status_code make_artifacts(struct context *context, const struct pai
     enum status_code code = STATUS_OK;
     for (size_t b = 0; b < N_BASES; b++) {
         const struct dataset *dataset = &interactions->basis[b];
-        TRY(add_positives(&o->user_item, dataset, positive_slots[b], pairs, status));
+        TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], pairs, status));
         if (i->given) {
-            TRY(add_product(context, dataset, &item_item, item_item_slots[b], pairs, status));
+            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b], pairs, status));
         }
         if (o->evidence.given) {
-            TRY(add_product(context, dataset, &scoring, evidence_slots[b], evidence, status));
+            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b], evidence, status));
         }
     }
 done:
@@ -382,7 +378,7 @@ static enum status_code write_tables(struct context *context, const struct pairs
                                status));
     TRY(write_table(context, "INSERT INTO pairs_user_item VALUES (?1, ?2, ?3)", &fit->train.matrix,
                     weights, fit->users, fit->items, status));
-    TRY(sparse_load(&item_item, pairs, item_item_slots[BASIS_FIT], &found, status));
+    TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
     if (found) {
         TRY(write_table(context, "INSERT INTO pairs_item_item VALUES (?1, ?2, ?3)", &item_item,
                         item_item.values, fit->items, fit->items, status));
@@ -399,7 +395,7 @@ static enum status_code count_pairs(const struct interactions *interactions,
     struct sparse item_item = {0};
     bool found = false;
     const enum status_code code =
-        sparse_load(&item_item, pairs, item_item_slots[BASIS_FIT], &found, status);
+        sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status);
     *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
                    sparse_entries(&item_item));
     return code;

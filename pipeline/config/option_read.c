@@ -218,29 +218,41 @@ static enum status_code join_path(const struct option_reader *reader, const char
     return code;
 }
 
-static enum status_code read_numbers(const struct option_reader *reader,
-                                     const struct option *option, const struct doc_node *node,
-                                     const char *path, void *options, struct status *status)
+/* Reads every value of a map into `values`, an array of elements of `size` bytes. */
+static enum status_code read_values(const struct option_reader *reader,
+                                    const struct option *element, const struct doc_node *node,
+                                    const char *path, void *values, size_t size,
+                                    struct status *status)
 {
-    struct option element = *option;
-    struct option_numbers numbers = {0};
-    void *memory = NULL;
-    size_t i = 0;
     enum status_code code = STATUS_OK;
-
-    element.type = OPTION_FLOAT;
-    element.offset = 0;
-    TRY(read_names(reader, node, &numbers.names, &numbers.n, status));
-    TRY(arena_new(reader->arena, numbers.n, sizeof(double), &memory, status));
-    double *values = memory;
+    char *place = values;
     for (const struct doc_node *child = node->first; child != NULL; child = child->next) {
         char *name = NULL;
         if (child->key == NULL) {
             continue;
         }
         TRY(join_path(reader, path, child->key, &name, status));
-        read_scalar(reader, &element, child, name, &values[i++]);
+        read_scalar(reader, element, child, name, place);
+        place += size;
     }
+done:
+    return code;
+}
+
+static enum status_code read_numbers(const struct option_reader *reader,
+                                     const struct option *option, const struct doc_node *node,
+                                     const char *path, void *options, struct status *status)
+{
+    struct option element = *option;
+    struct option_numbers numbers = {0};
+    void *values = NULL;
+    enum status_code code = STATUS_OK;
+
+    element.type = OPTION_FLOAT;
+    element.offset = 0;
+    TRY(read_names(reader, node, &numbers.names, &numbers.n, status));
+    TRY(arena_new(reader->arena, numbers.n, sizeof(double), &values, status));
+    TRY(read_values(reader, &element, node, path, values, sizeof(double), status));
     numbers.values = values;
     memcpy((char *)options + option->offset, &numbers, sizeof numbers);
 done:
@@ -253,21 +265,12 @@ static enum status_code read_pairs(const struct option_reader *reader, const str
 {
     const struct option element = {.name = option->name, .type = OPTION_TEXT, .offset = 0};
     struct option_pairs pairs = {0};
-    void *memory = NULL;
-    size_t i = 0;
+    void *values = NULL;
     enum status_code code = STATUS_OK;
 
     TRY(read_names(reader, node, &pairs.names, &pairs.n, status));
-    TRY(arena_new(reader->arena, pairs.n, sizeof(const char *), &memory, status));
-    const char **values = memory;
-    for (const struct doc_node *child = node->first; child != NULL; child = child->next) {
-        char *name = NULL;
-        if (child->key == NULL) {
-            continue;
-        }
-        TRY(join_path(reader, path, child->key, &name, status));
-        read_scalar(reader, &element, child, name, &values[i++]);
-    }
+    TRY(arena_new(reader->arena, pairs.n, sizeof(const char *), &values, status));
+    TRY(read_values(reader, &element, node, path, values, sizeof(const char *), status));
     pairs.values = values;
     memcpy((char *)options + option->offset, &pairs, sizeof pairs);
 done:

@@ -54,6 +54,11 @@ MUST_CHECK enum status_code sparse_save(struct sparse *m, struct artifact *artif
 MUST_CHECK enum status_code sparse_load(struct sparse *m, const struct artifact *artifact,
                                         const char *prefix, bool *found, struct status *status);
 
+/* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
+extern const char *const pairs_positive_slots[N_BASES];
+extern const char *const pairs_item_item_slots[N_BASES];
+extern const char *const pairs_evidence_slots[N_BASES];
+
 /* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL
  * when every positive weighs 1. `n_entries` is that of the basis' train matrix. */
 MUST_CHECK enum status_code pairs_positive_weights(const struct artifact *artifact,

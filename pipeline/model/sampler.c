@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+const char *const negative_stored_slots[N_BASES] = {"fit.stored", "all.stored"};
 const char *const negative_strategy_names[] = {"all",      "uniform", "popularity",
                                                "in_batch", "mixed",   NULL};
 

@@ -12,6 +12,7 @@
 #define NIGHTJAR_MODEL_SAMPLER_H
 
 #include "base/rng.h"
+#include "model/dataset.h"
 #include "math/index_set.h"
 #include "store/artifact.h"
 
@@ -24,6 +25,8 @@ enum negative_strategy {
                        two by their numbers of draws (Yang et al. 2020) */
 };
 extern const char *const negative_strategy_names[]; /* NULL-terminated, in enum order */
+/* Where each basis' stored negatives stand in the artifact "negatives". */
+extern const char *const negative_stored_slots[N_BASES];
 
 struct negative_settings {
     enum negative_strategy strategy;

@@ -5,6 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
+const char *const pairs_item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
+const char *const pairs_evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
+
 static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *part)
 {
     (void)snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", prefix, part);
@@ -77,14 +81,12 @@ static enum status_code get_extent(const struct artifact *artifact, const char *
 
 /* The array PREFIX.PART of `rows` elements. The view is not written through: a load is read-only by
  * contract, and struct sparse has no const twin. */
-static enum status_code get_part(const struct artifact *artifact, const char *prefix,
-                                 const char *part, enum array_type type, size_t rows, void **data,
-                                 struct status *status)
+static enum status_code get_array(const struct artifact *artifact, const char *name,
+                                  enum array_type type, size_t rows, void **data,
+                                  struct status *status)
 {
-    char name[ARTIFACT_NAME_MAX];
     const void *found = NULL;
     size_t seen = 0;
-    array_name(name, prefix, part);
     const enum status_code code = artifact_get(artifact, name, type, &found, &seen, NULL, status);
     if (code != STATUS_OK) {
         return code;
@@ -97,6 +99,15 @@ static enum status_code get_part(const struct artifact *artifact, const char *pr
     }
     *data = (void *)found;
     return STATUS_OK;
+}
+
+static enum status_code get_part(const struct artifact *artifact, const char *prefix,
+                                 const char *part, enum array_type type, size_t rows, void **data,
+                                 struct status *status)
+{
+    char name[ARTIFACT_NAME_MAX];
+    array_name(name, prefix, part);
+    return get_array(artifact, name, type, rows, data, status);
 }
 
 enum status_code sparse_load(struct sparse *m, const struct artifact *artifact, const char *prefix,
@@ -133,16 +144,13 @@ enum status_code pairs_positive_weights(const struct artifact *artifact, enum ba
                                         size_t n_entries, const float **weights,
                                         struct status *status)
 {
-    const char *prefix = basis == BASIS_FIT ? "fit" : "all";
-    char name[ARTIFACT_NAME_MAX];
+    const char *name = pairs_positive_slots[basis];
     void *data = NULL;
-    array_name(name, prefix, "user_item");
     if (artifact_find(artifact, name) == NULL) {
         *weights = NULL;
         return STATUS_OK;
     }
-    const enum status_code code =
-        get_part(artifact, prefix, "user_item", ARRAY_F32, n_entries, &data, status);
+    const enum status_code code = get_array(artifact, name, ARRAY_F32, n_entries, &data, status);
     if (code == STATUS_OK) {
         *weights = data;
     }

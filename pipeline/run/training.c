@@ -67,7 +67,7 @@ static enum status_code load_pairs(struct training *training, struct status *sta
     const struct artifact *pairs = NULL;
     const float *weights = NULL;
     bool found = false;
-    const char *slot = training->basis == BASIS_FIT ? "fit.item_item" : "all.item_item";
+    const char *slot = pairs_item_item_slots[training->basis];
     TRY(context_input(training->context, "pairs", &pairs, status));
     if (pairs != NULL) {
         size_t n = sparse_entries(&training->positives.matrix);
@@ -90,10 +90,9 @@ static enum status_code load_negatives(struct training *training, struct status 
 {
     enum status_code code = STATUS_OK;
     const struct artifact *negatives = NULL;
-    const char *name = training->basis == BASIS_FIT ? "fit.stored" : "all.stored";
     TRY(context_input(training->context, "negatives", &negatives, status));
     TRY(negative_settings_load(&training->negatives, negatives, status));
-    const struct array *stored = artifact_find(negatives, name);
+    const struct array *stored = artifact_find(negatives, negative_stored_slots[training->basis]);
     if (stored != NULL) {
         training->input.stored_negatives = stored->data;
         training->input.n_stored = stored->columns;
