@@ -60,7 +60,8 @@ static enum status_code pass_init(struct pass *pass, const struct search *search
     TRY(MEM_NEW(&pass->scores, n_lists, status));
     TRY(MEM_NEW(&pass->values, n * validation->n_users, status));
     for (size_t v = 0; v < n; v++) {
-        towers_popularity_bias(search->counts, n_items, betas[v], pass->bias + v * n_items);
+        towers_popularity_bias(search->counts, search->towers->item_bias, n_items, betas[v],
+                               pass->bias + v * n_items);
         pass->biases[v] = pass->bias + v * n_items;
     }
 done:

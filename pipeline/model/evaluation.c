@@ -171,8 +171,8 @@ static enum status_code prepare_items(struct evaluation *evaluation, struct stat
     TRY(MEM_NEW(&evaluation->bias, n_items, status));
     TRY(MEM_NEW(&evaluation->tie_rank, n_items, status));
     dataset_item_counts(request->dataset, evaluation->counts);
-    towers_popularity_bias(evaluation->counts, n_items, request->popularity_weight,
-                           evaluation->bias);
+    towers_popularity_bias(evaluation->counts, request->towers->item_bias, n_items,
+                           request->popularity_weight, evaluation->bias);
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, n_items, evaluation->tie_rank);
     TRY(group_items(evaluation, status));

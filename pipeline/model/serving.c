@@ -98,7 +98,8 @@ static enum status_code prepare_bias(struct serving *serving, struct status *sta
     out->temperature = serving->request->towers->temperature;
     out->popularity_weight = serving->request->popularity_weight;
     dataset_item_counts(serving->dataset, counts);
-    towers_popularity_bias(counts, n, out->popularity_weight, out->item_bias);
+    towers_popularity_bias(counts, serving->request->towers->item_bias, n, out->popularity_weight,
+                           out->item_bias);
     serving->biases[0] = out->item_bias;
 done:
     mem_free(counts);

@@ -54,7 +54,7 @@ static enum status_code prepare_items(struct validation *validation, double bias
     TRY(MEM_NEW(&validation->tie_rank, n_items, status));
     TRY(MEM_NEW(&validation->bias, n_items, status));
     dataset_item_counts(validation->dataset, counts);
-    towers_popularity_bias(counts, n_items, bias_weight, validation->bias);
+    towers_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
     struct rng rng;
     rng_init(&rng, seed, "validation.ties", 0, 0);
     rng_permutation(&rng, n_items, validation->tie_rank);

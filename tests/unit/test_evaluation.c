@@ -69,7 +69,8 @@ static int32_t *tower_lists(const struct evaluation_request *request)
     assert_int_equal(MEM_NEW(&lists, dataset->n_users * K, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&scores, dataset->n_users * K, &status), STATUS_OK);
     dataset_item_counts(dataset, counts);
-    towers_popularity_bias(counts, dataset->n_items, request->popularity_weight, bias);
+    towers_popularity_bias(counts, request->towers->item_bias, dataset->n_items,
+                           request->popularity_weight, bias);
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, dataset->n_items, ties);
     const float *biases[1] = {bias};
