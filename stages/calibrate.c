@@ -1,5 +1,5 @@
-/* calibrate: how much popularity counts at scoring time. The score of an item is
- * cos / tau + beta log(1 + n_i); beta is chosen on the validation part, 0 being a legal answer. The
+/* calibrate: how much popularity and co-interaction evidence count at scoring time (the formula is
+ * in model/evidence.h). The weights are chosen on the validation part, 0 being a legal answer. The
  * stage reads the FIT basis' train and validation parts and nothing of its test part. The search is
  * in model/calibration.c. */
 #include "model/calibration.h"
@@ -7,45 +7,81 @@
 
 #include <math.h>
 
+struct scoring_options {
+    bool given;
+    double popularity, evidence, exponent; /* NAN: auto */
+};
+
 struct calibrate_options {
-    double popularity; /* NAN: auto */
+    struct scoring_options scoring;
     double from, to, step;
     const char *metric;
     int64_t users;
 };
 
-#define AT(field) offsetof(struct calibrate_options, field)
+#define AT(field)         offsetof(struct calibrate_options, field)
+#define SCORING_AT(field) offsetof(struct scoring_options, field)
 
-static const struct option options[] = {
+static const struct option scoring_options[] = {
     {.name = "popularity",
      .type = OPTION_AUTO,
-     .offset = AT(popularity),
+     .offset = SCORING_AT(popularity),
      .default_text = "auto",
      .min = -10,
      .max = 10,
      .help = "Weight beta of log(1 + users of the item) in the score. auto chooses it on the "
              "validation part; a number is taken as it is."},
+    {.name = "evidence",
+     .type = OPTION_AUTO,
+     .offset = SCORING_AT(evidence),
+     .default_text = "auto",
+     .min = 0,
+     .max = 1000,
+     .help = "Weight gamma of the co-interaction evidence, whose best item counts 1. auto chooses "
+             "it on the validation part and is 0 where pairs made no evidence; a number is taken "
+             "as it is."},
+    {.name = "exponent",
+     .type = OPTION_AUTO,
+     .offset = SCORING_AT(exponent),
+     .default_text = "auto",
+     .min = -2,
+     .max = 2,
+     .help = "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
+             "auto chooses it on the validation part."},
+    {.name = NULL},
+};
+
+static const struct option options[] = {
+    {.name = "scoring",
+     .type = OPTION_GROUP,
+     .offset = AT(scoring),
+     .help = "What is added to the cosine of the vectors. Any of the three may be given as a "
+             "number; without a validation part auto is the exponent of the training for "
+             "popularity and 0 for the evidence.",
+     .group = scoring_options,
+     .group_size = sizeof(struct scoring_options)},
     {.name = "from",
      .type = OPTION_FLOAT,
      .offset = AT(from),
      .default_text = "0",
      .min = -10,
      .max = 10,
-     .help = "Smallest weight that auto tries."},
+     .help = "Smallest popularity weight that auto tries."},
     {.name = "to",
      .type = OPTION_FLOAT,
      .offset = AT(to),
      .default_text = "1.4",
      .min = -10,
      .max = 10,
-     .help = "Largest weight that auto tries."},
+     .help = "Largest popularity weight that auto tries."},
     {.name = "step",
      .type = OPTION_FLOAT,
      .offset = AT(step),
      .default_text = "0.1",
      .min = 0.001,
      .max = 10,
-     .help = "Distance of the weights that auto tries; around the best it tries again in steps "
+     .help = "Distance of the popularity weights that auto tries; around the best it tries again "
+             "in steps "
              "five times smaller."},
     {.name = "metric",
      .type = OPTION_TEXT,
@@ -66,11 +102,12 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "train and validation parts; the test part is not read"},
     {.name = "towers", .help = "of the train stage: those of refit have seen the validation part"},
+    {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = NULL},
 };
 
 static const struct stage_artifact outputs[] = {
-    {.name = "calibration", .help = "the popularity weight and every weight tried"},
+    {.name = "calibration", .help = "the weights of the score and every setting tried"},
     {.name = NULL},
 };
 
@@ -99,51 +136,87 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     double users = fmin((double)o->users, sizes->n_users);
     double points = (o->to - o->from) / o->step + 1.0;
     double entries = users * sizes->n_items;
-    /* two grids of products at about 50 GFLOP/s a core, and a look at every score per weight */
-    out->seconds = (2.0 * entries * sizes->dimension * 2.0 / 5e10 + entries * points * 4e-10) /
-                   fmax(sizes->n_threads, 1.0);
-    out->memory_bytes = points * (sizes->n_items * 4.0 + users * 8.0 + 2048.0 * 20.0 * 8.0);
+    /* four passes of products at about 50 GFLOP/s a core, a look at every score for each setting,
+       and the evidence of 500 partners an item of the history */
+    double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;
+    points += 100.0;
+    out->seconds =
+        (4.0 * entries * sizes->dimension * 2.0 / 5e10 + entries * points * 1e-10 + pairs * 1e-8) /
+        fmax(sizes->n_threads, 1.0);
+    out->memory_bytes = points * (users * 8.0 + 2048.0 * 20.0 * 8.0) + 30.0 * sizes->n_items * 4.0 +
+                        fmax(sizes->n_threads, 1.0) * 128.0 * sizes->n_items * 8.0;
     out->rows = users;
 }
 
 static enum status_code show_progress(void *data, double done, double total, struct status *status)
 {
     struct context *context = data;
-    (void)total;
-    progress_update(context_progress(context), done, NULL);
+    struct progress *progress = context_progress(context);
+    progress->total = total;
+    progress_update(progress, done, NULL);
     return context_check_stop(context, status);
 }
 
-/* beta as given, measured where there is a validation part, or searched for. */
+/* What is taken where there is nothing to choose on. */
+static struct calibration unmeasured(const struct context *context, const struct scoring_options *o,
+                                     bool has_evidence, const struct towers *towers)
+{
+    const bool is_auto = isnan(o->popularity);
+    const double beta = is_auto ? towers->alpha : o->popularity;
+    const double gamma = isnan(o->evidence) || !has_evidence ? 0 : o->evidence;
+    log_write(context_log(context), LOG_WARNING,
+              "calibrate: no validation part to choose the score's weights on; popularity %g, %s; "
+              "evidence %g",
+              beta, is_auto ? "the exponent of the training" : "as given", gamma);
+    return (struct calibration){
+        .weights = {beta, gamma, isnan(o->exponent) || gamma == 0 ? 0 : o->exponent},
+        .towers_beta = beta,
+        .alpha = towers->alpha,
+        .value = (double)NAN,
+        .towers_value = (double)NAN};
+}
+
+/* A weight for evidence that nobody made is a mistake; auto takes what there is. */
+static enum status_code check_evidence(const struct scoring_options *o, bool has_evidence,
+                                       struct status *status)
+{
+    if (has_evidence || isnan(o->evidence) || o->evidence == 0) {
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_CONFIG,
+                      "calibrate: scoring.evidence is %g, but there is no evidence: a pairs stage "
+                      "with the group `evidence` has to stand above",
+                      o->evidence);
+}
+
+/* The weights as given, measured where there is a validation part, or searched for. */
 static enum status_code choose(struct context *context, const struct calibrate_options *o,
                                const struct validation *validation, const struct towers *towers,
-                               struct calibration *out, struct status *status)
+                               const struct evidence *evidence, struct calibration *out,
+                               struct status *status)
 {
-    struct calibration_grid grid = {o->from, o->to, o->step};
-    enum status_code code;
-    if (!isnan(o->popularity)) {
-        grid = (struct calibration_grid){o->popularity, o->popularity, 1.0};
-    }
+    const struct calibration_request request = {
+        .validation = validation,
+        .towers = towers,
+        .evidence = evidence,
+        .popularity = {o->from, o->to, o->step},
+        .given = {o->scoring.popularity, o->scoring.evidence, o->scoring.exponent},
+        .between = show_progress,
+        .data = context};
     if (validation->n_users == 0) {
-        bool is_auto = isnan(o->popularity);
-        *out = (struct calibration){.beta = is_auto ? towers->alpha : o->popularity,
-                                    .alpha = towers->alpha,
-                                    .value = (double)NAN};
-        log_write(context_log(context), LOG_WARNING,
-                  "calibrate: no validation part to choose the popularity weight on; it is %g, %s",
-                  out->beta, is_auto ? "the exponent of the training" : "as given");
+        *out = unmeasured(context, &o->scoring, evidence != NULL, towers);
         return STATUS_OK;
     }
     progress_start(context_progress(context), "calibrating", "users",
                    2.0 * (double)validation->n_users);
-    code = calibration_search(validation, towers, &grid, show_progress, context,
-                              context_pool(context), out, status);
+    enum status_code code = calibration_search(&request, context_pool(context), out, status);
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
         log_write(context_log(context), LOG_INFO,
-                  "calibrate: popularity weight %g (training used %g), validation %s %.5f on %zu "
-                  "users",
-                  out->beta, out->alpha, o->metric, out->value, validation->n_users);
+                  "calibrate: popularity %g (training used %g), evidence %g, exponent %g: "
+                  "validation %s %.5f on %zu users; towers alone, popularity %g: %.5f",
+                  out->weights.beta, out->alpha, out->weights.gamma, out->weights.exponent,
+                  o->metric, out->value, validation->n_users, out->towers_beta, out->towers_value);
     }
     return code;
 }
@@ -166,8 +239,10 @@ static enum status_code calibrate_run(struct context *context, const void *value
     struct interactions interactions = {0};
     struct towers towers = {0};
     struct validation validation = {0};
+    struct evidence evidence = {0};
     struct calibration calibration = {0};
     struct artifact out = {0};
+    bool has_evidence = false;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&towers, artifact, status));
@@ -176,13 +251,19 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(interactions_load(&interactions, artifact, status));
     TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], o->metric, (size_t)o->users,
                         0.0, context_seed(context), status));
-    TRY(choose(context, o, &validation, &towers, &calibration, status));
+    TRY(context_input(context, "evidence", &artifact, status));
+    TRY(evidence_load(&evidence, artifact, BASIS_FIT, &interactions.basis[BASIS_FIT], &has_evidence,
+                      status));
+    TRY(check_evidence(&o->scoring, has_evidence, status));
+    TRY(choose(context, o, &validation, &towers, has_evidence ? &evidence : NULL, &calibration,
+               status));
     TRY(calibration_save(&calibration, o->metric, &out, status));
     context_set_rows(context, (int64_t)validation.n_users);
     TRY(context_output(context, &out, status));
 done:
     artifact_release(&out);
     calibration_release(&calibration);
+    evidence_release(&evidence);
     validation_release(&validation);
     interactions_release(&interactions);
     return code;
@@ -191,8 +272,8 @@ done:
 extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
-    .summary = "Chooses how much an item's popularity counts in its score, on validation data.",
-    .version = 1,
+    .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
+    .version = 2,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

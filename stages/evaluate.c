@@ -1,10 +1,13 @@
-/* evaluate: how good the towers are, on the test part, beside popularity and item-item cosine, and
- * whether that is good enough to publish. Full rankings, never a sample of the items. What is
- * measured and for which groups is written in model/evaluation.h, the metrics in model/metrics.c.
+/* evaluate: how good the towers are, on the test part, beside popularity, item-item cosine and the
+ * parts of the score, and whether that is good enough to publish. Full rankings, never a sample of
+ * the items. What is measured and for which groups is written in model/evaluation.h, the metrics in
+ * model/metrics.c.
  */
 #include "base/mem.h"
+#include "model/blend.h"
 #include "model/calibration.h"
 #include "model/evaluation.h"
+#include "model/evaluation_cold.h"
 #include "model/gate.h"
 #include "run/context.h"
 
@@ -65,7 +68,8 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "towers", .help = "those of train; those of refit only with a given test table"},
-    {.name = "calibration", .help = "the popularity weight", .optional = true},
+    {.name = "calibration", .help = "the weights of the score", .optional = true},
+    {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -105,8 +109,9 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     double products = 2.0 * sizes->n_users * sizes->n_items * sizes->dimension;
     /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
     double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);
-    out->seconds =
-        (products / 5e10 + pairs * 2e-9 + sizes->n_users * 2e-4) / fmax(sizes->n_threads, 1.0);
+    /* three rankings at most: the blended score, the towers and the evidence alone */
+    out->seconds = (3.0 * products / 5e10 + pairs * 2e-9 + sizes->n_users * 2e-4) /
+                   fmax(sizes->n_threads, 1.0);
     out->memory_bytes = sizes->n_items * (500.0 * 8.0 + 64.0) + sizes->n_users * 4.0 +
                         8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
     out->rows = sizes->n_users;
@@ -178,7 +183,8 @@ static enum status_code show_progress(void *data, double done, double total, str
 /* The configured metrics and those of the gate, measured. */
 static enum status_code measure(struct context *context, const struct evaluate_options *o,
                                 const struct judged_part *part, const struct towers *towers,
-                                double popularity_weight, struct metric_rows *rows,
+                                const struct calibration *calibration,
+                                const struct evidence *evidence, struct metric_rows *rows,
                                 struct status *status)
 {
     const char **names = NULL;
@@ -197,7 +203,9 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .unknown = part->unknown,
         .unknown_users = part->unknown_users,
         .towers = towers,
-        .popularity_weight = popularity_weight,
+        .weights = calibration->weights,
+        .towers_beta = calibration->towers_beta,
+        .evidence = evidence,
         .prefix = part->prefix,
         .n_metrics = n,
         .metrics = names,
@@ -206,12 +214,36 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .data = context,
     };
     progress_start(context_progress(context), "evaluating", "users",
-                   3.0 * (double)part->dataset->n_users);
+                   (double)(evaluation_models(&request) * part->dataset->n_users));
     code = evaluation_run(&request, context_pool(context), rows, status);
     progress_finish(context_progress(context));
 done:
     mem_free(names);
     return code;
+}
+
+static enum status_code stop_between(void *data, struct status *status)
+{
+    return context_check_stop(data, status);
+}
+
+/* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
+static enum status_code measure_cold(struct context *context, const struct evaluate_options *o,
+                                     const struct dataset *dataset, const struct towers *towers,
+                                     double popularity_weight, struct metric_rows *rows,
+                                     struct status *status)
+{
+    const struct evaluation_cold_request request = {
+        .dataset = dataset,
+        .towers = towers,
+        .popularity_weight = popularity_weight,
+        .n_metrics = o->metrics.n,
+        .metrics = o->metrics.values,
+        .seed = context_seed(context),
+        .between = stop_between,
+        .data = context,
+    };
+    return evaluation_cold_run(&request, context_pool(context), rows, status);
 }
 
 static enum status_code copy_text(const struct strings *strings, size_t index, struct buf *out,
@@ -269,19 +301,28 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct judged_part part = {0};
     struct metric_rows rows = {0};
     struct artifact out = {0};
-    double weight = 0.0, users = 0.0;
+    struct calibration calibration = {0};
+    struct evidence evidence = {0};
+    bool has_evidence = false;
+    double users = 0.0;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&towers, artifact, status));
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
     TRY(context_input(context, "calibration", &artifact, status));
-    TRY(calibration_weight(artifact, &towers, &weight, status));
+    TRY(calibration_load(&calibration, artifact, &towers, status));
+    TRY(context_input(context, "evidence", &artifact, status));
+    TRY(evidence_load(&evidence, artifact, towers.basis, &interactions.basis[towers.basis],
+                      &has_evidence, status));
+    TRY(blend_check(&calibration.weights, has_evidence, "evaluate", status));
     TRY(choose_part(&interactions, &towers, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {
-        TRY(measure(context, o, &part, &towers, weight, &rows, status));
+        TRY(measure(context, o, &part, &towers, &calibration, has_evidence ? &evidence : NULL,
+                    &rows, status));
     }
+    TRY(measure_cold(context, o, part.dataset, &towers, calibration.weights.beta, &rows, status));
     TRY(record(context, &rows, status));
     (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||
            metric_rows_find(&rows, "valid:users", "data", "all", &users));
@@ -292,6 +333,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
 done:
     artifact_release(&out);
     metric_rows_release(&rows);
+    evidence_release(&evidence);
     interactions_release(&interactions);
     return code;
 }
@@ -299,8 +341,10 @@ done:
 extern const struct stage stage_evaluate;
 const struct stage stage_evaluate = {
     .name = "evaluate",
-    .summary = "Measures the towers beside two baselines on the test part; the gate may refuse.",
-    .version = 1,
+    .summary =
+        "Measures the blended score beside its parts and two baselines on the test part; the "
+        "gate may refuse.",
+    .version = 3,
     .options_size = sizeof(struct evaluate_options),
     .options = options,
     .inputs = inputs,

@@ -12,12 +12,15 @@ struct split_options {
     int by; /* enum split_by */
     const char *valid, *test;
     const char *valid_query, *test_query;
+    double cold_users, cold_items;
 };
 
 struct interactions_options {
     struct option_numbers event_weights;
     int other_events;
     double min_rating;
+    struct option_texts dislikes;
+    double dislike_rating; /* NAN: none */
     double half_life;
     int64_t since, until;
     int time_unit;
@@ -64,6 +67,27 @@ static const struct option split_table[] = {
      SPLIT_OPTION(test_query),
      .help = "a test part that is a table of its own, as in public benchmarks; its rows are never "
              "trained on"},
+    {.name = "cold_users",
+     .type = OPTION_FLOAT,
+     SPLIT_OPTION(cold_users),
+     .default_text = "0",
+     .min = 0,
+     .max = 0.5,
+     .unit = "share",
+     .help = "share of the users, drawn at random, whom training does not see until `refit`: the "
+             "last fifth of their items (by time; at random where there are no times) is asked "
+             "from a vector made of the others. `evaluate` shows them as the group cold_users, "
+             "together with users below min_user_interactions"},
+    {.name = "cold_items",
+     .type = OPTION_FLOAT,
+     SPLIT_OPTION(cold_items),
+     .default_text = "0",
+     .min = 0,
+     .max = 0.5,
+     .unit = "share",
+     .help = "share of the items, drawn at random, that training does not see until `refit`: "
+             "`evaluate` ranks them by their features alone, as the group cold_items, together "
+             "with the other items that training does not know"},
     {.name = NULL}};
 
 #define OPTION(member) .offset = offsetof(struct interactions_options, member)
@@ -90,6 +114,22 @@ static const struct option option_table[] = {
      .max = 1e9,
      .help = "above 0, the number of a row is a rating: rows below are no positives, the others "
              "weigh 1. At 0 it is a weight"},
+    {.name = "dislikes",
+     .type = OPTION_TEXT_LIST,
+     OPTION(dislikes),
+     .help =
+         "event types that say that a user does not want an item, such as `[hide, thumbs_down]`. "
+         "Where a user and an item have both, the newer event counts, at the same second the "
+         "dislike; the number of such a row is not looked at. What dislikes do in training is "
+         "said by the negatives stage"},
+    {.name = "dislike_rating",
+     .type = OPTION_AUTO,
+     OPTION(dislike_rating),
+     .default_text = "auto",
+     .min = -1e9,
+     .max = 1e9,
+     .help = "ratings of at most this number are dislikes, those between it and min_rating say "
+             "nothing. `auto`: no rating is a dislike"},
     {.name = "half_life",
      .type = OPTION_DURATION,
      OPTION(half_life),
@@ -218,6 +258,39 @@ static void validate_split(const struct split_options *split, struct option_repo
     }
 }
 
+static bool is_listed(const struct option_numbers *weights, const char *name)
+{
+    for (size_t i = 0; i < weights->n; i++) {
+        if (strcmp(weights->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void validate_dislikes(const struct interactions_options *o, struct option_report *report)
+{
+    for (size_t i = 0; i < o->dislikes.n; i++) {
+        if (is_listed(&o->event_weights, o->dislikes.values[i])) {
+            option_mistake(report, "dislikes",
+                           "'%s' is listed in event_weights, too: an event type is positive or a "
+                           "dislike",
+                           o->dislikes.values[i]);
+        }
+    }
+    if (!isnan(o->dislike_rating) && !(o->min_rating > 0)) {
+        option_mistake(report, "dislike_rating",
+                       "dislike_rating: %g without min_rating, which makes the number of a row a "
+                       "rating",
+                       o->dislike_rating);
+    } else if (!isnan(o->dislike_rating) && o->dislike_rating >= o->min_rating) {
+        option_mistake(report, "dislike_rating",
+                       "dislike_rating: %g is not below min_rating: %g, from which a rating is "
+                       "positive",
+                       o->dislike_rating, o->min_rating);
+    }
+}
+
 static void interactions_validate(const void *options, struct option_report *report)
 {
     const struct interactions_options *o = options;
@@ -232,6 +305,7 @@ static void interactions_validate(const void *options, struct option_report *rep
     if (!any_weight) {
         option_mistake(report, "event_weights", "every event type has weight 0");
     }
+    validate_dislikes(o, report);
     validate_split(&o->split, report);
 }
 
@@ -300,6 +374,9 @@ static enum status_code make_request(const struct interactions_options *o,
                                  .rules = {.event_weights = o->event_weights,
                                            .other_events = (enum other_events)o->other_events,
                                            .min_rating = o->min_rating,
+                                           .dislikes = o->dislikes,
+                                           .has_dislike_rating = !isnan(o->dislike_rating),
+                                           .dislike_rating = o->dislike_rating,
                                            .since = o->since,
                                            .until = o->until,
                                            .time_unit = (enum time_unit)o->time_unit,
@@ -311,7 +388,10 @@ static enum status_code make_request(const struct interactions_options *o,
                                              .min_user_interactions = o->min_user_interactions,
                                              .min_item_interactions = o->min_item_interactions,
                                              .max_user_interactions = o->max_user_interactions},
-                                 .split = {.by = by, .seed = seed}};
+                                 .split = {.by = by,
+                                           .seed = seed,
+                                           .cold_users = o->split.cold_users,
+                                           .cold_items = o->split.cold_items}};
     TRY(locate_source(source, &request->interactions, status));
     if (!resolve_amount(by, o->split.valid, o->split.valid_query, &request->split.valid, why,
                         sizeof why) ||
@@ -404,6 +484,13 @@ static void tell(struct context *context, const struct interactions *interaction
               (long long)report->n_rows, left_out.length > 0 ? ", " : "", buf_text(&left_out),
               fit->n_users, fit->n_items, sparse_entries(&fit->train.matrix), n_valid, n_test,
               all->n_users, all->n_items, sparse_entries(&all->train.matrix));
+    if (report->n_dislikes > 0) {
+        log_write(log, LOG_INFO,
+                  "interactions: %zu pairs of known users and items are dislikes; %zu of them to "
+                  "fit, %zu to serve",
+                  sparse_entries(&interactions->disliked.matrix),
+                  sparse_entries(&fit->dislikes.matrix), sparse_entries(&all->dislikes.matrix));
+    }
     if (n_valid == 0 &&
         (request->valid_query != NULL || request->split.valid.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
@@ -418,6 +505,35 @@ static void tell(struct context *context, const struct interactions *interaction
                   "are dropped");
     }
     buf_release(&left_out);
+}
+
+/* The cold part of FIT, where somebody is asked about it, or should have been. */
+static void tell_cold(struct context *context, const struct dataset *fit,
+                      const struct split_settings *split)
+{
+    const struct cold_part *cold = &fit->cold;
+    size_t n_user_pairs = sparse_entries(&cold->held_out);
+    size_t n_item_pairs = sparse_entries(&cold->item_held_out);
+    struct log *log = context_log(context);
+
+    if (n_user_pairs + n_item_pairs > 0) {
+        log_write(log, LOG_INFO,
+                  "interactions: cold: %zu users with a history, %zu pairs to ask; %zu items, %zu "
+                  "pairs to ask",
+                  cold->n_users, n_user_pairs, cold->n_items, n_item_pairs);
+    }
+    if (split->cold_users > 0 && n_user_pairs == 0) {
+        log_write(log, LOG_WARNING,
+                  "interactions: split.cold_users: %g held out no user with pairs to ask: a larger "
+                  "share of %zu users is needed",
+                  split->cold_users, fit->n_users);
+    }
+    if (split->cold_items > 0 && n_item_pairs == 0) {
+        log_write(log, LOG_WARNING,
+                  "interactions: split.cold_items: %g held out no item with pairs to ask: a larger "
+                  "share of %zu items is needed",
+                  split->cold_items, fit->n_items);
+    }
 }
 
 static enum status_code hand_on(struct context *context, struct interactions *interactions,
@@ -457,6 +573,7 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(extract_write_tables(context_work(context), &interactions, &extraction.report, &watch,
                              status));
     tell(context, &interactions, &request, &extraction.report);
+    tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
     TRY(hand_on(context, &interactions, &extraction.report, status));
     context_set_rows(context, extraction.report.n_rows);
 done:
@@ -471,7 +588,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct interactions_options),
     .options = option_table,
     .inputs = inputs,

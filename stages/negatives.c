@@ -4,17 +4,21 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "model/dataset.h"
+#include "model/false_negatives.h"
+#include "model/item_pairs.h"
 #include "model/sampler.h"
+#include "model/stored_negatives.h"
 #include "run/context.h"
 #include "store/bulk.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 
-enum {
-    USERS_PER_BLOCK = 64,
-    BLOCKS_BETWEEN_CHECKS = 256,
-    REDRAWS = 64 /* of an own positive, before the items that are left are listed */
+struct hard_options {
+    bool given;
+    int64_t count, pool, skip, from_epoch, every;
+    double share; /* NAN: auto */
 };
 
 struct negatives_options {
@@ -23,9 +27,69 @@ struct negatives_options {
     double alpha;
     bool shared, exclude_own, correct;
     int64_t stored;
+    int64_t exclude_neighbours;
+    double dislike_weight;
+    struct hard_options hard;
 };
 
-#define AT(field) offsetof(struct negatives_options, field)
+#define AT(field)      offsetof(struct negatives_options, field)
+#define HARD_AT(field) offsetof(struct hard_options, field)
+
+static const struct option hard_options[] = {
+    {.name = "count",
+     .type = OPTION_INT,
+     .offset = HARD_AT(count),
+     .default_text = "16",
+     .min = 0,
+     .max = 10000,
+     .unit = "negatives",
+     .help = "Hard negatives of each user and batch, drawn anew in every epoch; 0: none."},
+    {.name = "pool",
+     .type = OPTION_INT,
+     .offset = HARD_AT(pool),
+     .default_text = "200",
+     .min = 1,
+     .max = 10000,
+     .unit = "items",
+     .help = "They are drawn from this many of the user's best-scoring items that are no "
+             "positives."},
+    {.name = "skip",
+     .type = OPTION_INT,
+     .offset = HARD_AT(skip),
+     .default_text = "10",
+     .min = 0,
+     .max = 10000,
+     .unit = "items",
+     .help = "The pool begins below this many of the very best ones, many of which the user would "
+             "take."},
+    {.name = "from_epoch",
+     .type = OPTION_INT,
+     .offset = HARD_AT(from_epoch),
+     .default_text = "5",
+     .min = 1,
+     .max = 100000,
+     .unit = "epochs",
+     .help = "First epoch with hard negatives: before, the scores say little."},
+    {.name = "every",
+     .type = OPTION_INT,
+     .offset = HARD_AT(every),
+     .default_text = "5",
+     .min = 1,
+     .max = 100000,
+     .unit = "epochs",
+     .help = "Epochs until the pools are made anew, which costs about as much as validating every "
+             "user."},
+    {.name = "share",
+     .type = OPTION_AUTO,
+     .offset = HARD_AT(share),
+     .default_text = "auto",
+     .min = 1e-6,
+     .max = 1,
+     .help = "What a user's hard negatives weigh together, before scores, as a share of all items. "
+             "`auto` is the pool's share of the catalogue: each drawn one then stands for its part "
+             "of the pool."},
+    {.name = NULL},
+};
 
 static const struct option options[] = {
     {.name = "strategy",
@@ -33,8 +97,10 @@ static const struct option options[] = {
      .offset = AT(strategy),
      .default_text = "mixed",
      .choices = negative_strategy_names,
+     .search = "uniform, mixed",
      .help = "Every item (all); draws that are uniform or in proportion to popularity; the batch's "
-             "own positives (in_batch); or uniform draws and the batch's positives (mixed)."},
+             "own positives (in_batch), together with uniform draws (mixed) or with the positives "
+             "of the batches before it (queue)."},
     {.name = "count",
      .type = OPTION_INT,
      .offset = AT(count),
@@ -42,14 +108,17 @@ static const struct option options[] = {
      .min = 1,
      .max = 16777216,
      .unit = "draws",
-     .help = "Draws for each batch, or with `shared: false` for each positive. Strategies all and "
-             "in_batch take no notice of it."},
+     .search = "2048, 4096, 8192",
+     .help = "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
+             "the positives of earlier batches that are remembered. Strategies all and in_batch "
+             "take no notice of it."},
     {.name = "alpha",
      .type = OPTION_FLOAT,
      .offset = AT(alpha),
      .default_text = "0",
      .min = 0,
      .max = 2,
+     .search = "0..1",
      .help = "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
              "that the towers learn what popularity does not explain. Choose it on validation."},
     {.name = "shared",
@@ -81,11 +150,40 @@ static const struct option options[] = {
          "Draw this many negatives for each positive once, keep them in the work database, where "
          "`SELECT * FROM negatives` shows them, and train on these alone: `shared` and `count` "
          "then have no say. Strategies uniform and popularity only; 0 stores none."},
+    {.name = "exclude_neighbours",
+     .type = OPTION_INT,
+     .offset = AT(exclude_neighbours),
+     .default_text = "0",
+     .min = 0,
+     .max = 1000,
+     .unit = "items",
+     .help = "The strongest co-interaction partners of each own positive, this many, do not count "
+             "among a user's negatives: the user would likely take them. Needs `pairs: {item_item: "
+             "...}` above; 0 leaves none out."},
+    {.name = "dislike_weight",
+     .type = OPTION_FLOAT,
+     .offset = AT(dislike_weight),
+     .default_text = "10",
+     .min = 0,
+     .max = 1e6,
+     .unit = "items",
+     .help = "An item that the user dislikes (the interactions stage's `dislikes` and "
+             "`dislike_rating`) is one more negative of the user in each batch and weighs as this "
+             "many average items; 0 ignores dislikes."},
+    {.name = "hard",
+     .type = OPTION_GROUP,
+     .offset = AT(hard),
+     .help = "Hard negatives beside those of the strategy: items that the towers rank high for the "
+             "user and that are no positives. None when this group is not given; `hard: {}` takes "
+             "the defaults.",
+     .group = hard_options,
+     .group_size = sizeof(struct hard_options)},
     {.name = NULL},
 };
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
+    {.name = "pairs", .optional = true},
     {.name = NULL},
 };
 
@@ -97,6 +195,26 @@ static const struct stage_artifact outputs[] = {
 static bool draws_alone(int strategy)
 {
     return strategy == NEGATIVES_UNIFORM || strategy == NEGATIVES_POPULARITY;
+}
+
+static void validate_hard(const struct negatives_options *o, struct option_report *report)
+{
+    const struct hard_options *hard = &o->hard;
+    if (!hard->given || hard->count == 0) {
+        return;
+    }
+    if (hard->count > hard->pool) {
+        option_mistake(report, "hard.count",
+                       "count: %" PRId64 " hard negatives cannot be drawn from pool: %" PRId64
+                       " items; allowed: 0 to pool",
+                       hard->count, hard->pool);
+    }
+    if (!o->correct && o->strategy != NEGATIVES_ALL) {
+        option_mistake(report, "hard",
+                       "hard negatives beside strategy %s need `correct: true`, which makes the "
+                       "drawn ones weigh as all items do: hard.share is a share of that",
+                       negative_strategy_names[o->strategy]);
+    }
 }
 
 static void negatives_validate(const void *values, struct option_report *report)
@@ -122,6 +240,7 @@ static void negatives_validate(const void *values, struct option_report *report)
                        "alpha 0, `correct: true`, or strategies all and popularity",
                        o->alpha, strategy);
     }
+    validate_hard(o, report);
 }
 
 static void negatives_estimate(const void *values, const struct stage_sizes *sizes,
@@ -129,104 +248,98 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
 {
     const struct negatives_options *o = values;
     const double rows = sizes->n_interactions * (double)o->stored;
+    const double neighbours = sizes->n_interactions * (double)o->exclude_neighbours;
+    const double blocked = o->stored > 0 ? 8 * neighbours : 0;
     *out = (struct stage_estimate){
-        .memory_bytes = 36 * sizes->n_items + N_BASES * 4 * rows,
+        .memory_bytes = 36 * sizes->n_items + N_BASES * 4 * rows + blocked,
         .disk_bytes = (N_BASES * 4 + 14) * rows,
         .seconds = 0.01 + 1e-6 * rows,
         .rows = o->stored > 0 ? rows : sizes->n_interactions,
     };
 }
 
-/* ---- drawing ---- */
+/* ---- stored negatives ---- */
 
-struct store_job {
-    const struct sampler *sampler;
-    const struct sparse *train;
-    uint64_t seed;
-    size_t n_stored, first_block;
-    int32_t *stored; /* (train entries, n_stored) */
-};
-
-/* An item that the user does not have, in proportion to the proposal: walks through all items. When
- * there is none, `positive` itself. */
-static int32_t draw_from_rest(const struct store_job *job, struct rng *rng, size_t user,
-                              int32_t positive)
+/* The basis' item-item pairs; *found false when there are none. */
+static enum status_code load_item_pairs(struct context *context, enum basis basis,
+                                        struct sparse *item_pairs, bool *found,
+                                        struct status *status)
 {
-    const struct sampler *sampler = job->sampler;
-    double total = 0;
-    int32_t chosen = positive;
-    /* reservoir sampling: item c takes the place with probability q_c over the sum so far */
-    for (size_t c = 0; c < sampler->n_items; c++) {
-        const double q = exp(sampler->log_q[c]);
-        if (q > 0 && !sparse_has(job->train, user, (int32_t)c)) {
-            total += q;
-            chosen = rng_double(rng) * total < q ? (int32_t)c : chosen;
-        }
-    }
-    return chosen;
-}
-
-static int32_t draw_other(const struct store_job *job, struct rng *rng, size_t user,
-                          int32_t positive)
-{
-    int32_t item = 0;
-    if (sparse_row_length(job->train, user) == job->train->n_columns) {
-        return positive;
-    }
-    for (int redraw = 0; redraw < REDRAWS; redraw++) {
-        sampler_draw_each(job->sampler, rng, 1, &item, NULL);
-        if (!sparse_has(job->train, user, item)) {
-            return item;
-        }
-    }
-    return draw_from_rest(job, rng, user, positive);
-}
-
-static void store_task(void *data, size_t block, size_t worker)
-{
-    const struct store_job *job = data;
-    const struct sparse *train = job->train;
-    size_t user = (job->first_block + block) * USERS_PER_BLOCK;
-    const size_t end =
-        user + USERS_PER_BLOCK < train->n_rows ? user + USERS_PER_BLOCK : train->n_rows;
-    (void)worker;
-    for (; user < end; user++) {
-        struct rng rng;
-        rng_init(&rng, job->seed, "negatives.stored", 0, user);
-        for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
-            int32_t *stored = job->stored + (size_t)e * job->n_stored;
-            if (!job->sampler->settings.exclude_own) {
-                sampler_draw_each(job->sampler, &rng, job->n_stored, stored, NULL);
-                continue;
-            }
-            for (size_t d = 0; d < job->n_stored; d++) {
-                stored[d] = draw_other(job, &rng, user, train->columns[e]);
-            }
-        }
-    }
-}
-
-static enum status_code run_store_job(struct context *context, struct store_job *job,
-                                      struct status *status)
-{
-    const size_t n_blocks = (job->train->n_rows + USERS_PER_BLOCK - 1) / USERS_PER_BLOCK;
+    const struct artifact *pairs = NULL;
     enum status_code code = STATUS_OK;
-    for (; job->first_block < n_blocks; job->first_block += BLOCKS_BETWEEN_CHECKS) {
-        const size_t left = n_blocks - job->first_block;
-        pool_run(context_pool(context), left < BLOCKS_BETWEEN_CHECKS ? left : BLOCKS_BETWEEN_CHECKS,
-                 store_task, job);
-        TRY(context_check_stop(context, status));
+    *found = false;
+    TRY(context_input(context, "pairs", &pairs, status));
+    if (pairs != NULL) {
+        TRY(sparse_load(item_pairs, pairs, pairs_item_item_slots[basis], found, status));
     }
 done:
     return code;
 }
 
+/* Before hours of training find out. */
+static enum status_code check_item_pairs(struct context *context,
+                                         const struct negative_settings *settings,
+                                         struct status *status)
+{
+    struct sparse item_pairs = {0};
+    bool found = false;
+    if (settings->exclude_neighbours == 0) {
+        return STATUS_OK;
+    }
+    const enum status_code code = load_item_pairs(context, BASIS_FIT, &item_pairs, &found, status);
+    if (code == STATUS_OK && !found) {
+        return status_set(status, STATUS_CONFIG,
+                          "negatives: exclude_neighbours: %zu needs item pairs: put `- pairs: "
+                          "{item_item: {}}` above negatives",
+                          settings->exclude_neighbours);
+    }
+    return code;
+}
+
+/* What must not be stored as a negative of a user: own positives and their neighbours, as the
+ * settings say. *blocked is NULL, the train matrix or `made`, to be released by the caller. */
+static enum status_code find_blocked(struct context *context,
+                                     const struct negative_settings *settings,
+                                     const struct sparse *train, enum basis basis,
+                                     struct sparse *made, const struct sparse **blocked,
+                                     struct status *status)
+{
+    struct sparse item_pairs = {0}, neighbours = {0};
+    bool found = false;
+    enum status_code code = STATUS_OK;
+    *blocked = settings->exclude_own ? train : NULL;
+    if (settings->exclude_neighbours == 0) {
+        goto done;
+    }
+    TRY(load_item_pairs(context, basis, &item_pairs, &found, status));
+    assert(found); /* see check_item_pairs */
+    TRY(false_negatives_find(train, &item_pairs, settings->exclude_neighbours, &neighbours,
+                             status));
+    if (settings->exclude_own) {
+        TRY(sparse_union(train, &neighbours, made, status));
+    } else {
+        *made = neighbours;
+        neighbours = (struct sparse){0};
+    }
+    *blocked = made;
+done:
+    sparse_release(&neighbours);
+    return code;
+}
+
+static enum status_code check_stop(void *data, struct status *status)
+{
+    return context_check_stop(data, status);
+}
+
 static enum status_code add_stored(struct context *context,
                                    const struct negative_settings *settings,
-                                   const struct dataset *dataset, const char *slot,
+                                   const struct dataset *dataset, enum basis basis,
                                    struct artifact *artifact, struct status *status)
 {
     struct sampler sampler = {0};
+    struct sparse made = {0};
+    const struct sparse *blocked = NULL;
     int64_t *counts = NULL;
     int32_t *stored = NULL;
     size_t n_values = 0;
@@ -239,16 +352,21 @@ static enum status_code add_stored(struct context *context,
     dataset_item_counts(dataset, counts);
     TRY(sampler_init(&sampler, settings, counts, dataset->n_items, status));
     TRY(MEM_NEW(&stored, n_values, status));
-    struct store_job job = {.sampler = &sampler,
-                            .train = &dataset->train.matrix,
-                            .seed = context_seed(context),
-                            .n_stored = settings->count,
-                            .stored = stored};
-    TRY(run_store_job(context, &job, status));
+    TRY(find_blocked(context, settings, &dataset->train.matrix, basis, &made, &blocked, status));
+    const struct stored_request request = {.sampler = &sampler,
+                                           .train = &dataset->train.matrix,
+                                           .blocked = blocked,
+                                           .seed = context_seed(context),
+                                           .n_stored = settings->count,
+                                           .check_stop = check_stop,
+                                           .data = context};
+    TRY(stored_negatives_draw(&request, context_pool(context), stored, status));
     int32_t *taken = stored;
     stored = NULL;
-    TRY(artifact_take(artifact, slot, ARRAY_I32, n_entries, settings->count, taken, status));
+    TRY(artifact_take(artifact, negative_stored_slots[basis], ARRAY_I32, n_entries, settings->count,
+                      taken, status));
 done:
+    sparse_release(&made);
     mem_free(stored);
     mem_free(counts);
     sampler_release(&sampler);
@@ -317,19 +435,32 @@ done:
     return code;
 }
 
-static enum status_code negatives_run(struct context *context, const void *values,
-                                      struct status *status)
+static struct negative_settings settings_of(const struct negatives_options *o)
 {
-    const struct negatives_options *o = values;
     const bool store = o->stored > 0;
-    const struct negative_settings settings = {
+    return (struct negative_settings){
         .strategy = (enum negative_strategy)o->strategy,
         .count = (size_t)(store ? o->stored : o->count),
         .alpha = o->alpha,
         .shared = o->shared && !store,
         .exclude_own = o->exclude_own,
         .correct = o->correct,
+        .exclude_neighbours = (size_t)o->exclude_neighbours,
+        .dislike_weight = o->dislike_weight,
+        .hard = {.count = o->hard.given ? (size_t)o->hard.count : 0,
+                 .pool = (size_t)o->hard.pool,
+                 .skip = (size_t)o->hard.skip,
+                 .from_epoch = (size_t)o->hard.from_epoch,
+                 .every = (size_t)o->hard.every,
+                 .share = o->hard.share},
     };
+}
+
+static enum status_code negatives_run(struct context *context, const void *values,
+                                      struct status *status)
+{
+    const struct negatives_options *o = values;
+    const struct negative_settings settings = settings_of(o);
     const struct artifact *input = NULL;
     struct interactions interactions = {0};
     struct artifact artifact = {0};
@@ -338,12 +469,10 @@ static enum status_code negatives_run(struct context *context, const void *value
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
     const struct dataset *fit = &interactions.basis[BASIS_FIT];
-    const struct dataset *all = &interactions.basis[BASIS_ALL];
+    TRY(check_item_pairs(context, &settings, status));
     TRY(negative_settings_save(&settings, &artifact, status));
-    if (store) {
-        TRY(add_stored(context, &settings, fit, negative_stored_slots[BASIS_FIT], &artifact,
-                       status));
-        TRY(add_stored(context, &settings, all, negative_stored_slots[BASIS_ALL], &artifact,
+    for (size_t b = 0; b < N_BASES && o->stored > 0; b++) {
+        TRY(add_stored(context, &settings, &interactions.basis[b], (enum basis)b, &artifact,
                        status));
     }
     TRY(write_table(context, fit, &artifact, status));
@@ -359,7 +488,7 @@ extern const struct stage stage_negatives;
 const struct stage stage_negatives = {
     .name = "negatives",
     .summary = "Says how negatives are drawn, and on demand draws and stores them.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct negatives_options),
     .options = options,
     .inputs = inputs,

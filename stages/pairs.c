@@ -1,7 +1,7 @@
-/* pairs: the positives. User-item positives with their weights; item-item co-interaction pairs,
- * which `train` contrasts; and the evidence, a longer list of such pairs that serves scoring. All
- * are made for both bases. The counting is done in model/item_pairs.c; who uses the pairs how is
- * not known here. */
+/* pairs: the positives. User-item positives with their weights; item-item and user-user pairs of
+ * co-interaction, which `train` contrasts; and the evidence, a longer list of such pairs that
+ * serves scoring. All are made for both bases. The counting is done in model/item_pairs.c; who uses
+ * the pairs how is not known here. */
 #include "base/mem.h"
 #include "model/item_pairs.h"
 #include "run/context.h"
@@ -28,6 +28,12 @@ struct item_item_options {
     int64_t min_count, top, max_user_items;
 };
 
+struct user_user_options {
+    bool given;
+    int weighting;
+    int64_t min_count, top, max_item_users;
+};
+
 struct evidence_options {
     bool given;
     int weighting;
@@ -37,6 +43,7 @@ struct evidence_options {
 struct pairs_options {
     struct user_item_options user_item;
     struct item_item_options item_item;
+    struct user_user_options user_user;
     struct evidence_options evidence;
     bool queryable;
 };
@@ -44,6 +51,7 @@ struct pairs_options {
 #define AT(field)           offsetof(struct pairs_options, field)
 #define USER_ITEM_AT(field) offsetof(struct user_item_options, field)
 #define ITEM_ITEM_AT(field) offsetof(struct item_item_options, field)
+#define USER_USER_AT(field) offsetof(struct user_user_options, field)
 #define EVIDENCE_AT(field)  offsetof(struct evidence_options, field)
 
 static const struct option user_item_options[] = {
@@ -108,6 +116,42 @@ static const struct option item_item_options[] = {
     {.name = NULL},
 };
 
+static const struct option user_user_options[] = {
+    {.name = "weighting",
+     .type = OPTION_CHOICE,
+     .offset = USER_USER_AT(weighting),
+     .default_text = "cosine",
+     .choices = pair_weighting_names,
+     .help = "How the strength of a pair follows from the items that both users have."},
+    {.name = "min_count",
+     .type = OPTION_INT,
+     .offset = USER_USER_AT(min_count),
+     .default_text = "2",
+     .min = 1,
+     .max = 1000000000,
+     .unit = "items",
+     .help = "Pairs of users with fewer items in common are dropped: one popular item says "
+             "little."},
+    {.name = "top",
+     .type = OPTION_INT,
+     .offset = USER_USER_AT(top),
+     .default_text = "50",
+     .min = 1,
+     .max = 100000,
+     .unit = "partners",
+     .help = "Strongest partners kept for each user."},
+    {.name = "max_item_users",
+     .type = OPTION_INT,
+     .offset = USER_USER_AT(max_item_users),
+     .default_text = "1000",
+     .min = 2,
+     .max = 1000000,
+     .unit = "users",
+     .help = "Of the users of a more popular item only so many, evenly spread, make pairs, for "
+             "their number grows with its square."},
+    {.name = NULL},
+};
+
 static const struct option evidence_options[] = {
     {.name = "weighting",
      .type = OPTION_CHOICE,
@@ -148,6 +192,13 @@ static const struct option options[] = {
              "are made when this group is not given; `item_item: {}` takes the defaults.",
      .group = item_item_options,
      .group_size = sizeof(struct item_item_options)},
+    {.name = "user_user",
+     .type = OPTION_GROUP,
+     .offset = AT(user_user),
+     .help = "User-user pairs out of the items that users have in common. None are made when this "
+             "group is not given; `user_user: {}` takes the defaults.",
+     .group = user_user_options,
+     .group_size = sizeof(struct user_user_options)},
     {.name = "evidence",
      .type = OPTION_GROUP,
      .offset = AT(evidence),
@@ -159,8 +210,9 @@ static const struct option options[] = {
      .type = OPTION_BOOL,
      .offset = AT(queryable),
      .default_text = "true",
-     .help = "Write the user-item and item-item pairs that settings are chosen on to the work "
-             "database, where `SELECT * FROM pairs` shows them with their ids."},
+     .help =
+         "Write the user-item, item-item and user-user pairs that settings are chosen on to the "
+         "work database, where `SELECT * FROM pairs` shows them with their ids."},
     {.name = NULL},
 };
 
@@ -170,7 +222,7 @@ static const struct stage_artifact inputs[] = {
 };
 
 static const struct stage_artifact outputs[] = {
-    {.name = "pairs", .help = "weights of the user-item positives and item-item pairs"},
+    {.name = "pairs", .help = "weights of the user-item positives, item-item and user-user pairs"},
     {.name = "evidence", .help = "item-item pairs for scoring"},
     {.name = NULL},
 };
@@ -204,6 +256,23 @@ static void add_product_estimate(const struct stage_sizes *sizes, double top,
     out->rows += rows;
 }
 
+/* The same over the transposed history: popular items are far more uneven than heavy users, up to
+ * the cap. */
+static void add_user_product_estimate(const struct user_user_options *o,
+                                      const struct stage_sizes *sizes, struct stage_estimate *out)
+{
+    const double popularity = sizes->n_interactions / fmax(sizes->n_items, 1);
+    const double partners = fmin(20 * popularity, (double)o->max_item_users);
+    const double additions = sizes->n_interactions * partners;
+    const double rows = fmin(additions, sizes->n_users * fmin((double)o->top, sizes->n_users));
+    const double scratch = 33 * sizes->n_users * sizes->n_threads + 52 * sizes->n_interactions;
+    out->memory_bytes += N_BASES * 8 * rows;
+    out->memory_bytes += 8 * rows + scratch;
+    out->disk_bytes += N_BASES * 8 * rows;
+    out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
+    out->rows += rows;
+}
+
 static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -213,6 +282,9 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
                                    .disk_bytes = N_BASES * 4 * sizes->n_interactions};
     if (o->item_item.given) {
         add_product_estimate(sizes, (double)o->item_item.top, out);
+    }
+    if (o->user_user.given) {
+        add_user_product_estimate(&o->user_user, sizes, out);
     }
     if (o->queryable) {
         out->disk_bytes += 18 * out->rows;
@@ -253,18 +325,49 @@ static enum status_code show_progress(void *data, double done, double total, str
     return context_check_stop(context, status);
 }
 
-static enum status_code add_product(struct context *context, const struct dataset *dataset,
-                                    struct pair_settings *settings, const char *slot,
-                                    struct artifact *artifact, struct status *status)
+typedef enum status_code make_product(const struct history *train,
+                                      const struct pair_settings *settings, struct pool *pool,
+                                      struct sparse *out, struct status *status);
+
+static enum status_code add_product(struct context *context, make_product *make,
+                                    const struct dataset *dataset, struct pair_settings *settings,
+                                    const char *slot, struct artifact *artifact,
+                                    struct status *status)
 {
     struct sparse product = {0};
     enum status_code code = STATUS_OK;
     settings->between = show_progress;
     settings->data = context;
     progress_start(context_progress(context), slot, "%", 100);
-    code = pairs_item_item(&dataset->train, settings, context_pool(context), &product, status);
+    code = make(&dataset->train, settings, context_pool(context), &product, status);
     progress_finish(context_progress(context));
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
+}
+
+static struct pair_settings item_item_settings(const struct item_item_options *o)
+{
+    return (struct pair_settings){
+        .window = o->window > 0      ? PAIR_TIME_GAP
+                  : o->positions > 0 ? PAIR_POSITIONS
+                                     : PAIR_WHOLE_HISTORY,
+        .max_gap = (int64_t)o->window,
+        .max_positions = (size_t)o->positions,
+        .weighting = o->weighting,
+        .min_count = (double)o->min_count,
+        .top = (size_t)o->top,
+        .max_user_items = (size_t)o->max_user_items,
+    };
+}
+
+static struct pair_settings user_user_settings(const struct user_user_options *o)
+{
+    return (struct pair_settings){
+        .window = PAIR_WHOLE_HISTORY,
+        .weighting = o->weighting,
+        .min_count = (double)o->min_count,
+        .top = (size_t)o->top,
+        .max_user_items = (size_t)o->max_item_users,
+    };
 }
 
 static enum status_code make_artifacts(struct context *context, const struct pairs_options *o,
@@ -272,18 +375,8 @@ static enum status_code make_artifacts(struct context *context, const struct pai
                                        struct artifact *pairs, struct artifact *evidence,
                                        struct status *status)
 {
-    const struct item_item_options *i = &o->item_item;
-    struct pair_settings item_item = {
-        .window = i->window > 0      ? PAIR_TIME_GAP
-                  : i->positions > 0 ? PAIR_POSITIONS
-                                     : PAIR_WHOLE_HISTORY,
-        .max_gap = (int64_t)i->window,
-        .max_positions = (size_t)i->positions,
-        .weighting = i->weighting,
-        .min_count = (double)i->min_count,
-        .top = (size_t)i->top,
-        .max_user_items = (size_t)i->max_user_items,
-    };
+    struct pair_settings item_item = item_item_settings(&o->item_item);
+    struct pair_settings user_user = user_user_settings(&o->user_user);
     struct pair_settings scoring = {
         .window = PAIR_WHOLE_HISTORY,
         .weighting = o->evidence.weighting,
@@ -295,11 +388,17 @@ static enum status_code make_artifacts(struct context *context, const struct pai
     for (size_t b = 0; b < N_BASES; b++) {
         const struct dataset *dataset = &interactions->basis[b];
         TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], pairs, status));
-        if (i->given) {
-            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b], pairs, status));
+        if (o->item_item.given) {
+            TRY(add_product(context, pairs_item_item, dataset, &item_item, pairs_item_item_slots[b],
+                            pairs, status));
+        }
+        if (o->user_user.given) {
+            TRY(add_product(context, pairs_user_user, dataset, &user_user, pairs_user_user_slots[b],
+                            pairs, status));
         }
         if (o->evidence.given) {
-            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b], evidence, status));
+            TRY(add_product(context, pairs_item_item, dataset, &scoring, pairs_evidence_slots[b],
+                            evidence, status));
         }
     }
 done:
@@ -314,12 +413,15 @@ done:
 
 static const char drop_tables[] = "DROP VIEW IF EXISTS pairs;"
                                   "DROP TABLE IF EXISTS pairs_user_item;"
-                                  "DROP TABLE IF EXISTS pairs_item_item;";
+                                  "DROP TABLE IF EXISTS pairs_item_item;"
+                                  "DROP TABLE IF EXISTS pairs_user_user;";
 static const char create_tables[] =
     "CREATE TABLE pairs_user_item (user INTEGER NOT NULL, item INTEGER NOT NULL,"
     " weight REAL NOT NULL, PRIMARY KEY (user, item)) WITHOUT ROWID;"
     "CREATE TABLE pairs_item_item (item INTEGER NOT NULL, partner INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;";
+    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;"
+    "CREATE TABLE pairs_user_user (user INTEGER NOT NULL, partner INTEGER NOT NULL,"
+    " weight REAL NOT NULL, PRIMARY KEY (user, partner)) WITHOUT ROWID;";
 /* Made last, so that nobody sees a half-filled one. CROSS JOIN keeps the order of the tables: the
  * pairs of one anchor are one search in their table, whatever the planner would guess. */
 static const char create_view[] =
@@ -329,7 +431,10 @@ static const char create_view[] =
     " CROSS JOIN items i ON i.code = p.item"
     " UNION ALL SELECT 'item_item', a.item_id, i.item_id, p.weight FROM items a"
     " CROSS JOIN pairs_item_item p ON p.item = a.code"
-    " CROSS JOIN items i ON i.code = p.partner";
+    " CROSS JOIN items i ON i.code = p.partner"
+    " UNION ALL SELECT 'user_user', a.user_id, u.user_id, p.weight FROM users a"
+    " CROSS JOIN pairs_user_user p ON p.user = a.code"
+    " CROSS JOIN users u ON u.code = p.partner";
 
 /* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
  * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
@@ -366,7 +471,7 @@ static enum status_code write_tables(struct context *context, const struct pairs
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     struct db *work = context_work(context);
     const float *weights = NULL;
-    struct sparse item_item = {0};
+    struct sparse item_item = {0}, user_user = {0};
     bool found = false;
     enum status_code code = STATUS_OK;
     TRY(db_exec(work, drop_tables, status));
@@ -383,21 +488,28 @@ static enum status_code write_tables(struct context *context, const struct pairs
         TRY(write_table(context, "INSERT INTO pairs_item_item VALUES (?1, ?2, ?3)", &item_item,
                         item_item.values, fit->items, fit->items, status));
     }
+    TRY(sparse_load(&user_user, pairs, pairs_user_user_slots[BASIS_FIT], &found, status));
+    if (found) {
+        TRY(write_table(context, "INSERT INTO pairs_user_user VALUES (?1, ?2, ?3)", &user_user,
+                        user_user.values, fit->users, fit->users, status));
+    }
     TRY(db_exec(work, create_view, status));
 done:
     return code;
 }
 
-/* User-item and item-item pairs of the FIT basis. */
+/* User-item, item-item and user-user pairs of the FIT basis. */
 static enum status_code count_pairs(const struct interactions *interactions,
                                     const struct artifact *pairs, int64_t *n, struct status *status)
 {
-    struct sparse item_item = {0};
+    struct sparse item_item = {0}, user_user = {0};
     bool found = false;
-    const enum status_code code =
-        sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status);
+    enum status_code code = STATUS_OK;
+    TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
+    TRY(sparse_load(&user_user, pairs, pairs_user_user_slots[BASIS_FIT], &found, status));
     *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
-                   sparse_entries(&item_item));
+                   sparse_entries(&item_item) + sparse_entries(&user_user));
+done:
     return code;
 }
 
@@ -430,7 +542,8 @@ done:
 extern const struct stage stage_pairs;
 const struct stage stage_pairs = {
     .name = "pairs",
-    .summary = "Makes the positives: weighted user-item pairs and item-item co-interaction pairs.",
+    .summary = "Makes the positives: weighted user-item pairs, item-item and user-user "
+               "co-interaction pairs.",
     .version = 1,
     .options_size = sizeof(struct pairs_options),
     .options = options,

@@ -1,5 +1,6 @@
 /* recommend: the lists that will be published, for every user of the log, with the similar items
  * and the popular list. How a list is made is written in model/serving.h. */
+#include "model/blend.h"
 #include "model/calibration.h"
 #include "model/serving.h"
 #include "run/context.h"
@@ -52,7 +53,8 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "towers"},
-    {.name = "calibration", .help = "the popularity weight", .optional = true},
+    {.name = "calibration", .help = "the weights of the score", .optional = true},
+    {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -91,18 +93,25 @@ static enum status_code recommend_run(struct context *context, const void *value
     struct towers towers = {0};
     struct recommendations recommendations = {0};
     struct artifact out = {0};
-    double weight = 0.0;
+    struct calibration calibration = {0};
+    struct evidence evidence = {0};
+    bool has_evidence = false;
     enum status_code code;
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&towers, artifact, status));
     TRY(context_input(context, "calibration", &artifact, status));
-    TRY(calibration_weight(artifact, &towers, &weight, status));
+    TRY(calibration_load(&calibration, artifact, &towers, status));
+    TRY(context_input(context, "evidence", &artifact, status));
+    TRY(evidence_load(&evidence, artifact, towers.basis, &interactions.basis[towers.basis],
+                      &has_evidence, status));
+    TRY(blend_check(&calibration.weights, has_evidence, "recommend", status));
     struct serving_request request = {
         .interactions = &interactions,
         .towers = &towers,
-        .popularity_weight = weight,
+        .weights = calibration.weights,
+        .evidence = has_evidence ? &evidence : NULL,
         .top = (size_t)o->top,
         .exclude_seen = o->exclude_seen,
         .similar = (size_t)o->similar,
@@ -121,6 +130,7 @@ static enum status_code recommend_run(struct context *context, const void *value
 done:
     artifact_release(&out);
     recommendations_release(&recommendations);
+    evidence_release(&evidence);
     interactions_release(&interactions);
     return code;
 }
@@ -129,7 +139,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

@@ -20,8 +20,11 @@ static const struct option options[] = {
 };
 
 static const struct stage_artifact inputs[] = {
-    {.name = "interactions"}, {.name = "pairs", .optional = true},
-    {.name = "negatives"},    {.name = "training", .help = "settings and chosen epochs"},
+    {.name = "interactions"},
+    {.name = "features", .optional = true},
+    {.name = "pairs", .optional = true},
+    {.name = "negatives"},
+    {.name = "training", .help = "settings and chosen epochs"},
     {.name = NULL},
 };
 
@@ -71,7 +74,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

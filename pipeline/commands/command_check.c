@@ -2,6 +2,7 @@
 #include "commands/source_query.h"
 
 #include "base/path.h"
+#include "run/context_internal.h"
 #include "store/generation.h"
 
 #include <errno.h>
@@ -29,9 +30,13 @@ static void good(const struct checkup *checkup, const char *format, ...)
     va_end(arguments);
 }
 
-/* Takes the error over as one problem. */
+/* Takes the error over as one problem, unless it was told already. */
 static void problem(struct checkup *checkup, struct status *status)
 {
+    if (strstr(buf_text(&checkup->problems), status->message) != NULL) {
+        status_clear(status);
+        return;
+    }
     if (checkup->n_problems > 0) {
         buf_add_char(&checkup->problems, '\n');
     }
@@ -190,6 +195,29 @@ static void check_output(struct checkup *checkup, struct status *status)
     db_close(db);
 }
 
+/* What stages look at by themselves before a run. */
+static void check_stages(struct checkup *checkup, const struct command_environment *environment,
+                         struct status *status)
+{
+    const struct run_request request = {.plan = checkup->plan, .version = environment->version};
+    struct context context = {0};
+    if (context_init(&context, &request, status) != STATUS_OK) {
+        problem(checkup, status);
+    }
+    for (size_t i = 0; context.plan != NULL && i < checkup->plan->n_stages; i++) {
+        const struct plan_stage *stage = &checkup->plan->stages[i];
+        if (stage->stage->check == NULL) {
+            continue;
+        }
+        if (stage->stage->check(&context, stage->options, status) != STATUS_OK) {
+            problem(checkup, status);
+        } else if (checkup->n_problems == 0) { /* else it may not have been able to look */
+            good(checkup, "stage %s: nothing outside stands in its way", stage->label);
+        }
+    }
+    context_release(&context);
+}
+
 static enum status_code run_check(const struct command_environment *environment,
                                   const struct command_line *line, struct status *status)
 {
@@ -201,6 +229,7 @@ static enum status_code run_check(const struct command_environment *environment,
     good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
     check_source(&checkup, status);
     check_output(&checkup, status);
+    check_stages(&checkup, environment, status);
     if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
         problem(&checkup, status);
     }

@@ -45,6 +45,9 @@ static void add_facts(struct buf *out, const struct option *option)
         buf_addf(out, "; default %s",
                  option->default_text[0] == '\0' ? "the empty text" : option->default_text);
     }
+    if (option->search != NULL) {
+        buf_addf(out, "; tune tries %s", option->search);
+    }
 }
 
 /* Nested tables follow their group with the group's name in front: the depth is that of the tables.
@@ -158,6 +161,9 @@ static void add_rows_markdown(struct buf *out, const struct option *table, const
         }
         buf_add_text(out, " | ");
         add_cell(out, o->help == NULL ? "" : o->help);
+        if (o->search != NULL) {
+            buf_addf(out, " `tune` tries %s.", o->search);
+        }
         buf_add_text(out, " |\n");
         if (o->group != NULL) {
             buf_clear(&text);

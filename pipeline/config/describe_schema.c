@@ -177,6 +177,9 @@ static void put_description(struct json_tree *tree, struct json *object,
     if (option->default_text != NULL && option->default_text[0] != '\0') {
         buf_addf(&text, " Default: %s.", option->default_text);
     }
+    if (option->search != NULL) {
+        buf_addf(&text, " `nightjar tune` tries: %s.", option->search);
+    }
     tree->failed = tree->failed || text.failed;
     (void)json_add_text(tree, object, "description", buf_text(&text));
     buf_release(&text);

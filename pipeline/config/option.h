@@ -61,6 +61,8 @@ struct option {
     const char *unit;           /* "users", "epochs"; NULL: none */
     const char *help;           /* one or two sentences, no final newline */
     bool required;
+    const char *search;         /* what `nightjar tune` tries, as search_space.h reads it:
+                                   "0.05..0.4 log", "0, 0.5, 1"; NULL: left as the file has it */
     const struct option *group; /* for OPTION_GROUP and OPTION_GROUP_MAP */
     size_t group_size;          /* sizeof the group struct */
 };

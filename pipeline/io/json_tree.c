@@ -1,5 +1,8 @@
-/* Building and printing JSON through cJSON. `struct json` is cJSON's own value under our name. */
+/* Building, printing and reading JSON through cJSON. `struct json` is cJSON's own value under our
+ * name. */
 #include "io/json_tree.h"
+
+#include "base/num.h"
 
 #include <cjson/cJSON.h>
 
@@ -83,4 +86,51 @@ void json_tree_release(struct json_tree *tree)
 {
     cJSON_Delete((cJSON *)tree->root);
     *tree = (struct json_tree){0};
+}
+
+static enum status_code add_element(const cJSON *element, struct strings *out,
+                                    struct status *status)
+{
+    char number[NUM_TEXT_MAX];
+    if (cJSON_IsString(element)) {
+        return strings_add(out, element->valuestring, strlen(element->valuestring), status);
+    }
+    if (cJSON_IsNumber(element)) {
+        return strings_add(out, number, num_format_double(element->valuedouble, number), status);
+    }
+    if (cJSON_IsBool(element)) {
+        const char *word = cJSON_IsTrue(element) ? "true" : "false";
+        return strings_add(out, word, strlen(word), status);
+    }
+    return STATUS_OK;
+}
+
+enum status_code json_read_texts(const char *text, size_t length, struct strings *out,
+                                 bool *is_such, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const char *end = NULL;
+    cJSON *array = cJSON_ParseWithLengthOpts(text, length, &end, false);
+    const cJSON *element = NULL;
+    bool is_fine = cJSON_IsArray(array);
+    while (is_fine && end < text + length) {
+        is_fine = strchr(" \t\r\n", *end) != NULL && *end != '\0';
+        end++;
+    }
+    if (is_fine) {
+        cJSON_ArrayForEach(element, array)
+        {
+            is_fine = is_fine && !cJSON_IsArray(element) && !cJSON_IsObject(element);
+        }
+    }
+    if (is_fine) {
+        cJSON_ArrayForEach(element, array)
+        {
+            TRY(add_element(element, out, status));
+        }
+    }
+    *is_such = is_fine;
+done:
+    cJSON_Delete(array);
+    return code;
 }

@@ -3,6 +3,7 @@
 #define NIGHTJAR_IO_JSON_TREE_H
 
 #include "base/buf.h"
+#include "base/strings.h"
 
 struct json; /* one value, owned by its tree */
 
@@ -35,5 +36,11 @@ struct json *json_member(const struct json *object, const char *name);
 MUST_CHECK enum status_code json_tree_print(const struct json_tree *tree, bool pretty,
                                             struct buf *out, struct status *status);
 void json_tree_release(struct json_tree *tree);
+
+/* Reads a JSON array of texts, numbers and booleans: each element is added to `out` as text (a
+ * number in its shortest form), nulls are left out. *is_such false, and nothing added, when `text`
+ * is anything else. */
+MUST_CHECK enum status_code json_read_texts(const char *text, size_t length, struct strings *out,
+                                            bool *is_such, struct status *status);
 
 #endif

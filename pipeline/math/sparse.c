@@ -69,6 +69,46 @@ done:
     return code;
 }
 
+/* Row r of both, merged, to `out` (NULL: only counted); returns how many. */
+static size_t merge_row(const struct sparse *a, const struct sparse *b, size_t r, int32_t *out)
+{
+    int64_t x = a->offsets[r], y = b->offsets[r];
+    size_t n = 0;
+    while (x < a->offsets[r + 1] || y < b->offsets[r + 1]) {
+        bool has_x = x < a->offsets[r + 1], has_y = y < b->offsets[r + 1];
+        bool take_x = has_x && (!has_y || a->columns[x] <= b->columns[y]);
+        bool take_y = has_y && (!has_x || b->columns[y] <= a->columns[x]);
+        if (out != NULL) {
+            out[n] = take_x ? a->columns[x] : b->columns[y];
+        }
+        x += take_x;
+        y += take_y;
+        n++;
+    }
+    return n;
+}
+
+enum status_code sparse_union(const struct sparse *a, const struct sparse *b, struct sparse *out,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct sparse made = {0};
+    size_t entries = 0;
+
+    assert(a->n_rows == b->n_rows && a->n_columns == b->n_columns);
+    for (size_t r = 0; r < a->n_rows; r++) {
+        entries += merge_row(a, b, r, NULL);
+    }
+    TRY(sparse_init(&made, a->n_rows, a->n_columns, entries, false, status));
+    for (size_t r = 0; r < a->n_rows; r++) {
+        size_t n = merge_row(a, b, r, made.columns + made.offsets[r]);
+        made.offsets[r + 1] = made.offsets[r] + (int64_t)n;
+    }
+    *out = made;
+done:
+    return code;
+}
+
 bool sparse_has(const struct sparse *m, size_t row, int32_t column)
 {
     assert(row < m->n_rows);

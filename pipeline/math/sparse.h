@@ -30,6 +30,9 @@ MUST_CHECK enum status_code sparse_init(struct sparse *m, size_t n_rows, size_t 
 /* out = the transpose of m; within a row of out, columns ascend. out must be zeroed. */
 MUST_CHECK enum status_code sparse_transpose(const struct sparse *m, struct sparse *out,
                                              struct status *status);
+/* out = the entries that a or b has (equal extents), without values. out must be zeroed. */
+MUST_CHECK enum status_code sparse_union(const struct sparse *a, const struct sparse *b,
+                                         struct sparse *out, struct status *status);
 /* counts[c] = number of entries in column c; counts is (n_columns). */
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
 /* True when (row, column) is an entry; binary search. */

@@ -6,6 +6,11 @@
 
 #include "math/matrix.h"
 
+/* Of n values against a cut. */
+struct vec_sums {
+    float value, slope, count;
+};
+
 struct vec_ops {
     const char *name;                       /* "avx512", "avx2", "sse2": part of the cache key */
     float (*max)(const float *x, size_t n); /* -INFINITY for n = 0 */
@@ -13,15 +18,27 @@ struct vec_ops {
      * exp below 3e-7 for arguments in [-87, 0]; below -87 the result is 0. */
     float (*exp_shift_sum)(float *x, const float *offset, float shift, size_t n);
     float (*max_offset)(const float *x, const float *offset, size_t n); /* max of x + offset */
+    /* The first j with x[j] + offset[j] >= threshold, or n; offset may be NULL. NaN never does. */
+    size_t (*first_reaching)(const float *x, const float *offset, size_t n, float threshold);
     float (*dot)(const float *x, const float *y, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*scale)(float a, float *x, size_t n);                /* x *= a */
+    /* With t = x[j] - cut and psi the hinge max(0, t) or softplus log(1 + exp(t)): value = sum of
+     * weight[j] psi(t), slope = sum of weight[j] psi'(t), count = how many t > 0; gradient[j] +=
+     * factor weight[j] psi'(t) unless it is NULL. x may be -INFINITY, which counts for nothing; NaN
+     * reaches the value. Relative error of psi below 1e-6 (a psi below e^-87 is 0). */
+    struct vec_sums (*hinge_cut)(const float *x, const float *weight, float cut, float factor,
+                                 size_t n, float *gradient);
+    struct vec_sums (*softplus_cut)(const float *x, const float *weight, float cut, float factor,
+                                    size_t n, float *gradient);
     /* Adam on one slice (Kingma and Ba 2015): m, v moments; step = rate / (sqrt(v / c2) + eps). */
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, float rate, float beta1,
                  float beta2, float inverse_c1, float inverse_c2, float epsilon);
     /* Adam without a gradient: w -= move (m c1) / (sqrt(v c2) + eps); m *= first; v *= second. */
     void (*adam_idle)(float *w, float *m, float *v, size_t n, float move, float first, float second,
                       float inverse_c1, float inverse_c2, float epsilon);
+    /* AdaGrad on one slice: s += g^2; w -= rate g / (sqrt(s) + epsilon). */
+    void (*adagrad)(float *w, float *s, const float *g, size_t n, float rate, float epsilon);
 };
 
 /* The best set for this CPU; `NIGHTJAR_ISA` is not consulted: tests call vec_ops_named. */

@@ -93,6 +93,62 @@ static float kernel_max_offset(const float *x, const float *offset, size_t n)
     return result;
 }
 
+/* The lowest lane that is set, or LANES. Bytes instead of integers, so that a look at two machine
+ * words tells. */
+static inline size_t first_lane(const int_lanes *mask)
+{
+    typedef int8_t byte_lanes __attribute__((vector_size(LANES)));
+    const byte_lanes bytes = __builtin_convertvector(*mask, byte_lanes);
+    uint64_t words[2];
+    memcpy(words, &bytes, sizeof words);
+    if ((words[0] | words[1]) == 0) {
+        return LANES;
+    }
+    return words[0] != 0 ? (size_t)__builtin_ctzll(words[0]) / 8
+                         : 8 + (size_t)__builtin_ctzll(words[1]) / 8;
+}
+
+static inline void lanes_reaching(const float *x, const float *offset, float threshold,
+                                  int_lanes *mask)
+{
+    lanes v = LOAD(x);
+    if (offset != NULL) {
+        v += LOAD(offset);
+    }
+    *mask = v >= threshold;
+}
+
+static size_t kernel_first_reaching(const float *x, const float *offset, size_t n, float threshold)
+{
+    enum { RUN = 4 * LANES };
+    size_t j = 0;
+    for (; j + RUN <= n; j += RUN) {
+        int_lanes any = {0}, mask;
+        for (size_t part = 0; part < RUN; part += LANES) {
+            lanes_reaching(x + j + part, offset == NULL ? NULL : offset + j + part, threshold,
+                           &mask);
+            any |= mask;
+        }
+        if (first_lane(&any) < LANES) {
+            break;
+        }
+    }
+    for (; j + LANES <= n; j += LANES) {
+        int_lanes mask;
+        lanes_reaching(x + j, offset == NULL ? NULL : offset + j, threshold, &mask);
+        const size_t lane = first_lane(&mask);
+        if (lane < LANES) {
+            return j + lane;
+        }
+    }
+    for (; j < n; j++) {
+        if ((offset == NULL ? x[j] : x[j] + offset[j]) >= threshold) {
+            return j;
+        }
+    }
+    return n;
+}
+
 static float kernel_exp_shift_sum(float *x, const float *offset, float shift, size_t n)
 {
     lanes sum = {0};
@@ -156,6 +212,83 @@ static void kernel_scale(float a, float *x, size_t n)
     }
 }
 
+/* *value = log(1 + exp(*x)), *slope = its derivative. With e = exp(-|x|) in [0, 1], log(1 + e) is
+ * 2 atanh(z), z = e / (2 + e) <= 1/3: the series to z^13 leaves a relative 2e-8. */
+static inline void lanes_softplus(const lanes *x, lanes *value, lanes *slope)
+{
+    int_lanes above = *x > 0.0f;
+    lanes e = SELECT(above, -*x, *x);
+    lanes_exp(&e);
+    lanes z = e / (e + 2.0f), inverse = 1.0f / (e + 1.0f);
+    lanes q = z * z;
+    lanes p = q * (1.0f / 13.0f) + 1.0f / 11.0f;
+    p = p * q + 1.0f / 9.0f;
+    p = p * q + 1.0f / 7.0f;
+    p = p * q + 1.0f / 5.0f;
+    p = p * q + 1.0f / 3.0f;
+    p = p * q + 1.0f;
+    *value = SELECT(above, *x, (lanes){0}) + 2.0f * z * p;
+    *slope = SELECT(above, inverse, e * inverse);
+}
+
+/* *value = max(0, *x), *slope = its derivative; written so that NaN stays. */
+static inline void lanes_hinge(const lanes *x, lanes *value, lanes *slope)
+{
+    int_lanes below = *x <= 0.0f;
+    *value = SELECT(below, (lanes){0}, *x);
+    *slope = SELECT(below, (lanes){0}, (lanes){0} + 1.0f);
+}
+
+typedef void lanes_shape(const lanes *x, lanes *value, lanes *slope);
+
+/* One body for both shapes, each inlined into a kernel of its own. */
+static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shape *shape,
+                                                                      const float *x,
+                                                                      const float *weight,
+                                                                      float cut, float factor,
+                                                                      size_t n, float *gradient)
+{
+    lanes value_sum = {0}, slope_sum = {0}, count = {0};
+    for (size_t j = 0; j < n; j += LANES) {
+        size_t left = n - j;
+        lanes t = (lanes){0} - INFINITY, w = {0}, value, slope;
+        if (left >= LANES) {
+            t = LOAD(x + j) - cut;
+            w = LOAD(weight + j);
+        } else {
+            for (size_t l = 0; l < left; l++) {
+                t[l] = x[j + l] - cut;
+                w[l] = weight[j + l];
+            }
+        }
+        shape(&t, &value, &slope);
+        slope = slope * w;
+        value_sum += value * w;
+        slope_sum += slope;
+        count += SELECT(t > 0.0f, (lanes){0} + 1.0f, (lanes){0});
+        if (gradient != NULL && left >= LANES) {
+            STORE(gradient + j, LOAD(gradient + j) + factor * slope);
+        } else if (gradient != NULL) {
+            for (size_t l = 0; l < left; l++) {
+                gradient[j + l] += factor * slope[l];
+            }
+        }
+    }
+    return (struct vec_sums){lanes_sum(&value_sum), lanes_sum(&slope_sum), lanes_sum(&count)};
+}
+
+static struct vec_sums kernel_hinge_cut(const float *x, const float *weight, float cut,
+                                        float factor, size_t n, float *gradient)
+{
+    return cut_sums(lanes_hinge, x, weight, cut, factor, n, gradient);
+}
+
+static struct vec_sums kernel_softplus_cut(const float *x, const float *weight, float cut,
+                                           float factor, size_t n, float *gradient)
+{
+    return cut_sums(lanes_softplus, x, weight, cut, factor, n, gradient);
+}
+
 static void kernel_adam(float *restrict w, float *restrict m, float *restrict v,
                         const float *restrict g, size_t n, float rate, float beta1, float beta2,
                         float inverse_c1, float inverse_c2, float epsilon)
@@ -180,15 +313,28 @@ static void kernel_adam_idle(float *restrict w, float *restrict m, float *restri
     }
 }
 
+static void kernel_adagrad(float *restrict w, float *restrict s, const float *restrict g, size_t n,
+                           float rate, float epsilon)
+{
+    for (size_t j = 0; j < n; j++) {
+        s[j] += g[j] * g[j];
+        w[j] -= rate * g[j] / (sqrtf(s[j]) + epsilon);
+    }
+}
+
 extern const struct vec_ops VEC_TABLE(VEC_ISA);
 const struct vec_ops VEC_TABLE(VEC_ISA) = {
     .name = VEC_NAME(VEC_ISA),
     .max = kernel_max,
     .exp_shift_sum = kernel_exp_shift_sum,
     .max_offset = kernel_max_offset,
+    .first_reaching = kernel_first_reaching,
     .dot = kernel_dot,
     .axpy = kernel_axpy,
     .scale = kernel_scale,
+    .hinge_cut = kernel_hinge_cut,
+    .softplus_cut = kernel_softplus_cut,
     .adam = kernel_adam,
     .adam_idle = kernel_adam_idle,
+    .adagrad = kernel_adagrad,
 };

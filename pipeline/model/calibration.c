@@ -1,303 +1,334 @@
-/* The search for beta: several values are ranked in one pass over the products, so the grid costs
- * little more than a single value. */
+/* The search for the score's weights, by coordinates, in at most four passes over the products:
+ *
+ *   1  beta over the grid, without evidence
+ *   2  beta five times finer around the best of 1
+ *   3  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
+ *      popular items too; on SKETCH_USERS users only, evenly taken: it just finds the place
+ *   4  gamma, beta and p finer around the best of all
+ *
+ * The best value wins; at equal values the smaller gamma, then the beta nearer 0, then the smaller
+ * p. What is fixed by the request is not searched. Evidence, and popularity, are left out where
+ * they do not gain more than one standard error of the users' paired differences over the best
+ * without them: a small validation part would otherwise always find some use for them. */
 #include "model/calibration.h"
 
 #include "base/mem.h"
-#include "model/ranking.h"
+#include "model/calibration_trials.h"
 
 #include <assert.h>
 #include <math.h>
 
 enum {
-    USER_BLOCK = 2048, /* users ranked between two looks at `between` */
-    REFINE = 5,        /* the second grid's step is this much finer */
+    REFINE = 5, /* the second grid's step is this much finer */
+    SKETCH_USERS = 2500,
     GRID_MAX = 1000
 };
 
-struct search {
-    const struct validation *validation;
-    const struct towers *towers;
-    struct pool *pool;
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
-    void *data;
-    double users_done, users_total; /* over both grids */
-    int64_t *counts;                /* (n_items) n_i */
+static const double gamma_grid[] = {0.5, 1, 2, 4, 8, 16};
+static const double exponent_grid[] = {0, 0.25, 0.5, 0.75};
+static const double beta_shares[] = {0, 0.5, 1};
+static const double gamma_factors[] = {0.75, 1, 1.4};
+static const double exponent_steps[] = {-0.125, 0, 0.125};
+enum {
+    N_GAMMAS = sizeof gamma_grid / sizeof *gamma_grid,
+    N_EXPONENTS = sizeof exponent_grid / sizeof *exponent_grid,
+    N_SHARES = sizeof beta_shares / sizeof *beta_shares,
+    N_FACTORS = sizeof gamma_factors / sizeof *gamma_factors,
+    N_STEPS = sizeof exponent_steps / sizeof *exponent_steps
 };
 
-/* Memory of one pass. */
-struct pass {
-    size_t n;             /* betas */
-    float *bias;          /* (n, n_items) */
-    const float **biases; /* (n) rows of bias */
-    float *anchors;       /* (USER_BLOCK, d) */
-    int32_t *lists;       /* (n, USER_BLOCK, k) */
-    float *scores;        /* the same shape */
-    double *values;       /* (n, n_users) metric of each user */
+/* Settings to try next. */
+struct settings {
+    size_t n;
+    struct score_weights list[GRID_MAX];
 };
 
-static void pass_release(struct pass *pass)
+static void add_setting(struct settings *settings, double beta, double gamma, double exponent)
 {
-    mem_free(pass->bias);
-    mem_free(pass->biases);
-    mem_free(pass->anchors);
-    mem_free(pass->lists);
-    mem_free(pass->scores);
-    mem_free(pass->values);
+    assert(settings->n < GRID_MAX);
+    settings->list[settings->n++] = (struct score_weights){beta, gamma, gamma > 0 ? exponent : 0};
 }
 
-static enum status_code pass_init(struct pass *pass, const struct search *search,
-                                  const double *betas, size_t n, struct status *status)
+static bool is_simpler(const struct score_weights *a, const struct score_weights *b)
 {
-    const struct validation *validation = search->validation;
-    size_t n_items = validation->dataset->n_items;
-    size_t n_lists = n * USER_BLOCK * validation->k;
-    enum status_code code;
-    pass->n = n;
-    TRY(MEM_NEW(&pass->bias, n * n_items, status));
-    TRY(MEM_NEW(&pass->biases, n, status));
-    TRY(MEM_NEW(&pass->anchors, USER_BLOCK * search->towers->users.columns, status));
-    TRY(MEM_NEW(&pass->lists, n_lists, status));
-    TRY(MEM_NEW(&pass->scores, n_lists, status));
-    TRY(MEM_NEW(&pass->values, n * validation->n_users, status));
-    for (size_t v = 0; v < n; v++) {
-        towers_popularity_bias(search->counts, search->towers->item_bias, n_items, betas[v],
-                               pass->bias + v * n_items);
-        pass->biases[v] = pass->bias + v * n_items;
+    if (a->gamma != b->gamma) {
+        return a->gamma < b->gamma;
     }
-done:
-    return code;
+    if (a->beta != b->beta) {
+        return fabs(a->beta) < fabs(b->beta) || (fabs(a->beta) == fabs(b->beta) && a->beta > 0);
+    }
+    return a->exponent < b->exponent;
 }
 
-/* Ranks validation users [first, first + count) under every beta and measures them. */
-static enum status_code pass_block(struct pass *pass, const struct search *search, size_t first,
-                                   size_t count, struct status *status)
+/* Which trials count. */
+enum among { AMONG_ALL, AMONG_TOWERS, AMONG_WITHOUT_POPULARITY, AMONG_NEITHER };
+
+static bool counts_among(const struct score_weights *weights, enum among among)
 {
-    const struct validation *validation = search->validation;
-    const struct dataset *dataset = validation->dataset;
-    const int32_t *users = validation->users + first;
-    size_t d = search->towers->users.columns, k = validation->k;
-    enum status_code code;
-    for (size_t a = 0; a < count; a++) {
-        memcpy(pass->anchors + a * d,
-               search->towers->users.data + (size_t)users[a] * search->towers->users.stride,
-               d * sizeof *pass->anchors);
+    const bool without_evidence = weights->gamma == 0, without_popularity = weights->beta == 0;
+    switch (among) {
+    case AMONG_ALL:
+        return true;
+    case AMONG_TOWERS:
+        return without_evidence;
+    case AMONG_WITHOUT_POPULARITY:
+        return without_popularity;
+    case AMONG_NEITHER:
+        return without_evidence && without_popularity;
     }
-    struct ranking ranking = {
-        .anchors = const_matrix_of(pass->anchors, count, d),
-        .candidates = search->towers->items,
-        .scale = (float)(1.0 / search->towers->temperature),
-        .n_biases = pass->n,
-        .biases = pass->biases,
-        .exclude = &dataset->train.matrix,
-        .exclude_rows = users,
-        .tie_rank = validation->tie_rank,
-        .k = k,
-    };
-    TRY(ranking_run(&ranking, search->pool, pass->lists, pass->scores, status));
-    for (size_t v = 0; v < pass->n; v++) {
-        metric_per_user(validation->metric, k, pass->lists + v * count * k, k, users, count,
-                        &dataset->valid.matrix, dataset->valid_unknown,
-                        pass->values + v * validation->n_users + first);
-    }
-done:
-    return code;
+    return false;
 }
 
-/* values (n) = the metric at each of the n betas. */
-static enum status_code measure(struct search *search, const double *betas, size_t n,
-                                double *values, struct status *status)
+/* The best trial of a kind, or trials->n when there is none. */
+static size_t best_among(const struct trials *trials, enum among among)
 {
-    size_t n_users = search->validation->n_users;
-    struct pass pass = {0};
-    enum status_code code;
-    TRY(pass_init(&pass, search, betas, n, status));
-    for (size_t first = 0; first < n_users; first += USER_BLOCK) {
-        size_t count = n_users - first < USER_BLOCK ? n_users - first : USER_BLOCK;
-        TRY(pass_block(&pass, search, first, count, status));
-        search->users_done += (double)count;
-        if (search->between != NULL) {
-            TRY(search->between(search->data, search->users_done, search->users_total, status));
+    size_t best = trials->n;
+    for (size_t t = 0; t < trials->n; t++) {
+        if (!counts_among(&trials->weights[t], among)) {
+            continue;
         }
-    }
-    for (size_t v = 0; v < n; v++) {
-        values[v] = metric_mean(pass.values + v * n_users, n_users, NULL);
-    }
-done:
-    pass_release(&pass);
-    return code;
-}
-
-/* betas gets from, from + step ... up to `to` inclusive, which always ends it. */
-static size_t coarse_points(const struct calibration_grid *grid, double *betas)
-{
-    size_t n = 0;
-    for (; n < GRID_MAX - 1; n++) {
-        double beta = grid->from + (double)n * grid->step;
-        if (beta >= grid->to - 1e-9) {
-            break;
+        if (best == trials->n || trials->values[t] > trials->values[best] ||
+            (trials->values[t] == trials->values[best] &&
+             is_simpler(&trials->weights[t], &trials->weights[best]))) {
+            best = t;
         }
-        betas[n] = beta;
-    }
-    betas[n++] = grid->to;
-    return n;
-}
-
-/* betas gets the points strictly between the best one's neighbours, the best itself left out. */
-static size_t fine_points(const double *coarse, size_t n_coarse, size_t best, double *betas)
-{
-    size_t n = 0;
-    size_t first = best > 0 ? best - 1 : 0;
-    size_t last = best + 1 < n_coarse ? best + 1 : best;
-    for (size_t i = first; i < last; i++) {
-        for (int part = 1; part < REFINE; part++) {
-            betas[n++] = coarse[i] + (coarse[i + 1] - coarse[i]) * part / REFINE;
-        }
-    }
-    return n;
-}
-
-/* Index of the largest value; at equal values the first. */
-static size_t best_of(const double *values, size_t n)
-{
-    size_t best = 0;
-    for (size_t v = 1; v < n; v++) {
-        best = values[v] > values[best] ? v : best;
     }
     return best;
 }
 
-/* Keeps (beta, value) in beta order. */
-static void insert_point(struct calibration *calibration, double beta, double value)
+/* `simpler` instead of `best` unless that costs something. */
+static size_t with_margin(const struct trials *trials, size_t best, size_t simpler)
 {
-    size_t at = calibration->n_grid++;
-    for (; at > 0 && calibration->grid_beta[at - 1] > beta; at--) {
-        calibration->grid_beta[at] = calibration->grid_beta[at - 1];
-        calibration->grid_value[at] = calibration->grid_value[at - 1];
-    }
-    calibration->grid_beta[at] = beta;
-    calibration->grid_value[at] = value;
+    return simpler < trials->n && !trials_clearly_better(trials, best, simpler) ? simpler : best;
 }
 
-/* The two grids into made->grid_*. */
-static enum status_code try_grids(struct search *search, const struct calibration_grid *grid,
-                                  struct calibration *made, struct status *status)
+/* The choice among all trials, or among those without evidence. */
+static size_t choose(const struct trials *trials, bool with_evidence)
 {
-    double coarse[GRID_MAX], values[GRID_MAX], fine[2 * REFINE];
-    size_t n = coarse_points(grid, coarse);
+    size_t towers =
+        with_margin(trials, best_among(trials, AMONG_TOWERS), best_among(trials, AMONG_NEITHER));
+    size_t best = with_evidence ? best_among(trials, AMONG_ALL) : towers;
+    if (trials->weights[best].gamma == 0) {
+        return towers;
+    }
+    best = with_margin(trials, best, best_among(trials, AMONG_WITHOUT_POPULARITY));
+    return with_margin(trials, best, towers);
+}
+
+/* Pass 1: from, from + step ... up to `to` inclusive, which always ends it. */
+static void add_coarse(struct settings *settings, const struct calibration_grid *grid)
+{
+    for (size_t n = 0; n < GRID_MAX - 1; n++) {
+        double beta = grid->from + (double)n * grid->step;
+        if (beta >= grid->to - 1e-9) {
+            break;
+        }
+        add_setting(settings, beta, 0, 0);
+    }
+    add_setting(settings, grid->to, 0, 0);
+}
+
+/* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
+static void add_fine(struct settings *settings, const struct trials *trials)
+{
+    size_t best = best_among(trials, AMONG_ALL);
+    size_t last = best + 1 < trials->n ? best + 1 : best;
+    for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
+        double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
+        for (int part = 1; part < REFINE; part++) {
+            add_setting(settings, low + (high - low) * part / REFINE, 0, 0);
+        }
+    }
+}
+
+/* Pass 3 around the best beta so far. */
+static void add_evidence_grid(struct settings *settings, const struct calibration_request *request,
+                              double beta)
+{
+    const struct score_weights *given = &request->given;
+    const bool free_gamma = isnan(given->gamma), free_exponent = isnan(given->exponent);
+    for (size_t p = 0; p < (free_exponent ? N_EXPONENTS : 1); p++) {
+        double exponent = free_exponent ? exponent_grid[p] : given->exponent;
+        for (size_t g = 0; g < (free_gamma ? N_GAMMAS : 1); g++) {
+            double gamma = free_gamma ? gamma_grid[g] : given->gamma;
+            for (size_t s = 0; s < (isnan(given->beta) ? N_SHARES : 1); s++) {
+                add_setting(settings, isnan(given->beta) ? beta * beta_shares[s] : beta, gamma,
+                            exponent);
+            }
+        }
+    }
+}
+
+/* Pass 4: finer than the grids around the best of all, and its neighbours without popularity. */
+static void add_around(struct settings *settings, const struct calibration_request *request,
+                       const struct score_weights *best)
+{
+    const struct score_weights *given = &request->given;
+    const struct calibration_grid *grid = &request->popularity;
+    for (size_t p = 0; p < (isnan(given->exponent) ? N_STEPS : 1); p++) {
+        double exponent = best->exponent + (isnan(given->exponent) ? exponent_steps[p] : 0);
+        for (size_t g = 0; g < (isnan(given->gamma) ? N_FACTORS : 1); g++) {
+            double gamma = best->gamma * (isnan(given->gamma) ? gamma_factors[g] : 1);
+            for (int step = -1; step <= 1; step++) {
+                double beta = best->beta + step * grid->step;
+                if (step == 0 || (isnan(given->beta) && beta >= grid->from && beta <= grid->to)) {
+                    add_setting(settings, beta, gamma, exponent);
+                }
+            }
+            if (isnan(given->beta) && exponent == best->exponent) {
+                add_setting(settings, 0, gamma, exponent);
+            }
+        }
+    }
+}
+
+/* Passes 1 and 2. */
+static enum status_code try_towers(struct trials *trials, struct settings *settings,
+                                   struct status *status)
+{
+    const struct calibration_request *request = trials->request;
+    struct calibration_grid grid = request->popularity;
     enum status_code code;
-    TRY(MEM_NEW(&made->grid_beta, n + 2 * REFINE, status));
-    TRY(MEM_NEW(&made->grid_value, n + 2 * REFINE, status));
-    TRY(measure(search, coarse, n, values, status));
-    for (size_t v = 0; v < n; v++) {
-        insert_point(made, coarse[v], values[v]);
+    if (!isnan(request->given.beta)) {
+        grid = (struct calibration_grid){request->given.beta, request->given.beta, 1};
     }
-    size_t n_fine = fine_points(coarse, n, best_of(values, n), fine);
-    if (n_fine > 0) {
-        TRY(measure(search, fine, n_fine, values, status));
-    }
-    for (size_t v = 0; v < n_fine; v++) {
-        insert_point(made, fine[v], values[v]);
-    }
+    add_coarse(settings, &grid);
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+    settings->n = 0;
+    add_fine(settings, trials);
+    TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
     return code;
 }
 
-enum status_code calibration_search(
-    const struct validation *validation, const struct towers *towers,
-    const struct calibration_grid *grid,
-    enum status_code (*between)(void *data, double done, double total, struct status *status),
-    void *data, struct pool *pool, struct calibration *out, struct status *status)
+/* Passes 3 and 4; `sketch` gets what is tried on a part of the users. */
+static enum status_code try_evidence(struct trials *trials, struct trials *sketch,
+                                     struct settings *settings, struct status *status)
 {
-    struct search search = {.validation = validation,
-                            .towers = towers,
-                            .pool = pool,
-                            .between = between,
-                            .data = data,
-                            .users_total = 2.0 * (double)validation->n_users};
-    struct calibration made = {.alpha = towers->alpha};
+    const struct score_weights towers = trials->weights[best_among(trials, AMONG_TOWERS)];
     enum status_code code;
-    assert(validation->n_users > 0 && grid->from <= grid->to && grid->step > 0.0);
-    assert(towers->users.rows == validation->dataset->n_users);
-    assert(towers->items.rows == validation->dataset->n_items);
-    TRY(MEM_NEW(&search.counts, validation->dataset->n_items, status));
-    dataset_item_counts(validation->dataset, search.counts);
-    TRY(try_grids(&search, grid, &made, status));
-    size_t best = best_of(made.grid_value, made.n_grid);
-    made.beta = made.grid_beta[best];
-    made.value = made.grid_value[best];
+    settings->n = 0;
+    add_setting(settings, towers.beta, 0, 0);
+    add_evidence_grid(settings, trials->request, towers.beta);
+    sketch->users_done = trials->users_done;
+    sketch->users_total = trials->users_total;
+    TRY(trials_measure(sketch, settings->list, settings->n, status));
+    trials->users_done = sketch->users_done;
+    const struct score_weights best = sketch->weights[best_among(sketch, AMONG_ALL)];
+    settings->n = 0;
+    if (best.gamma > 0) {
+        add_around(settings, trials->request, &best);
+    } else if (trials->request->given.gamma > 0) {
+        add_evidence_grid(settings, trials->request, towers.beta);
+    }
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+/* The best trial with the given gamma: what is given is not argued with. */
+static size_t best_of_gamma(const struct trials *trials, double gamma)
+{
+    size_t best = trials->n;
+    for (size_t t = 0; t < trials->n; t++) {
+        if (trials->weights[t].gamma == gamma &&
+            (best == trials->n || trials->values[t] > trials->values[best])) {
+            best = t;
+        }
+    }
+    return best;
+}
+
+static void copy_trials(const struct trials *trials, struct calibration *made)
+{
+    for (size_t t = 0; t < trials->n; t++) {
+        const size_t at = made->n_grid++;
+        made->grid_beta[at] = trials->weights[t].beta;
+        made->grid_gamma[at] = trials->weights[t].gamma;
+        made->grid_exponent[at] = trials->weights[t].exponent;
+        made->grid_value[at] = trials->values[t];
+        made->grid_users[at] = (double)trials->request->validation->n_users;
+    }
+}
+
+/* Everything tried, and the choice. */
+static enum status_code conclude(const struct trials *trials, const struct trials *sketch,
+                                 struct calibration *made, struct status *status)
+{
+    const struct calibration_request *request = trials->request;
+    const double gamma = request->evidence == NULL ? 0 : request->given.gamma;
+    const size_t n = trials->n + sketch->n;
+    const size_t towers = choose(trials, false);
+    const size_t chosen = gamma > 0 ? best_of_gamma(trials, gamma) : choose(trials, true);
+    enum status_code code;
+    TRY(MEM_NEW(&made->grid_beta, n, status));
+    TRY(MEM_NEW(&made->grid_gamma, n, status));
+    TRY(MEM_NEW(&made->grid_exponent, n, status));
+    TRY(MEM_NEW(&made->grid_value, n, status));
+    TRY(MEM_NEW(&made->grid_users, n, status));
+    copy_trials(trials, made);
+    copy_trials(sketch, made);
+    made->weights = trials->weights[chosen];
+    made->value = trials->values[chosen];
+    made->towers_beta = trials->weights[towers].beta;
+    made->towers_value = trials->values[towers];
+done:
+    return code;
+}
+
+/* The validation with SKETCH_USERS of its users at most; *users is the caller's to free. */
+static enum status_code thin_out(const struct validation *validation, struct validation *out,
+                                 int32_t **users, struct status *status)
+{
+    const size_t n = validation->n_users < SKETCH_USERS ? validation->n_users : SKETCH_USERS;
+    enum status_code code;
+    TRY(MEM_NEW(users, n, status));
+    for (size_t u = 0; u < n; u++) {
+        (*users)[u] = validation->users[u * validation->n_users / n];
+    }
+    *out = *validation;
+    out->users = *users;
+    out->n_users = n;
+done:
+    return code;
+}
+
+enum status_code calibration_search(const struct calibration_request *request, struct pool *pool,
+                                    struct calibration *out, struct status *status)
+{
+    const bool with_evidence = request->evidence != NULL && request->given.gamma != 0;
+    struct trials trials = {0}, sketch = {0};
+    struct calibration_request sketch_request = *request;
+    struct validation thinned = {0};
+    int32_t *users = NULL;
+    struct settings *settings = NULL;
+    struct calibration made = {.alpha = request->towers->alpha};
+    enum status_code code;
+    assert(request->validation->n_users > 0);
+    assert(request->popularity.from <= request->popularity.to && request->popularity.step > 0.0);
+    assert(request->towers->users.rows == request->validation->dataset->n_users);
+    assert(request->towers->items.rows == request->validation->dataset->n_items);
+    TRY(thin_out(request->validation, &thinned, &users, status));
+    sketch_request.validation = &thinned;
+    TRY(MEM_NEW(&settings, 1, status));
+    TRY(trials_init(&trials, request, pool, status));
+    TRY(trials_init(&sketch, &sketch_request, pool, status));
+    trials.users_total = (double)((with_evidence ? 3 : 2) * request->validation->n_users +
+                                  (with_evidence ? thinned.n_users : 0));
+    TRY(try_towers(&trials, settings, status));
+    if (with_evidence) {
+        TRY(try_evidence(&trials, &sketch, settings, status));
+    }
+    TRY(conclude(&trials, &sketch, &made, status));
     *out = made;
 done:
-    mem_free(search.counts);
+    mem_free(users);
+    mem_free(settings);
+    trials_release(&trials);
+    trials_release(&sketch);
     if (code != STATUS_OK) {
         calibration_release(&made);
     }
-    return code;
-}
-
-enum status_code calibration_save(const struct calibration *calibration, const char *metric,
-                                  struct artifact *artifact, struct status *status)
-{
-    struct strings name = {0};
-    /* an unmeasured value has no number: the grid is empty then */
-    double value = isnan(calibration->value) ? 0.0 : calibration->value;
-    enum status_code code;
-    artifact_init(artifact, "calibration");
-    TRY(strings_add(&name, metric, strlen(metric), status));
-    TRY(artifact_set_strings(artifact, "metric", &name, status));
-    TRY(artifact_set_number(artifact, "beta", calibration->beta, status));
-    TRY(artifact_set_number(artifact, "alpha", calibration->alpha, status));
-    TRY(artifact_set_number(artifact, "value", value, status));
-    TRY(artifact_copy(artifact, "grid.beta", ARRAY_F64, calibration->n_grid, 1,
-                      calibration->grid_beta, status));
-    TRY(artifact_copy(artifact, "grid.value", ARRAY_F64, calibration->n_grid, 1,
-                      calibration->grid_value, status));
-done:
-    strings_release(&name);
-    if (code != STATUS_OK) {
-        artifact_release(artifact);
-    }
-    return code;
-}
-
-enum status_code calibration_load(struct calibration *calibration, const struct artifact *artifact,
-                                  struct status *status)
-{
-    struct calibration view = {.is_view = true};
-    const void *beta, *value;
-    size_t n_values;
-    enum status_code code;
-    TRY(artifact_get_number(artifact, "beta", &view.beta, status));
-    TRY(artifact_get_number(artifact, "alpha", &view.alpha, status));
-    TRY(artifact_get_number(artifact, "value", &view.value, status));
-    TRY(artifact_get(artifact, "grid.beta", ARRAY_F64, &beta, &view.n_grid, NULL, status));
-    TRY(artifact_get(artifact, "grid.value", ARRAY_F64, &value, &n_values, NULL, status));
-    if (n_values != view.n_grid || !isfinite(view.beta)) {
-        code = status_set(status, STATUS_INTERNAL,
-                          "artifact calibration: beta %g, %zu grid points, %zu values; the work "
-                          "database is damaged or of another version: delete it",
-                          view.beta, view.n_grid, n_values);
-        goto done;
-    }
-    view.value = view.n_grid == 0 ? (double)NAN : view.value;
-    view.grid_beta = (double *)beta;
-    view.grid_value = (double *)value;
-    *calibration = view;
-done:
-    return code;
-}
-
-enum status_code calibration_weight(const struct artifact *artifact, const struct towers *towers,
-                                    double *beta, struct status *status)
-{
-    struct calibration calibration = {0};
-    enum status_code code = STATUS_OK;
-    if (artifact == NULL) {
-        *beta = towers->alpha;
-        return STATUS_OK;
-    }
-    TRY(calibration_load(&calibration, artifact, status));
-    *beta = calibration.beta;
-done:
     return code;
 }
 
@@ -305,7 +336,10 @@ void calibration_release(struct calibration *calibration)
 {
     if (!calibration->is_view) {
         mem_free(calibration->grid_beta);
+        mem_free(calibration->grid_gamma);
+        mem_free(calibration->grid_exponent);
         mem_free(calibration->grid_value);
+        mem_free(calibration->grid_users);
     }
     *calibration = (struct calibration){0};
 }

@@ -1,53 +1,12 @@
-/* The tiled contrastive kernel. See contrast.h for what it computes; this file reads from top to
- * bottom in the order of the work: memory, the logits of sparse entries, pass 1, rows, pass 2, the
- * gradients of sparse entries. Shapes: B anchors, M candidates, d dimensions, T = TILE columns. */
-#include "model/contrast.h"
+/* The tiled contrastive kernel. See contrast.h for what it computes. This file holds what every
+ * kind of loss needs: the sparse entries, the logits and the products of a tile, and the gradients
+ * of sparse entries; contrast_log_sum.c, contrast_cut.c and contrast_uniform.c do the rest. */
+#include "model/contrast_internal.h"
 
-#include "base/mem.h"
 #include "math/blas.h"
-#include "math/vec.h"
 
 #include <assert.h>
 #include <math.h>
-
-enum {
-    TILE = 256,         /* candidates in a tile: with 512 anchors, 0.5 MB of logits, half an L2 */
-    ROW_BLOCK = 64,     /* anchors in a block of row work */
-    COLUMN_BLOCK = 512, /* candidates in a block of sparse gradient work */
-    MAX_CHUNKS = 8      /* pass 2 sums dA over runs of tiles, one partial sum a run */
-};
-
-/* Sparse entries ordered by column, to add up dC without two threads on one row. */
-struct by_column {
-    struct scratch first; /* (M + 1) int64: entries of column c are [first[c], first[c + 1]) */
-    struct scratch row;   /* (entries) int32 */
-    struct scratch entry; /* (entries) int64: position in the row-wise arrays */
-};
-
-struct contrast {
-    struct scratch tiles;             /* kept: (n_tiles, B, T); else one (B, T) a worker */
-    struct scratch tile_max;          /* (n_tiles, B) float */
-    struct scratch tile_sum;          /* (n_tiles, B) float: sum of exp(s + b - max) */
-    struct scratch partial;           /* (n_chunks, B, d) */
-    struct scratch log_sum, mass;     /* (B) double */
-    struct scratch row_loss;          /* (B) double */
-    struct scratch positive_logits;   /* (positives) float */
-    struct scratch positive_gradient; /* (positives) float */
-    struct scratch listed_logits;     /* (listed) float, turned into gradients */
-    struct by_column positive_columns, listed_columns;
-};
-
-/* What the tasks of one call share. */
-struct job {
-    const struct contrast_settings *settings;
-    const struct contrast_batch *batch;
-    const struct contrast_result *result;
-    const struct vec_ops *vec;
-    struct contrast *work;
-    size_t n_tiles, n_chunks;
-    bool keep;
-    float scale; /* 1 / temperature */
-};
 
 enum status_code contrast_new(struct contrast **out, struct status *status)
 {
@@ -66,40 +25,39 @@ void contrast_free(struct contrast *contrast)
     if (contrast == NULL) {
         return;
     }
+    struct contrast *w = contrast;
     struct scratch *all[] = {
-        &contrast->tiles,        &contrast->tile_max,        &contrast->tile_sum,
-
-        &contrast->partial,      &contrast->log_sum,         &contrast->mass,
-        &contrast->row_loss,     &contrast->positive_logits, &contrast->positive_gradient,
-        &contrast->listed_logits};
+        &w->tiles,
+        &w->partial,
+        &w->row_loss,
+        &w->is_empty,
+        &w->positive_logits,
+        &w->positive_gradient,
+        &w->listed_logits,
+        &w->tile_max,
+        &w->tile_sum,
+        &w->log_sum,
+        &w->mass,
+        &w->is_negative,
+        &w->cuts,
+        &w->factors,
+        &w->cut_sums,
+        &w->shared_weights,
+        &w->listed_weights,
+        &w->negatives,
+        &w->tile_square,
+        &w->candidate_sum,
+        &w->effective,
+        &w->positive_total,
+        &w->negative_total,
+    };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         scratch_release(all[i]);
     }
-    by_column_release(&contrast->positive_columns);
-    by_column_release(&contrast->listed_columns);
-    mem_free(contrast);
-}
-
-static enum status_code reserve_all(struct job *job, struct pool *pool, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct contrast *w = job->work;
-    size_t b = job->batch->anchors.rows, d = job->batch->anchors.columns;
-    size_t kept_tiles = job->keep ? job->n_tiles : pool_threads(pool);
-    TRY(scratch_reserve(&w->tiles, kept_tiles * b * TILE, sizeof(float), status));
-    TRY(scratch_reserve(&w->tile_max, job->n_tiles * b, sizeof(float), status));
-    TRY(scratch_reserve(&w->tile_sum, job->n_tiles * b, sizeof(float), status));
-    TRY(scratch_reserve(&w->partial, job->n_chunks * b * d, sizeof(float), status));
-    TRY(scratch_reserve(&w->log_sum, b, sizeof(double), status));
-    TRY(scratch_reserve(&w->mass, b, sizeof(double), status));
-    TRY(scratch_reserve(&w->row_loss, b, sizeof(double), status));
-    size_t positives = sparse_entries(&job->batch->positives);
-    TRY(scratch_reserve(&w->positive_logits, positives, sizeof(float), status));
-    TRY(scratch_reserve(&w->positive_gradient, positives, sizeof(float), status));
-    TRY(scratch_reserve(&w->listed_logits, sparse_entries(&job->batch->listed), sizeof(float),
-                        status));
-done:
-    return code;
+    by_column_release(&w->positive_columns);
+    by_column_release(&w->listed_columns);
+    uniformity_release(&w->uniformity);
+    mem_free(w);
 }
 
 /* Counting sort of the entries by column; rows stay ascending within a column. */
@@ -132,8 +90,35 @@ done:
     return code;
 }
 
-/* logits[e] = scale <A_row, C_column> for the entries of one row. */
-static void entry_logits(const struct job *job, const struct sparse *m, size_t row, float *logits)
+/* ---- steps of every kind ---- */
+
+void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last)
+{
+    size_t b = job->batch->anchors.rows;
+    *first = block * ROW_BLOCK;
+    *last = *first + ROW_BLOCK < b ? *first + ROW_BLOCK : b;
+}
+
+void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last)
+{
+    *first = chunk * job->n_tiles / job->n_chunks;
+    *last = (chunk + 1) * job->n_tiles / job->n_chunks;
+}
+
+size_t contrast_tile_columns(const struct contrast_job *job, size_t tile)
+{
+    size_t left = job->batch->n_negatives - tile * TILE;
+    return left < TILE ? left : TILE;
+}
+
+float *contrast_tile_memory(const struct contrast_job *job, size_t tile, size_t worker)
+{
+    size_t index = job->keep ? tile : worker;
+    return (float *)job->work->tiles.data + index * job->batch->anchors.rows * TILE;
+}
+
+void contrast_entry_logits(const struct contrast_job *job, const struct sparse *m, size_t row,
+                           float *logits)
 {
     const struct contrast_batch *batch = job->batch;
     size_t d = batch->anchors.columns;
@@ -161,169 +146,47 @@ static void mask_excluded(const struct sparse *excluded, size_t row, size_t firs
     }
 }
 
-static size_t tile_columns(const struct job *job, size_t tile)
-{
-    size_t left = job->batch->n_negatives - tile * TILE;
-    return left < TILE ? left : TILE;
-}
-
-/* Fills exp_tile (B, TILE) with exp(s + b - max of the row in this tile). The first pass finds the
- * maxima and sums; a second one reuses the maxima, so that it gives the same bytes. */
-static void compute_tile(const struct job *job, size_t tile, bool first_pass, float *exp_tile)
+void contrast_tile_logits(const struct contrast_job *job, size_t tile, float *logits)
 {
     const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, first = tile * TILE, count = tile_columns(job, tile);
-    float *tile_max = (float *)job->work->tile_max.data + tile * b;
-    float *tile_sum = (float *)job->work->tile_sum.data + tile * b;
-    const float *offsets = batch->offsets == NULL ? NULL : batch->offsets + first;
+    size_t b = batch->anchors.rows, first = tile * TILE, count = contrast_tile_columns(job, tile);
     blas_nt(job->scale, batch->anchors, matrix_rows(batch->candidates, first, count), 0.0f,
-            (struct matrix){exp_tile, b, count, TILE});
-    for (size_t a = 0; a < b; a++) {
-        float *row = exp_tile + a * TILE;
-        if (batch->excluded.n_rows != 0) {
-            mask_excluded(&batch->excluded, a, first, count, row);
-        }
-        if (first_pass) {
-            tile_max[a] = job->vec->max_offset(row, offsets, count);
-        }
-        float shift = tile_max[a] == -INFINITY ? 0.0f : tile_max[a];
-        tile_sum[a] = job->vec->exp_shift_sum(row, offsets, shift, count);
+            (struct matrix){logits, b, count, TILE});
+    for (size_t a = 0; a < b && batch->excluded.n_rows != 0; a++) {
+        mask_excluded(&batch->excluded, a, first, count, logits + a * TILE);
     }
 }
 
-static float *tile_memory(const struct job *job, size_t tile, size_t worker)
+void contrast_tile_products(const struct contrast_job *job, size_t chunk, size_t tile,
+                            const float *gradient)
 {
-    size_t index = job->keep ? tile : worker;
-    return (float *)job->work->tiles.data + index * job->batch->anchors.rows * TILE;
-}
-
-static void first_pass_task(void *data, size_t block, size_t worker)
-{
-    const struct job *job = data;
-    compute_tile(job, block, true, tile_memory(job, block, worker));
-}
-
-/* log sum exp over the tiles of one row, in tile order. */
-static double shared_log_sum(const struct job *job, size_t row)
-{
-    size_t b = job->batch->anchors.rows;
-    const float *tile_max = job->work->tile_max.data, *tile_sum = job->work->tile_sum.data;
-    double high = -INFINITY, sum = 0.0, spoilt = 0.0;
-    for (size_t t = 0; t < job->n_tiles; t++) {
-        high = tile_max[t * b + row] > high ? tile_max[t * b + row] : high;
-        spoilt += tile_sum[t * b + row]; /* maxima pass over NaN, sums do not */
-    }
-    if (high == -INFINITY) {
-        return isnan(spoilt) ? spoilt : high;
-    }
-    for (size_t t = 0; t < job->n_tiles; t++) {
-        if (tile_sum[t * b + row] != 0.0f) {
-            sum += exp(tile_max[t * b + row] - high) * tile_sum[t * b + row];
-        }
-    }
-    return high + log(sum);
-}
-
-/* The same over a row's own list, adding the offsets into the logits. */
-static double listed_log_sum(const struct sparse *listed, size_t row, float *logits)
-{
-    double high = -INFINITY, sum = 0.0;
-    for (int64_t e = listed->offsets[row]; e < listed->offsets[row + 1]; e++) {
-        logits[e] += listed->values[e];
-        high = logits[e] > high || isnan(logits[e]) ? logits[e] : high;
-    }
-    if (high == -INFINITY) {
-        return high;
-    }
-    for (int64_t e = listed->offsets[row]; e < listed->offsets[row + 1]; e++) {
-        sum += exp(logits[e] - high);
-    }
-    return high + log(sum);
-}
-
-/* Turns the logits of a row's own list into dL/ds. */
-static void listed_gradient(const struct sparse *listed, size_t row, double mass, double log_sum,
-                            float *logits)
-{
-    for (int64_t e = listed->offsets[row]; e < listed->offsets[row + 1]; e++) {
-        logits[e] = log_sum == -INFINITY ? 0.0f : (float)(mass * exp(logits[e] - log_sum));
-    }
-}
-
-/* Rows: logits of the sparse entries, the loss, the factors of pass 2. */
-static void row_task(void *data, size_t block, size_t worker)
-{
-    (void)worker;
-    const struct job *job = data;
     const struct contrast_batch *batch = job->batch;
-    struct contrast *w = job->work;
-    double *log_sum = w->log_sum.data, *mass = w->mass.data, *row_loss = w->row_loss.data;
-    float *logits = w->positive_logits.data, *gradient = w->positive_gradient.data;
-    float *listed_logits = w->listed_logits.data;
-    size_t last = (block + 1) * ROW_BLOCK;
-    last = last < batch->anchors.rows ? last : batch->anchors.rows;
-    for (size_t a = block * ROW_BLOCK; a < last; a++) {
-        entry_logits(job, &batch->positives, a, logits);
-        if (batch->listed.n_rows != 0) {
-            entry_logits(job, &batch->listed, a, listed_logits);
-            log_sum[a] = listed_log_sum(&batch->listed, a, listed_logits);
-        } else {
-            log_sum[a] = shared_log_sum(job, a);
-        }
-        int64_t first = batch->positives.offsets[a];
-        struct loss_row row = {log_sum[a], sparse_row_length(&batch->positives, a), logits + first,
-                               batch->positives.values + first};
-        row_loss[a] = job->settings->loss->row(&job->settings->loss_settings, &row,
-                                               gradient + first, &mass[a]);
-        if (batch->listed.n_rows != 0) {
-            listed_gradient(&batch->listed, a, mass[a], log_sum[a], listed_logits);
-        }
-    }
-}
-
-/* Pass 2 over one run of tiles: dC of its columns, and a partial dA. */
-static void second_pass_task(void *data, size_t block, size_t worker)
-{
-    const struct job *job = data;
-    const struct contrast_batch *batch = job->batch;
-    struct contrast *w = job->work;
     size_t b = batch->anchors.rows, d = batch->anchors.columns;
-    const double *log_sum = w->log_sum.data, *mass = w->mass.data;
-    const float *tile_max = w->tile_max.data;
-    struct matrix partial = matrix_of((float *)w->partial.data + block * b * d, b, d);
-    size_t first_tile = block * job->n_tiles / job->n_chunks;
-    size_t last_tile = (block + 1) * job->n_tiles / job->n_chunks;
-    for (size_t t = first_tile; t < last_tile; t++) {
-        float *tile = tile_memory(job, t, worker);
-        size_t first = t * TILE, count = tile_columns(job, t);
-        if (!job->keep) {
-            compute_tile(job, t, false, tile);
-        }
-        for (size_t a = 0; a < b; a++) {
-            double high = tile_max[t * b + a];
-            double factor = high == -INFINITY ? 0.0 : mass[a] * exp(high - log_sum[a]);
-            job->vec->scale((float)factor, tile + a * TILE, count);
-        }
-        struct const_matrix g = {tile, b, count, TILE};
-        blas_tn(job->scale, g, batch->anchors, 0.0f,
-                matrix_of(job->result->candidates.data + first * d, count, d));
-        blas_nn(job->scale, g, matrix_rows(batch->candidates, first, count),
-                t == first_tile ? 0.0f : 1.0f, partial);
-    }
+    size_t first = tile * TILE, count = contrast_tile_columns(job, tile);
+    size_t first_tile = 0, last_tile = 0;
+    struct const_matrix g = {gradient, b, count, TILE};
+    contrast_chunk(job, chunk, &first_tile, &last_tile);
+    blas_tn(job->scale, g, batch->anchors, 0.0f,
+            matrix_of(job->result->candidates.data + first * d, count, d));
+    blas_nn(job->scale, g, matrix_rows(batch->candidates, first, count),
+            tile == first_tile ? 0.0f : 1.0f,
+            matrix_of((float *)job->work->partial.data + chunk * b * d, b, d));
 }
+
+/* ---- gradients of sparse entries ---- */
 
 /* dA of a block of rows: the partial sums in chunk order, then the sparse entries. */
 static void anchor_gradient_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
-    const struct job *job = data;
+    const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, d = batch->anchors.columns;
+    size_t b = batch->anchors.rows, d = batch->anchors.columns, first = 0, last = 0;
     const float *partial = job->work->partial.data;
     const struct sparse *lists[2] = {&batch->positives, &batch->listed};
     const float *gradients[2] = {job->work->positive_gradient.data, job->work->listed_logits.data};
-    size_t last = (block + 1) * ROW_BLOCK < b ? (block + 1) * ROW_BLOCK : b;
-    for (size_t a = block * ROW_BLOCK; a < last; a++) {
+    contrast_row_block(job, block, &first, &last);
+    for (size_t a = first; a < last; a++) {
         float *out = job->result->anchors.data + a * d;
         memset(out, 0, d * sizeof *out);
         for (size_t chunk = 0; chunk < job->n_chunks; chunk++) {
@@ -340,7 +203,7 @@ static void anchor_gradient_task(void *data, size_t block, size_t worker)
     }
 }
 
-static void add_columns(const struct job *job, const struct by_column *columns,
+static void add_columns(const struct contrast_job *job, const struct by_column *columns,
                         const float *gradient, size_t first, size_t last)
 {
     size_t d = job->batch->anchors.columns;
@@ -355,11 +218,11 @@ static void add_columns(const struct job *job, const struct by_column *columns,
     }
 }
 
-/* dC of a block of columns: what the sparse entries add to pass 2's. */
+/* dC of a block of columns: what the sparse entries add to that of the tiles. */
 static void candidate_gradient_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
-    const struct job *job = data;
+    const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
     size_t d = batch->anchors.columns, m = batch->candidates.rows;
     size_t first = block * COLUMN_BLOCK;
@@ -381,8 +244,57 @@ static void check_shapes(const struct contrast_batch *batch, const struct contra
     assert(batch->candidates.columns == d && batch->n_negatives <= m);
     assert(batch->positives.n_rows == b && batch->positives.n_columns == m);
     assert(result->anchors.rows == b && result->candidates.rows == m);
-    assert(batch->listed.n_rows == 0 || batch->n_negatives == 0);
-    (void)b, (void)m, (void)d, (void)result;
+    assert(batch->excluded.n_rows == 0 || batch->excluded.n_rows == b);
+    assert(batch->listed.n_rows == 0 || batch->listed.n_rows == b);
+    (void)b, (void)m, (void)d, (void)batch, (void)result;
+}
+
+/* ---- one call ---- */
+
+static enum status_code reserve_all(struct contrast_job *job, struct pool *pool,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct contrast *w = job->work;
+    const struct contrast_batch *batch = job->batch;
+    size_t b = batch->anchors.rows, d = batch->anchors.columns;
+    size_t kept_tiles = job->keep ? job->n_tiles : pool_threads(pool);
+    size_t positives = sparse_entries(&batch->positives);
+    TRY(scratch_reserve(&w->tiles, kept_tiles * b * TILE, sizeof(float), status));
+    TRY(scratch_reserve(&w->partial, job->n_chunks * b * d, sizeof(float), status));
+    TRY(scratch_reserve(&w->row_loss, b, sizeof(double), status));
+    TRY(scratch_reserve(&w->is_empty, b, sizeof(bool), status));
+    TRY(scratch_reserve(&w->positive_logits, positives, sizeof(float), status));
+    TRY(scratch_reserve(&w->positive_gradient, positives, sizeof(float), status));
+    TRY(scratch_reserve(&w->listed_logits, sparse_entries(&batch->listed), sizeof(float), status));
+    TRY(by_column_build(&w->positive_columns, &batch->positives, status));
+    if (batch->listed.n_rows != 0) {
+        TRY(by_column_build(&w->listed_columns, &batch->listed, status));
+    }
+done:
+    return code;
+}
+
+static struct contrast_job job_of(struct contrast *contrast,
+                                  const struct contrast_settings *settings,
+                                  const struct contrast_batch *batch,
+                                  struct contrast_result *result)
+{
+    const struct loss *loss = settings->loss;
+    struct contrast_job job = {.settings = settings,
+                               .batch = batch,
+                               .result = result,
+                               .vec = vec_ops(),
+                               .work = contrast,
+                               .scale = (float)(1.0 / settings->temperature)};
+    job.n_tiles = (batch->n_negatives + TILE - 1) / TILE;
+    job.n_chunks = job.n_tiles < MAX_CHUNKS ? job.n_tiles : MAX_CHUNKS;
+    job.keep = (loss->kind == LOSS_LOG_SUM || loss->by_rank) &&
+               job.n_tiles * batch->anchors.rows * TILE * sizeof(float) <= settings->strip_bytes;
+    if (loss->kind == LOSS_UNIFORM) {
+        job.n_chunks = 1; /* the gradient of the anchors' uniformity */
+    }
+    return job;
 }
 
 enum status_code contrast_run(struct contrast *contrast, const struct contrast_settings *settings,
@@ -392,31 +304,39 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
     enum status_code code = STATUS_OK;
     check_shapes(batch, result);
     size_t b = batch->anchors.rows;
-    struct job job = {settings, batch, result, vec_ops(), contrast, 0, 0, false, 0.0f};
-    job.n_tiles = (batch->n_negatives + TILE - 1) / TILE;
-    job.n_chunks = job.n_tiles < MAX_CHUNKS ? job.n_tiles : MAX_CHUNKS;
-    job.keep = job.n_tiles * b * TILE * sizeof(float) <= settings->strip_bytes;
-    job.scale = (float)(1.0 / settings->temperature);
+    struct contrast_job job = job_of(contrast, settings, batch, result);
     TRY(reserve_all(&job, pool, status));
-    TRY(by_column_build(&contrast->positive_columns, &batch->positives, status));
-    if (batch->listed.n_rows != 0) {
-        TRY(by_column_build(&contrast->listed_columns, &batch->listed, status));
+    if (settings->diagnose) {
+        TRY(contrast_diagnose_start(&job, status));
+        if (settings->loss->kind != LOSS_LOG_SUM) {
+            TRY(contrast_diagnose_beside(&job, pool, status));
+        }
     }
-    size_t row_blocks = (b + ROW_BLOCK - 1) / ROW_BLOCK;
-    pool_run(pool, job.n_tiles, first_pass_task, &job);
-    pool_run(pool, row_blocks, row_task, &job);
-    pool_run(pool, job.n_chunks, second_pass_task, &job);
-    pool_run(pool, row_blocks, anchor_gradient_task, &job);
+    switch (settings->loss->kind) {
+    case LOSS_LOG_SUM:
+        TRY(contrast_log_sum(&job, pool, status));
+        break;
+    case LOSS_CUT:
+        TRY(contrast_cut(&job, pool, status));
+        break;
+    case LOSS_UNIFORM:
+        TRY(contrast_uniform(&job, pool, status));
+        break;
+    }
+    pool_run(pool, (b + ROW_BLOCK - 1) / ROW_BLOCK, anchor_gradient_task, &job);
     pool_run(pool, (batch->candidates.rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK,
              candidate_gradient_task, &job);
     double loss = 0.0;
     size_t n_empty = 0;
     for (size_t a = 0; a < b; a++) {
         loss += ((const double *)contrast->row_loss.data)[a];
-        n_empty += ((const double *)contrast->log_sum.data)[a] == -INFINITY;
+        n_empty += ((const bool *)contrast->is_empty.data)[a];
     }
     result->loss = loss;
     result->n_empty = n_empty;
+    if (settings->diagnose) {
+        contrast_diagnose_end(&job, &result->diagnostics);
+    }
 done:
     return code;
 }

@@ -16,8 +16,9 @@ struct slot {
     void *place; /* address of the pointer to the array, whose type only list_slots knows */
 };
 
-/* Four arrays of each history, two of the codes and two of the unknown counts of each basis. */
-enum { SLOTS_MAX = 4 + N_BASES * (3 * 4 + 4) };
+/* Four arrays of each history, two of each pattern, and of each basis two of the codes and two of
+ * the unknown counts, of its cold part two and one. */
+enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 4 + 4 + 3 * 2 + 3) };
 
 struct slots {
     size_t n;
@@ -59,10 +60,35 @@ static void add_history(struct slots *slots, const char *prefix, struct history 
     add_slot(slots, prefix, "times", ARRAY_I64, entries, &history->times);
 }
 
+static void add_pattern(struct slots *slots, const char *prefix, struct sparse *matrix)
+{
+    add_slot(slots, prefix, "offsets", ARRAY_I64, matrix->n_rows + 1, &matrix->offsets);
+    add_slot(slots, prefix, "columns", ARRAY_I32, sparse_entries(matrix), &matrix->columns);
+}
+
+static void list_cold(struct cold_part *cold, const char *basis, struct slots *slots)
+{
+    char prefix[32];
+
+    snprintf(prefix, sizeof prefix, "%s.cold", basis);
+    add_slot(slots, prefix, "users", ARRAY_I32, cold->n_users, &cold->users);
+    add_slot(slots, prefix, "unknown", ARRAY_I32, cold->n_users, &cold->unknown);
+    add_slot(slots, prefix, "items", ARRAY_I32, cold->n_items, &cold->items);
+    snprintf(prefix, sizeof prefix, "%s.cold.history", basis);
+    add_history(slots, prefix, &cold->history);
+    snprintf(prefix, sizeof prefix, "%s.cold.held_out", basis);
+    add_pattern(slots, prefix, &cold->held_out);
+    snprintf(prefix, sizeof prefix, "%s.cold.item_held_out", basis);
+    add_pattern(slots, prefix, &cold->item_held_out);
+    snprintf(prefix, sizeof prefix, "%s.cold.item_seen", basis);
+    add_pattern(slots, prefix, &cold->item_seen);
+}
+
 static void list_slots(struct interactions *interactions, struct slots *slots)
 {
     slots->n = 0;
     add_history(slots, "log", &interactions->log);
+    add_history(slots, "disliked", &interactions->disliked);
     for (size_t b = 0; b < N_BASES; b++) {
         struct dataset *set = &interactions->basis[b];
         char prefix[16];
@@ -70,12 +96,15 @@ static void list_slots(struct interactions *interactions, struct slots *slots)
         add_slot(slots, basis_names[b], "items", ARRAY_I32, set->n_items, &set->items);
         snprintf(prefix, sizeof prefix, "%s.train", basis_names[b]);
         add_history(slots, prefix, &set->train);
+        snprintf(prefix, sizeof prefix, "%s.dislikes", basis_names[b]);
+        add_history(slots, prefix, &set->dislikes);
         snprintf(prefix, sizeof prefix, "%s.valid", basis_names[b]);
         add_history(slots, prefix, &set->valid);
         add_slot(slots, prefix, "unknown", ARRAY_I32, set->n_users, &set->valid_unknown);
         snprintf(prefix, sizeof prefix, "%s.test", basis_names[b]);
         add_history(slots, prefix, &set->test);
         add_slot(slots, prefix, "unknown", ARRAY_I32, set->n_users, &set->test_unknown);
+        list_cold(&set->cold, basis_names[b], slots);
     }
 }
 
@@ -182,17 +211,41 @@ static bool shape_history(const struct slots *slots, struct history *history, si
                          slot_rows(slots, &history->matrix.columns));
 }
 
+static bool shape_pattern(const struct slots *slots, struct sparse *matrix, size_t n_columns)
+{
+    struct history history = {.matrix = *matrix};
+    bool fits = history_shape(&history, slot_rows(slots, &matrix->offsets), n_columns,
+                              slot_rows(slots, &matrix->columns));
+
+    *matrix = history.matrix;
+    return fits;
+}
+
+static bool shape_cold(const struct slots *slots, struct dataset *set)
+{
+    struct cold_part *cold = &set->cold;
+
+    cold->n_users = slot_rows(slots, &cold->users);
+    cold->n_items = slot_rows(slots, &cold->items);
+    return shape_history(slots, &cold->history, set->n_items) &&
+           shape_pattern(slots, &cold->held_out, set->n_items) &&
+           shape_pattern(slots, &cold->item_held_out, cold->n_items) &&
+           shape_pattern(slots, &cold->item_seen, cold->n_items);
+}
+
 static bool shape_all(const struct slots *slots, struct interactions *interactions)
 {
-    bool fits = shape_history(slots, &interactions->log, interactions->items.n);
+    bool fits = shape_history(slots, &interactions->log, interactions->items.n) &&
+                shape_history(slots, &interactions->disliked, interactions->items.n);
 
     for (size_t b = 0; b < N_BASES; b++) {
         struct dataset *set = &interactions->basis[b];
         set->n_users = slot_rows(slots, &set->users);
         set->n_items = slot_rows(slots, &set->items);
         fits = fits && shape_history(slots, &set->train, set->n_items) &&
+               shape_history(slots, &set->dislikes, set->n_items) &&
                shape_history(slots, &set->valid, set->n_items) &&
-               shape_history(slots, &set->test, set->n_items);
+               shape_history(slots, &set->test, set->n_items) && shape_cold(slots, set);
     }
     return fits;
 }
@@ -241,21 +294,35 @@ void history_release(struct history *history)
     *history = (struct history){0};
 }
 
+static void cold_part_release(struct cold_part *cold)
+{
+    mem_free((void *)cold->users);
+    mem_free((void *)cold->unknown);
+    mem_free((void *)cold->items);
+    history_release(&cold->history);
+    sparse_release(&cold->held_out);
+    sparse_release(&cold->item_held_out);
+    sparse_release(&cold->item_seen);
+}
+
 void interactions_release(struct interactions *interactions)
 {
     vocabulary_release(&interactions->users);
     vocabulary_release(&interactions->items);
     if (!interactions->is_view) {
         history_release(&interactions->log);
+        history_release(&interactions->disliked);
         for (size_t b = 0; b < N_BASES; b++) {
             struct dataset *set = &interactions->basis[b];
             mem_free((void *)set->users);
             mem_free((void *)set->items);
             history_release(&set->train);
+            history_release(&set->dislikes);
             history_release(&set->valid);
             history_release(&set->test);
             mem_free((void *)set->valid_unknown);
             mem_free((void *)set->test_unknown);
+            cold_part_release(&set->cold);
         }
     }
     *interactions = (struct interactions){0};

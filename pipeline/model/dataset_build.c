@@ -3,109 +3,22 @@
 #include "model/dataset_build.h"
 
 #include "base/mem.h"
+#include "model/dataset_cold.h"
 #include "model/dataset_core.h"
+#include "model/dislikes.h"
+#include "model/history_cut.h"
 
 #include <assert.h>
-
-/* A held-out part on its way into a basis. Codes beyond the master vocabularies (of a given test)
- * are unknown to everybody. */
-struct held_out {
-    const struct history *part;
-    const struct history *seen[2]; /* pairs that do not count, in master codes; or NULL */
-    const int32_t *row_of;         /* (n_master_users) */
-    const int32_t *column_of;      /* (n_master_items) */
-    size_t n_master_users, n_master_items;
-};
-
-static bool was_seen(const struct held_out *held, size_t user, int32_t item)
-{
-    for (size_t i = 0; i < 2; i++) {
-        const struct history *seen = held->seen[i];
-        if (seen != NULL && user < seen->matrix.n_rows && sparse_has(&seen->matrix, user, item)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int32_t row_of_user(const struct held_out *held, size_t user)
-{
-    return user < held->n_master_users ? held->row_of[user] : -1;
-}
-
-static int32_t column_of_item(const struct held_out *held, int32_t item)
-{
-    return (size_t)item < held->n_master_items ? held->column_of[item] : -1;
-}
-
-/* Walks the pairs that count. `out` NULL: only counts entries. Rows are in the order of users, so
- * entries come in the order of the result. */
-static size_t walk_held_out(const struct held_out *held, struct history *out, int32_t *unknown,
-                            size_t *n_unknown_users)
-{
-    const struct sparse *part = &held->part->matrix;
-    size_t n = 0;
-
-    *n_unknown_users = 0;
-    for (size_t user = 0; user < part->n_rows; user++) {
-        int32_t row = row_of_user(held, user);
-        bool counts = false;
-        for (int64_t e = part->offsets[user]; e < part->offsets[user + 1]; e++) {
-            if (was_seen(held, user, part->columns[e])) {
-                continue;
-            }
-            counts = true;
-            int32_t column = column_of_item(held, part->columns[e]);
-            if (row < 0) {
-                continue;
-            }
-            if (column < 0) {
-                unknown[row] += out == NULL ? 1 : 0;
-                continue;
-            }
-            if (out != NULL) {
-                out->matrix.columns[n] = column;
-                out->matrix.values[n] = part->values[e];
-                out->times[n] = held->part->times[e];
-            }
-            n++;
-        }
-        *n_unknown_users += row < 0 && counts ? 1 : 0;
-        if (out != NULL && row >= 0) {
-            out->matrix.offsets[row + 1] = (int64_t)n;
-        }
-    }
-    return n;
-}
-
-/* Fills one held-out part of a basis. */
-static enum status_code hold_out(const struct held_out *held, const struct dataset *set,
-                                 struct history *out, const int32_t **unknown,
-                                 size_t *n_unknown_users, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct history made = {0};
-    int32_t *counts = NULL;
-
-    TRY(MEM_NEW(&counts, set->n_users, status));
-    size_t n = walk_held_out(held, NULL, counts, n_unknown_users);
-    TRY(sparse_init(&made.matrix, set->n_users, set->n_items, n, true, status));
-    TRY(MEM_NEW(&made.times, n, status));
-    walk_held_out(held, &made, counts, n_unknown_users);
-    *out = made;
-    *unknown = counts;
-    made = (struct history){0};
-    counts = NULL;
-done:
-    history_release(&made);
-    mem_free(counts);
-    return code;
-}
 
 /* What the parts of the log hold before anything is renumbered, in master codes. */
 struct raw_parts {
     struct history train, valid, test; /* test: cut from the log, or the given one */
-    bool has_valid, has_test, test_is_given;
+    struct history cold_known, cold_asked;
+    const uint8_t *cold_items; /* (n_master_items) the log's flags; NULL: nobody is held out */
+    bool has_valid, has_test, test_is_given, has_cold;
+    /* Only where there are dislikes: those of the train part, and the log without disliked pairs */
+    bool has_dislikes;
+    struct history train_dislikes, liked;
 };
 
 static void raw_parts_release(struct raw_parts *raw)
@@ -113,13 +26,28 @@ static void raw_parts_release(struct raw_parts *raw)
     history_release(&raw->train);
     history_release(&raw->valid);
     history_release(&raw->test);
+    history_release(&raw->cold_known);
+    history_release(&raw->cold_asked);
+    history_release(&raw->train_dislikes);
+    history_release(&raw->liked);
+}
+
+static enum status_code hold_out(const struct history_cut *cut, struct history *out,
+                                 const int32_t **unknown, size_t *n_unknown_users,
+                                 struct status *status)
+{
+    struct history_cut_misses misses = {0};
+    enum status_code code = history_cut_take(cut, out, &misses, status);
+
+    *unknown = misses.unknown;
+    *n_unknown_users = misses.n_unknown_users;
+    return code;
 }
 
 /* Fills valid and test of a basis whose training core is there; `trained` is what it is trained on
  * before cap and k-core. */
 static enum status_code add_held_out(const struct raw_parts *raw, const struct history *trained,
-                                     bool with_valid, bool with_test, struct dataset *set,
-                                     struct status *status)
+                                     enum basis basis, struct dataset *set, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *matrix = &trained->matrix;
@@ -129,20 +57,22 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
     TRY(MEM_NEW(&column_of, matrix->n_columns, status));
     dataset_invert(set->users, set->n_users, matrix->n_rows, row_of);
     dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
-    struct held_out held = {.part = &raw->valid,
-                            .seen = {trained, NULL},
-                            .row_of = row_of,
-                            .column_of = column_of,
-                            .n_master_users = matrix->n_rows,
-                            .n_master_items = matrix->n_columns};
-    if (with_valid) {
-        TRY(hold_out(&held, set, &set->valid, &set->valid_unknown, &set->valid_unknown_users,
-                     status));
+    struct history_cut cut = {.part = &raw->valid,
+                              .seen = {trained, NULL},
+                              .row_of = row_of,
+                              .column_of = column_of,
+                              .n_master_users = matrix->n_rows,
+                              .n_master_items = matrix->n_columns,
+                              .n_rows = set->n_users,
+                              .n_columns = set->n_items};
+    if (basis == BASIS_FIT && raw->has_valid) {
+        TRY(hold_out(&cut, &set->valid, &set->valid_unknown, &set->valid_unknown_users, status));
     }
-    if (with_test) {
-        held.part = &raw->test;
-        held.seen[1] = raw->has_valid ? &raw->valid : NULL;
-        TRY(hold_out(&held, set, &set->test, &set->test_unknown, &set->test_unknown_users, status));
+    if (raw->has_test && (basis == BASIS_FIT || raw->test_is_given)) {
+        cut.part = &raw->test;
+        cut.seen[1] = raw->has_valid ? &raw->valid : NULL;
+        cut.skip_items = basis == BASIS_FIT ? raw->cold_items : NULL;
+        TRY(hold_out(&cut, &set->test, &set->test_unknown, &set->test_unknown_users, status));
     }
 done:
     mem_free(row_of);
@@ -268,6 +198,8 @@ static void drop_ordinals(struct interactions *out, bool test_has_times)
         if (!out->has_times) {
             drop_times(&set->train);
             drop_times(&set->valid);
+            drop_times(&set->cold.history);
+            drop_times(&set->dislikes);
         }
         if (!out->has_times || !test_has_times) {
             drop_times(&set->test);
@@ -275,6 +207,7 @@ static void drop_ordinals(struct interactions *out, bool test_has_times)
     }
     if (!out->has_times) {
         drop_times(&out->log);
+        drop_times(&out->disliked);
     }
 }
 
@@ -299,6 +232,8 @@ static enum status_code fold_parts(const struct event_log *log, const struct eve
     raw->has_valid = (parts & PART_VALID) != 0;
     raw->test_is_given = given_test != NULL;
     raw->has_test = raw->test_is_given || (parts & PART_TEST) != 0;
+    raw->has_cold = (parts & PART_COLD_ASKED) != 0;
+    raw->cold_items = log->cold_items;
     TRY(event_log_fold(log, PART_LOG, rules->duplicates, rules->half_life, &out->log, status));
     TRY(event_log_fold(log, PART_TRAIN, rules->duplicates, rules->half_life, &raw->train, status));
     if (raw->has_valid) {
@@ -307,6 +242,87 @@ static enum status_code fold_parts(const struct event_log *log, const struct eve
     if (raw->has_test && !raw->test_is_given) {
         TRY(event_log_fold(log, PART_TEST, rules->duplicates, 0, &raw->test, status));
     }
+    if (raw->has_cold) {
+        TRY(event_log_fold(log, PART_COLD_KNOWN, rules->duplicates, rules->half_life,
+                           &raw->cold_known, status));
+        TRY(event_log_fold(log, PART_COLD_ASKED, rules->duplicates, 0, &raw->cold_asked, status));
+    }
+done:
+    return code;
+}
+
+static enum status_code add_cold_of_fit(const struct raw_parts *raw, size_t cap,
+                                        struct dataset *fit, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct history known = {0};
+    struct cold_source source = {
+        .known = &raw->train,
+        .asked = {raw->has_test ? &raw->test : NULL, raw->has_cold ? &raw->cold_asked : NULL},
+        .dropped = raw->has_valid ? &raw->valid : NULL,
+        .cold_items = raw->cold_items,
+        .cap = cap};
+
+    if (raw->has_cold) {
+        TRY(history_merge(&raw->train, &raw->cold_known, &known, status));
+        source.known = &known;
+    }
+    TRY(dataset_cold(&source, fit, status));
+done:
+    history_release(&known);
+    return code;
+}
+
+static enum status_code add_cold_of_all(const struct raw_parts *raw, const struct history *log,
+                                        size_t cap, struct dataset *all, struct status *status)
+{
+    const struct cold_source source = {
+        .known = log, .asked = {raw->test_is_given ? &raw->test : NULL, NULL}, .cap = cap};
+
+    return dataset_cold(&source, all, status);
+}
+
+static enum status_code copy_history(const struct history *from, struct history *out,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *m = &from->matrix;
+    struct history made = {0};
+    size_t entries = sparse_entries(m);
+
+    TRY(sparse_init(&made.matrix, m->n_rows, m->n_columns, entries, true, status));
+    TRY(MEM_NEW(&made.times, entries, status));
+    memcpy(made.matrix.offsets, m->offsets, (m->n_rows + 1) * sizeof *m->offsets);
+    memcpy(made.matrix.columns, m->columns, entries * sizeof *m->columns);
+    memcpy(made.matrix.values, m->values, entries * sizeof *m->values);
+    memcpy(made.times, from->times, entries * sizeof *made.times);
+    *out = made;
+    made = (struct history){0};
+done:
+    history_release(&made);
+    return code;
+}
+
+/* Takes disliked pairs out of every part, and liked ones out of the dislikes; fills out->disliked
+ * and what `raw` keeps of dislikes. The log itself stays whole: what was seen was seen. */
+static enum status_code settle_dislikes(const struct event_log *dislikes, struct raw_parts *raw,
+                                        struct interactions *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    TRY(dislikes_fold(dislikes, PART_TRAIN, &out->users, &out->items, &raw->train_dislikes,
+                      status));
+    TRY(dislikes_fold(dislikes, PART_LOG, &out->users, &out->items, &out->disliked, status));
+    if (raw->has_valid) {
+        TRY(dislikes_settle(&raw->valid, &out->disliked, true, status));
+    }
+    if (raw->has_test && !raw->test_is_given) {
+        TRY(dislikes_settle(&raw->test, &out->disliked, true, status));
+    }
+    TRY(dislikes_settle(&raw->train, &raw->train_dislikes, false, status));
+    TRY(copy_history(&out->log, &raw->liked, status));
+    TRY(dislikes_settle(&raw->liked, &out->disliked, false, status));
+    raw->has_dislikes = true;
 done:
     return code;
 }
@@ -332,10 +348,19 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     if (given_test != NULL) {
         TRY(fold_given_test(given_test, rules, &made, &raw, status));
     }
+    if (log->dislikes != NULL && log->dislikes->n > 0) {
+        TRY(settle_dislikes(log->dislikes, &raw, &made, status));
+    }
     TRY(dataset_core(&raw.train, rules, "train part", fit, status));
-    TRY(add_held_out(&raw, &raw.train, raw.has_valid, raw.has_test, fit, status));
-    TRY(dataset_core(&made.log, rules, "all events", all, status));
-    TRY(add_held_out(&raw, &made.log, false, raw.test_is_given, all, status));
+    TRY(add_held_out(&raw, &raw.train, BASIS_FIT, fit, status));
+    TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
+    TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, "all events", all, status));
+    TRY(add_held_out(&raw, &made.log, BASIS_ALL, all, status));
+    TRY(add_cold_of_all(&raw, &made.log, (size_t)rules->max_user_interactions, all, status));
+    if (raw.has_dislikes) {
+        TRY(dislikes_renumber(&raw.train_dislikes, fit, status));
+        TRY(dislikes_renumber(&made.disliked, all, status));
+    }
     drop_ordinals(&made, given_test == NULL || given_test->has_times);
     *out = made;
     made = (struct interactions){0};

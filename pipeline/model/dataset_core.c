@@ -31,9 +31,8 @@ static size_t longest_row(const struct sparse *matrix)
     return longest;
 }
 
-/* keep (entries) = 1 for the `cap` newest pairs of each user, 0 for the others. */
-static enum status_code mark_newest(const struct history *raw, size_t cap, uint8_t *keep,
-                                    struct status *status)
+enum status_code history_mark_newest(const struct history *raw, size_t cap, uint8_t *keep,
+                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct candidate *candidates = NULL;
@@ -254,7 +253,7 @@ enum status_code dataset_core(const struct history *raw, const struct dataset_ru
 
     if (cap > 0 && longest_row(matrix) > cap) {
         TRY(MEM_NEW(&keep, sparse_entries(matrix), status));
-        TRY(mark_newest(raw, cap, keep, status));
+        TRY(history_mark_newest(raw, cap, keep, status));
     }
     TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
     TRY(peel(matrix, keep, rules, gone, status));

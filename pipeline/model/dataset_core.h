@@ -10,5 +10,9 @@
 MUST_CHECK enum status_code dataset_core(const struct history *raw,
                                          const struct dataset_rules *rules, const char *basis_name,
                                          struct dataset *out, struct status *status);
+/* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; equal times keep the lower
+ * item codes. */
+MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,
+                                                uint8_t *keep, struct status *status);
 
 #endif

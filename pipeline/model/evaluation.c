@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/baselines.h"
+#include "model/blend.h"
 #include "model/metrics.h"
-#include "model/ranking.h"
 
 #include <assert.h>
 #include <math.h>
@@ -51,7 +51,7 @@ struct evaluation {
     uint32_t *tie_rank;  /* (n_items) */
     int64_t *counts;     /* (n_items) n_i */
     uint8_t *item_group; /* (n_items) in [0, N_ITEM_GROUPS) */
-    float *bias;         /* (n_items) */
+    struct blend blend;  /* of the model that runs, where it is one of ours */
     struct sparse item_weights;
     int32_t *lists; /* (USER_BLOCK, max_k) */
     float *scores;  /* (USER_BLOCK, max_k) */
@@ -168,11 +168,8 @@ static enum status_code prepare_items(struct evaluation *evaluation, struct stat
     struct rng rng;
     enum status_code code;
     TRY(MEM_NEW(&evaluation->counts, n_items, status));
-    TRY(MEM_NEW(&evaluation->bias, n_items, status));
     TRY(MEM_NEW(&evaluation->tie_rank, n_items, status));
     dataset_item_counts(request->dataset, evaluation->counts);
-    towers_popularity_bias(evaluation->counts, request->towers->item_bias, n_items,
-                           request->popularity_weight, evaluation->bias);
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, n_items, evaluation->tie_rank);
     TRY(group_items(evaluation, status));
@@ -209,7 +206,7 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->tie_rank);
     mem_free(evaluation->counts);
     mem_free(evaluation->item_group);
-    mem_free(evaluation->bias);
+    blend_release(&evaluation->blend);
     sparse_release(&evaluation->item_weights);
     mem_free(evaluation->lists);
     mem_free(evaluation->scores);
@@ -219,12 +216,13 @@ static void evaluation_release(struct evaluation *evaluation)
 
 /* ---- models: each fills lists (count, max_k) for the rows from `first` on ---- */
 
-static enum status_code rank_towers(struct evaluation *evaluation, size_t first, size_t count,
-                                    struct status *status)
+static enum status_code rank_blend(struct evaluation *evaluation, size_t first, size_t count,
+                                   struct status *status)
 {
     const struct towers *towers = evaluation->request->towers;
+    const struct sparse *train = &evaluation->request->dataset->train.matrix;
     const int32_t *rows = evaluation->rows + first;
-    const float *biases[1] = {evaluation->bias};
+    struct ranking_evidence room;
     size_t d = towers->users.columns;
     for (size_t a = 0; a < count; a++) {
         memcpy(evaluation->anchors + a * d,
@@ -234,15 +232,41 @@ static enum status_code rank_towers(struct evaluation *evaluation, size_t first,
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = towers->items,
-        .scale = (float)(1.0 / towers->temperature),
-        .n_biases = 1,
-        .biases = biases,
-        .exclude = &evaluation->request->dataset->train.matrix,
+        .exclude = train,
         .exclude_rows = rows,
         .tie_rank = evaluation->tie_rank,
         .k = evaluation->max_k,
     };
+    blend_apply(&evaluation->blend, train, rows, &room, &ranking);
     return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
+}
+
+static enum status_code start_blend(struct evaluation *evaluation,
+                                    const struct score_weights *weights, struct status *status)
+{
+    blend_release(&evaluation->blend);
+    return blend_init(&evaluation->blend, evaluation->request->towers, evaluation->counts,
+                      evaluation->request->evidence, weights, status);
+}
+
+static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
+{
+    return start_blend(evaluation, &evaluation->request->weights, status);
+}
+
+static enum status_code start_towers(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.beta = evaluation->request->towers_beta};
+    return start_blend(evaluation, &weights, status);
+}
+
+static enum status_code start_evidence(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.gamma = 1,
+                                          .exponent = evaluation->request->weights.exponent};
+    enum status_code code = start_blend(evaluation, &weights, status);
+    evaluation->blend.scale = 0;
+    return code;
 }
 
 static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
@@ -272,16 +296,32 @@ static enum status_code rank_item_item(struct evaluation *evaluation, size_t fir
 
 struct model {
     const char *name;
+    bool needs_evidence;
+    enum status_code (*start)(struct evaluation *evaluation, struct status *status); /* or NULL */
     enum status_code (*rank)(struct evaluation *evaluation, size_t first, size_t count,
                              struct status *status);
 };
 
 static const struct model models[] = {
-    {"nightjar", rank_towers},
-    {"popularity", rank_popularity},
-    {"item_item", rank_item_item},
+    {"nightjar", false, start_nightjar, rank_blend}, {"towers", true, start_towers, rank_blend},
+    {"evidence", true, start_evidence, rank_blend},  {"popularity", false, NULL, rank_popularity},
+    {"item_item", false, NULL, rank_item_item},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
+
+static bool takes_part(const struct evaluation_request *request, const struct model *model)
+{
+    return request->evidence != NULL || !model->needs_evidence;
+}
+
+size_t evaluation_models(const struct evaluation_request *request)
+{
+    size_t n = 0;
+    for (size_t m = 0; m < N_MODELS; m++) {
+        n += takes_part(request, &models[m]) ? 1 : 0;
+    }
+    return n;
+}
 
 /* ---- judging ---- */
 
@@ -461,7 +501,8 @@ static enum status_code say_progress(struct evaluation *evaluation, double users
     return request->between == NULL
                ? STATUS_OK
                : request->between(request->data, evaluation->users_done,
-                                  (double)(N_MODELS * evaluation->n_rows), status);
+                                  (double)(evaluation_models(request) * evaluation->n_rows),
+                                  status);
 }
 
 static enum status_code evaluate_model(struct evaluation *evaluation, const struct model *model,
@@ -469,6 +510,9 @@ static enum status_code evaluate_model(struct evaluation *evaluation, const stru
 {
     enum status_code code;
     TRY(start_model(evaluation, status));
+    if (model->start != NULL) {
+        TRY(model->start(evaluation, status));
+    }
     for (size_t first = 0; first < evaluation->n_rows; first += USER_BLOCK) {
         size_t left = evaluation->n_rows - first;
         struct judge_job job = {evaluation, first, left < USER_BLOCK ? left : USER_BLOCK};
@@ -521,7 +565,9 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
     TRY(baseline_item_weights(request->dataset, between_pairs, &evaluation, pool,
                               &evaluation.item_weights, status));
     for (size_t m = 0; m < N_MODELS; m++) {
-        TRY(evaluate_model(&evaluation, &models[m], rows, status));
+        if (takes_part(request, &models[m])) {
+            TRY(evaluate_model(&evaluation, &models[m], rows, status));
+        }
     }
     TRY(add_counts(&evaluation, rows, status));
 done:

@@ -18,6 +18,7 @@
 #define NIGHTJAR_MODEL_EVALUATION_H
 
 #include "base/pool.h"
+#include "model/evidence.h"
 #include "model/metric_rows.h"
 #include "model/towers.h"
 
@@ -27,8 +28,10 @@ struct evaluation_request {
     const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
     size_t unknown_users;
     const struct towers *towers;
-    double popularity_weight; /* beta */
-    const char *prefix;       /* put before every metric's name: "" or "valid:" */
+    struct score_weights weights;    /* of the model nightjar */
+    double towers_beta;              /* of the towers alone */
+    const struct evidence *evidence; /* of that basis; NULL (gamma 0 then): none was made */
+    const char *prefix;              /* put before every metric's name: "" or "valid:" */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */
     uint64_t seed;
@@ -37,10 +40,14 @@ struct evaluation_request {
     void *data;
 };
 
+/* How many models are measured: what users_total of `between` counts each user for. */
+size_t evaluation_models(const struct evaluation_request *request);
 /* Whether `name` is a metric or list measure with its @k. */
 bool evaluation_knows(const char *name);
-/* Adds rows for the models nightjar, popularity and item_item, for each group with users; and the
- * counts "users" (each group) and "unknown_users" under the model "data". `rows` is appended to. */
+/* Adds rows for each group with users and each model: nightjar (the blended score), popularity and
+ * item_item; with evidence also towers (nightjar with gamma 0 and its own beta) and evidence
+ * (nothing but the evidence, with the exponent of nightjar). And the counts "users" (each group)
+ * and "unknown_users" under the model "data". `rows` is appended to. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
                                            struct pool *pool, struct metric_rows *rows,
                                            struct status *status);

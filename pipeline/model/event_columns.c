@@ -128,6 +128,9 @@ static enum status_code check_columns(const struct event_columns *columns,
     if (rules->event_weights.n > 0) {
         TRY(require(columns, COLUMN_EVENT, query->what, "event_weights", status));
     }
+    if (rules->dislikes.n > 0) {
+        TRY(require(columns, COLUMN_EVENT, query->what, "dislikes", status));
+    }
     if (rules->min_rating > 0) {
         TRY(require(columns, COLUMN_WEIGHT, query->what, "min_rating", status));
     }

@@ -64,6 +64,7 @@ void event_log_release(struct event_log *log)
 {
     release_columns(log);
     mem_free(log->user_start);
+    mem_free(log->cold_items);
     vocabulary_release(&log->users);
     vocabulary_release(&log->items);
     *log = (struct event_log){0};

@@ -11,7 +11,9 @@ enum event_part {
     PART_TRAIN = 1,
     PART_VALID = 2,
     PART_TEST = 4,
-    PART_LOG = PART_TRAIN | PART_VALID | PART_TEST
+    PART_COLD_KNOWN = 8,  /* history of a user held out on purpose */
+    PART_COLD_ASKED = 16, /* held-out pairs of such a user, all pairs of such an item */
+    PART_LOG = PART_TRAIN | PART_VALID | PART_TEST | PART_COLD_KNOWN | PART_COLD_ASKED
 };
 
 enum duplicate_policy {
@@ -38,6 +40,10 @@ struct event_log {
                             "later" then means later in the source */
     uint8_t *parts;      /* (n) enum event_part */
     int64_t *user_start; /* (n_users + 1) first event of each user; NULL until event_log_sort */
+    uint8_t *cold_items; /* (n_items) 1: held out on purpose, see split_hold_out_cold; NULL: none */
+    /* Where rows of the same source go that are dislikes (weight 1, vocabularies of their own);
+       not owned. NULL: they are left out. */
+    struct event_log *dislikes;
 };
 
 MUST_CHECK enum status_code event_log_add(struct event_log *log, int32_t user, int32_t item,

@@ -43,6 +43,7 @@ struct row {
     struct raw_id user, item;
     double weight;
     int64_t time;
+    bool is_dislike;
 };
 
 enum verdict { ROW_ACCEPTED, ROW_LEFT_OUT };
@@ -220,11 +221,46 @@ static size_t find_event(struct reader *reader, const char *text, size_t length)
     return weights->n;
 }
 
-/* Multiplies the row's weight by that of its event type. An INTEGER type is compared as text. */
+static bool is_dislike_type(const struct event_rules *rules, const char *text, size_t length)
+{
+    for (size_t i = 0; i < rules->dislikes.n; i++) {
+        const char *name = rules->dislikes.values[i];
+        if (strlen(name) == length && memcmp(name, text, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The weight of an event type that is no dislike. */
+static enum status_code apply_event_weight(struct reader *reader, const char *text, size_t length,
+                                           struct row *row, enum verdict *verdict,
+                                           struct status *status)
+{
+    const struct option_numbers *weights = &reader->rules->event_weights;
+    size_t event = find_event(reader, text, length);
+
+    if (weights->n == 0) {
+        *verdict = ROW_ACCEPTED;
+    } else if (event == weights->n) {
+        if (reader->rules->other_events != OTHER_EVENTS_IGNORE) {
+            return reject(reader, FAULT_EVENT_UNKNOWN, reader->columns.index[COLUMN_EVENT], status);
+        }
+        reader->report->filtered[FILTER_EVENT]++;
+    } else if (weights->values[event] == 0) {
+        reader->report->filtered[FILTER_EVENT]++;
+    } else {
+        row->weight *= weights->values[event];
+        *verdict = ROW_ACCEPTED;
+    }
+    return STATUS_OK;
+}
+
+/* Multiplies the row's weight by that of its event type, or makes it a dislike. An INTEGER type is
+ * compared as text. */
 static enum status_code read_event(struct reader *reader, struct row *row, enum verdict *verdict,
                                    struct status *status)
 {
-    const struct option_numbers *weights = &reader->rules->event_weights;
     int column = reader->columns.index[COLUMN_EVENT];
     size_t length = 0;
     const char *text = NULL;
@@ -245,21 +281,12 @@ static enum status_code read_event(struct reader *reader, struct row *row, enum 
     case DB_BLOB:
         return reject(reader, FAULT_EVENT, column, status);
     }
-    size_t event = find_event(reader, text, length);
-    if (event == weights->n) {
-        if (reader->rules->other_events != OTHER_EVENTS_IGNORE) {
-            return reject(reader, FAULT_EVENT_UNKNOWN, column, status);
-        }
-        reader->report->filtered[FILTER_EVENT]++;
+    if (is_dislike_type(reader->rules, text, length)) {
+        row->is_dislike = true;
+        *verdict = ROW_ACCEPTED;
         return STATUS_OK;
     }
-    if (weights->values[event] == 0) {
-        reader->report->filtered[FILTER_EVENT]++;
-        return STATUS_OK;
-    }
-    row->weight *= weights->values[event];
-    *verdict = ROW_ACCEPTED;
-    return STATUS_OK;
+    return apply_event_weight(reader, text, length, row, verdict, status);
 }
 
 /* Multiplies the row's weight by its number, or compares it as a rating. */
@@ -288,6 +315,12 @@ static enum status_code read_weight(struct reader *reader, struct row *row, enum
     if (reader->rules->min_rating > 0) {
         if (!isfinite(value)) {
             return reject(reader, FAULT_WEIGHT_RANGE, column, status);
+        }
+        if (reader->rules->has_dislike_rating && reader->log->dislikes != NULL &&
+            value <= reader->rules->dislike_rating) {
+            row->is_dislike = true;
+            *verdict = ROW_ACCEPTED;
+            return STATUS_OK;
         }
         if (value < reader->rules->min_rating) {
             reader->report->filtered[FILTER_RATING]++;
@@ -365,14 +398,23 @@ static enum status_code add_id(struct vocabulary *vocabulary, const struct raw_i
 static enum status_code accept(struct reader *reader, const struct row *row, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct event_log *log = reader->log;
+    struct event_log *dislikes = reader->log->dislikes;
+    struct event_log *log = row->is_dislike ? dislikes : reader->log;
+    /* positive rows and dislikes are counted together, so that their order can be told */
+    size_t ordinal = reader->log->n + (dislikes != NULL ? dislikes->n : 0);
     int32_t user = 0, item = 0;
 
+    if (log == NULL) {
+        reader->report->filtered[FILTER_EVENT]++;
+        goto done;
+    }
     TRY(add_id(&log->users, &row->user, &user, status));
     TRY(add_id(&log->items, &row->item, &item, status));
     TRY(event_log_add(log, user, item, (float)row->weight,
-                      log->has_times ? row->time : (int64_t)log->n, reader->query->part, status));
-    reader->report->n_accepted++;
+                      reader->log->has_times ? row->time : (int64_t)ordinal, reader->query->part,
+                      status));
+    reader->report->n_dislikes += row->is_dislike;
+    reader->report->n_accepted += !row->is_dislike;
 done:
     return code;
 }
@@ -383,15 +425,16 @@ static enum status_code read_row(struct reader *reader, struct status *status)
     enum verdict verdict = ROW_ACCEPTED;
     struct row row = {.weight = 1};
     const int *index = reader->columns.index;
+    const bool types_count = reader->rules->event_weights.n > 0 || reader->rules->dislikes.n > 0;
 
     TRY(read_id(reader, COLUMN_USER, &reader->log->user_ids, &row.user, &verdict, status));
     if (verdict == ROW_ACCEPTED) {
         TRY(read_id(reader, COLUMN_ITEM, &reader->log->item_ids, &row.item, &verdict, status));
     }
-    if (verdict == ROW_ACCEPTED && index[COLUMN_EVENT] >= 0 && reader->rules->event_weights.n > 0) {
+    if (verdict == ROW_ACCEPTED && index[COLUMN_EVENT] >= 0 && types_count) {
         TRY(read_event(reader, &row, &verdict, status));
     }
-    if (verdict == ROW_ACCEPTED && index[COLUMN_WEIGHT] >= 0) {
+    if (verdict == ROW_ACCEPTED && index[COLUMN_WEIGHT] >= 0 && !row.is_dislike) {
         TRY(read_weight(reader, &row, &verdict, status));
     }
     if (verdict == ROW_ACCEPTED && reader->log->has_times) {

@@ -15,8 +15,12 @@ enum bad_row { BAD_ROW_REJECT, BAD_ROW_FAIL };
 struct event_rules {
     struct option_numbers event_weights; /* none: event types are not told apart */
     enum other_events other_events;      /* types that event_weights does not list */
-    double min_rating;    /* > 0: the number of a row is a rating; rows below are no positives, the
-                             others weigh 1 */
+    double min_rating; /* > 0: the number of a row is a rating; rows below are no positives, the
+                          others weigh 1 */
+    struct option_texts dislikes; /* event types that are dislikes; not in event_weights */
+    bool has_dislike_rating;      /* with min_rating: a rating of at most dislike_rating, which is
+                                     lower than min_rating, is a dislike */
+    double dislike_rating;
     int64_t since, until; /* since <= time < until; INT64_MIN = not given */
     enum time_unit time_unit;
     enum bad_row on_bad_row;
@@ -43,8 +47,9 @@ struct event_query {
     enum event_part part; /* of every row */
 };
 
-/* Adds the rows of the query to `log`, which may hold those of another query already; counts them
- * in `report`. log->has_times is set by the first query; a later one must have times when the log
+/* Adds the rows of the query to `log`, which may hold those of another query already, and dislikes
+ * to log->dislikes; counts them in `report`. The number of a row whose type is a dislike is not
+ * looked at. log->has_times is set by the first query; a later one must have times when the log
  * has. Errors: STATUS_CONFIG (columns, missing table, a rule without its column), STATUS_DATA
  * (mixed id types, wrong time unit, bad rows as the rules say), what db.h says. `watch` NULL:
  * nobody is told. */

@@ -48,6 +48,7 @@ enum status_code extract_read(struct db *source, const struct extract_request *r
     struct event_log *log = &extraction->log, *test = &extraction->test;
     struct row_report *report = &extraction->report;
 
+    log->dislikes = &extraction->dislikes;
     query.part = PART_TRAIN;
     query.is_given_part = false;
     TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));
@@ -78,6 +79,8 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     enum duplicate_policy duplicates = request->dataset.duplicates;
 
     TRY(event_log_sort(&extraction->log, duplicates, status));
+    extraction->dislikes.has_times = extraction->log.has_times;
+    TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));
     if (test != NULL) {
         TRY(event_log_sort(test, duplicates, status));
     }
@@ -93,6 +96,7 @@ void extraction_release(struct extraction *extraction)
 {
     event_log_release(&extraction->log);
     event_log_release(&extraction->test);
+    event_log_release(&extraction->dislikes);
 }
 
 enum status_code extract_save_facts(const struct row_report *report, struct artifact *artifact,
@@ -102,6 +106,7 @@ enum status_code extract_save_facts(const struct row_report *report, struct arti
 
     TRY(artifact_set_number(artifact, "facts.rows", (double)report->n_rows, status));
     TRY(artifact_set_number(artifact, "facts.accepted", (double)report->n_accepted, status));
+    TRY(artifact_set_number(artifact, "facts.dislikes", (double)report->n_dislikes, status));
     TRY(artifact_set_number(artifact, "facts.rejected", (double)report->n_rejected, status));
     for (size_t f = 0; f < N_ROW_FILTERS; f++) {
         char name[ARTIFACT_NAME_MAX];

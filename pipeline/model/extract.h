@@ -18,7 +18,8 @@ struct extract_request {
 /* Zero-initialise. */
 struct extraction {
     struct event_log log;
-    struct event_log test; /* rows of test_query */
+    struct event_log test;     /* rows of test_query; its dislikes count for nothing */
+    struct event_log dislikes; /* of the log */
     bool has_given_test;
     struct row_report report; /* of all queries together */
 };
@@ -44,8 +45,8 @@ MUST_CHECK enum status_code extract_write_tables(struct db *work,
                                                  const struct row_report *report,
                                                  const struct event_watch *watch,
                                                  struct status *status);
-/* The report's counts as numbers facts.rows, facts.accepted, facts.rejected and facts.took.OPTION.
- */
+/* The report's counts as numbers facts.rows, facts.accepted, facts.dislikes, facts.rejected and
+ * facts.took.OPTION. */
 MUST_CHECK enum status_code extract_save_facts(const struct row_report *report,
                                                struct artifact *artifact, struct status *status);
 

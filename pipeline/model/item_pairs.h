@@ -6,6 +6,7 @@
  *      BASIS.user_item    F32 (train entries)  weight of each positive, in the order of the train
  *                                              matrix; absent: every positive weighs 1
  *      BASIS.item_item.*  sparse (n_items, n_items), absent when no item pairs were asked for
+ *      BASIS.user_user.*  sparse (n_users, n_users), absent when no user pairs were asked for
  * The artifact "evidence":
  *      BASIS.evidence.*   sparse (n_items, n_items), absent when no evidence was asked for
  */
@@ -44,6 +45,14 @@ MUST_CHECK enum status_code pairs_item_item(const struct history *train,
                                             const struct pair_settings *settings, struct pool *pool,
                                             struct sparse *out, struct status *status);
 
+/* The same over the transposed history, for pairs of users who have items in common: out (n_users,
+ * n_users). Users and items change places in every formula and setting: max_user_items is then the
+ * cap on the users of a popular item, of whom evenly spaced ones count. The window must be
+ * PAIR_WHOLE_HISTORY. Time: at most train entries x max_user_items. */
+MUST_CHECK enum status_code pairs_user_user(const struct history *train,
+                                            const struct pair_settings *settings, struct pool *pool,
+                                            struct sparse *out, struct status *status);
+
 /* Artifact arrays PREFIX.offsets, PREFIX.columns, PREFIX.values and the two extents (PREFIX.n_rows,
  * PREFIX.n_columns), for any sparse matrix. Save moves the arrays into the artifact and leaves `m`
  * a view over it, not to be released any more; on error the arrays are gone and `m` is zeroed. */
@@ -57,6 +66,7 @@ MUST_CHECK enum status_code sparse_load(struct sparse *m, const struct artifact 
 /* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
 extern const char *const pairs_positive_slots[N_BASES];
 extern const char *const pairs_item_item_slots[N_BASES];
+extern const char *const pairs_user_user_slots[N_BASES];
 extern const char *const pairs_evidence_slots[N_BASES];
 
 /* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL

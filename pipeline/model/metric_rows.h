@@ -9,7 +9,8 @@
 struct metric_rows {
     size_t n;
     struct strings names;  /* "ndcg@20"; "valid:ndcg@20" when measured on validation; "users" */
-    struct strings models; /* "nightjar", "popularity", "item_item"; "data" for counts */
+    struct strings models; /* "nightjar", its parts "towers" and "evidence", "popularity",
+                              "item_item"; "data" for counts */
     struct strings groups; /* "all", "users:5-19", "items:head" ... */
     double *values;        /* (n) */
     size_t capacity;

@@ -9,38 +9,116 @@
 enum { ROW_BLOCK = 256 };
 
 static const double ADAM_BETA1 = 0.9, ADAM_BETA2 = 0.999;
-static const float ADAM_EPSILON = 1e-8f;
+static const float EPSILON = 1e-8f;
+
+/* keep^k w - rate direction (sum over j = 1..k of keep^(k - j) ratio^j) is where k steps take a
+ * weight that decays by `keep` and moves by direction ratio^j in step j; this is the sum. */
+static double sum_of_moves(double keep, double ratio, double k)
+{
+    if (fabs(keep - ratio) < 1e-8) { /* the quotient below would be all rounding */
+        return k * pow(ratio, k);
+    }
+    return ratio * (pow(keep, k) - pow(ratio, k)) / (keep - ratio);
+}
+
+/* What weight decay leaves of the weights after `steps` steps. */
+static void decay(const struct optimizer_step *step, float *weights, int64_t steps, size_t n)
+{
+    if (step->keep < 1.0) {
+        step->vec->scale((float)pow(step->keep, (double)steps), weights, n);
+    }
+}
 
 /* Adam (Kingma and Ba 2015, algorithm 1) with the paper's beta1 = .9, beta2 = .999, epsilon = 1e-8.
- * Rows out of play keep their moments; the bias correction counts every step of the table. */
+ * Rows out of play keep their moments; the bias correction counts every step of the table. With
+ * weight decay it is AdamW (Loshchilov and Hutter 2019, algorithm 2): the decay stays outside of
+ * the moments, so that every weight decays at the same speed. */
 static void adam_update(const struct optimizer_step *step, float *weights,
                         float *const states[OPTIMIZER_MAX_STATES], const float *gradient, size_t n)
 {
+    decay(step, weights, 1, n);
     step->vec->adam(weights, states[0], states[1], gradient, n, step->rate, (float)ADAM_BETA1,
-                    (float)ADAM_BETA2, step->unbias[0], step->unbias[1], ADAM_EPSILON);
+                    (float)ADAM_BETA2, step->unbias[0], step->unbias[1], EPSILON);
 }
 
-/* k steps of Adam with gradient 0: m and v decay by beta1^j and beta2^j, so the weight moves by
- * rate m / sqrt(v) times the sum of r^j for j = 1..k with r = beta1 / sqrt(beta2). The rate and the
- * bias corrections are taken as those of now. */
+/* k steps of Adam with gradient 0: m and v decay by beta1^j and beta2^j, so step j moves the weight
+ * by rate m / sqrt(v) times r^j with r = beta1 / sqrt(beta2). The rate and the bias corrections are
+ * taken as those of now. */
 static void adam_idle(const struct optimizer_step *step, float *weights,
                       float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
-    double r = ADAM_BETA1 / sqrt(ADAM_BETA2), k = (double)missed;
-    double moved = r * (1.0 - pow(r, k)) / (1.0 - r);
+    double k = (double)missed;
+    double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), k);
     float first = (float)pow(ADAM_BETA1, k), second = (float)pow(ADAM_BETA2, k);
+    decay(step, weights, missed, n);
     step->vec->adam_idle(weights, states[0], states[1], n, step->rate * (float)moved, first, second,
-                         step->unbias[0], step->unbias[1], ADAM_EPSILON);
+                         step->unbias[0], step->unbias[1], EPSILON);
 }
 
-const char *const optimizer_names[] = {"adam", NULL};
-const struct optimizer_rule optimizer_table[] = {{2, adam_idle, adam_update}};
+/* AdaGrad (Duchi, Hazan and Singer 2011, figure 1, diagonal): s += g^2; w -= rate g / (sqrt(s) +
+ * epsilon). Without a gradient nothing moves. */
+static void adagrad_update(const struct optimizer_step *step, float *weights,
+                           float *const states[OPTIMIZER_MAX_STATES], const float *gradient,
+                           size_t n)
+{
+    decay(step, weights, 1, n);
+    step->vec->adagrad(weights, states[0], gradient, n, step->rate, EPSILON);
+}
 
-enum status_code optimizer_init(struct optimizer *optimizer, const struct optimizer_rule *rule,
-                                size_t rows, size_t dimension, struct status *status)
+static void adagrad_idle(const struct optimizer_step *step, float *weights,
+                         float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+{
+    (void)states;
+    decay(step, weights, missed, n);
+}
+
+/* Gradient descent with a heavy ball (Polyak 1964): m = momentum m + g; w -= rate m. */
+static void sgd_update(const struct optimizer_step *step, float *weights,
+                       float *const states[OPTIMIZER_MAX_STATES], const float *gradient, size_t n)
+{
+    decay(step, weights, 1, n);
+    step->vec->scale((float)step->momentum, states[0], n);
+    step->vec->axpy(1.0f, gradient, states[0], n);
+    step->vec->axpy(-step->rate, states[0], weights, n);
+}
+
+/* k steps with gradient 0: m in step j is momentum^j times what it was. */
+static void sgd_idle(const struct optimizer_step *step, float *weights,
+                     float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+{
+    double k = (double)missed;
+    decay(step, weights, missed, n);
+    if (step->momentum > 0.0) {
+        double moved = sum_of_moves(step->keep, step->momentum, k);
+        step->vec->axpy(-step->rate * (float)moved, states[0], weights, n);
+        step->vec->scale((float)pow(step->momentum, k), states[0], n);
+    }
+}
+
+/* `adam` takes no decay: with it, it would be `adamw` under another name. */
+const char *const optimizer_names[] = {"adam", "adamw", "adagrad", "sgd", NULL};
+const struct optimizer_rule optimizer_table[] = {
+    {.n_states = 2, .idle = adam_idle, .update = adam_update},
+    {.n_states = 2, .takes_decay = true, .idle = adam_idle, .update = adam_update},
+    {.n_states = 1, .takes_decay = true, .idle = adagrad_idle, .update = adagrad_update},
+    {.n_states = 1,
+     .takes_decay = true,
+     .takes_momentum = true,
+     .idle = sgd_idle,
+     .update = sgd_update},
+};
+
+enum status_code optimizer_init(struct optimizer *optimizer,
+                                const struct optimizer_settings *settings, size_t rows,
+                                size_t dimension, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct optimizer made = {.rule = rule, .rows = rows, .dimension = dimension};
+    const struct optimizer_rule *rule = &optimizer_table[settings->rule];
+    struct optimizer made = {.rule = rule,
+                             .weight_decay = rule->takes_decay ? settings->weight_decay : 0.0,
+                             .momentum = rule->takes_momentum ? settings->momentum : 0.0,
+                             .rows = rows,
+                             .dimension = dimension};
     assert(rule->n_states <= OPTIMIZER_MAX_STATES);
     for (size_t s = 0; s < rule->n_states; s++) {
         TRY(MEM_NEW(&made.states[s], rows * dimension, status));
@@ -90,7 +168,7 @@ static void apply_task(void *data, size_t block, size_t worker)
         if (job->gradient != NULL) {
             optimizer->rule->update(&job->step, job->weights + row * d, states,
                                     job->gradient + i * d, d);
-        } else if (missed > 0 && optimizer->rule->idle != NULL) {
+        } else if (missed > 0) {
             optimizer->rule->idle(&job->step, job->weights + row * d, states, missed, d);
         }
         optimizer->row_steps[row] = optimizer->n_steps;
@@ -99,11 +177,15 @@ static void apply_task(void *data, size_t block, size_t worker)
 
 static void run_rows(struct apply_job *job, double rate, struct pool *pool)
 {
-    double t = (double)(job->optimizer->n_steps > 0 ? job->optimizer->n_steps : 1);
+    const struct optimizer *optimizer = job->optimizer;
+    double t = (double)(optimizer->n_steps > 0 ? optimizer->n_steps : 1);
+    double keep = 1.0 - rate * optimizer->weight_decay;
     job->step = (struct optimizer_step){
         .rate = (float)rate,
         .unbias = {(float)(1.0 / (1.0 - pow(ADAM_BETA1, t))),
                    (float)(1.0 / (1.0 - pow(ADAM_BETA2, t)))},
+        .keep = keep > 0.0 ? keep : 0.0,
+        .momentum = optimizer->momentum,
         .vec = vec_ops(),
     };
     pool_run(pool, (job->n + ROW_BLOCK - 1) / ROW_BLOCK, apply_task, job);

@@ -2,7 +2,7 @@
  * left out of some steps is brought up to date when it is next read, so the result is that of the
  * dense optimizer, where momentum moves every row in every step (on the user table, whose rows have
  * a gradient once an epoch, that is most of the movement). Rules are rows of a table in
- * optimizer.c. */
+ * optimizer.c; clipping, which looks at the gradients of all tables at once, is in gradient.h. */
 #ifndef NIGHTJAR_MODEL_OPTIMIZER_H
 #define NIGHTJAR_MODEL_OPTIMIZER_H
 
@@ -11,16 +11,25 @@
 
 enum { OPTIMIZER_MAX_STATES = 2 };
 
+struct optimizer_settings {
+    int64_t rule;        /* row of optimizer_table */
+    double weight_decay; /* decoupled: each step first takes w -= rate * weight_decay * w; >= 0 */
+    double momentum;     /* share of its last movement that a weight keeps, [0, 1); only `sgd` */
+};
+
 /* What an update of one row may read. */
 struct optimizer_step {
     float rate;      /* learning rate now */
     float unbias[2]; /* Adam's 1 / (1 - beta1^t), 1 / (1 - beta2^t) at this step t */
+    double keep;     /* what weight decay leaves of a weight in one step, [0, 1]; 1: all */
+    double momentum;
     const struct vec_ops *vec;
 };
 
 struct optimizer_rule {
-    size_t n_states; /* floats kept per parameter */
-    /* What `missed` steps with gradient 0 would have done to the row; NULL: nothing. */
+    size_t n_states;                  /* floats kept per parameter */
+    bool takes_decay, takes_momentum; /* whether these settings mean anything to the rule */
+    /* What `missed` steps with gradient 0 would have done to the row. */
     void (*idle)(const struct optimizer_step *step, float *weights,
                  float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
     void (*update)(const struct optimizer_step *step, float *weights,
@@ -32,20 +41,22 @@ extern const struct optimizer_rule optimizer_table[];
 
 struct optimizer {
     const struct optimizer_rule *rule;
+    double weight_decay, momentum;
     size_t rows, dimension;
     float *states[OPTIMIZER_MAX_STATES]; /* (rows, dimension) each */
     int64_t *row_steps;                  /* (rows) the step that a row was last brought up to */
     int64_t n_steps;
 };
 
+/* All states 0. Settings that the rule does not take are ignored. */
 MUST_CHECK enum status_code optimizer_init(struct optimizer *optimizer,
-                                           const struct optimizer_rule *rule, size_t rows,
+                                           const struct optimizer_settings *settings, size_t rows,
                                            size_t dimension, struct status *status);
 void optimizer_release(struct optimizer *optimizer);
 
-/* Brings rows[0..n) (NULL: rows 0..n-1) up to the present: gives them at once what the optimizer's
- * momentum would have done to them in the steps that they were not part of. Before their weights
- * are read. */
+/* Brings rows[0..n) (NULL: rows 0..n-1) up to the present: gives them at once what momentum and
+ * weight decay would have done to them in the steps that they were not part of, in closed form with
+ * the learning rate of now. Before their weights are read. */
 void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                         double rate, struct pool *pool);
 

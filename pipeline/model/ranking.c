@@ -6,7 +6,7 @@
  *     for each tile of candidates
  *       products (block, tile) = scale * anchors candidates^T      one GEMM for all bias variants
  *       excluded entries become NaN, which no selection takes
- *       for each anchor and bias variant: products + bias -> bounded heap in the output arrays */
+ *       for each anchor and variant: products + evidence + bias -> bounded heap in the outputs */
 #include "model/ranking.h"
 
 #include "base/mem.h"
@@ -23,13 +23,24 @@
 /* 128 x 2048 products are 1 MiB: about an L2 cache, and large enough for the GEMM to pay. */
 enum { ANCHOR_BLOCK = 128, CANDIDATE_TILE = 2048 };
 
+/* The evidence of a block of anchors: anchor s has the entries [starts[s], starts[s + 1]). */
+struct block_evidence {
+    struct evidence_scratch scratch;
+    int32_t *columns; /* (entries_max of the job) */
+    float *values;    /* (entries_max) */
+    size_t starts[ANCHOR_BLOCK + 1];
+    size_t at[ANCHOR_BLOCK]; /* next entry for the tile to come */
+    float *norms;            /* (n_variants, ANCHOR_BLOCK) */
+};
+
 /* One thread's memory. */
 struct ranking_worker {
     float *products;     /* (ANCHOR_BLOCK, CANDIDATE_TILE) */
-    float *scores;       /* (CANDIDATE_TILE) one row with a bias */
+    float *scores;       /* (CANDIDATE_TILE) one row with its evidence */
     float *padded;       /* (ANCHOR_BLOCK, d) the last, incomplete block of anchors */
     struct topk *heaps;  /* (n_variants, ANCHOR_BLOCK) */
     int64_t *exclude_at; /* (ANCHOR_BLOCK) next entry of the anchor's exclude row */
+    struct block_evidence evidence;
 };
 
 struct ranking_job {
@@ -38,6 +49,7 @@ struct ranking_job {
     size_t n_variants;
     const float **biases; /* (n_variants) NULL: no bias; NaN where a candidate is not eligible */
     float *masked;        /* (n_variants, n_candidates) the biases with that NaN, or NULL */
+    size_t n_entries_max; /* evidence of any block of anchors */
     int32_t *items;       /* (n_variants, n_anchors, k) */
     float *scores;        /* the same shape */
     size_t n_workers;
@@ -70,15 +82,19 @@ static enum status_code check_finite(const struct ranking *ranking, struct statu
         bias =
             fmax(bias, magnitude(const_matrix_of(ranking->biases[v], 1, ranking->candidates.rows)));
     }
+    double gamma = 0.0;
+    for (size_t v = 0; ranking->evidence != NULL && v < ranking->n_biases; v++) {
+        gamma = fmax(gamma, fabs(ranking->evidence->gammas[v]));
+    }
     double bound =
         fabs((double)ranking->scale) * anchors * candidates * (double)ranking->anchors.columns +
-        bias;
+        bias + gamma;
     /* NaN (0 * infinity) fails the comparison too */
     if (!(bound < (double)FLT_MAX)) {
         return status_set(status, STATUS_INTERNAL,
                           "ranking: scores are not finite: largest anchor element %g, candidate "
-                          "element %g, scale %g, bias %g",
-                          anchors, candidates, (double)ranking->scale, bias);
+                          "element %g, scale %g, bias %g, evidence weight %g",
+                          anchors, candidates, (double)ranking->scale, bias, gamma);
     }
     return STATUS_OK;
 }
@@ -107,9 +123,114 @@ done:
     return code;
 }
 
+/* ---- evidence ---- */
+
+/* The history of an anchor: *n items. */
+static const int32_t *history_of(const struct ranking *ranking, size_t anchor, size_t *n)
+{
+    const struct sparse *histories = ranking->evidence->histories;
+    size_t row = (size_t)ranking->evidence->history_rows[anchor];
+    *n = sparse_row_length(histories, row);
+    return histories->columns + histories->offsets[row];
+}
+
+/* The largest sum of row bounds over the blocks of anchors, so that no task has to allocate. */
+static size_t count_entries(const struct ranking *ranking)
+{
+    size_t most = 0, sum = 0;
+    for (size_t a = 0; a < ranking->anchors.rows; a++) {
+        size_t n;
+        const int32_t *history = history_of(ranking, a, &n);
+        sum = a % ANCHOR_BLOCK == 0 ? 0 : sum;
+        sum += evidence_row_bound(ranking->evidence->evidence, history, n);
+        most = sum > most ? sum : most;
+    }
+    return most;
+}
+
+static enum status_code block_evidence_init(struct block_evidence *block,
+                                            const struct ranking_job *job, struct status *status)
+{
+    enum status_code code;
+    TRY(evidence_scratch_init(&block->scratch, job->ranking->evidence->evidence, status));
+    TRY(MEM_NEW(&block->columns, job->n_entries_max, status));
+    TRY(MEM_NEW(&block->values, job->n_entries_max, status));
+    TRY(MEM_NEW(&block->norms, job->n_variants * ANCHOR_BLOCK, status));
+done:
+    return code;
+}
+
+static void block_evidence_release(struct block_evidence *block)
+{
+    evidence_scratch_release(&block->scratch);
+    mem_free(block->columns);
+    mem_free(block->values);
+    mem_free(block->norms);
+}
+
+/* The rows of n anchors and their norms under every variant. */
+static void block_evidence_start(struct block_evidence *block, const struct ranking_job *job,
+                                 size_t first_anchor, size_t n)
+{
+    const struct ranking_evidence *request = job->ranking->evidence;
+    block->starts[0] = 0;
+    for (size_t slot = 0; slot < n; slot++) {
+        size_t n_history, start = block->starts[slot];
+        const int32_t *history = history_of(job->ranking, first_anchor + slot, &n_history);
+        size_t n_entries = evidence_row(request->evidence, &block->scratch, history, n_history,
+                                        block->columns + start, block->values + start);
+        block->starts[slot + 1] = start + n_entries;
+        block->at[slot] = start;
+        for (size_t v = 0; v < job->n_variants; v++) {
+            float *norm = &block->norms[v * ANCHOR_BLOCK + slot];
+            if (v > 0 && request->powers[v] == request->powers[v - 1]) {
+                *norm = block->norms[(v - 1) * ANCHOR_BLOCK + slot];
+            } else {
+                *norm = evidence_norm(block->columns + start, block->values + start, n_entries,
+                                      history, n_history, request->powers[v]);
+            }
+        }
+    }
+}
+
+/* Where the slot's entries for candidates below `end` stop. */
+static size_t entries_below(const struct block_evidence *block, size_t slot, size_t end)
+{
+    size_t entry = block->at[slot];
+    while (entry < block->starts[slot + 1] && (size_t)block->columns[entry] < end) {
+        entry++;
+    }
+    return entry;
+}
+
+/* The row of products with the evidence of a variant on top: in worker->scores, or `products`
+ * themselves where there is nothing to add. Entries of the tile: [at, entries_end). */
+static const float *add_evidence(const struct ranking_job *job, struct ranking_worker *worker,
+                                 size_t variant, size_t slot, size_t entries_end, size_t first,
+                                 size_t count)
+{
+    const struct ranking_evidence *request = job->ranking->evidence;
+    const struct block_evidence *block = &worker->evidence;
+    const float *products = worker->products + slot * CANDIDATE_TILE;
+    const float *powers = request->powers[variant];
+    float factor = (float)request->gammas[variant] * block->norms[variant * ANCHOR_BLOCK + slot];
+    if (factor == 0.0f || block->at[slot] == entries_end) {
+        return products;
+    }
+    memcpy(worker->scores, products, count * sizeof *products);
+    for (size_t e = block->at[slot]; e < entries_end; e++) {
+        size_t candidate = (size_t)block->columns[e];
+        worker->scores[candidate - first] += factor * (block->values[e] * powers[candidate]);
+    }
+    return worker->scores;
+}
+
+/* ---- memory ---- */
+
 static void job_release(struct ranking_job *job)
 {
     for (size_t w = 0; job->workers != NULL && w < job->n_workers; w++) {
+        block_evidence_release(&job->workers[w].evidence);
         mem_free(job->workers[w].products);
         mem_free(job->workers[w].scores);
         mem_free(job->workers[w].padded);
@@ -134,6 +255,9 @@ static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
     if (ranking->eligible != NULL) {
         TRY(mask_biases(job, status));
     }
+    if (ranking->evidence != NULL) {
+        job->n_entries_max = count_entries(ranking);
+    }
     TRY(MEM_NEW(&job->workers, n_workers, status));
     job->n_workers = n_workers;
     for (size_t w = 0; w < n_workers; w++) {
@@ -143,6 +267,9 @@ static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
         TRY(MEM_NEW(&worker->padded, ANCHOR_BLOCK * d, status));
         TRY(MEM_NEW(&worker->heaps, job->n_variants * ANCHOR_BLOCK, status));
         TRY(MEM_NEW(&worker->exclude_at, ANCHOR_BLOCK, status));
+        if (ranking->evidence != NULL) {
+            TRY(block_evidence_init(&worker->evidence, job, status));
+        }
     }
 done:
     return code;
@@ -174,24 +301,40 @@ static void mask_excluded(const struct ranking *ranking, size_t anchor, int64_t 
     *at = entry;
 }
 
-/* Offers one row of products to the anchor's heap of every bias variant. Without or with a single
- * bias the row itself is changed; the sum is rounded alike in both cases, so a bias gives the same
- * scores alone and beside others. */
+/* Offers row + bias (NULL: none) to a heap. Few scores reach the threshold of a full heap, and only
+ * those are looked at one by one. */
+static void offer_row(const struct ranking_job *job, struct topk *heap, const float *row,
+                      const float *bias, size_t first, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        const float *rest = bias == NULL ? NULL : bias + at;
+        at += job->ops->first_reaching(row + at, rest, count - at, topk_threshold(heap));
+        if (at < count) {
+            float score = bias == NULL ? row[at] : row[at] + bias[at];
+            topk_offer(heap, score, (int32_t)(first + at));
+        }
+    }
+}
+
+/* Offers one row of products to the anchor's heap of every variant. The order of the additions is
+ * the same for one variant and for many, so a variant has the same scores alone and beside others.
+ */
 static void select_row(const struct ranking_job *job, struct ranking_worker *worker, size_t slot,
                        size_t first, size_t count)
 {
-    float *products = worker->products + slot * CANDIDATE_TILE;
+    const struct ranking_evidence *evidence = job->ranking->evidence;
+    const float *row = worker->products + slot * CANDIDATE_TILE;
+    size_t entries_end =
+        evidence == NULL ? 0 : entries_below(&worker->evidence, slot, first + count);
     for (size_t v = 0; v < job->n_variants; v++) {
-        float *scores = products;
-        if (job->n_variants > 1) {
-            scores = worker->scores;
-            memcpy(scores, products, count * sizeof *scores);
+        if (evidence != NULL && (v == 0 || evidence->gammas[v] != evidence->gammas[v - 1] ||
+                                 evidence->powers[v] != evidence->powers[v - 1])) {
+            row = add_evidence(job, worker, v, slot, entries_end, first, count);
         }
-        if (job->biases[v] != NULL) {
-            job->ops->axpy(1.0f, job->biases[v] + first, scores, count);
-        }
-        topk_offer_range(&worker->heaps[v * ANCHOR_BLOCK + slot], scores, count, (int32_t)first);
+        const float *bias = job->biases[v] == NULL ? NULL : job->biases[v] + first;
+        offer_row(job, &worker->heaps[v * ANCHOR_BLOCK + slot], row, bias, first, count);
     }
+    worker->evidence.at[slot] = entries_end;
 }
 
 /* Heaps over the output arrays, and the place of each anchor in its exclude row. */
@@ -252,6 +395,9 @@ static void rank_block(void *data, size_t block, size_t worker_index)
     size_t n = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK;
     struct const_matrix anchors = block_anchors(ranking, worker, first_anchor, n);
     start_block(job, worker, first_anchor, n);
+    if (ranking->evidence != NULL) {
+        block_evidence_start(&worker->evidence, job, first_anchor, n);
+    }
     for (size_t first = 0; first < ranking->candidates.rows; first += CANDIDATE_TILE) {
         size_t rest = ranking->candidates.rows - first;
         size_t count = rest < CANDIDATE_TILE ? rest : CANDIDATE_TILE;
@@ -279,6 +425,9 @@ enum status_code ranking_run(const struct ranking *ranking, struct pool *pool, i
     assert(ranking->anchors.columns == ranking->candidates.columns && ranking->k > 0);
     assert(ranking->anchors.columns > 0 && ranking->anchors.columns <= INT_MAX);
     assert(ranking->candidates.rows <= INT32_MAX);
+    assert(ranking->evidence == NULL ||
+           (ranking->n_biases > 0 &&
+            ranking->evidence->evidence->pairs.n_rows == ranking->candidates.rows));
     TRY(check_finite(ranking, status));
     TRY(job_prepare(&job, pool_threads(pool), status));
     size_t n_blocks = (ranking->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;

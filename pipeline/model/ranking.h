@@ -7,19 +7,32 @@
 #include "base/pool.h"
 #include "math/matrix.h"
 #include "math/sparse.h"
+#include "model/evidence.h"
 
-/* score(a, c) = scale * <anchor a, candidate c> + bias[c], -infinity where excluded. */
+/* What the evidence of an anchor's history adds to the scores of a variant:
+ * gamma * norm_a * c(a, candidate) * powers[candidate], see evidence.h. */
+struct ranking_evidence {
+    const struct evidence *evidence;
+    const struct sparse *histories; /* columns = candidates, ascending */
+    const int32_t *history_rows;    /* (n_anchors) row of `histories` per anchor */
+    const double *gammas;           /* (variants) 0: this variant takes none */
+    const float *const *powers;     /* (variants) arrays of (n_candidates); variants that share an
+                                       array, and among these a gamma, cost less side by side */
+};
+
+/* score(a, c) = scale * <anchor a, candidate c> + evidence + bias[c], -infinity where excluded. */
 struct ranking {
     struct const_matrix anchors;    /* (n_anchors, d) */
     struct const_matrix candidates; /* (n_candidates, d) */
     float scale;                    /* 1 / tau, or 1 */
     size_t n_biases;                /* variants ranked in one pass over the products; 0: no bias */
     const float *const *biases;     /* n_biases arrays of (n_candidates) */
-    const struct sparse *exclude;   /* columns = candidates; or NULL */
-    const int32_t *exclude_rows;    /* (n_anchors) row of `exclude` per anchor, -1 = none; NULL: row
-                                       a for anchor a */
-    const uint8_t *eligible;        /* (n_candidates) or NULL: all */
-    const uint32_t *tie_rank;       /* (n_candidates) lower first; NULL: the lower index first */
+    const struct ranking_evidence *evidence; /* or NULL; every candidate is an item of it */
+    const struct sparse *exclude;            /* columns = candidates; or NULL */
+    const int32_t *exclude_rows; /* (n_anchors) row of `exclude` per anchor, -1 = none; NULL: row
+                                    a for anchor a */
+    const uint8_t *eligible;     /* (n_candidates) or NULL: all */
+    const uint32_t *tie_rank;    /* (n_candidates) lower first; NULL: the lower index first */
     size_t k;
 };
 

@@ -67,8 +67,9 @@ enum status_code recommendations_save(struct recommendations *recommendations,
     recommendations->is_view = true;
     TRY(code);
     TRY(artifact_set_number(artifact, "temperature", recommendations->temperature, status));
-    TRY(artifact_set_number(artifact, "popularity_weight", recommendations->popularity_weight,
-                            status));
+    TRY(artifact_set_number(artifact, "beta", recommendations->weights.beta, status));
+    TRY(artifact_set_number(artifact, "gamma", recommendations->weights.gamma, status));
+    TRY(artifact_set_number(artifact, "exponent", recommendations->weights.exponent, status));
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);
@@ -94,7 +95,9 @@ enum status_code recommendations_load(struct recommendations *recommendations,
         }
     }
     TRY(artifact_get_number(artifact, "temperature", &view.temperature, status));
-    TRY(artifact_get_number(artifact, "popularity_weight", &view.popularity_weight, status));
+    TRY(artifact_get_number(artifact, "beta", &view.weights.beta, status));
+    TRY(artifact_get_number(artifact, "gamma", &view.weights.gamma, status));
+    TRY(artifact_get_number(artifact, "exponent", &view.weights.exponent, status));
     *recommendations = view;
 done:
     return code;

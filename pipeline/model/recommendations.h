@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_MODEL_RECOMMENDATIONS_H
 #define NIGHTJAR_MODEL_RECOMMENDATIONS_H
 
+#include "model/evidence.h"
 #include "store/artifact.h"
 #include "store/generation.h"
 
@@ -29,7 +30,8 @@ struct recommendations {
     float *cold_vectors; /* (n_cold, dimension), unit length */
     size_t n_vectors;    /* items with a vector: the towers' items, in their order */
     float *item_bias;    /* (n_vectors) beta log(1 + n_i), n_i of the towers' basis */
-    double temperature, popularity_weight; /* tau, beta */
+    double temperature;  /* tau */
+    struct score_weights weights;
     bool is_view;
 };
 

@@ -50,6 +50,10 @@ void row_report_add(const struct row_report *report, struct buf *out)
 {
     const char *separator = "";
 
+    if (report->n_dislikes > 0) {
+        buf_addf(out, "%lld dislikes", (long long)report->n_dislikes);
+        separator = ", ";
+    }
     for (size_t f = 0; f < N_ROW_FILTERS; f++) {
         if (report->filtered[f] > 0) {
             buf_addf(out, "%s%s took %lld", separator, row_filter_names[f],

@@ -50,6 +50,7 @@ struct row_example {
 /* Zero-initialise; holds no memory of its own. */
 struct row_report {
     int64_t n_rows, n_accepted, n_rejected;
+    int64_t n_dislikes; /* sound rows that are dislikes, beside the accepted ones */
     int64_t filtered[N_ROW_FILTERS];
     int64_t faults[N_ROW_FAULTS];
     struct row_example examples[N_ROW_FAULTS][ROW_EXAMPLES];
@@ -59,8 +60,8 @@ void row_report_fault(struct row_report *report, enum row_fault fault,
                       const struct row_place *place, const char *value);
 /* "row 17 of source.interactions", or "rowid 17 of ...". */
 void row_place_add(const struct row_place *place, struct buf *out);
-/* "min_rating took 12 rows, since 3; 4 rejected: 3 x user_id is NULL (row 2 of ...)". "" when every
- * row was accepted. */
+/* "7 dislikes, min_rating took 12 rows, since 3; 4 rejected: 3 x user_id is NULL (row 2 of ...)".
+ * "" when every row was accepted. */
 void row_report_add(const struct row_report *report, struct buf *out);
 
 #endif

@@ -9,8 +9,8 @@
 #include <math.h>
 
 const char *const negative_stored_slots[N_BASES] = {"fit.stored", "all.stored"};
-const char *const negative_strategy_names[] = {"all",      "uniform", "popularity",
-                                               "in_batch", "mixed",   NULL};
+const char *const negative_strategy_names[] = {"all",   "uniform", "popularity", "in_batch",
+                                               "mixed", "queue",   NULL};
 
 /* ---- alias tables ---- */
 
@@ -163,6 +163,7 @@ static enum status_code make_proposal(struct sampler *sampler, const int64_t *co
         break;
     case NEGATIVES_IN_BATCH:
     case NEGATIVES_MIXED:
+    case NEGATIVES_QUEUE:
         for (size_t c = 0; c < n; c++) {
             sampler->log_q[c] = log((double)counts[c]) - log(n_interactions);
         }
@@ -190,6 +191,9 @@ enum status_code sampler_init(struct sampler *sampler, const struct negative_set
         TRY(index_set_init(&sampler->drawn, n_items, status));
         TRY(MEM_NEW(&sampler->times_drawn, n_items, status));
     }
+    if (settings->strategy == NEGATIVES_QUEUE) {
+        TRY(MEM_NEW(&sampler->queue, settings->count, status));
+    }
 done:
     if (code != STATUS_OK) {
         sampler_release(sampler);
@@ -204,12 +208,13 @@ static int32_t draw_one(const struct sampler *sampler, struct rng *rng)
                : (int32_t)rng_below(rng, sampler->n_items);
 }
 
-/* log(m q_c) of a set of `drawn` draws from the proposal and `given` positives of a batch, which
+/* log(m q_c) of a set of `drawn` draws from the proposal and `given` positives of batches, which
  * come in proportion to n. */
 static double log_expected(const struct sampler *sampler, int32_t item, size_t drawn, size_t given)
 {
     switch (sampler->settings.strategy) {
     case NEGATIVES_IN_BATCH:
+    case NEGATIVES_QUEUE:
         return log((double)given) + sampler->log_q[item];
     case NEGATIVES_MIXED:
         return log((double)drawn / (double)sampler->n_items +
@@ -236,6 +241,39 @@ static void note_draw(struct sampler *sampler, int32_t item)
     sampler->times_drawn[item]++;
 }
 
+void sampler_start_epoch(struct sampler *sampler)
+{
+    sampler->n_queued = sampler->queue_next = 0;
+}
+
+/* The batch's positives become the newest entries of the ring. Of more than it holds the last ones
+ * stay. */
+static void remember(struct sampler *sampler, const int32_t *positives, size_t n_positives)
+{
+    const size_t capacity = sampler->settings.count;
+    const size_t n = n_positives < capacity ? n_positives : capacity;
+    for (size_t p = n_positives - n; p < n_positives; p++) {
+        sampler->queue[sampler->queue_next] = positives[p];
+        sampler->queue_next = (sampler->queue_next + 1) % capacity;
+    }
+    sampler->n_queued = sampler->n_queued + n < capacity ? sampler->n_queued + n : capacity;
+}
+
+/* Notes the draws of a batch: from the proposal, out of the queue, its own positives. */
+static void note_draws(struct sampler *sampler, struct rng *rng, size_t drawn,
+                       const int32_t *positives, size_t n_positives)
+{
+    for (size_t d = 0; d < drawn; d++) {
+        note_draw(sampler, draw_one(sampler, rng));
+    }
+    for (size_t q = 0; q < sampler->n_queued; q++) {
+        note_draw(sampler, sampler->queue[q]);
+    }
+    for (size_t p = 0; p < n_positives; p++) {
+        note_draw(sampler, positives[p]);
+    }
+}
+
 size_t sampler_draw_shared(struct sampler *sampler, struct rng *rng, const int32_t *positives,
                            size_t n_positives, int32_t *items, float *offsets)
 {
@@ -247,14 +285,13 @@ size_t sampler_draw_shared(struct sampler *sampler, struct rng *rng, const int32
         }
         return sampler->n_items;
     }
-    const bool takes_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED;
-    const size_t drawn = strategy == NEGATIVES_IN_BATCH ? 0 : sampler->settings.count;
-    const size_t given = takes_batch ? n_positives : 0;
-    for (size_t d = 0; d < drawn; d++) {
-        note_draw(sampler, draw_one(sampler, rng));
-    }
-    for (size_t p = 0; p < given; p++) {
-        note_draw(sampler, positives[p]);
+    const bool is_given = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_QUEUE;
+    const size_t drawn = is_given ? 0 : sampler->settings.count;
+    const size_t taken = is_given || strategy == NEGATIVES_MIXED ? n_positives : 0;
+    const size_t given = taken + sampler->n_queued;
+    note_draws(sampler, rng, drawn, positives, taken);
+    if (strategy == NEGATIVES_QUEUE) {
+        remember(sampler, positives, n_positives);
     }
     const size_t n = index_set_drain(&sampler->drawn, items);
     for (size_t c = 0; c < n; c++) {
@@ -287,6 +324,7 @@ void sampler_release(struct sampler *sampler)
 {
     mem_free(sampler->target);
     mem_free(sampler->log_q);
+    mem_free(sampler->queue);
     alias_release(&sampler->table);
     index_set_release(&sampler->drawn);
     mem_free(sampler->times_drawn);
@@ -295,45 +333,90 @@ void sampler_release(struct sampler *sampler)
 
 /* ---- settings in the artifact ---- */
 
+/* Every setting and its name, for both directions: saved and loaded as a number. */
+enum { N_SETTINGS = 14 };
+
+struct setting {
+    const char *name;
+    double value;
+    double least, most; /* what a work database of this version can hold; NAN is also allowed for
+                           hard.share alone */
+};
+
+static void list_settings(const struct negative_settings *s, struct setting out[N_SETTINGS])
+{
+    const struct setting list[N_SETTINGS] = {
+        {"strategy", s->strategy, NEGATIVES_ALL, NEGATIVES_QUEUE},
+        {"count", (double)s->count, 0, INT32_MAX},
+        {"alpha", s->alpha, 0, INFINITY},
+        {"shared", s->shared, 0, 1},
+        {"exclude_own", s->exclude_own, 0, 1},
+        {"correct", s->correct, 0, 1},
+        {"exclude_neighbours", (double)s->exclude_neighbours, 0, INT32_MAX},
+        {"dislike_weight", s->dislike_weight, 0, INFINITY},
+        {"hard.count", (double)s->hard.count, 0, INT32_MAX},
+        {"hard.pool", (double)s->hard.pool, 0, INT32_MAX},
+        {"hard.skip", (double)s->hard.skip, 0, INT32_MAX},
+        {"hard.from_epoch", (double)s->hard.from_epoch, 0, INT32_MAX},
+        {"hard.every", (double)s->hard.every, 0, INT32_MAX},
+        {"hard.share", s->hard.share, 0, INFINITY},
+    };
+    memcpy(out, list, sizeof list);
+}
+
 enum status_code negative_settings_save(const struct negative_settings *settings,
                                         struct artifact *artifact, struct status *status)
 {
+    struct setting list[N_SETTINGS];
     enum status_code code = STATUS_OK;
-    TRY(artifact_set_number(artifact, "strategy", settings->strategy, status));
-    TRY(artifact_set_number(artifact, "count", (double)settings->count, status));
-    TRY(artifact_set_number(artifact, "alpha", settings->alpha, status));
-    TRY(artifact_set_number(artifact, "shared", settings->shared, status));
-    TRY(artifact_set_number(artifact, "exclude_own", settings->exclude_own, status));
-    TRY(artifact_set_number(artifact, "correct", settings->correct, status));
+    list_settings(settings, list);
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        TRY(artifact_set_number(artifact, list[i].name, list[i].value, status));
+    }
 done:
     return code;
+}
+
+static struct negative_settings settings_of(const struct setting list[N_SETTINGS])
+{
+    return (struct negative_settings){
+        .strategy = (enum negative_strategy)list[0].value,
+        .count = (size_t)list[1].value,
+        .alpha = list[2].value,
+        .shared = list[3].value != 0,
+        .exclude_own = list[4].value != 0,
+        .correct = list[5].value != 0,
+        .exclude_neighbours = (size_t)list[6].value,
+        .dislike_weight = list[7].value,
+        .hard = {.count = (size_t)list[8].value,
+                 .pool = (size_t)list[9].value,
+                 .skip = (size_t)list[10].value,
+                 .from_epoch = (size_t)list[11].value,
+                 .every = (size_t)list[12].value,
+                 .share = list[13].value},
+    };
 }
 
 enum status_code negative_settings_load(struct negative_settings *settings,
                                         const struct artifact *artifact, struct status *status)
 {
-    double strategy = 0, count = 0, alpha = 0, shared = 0, exclude_own = 0, correct = 0;
+    struct setting list[N_SETTINGS];
+    const struct negative_settings none = {0};
     enum status_code code = STATUS_OK;
-    TRY(artifact_get_number(artifact, "strategy", &strategy, status));
-    TRY(artifact_get_number(artifact, "count", &count, status));
-    TRY(artifact_get_number(artifact, "alpha", &alpha, status));
-    TRY(artifact_get_number(artifact, "shared", &shared, status));
-    TRY(artifact_get_number(artifact, "exclude_own", &exclude_own, status));
-    TRY(artifact_get_number(artifact, "correct", &correct, status));
-    if (!(strategy >= NEGATIVES_ALL && strategy <= NEGATIVES_MIXED) ||
-        !(count >= 0 && count <= INT32_MAX)) {
-        code = status_set(status, STATUS_INTERNAL,
-                          "artifact %s: strategy %g with count %g; the work database is of another "
-                          "version or damaged and can be deleted",
-                          artifact->name, strategy, count);
-        goto done;
+    list_settings(&none, list);
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        double *value = &list[i].value;
+        TRY(artifact_get_number(artifact, list[i].name, value, status));
+        const bool is_auto = isnan(*value) && i == N_SETTINGS - 1;
+        if (!is_auto && !(*value >= list[i].least && *value <= list[i].most)) {
+            code = status_set(status, STATUS_INTERNAL,
+                              "artifact %s: %s is %g, allowed: %g to %g; the work database is of "
+                              "another version or damaged and can be deleted",
+                              artifact->name, list[i].name, *value, list[i].least, list[i].most);
+            goto done;
+        }
     }
-    *settings = (struct negative_settings){.strategy = (enum negative_strategy)strategy,
-                                           .count = (size_t)count,
-                                           .alpha = alpha,
-                                           .shared = shared != 0,
-                                           .exclude_own = exclude_own != 0,
-                                           .correct = correct != 0};
+    *settings = settings_of(list);
 done:
     return code;
 }

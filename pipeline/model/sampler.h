@@ -21,20 +21,39 @@ enum negative_strategy {
     NEGATIVES_UNIFORM,    /* q = 1 / n_items */
     NEGATIVES_POPULARITY, /* q ~ (1 + n)^alpha */
     NEGATIVES_IN_BATCH,   /* the batch's positives are the draws; q ~ n */
-    NEGATIVES_MIXED /* the batch's positives and `count` uniform draws; q is the mixture of the
-                       two by their numbers of draws (Yang et al. 2020) */
+    NEGATIVES_MIXED, /* the batch's positives and `count` uniform draws; q is the mixture of the
+                        two by their numbers of draws (Yang et al. 2020) */
+    NEGATIVES_QUEUE  /* in_batch together with up to `count` positives of the batches before, newest
+                        first (cross-batch negatives, Wang et al. 2021, arXiv 2110.15154). Only items
+                        are remembered: their vectors are made anew, so none of them is stale */
 };
 extern const char *const negative_strategy_names[]; /* NULL-terminated, in enum order */
 /* Where each basis' stored negatives stand in the artifact "negatives". */
 extern const char *const negative_stored_slots[N_BASES];
 
+/* Hard negatives: top-scoring items that are no positives (model/hard_negatives.h). */
+struct hard_settings {
+    size_t count;      /* drawn per user and batch; 0: none */
+    size_t pool;       /* they are drawn from this many of the user's best non-positives ... */
+    size_t skip;       /* ... after these very best ones, which are likely false negatives */
+    size_t from_epoch; /* one-based: the first epoch that has them */
+    size_t every;      /* epochs between two refreshes of the pool */
+    double share;      /* weight of a user's hard negatives together, as a share of that of all
+                          items; NAN: what the pool's items have among all items */
+};
+
 struct negative_settings {
     enum negative_strategy strategy;
-    size_t count;     /* draws: per batch when shared, else per positive */
+    size_t count;     /* draws: per batch when shared, else per positive; queue: its length */
     double alpha;     /* popularity exponent of the target distribution */
     bool shared;      /* one set for the whole batch, or one per positive */
     bool exclude_own; /* an anchor's own positives do not count among its negatives */
     bool correct;     /* logQ correction; false: b_c = 0 for sampled strategies */
+    size_t exclude_neighbours; /* strongest item-item partners of each own positive that do not
+                                  count among the negatives (model/false_negatives.h); 0: none */
+    double dislike_weight;     /* w: a disliked item of a user is a negative of its own with offset
+                                  log w, so it weighs as w average items do; 0: dislikes are ignored */
+    struct hard_settings hard;
 };
 
 /* Walker's alias method (Vose 1991): O(1) draws from fixed weights. */
@@ -52,12 +71,14 @@ void alias_release(struct alias_table *table);
 struct sampler {
     struct negative_settings settings;
     size_t n_items;
-    double *target;           /* (n_items) b_c of strategy all: alpha log(1 + n_c) - z */
-    double *log_q;            /* (n_items) log proposal, for mixed that of its in-batch part, where
-                                 an item without interactions has -INFINITY; NULL for all */
-    struct alias_table table; /* strategy popularity */
-    struct index_set drawn;   /* scratch of sampler_draw_shared, empty between calls */
-    int32_t *times_drawn;     /* (n_items), the same; zero between calls */
+    double *target; /* (n_items) b_c of strategy all: alpha log(1 + n_c) - z */
+    double *log_q;  /* (n_items) log proposal, for mixed that of its in-batch part, where
+                       an item without interactions has -INFINITY; NULL for all */
+    int32_t *queue; /* (count) strategy queue: a ring of items, else NULL */
+    size_t n_queued, queue_next; /* filled places; the next one to be written */
+    struct alias_table table;    /* strategy popularity */
+    struct index_set drawn;      /* scratch of sampler_draw_shared, empty between calls */
+    int32_t *times_drawn;        /* (n_items), the same; zero between calls */
 };
 
 /* counts (n_items): n_i of the dataset that will be trained on; n_items > 0. `sampler` zeroed. */
@@ -65,10 +86,14 @@ MUST_CHECK enum status_code sampler_init(struct sampler *sampler,
                                          const struct negative_settings *settings,
                                          const int64_t *counts, size_t n_items,
                                          struct status *status);
+/* Empties the queue, so that an epoch draws the same whether or not the ones before it were run by
+ * this process. To be called before the first batch of every epoch. */
+void sampler_start_epoch(struct sampler *sampler);
 /* Shared negatives of one batch: distinct items, ascending, and their offsets. `positives` are the
- * items of the batch's positives (with repeats, n_positives), for in_batch and mixed. items and
- * offsets have room for min(n_items, count + n_positives), for strategy all n_items; returns how
- * many were written. Strategy all returns every item. Time: O(draws) and n_items / 4096. */
+ * items of the batch's positives (with repeats, n_positives), for in_batch, mixed and queue, which
+ * then remembers them for the batches to come: one call a batch, in the order of the batches. items
+ * and offsets have room for min(n_items, count + n_positives), for strategy all n_items; returns
+ * how many were written. Strategy all returns every item. Time: O(draws) and n_items / 4096. */
 size_t sampler_draw_shared(struct sampler *sampler, struct rng *rng, const int32_t *positives,
                            size_t n_positives, int32_t *items, float *offsets);
 /* `count` draws for one positive, in draw order, repeats possible; offsets (NULL allowed) as above

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "model/ranking.h"
+#include "model/blend.h"
 
 #include <assert.h>
 #include <math.h>
@@ -25,11 +25,11 @@ struct serving {
     struct sparse seen;           /* (master users, tower items) the log in tower rows */
     size_t n_catalogue;           /* items with events in the log */
     struct popular_item *popular; /* (n_catalogue) most users first, then lower code */
-    const float *biases[1];       /* out->item_bias */
-    float *anchors;               /* (LIST_BLOCK, d) */
-    int32_t *anchor_users;        /* (LIST_BLOCK) master codes */
-    int32_t *lists;               /* (LIST_BLOCK, widest list) tower rows */
-    float *scores;                /* the same shape */
+    struct blend blend;
+    float *anchors;        /* (LIST_BLOCK, d) */
+    int32_t *anchor_users; /* (LIST_BLOCK) master codes */
+    int32_t *lists;        /* (LIST_BLOCK, widest list) tower rows */
+    float *scores;         /* the same shape */
     double lists_done, lists_total;
 };
 
@@ -86,21 +86,22 @@ done:
     return code;
 }
 
-static enum status_code prepare_bias(struct serving *serving, struct status *status)
+static enum status_code prepare_blend(struct serving *serving, struct status *status)
 {
+    const struct serving_request *request = serving->request;
     struct recommendations *out = serving->out;
     size_t n = serving->dataset->n_items;
     int64_t *counts = NULL;
     enum status_code code;
     TRY(MEM_NEW(&counts, n, status));
-    TRY(MEM_NEW(&out->item_bias, n, status));
-    out->n_vectors = n;
-    out->temperature = serving->request->towers->temperature;
-    out->popularity_weight = serving->request->popularity_weight;
     dataset_item_counts(serving->dataset, counts);
-    towers_popularity_bias(counts, serving->request->towers->item_bias, n, out->popularity_weight,
-                           out->item_bias);
-    serving->biases[0] = out->item_bias;
+    TRY(blend_init(&serving->blend, request->towers, counts, request->evidence, &request->weights,
+                   status));
+    TRY(MEM_NEW(&out->item_bias, n, status));
+    memcpy(out->item_bias, serving->blend.bias, n * sizeof *out->item_bias);
+    out->n_vectors = n;
+    out->temperature = request->towers->temperature;
+    out->weights = request->weights;
 done:
     mem_free(counts);
     return code;
@@ -145,7 +146,7 @@ static enum status_code prepare(struct serving *serving, struct status *status)
     dataset_invert(dataset->users, dataset->n_users, interactions->users.n, serving->user_row);
     TRY(prepare_seen(serving, status));
     TRY(prepare_popular(serving, status));
-    TRY(prepare_bias(serving, status));
+    TRY(prepare_blend(serving, status));
     TRY(prepare_output(serving, status));
     TRY(MEM_NEW(&serving->anchors, LIST_BLOCK * serving->request->towers->items.columns, status));
     TRY(MEM_NEW(&serving->anchor_users, LIST_BLOCK, status));
@@ -161,6 +162,7 @@ static void serving_release(struct serving *serving)
     mem_free(serving->user_row);
     sparse_release(&serving->seen);
     mem_free(serving->popular);
+    blend_release(&serving->blend);
     mem_free(serving->anchors);
     mem_free(serving->anchor_users);
     mem_free(serving->lists);
@@ -185,17 +187,16 @@ static enum status_code rank_anchors(struct serving *serving, size_t count,
     const struct towers *towers = serving->request->towers;
     struct recommendations *out = serving->out;
     size_t top = serving->request->top;
+    struct ranking_evidence room;
     struct ranking ranking = {
         .anchors = const_matrix_of(serving->anchors, count, towers->items.columns),
         .candidates = towers->items,
-        .scale = (float)(1.0 / towers->temperature),
-        .n_biases = 1,
-        .biases = serving->biases,
         .exclude = serving->request->exclude_seen ? &serving->seen : NULL,
         .exclude_rows = serving->anchor_users,
         .k = top,
     };
     enum status_code code;
+    blend_apply(&serving->blend, &serving->seen, serving->anchor_users, &room, &ranking);
     TRY(ranking_run(&ranking, serving->pool, serving->lists, serving->scores, status));
     for (size_t a = 0; a < count; a++) {
         size_t first = (size_t)serving->anchor_users[a] * top;

@@ -3,7 +3,8 @@
  *
  * Where a user's list comes from:
  *   model    the user has a row in the towers:
- *            score = cos / tau + beta log(1 + n_i), n_i of the towers' basis
+ *            the blended score of evidence.h, n_i and evidence of the towers' basis; the history
+ *            is the user's whole log
  *   cold     no row, but items with vectors in the log: the same score, with the normalised mean of
  *            those vectors as the user's
  *   popular  neither: items by their number of users in the log; score = log(1 + that number)
@@ -15,17 +16,19 @@
 #define NIGHTJAR_MODEL_SERVING_H
 
 #include "base/pool.h"
+#include "model/evidence.h"
 #include "model/recommendations.h"
 #include "model/towers.h"
 
 struct serving_request {
     const struct interactions *interactions;
     const struct towers *towers;
-    double popularity_weight; /* beta */
-    size_t top;               /* > 0: rows a user */
-    bool exclude_seen;        /* items of the user's log are left out */
-    size_t similar;           /* similar items per item; 0: none */
-    size_t popular;           /* items of the popular list; 0: none */
+    struct score_weights weights;
+    const struct evidence *evidence; /* of the towers' basis; NULL: gamma is 0 */
+    size_t top;                      /* > 0: rows a user */
+    bool exclude_seen;               /* items of the user's log are left out */
+    size_t similar;                  /* similar items per item; 0: none */
+    size_t popular;                  /* items of the popular list; 0: none */
     /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
     enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;

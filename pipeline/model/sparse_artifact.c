@@ -7,6 +7,7 @@
 
 const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
 const char *const pairs_item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
+const char *const pairs_user_user_slots[N_BASES] = {"fit.user_user", "all.user_user"};
 const char *const pairs_evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
 
 static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *part)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rng.h"
+#include "model/dislikes.h"
 #include "model/event_time.h"
 
 #include <assert.h>
@@ -143,6 +144,9 @@ static enum status_code split_by_time(const struct split_settings *settings, str
         }
         n_train += log->parts[e] == PART_TRAIN ? 1 : 0;
     }
+    if (log->dislikes != NULL) {
+        dislikes_cut_at(log->dislikes, valid_border);
+    }
     return n_train > 0 ? STATUS_OK : refuse_empty_train(log, newest, valid_border, status);
 }
 
@@ -208,13 +212,13 @@ static void leave_last(const struct split_settings *settings, struct event_log *
     }
 }
 
-static uint64_t user_key(const struct vocabulary *users, size_t user)
+uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code)
 {
-    if (users->type == ID_INTEGER) {
-        return (uint64_t)users->integers[user];
+    if (vocabulary->type == ID_INTEGER) {
+        return (uint64_t)vocabulary->integers[code];
     }
     size_t length;
-    const char *text = strings_get(&users->texts, user, &length);
+    const char *text = strings_get(&vocabulary->texts, code, &length);
     return hash_bytes64(text, length);
 }
 
@@ -227,7 +231,7 @@ static void draw_parts(const struct split_settings *settings, struct event_log *
     if (n < 2) {
         return;
     }
-    rng_init(&rng, settings->seed, "interactions.split", 0, user_key(&log->users, user));
+    rng_init(&rng, settings->seed, "interactions.split", 0, split_id_key(&log->users, user));
     rng_permutation(&rng, n, permutation);
     size_t n_test = (size_t)floor(settings->test.value * (double)n + rng_double(&rng));
     size_t n_valid = (size_t)floor(settings->valid.value * (double)n + rng_double(&rng));
@@ -271,6 +275,9 @@ static enum status_code split_by_user(const struct split_settings *settings, enu
             draw_parts(settings, log, user, pairs, n, permutation);
         }
     }
+    if (by == SPLIT_LEAVE_LAST && log->dislikes != NULL) {
+        dislikes_cut_by_user(log, log->dislikes);
+    }
 done:
     mem_free(pairs);
     mem_free(permutation);
@@ -283,6 +290,10 @@ enum status_code split_assign(const struct split_settings *settings, struct even
     enum split_by by = settings->by;
 
     assert(log->user_start != NULL);
+    enum status_code code = split_hold_out_cold(settings, log, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
     if (by == SPLIT_AUTO) {
         by = log->has_times ? SPLIT_TIME : SPLIT_RANDOM;
     }

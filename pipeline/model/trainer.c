@@ -1,62 +1,108 @@
-/* The epochs of training: shuffling, schedule, validation, early stopping, checkpoints. What
- * happens inside a batch is in train_batch.c. */
-#include "model/trainer.h"
+/* The epochs of training: shuffling, schedule, validation, early stopping. What happens inside a
+ * batch is in train_batch.c, what a checkpoint holds in trainer_checkpoint.c. */
+#include "model/trainer_state.h"
 
 #include "base/mem.h"
-#include "model/train_batch.h"
+#include "math/vec.h"
+#include "model/embedding_health.h"
+#include "model/towers.h"
 
 #include <math.h>
 
-const char *const rate_schedule_names[] = {"constant", "linear", "cosine", NULL};
-
-struct trainer {
-    const struct trainer_input *input;
-    const struct trainer_hooks *hooks;
-    struct pool *pool;
-    struct tower users, items;
-    struct train_batch *batch;
-    size_t n_batches; /* in an epoch */
-    uint32_t *user_order, *item_order;
-    int32_t *step_users, *step_items;
-    float *norms;                   /* scratch: (max(n_users, n_items)) */
-    float *best_users, *best_items; /* unit vectors of the best epoch so far */
-    float *validation_users;        /* (validation users, d) */
-    size_t epochs_done, best_epoch, n_bad;
-    double best_metric;
-    struct curve_point *curve; /* (stop_after) */
-};
-
-/* The learning rate at `position` epochs, as a share of the peak: warm-up, then constant, linear
- * or half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts) down to
- * final_rate. */
-static double rate_share(const struct trainer_settings *settings, double position)
-{
-    if (position < settings->warmup_epochs) {
-        return position / settings->warmup_epochs;
-    }
-    double span = (double)settings->epochs - settings->warmup_epochs;
-    double done = span > 0.0 ? (position - settings->warmup_epochs) / span : 1.0;
-    double left = 1.0;
-    if (settings->schedule == SCHEDULE_LINEAR) {
-        left = 1.0 - done;
-    } else if (settings->schedule == SCHEDULE_COSINE) {
-        left = 0.5 * (1.0 + cos(acos(-1.0) * done));
-    }
-    return settings->final_rate + (1.0 - settings->final_rate) * left;
-}
+/* ---- making one ---- */
 
 static void trainer_release(struct trainer *trainer)
 {
     train_batch_free(trainer->batch);
-    tower_release(&trainer->users);
-    tower_release(&trainer->items);
-    void *blocks[] = {
-        trainer->user_order, trainer->item_order, trainer->step_users, trainer->step_items,
-        trainer->norms,      trainer->best_users, trainer->best_items, trainer->validation_users,
-        trainer->curve};
+    encoder_release(&trainer->encoder);
+    hard_negatives_release(&trainer->hard);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        mem_free(trainer->now[s]);
+        mem_free(trainer->best[s]);
+        mem_free(trainer->best_cold[s]);
+        mem_free(trainer->order[s]);
+        mem_free(trainer->step_rows[s]);
+    }
+    void *blocks[] = {trainer->best_bias,    trainer->validation_users, trainer->user_temperatures,
+                      trainer->health_pairs, trainer->score_bias,       trainer->curve};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         mem_free(blocks[i]);
     }
+}
+
+static enum status_code init_encoder(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    const struct trainer_settings *settings = input->settings;
+    static const char *const purposes[N_SIDES] = {"tower.user", "tower.item"};
+    struct encoder *encoder = &trainer->encoder;
+    struct tower_settings tower = {
+        .dimension = settings->dimension,
+        .optimizer = settings->optimizer,
+        .init_scale = settings->init_scale,
+        .id_dropout = settings->id_dropout,
+        .dropout = settings->dropout,
+        .hidden_layers = settings->hidden_layers,
+        .hidden_units = settings->hidden_units,
+        .activation = settings->activation,
+    };
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_init(&encoder->towers[s], trainer->n[s], &tower, input->sources[s].rows,
+                       input->sources[s].n, input->seed, purposes[s], trainer->pool, status));
+    }
+    if (settings->propagation.hops > 0) {
+        TRY(propagation_init(&encoder->propagation, &settings->propagation, &input->train->matrix,
+                             settings->dimension, status));
+    }
+    if (settings->learn_bias) {
+        TRY(table_init(&encoder->bias, trainer->n[SIDE_ITEMS], 1, &settings->optimizer, input->seed,
+                       "tower.bias", 0.0, trainer->pool, status));
+    }
+    encoder->clip = settings->clip;
+done:
+    return code;
+}
+
+/* Rows that an earlier training knew start from its vectors, at the length that new ones have. */
+static void start_warm(struct trainer *trainer)
+{
+    size_t d = trainer->input->settings->dimension;
+    double length = trainer->input->settings->init_scale * sqrt((double)d);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct warm_start *warm = trainer->input->warm[s];
+        float *weights = trainer->encoder.towers[s].ids.weights;
+        for (size_t i = 0; warm != NULL && i < trainer->n[s]; i++) {
+            if (warm->is_known[i]) {
+                memcpy(weights + i * d, warm->vectors + i * d, d * sizeof *weights);
+                vec_ops()->scale((float)length, weights + i * d, d);
+            }
+        }
+    }
+}
+
+static enum status_code init_memory(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    size_t d = input->settings->dimension;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(MEM_NEW(&trainer->now[s], trainer->n[s] * d, status));
+        TRY(MEM_NEW(&trainer->best[s], trainer->n[s] * d, status));
+        TRY(MEM_NEW(&trainer->best_cold[s], input->sources[s].n_cold * d, status));
+        TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
+        TRY(MEM_NEW(&trainer->step_rows[s], trainer->n[s], status));
+    }
+    TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
+    TRY(MEM_NEW(&trainer->score_bias, trainer->n[SIDE_ITEMS], status));
+    TRY(MEM_NEW(&trainer->user_temperatures, trainer->n[SIDE_USERS], status));
+    TRY(MEM_NEW(&trainer->health_pairs, 2 * HEALTH_PAIRS, status));
+    TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
+    if (input->validation != NULL) {
+        TRY(MEM_NEW(&trainer->validation_users, input->validation->n_users * d, status));
+    }
+done:
+    return code;
 }
 
 static enum status_code trainer_init(struct trainer *trainer, struct status *status)
@@ -64,96 +110,77 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = trainer->input;
     const struct trainer_settings *settings = input->settings;
-    size_t n_users = input->train->matrix.n_rows, n_items = input->train->matrix.n_columns;
-    size_t d = settings->dimension, n_most = n_users > n_items ? n_users : n_items;
-    const struct optimizer_rule *rule = &optimizer_table[settings->optimizer];
-    TRY(tower_init(&trainer->users, n_users, d, rule, input->seed, "tower.user",
-                   settings->init_scale, trainer->pool, status));
-    TRY(tower_init(&trainer->items, n_items, d, rule, input->seed, "tower.item",
-                   settings->init_scale, trainer->pool, status));
-    TRY(train_batch_new(input, &trainer->users, &trainer->items, trainer->pool, &trainer->batch,
-                        status));
-    TRY(MEM_NEW(&trainer->user_order, n_users, status));
-    TRY(MEM_NEW(&trainer->item_order, n_items, status));
-    TRY(MEM_NEW(&trainer->step_users, n_users, status));
-    TRY(MEM_NEW(&trainer->step_items, n_items, status));
-    TRY(MEM_NEW(&trainer->norms, n_most, status));
-    TRY(MEM_NEW(&trainer->best_users, n_users * d, status));
-    TRY(MEM_NEW(&trainer->best_items, n_items * d, status));
-    TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
-    if (input->validation != NULL) {
-        TRY(MEM_NEW(&trainer->validation_users, input->validation->n_users * d, status));
-    }
-    trainer->n_batches = (n_users + settings->batch_users - 1) / settings->batch_users;
+    bool takes_thresholds = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
+    trainer->n[SIDE_USERS] = input->train->matrix.n_rows;
+    trainer->n[SIDE_ITEMS] = input->train->matrix.n_columns;
+    TRY(init_memory(trainer, status));
+    TRY(init_encoder(trainer, status));
+    start_warm(trainer);
+    TRY(train_batch_new(input, &trainer->encoder, trainer->pool, &trainer->batch, status));
+    TRY(hard_negatives_init(&trainer->hard, &input->negatives->hard, trainer->n[SIDE_USERS],
+                            trainer->n[SIDE_ITEMS], takes_thresholds ? settings->slk_top_k : 0,
+                            status));
+    temperature_learner_init(&trainer->temperature, settings->temperature);
+    trainer->n_health_pairs = embedding_health_draw(&input->train->matrix, HEALTH_PAIRS,
+                                                    input->seed, trainer->health_pairs);
+    trainer->n_batches =
+        (trainer->n[SIDE_USERS] + settings->batch_users - 1) / settings->batch_users;
     trainer->best_metric = NAN;
 done:
     return code;
 }
 
-static enum status_code save_checkpoint(const struct trainer *trainer, struct status *status)
+/* ---- an epoch ---- */
+
+static double temperature_now(const struct trainer *trainer)
 {
-    enum status_code code = STATUS_OK;
-    struct artifact artifact;
-    size_t d = trainer->users.dimension;
-    artifact_init(&artifact, "checkpoint");
-    TRY(tower_save(&trainer->users, &artifact, "user", status));
-    TRY(tower_save(&trainer->items, &artifact, "item", status));
-    TRY(artifact_copy(&artifact, "best.users", ARRAY_F32, trainer->users.n, d, trainer->best_users,
-                      status));
-    TRY(artifact_copy(&artifact, "best.items", ARRAY_F32, trainer->items.n, d, trainer->best_items,
-                      status));
-    TRY(artifact_set_number(&artifact, "epochs_done", (double)trainer->epochs_done, status));
-    TRY(artifact_set_number(&artifact, "best_epoch", (double)trainer->best_epoch, status));
-    TRY(artifact_set_number(&artifact, "best_metric", trainer->best_metric, status));
-    TRY(artifact_set_number(&artifact, "n_bad", (double)trainer->n_bad, status));
-    TRY(curve_save(trainer->curve, trainer->epochs_done, &artifact, status));
-    TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
-done:
-    artifact_release(&artifact);
-    return code;
+    const struct trainer_settings *settings = trainer->input->settings;
+    return settings->temperature_mode == TEMPERATURE_LEARNED
+               ? temperature_learner_tau(&trainer->temperature)
+               : settings->temperature;
 }
 
-static enum status_code restore_numbers(struct trainer *trainer, const struct artifact *artifact,
-                                        struct status *status)
+/* What an epoch takes from the towers as they are at its start: hard negatives, temperatures. */
+static enum status_code prepare_epoch(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    double epochs_done = 0.0, best_epoch = 0.0, n_bad = 0.0;
-    struct curve_point *curve = NULL;
-    size_t n_curve = 0;
-    TRY(artifact_get_number(artifact, "epochs_done", &epochs_done, status));
-    TRY(artifact_get_number(artifact, "best_epoch", &best_epoch, status));
-    TRY(artifact_get_number(artifact, "best_metric", &trainer->best_metric, status));
-    TRY(artifact_get_number(artifact, "n_bad", &n_bad, status));
-    TRY(curve_load(&curve, &n_curve, artifact, status));
-    trainer->epochs_done = (size_t)epochs_done;
-    trainer->best_epoch = (size_t)best_epoch;
-    trainer->n_bad = (size_t)n_bad;
-    memcpy(trainer->curve, curve, n_curve * sizeof *curve);
-done:
-    mem_free(curve);
-    return code;
-}
-
-static enum status_code load_checkpoint(struct trainer *trainer, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct artifact artifact = {0};
-    bool found = false;
-    const void *data = NULL;
-    size_t d = trainer->users.dimension;
-    TRY(trainer->hooks->checkpoint_load(trainer->hooks->data, &artifact, &found, status));
-    if (!found) {
+    const struct trainer_input *input = trainer->input;
+    const struct trainer_settings *settings = input->settings;
+    size_t d = settings->dimension;
+    bool per_user = settings->temperature_mode == TEMPERATURE_PER_USER;
+    bool refresh = hard_negatives_due(&trainer->hard, trainer->epochs_done);
+    double *losses = NULL;
+    train_batch_start_epoch(trainer->batch);
+    if (!per_user && !refresh) {
         goto done;
     }
-    TRY(tower_restore(&trainer->users, &artifact, "user", status));
-    TRY(tower_restore(&trainer->items, &artifact, "item", status));
-    TRY(artifact_get(&artifact, "best.users", ARRAY_F32, &data, NULL, NULL, status));
-    memcpy(trainer->best_users, data, trainer->users.n * d * sizeof(float));
-    TRY(artifact_get(&artifact, "best.items", ARRAY_F32, &data, NULL, NULL, status));
-    memcpy(trainer->best_items, data, trainer->items.n * d * sizeof(float));
-    TRY(restore_numbers(trainer, &artifact, status));
+    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                       trainer->pool, status));
+    struct const_matrix users =
+        const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d);
+    struct const_matrix items =
+        const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
+    if (refresh) {
+        towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
+                               trainer->score_bias);
+        struct hard_scores scores = {.users = users,
+                                     .items = items,
+                                     .scale = (float)(1.0 / temperature_now(trainer)),
+                                     .bias = trainer->score_bias,
+                                     .excluded = &input->train->matrix,
+                                     .check_stop = trainer->hooks->check_stop,
+                                     .data = trainer->hooks->data};
+        TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
+    }
+    if (per_user) {
+        TRY(MEM_NEW(&losses, users.rows, status));
+        TRY(temperature_user_losses(users, items, &input->train->matrix, trainer->pool, losses,
+                                    status));
+        temperature_per_user(losses, users.rows, settings->temperature,
+                             settings->temperature_spread, trainer->user_temperatures);
+    }
 done:
-    artifact_release(&artifact);
+    mem_free(losses);
     return code;
 }
 
@@ -166,37 +193,81 @@ static size_t slice(const uint32_t *order, size_t from, size_t to, int32_t *out)
     return to - from;
 }
 
+/* Share of the items that are anchors of an item-item or a view contrast in an epoch. */
+static double item_share(const struct trainer_settings *settings)
+{
+    double pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
+    return settings->views.weight > 0.0 ? fmax(pairs, 0.25) : pairs;
+}
+
+static struct train_step step_of(struct trainer *trainer, size_t number)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    size_t n_users = trainer->n[SIDE_USERS], n = trainer->n_batches;
+    /* a new part of the items every epoch: the order is a new permutation */
+    size_t n_items = (size_t)ceil(item_share(settings) * (double)trainer->n[SIDE_ITEMS]);
+    double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
+    struct train_step step = {
+        .users = trainer->step_rows[SIDE_USERS],
+        .items = trainer->step_rows[SIDE_ITEMS],
+        .epoch = trainer->epochs_done,
+        .number = number,
+        .rate = settings->learning_rate *
+                rate_share(&settings->schedule, (double)settings->epochs, position),
+        .temperature = temperature_now(trainer),
+        .user_temperatures =
+            settings->temperature_mode == TEMPERATURE_PER_USER ? trainer->user_temperatures : NULL,
+        .hard = &trainer->hard,
+        .diagnose = number + 1 == n,
+    };
+    step.n_users = slice(trainer->order[SIDE_USERS], number * n_users / n,
+                         (number + 1) * n_users / n, trainer->step_rows[SIDE_USERS]);
+    step.n_items = slice(trainer->order[SIDE_ITEMS], number * n_items / n,
+                         (number + 1) * n_items / n, trainer->step_rows[SIDE_ITEMS]);
+    return step;
+}
+
+static enum status_code diverged(const struct trainer *trainer, const char *what, size_t batch,
+                                 struct status *status)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    return status_set(status, STATUS_DATA,
+                      "training diverged: %s is not finite in epoch %zu, batch %zu of %zu "
+                      "(learning_rate %g, temperature %g); a lower learning rate usually helps",
+                      what, trainer->epochs_done + 1, batch, trainer->n_batches,
+                      settings->learning_rate, temperature_now(trainer));
+}
+
 static enum status_code run_batch(struct trainer *trainer, size_t number,
                                   struct train_outcome *outcome, double *rate,
                                   struct status *status)
 {
+    enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = trainer->input->settings;
-    size_t n_users = trainer->users.n, n = trainer->n_batches;
-    /* a new part of the items every epoch: the order is a new permutation */
-    size_t n_items = (size_t)ceil(settings->co_share * (double)trainer->items.n);
-    double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
-    *rate = settings->learning_rate * rate_share(settings, position);
-    struct train_step step = {
-        .users = trainer->step_users,
-        .items = trainer->step_items,
-        .epoch = trainer->epochs_done,
-        .number = number,
-        .rate = *rate,
-    };
-    step.n_users = slice(trainer->user_order, number * n_users / n, (number + 1) * n_users / n,
-                         trainer->step_users);
-    step.n_items = slice(trainer->item_order, number * n_items / n, (number + 1) * n_items / n,
-                         trainer->step_items);
-    enum status_code code = train_batch_step(trainer->batch, &step, outcome, status);
-    if (code == STATUS_OK && !isfinite(outcome->loss)) {
-        code = status_set(status, STATUS_DATA,
-                          "training diverged: the loss is not finite in epoch %zu, batch %zu of "
-                          "%zu (learning_rate %g, temperature %g); a lower learning rate usually "
-                          "helps",
-                          trainer->epochs_done + 1, number + 1, n, settings->learning_rate,
-                          settings->temperature);
+    struct train_step step = step_of(trainer, number);
+    TRY(train_batch_step(trainer->batch, &step, outcome, status));
+    if (!isfinite(outcome->loss)) {
+        code = diverged(trainer, "the loss", number + 1, status);
+        goto done;
     }
+    if (settings->temperature_mode == TEMPERATURE_LEARNED && outcome->n_positives > 0) {
+        temperature_learner_step(&trainer->temperature,
+                                 outcome->scale_slope / (double)outcome->n_positives,
+                                 settings->temperature_rate);
+    }
+    *rate = step.rate;
+done:
     return code;
+}
+
+static void shuffle(struct trainer *trainer)
+{
+    static const char *const purposes[N_SIDES] = {"train.shuffle.users", "train.shuffle.items"};
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct rng rng;
+        rng_init(&rng, trainer->input->seed, purposes[s], trainer->epochs_done, 0);
+        rng_permutation(&rng, trainer->n[s], trainer->order[s]);
+    }
 }
 
 static enum status_code run_epoch(struct trainer *trainer, struct curve_point *point,
@@ -204,14 +275,11 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
 {
     enum status_code code = STATUS_OK;
     const struct trainer_hooks *hooks = trainer->hooks;
-    struct train_outcome total = {0};
-    struct rng rng;
-    rng_init(&rng, trainer->input->seed, "train.shuffle.users", trainer->epochs_done, 0);
-    rng_permutation(&rng, trainer->users.n, trainer->user_order);
-    rng_init(&rng, trainer->input->seed, "train.shuffle.items", trainer->epochs_done, 0);
-    rng_permutation(&rng, trainer->items.n, trainer->item_order);
+    struct train_outcome total = {0}, outcome = {0};
+    curve_point_init(point, trainer->epochs_done + 1);
+    TRY(prepare_epoch(trainer, status));
+    shuffle(trainer);
     for (size_t b = 0; b < trainer->n_batches; b++) {
-        struct train_outcome outcome = {0};
         if (hooks->check_stop != NULL) {
             TRY(hooks->check_stop(hooks->data, status));
         }
@@ -231,49 +299,107 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         code = status_set(status, STATUS_DATA,
                           "no user has a negative: each one's positives are all of the candidates "
                           "(%zu items, %zu negatives drawn)",
-                          trainer->items.n, trainer->input->negatives->count);
+                          trainer->n[SIDE_ITEMS], trainer->input->negatives->count);
         goto done;
     }
-    point->epoch = (int32_t)trainer->epochs_done + 1;
     point->loss = total.loss / (double)total.n_positives;
-    point->metric = NAN;
+    point->positive_similarity = outcome.diagnostics.positive_cosine;
+    point->negative_similarity = outcome.diagnostics.negative_cosine;
+    point->effective_negatives = outcome.diagnostics.effective_negatives;
 done:
     return code;
 }
 
-static void keep_best(struct trainer *trainer, double metric)
+/* ---- after an epoch ---- */
+
+/* The vectors as they are now, and how they lie. */
+static enum status_code measure(struct trainer *trainer, struct curve_point *point,
+                                struct status *status)
 {
-    tower_forward(&trainer->users, NULL, trainer->users.n, trainer->best_users, trainer->norms,
-                  trainer->pool);
-    tower_forward(&trainer->items, NULL, trainer->items.n, trainer->best_items, trainer->norms,
-                  trainer->pool);
+    enum status_code code = STATUS_OK;
+    size_t d = trainer->input->settings->dimension;
+    struct embedding_health health;
+    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                       trainer->pool, status));
+    const struct tower *towers = trainer->encoder.towers;
+    struct embedding_health_input input = {
+        .users = const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d),
+        .items = const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+        .user_weights = const_matrix_of(towers[SIDE_USERS].ids.weights, trainer->n[SIDE_USERS], d),
+        .item_weights = const_matrix_of(towers[SIDE_ITEMS].ids.weights, trainer->n[SIDE_ITEMS], d),
+        .positives = trainer->health_pairs,
+        .n_positives = trainer->n_health_pairs,
+        .seed = trainer->input->seed,
+    };
+    TRY(embedding_health_measure(&input, &health, status));
+    if (!isfinite(health.norm) || isinf(health.cosine_items)) {
+        code = diverged(trainer, "a vector", trainer->n_batches, status);
+        goto done;
+    }
+    if (health.collapsed) {
+        code = status_set(status, STATUS_DATA,
+                          "the embeddings collapsed in epoch %zu: %s; a lower learning rate, more "
+                          "negatives or less weight on the other contrasts usually helps",
+                          trainer->epochs_done + 1, health.reason);
+        goto done;
+    }
+    point->alignment = health.alignment;
+    point->uniformity_users = health.uniformity_users;
+    point->uniformity_items = health.uniformity_items;
+    point->norm = health.norm;
+    point->dead_dimensions = health.dead_dimensions;
+    point->participation = health.participation;
+done:
+    return code;
+}
+
+/* Keeps the vectors of now, and those of the entities that training does not know. */
+static enum status_code keep_best(struct trainer *trainer, double metric, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = trainer->input->settings->dimension;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct tower_sources *sources = &trainer->input->sources[s];
+        memcpy(trainer->best[s], trainer->now[s], trainer->n[s] * d * sizeof(float));
+        if (sources->n > 0 && sources->n_cold > 0) {
+            TRY(encoder_encode_cold(&trainer->encoder, (enum tower_side)s, sources->cold,
+                                    sources->n_cold, trainer->best_cold[s], trainer->pool, status));
+        }
+    }
+    if (trainer->encoder.bias.n > 0) {
+        memcpy(trainer->best_bias, trainer->encoder.bias.weights,
+               trainer->n[SIDE_ITEMS] * sizeof(float));
+    }
+    trainer->best_temperature = temperature_now(trainer);
     trainer->best_epoch = trainer->epochs_done;
     trainer->best_metric = metric;
     trainer->n_bad = 0;
+done:
+    return code;
 }
 
-/* Validates the towers after the epoch just done and keeps them when they are the best so far. */
+/* Validates the vectors of now and keeps them when they are the best so far. */
 static enum status_code validate(struct trainer *trainer, double *metric, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct validation *validation = trainer->input->validation;
-    size_t d = trainer->users.dimension;
-    float *items = NULL;
-    TRY(MEM_NEW(&items, trainer->items.n * d, status));
-    tower_forward(&trainer->users, validation->users, validation->n_users,
-                  trainer->validation_users, trainer->norms, trainer->pool);
-    tower_forward(&trainer->items, NULL, trainer->items.n, items, trainer->norms, trainer->pool);
+    const struct table *bias = &trainer->encoder.bias;
+    size_t d = trainer->input->settings->dimension;
+    for (size_t i = 0; i < validation->n_users; i++) {
+        memcpy(trainer->validation_users + i * d,
+               trainer->now[SIDE_USERS] + (size_t)validation->users[i] * d, d * sizeof(float));
+    }
     TRY(validation_run(validation,
                        const_matrix_of(trainer->validation_users, validation->n_users, d),
-                       const_matrix_of(items, trainer->items.n, d),
-                       trainer->input->settings->temperature, trainer->pool, metric, status));
+                       const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+                       bias->n > 0 ? bias->weights : NULL, temperature_now(trainer), trainer->pool,
+                       metric, status));
     if (isnan(trainer->best_metric) || *metric > trainer->best_metric) {
-        keep_best(trainer, *metric);
+        TRY(keep_best(trainer, *metric, status));
     } else {
         trainer->n_bad++;
     }
 done:
-    mem_free(items);
     return code;
 }
 
@@ -296,21 +422,66 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
     while (trainer->epochs_done < trainer->input->stop_after && !out_of_patience(trainer)) {
         struct curve_point *point = &trainer->curve[trainer->epochs_done];
         TRY(run_epoch(trainer, point, status));
+        encoder_settle(&trainer->encoder, point->rate, trainer->pool);
+        TRY(measure(trainer, point, status));
         trainer->epochs_done++;
-        tower_catch_up(&trainer->users, NULL, trainer->users.n, point->rate, trainer->pool);
-        tower_catch_up(&trainer->items, NULL, trainer->items.n, point->rate, trainer->pool);
         if (validation_is_due(trainer)) {
             TRY(validate(trainer, &point->metric, status));
         }
         if (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)) {
-            TRY(save_checkpoint(trainer, status));
+            TRY(trainer_checkpoint_save(trainer, status));
         }
     }
     if (trainer->input->validation == NULL) {
-        keep_best(trainer, NAN);
+        /* a run that went on from a checkpoint after the last epoch has not measured yet */
+        TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                           trainer->pool, status));
+        TRY(keep_best(trainer, NAN, status));
     }
 done:
     return code;
+}
+
+/* ---- the result ---- */
+
+/* Mean cosine of the rows that started warm with the vectors they started from. */
+static double drift(const struct trainer *trainer, size_t side)
+{
+    const struct warm_start *warm = trainer->input->warm[side];
+    size_t d = trainer->input->settings->dimension, n = 0;
+    double sum = 0.0;
+    for (size_t i = 0; warm != NULL && i < trainer->n[side]; i++) {
+        if (warm->is_known[i]) {
+            sum += vec_ops()->dot(warm->vectors + i * d, trainer->best[side] + i * d, d);
+            n++;
+        }
+    }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static void hand_over(struct trainer *trainer, struct trainer_result *result)
+{
+    *result = (struct trainer_result){
+        .n_users = trainer->n[SIDE_USERS],
+        .n_items = trainer->n[SIDE_ITEMS],
+        .dimension = trainer->input->settings->dimension,
+        .temperature = trainer->best_temperature,
+        .best_epoch = trainer->best_epoch,
+        .best_metric = trainer->best_metric,
+        .n_curve = trainer->epochs_done,
+        .curve = trainer->curve,
+    };
+    trainer->curve = NULL;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        result->drift[s] = drift(trainer, s);
+        result->vectors[s] = trainer->best[s];
+        result->cold[s] = trainer->best_cold[s];
+        trainer->best[s] = trainer->best_cold[s] = NULL;
+    }
+    if (trainer->encoder.bias.n > 0) {
+        result->bias = trainer->best_bias;
+        trainer->best_bias = NULL;
+    }
 }
 
 enum status_code trainer_run(const struct trainer_input *input, const struct trainer_hooks *hooks,
@@ -321,22 +492,10 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     struct trainer trainer = {.input = input, .hooks = hooks, .pool = pool};
     TRY(trainer_init(&trainer, status));
     if (hooks->checkpoint_load != NULL) {
-        TRY(load_checkpoint(&trainer, status));
+        TRY(trainer_checkpoint_load(&trainer, status));
     }
     TRY(run_epochs(&trainer, status));
-    *result = (struct trainer_result){
-        .n_users = trainer.users.n,
-        .n_items = trainer.items.n,
-        .dimension = trainer.users.dimension,
-        .users = trainer.best_users,
-        .items = trainer.best_items,
-        .best_epoch = trainer.best_epoch,
-        .best_metric = trainer.best_metric,
-        .n_curve = trainer.epochs_done,
-        .curve = trainer.curve,
-    };
-    trainer.best_users = trainer.best_items = NULL;
-    trainer.curve = NULL;
+    hand_over(&trainer, result);
 done:
     trainer_release(&trainer);
     return code;
@@ -344,8 +503,11 @@ done:
 
 void trainer_result_release(struct trainer_result *result)
 {
-    mem_free(result->users);
-    mem_free(result->items);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        mem_free(result->vectors[s]);
+        mem_free(result->cold[s]);
+    }
+    mem_free(result->bias);
     mem_free(result->curve);
     *result = (struct trainer_result){0};
 }

@@ -1,12 +1,14 @@
-/* Training settings and the training curve in artifacts; the memory estimate. */
-#include "base/mem.h"
+/* Training settings in artifacts; the memory estimate. */
 #include "model/trainer.h"
 
-/* One row a number of the struct, so that saving and loading cannot drift apart. */
+#include <string.h>
+
+/* One row a number of the struct, so that saving and loading cannot drift apart. Enums are stored
+ * as the unsigned number that they are in this compiler. */
 struct setting_row {
     const char *name;
     size_t offset;
-    enum { SETTING_SIZE, SETTING_INT, SETTING_DOUBLE, SETTING_SCHEDULE, SETTING_DENOMINATORS } type;
+    enum { SETTING_SIZE, SETTING_INT, SETTING_DOUBLE, SETTING_ENUM, SETTING_BOOL } type;
 };
 
 #define AT(field) offsetof(struct trainer_settings, field)
@@ -14,52 +16,113 @@ struct setting_row {
 static const struct setting_row setting_rows[] = {
     {"setting.dimension", AT(dimension), SETTING_SIZE},
     {"setting.loss", AT(loss), SETTING_INT},
-    {"setting.denominators", AT(loss_settings.denominators), SETTING_DENOMINATORS},
+    {"setting.denominators", AT(loss_settings.denominators), SETTING_ENUM},
     {"setting.t2", AT(loss_settings.t2), SETTING_DOUBLE},
+    {"setting.margin", AT(loss_settings.margin), SETTING_DOUBLE},
+    {"setting.negative_weight", AT(loss_settings.negative_weight), SETTING_DOUBLE},
+    {"setting.uniformity", AT(loss_settings.uniformity), SETTING_DOUBLE},
+    {"setting.slk_width", AT(loss_settings.slk_width), SETTING_DOUBLE},
+    {"setting.slk_top_k", AT(slk_top_k), SETTING_SIZE},
     {"setting.temperature", AT(temperature), SETTING_DOUBLE},
-    {"setting.optimizer", AT(optimizer), SETTING_INT},
+    {"setting.temperature_mode", AT(temperature_mode), SETTING_ENUM},
+    {"setting.temperature_rate", AT(temperature_rate), SETTING_DOUBLE},
+    {"setting.temperature_spread", AT(temperature_spread), SETTING_DOUBLE},
+    {"setting.optimizer", AT(optimizer.rule), SETTING_INT},
+    {"setting.weight_decay", AT(optimizer.weight_decay), SETTING_DOUBLE},
+    {"setting.momentum", AT(optimizer.momentum), SETTING_DOUBLE},
+    {"setting.clip", AT(clip), SETTING_DOUBLE},
     {"setting.learning_rate", AT(learning_rate), SETTING_DOUBLE},
-    {"setting.schedule", AT(schedule), SETTING_SCHEDULE},
-    {"setting.final_rate", AT(final_rate), SETTING_DOUBLE},
-    {"setting.warmup_epochs", AT(warmup_epochs), SETTING_DOUBLE},
+    {"setting.schedule", AT(schedule.shape), SETTING_ENUM},
+    {"setting.warmup_epochs", AT(schedule.warmup_epochs), SETTING_DOUBLE},
+    {"setting.final_rate", AT(schedule.final_rate), SETTING_DOUBLE},
+    {"setting.step_factor", AT(schedule.step_factor), SETTING_DOUBLE},
+    {"setting.step_every", AT(schedule.step_every), SETTING_DOUBLE},
     {"setting.epochs", AT(epochs), SETTING_SIZE},
     {"setting.batch_users", AT(batch_users), SETTING_SIZE},
     {"setting.degree_exponent", AT(degree_exponent), SETTING_DOUBLE},
     {"setting.init_scale", AT(init_scale), SETTING_DOUBLE},
-    {"setting.co_weight", AT(co_weight), SETTING_DOUBLE},
-    {"setting.co_temperature", AT(co_temperature), SETTING_DOUBLE},
-    {"setting.co_share", AT(co_share), SETTING_DOUBLE},
-    {"setting.co_samples", AT(co_samples), SETTING_SIZE},
+    {"setting.history", AT(history.on), SETTING_BOOL},
+    {"setting.history.pooling", AT(history.pooling), SETTING_ENUM},
+    {"setting.history.half_life", AT(history.half_life), SETTING_DOUBLE},
+    {"setting.history.newest", AT(history.newest), SETTING_SIZE},
+    {"setting.history.hide", AT(history.hide), SETTING_DOUBLE},
+    {"setting.id_dropout", AT(id_dropout), SETTING_DOUBLE},
+    {"setting.dropout", AT(dropout), SETTING_DOUBLE},
+    {"setting.hidden_layers", AT(hidden_layers), SETTING_SIZE},
+    {"setting.hidden_units", AT(hidden_units), SETTING_SIZE},
+    {"setting.activation", AT(activation), SETTING_ENUM},
+    {"setting.hops", AT(propagation.hops), SETTING_SIZE},
+    {"setting.hop_weight", AT(propagation.weight), SETTING_DOUBLE},
+    {"setting.hop_sides", AT(propagation.sides), SETTING_ENUM},
+    {"setting.learn_bias", AT(learn_bias), SETTING_BOOL},
+    {"setting.co_items.weight", AT(co_items.weight), SETTING_DOUBLE},
+    {"setting.co_items.temperature", AT(co_items.temperature), SETTING_DOUBLE},
+    {"setting.co_items.share", AT(co_items.share), SETTING_DOUBLE},
+    {"setting.co_items.samples", AT(co_items.samples), SETTING_SIZE},
+    {"setting.co_users.weight", AT(co_users.weight), SETTING_DOUBLE},
+    {"setting.co_users.temperature", AT(co_users.temperature), SETTING_DOUBLE},
+    {"setting.co_users.share", AT(co_users.share), SETTING_DOUBLE},
+    {"setting.co_users.samples", AT(co_users.samples), SETTING_SIZE},
+    {"setting.views.weight", AT(views.weight), SETTING_DOUBLE},
+    {"setting.views.temperature", AT(views.temperature), SETTING_DOUBLE},
+    {"setting.views.change", AT(views.change), SETTING_ENUM},
+    {"setting.views.strength", AT(views.strength), SETTING_DOUBLE},
     {"setting.strip_bytes", AT(strip_bytes), SETTING_SIZE},
 };
 
 enum { N_SETTINGS = sizeof setting_rows / sizeof setting_rows[0] };
+
+static double read_setting(const struct setting_row *row, const struct trainer_settings *settings)
+{
+    const void *place = (const char *)settings + row->offset;
+    switch (row->type) {
+    case SETTING_SIZE:
+        return (double)*(const size_t *)place;
+    case SETTING_INT:
+        return (double)*(const int64_t *)place;
+    case SETTING_DOUBLE:
+        return *(const double *)place;
+    case SETTING_BOOL:
+        return *(const bool *)place ? 1.0 : 0.0;
+    case SETTING_ENUM:
+        break;
+    }
+    unsigned number;
+    memcpy(&number, place, sizeof number);
+    return (double)number;
+}
+
+static void write_setting(const struct setting_row *row, double value,
+                          struct trainer_settings *settings)
+{
+    void *place = (char *)settings + row->offset;
+    unsigned number = (unsigned)value;
+    switch (row->type) {
+    case SETTING_SIZE:
+        *(size_t *)place = (size_t)value;
+        break;
+    case SETTING_INT:
+        *(int64_t *)place = (int64_t)value;
+        break;
+    case SETTING_DOUBLE:
+        *(double *)place = value;
+        break;
+    case SETTING_BOOL:
+        *(bool *)place = value != 0.0;
+        break;
+    case SETTING_ENUM:
+        memcpy(place, &number, sizeof number);
+        break;
+    }
+}
 
 enum status_code trainer_settings_save(const struct trainer_settings *settings,
                                        struct artifact *artifact, struct status *status)
 {
     enum status_code code = STATUS_OK;
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        const void *place = (const char *)settings + setting_rows[i].offset;
-        double value = 0.0;
-        switch (setting_rows[i].type) {
-        case SETTING_SIZE:
-            value = (double)*(const size_t *)place;
-            break;
-        case SETTING_INT:
-            value = (double)*(const int64_t *)place;
-            break;
-        case SETTING_DOUBLE:
-            value = *(const double *)place;
-            break;
-        case SETTING_SCHEDULE:
-            value = (double)*(const enum rate_schedule *)place;
-            break;
-        case SETTING_DENOMINATORS:
-            value = (double)*(const enum loss_denominators *)place;
-            break;
-        }
-        TRY(artifact_set_number(artifact, setting_rows[i].name, value, status));
+        TRY(artifact_set_number(artifact, setting_rows[i].name,
+                                read_setting(&setting_rows[i], settings), status));
     }
 done:
     return code;
@@ -71,74 +134,11 @@ enum status_code trainer_settings_load(struct trainer_settings *settings,
     enum status_code code = STATUS_OK;
     struct trainer_settings loaded = {0};
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        void *place = (char *)&loaded + setting_rows[i].offset;
         double value = 0.0;
         TRY(artifact_get_number(artifact, setting_rows[i].name, &value, status));
-        switch (setting_rows[i].type) {
-        case SETTING_SIZE:
-            *(size_t *)place = (size_t)value;
-            break;
-        case SETTING_INT:
-            *(int64_t *)place = (int64_t)value;
-            break;
-        case SETTING_DOUBLE:
-            *(double *)place = value;
-            break;
-        case SETTING_SCHEDULE:
-            *(enum rate_schedule *)place = (enum rate_schedule)value;
-            break;
-        case SETTING_DENOMINATORS:
-            *(enum loss_denominators *)place = (enum loss_denominators)value;
-            break;
-        }
+        write_setting(&setting_rows[i], value, &loaded);
     }
     *settings = loaded;
-done:
-    return code;
-}
-
-enum status_code curve_save(const struct curve_point *curve, size_t n, struct artifact *artifact,
-                            struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    int32_t *epochs = NULL;
-    double *columns = NULL; /* (3, n): loss, rate, metric */
-    TRY(MEM_NEW(&epochs, n, status));
-    TRY(MEM_NEW(&columns, 3 * n, status));
-    for (size_t i = 0; i < n; i++) {
-        epochs[i] = curve[i].epoch;
-        columns[i] = curve[i].loss;
-        columns[n + i] = curve[i].rate;
-        columns[2 * n + i] = curve[i].metric;
-    }
-    TRY(artifact_copy(artifact, "curve.epoch", ARRAY_I32, n, 1, epochs, status));
-    TRY(artifact_copy(artifact, "curve.loss", ARRAY_F64, n, 1, columns, status));
-    TRY(artifact_copy(artifact, "curve.rate", ARRAY_F64, n, 1, columns + n, status));
-    TRY(artifact_copy(artifact, "curve.metric", ARRAY_F64, n, 1, columns + 2 * n, status));
-done:
-    mem_free(epochs);
-    mem_free(columns);
-    return code;
-}
-
-enum status_code curve_load(struct curve_point **curve, size_t *n, const struct artifact *artifact,
-                            struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const void *epochs = NULL, *loss = NULL, *rate = NULL, *metric = NULL;
-    struct curve_point *points = NULL;
-    size_t rows = 0;
-    TRY(artifact_get(artifact, "curve.epoch", ARRAY_I32, &epochs, &rows, NULL, status));
-    TRY(artifact_get(artifact, "curve.loss", ARRAY_F64, &loss, NULL, NULL, status));
-    TRY(artifact_get(artifact, "curve.rate", ARRAY_F64, &rate, NULL, NULL, status));
-    TRY(artifact_get(artifact, "curve.metric", ARRAY_F64, &metric, NULL, NULL, status));
-    TRY(MEM_NEW(&points, rows, status));
-    for (size_t i = 0; i < rows; i++) {
-        points[i] = (struct curve_point){((const int32_t *)epochs)[i], ((const double *)loss)[i],
-                                         ((const double *)rate)[i], ((const double *)metric)[i]};
-    }
-    *curve = points;
-    *n = rows;
 done:
     return code;
 }

@@ -92,13 +92,13 @@ void validation_release(struct validation *validation)
 }
 
 enum status_code validation_run(const struct validation *validation, struct const_matrix users,
-                                struct const_matrix items, double temperature, struct pool *pool,
-                                double *value, struct status *status)
+                                struct const_matrix items, const float *bias, double temperature,
+                                struct pool *pool, double *value, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = validation->dataset;
     size_t n = validation->n_users, k = validation->k;
-    const float *biases[1] = {validation->bias};
+    const float *biases[1] = {bias != NULL ? bias : validation->bias};
     int32_t *lists = NULL;
     float *scores = NULL;
     double *values = NULL;

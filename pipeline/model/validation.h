@@ -27,10 +27,11 @@ MUST_CHECK enum status_code validation_init(struct validation *validation,
 void validation_release(struct validation *validation);
 
 /* users (n_users of the validation, d) in the order of validation->users; items (n_items, d); both
- * unit length. */
+ * unit length. bias (n_items): a learned popularity term in place of the validation's own; or NULL.
+ */
 MUST_CHECK enum status_code validation_run(const struct validation *validation,
                                            struct const_matrix users, struct const_matrix items,
-                                           double temperature, struct pool *pool, double *value,
-                                           struct status *status);
+                                           const float *bias, double temperature, struct pool *pool,
+                                           double *value, struct status *status);
 
 #endif

@@ -159,7 +159,7 @@ enum status_code cache_decide(struct context *context, const struct cache_questi
     if (!has) {
         goto done;
     }
-    bool same_outside = stage->stage->fingerprint == NULL ||
+    bool same_outside = stage->stage->fingerprint == NULL || question->keep_source ||
                         (question->fingerprint[0] != '\0' &&
                          strcmp(state->fingerprint, question->fingerprint) == 0);
     if (same_outside) {

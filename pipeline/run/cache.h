@@ -21,6 +21,7 @@ enum cache_verdict { CACHE_RUN, CACHE_UNCHANGED, CACHE_RESUMED };
 struct cache_question {
     size_t position;
     bool forced;
+    bool keep_source;        /* the fingerprint has no say */
     const char *key;         /* cache_key */
     const char *fingerprint; /* now; "" unknown */
     int64_t unfinished_run;  /* the run before this one when it did not finish, else 0 */

@@ -189,6 +189,11 @@ void context_source_done(struct context *context)
     context->source = NULL;
 }
 
+bool context_imports_source(const struct context *context)
+{
+    return plan_find(context->plan, "import") != NULL;
+}
+
 enum status_code context_output_db(struct context *context, struct db **out, struct status *status)
 {
     enum status_code code = STATUS_OK;

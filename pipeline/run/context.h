@@ -40,6 +40,8 @@ MUST_CHECK enum status_code context_source(struct context *context, struct db **
 /* Ends the source snapshot: called by the stage that has copied its rows out. The fingerprint to
  * remember is taken here, of the same snapshot that the rows came from. */
 void context_source_done(struct context *context);
+/* Whether a stage of the pipeline makes the source, which may then be missing before the run. */
+bool context_imports_source(const struct context *context);
 /* The output database, open for writing. */
 MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
                                               struct status *status);

@@ -3,11 +3,15 @@
 
 #include <assert.h>
 
-/* "LABEL/NAME": where the artifact stands in the work database. */
+void context_slot_name(const char *label, const char *name, struct buf *out)
+{
+    buf_addf(out, "%s/%s", label, name);
+}
+
 static enum status_code slot_name(const struct context *context, size_t position, const char *name,
                                   struct buf *out, struct status *status)
 {
-    buf_addf(out, "%s/%s", context->plan->stages[position].label, name);
+    context_slot_name(context->plan->stages[position].label, name, out);
     return buf_check(out, status);
 }
 

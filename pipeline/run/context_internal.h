@@ -55,6 +55,8 @@ MUST_CHECK enum status_code context_fingerprint(struct context *context,
                                                 const struct plan_stage *stage,
                                                 char out[HASH_TEXT_MAX], struct status *status);
 
+/* "LABEL/NAME": where an artifact stands in the work database. */
+void context_slot_name(const char *label, const char *name, struct buf *out);
 /* The slot of output `name` of stage `position`, or NULL. */
 struct context_slot *context_slot_find(struct context *context, size_t position, const char *name);
 /* Content hash of an output at hand, in memory or saved; *found false when there is none. */

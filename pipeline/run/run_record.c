@@ -139,20 +139,13 @@ done:
     return code;
 }
 
-static enum status_code insert_curve_value(struct db_query *query, int32_t epoch, const char *name,
-                                           double value, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (isnan(value)) {
-        return code; /* not taken in this epoch */
-    }
-    TRY(db_bind_int64(query, 3, epoch, status));
-    TRY(bind_text(query, 4, name, status));
-    TRY(db_bind_double(query, 5, value, status));
-    TRY(db_run(query, status));
-done:
-    return code;
-}
+/* A place for each of curve_columns, in their order. */
+static const char insert_curve[] =
+    "INSERT OR REPLACE INTO training_curve (run, stage, epoch, loss, learning_rate, validation,"
+    " positive_similarity, negative_similarity, effective_negatives, alignment, uniformity_users,"
+    " uniformity_items, norm, dead_dimensions, participation)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+_Static_assert(CURVE_COLUMNS == 12, "insert_curve and the table training_curve have 12 figures");
 
 enum status_code run_record_curve(struct context *context, const struct curve_point *curve,
                                   size_t n, struct status *status)
@@ -160,16 +153,17 @@ enum status_code run_record_curve(struct context *context, const struct curve_po
     enum status_code code;
     struct db_query *query = NULL;
     TRY(db_begin_write(context->work, status));
-    TRY(db_prepare(context->work,
-                   "INSERT OR REPLACE INTO training_curve(run, stage, epoch, name, value)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5)",
-                   &query, status));
+    TRY(db_prepare(context->work, insert_curve, &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(bind_text(query, 2, context->stage->label, status));
     for (size_t i = 0; i < n; i++) {
-        TRY(insert_curve_value(query, curve[i].epoch, "loss", curve[i].loss, status));
-        TRY(insert_curve_value(query, curve[i].epoch, "learning_rate", curve[i].rate, status));
-        TRY(insert_curve_value(query, curve[i].epoch, "validation", curve[i].metric, status));
+        TRY(db_bind_int64(query, 3, curve[i].epoch, status));
+        for (size_t c = 0; c < CURVE_COLUMNS; c++) {
+            double value = curve_value(&curve[i], c);
+            TRY(isnan(value) ? db_bind_null(query, 4 + (int)c, status)
+                             : db_bind_double(query, 4 + (int)c, value, status));
+        }
+        TRY(db_run(query, status));
     }
     TRY(db_commit(context->work, status));
 done:

@@ -233,11 +233,12 @@ static enum status_code decide(struct runner *runner, const struct plan_stage *s
                   stage->position >= runner->from;
     TRY(cache_key(context, stage->position, key, status));
     context_begin_stage(context, stage, key);
-    if (!forced) {
+    if (!forced && !context->request->keep_source) {
         TRY(context_fingerprint(context, stage, fingerprint, status));
     }
     const struct cache_question question = {.position = stage->position,
                                             .forced = forced,
+                                            .keep_source = context->request->keep_source,
                                             .key = key,
                                             .fingerprint = fingerprint,
                                             .unfinished_run = runner->unfinished_run,

@@ -10,6 +10,8 @@ struct run_request {
     struct log *log;
     bool show_progress;
     bool force;                      /* redo everything */
+    bool keep_source;                /* take what was extracted from the source as it is, however
+                                        old, where nothing but the source may have changed */
     const char *from;                /* redo from this stage on; NULL */
     const char *only;                /* run this stage alone, on the artifacts at hand; NULL */
     const volatile int *stop_signal; /* set by the signal handler in main.c; may be NULL */

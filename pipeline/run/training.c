@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "math/vec.h"
+#include "model/false_negatives.h"
 #include "model/item_pairs.h"
 #include "run/run_record.h"
 
@@ -60,28 +62,85 @@ static void connect_hooks(struct training *training)
     };
 }
 
-/* Item pairs and the weights of the positives. */
+/* What a contrast of pairs, or whoever else needs them, finds missing. */
+static enum status_code need_pairs(bool found, bool needed, const char *who, const char *kind,
+                                   struct status *status)
+{
+    if (found || !needed) {
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_CONFIG,
+                      "%s needs %s pairs: put `- pairs: {%s_%s: {}}` above train", who, kind, kind,
+                      kind);
+}
+
+/* Item and user pairs and the weights of the positives. */
 static enum status_code load_pairs(struct training *training, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct trainer_settings *settings = &training->settings;
     const struct artifact *pairs = NULL;
     const float *weights = NULL;
-    bool found = false;
-    const char *slot = pairs_item_item_slots[training->basis];
+    bool has_items = false, has_users = false;
+    bool substitutes = settings->views.weight > 0.0 && settings->views.change == VIEW_SUBSTITUTE;
     TRY(context_input(training->context, "pairs", &pairs, status));
     if (pairs != NULL) {
         size_t n = sparse_entries(&training->positives.matrix);
-        TRY(sparse_load(&training->item_pairs, pairs, slot, &found, status));
+        TRY(sparse_load(&training->item_pairs, pairs, pairs_item_item_slots[training->basis],
+                        &has_items, status));
+        TRY(sparse_load(&training->user_pairs, pairs, pairs_user_user_slots[training->basis],
+                        &has_users, status));
         TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
         training->positives.matrix.values = (float *)(uintptr_t)weights;
     }
-    if (!found && training->settings.co_weight > 0.0) {
-        code = status_set(status, STATUS_CONFIG,
-                          "train: co_interaction needs item pairs: put `- pairs: {item_item: {}}` "
-                          "above train");
-        goto done;
+    TRY(need_pairs(has_items, settings->co_items.weight > 0.0, "train: co_interaction", "item",
+                   status));
+    TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", "item", status));
+    TRY(need_pairs(has_users, settings->co_users.weight > 0.0, "train: user_co_interaction", "user",
+                   status));
+    training->input.item_pairs = has_items ? &training->item_pairs : NULL;
+    training->input.user_pairs = has_users ? &training->user_pairs : NULL;
+done:
+    return code;
+}
+
+/* What stands beside the drawn negatives: likely positives that are left out, dislikes. */
+static enum status_code load_other_negatives(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    size_t neighbours = training->negatives.exclude_neighbours;
+    TRY(need_pairs(training->input.item_pairs != NULL, neighbours > 0,
+                   "negatives: exclude_neighbours", "item", status));
+    if (neighbours > 0) {
+        TRY(false_negatives_find(&dataset->train.matrix, &training->item_pairs, neighbours,
+                                 &training->false_negatives, status));
+        training->input.false_negatives = &training->false_negatives;
     }
-    training->input.item_pairs = found ? &training->item_pairs : NULL;
+    if (training->negatives.dislike_weight > 0.0 && dataset->dislikes.matrix.n_rows > 0) {
+        training->input.dislikes = &dataset->dislikes.matrix;
+    }
+done:
+    return code;
+}
+
+static enum status_code load_sources(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct artifact *artifact = NULL;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    TRY(context_input(training->context, "features", &artifact, status));
+    if (artifact != NULL) {
+        TRY(features_load(&training->features, artifact, status));
+    }
+    TRY(training_sources_init(&training->sources, dataset,
+                              artifact == NULL ? NULL : &training->features,
+                              &training->settings.history, training->input.item_pairs, status));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct side_sources *side = &training->sources.side[s];
+        training->input.sources[s] = (struct tower_sources){
+            .n = side->n, .rows = side->rows, .cold = side->cold, .n_cold = side->n_cold};
+    }
 done:
     return code;
 }
@@ -118,6 +177,8 @@ enum status_code training_prepare(struct training *training, struct context *con
     dataset_item_counts(dataset, training->item_counts);
     TRY(load_pairs(training, status));
     TRY(load_negatives(training, status));
+    TRY(load_other_negatives(training, status));
+    TRY(load_sources(training, status));
     connect_hooks(training);
     training->input.settings = &training->settings;
     training->input.negatives = &training->negatives;
@@ -144,19 +205,67 @@ enum status_code training_run(struct training *training, struct trainer_result *
     return code;
 }
 
-enum status_code training_output_towers(struct training *training,
-                                        const struct trainer_result *result, struct status *status)
+/* A cold user without a vector of the tower's own: the mean of the history's items, at unit length
+ * (zeros when there are none). */
+static void encode_by_items(const struct dataset *dataset, const struct trainer_result *result,
+                            size_t row, float *out)
+{
+    const struct vec_ops *vec = vec_ops();
+    const struct sparse *m = &dataset->cold.history.matrix;
+    size_t d = result->dimension;
+    for (int64_t e = m->offsets[row]; e < m->offsets[row + 1]; e++) {
+        vec->axpy(1.0f, result->vectors[SIDE_ITEMS] + (size_t)m->columns[e] * d, out, d);
+    }
+    float square = vec->dot(out, out, d);
+    if (square > 0.0f) {
+        vec->scale(1.0f / sqrtf(square), out, d);
+    }
+}
+
+/* The cold entities that have a vector, packed to the front of `vectors` and `codes`; returns how
+ * many. */
+static size_t pack_cold(float *vectors, int32_t *codes, size_t n, size_t d)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (vec_ops()->dot(vectors + i * d, vectors + i * d, d) > 0.0f) {
+            memmove(vectors + kept * d, vectors + i * d, d * sizeof *vectors);
+            codes[kept++] = codes[i];
+        }
+    }
+    return kept;
+}
+
+enum status_code training_output_towers(struct training *training, struct trainer_result *result,
+                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    size_t d = result->dimension, n_cold[N_SIDES];
     struct artifact artifact;
     artifact_init(&artifact, "towers");
+    for (size_t u = 0; u < dataset->cold.n_users; u++) {
+        float *vector = result->cold[SIDE_USERS] + u * d;
+        if (!(vec_ops()->dot(vector, vector, d) > 0.0f)) {
+            encode_by_items(dataset, result, u, vector);
+        }
+    }
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct side_sources *side = &training->sources.side[s];
+        n_cold[s] = pack_cold(result->cold[s], side->cold_codes, side->n_cold, d);
+    }
     struct towers towers = {
-        .users = const_matrix_of(result->users, result->n_users, result->dimension),
-        .items = const_matrix_of(result->items, result->n_items, result->dimension),
+        .users = const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
+        .items = const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d),
         .basis = training->basis,
-        .temperature = training->settings.temperature,
-        .alpha = training->negatives.alpha,
+        .temperature = result->temperature,
+        .alpha = result->bias != NULL ? 1.0 : training->negatives.alpha,
         .epochs = (double)result->best_epoch,
+        .cold_user_codes = training->sources.side[SIDE_USERS].cold_codes,
+        .cold_item_codes = training->sources.side[SIDE_ITEMS].cold_codes,
+        .cold_users = const_matrix_of(result->cold[SIDE_USERS], n_cold[SIDE_USERS], d),
+        .cold_items = const_matrix_of(result->cold[SIDE_ITEMS], n_cold[SIDE_ITEMS], d),
+        .item_bias = result->bias,
     };
     TRY(towers_save(&towers, &artifact, status));
     TRY(context_output(training->context, &artifact, status));
@@ -167,6 +276,9 @@ done:
 
 void training_release(struct training *training)
 {
+    training_sources_release(&training->sources);
+    features_release(&training->features);
+    sparse_release(&training->false_negatives);
     interactions_release(&training->interactions);
     mem_free(training->item_counts);
     training->item_counts = NULL;

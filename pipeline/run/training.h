@@ -6,6 +6,7 @@
 #include "model/towers.h"
 #include "model/trainer.h"
 #include "run/context.h"
+#include "run/training_sources.h"
 
 /* Lives on the stage's stack; holds pointers into itself, so it is not copied. */
 struct training {
@@ -15,7 +16,10 @@ struct training {
     struct negative_settings negatives;
     struct trainer_settings settings;
     struct history positives; /* the basis' train part with the weights of the pairs stage */
-    struct sparse item_pairs;
+    struct sparse item_pairs, user_pairs;
+    struct sparse false_negatives;
+    struct features features; /* a view; no side data: no tokens */
+    struct training_sources sources;
     int64_t *item_counts;
     double checkpoint_every; /* seconds between checkpoints; 0: after every epoch */
     double last_checkpoint;  /* monotonic seconds */
@@ -24,7 +28,8 @@ struct training {
     struct trainer_input input; /* complete but for validation and stop_after */
 };
 
-/* Loads the inputs interactions, pairs (may be missing) and negatives. Zero-initialise. */
+/* Loads the inputs interactions, features and pairs (may be missing) and negatives.
+ * Zero-initialise. */
 MUST_CHECK enum status_code training_prepare(struct training *training, struct context *context,
                                              enum basis basis,
                                              const struct trainer_settings *settings,
@@ -32,9 +37,10 @@ MUST_CHECK enum status_code training_prepare(struct training *training, struct c
 /* Trains, with a progress bar over input.stop_after epochs. */
 MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,
                                          struct status *status);
-/* Makes the artifact "towers". */
+/* Makes the artifact "towers"; fills in the vectors of cold users by those of their items where the
+ * tower had nothing of its own to read. */
 MUST_CHECK enum status_code training_output_towers(struct training *training,
-                                                   const struct trainer_result *result,
+                                                   struct trainer_result *result,
                                                    struct status *status);
 void training_release(struct training *training);
 

@@ -4,7 +4,7 @@
  *      popular_items   (rank, item_id, score)            for users that are not in the list above
  *      similar_items   (item_id, rank, similar_item_id, score)
  *      user_embeddings (user_id, embedding)              float32, little-endian, unit length
- *      item_embeddings (item_id, embedding, bias)        score = cosine / temperature + bias
+ *      item_embeddings (item_id, embedding, bias)        score = cosine / tau + bias + evidence
  *      nightjar_generations, nightjar_runs, nightjar_metrics, nightjar_current     tables
  *
  * Behind them stand the tables of each generation N (publish_rows.c):

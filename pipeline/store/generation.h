@@ -50,6 +50,7 @@ struct publish_content {
     const float *user_vectors, *item_vectors;             /* (n, dimension), unit length */
     const float *item_bias;                               /* (n_item_vectors) */
     double temperature, popularity_weight;                /* tau, beta: in the generation row */
+    double evidence_weight, evidence_exponent;            /* gamma, p: the same */
     size_t n_metrics;
     const struct publish_metric *metrics;
     /* the run row */

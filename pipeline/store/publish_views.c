@@ -212,19 +212,23 @@ static enum status_code write_generation(const struct publish_target *target,
                           counts[TABLE_USER_EMBEDDINGS],
                           counts[TABLE_ITEM_EMBEDDINGS]};
     enum { N_TEXTS = sizeof texts / sizeof texts[0] };
+    double reals[] = {content->temperature, content->popularity_weight, content->evidence_weight,
+                      content->evidence_exponent};
     enum { N_INTEGERS = sizeof integers / sizeof integers[0] };
+    enum { N_REALS = sizeof reals / sizeof reals[0] };
     TRY(prepare(target,
                 "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
                 " generation, published, seed, run_started, build_started, dimension,"
                 " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
                 " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
-                " popularity_weight) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                " ?, ?)",
+                " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
+                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &query, status));
     TRY(bind_texts(query, 1, texts, N_TEXTS, status));
     TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));
-    TRY(db_bind_double(query, 1 + N_TEXTS + N_INTEGERS, content->temperature, status));
-    TRY(db_bind_double(query, 2 + N_TEXTS + N_INTEGERS, content->popularity_weight, status));
+    for (int i = 0; i < N_REALS; i++) {
+        TRY(db_bind_double(query, 1 + N_TEXTS + N_INTEGERS + i, reals[i], status));
+    }
     TRY(db_run(query, status));
 done:
     db_finalize(query);

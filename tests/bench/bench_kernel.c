@@ -52,9 +52,13 @@ static void kernel_data_init(struct kernel_data *k, size_t d)
     bench_must(MEM_NEW(&k->candidate_gradient, N_CANDIDATES * d, &status), &status);
     bench_must(MEM_NEW(&k->tile, (size_t)N_ANCHORS * PEER_TILE, &status), &status);
     bench_must(contrast_new(&k->contrast, &status), &status);
-    k->settings = (struct contrast_settings){.loss = &loss_table[0],
-                                             .loss_settings = {DENOMINATORS_DECOUPLED, 1.0},
-                                             .temperature = 0.12};
+    k->settings =
+        (struct contrast_settings){.loss = &loss_table[0],
+                                   .loss_settings = {.denominators = DENOMINATORS_DECOUPLED,
+                                                     .t2 = 1.0,
+                                                     .margin = 0.4,
+                                                     .negative_weight = 10.0},
+                                   .temperature = 0.12};
     k->batch =
         (struct contrast_batch){.anchors = const_matrix_of(k->anchors, N_ANCHORS, d),
                                 .candidates = const_matrix_of(k->candidates, N_CANDIDATES, d),
@@ -104,15 +108,20 @@ static void kernel_products(void *data)
     }
 }
 
-static void bench_contrast(size_t d, bool is_kept)
+static void bench_contrast(size_t d, bool is_kept, const char *loss)
 {
     char what[128];
     struct kernel_data k;
 
     kernel_data_init(&k, d);
+    size_t row = 0;
+    while (strcmp(loss_names[row], loss) != 0) {
+        row++;
+    }
+    k.settings.loss = &loss_table[row];
     k.settings.strip_bytes = is_kept ? (size_t)1 << 30 : 0;
-    (void)snprintf(what, sizeof what, "contrast, %d x %d, d=%zu, strip %s", N_ANCHORS, N_NEGATIVES,
-                   d, is_kept ? "kept" : "recomputed");
+    (void)snprintf(what, sizeof what, "contrast, %s, %d x %d, d=%zu, strip %s", loss, N_ANCHORS,
+                   N_NEGATIVES, d, is_kept ? "kept" : "recomputed");
     bench_beside(&(struct bench_beside){.what = what,
                                         .peer_name = "cblas_sgemm, its 6 d flops an entry",
                                         .run = kernel_run,
@@ -197,10 +206,14 @@ static void bench_top(size_t d)
 int main(void)
 {
     blas_init();
-    bench_contrast(64, true);
-    bench_contrast(64, false);
-    bench_contrast(128, true);
-    bench_contrast(128, false);
+    const char *const others[] = {"bpr", "triplet", "warp", "ccl", "logistic"};
+    bench_contrast(64, true, "softmax");
+    bench_contrast(64, false, "softmax");
+    bench_contrast(128, true, "softmax");
+    bench_contrast(128, false, "softmax");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        bench_contrast(64, true, others[i]);
+    }
     bench_top(64);
     return 0;
 }

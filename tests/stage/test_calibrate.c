@@ -14,7 +14,7 @@ static struct calibration load(void **state, struct artifact *artifact)
     struct status status = {0};
     struct calibration calibration = {0};
     assert_true(stage_bench_artifact(state, "calibrate/calibration", artifact));
-    assert_int_equal(calibration_load(&calibration, artifact, &status), STATUS_OK);
+    assert_int_equal(calibration_load(&calibration, artifact, NULL, &status), STATUS_OK);
     return calibration;
 }
 
@@ -50,7 +50,7 @@ static void the_test_part_does_not_change_the_choice(void **state)
     struct calibration b = load(state, &without);
     assert_int_equal(a.n_grid, b.n_grid);
     assert_memory_equal(a.grid_value, b.grid_value, a.n_grid * sizeof *a.grid_value);
-    assert_true(a.beta == b.beta);
+    assert_true(a.weights.beta == b.weights.beta);
     artifact_release(&with);
     artifact_release(&without);
 }
@@ -60,10 +60,11 @@ static void a_given_weight_is_taken_as_it_is(void **state)
     struct status status = {0};
     struct artifact artifact = {0};
     assert_int_equal(
-        stage_bench_run(state, "  - given: {}\n  - calibrate: {popularity: 0.35}\n", NULL, &status),
+        stage_bench_run(state, "  - given: {}\n  - calibrate: {scoring: {popularity: 0.35}}\n",
+                        NULL, &status),
         STATUS_OK);
     struct calibration calibration = load(state, &artifact);
-    assert_true(calibration.beta == 0.35);
+    assert_true(calibration.weights.beta == 0.35);
     assert_int_equal(calibration.n_grid, 1);
     assert_true(calibration.value > 0.0);
     artifact_release(&artifact);
@@ -78,12 +79,80 @@ static void without_validation_it_warns_and_keeps_the_exponent_of_the_training(v
         stage_bench_run(state, "  - given: {valid: false}\n  - calibrate: {}\n", &log, &status),
         STATUS_OK);
     struct calibration calibration = load(state, &artifact);
-    assert_true(calibration.beta == 0.5);
+    assert_true(calibration.weights.beta == 0.5);
     assert_int_equal(calibration.n_grid, 0);
     assert_true(isnan(calibration.value));
     assert_non_null(strstr(buf_text(&log), "no validation part"));
     artifact_release(&artifact);
     buf_release(&log);
+}
+
+static const char pairs_above[] = "  - given: {}\n  - pairs: {evidence: {top: 30}}\n";
+
+static enum status_code run_with_pairs(void **state, const char *calibrate, struct status *status)
+{
+    struct buf stages = {0};
+    buf_addf(&stages, "%s  - calibrate: %s\n", pairs_above, calibrate);
+    enum status_code code = stage_bench_run(state, buf_text(&stages), NULL, status);
+    buf_release(&stages);
+    return code;
+}
+
+static void evidence_is_tried_where_pairs_made_some(void **state)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    size_t n_with_evidence = 0;
+    assert_int_equal(run_with_pairs(state, "{}", &status), STATUS_OK);
+    struct calibration calibration = load(state, &artifact);
+    for (size_t i = 0; i < calibration.n_grid; i++) {
+        n_with_evidence += calibration.grid_gamma[i] > 0 ? 1 : 0;
+    }
+    assert_true(n_with_evidence > 20);
+    assert_true(calibration.value >= calibration.towers_value);
+    artifact_release(&artifact);
+}
+
+static void the_three_weights_may_be_given(void **state)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    assert_int_equal(
+        run_with_pairs(state, "{scoring: {popularity: 0.25, evidence: 3, exponent: 0.5}}", &status),
+        STATUS_OK);
+    struct calibration calibration = load(state, &artifact);
+    assert_true(calibration.weights.beta == 0.25 && calibration.weights.gamma == 3);
+    assert_true(calibration.weights.exponent == 0.5 && calibration.towers_beta == 0.25);
+    artifact_release(&artifact);
+}
+
+static void a_weight_for_evidence_that_nobody_made_is_a_mistake(void **state)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {}\n"
+                                     "  - calibrate: {scoring: {evidence: 2}}\n",
+                                     NULL, &status),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "scoring.evidence is 2"));
+    assert_false(stage_bench_artifact(state, "calibrate/calibration", &artifact));
+}
+
+static void without_validation_given_weights_are_taken(void **state)
+{
+    struct status status = {0};
+    struct artifact artifact = {0};
+    assert_int_equal(stage_bench_run(state,
+                                     "  - given: {valid: false}\n"
+                                     "  - pairs: {evidence: {}}\n"
+                                     "  - calibrate: {scoring: {evidence: 2, exponent: 0.25}}\n",
+                                     NULL, &status),
+                     STATUS_OK);
+    struct calibration calibration = load(state, &artifact);
+    assert_true(calibration.weights.beta == 0.5 && calibration.weights.gamma == 2);
+    assert_true(calibration.weights.exponent == 0.25 && isnan(calibration.value));
+    artifact_release(&artifact);
 }
 
 static void below_refit_it_is_a_mistake_of_the_configuration(void **state)
@@ -130,6 +199,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             without_validation_it_warns_and_keeps_the_exponent_of_the_training, store_folder_setup,
             store_folder_teardown),
+        cmocka_unit_test_setup_teardown(evidence_is_tried_where_pairs_made_some, store_folder_setup,
+                                        store_folder_teardown),
+        cmocka_unit_test_setup_teardown(the_three_weights_may_be_given, store_folder_setup,
+                                        store_folder_teardown),
+        cmocka_unit_test_setup_teardown(a_weight_for_evidence_that_nobody_made_is_a_mistake,
+                                        store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(without_validation_given_weights_are_taken,
+                                        store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(below_refit_it_is_a_mistake_of_the_configuration,
                                         store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_reported_with_their_place,

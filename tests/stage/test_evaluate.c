@@ -46,7 +46,8 @@ static void the_calibrated_weight_is_used(void **state)
     static const char *const weights[] = {"0", "5"};
     for (size_t i = 0; i < 2; i++) {
         struct buf stages = {0};
-        buf_addf(&stages, "  - given: {}\n  - calibrate: {popularity: %s}\n  - evaluate: {}\n",
+        buf_addf(&stages,
+                 "  - given: {}\n  - calibrate: {scoring: {popularity: %s}}\n  - evaluate: {}\n",
                  weights[i]);
         assert_int_equal(stage_bench_run(state, buf_text(&stages), NULL, &status), STATUS_OK);
         values[i] = saved(state, "popularity@20", "nightjar");
@@ -170,6 +171,58 @@ static void a_gate_with_nobody_to_judge_refuses(void **state)
     assert_non_null(strstr(status.message, "20 unknown users"));
 }
 
+/* Values of group cold_users and cold_items; NAN where there is no row. */
+static double cold_value(void **state, const char *name, const char *model, const char *group)
+{
+    struct status status = {0};
+    struct metric_rows rows = {0};
+    double value = (double)NAN;
+    struct artifact artifact = stage_artifact_of(state, "evaluate/metrics");
+    assert_int_equal(metric_rows_load(&rows, &artifact, &status), STATUS_OK);
+    (void)metric_rows_find(&rows, name, model, group, &value);
+    artifact_release(&artifact);
+    return value;
+}
+
+static void cold_users_and_items_have_lines_of_their_own(void **state)
+{
+    static const struct stage *const registry[] = {&stage_interactions, &stage_negatives,
+                                                   &stage_train, &stage_evaluate, NULL};
+    struct status status;
+    stage_source(state, "CREATE TABLE events (user_id, item_id, time);"
+                        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                        "1999) INSERT INTO events SELECT i % 40, i * i % 37 + i % 3, 1600000000 + "
+                        "i * 3600 FROM n;");
+    static const char *const splits[] = {"", ", cold_users: 0.2, cold_items: 0.2"};
+    for (size_t s = 0; s < 2; s++) {
+        char stages[512];
+        snprintf(stages, sizeof stages,
+                 "- interactions: {split: {by: random, valid: 0.1, test: 0.1%s}}\n"
+                 "- negatives: {strategy: all}\n"
+                 "- train: {dimension: 8, epochs: 1}\n"
+                 "- evaluate: {metrics: [recall@5]}\n",
+                 splits[s]);
+        assert_int_equal(stage_run(state, registry, stages, 1, &status), STATUS_OK);
+        for (size_t g = 0; g < 2; g++) {
+            const char *group = g == 0 ? "cold_users" : "cold_items";
+            double users = cold_value(state, "users", "data", group);
+            double model = cold_value(state, "recall@5", "nightjar", group);
+            double popularity = cold_value(state, "recall@5", "popularity", group);
+            if (s == 0) {
+                assert_true(isnan(users) && isnan(model) && isnan(popularity));
+            } else {
+                assert_true(users > 0.0 && model >= 0.0 && popularity > 0.0);
+            }
+        }
+    }
+    char path[STORE_PATH_MAX];
+    store_path(state, "work.db", path);
+    struct db *work = store_open(path, DB_READ);
+    assert_int_equal(store_int64(work, "SELECT count(*) FROM run_metric WHERE grp LIKE 'cold%'"),
+                     6);
+    db_close(work);
+}
+
 int main(void)
 {
     blas_init();
@@ -189,6 +242,8 @@ int main(void)
             store_folder_teardown),
         cmocka_unit_test_setup_teardown(a_gate_with_nobody_to_judge_refuses, store_folder_setup,
                                         store_folder_teardown),
+        cmocka_unit_test_setup_teardown(cold_users_and_items_have_lines_of_their_own,
+                                        store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(wrong_metric_names_are_reported, store_folder_setup,
                                         store_folder_teardown),
     };

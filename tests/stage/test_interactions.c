@@ -141,6 +141,45 @@ static void mistakes_are_reported_together_with_their_places(void **state)
                                &status),
                      STATUS_CONFIG);
     assert_non_null(strstr(status.message, "test and test_query exclude each other"));
+    status_clear(&status);
+    assert_int_equal(stage_run(state, registry,
+                               "  - interactions:\n"
+                               "      split: {cold_users: 0.6,\n"
+                               "              cold_items: -0.1}\n",
+                               1, &status),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "cold_users"));
+    assert_non_null(strstr(status.message, "cold_items"));
+    assert_non_null(strstr(status.message, "0.5"));
+}
+
+static void who_is_held_out_on_purpose_is_cold_in_fit_and_trained_on_in_all(void **state)
+{
+    struct status status = {0};
+    struct interactions made = {0};
+    stage_source(state, source_sql);
+    expect_ok(stage_run(state, registry,
+                        "  - interactions: {split: {by: none, cold_users: 0.3, cold_items: 0.2}}\n",
+                        1, &status),
+              &status);
+    struct artifact artifact = stage_artifact_of(state, "interactions/interactions");
+    expect_ok(interactions_load(&made, &artifact, &status), &status);
+    const struct dataset *fit = &made.basis[BASIS_FIT], *all = &made.basis[BASIS_ALL];
+    const struct cold_part *cold = &fit->cold;
+    assert_true(cold->n_users > 0 && cold->n_users + fit->n_users == 5);
+    assert_true(cold->n_items > 0 && cold->n_items + fit->n_items == 10);
+    /* five users times ten items, each pair once */
+    for (size_t row = 0; row < cold->n_users; row++) {
+        size_t n_asked = fit->n_items / 5 > 0 ? fit->n_items / 5 : 1;
+        assert_int_equal(sparse_row_length(&cold->held_out, row), n_asked);
+        assert_int_equal(sparse_row_length(&cold->history.matrix, row), fit->n_items - n_asked);
+    }
+    assert_int_equal(sparse_entries(&cold->item_held_out), fit->n_users * cold->n_items);
+    assert_int_equal(sparse_entries(&fit->train.matrix), fit->n_users * fit->n_items);
+    assert_int_equal(sparse_entries(&all->train.matrix), 50);
+    assert_int_equal(all->cold.n_users + all->cold.n_items, 0);
+    interactions_release(&made);
+    artifact_release(&artifact);
 }
 
 static void nothing_left_ends_the_run_and_writes_no_tables(void **state)
@@ -234,6 +273,61 @@ static void without_a_fingerprint_the_rows_are_read_again(void **state)
     }
 }
 
+static void dislikes_reach_the_artifact_from_types_and_ratings(void **state)
+{
+    struct status status = {0};
+    struct interactions made = {0};
+    stage_source(state, "CREATE TABLE events(user_id, item_id, type, rating, time);"
+                        "INSERT INTO events VALUES (1, 10, 'rate', 5, 1600000000),"
+                        "(1, 11, 'rate', 2, 1600000001), (2, 11, 'rate', 4, 1600000002),"
+                        "(2, 10, 'rate', 3, 1600000003), (2, 12, 'rate', 5, 1600000004),"
+                        "(1, 12, 'hide', NULL, 1600000005), (2, 12, 'hide', 5, 1600000006),"
+                        "(1, 13, 'hide', 1, 1600000007);");
+    expect_ok(stage_run(state, registry,
+                        "  - interactions: {min_rating: 4, dislike_rating: 2, dislikes: [hide],\n"
+                        "      split: {by: none}}\n",
+                        1, &status),
+              &status);
+    struct artifact artifact = stage_artifact_of(state, "interactions/interactions");
+    expect_ok(interactions_load(&made, &artifact, &status), &status);
+    const struct dataset *all = &made.basis[BASIS_ALL];
+    /* left: 1 likes 10, 2 likes 11; 12 is nobody's any more, 13 was never liked */
+    assert_int_equal(sparse_entries(&all->train.matrix), 2);
+    assert_int_equal(all->n_items, 2);
+    assert_int_equal(sparse_entries(&all->dislikes.matrix), 1);
+    assert_true(sparse_has(&all->dislikes.matrix, 0, 1));
+    assert_int_equal(sparse_entries(&made.basis[BASIS_FIT].dislikes.matrix), 1);
+    assert_int_equal(sparse_entries(&made.disliked.matrix), 3);
+    assert_int_equal(made.disliked.matrix.n_columns, 3);
+    assert_true(stage_number(state, "interactions/interactions", "facts.dislikes") == 4);
+    interactions_release(&made);
+    artifact_release(&artifact);
+}
+
+static void dislikes_that_contradict_other_options_are_refused_with_their_place(void **state)
+{
+    const struct {
+        const char *stage, *message;
+        int line;
+    } cases[] = {
+        {"  - interactions:\n      event_weights: {buy: 1, hide: 0}\n      dislikes: [hide]\n",
+         "'hide' is listed in event_weights, too", 10},
+        {"  - interactions:\n      dislike_rating: 2\n", "without min_rating", 9},
+        {"  - interactions:\n      min_rating: 4\n      dislike_rating: 4\n",
+         "dislike_rating: 4 is not below min_rating: 4", 10},
+    };
+    stage_source(state, source_sql);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct status status = {0};
+        assert_int_equal(stage_run(state, registry, cases[c].stage, 1, &status), STATUS_CONFIG);
+        assert_int_equal(status.line, cases[c].line);
+        assert_true(status.column > 0);
+        if (strstr(status.message, cases[c].message) == NULL) {
+            fail_msg("'%s' does not say '%s'", status.message, cases[c].message);
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
 
 int main(void)
@@ -242,9 +336,12 @@ int main(void)
         TEST(the_artifact_holds_both_bases_and_the_counts),
         TEST(ids_and_rejected_rows_can_be_queried),
         TEST(mistakes_are_reported_together_with_their_places),
+        TEST(who_is_held_out_on_purpose_is_cold_in_fit_and_trained_on_in_all),
         TEST(nothing_left_ends_the_run_and_writes_no_tables),
         TEST(a_given_test_reaches_both_bases),
         TEST(an_unchanged_fingerprint_lets_the_stage_be_skipped),
+        TEST(dislikes_reach_the_artifact_from_types_and_ratings),
+        TEST(dislikes_that_contradict_other_options_are_refused_with_their_place),
         TEST(without_a_fingerprint_the_rows_are_read_again),
     };
     return cmocka_run_group_tests_name("interactions", tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void every_user_of_the_log_gets_as_many_rows_as_asked(void **state)
         assert_true(lists.items[e] >= 0);
     }
     assert_true(lists.n_cold > 0);
-    assert_true(lists.popularity_weight == 0.5); /* the training's, without a calibration */
+    assert_true(lists.weights.beta == 0.5); /* the training's, without a calibration */
     assert_true(lists.temperature == 0.25);
     artifact_release(&artifact);
 }
@@ -67,10 +67,10 @@ static void the_calibrated_weight_is_used(void **state)
     struct recommendations lists = {0};
     run(state,
         "  - given: {}\n"
-        "  - calibrate: {popularity: 0.125}\n"
+        "  - calibrate: {scoring: {popularity: 0.125}}\n"
         "  - recommend: {}\n",
         &artifact, &lists);
-    assert_true(lists.popularity_weight == 0.125);
+    assert_true(lists.weights.beta == 0.125);
     artifact_release(&artifact);
 }
 

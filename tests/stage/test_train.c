@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -134,9 +135,9 @@ static bool gives_the_towers(struct inputs *in, void **state, const char *slot, 
     assert_int_equal(towers_load(&towers, &artifact, &status), STATUS_OK);
     assert_int_equal(towers.users.rows, result.n_users);
     assert_int_equal(towers.items.rows, result.n_items);
-    const bool same = memcmp(towers.users.data, result.users,
+    const bool same = memcmp(towers.users.data, result.vectors[SIDE_USERS],
                              result.n_users * result.dimension * sizeof(float)) == 0 &&
-                      memcmp(towers.items.data, result.items,
+                      memcmp(towers.items.data, result.vectors[SIDE_ITEMS],
                              result.n_items * result.dimension * sizeof(float)) == 0;
     trainer_result_release(&result);
     artifact_release(&artifact);
@@ -168,6 +169,78 @@ static void training_stops_early_and_keeps_the_towers_of_the_best_epoch(void **s
     assert_false(gives_the_towers(&in, state, "train/towers", best + 1));
     mem_free(curve);
     inputs_release(&in);
+}
+
+/* The curve of the stage train in the work database: columns of curve_columns in their order. */
+static void the_curve_table_holds_the_curve_of_the_artifact(void **state)
+{
+    struct status status = {0};
+    struct curve_point *curve = NULL;
+    struct db_query *query = NULL;
+    size_t n = 0;
+    bool has_row = false;
+    stage_source(state, log_of_events);
+    run(state, TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 4, validate_every: 2}\n", 1);
+    struct artifact artifact = stage_artifact_of(state, "train/training");
+    assert_int_equal(curve_load(&curve, &n, &artifact, &status), STATUS_OK);
+    assert_int_equal(n, 4);
+    assert_true(isnan(curve[0].metric) && !isnan(curve[1].metric));
+    struct db *work = stage_work(state);
+    assert_int_equal(
+        db_prepare(work, "SELECT * FROM training_curve ORDER BY epoch", &query, &status),
+        STATUS_OK);
+    for (size_t e = 0; e < n; e++) {
+        assert_int_equal(db_step(query, &has_row, &status), STATUS_OK);
+        assert_true(has_row);
+        assert_string_equal(db_column_text(query, 1, NULL), "train");
+        assert_int_equal(db_column_int64(query, 2), e + 1);
+        for (size_t c = 0; c < CURVE_COLUMNS; c++) {
+            double value = curve_value(&curve[e], c);
+            assert_true((db_column_type(query, 3 + (int)c) == DB_NULL) == (isnan(value) != 0));
+            assert_true(isnan(value) || db_column_double(query, 3 + (int)c) == value);
+        }
+    }
+    assert_int_equal(db_step(query, &has_row, &status), STATUS_OK);
+    assert_false(has_row);
+    db_finalize(query);
+    db_close(work);
+    mem_free(curve);
+    artifact_release(&artifact);
+}
+
+static void every_optimizer_and_schedule_trains_and_refits(void **state)
+{
+    const char *const choices[] = {
+        "optimizer: adamw, weight_decay: 0.1, schedule: linear",
+        "optimizer: adagrad, learning_rate: 0.1, schedule: step, step_every: 1, step_factor: 0.7",
+        "optimizer: sgd, momentum: 0.9, learning_rate: 0.01, schedule: constant",
+    };
+    stage_source(state, log_of_events);
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        struct inputs in;
+        char stages[512];
+        snprintf(stages, sizeof stages,
+                 TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 3, %s}\n- refit: {}\n",
+                 choices[i]);
+        run(state, stages, 1);
+        inputs_load(&in, state, BASIS_ALL, false);
+        assert_int_equal(in.settings.optimizer.rule, i + 1);
+        assert_true(gives_the_towers(&in, state, "refit/towers",
+                                     stage_number(state, "train/training", "best_epoch")));
+        inputs_release(&in);
+    }
+}
+
+static void settings_that_the_optimizer_does_not_take_are_mistakes(void **state)
+{
+    struct status status;
+    stage_source(state, log_of_events);
+    assert_int_equal(stage_run(state, registry,
+                               TIME_SPLIT UNIFORM "- train: {weight_decay: 0.1, momentum: 0.5}\n",
+                               1, &status),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "adam takes none; adamw, adagrad and sgd do"));
+    assert_non_null(strstr(status.message, "adam takes none; sgd does"));
 }
 
 static void refit_runs_the_chosen_epochs_on_every_event_with_the_same_settings(void **state)
@@ -330,6 +403,48 @@ static void co_interaction_without_item_pairs_is_a_mistake_of_the_configuration(
         TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 2, co_interaction: {weight: 0}}\n", 1);
 }
 
+static void every_loss_trains(void **state)
+{
+    char stages[400];
+    stage_source(state, log_of_events);
+    for (size_t l = 0; loss_names[l] != NULL; l++) {
+        (void)snprintf(stages, sizeof stages,
+                       TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 2, loss: %s}\n",
+                       loss_names[l]);
+        run(state, stages, 1);
+        assert_true(stage_has_artifact(state, "train/towers"));
+    }
+}
+
+static void a_setting_that_the_loss_does_not_read_is_a_mistake_of_the_configuration(void **state)
+{
+    const struct {
+        const char *options, *told;
+    } rows[] = {
+        {"loss: bpr, t2: 1.2", "t2: 1.2 has no effect on loss bpr"},
+        {"margin: 0.3", "margin: 0.3 has no effect on loss softmax"},
+        {"loss: triplet, negative_weight: 3", "negative_weight: 3 has no effect on loss triplet"},
+        {"loss: ccl, uniformity: 3", "uniformity: 3 has no effect on loss ccl"},
+        {"loss: bsl, slk_width: 3", "slk_width: 3 has no effect on loss bsl"},
+        {"loss: bsl, denominators: all", "denominators: all has no effect on loss bsl"},
+        {"loss: warp, margin: 0.3, t2: 1", NULL},
+    };
+    char stages[400];
+    struct status status;
+    stage_source(state, log_of_events);
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        (void)snprintf(stages, sizeof stages,
+                       TIME_SPLIT UNIFORM "- train: {dimension: 8, epochs: 2, %s}\n",
+                       rows[r].options);
+        if (rows[r].told == NULL) {
+            run(state, stages, 1);
+        } else {
+            assert_int_equal(stage_run(state, registry, stages, 1, &status), STATUS_CONFIG);
+            assert_non_null(strstr(status.message, rows[r].told));
+        }
+    }
+}
+
 /* ---- a loss that is not finite ---- */
 
 static const struct stage_artifact poison_inputs[] = {{.name = "interactions"}, {.name = NULL}};
@@ -404,6 +519,9 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         STAGE_TEST(training_stops_early_and_keeps_the_towers_of_the_best_epoch),
+        STAGE_TEST(the_curve_table_holds_the_curve_of_the_artifact),
+        STAGE_TEST(every_optimizer_and_schedule_trains_and_refits),
+        STAGE_TEST(settings_that_the_optimizer_does_not_take_are_mistakes),
         STAGE_TEST(refit_runs_the_chosen_epochs_on_every_event_with_the_same_settings),
         STAGE_TEST(refit_can_be_told_how_many_epochs_to_run),
         STAGE_TEST(without_a_validation_part_every_epoch_is_run),
@@ -412,6 +530,8 @@ int main(void)
         STAGE_TEST(nothing_at_all_depends_on_a_test_part_of_its_own),
         STAGE_TEST(the_number_of_threads_changes_no_byte),
         STAGE_TEST(co_interaction_without_item_pairs_is_a_mistake_of_the_configuration),
+        STAGE_TEST(every_loss_trains),
+        STAGE_TEST(a_setting_that_the_loss_does_not_read_is_a_mistake_of_the_configuration),
         STAGE_TEST(a_loss_that_is_not_finite_ends_the_run_and_publishes_nothing),
     };
     return cmocka_run_group_tests_name("train and refit", tests, NULL, NULL);

@@ -100,6 +100,8 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->item_bias = floats_new(sample, shape.n_items, version);
     content->temperature = 0.15;
     content->popularity_weight = 0.7;
+    content->evidence_weight = 2.5;
+    content->evidence_exponent = 0.25;
     sample->metric = (struct publish_metric){"ndcg@20", "nightjar", "all", 0.25};
     content->n_metrics = 1;
     content->metrics = &sample->metric;

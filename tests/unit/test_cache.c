@@ -219,6 +219,10 @@ static void a_stage_rests_only_when_nothing_has_changed(void **state)
     assert_int_equal(verdict(&fixture, &question), CACHE_RUN);
     question.fingerprint = "";
     assert_int_equal(verdict(&fixture, &question), CACHE_RUN);
+    question.keep_source = true; /* whatever the source has become */
+    assert_int_equal(verdict(&fixture, &question), CACHE_UNCHANGED);
+    question.key = "other";
+    assert_int_equal(verdict(&fixture, &question), CACHE_RUN);
     assert_int_equal(cache_forget(fixture.context.work, "draw", &status), STATUS_OK);
     assert_int_equal(verdict(&fixture, &same), CACHE_RUN);
     close_fixture(&fixture);

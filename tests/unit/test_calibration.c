@@ -1,9 +1,12 @@
-/* The search for the popularity weight: against one ranking per weight, and on data whose answer is
+/* The search for the score's weights: against one ranking per setting, and on data whose answer is
  * known. */
 #include "model/calibration.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
+#include "model/blend.h"
+#include "model/calibration_trials.h"
+#include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 
 #include <math.h>
@@ -33,6 +36,16 @@ static void case_release(struct calibration_case *c)
     ranking_data_release(&c->data);
 }
 
+/* Everything auto, without evidence. */
+static struct calibration_request request_of(const struct calibration_case *c,
+                                             struct calibration_grid grid)
+{
+    return (struct calibration_request){.validation = &c->validation,
+                                        .towers = &c->data.towers,
+                                        .popularity = grid,
+                                        .given = {(double)NAN, (double)NAN, (double)NAN}};
+}
+
 /* The metric at one weight through validation_run, which ranks with a single bias. */
 static double value_at(double beta)
 {
@@ -48,8 +61,8 @@ static double value_at(double beta)
                d * sizeof *users);
     }
     assert_int_equal(validation_run(&c.validation, const_matrix_of(users, c.validation.n_users, d),
-                                    c.data.towers.items, c.data.towers.temperature, NULL, &value,
-                                    &status),
+                                    c.data.towers.items, NULL, c.data.towers.temperature, NULL,
+                                    &value, &status),
                      STATUS_OK);
     mem_free(users);
     case_release(&c);
@@ -62,26 +75,227 @@ static void every_grid_point_has_the_value_of_a_ranking_of_its_own(void **state)
     struct status status = {0};
     struct calibration_case c;
     struct calibration found = {0};
-    struct calibration_grid grid = {0.0, 1.0, 0.25};
     case_init(&c, 0.0);
-    assert_int_equal(
-        calibration_search(&c.validation, &c.data.towers, &grid, NULL, NULL, NULL, &found, &status),
-        STATUS_OK);
+    struct calibration_request request = request_of(&c, (struct calibration_grid){0.0, 1.0, 0.25});
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
     assert_true(found.n_grid >= 5 + 4);
-    assert_true(found.grid_beta[0] == 0.0 && found.grid_beta[found.n_grid - 1] == 1.0);
-    double best = -1.0, best_beta = 0.0;
+    assert_true(found.grid_beta[0] == 0.0 && found.grid_beta[4] == 1.0);
+    double best = -1.0;
     for (size_t i = 0; i < found.n_grid; i++) {
-        assert_true(i == 0 || found.grid_beta[i] > found.grid_beta[i - 1]);
         assert_true(fabs(found.grid_value[i] - value_at(found.grid_beta[i])) < 1e-12);
-        if (found.grid_value[i] > best) {
-            best = found.grid_value[i];
-            best_beta = found.grid_beta[i];
-        }
+        assert_true(found.grid_gamma[i] == 0.0 && found.grid_exponent[i] == 0.0);
+        assert_true(found.grid_users[i] == (double)c.validation.n_users);
+        best = fmax(best, found.grid_value[i]);
     }
-    assert_true(found.value == best && found.beta == best_beta);
+    assert_true(found.weights.beta == 0.0 || found.value == best);
+    assert_true(found.towers_beta == found.weights.beta && found.towers_value == found.value);
+    assert_true(found.weights.gamma == 0.0);
     assert_true(found.alpha == 0.5);
     calibration_release(&found);
     case_release(&c);
+}
+
+/* ---- with evidence ---- */
+
+/* Lists under one set of weights, ranked with a single variant. */
+static void rank_with(const struct calibration_request *request,
+                      const struct score_weights *weights, int32_t *lists)
+{
+    struct status status = {0};
+    const struct validation *validation = request->validation;
+    const struct dataset *dataset = validation->dataset;
+    const size_t d = request->towers->users.columns, n = validation->n_users;
+    struct blend blend = {0};
+    struct ranking_evidence room;
+    int64_t *counts = NULL;
+    float *anchors = NULL, *scores = NULL;
+    assert_int_equal(MEM_NEW(&counts, dataset->n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&anchors, n * d, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&scores, n * validation->k, &status), STATUS_OK);
+    dataset_item_counts(dataset, counts);
+    for (size_t a = 0; a < n; a++) {
+        memcpy(anchors + a * d, request->towers->users.data + (size_t)validation->users[a] * d,
+               d * sizeof *anchors);
+    }
+    assert_int_equal(
+        blend_init(&blend, request->towers, counts, request->evidence, weights, &status),
+        STATUS_OK);
+    struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
+                              .candidates = request->towers->items,
+                              .exclude = &dataset->train.matrix,
+                              .exclude_rows = validation->users,
+                              .tie_rank = validation->tie_rank,
+                              .k = validation->k};
+    blend_apply(&blend, &dataset->train.matrix, validation->users, &room, &ranking);
+    assert_int_equal(ranking_run(&ranking, NULL, lists, scores, &status), STATUS_OK);
+    blend_release(&blend);
+    mem_free(counts);
+    mem_free(anchors);
+    mem_free(scores);
+}
+
+/* Makes the lists under `planted` the validation part. */
+static struct sparse plant(const struct calibration_request *request,
+                           const struct score_weights *planted)
+{
+    struct status status = {0};
+    const struct validation *validation = request->validation;
+    const struct dataset *dataset = validation->dataset;
+    const size_t k = validation->k;
+    struct sparse valid = {0};
+    int32_t *lists = NULL;
+    int64_t n = 0;
+    assert_int_equal(MEM_NEW(&lists, validation->n_users * k, &status), STATUS_OK);
+    rank_with(request, planted, lists);
+    assert_int_equal(sparse_init(&valid, dataset->n_users, dataset->n_items,
+                                 validation->n_users * k, false, &status),
+                     STATUS_OK);
+    for (size_t u = 0, a = 0; u < dataset->n_users; u++) {
+        const bool takes_part = a < validation->n_users && (size_t)validation->users[a] == u;
+        for (int32_t i = 0; takes_part && i < (int32_t)dataset->n_items; i++) {
+            for (size_t r = 0; r < k; r++) {
+                if (lists[a * k + r] == i) {
+                    valid.columns[n++] = i;
+                }
+            }
+        }
+        a += takes_part ? 1 : 0;
+        valid.offsets[u + 1] = n;
+    }
+    mem_free(lists);
+    return valid;
+}
+
+struct planted_case {
+    struct calibration_case base;
+    struct evidence_data evidence;
+    struct dataset dataset; /* with the planted validation part */
+    struct validation validation;
+    struct calibration_request request;
+};
+
+static void planted_init(struct planted_case *c, const struct score_weights *planted)
+{
+    struct status status = {0};
+    *c = (struct planted_case){0};
+    ranking_data_init(&c->base.data, 300, 120, 6, 0.1, BASIS_FIT, 13);
+    c->dataset = c->base.data.interactions.basis[BASIS_FIT];
+    assert_int_equal(
+        validation_init(&c->base.validation, &c->dataset, "ndcg@10", 1000, 0, 1, &status),
+        STATUS_OK);
+    evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
+    c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});
+    c->request.evidence = &c->evidence.evidence;
+    c->dataset.valid.matrix = plant(&c->request, planted);
+    c->dataset.valid_unknown = NULL;
+    c->validation = c->base.validation;
+    c->validation.dataset = &c->dataset;
+    c->request.validation = &c->validation;
+}
+
+static void planted_release(struct planted_case *c)
+{
+    sparse_release(&c->dataset.valid.matrix);
+    evidence_data_release(&c->evidence);
+    case_release(&c->base);
+}
+
+static void planted_weights_are_found(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {0.4, 4, 0.25};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.value > 0.97 && found.value > found.towers_value + 0.1);
+    assert_true(found.weights.gamma > 2.5 && found.weights.gamma < 6);
+    assert_true(fabs(found.weights.beta - 0.4) < 0.25);
+    assert_true(fabs(found.weights.exponent - 0.25) < 0.2);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {0.2, 2, 0.5};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    const size_t n = c.validation.n_users, k = c.validation.k;
+    int32_t *lists = NULL;
+    double *values = NULL;
+    assert_int_equal(MEM_NEW(&lists, n * k, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&values, n, &status), STATUS_OK);
+    for (size_t t = 0; t < found.n_grid; t += 3) {
+        const struct score_weights weights = {found.grid_beta[t], found.grid_gamma[t],
+                                              found.grid_exponent[t]};
+        rank_with(&c.request, &weights, lists);
+        metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
+                        &c.dataset.valid.matrix, NULL, values);
+        assert_true(fabs(metric_mean(values, n, NULL) - found.grid_value[t]) < 1e-12);
+    }
+    mem_free(lists);
+    mem_free(values);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void evidence_is_left_out_where_the_towers_know_everything(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {0, 0, 0};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.weights.gamma == 0 && found.weights.beta == 0);
+    assert_true(found.weights.exponent == 0);
+    assert_true(found.value > 1 - 1e-12 && found.towers_value == found.value);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void given_weights_are_not_argued_with(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {0, 0, 0};
+    planted_init(&c, &planted);
+    c.request.given = (struct score_weights){0.3, 1.5, (double)NAN};
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.weights.beta == 0.3 && found.weights.gamma == 1.5);
+    assert_true(found.towers_beta == 0.3);
+    calibration_release(&found);
+    c.request.given = (struct score_weights){(double)NAN, 0, (double)NAN};
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.weights.gamma == 0);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void one_lucky_user_is_not_clearly_better(void **state)
+{
+    (void)state;
+    const struct validation validation = {.n_users = 4};
+    const struct calibration_request request = {.validation = &validation};
+    double values[4 * 4] = {0.1,  0.2,         0.3,  0.4,  /* 0 */
+                            0.11, 0.22,        0.31, 0.42, /* 1: a little better for everybody */
+                            0.1,  0.2,         0.3,  0.9,  /* 2: for one alone */
+                            0.1,  (double)NAN, 0.3,  0.4}; /* 3: one does not count */
+    struct trials trials = {.request = &request, .n = 4, .user_values = values};
+    assert_true(trials_clearly_better(&trials, 1, 0));
+    assert_false(trials_clearly_better(&trials, 0, 1));
+    assert_false(trials_clearly_better(&trials, 2, 0));
+    assert_false(trials_clearly_better(&trials, 0, 0));
+    assert_false(trials_clearly_better(&trials, 3, 0));
 }
 
 /* Vectors that hold the held-out items' answer exactly: popularity can only disturb. */
@@ -91,8 +305,8 @@ static void zero_is_a_legal_answer(void **state)
     struct status status = {0};
     struct calibration_case c;
     struct calibration found = {0};
-    struct calibration_grid grid = {0.0, 1.4, 0.1};
     case_init(&c, 0.0);
+    struct calibration_request request = request_of(&c, (struct calibration_grid){0.0, 1.4, 0.1});
     const struct dataset *dataset = c.validation.dataset;
     /* item i is the i-th axis of a space with one axis an item; a user the mean of the held-out */
     size_t d = dataset->n_items;
@@ -112,10 +326,9 @@ static void zero_is_a_legal_answer(void **state)
     struct towers towers = c.data.towers;
     towers.users = const_matrix_of(users, dataset->n_users, d);
     towers.items = const_matrix_of(items, d, d);
-    assert_int_equal(
-        calibration_search(&c.validation, &towers, &grid, NULL, NULL, NULL, &found, &status),
-        STATUS_OK);
-    assert_true(found.beta == 0.0);
+    request.towers = &towers;
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.weights.beta == 0.0);
     assert_true(found.value > 0.6);
     calibration_release(&found);
     mem_free(users);
@@ -129,13 +342,11 @@ static void a_single_point_is_measured_and_taken(void **state)
     struct status status = {0};
     struct calibration_case c;
     struct calibration found = {0};
-    struct calibration_grid grid = {0.7, 0.7, 1.0};
     case_init(&c, 0.0);
-    assert_int_equal(
-        calibration_search(&c.validation, &c.data.towers, &grid, NULL, NULL, NULL, &found, &status),
-        STATUS_OK);
+    struct calibration_request request = request_of(&c, (struct calibration_grid){0.7, 0.7, 1.0});
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
     assert_int_equal(found.n_grid, 1);
-    assert_true(found.beta == 0.7);
+    assert_true(found.weights.beta == 0.7);
     assert_true(fabs(found.value - value_at(0.7)) < 1e-12);
     calibration_release(&found);
     case_release(&c);
@@ -153,13 +364,12 @@ static void a_stop_leaves_the_output_untouched(void **state)
     (void)state;
     struct status status = {0};
     struct calibration_case c;
-    struct calibration found = {.beta = 42.0};
-    struct calibration_grid grid = {0.0, 1.0, 0.5};
+    struct calibration found = {.weights.beta = 42.0};
     case_init(&c, 0.0);
-    assert_int_equal(calibration_search(&c.validation, &c.data.towers, &grid, stop_at_once, NULL,
-                                        NULL, &found, &status),
-                     STATUS_SIGNAL);
-    assert_true(found.beta == 42.0);
+    struct calibration_request request = request_of(&c, (struct calibration_grid){0.0, 1.0, 0.5});
+    request.between = stop_at_once;
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_SIGNAL);
+    assert_true(found.weights.beta == 42.0);
     assert_null(found.grid_beta);
     case_release(&c);
 }
@@ -168,45 +378,70 @@ static void the_artifact_gives_the_calibration_back(void **state)
 {
     (void)state;
     struct status status = {0};
-    double beta[] = {0.0, 0.5}, value[] = {0.1, 0.2}, weight = 0.0;
+    double beta[] = {0.0, 0.5}, gamma[] = {0, 3}, exponent[] = {0, 0.25}, value[] = {0.1, 0.2};
+    double users[] = {7, 5};
     struct towers towers = {.alpha = 0.25};
-    struct calibration saved = {.beta = 0.5,
+    struct calibration saved = {.weights = {0.5, 3, 0.25},
+                                .towers_beta = 0.75,
                                 .alpha = 0.3,
                                 .value = 0.2,
+                                .towers_value = 0.1,
                                 .n_grid = 2,
                                 .grid_beta = beta,
-                                .grid_value = value};
+                                .grid_gamma = gamma,
+                                .grid_exponent = exponent,
+                                .grid_value = value,
+                                .grid_users = users};
     struct calibration loaded = {0};
     struct artifact artifact = {0};
     assert_int_equal(calibration_save(&saved, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &status), STATUS_OK);
-    assert_true(loaded.beta == 0.5 && loaded.alpha == 0.3 && loaded.value == 0.2);
+    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_OK);
+    assert_memory_equal(&loaded.weights, &saved.weights, sizeof saved.weights);
+    assert_true(loaded.towers_beta == 0.75 && loaded.alpha == 0.3);
+    assert_true(loaded.value == 0.2 && loaded.towers_value == 0.1);
     assert_int_equal(loaded.n_grid, 2);
     assert_memory_equal(loaded.grid_value, value, sizeof value);
+    assert_memory_equal(loaded.grid_gamma, gamma, sizeof gamma);
+    assert_memory_equal(loaded.grid_users, users, sizeof users);
     calibration_release(&loaded);
-    assert_int_equal(calibration_weight(&artifact, &towers, &weight, &status), STATUS_OK);
-    assert_true(weight == 0.5);
-    assert_int_equal(calibration_weight(NULL, &towers, &weight, &status), STATUS_OK);
-    assert_true(weight == 0.25);
     artifact_release(&artifact);
     saved.n_grid = 0;
-    saved.value = (double)NAN;
+    saved.value = saved.towers_value = (double)NAN;
     assert_int_equal(calibration_save(&saved, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &status), STATUS_OK);
-    assert_true(isnan(loaded.value));
+    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_OK);
+    assert_true(isnan(loaded.value) && isnan(loaded.towers_value));
     artifact_release(&artifact);
+}
+
+static void without_an_artifact_the_training_decides(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct towers towers = {.alpha = 0.25};
+    struct calibration loaded = {0};
+    assert_int_equal(calibration_load(&loaded, NULL, &towers, &status), STATUS_OK);
+    assert_true(loaded.weights.beta == 0.25 && loaded.towers_beta == 0.25);
+    assert_true(loaded.weights.gamma == 0 && isnan(loaded.value));
+    calibration_release(&loaded);
 }
 
 static void a_damaged_calibration_is_refused(void **state)
 {
     (void)state;
     struct status status = {0};
-    struct calibration loaded = {.beta = 42.0};
+    const struct towers towers = {.alpha = 0.5};
+    struct calibration loaded = {.weights.beta = 42.0};
+    const struct calibration negative = {.weights.gamma = -1};
     struct artifact artifact = {0};
     artifact_init(&artifact, "calibration");
     assert_int_equal(artifact_set_number(&artifact, "beta", 1.0, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &status), STATUS_INTERNAL);
-    assert_true(loaded.beta == 42.0);
+    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_INTERNAL);
+    artifact_release(&artifact);
+    status_clear(&status);
+    assert_int_equal(calibration_save(&negative, "ndcg@20", &artifact, &status), STATUS_OK);
+    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_INTERNAL);
+    assert_non_null(strstr(status.message, "gamma -1"));
+    assert_true(loaded.weights.beta == 42.0);
     artifact_release(&artifact);
 }
 
@@ -215,6 +450,12 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_grid_point_has_the_value_of_a_ranking_of_its_own),
+        cmocka_unit_test(planted_weights_are_found),
+        cmocka_unit_test(every_setting_has_the_value_of_a_ranking_of_its_own),
+        cmocka_unit_test(evidence_is_left_out_where_the_towers_know_everything),
+        cmocka_unit_test(given_weights_are_not_argued_with),
+        cmocka_unit_test(one_lucky_user_is_not_clearly_better),
+        cmocka_unit_test(without_an_artifact_the_training_decides),
         cmocka_unit_test(zero_is_a_legal_answer),
         cmocka_unit_test(a_single_point_is_measured_and_taken),
         cmocka_unit_test(a_stop_leaves_the_output_untouched),

@@ -8,158 +8,33 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/contrast.h"
+#include "tests/support/contrast_problem.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>
 
-enum { KEPT = 1 << 28, RECOMPUTED = 0 };
-
-/* One random problem. */
-struct problem {
-    size_t b, m, d;
-    float *anchors, *candidates, *offsets;
-    struct sparse positives, excluded, listed;
-    size_t n_negatives;
-    struct contrast_settings settings;
-};
-
-static struct problem make_problem(size_t b, size_t m, size_t d, size_t n_negatives, uint64_t seed)
+/* Up to 60 slopes of each side, by differences of the naive loss. */
+static void check_slopes(const struct problem *p, const float *got, double *values, size_t total)
 {
-    struct rng rng;
-    rng_init(&rng, seed, "test.contrast", 0, 0);
-    struct problem p = {.b = b, .m = m, .d = d, .n_negatives = n_negatives};
-    p.anchors = random_matrix(&rng, b, d, true);
-    p.candidates = random_matrix(&rng, m, d, true);
-    p.offsets = random_matrix(&rng, 1, m, false);
-    p.positives = random_sparse(&rng, b, m, 4.0 / (double)m, true);
-    p.excluded = random_sparse(&rng, b, n_negatives, 0.1, false);
-    p.listed = random_sparse(&rng, b, m, n_negatives == 0 ? 0.2 : 0.0, true);
-    p.settings = (struct contrast_settings){&loss_table[0], {DENOMINATORS_INFONCE, 1.0}, 0.2, KEPT};
-    return p;
-}
-
-static void release_problem(struct problem *p)
-{
-    mem_free(p->anchors);
-    mem_free(p->candidates);
-    mem_free(p->offsets);
-    sparse_release(&p->positives);
-    sparse_release(&p->excluded);
-    sparse_release(&p->listed);
-}
-
-static double naive_logit(const struct problem *p, size_t a, int32_t c)
-{
-    double dot = 0.0;
-    for (size_t j = 0; j < p->d; j++) {
-        dot += (double)p->anchors[a * p->d + j] * p->candidates[(size_t)c * p->d + j];
+    const double h = 1e-6;
+    for (size_t i = 0; i < total; i += 1 + total / 60) {
+        double kept = values[i];
+        values[i] = kept + h;
+        double up = naive_loss(p);
+        values[i] = kept - h;
+        double want = (up - naive_loss(p)) / (2.0 * h);
+        values[i] = kept;
+        assert_true(fabs((double)got[i] - want) <= 2e-4 * (1.0 + fabs(want)));
     }
-    return dot / p->settings.temperature;
 }
 
-/* Sum of exp(s + b) over the anchor's negatives. */
-static double naive_negatives(const struct problem *p, size_t a)
-{
-    double sum = 0.0;
-    for (size_t c = 0; c < p->n_negatives; c++) {
-        if (!sparse_has(&p->excluded, a, (int32_t)c)) {
-            sum += exp(naive_logit(p, a, (int32_t)c) + p->offsets[c]);
-        }
-    }
-    for (int64_t e = p->listed.offsets[a]; e < p->listed.offsets[a + 1]; e++) {
-        sum += exp(naive_logit(p, a, p->listed.columns[e]) + p->listed.values[e]);
-    }
-    return sum;
-}
-
-static double naive_loss(const struct problem *p)
-{
-    double loss = 0.0;
-    for (size_t a = 0; a < p->b; a++) {
-        double negatives = naive_negatives(p, a), positives = 0.0;
-        for (int64_t e = p->positives.offsets[a]; e < p->positives.offsets[a + 1]; e++) {
-            positives += exp(naive_logit(p, a, p->positives.columns[e]));
-        }
-        for (int64_t e = p->positives.offsets[a];
-             e < p->positives.offsets[a + 1] && negatives > 0.0; e++) {
-            double s = naive_logit(p, a, p->positives.columns[e]), under = negatives;
-            if (p->settings.loss_settings.denominators == DENOMINATORS_INFONCE) {
-                under += exp(s);
-            } else if (p->settings.loss_settings.denominators == DENOMINATORS_ALL) {
-                under += positives;
-            }
-            loss += p->positives.values[e] * (p->settings.loss_settings.t2 * log(under) - s);
-        }
-    }
-    return loss;
-}
-
-static struct contrast_result run_kernel(const struct problem *p, size_t threads)
-{
-    struct status status = {0};
-    struct contrast *contrast = NULL;
-    struct pool *pool = NULL;
-    float *da = NULL, *dc = NULL;
-    assert_int_equal(contrast_new(&contrast, &status), STATUS_OK);
-    assert_int_equal(pool_new(threads, &pool, &status), STATUS_OK);
-    assert_int_equal(MEM_NEW(&da, p->b * p->d, &status), STATUS_OK);
-    assert_int_equal(MEM_NEW(&dc, p->m * p->d, &status), STATUS_OK);
-    memset(da, 0x7f, p->b * p->d * sizeof *da); /* must be overwritten */
-    memset(dc, 0x7f, p->m * p->d * sizeof *dc);
-    struct contrast_batch batch = {
-        .anchors = const_matrix_of(p->anchors, p->b, p->d),
-        .candidates = const_matrix_of(p->candidates, p->m, p->d),
-        .positives = p->positives,
-        .n_negatives = p->n_negatives,
-        .offsets = p->offsets,
-    };
-    if (p->n_negatives == 0) {
-        batch.listed = p->listed;
-    } else {
-        batch.excluded = p->excluded;
-    }
-    struct contrast_result result = {.anchors = matrix_of(da, p->b, p->d),
-                                     .candidates = matrix_of(dc, p->m, p->d)};
-    assert_int_equal(contrast_run(contrast, &p->settings, &batch, pool, &result, &status),
-                     STATUS_OK);
-    contrast_free(contrast);
-    pool_free(pool);
-    return result;
-}
-
-static void release_result(struct contrast_result *result)
-{
-    mem_free(result->anchors.data);
-    mem_free(result->candidates.data);
-}
-
-/* Moves a value by h both ways and takes the difference of the naive loss. */
-static double slope(const struct problem *p, float *value)
-{
-    const float h = 1e-3f;
-    float kept = *value;
-    *value = kept + h;
-    double up = naive_loss(p), high = *value;
-    *value = kept - h;
-    double down = naive_loss(p), low = *value;
-    *value = kept;
-    return (up - down) / (high - low);
-}
-
-static void check_problem(struct problem *p)
+static void check_problem(const struct problem *p)
 {
     struct contrast_result result = run_kernel(p, 1);
     double want = naive_loss(p);
-    assert_true(fabs(result.loss - want) <= 1e-4 * (1.0 + fabs(want)));
-    for (size_t i = 0; i < p->b * p->d; i += 1 + p->b * p->d / 60) {
-        double s = slope(p, &p->anchors[i]);
-        assert_true(fabs(result.anchors.data[i] - s) <= 3e-3 * (1.0 + fabs(s)));
-    }
-    for (size_t i = 0; i < p->m * p->d; i += 1 + p->m * p->d / 60) {
-        double s = slope(p, &p->candidates[i]);
-        assert_true(fabs(result.candidates.data[i] - s) <= 3e-3 * (1.0 + fabs(s)));
-    }
+    assert_true(fabs(result.loss - want) <= 2e-5 * (1.0 + fabs(want)));
+    check_slopes(p, result.anchors.data, p->wide_anchors, p->b * p->d);
+    check_slopes(p, result.candidates.data, p->wide_candidates, p->m * p->d);
     release_result(&result);
 }
 
@@ -170,8 +45,9 @@ static void every_denominator_matches_the_formula_and_its_slopes(void **state)
                                            DENOMINATORS_DECOUPLED};
     for (size_t s = 0; s < 3; s++) {
         for (size_t strip = 0; strip < 2; strip++) {
-            struct problem p = make_problem(9, 40, 8, 30, 10 + s);
-            p.settings.loss_settings = (struct loss_settings){sets[s], strip == 0 ? 1.0 : 1.22};
+            struct problem p = make_problem(9, 40, 8, 30, SHARED, 10 + s);
+            p.settings.loss_settings.denominators = sets[s];
+            p.settings.loss_settings.t2 = strip == 0 ? 1.0 : 1.22;
             p.settings.strip_bytes = strip == 0 ? KEPT : RECOMPUTED;
             check_problem(&p);
             release_problem(&p);
@@ -182,7 +58,7 @@ static void every_denominator_matches_the_formula_and_its_slopes(void **state)
 static void many_tiles_and_ragged_edges_match_too(void **state)
 {
     (void)state;
-    struct problem p = make_problem(70, 1100, 16, 1030, 5);
+    struct problem p = make_problem(70, 1100, 16, 1030, SHARED, 5);
     p.settings.temperature = 0.1;
     struct contrast_result result = run_kernel(&p, 1);
     double want = naive_loss(&p);
@@ -191,10 +67,42 @@ static void many_tiles_and_ragged_edges_match_too(void **state)
     release_problem(&p);
 }
 
+/* own positives left among the negatives: `infonce` must not count them a second time */
+static void a_positive_among_the_negatives_counts_once(void **state)
+{
+    (void)state;
+    const float anchor[2] = {1.0f, 0.0f}, candidates[4] = {0.6f, 0.8f, 0.0f, 1.0f};
+    float da[2], dc[4], weight = 1.0f;
+    int64_t first[2] = {0, 1};
+    int32_t column = 0;
+    struct status status = {0};
+    struct contrast *contrast = NULL;
+    struct contrast_batch batch = {
+        .anchors = const_matrix_of(anchor, 1, 2),
+        .candidates = const_matrix_of(candidates, 2, 2),
+        .positives = {.n_rows = 1, .n_columns = 2, first, &column, &weight},
+        .n_negatives = 2,
+    };
+    assert_int_equal(contrast_new(&contrast, &status), STATUS_OK);
+    for (size_t s = 0; s < 2; s++) {
+        struct contrast_settings settings = {
+            .loss = &loss_table[0],
+            .loss_settings = {.denominators = s == 0 ? DENOMINATORS_INFONCE : DENOMINATORS_ALL,
+                              .t2 = 1.0},
+            .temperature = 1.0};
+        struct contrast_result result = {.anchors = matrix_of(da, 1, 2),
+                                         .candidates = matrix_of(dc, 2, 2)};
+        assert_int_equal(contrast_run(contrast, &settings, &batch, NULL, &result, &status),
+                         STATUS_OK);
+        assert_true(fabs(result.loss - (log(exp(0.6) + 1.0) - 0.6)) < 1e-6);
+    }
+    contrast_free(contrast);
+}
+
 static void lists_of_their_own_match_the_formula_and_its_slopes(void **state)
 {
     (void)state;
-    struct problem p = make_problem(12, 50, 8, 0, 3);
+    struct problem p = make_problem(12, 50, 8, 0, LISTED, 3);
     check_problem(&p);
     release_problem(&p);
 }
@@ -212,7 +120,7 @@ static void one_two_and_three_threads_give_the_same_bytes(void **state)
 {
     (void)state;
     for (size_t strip = 0; strip < 2; strip++) {
-        struct problem p = make_problem(130, 2500, 24, 2300, 8);
+        struct problem p = make_problem(130, 2500, 24, 2300, SHARED, 8);
         p.settings.strip_bytes = strip == 0 ? KEPT : RECOMPUTED;
         struct contrast_result one = run_kernel(&p, 1), two = run_kernel(&p, 2);
         struct contrast_result three = run_kernel(&p, 3);
@@ -228,7 +136,7 @@ static void one_two_and_three_threads_give_the_same_bytes(void **state)
 static void keeping_or_recomputing_the_strip_gives_the_same_bytes(void **state)
 {
     (void)state;
-    struct problem p = make_problem(64, 900, 16, 900, 4);
+    struct problem p = make_problem(64, 900, 16, 900, SHARED, 4);
     struct contrast_result kept = run_kernel(&p, 2);
     p.settings.strip_bytes = RECOMPUTED;
     struct contrast_result again = run_kernel(&p, 2);
@@ -241,7 +149,7 @@ static void keeping_or_recomputing_the_strip_gives_the_same_bytes(void **state)
 static void an_anchor_without_negatives_gives_no_loss_and_is_counted(void **state)
 {
     (void)state;
-    struct problem p = make_problem(4, 10, 8, 6, 2);
+    struct problem p = make_problem(4, 10, 8, 6, SHARED, 2);
     sparse_release(&p.excluded);
     struct rng rng;
     rng_init(&rng, 1, "test.all", 0, 0);
@@ -259,7 +167,7 @@ static void an_anchor_without_negatives_gives_no_loss_and_is_counted(void **stat
 static void large_logits_do_not_overflow(void **state)
 {
     (void)state;
-    struct problem p = make_problem(8, 300, 8, 300, 6);
+    struct problem p = make_problem(8, 300, 8, 300, SHARED, 6);
     p.settings.temperature = 0.001; /* logits up to 1,000 */
     struct contrast_result result = run_kernel(&p, 1);
     assert_true(isfinite(result.loss));
@@ -273,7 +181,7 @@ static void large_logits_do_not_overflow(void **state)
 static void nan_in_an_embedding_reaches_the_loss(void **state)
 {
     (void)state;
-    struct problem p = make_problem(8, 30, 8, 20, 6);
+    struct problem p = make_problem(8, 30, 8, 20, SHARED, 6);
     p.anchors[5] = NAN;
     struct contrast_result result = run_kernel(&p, 1);
     assert_true(!isfinite(result.loss));
@@ -287,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_denominator_matches_the_formula_and_its_slopes),
         cmocka_unit_test(many_tiles_and_ragged_edges_match_too),
+        cmocka_unit_test(a_positive_among_the_negatives_counts_once),
         cmocka_unit_test(lists_of_their_own_match_the_formula_and_its_slopes),
         cmocka_unit_test(one_two_and_three_threads_give_the_same_bytes),
         cmocka_unit_test(keeping_or_recomputing_the_strip_gives_the_same_bytes),

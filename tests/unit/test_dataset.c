@@ -41,6 +41,15 @@ static struct history make_history(size_t n_rows, size_t n_columns, bool with_ti
     return history;
 }
 
+/* The same without values and times. */
+static struct sparse make_pattern(size_t n_rows, size_t n_columns)
+{
+    struct history history = make_history(n_rows, n_columns, false);
+    mem_free(history.matrix.values);
+    history.matrix.values = NULL;
+    return history.matrix;
+}
+
 static int32_t *make_codes(size_t n, int32_t step)
 {
     struct status status = {0};
@@ -77,6 +86,15 @@ static struct interactions make_interactions(bool with_times)
         set->train = make_history(set->n_users, set->n_items, with_times);
     }
     struct dataset *fit = &made.basis[BASIS_FIT];
+    fit->cold = (struct cold_part){.n_users = 5,
+                                   .users = make_codes(5, 1),
+                                   .history = make_history(5, 3, with_times),
+                                   .held_out = make_pattern(5, 3),
+                                   .unknown = make_codes(5, 2),
+                                   .n_items = 2,
+                                   .items = make_codes(2, 5),
+                                   .item_held_out = make_pattern(4, 2),
+                                   .item_seen = make_pattern(4, 2)};
     fit->valid = make_history(4, 3, with_times);
     fit->valid_unknown = make_codes(4, 3);
     fit->test = make_history(4, 3, with_times);
@@ -99,6 +117,30 @@ static void check_history(const struct history *loaded, const struct history *ex
     if (expected->times != NULL) {
         assert_memory_equal(loaded->times, expected->times, entries * sizeof(int64_t));
     }
+}
+
+static void check_pattern(const struct sparse *loaded, const struct sparse *expected)
+{
+    size_t entries = sparse_entries(expected);
+    assert_int_equal(loaded->n_rows, expected->n_rows);
+    assert_int_equal(loaded->n_columns, expected->n_columns);
+    assert_memory_equal(loaded->offsets, expected->offsets,
+                        (expected->n_rows + 1) * sizeof(int64_t));
+    assert_memory_equal(loaded->columns, expected->columns, entries * sizeof(int32_t));
+    assert_null(loaded->values);
+}
+
+static void check_cold(const struct cold_part *loaded, const struct cold_part *expected)
+{
+    assert_int_equal(loaded->n_users, 5);
+    assert_int_equal(loaded->n_items, 2);
+    assert_memory_equal(loaded->users, expected->users, 5 * sizeof(int32_t));
+    assert_memory_equal(loaded->unknown, expected->unknown, 5 * sizeof(int32_t));
+    assert_memory_equal(loaded->items, expected->items, 2 * sizeof(int32_t));
+    check_history(&loaded->history, &expected->history);
+    check_pattern(&loaded->held_out, &expected->held_out);
+    check_pattern(&loaded->item_held_out, &expected->item_held_out);
+    check_pattern(&loaded->item_seen, &expected->item_seen);
 }
 
 static void check_round_trip(bool with_times)
@@ -133,6 +175,9 @@ static void check_round_trip(bool with_times)
     assert_int_equal(loaded.basis[BASIS_FIT].valid_unknown_users, 2);
     assert_int_equal(loaded.basis[BASIS_FIT].test_unknown_users, 11);
     assert_null(loaded.basis[BASIS_ALL].test_unknown);
+    check_cold(&loaded.basis[BASIS_FIT].cold, &expected.basis[BASIS_FIT].cold);
+    assert_int_equal(loaded.basis[BASIS_ALL].cold.n_users, 0);
+    assert_int_equal(loaded.basis[BASIS_ALL].cold.held_out.n_rows, 0);
     interactions_release(&loaded);
     interactions_release(&made);
     interactions_release(&expected);

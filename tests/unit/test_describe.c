@@ -125,6 +125,31 @@ static void describing_twice_gives_the_same_bytes(void **state)
     buf_release(&second);
 }
 
+static void what_tune_tries_is_told_everywhere(void **state)
+{
+    static const struct option table[] = {{.name = "heat",
+                                           .type = OPTION_FLOAT,
+                                           .default_text = "1",
+                                           .search = "0.1..5 log",
+                                           .help = "Degrees."},
+                                          {.name = NULL}};
+    static const struct stage oven = {.name = "oven", .summary = "Bakes.", .options = table};
+    static const struct stage *const stages[] = {&oven, NULL};
+    static const struct stage_registry registry = {stages};
+    struct buf out = {0};
+    struct status status = {0};
+    (void)state;
+    describe_text(&registry, &oven, &out);
+    assert_holds(&out, "a number; default 1; tune tries 0.1..5 log\n");
+    buf_clear(&out);
+    describe_markdown(&registry, &out);
+    assert_holds(&out, "| Degrees. `tune` tries 0.1..5 log. |");
+    buf_clear(&out);
+    assert_int_equal(describe_schema(&registry, &out, &status), STATUS_OK);
+    assert_holds(&out, "Default: 1. `nightjar tune` tries: 0.1..5 log.");
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test(a_stage_without_options_says_so),
         cmocka_unit_test(the_page_has_a_row_an_option_and_escapes_bars),
         cmocka_unit_test(the_schema_holds_types_ranges_and_choices),
+        cmocka_unit_test(what_tune_tries_is_told_everywhere),
         cmocka_unit_test(describing_twice_gives_the_same_bytes),
     };
     return cmocka_run_group_tests_name("describe", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "model/baselines.h"
 #include "model/metrics.h"
 #include "model/ranking.h"
+#include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ static struct evaluation_request request_of(const struct ranking_data *data)
         .unknown = dataset->test_unknown,
         .unknown_users = 4,
         .towers = &data->towers,
-        .popularity_weight = 0.3,
+        .weights = {.beta = 0.3},
         .prefix = "",
         .n_metrics = N_ASKED,
         .metrics = asked,
@@ -70,7 +71,7 @@ static int32_t *tower_lists(const struct evaluation_request *request)
     assert_int_equal(MEM_NEW(&scores, dataset->n_users * K, &status), STATUS_OK);
     dataset_item_counts(dataset, counts);
     towers_popularity_bias(counts, request->towers->item_bias, dataset->n_items,
-                           request->popularity_weight, bias);
+                           request->weights.beta, bias);
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, dataset->n_items, ties);
     const float *biases[1] = {bias};
@@ -168,6 +169,46 @@ static void every_asked_name_has_one_row_per_model_and_group(void **state)
     }
     assert_int_equal(rows.n, expected + n_groups + 1);
     metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
+/* With gamma 0 and the towers' beta the two models are one; with another gamma nightjar lies
+ * between its parts in no fixed way, but differs from both. */
+static void evidence_adds_the_parts_of_the_score_as_models(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct evidence_data evidence;
+    struct metric_rows rows = {0}, plain = {0};
+    double value = 0.0;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    evidence_data_init(&evidence, request.dataset, BASIS_FIT, 30);
+    assert_int_equal(evaluation_models(&request), 3);
+    assert_int_equal(evaluation_run(&request, NULL, &plain, &status), STATUS_OK);
+    assert_false(metric_rows_find(&plain, "ndcg@20", "towers", "all", &value));
+    request.evidence = &evidence.evidence;
+    request.towers_beta = 0.3;
+    assert_int_equal(evaluation_models(&request), 5);
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    for (size_t m = 0; m < N_ASKED; m++) {
+        assert_near(find(&rows, asked[m], "towers", "all"),
+                    find(&plain, asked[m], "nightjar", "all"));
+        assert_near(find(&rows, asked[m], "nightjar", "all"),
+                    find(&plain, asked[m], "nightjar", "all"));
+    }
+    metric_rows_release(&rows);
+    request.weights = (struct score_weights){0, 1000000, 0.5};
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    /* so much of it that the towers only order what has none */
+    assert_near(find(&rows, "recall@5", "nightjar", "all"),
+                find(&rows, "recall@5", "evidence", "all"));
+    assert_true(find(&rows, "recall@5", "evidence", "all") !=
+                find(&rows, "recall@5", "towers", "all"));
+    metric_rows_release(&rows);
+    metric_rows_release(&plain);
+    evidence_data_release(&evidence);
     ranking_data_release(&data);
 }
 
@@ -303,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overall_and_user_groups_agree_with_a_naive_evaluation),
         cmocka_unit_test(every_asked_name_has_one_row_per_model_and_group),
+        cmocka_unit_test(evidence_adds_the_parts_of_the_score_as_models),
         cmocka_unit_test(item_groups_count_relevant_items_of_the_group_only),
         cmocka_unit_test(the_number_of_threads_changes_no_value),
         cmocka_unit_test(a_stop_between_blocks_and_an_unknown_name_are_forwarded),

@@ -198,12 +198,13 @@ static void the_history_tells_what_was_published(void **state)
     assert_string_not_equal(checksum, other);
     store_assert_rows(
         db,
-        "SELECT generation, dimension, temperature, popularity_weight, n_interactions, n_users,"
-        " n_items, n_recommendations, n_popular_items, n_similar_items, n_user_embeddings,"
+        "SELECT generation, dimension, temperature, popularity_weight, evidence_weight,"
+        " evidence_exponent, n_interactions, n_users, n_items, n_recommendations, n_popular_items, "
+        "n_similar_items, n_user_embeddings,"
         " n_item_embeddings, pipeline, seed, config_hash, version, run_started"
         " FROM nightjar_generations WHERE generation <> 2",
-        "1|4|0.15|0.7|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n"
-        "3|4|0.15|0.7|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n");
+        "1|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n"
+        "3|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n");
     store_assert_rows(db, "SELECT run, generation, pipeline FROM nightjar_runs",
                       "1|1|shop\n2|2|shop\n3|3|shop\n");
     store_assert_rows(db, "SELECT * FROM nightjar_metrics WHERE generation = 3",

@@ -53,13 +53,21 @@ static double run_row(const struct anchor *a, const struct loss_settings *settin
     for (size_t c = 0; c < NEGATIVES; c++) {
         sum += exp(a->negatives[c]);
     }
-    struct loss_row row = {log(sum), POSITIVES, logits, weights};
+    struct loss_row row = {.log_sum_negatives = log(sum),
+                           .n_positives = POSITIVES,
+                           .logits = logits,
+                           .weights = weights,
+                           .threshold = -(double)INFINITY};
     return loss_table[0].row(settings, &row, gradient != NULL ? gradient : spare, mass);
 }
 
 static const struct loss_settings every_setting[] = {
-    {DENOMINATORS_INFONCE, 1.0},  {DENOMINATORS_ALL, 1.0},  {DENOMINATORS_DECOUPLED, 1.0},
-    {DENOMINATORS_INFONCE, 1.22}, {DENOMINATORS_ALL, 1.22}, {DENOMINATORS_DECOUPLED, 0.5},
+    {.denominators = DENOMINATORS_INFONCE, .t2 = 1.0, .slk_width = 2.0},
+    {.denominators = DENOMINATORS_ALL, .t2 = 1.0, .slk_width = 2.0},
+    {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0, .slk_width = 2.0},
+    {.denominators = DENOMINATORS_INFONCE, .t2 = 1.22, .slk_width = 2.0},
+    {.denominators = DENOMINATORS_ALL, .t2 = 1.22, .slk_width = 2.0},
+    {.denominators = DENOMINATORS_DECOUPLED, .t2 = 0.5, .slk_width = 2.0},
 };
 enum { N_SETTINGS = sizeof every_setting / sizeof every_setting[0] };
 
@@ -97,27 +105,47 @@ static void the_derivatives_are_those_of_the_formula(void **state)
     }
 }
 
+/* Of n_positives logits above threshold 0.5 or not; every log-sum loss is run by the callers. */
+static struct loss_row row_of(double log_sum, size_t n, const float *logits, const float *weights)
+{
+    return (struct loss_row){.log_sum_negatives = log_sum,
+                             .n_positives = n,
+                             .logits = logits,
+                             .weights = weights,
+                             .threshold = 0.5};
+}
+
+/* The rows of log-sum losses; NULL for the others. */
+static const struct loss *log_sum_loss(size_t l)
+{
+    return loss_table[l].kind == LOSS_LOG_SUM ? &loss_table[l] : NULL;
+}
+
 static void an_anchor_without_negatives_has_no_loss_and_no_gradient(void **state)
 {
     (void)state;
     const float logits[2] = {4.0f, -1.0f}, weights[2] = {1.0f, 3.0f};
-    for (size_t s = 0; s < N_SETTINGS; s++) {
-        float gradient[2] = {9.0f, 9.0f};
-        double mass = 9.0;
-        struct loss_row row = {-(double)INFINITY, 2, logits, weights};
-        assert_true(loss_table[0].row(&every_setting[s], &row, gradient, &mass) == 0.0);
-        assert_true(gradient[0] == 0.0f && gradient[1] == 0.0f && mass == 0.0);
+    struct loss_row row = row_of(-(double)INFINITY, 2, logits, weights);
+    for (size_t l = 0; loss_names[l] != NULL; l++) {
+        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+            float gradient[2] = {9.0f, 9.0f};
+            double mass = 9.0;
+            assert_true(loss_table[l].row(&every_setting[s], &row, gradient, &mass) == 0.0);
+            assert_true(gradient[0] == 0.0f && gradient[1] == 0.0f && mass == 0.0);
+        }
     }
 }
 
 static void an_anchor_without_positives_has_no_loss_and_no_mass(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < N_SETTINGS; s++) {
-        double mass = 9.0;
-        struct loss_row row = {2.0, 0, NULL, NULL};
-        assert_true(loss_table[0].row(&every_setting[s], &row, NULL, &mass) == 0.0);
-        assert_true(mass == 0.0);
+    struct loss_row row = row_of(2.0, 0, NULL, NULL);
+    for (size_t l = 0; loss_names[l] != NULL; l++) {
+        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+            double mass = 9.0;
+            assert_true(loss_table[l].row(&every_setting[s], &row, NULL, &mass) == 0.0);
+            assert_true(mass == 0.0);
+        }
     }
 }
 
@@ -127,14 +155,15 @@ static void large_logits_do_not_overflow(void **state)
     (void)state;
     const float logits[2] = {100.0f, -100.0f}, weights[2] = {1.0f, 1.0f};
     const double log_sums[] = {-800.0, 0.0, 800.0};
-    for (size_t s = 0; s < N_SETTINGS; s++) {
-        for (size_t l = 0; l < 3; l++) {
-            float gradient[2];
-            double mass = 0.0;
-            struct loss_row row = {log_sums[l], 2, logits, weights};
-            assert_true(isfinite(loss_table[0].row(&every_setting[s], &row, gradient, &mass)));
+    for (size_t i = 0; loss_names[i / (3 * N_SETTINGS)] != NULL; i++) {
+        size_t l = i / (3 * N_SETTINGS), s = i / 3 % N_SETTINGS;
+        struct loss_row row = row_of(log_sums[i % 3], 2, logits, weights);
+        float gradient[2];
+        double mass = 0.0;
+        if (log_sum_loss(l) != NULL) {
+            assert_true(isfinite(loss_table[l].row(&every_setting[s], &row, gradient, &mass)));
             assert_true(isfinite(gradient[0]) && isfinite(gradient[1]));
-            assert_true(mass >= 0.0 && mass <= 2.0 * every_setting[s].t2 + 1e-9);
+            assert_true(mass >= 0.0 && mass <= 2.0 * fmax(1.0, every_setting[s].t2) + 1e-9);
         }
     }
 }
@@ -143,12 +172,53 @@ static void a_loss_that_is_no_number_stays_visible(void **state)
 {
     (void)state;
     const float logits[1] = {1.0f}, weights[1] = {1.0f};
-    for (size_t s = 0; s < N_SETTINGS; s++) {
-        float gradient[1];
-        double mass = 0.0;
-        struct loss_row row = {(double)NAN, 1, logits, weights};
-        assert_true(isnan(loss_table[0].row(&every_setting[s], &row, gradient, &mass)));
+    struct loss_row row = row_of((double)NAN, 1, logits, weights);
+    for (size_t l = 0; loss_names[l] != NULL; l++) {
+        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+            float gradient[1];
+            double mass = 0.0;
+            assert_true(isnan(loss_table[l].row(&every_setting[s], &row, gradient, &mass)));
+        }
     }
+}
+
+static void bsl_of_one_positive_is_the_decoupled_softmax(void **state)
+{
+    (void)state;
+    const float logits[1] = {1.5f}, weights[1] = {0.7f};
+    struct loss_settings settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.22};
+    struct loss_row row = row_of(3.0, 1, logits, weights);
+    float softmax[1], bsl[1];
+    double softmax_mass = 0.0, bsl_mass = 0.0;
+    double want = softmax_row(&settings, &row, softmax, &softmax_mass);
+    assert_true(fabs(bsl_row(&settings, &row, bsl, &bsl_mass) - want) < 1e-12);
+    assert_true(fabsf(bsl[0] - softmax[0]) < 1e-6f && fabs(bsl_mass - softmax_mass) < 1e-12);
+}
+
+static void slk_halves_a_positive_at_the_threshold_and_spares_one_far_above(void **state)
+{
+    (void)state;
+    const float at[1] = {0.5f}, above[1] = {60.5f}, weights[1] = {1.0f};
+    struct loss_settings settings = {
+        .denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0, .slk_width = 2.0};
+    struct loss_row row = row_of(3.0, 1, at, weights);
+    float gradient[1];
+    double mass = 0.0;
+    assert_true(fabs(slk_row(&settings, &row, gradient, &mass) - 0.5 * (3.0 - 0.5)) < 1e-12);
+    assert_true(gradient[0] == -0.5f && fabs(mass - 0.5) < 1e-12);
+    row = row_of(3.0, 1, above, weights);
+    assert_true(fabs(slk_row(&settings, &row, gradient, &mass) - (3.0 - 60.5)) < 1e-9);
+}
+
+static void a_warp_without_violators_costs_nothing(void **state)
+{
+    (void)state;
+    struct loss_settings settings = {0};
+    struct loss_cut cut = {.weight = 2.0, .negatives = 5.0, .temperature = 0.5};
+    assert_true(warp_factor(&settings, &cut) == 0.0);
+    cut.count = 3.0;
+    cut.slope = 1.5;
+    assert_true(fabs(warp_factor(&settings, &cut) - 2.0 * log(4.0) * 0.5 / 1.5) < 1e-12);
 }
 
 static void names_and_rows_are_as_many(void **state)
@@ -156,10 +226,13 @@ static void names_and_rows_are_as_many(void **state)
     (void)state;
     size_t n = 0;
     while (loss_names[n] != NULL) {
-        assert_non_null(loss_table[n].row);
+        const struct loss *loss = &loss_table[n];
+        assert_int_equal(loss->row != NULL, loss->kind == LOSS_LOG_SUM);
+        assert_int_equal(loss->factor != NULL, loss->kind == LOSS_CUT);
         n++;
     }
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 10);
+    assert_string_equal(loss_names[0], "softmax");
     assert_string_equal(loss_denominators_names[DENOMINATORS_INFONCE], "infonce");
     assert_string_equal(loss_denominators_names[DENOMINATORS_ALL], "all");
     assert_string_equal(loss_denominators_names[DENOMINATORS_DECOUPLED], "decoupled");
@@ -175,6 +248,9 @@ int main(void)
         cmocka_unit_test(an_anchor_without_positives_has_no_loss_and_no_mass),
         cmocka_unit_test(large_logits_do_not_overflow),
         cmocka_unit_test(a_loss_that_is_no_number_stays_visible),
+        cmocka_unit_test(bsl_of_one_positive_is_the_decoupled_softmax),
+        cmocka_unit_test(slk_halves_a_positive_at_the_threshold_and_spares_one_far_above),
+        cmocka_unit_test(a_warp_without_violators_costs_nothing),
         cmocka_unit_test(names_and_rows_are_as_many),
     };
     return cmocka_run_group_tests_name("loss", tests, NULL, NULL);

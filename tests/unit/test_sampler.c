@@ -12,8 +12,8 @@
 
 enum { ITEMS = 60, POSITIVES = 90, DRAWS = 40, ROOM = ITEMS };
 
-static const enum negative_strategy sampled[] = {NEGATIVES_UNIFORM, NEGATIVES_POPULARITY,
-                                                 NEGATIVES_IN_BATCH, NEGATIVES_MIXED};
+static const enum negative_strategy sampled[] = {
+    NEGATIVES_UNIFORM, NEGATIVES_POPULARITY, NEGATIVES_IN_BATCH, NEGATIVES_MIXED, NEGATIVES_QUEUE};
 enum { N_SAMPLED = sizeof sampled / sizeof sampled[0] };
 
 /* A long tail: 200, 100, 66, ... at scattered places. */
@@ -166,8 +166,10 @@ static double naive_target(int32_t item, double alpha)
     return alpha * log(1 + (double)counts[item]) - log(mean);
 }
 
-/* How often one of the draws is expected to be `item`: m q_c. */
-static double naive_expected(enum negative_strategy strategy, int32_t item, double alpha)
+/* How often one of the draws is expected to be `item`: m q_c. n_queued: positives of batches
+ * before. */
+static double naive_expected(enum negative_strategy strategy, int32_t item, double alpha,
+                             size_t n_queued)
 {
     int64_t counts[ITEMS];
     double total = 0, powers = 0;
@@ -176,13 +178,14 @@ static double naive_expected(enum negative_strategy strategy, int32_t item, doub
         total += (double)counts[c];
         powers += pow(1 + (double)counts[c], alpha);
     }
-    const double given = POSITIVES * (double)counts[item] / total;
+    const double given = (double)(POSITIVES + n_queued) * (double)counts[item] / total;
     switch (strategy) {
     case NEGATIVES_UNIFORM:
         return DRAWS / (double)ITEMS;
     case NEGATIVES_POPULARITY:
         return DRAWS * pow(1 + (double)counts[item], alpha) / powers;
     case NEGATIVES_IN_BATCH:
+    case NEGATIVES_QUEUE:
         return given;
     default:
         return DRAWS / (double)ITEMS + given;
@@ -194,13 +197,14 @@ static void naive_times(const struct sampler *sampler, struct rng rng, const int
                         int32_t times[ITEMS])
 {
     const enum negative_strategy strategy = sampler->settings.strategy;
+    const bool takes_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_QUEUE;
     memset(times, 0, ITEMS * sizeof *times);
-    for (size_t d = 0; d < DRAWS && strategy != NEGATIVES_IN_BATCH; d++) {
+    for (size_t d = 0; d < DRAWS && !takes_batch; d++) {
         times[strategy == NEGATIVES_POPULARITY ? alias_draw(&sampler->table, &rng)
                                                : (int32_t)rng_below(&rng, ITEMS)]++;
     }
     for (size_t p = 0; p < POSITIVES; p++) {
-        times[positives[p]] += strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED;
+        times[positives[p]] += takes_batch || strategy == NEGATIVES_MIXED;
     }
 }
 
@@ -213,12 +217,19 @@ static void shared_negatives_are_distinct_with_offsets_by_the_formula(void **sta
         const double alpha = alphas[s % 3];
         struct sampler sampler = new_sampler(strategy, alpha, true);
         struct rng rng;
-        int32_t positives[POSITIVES], times[ITEMS], items[ROOM];
+        int32_t positives[POSITIVES] = {0}, times[ITEMS], items[ROOM];
         float offsets[ROOM];
         rng_init(&rng, 21, "test.shared", s, 0);
         for (int repeat = 0; repeat < 5; repeat++) {
+            /* the queue is shorter than a batch: it holds the last positives of the one before */
+            const size_t n_queued = strategy == NEGATIVES_QUEUE && repeat > 0 ? DRAWS : 0;
+            int32_t queued[DRAWS];
+            memcpy(queued, positives + POSITIVES - DRAWS, sizeof queued);
             draw_positives(&rng, positives);
             naive_times(&sampler, rng, positives, times);
+            for (size_t q = 0; q < n_queued; q++) {
+                times[queued[q]]++;
+            }
             const size_t n =
                 sampler_draw_shared(&sampler, &rng, positives, POSITIVES, items, offsets);
             size_t expected_n = 0;
@@ -230,7 +241,7 @@ static void shared_negatives_are_distinct_with_offsets_by_the_formula(void **sta
                 assert_true(c == 0 || items[c] > items[c - 1]);
                 assert_true(times[items[c]] > 0);
                 const double expected = naive_target(items[c], alpha) -
-                                        log(naive_expected(strategy, items[c], alpha)) +
+                                        log(naive_expected(strategy, items[c], alpha, n_queued)) +
                                         log((double)times[items[c]]);
                 assert_true(fabs((double)offsets[c] - expected) < 1e-5);
             }
@@ -262,6 +273,75 @@ static void offsets_add_up_to_the_number_of_items_on_average(void **state)
         assert_true(fabs(sum / ITEMS - 1) < 0.015);
         sampler_release(&sampler);
     }
+}
+
+static struct sampler new_queue(size_t length)
+{
+    struct status status = {0};
+    struct sampler sampler = {0};
+    int64_t counts[ITEMS];
+    const struct negative_settings settings = {
+        .strategy = NEGATIVES_QUEUE, .count = length, .shared = true, .correct = true};
+    fill_counts(counts);
+    assert_int_equal(sampler_init(&sampler, &settings, counts, ITEMS, &status), STATUS_OK);
+    return sampler;
+}
+
+static void the_queue_gives_the_newest_positives_of_earlier_batches(void **state)
+{
+    (void)state;
+    enum { BATCHES = 12, BATCH = 7 };
+    for (size_t length = 1; length <= 30; length += 4) {
+        struct sampler sampler = new_queue(length);
+        struct rng rng;
+        int32_t past[BATCHES * BATCH], items[ROOM];
+        float offsets[ROOM];
+        rng_init(&rng, 23, "test.queue", length, 0);
+        for (size_t b = 0; b < BATCHES; b++) {
+            bool expected[ITEMS] = {false};
+            size_t n_expected = 0;
+            for (size_t p = 0; p < BATCH; p++) {
+                past[b * BATCH + p] = (int32_t)rng_below(&rng, ITEMS);
+            }
+            const size_t n_past = b * BATCH;
+            const size_t from = n_past < length ? 0 : n_past - length;
+            for (size_t p = from; p < n_past + BATCH; p++) {
+                n_expected += !expected[past[p]];
+                expected[past[p]] = true;
+            }
+            const size_t n =
+                sampler_draw_shared(&sampler, &rng, past + n_past, BATCH, items, offsets);
+            assert_int_equal(n, n_expected);
+            for (size_t c = 0; c < n; c++) {
+                assert_true(expected[items[c]]);
+            }
+        }
+        sampler_release(&sampler);
+    }
+}
+
+static void an_epoch_begins_with_an_empty_queue(void **state)
+{
+    (void)state;
+    struct sampler used = new_queue(25), fresh = new_queue(25);
+    struct rng rng;
+    int32_t positives[POSITIVES], items[2][ROOM];
+    float offsets[2][ROOM];
+    rng_init(&rng, 24, "test.epoch", 0, 0);
+    for (int batch = 0; batch < 3; batch++) {
+        draw_positives(&rng, positives);
+        (void)sampler_draw_shared(&used, &rng, positives, POSITIVES, items[0], offsets[0]);
+    }
+    sampler_start_epoch(&used);
+    for (int batch = 0; batch < 3; batch++) {
+        draw_positives(&rng, positives);
+        const size_t n = sampler_draw_shared(&used, &rng, positives, 11, items[0], offsets[0]);
+        assert_int_equal(sampler_draw_shared(&fresh, &rng, positives, 11, items[1], offsets[1]), n);
+        assert_memory_equal(items[0], items[1], n * sizeof items[0][0]);
+        assert_memory_equal(offsets[0], offsets[1], n * sizeof offsets[0][0]);
+    }
+    sampler_release(&used);
+    sampler_release(&fresh);
 }
 
 static void strategy_all_gives_every_item_with_its_target(void **state)
@@ -298,7 +378,7 @@ static void draws_for_one_positive_carry_the_offset_of_their_number(void **state
         sampler_draw_each(&sampler, &rng, DRAWS, items, offsets);
         for (size_t d = 0; d < DRAWS; d++) {
             const double expected =
-                naive_target(items[d], 0.5) - log(naive_expected(alone[s], items[d], 0.5));
+                naive_target(items[d], 0.5) - log(naive_expected(alone[s], items[d], 0.5, 0));
             assert_true(fabs((double)offsets[d] - expected) < 1e-5);
             assert_true(sampler_offset(&sampler, items[d], DRAWS) == offsets[d]);
         }
@@ -363,17 +443,24 @@ static void settings_survive_an_artifact(void **state)
     struct status status = {0};
     struct artifact artifact = {0};
     struct negative_settings back = {0};
-    const struct negative_settings settings = {.strategy = NEGATIVES_MIXED,
-                                               .count = 8192,
-                                               .alpha = 0.35,
-                                               .shared = true,
-                                               .exclude_own = false,
-                                               .correct = true};
+    const struct negative_settings settings = {
+        .strategy = NEGATIVES_MIXED,
+        .count = 8192,
+        .alpha = 0.35,
+        .shared = true,
+        .exclude_own = false,
+        .correct = true,
+        .exclude_neighbours = 3,
+        .dislike_weight = 2.5,
+        .hard = {.count = 4, .pool = 50, .skip = 6, .from_epoch = 2, .every = 7, .share = NAN}};
     artifact_init(&artifact, "negatives");
     assert_int_equal(negative_settings_save(&settings, &artifact, &status), STATUS_OK);
     assert_int_equal(negative_settings_load(&back, &artifact, &status), STATUS_OK);
     assert_true(back.strategy == settings.strategy && back.count == settings.count);
     assert_true(back.alpha == settings.alpha && back.shared && !back.exclude_own && back.correct);
+    assert_true(back.exclude_neighbours == 3 && back.dislike_weight == 2.5);
+    assert_true(back.hard.count == 4 && back.hard.pool == 50 && back.hard.skip == 6);
+    assert_true(back.hard.from_epoch == 2 && back.hard.every == 7 && isnan(back.hard.share));
     artifact_release(&artifact);
 
     struct negative_settings bad = settings;
@@ -381,6 +468,7 @@ static void settings_survive_an_artifact(void **state)
     artifact_init(&artifact, "negatives");
     assert_int_equal(negative_settings_save(&bad, &artifact, &status), STATUS_OK);
     assert_int_equal(negative_settings_load(&back, &artifact, &status), STATUS_INTERNAL);
+    assert_non_null(strstr(status.message, "strategy is 7, allowed: 0 to 5"));
     assert_true(back.strategy == settings.strategy);
     artifact_release(&artifact);
 }
@@ -393,6 +481,8 @@ int main(void)
         cmocka_unit_test(proposals_are_drawn_as_they_say),
         cmocka_unit_test(shared_negatives_are_distinct_with_offsets_by_the_formula),
         cmocka_unit_test(offsets_add_up_to_the_number_of_items_on_average),
+        cmocka_unit_test(the_queue_gives_the_newest_positives_of_earlier_batches),
+        cmocka_unit_test(an_epoch_begins_with_an_empty_queue),
         cmocka_unit_test(strategy_all_gives_every_item_with_its_target),
         cmocka_unit_test(draws_for_one_positive_carry_the_offset_of_their_number),
         cmocka_unit_test(without_correction_every_offset_is_zero),

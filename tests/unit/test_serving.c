@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
+#include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ static struct serving_request request_of(const struct ranking_data *data)
     return (struct serving_request){
         .interactions = &data->interactions,
         .towers = &data->towers,
-        .popularity_weight = 0.4,
+        .weights = {.beta = 0.4},
         .top = 12,
         .exclude_seen = true,
         .similar = 5,
@@ -78,7 +79,7 @@ static double naive_score(const struct serving_request *request, const double *v
     for (size_t u = 0; u < dataset->n_users; u++) {
         users += sparse_has(&dataset->train.matrix, u, row) ? 1.0 : 0.0;
     }
-    return dot / towers->temperature + request->popularity_weight * log(1.0 + users);
+    return dot / towers->temperature + request->weights.beta * log(1.0 + users);
 }
 
 static double log_users(const struct serving_request *request, int32_t item)
@@ -211,6 +212,71 @@ static void every_user_gets_the_best_unseen_items(void **state)
     }
 }
 
+/* The log in tower rows, by the definition. */
+static struct sparse naive_histories(const struct ranking_data *data, enum basis basis)
+{
+    struct status status = {0};
+    const struct sparse *log = &data->interactions.log.matrix;
+    const struct dataset *dataset = &data->interactions.basis[basis];
+    struct sparse out = {0};
+    assert_int_equal(
+        sparse_init(&out, log->n_rows, dataset->n_items, sparse_entries(log), false, &status),
+        STATUS_OK);
+    int64_t n = 0;
+    for (size_t u = 0; u < log->n_rows; u++) {
+        for (size_t i = 0; i < dataset->n_items; i++) {
+            if (sparse_has(log, u, dataset->items[i])) {
+                out.columns[n++] = (int32_t)i;
+            }
+        }
+        out.offsets[u + 1] = n;
+    }
+    return out;
+}
+
+/* Warm and cold users alike get the evidence of what the whole log knows of them. */
+static void evidence_of_the_log_is_added_for_every_user_with_a_vector(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct evidence_data evidence;
+    struct recommendations plain = {0}, made = {0};
+    size_t n_checked[PUBLISH_N_SOURCES] = {0};
+    ranking_data_init(&data, 90, 50, 6, 0.15, BASIS_FIT, 21);
+    const struct dataset *dataset = &data.interactions.basis[BASIS_FIT];
+    struct sparse histories = naive_histories(&data, BASIS_FIT);
+    struct serving_request request = request_of(&data);
+    evidence_data_init(&evidence, dataset, BASIS_FIT, 20);
+    request.evidence = &evidence.evidence;
+    assert_int_equal(serving_run(&request, NULL, &plain, &status), STATUS_OK);
+    request.weights.gamma = 3;
+    request.weights.exponent = 0.25;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_true(made.weights.gamma == 3 && made.weights.exponent == 0.25);
+    assert_memory_equal(made.item_bias, plain.item_bias, made.n_vectors * sizeof *made.item_bias);
+    for (size_t e = 0; e < made.n_served * made.top; e++) {
+        double vector[16];
+        enum publish_source source;
+        if (made.items[e] < 0 || made.sources[e] == PUBLISH_POPULAR) {
+            continue;
+        }
+        size_t user = e / made.top;
+        int32_t row = row_of(dataset->items, dataset->n_items, made.items[e]);
+        assert_true(naive_vector(&request, (int32_t)user, vector, &source));
+        double score = naive_score(&request, vector, made.items[e]) +
+                       3 * naive_share(&evidence, dataset, &histories, user, (size_t)row, 0.25);
+        assert_true(fabs((double)made.scores[e] - score) < tolerance);
+        n_checked[made.sources[e]]++;
+    }
+    assert_true(n_checked[PUBLISH_MODEL] > 0 && n_checked[PUBLISH_COLD] > 0);
+    sparse_release(&histories);
+    recommendations_release(&plain);
+    recommendations_release(&made);
+    evidence_data_release(&evidence);
+    ranking_data_release(&data);
+}
+
 static void short_lists_are_filled_up_from_the_rest_of_the_catalogue(void **state)
 {
     (void)state;
@@ -333,7 +399,8 @@ static void assert_same(const struct recommendations *a, const struct recommenda
     assert_memory_equal(a->cold_vectors, b->cold_vectors,
                         a->n_cold * a->dimension * sizeof *a->cold_vectors);
     assert_memory_equal(a->item_bias, b->item_bias, a->n_vectors * sizeof *a->item_bias);
-    assert_true(a->temperature == b->temperature && a->popularity_weight == b->popularity_weight);
+    assert_true(a->temperature == b->temperature && a->weights.beta == b->weights.beta &&
+                a->weights.gamma == b->weights.gamma && a->weights.exponent == b->weights.exponent);
 }
 
 static void threads_and_the_artifact_change_nothing(void **state)
@@ -414,6 +481,7 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_user_gets_the_best_unseen_items),
+        cmocka_unit_test(evidence_of_the_log_is_added_for_every_user_with_a_vector),
         cmocka_unit_test(short_lists_are_filled_up_from_the_rest_of_the_catalogue),
         cmocka_unit_test(similar_items_are_the_nearest_without_the_item_itself),
         cmocka_unit_test(popular_items_and_cold_vectors_are_complete),

@@ -49,7 +49,7 @@ static void fill(struct event_log *log, int64_t first_user)
 }
 
 static const struct split_settings random_split = {
-    SPLIT_RANDOM, {SPLIT_FRACTION, 0.2}, {SPLIT_FRACTION, 0.1}, 42};
+    .by = SPLIT_RANDOM, .valid = {SPLIT_FRACTION, 0.2}, .test = {SPLIT_FRACTION, 0.1}, .seed = 42};
 
 static void random_parts_have_their_expected_sizes_and_keep_pairs_together(void **state)
 {
@@ -113,7 +113,8 @@ static void leave_last_takes_the_order_of_rows_where_there_are_no_times(void **s
     (void)state;
     struct event_log log = {0};
     struct status status = {0};
-    struct split_settings settings = {SPLIT_LEAVE_LAST, {SPLIT_COUNT, 1}, {SPLIT_COUNT, 1}, 0};
+    struct split_settings settings = {
+        .by = SPLIT_LEAVE_LAST, .valid = {SPLIT_COUNT, 1}, .test = {SPLIT_COUNT, 1}, .seed = 0};
     static const int64_t items[] = {5, 9, 2, 7, 5}; /* 5 comes again, so 2 and 7 precede it */
     for (int64_t i = 0; i < 5; i++) {
         add(&log, 1, items[i], i);
@@ -139,7 +140,8 @@ static void a_time_split_counts_back_from_the_newest_event(void **state)
     (void)state;
     struct event_log log = {.has_times = true};
     struct status status = {0};
-    struct split_settings settings = {SPLIT_TIME, {SPLIT_SECONDS, 10}, {SPLIT_SECONDS, 5}, 0};
+    struct split_settings settings = {
+        .by = SPLIT_TIME, .valid = {SPLIT_SECONDS, 10}, .test = {SPLIT_SECONDS, 5}, .seed = 0};
     const int64_t newest = 1700000000;
     for (int64_t age = 0; age < 20; age++) {
         add(&log, 1, age, newest - age);
@@ -159,7 +161,8 @@ static void events_of_one_second_are_never_parted_by_a_fraction(void **state)
     (void)state;
     struct event_log log = {.has_times = true};
     struct status status = {0};
-    struct split_settings settings = {SPLIT_TIME, {0}, {SPLIT_FRACTION, 0.3}, 0};
+    struct split_settings settings = {
+        .by = SPLIT_TIME, .valid = {0}, .test = {SPLIT_FRACTION, 0.3}, .seed = 0};
     for (int64_t i = 0; i < 10; i++) {
         add(&log, 1, i, 1700000000 + (i >= 6 ? 1 : 0)); /* the newest four are one second */
     }
@@ -181,7 +184,8 @@ static void a_split_longer_than_the_log_is_refused_with_its_dates(void **state)
     (void)state;
     struct event_log log = {.has_times = true};
     struct status status = {0};
-    struct split_settings settings = {SPLIT_TIME, {0}, {SPLIT_SECONDS, 86400}, 0};
+    struct split_settings settings = {
+        .by = SPLIT_TIME, .valid = {0}, .test = {SPLIT_SECONDS, 86400}, .seed = 0};
     add(&log, 1, 1, 1700000000);
     add(&log, 1, 2, 1700003600);
     sort(&log);
@@ -197,7 +201,8 @@ static void a_time_split_without_times_is_a_mistake_of_the_configuration(void **
     (void)state;
     struct event_log log = {0};
     struct status status = {0};
-    struct split_settings settings = {SPLIT_TIME, {0}, {SPLIT_SECONDS, 1}, 0};
+    struct split_settings settings = {
+        .by = SPLIT_TIME, .valid = {0}, .test = {SPLIT_SECONDS, 1}, .seed = 0};
     add(&log, 1, 1, 0);
     sort(&log);
     assert_int_equal(split_assign(&settings, &log, &status), STATUS_CONFIG);
@@ -215,7 +220,8 @@ static void events_of_a_given_part_stay_where_they_are(void **state)
     for (size_t e = 0; e < log.n; e += 2) {
         log.parts[e] = PART_VALID;
     }
-    struct split_settings settings = {SPLIT_RANDOM, {0}, {SPLIT_FRACTION, 0.5}, 1};
+    struct split_settings settings = {
+        .by = SPLIT_RANDOM, .valid = {0}, .test = {SPLIT_FRACTION, 0.5}, .seed = 1};
     assert_ok(split_assign(&settings, &log, &status), &status);
     size_t n_test = 0;
     for (size_t e = 0; e < log.n; e++) {

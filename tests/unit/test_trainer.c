@@ -51,19 +51,17 @@ static void fixture_init(struct fixture *f)
     struct pair_settings pairs = {
         .window = PAIR_WHOLE_HISTORY, .min_count = 1, .top = 10, .max_user_items = 1000};
     assert_int_equal(pairs_item_item(&f->train, &pairs, NULL, &f->pairs, &status), STATUS_OK);
-    f->settings = (struct trainer_settings){.dimension = 8,
-                                            .loss_settings = {DENOMINATORS_DECOUPLED, 1.0},
-                                            .temperature = 0.2,
-                                            .learning_rate = 0.05,
-                                            .schedule = SCHEDULE_COSINE,
-                                            .final_rate = 0.05,
-                                            .epochs = 12,
-                                            .batch_users = 32,
-                                            .init_scale = 0.1,
-                                            .co_temperature = 0.2,
-                                            .co_share = 1.0,
-                                            .co_samples = 3,
-                                            .strip_bytes = 1 << 20};
+    f->settings = (struct trainer_settings){
+        .dimension = 8,
+        .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
+        .temperature = 0.2,
+        .learning_rate = 0.05,
+        .schedule = {.shape = SCHEDULE_COSINE, .final_rate = 0.05},
+        .epochs = 12,
+        .batch_users = 32,
+        .init_scale = 0.1,
+        .co_items = {.temperature = 0.2, .share = 1.0, .samples = 3},
+        .strip_bytes = 1 << 20};
     f->negatives = (struct negative_settings){.strategy = NEGATIVES_ALL,
                                               .count = 20,
                                               .shared = true,
@@ -105,7 +103,8 @@ static double separation(const struct trainer_result *r)
         for (size_t i = 0; i < r->n_items; i++) {
             double dot = 0.0;
             for (size_t j = 0; j < r->dimension; j++) {
-                dot += (double)r->users[u * r->dimension + j] * r->items[i * r->dimension + j];
+                dot += (double)r->vectors[SIDE_USERS][u * r->dimension + j] *
+                       r->vectors[SIDE_ITEMS][i * r->dimension + j];
             }
             sum += (u % 2 == i / (ITEMS / 2)) ? dot : -dot;
         }
@@ -166,7 +165,7 @@ static void the_item_contrast_pulls_co_interacted_items_together(void **state)
     for (size_t s = 0; s < 2; s++) {
         struct fixture f;
         fixture_init(&f);
-        f.settings.co_weight = 1.0;
+        f.settings.co_items.weight = 1.0;
         f.negatives.strategy = NEGATIVES_UNIFORM;
         f.negatives.shared = !own_lists[s];
         assert_separates(&f);
@@ -177,8 +176,10 @@ static void the_item_contrast_pulls_co_interacted_items_together(void **state)
 static void assert_same_result(const struct trainer_result *x, const struct trainer_result *y)
 {
     assert_int_equal(x->best_epoch, y->best_epoch);
-    assert_memory_equal(x->users, y->users, x->n_users * x->dimension * sizeof(float));
-    assert_memory_equal(x->items, y->items, x->n_items * x->dimension * sizeof(float));
+    assert_memory_equal(x->vectors[SIDE_USERS], y->vectors[SIDE_USERS],
+                        x->n_users * x->dimension * sizeof(float));
+    assert_memory_equal(x->vectors[SIDE_ITEMS], y->vectors[SIDE_ITEMS],
+                        x->n_items * x->dimension * sizeof(float));
 }
 
 static void one_and_two_threads_give_the_same_bytes_and_seeds_differ(void **state)
@@ -186,13 +187,14 @@ static void one_and_two_threads_give_the_same_bytes_and_seeds_differ(void **stat
     (void)state;
     struct fixture f;
     fixture_init(&f);
-    f.settings.co_weight = 0.3;
+    f.settings.co_items.weight = 0.3;
     f.negatives.strategy = NEGATIVES_MIXED;
     struct trainer_result one = train(&f, 1), two = train(&f, 2);
     assert_same_result(&one, &two);
     f.input.seed = 6;
     struct trainer_result other = train(&f, 1);
-    assert_memory_not_equal(one.items, other.items, one.n_items * one.dimension * sizeof(float));
+    assert_memory_not_equal(one.vectors[SIDE_ITEMS], other.vectors[SIDE_ITEMS],
+                            one.n_items * one.dimension * sizeof(float));
     trainer_result_release(&one);
     trainer_result_release(&two);
     trainer_result_release(&other);
@@ -247,7 +249,7 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
     (void)state;
     struct fixture f;
     fixture_init(&f);
-    f.settings.co_weight = 0.3;
+    f.settings.co_items.weight = 0.3;
     f.negatives.strategy = NEGATIVES_MIXED;
     struct trainer_result whole = train(&f, 1);
     const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
@@ -259,7 +261,7 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
         f.n_calls = 0;
         f.offer = false;
         assert_int_equal(trainer_run(&f.input, &hooks, NULL, &result, &status), STATUS_SIGNAL);
-        assert_null(result.users);
+        assert_null(result.vectors[SIDE_USERS]);
         status_clear(&status);
         f.stop_at = 0;
         f.offer = true;
@@ -269,6 +271,160 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
         trainer_result_release(&result);
     }
     trainer_result_release(&whole);
+    fixture_release(&f);
+}
+
+/* ---- switches of the toolbox: each alone on top of the fixture ---- */
+
+static void with_learned_bias(struct fixture *f)
+{
+    f->settings.learn_bias = true;
+}
+
+static void with_learned_temperature(struct fixture *f)
+{
+    f->settings.temperature_mode = TEMPERATURE_LEARNED;
+    f->settings.temperature_rate = 0.02;
+}
+
+static void with_temperature_per_user(struct fixture *f)
+{
+    f->settings.temperature_mode = TEMPERATURE_PER_USER;
+    f->settings.temperature_spread = 1.0;
+}
+
+static void with_noise_views(struct fixture *f)
+{
+    f->settings.views = (struct view_settings){0.3, 0.2, VIEW_NOISE, 0.2};
+}
+
+static void with_a_graph_and_edge_views(struct fixture *f)
+{
+    f->settings.propagation = (struct propagation_settings){2, 0.5, PROPAGATE_BOTH};
+    f->settings.views = (struct view_settings){0.3, 0.2, VIEW_EDGES, 0.3};
+}
+
+static void with_hidden_layers_and_dropout(struct fixture *f)
+{
+    f->settings.hidden_layers = 1;
+    f->settings.hidden_units = 16;
+    f->settings.learning_rate = 0.01;
+    f->settings.epochs = f->input.stop_after = 80;
+    f->settings.dropout = 0.2;
+}
+
+static void with_hard_negatives(struct fixture *f)
+{
+    f->negatives.hard =
+        (struct hard_settings){.count = 3, .pool = 6, .from_epoch = 2, .every = 2, .share = 0.2};
+}
+
+static void with_slk_and_clip(struct fixture *f)
+{
+    f->settings.loss = 3; /* slk */
+    f->settings.loss_settings.slk_width = 2.0;
+    f->settings.slk_top_k = 5;
+    f->settings.clip = 5.0;
+    f->negatives.hard = (struct hard_settings){.from_epoch = 2, .every = 2};
+}
+
+static void with_a_queue(struct fixture *f)
+{
+    f->negatives.strategy = NEGATIVES_QUEUE;
+}
+
+static void (*const switches[])(struct fixture *) = {
+    with_learned_bias,   with_learned_temperature,    with_temperature_per_user,
+    with_noise_views,    with_a_graph_and_edge_views, with_hidden_layers_and_dropout,
+    with_hard_negatives, with_slk_and_clip,           with_a_queue,
+};
+
+static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_a_stop(void **state)
+{
+    (void)state;
+    assert_string_equal(loss_names[3], "slk");
+    for (size_t s = 0; s < sizeof switches / sizeof switches[0]; s++) {
+        struct status status = {0};
+        struct fixture f;
+        struct trainer_result resumed = {0};
+        fixture_init(&f);
+        switches[s](&f);
+        const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
+                                            always_due, keep_checkpoint, give_checkpoint};
+        struct trainer_result one = train(&f, 1), three = train(&f, 3);
+        assert_same_result(&one, &three);
+        f.stop_at = 23;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &resumed, &status), STATUS_SIGNAL);
+        status_clear(&status);
+        f.stop_at = 0;
+        f.offer = true;
+        assert_int_equal(trainer_run(&f.input, &hooks, NULL, &resumed, &status), STATUS_OK);
+        assert_same_result(&one, &resumed);
+        assert_true(one.temperature == resumed.temperature);
+        assert_true(separation(&one) > 0.3);
+        trainer_result_release(&one);
+        trainer_result_release(&three);
+        trainer_result_release(&resumed);
+        fixture_release(&f);
+    }
+}
+
+static void a_hidden_history_alone_is_what_a_step_asks_for_and_new_users_are_encoded(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct fixture f;
+    struct token_source rows = {0}, cold = {0};
+    fixture_init(&f);
+    f.settings.history = (struct history_settings){.on = true, .newest = 100, .hide = 0.4};
+    f.settings.id_dropout = 0.5;
+    f.settings.epochs = f.input.stop_after = 40;
+    assert_int_equal(token_source_history(&rows, &f.train, &f.settings.history, &status),
+                     STATUS_OK);
+    assert_int_equal(token_source_history(&cold, &f.train, &f.settings.history, &status),
+                     STATUS_OK);
+    f.input.sources[SIDE_USERS] =
+        (struct tower_sources){.n = 1, .rows = &rows, .cold = &cold, .n_cold = USERS};
+    struct trainer_result result = train(&f, 1);
+    assert_true(separation(&result) > 0.5);
+    /* the same histories without ids point the same way */
+    double sum = 0.0;
+    for (size_t i = 0; i < result.n_users * result.dimension; i++) {
+        sum += (double)result.vectors[SIDE_USERS][i] * result.cold[SIDE_USERS][i];
+    }
+    assert_true(sum / (double)result.n_users > 0.5);
+    trainer_result_release(&result);
+    token_source_release(&rows);
+    token_source_release(&cold);
+    fixture_release(&f);
+}
+
+static void vectors_that_become_one_point_end_training_with_the_reason(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct fixture f;
+    struct trainer_hooks none = {0};
+    struct trainer_result result = {0};
+    fixture_init(&f);
+    /* all start as one point, and nothing moves them from it */
+    float *same = NULL;
+    uint8_t *known = NULL;
+    assert_int_equal(MEM_NEW(&same, USERS * f.settings.dimension, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&known, USERS, &status), STATUS_OK);
+    for (size_t u = 0; u < USERS; u++) {
+        same[u * f.settings.dimension] = 1.0f;
+        known[u] = 1;
+    }
+    struct warm_start warm = {same, known};
+    f.input.warm[SIDE_USERS] = f.input.warm[SIDE_ITEMS] = &warm;
+    f.settings.learning_rate = 1e-6;
+    assert_int_equal(trainer_run(&f.input, &none, NULL, &result, &status), STATUS_DATA);
+    assert_non_null(strstr(status.message, "collapsed in epoch 1"));
+    assert_null(result.vectors[SIDE_USERS]);
+    status_clear(&status);
+    mem_free(same);
+    mem_free(known);
     fixture_release(&f);
 }
 
@@ -283,7 +439,7 @@ static void a_diverging_loss_names_epoch_and_batch(void **state)
     f.settings.learning_rate = 1e38;
     assert_int_equal(trainer_run(&f.input, &none, NULL, &result, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "epoch 1, batch"));
-    assert_null(result.users);
+    assert_null(result.vectors[SIDE_USERS]);
     fixture_release(&f);
 }
 
@@ -293,7 +449,8 @@ static void settings_and_curves_survive_an_artifact(void **state)
     struct status status = {0};
     struct fixture f;
     struct trainer_settings loaded = {0};
-    struct curve_point point = {3, 1.5, 0.01, NAN}, *curve = NULL;
+    struct curve_point point = {.epoch = 3, .loss = 1.5, .rate = 0.01, .metric = NAN},
+                       *curve = NULL;
     size_t n = 0;
     fixture_init(&f);
     artifact_init(&f.checkpoint, "test");
@@ -460,7 +617,7 @@ static void users_who_have_everything_end_training_with_a_reason(void **state)
         f.negatives.shared = shared[s];
         assert_int_equal(trainer_run(&f.input, &none, NULL, &result, &status), STATUS_DATA);
         assert_non_null(strstr(status.message, "no user has a negative"));
-        assert_null(result.users);
+        assert_null(result.vectors[SIDE_USERS]);
         fixture_release(&f);
     }
 }
@@ -486,7 +643,7 @@ static void own_lists_of_item_anchors_leave_out_the_item_and_its_partners(void *
     f.settings.batch_users = USERS;
     f.input.stop_after = 1;
     struct trainer_result alone = train(&f, 1);
-    f.settings.co_weight = 1.0;
+    f.settings.co_items.weight = 1.0;
     struct trainer_result beside = train(&f, 1);
     assert_true(alone.curve[0].loss == beside.curve[0].loss);
     trainer_result_release(&alone);
@@ -516,6 +673,10 @@ int main(void)
         cmocka_unit_test(the_item_contrast_pulls_co_interacted_items_together),
         cmocka_unit_test(one_and_two_threads_give_the_same_bytes_and_seeds_differ),
         cmocka_unit_test(a_run_stopped_anywhere_and_resumed_gives_the_same_bytes),
+        cmocka_unit_test(
+            every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_a_stop),
+        cmocka_unit_test(a_hidden_history_alone_is_what_a_step_asks_for_and_new_users_are_encoded),
+        cmocka_unit_test(vectors_that_become_one_point_end_training_with_the_reason),
         cmocka_unit_test(a_diverging_loss_names_epoch_and_batch),
         cmocka_unit_test(settings_and_curves_survive_an_artifact),
         cmocka_unit_test(early_stopping_keeps_the_towers_of_the_best_epoch),

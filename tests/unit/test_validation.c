@@ -52,7 +52,7 @@ static double run(const struct validation *validation, const struct ranking_data
     assert_int_equal(pool_new(threads, &pool, &status), STATUS_OK);
     assert_int_equal(
         validation_run(validation, const_matrix_of(users, validation->n_users, DIMENSION),
-                       data->towers.items, data->towers.temperature, pool, &value, &status),
+                       data->towers.items, NULL, data->towers.temperature, pool, &value, &status),
         STATUS_OK);
     pool_free(pool);
     mem_free(users);

@@ -44,6 +44,19 @@ static void check_sums(const struct vec_ops *ops, struct rng *rng, size_t n)
     assert_true(ops->max(x, n) == best);
     assert_true(ops->max_offset(x, NULL, n) == best);
     assert_true(ops->max_offset(x, y, n) == best_offset);
+    for (size_t j = 0; j < n; j++) {
+        size_t first = 0, first_offset = 0;
+        while (x[first] < x[j]) {
+            first++;
+        }
+        while (x[first_offset] + y[first_offset] < x[j] + y[j]) {
+            first_offset++;
+        }
+        assert_int_equal(ops->first_reaching(x, NULL, n, x[j]), first);
+        assert_int_equal(ops->first_reaching(x, y, n, x[j] + y[j]), first_offset);
+    }
+    assert_int_equal(ops->first_reaching(x, NULL, n, INFINITY), n);
+    assert_int_equal(ops->first_reaching(x, y, n, NAN), n);
     mem_free(x);
     mem_free(y);
 }
@@ -142,6 +155,77 @@ static void exp_of_minus_infinity_is_zero_and_nan_stays(void **state)
     }
 }
 
+/* Sums of one cut by plain loops, in double. */
+static void naive_cut(const float *x, const float *weight, float cut, bool is_hinge, size_t n,
+                      double sums[3], double *slopes)
+{
+    memset(sums, 0, 3 * sizeof *sums);
+    for (size_t j = 0; j < n; j++) {
+        double t = (double)(x[j] - cut);
+        double value = is_hinge ? fmax(t, 0.0) : (t > 0.0 ? t : 0.0) + log1p(exp(-fabs(t)));
+        slopes[j] = is_hinge ? (double)(t > 0.0) : 1.0 / (1.0 + exp(-t));
+        sums[0] += (double)weight[j] * value;
+        sums[1] += (double)weight[j] * slopes[j];
+        sums[2] += t > 0.0 ? 1.0 : 0.0;
+    }
+}
+
+static void check_cuts(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *x = random_matrix(rng, 1, n, false), *weight = random_matrix(rng, 1, n, false);
+    float *gradient = random_matrix(rng, 1, n, false), *before = random_matrix(rng, 1, n, false);
+    double slopes[257];
+    for (size_t j = 0; j < n; j++) {
+        x[j] = j % 5 == 4 ? -INFINITY : 20.0f * x[j];
+        weight[j] = fabsf(weight[j]);
+    }
+    for (int is_hinge = 0; is_hinge < 2; is_hinge++) {
+        double want[3];
+        memcpy(before, gradient, n * sizeof *before);
+        naive_cut(x, weight, 0.5f, is_hinge == 1, n, want, slopes);
+        struct vec_sums got =
+            (is_hinge ? ops->hinge_cut : ops->softplus_cut)(x, weight, 0.5f, -1.5f, n, gradient);
+        assert_true(fabs((double)got.value - want[0]) <= 2e-6 * want[0]);
+        assert_true(fabs((double)got.slope - want[1]) <= 2e-6 * want[1]);
+        assert_true((double)got.count == want[2]);
+        for (size_t j = 0; j < n; j++) {
+            double moved = (double)gradient[j] - (double)before[j];
+            assert_true(fabs(moved + 1.5 * (double)weight[j] * slopes[j]) <= 1e-5);
+        }
+        struct vec_sums again =
+            (is_hinge ? ops->hinge_cut : ops->softplus_cut)(x, weight, 0.5f, -1.5f, n, NULL);
+        assert_true(again.value == got.value && again.slope == got.slope);
+    }
+    mem_free(x);
+    mem_free(weight);
+    mem_free(gradient);
+    mem_free(before);
+}
+
+static void hinge_and_softplus_match_plain_loops(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_cuts);
+}
+
+static void softplus_keeps_its_relative_error_and_nan(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        float one = 1.0f, nan = NAN;
+        double worst = 0.0;
+        for (float x = -86.0f; ops != NULL && x <= 86.0f; x += 0.0113f) {
+            double got = (double)ops->softplus_cut(&x, &one, 0.0f, 0.0f, 1, NULL).value;
+            double want = (x > 0.0f ? (double)x : 0.0) + log1p(exp(-fabs((double)x)));
+            worst = fmax(worst, fabs(got / want - 1.0));
+        }
+        assert_true(worst < 1e-6);
+        assert_true(ops == NULL || isnan(ops->softplus_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
+        assert_true(ops == NULL || isnan(ops->hinge_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
+    }
+}
+
 static void check_adam(const struct vec_ops *ops, struct rng *rng, size_t n)
 {
     float *w = random_matrix(rng, 1, n, false), *g = random_matrix(rng, 1, n, false);
@@ -173,6 +257,33 @@ static void adam_matches_its_formula(void **state)
     on_every_set_and_length(check_adam);
 }
 
+static void check_adagrad(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *w = random_matrix(rng, 1, n, false), *g = random_matrix(rng, 1, n, false);
+    float *s = random_matrix(rng, 1, n, false), *want = random_matrix(rng, 2, n, false);
+    for (size_t j = 0; j < n; j++) {
+        s[j] = fabsf(s[j]);
+        double sum = (double)s[j] + (double)g[j] * (double)g[j];
+        want[j] = (float)((double)w[j] - 0.1 * (double)g[j] / (sqrt(sum) + 1e-8));
+        want[n + j] = (float)sum;
+    }
+    ops->adagrad(w, s, g, n, 0.1f, 1e-8f);
+    for (size_t j = 0; j < n; j++) {
+        assert_true(fabsf(w[j] - want[j]) <= 1e-5f * (1.0f + fabsf(want[j])));
+        assert_true(fabsf(s[j] - want[n + j]) <= 1e-5f * (1.0f + want[n + j]));
+    }
+    float *all[] = {w, g, s, want};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+static void adagrad_matches_its_formula(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_adagrad);
+}
+
 static void unknown_instruction_sets_are_refused(void **state)
 {
     (void)state;
@@ -188,7 +299,10 @@ int main(void)
         cmocka_unit_test(exp_of_shifted_rows_matches_libm),
         cmocka_unit_test(exp_error_stays_below_its_bound),
         cmocka_unit_test(exp_of_minus_infinity_is_zero_and_nan_stays),
+        cmocka_unit_test(hinge_and_softplus_match_plain_loops),
+        cmocka_unit_test(softplus_keeps_its_relative_error_and_nan),
         cmocka_unit_test(adam_matches_its_formula),
+        cmocka_unit_test(adagrad_matches_its_formula),
         cmocka_unit_test(unknown_instruction_sets_are_refused),
     };
     return cmocka_run_group_tests_name("vec", tests, NULL, NULL);

@@ -1,0 +1,237 @@
+/* nightjar tune: better settings, looked for on the validation part. */
+#include "commands/tuned_file.h"
+
+#include "base/num.h"
+#include "commands/command.h"
+
+#include <math.h>
+
+enum { TRIALS_DEFAULT = 27, TRIALS_MAX = 10000, SHOWN_TRIALS = 10 };
+
+/* What the callbacks show on. */
+struct display {
+    FILE *err;
+    bool lines; /* one a trial */
+};
+
+static void print_settings(const struct tune_trial *trial, FILE *out)
+{
+    static const char prefix[] = "stages.";
+    if (trial->number == 0) {
+        fputs("as configured", out);
+    }
+    for (size_t i = 0; i < trial->n_settings; i++) {
+        fprintf(out, "%s%s", i == 0 ? "" : " ", trial->settings[i] + strlen(prefix));
+    }
+}
+
+static void show_begin(void *data, const char *metric, size_t n_axes,
+                       const struct halving_rung *rungs, size_t n_rungs)
+{
+    const struct display *display = data;
+    if (!display->lines) {
+        return;
+    }
+    fprintf(display->err, "varying %zu option%s by %s:", n_axes, n_axes == 1 ? "" : "s", metric);
+    for (size_t r = 0; r < n_rungs; r++) {
+        fprintf(display->err, "%s %zu trial%s of %zu epoch%s", r == 0 ? "" : ", then",
+                rungs[r].n_trials, rungs[r].n_trials == 1 ? "" : "s", rungs[r].epochs,
+                rungs[r].epochs == 1 ? "" : "s");
+    }
+    fputc('\n', display->err);
+}
+
+static void show_trial(void *data, const struct tune_trial *trial)
+{
+    const struct display *display = data;
+    char duration[NUM_TEXT_MAX];
+    if (!display->lines) {
+        return;
+    }
+    num_format_duration(trial->seconds, duration);
+    fprintf(display->err, "  %4zu epochs  trial %4zu  ", trial->epochs, trial->number);
+    if (isnan(trial->value)) {
+        fprintf(display->err, "failed   %10s  ", trial->known ? "known" : duration);
+    } else {
+        fprintf(display->err, "%.5f  %10s  ", trial->value, trial->known ? "known" : duration);
+    }
+    print_settings(trial, display->err);
+    if (trial->message != NULL) {
+        fprintf(display->err, ": %s", trial->message);
+    }
+    fputc('\n', display->err);
+}
+
+static void print_row(const struct tune_trial *trial, int width, FILE *out)
+{
+    fprintf(out, "%5zu  %6zu  ", trial->number, trial->epochs);
+    if (isnan(trial->value)) {
+        fprintf(out, "%*s  ", width, "failed");
+    } else {
+        fprintf(out, "%*.5f  ", width, trial->value);
+    }
+    print_settings(trial, out);
+    fputc('\n', out);
+}
+
+/* The best trials, the configuration itself among them or below. */
+static void print_table(const struct tune_result *result, FILE *out)
+{
+    int width = (int)strlen(result->metric) > 7 ? (int)strlen(result->metric) : 7;
+    fprintf(out, "%5s  %6s  %*s  settings\n", "trial", "epochs", width, result->metric);
+    for (size_t i = 0; i < result->n_trials && i < SHOWN_TRIALS; i++) {
+        print_row(&result->trials[i], width, out);
+    }
+    if (result->n_trials > 0 && result->baseline >= SHOWN_TRIALS) {
+        print_row(&result->trials[result->baseline], width, out);
+    }
+}
+
+static void show_summary(const struct display *display, const struct tune_result *result)
+{
+    char duration[NUM_TEXT_MAX];
+    num_format_duration(result->seconds, duration);
+    if (display->lines) {
+        fprintf(display->err, "%zu trials in %s%s\n", result->n_trials, duration,
+                result->out_of_time ? "; the time was over: the same command goes on" : "");
+    }
+}
+
+static enum status_code read_flags(const struct command_line *line, struct tune_request *request,
+                                   struct status *status)
+{
+    enum status_code code;
+    int64_t trials = TRIALS_DEFAULT, seed = request->plan->settings.seed;
+    const char *max_time = command_flag_value(line, "--max-time");
+    TRY(command_flag_int64(line, "--trials", 2, TRIALS_MAX, &trials, status));
+    TRY(command_flag_int64(line, "--seed", 0, INT64_MAX, &seed, status));
+    if (max_time != NULL &&
+        (!num_parse_duration(max_time, strlen(max_time), &request->max_seconds) ||
+         request->max_seconds <= 0)) {
+        code = status_set(status, STATUS_USAGE,
+                          "tune: --max-time is \"%s\"; a duration with its unit is allowed, say "
+                          "30m",
+                          max_time);
+        goto done;
+    }
+    request->n_trials = (size_t)trials;
+    request->seed = (uint64_t)seed;
+    request->vary = command_flag_values(line, "--vary", &request->n_vary);
+    request->fix = command_flag_values(line, "--fix", &request->n_fix);
+    request->restart = command_flag_count(line, "--restart") > 0;
+done:
+    return code;
+}
+
+static enum status_code report(const struct tune_request *request, const struct tune_result *result,
+                               const char *path, FILE *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    print_table(result, out);
+    if (!result->is_better) {
+        fprintf(out, "no settings were better than the configuration as it is: nothing written\n");
+        goto done;
+    }
+    TRY(tuned_file_write(request, result, path, status));
+    fprintf(out, "wrote %s\n", path);
+done:
+    return code;
+}
+
+static enum status_code tune(const struct command_environment *environment,
+                             const struct command_line *line, struct plan *plan,
+                             struct status *status)
+{
+    enum status_code code;
+    bool verbose = command_flag_count(line, "--verbose") > 0;
+    bool quiet = command_flag_count(line, "--quiet") > 0;
+    bool talks = !quiet && (verbose || environment->err_is_terminal);
+    struct log log = {.stream = environment->err, .level = verbose ? LOG_DEBUG : LOG_SILENT};
+    struct display display = {.err = environment->err, .lines = talks};
+    struct tune_result result = {0};
+    struct buf path = {0};
+    struct tune_request request = {.plan = plan,
+                                   .registry = environment->registry,
+                                   .version = environment->version,
+                                   .log = &log,
+                                   .show_progress = talks && environment->err_is_terminal,
+                                   .stop_signal = environment->stop_signal,
+                                   .begun = show_begin,
+                                   .trial_done = show_trial,
+                                   .data = &display};
+    TRY(read_flags(line, &request, status));
+    TRY(tuned_file_name(plan, command_flag_value(line, "--output"), &path, status));
+    TRY(tune_run(&request, &result, status));
+    show_summary(&display, &result);
+    TRY(report(&request, &result, buf_text(&path), environment->out, status));
+    TRY(command_flush(environment->out, status));
+done:
+    tune_result_release(&result);
+    buf_release(&path);
+    return code;
+}
+
+static enum status_code tune_command(const struct command_environment *environment,
+                                     const struct command_line *line, struct status *status)
+{
+    struct plan *plan = NULL;
+    if (command_flag_count(line, "--quiet") > 0 && command_flag_count(line, "--verbose") > 0) {
+        return status_set(status, STATUS_USAGE, "tune: --quiet and --verbose exclude each other");
+    }
+    enum status_code code =
+        plan_load(line->arguments[0], environment->registry, NULL, 0, &plan, status);
+    if (code == STATUS_OK) {
+        code = tune(environment, line, plan, status);
+    }
+    plan_free(plan);
+    return code;
+}
+
+static const struct command_flag flags[] = {
+    {.name = "--trials",
+     .value = "N",
+     .help = "settings to try, the configuration's own included; 27 when not given"},
+    {.name = "--max-time",
+     .value = "TIME",
+     .help = "start no trial after so long, say 30m, and take the best of what has finished"},
+    {.name = "--vary",
+     .value = "PATH=RANGE",
+     .repeatable = true,
+     .help = "try other values than `describe` says: stages.train.temperature=0.1..0.2, with `log` "
+             "behind it by its logarithm, or a list, stages.train.dimension=64,128; may be given "
+             "several times"},
+    {.name = "--fix",
+     .value = "PATH",
+     .repeatable = true,
+     .help = "leave an option, a stage (stages.negatives) or all but --vary (stages) as the file "
+             "has it"},
+    {.name = "--seed",
+     .value = "N",
+     .help = "of the settings drawn; the pipeline's when not given"},
+    {.name = "--output",
+     .value = "FILE",
+     .help = "write the winner there, in the folder of CONFIG, instead of CONFIG's name with "
+             ".tuned.yaml"},
+    {.name = "--restart", .help = "forget the trials of earlier calls and read the source again"},
+    {.name = "--quiet", .help = "print the result only"},
+    {.name = "--verbose", .help = "print what happens, also without a terminal"},
+    {.name = NULL}};
+
+const struct command command_tune = {
+    .name = "tune",
+    .summary = "search for better settings on the validation part",
+    .usage = "CONFIG [options]",
+    .description =
+        "Tries settings out of the ranges that the options name (`nightjar describe train`), each "
+        "with a ninth of the epochs, the best third of them with a third, the best third of those "
+        "with all. They are compared by the metric that calibrate, or without it train, takes on "
+        "the validation part; the test part is not read, nothing is published. The first trial is "
+        "the configuration as it is. Settings that beat it after as many epochs are written beside "
+        "CONFIG, as CONFIG with these values changed and a comment on what they gained.\n"
+        "The rows are read from the source once. Finished trials are kept beside the work "
+        "database, in a file ending in .tune.db: a search that was interrupted goes on where it "
+        "stopped, and one with more --trials builds on those before.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .flags = flags,
+    .run = tune_command};

@@ -1,0 +1,138 @@
+/* Rows of evidence by sparse accumulation. A row costs the partners of the history's items; its
+ * maximum is taken before any of it is added to scores, so a row is made whole and handed out as
+ * ascending entries that a tile of candidates can take its part of. */
+#include "model/evidence.h"
+
+#include "base/mem.h"
+#include "model/item_pairs.h"
+
+#include <float.h>
+#include <math.h>
+
+static enum status_code check_shape(const struct sparse *pairs, const struct dataset *dataset,
+                                    struct status *status)
+{
+    if (pairs->n_rows == dataset->n_items && pairs->n_columns == dataset->n_items &&
+        pairs->values != NULL) {
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_INTERNAL,
+                      "artifact evidence: %zu x %zu pairs for %zu items; the work database is "
+                      "damaged or of another version: delete it",
+                      pairs->n_rows, pairs->n_columns, dataset->n_items);
+}
+
+enum status_code evidence_load(struct evidence *evidence, const struct artifact *artifact,
+                               enum basis basis, const struct dataset *dataset, bool *found,
+                               struct status *status)
+{
+    struct evidence made = {0};
+    int64_t *counts = NULL;
+    bool has_pairs = false;
+    enum status_code code = STATUS_OK;
+    if (artifact != NULL) {
+        TRY(sparse_load(&made.pairs, artifact, pairs_evidence_slots[basis], &has_pairs, status));
+    }
+    if (has_pairs) {
+        TRY(check_shape(&made.pairs, dataset, status));
+        TRY(MEM_NEW(&counts, dataset->n_items, status));
+        TRY(MEM_NEW(&made.history_weight, dataset->n_items, status));
+        TRY(MEM_NEW(&made.log_count, dataset->n_items, status));
+        dataset_item_counts(dataset, counts);
+        for (size_t i = 0; i < dataset->n_items; i++) {
+            const double users = counts[i] > 1 ? (double)counts[i] : 1.0;
+            made.history_weight[i] = (float)(1.0 / sqrt(users));
+            made.log_count[i] = (float)log(users);
+        }
+    }
+    *evidence = made;
+    *found = has_pairs;
+    made = (struct evidence){0};
+done:
+    mem_free(counts);
+    evidence_release(&made);
+    return code;
+}
+
+void evidence_release(struct evidence *evidence)
+{
+    mem_free(evidence->history_weight);
+    mem_free(evidence->log_count);
+    *evidence = (struct evidence){0};
+}
+
+void evidence_powers(const struct evidence *evidence, double exponent, float *out)
+{
+    for (size_t i = 0; i < evidence->pairs.n_rows; i++) {
+        out[i] = (float)exp(exponent * (double)evidence->log_count[i]);
+    }
+}
+
+enum status_code evidence_scratch_init(struct evidence_scratch *scratch,
+                                       const struct evidence *evidence, struct status *status)
+{
+    enum status_code code;
+    TRY(MEM_NEW(&scratch->sums, evidence->pairs.n_rows, status));
+    TRY(index_set_init(&scratch->touched, evidence->pairs.n_rows, status));
+done:
+    if (code != STATUS_OK) {
+        evidence_scratch_release(scratch);
+    }
+    return code;
+}
+
+void evidence_scratch_release(struct evidence_scratch *scratch)
+{
+    mem_free(scratch->sums);
+    index_set_release(&scratch->touched);
+    *scratch = (struct evidence_scratch){0};
+}
+
+size_t evidence_row_bound(const struct evidence *evidence, const int32_t *history, size_t n)
+{
+    size_t bound = 0;
+    for (size_t h = 0; h < n; h++) {
+        bound += sparse_row_length(&evidence->pairs, (size_t)history[h]);
+    }
+    return bound < evidence->pairs.n_rows ? bound : evidence->pairs.n_rows;
+}
+
+size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
+                    const int32_t *history, size_t n, int32_t *columns, float *values)
+{
+    const struct sparse *pairs = &evidence->pairs;
+    float *sums = scratch->sums;
+    for (size_t h = 0; h < n; h++) {
+        const float weight = evidence->history_weight[history[h]];
+        const int64_t end = pairs->offsets[history[h] + 1];
+        for (int64_t e = pairs->offsets[history[h]]; e < end; e++) {
+            sums[pairs->columns[e]] += weight * pairs->values[e];
+            index_set_add(&scratch->touched, pairs->columns[e]);
+        }
+    }
+    const size_t n_entries = index_set_drain(&scratch->touched, columns);
+    for (size_t e = 0; e < n_entries; e++) {
+        values[e] = sums[columns[e]];
+        sums[columns[e]] = 0;
+    }
+    return n_entries;
+}
+
+float evidence_norm(const int32_t *columns, const float *values, size_t n_entries,
+                    const int32_t *history, size_t n, const float *powers)
+{
+    float most = 0;
+    size_t h = 0;
+    for (size_t e = 0; e < n_entries; e++) {
+        while (h < n && history[h] < columns[e]) {
+            h++;
+        }
+        if (h < n && history[h] == columns[e]) {
+            continue;
+        }
+        const float share = values[e] * powers[columns[e]];
+        most = share > most ? share : most;
+    }
+    /* a smaller maximum has no finite reciprocal worth the name */
+    return most > FLT_MIN * 1e6f ? 1 / most : 0;
+}

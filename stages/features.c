@@ -1,0 +1,395 @@
+/* The features stage: side data of items and users out of the source database, as tokens that the
+ * towers learn embeddings of. What columns become is in pipeline/model/feature_table.h, how in
+ * feature_reader.c (rows), feature_tokens.c (columns) and feature_build.c (the matrix). */
+#include "base/hash.h"
+#include "model/dataset.h"
+#include "model/feature_build.h"
+#include "run/context.h"
+
+struct side_options {
+    bool given;
+    const char *query;
+    struct option_groups columns; /* name -> struct feature_rule */
+};
+
+struct features_options {
+    struct side_options side[N_FEATURE_SIDES];
+    int on_bad_value;
+    const char *fingerprint;
+};
+
+static const char *const bad_value_names[] = {"reject", "impute", NULL};
+
+#define COLUMN(member) .offset = offsetof(struct feature_rule, member)
+static const struct option column_table[] = {
+    {.name = "type",
+     .type = OPTION_CHOICE,
+     COLUMN(type),
+     .default_text = "auto",
+     .choices = feature_type_names,
+     .help = "what a cell holds: one category, several (a list), a number or words. `auto` goes by "
+             "the cells: numeric where more are numbers than texts, multi where every text is a "
+             "JSON array, categorical where three rows or more share a text on average, else text"},
+    {.name = "separator",
+     .type = OPTION_TEXT,
+     COLUMN(separator),
+     .default_text = ",",
+     .help = "what stands between the parts of a `multi` cell; a cell that begins with [ is read "
+             "as a JSON array instead"},
+    {.name = "min_count",
+     .type = OPTION_INT,
+     COLUMN(min_count),
+     .default_text = "2",
+     .min = 1,
+     .max = 1e9,
+     .unit = "rows",
+     .help = "a category or a part of a list that fewer rows have gets no embedding of its own: it "
+             "shares one of `buckets`, by its hash"},
+    {.name = "buckets",
+     .type = OPTION_INT,
+     COLUMN(buckets),
+     .default_text = "0",
+     .min = 0,
+     .max = 16777216,
+     .unit = "embeddings",
+     .help = "embeddings shared by hash: of the words of a `text` column, of the rare values of a "
+             "categorical or multi one. 0 takes 16384 for words and 256 for values"},
+    {.name = NULL}};
+
+#define SIDE(member) .offset = offsetof(struct side_options, member)
+static const struct option side_table[] = {
+    {.name = "query",
+     .type = OPTION_TEXT,
+     SIDE(query),
+     .required = true,
+     .help = "one SELECT with one row an id: the id (`item_id` or `user_id`) and the columns that "
+             "describe it. Ids that the interactions do not have may be among them"},
+    {.name = "columns",
+     .type = OPTION_GROUP_MAP,
+     SIDE(columns),
+     .help = "how to read a column of the query, such as `tags: {type: multi}`; columns that are "
+             "not listed are read as `auto`",
+     .group = column_table,
+     .group_size = sizeof(struct feature_rule)},
+    {.name = NULL}};
+
+#define OPTION(member) .offset = offsetof(struct features_options, member)
+static const struct option option_table[] = {
+    {.name = "items",
+     .type = OPTION_GROUP,
+     OPTION(side[FEATURE_ITEMS]),
+     .help = "side data of items",
+     .group = side_table,
+     .group_size = sizeof(struct side_options)},
+    {.name = "users",
+     .type = OPTION_GROUP,
+     OPTION(side[FEATURE_USERS]),
+     .help = "side data of users",
+     .group = side_table,
+     .group_size = sizeof(struct side_options)},
+    {.name = "on_bad_value",
+     .type = OPTION_CHOICE,
+     OPTION(on_bad_value),
+     .default_text = "reject",
+     .choices = bad_value_names,
+     .help = "a value that does not fit its column (infinite, a BLOB, no number where numbers are "
+             "meant, a broken JSON array) ends the run with its row and id, or counts as missing "
+             "and is reported"},
+    {.name = "fingerprint",
+     .type = OPTION_TEXT,
+     OPTION(fingerprint),
+     .help = "a SELECT whose result changes whenever the side data do, say `SELECT "
+             "max(updated_at), count(*) FROM products`. Without it the rows are read every time; "
+             "what follows is redone only when they differ"},
+    {.name = NULL}};
+
+static const struct stage_artifact inputs[] = {{"interactions", "the ids that are known", false},
+                                               {NULL, NULL, false}};
+static const struct stage_artifact outputs[] = {
+    {"features", "tokens of items and users, ids that only the side data have", false},
+    {NULL, NULL, false}};
+
+/* What differs between the sides. */
+static const struct {
+    const char *query, *columns, *id, *id_short;
+} side_texts[N_FEATURE_SIDES] = {
+    [FEATURE_ITEMS] = {"features.items.query", "features.items.columns", "item_id", "item"},
+    [FEATURE_USERS] = {"features.users.query", "features.users.columns", "user_id", "user"},
+};
+
+static void features_validate(const void *options, struct option_report *report)
+{
+    const struct features_options *o = options;
+
+    if (!o->side[FEATURE_ITEMS].given && !o->side[FEATURE_USERS].given) {
+        option_mistake(report, "",
+                       "neither items nor users are given: there is nothing to read; give one of "
+                       "them a query, or leave the stage out");
+    }
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        const struct option_groups *columns = &o->side[s].columns;
+        const struct feature_rule *listed = columns->values;
+        for (size_t c = 0; c < columns->n; c++) {
+            char path[256];
+            if (listed[c].separator == NULL || listed[c].separator[0] != '\0') {
+                continue;
+            }
+            (void)snprintf(path, sizeof path, "%s.columns.%s.separator", feature_side_names[s],
+                           columns->names[c]);
+            option_mistake(report, path, "a separator must have at least one character");
+        }
+    }
+}
+
+/* A cell costs its text, an offset and a number while it is read; a token 8 bytes, once in its
+ * column and once in the matrix. How many columns and words there are is not known before: five
+ * columns of 24 bytes with eight tokens in all are taken. */
+static void features_estimate(const void *options, const struct stage_sizes *sizes,
+                              struct stage_estimate *out)
+{
+    enum { COLUMNS = 5, CELL_BYTES = 24 + 17, TOKENS = 8, TOKEN_BYTES = 8, ID_BYTES = 40 };
+    const struct features_options *o = options;
+    const double counts[N_FEATURE_SIDES] = {sizes->n_items, sizes->n_users};
+
+    *out = (struct stage_estimate){0};
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        if (o->side[s].given) {
+            out->rows += counts[s];
+        }
+    }
+    out->memory_bytes = out->rows * (COLUMNS * CELL_BYTES + 2 * TOKENS * TOKEN_BYTES + ID_BYTES);
+    out->disk_bytes = out->rows * (TOKENS * TOKEN_BYTES + 8);
+    out->seconds = out->rows * COLUMNS * 5e-7;
+}
+
+static struct feature_query query_of(const struct features_options *o, size_t side,
+                                     const struct plan_source *source)
+{
+    return (struct feature_query){.what = side_texts[side].query,
+                                  .sql = o->side[side].query,
+                                  .id_name = side_texts[side].id,
+                                  .id_short = side_texts[side].id_short,
+                                  .timeout_seconds = source->query_timeout};
+}
+
+static struct feature_rules rules_of(const struct features_options *o, size_t side,
+                                     const struct feature_rule *other)
+{
+    return (struct feature_rules){.columns = o->side[side].columns,
+                                  .other = other,
+                                  .what = side_texts[side].columns,
+                                  .on_bad_value = (enum bad_value)o->on_bad_value};
+}
+
+static enum status_code check_side(struct db *source, const struct features_options *o, size_t side,
+                                   const struct plan_source *settings, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_query query = query_of(o, side, settings);
+    const struct feature_rules rules = rules_of(o, side, NULL);
+    struct strings names = {0};
+
+    TRY(feature_reader_check(source, &query, &names, status));
+    TRY(feature_rules_check(&rules, &names, status));
+done:
+    strings_release(&names);
+    return code;
+}
+
+static enum status_code features_check(struct context *context, const void *options,
+                                       struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct features_options *o = options;
+    const struct plan_source *settings = &context_settings(context)->source;
+    struct db_query *query = NULL;
+    struct db *source = NULL;
+
+    if (context_imports_source(context)) {
+        return STATUS_OK;
+    }
+    TRY(context_source(context, &source, status));
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        if (o->side[s].given) {
+            TRY(check_side(source, o, s, settings, status));
+        }
+    }
+    if (o->fingerprint != NULL) {
+        TRY(db_prepare_user(source, "features.fingerprint", o->fingerprint, settings->query_timeout,
+                            &query, status));
+    }
+done:
+    db_finalize(query);
+    context_source_done(context);
+    return code;
+}
+
+/* The first row of the option's query; the queries themselves are in the stage's key. */
+static enum status_code features_fingerprint(struct context *context, const void *options,
+                                             char out[33], struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct features_options *o = options;
+    struct hash_state *hash = NULL;
+    struct db_query *query = NULL;
+    struct db *source = NULL;
+    bool has_row = false;
+
+    out[0] = '\0';
+    if (o->fingerprint == NULL) {
+        goto done;
+    }
+    TRY(context_source(context, &source, status));
+    TRY(db_prepare_user(source, "features.fingerprint", o->fingerprint,
+                        context_settings(context)->source.query_timeout, &query, status));
+    TRY(hash_new(&hash, status));
+    TRY(db_step(query, &has_row, status));
+    for (int i = 0; has_row && i < db_column_count(query); i++) {
+        size_t length;
+        const enum db_type type = db_column_type(query, i);
+        hash_add_int64(hash, (int64_t)type);
+        if (type != DB_NULL) {
+            const void *bytes = db_column_blob(query, i, &length);
+            hash_add_int64(hash, (int64_t)length);
+            hash_add(hash, bytes, length);
+        }
+    }
+    hash_text(hash, out);
+done:
+    hash_free(hash);
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code show_rows(void *data, double n_rows, struct status *status)
+{
+    struct context *context = data;
+
+    progress_update(context_progress(context), n_rows, NULL);
+    return context_check_stop(context, status);
+}
+
+static enum status_code look_for_stop(void *data, double n_rows, struct status *status)
+{
+    (void)n_rows;
+    return context_check_stop(data, status);
+}
+
+static enum status_code read_sides(struct context *context, const struct features_options *o,
+                                   struct feature_rows *rows, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_watch watch = {show_rows, context};
+    struct db *source = NULL;
+
+    TRY(context_source(context, &source, status));
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        const struct feature_query query = query_of(o, s, &context_settings(context)->source);
+        if (o->side[s].given) {
+            progress_start(context_progress(context), feature_side_names[s], "rows", 0);
+            TRY(feature_reader_run(source, &query, &watch, &rows[s], status));
+        }
+    }
+    context_source_done(context);
+done:
+    return code;
+}
+
+static void tell(struct context *context, const struct feature_report *report)
+{
+    log_write(context_log(context), LOG_INFO, "%s", buf_text(&report->summary));
+    for (size_t i = 0; i < report->warnings.n; i++) {
+        size_t length;
+        const char *text = strings_get(&report->warnings, i, &length);
+        log_write(context_log(context), LOG_WARNING, "%.*s", (int)length, text);
+    }
+}
+
+/* One side; without a query, a table without tokens over the known entities. */
+static enum status_code build_side(struct context *context, const struct features_options *o,
+                                   size_t side, const struct feature_rows *rows,
+                                   const struct vocabulary *master, struct feature_table *table,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_watch watch = {look_for_stop, context};
+    struct feature_report report = {0};
+    struct feature_rule other = {0};
+    struct arena texts = {0};
+
+    if (!o->side[side].given) {
+        table->n_master = master->n;
+        TRY(sparse_init(&table->matrix, master->n, 0, 0, true, status));
+        goto done;
+    }
+    TRY(option_defaults(column_table, &other, &texts, status));
+    struct feature_rules rules = rules_of(o, side, &other);
+    rules.watch = &watch;
+    TRY(feature_table_build(rows, &rules, master, table, &report, status));
+    tell(context, &report);
+done:
+    feature_report_release(&report);
+    arena_release(&texts);
+    return code;
+}
+
+static enum status_code hand_on(struct context *context, struct features *features,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct artifact artifact = {0};
+
+    artifact_init(&artifact, "features");
+    TRY(features_save(features, &artifact, status));
+    TRY(context_output(context, &artifact, status));
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
+static enum status_code features_run(struct context *context, const void *options,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct features_options *o = options;
+    const struct artifact *input = NULL;
+    struct interactions interactions = {0};
+    struct feature_rows rows[N_FEATURE_SIDES] = {{0}};
+    struct features features = {0};
+
+    TRY(context_input(context, "interactions", &input, status));
+    TRY(interactions_load(&interactions, input, status));
+    TRY(read_sides(context, o, rows, status));
+    context_set_rows(context, (int64_t)(rows[FEATURE_ITEMS].ids.n + rows[FEATURE_USERS].ids.n));
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        const struct vocabulary *master =
+            s == FEATURE_ITEMS ? &interactions.items : &interactions.users;
+        TRY(build_side(context, o, s, &rows[s], master, &features.side[s], status));
+    }
+    TRY(hand_on(context, &features, status));
+done:
+    progress_finish(context_progress(context));
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        feature_rows_release(&rows[s]);
+    }
+    features_release(&features);
+    interactions_release(&interactions);
+    return code;
+}
+
+extern const struct stage stage_features;
+const struct stage stage_features = {
+    .name = "features",
+    .summary = "Reads side data of items and users (categories, lists, numbers, words) as tokens "
+               "that the towers learn embeddings of.",
+    .version = 1,
+    .options_size = sizeof(struct features_options),
+    .options = option_table,
+    .inputs = inputs,
+    .outputs = outputs,
+    .validate = features_validate,
+    .estimate = features_estimate,
+    .check = features_check,
+    .fingerprint = features_fingerprint,
+    .run = features_run,
+};
