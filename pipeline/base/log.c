@@ -7,9 +7,9 @@
 
 #include <stdarg.h>
 
-static const char *const level_names[] = {"debug", "info", "warning"};
-static const char *const level_prefixes[] = {"debug: ", "", "warning: "};
-static const char *const level_colors[] = {"\033[2m", "", "\033[33m"};
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: "};
+static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"};
 
 /* A collector must never meet a line that is not JSON, whatever bytes a file name has. */
 static void add_json_text(struct buf *line, const char *text)
@@ -46,14 +46,19 @@ static void add_plain_text(struct buf *line, const char *text)
     }
 }
 
+static void compose_json(enum log_level level, const char *text, struct buf *line)
+{
+    char now[CLOCK_TEXT_MAX];
+    clock_format(clock_unix(), now);
+    buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now, level_names[level]);
+    add_json_text(line, text);
+    buf_add_text(line, "\"}\n");
+}
+
 static void compose(const struct log *log, enum log_level level, const char *text, struct buf *line)
 {
     if (log->json) {
-        char now[CLOCK_TEXT_MAX];
-        clock_format(clock_unix(), now);
-        buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now, level_names[level]);
-        add_json_text(line, text);
-        buf_add_text(line, "\"}\n");
+        compose_json(level, text, line);
         return;
     }
     bool color = log->color && level_colors[level][0] != '\0';
@@ -66,23 +71,66 @@ static void compose(const struct log *log, enum log_level level, const char *tex
     buf_add_text(line, color ? "\033[0m\n" : "\n");
 }
 
-void log_write(struct log *log, enum log_level level, const char *format, ...)
+/* Out of memory cuts a line short: there is nobody to tell. */
+static void write_line(FILE *file, struct buf *line)
 {
-    if (log == NULL || log->stream == NULL || level < log->level || level >= LOG_SILENT) {
-        return;
+    (void)fwrite(buf_text(line), 1, line->length, file);
+    (void)fflush(file);
+    buf_release(line);
+}
+
+static void write_to_file(const struct log *log, enum log_level level, const char *text)
+{
+    struct buf line = {0};
+    char now[CLOCK_TEXT_MAX];
+    if (log->json) {
+        compose_json(level, text, &line);
+    } else {
+        clock_format(clock_unix(), now);
+        buf_addf(&line, "%s %s", now, level_prefixes[level]);
+        add_plain_text(&line, text);
+        buf_add_char(&line, '\n');
     }
-    enum { LOG_MESSAGE_MAX = 4096 };
+    write_line(log->file, &line);
+}
+
+static void keep(const struct log *log, enum log_level level, const char *text)
+{
+    if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
+        write_to_file(log, level, text);
+    }
+}
+
+enum { LOG_MESSAGE_MAX = 4096 };
+
+void log_keep(struct log *log, enum log_level level, const char *format, ...)
+{
     char text[LOG_MESSAGE_MAX];
     va_list arguments;
+    if (log == NULL) {
+        return;
+    }
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    keep(log, level, text);
+}
 
-    /* Out of memory cuts the line short: there is nobody to tell. */
-    struct buf line = {0};
-    compose(log, level, text, &line);
-    (void)fwrite(buf_text(&line), 1, line.length, log->stream);
-    (void)fflush(log->stream);
-    log->progress_on_line = false;
-    buf_release(&line);
+void log_write(struct log *log, enum log_level level, const char *format, ...)
+{
+    char text[LOG_MESSAGE_MAX];
+    va_list arguments;
+    if (log == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    keep(log, level, text);
+    if (log->stream != NULL && level >= log->level && level < LOG_SILENT) {
+        struct buf line = {0};
+        compose(log, level, text, &line);
+        write_line(log->stream, &line);
+        log->progress_on_line = false;
+    }
 }

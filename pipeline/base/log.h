@@ -1,21 +1,24 @@
 /* Messages for people and for log collectors, to stderr or a file, never to stdout. Errors that end
- * the program are not logged here: they travel as a status to main.c. */
+ * the program travel as a status to main.c, which shows them; a log file keeps them too. */
 #ifndef NIGHTJAR_BASE_LOG_H
 #define NIGHTJAR_BASE_LOG_H
 
 #include "base/status.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_SILENT };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_SILENT };
 
 struct log {
-    FILE *stream;         /* NULL: discard everything */
-    enum log_level level; /* messages below it are dropped */
-    bool json;            /* one JSON object a line: time, level, message */
+    FILE *stream;         /* NULL: nothing is shown */
+    enum log_level level; /* messages below it are not shown */
+    FILE *file;           /* gets every message but LOG_DEBUG ones, with its time; NULL: none */
+    bool json;            /* one JSON object a line: time, level, message; in both */
     bool color;
     bool progress_on_line; /* a progress bar stands on the current line: clear it first */
 };
 
 /* `log` NULL discards. One line a call, no trailing newline in the format. */
 void log_write(struct log *log, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same for `file` alone: what the stream gets in another form. */
+void log_keep(struct log *log, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -65,6 +65,19 @@ enum status_code status_add_context(struct status *status, const char *format, .
     return status->code;
 }
 
+void status_add_line(struct status *status, const char *format, ...)
+{
+    va_list arguments;
+    size_t length = strlen(status->message);
+    if (status->code == STATUS_OK || length + 2 > sizeof status->message) {
+        return;
+    }
+    status->message[length++] = '\n';
+    va_start(arguments, format);
+    (void)vsnprintf(status->message + length, sizeof status->message - length, format, arguments);
+    va_end(arguments);
+}
+
 void status_format(const struct status *status, char *out, size_t capacity)
 {
     char place[64] = "";

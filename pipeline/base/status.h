@@ -55,6 +55,9 @@ enum status_code status_set_at(struct status *status, enum status_code code, con
 enum status_code status_add_context(struct status *status, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
+/* Adds a line behind the message of a recorded error; does nothing when there is none. */
+void status_add_line(struct status *status, const char *format, ...) PRINTF_LIKE(2, 3);
+
 /* Writes `file:line:col: message` (parts that are unknown left out) into `out` (capacity bytes,
  * always terminated, cut when too long). */
 void status_format(const struct status *status, char *out, size_t capacity);

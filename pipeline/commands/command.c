@@ -184,6 +184,24 @@ enum status_code command_flag_int64(const struct command_line *line, const char 
     return STATUS_OK;
 }
 
+enum status_code command_flag_duration(const struct command_line *line, const char *name,
+                                       double *out, struct status *status)
+{
+    const char *text = command_flag_value(line, name);
+    double value;
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (!num_parse_duration(text, strlen(text), &value) || !(value > 0.0)) {
+        return status_set(status, STATUS_USAGE,
+                          "%s: %s is \"%s\"; a time above 0 with its unit (s, m, h, d or w, say "
+                          "10m) is allowed",
+                          line->command->name, name, text);
+    }
+    *out = value;
+    return STATUS_OK;
+}
+
 enum status_code command_load_plan(const struct command_environment *environment,
                                    const struct command_line *line, struct plan **out,
                                    struct status *status)

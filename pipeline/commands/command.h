@@ -69,6 +69,9 @@ const char *const *command_flag_values(const struct command_line *line, const ch
 MUST_CHECK enum status_code command_flag_int64(const struct command_line *line, const char *name,
                                                int64_t min, int64_t max, int64_t *out,
                                                struct status *status);
+/* The same for a time above 0 with its unit ("10m"), in seconds. */
+MUST_CHECK enum status_code command_flag_duration(const struct command_line *line, const char *name,
+                                                  double *out, struct status *status);
 /* Loads the plan of the first argument with the --set overrides: for commands whose table has
  * COMMAND_FLAG_SET. Errors as plan_load. Free with plan_free. */
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,

@@ -1,7 +1,10 @@
 /* nightjar run: a whole pipeline, from the log to the published tables. */
-#include "commands/command.h"
+#include "commands/published.h"
 
 #include "base/num.h"
+#include "run/metrics_file.h"
+
+#include <errno.h>
 
 /* What the stage_done callback shows on. */
 struct display {
@@ -15,13 +18,15 @@ static void show_stage(void *data, const char *label, bool skipped, double secon
     const struct display *display = data;
     char duration[NUM_TEXT_MAX];
     num_format_duration(seconds, duration);
-    if (!display->lines) {
+    const char *outcome = skipped ? "unchanged" : "done";
+    if (!display->lines || display->log->json) {
+        log_write(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label, outcome, duration,
+                  (long long)rows);
         return;
     }
-    if (display->log->json) {
-        log_write(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label,
-                  skipped ? "unchanged" : "done", duration, (long long)rows);
-    } else if (skipped) {
+    log_keep(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label, outcome, duration,
+             (long long)rows);
+    if (skipped) {
         fprintf(display->err, "  %-14s unchanged\n", label);
     } else if (rows > 0) {
         fprintf(display->err, "  %-14s %10s  %12lld rows\n", label, duration, (long long)rows);
@@ -45,9 +50,10 @@ static void show_summary(const struct display *display, const struct plan *plan,
     } else {
         buf_add_text(&text, "nothing new to publish");
     }
-    if (display->lines && display->log->json) {
+    if (!display->lines || display->log->json) {
         log_write(display->log, LOG_INFO, "%s", buf_text(&text));
-    } else if (display->lines) {
+    } else {
+        log_keep(display->log, LOG_INFO, "%s", buf_text(&text));
         fprintf(display->err, "%s\n", buf_text(&text));
     }
     buf_release(&text);
@@ -82,16 +88,58 @@ static enum status_code set_up_log(const struct command_environment *environment
     return STATUS_OK;
 }
 
+/* The log file, appended to. NULL when none was asked for. */
+static enum status_code open_log_file(const struct command_line *line, struct log *log,
+                                      struct status *status)
+{
+    const char *path = command_flag_value(line, "--log-file");
+    if (path == NULL) {
+        return STATUS_OK;
+    }
+    log->file = fopen(path, "ae");
+    if (log->file == NULL) {
+        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                             "cannot open the log file: %s", strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+/* After the run, good or bad: what monitoring reads, and what the log file keeps of a failure. A run
+ * that another one kept from starting leaves that one's metrics alone. */
+static enum status_code report_end(const struct command_line *line, const struct plan *plan,
+                                   struct log *log, struct status *status)
+{
+    enum status_code code = status->code;
+    struct status metrics_status = {0};
+    const char *path = command_flag_value(line, "--metrics-file");
+    char text[STATUS_FILE_MAX + 1024];
+    if (path != NULL && code != STATUS_BUSY &&
+        metrics_file_write(plan, path, &metrics_status) != STATUS_OK && code == STATUS_OK) {
+        *status = metrics_status;
+        code = status->code;
+    }
+    if (code != STATUS_OK && code != STATUS_USAGE) {
+        published_add_standing(plan, status);
+        status_format(status, text, sizeof text);
+        log_keep(log, LOG_ERROR, "%s", text);
+    }
+    return code;
+}
+
 static enum status_code run_run(const struct command_environment *environment,
                                 const struct command_line *line, struct status *status)
 {
     enum status_code code;
     struct plan *plan = NULL;
-    struct log log;
+    struct log log = {0};
     struct display display;
     struct run_result result = {0};
+    double wait = 0.0, max_time = 0.0;
     TRY(set_up_log(environment, line, &log, &display, status));
+    TRY(command_flag_duration(line, "--wait", &wait, status));
+    TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
+    TRY(open_log_file(line, &log, status));
     const struct run_request request = {.plan = plan,
                                         .version = environment->version,
                                         .log = &log,
@@ -100,12 +148,18 @@ static enum status_code run_run(const struct command_environment *environment,
                                         .force = command_flag_count(line, "--force") > 0,
                                         .from = command_flag_value(line, "--from"),
                                         .only = command_flag_value(line, "--only"),
+                                        .wait = wait,
+                                        .max_time = max_time,
                                         .stop_signal = environment->stop_signal,
                                         .stage_done = show_stage,
                                         .data = &display};
-    TRY(runner_run(&request, &result, status));
+    code = runner_run(&request, &result, status);
+    TRY(report_end(line, plan, &log, status));
     show_summary(&display, plan, &result);
 done:
+    if (log.file != NULL) {
+        fclose(log.file);
+    }
     plan_free(plan);
     return code;
 }
@@ -117,9 +171,24 @@ static const struct command_flag flags[] = {
     {.name = "--only",
      .value = "STAGE",
      .help = "run this stage alone, on what earlier runs have left for it"},
+    {.name = "--wait",
+     .value = "TIME",
+     .help = "wait that long (10m) for another run of this pipeline to end; without it such a run "
+             "makes this one exit with 75 at once"},
+    {.name = "--max-time",
+     .value = "TIME",
+     .help = "stop training in time for the run to take about that long (2h) and go on with the "
+             "best towers so far; the next run trains on from there"},
     {.name = "--quiet", .help = "print errors only"},
     {.name = "--verbose", .help = "print what happens, also without a terminal"},
     {.name = "--log-format", .value = "FORMAT", .help = "text or json (one object a line)"},
+    {.name = "--log-file",
+     .value = "FILE",
+     .help = "append what happens to this file, whatever is printed"},
+    {.name = "--metrics-file",
+     .value = "FILE",
+     .help = "write the run's times, rows, metrics and exit code there for Prometheus (textfile "
+             "collector); replaced as a whole, after failures too"},
     {.name = NULL}};
 
 const struct command command_run = {

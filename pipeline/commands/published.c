@@ -1,12 +1,14 @@
 /* Rows of the published views (and of the run history) as text or JSON. */
 #include "commands/published.h"
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "io/json_writer.h"
 #include "base/utf8.h"
 #include "store/generation.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 enum status_code published_open(const struct plan *plan, struct db **out, struct status *status)
 {
@@ -30,6 +32,52 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
 done:
     db_close(db);
     return code;
+}
+
+/* When the current generation was published; 0: nothing is. */
+static enum status_code read_standing(struct db *db, const char *prefix, int64_t *generation,
+                                      int64_t *published, struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0}, table = {0};
+    bool found;
+    TRY(publish_current(db, prefix, generation, NULL, status));
+    if (*generation != 0) {
+        buf_addf(&table, "%snightjar_generations", prefix);
+        buf_add_text(&sql, "SELECT published FROM ");
+        db_quote(&sql, buf_text(&table));
+        buf_addf(&sql, " WHERE generation = %lld", (long long)*generation);
+        TRY(buf_check(&table, status));
+        TRY(buf_check(&sql, status));
+        TRY(db_get_int64(db, buf_text(&sql), published, &found, status));
+    }
+done:
+    buf_release(&sql);
+    buf_release(&table);
+    return code;
+}
+
+void published_add_standing(const struct plan *plan, struct status *status)
+{
+    const struct plan_settings *settings = &plan->settings;
+    const char *file = settings->output.database;
+    struct status ignored = {0}; /* the run's own error is what counts */
+    struct db *db = NULL;
+    int64_t generation = 0, published = 0;
+    char when[CLOCK_TEXT_MAX];
+    if (file == NULL || access(file, R_OK) != 0 ||
+        db_open(file, DB_READ, settings->source.busy_timeout, &db, &ignored) != STATUS_OK) {
+        return;
+    }
+    db_leave_checkpoints(db);
+    if (read_standing(db, settings->output.prefix, &generation, &published, &ignored) ==
+            STATUS_OK &&
+        generation != 0) {
+        clock_format(published, when);
+        status_add_line(status, "published generation %lld of %s stays in place",
+                        (long long)generation, when);
+    }
+    db_close(db);
 }
 
 static void add_json(struct json_list *list, struct db_query *query, int column)

@@ -10,6 +10,10 @@
 MUST_CHECK enum status_code published_open(const struct plan *plan, struct db **out,
                                            struct status *status);
 
+/* Adds to a recorded error what people still read, as far as that can be told: "published
+ * generation 12 of 2026-11-23T04:00:00Z stays in place". */
+void published_add_standing(const struct plan *plan, struct status *status);
+
 /* A query over one of the views: `before`, the view's name with the prefix, `after`; ?1 is an id
  * (NULL: the query has none), ?2 a limit on rows. */
 struct published_query {

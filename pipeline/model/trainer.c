@@ -406,8 +406,9 @@ done:
 static bool validation_is_due(const struct trainer *trainer)
 {
     const struct trainer_input *input = trainer->input;
-    return input->validation != NULL && (trainer->epochs_done % input->validate_every == 0 ||
-                                         trainer->epochs_done == input->stop_after);
+    return input->validation != NULL &&
+           (trainer->epochs_done % input->validate_every == 0 ||
+            trainer->epochs_done == input->stop_after || trainer->is_cut_short);
 }
 
 static bool out_of_patience(const struct trainer *trainer)
@@ -419,16 +420,21 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
 {
     enum status_code code = STATUS_OK;
     const struct trainer_hooks *hooks = trainer->hooks;
-    while (trainer->epochs_done < trainer->input->stop_after && !out_of_patience(trainer)) {
+    while (trainer->epochs_done < trainer->input->stop_after && !out_of_patience(trainer) &&
+           !trainer->is_cut_short) {
         struct curve_point *point = &trainer->curve[trainer->epochs_done];
         TRY(run_epoch(trainer, point, status));
         encoder_settle(&trainer->encoder, point->rate, trainer->pool);
         TRY(measure(trainer, point, status));
         trainer->epochs_done++;
+        trainer->is_cut_short = trainer->epochs_done < trainer->input->stop_after &&
+                                hooks->time_is_up != NULL &&
+                                hooks->time_is_up(hooks->data, trainer->epochs_done);
         if (validation_is_due(trainer)) {
             TRY(validate(trainer, &point->metric, status));
         }
-        if (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)) {
+        if (hooks->checkpoint_due != NULL &&
+            (trainer->is_cut_short || hooks->checkpoint_due(hooks->data))) {
             TRY(trainer_checkpoint_save(trainer, status));
         }
     }
@@ -468,6 +474,7 @@ static void hand_over(struct trainer *trainer, struct trainer_result *result)
         .temperature = trainer->best_temperature,
         .best_epoch = trainer->best_epoch,
         .best_metric = trainer->best_metric,
+        .is_cut_short = trainer->is_cut_short,
         .n_curve = trainer->epochs_done,
         .curve = trainer->curve,
     };

@@ -65,6 +65,8 @@ struct trainer_hooks {
        later run goes on from */
     enum status_code (*check_stop)(void *data, struct status *status);
     void (*progress)(void *data, double epochs_done, double loss, double metric);
+    /* between epochs: whether the next one would go beyond the time that the run has */
+    bool (*time_is_up)(void *data, size_t epochs_done);
     /* between epochs; `due` says whether enough time has passed, so that large ones are rare */
     bool (*checkpoint_due)(void *data);
     enum status_code (*checkpoint_save)(void *data, const struct artifact *artifact,
@@ -117,6 +119,7 @@ struct trainer_result {
     float *bias;             /* (n_items) learned popularity term, or NULL */
     double temperature;      /* of the best epoch */
     size_t best_epoch;       /* whose towers these are */
+    bool is_cut_short;       /* by hooks.time_is_up */
     double best_metric;      /* NAN without validation */
     double drift[N_SIDES]; /* mean cosine of the rows with the vectors they started from; NAN: cold
                               start */

@@ -27,6 +27,7 @@ struct trainer {
     int32_t *health_pairs;     /* (n_health_pairs, 2) positives that health is measured on */
     size_t n_health_pairs;
     size_t epochs_done, best_epoch, n_bad;
+    bool is_cut_short;
     double best_metric, best_temperature;
     struct curve_point *curve; /* (stop_after) */
 };

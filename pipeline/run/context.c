@@ -7,6 +7,7 @@
 #include "base/path.h"
 
 #include <assert.h>
+#include <math.h>
 #include <signal.h>
 
 static size_t count_outputs(const struct stage *stage)
@@ -45,7 +46,8 @@ enum status_code context_init(struct context *context, const struct run_request 
 {
     enum status_code code;
     const struct plan *plan = request->plan;
-    *context = (struct context){.request = request, .plan = plan, .started = clock_unix()};
+    *context = (struct context){.request = request, .plan = plan, .started = clock_unix(),
+                                 .started_monotonic = clock_monotonic()};
     context->progress = (struct progress){.log = request->log, .enabled = request->show_progress};
     TRY(MEM_NEW(&context->first_slot, plan->n_stages + 1, status));
     for (size_t i = 0; i < plan->n_stages; i++) {
@@ -79,6 +81,7 @@ void context_begin_stage(struct context *context, const struct plan_stage *stage
     context->stage = stage;
     snprintf(context->key, sizeof context->key, "%s", key);
     context->rows = 0;
+    context->is_cut_short = false;
     context->has_fingerprint = false;
     context->n_metrics_before = context->n_metrics;
 }
@@ -219,6 +222,37 @@ enum status_code context_output_db(struct context *context, struct db **out, str
 done:
     db_close(db);
     return code;
+}
+
+/* Whether the stage writes towers: the mark of one that trains. */
+static bool is_training(const struct stage *stage)
+{
+    const struct stage_artifact *outputs = stage->outputs;
+    for (size_t i = 0; outputs != NULL && outputs[i].name != NULL; i++) {
+        if (strcmp(outputs[i].name, "towers") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+double context_training_time(const struct context *context)
+{
+    const struct plan *plan = context->plan;
+    double n = 0.0;
+    if (!(context->request->max_time > 0.0)) {
+        return INFINITY;
+    }
+    for (size_t i = context->stage->position; i < plan->n_stages; i++) {
+        n += is_training(plan->stages[i].stage) ? 1.0 : 0.0;
+    }
+    double used = clock_monotonic() - context->started_monotonic;
+    return (context->request->max_time - used) / fmax(n, 1.0);
+}
+
+void context_set_cut_short(struct context *context)
+{
+    context->is_cut_short = true;
 }
 
 enum status_code context_check_stop(struct context *context, struct status *status)

@@ -46,6 +46,13 @@ bool context_imports_source(const struct context *context);
 MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
                                               struct status *status);
 
+/* Seconds that a stage which trains may take: its share of what --max-time leaves, the stages behind
+ * it that train get the same; INFINITY without a limit, <= 0: none is left. */
+double context_training_time(const struct context *context);
+/* Says that the stage's outputs are usable but not what they would be without the limit: the next
+ * run goes on from the stage's checkpoint. */
+void context_set_cut_short(struct context *context);
+
 /* STATUS_SIGNAL once a stop was asked for. Long loops call it at least once a second. */
 MUST_CHECK enum status_code context_check_stop(struct context *context, struct status *status);
 

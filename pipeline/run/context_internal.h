@@ -21,7 +21,8 @@ struct context {
     struct db *output; /* NULL until a stage asks */
     struct pool *pool;
     struct progress progress;
-    int64_t run, started; /* number in the work database; Unix seconds */
+    int64_t run, started;     /* number in the work database; Unix seconds */
+    double started_monotonic; /* seconds */
     char config_hash[HASH_TEXT_MAX];
     size_t *first_slot; /* (n_stages + 1): slots of stage s are [first_slot[s], first_slot[s+1]) */
     struct context_slot *slots;
@@ -30,6 +31,7 @@ struct context {
     const struct plan_stage *stage;
     char key[HASH_TEXT_MAX]; /* its cache key: checkpoints carry it */
     int64_t rows;
+    bool is_cut_short; /* by --max-time */
     bool in_fingerprint;                /* a fingerprint call must not take another one */
     bool has_fingerprint;               /* taken when the source snapshot was closed */
     char fingerprint[HASH_TEXT_MAX];    /* "" unknown */

@@ -167,8 +167,10 @@ static enum status_code remember(struct runner *runner, const struct plan_stage 
         TRY(context_fingerprint(context, stage, state.fingerprint, status));
         context_end_stage(context);
     }
-    TRY(cache_remember(context->work, stage->label, &state, status));
-    TRY(context_checkpoints_drop(context, stage->label, status));
+    if (!context->is_cut_short) { /* else the next run goes on from the checkpoint */
+        TRY(cache_remember(context->work, stage->label, &state, status));
+        TRY(context_checkpoints_drop(context, stage->label, status));
+    }
 done:
     return code;
 }
@@ -323,13 +325,15 @@ done:
     return code;
 }
 
-static enum status_code lock_pipeline(const char *work, struct lock *lock, struct status *status)
+static enum status_code lock_pipeline(const struct run_request *request, struct lock *lock,
+                                      struct status *status)
 {
     enum status_code code;
     struct buf path = {0};
-    buf_addf(&path, "%s.lock", work);
+    const struct lock_wait wait = {.seconds = request->wait, .stop_signal = request->stop_signal};
+    buf_addf(&path, "%s.lock", request->plan->settings.work.database);
     TRY(buf_check(&path, status));
-    TRY(lock_acquire(buf_text(&path), lock, status));
+    TRY(lock_acquire(buf_text(&path), &wait, lock, status));
 done:
     buf_release(&path);
     return code;
@@ -367,7 +371,7 @@ enum status_code runner_run(const struct run_request *request, struct run_result
     double started = clock_monotonic();
     TRY(resolve_flags(&runner, request, status));
     TRY(context_init(context, request, status));
-    TRY(lock_pipeline(work, &lock, status));
+    TRY(lock_pipeline(request, &lock, status));
     TRY(db_open(work, DB_CREATE, request->plan->settings.source.busy_timeout, &context->work,
                 status));
     TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));

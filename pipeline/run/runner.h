@@ -14,6 +14,8 @@ struct run_request {
                                         old, where nothing but the source may have changed */
     const char *from;                /* redo from this stage on; NULL */
     const char *only;                /* run this stage alone, on the artifacts at hand; NULL */
+    double wait;                     /* seconds to wait for another run's end */
+    double max_time;                 /* seconds after which training stops; 0: no limit */
     const volatile int *stop_signal; /* set by the signal handler in main.c; may be NULL */
     /* told after each stage, for the command to show; may be NULL */
     void (*stage_done)(void *data, const char *label, bool skipped, double seconds, int64_t rows);

@@ -13,7 +13,24 @@
 static enum status_code hook_check_stop(void *data, struct status *status)
 {
     struct training *training = data;
+    if (!training->has_epoch && clock_monotonic() > training->deadline) {
+        return status_set(status, STATUS_BUSY,
+                          "the time that --max-time gives was over before the first epoch was done; "
+                          "nothing is published, the stages before are kept; give more time");
+    }
     return context_check_stop(training->context, status);
+}
+
+/* The next epoch is expected to take as long as those of this run did. */
+static bool hook_time_is_up(void *data, size_t epochs_done)
+{
+    struct training *training = data;
+    double now = clock_monotonic(), took = now - training->started;
+    if (!training->has_epoch) {
+        training->has_epoch = true;
+        training->epochs_before = epochs_done - 1;
+    }
+    return now + took / (double)(epochs_done - training->epochs_before) > training->deadline;
 }
 
 static void hook_progress(void *data, double epochs_done, double loss, double metric)
@@ -56,6 +73,7 @@ static void connect_hooks(struct training *training)
         .data = training,
         .check_stop = hook_check_stop,
         .progress = hook_progress,
+        .time_is_up = hook_time_is_up,
         .checkpoint_due = hook_checkpoint_due,
         .checkpoint_save = hook_checkpoint_save,
         .checkpoint_load = hook_checkpoint_load,
@@ -167,6 +185,7 @@ enum status_code training_prepare(struct training *training, struct context *con
     enum status_code code = STATUS_OK;
     const struct artifact *artifact = NULL;
     training->context = context;
+    training->deadline = clock_monotonic() + context_training_time(context);
     training->basis = basis;
     training->settings = *settings;
     TRY(context_input(context, "interactions", &artifact, status));
@@ -193,11 +212,18 @@ enum status_code training_run(struct training *training, struct trainer_result *
                               struct status *status)
 {
     struct progress *progress = context_progress(training->context);
-    training->last_checkpoint = clock_monotonic();
+    training->started = training->last_checkpoint = clock_monotonic();
     progress_start(progress, "training", "epochs", (double)training->input.stop_after);
     enum status_code code = trainer_run(&training->input, &training->hooks,
                                         context_pool(training->context), result, status);
     progress_finish(progress);
+    if (code == STATUS_OK && result->is_cut_short) {
+        context_set_cut_short(training->context);
+        log_write(context_log(training->context), LOG_WARNING,
+                  "training stopped after %zu of %zu epochs, for --max-time would not last for one "
+                  "more; the towers are those of epoch %zu",
+                  result->n_curve, training->input.stop_after, result->best_epoch);
+    }
     if (code == STATUS_OK) {
         context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
         code = run_record_curve(training->context, result->curve, result->n_curve, status);

@@ -23,6 +23,9 @@ struct training {
     int64_t *item_counts;
     double checkpoint_every; /* seconds between checkpoints; 0: after every epoch */
     double last_checkpoint;  /* monotonic seconds */
+    double started, deadline; /* monotonic seconds; INFINITY: no limit on the time */
+    size_t epochs_before;     /* done by the run that this one goes on from */
+    bool has_epoch;
     const char *metric;      /* shown beside the loss; NULL: none */
     struct trainer_hooks hooks;
     struct trainer_input input; /* complete but for validation and stop_after */
@@ -34,7 +37,8 @@ MUST_CHECK enum status_code training_prepare(struct training *training, struct c
                                              enum basis basis,
                                              const struct trainer_settings *settings,
                                              struct status *status);
-/* Trains, with a progress bar over input.stop_after epochs. */
+/* Trains, with a progress bar over input.stop_after epochs. When the time that the run was given
+ * ends first, the result is what the epochs so far have made; STATUS_BUSY when there is none. */
 MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,
                                          struct status *status);
 /* Makes the artifact "towers"; fills in the vectors of cold users by those of their items where the

@@ -65,7 +65,7 @@ static enum status_code acquire(struct search *search, struct status *status)
     struct buf path = {0};
     buf_addf(&path, "%s.search.lock", search->path); /* the runner locks each trial by itself */
     TRY(buf_check(&path, status));
-    TRY(lock_acquire(buf_text(&path), &search->lock, status));
+    TRY(lock_acquire(buf_text(&path), NULL, &search->lock, status));
     TRY(tune_store_open(search->path, search->request->plan->settings.source.busy_timeout,
                         &search->db, status));
 done:

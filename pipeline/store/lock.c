@@ -3,10 +3,12 @@
 #include "store/lock.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HOLDER_MAX = 128 };
@@ -34,26 +36,47 @@ static enum status_code write_holder(int fd, const char *path, struct status *st
     return STATUS_OK;
 }
 
-enum status_code lock_acquire(const char *path, struct lock *lock, struct status *status)
+/* Takes the lock, asking every tenth of a second: flock itself cannot wait for a limited time. */
+static enum status_code take(int fd, const char *path, const struct lock_wait *wait,
+                             struct status *status)
+{
+    char holder[HOLDER_MAX], waited[NUM_TEXT_MAX];
+    const double seconds = wait != NULL ? wait->seconds : 0.0, start = clock_monotonic();
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return status_set_at(status, STATUS_IO, path, 0, 0, "cannot lock the file: %s",
+                                 strerror(errno));
+        }
+        if (wait != NULL && wait->stop_signal != NULL && *wait->stop_signal != 0) {
+            status->signal = *wait->stop_signal;
+            return status_set(status, STATUS_SIGNAL, "stopped by signal %d while another run held "
+                              "the lock; nothing was done", status->signal);
+        }
+        if (clock_monotonic() - start >= seconds) {
+            read_holder(fd, holder);
+            num_format_duration(seconds, waited);
+            return status_set_at(status, STATUS_BUSY, path, 0, 0,
+                                 "another run holds the lock: %s%s%s; wait for its end%s or stop it",
+                                 holder, seconds > 0.0 ? "; waited " : "",
+                                 seconds > 0.0 ? waited : "",
+                                 seconds > 0.0 ? "" : " (--wait 10m does)");
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    return STATUS_OK;
+}
+
+enum status_code lock_acquire(const char *path, const struct lock_wait *wait, struct lock *lock,
+                              struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char holder[HOLDER_MAX];
     lock->fd = -1;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
         return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                              "cannot open the lock file: %s", strerror(errno));
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
-            read_holder(fd, holder);
-            TRY(status_set_at(status, STATUS_BUSY, path, 0, 0,
-                              "another run holds the lock: %s; wait for its end or stop it",
-                              holder));
-        }
-        TRY(status_set_at(status, STATUS_IO, path, 0, 0, "cannot lock the file: %s",
-                          strerror(errno)));
-    }
+    TRY(take(fd, path, wait, status));
     TRY(write_holder(fd, path, status));
     lock->fd = fd;
     fd = -1;

@@ -8,10 +8,17 @@ struct lock {
     int fd; /* -1: not held */
 };
 
-/* Held by another process: STATUS_BUSY at once, naming its pid and since when. The file is opened
- * close-on-exec; the kernel releases it when the process dies. */
-MUST_CHECK enum status_code lock_acquire(const char *path, struct lock *lock,
-                                         struct status *status);
+/* How long to wait for another holder. */
+struct lock_wait {
+    double seconds;                  /* 0: not at all */
+    const volatile int *stop_signal; /* ends the wait; may be NULL */
+};
+
+/* Held by another process for longer than the wait: STATUS_BUSY, naming its pid and since when;
+ * STATUS_SIGNAL when a signal came first. The file is opened close-on-exec; the kernel releases it
+ * when the process dies. `wait` may be NULL. */
+MUST_CHECK enum status_code lock_acquire(const char *path, const struct lock_wait *wait,
+                                         struct lock *lock, struct status *status);
 void lock_release(struct lock *lock);
 
 #endif

@@ -16,7 +16,7 @@ static int hold(const char *path, const char *flag)
 {
     struct status status = {0};
     struct lock lock;
-    if (lock_acquire(path, &lock, &status) != STATUS_OK) {
+    if (lock_acquire(path, NULL, &lock, &status) != STATUS_OK) {
         return (int)status.code;
     }
     FILE *file = fopen(flag, "w");
@@ -44,16 +44,16 @@ static void a_free_lock_is_taken_and_given_back(void **state)
     struct status status = {0};
     struct lock lock, again;
     store_path(state, "run.lock", path);
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_OK);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_OK);
     assert_true(lock.fd >= 0);
-    assert_int_equal(lock_acquire(path, &again, &status), STATUS_BUSY);
+    assert_int_equal(lock_acquire(path, NULL, &again, &status), STATUS_BUSY);
     assert_int_equal(again.fd, -1);
     lock_release(&again); /* not held: no-op */
     status_clear(&status);
     lock_release(&lock);
     assert_int_equal(lock.fd, -1);
     assert_int_equal(access(path, F_OK), 0); /* the file stays */
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_OK);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_OK);
     lock_release(&lock);
 }
 
@@ -66,7 +66,7 @@ static void a_busy_lock_names_its_holder(void **state)
     store_path(state, "flag", flag);
     pid_t pid = spawn_holder(path, flag);
     snprintf(expected, sizeof expected, "pid %ld since 2", (long)pid);
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_BUSY);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_BUSY);
     assert_string_equal(status.file, path);
     assert_non_null(strstr(status.message, expected));
     assert_int_equal(lock.fd, -1);
@@ -84,7 +84,7 @@ static void a_killed_holder_leaves_the_lock_free(void **state)
     pid_t pid = spawn_holder(path, flag);
     kill(pid, SIGKILL);
     assert_int_equal(store_wait(pid), -SIGKILL);
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_OK);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_OK);
     snprintf(mine, sizeof mine, "pid %ld since", (long)getpid());
     assert_true(store_file_has(path, mine));
     lock_release(&lock);
@@ -97,7 +97,7 @@ static void a_lock_file_that_cannot_be_made_is_reported(void **state)
     struct status status = {0};
     struct lock lock;
     store_path(state, "no/folder/run.lock", path);
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_CANNOT_CREATE);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_CANNOT_CREATE);
     assert_string_equal(status.file, path);
     assert_non_null(strstr(status.message, "No such file"));
     assert_int_equal(lock.fd, -1);

@@ -450,7 +450,7 @@ static void a_second_runner_is_told_that_the_first_holds_the_lock(void **state)
     struct status status = {0};
     assert_run(state, &plainly, ALL_RUN);
     store_path(state, "small.work.db.lock", path);
-    assert_int_equal(lock_acquire(path, &lock, &status), STATUS_OK);
+    assert_int_equal(lock_acquire(path, NULL, &lock, &status), STATUS_OK);
     assert_fails(state, &plainly, STATUS_BUSY, "another run holds the lock");
     lock_release(&lock);
     assert_work(state, "SELECT count(*) FROM run", "1\n");

@@ -1,0 +1,12 @@
+/* Writes a file as a whole: whoever reads its name sees the old content or the new one. */
+#ifndef NIGHTJAR_IO_WHOLE_FILE_H
+#define NIGHTJAR_IO_WHOLE_FILE_H
+
+#include "base/buf.h"
+
+/* Writes the text beside `path` as PATH.partial, flushes it to the disk and renames it. On error
+ * the old file stays and nothing is left beside it: STATUS_CANNOT_CREATE, STATUS_IO, at `path`. */
+MUST_CHECK enum status_code whole_file_write(const char *path, const struct buf *text,
+                                             struct status *status);
+
+#endif
