@@ -333,6 +333,40 @@ done:
     return code;
 }
 
+/* Columns that the towers of the last run have learned from and that are gone, or read as another
+ * type: a column renamed in the query would lose what was learned of it unnoticed. */
+static enum status_code tell_vanished(struct context *context, const struct features *features,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct artifact artifact = {0};
+    struct features before = {0};
+    struct status unreadable = {0};
+    struct buf names = {0};
+    bool found = false;
+
+    TRY(context_last_output(context, "features", &artifact, &found, status));
+    if (!found || features_load(&before, &artifact, &unreadable) != STATUS_OK) {
+        goto done;
+    }
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        buf_clear(&names);
+        feature_table_vanished(&features->side[s], &before.side[s], &names);
+        TRY(buf_check(&names, status));
+        if (names.length > 0) {
+            log_write(context_log(context), LOG_WARNING,
+                      "features: gone since the last run, or of another type, in %s: %s; what the "
+                      "towers learned of it is lost",
+                      feature_side_names[s], buf_text(&names));
+        }
+    }
+done:
+    features_release(&before);
+    artifact_release(&artifact);
+    buf_release(&names);
+    return code;
+}
+
 static enum status_code hand_on(struct context *context, struct features *features,
                                 struct status *status)
 {
@@ -366,6 +400,7 @@ static enum status_code features_run(struct context *context, const void *option
             s == FEATURE_ITEMS ? &interactions.items : &interactions.users;
         TRY(build_side(context, o, s, &rows[s], master, &features.side[s], status));
     }
+    TRY(tell_vanished(context, &features, status));
     TRY(hand_on(context, &features, status));
 done:
     progress_finish(context_progress(context));

@@ -9,8 +9,6 @@
 #include "base/num.h"
 #include "base/path.h"
 
-#include <unistd.h>
-
 struct publish_options {
     char none; /* an empty struct is no C11 */
 };
@@ -196,22 +194,6 @@ done:
     return code;
 }
 
-/* Opens the output database for reading where there is one: else *out is NULL. */
-static enum status_code open_output(const struct plan_settings *settings, struct db **out,
-                                    struct status *status)
-{
-    const char *path = settings->output.database;
-    *out = NULL;
-    if (path == NULL || access(path, F_OK) != 0) {
-        return STATUS_OK;
-    }
-    enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
-    if (code == STATUS_OK) {
-        db_leave_checkpoints(*out);
-    }
-    return code;
-}
-
 /* Foreign tables under our names. */
 static enum status_code check(struct context *context, const void *stage_options,
                               struct status *status)
@@ -219,7 +201,7 @@ static enum status_code check(struct context *context, const void *stage_options
     (void)stage_options;
     const struct plan_settings *settings = context_settings(context);
     struct db *db;
-    enum status_code code = open_output(settings, &db, status);
+    enum status_code code = context_published_db(context, &db, status);
     if (code == STATUS_OK && db != NULL) {
         code = publish_check_names(db, settings->output.prefix, status);
     } else if (path_same_file(settings->output.database, settings->source.database)) {
@@ -267,7 +249,7 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     bool complete = false;
     char checksum[33] = "";
     out[0] = '\0';
-    TRY(open_output(settings, &db, status));
+    TRY(context_published_db(context, &db, status));
     if (db == NULL) {
         return STATUS_OK;
     }

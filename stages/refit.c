@@ -1,21 +1,56 @@
 /* refit: the towers that are served. Trains on every event of the log (the ALL basis) with the
  * settings that `train` kept and for as many epochs as it chose, so that yesterday's events count
- * tomorrow morning. Writes the artifact "towers" again: stages below read these. */
-#include "run/training.h"
+ * tomorrow morning; or, with warm_start, goes on from the published vectors for fewer epochs.
+ * Writes the artifact "towers" again: stages below read these. */
+#include "base/hash.h"
+#include "run/warm_training.h"
 
 struct refit_options {
     int64_t epochs;
+    bool warm_start;
+    int64_t warm_epochs;
+    double warm_rate;
 };
+
+#define AT(field) offsetof(struct refit_options, field)
 
 static const struct option options[] = {
     {.name = "epochs",
      .type = OPTION_INT,
-     .offset = offsetof(struct refit_options, epochs),
+     .offset = AT(epochs),
      .default_text = "0",
      .min = 0,
      .max = 100000,
      .unit = "epochs",
      .help = "Epochs to run. 0 takes the number that train chose on validation."},
+    {.name = "warm_start",
+     .type = OPTION_BOOL,
+     .offset = AT(warm_start),
+     .default_text = "false",
+     .help =
+         "Go on from the published vectors of the users and items that are known by their ids; "
+         "new ones start from nothing. Takes fewer epochs and keeps vectors close to "
+         "yesterday's, as the metrics warm_drift_users and warm_drift_items tell (mean cosine). "
+         "Only refit does this: the published vectors have seen the events that train and "
+         "evaluate hold out. Where nothing is published, or vectors of another dimension, or "
+         "of fewer than half of today's users or items, the start is cold."},
+    {.name = "warm_epochs",
+     .type = OPTION_INT,
+     .offset = AT(warm_epochs),
+     .default_text = "0",
+     .min = 0,
+     .max = 100000,
+     .unit = "epochs",
+     .help = "Epochs after a warm start, over which the learning rate's schedule then spans. 0 "
+             "takes a third of those of a cold start."},
+    {.name = "warm_rate",
+     .type = OPTION_FLOAT,
+     .offset = AT(warm_rate),
+     .default_text = "0.5",
+     .min = 1e-6,
+     .max = 10,
+     .help = "Learning rate after a warm start, as a share of that of a cold one. Where much is "
+             "new between two runs, 1 follows better."},
     {.name = NULL},
 };
 
@@ -41,6 +76,37 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                                         .batch_users = 512,
                                         .strip_bytes = (size_t)256 << 20};
     trainer_estimate(&settings, sizes, o->epochs > 0 ? (double)o->epochs : 20.0, out);
+    if (o->warm_start) { /* the published vectors stay beside the training */
+        out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
+    }
+}
+
+/* What the towers would start from; a cold start looks at nothing. */
+static enum status_code refit_fingerprint(struct context *context, const void *values, char out[33],
+                                          struct status *status)
+{
+    const struct refit_options *o = values;
+    if (!o->warm_start) {
+        snprintf(out, HASH_TEXT_MAX, "cold");
+        return STATUS_OK;
+    }
+    return warm_training_fingerprint(context, out, status);
+}
+
+/* Fewer epochs at a lower rate, the schedule drawn together to them. Hard negatives need not wait:
+ * the scores that choose them are there from the start. */
+static void shorten(struct training *training, const struct refit_options *o)
+{
+    struct trainer_settings *settings = &training->settings;
+    size_t cold = training->input.stop_after;
+    size_t epochs = o->warm_epochs > 0 ? (size_t)o->warm_epochs : (cold + 2) / 3;
+    double share = (double)epochs / (double)settings->epochs;
+    settings->learning_rate *= o->warm_rate;
+    settings->schedule.warmup_epochs *= share;
+    settings->schedule.step_every *= share;
+    settings->epochs = epochs;
+    training->input.stop_after = epochs;
+    training->negatives.hard.from_epoch = 1;
 }
 
 static enum status_code refit_run(struct context *context, const void *values,
@@ -50,6 +116,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     const struct refit_options *o = values;
     const struct artifact *artifact = NULL;
     struct training training = {0};
+    struct warm_training warm = {0};
     struct trainer_result result = {0};
     struct trainer_settings settings = {0};
     double best_epoch = 0.0;
@@ -62,10 +129,20 @@ static enum status_code refit_run(struct context *context, const void *values,
     if (training.input.stop_after > settings.epochs) {
         training.settings.epochs = training.input.stop_after;
     }
+    if (o->warm_start) {
+        TRY(warm_training_begin(&warm, &training, status));
+    }
+    if (warm.is_warm) {
+        shorten(&training, o);
+    }
     TRY(training_run(&training, &result, status));
+    if (o->warm_start) {
+        TRY(warm_training_report(&warm, &training, &result, status));
+    }
     TRY(training_output_towers(&training, &result, status));
 done:
     trainer_result_release(&result);
+    warm_training_release(&warm);
     training_release(&training);
     return code;
 }
@@ -80,5 +157,6 @@ const struct stage stage_refit = {
     .inputs = inputs,
     .outputs = outputs,
     .estimate = refit_estimate,
+    .fingerprint = refit_fingerprint,
     .run = refit_run,
 };

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <math.h>
 #include <signal.h>
+#include <unistd.h>
 
 static size_t count_outputs(const struct stage *stage)
 {
@@ -116,6 +117,11 @@ const struct plan_settings *context_settings(const struct context *context)
 uint64_t context_seed(const struct context *context)
 {
     return (uint64_t)context->plan->settings.seed;
+}
+
+const char *context_label(const struct context *context)
+{
+    return context->stage->label;
 }
 
 struct pool *context_pool(const struct context *context)
@@ -253,6 +259,22 @@ double context_training_time(const struct context *context)
 void context_set_cut_short(struct context *context)
 {
     context->is_cut_short = true;
+}
+
+enum status_code context_published_db(struct context *context, struct db **out,
+                                      struct status *status)
+{
+    const struct plan_settings *settings = &context->plan->settings;
+    const char *path = settings->output.database;
+    *out = NULL;
+    if (path == NULL || access(path, F_OK) != 0) {
+        return STATUS_OK;
+    }
+    enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
+    if (code == STATUS_OK) {
+        db_leave_checkpoints(*out);
+    }
+    return code;
 }
 
 enum status_code context_check_stop(struct context *context, struct status *status)

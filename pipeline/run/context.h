@@ -21,8 +21,15 @@ MUST_CHECK enum status_code context_input(struct context *context, const char *n
 MUST_CHECK enum status_code context_output(struct context *context, struct artifact *artifact,
                                            struct status *status);
 
+/* What the running stage's last run left of its output `name`, before this run replaces it; `out`
+ * zeroed, the caller's to release. *found false: nothing that can be read. */
+MUST_CHECK enum status_code context_last_output(struct context *context, const char *name,
+                                                struct artifact *out, bool *found,
+                                                struct status *status);
+
 const struct plan_settings *context_settings(const struct context *context);
 uint64_t context_seed(const struct context *context);
+const char *context_label(const struct context *context); /* of the running stage */
 struct pool *context_pool(const struct context *context);
 struct log *context_log(const struct context *context);
 struct progress *context_progress(const struct context *context); /* never NULL */
@@ -52,6 +59,11 @@ double context_training_time(const struct context *context);
 /* Says that the stage's outputs are usable but not what they would be without the limit: the next
  * run goes on from the stage's checkpoint. */
 void context_set_cut_short(struct context *context);
+
+/* A connection of its own to the output database, read-only, or NULL where no such file is (yet);
+ * the caller's to close. */
+MUST_CHECK enum status_code context_published_db(struct context *context, struct db **out,
+                                                 struct status *status);
 
 /* STATUS_SIGNAL once a stop was asked for. Long loops call it at least once a second. */
 MUST_CHECK enum status_code context_check_stop(struct context *context, struct status *status);

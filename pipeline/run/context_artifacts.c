@@ -126,6 +126,24 @@ enum status_code context_output(struct context *context, struct artifact *artifa
     return STATUS_OK;
 }
 
+enum status_code context_last_output(struct context *context, const char *name,
+                                     struct artifact *out, bool *found, struct status *status)
+{
+    enum status_code code;
+    struct buf slot = {0};
+    TRY(slot_name(context, context->stage->position, name, &slot, status));
+    code = artifact_load(context->work, buf_text(&slot), out, found, status);
+    if (code == STATUS_DATA || code == STATUS_INTERNAL) {
+        /* damaged, or of another version: this run replaces it */
+        status_clear(status);
+        *found = false;
+        code = STATUS_OK;
+    }
+done:
+    buf_release(&slot);
+    return code;
+}
+
 /* One output of the running stage: saved when its content is new, dropped when it was not given. */
 static enum status_code save_output(struct context *context, const struct stage_artifact *output,
                                     struct status *status)

@@ -64,6 +64,10 @@ static enum status_code hook_checkpoint_load(void *data, struct artifact *artifa
                                              struct status *status)
 {
     struct training *training = data;
+    if (training->ignore_checkpoint) {
+        *found = false;
+        return STATUS_OK;
+    }
     return context_checkpoint_load(training->context, artifact, found, status);
 }
 

@@ -238,3 +238,32 @@ done:
     buf_release(&type);
     return code;
 }
+
+enum status_code publish_current_info(struct db *db, const char *prefix,
+                                      struct published_info *info, struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    struct published_info found = {0};
+    bool has_row = false;
+    TRY(publish_current(db, prefix, &found.generation, found.checksum, status));
+    if (found.generation != 0) {
+        publish_add_sql(&sql, prefix,
+                        "SELECT dimension, run_started FROM $nightjar_generations"
+                        " WHERE generation = ?1");
+        TRY(buf_check(&sql, status));
+        TRY(db_prepare(db, buf_text(&sql), &query, status));
+        TRY(db_bind_int64(query, 1, found.generation, status));
+        TRY(db_step(query, &has_row, status));
+        if (has_row) {
+            found.dimension = db_column_int64(query, 0);
+            found.run_started = db_column_int64(query, 1);
+        }
+    }
+    *info = found;
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    return code;
+}

@@ -83,9 +83,24 @@ MUST_CHECK enum status_code publish_check_names(struct db *db, const char *prefi
 MUST_CHECK enum status_code publish_generation(const struct publish_target *target,
                                                const struct publish_content *content,
                                                int64_t *generation, struct status *status);
+/* Points the views at an older generation (or back at a newer one) whose tables are still there:
+ * else STATUS_NO_INPUT. Nothing is deleted. One transaction. */
+MUST_CHECK enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
+                                             struct status *status);
 /* The current generation, or 0 when nothing is published (also when our tables do not exist).
  * `checksum` (may be NULL) gets the content checksum stored with it. */
 MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
                                             char checksum[33], struct status *status);
+
+/* What the history says of the current generation. */
+struct published_info {
+    int64_t generation; /* 0: nothing is published */
+    int64_t dimension;
+    int64_t run_started; /* of the run that published it, Unix seconds */
+    char checksum[33];
+};
+MUST_CHECK enum status_code publish_current_info(struct db *db, const char *prefix,
+                                                 struct published_info *info,
+                                                 struct status *status);
 
 #endif

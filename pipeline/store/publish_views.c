@@ -3,6 +3,7 @@
 #include "store/publish_parts.h"
 
 #include "base/clock.h"
+#include "store/migrate.h"
 
 enum column_role {
     ROLE_NONE, /* ends a list */
@@ -51,18 +52,23 @@ static const struct view {
 };
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
+/* What a generation's views depend on. */
+struct view_ids {
+    bool users_are_text, items_are_text; /* then a dictionary holds them */
+    int64_t generation;
+};
+
 /* Whether the column is a code that a dictionary turns into the id. */
-static bool is_coded(const struct publish_content *content, enum column_role role)
+static bool is_coded(const struct view_ids *ids, enum column_role role)
 {
-    return (role == ROLE_USER && content->users.is_text) ||
-           (role == ROLE_ITEM && content->items.is_text);
+    return (role == ROLE_USER && ids->users_are_text) || (role == ROLE_ITEM && ids->items_are_text);
 }
 
 /* "expression AS name"; dictionary i is the alias d<i> of column i. */
-static void add_column(struct buf *sql, const struct publish_content *content,
-                       const struct view_column *column, int index, int64_t generation)
+static void add_column(struct buf *sql, const struct view_ids *ids,
+                       const struct view_column *column, int index)
 {
-    if (is_coded(content, column->role)) {
+    if (is_coded(ids, column->role)) {
         buf_addf(sql, "d%d.id", index);
     } else if (column->role == ROLE_SOURCE) {
         buf_addf(sql, "CASE t.%s", column->column);
@@ -71,15 +77,15 @@ static void add_column(struct buf *sql, const struct publish_content *content,
         }
         buf_add_text(sql, " END");
     } else if (column->role == ROLE_GENERATION) {
-        buf_addf(sql, "%lld", (long long)generation);
+        buf_addf(sql, "%lld", (long long)ids->generation);
     } else {
         buf_addf(sql, "t.%s", column->column);
     }
     buf_addf(sql, " AS %s", column->name);
 }
 
-static void add_view(struct buf *sql, const char *prefix, const struct publish_content *content,
-                     const struct view *view, int64_t generation)
+static void add_view(struct buf *sql, const char *prefix, const struct view_ids *ids,
+                     const struct view *view)
 {
     const char *name = publish_tables[view->table].name;
     buf_add_text(sql, "CREATE VIEW ");
@@ -87,25 +93,24 @@ static void add_view(struct buf *sql, const char *prefix, const struct publish_c
     buf_add_text(sql, " AS SELECT ");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         buf_add_text(sql, i > 0 ? ", " : "");
-        add_column(sql, content, &view->columns[i], i, generation);
+        add_column(sql, ids, &view->columns[i], i);
     }
     buf_add_text(sql, " FROM ");
-    publish_add_name(sql, prefix, name, generation);
+    publish_add_name(sql, prefix, name, ids->generation);
     buf_add_text(sql, " AS t");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         const struct view_column *column = &view->columns[i];
-        if (is_coded(content, column->role)) {
+        if (is_coded(ids, column->role)) {
             enum publish_table dictionary = column->role == ROLE_USER ? TABLE_USERS : TABLE_ITEMS;
             buf_add_text(sql, " JOIN ");
-            publish_add_name(sql, prefix, publish_tables[dictionary].name, generation);
+            publish_add_name(sql, prefix, publish_tables[dictionary].name, ids->generation);
             buf_addf(sql, " AS d%d ON d%d.code = t.%s", i, i, column->column);
         }
     }
 }
 
-static enum status_code replace_views(const struct publish_target *target,
-                                      const struct publish_content *content, int64_t generation,
-                                      struct status *status)
+static enum status_code replace_views(struct db *db, const char *prefix,
+                                      const struct view_ids *ids, struct status *status)
 {
     struct buf sql = {0};
     enum status_code code = STATUS_OK;
@@ -113,12 +118,12 @@ static enum status_code replace_views(const struct publish_target *target,
         const char *name = publish_tables[views[i].table].name;
         buf_clear(&sql);
         buf_add_text(&sql, "DROP VIEW IF EXISTS ");
-        publish_add_name(&sql, target->prefix, name, 0);
-        TRY(db_exec_buf(target->db, &sql, status));
+        publish_add_name(&sql, prefix, name, 0);
+        TRY(db_exec_buf(db, &sql, status));
         buf_clear(&sql);
-        add_view(&sql, target->prefix, content, &views[i], generation);
-        TRY(db_exec_buf(target->db, &sql, status));
-        TRY(publish_record(target->db, target->prefix, "view", name, 0, status));
+        add_view(&sql, prefix, ids, &views[i]);
+        TRY(db_exec_buf(db, &sql, status));
+        TRY(publish_record(db, prefix, "view", name, 0, status));
     }
 done:
     buf_release(&sql);
@@ -175,14 +180,14 @@ static enum status_code bind_integers(struct db_query *query, int first, const i
 }
 
 /* Prepares SQL with "$name" for our fixed names. */
-static enum status_code prepare(const struct publish_target *target, const char *text,
+static enum status_code prepare(struct db *db, const char *prefix, const char *text,
                                 struct db_query **query, struct status *status)
 {
     struct buf sql = {0};
     enum status_code code;
-    publish_add_sql(&sql, target->prefix, text);
+    publish_add_sql(&sql, prefix, text);
     TRY(buf_check(&sql, status));
-    TRY(db_prepare(target->db, buf_text(&sql), query, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
 done:
     buf_release(&sql);
     return code;
@@ -216,7 +221,7 @@ static enum status_code write_generation(const struct publish_target *target,
                       content->evidence_exponent};
     enum { N_INTEGERS = sizeof integers / sizeof integers[0] };
     enum { N_REALS = sizeof reals / sizeof reals[0] };
-    TRY(prepare(target,
+    TRY(prepare(target->db, target->prefix,
                 "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
                 " generation, published, seed, run_started, build_started, dimension,"
                 " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
@@ -244,7 +249,7 @@ static enum status_code write_run(const struct publish_target *target,
     const char *texts[] = {content->pipeline, content->version, content->config_hash};
     int64_t integers[] = {generation, content->seed, content->run_started, clock_unix(),
                           content->n_interactions};
-    TRY(prepare(target,
+    TRY(prepare(target->db, target->prefix,
                 "INSERT INTO $nightjar_runs (pipeline, version, config_hash, generation, seed,"
                 " started, finished, n_interactions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 &query, status));
@@ -262,7 +267,7 @@ static enum status_code write_metrics(const struct publish_target *target,
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(prepare(target,
+    TRY(prepare(target->db, target->prefix,
                 "INSERT INTO $nightjar_metrics (generation, name, model, \"group\", value)"
                 " VALUES (?, ?, ?, ?, ?)",
                 &query, status));
@@ -284,8 +289,10 @@ static enum status_code write_current(const struct publish_target *target, int64
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(prepare(target, "INSERT OR REPLACE INTO $nightjar_current VALUES (1, ?, ?)", &query,
-                status));
+    TRY(prepare(target->db, target->prefix,
+                "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
+                " VALUES (1, ?, ?)",
+                &query, status));
     TRY(db_bind_int64(query, 1, generation, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(db_run(query, status));
@@ -308,11 +315,80 @@ enum status_code publish_switch(const struct publish_target *target,
     TRY(write_run(target, content, generation, status));
     TRY(write_metrics(target, content, generation, status));
     TRY(write_current(target, generation, status));
-    TRY(replace_views(target, content, generation, status));
+    const struct view_ids ids = {.users_are_text = content->users.is_text,
+                                 .items_are_text = content->items.is_text,
+                                 .generation = generation};
+    TRY(replace_views(target->db, target->prefix, &ids, status));
     TRY(db_commit(target->db, status));
 done:
     if (code != STATUS_OK) {
         db_rollback(target->db);
+    }
+    return code;
+}
+
+/* Whether the generation has a table of this kind. */
+static enum status_code has_table(struct db *db, const char *prefix, int64_t generation,
+                                  const char *kind, bool *found, struct status *status)
+{
+    enum status_code code;
+    struct buf name = {0}, type = {0};
+    publish_name(&name, prefix, kind, generation);
+    TRY(buf_check(&name, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    *found = strcmp(buf_text(&type), "table") == 0;
+done:
+    buf_release(&name);
+    buf_release(&type);
+    return code;
+}
+
+static enum status_code write_rollback(struct db *db, const char *prefix, int64_t generation,
+                                       struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(prepare(db, prefix,
+                "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
+                " instead_of = nullif(coalesce(instead_of, generation), ?1)",
+                &query, status));
+    TRY(db_bind_int64(query, 1, generation, status));
+    TRY(db_bind_int64(query, 2, clock_unix(), status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct view_ids ids = {.generation = generation};
+    TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
+    TRY(db_begin_write(db, status));
+    TRY(publish_check_names(db, prefix, status));
+    TRY(has_table(db, prefix, generation, publish_tables[TABLE_USERS].name, &ids.users_are_text,
+                  status));
+    TRY(has_table(db, prefix, generation, publish_tables[TABLE_ITEMS].name, &ids.items_are_text,
+                  status));
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        bool found;
+        const char *name = publish_tables[views[i].table].name;
+        TRY(has_table(db, prefix, generation, name, &found, status));
+        if (!found) {
+            TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
+                              "generation %lld is not kept: it has no table of %s; output.keep says "
+                              "how many are",
+                              (long long)generation, name));
+        }
+    }
+    TRY(write_rollback(db, prefix, generation, status));
+    TRY(replace_views(db, prefix, &ids, status));
+    TRY(db_commit(db, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(db);
     }
     return code;
 }
