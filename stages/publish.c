@@ -235,8 +235,9 @@ done:
     return code;
 }
 
-/* What stands in the output database now: when someone has dropped or replaced it, the stage runs
- * again. Nothing published, or something missing, is unknown, so it runs. */
+/* What was published last: when someone has dropped or replaced it, the stage runs again. A
+ * generation put away by a rollback is not published anew on an unchanged night. Nothing published,
+ * or something missing, is unknown, so it runs. */
 static enum status_code fingerprint(struct context *context, const void *stage_options,
                                     char out[33], struct status *status)
 {
@@ -253,7 +254,7 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     if (db == NULL) {
         return STATUS_OK;
     }
-    TRY(publish_current(db, settings->output.prefix, &generation, checksum, status));
+    TRY(publish_latest(db, settings->output.prefix, &generation, checksum, status));
     if (generation != 0) {
         TRY(is_complete(db, settings->output.prefix, &complete, status));
     }

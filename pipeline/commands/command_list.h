@@ -12,6 +12,7 @@ extern const struct command command_tune;
 extern const struct command command_recommend;
 extern const struct command command_similar;
 extern const struct command command_runs;
+extern const struct command command_rollback;
 extern const struct command command_import;
 extern const struct command command_generate;
 extern const struct command command_version;

@@ -2,6 +2,8 @@
 #include "run/run_record.h"
 
 #include "base/clock.h"
+#include "math/blas.h"
+#include "math/vec.h"
 
 #include <math.h>
 
@@ -34,6 +36,7 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     enum status_code code;
     struct db_query *query = NULL;
     bool found;
+    char libraries[256], cpu[64];
     struct db *work = context->work;
     TRY(db_begin_write(work, status));
     TRY(find_unfinished(work, unfinished, status));
@@ -42,15 +45,20 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                 "machine went down' WHERE state = 'running'",
                 status));
     TRY(db_prepare(work,
-                   "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state)"
-                   " VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?1, ?2, ?3, ?4, ?5,"
-                   " 'running')",
+                   "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state,"
+                   " libraries, cpu) VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?1, ?2,"
+                   " ?3, ?4, ?5, 'running', ?6, ?7)",
                    &query, status));
+    snprintf(libraries, sizeof libraries, "%s, %s", db_identity(), blas_identity());
+    snprintf(cpu, sizeof cpu, "%s kernels, %zu threads", vec_ops()->name,
+             pool_threads(context->pool));
     TRY(bind_text(query, 1, context->plan->settings.pipeline, status));
     TRY(bind_text(query, 2, context->request->version, status));
     TRY(bind_text(query, 3, context->config_hash, status));
     TRY(db_bind_int64(query, 4, context->plan->settings.seed, status));
     TRY(db_bind_int64(query, 5, context->started, status));
+    TRY(bind_text(query, 6, libraries, status));
+    TRY(bind_text(query, 7, cpu, status));
     TRY(db_run(query, status));
     TRY(db_get_int64(work, "SELECT max(run) FROM run", &context->run, &found, status));
     TRY(db_commit(work, status));

@@ -344,12 +344,10 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
 {
     enum status_code code;
     struct context *context = &runner->context;
-    TRY(run_record_begin(context, &runner->unfinished_run, status));
     blas_init(); /* before threads start */
-    code = pool_new((size_t)context->plan->settings.threads, &context->pool, status);
-    if (code == STATUS_OK) {
-        code = do_stages(runner, status);
-    }
+    TRY(pool_new((size_t)context->plan->settings.threads, &context->pool, status));
+    TRY(run_record_begin(context, &runner->unfinished_run, status));
+    code = do_stages(runner, status);
     struct status record_status = {0};
     enum status_code recorded = run_record_end(context, status, &record_status);
     if (code == STATUS_OK && recorded != STATUS_OK) {

@@ -24,6 +24,9 @@
 
 enum { DROP_ROWS = 10000 };
 
+/* From this version of our tables on a rollback is told apart (0004_output_rollback.sql). */
+enum { ROLLBACK_VERSION = 4 };
+
 /* Empties a table from the front in short transactions: dropping it at once would wipe all of its
  * pages under one lock, and in rollback-journal mode readers would wait for that. */
 static enum status_code empty_table(struct db *db, const char *table, const char *key,
@@ -209,16 +212,17 @@ done:
     return code;
 }
 
-enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                 char checksum[33], struct status *status)
+/* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
+static enum status_code read_current(struct db *db, const char *prefix, const char *column,
+                                     int64_t *generation, char checksum[33], struct status *status)
 {
-    struct buf name = {0}, sql = {0};
+    struct buf name = {0}, sql = {0}, type = {0};
     enum status_code code;
     int64_t current = 0;
     bool found = false;
     publish_name(&name, prefix, "nightjar_current", 0);
-    publish_add_sql(&sql, prefix, "SELECT generation FROM $nightjar_current");
-    struct buf type = {0};
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    db_quote(&sql, buf_text(&name));
     TRY(buf_check(&name, status));
     TRY(buf_check(&sql, status));
     TRY(db_object_type(db, buf_text(&name), &type, status));
@@ -236,6 +240,26 @@ done:
     buf_release(&name);
     buf_release(&sql);
     buf_release(&type);
+    return code;
+}
+
+enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
+                                 char checksum[33], struct status *status)
+{
+    return read_current(db, prefix, "generation", generation, checksum, status);
+}
+
+enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
+                                char checksum[33], struct status *status)
+{
+    enum status_code code;
+    int64_t version;
+    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
+    TRY(read_current(db, prefix,
+                     version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)"
+                                                 : "generation",
+                     generation, checksum, status));
+done:
     return code;
 }
 

@@ -92,6 +92,10 @@ MUST_CHECK enum status_code publish_rollback(struct db *db, const char *prefix, 
 MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
                                             char checksum[33], struct status *status);
 
+/* The same for what was published last, though a rollback may show an older generation. */
+MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
+                                           char checksum[33], struct status *status);
+
 /* What the history says of the current generation. */
 struct published_info {
     int64_t generation; /* 0: nothing is published */
