@@ -17,7 +17,8 @@
 
 struct hard_options {
     bool given;
-    int64_t count, pool, skip, from_epoch, every;
+    double count; /* a whole number; NAN: auto */
+    int64_t pool, skip, from_epoch, every;
     double share; /* NAN: auto */
 };
 
@@ -37,13 +38,14 @@ struct negatives_options {
 
 static const struct option hard_options[] = {
     {.name = "count",
-     .type = OPTION_INT,
+     .type = OPTION_AUTO,
      .offset = HARD_AT(count),
      .default_text = "16",
      .min = 0,
      .max = 10000,
      .unit = "negatives",
-     .help = "Hard negatives of each user and batch, drawn anew in every epoch; 0: none."},
+     .help = "Hard negatives of each user and batch, a whole number, drawn anew in every epoch; 0: "
+             "none. auto lets train try whether 16 help."},
     {.name = "pool",
      .type = OPTION_INT,
      .offset = HARD_AT(pool),
@@ -113,14 +115,15 @@ static const struct option options[] = {
              "the positives of earlier batches that are remembered. Strategies all and in_batch "
              "take no notice of it."},
     {.name = "alpha",
-     .type = OPTION_FLOAT,
+     .type = OPTION_AUTO,
      .offset = AT(alpha),
      .default_text = "0",
      .min = 0,
      .max = 2,
      .search = "0..1",
      .help = "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
-             "that the towers learn what popularity does not explain. Choose it on validation."},
+             "that the towers learn what popularity does not explain. auto lets train choose it on "
+             "validation."},
     {.name = "shared",
      .type = OPTION_BOOL,
      .offset = AT(shared),
@@ -197,17 +200,28 @@ static bool draws_alone(int strategy)
     return strategy == NEGATIVES_UNIFORM || strategy == NEGATIVES_POPULARITY;
 }
 
+/* The most there can be. */
+static double hard_count(const struct hard_options *hard)
+{
+    return isnan(hard->count) ? HARD_COUNT_AUTO : hard->count;
+}
+
 static void validate_hard(const struct negatives_options *o, struct option_report *report)
 {
     const struct hard_options *hard = &o->hard;
-    if (!hard->given || hard->count == 0) {
+    const double count = hard_count(hard);
+    if (!hard->given || count == 0) {
         return;
     }
-    if (hard->count > hard->pool) {
+    if (count != floor(count)) {
+        option_mistake(report, "hard.count", "count: %g is not a whole number from 0 to pool",
+                       count);
+    }
+    if (count > (double)hard->pool) {
         option_mistake(report, "hard.count",
-                       "count: %" PRId64 " hard negatives cannot be drawn from pool: %" PRId64
+                       "count: %g hard negatives cannot be drawn from pool: %" PRId64
                        " items; allowed: 0 to pool",
-                       hard->count, hard->pool);
+                       count, hard->pool);
     }
     if (!o->correct && o->strategy != NEGATIVES_ALL) {
         option_mistake(report, "hard",
@@ -217,10 +231,32 @@ static void validate_hard(const struct negatives_options *o, struct option_repor
     }
 }
 
+/* Draws that are made or weighed here cannot wait for train to choose alpha. */
+static void validate_auto_alpha(const struct negatives_options *o, struct option_report *report)
+{
+    const char *strategy = negative_strategy_names[o->strategy];
+    if (!isnan(o->alpha)) {
+        return;
+    }
+    if (o->stored > 0) {
+        option_mistake(report, "alpha",
+                       "alpha: auto with stored: %" PRId64
+                       ": these negatives are drawn before train can choose; give a number",
+                       o->stored);
+    } else if (!o->correct && o->strategy != NEGATIVES_ALL &&
+               o->strategy != NEGATIVES_POPULARITY) {
+        option_mistake(report, "alpha",
+                       "alpha: auto has nothing to choose: with `correct: false` alpha has no "
+                       "effect on strategy %s",
+                       strategy);
+    }
+}
+
 static void negatives_validate(const void *values, struct option_report *report)
 {
     const struct negatives_options *o = values;
     const char *strategy = negative_strategy_names[o->strategy];
+    validate_auto_alpha(o, report);
     if (o->stored > 0 && !draws_alone(o->strategy)) {
         option_mistake(report, "stored",
                        "stored: %" PRId64
@@ -447,12 +483,13 @@ static struct negative_settings settings_of(const struct negatives_options *o)
         .correct = o->correct,
         .exclude_neighbours = (size_t)o->exclude_neighbours,
         .dislike_weight = o->dislike_weight,
-        .hard = {.count = o->hard.given ? (size_t)o->hard.count : 0,
+        .hard = {.count = o->hard.given ? (size_t)hard_count(&o->hard) : 0,
                  .pool = (size_t)o->hard.pool,
                  .skip = (size_t)o->hard.skip,
                  .from_epoch = (size_t)o->hard.from_epoch,
                  .every = (size_t)o->hard.every,
-                 .share = o->hard.share},
+                 .share = o->hard.share,
+                 .is_choice = o->hard.given && isnan(o->hard.count)},
     };
 }
 
@@ -488,7 +525,7 @@ extern const struct stage stage_negatives;
 const struct stage stage_negatives = {
     .name = "negatives",
     .summary = "Says how negatives are drawn, and on demand draws and stores them.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct negatives_options),
     .options = options,
     .inputs = inputs,

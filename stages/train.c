@@ -1,6 +1,8 @@
 /* train: the user and item towers, trained contrastively on the FIT basis, with early stopping on
- * its validation part. Chooses the number of epochs; `refit` then trains on everything with the
- * settings kept in the artifact "training". The work itself is in model/trainer.c. */
+ * its validation part. Chooses the number of epochs and, by short trainings, the settings that are
+ * `auto`; `refit` then trains on everything with the settings kept in the artifact "training". The
+ * work itself is in model/trainer.c and run/auto_settings.c. */
+#include "run/auto_settings.h"
 #include "run/training.h"
 #include "stages/train/train_options.h"
 
@@ -23,7 +25,10 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
 {
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
-    trainer_estimate(&settings, sizes, (double)o->epochs, out);
+    bool is_auto[N_AUTO_SETTINGS];
+    train_options_auto(o, is_auto);
+    size_t searched = auto_trials_expected(is_auto) * train_options_search_epochs(o);
+    trainer_estimate(&settings, sizes, (double)o->epochs + (double)searched, out);
 }
 
 static enum status_code save_training(struct context *context, const struct training *training,
@@ -33,6 +38,9 @@ static enum status_code save_training(struct context *context, const struct trai
     struct artifact artifact;
     artifact_init(&artifact, "training");
     TRY(trainer_settings_save(&training->settings, &artifact, status));
+    TRY(artifact_set_number(&artifact, "alpha", training->negatives.alpha, status));
+    TRY(artifact_set_number(&artifact, "hard.count", (double)training->negatives.hard.count,
+                            status));
     TRY(artifact_set_number(&artifact, "best_epoch", (double)result->best_epoch, status));
     TRY(artifact_set_number(&artifact, "best_metric", result->best_metric, status));
     TRY(artifact_set_number(&artifact, "checkpoint_every", training->checkpoint_every, status));
@@ -52,10 +60,11 @@ static enum status_code train_run(struct context *context, const void *values,
     struct trainer_result result = {0};
     struct validation validation = {0};
     struct trainer_settings settings = train_options_settings(o);
+    bool is_auto[N_AUTO_SETTINGS];
+    train_options_auto(o, is_auto);
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], o->metric,
-                        (size_t)o->validation_users, training.negatives.alpha,
-                        context_seed(context), status));
+                        (size_t)o->validation_users, 0.0, context_seed(context), status));
     if (validation.n_users == 0) {
         log_write(context_log(context), LOG_WARNING,
                   "train: no validation part, so all %lld epochs are run and none is chosen",
@@ -64,6 +73,8 @@ static enum status_code train_run(struct context *context, const void *values,
     training.metric = o->metric;
     training.checkpoint_every = o->checkpoint_every;
     training.input.validation = validation.n_users == 0 ? NULL : &validation;
+    TRY(auto_settings_choose(&training, is_auto, train_options_search_epochs(o), status));
+    TRY(validation_set_bias(&validation, training.negatives.alpha, status));
     training.input.validate_every = (size_t)o->validate_every;
     training.input.patience = (size_t)o->patience;
     training.input.stop_after = (size_t)o->epochs;
@@ -81,7 +92,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

@@ -334,32 +334,33 @@ void sampler_release(struct sampler *sampler)
 /* ---- settings in the artifact ---- */
 
 /* Every setting and its name, for both directions: saved and loaded as a number. */
-enum { N_SETTINGS = 14 };
+enum { N_SETTINGS = 15 };
 
 struct setting {
     const char *name;
     double value;
-    double least, most; /* what a work database of this version can hold; NAN is also allowed for
-                           hard.share alone */
+    double least, most; /* what a work database of this version can hold */
+    bool or_nan;        /* that too: auto */
 };
 
 static void list_settings(const struct negative_settings *s, struct setting out[N_SETTINGS])
 {
     const struct setting list[N_SETTINGS] = {
-        {"strategy", s->strategy, NEGATIVES_ALL, NEGATIVES_QUEUE},
-        {"count", (double)s->count, 0, INT32_MAX},
-        {"alpha", s->alpha, 0, INFINITY},
-        {"shared", s->shared, 0, 1},
-        {"exclude_own", s->exclude_own, 0, 1},
-        {"correct", s->correct, 0, 1},
-        {"exclude_neighbours", (double)s->exclude_neighbours, 0, INT32_MAX},
-        {"dislike_weight", s->dislike_weight, 0, INFINITY},
-        {"hard.count", (double)s->hard.count, 0, INT32_MAX},
-        {"hard.pool", (double)s->hard.pool, 0, INT32_MAX},
-        {"hard.skip", (double)s->hard.skip, 0, INT32_MAX},
-        {"hard.from_epoch", (double)s->hard.from_epoch, 0, INT32_MAX},
-        {"hard.every", (double)s->hard.every, 0, INT32_MAX},
-        {"hard.share", s->hard.share, 0, INFINITY},
+        {"strategy", s->strategy, NEGATIVES_ALL, NEGATIVES_QUEUE, false},
+        {"count", (double)s->count, 0, INT32_MAX, false},
+        {"alpha", s->alpha, 0, INFINITY, true},
+        {"shared", s->shared, 0, 1, false},
+        {"exclude_own", s->exclude_own, 0, 1, false},
+        {"correct", s->correct, 0, 1, false},
+        {"exclude_neighbours", (double)s->exclude_neighbours, 0, INT32_MAX, false},
+        {"dislike_weight", s->dislike_weight, 0, INFINITY, false},
+        {"hard.count", (double)s->hard.count, 0, INT32_MAX, false},
+        {"hard.pool", (double)s->hard.pool, 0, INT32_MAX, false},
+        {"hard.skip", (double)s->hard.skip, 0, INT32_MAX, false},
+        {"hard.from_epoch", (double)s->hard.from_epoch, 0, INT32_MAX, false},
+        {"hard.every", (double)s->hard.every, 0, INT32_MAX, false},
+        {"hard.share", s->hard.share, 0, INFINITY, true},
+        {"hard.is_choice", s->hard.is_choice, 0, 1, false},
     };
     memcpy(out, list, sizeof list);
 }
@@ -393,7 +394,8 @@ static struct negative_settings settings_of(const struct setting list[N_SETTINGS
                  .skip = (size_t)list[10].value,
                  .from_epoch = (size_t)list[11].value,
                  .every = (size_t)list[12].value,
-                 .share = list[13].value},
+                 .share = list[13].value,
+                 .is_choice = list[14].value != 0},
     };
 }
 
@@ -407,7 +409,7 @@ enum status_code negative_settings_load(struct negative_settings *settings,
     for (size_t i = 0; i < N_SETTINGS; i++) {
         double *value = &list[i].value;
         TRY(artifact_get_number(artifact, list[i].name, value, status));
-        const bool is_auto = isnan(*value) && i == N_SETTINGS - 1;
+        const bool is_auto = isnan(*value) && list[i].or_nan;
         if (!is_auto && !(*value >= list[i].least && *value <= list[i].most)) {
             code = status_set(status, STATUS_INTERNAL,
                               "artifact %s: %s is %g, allowed: %g to %g; the work database is of "

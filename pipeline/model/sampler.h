@@ -40,12 +40,16 @@ struct hard_settings {
     size_t every;      /* epochs between two refreshes of the pool */
     double share;      /* weight of a user's hard negatives together, as a share of that of all
                           items; NAN: what the pool's items have among all items */
+    bool is_choice;    /* whether there are any is left to train (run/auto_settings.h) */
 };
+
+enum { HARD_COUNT_AUTO = 16 }; /* what train may choose */
 
 struct negative_settings {
     enum negative_strategy strategy;
     size_t count;     /* draws: per batch when shared, else per positive; queue: its length */
-    double alpha;     /* popularity exponent of the target distribution */
+    double alpha;     /* popularity exponent of the target distribution; NAN in the artifact: left to
+                         train (run/auto_settings.h) */
     bool shared;      /* one set for the whole batch, or one per positive */
     bool exclude_own; /* an anchor's own positives do not count among its negatives */
     bool correct;     /* logQ correction; false: b_c = 0 for sampled strategies */

@@ -416,6 +416,14 @@ static bool out_of_patience(const struct trainer *trainer)
     return trainer->input->patience > 0 && trainer->n_bad >= trainer->input->patience;
 }
 
+static bool checkpoint_is_due(const struct trainer *trainer)
+{
+    const struct trainer_hooks *hooks = trainer->hooks;
+    return hooks->checkpoint_save != NULL &&
+           (trainer->is_cut_short ||
+            (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)));
+}
+
 static enum status_code run_epochs(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -433,8 +441,7 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
         if (validation_is_due(trainer)) {
             TRY(validate(trainer, &point->metric, status));
         }
-        if (hooks->checkpoint_due != NULL &&
-            (trainer->is_cut_short || hooks->checkpoint_due(hooks->data))) {
+        if (checkpoint_is_due(trainer)) {
             TRY(trainer_checkpoint_save(trainer, status));
         }
     }

@@ -65,14 +65,14 @@ struct trainer_hooks {
        later run goes on from */
     enum status_code (*check_stop)(void *data, struct status *status);
     void (*progress)(void *data, double epochs_done, double loss, double metric);
-    /* between epochs: whether the next one would go beyond the time that the run has */
-    bool (*time_is_up)(void *data, size_t epochs_done);
     /* between epochs; `due` says whether enough time has passed, so that large ones are rare */
     bool (*checkpoint_due)(void *data);
     enum status_code (*checkpoint_save)(void *data, const struct artifact *artifact,
                                         struct status *status);
     enum status_code (*checkpoint_load)(void *data, struct artifact *artifact, bool *found,
                                         struct status *status);
+    /* between epochs: whether the next one would go beyond the time that the run has */
+    bool (*time_is_up)(void *data, size_t epochs_done);
 };
 
 /* What a tower reads beside ids, in the order of its parts, for its own rows and for the entities

@@ -6,6 +6,7 @@
 #include "model/ranking.h"
 #include "model/towers.h"
 
+#include <assert.h>
 #include <math.h>
 
 static bool has_validation(const struct dataset *dataset, size_t user)
@@ -49,17 +50,13 @@ static enum status_code prepare_items(struct validation *validation, double bias
 {
     enum status_code code = STATUS_OK;
     size_t n_items = validation->dataset->n_items;
-    int64_t *counts = NULL;
-    TRY(MEM_NEW(&counts, n_items, status));
     TRY(MEM_NEW(&validation->tie_rank, n_items, status));
     TRY(MEM_NEW(&validation->bias, n_items, status));
-    dataset_item_counts(validation->dataset, counts);
-    towers_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
+    TRY(validation_set_bias(validation, bias_weight, status));
     struct rng rng;
     rng_init(&rng, seed, "validation.ties", 0, 0);
     rng_permutation(&rng, n_items, validation->tie_rank);
 done:
-    mem_free(counts);
     return code;
 }
 
@@ -91,25 +88,39 @@ void validation_release(struct validation *validation)
     *validation = (struct validation){0};
 }
 
-enum status_code validation_run(const struct validation *validation, struct const_matrix users,
-                                struct const_matrix items, const float *bias, double temperature,
-                                struct pool *pool, double *value, struct status *status)
+enum status_code validation_set_bias(struct validation *validation, double bias_weight,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n_items = validation->dataset->n_items;
+    int64_t *counts = NULL;
+    TRY(MEM_NEW(&counts, n_items, status));
+    dataset_item_counts(validation->dataset, counts);
+    towers_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
+done:
+    mem_free(counts);
+    return code;
+}
+
+/* Metric of every user under each of n_biases popularity terms: of_users (n_biases, n_users) and
+ * the means (n_biases). */
+static enum status_code run_biases(const struct validation *validation, struct const_matrix users,
+                                   struct const_matrix items, const float *const *biases,
+                                   size_t n_biases, double temperature, struct pool *pool,
+                                   double *means, double *of_users, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = validation->dataset;
     size_t n = validation->n_users, k = validation->k;
-    const float *biases[1] = {bias != NULL ? bias : validation->bias};
     int32_t *lists = NULL;
     float *scores = NULL;
-    double *values = NULL;
-    TRY(MEM_NEW(&lists, n * k, status));
-    TRY(MEM_NEW(&scores, n * k, status));
-    TRY(MEM_NEW(&values, n, status));
+    TRY(MEM_NEW(&lists, n_biases * n * k, status));
+    TRY(MEM_NEW(&scores, n_biases * n * k, status));
     struct ranking ranking = {
         .anchors = users,
         .candidates = items,
         .scale = (float)(1.0 / temperature),
-        .n_biases = 1,
+        .n_biases = n_biases,
         .biases = biases,
         .exclude = &dataset->train.matrix,
         .exclude_rows = validation->users,
@@ -117,12 +128,55 @@ enum status_code validation_run(const struct validation *validation, struct cons
         .k = k,
     };
     TRY(ranking_run(&ranking, pool, lists, scores, status));
-    metric_per_user(validation->metric, k, lists, k, validation->users, n, &dataset->valid.matrix,
-                    dataset->valid_unknown, values);
-    *value = metric_mean(values, n, NULL);
+    for (size_t b = 0; b < n_biases; b++) {
+        metric_per_user(validation->metric, k, lists + b * n * k, k, validation->users, n,
+                        &dataset->valid.matrix, dataset->valid_unknown, of_users + b * n);
+        means[b] = metric_mean(of_users + b * n, n, NULL);
+    }
 done:
     mem_free(lists);
     mem_free(scores);
-    mem_free(values);
+    return code;
+}
+
+enum status_code validation_run(const struct validation *validation, struct const_matrix users,
+                                struct const_matrix items, const float *bias, double temperature,
+                                struct pool *pool, double *value, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const float *biases[1] = {bias != NULL ? bias : validation->bias};
+    double *of_users = NULL;
+    TRY(MEM_NEW(&of_users, validation->n_users, status));
+    TRY(run_biases(validation, users, items, biases, 1, temperature, pool, value, of_users,
+                   status));
+done:
+    mem_free(of_users);
+    return code;
+}
+
+enum status_code validation_run_grid(const struct validation *validation, struct const_matrix users,
+                                     struct const_matrix items, const struct validation_grid *grid,
+                                     double temperature, struct pool *pool, double *means,
+                                     double *of_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const float *biases[VALIDATION_WEIGHTS_MAX];
+    size_t n_items = items.rows;
+    int64_t *counts = NULL;
+    float *terms = NULL;
+    assert(grid->n > 0 && grid->n <= VALIDATION_WEIGHTS_MAX);
+    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&terms, grid->n * n_items, status));
+    dataset_item_counts(validation->dataset, counts);
+    for (size_t w = 0; w < grid->n; w++) {
+        biases[w] = terms + w * n_items;
+        towers_popularity_bias(counts, grid->learned, n_items, grid->weights[w],
+                               terms + w * n_items);
+    }
+    TRY(run_biases(validation, users, items, biases, grid->n, temperature, pool, means, of_users,
+                   status));
+done:
+    mem_free(counts);
+    mem_free(terms);
     return code;
 }

@@ -75,6 +75,13 @@ MUST_CHECK enum status_code context_checkpoint_save(struct context *context,
                                                     struct status *status);
 MUST_CHECK enum status_code context_checkpoint_load(struct context *context, struct artifact *out,
                                                     bool *found, struct status *status);
+/* The same under a name of its own, for a stage that keeps more than one. part NULL: the one above. */
+MUST_CHECK enum status_code context_checkpoint_save_part(struct context *context, const char *part,
+                                                         const struct artifact *artifact,
+                                                         struct status *status);
+MUST_CHECK enum status_code context_checkpoint_load_part(struct context *context, const char *part,
+                                                         struct artifact *out, bool *found,
+                                                         struct status *status);
 
 /* How many rows the stage read or wrote: shown by run, kept in the history. */
 void context_set_rows(struct context *context, int64_t rows);

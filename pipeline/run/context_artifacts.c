@@ -226,37 +226,54 @@ size_t context_bytes(const struct context *context)
     return bytes;
 }
 
-/* "checkpoint/LABEL/KEY": a checkpoint of other options or inputs is another slot, so it is never
- * found. */
-static enum status_code checkpoint_slot(const struct context *context, struct buf *out,
-                                        struct status *status)
+/* "checkpoint/LABEL/KEY", and "/PART" behind that of a part: a checkpoint of other options or inputs
+ * is another slot, so it is never found. */
+static enum status_code checkpoint_slot(const struct context *context, const char *part,
+                                        struct buf *out, struct status *status)
 {
     buf_addf(out, "checkpoint/%s/%s", context->stage->label, context->key);
+    if (part != NULL) {
+        buf_addf(out, "/%s", part);
+    }
     return buf_check(out, status);
 }
 
-enum status_code context_checkpoint_save(struct context *context, const struct artifact *artifact,
-                                         struct status *status)
+enum status_code context_checkpoint_save_part(struct context *context, const char *part,
+                                              const struct artifact *artifact,
+                                              struct status *status)
 {
     enum status_code code;
     struct buf slot = {0};
-    TRY(checkpoint_slot(context, &slot, status));
+    TRY(checkpoint_slot(context, part, &slot, status));
     TRY(artifact_save(context->work, buf_text(&slot), artifact, status));
 done:
     buf_release(&slot);
     return code;
 }
 
-enum status_code context_checkpoint_load(struct context *context, struct artifact *out, bool *found,
-                                         struct status *status)
+enum status_code context_checkpoint_load_part(struct context *context, const char *part,
+                                              struct artifact *out, bool *found,
+                                              struct status *status)
 {
     enum status_code code;
     struct buf slot = {0};
-    TRY(checkpoint_slot(context, &slot, status));
+    TRY(checkpoint_slot(context, part, &slot, status));
     TRY(artifact_load(context->work, buf_text(&slot), out, found, status));
 done:
     buf_release(&slot);
     return code;
+}
+
+enum status_code context_checkpoint_save(struct context *context, const struct artifact *artifact,
+                                         struct status *status)
+{
+    return context_checkpoint_save_part(context, NULL, artifact, status);
+}
+
+enum status_code context_checkpoint_load(struct context *context, struct artifact *out, bool *found,
+                                         struct status *status)
+{
+    return context_checkpoint_load_part(context, NULL, out, found, status);
 }
 
 enum status_code context_checkpoints_drop(struct context *context, const char *label,

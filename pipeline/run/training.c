@@ -115,10 +115,11 @@ static enum status_code load_pairs(struct training *training, struct status *sta
         TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
         training->positives.matrix.values = (float *)(uintptr_t)weights;
     }
-    TRY(need_pairs(has_items, settings->co_items.weight > 0.0, "train: co_interaction", "item",
+    /* NAN, one that train has yet to choose, needs them too */
+    TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", "item",
                    status));
     TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", "item", status));
-    TRY(need_pairs(has_users, settings->co_users.weight > 0.0, "train: user_co_interaction", "user",
+    TRY(need_pairs(has_users, settings->co_users.weight != 0.0, "train: user_co_interaction", "user",
                    status));
     training->input.item_pairs = has_items ? &training->item_pairs : NULL;
     training->input.user_pairs = has_users ? &training->user_pairs : NULL;

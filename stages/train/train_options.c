@@ -3,6 +3,8 @@
 
 #include "base/num.h"
 
+#include <math.h>
+
 #define AT(field)             offsetof(struct train_options, field)
 #define CO_AT(field)          offsetof(struct co_interaction_options, field)
 #define HISTORY_AT(field)     offsetof(struct history_options, field)
@@ -12,13 +14,14 @@
 
 static const struct option co_interaction_table[] = {
     {.name = "weight",
-     .type = OPTION_FLOAT,
+     .type = OPTION_AUTO,
      .offset = CO_AT(weight),
      .default_text = "0.1",
      .min = 0,
      .max = 100,
      .search = "0, 0.05, 0.1, 0.3, 0.5",
-     .help = "Weight of the contrast against the user-item one. 0 switches it off."},
+     .help = "Weight of the contrast against the user-item one. 0 switches it off; auto tries "
+             "whether it helps."},
     {.name = "temperature",
      .type = OPTION_FLOAT,
      .offset = CO_AT(temperature),
@@ -103,12 +106,13 @@ static const struct option hidden_table[] = {
 
 static const struct option propagation_table[] = {
     {.name = "hops",
-     .type = OPTION_INT,
+     .type = OPTION_AUTO,
      .offset = PROPAGATION_AT(hops),
      .default_text = "1",
      .min = 0,
      .max = 3,
-     .help = "How far neighbours reach. 0 switches it off."},
+     .help = "How far neighbours reach, a whole number. 0 switches it off; auto tries whether one "
+             "hop helps."},
     {.name = "weight",
      .type = OPTION_FLOAT,
      .offset = PROPAGATION_AT(weight),
@@ -238,13 +242,15 @@ const struct option train_options_table[] = {
      .help = "Length of the list whose last score is the threshold of slk; it is taken when "
              "negatives.hard refreshes its lists, by default every 5 epochs."},
     {.name = "temperature",
-     .type = OPTION_FLOAT,
+     .type = OPTION_AUTO,
      .offset = AT(temperature),
      .default_text = "0.12",
      .min = 0.01,
      .max = 10,
      .search = "0.05..0.4 log",
-     .help = "Divides cosines before the softmax. Lower concentrates on the hardest negatives."},
+     .help = "Divides cosines before the softmax. Lower concentrates on the hardest negatives. "
+             "auto tries a few around Adap-tau's closed form, each in a short training, and keeps "
+             "the one that validates best."},
     {.name = "temperature_mode",
      .type = OPTION_CHOICE,
      .offset = AT(temperature_mode),
@@ -348,6 +354,15 @@ const struct option train_options_table[] = {
      .max = 100000,
      .unit = "epochs",
      .help = "Epochs that the schedule spans; early stopping may end sooner."},
+    {.name = "search_epochs",
+     .type = OPTION_INT,
+     .offset = AT(search_epochs),
+     .default_text = "0",
+     .min = 0,
+     .max = 100000,
+     .unit = "epochs",
+     .help = "Length of the short trainings that choose the settings that are auto. 0 takes a "
+             "quarter of epochs, at least 3."},
     {.name = "batch_users",
      .type = OPTION_INT,
      .offset = AT(batch_users),
@@ -358,14 +373,14 @@ const struct option train_options_table[] = {
      .search = "128, 256, 512, 1024",
      .help = "Users in a batch, each with all of its positives."},
     {.name = "degree_exponent",
-     .type = OPTION_FLOAT,
+     .type = OPTION_AUTO,
      .offset = AT(degree_exponent),
      .default_text = "0",
      .min = 0,
      .max = 1,
      .search = "0, 0.25, 0.5, 0.75",
      .help = "A positive of a user with n positives weighs n^-p: 0 counts every interaction "
-             "alike, 1 every user."},
+             "alike, 1 every user. auto tries whether 0.5 helps."},
     {.name = "init_scale",
      .type = OPTION_FLOAT,
      .offset = AT(init_scale),
@@ -531,7 +546,7 @@ static void validate_views(const struct train_options *o, struct option_report *
                        "allowed: decay",
                        pooling_names[o->history.pooling]);
     }
-    if (view_needs_graph(change) && (!o->propagation.given || o->propagation.hops == 0)) {
+    if (view_needs_graph(change) && (!o->propagation.given || !(o->propagation.hops > 0))) {
         option_mistake(report, "views.change",
                        "%s leaves out parts of the graph, and the towers "
                        "read none; give train `propagation: {}`, or choose noise or dropout",
@@ -551,6 +566,14 @@ void train_options_validate(const void *values, struct option_report *report)
     if (o->warmup >= (double)o->epochs) {
         option_mistake(report, "warmup", "%g epochs, the whole training has %lld", o->warmup,
                        (long long)o->epochs);
+    }
+    if (o->search_epochs > o->epochs) {
+        option_mistake(report, "search_epochs", "%lld epochs, the whole training has %lld",
+                       (long long)o->search_epochs, (long long)o->epochs);
+    }
+    double hops = o->propagation.hops;
+    if (o->propagation.given && !isnan(hops) && hops != floor(hops)) {
+        option_mistake(report, "propagation.hops", "%g is not a whole number from 0 to 3", hops);
     }
     const struct optimizer_rule *rule = &optimizer_table[o->optimizer];
     if (o->weight_decay > 0.0 && !rule->takes_decay) {
@@ -612,7 +635,9 @@ struct trainer_settings train_options_settings(const struct train_options *o)
         .hidden_layers = o->hidden.given ? (size_t)o->hidden.layers : 0,
         .hidden_units = (size_t)o->hidden.units,
         .activation = (enum activation)o->hidden.activation,
-        .propagation = {.hops = o->propagation.given ? (size_t)o->propagation.hops : 0,
+        .propagation = {.hops = o->propagation.given && o->propagation.hops > 0
+                                    ? (size_t)o->propagation.hops
+                                    : 0,
                         .weight = o->propagation.weight,
                         .sides = (enum propagation_sides)o->propagation.sides},
         .learn_bias = o->item_bias,
@@ -624,4 +649,21 @@ struct trainer_settings train_options_settings(const struct train_options *o)
                   .strength = o->views.strength},
         .strip_bytes = (size_t)o->strip,
     };
+}
+
+void train_options_auto(const struct train_options *o, bool is_auto[N_AUTO_SETTINGS])
+{
+    is_auto[AUTO_TEMPERATURE] = isnan(o->temperature);
+    is_auto[AUTO_ALPHA] = is_auto[AUTO_HARD] = false;
+    is_auto[AUTO_DEGREE_EXPONENT] = isnan(o->degree_exponent);
+    is_auto[AUTO_CO_ITEMS] = o->co_interaction.given && isnan(o->co_interaction.weight);
+    is_auto[AUTO_CO_USERS] = o->user_co_interaction.given && isnan(o->user_co_interaction.weight);
+    is_auto[AUTO_HOPS] = o->propagation.given && isnan(o->propagation.hops);
+}
+
+size_t train_options_search_epochs(const struct train_options *o)
+{
+    int64_t quarter = o->epochs / 4 > 3 ? o->epochs / 4 : 3;
+    int64_t epochs = o->search_epochs > 0 ? o->search_epochs : quarter;
+    return (size_t)(epochs < o->epochs ? epochs : o->epochs);
 }

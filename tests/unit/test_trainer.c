@@ -252,8 +252,8 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
     f.settings.co_items.weight = 0.3;
     f.negatives.strategy = NEGATIVES_MIXED;
     struct trainer_result whole = train(&f, 1);
-    const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
-                                        always_due, keep_checkpoint, give_checkpoint};
+    const struct trainer_hooks hooks = {
+        &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
     for (size_t stop = 5; stop < 48; stop += 7) {
         struct status status = {0};
         struct trainer_result result = {0};
@@ -349,8 +349,8 @@ static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_
         struct trainer_result resumed = {0};
         fixture_init(&f);
         switches[s](&f);
-        const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
-                                            always_due, keep_checkpoint, give_checkpoint};
+        const struct trainer_hooks hooks = {
+            &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
         struct trainer_result one = train(&f, 1), three = train(&f, 3);
         assert_same_result(&one, &three);
         f.stop_at = 23;
@@ -560,8 +560,8 @@ static void a_resumed_run_stops_where_the_whole_one_does(void **state)
     fixture_init(&f);
     held_out_init(&h, &f, 1, 3);
     struct trainer_result whole = train(&f, 1);
-    const struct trainer_hooks hooks = {&f,         stop_sometimes,  NULL,
-                                        always_due, keep_checkpoint, give_checkpoint};
+    const struct trainer_hooks hooks = {
+        &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
     /* in the first epoch behind the best one, and in the last */
     const size_t stop_epochs[] = {whole.best_epoch + 1, whole.n_curve};
     for (size_t s = 0; s < 2; s++) {
@@ -580,6 +580,40 @@ static void a_resumed_run_stops_where_the_whole_one_does(void **state)
         assert_true(result.best_metric == whole.best_metric);
         trainer_result_release(&result);
     }
+    trainer_result_release(&whole);
+    held_out_release(&h);
+    fixture_release(&f);
+}
+
+static bool after_five_epochs(void *data, size_t epochs_done)
+{
+    (void)data;
+    return epochs_done == 5;
+}
+
+static void training_cut_short_validates_and_goes_on_from_there(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct held_out h;
+    fixture_init(&f);
+    held_out_init(&h, &f, 4, 0); /* validates every fourth epoch; never out of patience */
+    struct trainer_result whole = train(&f, 1), cut = {0}, resumed = {0};
+    struct status status = {0};
+    struct trainer_hooks hooks = {
+        &f, NULL, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs};
+    assert_false(whole.is_cut_short);
+    assert_int_equal(trainer_run(&f.input, &hooks, NULL, &cut, &status), STATUS_OK);
+    assert_true(cut.is_cut_short);
+    assert_int_equal(cut.n_curve, 5);
+    assert_true(cut.curve[4].metric >= 0.0); /* out of turn, for there is no other epoch */
+    hooks.time_is_up = NULL;
+    f.offer = true;
+    assert_int_equal(trainer_run(&f.input, &hooks, NULL, &resumed, &status), STATUS_OK);
+    assert_int_equal(resumed.n_curve, whole.n_curve);
+    assert_false(resumed.is_cut_short);
+    trainer_result_release(&cut);
+    trainer_result_release(&resumed);
     trainer_result_release(&whole);
     held_out_release(&h);
     fixture_release(&f);
@@ -682,6 +716,7 @@ int main(void)
         cmocka_unit_test(early_stopping_keeps_the_towers_of_the_best_epoch),
         cmocka_unit_test(without_patience_all_epochs_are_run_and_the_last_is_validated),
         cmocka_unit_test(a_resumed_run_stops_where_the_whole_one_does),
+        cmocka_unit_test(training_cut_short_validates_and_goes_on_from_there),
         cmocka_unit_test(some_positives_without_a_negative_do_not_end_training),
         cmocka_unit_test(users_who_have_everything_end_training_with_a_reason),
         cmocka_unit_test(own_lists_of_item_anchors_leave_out_the_item_and_its_partners),
