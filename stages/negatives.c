@@ -113,7 +113,7 @@ static const struct option options[] = {
      .search = "2048, 4096, 8192",
      .help = "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
              "the positives of earlier batches that are remembered. Strategies all and in_batch "
-             "take no notice of it."},
+             "take no notice of it; uniform becomes all where there are no more items than draws."},
     {.name = "alpha",
      .type = OPTION_AUTO,
      .offset = AT(alpha),

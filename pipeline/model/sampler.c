@@ -184,9 +184,14 @@ enum status_code sampler_init(struct sampler *sampler, const struct negative_set
                           n_items, INT32_MAX);
         goto done;
     }
+    if (settings->strategy == NEGATIVES_UNIFORM && settings->shared && settings->correct &&
+        settings->count >= n_items) {
+        /* as many draws as there are items: every item once costs less and says more */
+        sampler->settings.strategy = NEGATIVES_ALL;
+    }
     TRY(MEM_NEW(&sampler->target, n_items, status));
     fill_target(sampler, counts);
-    if (settings->strategy != NEGATIVES_ALL) {
+    if (sampler->settings.strategy != NEGATIVES_ALL) {
         TRY(make_proposal(sampler, counts, status));
         TRY(index_set_init(&sampler->drawn, n_items, status));
         TRY(MEM_NEW(&sampler->times_drawn, n_items, status));

@@ -18,7 +18,8 @@
 
 enum negative_strategy {
     NEGATIVES_ALL,        /* no sampling */
-    NEGATIVES_UNIFORM,    /* q = 1 / n_items */
+    NEGATIVES_UNIFORM,    /* q = 1 / n_items; shared and corrected draws of n_items or more become
+                             `all` */
     NEGATIVES_POPULARITY, /* q ~ (1 + n)^alpha */
     NEGATIVES_IN_BATCH,   /* the batch's positives are the draws; q ~ n */
     NEGATIVES_MIXED, /* the batch's positives and `count` uniform draws; q is the mixture of the

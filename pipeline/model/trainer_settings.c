@@ -153,10 +153,16 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     b = b < users ? b : users;
     double strip = b * negatives * sizeof(float);
     strip = strip < (double)settings->strip_bytes ? strip : (double)settings->strip_bytes;
-    double copies = 4.0; /* weights, two moments, the best vectors */
-    out->memory_bytes =
-        sizeof(float) * ((users + items) * d * copies + items * (d * 4.0 + 6.0)) + strip;
-    out->disk_bytes = sizeof(float) * (users + items) * d * copies; /* a checkpoint */
-    out->seconds = epochs * 6.0 * d * users * negatives / (gemm_flops_per_core * sizes->n_threads);
+    /* weights, the optimizer's states, the vectors of now (encoded) and of the best epoch */
+    double kept = 2.0 + (double)optimizer_table[settings->optimizer.rule].n_states;
+    double hops = (double)settings->propagation.hops;
+    double units = (double)settings->hidden_layers * (double)settings->hidden_units;
+    double entities = users + items, read = b + negatives; /* rows that a batch encodes */
+    out->memory_bytes = sizeof(float) * (entities * d * (kept + 1.0 + 2.0 * hops) +
+                                         items * (d * 4.0 + 6.0) + 2.0 * units * read) +
+                        strip;
+    out->disk_bytes = sizeof(float) * entities * d * kept; /* a checkpoint */
+    out->seconds =
+        epochs * 6.0 * (d + units) * users * negatives / (gemm_flops_per_core * sizes->n_threads);
     out->rows = sizes->n_interactions;
 }

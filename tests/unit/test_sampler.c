@@ -344,6 +344,32 @@ static void an_epoch_begins_with_an_empty_queue(void **state)
     sampler_release(&fresh);
 }
 
+static void as_many_uniform_draws_as_items_become_every_item(void **state)
+{
+    (void)state;
+    int64_t counts[ITEMS];
+    struct status status = {0};
+    fill_counts(counts);
+    struct negative_settings settings = {.strategy = NEGATIVES_UNIFORM,
+                                         .count = ITEMS - 1,
+                                         .shared = true,
+                                         .exclude_own = true,
+                                         .correct = true};
+    for (int with_all = 0; with_all < 2; with_all++) {
+        struct sampler sampler = {0};
+        settings.count = with_all ? ITEMS : ITEMS - 1;
+        assert_int_equal(sampler_init(&sampler, &settings, counts, ITEMS, &status), STATUS_OK);
+        assert_int_equal(sampler.settings.strategy, with_all ? NEGATIVES_ALL : NEGATIVES_UNIFORM);
+        sampler_release(&sampler);
+        /* drawn for each positive they stay draws */
+        settings.shared = false;
+        assert_int_equal(sampler_init(&sampler, &settings, counts, ITEMS, &status), STATUS_OK);
+        assert_int_equal(sampler.settings.strategy, NEGATIVES_UNIFORM);
+        sampler_release(&sampler);
+        settings.shared = true;
+    }
+}
+
 static void strategy_all_gives_every_item_with_its_target(void **state)
 {
     (void)state;
@@ -483,6 +509,7 @@ int main(void)
         cmocka_unit_test(offsets_add_up_to_the_number_of_items_on_average),
         cmocka_unit_test(the_queue_gives_the_newest_positives_of_earlier_batches),
         cmocka_unit_test(an_epoch_begins_with_an_empty_queue),
+        cmocka_unit_test(as_many_uniform_draws_as_items_become_every_item),
         cmocka_unit_test(strategy_all_gives_every_item_with_its_target),
         cmocka_unit_test(draws_for_one_positive_carry_the_offset_of_their_number),
         cmocka_unit_test(without_correction_every_offset_is_zero),
