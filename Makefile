@@ -31,7 +31,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c te
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak suite lint layers format format-check bench docs clean tests
+.PHONY: all demo test soak suite lint layers format format-check bench bench-quality bench-views docs clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -103,6 +103,12 @@ demo: all
 
 bench: all $(BENCHES)
 	@BUILD=$(BUILD) sh tests/bench/run.sh
+
+# quality against CPU seconds beside PyTorch, and what each view of train.views is worth: minutes
+bench-quality: all
+	@BUILD=$(BUILD) sh tests/bench/quality.sh
+bench-views: all
+	@PROGRAM=$(PROGRAM) sh tests/bench/views.sh
 
 # schemas/pipeline.schema.json and schemas/stages.md out of the option tables
 docs: all

@@ -161,12 +161,14 @@ static enum status_code prepare_epoch(struct trainer *trainer, struct status *st
     struct const_matrix items =
         const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
     if (refresh) {
+        /* a threshold is compared with the logits of positives, which have no popularity term */
+        bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
         towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
                                trainer->score_bias);
         struct hard_scores scores = {.users = users,
                                      .items = items,
                                      .scale = (float)(1.0 / temperature_now(trainer)),
-                                     .bias = trainer->score_bias,
+                                     .bias = by_scores_alone ? NULL : trainer->score_bias,
                                      .excluded = &input->train->matrix,
                                      .check_stop = trainer->hooks->check_stop,
                                      .data = trainer->hooks->data};

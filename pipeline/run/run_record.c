@@ -199,8 +199,13 @@ enum status_code run_record_end(struct context *context, const struct status *ou
 {
     enum status_code code;
     struct db_query *query = NULL;
-    static const char update[] = "UPDATE run SET finished = ?2, state = ?3, exit_code = ?4,"
-                                 " message = ?5, generation = ?6 WHERE run = ?1";
+    /* evaluate alone reads the test part; without one its metrics are named valid:... */
+    static const char update[] =
+        "UPDATE run SET finished = ?2, state = ?3, exit_code = ?4, message = ?5, generation = ?6,"
+        " judged_on = (SELECT CASE WHEN name LIKE 'valid:%'"
+        "   THEN 'the validation part, on which settings were chosen'"
+        "   ELSE 'the test part, read once, by evaluate' END FROM run_metric"
+        "  WHERE run = ?1 AND model = 'nightjar' AND grp = 'all' LIMIT 1) WHERE run = ?1";
     char message[STATUS_FILE_MAX + 1024];
     status_format(outcome, message, sizeof message);
     int exit_code = (int)outcome->code + (outcome->code == STATUS_SIGNAL ? outcome->signal : 0);
