@@ -230,13 +230,15 @@ static enum status_code stop_between(void *data, struct status *status)
 /* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
 static enum status_code measure_cold(struct context *context, const struct evaluate_options *o,
                                      const struct dataset *dataset, const struct towers *towers,
-                                     double popularity_weight, struct metric_rows *rows,
+                                     const struct calibration *calibration,
+                                     const struct evidence *evidence, struct metric_rows *rows,
                                      struct status *status)
 {
     const struct evaluation_cold_request request = {
         .dataset = dataset,
         .towers = towers,
-        .popularity_weight = popularity_weight,
+        .weights = calibration->weights,
+        .evidence = evidence,
         .n_metrics = o->metrics.n,
         .metrics = o->metrics.values,
         .seed = context_seed(context),
@@ -322,7 +324,8 @@ static enum status_code evaluate_run(struct context *context, const void *values
         TRY(measure(context, o, &part, &towers, &calibration, has_evidence ? &evidence : NULL,
                     &rows, status));
     }
-    TRY(measure_cold(context, o, part.dataset, &towers, calibration.weights.beta, &rows, status));
+    TRY(measure_cold(context, o, part.dataset, &towers, &calibration,
+                     has_evidence ? &evidence : NULL, &rows, status));
     TRY(record(context, &rows, status));
     (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||
            metric_rows_find(&rows, "valid:users", "data", "all", &users));
@@ -344,7 +347,7 @@ const struct stage stage_evaluate = {
     .summary =
         "Measures the blended score beside its parts and two baselines on the test part; the "
         "gate may refuse.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct evaluate_options),
     .options = options,
     .inputs = inputs,

@@ -588,7 +588,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct interactions_options),
     .options = option_table,
     .inputs = inputs,

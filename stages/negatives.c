@@ -243,8 +243,7 @@ static void validate_auto_alpha(const struct negatives_options *o, struct option
                        "alpha: auto with stored: %" PRId64
                        ": these negatives are drawn before train can choose; give a number",
                        o->stored);
-    } else if (!o->correct && o->strategy != NEGATIVES_ALL &&
-               o->strategy != NEGATIVES_POPULARITY) {
+    } else if (!o->correct && o->strategy != NEGATIVES_ALL && o->strategy != NEGATIVES_POPULARITY) {
         option_mistake(report, "alpha",
                        "alpha: auto has nothing to choose: with `correct: false` alpha has no "
                        "effect on strategy %s",

@@ -1,7 +1,8 @@
 /* publish: a new generation in the output database. What people query is written in
- * store/generation.c; this file brings the pipeline's artifacts into its terms: master codes for
+ * store/generation.c; this file brings the pipeline's artifacts into its terms: served codes for
  * every user and item. */
 #include "model/recommendations.h"
+#include "model/served_ids.h"
 #include "model/towers.h"
 #include "run/context.h"
 
@@ -19,27 +20,48 @@ static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "the ids of users and items"},
     {.name = "towers", .help = "the embeddings: those of refit, else of train"},
     {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
+    {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "metrics", .help = "for the history of published runs", .optional = true},
     {.name = NULL}};
 
 static const struct stage_artifact outputs[] = {{.name = NULL}};
 
-/* Views over the input artifacts, and the two arrays that have to be made. */
+/* Vectors of one side, by ascending served code. Zero-initialise. */
+struct vectors {
+    size_t n;
+    int32_t *codes;   /* (n) */
+    float *values;    /* (n, dimension) */
+    float *bias;      /* (n) of items */
+    uint8_t *sources; /* (n) enum publish_source */
+};
+
+/* Views over the input artifacts, and what has to be made. */
 struct publication {
     struct interactions interactions;
     struct towers towers;
+    struct features features;
+    struct served_ids user_ids, item_ids;
     struct recommendations lists;
-    size_t n_users;      /* with a vector: of the towers or cold */
-    int32_t *user_codes; /* (n_users) */
-    float *user_vectors; /* (n_users, dimension) */
+    struct vectors users, items;
 };
+
+static void vectors_release(struct vectors *vectors)
+{
+    mem_free(vectors->codes);
+    mem_free(vectors->values);
+    mem_free(vectors->bias);
+    mem_free(vectors->sources);
+}
 
 static void release(struct publication *p)
 {
+    vectors_release(&p->users);
+    vectors_release(&p->items);
+    served_ids_release(&p->user_ids);
+    served_ids_release(&p->item_ids);
+    features_release(&p->features);
     interactions_release(&p->interactions);
     recommendations_release(&p->lists);
-    mem_free(p->user_codes);
-    mem_free(p->user_vectors);
 }
 
 static enum status_code load(struct context *context, struct publication *p, struct status *status)
@@ -52,9 +74,12 @@ static enum status_code load(struct context *context, struct publication *p, str
     TRY(towers_load(&p->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&p->lists, artifact, status));
+    TRY(context_input(context, "features", &artifact, status));
+    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->interactions, &p->towers, artifact,
+                        &p->features, status));
     const struct dataset *dataset = &p->interactions.basis[p->towers.basis];
     if (p->towers.users.rows != dataset->n_users || p->towers.items.rows != dataset->n_items ||
-        p->lists.n_vectors != dataset->n_items ||
+        p->lists.n_vectors != dataset->n_items + p->towers.cold_items.rows ||
         (p->lists.n_cold > 0 && p->lists.dimension != p->towers.users.columns)) {
         TRY(status_set(status, STATUS_INTERNAL,
                        "publish: towers (%zu x %zu), recommendations (%zu items) and interactions "
@@ -66,28 +91,90 @@ done:
     return code;
 }
 
-/* Users of the towers and cold users in one list, by ascending master code. */
-static enum status_code merge_users(struct publication *p, struct status *status)
+/* Of one side: what the towers know and what is cold. */
+struct vector_parts {
+    struct const_matrix known, cold;
+    const int32_t *known_codes; /* (known.rows) source codes */
+    const int32_t *cold_codes;  /* (cold.rows) served codes, or source codes: cold_are_sources */
+    bool cold_are_sources;
+    const float *bias; /* (known.rows + cold.rows) or NULL */
+};
+
+/* index_of (ids->ids.n) = where the vector of a served code is, cold ones behind known ones; -1 */
+static enum status_code index_vectors(const struct vector_parts *parts,
+                                      const struct served_ids *ids, int32_t **index_of,
+                                      struct status *status)
 {
+    size_t n_known = parts->known.rows;
     enum status_code code;
+    TRY(MEM_NEW(index_of, ids->ids.n, status));
+    for (size_t s = 0; s < ids->ids.n; s++) {
+        (*index_of)[s] = -1;
+    }
+    for (size_t i = 0; i < n_known; i++) {
+        (*index_of)[ids->served_of[parts->known_codes[i]]] = (int32_t)i;
+    }
+    for (size_t i = 0; i < parts->cold.rows; i++) {
+        int32_t cold = parts->cold_codes[i];
+        (*index_of)[parts->cold_are_sources ? ids->served_of[cold] : cold] = (int32_t)(n_known + i);
+    }
+done:
+    return code;
+}
+
+/* All vectors in one list, by ascending served code. */
+static enum status_code merge(const struct vector_parts *parts, const struct served_ids *ids,
+                              struct vectors *out, struct status *status)
+{
+    size_t d = parts->known.columns, n_known = parts->known.rows;
+    size_t n = n_known + parts->cold.rows, n_elements;
+    int32_t *index_of = NULL;
+    enum status_code code;
+    if (!num_multiply(n, d, &n_elements)) {
+        TRY(status_set(status, STATUS_NO_MEMORY, "publish: %zu vectors are too many", n));
+    }
+    TRY(index_vectors(parts, ids, &index_of, status));
+    TRY(MEM_NEW(&out->codes, n, status));
+    TRY(MEM_NEW(&out->values, n_elements, status));
+    TRY(MEM_NEW(&out->bias, parts->bias == NULL ? 0 : n, status));
+    TRY(MEM_NEW(&out->sources, n, status));
+    for (size_t s = 0; s < ids->ids.n; s++) {
+        if (index_of[s] < 0) {
+            continue;
+        }
+        size_t index = (size_t)index_of[s], at = out->n++;
+        const struct const_matrix *from = index < n_known ? &parts->known : &parts->cold;
+        size_t row = index < n_known ? index : index - n_known;
+        memcpy(out->values + at * d, from->data + row * from->stride, d * sizeof *out->values);
+        out->codes[at] = (int32_t)s;
+        out->sources[at] = (uint8_t)(index < n_known ? PUBLISH_MODEL : PUBLISH_COLD);
+        if (parts->bias != NULL) {
+            out->bias[at] = parts->bias[index];
+        }
+    }
+done:
+    mem_free(index_of);
+    return code;
+}
+
+static enum status_code merge_vectors(struct publication *p, struct status *status)
+{
     const struct dataset *dataset = &p->interactions.basis[p->towers.basis];
     const struct recommendations *lists = &p->lists;
-    size_t d = p->towers.users.columns, warm = 0, cold = 0;
-    size_t n = dataset->n_users + lists->n_cold, n_elements;
-    if (!num_multiply(n, d, &n_elements)) {
-        TRY(status_set(status, STATUS_NO_MEMORY, "publish: %zu user vectors are too many", n));
-    }
-    TRY(MEM_NEW(&p->user_codes, n, status));
-    TRY(MEM_NEW(&p->user_vectors, n_elements, status));
-    for (size_t i = 0; i < n; i++) {
-        bool take_warm = cold == lists->n_cold || (warm < dataset->n_users &&
-                                                   dataset->users[warm] < lists->cold_users[cold]);
-        const float *vector = take_warm ? p->towers.users.data + warm * p->towers.users.stride
-                                        : lists->cold_vectors + cold * d;
-        p->user_codes[i] = take_warm ? dataset->users[warm++] : lists->cold_users[cold++];
-        memcpy(p->user_vectors + i * d, vector, d * sizeof *vector);
-    }
-    p->n_users = n;
+    const struct vector_parts users = {
+        .known = p->towers.users,
+        .cold = const_matrix_of(lists->cold_vectors, lists->n_cold, p->towers.users.columns),
+        .known_codes = dataset->users,
+        .cold_codes = lists->cold_users};
+    const struct vector_parts items = {.known = p->towers.items,
+                                       .cold = p->towers.cold_items,
+                                       .known_codes = dataset->items,
+                                       .cold_codes = p->towers.cold_item_codes,
+                                       .cold_are_sources = true,
+                                       .bias = lists->item_bias};
+    enum status_code code;
+    TRY(merge(&users, &p->user_ids, &p->users, status));
+    TRY(merge(&items, &p->item_ids, &p->items, status));
 done:
     return code;
 }
@@ -104,10 +191,9 @@ static struct publish_ids ids_of(const struct vocabulary *vocabulary)
 static struct publish_content content_of(const struct context *context, const struct publication *p)
 {
     const struct plan_settings *settings = context_settings(context);
-    const struct dataset *dataset = &p->interactions.basis[p->towers.basis];
     const struct recommendations *lists = &p->lists;
-    struct publish_content content = {.users = ids_of(&p->interactions.users),
-                                      .items = ids_of(&p->interactions.items),
+    struct publish_content content = {.users = ids_of(&p->user_ids.ids),
+                                      .items = ids_of(&p->item_ids.ids),
                                       .n_served = lists->n_served,
                                       .top = lists->top,
                                       .served = lists->served,
@@ -123,13 +209,15 @@ static struct publish_content content_of(const struct context *context, const st
                                       .similar_items = lists->similar_items,
                                       .similar_scores = lists->similar_scores,
                                       .dimension = p->towers.users.columns,
-                                      .n_user_vectors = p->n_users,
-                                      .n_item_vectors = dataset->n_items,
-                                      .user_vector_codes = p->user_codes,
-                                      .item_vector_codes = dataset->items,
-                                      .user_vectors = p->user_vectors,
-                                      .item_vectors = p->towers.items.data,
-                                      .item_bias = lists->item_bias,
+                                      .n_user_vectors = p->users.n,
+                                      .n_item_vectors = p->items.n,
+                                      .user_vector_codes = p->users.codes,
+                                      .item_vector_codes = p->items.codes,
+                                      .user_vectors = p->users.values,
+                                      .item_vectors = p->items.values,
+                                      .user_vector_sources = p->users.sources,
+                                      .item_vector_sources = p->items.sources,
+                                      .item_bias = p->items.bias,
                                       .temperature = lists->temperature,
                                       .popularity_weight = lists->weights.beta,
                                       .evidence_weight = lists->weights.gamma,
@@ -166,7 +254,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     struct status drop_status = {0};
     const struct plan_settings *settings = context_settings(context);
     TRY(load(context, &p, status));
-    TRY(merge_users(&p, status));
+    TRY(merge_vectors(&p, status));
     TRY(context_output_db(context, &db, status));
     const struct publish_content content = content_of(context, &p);
     const struct publish_target target = {.db = db,
@@ -279,7 +367,7 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
     double n_lists = sizes->n_users * sizes->top, n_vectors = sizes->n_users + sizes->n_items;
     double vector_bytes = 4 * sizes->dimension;
     out->rows = n_lists;
-    out->memory_bytes = sizes->n_users * (vector_bytes + 4);
+    out->memory_bytes = n_vectors * (vector_bytes + 4);
     out->disk_bytes = n_lists * ROW_BYTES + n_vectors * (vector_bytes + ID_BYTES);
     out->seconds = n_lists * 1.5e-6 + n_vectors * 3e-6;
 }
@@ -288,7 +376,7 @@ const struct stage stage_publish = {
     .name = "publish",
     .summary = "Writes the recommendations, similar items and embeddings as a new generation into "
                "the output database and shows it through the views, all at once.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct publish_options),
     .options = options,
     .inputs = inputs,

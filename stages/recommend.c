@@ -9,7 +9,7 @@
 
 struct recommend_options {
     int64_t top;
-    bool exclude_seen;
+    bool exclude_seen, exclude_disliked, cold_items, cold_users;
     int64_t similar, popular;
 };
 
@@ -31,6 +31,25 @@ static const struct option options[] = {
      .default_text = "true",
      .help = "Leaves out items that the user already has an event with, whatever its weight or "
              "age."},
+    {.name = "exclude_disliked",
+     .type = OPTION_BOOL,
+     .offset = AT(exclude_disliked),
+     .default_text = "true",
+     .help = "Leaves out items that the user's newest event with them was a dislike of (the "
+             "`dislikes` of the interactions stage), even where `exclude_seen` is false."},
+    {.name = "cold_items",
+     .type = OPTION_BOOL,
+     .offset = AT(cold_items),
+     .default_text = "true",
+     .help = "Lets items that training did not know stand in lists and among similar items, as "
+             "rows of the source `cold`, where their side data (the `features` stage) gave them a "
+             "vector. Their embeddings are published either way."},
+    {.name = "cold_users",
+     .type = OPTION_BOOL,
+     .offset = AT(cold_users),
+     .default_text = "true",
+     .help = "Makes lists for users without any event, too, where their side data gave them a "
+             "vector; false leaves them to the popular items. Users with events always get lists."},
     {.name = "similar",
      .type = OPTION_INT,
      .offset = AT(similar),
@@ -53,6 +72,7 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "towers"},
+    {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = NULL},
@@ -84,43 +104,87 @@ static enum status_code show_progress(void *data, double done, double total, str
     return context_check_stop(context, status);
 }
 
-static enum status_code recommend_run(struct context *context, const void *values,
-                                      struct status *status)
+/* Views over the inputs, and the two numberings that are made of them. */
+struct sources {
+    struct interactions interactions;
+    struct towers towers;
+    struct features features;
+    struct served_ids users, items;
+    struct calibration calibration;
+    struct evidence evidence;
+    bool has_evidence;
+};
+
+static void sources_release(struct sources *sources)
 {
-    const struct recommend_options *o = values;
+    evidence_release(&sources->evidence);
+    served_ids_release(&sources->users);
+    served_ids_release(&sources->items);
+    features_release(&sources->features);
+    interactions_release(&sources->interactions);
+}
+
+static enum status_code load(struct context *context, struct sources *sources,
+                             struct status *status)
+{
     const struct artifact *artifact = NULL;
-    struct interactions interactions = {0};
-    struct towers towers = {0};
-    struct recommendations recommendations = {0};
-    struct artifact out = {0};
-    struct calibration calibration = {0};
-    struct evidence evidence = {0};
-    bool has_evidence = false;
+    struct interactions *interactions = &sources->interactions;
+    const struct towers *towers = &sources->towers;
     enum status_code code;
     TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&interactions, artifact, status));
+    TRY(interactions_load(interactions, artifact, status));
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&towers, artifact, status));
+    TRY(towers_load(&sources->towers, artifact, status));
+    TRY(context_input(context, "features", &artifact, status));
+    TRY(served_ids_load(&sources->users, &sources->items, interactions, towers, artifact,
+                        &sources->features, status));
     TRY(context_input(context, "calibration", &artifact, status));
-    TRY(calibration_load(&calibration, artifact, &towers, status));
+    TRY(calibration_load(&sources->calibration, artifact, towers, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&evidence, artifact, towers.basis, &interactions.basis[towers.basis],
-                      &has_evidence, status));
-    TRY(blend_check(&calibration.weights, has_evidence, "recommend", status));
-    struct serving_request request = {
-        .interactions = &interactions,
-        .towers = &towers,
-        .weights = calibration.weights,
-        .evidence = has_evidence ? &evidence : NULL,
+    TRY(evidence_load(&sources->evidence, artifact, towers->basis,
+                      &interactions->basis[towers->basis], &sources->has_evidence, status));
+    TRY(blend_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
+done:
+    return code;
+}
+
+static struct serving_request request_of(const struct recommend_options *o,
+                                         const struct sources *sources, struct context *context)
+{
+    return (struct serving_request){
+        .interactions = &sources->interactions,
+        .towers = &sources->towers,
+        .users = &sources->users,
+        .items = &sources->items,
+        .weights = sources->calibration.weights,
+        .evidence = sources->has_evidence ? &sources->evidence : NULL,
         .top = (size_t)o->top,
         .exclude_seen = o->exclude_seen,
+        .exclude_disliked = o->exclude_disliked,
+        .cold_items = o->cold_items,
+        .cold_users = o->cold_users,
         .similar = (size_t)o->similar,
         .popular = (size_t)o->popular,
         .between = show_progress,
         .data = context,
     };
+}
+
+static enum status_code recommend_run(struct context *context, const void *values,
+                                      struct status *status)
+{
+    const struct recommend_options *o = values;
+    struct sources sources = {0};
+    struct recommendations recommendations = {0};
+    struct artifact out = {0};
+    enum status_code code;
+    TRY(load(context, &sources, status));
+    const struct serving_request request = request_of(o, &sources, context);
+    const struct towers *towers = &sources.towers;
+    double n_items = (double)(towers->items.rows + (o->cold_items ? towers->cold_items.rows : 0));
     progress_start(context_progress(context), "recommending", "lists",
-                   (double)towers.users.rows + (o->similar > 0 ? (double)towers.items.rows : 0.0));
+                   (double)(towers->users.rows + towers->cold_users.rows) +
+                       (o->similar > 0 ? n_items : 0.0));
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
@@ -130,8 +194,7 @@ static enum status_code recommend_run(struct context *context, const void *value
 done:
     artifact_release(&out);
     recommendations_release(&recommendations);
-    evidence_release(&evidence);
-    interactions_release(&interactions);
+    sources_release(&sources);
     return code;
 }
 
@@ -139,7 +202,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

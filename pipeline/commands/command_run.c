@@ -104,8 +104,8 @@ static enum status_code open_log_file(const struct command_line *line, struct lo
     return STATUS_OK;
 }
 
-/* After the run, good or bad: what monitoring reads, and what the log file keeps of a failure. A run
- * that another one kept from starting leaves that one's metrics alone. */
+/* After the run, good or bad: what monitoring reads, and what the log file keeps of a failure. A
+ * run that another one kept from starting leaves that one's metrics alone. */
 static enum status_code report_end(const struct command_line *line, const struct plan *plan,
                                    struct log *log, struct status *status)
 {

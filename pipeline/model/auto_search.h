@@ -22,8 +22,8 @@ struct auto_trial {
     double popularity;            /* the weight of the popularity term at that value */
 };
 
-/* Tries `trial->choice` and fills in the rest; user_values (n_users) is the metric of each user, NAN
- * for those that do not count. */
+/* Tries `trial->choice` and fills in the rest; user_values (n_users) is the metric of each user,
+ * NAN for those that do not count. */
 typedef enum status_code auto_measure(void *data, struct auto_trial *trial, double *user_values,
                                       struct status *status);
 

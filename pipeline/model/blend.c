@@ -7,10 +7,14 @@ enum status_code blend_init(struct blend *blend, const struct towers *towers, co
                             const struct evidence *evidence, const struct score_weights *weights,
                             struct status *status)
 {
-    size_t n_items = towers->items.rows;
+    size_t n_items = towers->items.rows, n_cold = towers->cold_items.rows;
     enum status_code code;
-    TRY(MEM_NEW(&blend->bias, n_items, status));
+    TRY(MEM_NEW(&blend->bias, n_items + n_cold, status));
     towers_popularity_bias(counts, towers->item_bias, n_items, weights->beta, blend->bias);
+    const float cold_bias = towers_cold_bias(towers->item_bias, n_items, weights->beta);
+    for (size_t i = 0; i < n_cold; i++) {
+        blend->bias[n_items + i] = cold_bias;
+    }
     if (weights->gamma > 0) {
         TRY(MEM_NEW(&blend->powers, n_items, status));
         evidence_powers(evidence, weights->exponent, blend->powers);

@@ -9,7 +9,7 @@
 /* Zero-initialise. It points into itself: not to be moved once initialised. */
 struct blend {
     float scale;                     /* of the products: 1 / tau */
-    float *bias;                     /* (n_items) the popularity term */
+    float *bias;                     /* (n_items, then the towers' cold items) popularity term */
     float *powers;                   /* (n_items), NULL without evidence */
     const struct evidence *evidence; /* NULL: gamma is 0 */
     const float *bias_rows[1], *power_rows[1];
@@ -24,7 +24,8 @@ MUST_CHECK enum status_code blend_init(struct blend *blend, const struct towers 
 void blend_release(struct blend *blend);
 
 /* Fills scale, biases and evidence of a ranking; anchor a has the history in row rows[a] of
- * `histories` (columns are items of the towers, ascending). `room` belongs to the caller and lives
+ * `histories` (columns are items of the towers, ascending). Candidates are the towers' items, or
+ * these and then their cold items, which have no evidence. `room` belongs to the caller and lives
  * as long as the ranking. */
 void blend_apply(const struct blend *blend, const struct sparse *histories, const int32_t *rows,
                  struct ranking_evidence *room, struct ranking *ranking);

@@ -5,7 +5,8 @@
  * (the k-core of the log): what the served towers are trained on. Each has its own dense user and
  * item numbers ("rows" and "columns" below), mapped to the master vocabulary's codes, so that
  * nothing of the validation or test part reaches FIT's counts. The master codes and `log` cover
- * every accepted event, before any k-core: seen items and cold users come from there. What has a
+ * every accepted event, before any k-core: seen items and cold users come from there. Who and what
+ * stands in dislikes alone has a master code and no entry in `log`. What has a
  * master code but no row is the basis's cold part.
  *
  *      source ids --vocabulary--> master codes --dataset.users / .items--> rows and columns
@@ -61,10 +62,10 @@ struct dataset {
 };
 
 struct interactions {
-    struct vocabulary users, items; /* master */
+    struct vocabulary users, items; /* master: of the log, dislikes included */
     struct history log;             /* (master users, master items): every accepted event except a
                                        test given as a table of its own */
-    /* (master users, master items): pairs of known users and items whose last word is a dislike;
+    /* (master users, master items): pairs whose last word is a dislike;
        matrix.values NULL. Zero rows when the log has none. They stay in `log`, too, where the same
        pair had a positive event before. */
     struct history disliked;

@@ -5,6 +5,38 @@
 
 #include <assert.h>
 
+/* Ids of another type than the log's cannot be the same as any of it: they stay out. */
+static enum status_code add_ids(const struct vocabulary *from, struct vocabulary *to,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int32_t ignored;
+
+    for (size_t c = 0; c < from->n && from->type == to->type; c++) {
+        if (from->type == ID_INTEGER) {
+            TRY(vocabulary_add_integer(to, from->integers[c], &ignored, status));
+        } else {
+            size_t length;
+            const char *text = strings_get(&from->texts, c, &length);
+            TRY(vocabulary_add_text(to, text, length, &ignored, status));
+        }
+    }
+done:
+    return code;
+}
+
+enum status_code dislikes_add_ids(const struct event_log *dislikes, struct event_log *log,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    assert(log->user_start == NULL);
+    TRY(add_ids(&dislikes->users, &log->users, status));
+    TRY(add_ids(&dislikes->items, &log->items, status));
+done:
+    return code;
+}
+
 void dislikes_cut_at(struct event_log *dislikes, int64_t border)
 {
     for (size_t e = 0; e < dislikes->n; e++) {

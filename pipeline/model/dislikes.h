@@ -10,6 +10,10 @@
 
 #include "model/event_log.h"
 
+/* Adds the ids of dislikes to the log's, so that who and what stands in dislikes alone has a master
+ * code without events, and such a dislike counts, too. Before event_log_sort of the log. */
+MUST_CHECK enum status_code dislikes_add_ids(const struct event_log *dislikes,
+                                             struct event_log *log, struct status *status);
 /* Takes dislikes newer than `border` out of PART_TRAIN. */
 void dislikes_cut_at(struct event_log *dislikes, int64_t border);
 /* Takes a user's dislikes out of PART_TRAIN that are not older than the user's first event of

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "model/blend.h"
 #include "model/evaluation.h"
 #include "model/metrics.h"
 #include "model/ranking.h"
@@ -32,7 +33,7 @@ struct cold_evaluation {
     const int32_t *unknown;
     size_t n_candidates;
     uint32_t *tie_rank; /* (n_candidates) */
-    float *bias;        /* (n_candidates) of the towers */
+    struct blend blend; /* the score of cold users */
     float *popularity;  /* (n_candidates) n_i; below 2^24 the order is exact */
     int32_t *vector_of; /* (cold users or cold items) row of the towers' cold vectors, or -1 */
     float *anchors;     /* (block, d) */
@@ -73,7 +74,7 @@ static void release_group(struct cold_evaluation *evaluation)
 {
     mem_free(evaluation->judged);
     mem_free(evaluation->tie_rank);
-    mem_free(evaluation->bias);
+    blend_release(&evaluation->blend);
     mem_free(evaluation->popularity);
     mem_free(evaluation->vector_of);
     mem_free(evaluation->anchors);
@@ -115,7 +116,6 @@ static enum status_code prepare_group(struct cold_evaluation *evaluation, size_t
     evaluation->n_candidates = n_candidates;
     evaluation->block = evaluation->n_judged < USER_BLOCK ? evaluation->n_judged : USER_BLOCK;
     TRY(MEM_NEW(&evaluation->tie_rank, n_candidates, status));
-    TRY(MEM_NEW(&evaluation->bias, n_candidates, status));
     TRY(MEM_NEW(&evaluation->popularity, n_candidates, status));
     TRY(MEM_NEW(&evaluation->anchors, evaluation->block * request->towers->items.columns, status));
     TRY(MEM_NEW(&evaluation->lists, evaluation->block * evaluation->max_k, status));
@@ -170,14 +170,14 @@ static enum status_code rank_users_by_popularity(struct cold_evaluation *evaluat
     return ranking_run(&ranking, evaluation->pool, lists, evaluation->scores, status);
 }
 
-/* Whoever has no vector keeps the list by popularity. A score with more terms than these (evidence
- * of the user's own history, cold.history) belongs here, as in the ranking of everybody else. */
+/* Whoever has no vector keeps the list by popularity. */
 static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
     const struct towers *towers = evaluation->request->towers;
+    const struct sparse *histories = &evaluation->request->dataset->cold.history.matrix;
     const int32_t *judged = evaluation->judged + first;
-    const float *biases[1] = {evaluation->bias};
+    struct ranking_evidence room;
     size_t d = towers->items.columns, k = evaluation->max_k;
     enum status_code code;
     /* leaves anchors of zeros */
@@ -193,14 +193,12 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = towers->items,
-        .scale = (float)(1.0 / towers->temperature),
-        .n_biases = 1,
-        .biases = biases,
-        .exclude = &evaluation->request->dataset->cold.history.matrix,
+        .exclude = histories,
         .exclude_rows = judged,
         .tie_rank = evaluation->tie_rank,
         .k = k,
     };
+    blend_apply(&evaluation->blend, histories, judged, &room, &ranking);
     TRY(ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status));
     for (size_t a = 0; a < count; a++) {
         if (evaluation->vector_of[judged[a]] < 0) {
@@ -233,8 +231,8 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
                     towers->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&counts, dataset->n_items, status));
     dataset_item_counts(dataset, counts);
-    towers_popularity_bias(counts, towers->item_bias, dataset->n_items, request->popularity_weight,
-                           evaluation->bias);
+    TRY(blend_init(&evaluation->blend, towers, counts, request->evidence, &request->weights,
+                   status));
     for (size_t i = 0; i < dataset->n_items; i++) {
         evaluation->popularity[i] = (float)counts[i];
     }

@@ -1,27 +1,34 @@
 /* Full-ranking evaluation of the entities without a row of their own, each on its own line:
  *
- *   cold_users   every cold user with a held-out pair (struct cold_part). All items of the basis
- * are ranked by the vector that the encoder gave the user, with the score of everybody else; their
- * history is left out. A user without a vector is ranked by popularity, because that is what
- * `recommend` serves then. Beside: popularity. cold_items   every user of the basis with a held-out
- * pair on cold items. The cold items that have a vector are ranked among themselves, so that the
- * line says whether features order new items better than chance; held-out items without a vector
- * are misses. Items that the user is known to have are left out. Beside: popularity, which knows
- * nothing of them (n_i = 0): all cold items in the order of one seeded permutation, which is
- * chance.
+ *   cold_users
+ *
+ * Every cold user with a held-out pair (struct cold_part). All items of the basis are ranked by the
+ * vector that the encoder gave the user, with the score of everybody else (evidence of what the
+ * user is known to have done included); that history is left out. A user without a vector is ranked
+ * by popularity. Beside: popularity.
+ *
+ *   cold_items
+ *
+ * Every user of the basis with a held-out pair on cold items. The cold items that have a vector are
+ * ranked among themselves, so that the line says whether features order new items better than
+ * chance; held-out items without a vector are misses. Items that the user is known to have are left
+ * out. Beside: popularity, which knows nothing of them (n_i = 0): all cold items in the order of
+ * one seeded permutation, which is chance.
  *
  * Ties stand in the order of seeded permutations, the same for both models. */
 #ifndef NIGHTJAR_MODEL_EVALUATION_COLD_H
 #define NIGHTJAR_MODEL_EVALUATION_COLD_H
 
 #include "base/pool.h"
+#include "model/evidence.h"
 #include "model/metric_rows.h"
 #include "model/towers.h"
 
 struct evaluation_cold_request {
     const struct dataset *dataset; /* the towers' basis, with its cold part */
     const struct towers *towers;   /* their cold codes beyond the dataset's are ignored */
-    double popularity_weight;      /* beta */
+    struct score_weights weights;
+    const struct evidence *evidence; /* of that basis; NULL: gamma is 0 */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; measures of whole lists are passed over,
                                    repeats are allowed */

@@ -1,6 +1,8 @@
 /* Reading the queries of the interactions stage one after the other, and building its output. */
 #include "model/extract.h"
 
+#include "model/dislikes.h"
+
 static enum status_code nothing_left(const struct extract_request *request,
                                      const struct row_report *report, struct status *status)
 {
@@ -78,6 +80,7 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
     enum duplicate_policy duplicates = request->dataset.duplicates;
 
+    TRY(dislikes_add_ids(&extraction->dislikes, &extraction->log, status));
     TRY(event_log_sort(&extraction->log, duplicates, status));
     extraction->dislikes.has_times = extraction->log.has_times;
     TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));

@@ -427,7 +427,7 @@ enum status_code ranking_run(const struct ranking *ranking, struct pool *pool, i
     assert(ranking->candidates.rows <= INT32_MAX);
     assert(ranking->evidence == NULL ||
            (ranking->n_biases > 0 &&
-            ranking->evidence->evidence->pairs.n_rows == ranking->candidates.rows));
+            ranking->evidence->evidence->pairs.n_rows <= ranking->candidates.rows));
     TRY(check_finite(ranking, status));
     TRY(job_prepare(&job, pool_threads(pool), status));
     size_t n_blocks = (ranking->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;

@@ -16,8 +16,8 @@ struct ranking_evidence {
     const struct sparse *histories; /* columns = candidates, ascending */
     const int32_t *history_rows;    /* (n_anchors) row of `histories` per anchor */
     const double *gammas;           /* (variants) 0: this variant takes none */
-    const float *const *powers;     /* (variants) arrays of (n_candidates); variants that share an
-                                       array, and among these a gamma, cost less side by side */
+    const float *const *powers; /* (variants) arrays of (items of the evidence); variants that share
+                                   an array, and among these a gamma, cost less side by side */
 };
 
 /* score(a, c) = scale * <anchor a, candidate c> + evidence + bias[c], -infinity where excluded. */
@@ -27,7 +27,8 @@ struct ranking {
     float scale;                    /* 1 / tau, or 1 */
     size_t n_biases;                /* variants ranked in one pass over the products; 0: no bias */
     const float *const *biases;     /* n_biases arrays of (n_candidates) */
-    const struct ranking_evidence *evidence; /* or NULL; every candidate is an item of it */
+    const struct ranking_evidence *evidence; /* or NULL; of the first candidates, those
+                                                behind its items have none */
     const struct sparse *exclude;            /* columns = candidates; or NULL */
     const int32_t *exclude_rows; /* (n_anchors) row of `exclude` per anchor, -1 = none; NULL: row
                                     a for anchor a */

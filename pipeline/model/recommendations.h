@@ -1,5 +1,5 @@
 /* What the recommend stage hands to publish: every list that people will query. Users and items are
- * master codes (dataset.h), never rows of a basis. */
+ * served codes (served_ids.h), never rows of a basis. */
 #ifndef NIGHTJAR_MODEL_RECOMMENDATIONS_H
 #define NIGHTJAR_MODEL_RECOMMENDATIONS_H
 
@@ -24,11 +24,11 @@ struct recommendations {
     int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     int32_t *similar_items;   /* (n_similar_anchors, similar_top) */
     float *similar_scores;    /* cosine */
-    /* users without a row in the towers whose history gave them a vector */
+    /* users without a row in the towers who have a vector all the same */
     size_t n_cold, dimension;
     int32_t *cold_users; /* (n_cold) user codes, ascending */
     float *cold_vectors; /* (n_cold, dimension), unit length */
-    size_t n_vectors;    /* items with a vector: the towers' items, in their order */
+    size_t n_vectors;    /* items with a vector: the towers' items, then their cold ones */
     float *item_bias;    /* (n_vectors) beta log(1 + n_i), n_i of the towers' basis */
     double temperature;  /* tau */
     struct score_weights weights;

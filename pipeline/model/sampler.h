@@ -48,12 +48,12 @@ enum { HARD_COUNT_AUTO = 16 }; /* what train may choose */
 
 struct negative_settings {
     enum negative_strategy strategy;
-    size_t count;     /* draws: per batch when shared, else per positive; queue: its length */
-    double alpha;     /* popularity exponent of the target distribution; NAN in the artifact: left to
-                         train (run/auto_settings.h) */
-    bool shared;      /* one set for the whole batch, or one per positive */
-    bool exclude_own; /* an anchor's own positives do not count among its negatives */
-    bool correct;     /* logQ correction; false: b_c = 0 for sampled strategies */
+    size_t count; /* draws: per batch when shared, else per positive; queue: its length */
+    double alpha; /* popularity exponent of the target distribution; NAN in the artifact: left to
+                     train (run/auto_settings.h) */
+    bool shared;  /* one set for the whole batch, or one per positive */
+    bool exclude_own;          /* an anchor's own positives do not count among its negatives */
+    bool correct;              /* logQ correction; false: b_c = 0 for sampled strategies */
     size_t exclude_neighbours; /* strongest item-item partners of each own positive that do not
                                   count among the negatives (model/false_negatives.h); 0: none */
     double dislike_weight;     /* w: a disliked item of a user is a negative of its own with offset

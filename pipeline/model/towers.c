@@ -115,3 +115,15 @@ void towers_popularity_bias(const int64_t *counts, const float *learned, size_t 
         out[i] = (float)(beta * (learned != NULL ? (double)learned[i] : log1p((double)counts[i])));
     }
 }
+
+float towers_cold_bias(const float *learned, size_t n_items, double beta)
+{
+    if (learned == NULL || n_items == 0) {
+        return 0.0f;
+    }
+    float least = learned[0];
+    for (size_t i = 1; i < n_items; i++) {
+        least = learned[i] < least ? learned[i] : least;
+    }
+    return (float)(beta * (double)least);
+}

@@ -30,5 +30,8 @@ MUST_CHECK enum status_code towers_save(const struct towers *towers, struct arti
  */
 void towers_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
                             double beta, float *out);
+/* The same term of an item that no user has (n_i = 0): 0, or that of the least popular item where
+ * the term is learned. */
+float towers_cold_bias(const float *learned, size_t n_items, double beta);
 
 #endif

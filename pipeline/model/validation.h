@@ -47,12 +47,9 @@ MUST_CHECK enum status_code validation_run(const struct validation *validation,
                                            double *value, struct status *status);
 /* The same at every weight of the grid, in one pass over the products. means (grid->n); of_users
  * (grid->n, n_users) the metric of each user, NAN for one that does not count. */
-MUST_CHECK enum status_code validation_run_grid(const struct validation *validation,
-                                                struct const_matrix users,
-                                                struct const_matrix items,
-                                                const struct validation_grid *grid,
-                                                double temperature, struct pool *pool,
-                                                double *means, double *of_users,
-                                                struct status *status);
+MUST_CHECK enum status_code validation_run_grid(
+    const struct validation *validation, struct const_matrix users, struct const_matrix items,
+    const struct validation_grid *grid, double temperature, struct pool *pool, double *means,
+    double *of_users, struct status *status);
 
 #endif

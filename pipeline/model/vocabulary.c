@@ -215,6 +215,17 @@ enum status_code vocabulary_build_index(struct vocabulary *vocabulary, struct st
     return rebuild_index(vocabulary, vocabulary->n, status);
 }
 
+int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j)
+{
+    assert(a->type == b->type);
+    if (a->type == ID_INTEGER) {
+        return (a->integers[i] > b->integers[j]) - (a->integers[i] < b->integers[j]);
+    }
+    size_t length;
+    const char *id = strings_get(&b->texts, j, &length);
+    return compare_to_code(a, i, id, length);
+}
+
 struct integer_key {
     int64_t id;
     int32_t code;

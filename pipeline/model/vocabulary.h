@@ -35,6 +35,8 @@ MUST_CHECK enum status_code vocabulary_build_index(struct vocabulary *vocabulary
  * on the order of rows. new_code (n) maps old codes to new ones. Call before any view is made. */
 MUST_CHECK enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
                                             struct status *status);
+/* < 0, 0 or > 0: id i of `a` in that order before, at or behind id j of `b`, of the same type. */
+int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j);
 /* For messages and commands: the id as text. */
 void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out);
 

@@ -161,9 +161,9 @@ static enum status_code measure(void *data, struct auto_trial *trial, double *us
     apply(chooser, trial, &settings, &negatives);
     snprintf(label, sizeof label, "searching settings, trial %zu", number);
     progress_start(progress, label, "epochs", (double)chooser->epochs);
-    code = auto_trial_run(&input, chooser->epochs, &training->hooks,
-                          context_pool(training->context), &trial->value, &trial->popularity,
-                          user_values, status);
+    code =
+        auto_trial_run(&input, chooser->epochs, &training->hooks, context_pool(training->context),
+                       &trial->value, &trial->popularity, user_values, status);
     progress_finish(progress);
     if (code == STATUS_OK) {
         code = log_trial(chooser, number, trial, status);
@@ -193,14 +193,27 @@ static enum status_code search(struct chooser *chooser, struct status *status)
     chooser->search.axes = chooser->axes;
     chooser->search.n_users = training->input.validation->n_users;
     TRY(load_checkpoint(chooser, status));
-if (getenv("PROBE")) { const char *p = getenv("PROBE");
-  for (size_t a = 0; a < chooser->search.n_axes; a++) for (size_t c = 0; c < chooser->axes[a].n; c++) {
-    if (!strchr(p, (char)('0' + chooser->settings[a]))) continue;
-    struct auto_trial t = {.value = NAN}; double *u = malloc(chooser->search.n_users * 8);
-    for (size_t b = 0; b < chooser->search.n_axes; b++) t.choice[b] = chooser->axes[b].start;
-    if (getenv("PA")) { const char *q = getenv("PA"); for (size_t b = 0; b < chooser->search.n_axes; b++) t.choice[b] = (size_t)(q[b] - 'a'); }
-    t.choice[a] = c; TRY(measure(chooser, &t, u, status)); free(u); }
-  exit(0); }
+    if (getenv("PROBE")) {
+        const char *p = getenv("PROBE");
+        for (size_t a = 0; a < chooser->search.n_axes; a++)
+            for (size_t c = 0; c < chooser->axes[a].n; c++) {
+                if (!strchr(p, (char)('0' + chooser->settings[a])))
+                    continue;
+                struct auto_trial t = {.value = NAN};
+                double *u = malloc(chooser->search.n_users * 8);
+                for (size_t b = 0; b < chooser->search.n_axes; b++)
+                    t.choice[b] = chooser->axes[b].start;
+                if (getenv("PA")) {
+                    const char *q = getenv("PA");
+                    for (size_t b = 0; b < chooser->search.n_axes; b++)
+                        t.choice[b] = (size_t)(q[b] - 'a');
+                }
+                t.choice[a] = c;
+                TRY(measure(chooser, &t, u, status));
+                free(u);
+            }
+        exit(0);
+    }
     TRY(auto_search_run(&chooser->search, measure, chooser, &best, status));
     TRY(save_checkpoint(chooser, status));
     TRY(record_trials(chooser, best, status));
@@ -250,8 +263,8 @@ enum status_code auto_settings_choose(struct training *training,
     if (chooser.search.n_axes == 0) {
         return STATUS_OK;
     }
-    enum status_code code = training->input.validation == NULL ? fall_back(&chooser, status)
-                                                               : search(&chooser, status);
+    enum status_code code =
+        training->input.validation == NULL ? fall_back(&chooser, status) : search(&chooser, status);
     auto_search_release(&chooser.search);
     return code;
 }

@@ -47,8 +47,10 @@ enum status_code context_init(struct context *context, const struct run_request 
 {
     enum status_code code;
     const struct plan *plan = request->plan;
-    *context = (struct context){.request = request, .plan = plan, .started = clock_unix(),
-                                 .started_monotonic = clock_monotonic()};
+    *context = (struct context){.request = request,
+                                .plan = plan,
+                                .started = clock_unix(),
+                                .started_monotonic = clock_monotonic()};
     context->progress = (struct progress){.log = request->log, .enabled = request->show_progress};
     TRY(MEM_NEW(&context->first_slot, plan->n_stages + 1, status));
     for (size_t i = 0; i < plan->n_stages; i++) {

@@ -53,8 +53,8 @@ bool context_imports_source(const struct context *context);
 MUST_CHECK enum status_code context_output_db(struct context *context, struct db **out,
                                               struct status *status);
 
-/* Seconds that a stage which trains may take: its share of what --max-time leaves, the stages behind
- * it that train get the same; INFINITY without a limit, <= 0: none is left. */
+/* Seconds that a stage which trains may take: its share of what --max-time leaves, the stages
+ * behind it that train get the same; INFINITY without a limit, <= 0: none is left. */
 double context_training_time(const struct context *context);
 /* Says that the stage's outputs are usable but not what they would be without the limit: the next
  * run goes on from the stage's checkpoint. */
@@ -75,7 +75,8 @@ MUST_CHECK enum status_code context_checkpoint_save(struct context *context,
                                                     struct status *status);
 MUST_CHECK enum status_code context_checkpoint_load(struct context *context, struct artifact *out,
                                                     bool *found, struct status *status);
-/* The same under a name of its own, for a stage that keeps more than one. part NULL: the one above. */
+/* The same under a name of its own, for a stage that keeps more than one. part NULL: the one above.
+ */
 MUST_CHECK enum status_code context_checkpoint_save_part(struct context *context, const char *part,
                                                          const struct artifact *artifact,
                                                          struct status *status);

@@ -226,8 +226,8 @@ size_t context_bytes(const struct context *context)
     return bytes;
 }
 
-/* "checkpoint/LABEL/KEY", and "/PART" behind that of a part: a checkpoint of other options or inputs
- * is another slot, so it is never found. */
+/* "checkpoint/LABEL/KEY", and "/PART" behind that of a part: a checkpoint of other options or
+ * inputs is another slot, so it is never found. */
 static enum status_code checkpoint_slot(const struct context *context, const char *part,
                                         struct buf *out, struct status *status)
 {

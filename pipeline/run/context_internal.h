@@ -31,7 +31,7 @@ struct context {
     const struct plan_stage *stage;
     char key[HASH_TEXT_MAX]; /* its cache key: checkpoints carry it */
     int64_t rows;
-    bool is_cut_short; /* by --max-time */
+    bool is_cut_short;                  /* by --max-time */
     bool in_fingerprint;                /* a fingerprint call must not take another one */
     bool has_fingerprint;               /* taken when the source snapshot was closed */
     char fingerprint[HASH_TEXT_MAX];    /* "" unknown */

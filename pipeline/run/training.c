@@ -14,9 +14,10 @@ static enum status_code hook_check_stop(void *data, struct status *status)
 {
     struct training *training = data;
     if (!training->has_epoch && clock_monotonic() > training->deadline) {
-        return status_set(status, STATUS_BUSY,
-                          "the time that --max-time gives was over before the first epoch was done; "
-                          "nothing is published, the stages before are kept; give more time");
+        return status_set(
+            status, STATUS_BUSY,
+            "the time that --max-time gives was over before the first epoch was done; "
+            "nothing is published, the stages before are kept; give more time");
     }
     return context_check_stop(training->context, status);
 }
@@ -119,8 +120,8 @@ static enum status_code load_pairs(struct training *training, struct status *sta
     TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", "item",
                    status));
     TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", "item", status));
-    TRY(need_pairs(has_users, settings->co_users.weight != 0.0, "train: user_co_interaction", "user",
-                   status));
+    TRY(need_pairs(has_users, settings->co_users.weight != 0.0, "train: user_co_interaction",
+                   "user", status));
     training->input.item_pairs = has_items ? &training->item_pairs : NULL;
     training->input.user_pairs = has_users ? &training->user_pairs : NULL;
 done:
@@ -275,10 +276,11 @@ enum status_code training_output_towers(struct training *training, struct traine
     size_t d = result->dimension, n_cold[N_SIDES];
     struct artifact artifact;
     artifact_init(&artifact, "towers");
-    for (size_t u = 0; u < dataset->cold.n_users; u++) {
+    const struct side_sources *users = &training->sources.side[SIDE_USERS];
+    for (size_t u = 0; u < users->n_cold; u++) {
         float *vector = result->cold[SIDE_USERS] + u * d;
-        if (!(vec_ops()->dot(vector, vector, d) > 0.0f)) {
-            encode_by_items(dataset, result, u, vector);
+        if (users->history_rows[u] >= 0 && !(vec_ops()->dot(vector, vector, d) > 0.0f)) {
+            encode_by_items(dataset, result, (size_t)users->history_rows[u], vector);
         }
     }
     for (size_t s = 0; s < N_SIDES; s++) {

@@ -21,13 +21,13 @@ struct training {
     struct features features; /* a view; no side data: no tokens */
     struct training_sources sources;
     int64_t *item_counts;
-    double checkpoint_every; /* seconds between checkpoints; 0: after every epoch */
-    double last_checkpoint;  /* monotonic seconds */
+    double checkpoint_every;  /* seconds between checkpoints; 0: after every epoch */
+    double last_checkpoint;   /* monotonic seconds */
     double started, deadline; /* monotonic seconds; INFINITY: no limit on the time */
     size_t epochs_before;     /* done by the run that this one goes on from */
     bool has_epoch;
-    bool ignore_checkpoint;  /* one that is there belongs to another start (run/warm_training.h) */
-    const char *metric;      /* shown beside the loss; NULL: none */
+    bool ignore_checkpoint; /* one that is there belongs to another start (run/warm_training.h) */
+    const char *metric;     /* shown beside the loss; NULL: none */
     struct trainer_hooks hooks;
     struct trainer_input input; /* complete but for validation and stop_after */
 };

@@ -12,7 +12,8 @@ struct side_sources {
     struct token_source rows[TOWER_MAX_SOURCES]; /* over the basis' rows */
     struct token_source cold[TOWER_MAX_SOURCES]; /* over n_cold entities */
     size_t n_cold;
-    int32_t *cold_codes; /* (n_cold) ascending: master codes, then those of extra entities */
+    int32_t *cold_codes;   /* (n_cold) ascending: master codes, then those of extra entities */
+    int32_t *history_rows; /* (n_cold) row of the basis' cold.history, -1: none; NULL: of items */
 };
 
 /* Zero-initialise. */

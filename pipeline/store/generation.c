@@ -3,8 +3,9 @@
  *      recommendations (user_id, rank, item_id, score, source, generation)    rank from 1
  *      popular_items   (rank, item_id, score)            for users that are not in the list above
  *      similar_items   (item_id, rank, similar_item_id, score)
- *      user_embeddings (user_id, embedding)              float32, little-endian, unit length
- *      item_embeddings (item_id, embedding, bias)        score = cosine / tau + bias + evidence
+ *      user_embeddings (user_id, embedding, source)      float32, little-endian, unit length
+ *      item_embeddings (item_id, embedding, bias, source)
+                                        score = cosine / tau + bias + evidence
  *      nightjar_generations, nightjar_runs, nightjar_metrics, nightjar_current     tables
  *
  * Behind them stand the tables of each generation N (publish_rows.c):
@@ -24,8 +25,8 @@
 
 enum { DROP_ROWS = 10000 };
 
-/* From this version of our tables on a rollback is told apart (0004_output_rollback.sql). */
-enum { ROLLBACK_VERSION = 4 };
+/* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
+enum { ROLLBACK_VERSION = 3 };
 
 /* Empties a table from the front in short transactions: dropping it at once would wipe all of its
  * pages under one lock, and in rollback-journal mode readers would wait for that. */
@@ -255,10 +256,9 @@ enum status_code publish_latest(struct db *db, const char *prefix, int64_t *gene
     enum status_code code;
     int64_t version;
     TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
-    TRY(read_current(db, prefix,
-                     version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)"
-                                                 : "generation",
-                     generation, checksum, status));
+    TRY(read_current(
+        db, prefix, version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)" : "generation",
+        generation, checksum, status));
 done:
     return code;
 }

@@ -46,11 +46,12 @@ struct publish_content {
     const float *similar_scores;
     size_t dimension;
     size_t n_user_vectors, n_item_vectors;
-    const int32_t *user_vector_codes, *item_vector_codes; /* ascending */
-    const float *user_vectors, *item_vectors;             /* (n, dimension), unit length */
-    const float *item_bias;                               /* (n_item_vectors) */
-    double temperature, popularity_weight;                /* tau, beta: in the generation row */
-    double evidence_weight, evidence_exponent;            /* gamma, p: the same */
+    const int32_t *user_vector_codes, *item_vector_codes;     /* ascending */
+    const float *user_vectors, *item_vectors;                 /* (n, dimension), unit length */
+    const uint8_t *user_vector_sources, *item_vector_sources; /* (n) enum publish_source */
+    const float *item_bias;                                   /* (n_item_vectors) */
+    double temperature, popularity_weight;                    /* tau, beta: in the generation row */
+    double evidence_weight, evidence_exponent;                /* gamma, p: the same */
     size_t n_metrics;
     const struct publish_metric *metrics;
     /* the run row */

@@ -49,17 +49,19 @@ static enum status_code take(int fd, const char *path, const struct lock_wait *w
         }
         if (wait != NULL && wait->stop_signal != NULL && *wait->stop_signal != 0) {
             status->signal = *wait->stop_signal;
-            return status_set(status, STATUS_SIGNAL, "stopped by signal %d while another run held "
-                              "the lock; nothing was done", status->signal);
+            return status_set(status, STATUS_SIGNAL,
+                              "stopped by signal %d while another run held "
+                              "the lock; nothing was done",
+                              status->signal);
         }
         if (clock_monotonic() - start >= seconds) {
             read_holder(fd, holder);
             num_format_duration(seconds, waited);
-            return status_set_at(status, STATUS_BUSY, path, 0, 0,
-                                 "another run holds the lock: %s%s%s; wait for its end%s or stop it",
-                                 holder, seconds > 0.0 ? "; waited " : "",
-                                 seconds > 0.0 ? waited : "",
-                                 seconds > 0.0 ? "" : " (--wait 10m does)");
+            return status_set_at(
+                status, STATUS_BUSY, path, 0, 0,
+                "another run holds the lock: %s%s%s; wait for its end%s or stop it", holder,
+                seconds > 0.0 ? "; waited " : "", seconds > 0.0 ? waited : "",
+                seconds > 0.0 ? "" : " (--wait 10m does)");
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }

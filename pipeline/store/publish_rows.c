@@ -31,12 +31,13 @@ const struct publish_table_info publish_tables[N_TABLES] = {
                              " PRIMARY KEY (item, rank)) WITHOUT ROWID",
                              "iiid", "item", false},
     [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
-                               "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL)", "ib",
-                               "\"user\"", true},
+                               "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
+                               " source INTEGER NOT NULL)",
+                               "ibi", "\"user\"", true},
     [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
                                "(item INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
-                               " bias REAL NOT NULL)",
-                               "ibd", "item", false},
+                               " bias REAL NOT NULL, source INTEGER NOT NULL)",
+                               "ibdi", "item", false},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)
@@ -145,6 +146,7 @@ static bool user_vector_row(const struct publish_content *content, size_t *posit
     }
     cells[0] = id_cell(&content->users, content->user_vector_codes[i]);
     cells[1] = vector_cell(content->user_vectors, i, content->dimension);
+    cells[2] = integer_cell(content->user_vector_sources[i]);
     return true;
 }
 
@@ -158,6 +160,7 @@ static bool item_vector_row(const struct publish_content *content, size_t *posit
     cells[0] = id_cell(&content->items, content->item_vector_codes[i]);
     cells[1] = vector_cell(content->item_vectors, i, content->dimension);
     cells[2] = real_cell(content->item_bias[i]);
+    cells[3] = integer_cell(content->item_vector_sources[i]);
     return true;
 }
 
@@ -261,6 +264,17 @@ static enum status_code check_lists(const int32_t *entries, const float *scores,
     return STATUS_OK;
 }
 
+static enum status_code check_sources(const uint8_t *sources, size_t n, const char *what,
+                                      struct status *status)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sources[i] >= PUBLISH_N_SOURCES) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status_code check_recommendations(const struct publish_content *content,
                                               struct status *status)
 {
@@ -295,6 +309,10 @@ static enum status_code check_vectors(const struct publish_content *content, str
     TRY(check_finite(content->item_vectors, n_items * content->dimension,
                      "an item vector is not finite", status));
     TRY(check_finite(content->item_bias, n_items, "an item's bias is not finite", status));
+    TRY(check_sources(content->user_vector_sources, n_users, "a user vector of unknown source",
+                      status));
+    TRY(check_sources(content->item_vector_sources, n_items, "an item vector of unknown source",
+                      status));
 done:
     return code;
 }

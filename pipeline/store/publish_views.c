@@ -44,11 +44,14 @@ static const struct view {
       {"similar_item_id", "similar", ROLE_ITEM},
       {"score", "score", ROLE_PLAIN}}},
     {TABLE_USER_EMBEDDINGS,
-     {{"user_id", "\"user\"", ROLE_USER}, {"embedding", "embedding", ROLE_PLAIN}}},
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"embedding", "embedding", ROLE_PLAIN},
+      {"source", "source", ROLE_SOURCE}}},
     {TABLE_ITEM_EMBEDDINGS,
      {{"item_id", "item", ROLE_ITEM},
       {"embedding", "embedding", ROLE_PLAIN},
-      {"bias", "bias", ROLE_PLAIN}}},
+      {"bias", "bias", ROLE_PLAIN},
+      {"source", "source", ROLE_SOURCE}}},
 };
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
@@ -109,8 +112,8 @@ static void add_view(struct buf *sql, const char *prefix, const struct view_ids 
     }
 }
 
-static enum status_code replace_views(struct db *db, const char *prefix,
-                                      const struct view_ids *ids, struct status *status)
+static enum status_code replace_views(struct db *db, const char *prefix, const struct view_ids *ids,
+                                      struct status *status)
 {
     struct buf sql = {0};
     enum status_code code = STATUS_OK;
@@ -360,6 +363,34 @@ done:
     return code;
 }
 
+/* A generation of an older nightjar may lack a column that the views now show. */
+static enum status_code check_views(struct db *db, const char *prefix, int64_t generation,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    for (size_t i = 0; i < N_VIEWS && code == STATUS_OK; i++) {
+        struct status lacking = {0};
+        buf_clear(&sql);
+        buf_add_text(&sql, "SELECT * FROM ");
+        publish_add_name(&sql, prefix, publish_tables[views[i].table].name, 0);
+        TRY(buf_check(&sql, status));
+        if (db_prepare(db, buf_text(&sql), &query, &lacking) != STATUS_OK) {
+            code =
+                status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
+                              "generation %lld was made by an older nightjar and cannot be shown "
+                              "by the views of this one: %s",
+                              (long long)generation, lacking.message);
+        }
+        db_finalize(query);
+        query = NULL;
+    }
+done:
+    buf_release(&sql);
+    return code;
+}
+
 enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
                                   struct status *status)
 {
@@ -377,14 +408,16 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
         const char *name = publish_tables[views[i].table].name;
         TRY(has_table(db, prefix, generation, name, &found, status));
         if (!found) {
-            TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
-                              "generation %lld is not kept: it has no table of %s; output.keep says "
-                              "how many are",
-                              (long long)generation, name));
+            TRY(status_set_at(
+                status, STATUS_NO_INPUT, db_path(db), 0, 0,
+                "generation %lld is not kept: it has no table of %s; output.keep says "
+                "how many are",
+                (long long)generation, name));
         }
     }
     TRY(write_rollback(db, prefix, generation, status));
     TRY(replace_views(db, prefix, &ids, status));
+    TRY(check_views(db, prefix, generation, status));
     TRY(db_commit(db, status));
 done:
     if (code != STATUS_OK) {

@@ -361,9 +361,10 @@ const struct option train_options_table[] = {
      .min = 0,
      .max = 100000,
      .unit = "epochs",
-     .help = "Length of the small trainings (64 dimensions, 1,024 negatives) that choose the settings "
-             "that are auto. 0 takes three quarters of epochs: much shorter ones prefer what learns "
-             "fast to what is good in the end."},
+     .help =
+         "Length of the small trainings (64 dimensions, 1,024 negatives) that choose the settings "
+         "that are auto. 0 takes three quarters of epochs: much shorter ones prefer what learns "
+         "fast to what is good in the end."},
     {.name = "batch_users",
      .type = OPTION_INT,
      .offset = AT(batch_users),

@@ -142,6 +142,8 @@ static void fill_content(struct publish_data *p)
                                           .item_vector_codes = p->codes,
                                           .user_vectors = p->vectors,
                                           .item_vectors = p->vectors,
+                                          .user_vector_sources = p->sources,
+                                          .item_vector_sources = p->sources,
                                           .item_bias = p->bias,
                                           .temperature = 0.12,
                                           .popularity_weight = 0.5,

@@ -34,6 +34,16 @@ static int32_t *codes_new(struct sample *sample, size_t count)
     return codes;
 }
 
+/* model, cold, model, cold ... */
+static uint8_t *sources_new(struct sample *sample, size_t count)
+{
+    uint8_t *sources = block_new(sample, count, sizeof *sources);
+    for (size_t i = 0; i < count; i++) {
+        sources[i] = i % 2 == 0 ? PUBLISH_MODEL : PUBLISH_COLD;
+    }
+    return sources;
+}
+
 static struct publish_ids ids_new(struct sample *sample, size_t n, bool is_text, const char *word,
                                   int64_t step, int64_t start)
 {
@@ -97,6 +107,8 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->item_vector_codes = codes_new(sample, shape.n_items);
     content->user_vectors = floats_new(sample, shape.n_users * SAMPLE_DIMENSION, version);
     content->item_vectors = floats_new(sample, shape.n_items * SAMPLE_DIMENSION, version);
+    content->user_vector_sources = sources_new(sample, shape.n_users);
+    content->item_vector_sources = sources_new(sample, shape.n_items);
     content->item_bias = floats_new(sample, shape.n_items, version);
     content->temperature = 0.15;
     content->popularity_weight = 0.7;

@@ -140,6 +140,12 @@ void ranking_data_init(struct ranking_data *data, size_t n_users, size_t n_items
         .alpha = 0.5,
         .epochs = 3,
     };
+    assert_int_equal(
+        served_ids_init(&data->users, &data->interactions.users, NULL, NULL, 0, &status),
+        STATUS_OK);
+    assert_int_equal(
+        served_ids_init(&data->items, &data->interactions.items, NULL, NULL, 0, &status),
+        STATUS_OK);
 }
 
 void ranking_data_release(struct ranking_data *data)
@@ -157,6 +163,8 @@ void ranking_data_release(struct ranking_data *data)
     sparse_release(&data->interactions.log.matrix);
     vocabulary_release(&data->interactions.users);
     vocabulary_release(&data->interactions.items);
+    served_ids_release(&data->users);
+    served_ids_release(&data->items);
     mem_free(data->user_vectors);
     mem_free(data->item_vectors);
     *data = (struct ranking_data){0};

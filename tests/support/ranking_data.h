@@ -3,6 +3,7 @@
 #define NIGHTJAR_TESTS_RANKING_DATA_H
 
 #include "model/dataset.h"
+#include "model/served_ids.h"
 #include "model/towers.h"
 
 /* Master user u has id 1000 + u, item i id 500 + i. Both bases leave out users whose code is 3 mod
@@ -10,7 +11,8 @@
  * train, valid and test parts of about 60, 20 and 20 %. */
 struct ranking_data {
     struct interactions interactions;
-    struct towers towers; /* random unit vectors over the basis asked for */
+    struct served_ids users, items; /* the master ids */
+    struct towers towers;           /* random unit vectors over the basis asked for */
     float *user_vectors, *item_vectors;
 };
 

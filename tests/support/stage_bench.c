@@ -99,6 +99,8 @@ static enum status_code given_run(struct context *context, const void *options,
     TRY(interactions_save(&data.interactions, &interactions, status));
     TRY(context_output(context, &interactions, status));
 done:
+    served_ids_release(&data.users);
+    served_ids_release(&data.items);
     interactions_release(&data.interactions);
     mem_free(data.user_vectors);
     mem_free(data.item_vectors);

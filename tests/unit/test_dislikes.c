@@ -3,6 +3,7 @@
 #include "model/extract.h"
 
 #include "base/rng.h"
+#include "model/dislikes.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>
@@ -282,7 +283,7 @@ static void check_interactions(const struct interactions *made, const struct nai
         }
     }
     check(made, &made->log, NULL, NULL, &p->all, &p->all);
-    check(made, &made->disliked, NULL, NULL, &disliked, &p->all);
+    check(made, &made->disliked, NULL, NULL, &disliked, &disliked);
     check(made, &fit->train, fit->users, fit->items, &train, &train);
     check(made, &fit->dislikes, fit->users, fit->items, &train_disliked, &train);
     check(made, &fit->valid, fit->users, fit->items, &valid, &train);
@@ -381,7 +382,7 @@ static void at_the_same_second_the_dislike_counts(void **state)
     extraction_release(&extraction);
 }
 
-static void users_and_items_that_are_only_disliked_are_not_made_known(void **state)
+static void users_and_items_that_are_only_disliked_are_known_and_not_trained_on(void **state)
 {
     struct extraction extraction = {0};
     struct interactions made = {0};
@@ -391,9 +392,14 @@ static void users_and_items_that_are_only_disliked_are_not_made_known(void **sta
                  " UNION ALL SELECT 2, 7, 'hide', 1600000001"
                  " UNION ALL SELECT 1, 9, 'hide', 1600000002",
                  &request, &extraction, &made);
-    assert_int_equal(made.users.n, 1);
-    assert_int_equal(made.items.n, 1);
-    assert_int_equal(sparse_entries(&made.disliked.matrix), 0);
+    assert_int_equal(made.users.n, 2);
+    assert_int_equal(made.items.n, 2);
+    assert_int_equal(sparse_entries(&made.log.matrix), 1);
+    assert_int_equal(sparse_entries(&made.disliked.matrix), 2);
+    for (size_t b = 0; b < N_BASES; b++) {
+        assert_int_equal(made.basis[b].n_users, 1);
+        assert_int_equal(made.basis[b].n_items, 1);
+    }
     assert_int_equal(extraction.report.n_dislikes, 2);
     assert_int_equal(extraction.report.n_accepted, 1);
     struct buf text = {0};
@@ -465,6 +471,23 @@ static void types_need_their_column(void **state)
     db_close(db);
 }
 
+static void ids_of_another_type_are_left_alone(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct event_log log = {0}, dislikes = {0};
+    int32_t code;
+    must(vocabulary_add_integer(&log.users, 1, &code, &status), &status);
+    must(vocabulary_add_integer(&log.items, 1, &code, &status), &status);
+    must(vocabulary_add_text(&dislikes.users, "2", 1, &code, &status), &status);
+    must(vocabulary_add_integer(&dislikes.items, 2, &code, &status), &status);
+    must(dislikes_add_ids(&dislikes, &log, &status), &status);
+    assert_int_equal(log.users.n, 1);
+    assert_int_equal(log.items.n, 2);
+    event_log_release(&log);
+    event_log_release(&dislikes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
 
 int main(void)
@@ -472,10 +495,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_basis_knows_the_dislikes_that_it_may),
         TEST(at_the_same_second_the_dislike_counts),
-        TEST(users_and_items_that_are_only_disliked_are_not_made_known),
+        TEST(users_and_items_that_are_only_disliked_are_known_and_not_trained_on),
         TEST(the_number_of_a_disliked_row_is_not_looked_at),
         TEST(a_given_test_is_judged_as_it_is),
         TEST(types_need_their_column),
+        cmocka_unit_test(ids_of_another_type_are_left_alone),
     };
     return cmocka_run_group_tests_name("dislikes", tests, NULL, NULL);
 }

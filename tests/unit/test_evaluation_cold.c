@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/blas.h"
+#include "tests/support/evidence_data.h"
 #include "tests/support/random_matrix.h"
 #include "tests/support/ranking_data.h"
 
@@ -115,7 +116,7 @@ static struct evaluation_cold_request request_of(const struct cold_data *cold)
     return (struct evaluation_cold_request){
         .dataset = &cold->data.interactions.basis[BASIS_FIT],
         .towers = &cold->data.towers,
-        .popularity_weight = 0.3,
+        .weights = {.beta = 0.3},
         .n_metrics = N_ASKED,
         .metrics = asked,
         .seed = 11,
@@ -206,8 +207,9 @@ static void check_group(const struct metric_rows *rows, const char *group, const
     }
 }
 
+/* evidence: what request->evidence is a part of, or NULL. */
 static void check_cold_users(const struct evaluation_cold_request *request,
-                             const struct metric_rows *rows)
+                             const struct evidence_data *evidence, const struct metric_rows *rows)
 {
     const struct dataset *set = request->dataset;
     const struct cold_part *cold = &set->cold;
@@ -228,7 +230,12 @@ static void check_cold_users(const struct evaluation_cold_request *request,
             scores[0][i] = known || own == NULL
                                ? scores[1][i]
                                : dot(own, towers->items.data + i * D) / towers->temperature +
-                                     request->popularity_weight * log1p((double)counts[i]);
+                                     request->weights.beta * log1p((double)counts[i]);
+            if (evidence != NULL && own != NULL && !known) {
+                scores[0][i] +=
+                    request->weights.gamma * naive_share(evidence, set, &cold->history.matrix, u, i,
+                                                         request->weights.exponent);
+            }
         }
         for (size_t m = 0; m < 2; m++) {
             judge(scores[m], ties, set->n_items, &cold->held_out, u, (size_t)cold->unknown[u],
@@ -279,10 +286,39 @@ static void both_groups_agree_with_a_naive_evaluation(void **state)
         cold_data_init(&cold, seed);
         struct evaluation_cold_request request = request_of(&cold);
         assert_int_equal(evaluation_cold_run(&request, NULL, &rows, &status), STATUS_OK);
-        check_cold_users(&request, &rows);
+        check_cold_users(&request, NULL, &rows);
         check_cold_items(&request, &rows);
         assert_int_equal(rows.n, 2 * (2 * 2 + 1)); /* coverage and the repeat give no row */
         metric_rows_release(&rows);
+        cold_data_release(&cold);
+    }
+}
+
+static void cold_users_get_the_evidence_of_their_history(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed < 14; seed++) {
+        struct status status = {0};
+        struct cold_data cold;
+        struct evidence_data evidence;
+        struct metric_rows plain = {0}, rows = {0};
+        cold_data_init(&cold, seed);
+        struct evaluation_cold_request request = request_of(&cold);
+        evidence_data_init(&evidence, request.dataset, BASIS_FIT, 20);
+        request.evidence = &evidence.evidence;
+        assert_int_equal(evaluation_cold_run(&request, NULL, &plain, &status), STATUS_OK);
+        request.weights.gamma = 3.0;
+        request.weights.exponent = 0.25;
+        assert_int_equal(evaluation_cold_run(&request, NULL, &rows, &status), STATUS_OK);
+        check_cold_users(&request, NULL, &plain);
+        check_cold_users(&request, &evidence, &rows);
+        assert_true(find(&rows, "ndcg@20", "nightjar", "cold_users") !=
+                    find(&plain, "ndcg@20", "nightjar", "cold_users"));
+        assert_true(find(&rows, "ndcg@20", "nightjar", "cold_items") ==
+                    find(&plain, "ndcg@20", "nightjar", "cold_items"));
+        metric_rows_release(&plain);
+        metric_rows_release(&rows);
+        evidence_data_release(&evidence);
         cold_data_release(&cold);
     }
 }
@@ -379,6 +415,7 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_groups_agree_with_a_naive_evaluation),
+        cmocka_unit_test(cold_users_get_the_evidence_of_their_history),
         cmocka_unit_test(without_vectors_users_get_popular_items_and_items_are_missed),
         cmocka_unit_test(nobody_to_ask_gives_no_row),
         cmocka_unit_test(the_number_of_threads_changes_no_value),

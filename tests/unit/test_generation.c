@@ -91,9 +91,9 @@ static void integer_ids_are_shown_as_they_are(void **state)
     store_assert_rows(db, "SELECT * FROM similar_items",
                       "100|1|101|0.5\n101|1|102|0.5\n102|1|103|0.5\n103|1|100|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = -10",
-                      "-10|0000003f0000003f0000003f0000003f\n");
+                      "-10|0000003f0000003f0000003f0000003f|cold\n");
     store_assert_rows(db, "SELECT * FROM item_embeddings WHERE item_id = 103",
-                      "103|0000003f0000003f0000003f0000003f|0.5\n");
+                      "103|0000003f0000003f0000003f0000003f|0.5|cold\n");
     store_assert_rows(db, "SELECT typeof(user_id), typeof(item_id) FROM recommendations LIMIT 1",
                       "integer|integer\n");
     db_close(db);
@@ -112,9 +112,9 @@ static void text_ids_are_shown_as_they_are(void **state)
     store_assert_rows(db, "SELECT * FROM similar_items WHERE item_id = 'item-3'",
                       "item-3|1|item-0|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = 'user-1'",
-                      "user-1|0000003f0000003f0000003f0000003f\n");
+                      "user-1|0000003f0000003f0000003f0000003f|cold\n");
     store_assert_rows(db, "SELECT * FROM item_embeddings WHERE item_id = 'item-3'",
-                      "item-3|0000003f0000003f0000003f0000003f|0.5\n");
+                      "item-3|0000003f0000003f0000003f0000003f|0.5|cold\n");
     db_close(db);
 }
 

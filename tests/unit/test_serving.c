@@ -18,6 +18,8 @@ static struct serving_request request_of(const struct ranking_data *data)
     return (struct serving_request){
         .interactions = &data->interactions,
         .towers = &data->towers,
+        .users = &data->users,
+        .items = &data->items,
         .weights = {.beta = 0.4},
         .top = 12,
         .exclude_seen = true,
