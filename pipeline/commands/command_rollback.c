@@ -34,19 +34,6 @@ done:
     return code;
 }
 
-/* No run may publish meanwhile. */
-static enum status_code lock(const struct plan *plan, struct lock *lock, struct status *status)
-{
-    enum status_code code;
-    struct buf path = {0};
-    buf_addf(&path, "%s.lock", plan->settings.work.database);
-    TRY(buf_check(&path, status));
-    TRY(lock_acquire(buf_text(&path), NULL, lock, status));
-done:
-    buf_release(&path);
-    return code;
-}
-
 static enum status_code run_rollback(const struct command_environment *environment,
                                      const struct command_line *line, struct status *status)
 {
@@ -67,7 +54,7 @@ static enum status_code run_rollback(const struct command_environment *environme
     TRY(published_open(plan, &db, status)); /* says so when nothing is published */
     db_close(db);
     db = NULL;
-    TRY(lock(plan, &held, status));
+    TRY(lock_pipeline(settings->work.database, NULL, &held, status)); /* no run may publish */
     TRY(db_open(settings->output.database, DB_WRITE, settings->source.busy_timeout, &db, status));
     TRY(publish_current(db, settings->output.prefix, &current, NULL, status));
     if (generation == 0) {

@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "config/plan_edit.h"
+#include "io/whole_file.h"
 #include "config/yaml_doc.h"
 
 #include <errno.h>
@@ -144,22 +145,6 @@ static size_t bom_length(const struct buf *text)
     return text->length >= 3 && memcmp(buf_text(text), "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-static enum status_code write_text(const char *path, const struct buf *text, struct status *status)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "cannot create: %s",
-                             strerror(errno));
-    }
-    bool written = fwrite(buf_text(text), 1, text->length, file) == text->length;
-    written = fflush(file) == 0 && fsync(fileno(file)) == 0 && written;
-    if (fclose(file) != 0 || !written) {
-        return status_set_at(status, STATUS_IO, path, 0, 0, "cannot write the file: %s",
-                             strerror(errno));
-    }
-    return STATUS_OK;
-}
-
 static void print_plan(const struct plan *plan, struct buf *out)
 {
     option_print(plan_options, &plan->settings, out);
@@ -215,7 +200,7 @@ enum status_code tuned_file_write(const struct tune_request *request,
     buf_add_text(&made, buf_text(&text) + bom_length(&text));
     TRY(buf_check(&made, status));
     is_made = true;
-    TRY(write_text(buf_text(&partial), &made, status));
+    TRY(whole_file_put(buf_text(&partial), &made, status));
     TRY(check_text(request, winner, buf_text(&partial), status));
     if (rename(buf_text(&partial), path) != 0) {
         code = status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "cannot create: %s",

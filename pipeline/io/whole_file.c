@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-static enum status_code write_partial(const char *partial, const char *path, const struct buf *text,
-                                      struct status *status)
+enum status_code whole_file_put(const char *path, const struct buf *text, struct status *status)
 {
-    FILE *file = fopen(partial, "wb");
+    FILE *file = fopen(path, "wb");
     if (file == NULL) {
         return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "cannot create: %s",
                              strerror(errno));
@@ -27,7 +26,7 @@ enum status_code whole_file_write(const char *path, const struct buf *text, stru
     struct buf partial = {0};
     buf_addf(&partial, "%s.partial", path);
     TRY(buf_check(&partial, status));
-    code = write_partial(buf_text(&partial), path, text, status);
+    code = whole_file_put(buf_text(&partial), text, status);
     if (code == STATUS_OK && rename(buf_text(&partial), path) != 0) {
         code = status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "cannot create: %s",
                              strerror(errno));

@@ -4,8 +4,11 @@
 
 #include "base/buf.h"
 
+/* Writes the file in place and flushes it to the disk: for a name that nobody reads yet. */
+MUST_CHECK enum status_code whole_file_put(const char *path, const struct buf *text,
+                                           struct status *status);
 /* Writes the text beside `path` as PATH.partial, flushes it to the disk and renames it. On error
- * the old file stays and nothing is left beside it: STATUS_CANNOT_CREATE, STATUS_IO, at `path`. */
+ * the old file stays and nothing is left beside it: STATUS_CANNOT_CREATE, STATUS_IO. */
 MUST_CHECK enum status_code whole_file_write(const char *path, const struct buf *text,
                                              struct status *status);
 

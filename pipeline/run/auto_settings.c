@@ -3,7 +3,6 @@
 
 #include "run/context_internal.h"
 
-#include <stdlib.h>
 #include <math.h>
 #include <string.h>
 
@@ -193,27 +192,6 @@ static enum status_code search(struct chooser *chooser, struct status *status)
     chooser->search.axes = chooser->axes;
     chooser->search.n_users = training->input.validation->n_users;
     TRY(load_checkpoint(chooser, status));
-    if (getenv("PROBE")) {
-        const char *p = getenv("PROBE");
-        for (size_t a = 0; a < chooser->search.n_axes; a++)
-            for (size_t c = 0; c < chooser->axes[a].n; c++) {
-                if (!strchr(p, (char)('0' + chooser->settings[a])))
-                    continue;
-                struct auto_trial t = {.value = NAN};
-                double *u = malloc(chooser->search.n_users * 8);
-                for (size_t b = 0; b < chooser->search.n_axes; b++)
-                    t.choice[b] = chooser->axes[b].start;
-                if (getenv("PA")) {
-                    const char *q = getenv("PA");
-                    for (size_t b = 0; b < chooser->search.n_axes; b++)
-                        t.choice[b] = (size_t)(q[b] - 'a');
-                }
-                t.choice[a] = c;
-                TRY(measure(chooser, &t, u, status));
-                free(u);
-            }
-        exit(0);
-    }
     TRY(auto_search_run(&chooser->search, measure, chooser, &best, status));
     TRY(save_checkpoint(chooser, status));
     TRY(record_trials(chooser, best, status));

@@ -325,20 +325,6 @@ done:
     return code;
 }
 
-static enum status_code lock_pipeline(const struct run_request *request, struct lock *lock,
-                                      struct status *status)
-{
-    enum status_code code;
-    struct buf path = {0};
-    const struct lock_wait wait = {.seconds = request->wait, .stop_signal = request->stop_signal};
-    buf_addf(&path, "%s.lock", request->plan->settings.work.database);
-    TRY(buf_check(&path, status));
-    TRY(lock_acquire(buf_text(&path), &wait, lock, status));
-done:
-    buf_release(&path);
-    return code;
-}
-
 /* Everything from the record's start to its end; the work database is open. */
 static enum status_code run_recorded(struct runner *runner, struct status *status)
 {
@@ -366,10 +352,11 @@ enum status_code runner_run(const struct run_request *request, struct run_result
     struct lock lock = {.fd = -1};
     struct context *context = &runner.context;
     const char *work = request->plan->settings.work.database;
+    const struct lock_wait wait = {.seconds = request->wait, .stop_signal = request->stop_signal};
     double started = clock_monotonic();
     TRY(resolve_flags(&runner, request, status));
     TRY(context_init(context, request, status));
-    TRY(lock_pipeline(request, &lock, status));
+    TRY(lock_pipeline(work, &wait, &lock, status));
     TRY(db_open(work, DB_CREATE, request->plan->settings.source.busy_timeout, &context->work,
                 status));
     TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));

@@ -2,6 +2,7 @@
  * let two processes hold locks on two files of one name. */
 #include "store/lock.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
 
@@ -86,6 +87,20 @@ done:
     if (fd >= 0) {
         close(fd);
     }
+    return code;
+}
+
+enum status_code lock_pipeline(const char *database, const struct lock_wait *wait,
+                               struct lock *lock, struct status *status)
+{
+    enum status_code code;
+    struct buf path = {0};
+    lock->fd = -1;
+    buf_addf(&path, "%s.lock", database);
+    TRY(buf_check(&path, status));
+    TRY(lock_acquire(buf_text(&path), wait, lock, status));
+done:
+    buf_release(&path);
     return code;
 }
 

@@ -19,6 +19,10 @@ struct lock_wait {
  * when the process dies. `wait` may be NULL. */
 MUST_CHECK enum status_code lock_acquire(const char *path, const struct lock_wait *wait,
                                          struct lock *lock, struct status *status);
+/* The same on "DATABASE.lock": what keeps the runs of a pipeline, and those who change what it has
+ * published, from one another. `database` is its work database. */
+MUST_CHECK enum status_code lock_pipeline(const char *database, const struct lock_wait *wait,
+                                          struct lock *lock, struct status *status);
 void lock_release(struct lock *lock);
 
 #endif
