@@ -7,6 +7,7 @@ CREATE TABLE search_trial (
     epochs INTEGER NOT NULL, -- trained
     value REAL,              -- of the validation metric; NULL: the training diverged or collapsed
     popularity REAL,         -- the weight of log(1 + interactions) in the score at that value
+    seconds REAL,            -- that it took
     chosen INTEGER NOT NULL, -- 1: these settings were taken
     PRIMARY KEY (run, stage, trial)
 ) WITHOUT ROWID;

@@ -44,7 +44,7 @@ static enum status_code try_choice(struct climb *climb, const size_t *choice, si
     struct auto_search *search = climb->search;
     size_t t = find_trial(search, choice);
     if (t == search->n) {
-        struct auto_trial trial = {.value = NAN, .popularity = NAN};
+        struct auto_trial trial = {.value = NAN, .popularity = NAN, .seconds = NAN};
         memcpy(trial.choice, choice, sizeof trial.choice);
         TRY(make_room(search, status));
         TRY(climb->measure(climb->data, &trial, search->user_values + t * search->n_users, status));
@@ -160,6 +160,8 @@ done:
 
 /* ---- in an artifact ---- */
 
+enum { N_VALUES = 3 }; /* of a trial: metric, popularity weight, seconds */
+
 enum status_code auto_search_save(const struct auto_search *search, struct artifact *artifact,
                                   struct status *status)
 {
@@ -167,16 +169,18 @@ enum status_code auto_search_save(const struct auto_search *search, struct artif
     int64_t *choices = NULL;
     double *values = NULL;
     TRY(MEM_NEW(&choices, search->n * AUTO_AXES_MAX, status));
-    TRY(MEM_NEW(&values, search->n * 2, status));
+    TRY(MEM_NEW(&values, search->n * N_VALUES, status));
     for (size_t t = 0; t < search->n; t++) {
         for (size_t a = 0; a < AUTO_AXES_MAX; a++) {
             choices[t * AUTO_AXES_MAX + a] = (int64_t)search->trials[t].choice[a];
         }
-        values[2 * t] = search->trials[t].value;
-        values[2 * t + 1] = search->trials[t].popularity;
+        double *of_trial = values + t * N_VALUES;
+        of_trial[0] = search->trials[t].value;
+        of_trial[1] = search->trials[t].popularity;
+        of_trial[2] = search->trials[t].seconds;
     }
     TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, AUTO_AXES_MAX, choices, status));
-    TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, 2, values, status));
+    TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, N_VALUES, values, status));
     TRY(artifact_copy(artifact, "user_values", ARRAY_F64, search->n, search->n_users,
                       search->user_values, status));
 done:
@@ -189,7 +193,7 @@ done:
 static bool read_trial(const struct auto_search *search, const int64_t *choice,
                        const double *values, struct auto_trial *out)
 {
-    *out = (struct auto_trial){.value = values[0], .popularity = values[1]};
+    *out = (struct auto_trial){.value = values[0], .popularity = values[1], .seconds = values[2]};
     for (size_t a = 0; a < AUTO_AXES_MAX; a++) {
         size_t n = a < search->n_axes ? search->axes[a].n : 1;
         if (choice[a] < 0 || (uint64_t)choice[a] >= n) {
@@ -205,20 +209,20 @@ enum status_code auto_search_load(struct auto_search *search, const struct artif
 {
     enum status_code code = STATUS_OK;
     const void *choices, *values, *user_values;
-    size_t n, n_values, n_lists, axes, pair, users;
+    size_t n, n_values, n_lists, axes, columns, users;
     struct auto_trial *trials = NULL;
     double *copied = NULL;
     assert(search->n == 0);
     TRY(artifact_get(artifact, "choices", ARRAY_I64, &choices, &n, &axes, status));
-    TRY(artifact_get(artifact, "values", ARRAY_F64, &values, &n_values, &pair, status));
+    TRY(artifact_get(artifact, "values", ARRAY_F64, &values, &n_values, &columns, status));
     TRY(artifact_get(artifact, "user_values", ARRAY_F64, &user_values, &n_lists, &users, status));
-    bool fits = axes == AUTO_AXES_MAX && pair == 2 && users == search->n_users && n_values == n &&
-                n_lists == n;
+    bool fits = axes == AUTO_AXES_MAX && columns == N_VALUES && users == search->n_users &&
+                n_values == n && n_lists == n;
     TRY(MEM_NEW(&trials, n, status));
     TRY(MEM_NEW(&copied, n * search->n_users, status));
     for (size_t t = 0; fits && t < n; t++) {
         fits = read_trial(search, (const int64_t *)choices + t * AUTO_AXES_MAX,
-                          (const double *)values + 2 * t, &trials[t]);
+                          (const double *)values + N_VALUES * t, &trials[t]);
     }
     if (!fits) {
         code = status_set(status, STATUS_INTERNAL,

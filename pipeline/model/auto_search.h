@@ -20,6 +20,7 @@ struct auto_trial {
     size_t choice[AUTO_AXES_MAX]; /* candidate of each axis; 0 behind the last axis */
     double value;                 /* of the validation metric; NAN: the trial failed */
     double popularity;            /* the weight of the popularity term at that value */
+    double seconds;               /* that it took: a record, no part of any choice */
 };
 
 /* Tries `trial->choice` and fills in the rest; user_values (n_users) is the metric of each user,

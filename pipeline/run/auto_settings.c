@@ -1,6 +1,7 @@
 /* The search of model/auto_search.h over the trials of model/auto_trial.h, inside a run. */
 #include "run/auto_settings.h"
 
+#include "base/clock.h"
 #include "run/context_internal.h"
 
 #include <math.h>
@@ -77,7 +78,7 @@ done:
 
 static const char insert_trial[] =
     "INSERT OR REPLACE INTO search_trial (run, stage, trial, settings, epochs, value, popularity,"
-    " chosen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    " seconds, chosen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 static enum status_code bind_number(struct db_query *query, int index, double value,
                                     struct status *status)
@@ -108,7 +109,8 @@ static enum status_code record_trials(const struct chooser *chooser, size_t chos
         TRY(db_bind_int64(query, 5, (int64_t)chooser->epochs, status));
         TRY(bind_number(query, 6, trial->value, status));
         TRY(bind_number(query, 7, trial->popularity, status));
-        TRY(db_bind_int64(query, 8, t == chosen ? 1 : 0, status));
+        TRY(bind_number(query, 8, trial->seconds, status));
+        TRY(db_bind_int64(query, 9, t == chosen ? 1 : 0, status));
         TRY(db_run(query, status));
     }
     TRY(db_commit(context->work, status));
@@ -130,8 +132,9 @@ static enum status_code log_trial(const struct chooser *chooser, size_t number,
         log_write(log, LOG_INFO, "train: trial %zu: %s: the training diverged or collapsed", number,
                   buf_text(&text));
     } else if (code == STATUS_OK) {
-        log_write(log, LOG_INFO, "train: trial %zu: %s: %s %.5f at popularity %g", number,
-                  buf_text(&text), chooser->training->metric, trial->value, trial->popularity);
+        log_write(log, LOG_INFO, "train: trial %zu: %s: %s %.5f at popularity %g, %.1f s", number,
+                  buf_text(&text), chooser->training->metric, trial->value, trial->popularity,
+                  trial->seconds);
     }
     buf_release(&text);
     return code;
@@ -155,6 +158,7 @@ static enum status_code measure(void *data, struct auto_trial *trial, double *us
     if (chooser->search.n > 0) {
         TRY(save_checkpoint(chooser, status));
     }
+    const double started = clock_monotonic();
     input.settings = &settings;
     input.negatives = &negatives;
     apply(chooser, trial, &settings, &negatives);
@@ -163,6 +167,7 @@ static enum status_code measure(void *data, struct auto_trial *trial, double *us
     code =
         auto_trial_run(&input, chooser->epochs, &training->hooks, context_pool(training->context),
                        &trial->value, &trial->popularity, user_values, status);
+    trial->seconds = clock_monotonic() - started;
     progress_finish(progress);
     if (code == STATUS_OK) {
         code = log_trial(chooser, number, trial, status);

@@ -39,6 +39,7 @@ static enum status_code measure(void *data, struct auto_trial *trial, double *us
     }
     trial->value = fails ? NAN : value;
     trial->popularity = 0.5;
+    trial->seconds = 2.0;
     return STATUS_OK;
 }
 
@@ -162,6 +163,7 @@ static void the_trials_of_an_interrupted_search_are_taken_up(void **state)
     assert_int_equal(run(&second, &surface), best);
     assert_int_equal(surface.n_calls, whole.n - 3);
     assert_int_equal(second.n, whole.n);
+    assert_true(second.trials[2].seconds == 2.0);
     assert_memory_equal(second.user_values, whole.user_values,
                         whole.n * N_USERS * sizeof *whole.user_values);
     artifact_release(&artifact);
