@@ -31,7 +31,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c te
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak suite lint layers format format-check bench bench-quality bench-views docs clean tests
+.PHONY: all demo test soak suite lint layers format format-check bench bench-quality bench-views docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -125,6 +125,25 @@ layers:
 lint:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --error-exitcode=1 -Ipipeline -I. pipeline stages
+
+# `make install PREFIX=/usr DESTDIR=...`; `make deb` leaves build/nightjar_VERSION_ARCH.deb
+PREFIX ?= /usr/local
+INSTALLED := $(DESTDIR)$(PREFIX)
+install: all
+	install -D -m 755 $(PROGRAM) $(INSTALLED)/bin/nightjar
+	install -d $(INSTALLED)/share/man/man1 $(INSTALLED)/share/bash-completion/completions \
+	  $(INSTALLED)/share/zsh/vendor-completions $(INSTALLED)/share/doc/nightjar/examples \
+	  $(INSTALLED)/lib/systemd/system
+	$(PROGRAM) help --man > $(INSTALLED)/share/man/man1/nightjar.1
+	$(PROGRAM) help --bash > $(INSTALLED)/share/bash-completion/completions/nightjar
+	$(PROGRAM) help --zsh > $(INSTALLED)/share/zsh/vendor-completions/_nightjar
+	install -m 644 README.md LICENSE schemas/stages.md $(INSTALLED)/share/doc/nightjar
+	install -m 644 configs/*.yaml configs/crontab.example $(INSTALLED)/share/doc/nightjar/examples
+	install -m 644 configs/nightjar.timer $(INSTALLED)/lib/systemd/system
+	sed 's,/usr/bin/,$(PREFIX)/bin/,' configs/nightjar.service > $(INSTALLED)/lib/systemd/system/nightjar.service
+
+deb: all
+	@PROGRAM=$(PROGRAM) MAKE="$(MAKE)" sh tests/support/deb.sh build
 
 clean:
 	rm -rf build

@@ -1,5 +1,6 @@
 /* nightjar help: the commands, or one of them. */
 #include "commands/command_list.h"
+#include "commands/help_forms.h"
 
 void commands_help(const struct command_environment *environment, FILE *out)
 {
@@ -16,9 +17,21 @@ void commands_help(const struct command_environment *environment, FILE *out)
           out);
 }
 
+/* The other forms, one at a time: by the flag that asks for it. */
+static const struct {
+    const char *flag;
+    void (*print)(const struct command_environment *environment, FILE *out);
+} forms[] = {{"--man", help_man}, {"--bash", help_bash}, {"--zsh", help_zsh}};
+
 static enum status_code run_help(const struct command_environment *environment,
                                  const struct command_line *line, struct status *status)
 {
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        if (command_flag_count(line, forms[f].flag) > 0) {
+            forms[f].print(environment, environment->out);
+            return command_flush(environment->out, status);
+        }
+    }
     if (line->n_arguments == 0) {
         commands_help(environment, environment->out);
         return command_flush(environment->out, status);
@@ -39,10 +52,17 @@ static enum status_code run_help(const struct command_environment *environment,
                       nearest != NULL ? nearest : "");
 }
 
+static const struct command_flag flags[] = {
+    {.name = "--man", .help = "print the man page of all commands instead"},
+    {.name = "--bash", .help = "print a completion script for bash instead"},
+    {.name = "--zsh", .help = "print a completion script for zsh instead"},
+    {.name = NULL}};
+
 const struct command command_help = {
     .name = "help",
     .summary = "list the commands, or explain one",
-    .usage = "[COMMAND]",
+    .usage = "[COMMAND] [options]",
     .description = "Lists the commands, or prints the usage and options of one.",
     .max_arguments = 1,
+    .flags = flags,
     .run = run_help};

@@ -56,10 +56,11 @@ static void the_best_trial_is_taken_and_kept_for_refit(void **state)
     stage_source(state, log_of_events);
     run(state, searching, 1);
     /* the first axis has no simpler value: of its climb the best one is taken */
-    assert_rows(state,
-                "SELECT count(*) > 6, sum(chosen), min(epochs), max(epochs),"
-                " min(value BETWEEN 0 AND 1), min(seconds > 0) FROM search_trial WHERE stage = 'train'",
-                "1|1|15|15|1|1\n");
+    assert_rows(
+        state,
+        "SELECT count(*) > 6, sum(chosen), min(epochs), max(epochs),"
+        " min(value BETWEEN 0 AND 1), min(seconds > 0) FROM search_trial WHERE stage = 'train'",
+        "1|1|15|15|1|1\n");
     char text[256];
     snprintf(text, sizeof text,
              "temperature=%g negatives.alpha=%g co_interaction.weight=%g degree_exponent=%g "

@@ -1,0 +1,160 @@
+/* Writers over the command table. */
+#include "commands/help_forms.h"
+
+static bool has_flags(const struct command *command)
+{
+    return command->flags != NULL && command->flags[0].name != NULL;
+}
+
+/* ---- the man page ---- */
+
+/* Text for roff: backslashes and hyphens escaped, no line begins with a control character. */
+static void man_text(FILE *out, const char *text)
+{
+    bool at_start = true;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (at_start && (*at == '.' || *at == '\'')) {
+            fputs("\\&", out);
+        }
+        if (*at == '\\') {
+            fputs("\\e", out);
+        } else if (*at == '-') {
+            fputs("\\-", out);
+        } else {
+            fputc(*at, out);
+        }
+        at_start = *at == '\n';
+    }
+}
+
+static void man_flag(FILE *out, const struct command_flag *flag)
+{
+    fputs(".TP\n\\fB", out);
+    man_text(out, flag->name);
+    fputs("\\fR", out);
+    if (flag->value != NULL) {
+        fputs(" \\fI", out);
+        man_text(out, flag->value);
+        fputs("\\fR", out);
+    }
+    fputc('\n', out);
+    man_text(out, flag->help);
+    fputc('\n', out);
+}
+
+static void man_command(FILE *out, const struct command *command)
+{
+    fprintf(out, ".SS \"nightjar %s ", command->name);
+    man_text(out, command->usage);
+    fputs("\"\n", out);
+    man_text(out, command->description);
+    fputc('\n', out);
+    for (size_t f = 0; has_flags(command) && command->flags[f].name != NULL; f++) {
+        man_flag(out, &command->flags[f]);
+    }
+}
+
+void help_man(const struct command_environment *environment, FILE *out)
+{
+    fprintf(out, ".TH NIGHTJAR 1 \"\" \"nightjar %s\" \"User Commands\"\n", environment->version);
+    fputs(
+        ".SH NAME\nnightjar \\- a nightly recommender over SQLite\n"
+        ".SH SYNOPSIS\n.B nightjar\n.I COMMAND\n[\\fICONFIG\\fR] [\\fIoptions\\fR]\n"
+        ".SH DESCRIPTION\n"
+        "Reads a log of who interacted with what from an SQLite database, trains a user tower and "
+        "an item tower contrastively, and writes recommendations and embeddings back, where any "
+        "language reads them with SELECT. One YAML file says all; cron starts it.\n"
+        ".SH COMMANDS\n",
+        out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        man_command(out, *c);
+    }
+    fputs(
+        ".SH EXIT STATUS\n0 done, 64 usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, "
+        "73 cannot create, 74 I/O error, 75 busy (try again), 78 bad configuration, 79 trained but "
+        "refused by the gate, 128+n on signal n.\n"
+        ".SH FILES\n.TP\nPIPELINE.work.db\nbeside the configuration: artifacts, checkpoints, the "
+        "history of runs; may be deleted\n.TP\nPIPELINE.work.db.lock\none run at a time; stays\n",
+        out);
+}
+
+/* ---- completions ---- */
+
+static void list_flags(FILE *out, const struct command *command)
+{
+    fputs("--help", out);
+    for (size_t f = 0; has_flags(command) && command->flags[f].name != NULL; f++) {
+        fprintf(out, " %s", command->flags[f].name);
+    }
+}
+
+void help_bash(const struct command_environment *environment, FILE *out)
+{
+    fputs("# bash completion for nightjar; made by `nightjar help --bash`\n"
+          "_nightjar() {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} flags\n"
+          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+          "        COMPREPLY=($(compgen -W '",
+          out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, "%s%s", c == environment->commands ? "" : " ", (*c)->name);
+    }
+    fputs("' -- \"$word\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, "    %s) flags='", (*c)->name);
+        list_flags(out, *c);
+        fputs("' ;;\n", out);
+    }
+    fputs("    esac\n"
+          "    case $word in\n"
+          "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
+          "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+          "    esac\n"
+          "}\n"
+          "complete -o filenames -F _nightjar nightjar\n",
+          out);
+}
+
+/* Text between single quotes, for _arguments: [ ] and : have a meaning there. */
+static void zsh_text(FILE *out, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '\'') {
+            fputs("'\\''", out);
+        } else if (*at == '[' || *at == ']' || *at == ':' || *at == '\\') {
+            fprintf(out, "\\%c", *at);
+        } else {
+            fputc(*at, out);
+        }
+    }
+}
+
+void help_zsh(const struct command_environment *environment, FILE *out)
+{
+    fputs("#compdef nightjar\n# made by `nightjar help --zsh`\n"
+          "if (( CURRENT == 2 )); then\n    local -a commands=(\n",
+          out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, "        '%s:", (*c)->name);
+        zsh_text(out, (*c)->summary);
+        fputs("'\n", out);
+    }
+    fputs("    )\n    _describe command commands\n    return\nfi\ncase $words[2] in\n", out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, "%s)\n    _arguments '1: :' '--help[print the usage]'", (*c)->name);
+        for (size_t f = 0; has_flags(*c) && (*c)->flags[f].name != NULL; f++) {
+            const struct command_flag *flag = &(*c)->flags[f];
+            fprintf(out, " \\\n        '%s%s[", flag->repeatable ? "*" : "", flag->name);
+            zsh_text(out, flag->help);
+            fputc(']', out);
+            if (flag->value != NULL) {
+                fputs(":", out);
+                zsh_text(out, flag->value);
+                fputs(":_files", out);
+            }
+            fputc('\'', out);
+        }
+        fputs(" '*:file:_files' ;;\n", out);
+    }
+    fputs("esac\n", out);
+}

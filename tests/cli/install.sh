@@ -1,0 +1,82 @@
+#!/bin/sh
+# What `make install` and `make deb` leave: the files, a man page that roff accepts, completions that
+# complete, a package that installs into a root of its own and leaves nothing when removed. PROGRAM is
+# the nightjar to install. Prints a line for every failure and `N passed, N failed` last.
+set -u
+: "${PROGRAM:?}" "${BUILD:?}"
+cd "$(dirname "$0")/../.." || exit 1
+case $BUILD in *asan* | *tsan*)
+    echo 'skipped: install: the release build is what gets installed'
+    echo '0 passed, 0 failed'
+    exit 0
+    ;;
+esac
+box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-install.XXXXXX") || exit 1
+trap 'rm -rf "$box"' EXIT
+passed=0
+failed=0
+
+# check WHAT TEST...
+check() {
+    what=$1
+    shift
+    if "$@" >"$box/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what: $*"
+        cat "$box/said"
+    fi
+}
+
+# completed WORD...: what bash offers for the last of these words, one a line
+completed() {
+    bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _nightjar
+        printf "%s\n" "${COMPREPLY[@]}"' "$share/bash-completion/completions/nightjar" nightjar "$@"
+}
+
+make -s install PREFIX=/usr "DESTDIR=$box/root" "VARIANT=$(basename "$BUILD")" >"$box/said" 2>&1 ||
+    cat "$box/said"
+share=$box/root/usr/share
+check 'the program' [ -x "$box/root/usr/bin/nightjar" ]
+check 'the examples' [ -s "$share/doc/nightjar/examples/nightly.yaml" ]
+check 'the service' grep -q '^ExecStart=/usr/bin/nightjar run' \
+    "$box/root/usr/lib/systemd/system/nightjar.service"
+check 'a command is completed' [ "$(completed roll)" = rollback ]
+check 'a flag is completed' [ "$(completed run --max)" = --max-time ]
+check 'the zsh completion knows every command' [ "$(grep -c '^[a-z]*)$' \
+    "$share/zsh/vendor-completions/_nightjar")" = "$("$PROGRAM" help | sed -n '/^Commands/,/^$/p' |
+    grep -c '^  ')" ]
+if command -v groff >/dev/null; then
+    groff -man -ww -Tutf8 "$share/man/man1/nightjar.1" >"$box/page" 2>"$box/warnings"
+    check 'roff has no warning' [ ! -s "$box/warnings" ]
+    check 'the page names every exit code' grep -q 'refused by the gate' "$box/page"
+else
+    echo 'skipped: the man page: no groff'
+fi
+if command -v systemd-analyze >/dev/null; then
+    units=$box/units
+    mkdir "$units"
+    cp "$box/root/usr/lib/systemd/system/nightjar.timer" "$units"
+    sed 's,=/usr/bin/nightjar,=/bin/true,' configs/nightjar.service >"$units/nightjar.service"
+    check 'the units' systemd-analyze verify --man=no "$units/nightjar.service" "$units/nightjar.timer"
+else
+    echo 'skipped: the units: no systemd-analyze'
+fi
+
+# a package database and a root of its own; its dependencies are those of the running program
+package=$(PROGRAM=$PROGRAM MAKE=make sh tests/support/deb.sh "$box/deb" 2>"$box/said" | tail -n 1)
+check 'the package' [ -s "$package" ]
+mkdir -p "$box/installed" "$box/admin/info" "$box/admin/updates"
+: >"$box/admin/status"
+dpkg_apart() {
+    dpkg --root="$box/installed" --instdir="$box/installed" --admindir="$box/admin" \
+        --log="$box/log" --force-not-root --force-depends --force-script-chrootless "$@"
+}
+check 'it installs' dpkg_apart -i "$package"
+check 'it runs' "$box/installed/usr/bin/nightjar" version
+check 'it is removed' dpkg_apart -r nightjar
+check 'it leaves nothing' [ -z "$(find "$box/installed" -type f)" ]
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
