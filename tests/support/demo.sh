@@ -7,6 +7,7 @@ folder=build/demo
 NIGHTJAR_DEMO=$PWD/$folder/shop.db
 export NIGHTJAR_DEMO
 mkdir -p "$folder"
+rm -f "$NIGHTJAR_DEMO".work*
 
 echo "== a generated shop: $PROGRAM generate $folder/shop.db"
 "$PROGRAM" generate "$NIGHTJAR_DEMO" --force

@@ -38,12 +38,33 @@ enum status_code stage_run(void **state, const struct stage *const *registry, co
     buf_release(&text);
     memset(status, 0, sizeof *status);
     enum status_code code = plan_load(path, &stage_registry, NULL, 0, &plan, status);
+    store_path(state, "warnings.txt", path);
+    struct log log = {.stream = fopen(path, "w"), .level = LOG_WARNING};
+    assert_non_null(log.stream);
     if (code == STATUS_OK) {
-        const struct run_request request = {.plan = plan, .version = "test", .force = true};
+        const struct run_request request = {
+            .plan = plan, .version = "test", .log = &log, .force = true};
         code = runner_run(&request, &result, status);
     }
+    fclose(log.stream);
     plan_free(plan);
     return code;
+}
+
+void stage_assert_warned(void **state, const char *text)
+{
+    char path[STORE_PATH_MAX], line[1024];
+    bool found = false;
+    store_path(state, "warnings.txt", path);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        found = found || strstr(line, text) != NULL;
+    }
+    fclose(file);
+    if (!found) {
+        fail_msg("no warning has: %s", text);
+    }
 }
 
 struct db *stage_work(void **state)

@@ -14,6 +14,8 @@ void stage_source(void **state, const char *sql);
  * code of the plan or the run, with its details in status. */
 enum status_code stage_run(void **state, const struct stage *const *registry, const char *stages,
                            int threads, struct status *status);
+/* That a warning of the last stage_run has this text. */
+void stage_assert_warned(void **state, const char *text);
 /* work.db, to be closed. */
 struct db *stage_work(void **state);
 /* The artifact saved as SLOT ("pairs/evidence"); fails the test when there is none. */
