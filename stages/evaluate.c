@@ -18,31 +18,6 @@ struct evaluate_options {
     struct option_groups gate; /* metric -> struct gate_rule */
 };
 
-static const struct option gate_options[] = {
-    {.name = "min",
-     .type = OPTION_FLOAT,
-     .offset = offsetof(struct gate_rule, min),
-     .default_text = "0",
-     .min = 0,
-     .max = 1,
-     .help = "The least value of the metric. 0: no such rule."},
-    {.name = "over_popular",
-     .type = OPTION_FLOAT,
-     .offset = offsetof(struct gate_rule, over_popular),
-     .default_text = "0",
-     .min = 0,
-     .max = 1000,
-     .help = "The least multiple of the popularity baseline's value. 0: no such rule."},
-    {.name = "over_item_item",
-     .type = OPTION_FLOAT,
-     .offset = offsetof(struct gate_rule, over_item_item),
-     .default_text = "0",
-     .min = 0,
-     .max = 1000,
-     .help = "The least multiple of the item-item baseline's value. 0: no such rule."},
-    {.name = NULL},
-};
-
 static const struct option options[] = {
     {.name = "metrics",
      .type = OPTION_TEXT_LIST,
@@ -57,9 +32,9 @@ static const struct option options[] = {
     {.name = "gate",
      .type = OPTION_GROUP_MAP,
      .offset = offsetof(struct evaluate_options, gate),
-     .group = gate_options,
+     .group = gate_rule_options,
      .group_size = sizeof(struct gate_rule),
-     .help = "Rules that the model must pass, by per-user metric, over all users; when one fails, "
+     .help = "Rules that the model must pass, by metric, over all users; when one fails, "
              "the run ends with exit code 79 and what was published before stays. Example: "
              "{recall@20: {over_popular: 1.2}}."},
     {.name = NULL},
@@ -78,25 +53,20 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
+static const char metric_mistake[] = "%s is not one of recall, ndcg, hit, precision, mrr, map, "
+                                     "coverage, gini, novelty, popularity with @k, k from 1 to %d";
+
 static void evaluate_validate(const void *values, struct option_report *report)
 {
     const struct evaluate_options *o = values;
-    const struct metric *metric;
-    size_t k;
     for (size_t m = 0; m < o->metrics.n; m++) {
         if (!evaluation_knows(o->metrics.values[m])) {
-            option_mistake(report, "metrics",
-                           "%s is not one of recall, ndcg, hit, precision, mrr, map, coverage, "
-                           "gini, novelty, popularity with @k, k from 1 to %d",
-                           o->metrics.values[m], METRIC_K_MAX);
+            option_mistake(report, "metrics", metric_mistake, o->metrics.values[m], METRIC_K_MAX);
         }
     }
     for (size_t g = 0; g < o->gate.n; g++) {
-        if (!metric_parse(o->gate.names[g], strlen(o->gate.names[g]), &metric, &k)) {
-            option_mistake(report, "gate",
-                           "%s is not one of recall, ndcg, hit, precision, mrr, map with @k, k "
-                           "from 1 to %d",
-                           o->gate.names[g], METRIC_K_MAX);
+        if (!evaluation_knows(o->gate.names[g])) {
+            option_mistake(report, "gate", metric_mistake, o->gate.names[g], METRIC_K_MAX);
         }
     }
 }
@@ -280,17 +250,35 @@ done:
 }
 
 /* users: how many were judged. A gate that saw nobody has no reason to open. */
-static enum status_code pass_gate(const struct evaluate_options *o, const struct judged_part *part,
-                                  double users, const struct metric_rows *rows,
-                                  struct status *status)
+static enum status_code pass_gate(struct context *context, const struct evaluate_options *o,
+                                  const struct judged_part *part, double users,
+                                  const struct metric_rows *rows, struct status *status)
 {
+    enum status_code code;
+    struct metric_rows previous = {0};
+    TRY(context_previous_metrics(context, &previous, status));
+    const struct gate_request request = {.stage = "evaluate",
+                                         .n = o->gate.n,
+                                         .names = o->gate.names,
+                                         .rules = o->gate.values,
+                                         .prefix = part->prefix,
+                                         .model = "nightjar",
+                                         .rows = rows,
+                                         .previous = &previous};
     if (o->gate.n > 0 && users < 1.0) {
-        return status_set(status, STATUS_REFUSED,
+        code = status_set(status, STATUS_REFUSED,
                           "evaluate: the gate has nothing to judge, nothing is published: no user "
                           "that training knows has a held-out item (%zu unknown users have)",
                           part->unknown_users);
+    } else {
+        code = gate_check(&request, status);
     }
-    return gate_check(o->gate.names, o->gate.values, o->gate.n, rows, part->prefix, status);
+    if (code == STATUS_REFUSED) {
+        code = context_refused(context, status);
+    }
+done:
+    metric_rows_release(&previous);
+    return code;
 }
 
 static enum status_code evaluate_run(struct context *context, const void *values,
@@ -332,7 +320,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     context_set_rows(context, (int64_t)users);
     TRY(metric_rows_save(&rows, &out, status));
     TRY(context_output(context, &out, status));
-    TRY(pass_gate(o, &part, users, &rows, status));
+    TRY(pass_gate(context, o, &part, users, &rows, status));
 done:
     artifact_release(&out);
     metric_rows_release(&rows);

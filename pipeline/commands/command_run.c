@@ -120,6 +120,10 @@ static enum status_code report_end(const struct command_line *line, const struct
     }
     if (code != STATUS_OK && code != STATUS_USAGE) {
         published_add_standing(plan, status);
+        if (code == STATUS_REFUSED) {
+            status_add_line(status, "to publish all the same: nightjar run %s --publish-anyway",
+                            line->arguments[0]);
+        }
         status_format(status, text, sizeof text);
         log_keep(log, LOG_ERROR, "%s", text);
     }
@@ -140,19 +144,20 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(open_log_file(line, &log, status));
-    const struct run_request request = {.plan = plan,
-                                        .version = environment->version,
-                                        .log = &log,
-                                        .show_progress = display.lines && !log.json &&
-                                                         environment->err_is_terminal,
-                                        .force = command_flag_count(line, "--force") > 0,
-                                        .from = command_flag_value(line, "--from"),
-                                        .only = command_flag_value(line, "--only"),
-                                        .wait = wait,
-                                        .max_time = max_time,
-                                        .stop_signal = environment->stop_signal,
-                                        .stage_done = show_stage,
-                                        .data = &display};
+    const struct run_request request = {
+        .plan = plan,
+        .version = environment->version,
+        .log = &log,
+        .show_progress = display.lines && !log.json && environment->err_is_terminal,
+        .force = command_flag_count(line, "--force") > 0,
+        .publish_anyway = command_flag_count(line, "--publish-anyway") > 0,
+        .from = command_flag_value(line, "--from"),
+        .only = command_flag_value(line, "--only"),
+        .wait = wait,
+        .max_time = max_time,
+        .stop_signal = environment->stop_signal,
+        .stage_done = show_stage,
+        .data = &display};
     code = runner_run(&request, &result, status);
     TRY(report_end(line, plan, &log, status));
     show_summary(&display, plan, &result);
@@ -171,6 +176,8 @@ static const struct command_flag flags[] = {
     {.name = "--only",
      .value = "STAGE",
      .help = "run this stage alone, on what earlier runs have left for it"},
+    {.name = "--publish-anyway",
+     .help = "a gate that refuses is a warning, this once; its reason stays in the history"},
     {.name = "--wait",
      .value = "TIME",
      .help = "wait that long (10m) for another run of this pipeline to end; without it such a run "

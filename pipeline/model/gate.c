@@ -4,71 +4,106 @@
 
 #include "base/buf.h"
 
-/* One metric against one baseline (NULL: against the bare number). */
-struct comparison {
-    const char *metric; /* as it stands in the rows, with prefix */
-    const char *baseline;
-    double least; /* value, or multiple of the baseline's */
+#define MIN_OPTION(field, most, text)                                                              \
+    {                                                                                              \
+        .name = #field, .type = OPTION_FLOAT, .offset = offsetof(struct gate_rule, field),         \
+        .default_text = "0", .min = 0, .max = (most), .help = text " 0: no such rule."             \
+    }
+
+const struct option gate_rule_options[] = {
+    MIN_OPTION(min, 1e12, "The least value."),
+    MIN_OPTION(max, 1e12, "The greatest value."),
+    MIN_OPTION(of_previous, 1000,
+               "The least share of what the last published run measured; the first run passes."),
+    MIN_OPTION(over_popular, 1000, "The least multiple of the popularity baseline's value."),
+    MIN_OPTION(over_item_item, 1000, "The least multiple of the item-item baseline's value."),
+    {.name = NULL},
 };
 
-static enum status_code value_of(const struct metric_rows *rows, const char *metric,
-                                 const char *model, double *value, struct status *status)
-{
-    if (metric_rows_find(rows, metric, model, "all", value)) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_INTERNAL, "gate: %s of %s was not measured", metric, model);
-}
+/* One value against one bound. */
+struct comparison {
+    const char *metric; /* as it stands in the rows, with prefix */
+    double value;
+    const struct metric_rows *rows; /* where the other value stands */
+    const char *model, *whose;      /* of the other value; NULL: the bound is a bare number */
+    double least;                   /* value, or multiple of the other one; 0: no rule */
+};
 
 /* Adds a line to `failures` when the comparison fails. The negated test lets a NaN fail, too. */
-static enum status_code compare(const struct comparison *comparison, const struct metric_rows *rows,
-                                struct buf *failures, struct status *status)
+static bool compare(const struct comparison *comparison, struct buf *failures)
 {
-    double value, baseline = 1.0;
-    enum status_code code = STATUS_OK;
+    double other = 1.0;
     if (comparison->least <= 0.0) {
-        return STATUS_OK;
+        return true;
     }
-    TRY(value_of(rows, comparison->metric, "nightjar", &value, status));
-    if (comparison->baseline != NULL) {
-        TRY(value_of(rows, comparison->metric, comparison->baseline, &baseline, status));
+    if (comparison->model != NULL &&
+        !metric_rows_find(comparison->rows, comparison->metric, comparison->model, "all", &other)) {
+        return false;
     }
-    if (value >= comparison->least * baseline) {
-        return STATUS_OK;
+    if (comparison->value >= comparison->least * other) {
+        return true;
     }
-    buf_addf(failures, "\n%s is %.5f, the gate asks for at least %.5f", comparison->metric, value,
-             comparison->least * baseline);
-    if (comparison->baseline != NULL) {
-        buf_addf(failures, " (%g times %s's %.5f)", comparison->least, comparison->baseline,
-                 baseline);
+    buf_addf(failures, "\n%s is %.6g, the gate asks for at least %.6g", comparison->metric,
+             comparison->value, comparison->least * other);
+    if (comparison->model != NULL) {
+        buf_addf(failures, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
     }
-done:
-    return code;
+    return true;
 }
 
-enum status_code gate_check(const char *const *names, const struct gate_rule *rules, size_t n,
-                            const struct metric_rows *rows, const char *prefix,
-                            struct status *status)
+static enum status_code check_metric(const struct gate_request *request, size_t index,
+                                     const char *metric, struct buf *failures,
+                                     struct status *status)
+{
+    const struct gate_rule *rule = &request->rules[index];
+    const char *missing = NULL;
+    double value;
+    if (!metric_rows_find(request->rows, metric, request->model, "all", &value)) {
+        missing = request->model;
+    } else {
+        const struct comparison comparisons[] = {
+            {metric, value, NULL, NULL, NULL, rule->min},
+            {metric, value, request->rows, "popularity", "popularity's", rule->over_popular},
+            {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item},
+        };
+        const struct comparison before = {
+            metric,           value, request->previous, request->model, "the last published run's",
+            rule->of_previous};
+        for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
+            if (!compare(&comparisons[c], failures)) {
+                missing = comparisons[c].model;
+            }
+        }
+        (void)compare(&before, failures);
+        if (rule->max > 0.0 && !(value <= rule->max)) {
+            buf_addf(failures, "\n%s is %.6g, the gate asks for at most %.6g", metric, value,
+                     rule->max);
+        }
+    }
+    if (missing != NULL) {
+        return status_set(status, STATUS_INTERNAL, "gate: %s of %s was not measured", metric,
+                          missing);
+    }
+    return STATUS_OK;
+}
+
+enum status_code gate_check(const struct gate_request *request, struct status *status)
 {
     struct buf failures = {0}, metric = {0};
     enum status_code code = STATUS_OK;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < request->n; i++) {
         buf_clear(&metric);
-        buf_addf(&metric, "%s%s", prefix, names[i]);
+        buf_addf(&metric, "%s%s", request->prefix, request->names[i]);
         TRY(buf_check(&metric, status));
-        const struct comparison comparisons[] = {
-            {buf_text(&metric), NULL, rules[i].min},
-            {buf_text(&metric), "popularity", rules[i].over_popular},
-            {buf_text(&metric), "item_item", rules[i].over_item_item},
-        };
-        for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
-            TRY(compare(&comparisons[c], rows, &failures, status));
-        }
+        TRY(check_metric(request, i, buf_text(&metric), &failures, status));
+    }
+    if (request->failure != NULL) {
+        buf_addf(&failures, "\n%s", request->failure);
     }
     TRY(buf_check(&failures, status));
     if (failures.length > 0) {
         code = status_set(status, STATUS_REFUSED,
-                          "evaluate: the gate refused the model, nothing is published:%s",
+                          "%s: the gate refused the run, nothing is published:%s", request->stage,
                           buf_text(&failures));
     }
 done:

@@ -76,6 +76,7 @@ void context_release(struct context *context)
     mem_free(context->first_slot);
     mem_free(context->metrics);
     arena_release(&context->texts);
+    buf_release(&context->overruled);
     *context = (struct context){0};
 }
 
@@ -328,4 +329,41 @@ enum status_code context_add_metric(struct context *context, const struct publis
         .name = name, .model = model, .group = group, .value = metric->value};
 done:
     return code;
+}
+
+enum status_code context_previous_metrics(struct context *context, struct metric_rows *out,
+                                          struct status *status)
+{
+    struct db_query *query = NULL;
+    bool row = false;
+    enum status_code code;
+    TRY(db_prepare(context->work,
+                   "SELECT name, model, grp, value FROM run_metric WHERE run ="
+                   " (SELECT max(run) FROM run WHERE state = 'published' AND run < ?1)",
+                   &query, status));
+    TRY(db_bind_int64(query, 1, context->run, status));
+    for (;;) {
+        TRY(db_step(query, &row, status));
+        if (!row) {
+            break;
+        }
+        size_t length;
+        TRY(metric_rows_add(out, db_column_text(query, 0, &length),
+                            db_column_text(query, 1, &length), db_column_text(query, 2, &length),
+                            db_column_double(query, 3), status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code context_refused(struct context *context, struct status *status)
+{
+    if (!context->request->publish_anyway) {
+        return status->code;
+    }
+    log_write(context->request->log, LOG_WARNING, "published anyway: %s", status->message);
+    buf_addf(&context->overruled, "published anyway: %s", status->message);
+    status_clear(status);
+    return buf_check(&context->overruled, status);
 }

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "config/plan.h"
 #include "io/progress.h"
+#include "model/metric_rows.h"
 #include "store/artifact.h"
 #include "store/generation.h"
 
@@ -93,6 +94,14 @@ MUST_CHECK enum status_code context_add_metric(struct context *context,
 /* All metrics of the run so far, those of unchanged stages included; *n of them. They live until
  * the next context_add_metric. */
 const struct publish_metric *context_metrics(const struct context *context, size_t *n);
+/* The metrics of the newest run before this one that published; none without such a run. Zeroed
+ * `out`, the caller's to release. */
+MUST_CHECK enum status_code context_previous_metrics(struct context *context,
+                                                     struct metric_rows *out,
+                                                     struct status *status);
+/* What a gate does with its STATUS_REFUSED: returns it, or STATUS_OK with --publish-anyway, when
+ * the reason is a warning and stays in the run's record. */
+MUST_CHECK enum status_code context_refused(struct context *context, struct status *status);
 /* The generation that the stage has published: part of the run's result and record. */
 void context_set_generation(struct context *context, int64_t generation);
 const char *context_version(const struct context *context); /* of nightjar */

@@ -39,7 +39,8 @@ struct context {
     size_t metrics_capacity;
     struct publish_metric *metrics; /* texts owned by `texts` */
     struct arena texts;
-    int64_t generation; /* published by this run, 0: none */
+    int64_t generation;   /* published by this run, 0: none */
+    struct buf overruled; /* what the gate said, with --publish-anyway */
 };
 
 /* Zeroes and fills the parts that need no database. `request` must outlive the context. */

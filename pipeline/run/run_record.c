@@ -214,10 +214,12 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(bind_text(query, 3, state_of(context, outcome), status));
     TRY(db_bind_int64(query, 4, exit_code, status));
-    if (outcome->code == STATUS_OK) {
-        TRY(db_bind_null(query, 5, status));
-    } else {
+    if (outcome->code != STATUS_OK) {
         TRY(bind_text(query, 5, message, status));
+    } else if (context->overruled.length > 0) {
+        TRY(bind_text(query, 5, buf_text(&context->overruled), status));
+    } else {
+        TRY(db_bind_null(query, 5, status));
     }
     if (context->generation == 0) {
         TRY(db_bind_null(query, 6, status));

@@ -12,6 +12,7 @@ struct run_request {
     bool force;                      /* redo everything */
     bool keep_source;                /* take what was extracted from the source as it is, however
                                         old, where nothing but the source may have changed */
+    bool publish_anyway;             /* a gate that refuses is a warning */
     const char *from;                /* redo from this stage on; NULL */
     const char *only;                /* run this stage alone, on the artifacts at hand; NULL */
     double wait;                     /* seconds to wait for another run's end */

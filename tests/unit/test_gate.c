@@ -18,12 +18,31 @@ static struct metric_rows values(double nightjar, double popularity, double item
     return rows;
 }
 
+/* The last published run's figures, where a test has any. */
+static const struct metric_rows *previous;
+
+static enum status_code check_prefixed(const struct gate_rule *rule, size_t n,
+                                       const struct metric_rows *rows, const char *prefix,
+                                       struct status *status)
+{
+    static const char *const names[] = {"recall@20"};
+    const struct metric_rows none = {0};
+    const struct gate_request request = {.stage = "evaluate",
+                                         .n = n,
+                                         .names = names,
+                                         .rules = rule,
+                                         .prefix = prefix,
+                                         .model = "nightjar",
+                                         .rows = rows,
+                                         .previous = previous == NULL ? &none : previous};
+    return gate_check(&request, status);
+}
+
 static enum status_code check(struct gate_rule rule, const struct metric_rows *rows,
                               struct status *status)
 {
-    static const char *const names[] = {"recall@20"};
     status_clear(status);
-    return gate_check(names, &rule, 1, rows, "", status);
+    return check_prefixed(&rule, 1, rows, "", status);
 }
 
 static void a_model_that_meets_every_rule_passes(void **state)
@@ -34,7 +53,7 @@ static void a_model_that_meets_every_rule_passes(void **state)
     struct gate_rule rule = {.min = 0.12, .over_popular = 1.19, .over_item_item = 0.95};
     assert_int_equal(check(rule, &rows, &status), STATUS_OK);
     assert_int_equal(check((struct gate_rule){0}, &rows, &status), STATUS_OK);
-    assert_int_equal(gate_check(NULL, NULL, 0, &rows, "", &status), STATUS_OK);
+    assert_int_equal(check_prefixed(NULL, 0, &rows, "", &status), STATUS_OK);
     metric_rows_release(&rows);
 }
 
@@ -44,14 +63,14 @@ static void each_rule_refuses_with_both_figures(void **state)
     struct status status = {0};
     struct metric_rows rows = values(0.12, 0.1, 0.125);
     assert_int_equal(check((struct gate_rule){.min = 0.13}, &rows, &status), STATUS_REFUSED);
-    assert_non_null(strstr(status.message, "recall@20 is 0.12000"));
-    assert_non_null(strstr(status.message, "at least 0.13000"));
+    assert_non_null(strstr(status.message, "recall@20 is 0.12,"));
+    assert_non_null(strstr(status.message, "at least 0.13"));
     assert_int_equal(check((struct gate_rule){.over_popular = 1.3}, &rows, &status),
                      STATUS_REFUSED);
-    assert_non_null(strstr(status.message, "at least 0.13000 (1.3 times popularity's 0.10000)"));
+    assert_non_null(strstr(status.message, "at least 0.13 (1.3 times popularity's 0.1)"));
     assert_int_equal(check((struct gate_rule){.over_item_item = 1}, &rows, &status),
                      STATUS_REFUSED);
-    assert_non_null(strstr(status.message, "1 times item_item's 0.12500"));
+    assert_non_null(strstr(status.message, "1 times item_item's 0.125"));
     metric_rows_release(&rows);
 }
 
@@ -62,7 +81,7 @@ static void all_failures_are_told_at_once(void **state)
     struct metric_rows rows = values(0.05, 0.1, 0.1);
     struct gate_rule rule = {.min = 0.2, .over_popular = 1, .over_item_item = 1};
     assert_int_equal(check(rule, &rows, &status), STATUS_REFUSED);
-    assert_non_null(strstr(status.message, "0.20000"));
+    assert_non_null(strstr(status.message, "at least 0.2"));
     assert_non_null(strstr(status.message, "popularity"));
     assert_non_null(strstr(status.message, "item_item"));
     metric_rows_release(&rows);
@@ -71,13 +90,32 @@ static void all_failures_are_told_at_once(void **state)
 static void a_metric_that_was_not_measured_is_our_mistake(void **state)
 {
     (void)state;
-    static const char *const names[] = {"recall@20"};
     struct status status = {0};
     struct metric_rows rows = values(0.5, 0.1, 0.1);
     struct gate_rule rule = {.min = 0.1};
-    assert_int_equal(gate_check(names, &rule, 1, &rows, "valid:", &status), STATUS_INTERNAL);
+    assert_int_equal(check_prefixed(&rule, 1, &rows, "valid:", &status), STATUS_INTERNAL);
     assert_non_null(strstr(status.message, "valid:recall@20"));
     metric_rows_release(&rows);
+}
+
+static void the_greatest_value_and_the_last_run_are_bounds(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct metric_rows rows = values(0.12, 0.1, 0.125), before = values(0.15, 0.1, 0.1);
+    assert_int_equal(check((struct gate_rule){.max = 0.12}, &rows, &status), STATUS_OK);
+    assert_int_equal(check((struct gate_rule){.max = 0.11}, &rows, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "recall@20 is 0.12, the gate asks for at most 0.11"));
+    /* the first run has none before it */
+    assert_int_equal(check((struct gate_rule){.of_previous = 0.9}, &rows, &status), STATUS_OK);
+    previous = &before;
+    assert_int_equal(check((struct gate_rule){.of_previous = 0.8}, &rows, &status), STATUS_OK);
+    assert_int_equal(check((struct gate_rule){.of_previous = 0.9}, &rows, &status), STATUS_REFUSED);
+    previous = NULL;
+    assert_non_null(
+        strstr(status.message, "at least 0.135 (0.9 times the last published run's 0.15)"));
+    metric_rows_release(&rows);
+    metric_rows_release(&before);
 }
 
 int main(void)
@@ -86,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_model_that_meets_every_rule_passes),
         cmocka_unit_test(each_rule_refuses_with_both_figures),
         cmocka_unit_test(all_failures_are_told_at_once),
+        cmocka_unit_test(the_greatest_value_and_the_last_run_are_bounds),
         cmocka_unit_test(a_metric_that_was_not_measured_is_our_mistake),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

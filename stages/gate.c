@@ -1,0 +1,219 @@
+/* gate: the last look at what will be published, after the lists are made: how many users and rows,
+ * how much of the catalogue, whether one item is everywhere, how old the newest event is, how many
+ * rows of the log could not be read. Rules on how good the model is stand in evaluate.
+ */
+#include "base/mem.h"
+#include "base/num.h"
+#include "model/dataset.h"
+#include "model/gate.h"
+#include "model/recommendations.h"
+#include "run/context.h"
+
+struct gate_options {
+    struct option_groups rules; /* name -> struct gate_rule */
+    double max_age;
+};
+
+static const struct option options[] = {
+    {.name = "rules",
+     .type = OPTION_GROUP_MAP,
+     .offset = offsetof(struct gate_options, rules),
+     .group = gate_rule_options,
+     .group_size = sizeof(struct gate_rule),
+     .help = "Rules, by what is measured: `users` with a list, `rows` of all lists, `coverage` "
+             "(the share of the known items that stand in a list), `item_exposure` (the share of "
+             "the lists that have the item most shown), `rejected` (the share of the log's rows "
+             "that could not be read). When one fails, the run ends with exit code 79 and what was "
+             "published before stays. Example: {users: {of_previous: 0.9}, item_exposure: {max: "
+             "0.5}}."},
+    {.name = "max_age",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct gate_options, max_age),
+     .default_text = "0s",
+     .min = 0,
+     .max = 1e10,
+     .help = "The newest event may be so old when the run starts (3d): an older one says that the "
+             "log is no longer filled. 0s: any age."},
+    {.name = NULL},
+};
+
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions"},
+    {.name = "recommendations"},
+    {.name = NULL},
+};
+
+static const char *const measured[] = {"users", "rows", "coverage", "item_exposure", "rejected"};
+enum { N_MEASURED = sizeof measured / sizeof *measured };
+
+static void gate_validate(const void *values, struct option_report *report)
+{
+    const struct gate_options *o = values;
+    for (size_t g = 0; g < o->rules.n; g++) {
+        const struct gate_rule *rule = &((const struct gate_rule *)o->rules.values)[g];
+        bool known = false;
+        for (size_t m = 0; m < N_MEASURED; m++) {
+            known = known || strcmp(o->rules.names[g], measured[m]) == 0;
+        }
+        if (!known) {
+            option_mistake(report, "rules",
+                           "%s is not one of users, rows, coverage, item_exposure, rejected",
+                           o->rules.names[g]);
+        }
+        if (rule->over_popular > 0.0 || rule->over_item_item > 0.0) {
+            option_mistake(report, "rules",
+                           "%s has no baseline; over_popular and over_item_item are rules of "
+                           "evaluate's gate",
+                           o->rules.names[g]);
+        }
+    }
+}
+
+static double share(double part, double whole)
+{
+    return whole > 0.0 ? part / whole : 0.0;
+}
+
+/* rows: the five values, as model "data" under names that begin with "list_". */
+static enum status_code measure(const struct interactions *interactions,
+                                const struct recommendations *lists, struct metric_rows *rows,
+                                struct status *status)
+{
+    int64_t *shown = NULL;
+    size_t n_items = interactions->items.n, n_rows = 0, n_shown = 0;
+    int64_t most = 0;
+    enum status_code code;
+    for (size_t i = 0; i < lists->n_served * lists->top; i++) {
+        /* served codes go on behind the log's: items that only the side data have */
+        if (lists->items[i] >= 0 && (size_t)lists->items[i] >= n_items) {
+            n_items = (size_t)lists->items[i] + 1;
+        }
+    }
+    TRY(MEM_NEW(&shown, n_items + 1, status));
+    for (size_t i = 0; i < lists->n_served * lists->top; i++) {
+        if (lists->items[i] >= 0) {
+            int64_t *n = &shown[lists->items[i]];
+            n_rows++;
+            n_shown += *n == 0;
+            *n += 1;
+            most = *n > most ? *n : most;
+        }
+    }
+    const double values[N_MEASURED] = {
+        (double)lists->n_served, (double)n_rows, share((double)n_shown, (double)n_items),
+        share((double)most, (double)lists->n_served),
+        share((double)interactions->n_rejected, (double)interactions->n_rows)};
+    for (size_t m = 0; m < N_MEASURED; m++) {
+        char name[64];
+        snprintf(name, sizeof name, "list_%s", measured[m]);
+        TRY(metric_rows_add(rows, name, "data", "all", values[m], status));
+    }
+done:
+    mem_free(shown);
+    return code;
+}
+
+static enum status_code record(struct context *context, const struct metric_rows *rows,
+                               struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t m = 0; m < N_MEASURED; m++) {
+        char name[64];
+        snprintf(name, sizeof name, "list_%s", measured[m]);
+        const struct publish_metric metric = {name, "data", "all", rows->values[m]};
+        TRY(context_add_metric(context, &metric, status));
+    }
+done:
+    return code;
+}
+
+/* Why the newest event is too old, with the query that shows it; empty when it is not. */
+static enum status_code check_age(const struct context *context, double max_age,
+                                  const struct interactions *interactions, struct buf *failure,
+                                  struct status *status)
+{
+    char age_text[NUM_TEXT_MAX], allowed[NUM_TEXT_MAX];
+    const double age = (double)(context_run_started(context) - interactions->newest_time);
+    if (max_age <= 0.0) {
+        return STATUS_OK;
+    }
+    if (!interactions->has_times) {
+        return status_set(status, STATUS_CONFIG,
+                          "max_age needs times, the interactions have none; give the query a "
+                          "column created_at");
+    }
+    if (age > max_age) {
+        num_format_duration(age, age_text);
+        num_format_duration(max_age, allowed);
+        buf_addf(failure,
+                 "the newest event is %s old, the gate asks for at most %s; to see it: SELECT "
+                 "max(created_at) FROM (%s)",
+                 age_text, allowed, context_settings(context)->source.interactions);
+    }
+    return buf_check(failure, status);
+}
+
+static enum status_code gate_run(struct context *context, const void *values, struct status *status)
+{
+    const struct gate_options *o = values;
+    const struct artifact *artifact = NULL;
+    struct interactions interactions = {0};
+    struct recommendations lists = {0};
+    struct metric_rows rows = {0}, previous = {0};
+    struct buf failure = {0};
+    enum status_code code;
+    TRY(context_input(context, "interactions", &artifact, status));
+    TRY(interactions_load(&interactions, artifact, status));
+    TRY(context_input(context, "recommendations", &artifact, status));
+    TRY(recommendations_load(&lists, artifact, status));
+    TRY(measure(&interactions, &lists, &rows, status));
+    TRY(record(context, &rows, status));
+    TRY(context_previous_metrics(context, &previous, status));
+    TRY(check_age(context, o->max_age, &interactions, &failure, status));
+    const struct gate_request request = {.stage = "gate",
+                                         .n = o->rules.n,
+                                         .names = o->rules.names,
+                                         .rules = o->rules.values,
+                                         .prefix = "list_",
+                                         .model = "data",
+                                         .rows = &rows,
+                                         .previous = &previous,
+                                         .failure = failure.length > 0 ? buf_text(&failure) : NULL};
+    code = gate_check(&request, status);
+    if (code == STATUS_REFUSED) {
+        code = context_refused(context, status);
+    }
+done:
+    buf_release(&failure);
+    metric_rows_release(&previous);
+    metric_rows_release(&rows);
+    recommendations_release(&lists);
+    interactions_release(&interactions);
+    return code;
+}
+
+/* The age changes with the clock, the last run with every night: the gate always looks. */
+static enum status_code gate_fingerprint(struct context *context, const void *values, char out[33],
+                                         struct status *status)
+{
+    (void)context;
+    (void)values;
+    (void)status;
+    out[0] = '\0';
+    return STATUS_OK;
+}
+
+extern const struct stage stage_gate;
+const struct stage stage_gate = {
+    .name = "gate",
+    .summary = "Looks at the lists before they are published: users, rows, coverage, exposure, age "
+               "of the log; may refuse.",
+    .version = 1,
+    .options_size = sizeof(struct gate_options),
+    .options = options,
+    .inputs = inputs,
+    .outputs = (const struct stage_artifact[]){{.name = NULL}},
+    .validate = gate_validate,
+    .fingerprint = gate_fingerprint,
+    .run = gate_run,
+};
