@@ -8,7 +8,7 @@
 #include "model/calibration.h"
 #include "model/evaluation.h"
 #include "model/evaluation_cold.h"
-#include "model/gate.h"
+#include "model/gate_rules.h"
 #include "run/context.h"
 
 #include <math.h>

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "model/dataset.h"
-#include "model/gate.h"
+#include "model/gate_rules.h"
 #include "model/recommendations.h"
 #include "run/context.h"
 

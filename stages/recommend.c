@@ -11,6 +11,7 @@ struct recommend_options {
     int64_t top;
     bool exclude_seen, exclude_disliked, cold_items, cold_users;
     int64_t similar, popular;
+    const char *eligible, *exclude;
 };
 
 #define AT(field) offsetof(struct recommend_options, field)
@@ -66,6 +67,17 @@ static const struct option options[] = {
      .max = 1000000,
      .unit = "items",
      .help = "Length of the list of popular items, for users that the log does not know."},
+    {.name = "eligible",
+     .type = OPTION_TEXT,
+     .offset = AT(eligible),
+     .help = "A query on the source whose item_id are the items that may be recommended, popular "
+             "and similar ones included: SELECT item_id FROM products WHERE in_stock. Without it, "
+             "all of them."},
+    {.name = "exclude",
+     .type = OPTION_TEXT,
+     .offset = AT(exclude),
+     .help = "A query on the source that gives user_id and item_id of what this user shall not be "
+             "recommended, beside what `exclude_seen` leaves out."},
     {.name = NULL},
 };
 
@@ -112,11 +124,13 @@ struct sources {
     struct served_ids users, items;
     struct calibration calibration;
     struct evidence evidence;
+    struct serving_rules rules;
     bool has_evidence;
 };
 
 static void sources_release(struct sources *sources)
 {
+    serving_rules_release(&sources->rules);
     evidence_release(&sources->evidence);
     served_ids_release(&sources->users);
     served_ids_release(&sources->items);
@@ -148,6 +162,96 @@ done:
     return code;
 }
 
+/* ---- rules read from the source ---- */
+
+static enum status_code stop_between(void *data, struct status *status)
+{
+    return context_check_stop(data, status);
+}
+
+/* The queries that are given; returns how many, room is for both. */
+static size_t queries_of(const struct recommend_options *o, struct context *context,
+                         struct rules_query queries[2])
+{
+    size_t n = 0;
+    const struct rules_query query = {.timeout_seconds =
+                                          context_settings(context)->source.query_timeout,
+                                      .between = stop_between,
+                                      .data = context};
+    if (o->eligible != NULL) {
+        queries[n] = query;
+        queries[n].what = "recommend.eligible";
+        queries[n++].sql = o->eligible;
+    }
+    if (o->exclude != NULL) {
+        queries[n] = query;
+        queries[n].what = "recommend.exclude";
+        queries[n].has_users = true;
+        queries[n++].sql = o->exclude;
+    }
+    return n;
+}
+
+static enum status_code load_rules(struct context *context, const struct recommend_options *o,
+                                   struct sources *sources, struct status *status)
+{
+    struct rules_query queries[2];
+    struct db *db = NULL;
+    const size_t n = queries_of(o, context, queries);
+    enum status_code code = STATUS_OK;
+    if (n > 0) {
+        TRY(context_source(context, &db, status));
+    }
+    for (size_t q = 0; q < n; q++) {
+        TRY(queries[q].has_users
+                ? serving_rules_read_excluded(db, &queries[q], &sources->users, &sources->items,
+                                              &sources->rules, status)
+                : serving_rules_read_eligible(db, &queries[q], &sources->items, &sources->rules,
+                                              status));
+    }
+    if (n > 0) {
+        context_source_done(context);
+    }
+done:
+    return code;
+}
+
+static enum status_code recommend_check(struct context *context, const void *values,
+                                        struct status *status)
+{
+    struct rules_query queries[2];
+    struct db *db = NULL;
+    const size_t n = context_imports_source(context) ? 0 : queries_of(values, context, queries);
+    enum status_code code = STATUS_OK;
+    for (size_t q = 0; q < n; q++) {
+        TRY(context_source(context, &db, status));
+        TRY(rules_query_check(db, &queries[q], status));
+    }
+done:
+    context_source_done(context);
+    return code;
+}
+
+/* What the queries give: as long as it is the same, so are the lists. */
+static enum status_code recommend_fingerprint(struct context *context, const void *values,
+                                              char out[33], struct status *status)
+{
+    struct rules_query queries[2];
+    struct hash_state *hash = NULL;
+    struct db *db = NULL;
+    const size_t n = queries_of(values, context, queries);
+    enum status_code code;
+    TRY(hash_new(&hash, status));
+    for (size_t q = 0; q < n; q++) {
+        TRY(context_source(context, &db, status));
+        TRY(rules_query_hash(db, &queries[q], hash, status));
+    }
+    hash_text(hash, out);
+done:
+    hash_free(hash);
+    return code;
+}
+
 static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
@@ -163,6 +267,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .exclude_disliked = o->exclude_disliked,
         .cold_items = o->cold_items,
         .cold_users = o->cold_users,
+        .rules = &sources->rules,
         .similar = (size_t)o->similar,
         .popular = (size_t)o->popular,
         .between = show_progress,
@@ -179,6 +284,7 @@ static enum status_code recommend_run(struct context *context, const void *value
     struct artifact out = {0};
     enum status_code code;
     TRY(load(context, &sources, status));
+    TRY(load_rules(context, o, &sources, status));
     const struct serving_request request = request_of(o, &sources, context);
     const struct towers *towers = &sources.towers;
     double n_items = (double)(towers->items.rows + (o->cold_items ? towers->cold_items.rows : 0));
@@ -202,11 +308,13 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,
     .outputs = outputs,
     .estimate = recommend_estimate,
+    .check = recommend_check,
+    .fingerprint = recommend_fingerprint,
     .run = recommend_run,
 };

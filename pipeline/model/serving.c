@@ -23,6 +23,7 @@ static enum status_code rank_anchors(struct serving *serving, size_t count,
     struct ranking ranking = {
         .anchors = const_matrix_of(serving->anchors, count, serving->candidates.columns),
         .candidates = serving->candidates,
+        .eligible = serving->eligible,
         .exclude = &serving->barred,
         .exclude_rows = serving->anchor_users,
         .tie_rank = serving->tie_rank,
@@ -174,10 +175,15 @@ done:
 static bool is_barred(const struct serving *serving, size_t user, int32_t item)
 {
     const struct serving_request *request = serving->request;
+    const struct serving_rules *rules = request->rules;
     const struct sparse *disliked = &request->interactions->disliked.matrix;
-    return (request->exclude_seen && sparse_has(&request->interactions->log.matrix, user, item)) ||
+    const struct sparse *log = &request->interactions->log.matrix;
+    return (request->exclude_seen && user < log->n_rows && sparse_has(log, user, item)) ||
            (request->exclude_disliked && user < disliked->n_rows &&
-            sparse_has(disliked, user, item));
+            sparse_has(disliked, user, item)) ||
+           (rules != NULL && user < rules->excluded.n_rows &&
+            sparse_has(&rules->excluded, user, item)) ||
+           !serving_is_eligible(serving, item);
 }
 
 /* Ends lists with popular items that are neither in them nor barred. A list
@@ -189,7 +195,6 @@ static void fill_block(void *data, size_t block, size_t worker)
     const struct serving *serving = data;
     struct recommendations *out = serving->out;
     size_t n_users = serving->request->users->n_codes, end = (block + 1) * FILL_BLOCK;
-    size_t n_log = serving->request->interactions->users.n;
     end = end < n_users ? end : n_users;
     for (size_t u = block * FILL_BLOCK; u < end; u++) {
         if (serving->user_place[u] < 0) {
@@ -202,8 +207,7 @@ static void fill_block(void *data, size_t block, size_t worker)
         bool from_towers = at > first;
         for (size_t p = 0; p < serving->n_catalogue && at < first + out->top; p++) {
             int32_t item = serving->popular[p].item;
-            if ((from_towers && serving->candidate_of[item] >= 0) ||
-                (u < n_log && is_barred(serving, u, item))) {
+            if ((from_towers && serving->candidate_of[item] >= 0) || is_barred(serving, u, item)) {
                 continue;
             }
             out->items[at] = serving->request->items->served_of[item];

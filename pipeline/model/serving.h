@@ -16,7 +16,9 @@
  * A list of the towers covers items with vectors. Where fewer than `top` of them are left, the rest
  * of the catalogue follows by popularity, as rows of the source popular, whose scores compare with
  * one another only. Equal scores stand by the lower item code. The catalogue is what the log shows:
- * an item without any accepted event there and without a vector is never recommended. */
+ * an item without any accepted event there and without a vector is never recommended. What is not
+ * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
+ */
 #ifndef NIGHTJAR_MODEL_SERVING_H
 #define NIGHTJAR_MODEL_SERVING_H
 
@@ -24,6 +26,7 @@
 #include "model/evidence.h"
 #include "model/recommendations.h"
 #include "model/served_ids.h"
+#include "model/serving_rules.h"
 #include "model/towers.h"
 
 struct serving_request {
@@ -37,8 +40,9 @@ struct serving_request {
     bool exclude_disliked;           /* items are left out whose last word is the user's dislike */
     bool cold_items; /* the towers' cold items stand among recommendations and similar items */
     bool cold_users; /* users without an event but with a vector get lists, too */
-    size_t similar;  /* similar items per item; 0: none */
-    size_t popular;  /* items of the popular list; 0: none */
+    const struct serving_rules *rules; /* eligible items, excluded pairs; NULL: none */
+    size_t similar;                    /* similar items per item; 0: none */
+    size_t popular;                    /* items of the popular list; 0: none */
     /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
     enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;

@@ -37,6 +37,7 @@ struct serving {
     int32_t *cold_row;     /* (source users) row in the towers' cold users, or -1 */
     int32_t *user_place;   /* (source users) list of the user in the output, or -1 */
     struct sparse history; /* (source users, n_known) what counts for the score */
+    uint8_t *eligible;     /* (n_candidates) by the rules, or NULL: all */
     struct sparse barred;  /* (source users, n_candidates) what is not recommended */
 
     size_t n_catalogue;           /* items with events in the log */
@@ -52,6 +53,13 @@ struct serving {
 /* Everything but the lists. On an error it is filled in part, for serving_release. */
 MUST_CHECK enum status_code serving_prepare(struct serving *serving, struct status *status);
 void serving_release(struct serving *serving);
+
+/* Whether the rules let the item, a source code, into any list. */
+static inline bool serving_is_eligible(const struct serving *serving, int32_t item)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    return rules == NULL || rules->eligible == NULL || rules->eligible[item] != 0;
+}
 
 /* Counts finished lists and gives the caller a say. */
 MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,

@@ -14,11 +14,13 @@ enum status_code serving_popular_list(struct serving *serving, struct status *st
     n = n < serving->n_catalogue ? n : serving->n_catalogue;
     TRY(MEM_NEW(&out->popular_items, n, status));
     TRY(MEM_NEW(&out->popular_scores, n, status));
-    for (size_t p = 0; p < n; p++) {
-        out->popular_items[p] = serving->request->items->served_of[serving->popular[p].item];
-        out->popular_scores[p] = (float)log1p((double)serving->popular[p].n_users);
+    for (size_t p = 0; p < serving->n_catalogue && out->n_popular < n; p++) {
+        if (serving_is_eligible(serving, serving->popular[p].item)) {
+            size_t at = out->n_popular++;
+            out->popular_items[at] = serving->request->items->served_of[serving->popular[p].item];
+            out->popular_scores[at] = (float)log1p((double)serving->popular[p].n_users);
+        }
     }
-    out->n_popular = n;
 done:
     return code;
 }
@@ -34,6 +36,7 @@ static enum status_code rank_similar(struct serving *serving, const struct spars
         .anchors = matrix_rows(serving->candidates, first, count),
         .candidates = serving->candidates,
         .scale = 1.0f,
+        .eligible = serving->eligible,
         .exclude = &own,
         .tie_rank = serving->tie_rank,
         .k = k,

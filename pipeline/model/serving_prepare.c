@@ -68,6 +68,13 @@ static enum status_code prepare_candidates(struct serving *serving, struct statu
         serving->candidate_codes[c] = request->items->served_of[source];
         serving->candidate_of[source] = (int32_t)c;
     }
+    if (request->rules != NULL && request->rules->eligible != NULL) {
+        TRY(MEM_NEW(&serving->eligible, n, status));
+        for (size_t c = 0; c < n; c++) {
+            serving->eligible[c] =
+                request->rules->eligible[request->items->source_of[serving->candidate_codes[c]]];
+        }
+    }
     rank_by_code(serving);
     TRY(join_vectors(serving, status));
 done:
@@ -112,7 +119,8 @@ static enum status_code prepare_histories(struct serving *serving, struct status
     const struct sparse *disliked = &request->interactions->disliked.matrix;
     static const struct sparse nothing = {0};
     bool both = request->exclude_seen && request->exclude_disliked && disliked->n_rows > 0;
-    struct sparse either = {0};
+    struct sparse either = {0}, own = {0}, by_rule = {0};
+    const struct sparse *excluded = request->rules == NULL ? &nothing : &request->rules->excluded;
     enum status_code code;
     TRY(to_candidates(serving, log, disliked, serving->n_known, &serving->history, status));
     if (both) {
@@ -123,8 +131,12 @@ static enum status_code prepare_histories(struct serving *serving, struct status
                       : request->exclude_seen     ? log
                       : request->exclude_disliked ? disliked
                                                   : &nothing,
-                      NULL, serving->n_candidates, &serving->barred, status));
+                      NULL, serving->n_candidates, &own, status));
+    TRY(to_candidates(serving, excluded, NULL, serving->n_candidates, &by_rule, status));
+    TRY(sparse_union(&own, &by_rule, &serving->barred, status));
 done:
+    sparse_release(&by_rule);
+    sparse_release(&own);
     sparse_release(&either);
     return code;
 }
@@ -254,6 +266,7 @@ void serving_release(struct serving *serving)
     mem_free(serving->candidate_codes);
     mem_free(serving->places);
     mem_free(serving->candidate_of);
+    mem_free(serving->eligible);
     mem_free(serving->user_row);
     mem_free(serving->cold_row);
     mem_free(serving->user_place);

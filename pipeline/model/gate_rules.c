@@ -1,6 +1,6 @@
 /* The gate: compares measured rows with rules. What happens to a refused run is the runner's
  * business. */
-#include "model/gate.h"
+#include "model/gate_rules.h"
 
 #include "base/buf.h"
 

@@ -1,6 +1,6 @@
 /* The rules that a run has to pass before its recommendations replace yesterday's. */
-#ifndef NIGHTJAR_MODEL_GATE_H
-#define NIGHTJAR_MODEL_GATE_H
+#ifndef NIGHTJAR_MODEL_GATE_RULES_H
+#define NIGHTJAR_MODEL_GATE_RULES_H
 
 #include "config/option.h"
 #include "model/metric_rows.h"
