@@ -130,7 +130,7 @@ static void print_estimate(FILE *out, const char *label, const struct stage_esti
 {
     char memory[NUM_TEXT_MAX], disk[NUM_TEXT_MAX], duration[NUM_TEXT_MAX];
     num_format_bytes(estimate->memory_bytes, memory);
-    num_format_bytes(estimate->disk_bytes, disk);
+    num_format_bytes(estimate->disk_bytes + estimate->output_bytes, disk);
     num_format_duration(estimate->seconds, duration);
     fprintf(out, "%-14s %14.0f %12s %12s %12s\n", label, estimate->rows, memory, disk, duration);
 }
@@ -157,6 +157,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
                           out, status));
         total.rows += estimate.rows;
         total.disk_bytes += estimate.disk_bytes;
+        total.output_bytes += estimate.output_bytes;
         total.seconds += estimate.seconds;
         total.memory_bytes =
             estimate.memory_bytes > total.memory_bytes ? estimate.memory_bytes : total.memory_bytes;

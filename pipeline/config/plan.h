@@ -37,6 +37,7 @@ struct plan_settings {
     int64_t seed;
     int64_t threads;      /* 0: all cores */
     int64_t memory_limit; /* bytes, 0: none */
+    int64_t disk_reserve; /* bytes of each file system that a run leaves free */
     double resume_within; /* seconds for which an extracted snapshot may be resumed from */
 };
 

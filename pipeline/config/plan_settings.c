@@ -133,6 +133,12 @@ const struct option plan_options[] = {
      .offset = offsetof(struct plan_settings, memory_limit),
      .default_text = "0",
      .help = "A run that would need more memory is refused before it starts; 0 sets no limit."},
+    {.name = "disk_reserve",
+     .type = OPTION_BYTES,
+     .offset = offsetof(struct plan_settings, disk_reserve),
+     .default_text = "64M",
+     .help = "A run that would leave less than this of the disk under the work or the output "
+             "database is refused before it writes, with exit code 74."},
     {.name = "resume_within",
      .type = OPTION_DURATION,
      .offset = offsetof(struct plan_settings, resume_within),

@@ -25,7 +25,8 @@ struct stage_sizes {
 
 struct stage_estimate {
     double memory_bytes; /* peak, above the input artifacts */
-    double disk_bytes;   /* written to the work or output database */
+    double disk_bytes;   /* written to the work database */
+    double output_bytes; /* written to the output database */
     double seconds;      /* wall, rough: within a factor of two on a 2020s CPU core */
     double rows;         /* that it reads or writes, whichever describes it better */
 };

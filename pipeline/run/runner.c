@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "math/blas.h"
 #include "run/cache.h"
+#include "run/disk_space.h"
 #include "run/estimate.h"
 #include "run/run_record.h"
 #include "store/lock.h"
@@ -118,6 +119,21 @@ done:
     return code;
 }
 
+/* Before a stage writes: the need of it and of all behind it. */
+static enum status_code check_disk(struct runner *runner, size_t position, struct status *status)
+{
+    const struct plan *plan = runner->context.plan;
+    struct disk_need need = {0};
+    for (size_t i = position; runner->sizes_known && i < plan->n_stages; i++) {
+        if (runner->only == SIZE_MAX || runner->only == i) {
+            const struct stage_estimate estimate = estimate_stage(&plan->stages[i], &runner->sizes);
+            need.work += estimate.disk_bytes;
+            need.output += 2.0 * estimate.output_bytes;
+        }
+    }
+    return disk_space_check(&runner->context, &need, status);
+}
+
 /* Once the interactions are there the sizes are exact. */
 static enum status_code learn_sizes(struct runner *runner, const struct plan_stage *stage,
                                     struct status *status)
@@ -180,6 +196,7 @@ static enum status_code execute(struct runner *runner, const struct plan_stage *
 {
     enum status_code code;
     struct context *context = &runner->context;
+    TRY(check_disk(runner, stage->position, status));
     TRY(check_memory(runner, stage, status));
     TRY(cache_forget(context->work, stage->label, status));
     if (context->request->force) {
