@@ -18,7 +18,7 @@ static bool space_of(const char *file, double *free_bytes, dev_t *device)
     const char *slash = strrchr(file, '/');
     snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - file) + 1,
              slash == NULL ? "." : file);
-    if (statvfs(folder, &space) != 0 || stat(folder, &entry) != 0) {
+    if (statvfs(folder, &space) != 0 || space.f_blocks == 0 || stat(folder, &entry) != 0) {
         return false;
     }
     *free_bytes = (double)space.f_bavail * (double)space.f_frsize;
