@@ -260,6 +260,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     const struct publish_target target = {.db = db,
                                           .prefix = settings->output.prefix,
                                           .keep = settings->output.keep,
+                                          .expected_latest = context_published_before(context),
                                           .between = between,
                                           .data = context,
                                           .drop_status = &drop_status};
@@ -289,13 +290,17 @@ static enum status_code check(struct context *context, const void *stage_options
     (void)stage_options;
     const struct plan_settings *settings = context_settings(context);
     struct db *db;
+    int64_t generation = 0;
     enum status_code code = context_published_db(context, &db, status);
     if (code == STATUS_OK && db != NULL) {
-        code = publish_check_names(db, settings->output.prefix, status);
+        TRY(publish_check_names(db, settings->output.prefix, status));
+        TRY(publish_latest(db, settings->output.prefix, &generation, NULL, status));
+        context_set_published_before(context, generation);
     } else if (path_same_file(settings->output.database, settings->source.database)) {
         status_clear(status); /* the stage that reads the source says what is wrong with it */
         code = STATUS_OK;
     }
+done:
     db_close(db);
     return code;
 }

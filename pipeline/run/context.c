@@ -367,3 +367,13 @@ enum status_code context_refused(struct context *context, struct status *status)
     status_clear(status);
     return buf_check(&context->overruled, status);
 }
+
+void context_set_published_before(struct context *context, int64_t generation)
+{
+    context->published_before = generation;
+}
+
+const int64_t *context_published_before(const struct context *context)
+{
+    return &context->published_before;
+}

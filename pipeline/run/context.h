@@ -102,6 +102,10 @@ MUST_CHECK enum status_code context_previous_metrics(struct context *context,
 /* What a gate does with its STATUS_REFUSED: returns it, or STATUS_OK with --publish-anyway, when
  * the reason is a warning and stays in the run's record. */
 MUST_CHECK enum status_code context_refused(struct context *context, struct status *status);
+/* What was published last when the run began, found by the check of the stage that publishes; 0:
+ * nothing. For publish_target. */
+void context_set_published_before(struct context *context, int64_t generation);
+const int64_t *context_published_before(const struct context *context);
 /* The generation that the stage has published: part of the run's result and record. */
 void context_set_generation(struct context *context, int64_t generation);
 const char *context_version(const struct context *context); /* of nightjar */

@@ -39,8 +39,9 @@ struct context {
     size_t metrics_capacity;
     struct publish_metric *metrics; /* texts owned by `texts` */
     struct arena texts;
-    int64_t generation;   /* published by this run, 0: none */
-    struct buf overruled; /* what the gate said, with --publish-anyway */
+    int64_t published_before; /* what was published last when the run began */
+    int64_t generation;       /* published by this run, 0: none */
+    struct buf overruled;     /* what the gate said, with --publish-anyway */
 };
 
 /* Zeroes and fills the parts that need no database. `request` must outlive the context. */

@@ -63,6 +63,9 @@ struct publish_target {
     struct db *db;
     const char *prefix;
     int64_t keep;
+    /* fencing: what publish_latest gave when the run began. When it is another one by the time of
+       the switch, a run that does not share our lock was faster: STATUS_BUSY. NULL: no check. */
+    const int64_t *expected_latest;
     /* called between chunks; returning a code other than STATUS_OK abandons (before the commit
        point only). May be NULL. */
     enum status_code (*between)(void *data, double rows_done, double rows_total,

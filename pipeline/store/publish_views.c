@@ -304,6 +304,28 @@ done:
     return code;
 }
 
+/* Under the write lock: whether the one that we replace is still the one that the run began with.
+ */
+static enum status_code check_fence(const struct publish_target *target, struct status *status)
+{
+    int64_t latest = 0;
+    enum status_code code = STATUS_OK;
+    if (target->expected_latest == NULL) {
+        return code;
+    }
+    TRY(publish_latest(target->db, target->prefix, &latest, NULL, status));
+    if (latest != *target->expected_latest) {
+        code =
+            status_set(status, STATUS_BUSY,
+                       "generation %lld was published after this run began (it found %lld), by a "
+                       "run that does not share its lock: two pipelines with one output.prefix, "
+                       "or two machines; nothing is replaced",
+                       (long long)latest, (long long)*target->expected_latest);
+    }
+done:
+    return code;
+}
+
 enum status_code publish_switch(const struct publish_target *target,
                                 const struct publish_content *content,
                                 const int64_t counts[N_TABLES], int64_t generation,
@@ -311,6 +333,7 @@ enum status_code publish_switch(const struct publish_target *target,
 {
     enum status_code code;
     TRY(db_begin_write(target->db, status));
+    TRY(check_fence(target, status));
     /* again, under the lock: the build took its time */
     TRY(publish_check_names(target->db, target->prefix, status));
     TRY(check_tables_are_there(target, content, generation, status));

@@ -640,6 +640,31 @@ static void a_negative_zero_is_stored_like_a_zero(void **state)
     db_close(db);
 }
 
+static void a_run_that_began_before_the_newest_one_does_not_replace_it(void **state)
+{
+    struct db *db = open_output(state, "");
+    struct status status = {0};
+    struct sample sample;
+    int64_t generation = 0, before = 0;
+    struct publish_target target = {.db = db, .prefix = "", .keep = 3, .expected_latest = &before};
+    assert_int_equal(publish(db, small, 0.5F, 3), 1); /* the other run, while ours was training */
+    struct buf all = dump(db);
+    sample_init(&sample, small, 0.25F);
+    assert_int_equal(publish_generation(&target, &sample.content, &generation, &status),
+                     STATUS_BUSY);
+    assert_non_null(strstr(status.message, "generation 1 was published after this run began"));
+    assert_dump(db, &all);
+    before = 1;
+    assert_ok(publish_generation(&target, &sample.content, &generation, &status), &status);
+    /* what a rollback shows is not what was published last */
+    assert_ok(publish_rollback(db, "", 1, &status), &status);
+    before = generation;
+    assert_ok(publish_generation(&target, &sample.content, &generation, &status), &status);
+    sample_release(&sample);
+    buf_release(&all);
+    db_close(db);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
@@ -665,6 +690,7 @@ int main(void)
         TEST(a_locked_database_is_busy_and_keeps_serving),
         TEST(what_cannot_be_dropped_now_is_dropped_next_time),
         TEST(dropped_user_ids_leave_no_trace_in_the_file),
+        TEST(a_run_that_began_before_the_newest_one_does_not_replace_it),
         TEST(content_that_makes_no_sense_is_refused),
         TEST(a_negative_zero_is_stored_like_a_zero),
     };
