@@ -141,12 +141,12 @@ static void wrong_metric_names_are_reported(void **state)
     assert_int_equal(stage_bench_run(state,
                                      "  - given: {}\n"
                                      "  - evaluate: {metrics: [recall@20, recal@5],\n"
-                                     "               gate: {gini@20: {min: 0.1}}}\n",
+                                     "               gate: {ginni@20: {min: 0.1}}}\n",
                                      NULL, &status),
                      STATUS_CONFIG);
     assert_int_equal(status.line, 6);
     assert_non_null(strstr(status.message, "recal@5"));
-    assert_non_null(strstr(status.message, "gini@20"));
+    assert_non_null(strstr(status.message, "ginni@20"));
 }
 
 /* The newest days have users of their own. */
