@@ -56,6 +56,7 @@ static const char run_facts[] =
     " UNION ALL SELECT 6, 'exit_code', exit_code FROM run WHERE run = ?1"
     " UNION ALL SELECT 7, 'generation', generation FROM run WHERE run = ?1"
     " UNION ALL SELECT 8, 'gate', CASE WHEN state = 'refused' THEN 'refused'"
+    "  WHEN state IN ('published', 'finished') AND message IS NOT NULL THEN 'overruled'"
     "  WHEN state IN ('published', 'finished') THEN 'passed' END FROM run WHERE run = ?1"
     " UNION ALL SELECT 9, 'judged_on', judged_on FROM run WHERE run = ?1"
     " UNION ALL SELECT 10, 'message', message FROM run WHERE run = ?1"

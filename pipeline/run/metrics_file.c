@@ -24,8 +24,10 @@ static const struct family {
      "SELECT max(finished) FROM run WHERE state = 'published'"},
     {"nightjar_generation", "The generation published last.",
      "SELECT generation FROM run WHERE generation IS NOT NULL ORDER BY run DESC LIMIT 1"},
-    {"nightjar_gate_passed", "0 when the gate refused the newest run that came to it, else 1.",
-     "SELECT state <> 'refused' FROM run WHERE state IN ('published', 'finished', 'refused')"
+    {"nightjar_gate_passed",
+     "0 when the gate refused the newest run that came to it, overruled or not, else 1.",
+     "SELECT state <> 'refused' AND message IS NULL FROM run WHERE state IN ('published', "
+     "'finished', 'refused')"
      " ORDER BY run DESC LIMIT 1"},
     {"nightjar_stage_duration_seconds", "Wall-clock time of each stage of the newest run.",
      "SELECT label AS stage, seconds FROM stage_run WHERE run = (SELECT max(run) FROM run)"
