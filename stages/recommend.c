@@ -3,6 +3,7 @@
 #include "model/blend.h"
 #include "model/calibration.h"
 #include "model/serving.h"
+#include "base/mem.h"
 #include "run/context.h"
 
 #include <math.h>
@@ -10,8 +11,9 @@
 struct recommend_options {
     int64_t top;
     bool exclude_seen, exclude_disliked, cold_items, cold_users;
-    int64_t similar, popular;
-    const char *eligible, *exclude;
+    int64_t similar, popular, max_per_category, explain;
+    double active_within, min_new, diversity;
+    const char *rules[N_SERVING_RULES]; /* queries, NULL: no such rule */
 };
 
 #define AT(field) offsetof(struct recommend_options, field)
@@ -69,15 +71,88 @@ static const struct option options[] = {
      .help = "Length of the list of popular items, for users that the log does not know."},
     {.name = "eligible",
      .type = OPTION_TEXT,
-     .offset = AT(eligible),
+     .offset = AT(rules[RULE_ELIGIBLE]),
      .help = "A query on the source whose item_id are the items that may be recommended, popular "
-             "and similar ones included: SELECT item_id FROM products WHERE in_stock. Without it, "
-             "all of them."},
+             "and similar ones included: SELECT item_id FROM products WHERE in_stock. With a "
+             "column segment, a row offers its item to that segment alone (`segments`), and with "
+             "NULL there to everybody. Without the query, all of them."},
+    {.name = "segments",
+     .type = OPTION_TEXT,
+     .offset = AT(rules[RULE_SEGMENTS]),
+     .help =
+         "A query on the source that gives user_id and segment: a country, a price list, an age "
+         "group. It says which rows of `eligible` count for whom; users without a segment, and "
+         "popular and similar items, have the rows for everybody."},
     {.name = "exclude",
      .type = OPTION_TEXT,
-     .offset = AT(exclude),
+     .offset = AT(rules[RULE_EXCLUDE]),
      .help = "A query on the source that gives user_id and item_id of what this user shall not be "
              "recommended, beside what `exclude_seen` leaves out."},
+    {.name = "boosts",
+     .type = OPTION_TEXT,
+     .offset = AT(rules[RULE_BOOSTS]),
+     .help = "A query on the source that gives item_id and boost, a number that is added to the "
+             "item's score in every list but the similar ones: 0.7 makes it about twice as likely "
+             "to be chosen, -0.7 half as likely."},
+    {.name = "categories",
+     .type = OPTION_TEXT,
+     .offset = AT(rules[RULE_CATEGORIES]),
+     .help = "A query on the source that gives item_id and category, one row for each category of "
+             "the item: what `max_per_category` counts."},
+    {.name = "max_per_category",
+     .type = OPTION_INT,
+     .offset = AT(max_per_category),
+     .default_text = "0",
+     .min = 0,
+     .max = 10000,
+     .unit = "items",
+     .help = "A list has no more items of one category. Where too few others are left, the list is "
+             "filled all the same, with rows of the source `relaxed`. 0: no cap."},
+    {.name = "new_items",
+     .type = OPTION_TEXT,
+     .offset = AT(rules[RULE_NEW_ITEMS]),
+     .help = "A query on the source whose item_id are new: what `min_new` counts."},
+    {.name = "min_new",
+     .type = OPTION_FLOAT,
+     .offset = AT(min_new),
+     .default_text = "0",
+     .min = 0,
+     .max = 1,
+     .unit = "share",
+     .help = "At least this share of each list's rows are new items, as long as there are so many "
+             "that the user may get; they take the last places where they would not stand in the "
+             "list anyway."},
+    {.name = "diversity",
+     .type = OPTION_FLOAT,
+     .offset = AT(diversity),
+     .default_text = "0",
+     .min = 0,
+     .max = 0.99,
+     .help = "Weighs unlikeness to what already stands in the list against the score (maximal "
+             "marginal relevance, among the best four times `top`): 0 is the score alone, 0.3 a "
+             "mild and 0.7 a strong mixture."},
+    {.name = "explain",
+     .type = OPTION_INT,
+     .offset = AT(explain),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .unit = "items",
+     .help = "Publishes for each row so many items of the user's history, those that gave most to "
+             "its score, in recommendation_reasons: \"because you liked\"."},
+    {.name = "users",
+     .type = OPTION_TEXT,
+     .offset = AT(rules[RULE_USERS]),
+     .help = "A query on the source whose user_id are the users who get lists. Without it, all of "
+             "them; every user's embedding is published either way."},
+    {.name = "active_within",
+     .type = OPTION_DURATION,
+     .offset = AT(active_within),
+     .default_text = "0s",
+     .min = 0,
+     .max = 1e10,
+     .help = "Only users get lists whose newest event is no older than this, seen from the newest "
+             "event of the log (90d). 0s: any age."},
     {.name = NULL},
 };
 
@@ -95,15 +170,40 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
+/* Of two options that mean nothing alone, names the one that is missing. */
+static void check_pair(struct option_report *report, bool has_query, const char *query,
+                       bool has_number, const char *number)
+{
+    if (has_query != has_number) {
+        option_mistake(report, has_query ? query : number, "%s: it stands without %s, which %s",
+                       has_query ? query : number, has_query ? number : query,
+                       has_query ? "says how many" : "says which items they are");
+    }
+}
+
+static void recommend_validate(const void *values, struct option_report *report)
+{
+    const struct recommend_options *o = values;
+    check_pair(report, o->rules[RULE_CATEGORIES] != NULL, "categories", o->max_per_category > 0,
+               "max_per_category");
+    check_pair(report, o->rules[RULE_NEW_ITEMS] != NULL, "new_items", o->min_new > 0, "min_new");
+    if (o->rules[RULE_SEGMENTS] != NULL && o->rules[RULE_ELIGIBLE] == NULL) {
+        option_mistake(report, "segments",
+                       "segments: it stands without eligible, whose column segment says what is "
+                       "for whom");
+    }
+}
+
 static void recommend_estimate(const void *values, const struct stage_sizes *sizes,
                                struct stage_estimate *out)
 {
     const struct recommend_options *o = values;
     double anchors = sizes->n_users + (o->similar > 0 ? sizes->n_items : 0.0);
     out->rows = sizes->n_users * (double)o->top + sizes->n_items * (double)o->similar;
-    out->memory_bytes =
-        out->rows * 9.0 + sizes->n_interactions * 4.0 + (sizes->n_users + sizes->n_items) * 32.0;
-    out->disk_bytes = out->rows * 9.0;
+    const double reasons = sizes->n_users * (double)(o->top * o->explain) * 8.0;
+    out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 4.0 +
+                        (sizes->n_users + sizes->n_items) * 32.0;
+    out->disk_bytes = out->rows * 9.0 + reasons;
     out->seconds =
         2.0 * anchors * sizes->n_items * sizes->dimension / 5e10 / fmax(sizes->n_threads, 1.0);
 }
@@ -169,33 +269,60 @@ static enum status_code stop_between(void *data, struct status *status)
     return context_check_stop(data, status);
 }
 
-/* The queries that are given; returns how many, room is for both. */
+/* The queries that are given, in their order; returns how many. */
 static size_t queries_of(const struct recommend_options *o, struct context *context,
-                         struct rules_query queries[2])
+                         struct rules_query queries[N_SERVING_RULES])
 {
     size_t n = 0;
-    const struct rules_query query = {.timeout_seconds =
-                                          context_settings(context)->source.query_timeout,
-                                      .between = stop_between,
-                                      .data = context};
-    if (o->eligible != NULL) {
-        queries[n] = query;
-        queries[n].what = "recommend.eligible";
-        queries[n++].sql = o->eligible;
-    }
-    if (o->exclude != NULL) {
-        queries[n] = query;
-        queries[n].what = "recommend.exclude";
-        queries[n].has_users = true;
-        queries[n++].sql = o->exclude;
+    for (int rule = 0; rule < N_SERVING_RULES; rule++) {
+        if (o->rules[rule] != NULL) {
+            queries[n++] = (struct rules_query){.rule = (enum serving_rule)rule,
+                                                .sql = o->rules[rule],
+                                                .timeout_seconds =
+                                                    context_settings(context)->source.query_timeout,
+                                                .between = stop_between,
+                                                .data = context};
+        }
     }
     return n;
+}
+
+/* Of those that are served, leaves the users whose newest event is not too old. */
+static enum status_code keep_active(const struct recommend_options *o, struct sources *sources,
+                                    struct status *status)
+{
+    const struct history *log = &sources->interactions.log;
+    uint8_t **served = &sources->rules.served;
+    const bool all = *served == NULL;
+    enum status_code code = STATUS_OK;
+    if (o->active_within <= 0) {
+        return code;
+    }
+    if (log->times == NULL) {
+        return status_set(status, STATUS_CONFIG,
+                          "recommend.active_within: the events have no times, so nobody is known "
+                          "to be active");
+    }
+    if (all) {
+        TRY(MEM_NEW(served, sources->users.n_codes, status));
+    }
+    for (size_t u = 0; u < sources->users.n_codes; u++) {
+        bool active = false;
+        for (int64_t e = u < log->matrix.n_rows ? log->matrix.offsets[u] : 0;
+             u < log->matrix.n_rows && e < log->matrix.offsets[u + 1]; e++) {
+            active = active || (double)(sources->interactions.newest_time - log->times[e]) <=
+                                   o->active_within;
+        }
+        (*served)[u] = (all || (*served)[u]) && active;
+    }
+done:
+    return code;
 }
 
 static enum status_code load_rules(struct context *context, const struct recommend_options *o,
                                    struct sources *sources, struct status *status)
 {
-    struct rules_query queries[2];
+    struct rules_query queries[N_SERVING_RULES];
     struct db *db = NULL;
     const size_t n = queries_of(o, context, queries);
     enum status_code code = STATUS_OK;
@@ -203,15 +330,13 @@ static enum status_code load_rules(struct context *context, const struct recomme
         TRY(context_source(context, &db, status));
     }
     for (size_t q = 0; q < n; q++) {
-        TRY(queries[q].has_users
-                ? serving_rules_read_excluded(db, &queries[q], &sources->users, &sources->items,
-                                              &sources->rules, status)
-                : serving_rules_read_eligible(db, &queries[q], &sources->items, &sources->rules,
-                                              status));
+        TRY(serving_rules_read(db, &queries[q], &sources->users, &sources->items, &sources->rules,
+                               status));
     }
     if (n > 0) {
         context_source_done(context);
     }
+    TRY(keep_active(o, sources, status));
 done:
     return code;
 }
@@ -219,7 +344,7 @@ done:
 static enum status_code recommend_check(struct context *context, const void *values,
                                         struct status *status)
 {
-    struct rules_query queries[2];
+    struct rules_query queries[N_SERVING_RULES];
     struct db *db = NULL;
     const size_t n = context_imports_source(context) ? 0 : queries_of(values, context, queries);
     enum status_code code = STATUS_OK;
@@ -236,7 +361,7 @@ done:
 static enum status_code recommend_fingerprint(struct context *context, const void *values,
                                               char out[33], struct status *status)
 {
-    struct rules_query queries[2];
+    struct rules_query queries[N_SERVING_RULES];
     struct hash_state *hash = NULL;
     struct db *db = NULL;
     const size_t n = queries_of(values, context, queries);
@@ -268,6 +393,10 @@ static struct serving_request request_of(const struct recommend_options *o,
         .cold_items = o->cold_items,
         .cold_users = o->cold_users,
         .rules = &sources->rules,
+        .max_per_category = (size_t)o->max_per_category,
+        .min_new = o->min_new,
+        .diversity = o->diversity,
+        .explain = (size_t)o->explain,
         .similar = (size_t)o->similar,
         .popular = (size_t)o->popular,
         .between = show_progress,
@@ -308,11 +437,12 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,
     .outputs = outputs,
+    .validate = recommend_validate,
     .estimate = recommend_estimate,
     .check = recommend_check,
     .fingerprint = recommend_fingerprint,

@@ -20,6 +20,8 @@ static const struct member members[] = {
     {"items", ARRAY_I32, AT(items), AT(n_served), AT(top)},
     {"scores", ARRAY_F32, AT(scores), AT(n_served), AT(top)},
     {"sources", ARRAY_U8, AT(sources), AT(n_served), AT(top)},
+    {"reasons.items", ARRAY_I32, AT(reason_items), AT(n_served), AT(n_reasons_all)},
+    {"reasons.scores", ARRAY_F32, AT(reason_scores), AT(n_served), AT(n_reasons_all)},
     {"popular.items", ARRAY_I32, AT(popular_items), AT(n_popular), SIZE_MAX},
     {"popular.scores", ARRAY_F32, AT(popular_scores), AT(n_popular), SIZE_MAX},
     {"similar.anchors", ARRAY_I32, AT(similar_anchors), AT(n_similar_anchors), SIZE_MAX},
@@ -98,6 +100,7 @@ enum status_code recommendations_load(struct recommendations *recommendations,
     TRY(artifact_get_number(artifact, "beta", &view.weights.beta, status));
     TRY(artifact_get_number(artifact, "gamma", &view.weights.gamma, status));
     TRY(artifact_get_number(artifact, "exponent", &view.weights.exponent, status));
+    view.n_reasons = view.top == 0 ? 0 : view.n_reasons_all / view.top;
     *recommendations = view;
 done:
     return code;

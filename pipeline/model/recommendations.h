@@ -16,10 +16,15 @@ struct recommendations {
     int32_t *items;   /* (n_served, top) */
     float *scores;    /* (n_served, top); of each source in model/serving.h */
     uint8_t *sources; /* (n_served, top) enum publish_source */
+    /* why: of the items of the user's history, what each gave to a row's score; n_reasons_all =
+       top * n_reasons columns, -1 ends a row's reasons. 0: none were asked for */
+    size_t n_reasons, n_reasons_all;
+    int32_t *reason_items; /* (n_served, top * n_reasons) */
+    float *reason_scores;
     /* for users that the output does not know: the items with the most users in the log */
     size_t n_popular;
     int32_t *popular_items; /* (n_popular) */
-    float *popular_scores;  /* (n_popular) log(1 + users of the item in the log) */
+    float *popular_scores;  /* (n_popular) log(1 + users of the item in the log) + its boost */
     size_t n_similar_anchors, similar_top;
     int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     int32_t *similar_items;   /* (n_similar_anchors, similar_top) */

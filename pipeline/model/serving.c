@@ -8,61 +8,60 @@
 #include <assert.h>
 #include <math.h>
 
-enum { FILL_BLOCK = 256 };
+/* ---- anchors ---- */
 
-/* ---- users with a vector ---- */
-
-/* Ranks the first `count` anchors for the users in anchor_users and puts the lists in place.
- * `source`: of the rows with items that the towers know. */
-static enum status_code rank_anchors(struct serving *serving, size_t count,
-                                     enum publish_source source, struct status *status)
+/* order (n) = 0 .. n - 1 by the users' segments, ascending within one. */
+static enum status_code order_by_segment(const struct serving *serving, const int32_t *users,
+                                         size_t n, int32_t **order, struct status *status)
 {
-    struct recommendations *out = serving->out;
-    size_t top = serving->request->top;
-    struct ranking_evidence room;
-    struct ranking ranking = {
-        .anchors = const_matrix_of(serving->anchors, count, serving->candidates.columns),
-        .candidates = serving->candidates,
-        .eligible = serving->eligible,
-        .exclude = &serving->barred,
-        .exclude_rows = serving->anchor_users,
-        .tie_rank = serving->tie_rank,
-        .k = top,
-    };
+    const struct serving_rules *rules = serving->request->rules;
+    const size_t n_segments = rules == NULL ? 0 : rules->segments.n;
+    size_t *starts = NULL;
     enum status_code code;
-    blend_apply(&serving->blend, &serving->history, serving->anchor_users, &room, &ranking);
-    TRY(ranking_run(&ranking, serving->pool, serving->lists, serving->scores, status));
-    for (size_t a = 0; a < count; a++) {
-        size_t first = (size_t)serving->user_place[serving->anchor_users[a]] * top;
-        for (size_t r = 0; r < top && serving->lists[a * top + r] >= 0; r++) {
-            int32_t candidate = serving->lists[a * top + r];
-            bool known = (size_t)candidate < serving->n_known;
-            out->items[first + r] = serving->candidate_codes[candidate];
-            out->scores[first + r] = serving->scores[a * top + r];
-            out->sources[first + r] = (uint8_t)(known ? source : PUBLISH_COLD);
-        }
+    TRY(MEM_NEW(order, n, status));
+    TRY(MEM_NEW(&starts, n_segments + 2, status));
+    for (size_t i = 0; i < n; i++) {
+        starts[serving_rules_segment(rules, (size_t)users[i]) + 2]++;
     }
-    TRY(serving_report(serving, count, status));
+    for (size_t s = 1; s < n_segments + 2; s++) {
+        starts[s] += starts[s - 1];
+    }
+    for (size_t i = 0; i < n; i++) {
+        (*order)[starts[serving_rules_segment(rules, (size_t)users[i]) + 1]++] = (int32_t)i;
+    }
 done:
+    mem_free(starts);
     return code;
 }
 
-static enum status_code serve_tower_users(struct serving *serving, struct status *status)
+/* Lists of the users (n source codes) with these vectors (n, d), a segment at a time. */
+static enum status_code serve_users(struct serving *serving, const int32_t *users,
+                                    struct const_matrix vectors, enum publish_source source,
+                                    struct status *status)
 {
-    const struct towers *towers = serving->request->towers;
-    size_t d = towers->users.columns, n_users = serving->dataset->n_users;
-    enum status_code code = STATUS_OK;
-    for (size_t first = 0; first < n_users; first += SERVING_BLOCK) {
-        size_t count = n_users - first < SERVING_BLOCK ? n_users - first : SERVING_BLOCK;
-        for (size_t a = 0; a < count; a++) {
-            serving->anchor_users[a] = serving->dataset->users[first + a];
-            memcpy(serving->anchors + a * d,
-                   towers->users.data + (first + a) * towers->users.stride,
-                   d * sizeof *serving->anchors);
+    const size_t d = vectors.columns;
+    int32_t *order = NULL;
+    enum status_code code;
+    TRY(order_by_segment(serving, users, vectors.rows, &order, status));
+    for (size_t i = 0; i < vectors.rows; i++) {
+        const int32_t user = users[order[i]];
+        const int32_t segment = serving_rules_segment(serving->request->rules, (size_t)user);
+        if (serving->user_place[user] < 0) {
+            continue;
         }
-        TRY(rank_anchors(serving, count, PUBLISH_MODEL, status));
+        if (serving->n_anchors == SERVING_BLOCK || segment != serving->segment) {
+            TRY(serving_rank_anchors(serving, source, status));
+        }
+        if (segment != serving->segment) {
+            serving_set_segment(serving, segment);
+        }
+        serving->anchor_users[serving->n_anchors] = user;
+        memcpy(serving->anchors + serving->n_anchors++ * d,
+               vectors.data + (size_t)order[i] * vectors.stride, d * sizeof *serving->anchors);
     }
+    TRY(serving_rank_anchors(serving, source, status));
 done:
+    mem_free(order);
     return code;
 }
 
@@ -144,77 +143,20 @@ done:
     return code;
 }
 
-/* Those that get lists at all. */
 static enum status_code serve_cold_users(struct serving *serving, struct status *status)
 {
     const struct recommendations *out = serving->out;
-    size_t d = out->dimension, count = 0;
-    enum status_code code = STATUS_OK;
+    int32_t *users = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&users, out->n_cold, status));
     for (size_t c = 0; c < out->n_cold; c++) {
-        int32_t user = serving->request->users->source_of[out->cold_users[c]];
-        if (serving->user_place[user] < 0) {
-            continue;
-        }
-        serving->anchor_users[count] = user;
-        memcpy(serving->anchors + count++ * d, out->cold_vectors + c * d,
-               d * sizeof *serving->anchors);
-        if (count == SERVING_BLOCK) {
-            TRY(rank_anchors(serving, count, PUBLISH_COLD, status));
-            count = 0;
-        }
+        users[c] = serving->request->users->source_of[out->cold_users[c]];
     }
-    if (count > 0) {
-        TRY(rank_anchors(serving, count, PUBLISH_COLD, status));
-    }
+    TRY(serve_users(serving, users, const_matrix_of(out->cold_vectors, out->n_cold, out->dimension),
+                    PUBLISH_COLD, status));
 done:
+    mem_free(users);
     return code;
-}
-
-/* ---- by popularity ---- */
-
-static bool is_barred(const struct serving *serving, size_t user, int32_t item)
-{
-    const struct serving_request *request = serving->request;
-    const struct serving_rules *rules = request->rules;
-    const struct sparse *disliked = &request->interactions->disliked.matrix;
-    const struct sparse *log = &request->interactions->log.matrix;
-    return (request->exclude_seen && user < log->n_rows && sparse_has(log, user, item)) ||
-           (request->exclude_disliked && user < disliked->n_rows &&
-            sparse_has(disliked, user, item)) ||
-           (rules != NULL && user < rules->excluded.n_rows &&
-            sparse_has(&rules->excluded, user, item)) ||
-           !serving_is_eligible(serving, item);
-}
-
-/* Ends lists with popular items that are neither in them nor barred. A list
- * that the towers began holds every candidate that the user may get, so only items that are none
- * may follow; no look at the list itself is needed. */
-static void fill_block(void *data, size_t block, size_t worker)
-{
-    (void)worker;
-    const struct serving *serving = data;
-    struct recommendations *out = serving->out;
-    size_t n_users = serving->request->users->n_codes, end = (block + 1) * FILL_BLOCK;
-    end = end < n_users ? end : n_users;
-    for (size_t u = block * FILL_BLOCK; u < end; u++) {
-        if (serving->user_place[u] < 0) {
-            continue;
-        }
-        size_t first = (size_t)serving->user_place[u] * out->top, at = first;
-        while (at < first + out->top && out->items[at] >= 0) {
-            at++;
-        }
-        bool from_towers = at > first;
-        for (size_t p = 0; p < serving->n_catalogue && at < first + out->top; p++) {
-            int32_t item = serving->popular[p].item;
-            if ((from_towers && serving->candidate_of[item] >= 0) || is_barred(serving, u, item)) {
-                continue;
-            }
-            out->items[at] = serving->request->items->served_of[item];
-            out->scores[at] = (float)log1p((double)serving->popular[p].n_users);
-            out->sources[at++] = PUBLISH_POPULAR;
-        }
-    }
 }
 
 enum status_code serving_run(const struct serving_request *request, struct pool *pool,
@@ -233,9 +175,11 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
     TRY(collect_cold(&serving, status));
     serving.lists_total = (double)(serving.dataset->n_users + made.n_cold) +
                           (request->similar > 0 ? (double)serving.n_candidates : 0.0);
-    TRY(serve_tower_users(&serving, status));
+    TRY(serve_users(&serving, serving.dataset->users, request->towers->users, PUBLISH_MODEL,
+                    status));
     TRY(serve_cold_users(&serving, status));
-    pool_run(pool, (request->users->n_codes + FILL_BLOCK - 1) / FILL_BLOCK, fill_block, &serving);
+    serving_fill_lists(&serving);
+    TRY(serving_explain(&serving, status));
     TRY(serving_popular_list(&serving, status));
     TRY(serving_similar_lists(&serving, status));
     *out = made;

@@ -13,12 +13,21 @@
  *            and the popularity of an item without users (towers_cold_bias)
  *   popular  the user has no vector: items by their number of users in the log;
  *            score = log(1 + that number)
+ *   relaxed  an item of any of these that breaks a cap, for want of others
  * A list of the towers covers items with vectors. Where fewer than `top` of them are left, the rest
  * of the catalogue follows by popularity, as rows of the source popular, whose scores compare with
  * one another only. Equal scores stand by the lower item code. The catalogue is what the log shows:
  * an item without any accepted event there and without a vector is never recommended. What is not
  * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
- */
+ * Popular and similar items, which belong to no user, keep what is eligible to everybody.
+ *
+ * Rules on whole lists. A list is drawn greedily, best score first, passing over items that would
+ * break a cap, and, once the places left are all needed for the share of new items, over items that
+ * are not new. Where that leaves places: first the share gives way, then the caps (relaxed). With
+ * diversity the next item of the pool of the best POOL_FACTOR * top is the one with the largest
+ *   (1 - diversity) r(i) - diversity max over chosen j of cos(i, j)
+ * where r is the score, scaled to [0, 1] over the pool: maximal marginal relevance (Carbonell and
+ * Goldstein 1998, The use of MMR). Rank is then the order, not the score. */
 #ifndef NIGHTJAR_MODEL_SERVING_H
 #define NIGHTJAR_MODEL_SERVING_H
 
@@ -40,9 +49,13 @@ struct serving_request {
     bool exclude_disliked;           /* items are left out whose last word is the user's dislike */
     bool cold_items; /* the towers' cold items stand among recommendations and similar items */
     bool cold_users; /* users without an event but with a vector get lists, too */
-    const struct serving_rules *rules; /* eligible items, excluded pairs; NULL: none */
-    size_t similar;                    /* similar items per item; 0: none */
-    size_t popular;                    /* items of the popular list; 0: none */
+    const struct serving_rules *rules; /* NULL: none */
+    size_t max_per_category;           /* rows of a list, of the rules' categories; 0: no cap */
+    double min_new;   /* share of a list's rows, of the rules' new items; 0: none */
+    double diversity; /* in [0, 1); 0: by score alone */
+    size_t explain;   /* reasons a row; 0: none (serving_reasons.c) */
+    size_t similar;   /* similar items per item; 0: none */
+    size_t popular;   /* items of the popular list; 0: none */
     /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
     enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;

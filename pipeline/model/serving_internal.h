@@ -1,7 +1,9 @@
 /* What the serving*.c files share. Nobody else includes it.
  *
  *      serving_prepare.c   maps, candidates, what a user has seen, room for the lists
- *      serving.c           users' lists, in the order of things
+ *      serving.c           users and their vectors, in the order of things
+ *      serving_lists.c     a user's list out of what was ranked, by the rules
+ *      serving_reasons.c   what of a user's history carried a row
  *      serving_items.c     the popular list and similar items
  *
  * Inside, users and items are source codes (served_ids.h) or candidates; served codes stand only in
@@ -13,11 +15,14 @@
 #include "model/serving.h"
 
 enum { SERVING_BLOCK = 4096 }; /* lists ranked at once */
+enum { POOL_FACTOR = 4 };      /* candidates looked at for a list with rules, times its length */
 
 struct popular_item {
-    int64_t n_users; /* in the log */
-    int32_t item;    /* source code */
+    double score; /* log(1 + users in the log) + boost */
+    int32_t item; /* source code */
 };
+
+struct list_worker; /* one thread's memory for lists, serving_lists.c */
 
 struct serving {
     const struct serving_request *request;
@@ -37,16 +42,26 @@ struct serving {
     int32_t *cold_row;     /* (source users) row in the towers' cold users, or -1 */
     int32_t *user_place;   /* (source users) list of the user in the output, or -1 */
     struct sparse history; /* (source users, n_known) what counts for the score */
-    uint8_t *eligible;     /* (n_candidates) by the rules, or NULL: all */
+    bool choosy;           /* there are rules on whole lists */
+    int32_t segment;       /* of the anchors that are ranked; -1: none */
+    uint8_t *eligible;     /* (n_candidates) to that segment, or NULL: all */
+    uint8_t *eligible_new; /* (n_candidates) of these the new ones; NULL: no share is asked for */
     struct sparse barred;  /* (source users, n_candidates) what is not recommended */
 
     size_t n_catalogue;           /* items with events in the log */
-    struct popular_item *popular; /* (n_catalogue) most users first, then lower code */
+    struct popular_item *popular; /* (n_catalogue) best first, then lower code */
     struct blend blend;
     float *anchors;        /* (SERVING_BLOCK, d) */
     int32_t *anchor_users; /* (SERVING_BLOCK) source codes */
-    int32_t *lists;        /* (SERVING_BLOCK, widest list) candidates */
-    float *scores;         /* the same shape */
+    size_t n_anchors;      /* waiting to be ranked */
+    size_t n_room;         /* entries of lists: SERVING_BLOCK lists, or one of all candidates */
+    int32_t *lists;        /* (n_room) candidates of several lists, one behind the other */
+    float *scores;         /* (n_room) */
+    int32_t *new_lists;    /* (n_room) the same of new items alone; NULL: no share is asked for */
+    float *new_scores;
+    uint8_t *unfinished; /* (SERVING_BLOCK) lists for which the pool was too small */
+    size_t n_workers;
+    struct list_worker *workers;
     double lists_done, lists_total;
 };
 
@@ -54,16 +69,28 @@ struct serving {
 MUST_CHECK enum status_code serving_prepare(struct serving *serving, struct status *status);
 void serving_release(struct serving *serving);
 
-/* Whether the rules let the item, a source code, into any list. */
-static inline bool serving_is_eligible(const struct serving *serving, int32_t item)
-{
-    const struct serving_rules *rules = serving->request->rules;
-    return rules == NULL || rules->eligible == NULL || rules->eligible[item] != 0;
-}
+/* The eligible candidates of a segment, for what is ranked from now on. */
+void serving_set_segment(struct serving *serving, int32_t segment);
 
 /* Counts finished lists and gives the caller a say. */
 MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,
                                            struct status *status);
+
+/* serving_lists.c */
+
+MUST_CHECK enum status_code serving_lists_prepare(struct serving *serving, struct status *status);
+void serving_lists_release(struct serving *serving);
+/* Ranks the anchors that wait, all of the segment that is set, and puts their lists in place.
+ * `source`: of the rows with items that the towers know. */
+MUST_CHECK enum status_code serving_rank_anchors(struct serving *serving,
+                                                 enum publish_source source, struct status *status);
+/* Lists of users without a vector, and of those whom the towers had nothing for. */
+void serving_fill_lists(struct serving *serving);
+
+/* serving_reasons.c: reasons of every row of the towers' lists. */
+MUST_CHECK enum status_code serving_explain(struct serving *serving, struct status *status);
+
+/* serving_items.c */
 
 MUST_CHECK enum status_code serving_popular_list(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_lists(struct serving *serving, struct status *status);

@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#include <math.h>
-
 enum status_code serving_popular_list(struct serving *serving, struct status *status)
 {
     struct recommendations *out = serving->out;
@@ -15,10 +13,10 @@ enum status_code serving_popular_list(struct serving *serving, struct status *st
     TRY(MEM_NEW(&out->popular_items, n, status));
     TRY(MEM_NEW(&out->popular_scores, n, status));
     for (size_t p = 0; p < serving->n_catalogue && out->n_popular < n; p++) {
-        if (serving_is_eligible(serving, serving->popular[p].item)) {
+        if (serving_rules_allow(serving->request->rules, -1, serving->popular[p].item)) {
             size_t at = out->n_popular++;
             out->popular_items[at] = serving->request->items->served_of[serving->popular[p].item];
-            out->popular_scores[at] = (float)log1p((double)serving->popular[p].n_users);
+            out->popular_scores[at] = (float)serving->popular[p].score;
         }
     }
 done:
@@ -62,6 +60,7 @@ enum status_code serving_similar_lists(struct serving *serving, struct status *s
     struct sparse self = {0};
     enum status_code code;
     out->similar_top = k;
+    serving_set_segment(serving, -1);
     if (!num_multiply(n, k, &total)) {
         return status_set(status, STATUS_NO_MEMORY, "recommend: %zu items with %zu similar ones", n,
                           k);

@@ -47,6 +47,22 @@ static void rank_by_code(struct serving *serving)
     serving->tie_rank = serving->n_candidates > serving->n_known ? serving->places : NULL;
 }
 
+void serving_set_segment(struct serving *serving, int32_t segment)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    serving->segment = segment;
+    for (size_t c = 0; c < serving->n_candidates; c++) {
+        int32_t item = serving->request->items->source_of[serving->candidate_codes[c]];
+        const bool allowed = serving_rules_allow(rules, segment, item);
+        if (serving->eligible != NULL) {
+            serving->eligible[c] = allowed;
+        }
+        if (serving->eligible_new != NULL) {
+            serving->eligible_new[c] = allowed && rules->is_new[item];
+        }
+    }
+}
+
 static enum status_code prepare_candidates(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
@@ -70,11 +86,11 @@ static enum status_code prepare_candidates(struct serving *serving, struct statu
     }
     if (request->rules != NULL && request->rules->eligible != NULL) {
         TRY(MEM_NEW(&serving->eligible, n, status));
-        for (size_t c = 0; c < n; c++) {
-            serving->eligible[c] =
-                request->rules->eligible[request->items->source_of[serving->candidate_codes[c]]];
-        }
     }
+    if (request->min_new > 0) {
+        TRY(MEM_NEW(&serving->eligible_new, n, status));
+    }
+    serving_set_segment(serving, -1);
     rank_by_code(serving);
     TRY(join_vectors(serving, status));
 done:
@@ -144,8 +160,8 @@ done:
 static int compare_popular(const void *a, const void *b)
 {
     const struct popular_item *x = a, *y = b;
-    if (x->n_users != y->n_users) {
-        return x->n_users > y->n_users ? -1 : 1;
+    if (x->score > y->score || x->score < y->score) {
+        return x->score > y->score ? -1 : 1;
     }
     return (x->item > y->item) - (x->item < y->item);
 }
@@ -154,6 +170,8 @@ static enum status_code prepare_popular(struct serving *serving, struct status *
 {
     const struct sparse *log = &serving->request->interactions->log.matrix;
     size_t n_items = serving->request->interactions->items.n;
+    const struct serving_rules *rules = serving->request->rules;
+    const float *boosts = rules == NULL ? NULL : rules->boosts;
     int64_t *counts = NULL;
     enum status_code code;
     TRY(MEM_NEW(&counts, n_items, status));
@@ -161,7 +179,8 @@ static enum status_code prepare_popular(struct serving *serving, struct status *
     sparse_column_counts(log, counts);
     for (size_t i = 0; i < n_items; i++) {
         if (counts[i] > 0) {
-            serving->popular[serving->n_catalogue++] = (struct popular_item){counts[i], (int32_t)i};
+            serving->popular[serving->n_catalogue++] = (struct popular_item){
+                log1p((double)counts[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
         }
     }
     qsort(serving->popular, serving->n_catalogue, sizeof *serving->popular, compare_popular);
@@ -177,6 +196,7 @@ static enum status_code prepare_blend(struct serving *serving, struct status *st
     const struct serving_request *request = serving->request;
     struct recommendations *out = serving->out;
     size_t n = serving->dataset->n_items + request->towers->cold_items.rows;
+    const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
     int64_t *counts = NULL;
     enum status_code code;
     TRY(MEM_NEW(&counts, serving->dataset->n_items, status));
@@ -185,6 +205,10 @@ static enum status_code prepare_blend(struct serving *serving, struct status *st
                    status));
     TRY(MEM_NEW(&out->item_bias, n, status));
     memcpy(out->item_bias, serving->blend.bias, n * sizeof *out->item_bias);
+    /* what is published is the towers' own; boosts only stand in the lists */
+    for (size_t c = 0; boosts != NULL && c < serving->n_candidates; c++) {
+        serving->blend.bias[c] += boosts[request->items->source_of[serving->candidate_codes[c]]];
+    }
     out->n_vectors = n;
     out->temperature = request->towers->temperature;
     out->weights = request->weights;
@@ -200,18 +224,35 @@ static enum status_code place_users(struct serving *serving, struct status *stat
     struct recommendations *out = serving->out;
     size_t n_log = serving->request->interactions->users.n;
     size_t n = serving->request->cold_users ? users->ids.n : n_log;
+    const struct serving_rules *rules = serving->request->rules;
+    const uint8_t *served = rules == NULL ? NULL : rules->served;
+    int32_t *user_of = NULL; /* (n) source code by place, -1: nobody */
     enum status_code code;
     TRY(MEM_NEW(&serving->user_place, users->n_codes, status));
     TRY(MEM_NEW(&out->served, n, status));
+    TRY(MEM_NEW(&user_of, n, status));
+    for (size_t p = 0; p < n; p++) {
+        user_of[p] = -1;
+    }
     for (size_t u = 0; u < users->n_codes; u++) {
         int32_t all = users->served_of[u], of_log = u < n_log ? (int32_t)u : -1;
         serving->user_place[u] = serving->request->cold_users ? all : of_log;
+        if (serving->user_place[u] >= 0 && served != NULL && !served[u]) {
+            serving->user_place[u] = -1;
+        }
         if (serving->user_place[u] >= 0) {
-            out->served[serving->user_place[u]] = all;
+            user_of[serving->user_place[u]] = (int32_t)u;
         }
     }
-    out->n_served = n;
+    /* places close up where users are not served */
+    for (size_t p = 0; p < n; p++) {
+        if (user_of[p] >= 0) {
+            serving->user_place[user_of[p]] = (int32_t)out->n_served;
+            out->served[out->n_served++] = users->served_of[user_of[p]];
+        }
+    }
 done:
+    mem_free(user_of);
     return code;
 }
 
@@ -254,8 +295,12 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     TRY(prepare_output(serving, status));
     TRY(MEM_NEW(&serving->anchors, SERVING_BLOCK * request->towers->items.columns, status));
     TRY(MEM_NEW(&serving->anchor_users, SERVING_BLOCK, status));
-    TRY(MEM_NEW(&serving->lists, SERVING_BLOCK * widest, status));
-    TRY(MEM_NEW(&serving->scores, SERVING_BLOCK * widest, status));
+    serving->n_room = SERVING_BLOCK * widest;
+    serving->n_room =
+        serving->n_room < serving->n_candidates ? serving->n_candidates : serving->n_room;
+    TRY(MEM_NEW(&serving->lists, serving->n_room, status));
+    TRY(MEM_NEW(&serving->scores, serving->n_room, status));
+    TRY(serving_lists_prepare(serving, status));
 done:
     return code;
 }
@@ -267,6 +312,7 @@ void serving_release(struct serving *serving)
     mem_free(serving->places);
     mem_free(serving->candidate_of);
     mem_free(serving->eligible);
+    mem_free(serving->eligible_new);
     mem_free(serving->user_row);
     mem_free(serving->cold_row);
     mem_free(serving->user_place);
@@ -278,6 +324,7 @@ void serving_release(struct serving *serving)
     mem_free(serving->anchor_users);
     mem_free(serving->lists);
     mem_free(serving->scores);
+    serving_lists_release(serving);
 }
 
 enum status_code serving_report(struct serving *serving, size_t n_lists, struct status *status)

@@ -17,7 +17,13 @@ struct publish_ids {
 };
 
 /* Why a row is there; stored as a small integer, shown as text by the view. */
-enum publish_source { PUBLISH_MODEL, PUBLISH_COLD, PUBLISH_POPULAR, PUBLISH_N_SOURCES };
+enum publish_source {
+    PUBLISH_MODEL,
+    PUBLISH_COLD,
+    PUBLISH_POPULAR,
+    PUBLISH_RELAXED,
+    PUBLISH_N_SOURCES
+};
 extern const char *const publish_source_names[PUBLISH_N_SOURCES];
 
 struct publish_metric {
@@ -37,6 +43,10 @@ struct publish_content {
     const int32_t *rec_items;   /* (n_served, top) item codes */
     const float *rec_scores;    /* (n_served, top) */
     const uint8_t *rec_sources; /* (n_served, top) enum publish_source */
+    /* why: entries [e * n_reasons, (e + 1) * n_reasons) of list entry e, largest first; -1 ends */
+    size_t n_reasons;
+    const int32_t *reason_items; /* (n_served, top, n_reasons) item codes */
+    const float *reason_scores;  /* the same shape */
     size_t n_popular;
     const int32_t *popular_items; /* (n_popular) */
     const float *popular_scores;

@@ -17,6 +17,7 @@ enum publish_table {
     TABLE_USERS,
     TABLE_ITEMS,
     TABLE_RECOMMENDATIONS,
+    TABLE_REASONS,
     TABLE_POPULAR_ITEMS,
     TABLE_SIMILAR_ITEMS,
     TABLE_USER_EMBEDDINGS,
@@ -24,7 +25,7 @@ enum publish_table {
     N_TABLES
 };
 
-enum { CELLS_MAX = 5 };
+enum { CELLS_MAX = 6 };
 
 struct publish_table_info {
     const char *name;

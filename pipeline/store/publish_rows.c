@@ -4,8 +4,10 @@
 
 #include <math.h>
 
-const char *const publish_source_names[PUBLISH_N_SOURCES] = {
-    [PUBLISH_MODEL] = "model", [PUBLISH_COLD] = "cold", [PUBLISH_POPULAR] = "popular"};
+const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "model",
+                                                             [PUBLISH_COLD] = "cold",
+                                                             [PUBLISH_POPULAR] = "popular",
+                                                             [PUBLISH_RELAXED] = "relaxed"};
 
 /* `users` and `items` are dictionaries: code to TEXT id. Elsewhere the columns "user", "item" and
  * "similar" hold the INTEGER id itself, or the code of a TEXT id. Narrow rows live in the key's
@@ -21,6 +23,12 @@ const struct publish_table_info publish_tables[N_TABLES] = {
                                " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
                                " WITHOUT ROWID",
                                "iiidi", "\"user\"", true},
+    [TABLE_REASONS] = {"recommendation_reasons",
+                       "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                       " place INTEGER NOT NULL, item INTEGER NOT NULL,"
+                       " because INTEGER NOT NULL, contribution REAL NOT NULL,"
+                       " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
+                       "iiiiid", "\"user\"", true},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
                              "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
                              " score REAL NOT NULL)",
@@ -111,6 +119,23 @@ static bool recommendation_row(const struct publish_content *content, size_t *po
     return true;
 }
 
+/* Reasons stand behind the entries of lists, so both may end early. */
+static bool reason_row(const struct publish_content *content, size_t *position, struct cell *cells)
+{
+    const size_t n = content->n_reasons;
+    if (!seek_entry(content->reason_items, content->n_served * content->top, n, position)) {
+        return false;
+    }
+    const size_t i = (*position)++, entry = i / n;
+    cells[0] = id_cell(&content->users, content->served[entry / content->top]);
+    cells[1] = integer_cell(entry % content->top + 1);
+    cells[2] = integer_cell(i % n + 1);
+    cells[3] = id_cell(&content->items, content->rec_items[entry]);
+    cells[4] = id_cell(&content->items, content->reason_items[i]);
+    cells[5] = real_cell(content->reason_scores[i]);
+    return true;
+}
+
 static bool similar_row(const struct publish_content *content, size_t *position, struct cell *cells)
 {
     size_t top = content->similar_top;
@@ -174,6 +199,8 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
         return dictionary_row(&content->items, position, cells);
     case TABLE_RECOMMENDATIONS:
         return recommendation_row(content, position, cells);
+    case TABLE_REASONS:
+        return reason_row(content, position, cells);
     case TABLE_POPULAR_ITEMS:
         return popular_row(content, position, cells);
     case TABLE_SIMILAR_ITEMS:
@@ -287,6 +314,16 @@ static enum status_code check_recommendations(const struct publish_content *cont
     for (size_t i = 0; seek_entry(content->rec_items, content->n_served, content->top, &i); i++) {
         if (content->rec_sources[i] >= PUBLISH_N_SOURCES) {
             TRY(broken("a recommendation of unknown source", i, status));
+        }
+    }
+    TRY(check_lists(content->reason_items, content->reason_scores, content->n_served * content->top,
+                    content->n_reasons, content->items.n,
+                    "items of reasons must be known, their contributions finite", status));
+    for (size_t i = 0; seek_entry(content->reason_items, content->n_served * content->top,
+                                  content->n_reasons, &i);
+         i++) {
+        if (content->rec_items[i / content->n_reasons] < 0) {
+            TRY(broken("a reason for no recommendation", i, status));
         }
     }
 done:

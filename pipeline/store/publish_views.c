@@ -34,6 +34,13 @@ static const struct view {
       {"score", "score", ROLE_PLAIN},
       {"source", "source", ROLE_SOURCE},
       {"generation", "", ROLE_GENERATION}}},
+    {TABLE_REASONS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"place", "place", ROLE_PLAIN},
+      {"because_item_id", "because", ROLE_ITEM},
+      {"contribution", "contribution", ROLE_PLAIN}}},
     {TABLE_POPULAR_ITEMS,
      {{"rank", "rank", ROLE_PLAIN},
       {"item_id", "item", ROLE_ITEM},
@@ -58,6 +65,7 @@ enum { N_VIEWS = sizeof views / sizeof views[0] };
 /* What a generation's views depend on. */
 struct view_ids {
     bool users_are_text, items_are_text; /* then a dictionary holds them */
+    bool lacks_reasons;                  /* made before there were any */
     int64_t generation;
 };
 
@@ -112,6 +120,24 @@ static void add_view(struct buf *sql, const char *prefix, const struct view_ids 
     }
 }
 
+/* Generations of an older nightjar have no such table: then the view is empty. */
+static bool may_lack(const struct view *view)
+{
+    return view->table == TABLE_REASONS;
+}
+
+/* Its columns, and never a row. */
+static void add_empty_view(struct buf *sql, const char *prefix, const struct view *view)
+{
+    buf_add_text(sql, "CREATE VIEW ");
+    publish_add_name(sql, prefix, publish_tables[view->table].name, 0);
+    buf_add_text(sql, " AS SELECT ");
+    for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
+        buf_addf(sql, "%sNULL AS %s", i > 0 ? ", " : "", view->columns[i].name);
+    }
+    buf_add_text(sql, " WHERE 0");
+}
+
 static enum status_code replace_views(struct db *db, const char *prefix, const struct view_ids *ids,
                                       struct status *status)
 {
@@ -124,7 +150,11 @@ static enum status_code replace_views(struct db *db, const char *prefix, const s
         publish_add_name(&sql, prefix, name, 0);
         TRY(db_exec_buf(db, &sql, status));
         buf_clear(&sql);
-        add_view(&sql, prefix, ids, &views[i]);
+        if (may_lack(&views[i]) && ids->lacks_reasons) {
+            add_empty_view(&sql, prefix, &views[i]);
+        } else {
+            add_view(&sql, prefix, ids, &views[i]);
+        }
         TRY(db_exec_buf(db, &sql, status));
         TRY(publish_record(db, prefix, "view", name, 0, status));
     }
@@ -430,7 +460,9 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
         bool found;
         const char *name = publish_tables[views[i].table].name;
         TRY(has_table(db, prefix, generation, name, &found, status));
-        if (!found) {
+        if (!found && may_lack(&views[i])) {
+            ids.lacks_reasons = true;
+        } else if (!found) {
             TRY(status_set_at(
                 status, STATUS_NO_INPUT, db_path(db), 0, 0,
                 "generation %lld is not kept: it has no table of %s; output.keep says "

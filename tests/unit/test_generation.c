@@ -86,7 +86,7 @@ static void integer_ids_are_shown_as_they_are(void **state)
     store_assert_rows(db, "SELECT * FROM recommendations",
                       "-20|1|101|0.5|model|1\n-20|2|102|0.5|cold|1\n"
                       "-10|1|102|0.5|popular|1\n"
-                      "0|1|103|0.5|cold|1\n0|2|100|0.5|popular|1\n");
+                      "0|1|103|0.5|model|1\n0|2|100|0.5|cold|1\n");
     store_assert_rows(db, "SELECT * FROM popular_items", "1|100|0.5\n2|101|0.5\n3|102|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items",
                       "100|1|101|0.5\n101|1|102|0.5\n102|1|103|0.5\n103|1|100|0.5\n");
@@ -106,7 +106,7 @@ static void text_ids_are_shown_as_they_are(void **state)
     store_assert_rows(db, "SELECT * FROM recommendations ORDER BY user_id, rank",
                       "user-0|1|item-1|0.5|model|1\nuser-0|2|item-2|0.5|cold|1\n"
                       "user-1|1|item-2|0.5|popular|1\n"
-                      "user-2|1|item-3|0.5|cold|1\nuser-2|2|item-0|0.5|popular|1\n");
+                      "user-2|1|item-3|0.5|model|1\nuser-2|2|item-0|0.5|cold|1\n");
     store_assert_rows(db, "SELECT * FROM popular_items ORDER BY rank",
                       "1|item-0|0.5\n2|item-1|0.5\n3|item-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items WHERE item_id = 'item-3'",
@@ -280,7 +280,7 @@ static void only_keep_generations_stay(void **state)
                      4);
     assert_int_equal(store_int64(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%\\_g_'"
                                      " ESCAPE '\\'"),
-                     5 + 7);
+                     6 + 8);
     db_close(db);
 }
 
