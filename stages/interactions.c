@@ -2,6 +2,7 @@
  * What each option does is in the table below; how it is done is in pipeline/model/event_reader.c
  * (rows), split.c (parts) and dataset_build.c (the two bases). */
 #include "base/hash.h"
+#include "model/event_columns.h"
 #include "model/extract.h"
 #include "run/context.h"
 
@@ -338,28 +339,6 @@ static const char *times_needed(const struct interactions_options *o)
     return o->until != INT64_MIN ? "until" : NULL;
 }
 
-static enum status_code locate_source(const struct plan_source *source, struct event_query *query,
-                                      struct status *status)
-{
-    if ((source->interactions == NULL) == (source->table == NULL)) {
-        return status_set(status, STATUS_CONFIG,
-                          "the interactions stage needs either source.interactions (a query) or "
-                          "source.table (with user and item), %s",
-                          source->table == NULL ? "and has neither" : "not both");
-    }
-    *query =
-        (struct event_query){.what = source->table != NULL ? "source.table" : "source.interactions",
-                             .sql = source->interactions,
-                             .table = source->table,
-                             .user = source->user != NULL ? source->user : "user_id",
-                             .item = source->item != NULL ? source->item : "item_id",
-                             .event = source->event,
-                             .weight = source->weight,
-                             .time = source->time,
-                             .timeout_seconds = source->query_timeout};
-    return STATUS_OK;
-}
-
 static enum status_code make_request(const struct interactions_options *o,
                                      const struct plan_source *source, uint64_t seed,
                                      struct extract_request *request, struct status *status)
@@ -392,7 +371,7 @@ static enum status_code make_request(const struct interactions_options *o,
                                            .seed = seed,
                                            .cold_users = o->split.cold_users,
                                            .cold_items = o->split.cold_items}};
-    TRY(locate_source(source, &request->interactions, status));
+    TRY(event_query_of_source(source, &request->interactions, status));
     if (!resolve_amount(by, o->split.valid, o->split.valid_query, &request->split.valid, why,
                         sizeof why) ||
         !resolve_amount(by, o->split.test, o->split.test_query, &request->split.test, why,
@@ -588,7 +567,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct interactions_options),
     .options = option_table,
     .inputs = inputs,

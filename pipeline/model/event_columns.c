@@ -220,3 +220,25 @@ done:
     db_finalize(opened);
     return code;
 }
+
+enum status_code event_query_of_source(const struct plan_source *source, struct event_query *query,
+                                       struct status *status)
+{
+    if ((source->interactions == NULL) == (source->table == NULL)) {
+        return status_set(status, STATUS_CONFIG,
+                          "the interactions stage needs either source.interactions (a query) or "
+                          "source.table (with user and item), %s",
+                          source->table == NULL ? "and has neither" : "not both");
+    }
+    *query =
+        (struct event_query){.what = source->table != NULL ? "source.table" : "source.interactions",
+                             .sql = source->interactions,
+                             .table = source->table,
+                             .user = source->user != NULL ? source->user : "user_id",
+                             .item = source->item != NULL ? source->item : "item_id",
+                             .event = source->event,
+                             .weight = source->weight,
+                             .time = source->time,
+                             .timeout_seconds = source->query_timeout};
+    return STATUS_OK;
+}

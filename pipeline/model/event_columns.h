@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_MODEL_EVENT_COLUMNS_H
 #define NIGHTJAR_MODEL_EVENT_COLUMNS_H
 
+#include "config/plan.h"
 #include "model/event_reader.h"
 
 enum event_column {
@@ -20,6 +21,10 @@ struct event_columns {
     int index[N_EVENT_COLUMNS];
 };
 
+/* The query that the configuration names: source.interactions, or source.table and its columns.
+ * Both or neither is STATUS_CONFIG. Texts stay the source's. */
+MUST_CHECK enum status_code event_query_of_source(const struct plan_source *source,
+                                                  struct event_query *query, struct status *status);
 /* Prepares the query and finds its columns. Errors: STATUS_CONFIG for an unknown or doubled
  * column, a missing user or item, a rule of `rules` without its column. */
 MUST_CHECK enum status_code event_columns_open(struct db *db, const struct event_query *query,

@@ -111,6 +111,8 @@ enum status_code extract_save_facts(const struct row_report *report, struct arti
     TRY(artifact_set_number(artifact, "facts.accepted", (double)report->n_accepted, status));
     TRY(artifact_set_number(artifact, "facts.dislikes", (double)report->n_dislikes, status));
     TRY(artifact_set_number(artifact, "facts.rejected", (double)report->n_rejected, status));
+    TRY(artifact_set_number(artifact, "facts.unknown_events",
+                            (double)report->faults[FAULT_EVENT_UNKNOWN], status));
     for (size_t f = 0; f < N_ROW_FILTERS; f++) {
         char name[ARTIFACT_NAME_MAX];
         snprintf(name, sizeof name, "facts.took.%s", row_filter_names[f]);

@@ -363,7 +363,8 @@ enum status_code context_refused(struct context *context, struct status *status)
         return status->code;
     }
     log_write(context->request->log, LOG_WARNING, "published anyway: %s", status->message);
-    buf_addf(&context->overruled, "published anyway: %s", status->message);
+    buf_addf(&context->overruled, "%spublished anyway: %s",
+             context->overruled.length > 0 ? "\n" : "", status->message);
     status_clear(status);
     return buf_check(&context->overruled, status);
 }
