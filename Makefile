@@ -11,7 +11,7 @@ OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -g $(WARNINGS) $(OPTIMISE_$(VARIANT))
 CPPFLAGS := -Ipipeline -I. -I/usr/include/x86_64-linux-gnu -MMD -MP
-LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lz -lpthread -lm
+LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lnettle -lz -lpthread -lm
 
 SOURCES := $(filter-out pipeline/main.c,$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))

@@ -232,6 +232,7 @@ static enum status_code features_fingerprint(struct context *context, const void
     const struct features_options *o = options;
     struct hash_state *hash = NULL;
     struct db_query *query = NULL;
+    struct forgotten forgotten = {0};
     struct db *source = NULL;
     bool has_row = false;
 
@@ -239,6 +240,7 @@ static enum status_code features_fingerprint(struct context *context, const void
     if (o->fingerprint == NULL) {
         goto done;
     }
+    TRY(context_forgotten(context, &forgotten, status));
     TRY(context_source(context, &source, status));
     TRY(db_prepare_user(source, "features.fingerprint", o->fingerprint,
                         context_settings(context)->source.query_timeout, &query, status));
@@ -254,8 +256,10 @@ static enum status_code features_fingerprint(struct context *context, const void
             hash_add(hash, bytes, length);
         }
     }
+    hash_add(hash, forgotten.hashes, forgotten.n * KEYED_HASH_BYTES);
     hash_text(hash, out);
 done:
+    forgotten_release(&forgotten);
     hash_free(hash);
     db_finalize(query);
     return code;
@@ -280,11 +284,14 @@ static enum status_code read_sides(struct context *context, const struct feature
 {
     enum status_code code = STATUS_OK;
     const struct feature_watch watch = {show_rows, context};
+    struct forgotten forgotten = {0};
     struct db *source = NULL;
 
+    TRY(context_forgotten(context, &forgotten, status));
     TRY(context_source(context, &source, status));
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
-        const struct feature_query query = query_of(o, s, &context_settings(context)->source);
+        struct feature_query query = query_of(o, s, &context_settings(context)->source);
+        query.forgotten = s == FEATURE_USERS ? &forgotten : NULL;
         if (o->side[s].given) {
             progress_start(context_progress(context), feature_side_names[s], "rows", 0);
             TRY(feature_reader_run(source, &query, &watch, &rows[s], status));
@@ -292,6 +299,7 @@ static enum status_code read_sides(struct context *context, const struct feature
     }
     context_source_done(context);
 done:
+    forgotten_release(&forgotten);
     return code;
 }
 

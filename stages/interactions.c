@@ -410,6 +410,7 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     struct hash_state *hash = NULL;
     struct db_query *query = NULL;
     struct db *db = NULL;
+    struct forgotten forgotten = {0};
     bool has_row = false;
 
     (void)options;
@@ -417,6 +418,7 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     if (source->fingerprint == NULL) {
         goto done;
     }
+    TRY(context_forgotten(context, &forgotten, status));
     TRY(context_source(context, &db, status));
     TRY(db_prepare_user(db, "source.fingerprint", source->fingerprint, source->query_timeout,
                         &query, status));
@@ -431,8 +433,10 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     for (int i = 0; has_row && i < db_column_count(query); i++) {
         add_cell(hash, query, i);
     }
+    hash_add(hash, forgotten.hashes, forgotten.n * KEYED_HASH_BYTES);
     hash_text(hash, out);
 done:
+    forgotten_release(&forgotten);
     hash_free(hash);
     db_finalize(query);
     return code;
@@ -539,9 +543,12 @@ static enum status_code interactions_run(struct context *context, const void *op
     struct extraction extraction = {0};
     struct interactions interactions = {0};
     struct event_watch watch = {tick, context};
+    struct forgotten forgotten = {0};
     struct db *source = NULL;
 
+    TRY(context_forgotten(context, &forgotten, status));
     TRY(make_request(options, &settings->source, context_seed(context), &request, status));
+    request.rules.forgotten = &forgotten;
     TRY(context_source(context, &source, status));
     progress_start(context_progress(context), "interactions", "rows", 0);
     TRY(extract_read(source, &request, &watch, &extraction, status));
@@ -557,6 +564,7 @@ static enum status_code interactions_run(struct context *context, const void *op
     context_set_rows(context, extraction.report.n_rows);
 done:
     progress_finish(context_progress(context));
+    forgotten_release(&forgotten);
     extraction_release(&extraction);
     interactions_release(&interactions);
     return code;
@@ -567,7 +575,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct interactions_options),
     .options = option_table,
     .inputs = inputs,

@@ -26,6 +26,7 @@ struct plan_output {
 struct plan_work {
     bool given;
     const char *database; /* default: PIPELINE.work.db beside the config */
+    int64_t keep_runs;    /* runs whose history stays */
 };
 
 /* The option struct of the file's top level. */

@@ -88,6 +88,14 @@ static const struct option work_options[] = {
      .offset = offsetof(struct plan_work, database),
      .help = "nightjar's own file: artifacts, checkpoints, run history. Safe to delete. Without it "
              "PIPELINE.work.db beside the configuration."},
+    {.name = "keep_runs",
+     .type = OPTION_INT,
+     .offset = offsetof(struct plan_work, keep_runs),
+     .default_text = "1000",
+     .min = 1,
+     .max = 1e9,
+     .unit = "runs",
+     .help = "Runs whose history the work database keeps, failed ones included."},
     {.name = NULL}};
 
 const struct option plan_options[] = {

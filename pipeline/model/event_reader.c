@@ -419,6 +419,20 @@ done:
     return code;
 }
 
+/* A user that the log has already is not: the hash is taken once for each. */
+static bool is_forgotten(const struct reader *reader, const struct raw_id *id)
+{
+    const struct vocabulary *known = &reader->log->users;
+    const struct person person = {id->type == ID_TEXT, id->integer, id->text, id->length};
+    if (reader->rules->forgotten == NULL || reader->rules->forgotten->n == 0) {
+        return false;
+    }
+    const int32_t code = known->type != id->type ? -1
+                         : person.is_text        ? vocabulary_find_text(known, id->text, id->length)
+                                                 : vocabulary_find_integer(known, id->integer);
+    return code < 0 && forgotten_has(reader->rules->forgotten, &person);
+}
+
 static enum status_code read_row(struct reader *reader, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -428,6 +442,10 @@ static enum status_code read_row(struct reader *reader, struct status *status)
     const bool types_count = reader->rules->event_weights.n > 0 || reader->rules->dislikes.n > 0;
 
     TRY(read_id(reader, COLUMN_USER, &reader->log->user_ids, &row.user, &verdict, status));
+    if (verdict == ROW_ACCEPTED && is_forgotten(reader, &row.user)) {
+        reader->report->filtered[FILTER_FORGOTTEN]++;
+        verdict = ROW_LEFT_OUT;
+    }
     if (verdict == ROW_ACCEPTED) {
         TRY(read_id(reader, COLUMN_ITEM, &reader->log->item_ids, &row.item, &verdict, status));
     }

@@ -6,7 +6,7 @@
 #include "config/option.h"
 #include "model/event_log.h"
 #include "model/event_time.h"
-#include "store/db.h"
+#include "store/forgotten.h"
 
 enum other_events { OTHER_EVENTS_REJECT, OTHER_EVENTS_IGNORE, OTHER_EVENTS_FAIL };
 enum bad_row { BAD_ROW_REJECT, BAD_ROW_FAIL };
@@ -24,7 +24,8 @@ struct event_rules {
     int64_t since, until; /* since <= time < until; INT64_MIN = not given */
     enum time_unit time_unit;
     enum bad_row on_bad_row;
-    int64_t max_bad_rows;     /* more rejected rows than these: STATUS_DATA */
+    int64_t max_bad_rows;              /* more rejected rows than these: STATUS_DATA */
+    const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
     const char *times_needed; /* the option that needs times, for the message; NULL: none does */
 };
 

@@ -215,12 +215,31 @@ done:
     return code;
 }
 
+/* Whether the row is of somebody who does not exist any more. */
+static bool is_forgotten(const struct forgotten *forgotten, struct db_query *statement, int column)
+{
+    struct person person = {.is_text = db_column_type(statement, column) == DB_TEXT};
+    if (forgotten == NULL || forgotten->n == 0) {
+        return false;
+    }
+    if (person.is_text) {
+        person.text = db_column_text(statement, column, &person.length);
+    } else {
+        person.integer = db_column_int64(statement, column);
+    }
+    return forgotten_has(forgotten, &person);
+}
+
 static enum status_code take_row(struct feature_rows *rows, struct db_query *statement,
-                                 int id_column, struct status *status)
+                                 int id_column, const struct forgotten *forgotten,
+                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t row = rows->ids.n;
 
+    if (is_forgotten(forgotten, statement, id_column)) {
+        return STATUS_OK;
+    }
     TRY(take_id(rows, statement, id_column, status));
     for (size_t c = 0; c < rows->n_columns; c++) {
         const int column = (int)c + ((int)c >= id_column);
@@ -245,7 +264,7 @@ enum status_code feature_reader_run(struct db *db, const struct feature_query *q
     made.n_columns = made.names.n;
     TRY(db_step(statement, &has_row, status));
     while (has_row) {
-        TRY(take_row(&made, statement, id_column, status));
+        TRY(take_row(&made, statement, id_column, query->forgotten, status));
         if (watch != NULL && made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
             TRY(watch->between(watch->data, (double)made.ids.n, status));
         }

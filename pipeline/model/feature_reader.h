@@ -4,6 +4,7 @@
 #define NIGHTJAR_MODEL_FEATURE_READER_H
 
 #include "model/vocabulary.h"
+#include "store/forgotten.h"
 
 /* An empty text counts as missing, as NULL does: that is how it comes out of CSV files. */
 enum cell_kind { CELL_MISSING, CELL_NUMBER, CELL_TEXT, CELL_INFINITE, CELL_BLOB };
@@ -33,6 +34,7 @@ struct feature_query {
     const char *what, *sql;
     const char *id_name, *id_short; /* "item_id", "item" */
     double timeout_seconds;
+    const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
 };
 
 /* Told every few thousand rows how many were read; another code than STATUS_OK ends reading. */

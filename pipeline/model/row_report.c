@@ -2,10 +2,8 @@
 #include "model/row_report.h"
 
 const char *const row_filter_names[N_ROW_FILTERS] = {
-    [FILTER_EVENT] = "event_weights",
-    [FILTER_RATING] = "min_rating",
-    [FILTER_SINCE] = "since",
-    [FILTER_UNTIL] = "until",
+    [FILTER_EVENT] = "event_weights", [FILTER_RATING] = "min_rating", [FILTER_SINCE] = "since",
+    [FILTER_UNTIL] = "until",         [FILTER_FORGOTTEN] = "forget",
 };
 
 const char *const row_fault_names[N_ROW_FAULTS] = {

@@ -6,8 +6,15 @@
 #include "base/buf.h"
 
 /* Rules that a sound row falls under: counted, never an error by themselves. */
-enum row_filter { FILTER_EVENT, FILTER_RATING, FILTER_SINCE, FILTER_UNTIL, N_ROW_FILTERS };
-extern const char *const row_filter_names[N_ROW_FILTERS]; /* the option's name */
+enum row_filter {
+    FILTER_EVENT,
+    FILTER_RATING,
+    FILTER_SINCE,
+    FILTER_UNTIL,
+    FILTER_FORGOTTEN,
+    N_ROW_FILTERS
+};
+extern const char *const row_filter_names[N_ROW_FILTERS]; /* the option's name, or the command's */
 
 /* Faults of a row. */
 enum row_fault {

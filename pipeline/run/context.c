@@ -280,6 +280,20 @@ enum status_code context_published_db(struct context *context, struct db **out,
     return code;
 }
 
+enum status_code context_forgotten(struct context *context, struct forgotten *out,
+                                   struct status *status)
+{
+    struct db *db = NULL;
+    enum status_code code;
+    TRY(context_published_db(context, &db, status));
+    if (db != NULL) {
+        TRY(forgotten_load(out, db, context->plan->settings.output.prefix, status));
+    }
+done:
+    db_close(db);
+    return code;
+}
+
 enum status_code context_check_stop(struct context *context, struct status *status)
 {
     const volatile int *stop_signal = context->request->stop_signal;

@@ -8,6 +8,7 @@
 #include "io/progress.h"
 #include "model/metric_rows.h"
 #include "store/artifact.h"
+#include "store/forgotten.h"
 #include "store/generation.h"
 
 struct context;
@@ -65,6 +66,10 @@ void context_set_cut_short(struct context *context);
  * the caller's to close. */
 MUST_CHECK enum status_code context_published_db(struct context *context, struct db **out,
                                                  struct status *status);
+
+/* The people whom `forget` has taken out; `out` zeroed, the caller's to release. */
+MUST_CHECK enum status_code context_forgotten(struct context *context, struct forgotten *out,
+                                              struct status *status);
 
 /* STATUS_SIGNAL once a stop was asked for. Long loops call it at least once a second. */
 MUST_CHECK enum status_code context_check_stop(struct context *context, struct status *status);

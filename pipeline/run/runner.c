@@ -15,6 +15,7 @@
 #include "run/cache.h"
 #include "run/disk_space.h"
 #include "run/estimate.h"
+#include "run/history.h"
 #include "run/run_record.h"
 #include "store/lock.h"
 #include "store/migrate.h"
@@ -353,6 +354,10 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     code = do_stages(runner, status);
     struct status record_status = {0};
     enum status_code recorded = run_record_end(context, status, &record_status);
+    if (recorded == STATUS_OK) {
+        recorded =
+            history_prune(context->work, context->plan->settings.work.keep_runs, &record_status);
+    }
     if (code == STATUS_OK && recorded != STATUS_OK) {
         *status = record_status;
         code = recorded;

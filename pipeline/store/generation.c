@@ -195,6 +195,41 @@ done:
     return code;
 }
 
+enum status_code publish_prune(const struct publish_target *target, struct status *status)
+{
+    return drop_stale(target, status);
+}
+
+enum status_code publish_decisions(struct db *db, const char *prefix, int64_t keep,
+                                   struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    buf_addf(&sql, "WITH keep(n) AS (SELECT %lld), there AS (", (long long)(keep > 1 ? keep : 1));
+    publish_add_sql(
+        &sql, prefix,
+        "SELECT DISTINCT o.generation, g.published, c.generation AS shown, c.instead_of"
+        " FROM $nightjar_objects AS o LEFT JOIN $nightjar_generations AS g USING (generation)"
+        " LEFT JOIN $nightjar_current AS c WHERE o.generation > 0), reasons AS ("
+        "SELECT generation, published, CASE"
+        " WHEN published IS NULL THEN ''"
+        " WHEN generation = shown THEN 'the views show it'"
+        " WHEN generation IN (SELECT generation FROM there WHERE published NOT NULL"
+        "  ORDER BY generation DESC LIMIT (SELECT n FROM keep))"
+        "  THEN 'one of the newest ' || (SELECT n FROM keep) || iif(generation = instead_of,"
+        "   ', a rollback has put it away', '') END AS why FROM there)"
+        " SELECT generation, datetime(published, 'unixepoch') AS published,"
+        " iif(why != '', 'keep', 'drop') AS decision, CASE WHEN why != '' THEN why"
+        " WHEN published IS NULL THEN 'left by an unfinished run'"
+        " ELSE 'older than the newest ' || (SELECT n FROM keep) END AS why"
+        " FROM reasons ORDER BY generation DESC");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
 /* The checksum that the history holds for a generation. */
 static enum status_code read_checksum(struct db *db, const char *prefix, int64_t generation,
                                       char checksum[HASH_TEXT_MAX], struct status *status)

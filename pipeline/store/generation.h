@@ -101,6 +101,13 @@ MUST_CHECK enum status_code publish_generation(const struct publish_target *targ
  * else STATUS_NO_INPUT. Nothing is deleted. One transaction. */
 MUST_CHECK enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
                                              struct status *status);
+/* Drops the generations that are not kept, and the remains of unfinished ones. */
+MUST_CHECK enum status_code publish_prune(const struct publish_target *target,
+                                          struct status *status);
+/* A query with a row for every generation that has tables: generation, published (UTC), decision
+ * ("keep", "drop"), why. The caller's to finalize. */
+MUST_CHECK enum status_code publish_decisions(struct db *db, const char *prefix, int64_t keep,
+                                              struct db_query **query, struct status *status);
 /* The current generation, or 0 when nothing is published (also when our tables do not exist).
  * `checksum` (may be NULL) gets the content checksum stored with it. */
 MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,

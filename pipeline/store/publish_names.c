@@ -8,9 +8,9 @@
 #include <ctype.h>
 #include <strings.h>
 
-static const char *const fixed_tables[] = {"nightjar_schema",      "nightjar_objects",
-                                           "nightjar_current",     "nightjar_runs",
-                                           "nightjar_generations", "nightjar_metrics"};
+static const char *const fixed_tables[] = {
+    "nightjar_schema",      "nightjar_objects", "nightjar_current",   "nightjar_runs",
+    "nightjar_generations", "nightjar_metrics", "nightjar_forgotten", "nightjar_forgotten_key"};
 enum { N_FIXED_TABLES = sizeof fixed_tables / sizeof fixed_tables[0] };
 
 void publish_name(struct buf *out, const char *prefix, const char *name, int64_t generation)

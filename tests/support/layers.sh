@@ -44,7 +44,8 @@ done
 
 # header:the one file that may see it
 for rule in cblas.h:pipeline/math/blas.c sqlite3.h:pipeline/store/db.c csv.h:pipeline/io/csv_reader.c \
-    yaml.h:pipeline/config/yaml_doc.c zlib.h:pipeline/io/ cJSON.h:pipeline/ xxhash.h:pipeline/base/hash.c; do
+    yaml.h:pipeline/config/yaml_doc.c zlib.h:pipeline/io/ cJSON.h:pipeline/ xxhash.h:pipeline/base/hash.c \
+    hmac.h:pipeline/base/keyed_hash.c; do
     header=${rule%%:*}
     owner=${rule#*:}
     for file in $(grep -l -E "#include <(.*/)?$header>" pipeline/*.c pipeline/*/*.[ch] stages/*.c 2>/dev/null); do
