@@ -45,7 +45,7 @@ for program in "$BUILD"/tests/unit/test_* "$BUILD"/tests/stage/test_*; do
     count "$name" "$code" "$(number 'PASSED  \] [0-9]+ test')" "$(number 'FAILED  \] [0-9]+ test')"
 done
 
-for script in tests/cli/run.sh tests/cli/reference.sh tests/cli/install.sh tests/stage/planted.sh \
+for script in tests/cli/run.sh tests/cli/reference.sh tests/cli/install.sh tests/cli/page.sh tests/stage/planted.sh \
     tests/fault/run.sh tests/data/run.sh; do
     [ -f "$script" ] && wanted "$script" || continue
     sh "$script" >"$output" 2>&1

@@ -383,6 +383,16 @@ enum status_code context_refused(struct context *context, struct status *status)
     return buf_check(&context->overruled, status);
 }
 
+const char *context_overruled(const struct context *context)
+{
+    return buf_text(&context->overruled);
+}
+
+int64_t context_run_number(const struct context *context)
+{
+    return context->run;
+}
+
 void context_set_published_before(struct context *context, int64_t generation)
 {
     context->published_before = generation;

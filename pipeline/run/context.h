@@ -107,6 +107,10 @@ MUST_CHECK enum status_code context_previous_metrics(struct context *context,
 /* What a gate does with its STATUS_REFUSED: returns it, or STATUS_OK with --publish-anyway, when
  * the reason is a warning and stays in the run's record. */
 MUST_CHECK enum status_code context_refused(struct context *context, struct status *status);
+/* What gates had to say in this run and were overruled in; "" when they passed. */
+const char *context_overruled(const struct context *context);
+/* The running run's number in the work database. */
+int64_t context_run_number(const struct context *context);
 /* What was published last when the run began, found by the check of the stage that publishes; 0:
  * nothing. For publish_target. */
 void context_set_published_before(struct context *context, int64_t generation);
