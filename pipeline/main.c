@@ -41,6 +41,7 @@ static void install_signals(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a limit on file sizes is a full disk */
 }
 
 /* A database opened while descriptor 1 or 2 is closed would become our stdout. The gap is filled

@@ -218,8 +218,8 @@ static void rank_categories(const struct legend *legend, size_t *rank)
     for (size_t c = 0; c < legend->n; c++) {
         rank[c] = 0;
         for (size_t other = 0; other < legend->n; other++) {
-            rank[c] += legend->counts[other] > legend->counts[c] ||
-                       (legend->counts[other] == legend->counts[c] && other < c);
+            const size_t theirs = legend->counts[other], own = legend->counts[c];
+            rank[c] += theirs > own || (theirs == own && other < c);
         }
     }
 }

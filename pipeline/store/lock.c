@@ -17,10 +17,18 @@ enum { HOLDER_MAX = 128 };
 /* What the holder has written, for the message: "pid 123 since 2026-11-23T04:00:00Z". */
 static void read_holder(int fd, char out[HOLDER_MAX])
 {
-    ssize_t length = pread(fd, out, HOLDER_MAX - 1, 0);
-    out[length > 0 ? length : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    if (out[0] == '\0') { /* between its flock and its write */
+    enum { TRIES = 50 };
+    out[0] = '\0';
+    /* it may be between its flock and its write */
+    for (int i = 0; i < TRIES && out[0] == '\0'; i++) {
+        const ssize_t length = pread(fd, out, HOLDER_MAX - 1, 0);
+        out[length > 0 ? length : 0] = '\0';
+        out[strcspn(out, "\n")] = '\0';
+        if (out[0] == '\0') {
+            (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        }
+    }
+    if (out[0] == '\0') {
         snprintf(out, HOLDER_MAX, "another process");
     }
 }

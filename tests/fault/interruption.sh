@@ -6,8 +6,10 @@ long_run="--set stages.train.epochs=60 --set stages.recommend.top=100
 
 # start_run [OPTIONS]: a run of shop.db in the background; sets pid
 start_run() {
+    # a shell has its background jobs ignore SIGINT, and the program leaves ignored signals ignored
     # shellcheck disable=SC2086
-    "$program" run "$box/shop.yaml" --verbose $long_run "$@" >"$box/out" 2>"$box/err" &
+    env --default-signal=INT "$program" run "$box/shop.yaml" --verbose $long_run "$@" \
+        >"$box/out" 2>"$box/err" &
     pid=$!
 }
 
@@ -61,16 +63,46 @@ kill_at() {
     end_run
     expect "killed after $moment s" [ "$code" -eq 137 -o "$code" -eq 0 ]
     expect "served after $moment s" served
+    expect "what was read meanwhile" reader_saw_whole_generations
+}
+
+# A reader looks without a pause as long as box/reading is there: a line "GENERATION MIN MAX ROWS" for
+# every look at what is served.
+start_reader() {
+    : >"$box/reading"
+    : >"$box/seen"
+    (
+        while [ -f "$box/reading" ]; do
+            sqlite3 -batch -cmd '.timeout 5000' "$SHOP" "SELECT (SELECT generation FROM nightjar_current),
+                min(generation), max(generation), count(*) FROM recommendations" >>"$box/seen" 2>&1
+        done
+    ) &
+    reader=$!
+}
+
+# What it saw: one generation at a time, never fewer rows than none, never an older one than before.
+reader_saw_whole_generations() {
+    awk -F '|' 'NF != 4 || $2 != $3 || $1 != $2 || $4 < 1 || $1 < last {print; bad = 1} {last = $1}
+        END {exit bad}' "$box/seen"
+}
+
+stop_reader() {
+    rm -f "$box/reading"
+    wait "$reader"
+    expect 'looks' [ "$(wc -l <"$box/seen")" -gt 3 ]
+    expect 'what was read' reader_saw_whole_generations
 }
 
 # killed SEED: kill -9 anywhere, again while it publishes, then a run to the end
 killed() {
     copy_of next
     own=$(own_rows)
+    start_reader
     kill_at "$1" 1
     kill_at "$1" 0.2 '^  recommend'
     # shellcheck disable=SC2086
     nightjar run $long_run
+    stop_reader
     expect 'exit code of the run after' [ "$code" -eq 0 ]
     expect 'published rows' [ "$(published)" = "$undisturbed" ]
     expect 'own rows' [ "$(own_rows)" = "$own" ]
@@ -99,6 +131,26 @@ stopped() {
     expect 'exit code of the run after' [ "$code" -eq 0 ]
     expect 'published rows of the run after' [ "$(published)" = "$undisturbed" ]
     verdict "SIG$1 ends a run with $2"
+}
+
+# signalled SIGNAL CODE SEED: a signal at a random moment, also while it publishes; the run ends within five
+# seconds with the signal's code, or was done, and the next one ends with the same rows
+signalled() {
+    copy_of next
+    start_run
+    sleep "$(random_moment "$3" 1)"
+    began=$(date +%s%N)
+    kill "-$1" "$pid" 2>/dev/null
+    end_run
+    expect 'exit code' [ "$code" -eq 0 -o "$code" -eq "$2" ]
+    expect 'milliseconds' [ $((($(date +%s%N) - began) / 1000000)) -lt 5000 ]
+    expect 'served' served
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    # shellcheck disable=SC2086
+    nightjar run $long_run
+    expect 'exit code of the run after' [ "$code" -eq 0 ]
+    expect 'published rows of the run after' [ "$(published)" = "$undisturbed" ]
+    verdict "SIG$1 with seed $3, then a plain run"
 }
 
 # A run that was killed goes on from the rows that it had read, not from what came later.
@@ -142,8 +194,10 @@ second_run_meanwhile() {
 }
 
 undisturbed_run
-n_kills=6
-[ -z "$NIGHTJAR_SOAK" ] || n_kills=100
+# two kills each
+n_kills=100
+case $BUILD in *asan* | *tsan*) n_kills=6 ;; esac
+[ -z "$NIGHTJAR_SOAK" ] || n_kills=1000
 seed=1
 while [ "$seed" -le "$n_kills" ]; do
     killed "$seed"
@@ -151,5 +205,15 @@ while [ "$seed" -le "$n_kills" ]; do
 done
 stopped TERM 143
 stopped HUP 129
+stopped INT 130
+n_signals=2
+[ -z "$NIGHTJAR_SOAK" ] || n_signals=50
+seed=1
+while [ "$seed" -le "$n_signals" ]; do
+    signalled TERM 143 "$seed"
+    signalled HUP 129 "$seed"
+    signalled INT 130 "$seed"
+    seed=$((seed + 1))
+done
 source_changes_meanwhile
 second_run_meanwhile

@@ -58,7 +58,7 @@ nightjar() {
 
 # published [DATABASE]: a digest of every published row, the generation's number left out
 published() {
-    sqlite3 -batch "${1:-$SHOP}" "
+    sqlite3 -batch -cmd ".timeout 5000" "${1:-$SHOP}" "
         SELECT user_id, rank, item_id, quote(score), source FROM recommendations ORDER BY 1, 2;
         SELECT item_id, rank, similar_item_id, quote(score) FROM similar_items ORDER BY 1, 2;
         SELECT rank, item_id, quote(score) FROM popular_items ORDER BY 1;

@@ -15,6 +15,8 @@ trap 'exit 129' HUP INT TERM
 . "$here/interruption.sh"
 . "$here/bad_input.sh"
 . "$here/environment.sh"
+. "$here/neighbours.sh"
+. "$here/year.sh"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
