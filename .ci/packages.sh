@@ -4,9 +4,9 @@
 set -eu
 
 # build: compiler, make and the libraries; tests: cmocka, the sanitizers come with gcc, the static
-# checks, the sqlite3 shell, Python for the outside judge
+# checks, the sqlite3 shell, Python for the outside judge, faketime for other clocks
 PACKAGES="gcc make libc6-dev libsqlite3-dev libcsv-dev libopenblas-dev libyaml-dev libcjson-dev
-libxxhash-dev nettle-dev zlib1g-dev libcmocka-dev clang-format cppcheck sqlite3 python3 gzip git"
+libxxhash-dev nettle-dev zlib1g-dev libcmocka-dev clang-format cppcheck sqlite3 python3 faketime gzip git"
 
 missing=""
 for package in $PACKAGES; do

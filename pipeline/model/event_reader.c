@@ -142,7 +142,9 @@ static enum status_code refuse_mixed_ids(const struct reader *reader, int which,
 
     describe_cell(reader->statement, reader->columns.index[which], value);
     row_place_add(&reader->place, &text);
-    buf_addf(&text, ": %s %s is %s, but ", id_column_names[which], value, id_type_names[type]);
+    /* who it is stays out of messages and logs; where the row stands is told */
+    buf_addf(&text, ": %s%s%s is %s, but ", id_column_names[which], which == COLUMN_USER ? "" : " ",
+             which == COLUMN_USER ? "" : value, id_type_names[type]);
     row_place_add(&ids->decided_by, &text);
     buf_addf(&text, " has %s; all ids of a column must be of one type: use CAST in the query",
              id_type_names[ids->type]);

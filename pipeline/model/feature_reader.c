@@ -105,6 +105,11 @@ enum status_code feature_reader_check(struct db *db, const struct feature_query 
     return code;
 }
 
+static bool are_people(const struct feature_rows *rows)
+{
+    return strcmp(rows->id_name, "user_id") == 0;
+}
+
 static enum status_code refuse_id(const struct feature_rows *rows, const char *problem,
                                   struct status *status)
 {
@@ -154,9 +159,12 @@ static enum status_code take_id(struct feature_rows *rows, struct db_query *stat
     }
     if ((size_t)id_code != row) {
         struct buf id = {0};
-        vocabulary_format(&rows->ids, id_code, &id);
+        if (!are_people(rows)) {
+            buf_add_char(&id, ' ');
+            vocabulary_format(&rows->ids, id_code, &id);
+        }
         code = status_set(status, STATUS_DATA,
-                          "%s, row %zu: %s %s has stood in row %d already; the query must give one "
+                          "%s, row %zu: %s%s has stood in row %d already; the query must give one "
                           "row an id (GROUP BY)",
                           rows->what, row + 1, rows->id_name, buf_text(&id), id_code + 1);
         buf_release(&id);
@@ -293,7 +301,10 @@ void feature_rows_release(struct feature_rows *rows)
 
 void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out)
 {
-    buf_addf(out, "%s, row %zu (%s ", rows->what, row + 1, rows->id_name);
-    vocabulary_format(&rows->ids, (int32_t)row, out);
-    buf_add_text(out, ")");
+    buf_addf(out, "%s, row %zu", rows->what, row + 1);
+    if (!are_people(rows)) {
+        buf_addf(out, " (%s ", rows->id_name);
+        vocabulary_format(&rows->ids, (int32_t)row, out);
+        buf_add_text(out, ")");
+    }
 }

@@ -126,6 +126,30 @@ read_only_folders() {
     check_read_only 'a database without write permission' 'read-only'
 }
 
+# The whole file system is read-only: nothing can be written anywhere near the database.
+read_only_disk() {
+    copy_of next
+    mkdir "$box/sealed"
+    if ! unshare -rm mount -t tmpfs none "$box/sealed" 2>/dev/null; then
+        echo 'skipped: a read-only disk: no mount in a namespace here'
+        return
+    fi
+    before=$(digest "$SHOP")
+    code=0
+    unshare -rm sh -eu -c '
+        mount -t tmpfs none "$1/sealed"
+        cp "$SHOP" "$SHOP.work" "$1/sealed"
+        mount -o remount,ro "$1/sealed"
+        code=0
+        SHOP=$1/sealed/shop.db "$1/nightjar" run "$1/shop.yaml" || code=$?
+        cmp "$SHOP" "$1/sealed/shop.db" || exit 99
+        exit "$code"' sh "$box" >"$box/out" 2>"$box/err" || code=$?
+    expect 'exit code' [ "$code" -eq 73 ]
+    expect 'message' grep -q -i 'read-only' "$box/err"
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    verdict 'a read-only disk'
+}
+
 # in_room KIB: runs shop.db on a disk with that much room left; the files come back to shop.db
 in_room() {
     used=$(du -k "$SHOP" "$SHOP.work" | awk '{n += $1} END {print n}')
@@ -230,6 +254,7 @@ wal_source
 odd_table
 busy_user
 read_only_folders
+read_only_disk
 full_disk
 closed 74 runs
 closed 74 plan

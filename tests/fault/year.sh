@@ -1,6 +1,6 @@
 # A year of nights over a shop that drifts: each night a day of events more, some of them late, a run
 # that is killed now and then, two nights with bad data. Thirty nights, or 365 with NIGHTJAR_SOAK.
-# KEEP_YEAR=FILE gets the figures.
+# KEEP_FIGURES=FILE gets a line.
 
 n_nights=30
 [ -z "$NIGHTJAR_SOAK" ] || n_nights=365
@@ -112,10 +112,10 @@ a_year() {
         -v early="$early" -v late="$late" \
         'BEGIN {split(early, e, " "); split(late, l, " "); exit !(l[1] / l[3] > 0.85 * e[1] / e[3])}'
     expect 'files' [ "$(integrity)" = 'ok ok' ]
-    if [ -n "${KEEP_YEAR:-}" ]; then
+    if [ -n "${KEEP_FIGURES:-}" ]; then
         echo "$n_nights nights in $seconds s: $n_published generations, $n_killed killed, $n_refused refused;" \
             "ndcg@20 (nightjar, popularity, item-item) by quarter: $early; $second; $third; $late;" \
-            "bytes at most $most_early, then $most_late" >"$KEEP_YEAR"
+            "bytes at most $most_early, then $most_late" >>"$KEEP_FIGURES"
     fi
     verdict "$n_nights nights"
 }

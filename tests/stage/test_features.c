@@ -190,7 +190,7 @@ static void bad_values_and_queries_end_the_run_without_an_artifact(void **state)
         "features.items.query, row 1 (item_id 1): category is \"a\", which is no finite number");
     refused(state,
             "  - features: {users: {query: 'SELECT user_id, age * 9e999 AS age FROM customers'}}\n",
-            STATUS_DATA, "features.users.query, row 1 (user_id 1): age is infinite");
+            STATUS_DATA, "features.users.query, row 1: age is infinite");
     refused(state,
             "  - features: {items: {query: 'SELECT p.item_id, user_id FROM products p JOIN events "
             "USING (item_id) ORDER BY 1, 2'}}\n",

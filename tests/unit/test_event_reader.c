@@ -237,7 +237,7 @@ static void ids_of_two_types_end_the_run_with_both_rows_named(void **state)
 {
     static const struct query_case cases[] = {
         {"VALUES (1, 1), (2, 1), ('abc', 1)", STATUS_DATA,
-         "row 3 of source.interactions: user_id 'abc' is TEXT, but row 1 of source.interactions "
+         "row 3 of source.interactions: user_id is TEXT, but row 1 of source.interactions "
          "has INTEGER"},
         {"VALUES ('a', 'x'), ('b', 5)", STATUS_DATA,
          "row 2 of source.interactions: item_id 5 is INTEGER, but row 1 of source.interactions has "
@@ -443,7 +443,7 @@ static void a_given_test_has_ids_of_the_same_type_and_no_events(void **state)
 {
     static const struct query_case cases[] = {
         {"SELECT 'a' AS user_id, 2 AS item_id", STATUS_DATA,
-         "row 1 of split.test_query: user_id 'a' is TEXT, but row 1 of source.interactions has "
+         "row 1 of split.test_query: user_id is TEXT, but row 1 of source.interactions has "
          "INTEGER"},
         {"SELECT 1 AS user_id, 2 AS item_id, 'view' AS event", STATUS_CONFIG,
          "split.test_query: a given part has no event types"},
