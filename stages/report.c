@@ -256,24 +256,17 @@ static void add_dots(struct page *page, struct svg_chart *chart, const struct ma
     }
 }
 
-static enum status_code add_map(struct page *page, struct status *status)
+/* The n most popular items of the towers (mapped has room for all), and where they stand:
+ * places (n, 2). */
+static enum status_code place_items(struct page *page, size_t n, struct mapped *mapped,
+                                    double *places, struct status *status)
 {
     const struct const_matrix items = page->towers.items;
     const struct dataset *dataset = &page->interactions.basis[page->towers.basis];
-    const size_t n = items.rows < MAP_ITEMS ? items.rows : MAP_ITEMS, d = items.columns;
-    struct svg_chart chart = {.out = &page->out};
-    struct mapped *mapped = NULL;
-    struct legend *legend = NULL;
-    double *places = NULL;
+    const size_t d = items.columns;
     float *vectors = NULL;
-    size_t *rank = NULL;
-    const char *names[SVG_COLORS];
     enum status_code code;
-    TRY(MEM_NEW(&mapped, items.rows, status));
-    TRY(MEM_NEW(&legend, 1, status));
-    TRY(MEM_NEW(&places, 2 * n, status));
     TRY(MEM_NEW(&vectors, n * d, status));
-    TRY(MEM_NEW(&rank, MAP_ITEMS, status));
     for (size_t i = 0; i < items.rows; i++) {
         const int32_t item = page->items.served_of[dataset->items[i]];
         mapped[i] = (struct mapped){page->n_users[item], (int32_t)i, item};
@@ -282,10 +275,33 @@ static enum status_code add_map(struct page *page, struct status *status)
     for (size_t i = 0; i < n; i++) {
         memcpy(vectors + i * d, items.data + (size_t)mapped[i].row * items.stride,
                d * sizeof *vectors);
+    }
+    TRY(item_map(const_matrix_of(vectors, n, d), places, status));
+done:
+    mem_free(vectors);
+    return code;
+}
+
+static enum status_code add_map(struct page *page, struct status *status)
+{
+    const size_t n_items = page->towers.items.rows;
+    const size_t n = n_items < MAP_ITEMS ? n_items : MAP_ITEMS;
+    struct svg_chart chart = {.out = &page->out};
+    struct mapped *mapped = NULL;
+    struct legend *legend = NULL;
+    double *places = NULL;
+    size_t *rank = NULL;
+    const char *names[SVG_COLORS];
+    enum status_code code;
+    TRY(MEM_NEW(&mapped, n_items, status));
+    TRY(MEM_NEW(&legend, 1, status));
+    TRY(MEM_NEW(&places, 2 * n, status));
+    TRY(MEM_NEW(&rank, MAP_ITEMS, status));
+    TRY(place_items(page, n, mapped, places, status));
+    for (size_t i = 0; i < n; i++) {
         legend->counts[category_of(page, mapped[i].item, legend)]++;
     }
     rank_categories(legend, rank);
-    TRY(item_map(const_matrix_of(vectors, n, d), places, status));
     chart.x = chart.y = svg_axis_empty(NULL, false);
     for (size_t i = 0; i < n; i++) {
         svg_axis_hold(&chart.x, &places[2 * i], 1);
@@ -303,7 +319,6 @@ done:
     mem_free(mapped);
     mem_free(legend);
     mem_free(places);
-    mem_free(vectors);
     mem_free(rank);
     return code;
 }

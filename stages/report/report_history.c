@@ -172,21 +172,14 @@ static void add_last_trouble(struct db_query *query, struct buf *out)
     buf_add_text(out, "</p>\n");
 }
 
-enum status_code history_nights(const struct report_history *history, const char *overruled,
-                                struct buf *out, struct status *status)
+/* A small box a run, and what its colours say. */
+static enum status_code add_nights(const struct report_history *history, struct buf *out,
+                                   struct status *status)
 {
     static const char *const legend[] = {"nothing new", "failed", "published", NULL, "refused"};
     struct db_query *query = NULL;
     bool has_row;
     enum status_code code;
-    section_begin(out, "Gate and nights", NULL);
-    if (overruled[0] == '\0') {
-        buf_add_text(out, "<p>This run passed every rule.</p>\n");
-    } else {
-        buf_add_text(out, "<p>This run was published although a rule refused it. ");
-        html_add_text(out, overruled);
-        buf_add_text(out, "</p>\n");
-    }
     TRY(db_prepare(history->work,
                    "SELECT run, started, state FROM (SELECT * FROM run WHERE run <= ?1"
                    " ORDER BY run DESC LIMIT ?2) ORDER BY run",
@@ -212,8 +205,26 @@ enum status_code history_nights(const struct report_history *history, const char
         }
     }
     buf_add_text(out, "</p>\n");
+done:
     db_finalize(query);
-    query = NULL;
+    return code;
+}
+
+enum status_code history_nights(const struct report_history *history, const char *overruled,
+                                struct buf *out, struct status *status)
+{
+    struct db_query *query = NULL;
+    bool has_row;
+    enum status_code code;
+    section_begin(out, "Gate and nights", NULL);
+    if (overruled[0] == '\0') {
+        buf_add_text(out, "<p>This run passed every rule.</p>\n");
+    } else {
+        buf_add_text(out, "<p>This run was published although a rule refused it. ");
+        html_add_text(out, overruled);
+        buf_add_text(out, "</p>\n");
+    }
+    TRY(add_nights(history, out, status));
     TRY(db_prepare(history->work,
                    "SELECT run, started, state, coalesce(message, '') FROM run WHERE run < ?1"
                    " AND state NOT IN ('published', 'finished', 'running')"
@@ -331,67 +342,67 @@ done:
 
 /* ---- groups ---- */
 
+static const char group_rows[] =
+    "SELECT m.grp, m.value, p.value, i.value, u.value, max(m.value) OVER ()"
+    " FROM run_metric AS m"
+    " LEFT JOIN run_metric AS p ON p.run = m.run AND p.name = m.name AND p.grp = m.grp"
+    "  AND p.model = 'popularity'"
+    " LEFT JOIN run_metric AS i ON i.run = m.run AND i.name = m.name AND i.grp = m.grp"
+    "  AND i.model = 'item_item'"
+    " LEFT JOIN run_metric AS u ON u.run = m.run AND u.name = 'users' AND u.grp = m.grp"
+    "  AND u.model = 'data'"
+    " WHERE m.run = ?1 AND m.name = ?2 AND m.model = 'nightjar' AND m.grp != 'all'"
+    " ORDER BY m.grp LIKE 'users:%' DESC, m.grp LIKE 'items:%' DESC,"
+    "  CAST(substr(m.grp, 7) AS INTEGER), m.grp";
+
+static void add_group(struct db_query *query, struct buf *out)
+{
+    const double value = db_column_double(query, 1), most = fmax(db_column_double(query, 5), 1e-12);
+    buf_add_text(out, "<tr><td>");
+    html_add_text(out, db_column_text(query, 0, NULL));
+    buf_addf(out, "<td class=\"n\">%.4f<td><span class=\"bar\" style=\"width:%.0fpx\"></span>",
+             value, 1 + 99 * value / most);
+    for (int column = 2; column <= 4; column++) {
+        buf_add_text(out, "<td class=\"n\">");
+        if (db_column_type(query, column) != DB_NULL) {
+            buf_addf(out, column == 4 ? "%.0f" : "%.4f", db_column_double(query, column));
+        }
+    }
+    buf_add_text(out, "</tr>\n");
+}
+
 enum status_code history_groups(const struct report_history *history, struct buf *out,
                                 struct status *status)
 {
     char names[METRICS_MAX][NAME_MAX_BYTES];
     struct db_query *query = NULL;
     size_t n = 0;
-    bool has_row, any = false;
+    bool has_row;
     enum status_code code;
     TRY(metric_names(history, names, &n, status));
     if (n == 0) {
         goto done;
     }
-    TRY(db_prepare(history->work,
-                   "SELECT m.grp, m.value, p.value, i.value, u.value, max(m.value) OVER ()"
-                   " FROM run_metric AS m"
-                   " LEFT JOIN run_metric AS p ON p.run = m.run AND p.name = m.name"
-                   "  AND p.grp = m.grp AND p.model = 'popularity'"
-                   " LEFT JOIN run_metric AS i ON i.run = m.run AND i.name = m.name"
-                   "  AND i.grp = m.grp AND i.model = 'item_item'"
-                   " LEFT JOIN run_metric AS u ON u.run = m.run AND u.name = 'users'"
-                   "  AND u.grp = m.grp AND u.model = 'data'"
-                   " WHERE m.run = ?1 AND m.name = ?2 AND m.model = 'nightjar' AND m.grp != 'all'"
-                   " ORDER BY m.grp LIKE 'users:%' DESC, m.grp LIKE 'items:%' DESC,"
-                   "  CAST(substr(m.grp, 7) AS INTEGER), m.grp",
-                   &query, status));
+    TRY(db_prepare(history->work, group_rows, &query, status));
     TRY(db_bind_int64(query, 1, history->run, status));
     TRY(db_bind_text(query, 2, names[0], strlen(names[0]), true, status));
-    for (;;) {
+    TRY(db_step(query, &has_row, status));
+    if (!has_row) {
+        goto done;
+    }
+    section_begin(out, "By groups of users and items",
+                  "Users by the length of their history, items by popularity; how many users were "
+                  "asked");
+    buf_addf(out,
+             "<div class=\"scroll\"><table><tr><th>group<th class=\"n\">%s<th><th "
+             "class=\"n\">popularity<th class=\"n\">item-item<th class=\"n\">users</tr>\n",
+             names[0]);
+    while (has_row) {
+        add_group(query, out);
         TRY(db_step(query, &has_row, status));
-        if (!has_row) {
-            break;
-        }
-        if (!any) {
-            section_begin(out, "By groups of users and items",
-                          "Users by the length of their history, items by popularity; how many "
-                          "users were asked");
-            buf_addf(out,
-                     "<div class=\"scroll\"><table><tr><th>group<th class=\"n\">%s"
-                     "<th><th class=\"n\">popularity<th class=\"n\">item-item<th class=\"n\">"
-                     "users</tr>\n",
-                     names[0]);
-            any = true;
-        }
-        const double most = fmax(db_column_double(query, 5), 1e-12);
-        buf_add_text(out, "<tr><td>");
-        html_add_text(out, db_column_text(query, 0, NULL));
-        buf_addf(out, "<td class=\"n\">%.4f<td><span class=\"bar\" style=\"width:%.0fpx\"></span>",
-                 db_column_double(query, 1), 1 + 99 * db_column_double(query, 1) / most);
-        for (int column = 2; column <= 4; column++) {
-            const bool is_there = db_column_type(query, column) != DB_NULL;
-            buf_add_text(out, "<td class=\"n\">");
-            if (is_there) {
-                buf_addf(out, column == 4 ? "%.0f" : "%.4f", db_column_double(query, column));
-            }
-        }
-        buf_add_text(out, "</tr>\n");
     }
-    if (any) {
-        buf_add_text(out, "</table></div>\n");
-        section_end(out);
-    }
+    buf_add_text(out, "</table></div>\n");
+    section_end(out);
 done:
     db_finalize(query);
     return code;
