@@ -192,17 +192,6 @@ done:
     return code;
 }
 
-/* The age changes with the clock, the last run with every night: the gate always looks. */
-static enum status_code gate_fingerprint(struct context *context, const void *values, char out[33],
-                                         struct status *status)
-{
-    (void)context;
-    (void)values;
-    (void)status;
-    out[0] = '\0';
-    return STATUS_OK;
-}
-
 extern const struct stage stage_gate;
 const struct stage stage_gate = {
     .name = "gate",
@@ -214,6 +203,7 @@ const struct stage stage_gate = {
     .inputs = inputs,
     .outputs = (const struct stage_artifact[]){{.name = NULL}},
     .validate = gate_validate,
-    .fingerprint = gate_fingerprint,
+    /* The age changes with the clock, the last run with every night: the gate always looks. */
+    .fingerprint = context_always_run,
     .run = gate_run,
 };
