@@ -32,7 +32,8 @@ struct import {
     struct csv_import_column *columns;
     struct staged_column *staged_columns; /* the line first, when appending */
     struct staged_table rows, rejected;
-    struct db_query *insert, *insert_rejected;
+    struct row_batch insert;
+    struct db_query *insert_rejected;
     struct buf rejected_name;
 
     int64_t n_rows, n_rejected;
@@ -151,7 +152,7 @@ static enum status_code prepare(struct import *import, struct status *status)
     TRY(make_staged_columns(import, &n, status));
     TRY(staged_table_create(&import->rows, import->db, import->options->table,
                             import->staged_columns, n, status));
-    TRY(staged_table_insert(&import->rows, &import->insert, status));
+    TRY(staged_table_batch(&import->rows, &import->insert, status));
     if (import->is_append) {
         TRY(check_append(import, status));
     }
@@ -256,51 +257,47 @@ done:
 
 /* ---- rows ---- */
 
-/* Binds one field; *is_good false when it is not of its column's type. */
-static enum status_code bind_field(const struct import *import,
-                                   const struct csv_import_column *column, int parameter,
-                                   const struct csv_row *row, bool *is_good, struct status *status)
+/* Fills the cell; false when the field is not of its column's type. */
+static bool fill_cell(struct import *import, const struct csv_import_column *column,
+                      const struct csv_row *row, struct batch_cell *cell)
 {
     const char *text = row->fields[column->field];
     size_t length = row->lengths[column->field];
-    int64_t integer = 0;
-    double real = 0;
+    *cell = (struct batch_cell){.type = DB_NULL};
     if (length == 0 && import->options->empty == CSV_EMPTY_NULL) {
-        return db_bind_null(import->insert, parameter, status);
+        return true;
     }
     if (column->type == CSV_TYPE_TEXT) {
-        return db_bind_text(import->insert, parameter, text, length, true, status);
+        row_batch_copy_text(&import->insert, cell, text, length);
+        return true;
     }
-    if (column->type == CSV_TYPE_INTEGER && num_parse_int64(text, length, &integer)) {
-        return db_bind_int64(import->insert, parameter, integer, status);
-    }
-    if (column->type == CSV_TYPE_REAL && num_parse_double(text, length, &real)) {
-        return db_bind_double(import->insert, parameter, real, status);
-    }
-    *is_good = false;
-    return STATUS_OK;
+    cell->type = column->type == CSV_TYPE_INTEGER ? DB_INTEGER : DB_FLOAT;
+    return column->type == CSV_TYPE_INTEGER ? num_parse_int64(text, length, &cell->integer)
+                                            : num_parse_double(text, length, &cell->real);
 }
 
 static enum status_code load_row(struct import *import, const struct csv_row *row,
                                  struct status *status)
 {
     enum status_code code = STATUS_OK;
-    int parameter = 1;
+    struct batch_cell *cells = row_batch_row(&import->insert);
+    bool is_full;
     if (row->problem != NULL) {
         return reject_row(import, row, row->problem_line, row->problem_column, row->problem,
                           status);
     }
     if (import->is_append) {
-        TRY(db_bind_int64(import->insert, parameter++, (int64_t)row->line, status));
+        *cells++ = (struct batch_cell){.type = DB_INTEGER, .integer = (int64_t)row->line};
     }
     for (size_t i = 0; i < import->n_columns; i++) {
-        bool is_good = true;
-        TRY(bind_field(import, &import->columns[i], parameter++, row, &is_good, status));
-        if (!is_good) {
+        if (!fill_cell(import, &import->columns[i], row, &cells[i])) {
             return reject_value(import, row, &import->columns[i], status);
         }
     }
-    TRY(db_run(import->insert, status));
+    row_batch_add(&import->insert, &is_full);
+    if (is_full) {
+        TRY(row_batch_insert(&import->insert, status));
+    }
     import->n_rows++;
 done:
     return code;
@@ -322,7 +319,8 @@ static enum status_code tick(struct import *import, struct status *status)
 
 static enum status_code next_chunk(struct import *import, struct status *status)
 {
-    enum status_code code = STATUS_OK;
+    enum status_code code;
+    TRY(row_batch_insert(&import->insert, status));
     TRY(db_commit(import->db, status));
     TRY(db_begin_write(import->db, status));
     import->in_chunk = 0;
@@ -428,9 +426,8 @@ done:
 static enum status_code put_in_place(struct import *import, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(next_chunk(import, status)); /* the staged rows are safe: a rollback keeps them apart */
-    db_finalize(import->insert);     /* SQLite renames no table that a statement has in use */
-    import->insert = NULL;
+    TRY(next_chunk(import, status));    /* the staged rows are safe: a rollback keeps them apart */
+    row_batch_release(&import->insert); /* SQLite renames no table that a statement has in use */
     if (import->is_append) {
         TRY(append_rows(import, status));
     } else {
@@ -496,7 +493,7 @@ done:
 
 static void release(struct import *import)
 {
-    db_finalize(import->insert);
+    row_batch_release(&import->insert);
     db_finalize(import->insert_rejected);
     staged_table_release(&import->rows);
     staged_table_release(&import->rejected);
@@ -520,9 +517,9 @@ enum status_code csv_import_run(const struct csv_import_options *options,
         struct status ignored = {0};
         int64_t n_tables = 0;
         bool found = false;
-        db_finalize(import.insert);
+        row_batch_release(&import.insert);
         db_finalize(import.insert_rejected);
-        import.insert = import.insert_rejected = NULL;
+        import.insert_rejected = NULL;
         clean_up(&import);
         has_tables = db_get_int64(import.db, "SELECT count(*) FROM sqlite_schema", &n_tables,
                                   &found, &ignored) != STATUS_OK ||

@@ -2,6 +2,7 @@
  * in between, then read back and compared with what was meant. Nothing here is visible to readers
  * of the views. */
 #include "store/publish_parts.h"
+#include "store/row_batch.h"
 
 enum {
     CHUNK_ROWS = 10000,
@@ -75,42 +76,39 @@ done:
     return code;
 }
 
-static enum status_code bind_row(struct build *build, struct db_query *query, const char *kinds,
-                                 const struct cell *cells, struct status *status)
+/* The row's cells, whose bytes are the content's, as they wait to be inserted. */
+static void fill_row(struct build *build, const char *kinds, const struct cell *cells,
+                     struct batch_cell *row)
 {
-    enum status_code code = STATUS_OK;
-    for (int i = 0; kinds[i] != '\0' && code == STATUS_OK; i++) {
-        const struct cell *cell = &cells[i];
-        switch (kinds[i]) {
-        case 'i':
-            code = db_bind_int64(query, i + 1, cell->integer, status);
-            break;
-        case 'd':
-            code = db_bind_double(query, i + 1, cell->real, status);
-            break;
-        case 't':
-            code = db_bind_text(query, i + 1, cell->bytes, cell->length, true, status);
-            build->chunk_bytes += cell->length;
-            break;
-        default:
-            code = db_bind_blob(query, i + 1, cell->bytes, cell->length, true, status);
-            build->chunk_bytes += cell->length;
-            break;
-        }
+    for (size_t c = 0; kinds[c] != '\0'; c++) {
+        const enum db_type type = kinds[c] == 'i'   ? DB_INTEGER
+                                  : kinds[c] == 'd' ? DB_FLOAT
+                                  : kinds[c] == 't' ? DB_TEXT
+                                                    : DB_BLOB;
+        row[c] = (struct batch_cell){.type = type,
+                                     .integer = cells[c].integer,
+                                     .real = cells[c].real,
+                                     .bytes = cells[c].bytes,
+                                     .length = cells[c].length};
+        build->chunk_bytes += cells[c].length;
     }
-    return code;
 }
 
-static void add_insert(struct buf *sql, const struct build *build,
-                       const struct publish_table_info *info)
+/* Inserts the rows that wait. */
+static enum status_code flush(struct build *build, struct row_batch *batch, struct status *status)
 {
-    buf_add_text(sql, "INSERT INTO ");
-    publish_add_name(sql, build->target->prefix, info->name, build->generation);
-    buf_add_text(sql, " VALUES (?");
-    for (size_t i = 1; i < strlen(info->kinds); i++) {
-        buf_add_text(sql, ", ?");
+    const size_t n_rows = batch->n_rows;
+    enum status_code code = STATUS_OK;
+    if (n_rows > 0 && build->chunk_rows == 0) {
+        TRY(db_begin_write(build->target->db, status));
     }
-    buf_add_char(sql, ')');
+    build->chunk_rows += n_rows;
+    TRY(row_batch_insert(batch, status));
+    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES) {
+        TRY(end_chunk(build, status));
+    }
+done:
+    return code;
 }
 
 /* Inserts the rows of one table. The last chunk stays open: small tables share a transaction. */
@@ -118,30 +116,27 @@ static enum status_code fill_table(struct build *build, enum publish_table table
                                    struct status *status)
 {
     const struct publish_table_info *info = &publish_tables[table];
-    struct db *db = build->target->db;
-    struct db_query *query = NULL;
+    struct row_batch batch = {0};
     struct cell cells[CELLS_MAX];
-    struct buf sql = {0};
+    struct buf name = {0};
     enum status_code code;
     size_t position = 0;
-    add_insert(&sql, build, info);
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    publish_add_name(&name, build->target->prefix, info->name, build->generation);
+    TRY(buf_check(&name, status));
+    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds), status));
     while (publish_next_row(build->content, table, &position, cells)) {
-        if (build->chunk_rows == 0) {
-            TRY(db_begin_write(db, status));
-        }
-        TRY(bind_row(build, query, info->kinds, cells, status));
-        TRY(db_run(query, status));
+        bool is_full;
         publish_hash_row(build->expected, info->kinds, cells);
-        build->chunk_rows++;
-        if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES) {
-            TRY(end_chunk(build, status));
+        fill_row(build, info->kinds, cells, row_batch_row(&batch));
+        row_batch_add(&batch, &is_full);
+        if (is_full) {
+            TRY(flush(build, &batch, status));
         }
     }
+    TRY(flush(build, &batch, status));
 done:
-    db_finalize(query);
-    buf_release(&sql);
+    row_batch_release(&batch);
+    buf_release(&name);
     return code;
 }
 
@@ -163,50 +158,43 @@ static void read_row(struct db_query *query, const char *kinds, struct cell *cel
     }
 }
 
-/* Whether the key is (list, rank), not a single column. */
-static bool has_lists(enum publish_table table)
-{
-    return table == TABLE_RECOMMENDATIONS || table == TABLE_SIMILAR_ITEMS;
-}
-
-/* SELECT of the next CHUNK_ROWS rows in key order, from the key (?1) or (?1, ?2) on. */
+/* SELECT of the next CHUNK_ROWS rows in key order, from the key (?1, ?2, ...) on. */
 static void add_select(struct buf *sql, const struct build *build, enum publish_table table)
 {
     const struct publish_table_info *info = &publish_tables[table];
     buf_add_text(sql, "SELECT * FROM ");
     publish_add_name(sql, build->target->prefix, info->name, build->generation);
-    if (has_lists(table)) {
-        buf_addf(sql, " WHERE (%s, rank) >= (?1, ?2) ORDER BY %s, rank", info->key, info->key);
-    } else {
-        buf_addf(sql, " WHERE %s >= ?1 ORDER BY %s", info->key, info->key);
+    buf_addf(sql, " WHERE (%s) >= (?1", info->keys);
+    for (int k = 1; k < info->n_keys; k++) {
+        buf_addf(sql, ", ?%d", k + 1);
     }
-    buf_addf(sql, " LIMIT %d", CHUNK_ROWS);
+    buf_addf(sql, ") ORDER BY %s LIMIT %d", info->keys, CHUNK_ROWS);
 }
 
 /* Reads a chunk into the checksum; `next` is the key to start from and moves behind the last row
  * read. */
 static enum status_code read_chunk(struct build *build, struct db_query *query,
-                                   enum publish_table table, int64_t next[2], int64_t *n_rows,
-                                   struct status *status)
+                                   enum publish_table table, int64_t next[KEYS_MAX],
+                                   int64_t *n_rows, struct status *status)
 {
-    const char *kinds = publish_tables[table].kinds;
+    const struct publish_table_info *info = &publish_tables[table];
     struct cell cells[CELLS_MAX];
-    enum status_code code;
+    enum status_code code = STATUS_OK;
     bool has_row;
     *n_rows = 0;
-    TRY(db_bind_int64(query, 1, next[0], status));
-    if (has_lists(table)) {
-        TRY(db_bind_int64(query, 2, next[1], status));
+    for (int k = 0; k < info->n_keys; k++) {
+        TRY(db_bind_int64(query, k + 1, next[k], status));
     }
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
             break;
         }
-        read_row(query, kinds, cells);
-        publish_hash_row(build->actual, kinds, cells);
-        next[0] = cells[0].integer;
-        next[1] = cells[1].integer + 1;
+        read_row(query, info->kinds, cells);
+        publish_hash_row(build->actual, info->kinds, cells);
+        for (int k = 0; k < info->n_keys; k++) {
+            next[k] = cells[k].integer;
+        }
         (*n_rows)++;
     }
     TRY(db_reset(query, status)); /* lets writers in */
@@ -221,17 +209,19 @@ static enum status_code read_back(struct build *build, enum publish_table table,
     struct db_query *query = NULL;
     struct buf sql = {0};
     enum status_code code;
-    int64_t n = 0, n_chunk, next[2] = {INT64_MIN, 0};
+    int64_t n = 0, n_chunk, next[KEYS_MAX] = {INT64_MIN, INT64_MIN, INT64_MIN};
     add_select(&sql, build, table);
     TRY(buf_check(&sql, status));
     TRY(db_prepare(build->target->db, buf_text(&sql), &query, status));
     do {
         TRY(read_chunk(build, query, table, next, &n_chunk, status));
         n += n_chunk;
-        if (!has_lists(table) && next[0] == INT64_MAX) {
-            break; /* no key can follow */
+        int64_t *last = &next[publish_tables[table].n_keys - 1];
+        if (*last == INT64_MAX) { /* an id alone can be: no key follows it. Ranks and places end
+                                     long before */
+            break;
         }
-        next[0] += !has_lists(table);
+        ++*last;
     } while (n_chunk == CHUNK_ROWS);
     if (n != count) {
         TRY(status_set_at(status, STATUS_IO, db_path(build->target->db), 0, 0,

@@ -25,15 +25,17 @@ enum publish_table {
     N_TABLES
 };
 
-enum { CELLS_MAX = 6 };
+enum { CELLS_MAX = 6, KEYS_MAX = 3 };
 
 struct publish_table_info {
     const char *name;
     const char *columns; /* what follows CREATE TABLE name; user and item: id or code */
     /* a letter a column, in order: i integer, d double, t text, b blob */
     const char *kinds;
-    const char *key; /* first column of the primary key; lists have rank as the second */
-    bool has_users;  /* dropped with secure_delete */
+    const char *key;  /* first column of the primary key */
+    const char *keys; /* all of them: the first n_keys columns of the table */
+    int n_keys;
+    bool has_users; /* dropped with secure_delete */
 };
 extern const struct publish_table_info publish_tables[N_TABLES];
 

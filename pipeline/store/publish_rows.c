@@ -14,38 +14,38 @@ const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "
  * B-tree; rows with BLOBs in one by rowid. */
 const struct publish_table_info publish_tables[N_TABLES] = {
     [TABLE_USERS] = {"users", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
-                     true},
+                     "code", 1, true},
     [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
-                     false},
+                     "code", 1, false},
     [TABLE_RECOMMENDATIONS] = {"recommendations",
                                "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
                                " item INTEGER NOT NULL, score REAL NOT NULL,"
                                " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
                                " WITHOUT ROWID",
-                               "iiidi", "\"user\"", true},
+                               "iiidi", "\"user\"", "\"user\", rank", 2, true},
     [TABLE_REASONS] = {"recommendation_reasons",
                        "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
                        " place INTEGER NOT NULL, item INTEGER NOT NULL,"
                        " because INTEGER NOT NULL, contribution REAL NOT NULL,"
                        " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                       "iiiiid", "\"user\"", true},
+                       "iiiiid", "\"user\"", "\"user\", rank, place", 3, true},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
                              "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
                              " score REAL NOT NULL)",
-                             "iid", "rank", false},
+                             "iid", "rank", "rank", 1, false},
     [TABLE_SIMILAR_ITEMS] = {"similar_items",
                              "(item INTEGER NOT NULL, rank INTEGER NOT NULL,"
                              " similar INTEGER NOT NULL, score REAL NOT NULL,"
                              " PRIMARY KEY (item, rank)) WITHOUT ROWID",
-                             "iiid", "item", false},
+                             "iiid", "item", "item, rank", 2, false},
     [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
                                "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
                                " source INTEGER NOT NULL)",
-                               "ibi", "\"user\"", true},
+                               "ibi", "\"user\"", "\"user\"", 1, true},
     [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
                                "(item INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
                                " bias REAL NOT NULL, source INTEGER NOT NULL)",
-                               "ibdi", "item", false},
+                               "ibdi", "item", "item", 1, false},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)

@@ -68,6 +68,19 @@ done:
     return code;
 }
 
+enum status_code staged_table_batch(struct staged_table *staged, struct row_batch *batch,
+                                    struct status *status)
+{
+    struct buf table = {0};
+    enum status_code code;
+    db_quote(&table, buf_text(&staged->staging));
+    TRY(buf_check(&table, status));
+    TRY(row_batch_open(batch, staged->db, buf_text(&table), staged->n_columns, status));
+done:
+    buf_release(&table);
+    return code;
+}
+
 /* The SQL of the old table's indexes and triggers, one statement after the other. */
 static enum status_code collect_dependents(struct staged_table *staged, struct buf *out,
                                            struct status *status)

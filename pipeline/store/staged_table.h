@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_STORE_STAGED_TABLE_H
 #define NIGHTJAR_STORE_STAGED_TABLE_H
 
-#include "store/db.h"
+#include "store/row_batch.h"
 
 struct staged_column {
     const char *name;
@@ -28,6 +28,9 @@ MUST_CHECK enum status_code staged_table_create(struct staged_table *staged, str
 /* An INSERT with one parameter a column, in their order. */
 MUST_CHECK enum status_code staged_table_insert(struct staged_table *staged, struct db_query **out,
                                                 struct status *status);
+/* The same for many rows. `batch` zeroed. */
+MUST_CHECK enum status_code staged_table_batch(struct staged_table *staged, struct row_batch *batch,
+                                               struct status *status);
 /* In the caller's write transaction: drops the table called `name`, if there is one, renames the
  * staging table to it, and makes the indexes and triggers of the old one again. When one of them
  * does not fit the new columns: STATUS_DATA, and the caller rolls back. */

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-enum { N_POPULAR = 3, TEXT_MAX = 24 };
+enum { N_REASONS = 2, N_POPULAR = 3, TEXT_MAX = 24 };
 
 static void *block_new(struct sample *sample, size_t count, size_t size)
 {
@@ -79,6 +79,14 @@ static void set_lists(struct sample *sample, struct sample_shape shape, float ve
     content->rec_items = items;
     content->rec_scores = floats_new(sample, n_entries, version);
     content->rec_sources = sources;
+    content->n_reasons = N_REASONS;
+    int32_t *reasons = block_new(sample, n_entries * N_REASONS, sizeof *reasons);
+    for (size_t i = 0; i < n_entries * N_REASONS; i++) { /* the odd entries have one */
+        const bool ends = items[i / N_REASONS] < 0 || (i / N_REASONS % 2 == 1 && i % N_REASONS > 0);
+        reasons[i] = ends ? -1 : (int32_t)((i + 3) % shape.n_items);
+    }
+    content->reason_items = reasons;
+    content->reason_scores = floats_new(sample, n_entries * N_REASONS, version);
     content->n_popular = N_POPULAR;
     content->popular_items = codes_new(sample, N_POPULAR);
     content->popular_scores = floats_new(sample, N_POPULAR, version);

@@ -107,6 +107,11 @@ static void text_ids_are_shown_as_they_are(void **state)
                       "user-0|1|item-1|0.5|model|1\nuser-0|2|item-2|0.5|cold|1\n"
                       "user-1|1|item-2|0.5|popular|1\n"
                       "user-2|1|item-3|0.5|model|1\nuser-2|2|item-0|0.5|cold|1\n");
+    store_assert_rows(db,
+                      "SELECT * FROM recommendation_reasons WHERE user_id = 'user-0'"
+                      " ORDER BY rank, place",
+                      "user-0|1|item-1|1|item-3|0.5\nuser-0|1|item-1|2|item-0|0.5\n"
+                      "user-0|2|item-2|1|item-1|0.5\n");
     store_assert_rows(db, "SELECT * FROM popular_items ORDER BY rank",
                       "1|item-0|0.5\n2|item-1|0.5\n3|item-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items WHERE item_id = 'item-3'",
@@ -495,7 +500,7 @@ static void another_publishers_cleanup_stops_the_switch(void **state)
     publish(db, small, 1, 3);
     struct buf before = dump(db);
     struct interruption interruption = {
-        .at = 8, /* read back already */
+        .at = 12, /* read back already */
         .path = path,
         .sql = "DROP TABLE popular_items_g2;"
                "DELETE FROM nightjar_objects WHERE name = 'popular_items_g2'"};
@@ -624,6 +629,8 @@ static void content_that_makes_no_sense_is_refused(void **state)
     assert_refused(db, &sample, STATUS_INTERNAL, "similar items must be known");
     sample.content = good;
     sample.content.rec_items = no_items;
+    assert_refused(db, &sample, STATUS_INTERNAL, "a reason for no recommendation");
+    sample.content.n_reasons = 0;
     assert_refused(db, &sample, STATUS_DATA, "nothing to publish");
     sample.content = good;
     assert_dump(db, &before);

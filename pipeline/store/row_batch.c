@@ -1,0 +1,111 @@
+/* INSERT INTO t VALUES (?, ...), (?, ...), ... */
+#include "store/row_batch.h"
+
+#include "base/mem.h"
+
+enum {
+    BATCH_ROWS = 32,
+    PARAMETERS_MAX = 32000 /* SQLite's own limit is 32766 */
+};
+
+static enum status_code open_insert(struct db *db, const char *table, size_t n_columns,
+                                    size_t n_rows, struct db_query **out, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    buf_addf(&sql, "INSERT INTO %s VALUES", table);
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t c = 0; c < n_columns; c++) {
+            buf_add_text(&sql, c > 0 ? ", ?" : r > 0 ? ", (?" : " (?");
+        }
+        buf_add_char(&sql, ')');
+    }
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), out, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+enum status_code row_batch_open(struct row_batch *batch, struct db *db, const char *table,
+                                size_t n_columns, struct status *status)
+{
+    const size_t fitting = PARAMETERS_MAX / n_columns;
+    enum status_code code;
+    batch->n_columns = n_columns;
+    batch->capacity = fitting < BATCH_ROWS ? (fitting > 0 ? fitting : 1) : BATCH_ROWS;
+    TRY(MEM_NEW(&batch->cells, batch->capacity * n_columns, status));
+    TRY(open_insert(db, table, n_columns, 1, &batch->one, status));
+    TRY(open_insert(db, table, n_columns, batch->capacity, &batch->many, status));
+done:
+    return code;
+}
+
+struct batch_cell *row_batch_row(struct row_batch *batch)
+{
+    return batch->cells + batch->n_rows * batch->n_columns;
+}
+
+void row_batch_copy_text(struct row_batch *batch, struct batch_cell *cell, const char *text,
+                         size_t length)
+{
+    *cell = (struct batch_cell){.type = DB_TEXT, .start = batch->copies.length, .length = length};
+    buf_add(&batch->copies, text, length);
+}
+
+void row_batch_add(struct row_batch *batch, bool *is_full)
+{
+    batch->n_rows++;
+    *is_full = batch->n_rows == batch->capacity;
+}
+
+static enum status_code bind(const struct row_batch *batch, struct db_query *query, int parameter,
+                             const struct batch_cell *cell, struct status *status)
+{
+    const void *bytes =
+        cell->bytes != NULL ? cell->bytes : (const char *)buf_text(&batch->copies) + cell->start;
+    switch (cell->type) {
+    case DB_INTEGER:
+        return db_bind_int64(query, parameter, cell->integer, status);
+    case DB_FLOAT:
+        return db_bind_double(query, parameter, cell->real, status);
+    case DB_TEXT:
+        return db_bind_text(query, parameter, bytes, cell->length, true, status);
+    case DB_BLOB:
+        return db_bind_blob(query, parameter, bytes, cell->length, true, status);
+    case DB_NULL:
+        break;
+    }
+    return db_bind_null(query, parameter, status);
+}
+
+enum status_code row_batch_insert(struct row_batch *batch, struct status *status)
+{
+    const bool is_full = batch->n_rows == batch->capacity;
+    struct db_query *query = is_full ? batch->many : batch->one;
+    enum status_code code;
+    TRY(buf_check(&batch->copies, status));
+    for (size_t r = 0; r < batch->n_rows; r++) {
+        const size_t before = is_full ? r * batch->n_columns : 0;
+        for (size_t c = 0; c < batch->n_columns; c++) {
+            TRY(bind(batch, query, (int)(before + c + 1), &batch->cells[r * batch->n_columns + c],
+                     status));
+        }
+        if (!is_full || r + 1 == batch->n_rows) {
+            TRY(db_run(query, status));
+        }
+    }
+    batch->n_rows = 0;
+    buf_clear(&batch->copies);
+done:
+    return code;
+}
+
+void row_batch_release(struct row_batch *batch)
+{
+    db_finalize(batch->many);
+    db_finalize(batch->one);
+    mem_free(batch->cells);
+    buf_release(&batch->copies);
+    *batch = (struct row_batch){0};
+}

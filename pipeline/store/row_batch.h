@@ -1,0 +1,42 @@
+/* Many rows into one table, several with one INSERT: to begin and to end a statement costs SQLite
+ * more than to store a narrow row. Transactions are the caller's. */
+#ifndef NIGHTJAR_STORE_ROW_BATCH_H
+#define NIGHTJAR_STORE_ROW_BATCH_H
+
+#include "store/db.h"
+
+/* One value. Bytes of a text or a blob must live until they are inserted, or be copied. */
+struct batch_cell {
+    enum db_type type;
+    int64_t integer;
+    double real;
+    const void *bytes; /* NULL: the copy at `start` */
+    size_t start, length;
+};
+
+/* Zero-initialise. */
+struct row_batch {
+    struct db_query *many, *one; /* INSERT of `capacity` rows, and of one */
+    size_t n_columns, capacity;
+    size_t n_rows;            /* that wait */
+    struct batch_cell *cells; /* (capacity, n_columns) */
+    struct buf copies;
+};
+
+/* `table`: its name, quoted by db_quote; n_columns: all of its columns, in their order. */
+MUST_CHECK enum status_code row_batch_open(struct row_batch *batch, struct db *db,
+                                           const char *table, size_t n_columns,
+                                           struct status *status);
+/* (n_columns) cells of the row to come, to be filled. */
+struct batch_cell *row_batch_row(struct row_batch *batch);
+/* Makes the cell a text whose bytes are copied. */
+void row_batch_copy_text(struct row_batch *batch, struct batch_cell *cell, const char *text,
+                         size_t length);
+/* The row is complete. *is_full: it is time for row_batch_insert. */
+void row_batch_add(struct row_batch *batch, bool *is_full);
+/* Inserts the rows that wait, in the order of row_batch_add. */
+MUST_CHECK enum status_code row_batch_insert(struct row_batch *batch, struct status *status);
+/* Forgets the rows that wait. Afterwards it is zeroed. */
+void row_batch_release(struct row_batch *batch);
+
+#endif
