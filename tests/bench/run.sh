@@ -50,6 +50,68 @@ bench_import() {
             rows / own / 1e6, rows / peer / 1e6 }'
 }
 
+# The exact top-k of all users beside faiss, both on all cores; three rounds in turns.
+bench_topk() {
+    python=""
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import faiss' 2>/dev/null; then python=$candidate; fi
+    done
+    if [ -z "$python" ]; then
+        echo '| exact top 20 | faiss IndexFlatIP: not here (Debian: python3-faiss) | | | | |'
+        return
+    fi
+    for shape in "30000 41000 64 20" "100000 100000 64 20"; do
+        rm -f "$box/own" "$box/peer"
+        for round in 1 2 3; do
+            # shellcheck disable=SC2086
+            "$tools/bench_topk" $shape >>"$box/own" || exit 1
+            # shellcheck disable=SC2086
+            "$python" "$root/tests/bench/topk_faiss.py" $shape >>"$box/peer" || exit 1
+        done
+        awk -v shape="$shape" -v own="$(least "$box/own")" -v peer="$(least "$box/peer")" 'BEGIN {
+            split(shape, s, " ")
+            printf "| exact top %d, %d x %d, d = %d, seen excluded | faiss IndexFlatIP, nothing excluded", s[4],
+                s[1], s[2], s[3]
+            printf " | %.1f | %.1f | %.2f | %.0f users/s (%.0f) |\n", own, peer, own / peer, s[1] / own,
+                s[1] / peer }'
+    done
+}
+
+# One thread and two: wall clock of the stages that use threads, and that the rows are the same.
+bench_threads() {
+    cat >"$box/threads.yaml" <<'YAML'
+pipeline: threads
+source: {database: shop.db, interactions: "SELECT user_id, item_id, event, created_at FROM events"}
+stages:
+  - interactions: {split: {by: time, valid: 7d, test: 7d}}
+  - pairs: {item_item: {window: 7d, top: 50}, evidence: {top: 200}}
+  - negatives: {strategy: mixed, count: 8192, alpha: 0.5}
+  - train: {dimension: 64, epochs: 5, patience: 0, co_interaction: {weight: 0.1}}
+  - calibrate: {}
+  - refit: {}
+  - recommend: {top: 50}
+  - publish: {}
+YAML
+    echo
+    echo '| stage, a million events | one thread, s | two, s | ratio |'
+    echo '|---|---|---|---|'
+    for threads in 1 2; do
+        "$program" run "$box/threads.yaml" --set threads=$threads --set "work.database=$box/threads.$threads" \
+            --set "output.database=$box/rows.$threads" || exit 1
+    done
+    sqlite3 -batch "$box/threads.1" "ATTACH '$box/threads.2' AS two;
+        SELECT printf('| %s | %.2f | %.2f | %.2f |', a.label, a.seconds, b.seconds, a.seconds / b.seconds)
+        FROM stage_run AS a JOIN two.stage_run AS b USING (label) WHERE a.label IN
+        ('pairs', 'train', 'calibrate', 'refit', 'recommend') ORDER BY a.position"
+    same=$(for threads in 1 2; do
+        sqlite3 -batch "$box/rows.$threads" 'SELECT checksum FROM nightjar_generations'
+    done | sort -u | wc -l)
+    [ "$same" -eq 1 ] && echo '| every published row | | | the same |' || {
+        echo 'failed: two threads publish other rows than one' >&2
+        exit 1
+    }
+}
+
 metric() {
     sqlite3 -batch "$box/gowalla.db" "SELECT printf('%.4f', value) FROM nightjar_metrics
         WHERE name = '$1' AND model = '$2' AND \"group\" = 'all'"
@@ -81,5 +143,7 @@ echo '|---|---|---|---|---|---|'
 "$program" generate "$box/shop.db" --users 20000 --items 5000 --events "$events" --quiet || exit 1
 bench_import
 "$tools/bench_store" "$box/shop.db" "$box" || exit 1
+bench_topk
+bench_threads
 rm -f "$box"/*.db "$box/events.csv"
 bench_gowalla
