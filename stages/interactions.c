@@ -425,7 +425,7 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     TRY(hash_new(&hash, status));
     const char *const texts[] = {source->fingerprint, source->interactions, source->table,
                                  source->user,        source->item,         source->event,
-                                 source->weight,      source->time,         source->database};
+                                 source->weight,      source->time};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         add_text(hash, texts[i]);
     }

@@ -2,10 +2,14 @@
 #ifndef NIGHTJAR_BASE_PATH_H
 #define NIGHTJAR_BASE_PATH_H
 
-#include <stdbool.h>
+#include "base/status.h"
 
 /* Whether two paths mean one file: equal texts, or two names (links, ./a) of one existing file.
  * NULL means no file. */
 bool path_same_file(const char *a, const char *b);
+
+/* One name for a file, from whatever folder it is named: its folder's absolute path without links,
+ * and its own name, there or not. Where the folder cannot be told, the path as it is. mem_free. */
+MUST_CHECK enum status_code path_absolute(const char *path, char **out, struct status *status);
 
 #endif

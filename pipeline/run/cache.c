@@ -2,24 +2,47 @@
  * same bytes leaves everything behind it unchanged. */
 #include "run/cache.h"
 
+#include "base/mem.h"
+#include "base/path.h"
 #include "math/blas.h"
 #include "math/vec.h"
 
 #include <assert.h>
 
+/* A database is the same one from whatever folder it is named. */
+static enum status_code add_path(struct hash_state *hash, const char *path, struct status *status)
+{
+    char *absolute = NULL;
+    enum status_code code = STATUS_OK;
+    hash_add_int64(hash, path != NULL);
+    if (path != NULL) {
+        TRY(path_absolute(path, &absolute, status));
+        hash_add_text(hash, absolute);
+    }
+done:
+    mem_free(absolute);
+    return code;
+}
+
 /* The settings that a stage with a fingerprint may read from context_settings. Timeouts, threads,
  * limits and `keep` change no bytes. */
-static void add_settings(struct hash_state *hash, const struct plan_settings *settings)
+static enum status_code add_settings(struct hash_state *hash, const struct plan_settings *settings,
+                                     struct status *status)
 {
-    const char *texts[] = {
-        settings->source.database, settings->source.interactions, settings->source.table,
-        settings->source.user,     settings->source.item,         settings->source.event,
-        settings->source.weight,   settings->source.time,         settings->source.fingerprint,
-        settings->output.database, settings->output.prefix,       settings->pipeline};
+    const char *texts[] = {settings->source.interactions, settings->source.table,
+                           settings->source.user,         settings->source.item,
+                           settings->source.event,        settings->source.weight,
+                           settings->source.time,         settings->source.fingerprint,
+                           settings->output.prefix,       settings->pipeline};
+    enum status_code code;
+    TRY(add_path(hash, settings->source.database, status));
+    TRY(add_path(hash, settings->output.database, status));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         hash_add_int64(hash, texts[i] != NULL);
         hash_add_text(hash, texts[i] != NULL ? texts[i] : "");
     }
+done:
+    return code;
 }
 
 static enum status_code add_inputs(struct hash_state *hash, struct context *context,
@@ -70,7 +93,7 @@ enum status_code cache_key(struct context *context, size_t position, char out[HA
     hash_add_text(hash, blas_identity());
     hash_add_text(hash, vec_ops()->name);
     if (stage->stage->fingerprint != NULL) {
-        add_settings(hash, &context->plan->settings);
+        TRY(add_settings(hash, &context->plan->settings, status));
     }
     TRY(add_inputs(hash, context, position, status));
     hash_text(hash, out);

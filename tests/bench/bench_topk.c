@@ -1,5 +1,5 @@
-/* The exact top-k alone, at the size that is asked for, on all cores: what topk_faiss.py is compared
- * with.      bench_topk USERS ITEMS DIMENSION K     prints "CPU-seconds wall-seconds" */
+/* The exact top-k alone, at the size that is asked for, on all cores: what topk_faiss.py is
+ * compared with.      bench_topk USERS ITEMS DIMENSION K     prints "CPU-seconds wall-seconds" */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"

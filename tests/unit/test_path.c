@@ -1,6 +1,7 @@
 /* base/path: whether two paths mean one file. */
 #include "base/path.h"
 
+#include "base/mem.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>
@@ -41,6 +42,27 @@ static void missing_files_are_one_only_by_their_name(void **state)
     assert_false(path_same_file(NULL, NULL));
 }
 
+static void a_file_has_one_absolute_name(void **state)
+{
+    char file[STORE_PATH_MAX], folder[STORE_PATH_MAX], here[4096];
+    char *first = NULL, *second = NULL, *third = NULL;
+    struct status status = {0};
+    store_path(state, "shop.db", file); /* which is not there */
+    store_path(state, "", folder);
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(path_absolute(file, &first, &status), STATUS_OK);
+    assert_int_equal(first[0], '/');
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(path_absolute("shop.db", &second, &status), STATUS_OK);
+    assert_int_equal(path_absolute("./../missing/shop.db", &third, &status), STATUS_OK);
+    assert_int_equal(chdir(here), 0);
+    assert_string_equal(first, second);
+    assert_string_equal(third, "./../missing/shop.db");
+    mem_free(first);
+    mem_free(second);
+    mem_free(third);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
@@ -48,6 +70,7 @@ int main(void)
         TEST(a_link_and_its_target_are_one_file),
         TEST(two_files_of_equal_contents_are_not_one),
         TEST(missing_files_are_one_only_by_their_name),
+        TEST(a_file_has_one_absolute_name),
     };
     return cmocka_run_group_tests_name("path", tests, NULL, NULL);
 }
