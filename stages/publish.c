@@ -376,7 +376,9 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
     double vector_bytes = 4 * sizes->dimension;
     out->rows = n_lists;
     out->memory_bytes = n_vectors * (vector_bytes + 4);
-    out->output_bytes = n_lists * ROW_BYTES + n_vectors * (vector_bytes + ID_BYTES);
+    out->output_bytes =
+        (n_lists * (1 + sizes->reasons) + sizes->n_items * sizes->similar) * ROW_BYTES +
+        n_vectors * (vector_bytes + ID_BYTES);
     out->seconds = n_lists * 1.5e-6 + n_vectors * 3e-6;
 }
 

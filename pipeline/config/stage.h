@@ -20,7 +20,8 @@ struct stage_sizes {
     double n_users, n_items, n_interactions;
     double n_threads;
     double dimension; /* of the towers: set by the plan from the train stage, 0 without one */
-    double top;       /* rows a user of the recommend stage, 0 without one */
+    /* of the recommend stage, 0 without one: rows a user, reasons a row, similar items an item */
+    double top, reasons, similar;
 };
 
 struct stage_estimate {

@@ -35,6 +35,8 @@ void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes
 {
     *sizes = (struct stage_sizes){.dimension = stage_number(plan, "train", "dimension"),
                                   .top = stage_number(plan, "recommend", "top"),
+                                  .reasons = stage_number(plan, "recommend", "explain"),
+                                  .similar = stage_number(plan, "recommend", "similar"),
                                   .n_threads = (double)n_threads};
 }
 

@@ -20,6 +20,20 @@ static size_t argument(const char *text)
     return (size_t)value;
 }
 
+/* SEEN items of each user, spread over the catalogue. */
+static struct sparse seen_items(struct rng *rng, size_t n_users, size_t n_items)
+{
+    struct status status = {0};
+    struct sparse seen = {0};
+    const size_t step = n_items / SEEN;
+    bench_must(sparse_init(&seen, n_users, n_items, n_users * SEEN, false, &status), &status);
+    for (size_t e = 0; e < n_users * SEEN; e++) {
+        seen.columns[e] = (int32_t)(e % SEEN * step + (size_t)rng_below(rng, step));
+        seen.offsets[e / SEEN + 1] = (int64_t)e + 1;
+    }
+    return seen;
+}
+
 int main(int n_arguments, char **arguments)
 {
     struct status status = {0};
@@ -28,7 +42,7 @@ int main(int n_arguments, char **arguments)
     int32_t *items = NULL;
     float *scores = NULL;
     if (n_arguments != 5) {
-        (void)fprintf(stderr, "usage: bench_topk USERS ITEMS DIMENSION K\n");
+        (void)fprintf(stderr, "usage: bench_topk USERS ITEMS DIMENSION K (ITEMS from %d)\n", SEEN);
         return STATUS_USAGE;
     }
     const size_t n_users = argument(arguments[1]), n_items = argument(arguments[2]);
@@ -40,8 +54,7 @@ int main(int n_arguments, char **arguments)
     float *vectors = random_matrix(&rng, n_items, d, true);
     float *bias = random_matrix(&rng, 1, n_items, false);
     const float *const biases[] = {bias};
-    struct sparse seen =
-        random_sparse(&rng, n_users, n_items, (double)SEEN / (double)n_items, false);
+    struct sparse seen = seen_items(&rng, n_users, n_items);
     bench_must(MEM_NEW(&items, n_users * k, &status), &status);
     bench_must(MEM_NEW(&scores, n_users * k, &status), &status);
     const struct ranking ranking = {.anchors = const_matrix_of(users, n_users, d),
