@@ -12,11 +12,14 @@ struct recommend_options {
     int64_t top;
     bool exclude_seen, exclude_disliked, cold_items, cold_users;
     int64_t similar, popular, max_per_category, explain;
-    double active_within, min_new, diversity;
+    double active_within, min_new, diversity, min_recall;
+    int index;                          /* enum serving_index */
     const char *rules[N_SERVING_RULES]; /* queries, NULL: no such rule */
 };
 
 #define AT(field) offsetof(struct recommend_options, field)
+
+static const char *const index_names[] = {"exact", "ivf", "auto", NULL};
 
 static const struct option options[] = {
     {.name = "top",
@@ -69,6 +72,24 @@ static const struct option options[] = {
      .max = 1000000,
      .unit = "items",
      .help = "Length of the list of popular items, for users that the log does not know."},
+    {.name = "index",
+     .type = OPTION_CHOICE,
+     .offset = AT(index),
+     .default_text = "auto",
+     .choices = index_names,
+     .help = "How the best items are found: by the score of every item (`exact`), or by inverted "
+             "lists, which look only into the parts of the catalogue that suit a user best and "
+             "find nearly the same (`ivf`). `auto` is exact unless that would take more than some "
+             "five minutes on two cores."},
+    {.name = "min_recall",
+     .type = OPTION_FLOAT,
+     .offset = AT(min_recall),
+     .default_text = "0.98",
+     .min = 0.5,
+     .max = 0.9999,
+     .unit = "share",
+     .help = "What inverted lists must find of the exact lists' items, measured each run on a "
+             "sample of users and items; where they find less, lists are made exactly."},
     {.name = "eligible",
      .type = OPTION_TEXT,
      .offset = AT(rules[RULE_ELIGIBLE]),
@@ -204,8 +225,11 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 4.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
     out->disk_bytes = out->rows * 9.0 + reasons;
-    out->seconds =
-        2.0 * anchors * sizes->n_items * sizes->dimension / 5e10 / fmax(sizes->n_threads, 1.0);
+    /* an index needs the item vectors once more, and looks at some eighth of the products */
+    const double products = anchors * sizes->n_items * sizes->dimension;
+    const bool has_index = serving_uses_index((enum serving_index)o->index, products);
+    out->memory_bytes += has_index ? sizes->n_items * sizes->dimension * 4.0 : 0.0;
+    out->seconds = 2.0 * products * (has_index ? 0.125 : 1.0) / 5e10 / fmax(sizes->n_threads, 1.0);
 }
 
 static enum status_code show_progress(void *data, double done, double total, struct status *status)
@@ -399,9 +423,30 @@ static struct serving_request request_of(const struct recommend_options *o,
         .explain = (size_t)o->explain,
         .similar = (size_t)o->similar,
         .popular = (size_t)o->popular,
+        .index = (enum serving_index)o->index,
+        .min_recall = o->min_recall,
+        .seed = context_seed(context),
         .between = show_progress,
         .data = context,
     };
+}
+
+/* What an index found, or that it did not do; nothing where none was tried. */
+static void tell_index(struct context *context, const char *what, const struct index_use *use,
+                       double min_recall)
+{
+    struct log *log = context_log(context);
+    if (use->n_lists > 0 && use->n_probes > 0) {
+        log_write(log, LOG_INFO,
+                  "recommend: %s: %.0f of %.0f inverted lists looked into, recall %.4f of the "
+                  "exact lists' items",
+                  what, use->n_probes, use->n_lists, use->recall);
+    } else if (use->n_lists > 0) {
+        log_write(log, LOG_WARNING,
+                  "recommend: %s: inverted lists do not reach min_recall: %g (recall %.4f with a "
+                  "quarter of %.0f lists at the most); made exactly",
+                  what, min_recall, use->recall, use->n_lists);
+    }
 }
 
 static enum status_code recommend_run(struct context *context, const void *values,
@@ -423,6 +468,8 @@ static enum status_code recommend_run(struct context *context, const void *value
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
+    tell_index(context, "lists", &recommendations.users_index, o->min_recall);
+    tell_index(context, "similar items", &recommendations.similar_index, o->min_recall);
     context_set_rows(context, (int64_t)(recommendations.n_served * recommendations.top));
     TRY(recommendations_save(&recommendations, &out, status));
     TRY(context_output(context, &out, status));
@@ -437,7 +484,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

@@ -43,6 +43,6 @@ for target in layers format-check lint; do
 done
 suite release
 suite asan
-suite tsan "test_pool test_contrast test_contrast_losses test_ranking test_trainer test_item_pairs test_tower"
+suite tsan "test_pool test_contrast test_contrast_losses test_ranking test_inverted_lists test_trainer test_item_pairs test_tower"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

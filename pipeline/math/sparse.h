@@ -24,6 +24,13 @@ static inline size_t sparse_row_length(const struct sparse *m, size_t row)
     return (size_t)(m->offsets[row + 1] - m->offsets[row]);
 }
 
+/* The columns of a row, *n of them. */
+static inline const int32_t *sparse_row(const struct sparse *m, size_t row, size_t *n)
+{
+    *n = sparse_row_length(m, row);
+    return m->columns + m->offsets[row];
+}
+
 /* Allocates for n_rows x n_columns with `entries` entries (offsets zeroed). */
 MUST_CHECK enum status_code sparse_init(struct sparse *m, size_t n_rows, size_t n_columns,
                                         size_t entries, bool with_values, struct status *status);

@@ -125,22 +125,13 @@ done:
 
 /* ---- evidence ---- */
 
-/* The history of an anchor: *n items. */
-static const int32_t *history_of(const struct ranking *ranking, size_t anchor, size_t *n)
-{
-    const struct sparse *histories = ranking->evidence->histories;
-    size_t row = (size_t)ranking->evidence->history_rows[anchor];
-    *n = sparse_row_length(histories, row);
-    return histories->columns + histories->offsets[row];
-}
-
 /* The largest sum of row bounds over the blocks of anchors, so that no task has to allocate. */
 static size_t count_entries(const struct ranking *ranking)
 {
     size_t most = 0, sum = 0;
     for (size_t a = 0; a < ranking->anchors.rows; a++) {
         size_t n;
-        const int32_t *history = history_of(ranking, a, &n);
+        const int32_t *history = ranking_history(ranking->evidence, a, &n);
         sum = a % ANCHOR_BLOCK == 0 ? 0 : sum;
         sum += evidence_row_bound(ranking->evidence->evidence, history, n);
         most = sum > most ? sum : most;
@@ -176,7 +167,7 @@ static void block_evidence_start(struct block_evidence *block, const struct rank
     block->starts[0] = 0;
     for (size_t slot = 0; slot < n; slot++) {
         size_t n_history, start = block->starts[slot];
-        const int32_t *history = history_of(job->ranking, first_anchor + slot, &n_history);
+        const int32_t *history = ranking_history(request, first_anchor + slot, &n_history);
         size_t n_entries = evidence_row(request->evidence, &block->scratch, history, n_history,
                                         block->columns + start, block->values + start);
         block->starts[slot + 1] = start + n_entries;

@@ -20,6 +20,13 @@ struct ranking_evidence {
                                    an array, and among these a gamma, cost less side by side */
 };
 
+/* The history of an anchor: *n items. */
+static inline const int32_t *ranking_history(const struct ranking_evidence *evidence, size_t anchor,
+                                             size_t *n)
+{
+    return sparse_row(evidence->histories, (size_t)evidence->history_rows[anchor], n);
+}
+
 /* score(a, c) = scale * <anchor a, candidate c> + evidence + bias[c], -infinity where excluded. */
 struct ranking {
     struct const_matrix anchors;    /* (n_anchors, d) */

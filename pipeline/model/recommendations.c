@@ -33,6 +33,28 @@ static const struct member members[] = {
 };
 enum { N_MEMBERS = sizeof members / sizeof *members };
 
+static const struct {
+    const char *name;
+    size_t value; /* offset of a double */
+} numbers[] = {
+    {"temperature", AT(temperature)},
+    {"beta", AT(weights.beta)},
+    {"gamma", AT(weights.gamma)},
+    {"exponent", AT(weights.exponent)},
+    {"index.lists", AT(users_index.n_lists)},
+    {"index.probes", AT(users_index.n_probes)},
+    {"index.recall", AT(users_index.recall)},
+    {"similar_index.lists", AT(similar_index.n_lists)},
+    {"similar_index.probes", AT(similar_index.n_probes)},
+    {"similar_index.recall", AT(similar_index.recall)},
+};
+enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
+
+static double *number(struct recommendations *recommendations, size_t index)
+{
+    return (double *)(void *)((char *)recommendations + numbers[index].value);
+}
+
 static size_t *extent(struct recommendations *recommendations, size_t offset)
 {
     return (size_t *)(void *)((char *)recommendations + offset);
@@ -68,10 +90,9 @@ enum status_code recommendations_save(struct recommendations *recommendations,
     }
     recommendations->is_view = true;
     TRY(code);
-    TRY(artifact_set_number(artifact, "temperature", recommendations->temperature, status));
-    TRY(artifact_set_number(artifact, "beta", recommendations->weights.beta, status));
-    TRY(artifact_set_number(artifact, "gamma", recommendations->weights.gamma, status));
-    TRY(artifact_set_number(artifact, "exponent", recommendations->weights.exponent, status));
+    for (size_t n = 0; n < N_NUMBERS; n++) {
+        TRY(artifact_set_number(artifact, numbers[n].name, *number(recommendations, n), status));
+    }
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);
@@ -96,10 +117,9 @@ enum status_code recommendations_load(struct recommendations *recommendations,
             *extent(&view, member->columns) = columns;
         }
     }
-    TRY(artifact_get_number(artifact, "temperature", &view.temperature, status));
-    TRY(artifact_get_number(artifact, "beta", &view.weights.beta, status));
-    TRY(artifact_get_number(artifact, "gamma", &view.weights.gamma, status));
-    TRY(artifact_get_number(artifact, "exponent", &view.weights.exponent, status));
+    for (size_t n = 0; n < N_NUMBERS; n++) {
+        TRY(artifact_get_number(artifact, numbers[n].name, number(&view, n), status));
+    }
     view.n_reasons = view.top == 0 ? 0 : view.n_reasons_all / view.top;
     *recommendations = view;
 done:

@@ -7,6 +7,11 @@
 #include "store/artifact.h"
 #include "store/generation.h"
 
+struct index_use {
+    double n_lists, n_probes; /* inverted lists, and how many of them a list is made of */
+    double recall;
+};
+
 /* Lists are best first; item -1 (score 0) ends one that is shorter than its width. Zero-initialise.
  * Arrays belong to the struct (mem_free) until recommendations_save, to the artifact from then on.
  */
@@ -37,6 +42,9 @@ struct recommendations {
     float *item_bias;    /* (n_vectors) beta log(1 + n_i), n_i of the towers' basis */
     double temperature;  /* tau */
     struct score_weights weights;
+    /* how items were found: inverted lists looked into, and the share of exact lists' items that
+       they give, as measured; 0 and 1: every product was made */
+    struct index_use users_index, similar_index;
     bool is_view;
 };
 

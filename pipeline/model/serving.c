@@ -49,7 +49,7 @@ static enum status_code serve_users(struct serving *serving, const int32_t *user
         if (serving->user_place[user] < 0) {
             continue;
         }
-        if (serving->n_anchors == SERVING_BLOCK || segment != serving->segment) {
+        if (serving->n_anchors == serving->n_block || segment != serving->segment) {
             TRY(serving_rank_anchors(serving, source, status));
         }
         if (segment != serving->segment) {

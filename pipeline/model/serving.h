@@ -21,6 +21,12 @@
  * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
  * Popular and similar items, which belong to no user, keep what is eligible to everybody.
  *
+ * With inverted lists (serving_index.c) the number of lists looked into is the smallest power of
+ * two that finds, for a sample of users, at least the share (1 + min_recall) / 2 of the items of
+ * their exact lists; a second sample says what share that is, and where it is below min_recall, or
+ * more than a quarter of the lists would be looked into, the lists are made exactly. Similar items
+ * have a number of their own, measured in the same way.
+ *
  * Rules on whole lists. A list is drawn greedily, best score first, passing over items that would
  * break a cap, and, once the places left are all needed for the share of new items, over items that
  * are not new. Where that leaves places: first the share gives way, then the caps (relaxed). With
@@ -37,6 +43,13 @@
 #include "model/served_ids.h"
 #include "model/serving_rules.h"
 #include "model/towers.h"
+
+/* How the items of lists are found: by every product (ranking.h), or by inverted lists. AUTO: by
+ * inverted lists where all products together would take minutes. */
+enum serving_index { INDEX_EXACT, INDEX_IVF, INDEX_AUTO };
+
+/* Whether inverted lists are tried for lists that would take so many products of components. */
+bool serving_uses_index(enum serving_index index, double n_products);
 
 struct serving_request {
     const struct interactions *interactions;
@@ -56,6 +69,9 @@ struct serving_request {
     size_t explain;   /* reasons a row; 0: none (serving_reasons.c) */
     size_t similar;   /* similar items per item; 0: none */
     size_t popular;   /* items of the popular list; 0: none */
+    enum serving_index index;
+    double min_recall; /* below this share of the exact lists' items the lists are made exactly */
+    uint64_t seed;     /* of the index */
     /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
     enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;

@@ -3,6 +3,7 @@
  *      serving_prepare.c   maps, candidates, what a user has seen, room for the lists
  *      serving.c           users and their vectors, in the order of things
  *      serving_lists.c     a user's list out of what was ranked, by the rules
+ *      serving_index.c     inverted lists, where they are used, and how well they do
  *      serving_reasons.c   what of a user's history carried a row
  *      serving_items.c     the popular list and similar items
  *
@@ -12,10 +13,12 @@
 #define NIGHTJAR_MODEL_SERVING_INTERNAL_H
 
 #include "model/blend.h"
+#include "model/inverted_lists.h"
 #include "model/serving.h"
 
-enum { SERVING_BLOCK = 4096 }; /* lists ranked at once */
-enum { POOL_FACTOR = 4 };      /* candidates looked at for a list with rules, times its length */
+/* Lists ranked at once: with inverted lists as many as share them. */
+enum { EXACT_BLOCK = 4096, INDEX_BLOCK = 65536 };
+enum { POOL_FACTOR = 4 }; /* candidates looked at for a list with rules, times its length */
 
 struct popular_item {
     double score; /* log(1 + users in the log) + boost */
@@ -51,15 +54,17 @@ struct serving {
     size_t n_catalogue;           /* items with events in the log */
     struct popular_item *popular; /* (n_catalogue) best first, then lower code */
     struct blend blend;
-    float *anchors;        /* (SERVING_BLOCK, d) */
-    int32_t *anchor_users; /* (SERVING_BLOCK) source codes */
-    size_t n_anchors;      /* waiting to be ranked */
-    size_t n_room;         /* entries of lists: SERVING_BLOCK lists, or one of all candidates */
-    int32_t *lists;        /* (n_room) candidates of several lists, one behind the other */
-    float *scores;         /* (n_room) */
-    int32_t *new_lists;    /* (n_room) the same of new items alone; NULL: no share is asked for */
+    struct inverted_lists index; /* of the candidates; no lists: not used */
+    size_t n_block;              /* lists ranked at once */
+    float *anchors;              /* (n_block, d) */
+    int32_t *anchor_users;       /* (n_block) source codes */
+    size_t n_anchors;            /* waiting to be ranked */
+    size_t n_room;               /* entries of lists: n_block lists, or one of all candidates */
+    int32_t *lists;              /* (n_room) candidates of several lists, one behind the other */
+    float *scores;               /* (n_room) */
+    int32_t *new_lists; /* (n_room) the same of new items alone; NULL: no share is asked for */
     float *new_scores;
-    uint8_t *unfinished; /* (SERVING_BLOCK) lists for which the pool was too small */
+    uint8_t *unfinished; /* (n_block) lists for which the pool was too small */
     size_t n_workers;
     struct list_worker *workers;
     double lists_done, lists_total;
@@ -75,6 +80,16 @@ void serving_set_segment(struct serving *serving, int32_t segment);
 /* Counts finished lists and gives the caller a say. */
 MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,
                                            struct status *status);
+
+/* serving_index.c */
+
+/* Builds and measures the index, where one is to be used. Everything but room for lists is there.
+ */
+MUST_CHECK enum status_code serving_index_prepare(struct serving *serving, struct status *status);
+/* Lists of users, or of items for similar ones: as ranking_run, or by the index. */
+MUST_CHECK enum status_code serving_find(struct serving *serving, const struct ranking *ranking,
+                                         const struct index_use *use, int32_t *items, float *scores,
+                                         struct status *status);
 
 /* serving_lists.c */
 

@@ -40,7 +40,8 @@ static enum status_code rank_similar(struct serving *serving, const struct spars
         .k = k,
     };
     enum status_code code;
-    TRY(ranking_run(&ranking, serving->pool, serving->lists, serving->scores, status));
+    TRY(serving_find(serving, &ranking, &out->similar_index, serving->lists, serving->scores,
+                     status));
     for (size_t e = 0; e < count * k; e++) {
         size_t at = (size_t)serving->places[first + e / k] * k + e % k;
         int32_t candidate = serving->lists[e];
@@ -74,9 +75,9 @@ enum status_code serving_similar_lists(struct serving *serving, struct status *s
         self.columns[i] = (int32_t)i;
         self.offsets[i + 1] = (int64_t)i + 1;
     }
-    for (size_t first = 0; first < n; first += SERVING_BLOCK) {
+    for (size_t first = 0; first < n; first += serving->n_block) {
         TRY(rank_similar(serving, &self, first,
-                         n - first < SERVING_BLOCK ? n - first : SERVING_BLOCK, status));
+                         n - first < serving->n_block ? n - first : serving->n_block, status));
     }
     out->n_similar_anchors = n;
 done:

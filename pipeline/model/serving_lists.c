@@ -325,6 +325,7 @@ static enum status_code rank(struct serving *serving, size_t first, size_t count
                              struct status *status)
 {
     const size_t d = serving->candidates.columns;
+    const struct index_use *use = &serving->out->users_index;
     struct ranking_evidence room;
     struct ranking ranking = {
         .anchors = const_matrix_of(serving->anchors + first * d, count, d),
@@ -337,10 +338,10 @@ static enum status_code rank(struct serving *serving, size_t first, size_t count
     };
     enum status_code code;
     blend_apply(&serving->blend, &serving->history, serving->anchor_users + first, &room, &ranking);
-    TRY(ranking_run(&ranking, serving->pool, serving->lists, serving->scores, status));
+    TRY(serving_find(serving, &ranking, use, serving->lists, serving->scores, status));
     if (serving->new_lists != NULL) {
         ranking.eligible = serving->eligible_new;
-        TRY(ranking_run(&ranking, serving->pool, serving->new_lists, serving->new_scores, status));
+        TRY(serving_find(serving, &ranking, use, serving->new_lists, serving->new_scores, status));
     }
 done:
     return code;
@@ -370,7 +371,7 @@ enum status_code serving_rank_anchors(struct serving *serving, enum publish_sour
     while (serving->n_anchors > 0) {
         depth = serving->choosy && depth > n && n > 0 ? n : depth;
         const size_t most =
-            serving->n_room / depth < SERVING_BLOCK ? serving->n_room / depth : SERVING_BLOCK;
+            serving->n_room / depth < serving->n_block ? serving->n_room / depth : serving->n_block;
         for (size_t first = 0; first < serving->n_anchors; first += most) {
             const size_t left = serving->n_anchors - first, count = left < most ? left : most;
             struct drawing drawing = {serving, first, depth, source};
@@ -418,7 +419,7 @@ enum status_code serving_lists_prepare(struct serving *serving, struct status *s
         request->max_per_category > 0 || request->min_new > 0 || request->diversity > 0;
     serving->n_workers = pool_threads(serving->pool);
     const size_t n_pool = serving->choosy ? n_candidates : request->top;
-    TRY(MEM_NEW(&serving->unfinished, SERVING_BLOCK, status));
+    TRY(MEM_NEW(&serving->unfinished, serving->n_block, status));
     TRY(MEM_NEW(&serving->workers, serving->n_workers, status));
     for (size_t w = 0; w < serving->n_workers; w++) {
         struct list_worker *worker = &serving->workers[w];

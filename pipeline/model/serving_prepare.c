@@ -293,9 +293,11 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     TRY(prepare_popular(serving, status));
     TRY(prepare_blend(serving, status));
     TRY(prepare_output(serving, status));
-    TRY(MEM_NEW(&serving->anchors, SERVING_BLOCK * request->towers->items.columns, status));
-    TRY(MEM_NEW(&serving->anchor_users, SERVING_BLOCK, status));
-    serving->n_room = SERVING_BLOCK * widest;
+    TRY(serving_index_prepare(serving, status));
+    serving->n_block = serving->index.n_lists > 0 ? INDEX_BLOCK : EXACT_BLOCK;
+    TRY(MEM_NEW(&serving->anchors, serving->n_block * request->towers->items.columns, status));
+    TRY(MEM_NEW(&serving->anchor_users, serving->n_block, status));
+    serving->n_room = serving->n_block * widest;
     serving->n_room =
         serving->n_room < serving->n_candidates ? serving->n_candidates : serving->n_room;
     TRY(MEM_NEW(&serving->lists, serving->n_room, status));
@@ -307,6 +309,7 @@ done:
 
 void serving_release(struct serving *serving)
 {
+    inverted_lists_release(&serving->index);
     mem_free(serving->joined);
     mem_free(serving->candidate_codes);
     mem_free(serving->places);

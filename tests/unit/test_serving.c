@@ -478,6 +478,44 @@ static void towers_survive_the_artifact(void **state)
     ranking_data_release(&data);
 }
 
+/* An index serves what it finds, says how much that is, and gives way where it is too little. */
+static void an_index_is_held_to_its_floor(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations truth = {0}, strict = {0}, loose = {0};
+    size_t n_sources[PUBLISH_N_SOURCES] = {0};
+    ranking_data_init(&data, 300, 400, 6, 0.05, BASIS_ALL, 23);
+    struct serving_request request = request_of(&data);
+    assert_int_equal(serving_run(&request, NULL, &truth, &status), STATUS_OK);
+    assert_true(truth.users_index.n_lists == 0.0 && truth.users_index.recall == 1.0);
+    request.index = INDEX_AUTO; /* nothing here takes minutes */
+    request.min_recall = 0.9999;
+    assert_int_equal(serving_run(&request, NULL, &strict, &status), STATUS_OK);
+    assert_true(strict.users_index.n_lists == 0.0);
+    recommendations_release(&strict);
+    request.index = INDEX_IVF;
+    check_all(&request, NULL, n_sources);
+    assert_int_equal(serving_run(&request, NULL, &strict, &status), STATUS_OK);
+    assert_true(strict.users_index.n_probes > 0.0 && strict.users_index.recall == 1.0);
+    assert_true(strict.similar_index.n_lists > 0.0 && strict.similar_index.n_probes == 0.0);
+    assert_true(strict.similar_index.recall < 0.9999);
+    assert_memory_equal(strict.similar_items, truth.similar_items,
+                        truth.n_similar_anchors * truth.similar_top * sizeof *truth.similar_items);
+    request.min_recall = 0.5;
+    assert_int_equal(serving_run(&request, NULL, &loose, &status), STATUS_OK);
+    assert_true(loose.similar_index.n_probes > 0.0 && loose.similar_index.recall >= 0.5);
+    for (size_t e = 0; e < loose.n_similar_anchors * loose.similar_top; e++) {
+        assert_true(loose.similar_items[e] >= 0);
+        assert_true(loose.similar_scores[e] <= truth.similar_scores[e] + 1e-5f);
+    }
+    recommendations_release(&truth);
+    recommendations_release(&strict);
+    recommendations_release(&loose);
+    ranking_data_release(&data);
+}
+
 int main(void)
 {
     blas_init();
@@ -489,6 +527,7 @@ int main(void)
         cmocka_unit_test(popular_items_and_cold_vectors_are_complete),
         cmocka_unit_test(threads_and_the_artifact_change_nothing),
         cmocka_unit_test(a_stop_leaves_the_output_untouched),
+        cmocka_unit_test(an_index_is_held_to_its_floor),
         cmocka_unit_test(towers_survive_the_artifact),
     };
     return cmocka_run_group_tests_name("serving", tests, NULL, NULL);
