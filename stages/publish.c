@@ -236,10 +236,17 @@ static struct publish_content content_of(const struct context *context, const st
     return content;
 }
 
+struct publishing {
+    struct context *context;
+    const struct recommendations *lists;
+};
+
 static enum status_code between(void *data, double rows_done, double rows_total,
                                 struct status *status)
 {
-    struct context *context = data;
+    const struct publishing *publishing = data;
+    struct context *context = publishing->context;
+    recommendations_rest(publishing->lists);
     struct progress *progress = context_progress(context);
     progress->total = rows_total;
     progress_update(progress, rows_done, NULL);
@@ -260,12 +267,13 @@ static enum status_code run(struct context *context, const void *stage_options,
     TRY(merge_vectors(&p, status));
     TRY(context_output_db(context, &db, status));
     const struct publish_content content = content_of(context, &p);
+    struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,
                                           .prefix = settings->output.prefix,
                                           .keep = settings->output.keep,
                                           .expected_latest = context_published_before(context),
                                           .between = between,
-                                          .data = context,
+                                          .data = &publishing,
                                           .drop_status = &drop_status};
     progress_start(context_progress(context), "publish", "rows", 0);
     TRY(publish_generation(&target, &content, &generation, status));

@@ -224,7 +224,7 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     const double reasons = sizes->n_users * (double)(o->top * o->explain) * 8.0;
     out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 4.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
-    out->disk_bytes = out->rows * 9.0 + reasons;
+    out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: spill.h */
     /* an index needs the item vectors once more, and looks at some eighth of the products */
     const double products = anchors * sizes->n_items * sizes->dimension;
     const bool has_index = serving_uses_index((enum serving_index)o->index, products);
@@ -426,6 +426,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .index = (enum serving_index)o->index,
         .min_recall = o->min_recall,
         .seed = context_seed(context),
+        .spill = context_settings(context)->work.database,
         .between = show_progress,
         .data = context,
     };

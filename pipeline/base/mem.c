@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include "base/num.h"
+#include "base/spill.h"
 
 #include <assert.h>
 
@@ -65,5 +66,7 @@ enum status_code mem_resize(void **block, size_t old_count, size_t new_count, si
 
 void mem_free(void *block)
 {
-    free(block);
+    if (!spill_free(block)) {
+        free(block);
+    }
 }

@@ -3,6 +3,7 @@
 #include "model/recommendations.h"
 
 #include "base/mem.h"
+#include "base/spill.h"
 
 #include <stddef.h>
 
@@ -124,6 +125,13 @@ enum status_code recommendations_load(struct recommendations *recommendations,
     *recommendations = view;
 done:
     return code;
+}
+
+void recommendations_rest(const struct recommendations *recommendations)
+{
+    for (size_t m = 0; m < N_MEMBERS; m++) {
+        spill_rest(pointer(recommendations, &members[m]));
+    }
 }
 
 void recommendations_release(struct recommendations *recommendations)

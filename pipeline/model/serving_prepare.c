@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/spill.h"
 
 #include <math.h>
 
@@ -258,8 +259,9 @@ done:
 
 static enum status_code prepare_output(struct serving *serving, struct status *status)
 {
+    const struct serving_request *request = serving->request;
     struct recommendations *out = serving->out;
-    size_t top = serving->request->top, total;
+    size_t top = request->top, total;
     enum status_code code;
     out->top = top;
     TRY(place_users(serving, status));
@@ -267,9 +269,9 @@ static enum status_code prepare_output(struct serving *serving, struct status *s
         return status_set(status, STATUS_NO_MEMORY, "recommend: %zu users with %zu rows each",
                           out->n_served, top);
     }
-    TRY(MEM_NEW(&out->items, total, status));
-    TRY(MEM_NEW(&out->scores, total, status));
-    TRY(MEM_NEW(&out->sources, total, status));
+    TRY(SPILL_NEW(request->spill, &out->items, total, status));
+    TRY(SPILL_NEW(request->spill, &out->scores, total, status));
+    TRY(SPILL_NEW(request->spill, &out->sources, total, status));
     for (size_t e = 0; e < total; e++) {
         out->items[e] = -1;
     }
@@ -334,6 +336,7 @@ enum status_code serving_report(struct serving *serving, size_t n_lists, struct 
 {
     const struct serving_request *request = serving->request;
     serving->lists_done += (double)n_lists;
+    recommendations_rest(serving->out);
     return request->between == NULL
                ? STATUS_OK
                : request->between(request->data, serving->lists_done, serving->lists_total, status);

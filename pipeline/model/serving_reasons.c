@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/spill.h"
 #include "math/vec.h"
 
 enum { USERS_AT_ONCE = 64 };
@@ -135,8 +136,8 @@ static enum status_code prepare(struct reasons *reasons, struct status *status)
         return status_set(status, STATUS_NO_MEMORY, "recommend: %zu reasons for %zu users",
                           out->n_reasons_all, out->n_served);
     }
-    TRY(MEM_NEW(&out->reason_items, n, status));
-    TRY(MEM_NEW(&out->reason_scores, n, status));
+    TRY(SPILL_NEW(serving->request->spill, &out->reason_items, n, status));
+    TRY(SPILL_NEW(serving->request->spill, &out->reason_scores, n, status));
     for (size_t i = 0; i < n; i++) {
         out->reason_items[i] = -1;
     }

@@ -3,6 +3,7 @@
 #include "model/trainer_state.h"
 
 #include "base/mem.h"
+#include "base/spill.h"
 #include "math/vec.h"
 #include "model/embedding_health.h"
 #include "model/towers.h"
@@ -88,7 +89,7 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
     size_t d = input->settings->dimension;
     for (size_t s = 0; s < N_SIDES; s++) {
         TRY(MEM_NEW(&trainer->now[s], trainer->n[s] * d, status));
-        TRY(MEM_NEW(&trainer->best[s], trainer->n[s] * d, status));
+        TRY(SPILL_NEW(input->spill, &trainer->best[s], trainer->n[s] * d, status));
         TRY(MEM_NEW(&trainer->best_cold[s], input->sources[s].n_cold * d, status));
         TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
         TRY(MEM_NEW(&trainer->step_rows[s], trainer->n[s], status));
@@ -363,6 +364,7 @@ static enum status_code keep_best(struct trainer *trainer, double metric, struct
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct tower_sources *sources = &trainer->input->sources[s];
         memcpy(trainer->best[s], trainer->now[s], trainer->n[s] * d * sizeof(float));
+        spill_rest(trainer->best[s]);
         if (sources->n > 0 && sources->n_cold > 0) {
             TRY(encoder_encode_cold(&trainer->encoder, (enum tower_side)s, sources->cold,
                                     sources->n_cold, trainer->best_cold[s], trainer->pool, status));

@@ -109,6 +109,7 @@ struct trainer_input {
     size_t patience;   /* validations without a new best before stopping; 0: never */
     size_t stop_after; /* epochs to run at the most, of settings->epochs */
     uint64_t seed;
+    const char *spill; /* a file in whose folder large vectors are put; NULL: in memory */
 };
 
 /* Release with trainer_result_release. */

@@ -210,6 +210,7 @@ enum status_code training_prepare(struct training *training, struct context *con
     training->input.train = &training->positives;
     training->input.item_counts = training->item_counts;
     training->input.seed = context_seed(context);
+    training->input.spill = context_settings(context)->work.database;
 done:
     return code;
 }

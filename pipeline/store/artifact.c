@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/spill.h"
 #include "store/array_types.h"
 
 #include <assert.h>
@@ -226,6 +227,7 @@ enum status_code artifact_hash(const struct artifact *artifact, char out[HASH_TE
         hash_add_int64(state, (int64_t)array->rows);
         hash_add_int64(state, (int64_t)array->columns);
         hash_add(state, array->data, array_bytes(array));
+        spill_rest(array->data);
     }
     hash_text(state, out);
 done:
@@ -238,6 +240,16 @@ size_t artifact_bytes(const struct artifact *artifact)
     size_t total = 0;
     for (size_t i = 0; i < artifact->n_arrays; i++) {
         total += array_bytes(&artifact->arrays[i]);
+    }
+    return total;
+}
+
+size_t artifact_memory(const struct artifact *artifact)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < artifact->n_arrays; i++) {
+        const struct array *array = &artifact->arrays[i];
+        total += spill_has(array->data) ? 0 : array_bytes(array);
     }
     return total;
 }

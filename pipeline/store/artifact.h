@@ -64,6 +64,8 @@ MUST_CHECK enum status_code artifact_get_strings(const struct artifact *artifact
 MUST_CHECK enum status_code artifact_hash(const struct artifact *artifact, char out[HASH_TEXT_MAX],
                                           struct status *status);
 size_t artifact_bytes(const struct artifact *artifact);
+/* What of that is in memory, not in files (base/spill.h). */
+size_t artifact_memory(const struct artifact *artifact);
 
 /* In the work database, under a slot name (stage label and artifact name, or a checkpoint's). Save
  * replaces what the slot held, in short transactions, the old content staying until the last one;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/spill.h"
 #include "store/array_types.h"
 
 #include <assert.h>
@@ -153,6 +154,7 @@ static enum status_code write_array(struct writer *writer, size_t position,
         if (writer->pending >= SAVE_BYTES) {
             TRY(db_commit(writer->work, status));
             writer->pending = 0;
+            spill_rest(array->data);
             TRY(db_begin_write(writer->work, status));
         }
     }
@@ -221,14 +223,15 @@ static bool read_shape(struct db_query *query, struct array *array)
 }
 
 /* The array's bytes out of its chunks; *fits false when they are not what the shape says. */
-static enum status_code read_chunks(struct db_query *query, int64_t id, size_t position,
-                                    size_t bytes, void **data, bool *fits, struct status *status)
+static enum status_code read_chunks(struct db *work, struct db_query *query, int64_t id,
+                                    size_t position, size_t bytes, void **data, bool *fits,
+                                    struct status *status)
 {
     enum status_code code;
     char *block = NULL;
     size_t filled = 0, length;
     bool has_row;
-    TRY(MEM_NEW(&block, bytes, status));
+    TRY(SPILL_NEW(db_path(work), &block, bytes, status));
     TRY(db_reset(query, status));
     TRY(db_bind_int64(query, 1, id, status));
     TRY(db_bind_int64(query, 2, (int64_t)position, status));
@@ -283,7 +286,7 @@ static enum status_code read_arrays(struct db *work, const char *slot, int64_t i
         fits = read_shape(shapes, &array) &&
                (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
         if (fits) {
-            TRY(read_chunks(chunks, id, position, array_bytes(&array), &data, &fits, status));
+            TRY(read_chunks(work, chunks, id, position, array_bytes(&array), &data, &fits, status));
         }
         if (!fits) {
             mem_free(data);
