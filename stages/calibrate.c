@@ -143,8 +143,9 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     out->seconds =
         (4.0 * entries * sizes->dimension * 2.0 / 5e10 + entries * points * 1e-10 + pairs * 1e-8) /
         fmax(sizes->n_threads, 1.0);
-    out->memory_bytes = points * (users * 8.0 + 2048.0 * 20.0 * 8.0) + 30.0 * sizes->n_items * 4.0 +
-                        fmax(sizes->n_threads, 1.0) * 128.0 * sizes->n_items * 8.0;
+    out->memory_bytes =
+        points * (users * 8.0 + 2048.0 * 20.0 * 8.0) + 30.0 * sizes->n_items * 4.0 +
+        fmax(sizes->n_threads, 1.0) * 128.0 * 8.0 * fmin(sizes->n_items, pairs / fmax(users, 1.0));
     out->rows = users;
 }
 

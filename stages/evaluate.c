@@ -82,7 +82,11 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     /* three rankings at most: the blended score, the towers and the evidence alone */
     out->seconds = (3.0 * products / 5e10 + pairs * 2e-9 + sizes->n_users * 2e-4) /
                    fmax(sizes->n_threads, 1.0);
-    out->memory_bytes = sizes->n_items * (500.0 * 8.0 + 64.0) + sizes->n_users * 4.0 +
+    /* the item-item baseline: its rows while and after they are made, and the history beside them
+     */
+    const double rows = fmin(3.0 * sizes->n_interactions * per_user, sizes->n_items * 500.0);
+    out->memory_bytes = 16.0 * rows + 24.0 * sizes->n_interactions + sizes->n_items * 64.0 +
+                        sizes->n_users * 4.0 +
                         8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
     out->rows = sizes->n_users;
 }

@@ -2,7 +2,10 @@
  * What each option does is in the table below; how it is done is in pipeline/model/event_reader.c
  * (rows), split.c (parts) and dataset_build.c (the two bases). */
 #include "base/hash.h"
+#include "base/mem.h"
+#include "base/path.h"
 #include "model/event_columns.h"
+#include "model/event_store.h"
 #include "model/extract.h"
 #include "run/context.h"
 
@@ -320,6 +323,7 @@ static void interactions_estimate(const void *options, const struct stage_sizes 
 
     (void)options;
     *out = (struct stage_estimate){.memory_bytes = n * (21 + 4 * 16) + n_ids * 64,
+                                   .result_bytes = n * 3 * 16 + n_ids * 60,
                                    .disk_bytes = n * 3 * 16 + n_ids * 60,
                                    .seconds = n * 6e-7 + n_ids * 1e-6,
                                    .rows = n};
@@ -425,7 +429,7 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     TRY(hash_new(&hash, status));
     const char *const texts[] = {source->fingerprint, source->interactions, source->table,
                                  source->user,        source->item,         source->event,
-                                 source->weight,      source->time};
+                                 source->weight,      source->time,         source->key};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         add_text(hash, texts[i]);
     }
@@ -534,6 +538,121 @@ done:
     return code;
 }
 
+/* ---- source.key: only what is new ---- */
+
+static void add_numbers(struct hash_state *hash, const struct option_numbers *numbers)
+{
+    for (size_t i = 0; i < numbers->n; i++) {
+        add_text(hash, numbers->names[i]);
+        hash_add(hash, &numbers->values[i], sizeof numbers->values[i]);
+    }
+    hash_add_int64(hash, (int64_t)numbers->n);
+}
+
+/* A hash of what decides about single rows: rows that were read under other rules do not count. */
+static enum status_code hash_rules(struct context *context, const struct extract_request *request,
+                                   char out[33], struct status *status)
+{
+    enum status_code code;
+    const struct plan_source *source = &context_settings(context)->source;
+    const struct event_rules *rules = &request->rules;
+    struct hash_state *hash = NULL;
+    char *path = NULL;
+
+    TRY(path_absolute(source->database, &path, status));
+    TRY(hash_new(&hash, status));
+    const char *const texts[] = {context_version(context),
+                                 path,
+                                 source->interactions,
+                                 source->table,
+                                 source->user,
+                                 source->item,
+                                 source->event,
+                                 source->weight,
+                                 source->time,
+                                 source->key};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        add_text(hash, texts[i]);
+    }
+    add_numbers(hash, &rules->event_weights);
+    for (size_t i = 0; i < rules->dislikes.n; i++) {
+        add_text(hash, rules->dislikes.values[i]);
+    }
+    const int64_t numbers[] = {rules->other_events,      rules->since,      rules->until,
+                               rules->time_unit,         rules->on_bad_row, rules->max_bad_rows,
+                               rules->has_dislike_rating};
+    hash_add(hash, numbers, sizeof numbers);
+    hash_add(hash, &rules->min_rating, sizeof rules->min_rating);
+    if (rules->has_dislike_rating) {
+        hash_add(hash, &rules->dislike_rating, sizeof rules->dislike_rating);
+    }
+    hash_add(hash, rules->forgotten->hashes, rules->forgotten->n * KEYED_HASH_BYTES);
+    hash_text(hash, out);
+done:
+    hash_free(hash);
+    mem_free(path);
+    return code;
+}
+
+/* What earlier runs have read, unless this one is to read everything. */
+static enum status_code load_known(struct context *context, struct event_store *store,
+                                   const struct extract_request *request,
+                                   struct extraction *extraction, struct status *status)
+{
+    enum status_code code;
+    bool found = false;
+
+    TRY(hash_rules(context, request, store->rules, status));
+    if (context_is_forced(context)) {
+        TRY(event_store_clear(store, status));
+        goto done;
+    }
+    TRY(event_store_load(store, request->interactions.what, extraction, &found, status));
+done:
+    return code;
+}
+
+/* All rows of the source, of which those up to the last key may come from the work database. A log
+ * that has lost the row of the last key is not the one that was read: then everything is read. */
+static enum status_code read_source(struct context *context, const struct extract_request *request,
+                                    struct extraction *extraction, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_store store = {.work = context_work(context), .label = "interactions"};
+    struct event_watch watch = {tick, context};
+    struct db *source = NULL;
+    /* given parts are read anew each time, and so is the log beside them */
+    const bool has_key = request->interactions.key != NULL && request->valid_query == NULL &&
+                         request->test_query == NULL;
+
+    if (has_key) {
+        TRY(load_known(context, &store, request, extraction, status));
+    }
+    const int64_t n_known = extraction->report.n_rows;
+    TRY(context_source(context, &source, status));
+    progress_start(context_progress(context), "interactions", "rows", 0);
+    TRY(extract_read(source, request, &watch, extraction, status));
+    if (n_known > 0 && !extraction->log.has_last) {
+        log_write(context_log(context), LOG_WARNING,
+                  "interactions: the row with source.key: %s = %lld is gone; reading all rows",
+                  request->interactions.key, (long long)extraction->log.last_key);
+        extraction_release(extraction);
+        *extraction = (struct extraction){0};
+        TRY(event_store_clear(&store, status));
+        TRY(extract_read(source, request, &watch, extraction, status));
+    } else if (n_known > 0) {
+        log_write(context_log(context), LOG_INFO,
+                  "interactions: %lld rows are new, %lld were read by earlier runs",
+                  (long long)(extraction->report.n_rows - n_known), (long long)n_known);
+    }
+    context_source_done(context);
+    if (has_key) {
+        TRY(event_store_save(&store, extraction, status));
+    }
+done:
+    return code;
+}
+
 static enum status_code interactions_run(struct context *context, const void *options,
                                          struct status *status)
 {
@@ -544,15 +663,11 @@ static enum status_code interactions_run(struct context *context, const void *op
     struct interactions interactions = {0};
     struct event_watch watch = {tick, context};
     struct forgotten forgotten = {0};
-    struct db *source = NULL;
 
     TRY(context_forgotten(context, &forgotten, status));
     TRY(make_request(options, &settings->source, context_seed(context), &request, status));
     request.rules.forgotten = &forgotten;
-    TRY(context_source(context, &source, status));
-    progress_start(context_progress(context), "interactions", "rows", 0);
-    TRY(extract_read(source, &request, &watch, &extraction, status));
-    context_source_done(context);
+    TRY(read_source(context, &request, &extraction, status));
     TRY(context_check_stop(context, status));
     TRY(extract_build(&extraction, &request, &interactions, status));
     TRY(context_check_stop(context, status));

@@ -248,10 +248,10 @@ static void add_product_estimate(const struct stage_sizes *sizes, double top,
     const double length = sizes->n_interactions / fmax(sizes->n_users, 1);
     const double additions = 3 * sizes->n_interactions * length;
     const double rows = fmin(additions, sizes->n_items * fmin(top, sizes->n_items));
-    const double scratch = 33 * sizes->n_items * sizes->n_threads + 44 * sizes->n_interactions;
-    out->memory_bytes += N_BASES * 8 * rows;
-    out->memory_bytes += 8 * rows + scratch; /* of one product while it runs */
-    out->disk_bytes += N_BASES * 8 * rows;
+    const double scratch = 33 * sizes->n_items * sizes->n_threads + 24 * sizes->n_interactions;
+    /* of one product while it runs; products follow one another */
+    out->memory_bytes = fmax(out->memory_bytes, 8 * rows + scratch);
+    out->result_bytes += N_BASES * 8 * rows;
     out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
     out->rows += rows;
 }
@@ -265,10 +265,9 @@ static void add_user_product_estimate(const struct user_user_options *o,
     const double partners = fmin(20 * popularity, (double)o->max_item_users);
     const double additions = sizes->n_interactions * partners;
     const double rows = fmin(additions, sizes->n_users * fmin((double)o->top, sizes->n_users));
-    const double scratch = 33 * sizes->n_users * sizes->n_threads + 52 * sizes->n_interactions;
-    out->memory_bytes += N_BASES * 8 * rows;
-    out->memory_bytes += 8 * rows + scratch;
-    out->disk_bytes += N_BASES * 8 * rows;
+    const double scratch = 33 * sizes->n_users * sizes->n_threads + 32 * sizes->n_interactions;
+    out->memory_bytes = fmax(out->memory_bytes, 8 * rows + scratch);
+    out->result_bytes += N_BASES * 8 * rows;
     out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
     out->rows += rows;
 }
@@ -278,21 +277,20 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
 {
     const struct pairs_options *o = values;
     *out = (struct stage_estimate){.rows = sizes->n_interactions,
-                                   .memory_bytes = N_BASES * 4 * sizes->n_interactions,
-                                   .disk_bytes = N_BASES * 4 * sizes->n_interactions};
+                                   .result_bytes = N_BASES * 4 * sizes->n_interactions};
     if (o->item_item.given) {
         add_product_estimate(sizes, (double)o->item_item.top, out);
     }
     if (o->user_user.given) {
         add_user_product_estimate(&o->user_user, sizes, out);
     }
-    if (o->queryable) {
-        out->disk_bytes += 18 * out->rows;
-        out->seconds += 1e-6 * out->rows;
-    }
+    const double queryable_rows = o->queryable ? out->rows : 0;
+    out->seconds += 1e-6 * queryable_rows;
     if (o->evidence.given) {
         add_product_estimate(sizes, (double)o->evidence.top, out);
     }
+    out->memory_bytes += out->result_bytes;
+    out->disk_bytes = out->result_bytes + 18 * queryable_rows;
 }
 
 /* ---- artifacts ---- */

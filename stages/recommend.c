@@ -222,8 +222,9 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     double anchors = sizes->n_users + (o->similar > 0 ? sizes->n_items : 0.0);
     out->rows = sizes->n_users * (double)o->top + sizes->n_items * (double)o->similar;
     const double reasons = sizes->n_users * (double)(o->top * o->explain) * 8.0;
-    out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 4.0 +
+    out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
+    out->result_bytes = out->rows * 9.0 + reasons;
     out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: spill.h */
     /* an index needs the item vectors once more, and looks at some eighth of the products */
     const double products = anchors * sizes->n_items * sizes->dimension;

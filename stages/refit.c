@@ -75,7 +75,8 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
     struct trainer_settings settings = {.dimension = (size_t)sizes->dimension,
                                         .batch_users = 512,
                                         .strip_bytes = (size_t)256 << 20};
-    trainer_estimate(&settings, sizes, o->epochs > 0 ? (double)o->epochs : 20.0, out);
+    const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
+    trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
     }

@@ -85,7 +85,8 @@ enum status_code spill_new(const char *beside, size_t count, size_t size, void *
     struct spilled *entry = NULL;
     size_t bytes = 0;
     enum status_code code;
-    if (beside == NULL || !num_multiply(count, size, &bytes) || bytes < atomic_load(&least) || bytes == 0) {
+    if (beside == NULL || !num_multiply(count, size, &bytes) || bytes < atomic_load(&least) ||
+        bytes == 0) {
         return mem_new(count, size, out, status);
     }
     TRY(MEM_NEW(&entry, 1, status));

@@ -1,6 +1,7 @@
-/* Large arrays in a file instead of in memory. They are used like any other and freed with mem_free,
- * but only what is being looked at is in memory, and the system can put that away, too. For what is
- * mostly read front to back: lists, and results of other stages, of which a stage reads parts. */
+/* Large arrays in a file instead of in memory. They are used like any other and freed with
+ * mem_free, but only what is being looked at is in memory, and the system can put that away, too.
+ * For what is mostly read front to back: lists, and results of other stages, of which a stage reads
+ * parts. */
 #ifndef NIGHTJAR_BASE_SPILL_H
 #define NIGHTJAR_BASE_SPILL_H
 
@@ -20,7 +21,6 @@ bool spill_has(const void *block);
 bool spill_free(void *block);
 
 #define SPILL_NEW(beside, pointer_address, count, status)                                          \
-    spill_new((beside), (count), sizeof **(pointer_address),                          \
-              (void **)(pointer_address), (status))
+    spill_new((beside), (count), sizeof **(pointer_address), (void **)(pointer_address), (status))
 
 #endif

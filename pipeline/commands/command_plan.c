@@ -148,6 +148,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
     for (size_t i = 0; i < plan->n_stages; i++) {
         const struct plan_stage *stage = &plan->stages[i];
         struct stage_estimate estimate = estimate_stage(stage, sizes);
+        estimate.memory_bytes = estimate_memory(plan, stage, sizes);
         if (known) {
             print_estimate(out, stage->label, &estimate);
         } else {
@@ -164,7 +165,8 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
     }
     if (known) {
         print_estimate(out, "total", &total);
-        fputs("(memory: the largest stage, its inputs not counted; estimates are rough)\n", out);
+        fputs("(memory: what the process needs while the stage runs; the total is the largest)\n",
+              out);
     }
 done:
     return code;

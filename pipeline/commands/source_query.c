@@ -5,16 +5,11 @@ enum status_code source_query_open(const struct plan_source *source, struct db *
                                    struct db_query **rows, struct event_columns *columns,
                                    struct status *status)
 {
-    const struct event_query query = {.what = "source.interactions",
-                                      .sql = source->interactions,
-                                      .table = source->table,
-                                      .user = source->user,
-                                      .item = source->item,
-                                      .event = source->event,
-                                      .weight = source->weight,
-                                      .time = source->time,
-                                      .timeout_seconds = source->query_timeout,
-                                      .part = PART_TRAIN};
+    struct event_query query;
+    enum status_code code = event_query_of_source(source, &query, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
     const struct event_rules no_rules = {.since = INT64_MIN, .until = INT64_MIN};
     return event_columns_open(db, &query, &no_rules, rows, columns, status);
 }

@@ -46,6 +46,14 @@ static const struct option source_options[] = {
      .offset = offsetof(struct plan_source, fingerprint),
      .help = "A SELECT whose result changes whenever the interactions do, say `SELECT max(id), "
              "count(*) FROM events`. Without it the rows themselves are compared."},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct plan_source, key),
+     .help = "A column of INTEGERs of which every new row has a greater one than all before (an "
+             "AUTOINCREMENT id), in a log whose rows neither change nor go. From the second run on "
+             "only rows with a greater key are read; the others come from the work database. What "
+             "was changed or deleted nevertheless is seen by a run with `--force`, or after the "
+             "row with the last key has gone."},
     {.name = "busy_timeout",
      .type = OPTION_DURATION,
      .offset = offsetof(struct plan_source, busy_timeout),

@@ -19,13 +19,14 @@ struct stage_artifact {
 struct stage_sizes {
     double n_users, n_items, n_interactions;
     double n_threads;
-    double dimension; /* of the towers: set by the plan from the train stage, 0 without one */
+    double dimension, epochs; /* of the train stage, 0 without one */
     /* of the recommend stage, 0 without one: rows a user, reasons a row, similar items an item */
     double top, reasons, similar;
 };
 
 struct stage_estimate {
     double memory_bytes; /* peak, above the input artifacts */
+    double result_bytes; /* output artifacts, which wait for the stages that read them */
     double disk_bytes;   /* written to the work database */
     double output_bytes; /* written to the output database */
     double seconds;      /* wall, rough: within a factor of two on a 2020s CPU core */

@@ -17,11 +17,15 @@ static const char *const column_names[N_EVENT_COLUMNS][NAMES_MAX] = {
     [COLUMN_ROWID] = {"rowid"},
 };
 
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 static bool same_name(const char *a, const char *b)
 {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
-        char upper = (char)(*a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a);
-        if (upper != *b) {
+        if (lower(*a) != lower(*b)) {
             return false;
         }
     }
@@ -64,15 +68,31 @@ static enum status_code refuse_column(const char *what, const char *name, struct
     return code;
 }
 
-static enum status_code find_columns(const struct db_query *statement, const char *what,
-                                     struct event_columns *columns, struct status *status)
+/* What the key is called in the result: in a query as there, of a table by a name of ours. */
+static const char *key_name(const struct event_query *query)
 {
+    return query->sql != NULL ? query->key : "nightjar_key";
+}
+
+static enum status_code find_columns(const struct db_query *statement,
+                                     const struct event_query *query, struct event_columns *columns,
+                                     struct status *status)
+{
+    const char *what = query->what;
+
+    columns->key = -1;
     for (size_t i = 0; i < N_EVENT_COLUMNS; i++) {
         columns->index[i] = -1;
     }
     for (int i = 0; i < db_column_count(statement); i++) {
         const char *name = db_column_name(statement, i);
         int column = column_of_name(name);
+        if (query->key != NULL && same_name(name, key_name(query))) {
+            columns->key = i;
+            if (column < 0) {
+                continue;
+            }
+        }
         if (column < 0) {
             return refuse_column(what, name, status);
         }
@@ -82,6 +102,11 @@ static enum status_code find_columns(const struct db_query *statement, const cha
                               column_names[column][0]);
         }
         columns->index[column] = i;
+    }
+    if (query->key != NULL && columns->key < 0) {
+        return status_set(status, STATUS_CONFIG,
+                          "source.key: %s has no column named '%s'; add it to the query", what,
+                          query->key);
     }
     return STATUS_OK;
 }
@@ -160,9 +185,19 @@ static enum status_code build_sql(const struct event_query *query, bool with_row
     add_column(sql, ", ", query->event, COLUMN_EVENT);
     add_column(sql, ", ", query->weight, COLUMN_WEIGHT);
     add_column(sql, ", ", query->time, COLUMN_TIME);
+    if (query->key != NULL) {
+        buf_add_text(sql, ", t.");
+        db_quote(sql, query->key);
+        buf_addf(sql, " AS %s", key_name(query));
+    }
     buf_add_text(sql, with_rowid ? ", t.rowid AS rowid FROM " : " FROM ");
     db_quote(sql, query->table);
     buf_add_text(sql, " AS t");
+    if (query->n_before > 0) {
+        buf_add_text(sql, " WHERE t.");
+        db_quote(sql, query->key);
+        buf_addf(sql, " >= %lld", (long long)query->after);
+    }
     return buf_check(sql, status);
 }
 
@@ -200,6 +235,36 @@ done:
     return code;
 }
 
+/* The query as it is, which must be sound alone; with a key, its rows behind the last one. */
+static enum status_code open_query(struct db *db, const struct event_query *query,
+                                   struct db_query **statement, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct db_query *plain = NULL;
+    struct buf sql = {0};
+    size_t length = strlen(query->sql);
+
+    TRY(db_prepare_user(db, query->what, query->sql, query->timeout_seconds, &plain, status));
+    if (query->n_before == 0) {
+        *statement = plain;
+        plain = NULL;
+        goto done;
+    }
+    while (length > 0 && strchr(" \t\r\n;", query->sql[length - 1]) != NULL) {
+        length--;
+    }
+    buf_addf(&sql, "SELECT * FROM (%.*s\n) WHERE ", (int)length, query->sql);
+    db_quote(&sql, query->key);
+    buf_addf(&sql, " >= %lld", (long long)query->after);
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare_user(db, query->what, buf_text(&sql), query->timeout_seconds, statement,
+                        status));
+done:
+    db_finalize(plain);
+    buf_release(&sql);
+    return code;
+}
+
 enum status_code event_columns_open(struct db *db, const struct event_query *query,
                                     const struct event_rules *rules, struct db_query **statement,
                                     struct event_columns *columns, struct status *status)
@@ -208,11 +273,11 @@ enum status_code event_columns_open(struct db *db, const struct event_query *que
     struct db_query *opened = NULL;
 
     if (query->sql != NULL) {
-        TRY(db_prepare_user(db, query->what, query->sql, query->timeout_seconds, &opened, status));
+        TRY(open_query(db, query, &opened, status));
     } else {
         TRY(open_table(db, query, &opened, status));
     }
-    TRY(find_columns(opened, query->what, columns, status));
+    TRY(find_columns(opened, query, columns, status));
     TRY(check_columns(columns, query, rules, status));
     *statement = opened;
     opened = NULL;
@@ -239,6 +304,7 @@ enum status_code event_query_of_source(const struct plan_source *source, struct 
                              .event = source->event,
                              .weight = source->weight,
                              .time = source->time,
+                             .key = source->key,
                              .timeout_seconds = source->query_timeout};
     return STATUS_OK;
 }

@@ -19,14 +19,16 @@ enum event_column {
 /* Place of each column in the query, -1 = not there. */
 struct event_columns {
     int index[N_EVENT_COLUMNS];
+    int key; /* of event_query.key, -1: there is none; may be one of the others, too */
 };
 
 /* The query that the configuration names: source.interactions, or source.table and its columns.
  * Both or neither is STATUS_CONFIG. Texts stay the source's. */
 MUST_CHECK enum status_code event_query_of_source(const struct plan_source *source,
                                                   struct event_query *query, struct status *status);
-/* Prepares the query and finds its columns. Errors: STATUS_CONFIG for an unknown or doubled
- * column, a missing user or item, a rule of `rules` without its column. */
+/* Prepares the query, cut to the keys that are asked for, and finds its columns. Errors:
+ * STATUS_CONFIG for an unknown or doubled column, a missing user, item or key, a rule of `rules`
+ * without its column. */
 MUST_CHECK enum status_code event_columns_open(struct db *db, const struct event_query *query,
                                                const struct event_rules *rules,
                                                struct db_query **statement,

@@ -33,6 +33,9 @@ struct event_log {
     struct vocabulary users, items;
     struct id_column user_ids, item_ids;
     bool has_times;
+    int time_unit;    /* enum time_unit of the rows read so far */
+    int64_t last_key; /* the greatest key read so far, INT64_MIN: none (event_query.key) */
+    bool has_last;    /* the row that reading went on from was still there */
     size_t n, capacity;
     int32_t *user_codes, *item_codes; /* (n) */
     float *weights;                   /* (n) finite, > 0, before decay */

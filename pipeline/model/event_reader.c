@@ -479,6 +479,35 @@ static void place_row(struct reader *reader)
     }
 }
 
+/* Keeps the greatest key. One that is no INTEGER would never be found again. *is_known: the row was
+ * read earlier. */
+static enum status_code read_key(struct reader *reader, bool *is_known, struct status *status)
+{
+    const int key = reader->columns.key;
+
+    *is_known = false;
+    if (key < 0) {
+        return STATUS_OK;
+    }
+    if (db_column_type(reader->statement, key) != DB_INTEGER) {
+        struct buf text = {0};
+        char value[ROW_VALUE_MAX];
+        describe_cell(reader->statement, key, value);
+        place_row(reader);
+        row_place_add(&reader->place, &text);
+        enum status_code code =
+            status_set(status, STATUS_DATA, "source.key: %s: %s is %s; a key is an INTEGER",
+                       buf_text(&text), reader->query->key, value[0] != '\0' ? value : "NULL");
+        buf_release(&text);
+        return code;
+    }
+    const int64_t value = db_column_int64(reader->statement, key);
+    *is_known = reader->query->n_before > 0 && value == reader->query->after;
+    reader->log->has_last = reader->log->has_last || *is_known;
+    reader->log->last_key = value > reader->log->last_key ? value : reader->log->last_key;
+    return STATUS_OK;
+}
+
 /* Asking the time costs as much as reading a row, so it is asked every `interval` rows, which grows
  * while rows come fast and shrinks when they come slowly. */
 struct pace {
@@ -511,12 +540,15 @@ static enum status_code read_rows(struct reader *reader, const struct event_watc
 {
     enum status_code code = STATUS_OK;
     struct pace pace = {clock_monotonic(), clock_monotonic(), 1, reader->report->n_rows};
-    bool has_row = false;
+    bool has_row = false, is_known = false;
 
     TRY(db_step(reader->statement, &has_row, status));
     while (has_row) {
-        place_row(reader);
-        TRY(read_row(reader, status));
+        TRY(read_key(reader, &is_known, status));
+        if (!is_known) {
+            place_row(reader);
+            TRY(read_row(reader, status));
+        }
         if (watch != NULL && reader->report->n_rows >= pace.next) {
             TRY(keep_pace(&pace, watch, reader->report->n_rows, status));
         }
@@ -538,9 +570,16 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
         .log = log,
         .report = report,
         .clock = {.unit = rules->time_unit, .is_declared = rules->time_unit != TIME_AUTO},
-        .place = {.query = query->what}};
+        .place = {.query = query->what, .number = query->n_before}};
 
     assert(log->user_start == NULL);
+    if (query->n_before > 0) { /* the rows before have said it */
+        reader.clock.unit = (enum time_unit)log->time_unit;
+        reader.clock.is_declared = reader.clock.unit != TIME_AUTO;
+    } else if (query->key != NULL) {
+        log->last_key = INT64_MIN;
+    }
+    log->has_last = false;
     TRY(event_columns_open(db, query, rules, &reader.statement, &reader.columns, status));
     bool has_times = reader.columns.index[COLUMN_TIME] >= 0;
     if (query->is_given_part && query->part == PART_VALID) {
@@ -555,6 +594,7 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
         log->has_times = has_times;
     }
     TRY(read_rows(&reader, watch, status));
+    log->time_unit = (int)reader.clock.unit;
 done:
     db_finalize(reader.statement);
     return code;

@@ -43,6 +43,10 @@ struct event_query {
     const char *sql;
     const char *table, *user, *item, *event, *weight, *time;
     double timeout_seconds;
+    /* Where n_before rows of the same query were read earlier, only rows whose `key` (an INTEGER
+       column) is greater than `after`, the greatest then. key NULL: all rows. */
+    const char *key;
+    int64_t after, n_before;
     /* A split's given table: event types do not apply, since and until neither. */
     bool is_given_part;
     enum event_part part; /* of every row */

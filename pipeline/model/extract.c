@@ -51,6 +51,8 @@ enum status_code extract_read(struct db *source, const struct extract_request *r
     struct row_report *report = &extraction->report;
 
     log->dislikes = &extraction->dislikes;
+    query.after = log->last_key;
+    query.n_before = report->n_rows;
     query.part = PART_TRAIN;
     query.is_given_part = false;
     TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));

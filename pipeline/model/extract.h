@@ -24,8 +24,9 @@ struct extraction {
     struct row_report report; /* of all queries together */
 };
 
-/* Reads all rows; afterwards the source is not needed any more. Errors as event_reader_run, and
- * STATUS_DATA when no positive interaction is left, naming what took how many. */
+/* Reads all rows, or with rows in `extraction` already (event_store.h) those behind its last key;
+ * afterwards the source is not needed any more. Errors as event_reader_run, and STATUS_DATA when no
+ * positive interaction is left, naming what took how many. */
 MUST_CHECK enum status_code extract_read(struct db *source, const struct extract_request *request,
                                          const struct event_watch *watch,
                                          struct extraction *extraction, struct status *status);

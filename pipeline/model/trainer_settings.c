@@ -161,6 +161,7 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     out->memory_bytes = sizeof(float) * (entities * d * (kept + 1.0 + 2.0 * hops) +
                                          items * (d * 4.0 + 6.0) + 2.0 * units * read) +
                         strip;
+    out->result_bytes = sizeof(float) * entities * d;
     out->disk_bytes = sizeof(float) * entities * d * kept; /* a checkpoint */
     out->seconds =
         epochs * 6.0 * (d + units) * users * negatives / (gemm_flops_per_core * sizes->n_threads);

@@ -153,6 +153,11 @@ const char *context_config_hash(const struct context *context)
     return context->config_hash;
 }
 
+bool context_is_forced(const struct context *context)
+{
+    return context->request->force;
+}
+
 const char *context_version(const struct context *context)
 {
     return context->request->version;

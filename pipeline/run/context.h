@@ -120,6 +120,7 @@ void context_set_published_before(struct context *context, int64_t generation);
 const int64_t *context_published_before(const struct context *context);
 /* The generation that the stage has published: part of the run's result and record. */
 void context_set_generation(struct context *context, int64_t generation);
+bool context_is_forced(const struct context *context);      /* everything is to be made anew */
 const char *context_version(const struct context *context); /* of nightjar */
 
 #endif

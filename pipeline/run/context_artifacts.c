@@ -1,11 +1,8 @@
 /* The artifacts of a run: in memory while a later stage needs them, in the work database always. */
 #include "run/context_internal.h"
+#include "run/estimate.h"
 
 #include <assert.h>
-
-/* An artifact that takes so much memory is left to the work database between the stages, from where
- * its arrays come back in files (base/spill.h). */
-enum { LARGE_BYTES = 1 << 30 };
 
 void context_slot_name(const char *label, const char *name, struct buf *out)
 {
@@ -213,22 +210,13 @@ void context_release_unneeded(struct context *context, size_t position)
         for (size_t i = 0; outputs != NULL && outputs[i].name != NULL; i++) {
             struct context_slot *slot = &context->slots[context->first_slot[p] + i];
             if (slot->in_memory && (!is_needed(context, p, outputs[i].name, position) ||
-                                    artifact_memory(&slot->artifact) >= LARGE_BYTES)) {
+                                    artifact_memory(&slot->artifact) >= LARGE_ARTIFACT_BYTES)) {
                 artifact_release(&slot->artifact);
                 slot->artifact = (struct artifact){0};
                 slot->in_memory = false;
             }
         }
     }
-}
-
-size_t context_bytes(const struct context *context)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < context->first_slot[context->plan->n_stages]; i++) {
-        bytes += context->slots[i].in_memory ? artifact_memory(&context->slots[i].artifact) : 0;
-    }
-    return bytes;
 }
 
 /* "checkpoint/LABEL/KEY", and "/PART" behind that of a part: a checkpoint of other options or

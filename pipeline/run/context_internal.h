@@ -72,7 +72,6 @@ MUST_CHECK enum status_code context_slot_hash(struct context *context, size_t po
 MUST_CHECK enum status_code context_save_outputs(struct context *context, struct status *status);
 /* Frees artifacts that no stage behind `position` reads. */
 void context_release_unneeded(struct context *context, size_t position);
-size_t context_bytes(const struct context *context); /* of the artifacts in memory */
 /* Drops every checkpoint of the stage, whatever its key. */
 MUST_CHECK enum status_code context_checkpoints_drop(struct context *context, const char *label,
                                                      struct status *status);

@@ -4,6 +4,9 @@
 #include "base/num.h"
 #include "model/dataset.h"
 
+/* The program itself, OpenBLAS's buffers, SQLite's page caches. */
+static const double program_bytes = 32 << 20;
+
 static const char *const count_names[] = {"users", "items", "interactions"};
 enum { N_COUNTS = sizeof count_names / sizeof *count_names };
 
@@ -34,6 +37,7 @@ static double stage_number(const struct plan *plan, const char *stage_name, cons
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes)
 {
     *sizes = (struct stage_sizes){.dimension = stage_number(plan, "train", "dimension"),
+                                  .epochs = stage_number(plan, "train", "epochs"),
                                   .top = stage_number(plan, "recommend", "top"),
                                   .reasons = stage_number(plan, "recommend", "explain"),
                                   .similar = stage_number(plan, "recommend", "similar"),
@@ -112,11 +116,38 @@ struct stage_estimate estimate_stage(const struct plan_stage *stage,
     return estimate;
 }
 
+/* Whether `stage` or one behind it reads an output of the stage at `producer`. */
+static bool is_read(const struct plan *plan, size_t producer, size_t stage)
+{
+    for (size_t i = stage; i < plan->n_stages; i++) {
+        const struct stage_artifact *inputs = plan->stages[i].stage->inputs;
+        for (size_t j = 0; inputs != NULL && inputs[j].name != NULL; j++) {
+            if (plan_producer(plan, i, inputs[j].name) == producer) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+double estimate_memory(const struct plan *plan, const struct plan_stage *stage,
+                       const struct stage_sizes *sizes)
+{
+    double need = program_bytes + estimate_stage(stage, sizes).memory_bytes;
+    for (size_t p = 0; p < stage->position; p++) {
+        const double bytes = estimate_stage(&plan->stages[p], sizes).result_bytes;
+        if (bytes > 0 && is_read(plan, p, stage->position)) {
+            need += bytes < (double)LARGE_ARTIFACT_BYTES ? bytes : bytes / 3;
+        }
+    }
+    return need;
+}
+
 enum status_code estimate_check(const struct plan *plan, const struct plan_stage *stage,
-                                const struct stage_sizes *sizes, double held, struct status *status)
+                                const struct stage_sizes *sizes, struct status *status)
 {
     double limit = (double)plan->settings.memory_limit;
-    double need = held + estimate_stage(stage, sizes).memory_bytes;
+    double need = estimate_memory(plan, stage, sizes);
     if (limit <= 0 || need <= limit) {
         return STATUS_OK;
     }

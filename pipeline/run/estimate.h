@@ -19,10 +19,15 @@ MUST_CHECK enum status_code estimate_save(struct db *work, const struct stage_si
 /* Zero when the stage estimates nothing. */
 struct stage_estimate estimate_stage(const struct plan_stage *stage,
                                      const struct stage_sizes *sizes);
-/* STATUS_NO_MEMORY, with both figures, when `held` bytes of artifacts and the stage's own need pass
- * settings.memory_limit. */
+/* An output artifact of so many bytes is left to the work database between the stages, from where
+ * its arrays come back in files (base/spill.h). */
+enum { LARGE_ARTIFACT_BYTES = 1 << 30 };
+/* Bytes of the process while the stage runs: the program, the artifacts that wait for this stage or
+ * a later one (of a large one the third that a stage reads), the stage's own need. */
+double estimate_memory(const struct plan *plan, const struct plan_stage *stage,
+                       const struct stage_sizes *sizes);
+/* STATUS_NO_MEMORY, with both figures, when that passes settings.memory_limit. */
 MUST_CHECK enum status_code estimate_check(const struct plan *plan, const struct plan_stage *stage,
-                                           const struct stage_sizes *sizes, double held,
-                                           struct status *status);
+                                           const struct stage_sizes *sizes, struct status *status);
 
 #endif

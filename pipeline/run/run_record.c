@@ -100,7 +100,7 @@ enum status_code run_record_stage(struct context *context, const char *state, do
     TRY(db_begin_write(context->work, status));
     TRY(db_prepare(context->work,
                    "INSERT INTO stage_run (run, position, label, state, seconds, cpu_seconds,"
-                   " n_rows, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                   " n_rows, key, peak_rss) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                    &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, (int64_t)context->stage->position, status));
@@ -110,6 +110,7 @@ enum status_code run_record_stage(struct context *context, const char *state, do
     TRY(db_bind_double(query, 6, cpu_seconds, status));
     TRY(db_bind_int64(query, 7, context->rows, status));
     TRY(bind_text(query, 8, context->key, status));
+    TRY(db_bind_int64(query, 9, clock_peak_rss(), status));
     TRY(db_run(query, status));
     TRY(write_metrics(context, status));
     TRY(db_commit(context->work, status));

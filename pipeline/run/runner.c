@@ -99,27 +99,6 @@ static enum status_code check_only(struct runner *runner, struct status *status)
     return STATUS_OK;
 }
 
-/* Loads the stage's inputs, so that what they hold is known, and holds the need against the limit.
- */
-static enum status_code check_memory(struct runner *runner, const struct plan_stage *stage,
-                                     struct status *status)
-{
-    enum status_code code;
-    struct context *context = &runner->context;
-    const struct stage_artifact *inputs = stage->stage->inputs;
-    const struct artifact *ignored;
-    if (context->plan->settings.memory_limit <= 0) {
-        return STATUS_OK;
-    }
-    for (size_t i = 0; inputs != NULL && inputs[i].name != NULL; i++) {
-        TRY(context_input(context, inputs[i].name, &ignored, status));
-    }
-    TRY(estimate_check(context->plan, stage, &runner->sizes, (double)context_bytes(context),
-                       status));
-done:
-    return code;
-}
-
 /* Before a stage writes: the need of it and of all behind it. */
 static enum status_code check_disk(struct runner *runner, size_t position, struct status *status)
 {
@@ -159,8 +138,7 @@ static enum status_code check_memory_ahead(struct runner *runner, size_t positio
     const struct plan *plan = runner->context.plan;
     for (size_t i = position; runner->sizes_known && i < plan->n_stages; i++) {
         if (runner->only == SIZE_MAX || runner->only == i) {
-            enum status_code code =
-                estimate_check(plan, &plan->stages[i], &runner->sizes, 0, status);
+            enum status_code code = estimate_check(plan, &plan->stages[i], &runner->sizes, status);
             if (code != STATUS_OK) {
                 return code;
             }
@@ -198,7 +176,7 @@ static enum status_code execute(struct runner *runner, const struct plan_stage *
     enum status_code code;
     struct context *context = &runner->context;
     TRY(check_disk(runner, stage->position, status));
-    TRY(check_memory(runner, stage, status));
+    TRY(estimate_check(context->plan, stage, &runner->sizes, status));
     TRY(cache_forget(context->work, stage->label, status));
     if (context->request->force) {
         TRY(context_checkpoints_drop(context, stage->label, status));

@@ -55,8 +55,8 @@ static void a_spilled_block_keeps_what_is_written(void **state)
     struct status status = {0};
     int32_t *blocks[3] = {NULL};
     for (int b = 0; b < 3; b++) {
-        assert_int_equal(
-            spill_new(beside, N, sizeof *blocks[b], (void **)&blocks[b], &status), STATUS_OK);
+        assert_int_equal(spill_new(beside, N, sizeof *blocks[b], (void **)&blocks[b], &status),
+                         STATUS_OK);
         for (int i = 0; i < N; i++) {
             assert_int_equal(blocks[b][i], 0);
             blocks[b][i] = i * (b + 1);
@@ -142,8 +142,8 @@ static void no_room_and_no_folder_are_errors(void **state)
     assert_string_equal(status.file, beside);
     assert_non_null(strstr(status.message, "no file of 8 MiB in this folder: File too large"));
     status_clear(&status);
-    assert_int_equal(
-        spill_new("/nowhere/at/all/work.db", 4096, 1, (void **)&block, &status), STATUS_IO);
+    assert_int_equal(spill_new("/nowhere/at/all/work.db", 4096, 1, (void **)&block, &status),
+                     STATUS_IO);
     assert_non_null(strstr(status.message, "No such file or directory"));
     assert_ptr_equal(block, &untouched);
     assert_int_equal(count_files(), 0);
