@@ -3,9 +3,8 @@
 
 #include "base/mem.h"
 
-/* A segment is copied on its way; so many rows are some 320 MB. Beyond MOST_SEGMENTS a run writes
- * all of them anew as few. */
-enum { SEGMENT_ROWS = 1 << 24, MOST_SEGMENTS = 64 };
+/* With so many segments a run writes all rows anew as one. */
+enum { MOST_SEGMENTS = 64 };
 enum { N_LOGS = 2 };
 static const char *const log_names[N_LOGS] = {"events", "dislikes"};
 
@@ -15,7 +14,7 @@ struct reader_state {
     struct id_column user_ids, item_ids;
     int64_t last_key;
     int32_t time_unit;
-    bool has_times, is_last; /* of the segments of its run */
+    bool has_times;
 };
 
 static struct event_log *log_of(struct extraction *extraction, size_t which)
@@ -86,29 +85,29 @@ done:
     return code;
 }
 
-/* Rows [first, first + n) of a log. */
+/* Rows [first, n) of a log. */
 static enum status_code add_rows(struct artifact *segment, size_t which,
-                                 const struct event_log *log, size_t first, size_t n,
-                                 struct status *status)
+                                 const struct event_log *log, size_t first, struct status *status)
 {
+    const struct {
+        const char *part;
+        enum array_type type;
+        const void *data;
+    } columns[] = {{"users", ARRAY_I32, log->user_codes + first},
+                   {"items", ARRAY_I32, log->item_codes + first},
+                   {"weights", ARRAY_F32, log->weights + first},
+                   {"times", ARRAY_I64, log->times + first}};
     enum status_code code = STATUS_OK;
-    if (n > 0) {
-        TRY(artifact_copy(segment, name_of(which, "users").text, ARRAY_I32, n, 1,
-                          log->user_codes + first, status));
-        TRY(artifact_copy(segment, name_of(which, "items").text, ARRAY_I32, n, 1,
-                          log->item_codes + first, status));
-        TRY(artifact_copy(segment, name_of(which, "weights").text, ARRAY_F32, n, 1,
-                          log->weights + first, status));
-        TRY(artifact_copy(segment, name_of(which, "times").text, ARRAY_I64, n, 1,
-                          log->times + first, status));
+    for (size_t c = 0; log->n > first && c < sizeof columns / sizeof *columns; c++) {
+        TRY(artifact_lend(segment, name_of(which, columns[c].part).text, columns[c].type,
+                          log->n - first, 1, columns[c].data, status));
     }
 done:
     return code;
 }
 
 static enum status_code add_state(struct artifact *segment, const struct event_store *store,
-                                  const struct extraction *extraction, bool is_last,
-                                  struct status *status)
+                                  const struct extraction *extraction, struct status *status)
 {
     struct reader_state *state = NULL;
     enum status_code code;
@@ -118,8 +117,7 @@ static enum status_code add_state(struct artifact *segment, const struct event_s
                                    .item_ids = extraction->log.item_ids,
                                    .last_key = extraction->log.last_key,
                                    .time_unit = extraction->log.time_unit,
-                                   .has_times = extraction->log.has_times,
-                                   .is_last = is_last};
+                                   .has_times = extraction->log.has_times};
     TRY(artifact_copy(segment, "state", ARRAY_U8, sizeof *state, 1, state, status));
     TRY(artifact_copy(segment, "rules", ARRAY_U8, sizeof store->rules, 1, store->rules, status));
 done:
@@ -127,46 +125,27 @@ done:
     return code;
 }
 
-/* Up to SEGMENT_ROWS rows of each log, and with the first of them all new ids. */
-static enum status_code save_segment(struct event_store *store, const struct extraction *extraction,
-                                     bool *is_last, struct status *status)
+enum status_code event_store_save(struct event_store *store, const struct extraction *extraction,
+                                  struct status *status)
 {
     const struct event_log *const logs[N_LOGS] = {&extraction->log, &extraction->dislikes};
     struct artifact segment = {0};
     char slot[ARTIFACT_NAME_MAX];
     enum status_code code;
     artifact_init(&segment, "events");
-    *is_last = true;
-    for (size_t l = 0; l < N_LOGS; l++) {
-        const size_t left = logs[l]->n - store->n_logs[l];
-        const size_t n = left < SEGMENT_ROWS ? left : SEGMENT_ROWS;
-        TRY(add_rows(&segment, l, logs[l], store->n_logs[l], n, status));
-        TRY(add_ids(&segment, l, "user_ids", &logs[l]->users, store->n_users[l], status));
-        TRY(add_ids(&segment, l, "item_ids", &logs[l]->items, store->n_items[l], status));
-        store->n_logs[l] += n;
-        store->n_users[l] = logs[l]->users.n;
-        store->n_items[l] = logs[l]->items.n;
-        *is_last = *is_last && n == left;
-    }
-    TRY(add_state(&segment, store, extraction, *is_last, status));
-    slot_name(store, store->n_segments++, slot);
-    TRY(artifact_save(store->work, slot, &segment, status));
-done:
-    artifact_release(&segment);
-    return code;
-}
-
-enum status_code event_store_save(struct event_store *store, const struct extraction *extraction,
-                                  struct status *status)
-{
-    enum status_code code = STATUS_OK;
     if (store->n_segments == 0 || store->n_segments >= MOST_SEGMENTS) {
         TRY(event_store_clear(store, status));
     }
-    for (bool is_last = false; !is_last;) {
-        TRY(save_segment(store, extraction, &is_last, status));
+    for (size_t l = 0; l < N_LOGS; l++) {
+        TRY(add_rows(&segment, l, logs[l], store->n_logs[l], status));
+        TRY(add_ids(&segment, l, "user_ids", &logs[l]->users, store->n_users[l], status));
+        TRY(add_ids(&segment, l, "item_ids", &logs[l]->items, store->n_items[l], status));
     }
+    TRY(add_state(&segment, store, extraction, status));
+    slot_name(store, store->n_segments, slot);
+    TRY(artifact_save(store->work, slot, &segment, status));
 done:
+    artifact_release(&segment);
     return code;
 }
 
@@ -295,7 +274,7 @@ enum status_code event_store_load(struct event_store *store, const char *query,
         store->n_segments++;
     }
     code = STATUS_OK;
-    *found = fits && store->n_segments > 0 && state->is_last;
+    *found = fits && store->n_segments > 0;
     if (*found) {
         set_query(state, query);
         extraction->report = state->report;

@@ -1,5 +1,5 @@
 /* The rows that earlier runs have read, in the work database, so that a run with source.key reads
- * only what is new. They stand in segments, one or more a run, in the order of the source; a
+ * only what is new. They stand in segments, one a run, in the order of the source; a
  * segment holds columns of event_log, the ids that they added, and what the reader has to know to
  * go on. Anything that does not fit together is as good as nothing: then all rows are read. */
 #ifndef NIGHTJAR_MODEL_EVENT_STORE_H

@@ -272,11 +272,11 @@ enum status_code table_save(const struct table *table, struct artifact *artifact
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
     snprintf(name, sizeof name, "%s.weights", prefix);
-    TRY(artifact_copy(artifact, name, ARRAY_F32, table->n, table->dimension, table->weights,
+    TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, table->dimension, table->weights,
                       status));
     for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
         snprintf(name, sizeof name, "%s.state%zu", prefix, s);
-        TRY(artifact_copy(artifact, name, ARRAY_F32, table->n, table->dimension,
+        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, table->dimension,
                           table->optimizer.states[s], status));
     }
     snprintf(name, sizeof name, "%s.steps", prefix);

@@ -54,8 +54,8 @@ void table_step(struct table *table, double rate, double scale, struct pool *poo
 /* Brings every row up to the present step: before all of them are read, saved or shown. */
 void table_settle(struct table *table, double rate, struct pool *pool);
 
-/* For checkpoints: arrays PREFIX.weights, PREFIX.state<i> and the number PREFIX.steps, of a table
- * that is settled. */
+/* For checkpoints, which the table outlives: arrays PREFIX.weights, PREFIX.state<i> and the number
+ * PREFIX.steps, of a table that is settled. */
 MUST_CHECK enum status_code table_save(const struct table *table, struct artifact *artifact,
                                        const char *prefix, struct status *status);
 /* Into a table initialised with the same shape and rule. */

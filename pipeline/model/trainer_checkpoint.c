@@ -54,7 +54,7 @@ enum status_code trainer_checkpoint_save(struct trainer *trainer, struct status 
     TRY(temperature_learner_save(&trainer->temperature, &artifact, status));
     list_slots(trainer, slots);
     for (size_t i = 0; i < N_SLOTS; i++) {
-        TRY(artifact_copy(&artifact, slots[i].name, ARRAY_F32, slots[i].rows, slots[i].columns,
+        TRY(artifact_lend(&artifact, slots[i].name, ARRAY_F32, slots[i].rows, slots[i].columns,
                           slots[i].data, status));
     }
     list_numbers(trainer, numbers);

@@ -33,7 +33,9 @@ void artifact_init(struct artifact *artifact, const char *name)
 void artifact_release(struct artifact *artifact)
 {
     for (size_t i = 0; i < artifact->n_arrays; i++) {
-        mem_free(artifact->arrays[i].data);
+        if (!artifact->arrays[i].is_lent) {
+            mem_free(artifact->arrays[i].data);
+        }
     }
     mem_free(artifact->arrays);
     memset(artifact, 0, sizeof *artifact);
@@ -63,19 +65,30 @@ static enum status_code check_new(const struct artifact *artifact, const char *n
     return STATUS_OK;
 }
 
-enum status_code artifact_take(struct artifact *artifact, const char *name, enum array_type type,
-                               size_t rows, size_t columns, void *data, struct status *status)
+enum status_code artifact_lend(struct artifact *artifact, const char *name, enum array_type type,
+                               size_t rows, size_t columns, const void *data, struct status *status)
 {
     enum status_code code;
     TRY(check_new(artifact, name, type, rows, columns, status));
     TRY(MEM_RESIZE(&artifact->arrays, artifact->n_arrays, artifact->n_arrays + 1, status));
     struct array *array = &artifact->arrays[artifact->n_arrays++];
-    *array = (struct array){.type = type, .rows = rows, .columns = columns, .data = data};
+    *array = (struct array){.type = type, .rows = rows, .columns = columns, .is_lent = true};
+    memcpy(&array->data, &data, sizeof data);
     snprintf(array->name, sizeof array->name, "%s", name);
-    data = NULL;
 done:
-    mem_free(data);
     return code;
+}
+
+enum status_code artifact_take(struct artifact *artifact, const char *name, enum array_type type,
+                               size_t rows, size_t columns, void *data, struct status *status)
+{
+    enum status_code code = artifact_lend(artifact, name, type, rows, columns, data, status);
+    if (code != STATUS_OK) {
+        mem_free(data);
+        return code;
+    }
+    artifact->arrays[artifact->n_arrays - 1].is_lent = false;
+    return STATUS_OK;
 }
 
 enum status_code artifact_copy(struct artifact *artifact, const char *name, enum array_type type,

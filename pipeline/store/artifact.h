@@ -16,7 +16,8 @@ struct array {
     char name[ARTIFACT_NAME_MAX];
     enum array_type type;
     size_t rows, columns;
-    void *data; /* owned by the artifact (mem_free) */
+    void *data; /* owned by the artifact (mem_free), unless it is lent */
+    bool is_lent;
 };
 
 /* Zero-initialise. */
@@ -37,6 +38,11 @@ MUST_CHECK enum status_code artifact_take(struct artifact *artifact, const char 
                                           void *data, struct status *status);
 /* Copies instead. */
 MUST_CHECK enum status_code artifact_copy(struct artifact *artifact, const char *name,
+                                          enum array_type type, size_t rows, size_t columns,
+                                          const void *data, struct status *status);
+/* Neither: the data stay the caller's and outlive the artifact, which only reads them; for what is
+ * saved and let go. */
+MUST_CHECK enum status_code artifact_lend(struct artifact *artifact, const char *name,
                                           enum array_type type, size_t rows, size_t columns,
                                           const void *data, struct status *status);
 /* A number (1 x 1 F64), and a list of texts (two arrays: NAME.offsets, NAME.bytes; copied). */
