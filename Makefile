@@ -101,7 +101,13 @@ suite: tests
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
 
-bench: all $(BENCHES)
+# the program with plain loops in place of OpenBLAS and the vector kernels: symbols in front of the
+# libraries win
+$(BUILD)/nightjar_plain: $(BUILD)/pipeline/main.o $(BUILD)/tests/bench/plain_kernels.o $(LIBRARY)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: all $(BENCHES) $(BUILD)/nightjar_plain
 	@BUILD=$(BUILD) sh tests/bench/run.sh
 
 # time and memory of the whole run at growing sizes, with the fitted exponents: minutes

@@ -402,6 +402,29 @@ done:
     return code;
 }
 
+/* What an index found, or that it did not do; nothing where none was tried. */
+static void tell_use(struct log *log, const char *what, const struct index_use *use)
+{
+    if (use->n_lists > 0 && use->n_probes > 0) {
+        log_write(log, LOG_INFO,
+                  "recommend: %s: %.0f of %.0f inverted lists looked into, recall %.4f of the "
+                  "exact lists' items",
+                  what, use->n_probes, use->n_lists, use->recall);
+    } else if (use->n_lists > 0) {
+        log_write(log, LOG_WARNING,
+                  "recommend: %s: inverted lists do not reach min_recall (they find %.4f with a "
+                  "quarter of %.0f lists at the most); made exactly",
+                  what, use->recall, use->n_lists);
+    }
+}
+
+static void tell_index(void *data, const struct recommendations *made)
+{
+    struct log *log = context_log(data);
+    tell_use(log, "lists", &made->users_index);
+    tell_use(log, "similar items", &made->similar_index);
+}
+
 static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
@@ -428,27 +451,10 @@ static struct serving_request request_of(const struct recommend_options *o,
         .min_recall = o->min_recall,
         .seed = context_seed(context),
         .spill = context_settings(context)->work.database,
+        .index_made = tell_index,
         .between = show_progress,
         .data = context,
     };
-}
-
-/* What an index found, or that it did not do; nothing where none was tried. */
-static void tell_index(struct context *context, const char *what, const struct index_use *use,
-                       double min_recall)
-{
-    struct log *log = context_log(context);
-    if (use->n_lists > 0 && use->n_probes > 0) {
-        log_write(log, LOG_INFO,
-                  "recommend: %s: %.0f of %.0f inverted lists looked into, recall %.4f of the "
-                  "exact lists' items",
-                  what, use->n_probes, use->n_lists, use->recall);
-    } else if (use->n_lists > 0) {
-        log_write(log, LOG_WARNING,
-                  "recommend: %s: inverted lists do not reach min_recall: %g (recall %.4f with a "
-                  "quarter of %.0f lists at the most); made exactly",
-                  what, min_recall, use->recall, use->n_lists);
-    }
 }
 
 static enum status_code recommend_run(struct context *context, const void *values,
@@ -470,8 +476,6 @@ static enum status_code recommend_run(struct context *context, const void *value
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
-    tell_index(context, "lists", &recommendations.users_index, o->min_recall);
-    tell_index(context, "similar items", &recommendations.similar_index, o->min_recall);
     context_set_rows(context, (int64_t)(recommendations.n_served * recommendations.top));
     TRY(recommendations_save(&recommendations, &out, status));
     TRY(context_output(context, &out, status));

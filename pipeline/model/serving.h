@@ -73,6 +73,8 @@ struct serving_request {
     double min_recall; /* below this share of the exact lists' items the lists are made exactly */
     uint64_t seed;     /* of the index */
     const char *spill; /* a file in whose folder large lists are put; NULL: in memory */
+    /* called once `out` says how items are found; may be NULL */
+    void (*index_made)(void *data, const struct recommendations *out);
     /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
     enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;

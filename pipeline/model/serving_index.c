@@ -212,6 +212,9 @@ enum status_code serving_index_prepare(struct serving *serving, struct status *s
     if (out->users_index.n_probes == 0.0 && out->similar_index.n_probes == 0.0) {
         inverted_lists_release(&serving->index);
     }
+    if (request->index_made != NULL) {
+        request->index_made(request->data, out);
+    }
 done:
     return code;
 }
