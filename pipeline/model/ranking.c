@@ -20,8 +20,9 @@
 #include <limits.h>
 #include <math.h>
 
-/* 128 x 2048 products are 1 MiB: about an L2 cache, and large enough for the GEMM to pay. */
-enum { ANCHOR_BLOCK = 128, CANDIDATE_TILE = 2048 };
+/* 512 x 512 products are 1 MiB: about an L2 cache. Many anchors, for OpenBLAS packs the candidates
+ * anew for each product. */
+enum { ANCHOR_BLOCK = 512, CANDIDATE_TILE = 512 };
 
 /* The evidence of a block of anchors: anchor s has the entries [starts[s], starts[s + 1]). */
 struct block_evidence {
