@@ -164,6 +164,13 @@ static enum status_code add_lorenz(struct page *page, struct status *status)
              "<p class=\"hint\">The nearer to the straight line, the more even. Gini %.2f, "
              "of the log %.2f.</p>\n",
              gini, gini_log);
+    if (page->lists.users_index.n_probes > 0) {
+        buf_addf(&page->out,
+                 "<p class=\"hint\">Found by inverted lists, %.0f of %.0f a user: %.1f %% of what "
+                 "exact lists have, on a sample.</p>\n",
+                 page->lists.users_index.n_probes, page->lists.users_index.n_lists,
+                 100.0 * page->lists.users_index.recall);
+    }
     section_end(&page->out);
 done:
     mem_free(counts);

@@ -1,6 +1,8 @@
 #!/bin/sh
 # `make bench`: what nightjar takes beside bare peers that do the same work, each pair measured in
-# turns within one run, as a Markdown table; with NIGHTJAR_DATA also the whole pipeline on Gowalla.
+# turns within one run, as Markdown tables, which stay in BUILD/bench.md; with NIGHTJAR_DATA also the
+# whole pipeline on Gowalla, beside the same with plain loops in place of OpenBLAS and the vector
+# kernels: a Recall@20 that differs by more than 0.0005 is a failure.
 # CPU seconds of all threads, the least of several rounds: on a machine that is shared with others
 # wall clock says little, and even CPU seconds vary by some 10 %. BUILD is the build to measure.
 set -u
@@ -117,6 +119,24 @@ metric() {
         WHERE name = '$1' AND model = '$2' AND \"group\" = 'all'"
 }
 
+# What the fast kernels are worth, and that they cost no quality: the same run with plain ones.
+bench_quality_line() {
+    fast=$(metric recall@20 nightjar)
+    rm -f "$box"/gowalla.*db*
+    NIGHTJAR_OUT=$box measured "$box/plain" "$BUILD/nightjar_plain" run "$root/configs/gowalla.yaml"
+    plain=$(metric recall@20 nightjar)
+    awk -v fast="$fast" -v plain="$plain" -v own="$(least "$box/gowalla")" \
+        -v peer="$(least "$box/plain")" 'BEGIN {
+        printf "| with plain loops in place of OpenBLAS and the vector kernels: CPU seconds | %.1f (%.1f x) |\n",
+            peer, peer / own
+        printf "| recall@20 with plain loops | %.4f |\n", plain
+        difference = fast > plain ? fast - plain : plain - fast
+        exit difference > 0.0005 }' || {
+        echo "failed: the quality line: recall@20 is $fast, with plain loops $plain" >&2
+        exit 1
+    }
+}
+
 bench_gowalla() {
     echo
     if [ ! -f "$NIGHTJAR_DATA/gowalla.train.csv.gz" ]; then
@@ -133,8 +153,11 @@ bench_gowalla() {
         echo "| $name on test (item-item, popularity) | $(metric $name nightjar)" \
             "($(metric $name item_item), $(metric $name popularity)) |"
     done
+    bench_quality_line
 }
 
+exec 3>&1 >"$BUILD/bench.md"
+trap 'rm -rf "$box"; cat "$BUILD/bench.md" >&3' EXIT
 echo "$("$program" version | head -n 1); $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg) at the start"
 echo
 echo '| nightjar | the peer | CPU s | its CPU s | ratio | rate per CPU s (its) |'

@@ -1,6 +1,7 @@
 #!/bin/sh
 # `make bench-scale`: the whole run at growing sizes, stage by stage: seconds on the clock, the process's
-# peak memory, and the exponent b of time ~ events^b, fitted over the sizes. EVENTS lists the sizes in
+# peak memory by the end of each, and the exponent b of time ~ events^b, fitted over the sizes; the
+# same as a plot in BUILD/growth.svg. EVENTS lists the sizes in
 # thousands (default: 300 1000 3000 10000); a fiftieth of them are users, a hundredth items. VARY=users,
 # items or dimension holds the events at the first size and lets that grow instead, by 1, 2, 4 and 8.
 # KEEP=FOLDER keeps the databases. BUILD is the build to measure.
@@ -50,8 +51,8 @@ one_size() {
         "$program" generate "$SCALE_SHOP" --events "$1000" --users "$2" --items "$3" --days 365 --quiet || exit 1
     rm -f "$SCALE_SHOP".work* "$SCALE_SHOP".out*
     used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
-    sqlite3 -batch "$SCALE_SHOP.work" "SELECT '$5 ' || label || ' ' || seconds || ' 0' FROM stage_run
-        WHERE run = 1 ORDER BY position" >>"$box/rows"
+    sqlite3 -batch "$SCALE_SHOP.work" "SELECT '$5 ' || label || ' ' || seconds || ' ' ||
+        peak_rss / 1048576 FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
     echo "$5 total $(echo "$used" | cut -d' ' -f2) $(echo "$used" | cut -d' ' -f3)" >>"$box/rows"
     again=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
     echo "$5 unchanged $(echo "$again" | cut -d' ' -f2) $(echo "$again" | cut -d' ' -f3)" >>"$box/rows"
@@ -99,7 +100,16 @@ END {
         for (i = 1; i <= n; i++) printf " %.2f |", time[sizes[i], stages[s]]
         print " " exponent(stages[s], time) " |"
     }
-    printf "| peak memory, MiB |"
-    for (i = 1; i <= n; i++) printf " %.0f |", memory[sizes[i], "total"]
-    print " " exponent("total", memory) " |"
+    print ""
+    printf "| MiB by the end of |"; for (i = 1; i <= n; i++) printf " %s |", sizes[i]; print " exponent |"
+    printf "|---|"; for (i = 1; i <= n; i++) printf "---|"; print "---|"
+    for (s = 1; s <= m; s++) {
+        printf "| %s |", stages[s]
+        for (i = 1; i <= n; i++) printf " %.0f |", memory[sizes[i], stages[s]]
+        print " " exponent(stages[s], memory) " |"
+    }
 }' "$box/rows"
+awk -v title="seconds by $VARY$([ "$VARY" = events ] && echo ' (thousands)'), each stage; dots: in proportion" \
+    -f "$(dirname "$0")/growth.awk" "$box/rows" >"$BUILD/growth.svg"
+echo
+echo "the plot: $BUILD/growth.svg"
