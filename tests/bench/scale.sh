@@ -52,7 +52,7 @@ one_size() {
     rm -f "$SCALE_SHOP".work* "$SCALE_SHOP".out*
     used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
     sqlite3 -batch "$SCALE_SHOP.work" "SELECT '$5 ' || label || ' ' || seconds || ' ' ||
-        peak_rss / 1048576 FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
+        (peak_rss / 1048576) FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
     echo "$5 total $(echo "$used" | cut -d' ' -f2) $(echo "$used" | cut -d' ' -f3)" >>"$box/rows"
     again=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
     echo "$5 unchanged $(echo "$again" | cut -d' ' -f2) $(echo "$again" | cut -d' ' -f3)" >>"$box/rows"
@@ -92,24 +92,20 @@ function exponent(stage, values,    i, x, y, sx, sy, sxx, sxy, k) {
     }
     return k > 1 ? sprintf("%.2f", (k * sxy - sx * sy) / (k * sxx - sx * sx)) : ""
 }
-END {
-    printf "| seconds |"; for (i = 1; i <= n; i++) printf " %s |", sizes[i]; print " exponent |"
+function table(head, format, values,    i, s) {
+    printf "| %s |", head; for (i = 1; i <= n; i++) printf " %s |", sizes[i]; print " exponent |"
     printf "|---|"; for (i = 1; i <= n; i++) printf "---|"; print "---|"
     for (s = 1; s <= m; s++) {
         printf "| %s |", stages[s]
-        for (i = 1; i <= n; i++) printf " %.2f |", time[sizes[i], stages[s]]
-        print " " exponent(stages[s], time) " |"
+        for (i = 1; i <= n; i++) printf format, values[sizes[i], stages[s]]
+        print " " exponent(stages[s], values) " |"
     }
     print ""
-    printf "| MiB by the end of |"; for (i = 1; i <= n; i++) printf " %s |", sizes[i]; print " exponent |"
-    printf "|---|"; for (i = 1; i <= n; i++) printf "---|"; print "---|"
-    for (s = 1; s <= m; s++) {
-        printf "| %s |", stages[s]
-        for (i = 1; i <= n; i++) printf " %.0f |", memory[sizes[i], stages[s]]
-        print " " exponent(stages[s], memory) " |"
-    }
+}
+END {
+    table("seconds", " %.2f |", time)
+    table("MiB by the end of", " %.0f |", memory)
 }' "$box/rows"
 awk -v title="seconds by $VARY$([ "$VARY" = events ] && echo ' (thousands)'), each stage; dots: in proportion" \
     -f "$(dirname "$0")/growth.awk" "$box/rows" >"$BUILD/growth.svg"
-echo
 echo "the plot: $BUILD/growth.svg"
