@@ -6,6 +6,7 @@ function y_at(seconds) { return top + (y_high - log10(seconds)) / (y_high - y_lo
 function text(x, y, anchor, words) {
     printf "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor, words
 }
+function colour_of(stage) { return stages[stage] == "total" ? "#000" : colours[stage] }
 $3 >= 0.01 && $2 != "unchanged" {
     if (!($1 in is_size)) { is_size[$1] = 1; sizes[++n_sizes] = $1 }
     if (!($2 in is_stage)) { is_stage[$2] = 1; stages[++n_stages] = $2 }
@@ -14,6 +15,7 @@ $3 >= 0.01 && $2 != "unchanged" {
     if (y_least == "" || $3 < y_least) { y_least = $3 }
 }
 END {
+    if (n_sizes == 0) { exit }
     left = 60; top = 40; width = 480; height = 360
     x_low = log10(sizes[1]); x_high = log10(sizes[n_sizes])
     y_low = log10(y_least); y_low = y_low < 0 ? -int(-y_low + 0.999) : int(y_low)
@@ -52,7 +54,7 @@ END {
             }
         }
         printf "<path d=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"%s\"/>\n", path,
-            colours[s], stages[s] == "total" ? 3 : 1.5
+            colour_of(s), stages[s] == "total" ? 3 : 1.5
         ends[s] = y_at(seconds[sizes[last], stages[s]])
     }
     # labels from the top, none above another
@@ -66,7 +68,7 @@ END {
         at = ends[best] < floor ? floor : ends[best]
         floor = at + 14
         printf "<text x=\"%d\" y=\"%.1f\" fill=\"%s\">%s</text>\n", left + width + 8, at + 4,
-            colours[best], stages[best]
+            colour_of(best), stages[best]
     }
     print "</svg>"
 }
