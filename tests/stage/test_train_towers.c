@@ -166,11 +166,11 @@ static void a_dimension_beyond_the_memory_is_refused_with_both_figures(void **st
     stage_source(state, shop);
     assert_int_equal(stage_run(state, registry,
                                SPLIT NEGATIVES
-                               "- train: {dimension: 512, epochs: 2}\nmemory_limit: 1M\n",
+                               "- train: {dimension: 512, epochs: 2}\nmemory_limit: 33M\n",
                                1, &status),
                      STATUS_NO_MEMORY);
     assert_non_null(strstr(status.message, "stage train needs about "));
-    assert_non_null(strstr(status.message, "memory_limit is 1 MiB"));
+    assert_non_null(strstr(status.message, "memory_limit is 33 MiB"));
     assert_false(stage_has_artifact(state, "train/towers"));
 }
 
