@@ -98,6 +98,7 @@ struct hidden_job {
     size_t count;
     /* backward of one product: in (count, in) entered it, gradient (count, out) */
     const struct table *table;
+    float *weight_gradient; /* (out, in): every row of the table is in play, slots are rows */
     struct const_matrix in, gradient;
 };
 
@@ -162,9 +163,7 @@ static void weight_gradient_task(void *data, size_t block, size_t worker)
         job->gradient.columns - first < ROW_BLOCK ? job->gradient.columns - first : ROW_BLOCK;
     struct const_matrix g = {job->gradient.data + first, job->gradient.rows, n,
                              job->gradient.stride};
-    /* every row is in play, in order: slots are rows */
-    blas_tn(1.0f, g, job->in, 1.0f,
-            matrix_of((float *)job->table->gradient.data + first * n_in, n, n_in));
+    blas_tn(1.0f, g, job->in, 1.0f, matrix_of(job->weight_gradient + first * n_in, n, n_in));
 }
 
 /* A block of rows: the gradient of what entered the product. */
@@ -184,10 +183,11 @@ static void product_backward(struct hidden *hidden, size_t layer, const float *i
                              const float *gradient, size_t count, float *out, struct pool *pool)
 {
     size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
-    float *bias = hidden->biases[layer].gradient.data;
+    float *bias = table_gradient(&hidden->biases[layer]);
     struct hidden_job job = {.hidden = hidden,
                              .count = count,
                              .table = &hidden->weights[layer],
+                             .weight_gradient = table_gradient(&hidden->weights[layer]),
                              .x = out,
                              .in = const_matrix_of(in, count, n_in),
                              .gradient = const_matrix_of(gradient, count, n_out)};

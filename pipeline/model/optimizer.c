@@ -6,26 +6,41 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256 };
+enum {
+    ROW_BLOCK = 256,
+    AHEAD = 4, /* rows in play lie anywhere: asked for so many rows before their turn */
+    LINE = 64  /* bytes of a cache line */
+};
 
 static const double ADAM_BETA1 = 0.9, ADAM_BETA2 = 0.999;
 static const float EPSILON = 1e-8f;
 
+/* base^k by squaring: powers of a whole number of steps stand in every row's way. */
+static double power(double base, int64_t k)
+{
+    double result = 1.0;
+    for (; k > 0; k >>= 1) {
+        result = k & 1 ? result * base : result;
+        base *= base;
+    }
+    return result;
+}
+
 /* keep^k w - rate direction (sum over j = 1..k of keep^(k - j) ratio^j) is where k steps take a
  * weight that decays by `keep` and moves by direction ratio^j in step j; this is the sum. */
-static double sum_of_moves(double keep, double ratio, double k)
+static double sum_of_moves(double keep, double ratio, int64_t k)
 {
     if (fabs(keep - ratio) < 1e-8) { /* the quotient below would be all rounding */
-        return k * pow(ratio, k);
+        return (double)k * power(ratio, k);
     }
-    return ratio * (pow(keep, k) - pow(ratio, k)) / (keep - ratio);
+    return ratio * (power(keep, k) - power(ratio, k)) / (keep - ratio);
 }
 
 /* What weight decay leaves of the weights after `steps` steps. */
 static void decay(const struct optimizer_step *step, float *weights, int64_t steps, size_t n)
 {
     if (step->keep < 1.0) {
-        step->vec->scale((float)pow(step->keep, (double)steps), weights, n);
+        step->vec->scale((float)power(step->keep, steps), weights, n);
     }
 }
 
@@ -47,9 +62,8 @@ static void adam_update(const struct optimizer_step *step, float *weights,
 static void adam_idle(const struct optimizer_step *step, float *weights,
                       float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
-    double k = (double)missed;
-    double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), k);
-    float first = (float)pow(ADAM_BETA1, k), second = (float)pow(ADAM_BETA2, k);
+    double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), missed);
+    float first = (float)power(ADAM_BETA1, missed), second = (float)power(ADAM_BETA2, missed);
     decay(step, weights, missed, n);
     step->vec->adam_idle(weights, states[0], states[1], n, step->rate * (float)moved, first, second,
                          step->unbias[0], step->unbias[1], EPSILON);
@@ -86,12 +100,11 @@ static void sgd_update(const struct optimizer_step *step, float *weights,
 static void sgd_idle(const struct optimizer_step *step, float *weights,
                      float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
-    double k = (double)missed;
     decay(step, weights, missed, n);
     if (step->momentum > 0.0) {
-        double moved = sum_of_moves(step->keep, step->momentum, k);
+        double moved = sum_of_moves(step->keep, step->momentum, missed);
         step->vec->axpy(-step->rate * (float)moved, states[0], weights, n);
-        step->vec->scale((float)pow(step->momentum, k), states[0], n);
+        step->vec->scale((float)power(step->momentum, missed), states[0], n);
     }
 }
 
@@ -151,6 +164,24 @@ struct apply_job {
     const float *gradient; /* NULL: catch up */
 };
 
+static void prefetch_row(const float *row, size_t n)
+{
+    for (size_t j = 0; j < n; j += LINE / sizeof *row) {
+        __builtin_prefetch(row + j, 1);
+    }
+}
+
+static void prefetch(const struct apply_job *job, size_t i)
+{
+    const struct optimizer *optimizer = job->optimizer;
+    size_t d = optimizer->dimension, row = job->rows == NULL ? i : (size_t)job->rows[i];
+    __builtin_prefetch(&optimizer->row_steps[row], 1);
+    prefetch_row(job->weights + row * d, d);
+    for (size_t s = 0; s < optimizer->rule->n_states; s++) {
+        prefetch_row(optimizer->states[s] + row * d, d);
+    }
+}
+
 static void apply_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
@@ -160,6 +191,9 @@ static void apply_task(void *data, size_t block, size_t worker)
     size_t last = (block + 1) * ROW_BLOCK < job->n ? (block + 1) * ROW_BLOCK : job->n;
     for (size_t i = block * ROW_BLOCK; i < last; i++) {
         size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
+        if (i + AHEAD < last) {
+            prefetch(job, i + AHEAD);
+        }
         int64_t missed = optimizer->n_steps - optimizer->row_steps[row];
         float *states[OPTIMIZER_MAX_STATES] = {NULL};
         for (size_t s = 0; s < optimizer->rule->n_states; s++) {

@@ -169,10 +169,9 @@ static void scatter(const struct side *side, float *total, const int32_t *places
 {
     const struct vec_ops *vec = vec_ops();
     size_t d = side->width;
-    vec->axpy(1.0f, side->candidate_gradient.data, total, side->n_candidates * d);
+    vec->axpy(1.0f, side->candidate_gradient, total, side->n_candidates * d);
     for (size_t a = 0; a < side->n; a++) {
-        vec->axpy(1.0f, (const float *)side->gradient.data + a * d, total + (size_t)places[a] * d,
-                  d);
+        vec->axpy(1.0f, side->anchor_gradient + a * d, total + (size_t)places[a] * d, d);
     }
 }
 
@@ -204,6 +203,7 @@ static enum status_code run(struct train_batch *batch, const struct pair_task *t
                side->width * sizeof *unit);
     }
     side->anchors = anchors;
+    TRY(side_own_gradients(side, status));
     TRY(side_run(batch, side, &contrast, &result, status));
     scatter(side, task->is_items ? batch->item_gradient.data : batch->user_gradient.data, places);
     *loss += result.loss;

@@ -11,6 +11,7 @@ enum { ROW_BLOCK = 256 };
 
 struct table_job {
     const struct table *table;
+    struct table *into; /* the same, where its gradient is added to */
     const int32_t *rows;
     size_t count;
     const float *values;
@@ -82,6 +83,7 @@ void table_release(struct table *table)
     optimizer_release(&table->optimizer);
     scratch_release(&table->touched);
     scratch_release(&table->gradient);
+    scratch_release(&table->is_empty);
     scratch_release(&table->first);
     scratch_release(&table->entry);
     scratch_release(&table->row);
@@ -94,25 +96,21 @@ static enum status_code reserve_slots(struct table *table, size_t more, struct s
     enum status_code code = STATUS_OK;
     size_t d = table->dimension, kept = table->n_touched;
     size_t want = kept + more < table->n ? kept + more : table->n;
-    struct scratch touched = {0}, gradient = {0};
-    if (table->touched.bytes >= want * sizeof(int32_t) &&
-        table->gradient.bytes >= want * d * sizeof(float)) {
-        return code;
+    struct scratch *const now[] = {&table->touched, &table->gradient, &table->is_empty};
+    const size_t sizes[] = {sizeof(int32_t), d * sizeof(float), sizeof(uint8_t)};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        struct scratch larger = {0};
+        if (now[s]->bytes >= want * sizes[s]) {
+            continue;
+        }
+        TRY(scratch_reserve(&larger, want, sizes[s], status));
+        if (kept > 0) {
+            memcpy(larger.data, now[s]->data, kept * sizes[s]);
+        }
+        scratch_release(now[s]);
+        *now[s] = larger;
     }
-    TRY(scratch_reserve(&touched, want, sizeof(int32_t), status));
-    TRY(scratch_reserve(&gradient, want * d, sizeof(float), status));
-    if (kept > 0) {
-        memcpy(touched.data, table->touched.data, kept * sizeof(int32_t));
-        memcpy(gradient.data, table->gradient.data, kept * d * sizeof(float));
-    }
-    scratch_release(&table->touched);
-    scratch_release(&table->gradient);
-    table->touched = touched;
-    table->gradient = gradient;
-    touched = gradient = (struct scratch){0};
 done:
-    scratch_release(&touched);
-    scratch_release(&gradient);
     return code;
 }
 
@@ -120,7 +118,7 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
                              struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t d = table->dimension, before = table->n_touched;
+    size_t before = table->n_touched;
     count = rows == NULL ? table->n : count;
     TRY(reserve_slots(table, count, status));
     int32_t *touched = table->touched.data;
@@ -133,32 +131,60 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
     }
     size_t added = table->n_touched - before;
     if (added > 0) {
-        memset((float *)table->gradient.data + before * d, 0, added * d * sizeof(float));
+        memset((uint8_t *)table->is_empty.data + before, 1, added);
     }
     optimizer_catch_up(&table->optimizer, table->weights, touched + before, added, rate, pool);
 done:
     return code;
 }
 
+void table_add_row(struct table *table, size_t row, const float *values)
+{
+    size_t d = table->dimension, slot = (size_t)table->slot_of[row];
+    float *gradient = (float *)table->gradient.data + slot * d;
+    uint8_t *is_empty = table->is_empty.data;
+    if (is_empty[slot]) {
+        memcpy(gradient, values, d * sizeof *values);
+        is_empty[slot] = 0;
+    } else {
+        vec_ops()->axpy(1.0f, values, gradient, d);
+    }
+}
+
 static void add_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
     const struct table_job *job = data;
-    const struct table *table = job->table;
-    const struct vec_ops *vec = vec_ops();
-    size_t d = table->dimension;
-    float *gradient = table->gradient.data;
     for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
-        size_t slot = (size_t)table->slot_of[job->rows == NULL ? (int32_t)i : job->rows[i]];
-        vec->axpy(1.0f, job->values + i * d, gradient + slot * d, d);
+        size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
+        table_add_row(job->into, row, job->values + i * job->into->dimension);
     }
 }
 
 void table_add(struct table *table, const int32_t *rows, size_t count, const float *values,
                struct pool *pool)
 {
-    struct table_job job = {.table = table, .rows = rows, .count = count, .values = values};
+    struct table_job job = {.into = table, .rows = rows, .count = count, .values = values};
     run_blocks(pool, &job, add_task);
+}
+
+/* Writes the 0 of a slot that nothing was added to. */
+static void open_slot(struct table *table, size_t slot)
+{
+    uint8_t *is_empty = table->is_empty.data;
+    size_t d = table->dimension;
+    if (is_empty[slot]) {
+        memset((float *)table->gradient.data + slot * d, 0, d * sizeof(float));
+        is_empty[slot] = 0;
+    }
+}
+
+float *table_gradient(struct table *table)
+{
+    for (size_t s = 0; s < table->n_touched; s++) {
+        open_slot(table, s);
+    }
+    return table->gradient.data;
 }
 
 /* Slots in blocks; each takes its entries in the order of m's rows. */
@@ -166,13 +192,14 @@ static void add_sparse_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
     const struct table_job *job = data;
-    const struct table *table = job->table;
+    struct table *table = job->into;
     const struct vec_ops *vec = vec_ops();
     size_t d = table->dimension;
     const int64_t *first = table->first.data, *entries = table->entry.data;
     const int32_t *row_of = job->rows;
     float *gradient = table->gradient.data;
     for (size_t s = block * ROW_BLOCK; s < block_end(block, job->count); s++) {
+        open_slot(table, s);
         for (int64_t p = first[s]; p < first[s + 1]; p++) {
             int64_t e = entries[p];
             float value = job->matrix->values == NULL ? 1.0f : job->matrix->values[e];
@@ -207,7 +234,7 @@ enum status_code table_add_sparse(struct table *table, const struct sparse *m, c
         }
     }
     struct table_job job = {
-        .table = table, .rows = row_of, .count = slots, .values = values, .matrix = m};
+        .into = table, .rows = row_of, .count = slots, .values = values, .matrix = m};
     run_blocks(pool, &job, add_sparse_task);
 done:
     return code;
@@ -234,10 +261,10 @@ void table_pool(const struct table *table, const struct sparse *m, float *out, s
     run_blocks(pool, &job, pool_rows_task);
 }
 
-double table_gradient_square(const struct table *table)
+double table_gradient_square(struct table *table)
 {
     const struct vec_ops *vec = vec_ops();
-    const float *gradient = table->gradient.data;
+    const float *gradient = table_gradient(table);
     double sum = 0.0;
     for (size_t s = 0; s < table->n_touched; s++) {
         const float *row = gradient + s * table->dimension;
@@ -248,7 +275,7 @@ double table_gradient_square(const struct table *table)
 
 void table_step(struct table *table, double rate, double scale, struct pool *pool)
 {
-    float *gradient = table->gradient.data;
+    float *gradient = table_gradient(table);
     int32_t *touched = table->touched.data;
     if (scale != 1.0) {
         vec_ops()->scale((float)scale, gradient, table->n_touched * table->dimension);

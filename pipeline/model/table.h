@@ -19,6 +19,7 @@ struct table {
     int32_t *slot_of;        /* (n) place of a row's gradient, -1: not in play */
     struct scratch touched;  /* (n_touched) int32: rows in play, in the order of their slots */
     struct scratch gradient; /* (n_touched, dimension) float */
+    struct scratch is_empty; /* (n_touched) uint8: the slot's gradient is 0 and not yet written */
     size_t n_touched;
     struct scratch first, entry, row; /* of table_add_sparse: its entries by slot */
 };
@@ -39,6 +40,10 @@ MUST_CHECK enum status_code table_touch(struct table *table, const int32_t *rows
  * play. */
 void table_add(struct table *table, const int32_t *rows, size_t count, const float *values,
                struct pool *pool);
+/* The same for one row: values (dimension). Threads may add to different rows. */
+void table_add_row(struct table *table, size_t row, const float *values);
+/* The gathered gradient (n_touched, dimension) in the order of the slots, to be added to. */
+float *table_gradient(struct table *table);
 /* For out = m weights: gradient += m^T values; m (count, n), values (count, dimension). Every
  * column of m is in play. Sums run in the order of m's rows. */
 MUST_CHECK enum status_code table_add_sparse(struct table *table, const struct sparse *m,
@@ -48,7 +53,7 @@ MUST_CHECK enum status_code table_add_sparse(struct table *table, const struct s
 void table_pool(const struct table *table, const struct sparse *m, float *out, struct pool *pool);
 
 /* Sum of squares of the gathered gradient, for clipping. */
-double table_gradient_square(const struct table *table);
+double table_gradient_square(struct table *table);
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
 void table_step(struct table *table, double rate, double scale, struct pool *pool);
 /* Brings every row up to the present step: before all of them are read, saved or shown. */

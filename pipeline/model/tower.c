@@ -84,13 +84,13 @@ void tower_pass_release(struct tower_pass *pass)
 
 struct tower_job {
     const struct tower *tower;
+    struct table *ids; /* backward: the tower's, when gradients go straight to it */
     const struct tower_pass *pass;
     const struct tower_part *part;
     struct sparse *tokens;
     size_t count;
     float *out;
-    const float *gradient;
-    double *query_gradient; /* (blocks, d) */
+    bool is_straight; /* forward: normalise what is gathered */
 };
 
 static size_t block_end(size_t block, size_t count)
@@ -117,6 +117,56 @@ static void row_stream(struct rng *rng, const struct view *view, const char *pur
 
 /* ---- x ---- */
 
+static double dropout_share(const struct tower *tower, const struct view *view)
+{
+    if (view->change == VIEW_DROPOUT) {
+        return view->strength;
+    }
+    return view->training ? tower->settings.dropout : 0.0;
+}
+
+/* Whether an id, or a row of the base, is all that its vector is made of: then a row is gathered
+ * and normalised, and goes back, while it is in the cache. */
+static bool is_straight(const struct tower *tower, const struct tower_input *input)
+{
+    return (tower->n_parts == 0 || input->base != NULL) && tower->hidden.n_layers == 0 &&
+           dropout_share(tower, &input->view) == 0.0;
+}
+
+/* Noise of length strength |y| in a random direction. Its length counts as a constant on the way
+ * back. */
+static void add_noise(const struct tower_input *input, size_t row, float *y, size_t d)
+{
+    const struct vec_ops *vec = vec_ops();
+    struct rng rng;
+    double noise[512], square = 0.0;
+    assert(d <= sizeof noise / sizeof noise[0]);
+    row_stream(&rng, &input->view, "tower.noise", row);
+    for (size_t j = 0; j < d; j++) {
+        noise[j] = rng_normal(&rng);
+        square += noise[j] * noise[j];
+    }
+    double length = input->view.strength * sqrt((double)vec->dot(y, y, d) / square);
+    for (size_t j = 0; j < d; j++) {
+        y[j] += (float)(length * noise[j]);
+    }
+}
+
+static void normalise_row(const struct tower_job *job, size_t i)
+{
+    const struct tower_input *input = &job->pass->input;
+    const struct vec_ops *vec = vec_ops();
+    size_t d = job->tower->dimension;
+    float *y = job->out + i * d;
+    if (input->view.change == VIEW_NOISE) {
+        add_noise(input, row_at(input, i), y, d);
+    }
+    float square = vec->dot(y, y, d);
+    float inverse = square > 0.0f ? 1.0f / sqrtf(square) : square; /* keeps NaN, 0 stays 0 */
+    vec->scale(inverse, y, d);
+    ((float *)job->pass->inverse_norms.data)[i] = inverse;
+}
+
 static void gather_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
@@ -130,6 +180,9 @@ static void gather_task(void *data, size_t block, size_t worker)
             memcpy(job->out + i * d, from + row_at(input, i) * d, d * sizeof *from);
         } else {
             memset(job->out + i * d, 0, d * sizeof *from);
+        }
+        if (job->is_straight) {
+            normalise_row(job, i);
         }
     }
 }
@@ -214,9 +267,10 @@ done:
     return code;
 }
 
-/* x without propagation, hidden layers and noise. */
-static enum status_code forward_base(struct tower *tower, double rate, struct tower_pass *pass,
-                                     float *x, struct pool *pool, struct status *status)
+/* x without propagation, hidden layers and noise; is_straight: at unit length, with noise. */
+static enum status_code forward_base(struct tower *tower, bool is_straight, double rate,
+                                     struct tower_pass *pass, float *x, struct pool *pool,
+                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
@@ -224,7 +278,8 @@ static enum status_code forward_base(struct tower *tower, double rate, struct to
     if (input->view.training && input->base == NULL) {
         TRY(table_touch(&tower->ids, input->rows, input->count, rate, pool, status));
     }
-    struct tower_job job = {.tower = tower, .pass = pass, .count = input->count, .out = x};
+    struct tower_job job = {
+        .tower = tower, .pass = pass, .count = input->count, .out = x, .is_straight = is_straight};
     pool_run(pool, n_blocks(input->count), gather_task, &job);
     for (size_t p = 0; p < tower->n_parts && input->base == NULL; p++) {
         TRY(forward_part(tower, p, rate, pass, x, pool, status));
@@ -234,14 +289,6 @@ done:
 }
 
 /* ---- from x to the vector ---- */
-
-static double dropout_share(const struct tower *tower, const struct view *view)
-{
-    if (view->change == VIEW_DROPOUT) {
-        return view->strength;
-    }
-    return view->training ? tower->settings.dropout : 0.0;
-}
 
 static void dropout_task(void *data, size_t block, size_t worker)
 {
@@ -261,42 +308,12 @@ static void dropout_task(void *data, size_t block, size_t worker)
     }
 }
 
-/* Noise of length strength |y| in a random direction. Its length counts as a constant on the way
- * back. */
-static void add_noise(const struct tower_input *input, size_t row, float *y, size_t d)
-{
-    const struct vec_ops *vec = vec_ops();
-    struct rng rng;
-    double noise[512], square = 0.0;
-    assert(d <= sizeof noise / sizeof noise[0]);
-    row_stream(&rng, &input->view, "tower.noise", row);
-    for (size_t j = 0; j < d; j++) {
-        noise[j] = rng_normal(&rng);
-        square += noise[j] * noise[j];
-    }
-    double length = input->view.strength * sqrt((double)vec->dot(y, y, d) / square);
-    for (size_t j = 0; j < d; j++) {
-        y[j] += (float)(length * noise[j]);
-    }
-}
-
 static void normalise_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
     const struct tower_job *job = data;
-    const struct tower_input *input = &job->pass->input;
-    const struct vec_ops *vec = vec_ops();
-    float *inverse_norms = job->pass->inverse_norms.data;
-    size_t d = job->tower->dimension;
     for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
-        float *y = job->out + i * d;
-        if (input->view.change == VIEW_NOISE) {
-            add_noise(input, row_at(input, i), y, d);
-        }
-        float square = vec->dot(y, y, d);
-        float inverse = square > 0.0f ? 1.0f / sqrtf(square) : square; /* keeps NaN, 0 stays 0 */
-        vec->scale(inverse, y, d);
-        inverse_norms[i] = inverse;
+        normalise_row(job, i);
     }
 }
 
@@ -309,7 +326,11 @@ enum status_code tower_forward(struct tower *tower, const struct tower_input *in
     TRY(scratch_reserve(&pass->unit, input->count * d, sizeof(float), status));
     TRY(scratch_reserve(&pass->inverse_norms, input->count, sizeof(float), status));
     float *x = pass->unit.data;
-    TRY(forward_base(tower, rate, pass, x, pool, status));
+    bool straight = is_straight(tower, input);
+    TRY(forward_base(tower, straight, rate, pass, x, pool, status));
+    if (straight) {
+        goto done;
+    }
     struct tower_job job = {.tower = tower, .pass = pass, .count = input->count, .out = x};
     if (dropout_share(tower, &input->view) > 0.0) {
         TRY(scratch_reserve(&pass->mask, input->count * d, sizeof(float), status));
@@ -333,12 +354,16 @@ static void normalise_backward_task(void *data, size_t block, size_t worker)
     const struct tower_job *job = data;
     const struct vec_ops *vec = vec_ops();
     const float *inverse_norms = job->pass->inverse_norms.data;
+    const uint8_t *keep = job->pass->keep.data;
     size_t d = job->tower->dimension;
     for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
         const float *unit = (const float *)job->pass->unit.data + i * d;
         float *gradient = job->out + i * d;
         vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
         vec->scale(inverse_norms[i], gradient, d);
+        if (job->ids != NULL && keep[i]) {
+            table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
+        }
     }
 }
 
@@ -353,7 +378,8 @@ static void attention_backward(struct tower *tower, size_t p, struct tower_pass 
     const struct vec_ops *vec = vec_ops();
     size_t d = tower->dimension;
     const float *query = part->query.weights, *pooled = pass->pooled.data;
-    float *query_gradient = part->query.gradient.data, *table_gradient = part->table.gradient.data;
+    float *query_gradient = table_gradient(&part->query);
+    float *token_gradient = table_gradient(&part->table);
     double scale = 1.0 / sqrt((double)d);
     for (size_t r = 0; r < m->n_rows; r++) {
         const float *g = gradient + r * d;
@@ -363,7 +389,7 @@ static void attention_backward(struct tower *tower, size_t p, struct tower_pass 
             size_t slot = (size_t)part->table.slot_of[m->columns[e]];
             float slope = (float)(scale * m->values[e] * ((double)vec->dot(g, token, d) - mean));
             vec->axpy(slope, token, query_gradient, d);
-            vec->axpy(slope, query, table_gradient + slot * d, d);
+            vec->axpy(slope, query, token_gradient + slot * d, d);
         }
     }
 }
@@ -413,8 +439,13 @@ enum status_code tower_backward(struct tower *tower, struct tower_pass *pass, fl
     const struct tower_input *input = &pass->input;
     size_t d = tower->dimension;
     struct tower_job job = {.tower = tower, .pass = pass, .count = input->count, .out = gradient};
+    bool to_ids = input->base == NULL && is_straight(tower, input);
     assert(input->sources == NULL && !input->without_ids);
+    job.ids = to_ids ? &tower->ids : NULL;
     pool_run(pool, n_blocks(input->count), normalise_backward_task, &job);
+    if (to_ids) {
+        goto done;
+    }
     TRY(hidden_backward(&tower->hidden, &pass->hidden, gradient, input->count, pool, status));
     if (dropout_share(tower, &input->view) > 0.0) {
         const float *mask = pass->mask.data;
@@ -440,7 +471,7 @@ enum status_code tower_base(struct tower *tower, const struct view *view, double
                             struct status *status)
 {
     pass->input = (struct tower_input){.count = tower->n, .view = *view};
-    return forward_base(tower, rate, pass, out, pool, status);
+    return forward_base(tower, false, rate, pass, out, pool, status);
 }
 
 enum status_code tower_base_backward(struct tower *tower, struct tower_pass *pass,

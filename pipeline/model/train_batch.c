@@ -2,6 +2,7 @@
  * train_parts.h), the gradients back to the towers. */
 #include "model/train_parts.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "math/vec.h"
 
@@ -11,8 +12,8 @@
 void side_release(struct side *side)
 {
     scratch_release(&side->anchor_copy);
-    scratch_release(&side->gradient);
-    scratch_release(&side->candidate_gradient);
+    scratch_release(&side->anchor_room);
+    scratch_release(&side->candidate_room);
     scratch_release(&side->places);
     row_builder_release(&side->positives);
     row_builder_release(&side->excluded);
@@ -41,14 +42,24 @@ void side_scale_weights(struct side *side, double mass)
     }
 }
 
+enum status_code side_own_gradients(struct side *side, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(scratch_reserve(&side->anchor_room, side->n * side->width, sizeof(float), status));
+    TRY(scratch_reserve(&side->candidate_room, side->n_candidates * side->width, sizeof(float),
+                        status));
+    side->anchor_gradient = side->anchor_room.data;
+    side->candidate_gradient = side->candidate_room.data;
+done:
+    return code;
+}
+
 enum status_code side_run(struct train_batch *batch, struct side *side,
                           const struct contrast_settings *settings, struct contrast_result *result,
                           struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t m = side->n_candidates, width = side->width;
-    TRY(scratch_reserve(&side->gradient, side->n * width, sizeof(float), status));
-    TRY(scratch_reserve(&side->candidate_gradient, m * width, sizeof(float), status));
     struct contrast_batch work = {
         .anchors = const_matrix_of(side->anchors, side->n, width),
         .candidates = const_matrix_of(side->candidates, m, width),
@@ -65,9 +76,11 @@ enum status_code side_run(struct train_batch *batch, struct side *side,
         work.listed = side->listed.matrix;
     }
     work.positives.n_columns = work.excluded.n_columns = work.listed.n_columns = m;
-    result->anchors = matrix_of(side->gradient.data, side->n, width);
-    result->candidates = matrix_of(side->candidate_gradient.data, m, width);
+    result->anchors = matrix_of(side->anchor_gradient, side->n, width);
+    result->candidates = matrix_of(side->candidate_gradient, m, width);
+    double began = clock_cpu();
     TRY(contrast_run(batch->contrast, settings, &work, batch->pool, result, status));
+    batch->kernel_seconds += clock_cpu() - began;
 done:
     return code;
 }
@@ -210,7 +223,7 @@ done:
     return code;
 }
 
-/* Vectors of the step's rows, and zeroed room for their gradients. */
+/* Vectors of the step's rows, and room for their gradients, which the user-item contrast fills. */
 static enum status_code forward(struct train_batch *batch, const struct train_step *step,
                                 struct status *status)
 {
@@ -219,8 +232,6 @@ static enum status_code forward(struct train_batch *batch, const struct train_st
     size_t b = batch->user_set.n, m = batch->candidates.n;
     TRY(scratch_reserve(&batch->user_gradient, b * d, sizeof(float), status));
     TRY(scratch_reserve(&batch->item_gradient, m * d, sizeof(float), status));
-    memset(batch->user_gradient.data, 0, b * d * sizeof(float));
-    memset(batch->item_gradient.data, 0, m * d * sizeof(float));
     TRY(encoder_look_begin(batch->encoder, &batch->look, &batch->look.view, step->rate, batch->pool,
                            status));
     TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->look, batch->user_set.rows, b,
@@ -253,6 +264,7 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
 {
     enum status_code code = STATUS_OK;
     struct train_outcome made = {0};
+    batch->kernel_seconds = 0.0;
     batch->look.view = (struct view){.training = true,
                                      .seed = batch->input->seed,
                                      .epoch = step->epoch,
@@ -265,6 +277,7 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     TRY(backward(batch, status));
     TRY(view_contrast_run(batch, step, (double)made.n_positives, &made.loss, status));
     encoder_step(batch->encoder, step->rate, batch->pool);
+    made.kernel_seconds = batch->kernel_seconds;
     *outcome = made;
 done:
     return code;

@@ -23,13 +23,14 @@ struct side {
     const float *anchors;    /* (n, width) */
     const float *candidates; /* (n_candidates, width) */
     size_t n_candidates;
-    size_t n_negatives;                /* shared: candidates [0, n_negatives) */
-    const float *offsets;              /* (n_negatives) or NULL */
-    const float *thresholds;           /* (n) or NULL */
-    struct scratch anchor_copy;        /* where anchors are gathered */
-    struct scratch gradient;           /* (n, width) dL / d anchors */
-    struct scratch candidate_gradient; /* (n_candidates, width) */
-    struct scratch places;             /* (n) int32: where the anchors of a pair contrast stand */
+    size_t n_negatives;                         /* shared: candidates [0, n_negatives) */
+    const float *offsets;                       /* (n_negatives) or NULL */
+    const float *thresholds;                    /* (n) or NULL */
+    struct scratch anchor_copy;                 /* where anchors are gathered */
+    float *anchor_gradient;                     /* (n, width) dL / d anchors */
+    float *candidate_gradient;                  /* (n_candidates, width) */
+    struct scratch anchor_room, candidate_room; /* for gradients of its own */
+    struct scratch places; /* (n) int32: where the anchors of a pair contrast stand */
     struct row_builder positives, excluded, listed;
     double total_weight;
 };
@@ -49,12 +50,14 @@ struct train_batch {
     struct candidate_set candidates; /* items of the step */
     struct row_set user_set;         /* the step's users, then partners of theirs */
     struct contrast *contrast;
-    bool own_lists; /* negatives per positive instead of shared ones */
+    double kernel_seconds; /* CPU time of the step's contrasts so far */
+    bool own_lists;        /* negatives per positive instead of shared ones */
     bool exclude_own;
     struct encoder_look look;                    /* the look that the main contrasts see */
     struct encoder_look changed[2];              /* those of the view contrast */
     struct tower_pass users, items;              /* of user_set and candidates */
-    struct scratch user_gradient, item_gradient; /* (rows of these, d): summed over the contrasts */
+    struct scratch user_gradient, item_gradient; /* (rows of these, d): filled by the user-item
+                                                    contrast, added to by the others */
     struct side user_side, item_pairs, user_pairs, views;
     struct scratch batch_positives; /* int32: items of the batch's positives, with repeats */
     struct scratch pair_user;       /* int32: own lists: the step's user of each anchor */
@@ -70,7 +73,10 @@ MUST_CHECK enum status_code side_start(struct side *side, size_t n_anchors, size
                                        size_t excluded, size_t listed, struct status *status);
 /* Scales the positives so that they weigh `mass` together. */
 void side_scale_weights(struct side *side, double mass);
-/* Runs the contrast; side->gradient and side->candidate_gradient are filled. */
+/* Lets the gradients stand in room of the contrast's own, once n, n_candidates and width are set.
+ */
+MUST_CHECK enum status_code side_own_gradients(struct side *side, struct status *status);
+/* Runs the contrast; side->anchor_gradient and side->candidate_gradient are overwritten. */
 MUST_CHECK enum status_code side_run(struct train_batch *batch, struct side *side,
                                      const struct contrast_settings *settings,
                                      struct contrast_result *result, struct status *status);

@@ -291,7 +291,21 @@ done:
     return code;
 }
 
-/* Adds the contrast's gradients to those of users and items. */
+/* Where the contrast's gradients go: to those of users and items at once, when every one of its
+ * rows stands for one of theirs. */
+static enum status_code place_gradients(struct train_batch *batch, const struct train_step *step,
+                                        struct status *status)
+{
+    struct side *side = &batch->user_side;
+    if (!is_plain(batch, step)) {
+        return side_own_gradients(side, status);
+    }
+    side->anchor_gradient = batch->user_gradient.data;
+    side->candidate_gradient = batch->item_gradient.data;
+    return STATUS_OK;
+}
+
+/* Brings the contrast's gradients to those of users and items, which they are the first of. */
 static void scatter_gradients(struct train_batch *batch, const struct train_step *step)
 {
     const struct vec_ops *vec = vec_ops();
@@ -299,19 +313,24 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     const struct candidate_set *set = &batch->candidates;
     struct table *bias = &batch->encoder->bias;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension, width = side->width;
-    const float *anchors = side->gradient.data, *candidates = side->candidate_gradient.data;
+    const float *anchors = side->anchor_gradient, *candidates = side->candidate_gradient;
     float *users = batch->user_gradient.data, *items = batch->item_gradient.data;
+    if (is_plain(batch, step)) { /* they are there; partners of users follow */
+        memset(users + side->n * d, 0, (batch->user_set.n - side->n) * d * sizeof *users);
+        return;
+    }
+    memset(users, 0, batch->user_set.n * d * sizeof *users);
     for (size_t a = 0; a < side->n; a++) {
         vec->axpy(anchor_scale(batch, step, a), anchors + a * width,
                   users + user_of_anchor(batch, a) * d, d);
     }
     if (width == d) {
-        vec->axpy(1.0f, candidates, items, set->n * d);
+        memcpy(items, candidates, set->n * d * sizeof *items);
         return;
     }
     for (size_t c = 0; c < set->n; c++) {
         int32_t item = set->every_item ? (int32_t)c : set->items[c];
-        vec->axpy(1.0f, candidates + c * width, items + c * d, d);
+        memcpy(items + c * d, candidates + c * width, d * sizeof *items);
         table_add(bias, &item, 1, candidates + c * width + d, NULL);
     }
 }
@@ -322,7 +341,7 @@ static double scale_slope(const struct train_batch *batch, double temperature)
 {
     const struct side *side = &batch->user_side;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension;
-    const float *gradient = side->gradient.data;
+    const float *gradient = side->anchor_gradient;
     double sum = 0.0;
     for (size_t a = 0; a < side->n; a++) {
         sum += vec_ops()->dot(gradient + a * side->width, side->anchors + a * side->width, d);
@@ -365,6 +384,7 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     side->offsets = batch->candidates.offsets;
     TRY(gather_anchors(batch, step, status));
     TRY(gather_thresholds(batch, step, status));
+    TRY(place_gradients(batch, step, status));
     TRY(side_run(batch, side, &contrast, &result, status));
     scatter_gradients(batch, step);
     outcome->loss += result.loss;

@@ -58,11 +58,12 @@ static enum status_code contrast_looks(struct train_batch *batch, enum tower_sid
     side->width = batch->encoder->towers[tower].dimension;
     side->anchors = passes[0].unit.data;
     side->candidates = passes[1].unit.data;
+    TRY(side_own_gradients(side, status));
     TRY(side_run(batch, side, &contrast, &result, status));
-    TRY(encoder_backward(batch->encoder, tower, &batch->changed[0], &passes[0], side->gradient.data,
-                         batch->pool, status));
+    TRY(encoder_backward(batch->encoder, tower, &batch->changed[0], &passes[0],
+                         side->anchor_gradient, batch->pool, status));
     TRY(encoder_backward(batch->encoder, tower, &batch->changed[1], &passes[1],
-                         side->candidate_gradient.data, batch->pool, status));
+                         side->candidate_gradient, batch->pool, status));
     *loss += result.loss;
 done:
     return code;
