@@ -55,7 +55,7 @@ $(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o): \
 $(BUILD)/pipeline/math/vec_kernels_%.o: pipeline/math/vec_kernels.c
 	@mkdir -p $(@D)
 	@echo "  CC $@"
-	@$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
+	@$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
 
 # the list of stages: adding a stage is adding one file
 $(BUILD)/generated/stage_registry.c: $(wildcard stages/*.c) Makefile

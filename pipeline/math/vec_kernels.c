@@ -1,6 +1,7 @@
 /* The element-wise kernels, one portable source compiled once per instruction set: the Makefile
- * defines VEC_ISA and the flags. Blocks of 16 lanes through the compiler's vector types, so the
- * order of a sum is the same in every build of a kind; tails go through a padded block. */
+ * defines VEC_ISA and the flags. Lanes of the set's own width through the compiler's vector types
+ * (wider ones are lowered to scalar code), so the order of a sum is the same in every build of a
+ * kind; tails go through a padded block. */
 #include "math/vec.h"
 
 #include <math.h>
@@ -12,178 +13,204 @@
 #define VEC_TEXT(x)    #x
 #define VEC_NAME(isa)  VEC_TEXT(isa)
 
-enum { LANES = 16 };
-typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t int_lanes __attribute__((vector_size(64), aligned(4), may_alias));
+#if defined __AVX512F__
+enum { WIDTH = 64 };
+#elif defined __AVX2__
+enum { WIDTH = 32 };
+#else
+enum { WIDTH = 16 };
+#endif
+enum {
+    LANES = WIDTH / 4,
+    CHAINS = 4, /* sums that do not wait for one another */
+    RUN = CHAINS * LANES
+};
+typedef float lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
+typedef int32_t int_lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
 
 #define LOAD(p)            (*(const lanes *)(const void *)(p))
 #define STORE(p, x)        (*(lanes *)(void *)(p) = (x))
+#define ALL(x)             ((lanes){0} + (x))
 #define SELECT(mask, a, b) ((lanes)(((mask) & (int_lanes)(a)) | (~(mask) & (int_lanes)(b))))
 
-static inline float lanes_sum(const lanes *x)
+/* x[0..n), n < LANES, and `fill` behind them. */
+static inline lanes load_part(const float *x, size_t n, float fill)
 {
-    float half[8];
-    for (int l = 0; l < 8; l++) {
-        half[l] = (*x)[l] + (*x)[l + 8];
-    }
-    return ((half[0] + half[4]) + (half[2] + half[6])) +
-           ((half[1] + half[5]) + (half[3] + half[7]));
+    lanes v = ALL(fill);
+    memcpy(&v, x, n * sizeof *x);
+    return v;
 }
 
-static inline float lanes_max(const lanes *x)
+/* Halves are added until one lane is left. */
+static inline float lanes_sum(lanes x)
 {
-    float best = (*x)[0];
+    float part[LANES];
+    memcpy(part, &x, sizeof part);
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t l = 0; l < half; l++) {
+            part[l] += part[l + half];
+        }
+    }
+    return part[0];
+}
+
+static inline lanes lanes_larger(lanes x, lanes best)
+{
+    return SELECT(x > best, x, best);
+}
+
+static inline float lanes_max(lanes x)
+{
+    float best = x[0];
     for (int l = 1; l < LANES; l++) {
-        best = (*x)[l] > best ? (*x)[l] : best;
+        best = x[l] > best ? x[l] : best;
     }
     return best;
 }
 
-/* *x = exp(*x), for arguments up to 0: x = n ln 2 + r with |r| <= ln 2 / 2, exp(r) by a polynomial
- * of degree 7 (coefficients: the Cephes library's expf), times 2^n through the exponent bits. */
-static inline void lanes_exp(lanes *x)
+static inline bool lanes_any(int_lanes mask)
 {
-    const float smallest = -87.0f, magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds */
-    int_lanes dead = *x < smallest;
-    lanes a = SELECT(dead, (lanes){0} + smallest, *x);
-    lanes n = (a * 1.44269504088896341f + magic) - magic;
-    lanes r = a - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
-    lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    int_lanes power = (__builtin_convertvector(n, int_lanes) + 127) << 23;
-    *x = SELECT(dead, (lanes){0}, p * (lanes)power);
+    uint64_t words[WIDTH / sizeof(uint64_t)], any = 0;
+    memcpy(words, &mask, sizeof words);
+    for (size_t i = 0; i < WIDTH / sizeof(uint64_t); i++) {
+        any |= words[i];
+    }
+    return any != 0;
 }
 
-static float kernel_max(const float *x, size_t n)
+/* exp(x) for arguments up to 88: x = n ln 2 + r with |r| <= ln 2 / 2, exp(r) by a polynomial of
+ * degree 5 (minimax in relative error with value and slope 1 at 0, 1.1e-7 by itself) times 2^n
+ * through the exponent bits. Below -87 it is 0; NaN stays. */
+static inline lanes lanes_exp(lanes x)
 {
-    lanes best = (lanes){0} - INFINITY;
-    size_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
-        lanes v = LOAD(x + j);
-        best = SELECT(v > best, v, best);
-    }
-    float result = lanes_max(&best);
-    for (; j < n; j++) {
-        result = x[j] > result ? x[j] : result;
-    }
-    return result;
+    /* adding 1.5 * 2^23 rounds, and leaves n + 127 in the low bits */
+    const float magic = 12582912.0f + 127.0f;
+    lanes shifted = x * 1.44269504088896341f + magic;
+    lanes n = shifted - magic;
+    lanes r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    lanes p = r * 8.3125023491e-3f + 4.1890335210e-2f;
+    p = p * r + 1.6667115391e-1f;
+    p = p * r + 4.9999230283e-1f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    lanes power = (lanes)((int_lanes)shifted << 23);
+    return SELECT(x < -87.0f, (lanes){0}, p * power);
 }
 
-static float kernel_max_offset(const float *x, const float *offset, size_t n)
-{
-    if (offset == NULL) {
-        return kernel_max(x, n);
-    }
-    lanes best = (lanes){0} - INFINITY;
-    size_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
-        lanes v = LOAD(x + j) + LOAD(offset + j);
-        best = SELECT(v > best, v, best);
-    }
-    float result = lanes_max(&best);
-    for (; j < n; j++) {
-        float v = x[j] + offset[j];
-        result = v > result ? v : result;
-    }
-    return result;
-}
-
-/* The lowest lane that is set, or LANES. Bytes instead of integers, so that a look at two machine
- * words tells. */
-static inline size_t first_lane(const int_lanes *mask)
-{
-    typedef int8_t byte_lanes __attribute__((vector_size(LANES)));
-    const byte_lanes bytes = __builtin_convertvector(*mask, byte_lanes);
-    uint64_t words[2];
-    memcpy(words, &bytes, sizeof words);
-    if ((words[0] | words[1]) == 0) {
-        return LANES;
-    }
-    return words[0] != 0 ? (size_t)__builtin_ctzll(words[0]) / 8
-                         : 8 + (size_t)__builtin_ctzll(words[1]) / 8;
-}
-
-static inline void lanes_reaching(const float *x, const float *offset, float threshold,
-                                  int_lanes *mask)
+static inline lanes lanes_shifted(const float *x, const float *offset)
 {
     lanes v = LOAD(x);
     if (offset != NULL) {
         v += LOAD(offset);
     }
-    *mask = v >= threshold;
+    return v;
+}
+
+static inline float at_offset(const float *x, const float *offset, size_t j)
+{
+    return offset == NULL ? x[j] : x[j] + offset[j];
+}
+
+/* Inlined with and without an offset. */
+static inline __attribute__((always_inline)) float max_of(const float *x, const float *offset,
+                                                          size_t n)
+{
+    lanes best[CHAINS];
+    size_t j = 0;
+    for (size_t c = 0; c < CHAINS; c++) {
+        best[c] = ALL(-INFINITY);
+    }
+    for (; j + RUN <= n; j += RUN) {
+        for (size_t c = 0; c < CHAINS; c++) {
+            size_t at = j + c * LANES;
+            best[c] =
+                lanes_larger(lanes_shifted(x + at, offset == NULL ? NULL : offset + at), best[c]);
+        }
+    }
+    float result =
+        lanes_max(lanes_larger(lanes_larger(best[0], best[1]), lanes_larger(best[2], best[3])));
+    for (; j < n; j++) {
+        float v = at_offset(x, offset, j);
+        result = v > result ? v : result;
+    }
+    return result;
+}
+
+static float kernel_max(const float *x, size_t n)
+{
+    return max_of(x, NULL, n);
+}
+
+static float kernel_max_offset(const float *x, const float *offset, size_t n)
+{
+    return offset == NULL ? max_of(x, NULL, n) : max_of(x, offset, n);
+}
+
+static inline __attribute__((always_inline)) size_t first_of(const float *x, const float *offset,
+                                                             size_t n, float threshold)
+{
+    size_t j = 0;
+    for (; j + RUN <= n; j += RUN) {
+        int_lanes any = {0};
+        for (size_t at = j; at < j + RUN; at += LANES) {
+            any |= lanes_shifted(x + at, offset == NULL ? NULL : offset + at) >= threshold;
+        }
+        if (lanes_any(any)) {
+            break;
+        }
+    }
+    while (j < n && !(at_offset(x, offset, j) >= threshold)) {
+        j++;
+    }
+    return j;
 }
 
 static size_t kernel_first_reaching(const float *x, const float *offset, size_t n, float threshold)
 {
-    enum { RUN = 4 * LANES };
-    size_t j = 0;
-    for (; j + RUN <= n; j += RUN) {
-        int_lanes any = {0}, mask;
-        for (size_t part = 0; part < RUN; part += LANES) {
-            lanes_reaching(x + j + part, offset == NULL ? NULL : offset + j + part, threshold,
-                           &mask);
-            any |= mask;
-        }
-        if (first_lane(&any) < LANES) {
-            break;
-        }
-    }
-    for (; j + LANES <= n; j += LANES) {
-        int_lanes mask;
-        lanes_reaching(x + j, offset == NULL ? NULL : offset + j, threshold, &mask);
-        const size_t lane = first_lane(&mask);
-        if (lane < LANES) {
-            return j + lane;
-        }
-    }
-    for (; j < n; j++) {
-        if ((offset == NULL ? x[j] : x[j] + offset[j]) >= threshold) {
-            return j;
-        }
-    }
-    return n;
+    return offset == NULL ? first_of(x, NULL, n, threshold) : first_of(x, offset, n, threshold);
 }
 
-static float kernel_exp_shift_sum(float *x, const float *offset, float shift, size_t n)
+static inline __attribute__((always_inline)) float exp_sum_of(float *x, const float *offset,
+                                                              float shift, size_t n)
 {
     lanes sum = {0};
     size_t j = 0;
     for (; j + LANES <= n; j += LANES) {
-        lanes v = LOAD(x + j) - shift;
-        if (offset != NULL) {
-            v += LOAD(offset + j);
-        }
-        lanes_exp(&v);
+        lanes v = lanes_exp(lanes_shifted(x + j, offset == NULL ? NULL : offset + j) - shift);
         STORE(x + j, v);
         sum += v;
     }
     if (j < n) {
-        lanes v = (lanes){0} - INFINITY;
-        for (size_t l = 0; j + l < n; l++) {
-            v[l] = x[j + l] - shift + (offset == NULL ? 0.0f : offset[j + l]);
+        lanes v = load_part(x + j, n - j, -INFINITY) - shift;
+        if (offset != NULL) {
+            v += load_part(offset + j, n - j, 0.0f);
         }
-        lanes_exp(&v);
-        for (size_t l = 0; j + l < n; l++) {
-            x[j + l] = v[l];
-        }
+        v = lanes_exp(v);
+        memcpy(x + j, &v, (n - j) * sizeof *x);
         sum += v;
     }
-    return lanes_sum(&sum);
+    return lanes_sum(sum);
+}
+
+static float kernel_exp_shift_sum(float *x, const float *offset, float shift, size_t n)
+{
+    return offset == NULL ? exp_sum_of(x, NULL, shift, n) : exp_sum_of(x, offset, shift, n);
 }
 
 static float kernel_dot(const float *x, const float *y, size_t n)
 {
-    lanes sum = {0};
+    lanes sum[CHAINS] = {{0}};
     size_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
-        sum += LOAD(x + j) * LOAD(y + j);
+    for (; j + RUN <= n; j += RUN) {
+        for (size_t c = 0; c < CHAINS; c++) {
+            sum[c] += LOAD(x + j + c * LANES) * LOAD(y + j + c * LANES);
+        }
     }
-    float result = lanes_sum(&sum);
+    for (; j + LANES <= n; j += LANES) {
+        sum[0] += LOAD(x + j) * LOAD(y + j);
+    }
+    float result = lanes_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
     for (; j < n; j++) {
         result += x[j] * y[j];
     }
@@ -212,13 +239,12 @@ static void kernel_scale(float a, float *x, size_t n)
     }
 }
 
-/* *value = log(1 + exp(*x)), *slope = its derivative. With e = exp(-|x|) in [0, 1], log(1 + e) is
+/* value = log(1 + exp(x)), *slope = its derivative. With e = exp(-|x|) in [0, 1], log(1 + e) is
  * 2 atanh(z), z = e / (2 + e) <= 1/3: the series to z^13 leaves a relative 2e-8. */
-static inline void lanes_softplus(const lanes *x, lanes *value, lanes *slope)
+static inline lanes lanes_softplus(lanes x, lanes *slope)
 {
-    int_lanes above = *x > 0.0f;
-    lanes e = SELECT(above, -*x, *x);
-    lanes_exp(&e);
+    int_lanes above = x > 0.0f;
+    lanes e = lanes_exp(SELECT(above, -x, x));
     lanes z = e / (e + 2.0f), inverse = 1.0f / (e + 1.0f);
     lanes q = z * z;
     lanes p = q * (1.0f / 13.0f) + 1.0f / 11.0f;
@@ -227,21 +253,21 @@ static inline void lanes_softplus(const lanes *x, lanes *value, lanes *slope)
     p = p * q + 1.0f / 5.0f;
     p = p * q + 1.0f / 3.0f;
     p = p * q + 1.0f;
-    *value = SELECT(above, *x, (lanes){0}) + 2.0f * z * p;
     *slope = SELECT(above, inverse, e * inverse);
+    return SELECT(above, x, (lanes){0}) + 2.0f * z * p;
 }
 
-/* *value = max(0, *x), *slope = its derivative; written so that NaN stays. */
-static inline void lanes_hinge(const lanes *x, lanes *value, lanes *slope)
+/* max(0, x), *slope = its derivative; written so that NaN stays. */
+static inline lanes lanes_hinge(lanes x, lanes *slope)
 {
-    int_lanes below = *x <= 0.0f;
-    *value = SELECT(below, (lanes){0}, *x);
-    *slope = SELECT(below, (lanes){0}, (lanes){0} + 1.0f);
+    int_lanes below = x <= 0.0f;
+    *slope = SELECT(below, (lanes){0}, ALL(1.0f));
+    return SELECT(below, (lanes){0}, x);
 }
 
-typedef void lanes_shape(const lanes *x, lanes *value, lanes *slope);
+typedef lanes lanes_shape(lanes x, lanes *slope);
 
-/* One body for both shapes, each inlined into a kernel of its own. */
+/* One body for both shapes, with and without a gradient, each inlined into a kernel of its own. */
 static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shape *shape,
                                                                       const float *x,
                                                                       const float *weight,
@@ -251,42 +277,42 @@ static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shap
     lanes value_sum = {0}, slope_sum = {0}, count = {0};
     for (size_t j = 0; j < n; j += LANES) {
         size_t left = n - j;
-        lanes t = (lanes){0} - INFINITY, w = {0}, value, slope;
-        if (left >= LANES) {
+        bool whole = left >= LANES;
+        lanes t, w, slope;
+        if (whole) {
             t = LOAD(x + j) - cut;
             w = LOAD(weight + j);
         } else {
-            for (size_t l = 0; l < left; l++) {
-                t[l] = x[j + l] - cut;
-                w[l] = weight[j + l];
-            }
+            t = load_part(x + j, left, -INFINITY) - cut;
+            w = load_part(weight + j, left, 0.0f);
         }
-        shape(&t, &value, &slope);
+        lanes value = shape(t, &slope);
         slope = slope * w;
         value_sum += value * w;
         slope_sum += slope;
-        count += SELECT(t > 0.0f, (lanes){0} + 1.0f, (lanes){0});
-        if (gradient != NULL && left >= LANES) {
+        count += SELECT(t > 0.0f, ALL(1.0f), (lanes){0});
+        if (gradient != NULL && whole) {
             STORE(gradient + j, LOAD(gradient + j) + factor * slope);
         } else if (gradient != NULL) {
-            for (size_t l = 0; l < left; l++) {
-                gradient[j + l] += factor * slope[l];
-            }
+            lanes g = load_part(gradient + j, left, 0.0f) + factor * slope;
+            memcpy(gradient + j, &g, left * sizeof *gradient);
         }
     }
-    return (struct vec_sums){lanes_sum(&value_sum), lanes_sum(&slope_sum), lanes_sum(&count)};
+    return (struct vec_sums){lanes_sum(value_sum), lanes_sum(slope_sum), lanes_sum(count)};
 }
 
 static struct vec_sums kernel_hinge_cut(const float *x, const float *weight, float cut,
                                         float factor, size_t n, float *gradient)
 {
-    return cut_sums(lanes_hinge, x, weight, cut, factor, n, gradient);
+    return gradient == NULL ? cut_sums(lanes_hinge, x, weight, cut, factor, n, NULL)
+                            : cut_sums(lanes_hinge, x, weight, cut, factor, n, gradient);
 }
 
 static struct vec_sums kernel_softplus_cut(const float *x, const float *weight, float cut,
                                            float factor, size_t n, float *gradient)
 {
-    return cut_sums(lanes_softplus, x, weight, cut, factor, n, gradient);
+    return gradient == NULL ? cut_sums(lanes_softplus, x, weight, cut, factor, n, NULL)
+                            : cut_sums(lanes_softplus, x, weight, cut, factor, n, gradient);
 }
 
 static void kernel_adam(float *restrict w, float *restrict m, float *restrict v,
