@@ -37,6 +37,9 @@ struct vec_ops {
     /* Adam without a gradient: w -= move (m c1) / (sqrt(v c2) + eps); m *= first; v *= second. */
     void (*adam_idle)(float *w, float *m, float *v, size_t n, float move, float first, float second,
                       float inverse_c1, float inverse_c2, float epsilon);
+    /* Momentum on one slice: m = keep m + add g; w -= move m. */
+    void (*momentum)(float *w, float *m, const float *g, size_t n, float keep, float add,
+                     float move);
     /* AdaGrad on one slice: s += g^2; w -= rate g / (sqrt(s) + epsilon). */
     void (*adagrad)(float *w, float *s, const float *g, size_t n, float rate, float epsilon);
 };

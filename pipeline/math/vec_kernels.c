@@ -339,6 +339,15 @@ static void kernel_adam_idle(float *restrict w, float *restrict m, float *restri
     }
 }
 
+static void kernel_momentum(float *restrict w, float *restrict m, const float *restrict g, size_t n,
+                            float keep, float add, float move)
+{
+    for (size_t j = 0; j < n; j++) {
+        m[j] = keep * m[j] + add * g[j];
+        w[j] -= move * m[j];
+    }
+}
+
 static void kernel_adagrad(float *restrict w, float *restrict s, const float *restrict g, size_t n,
                            float rate, float epsilon)
 {
@@ -362,5 +371,6 @@ const struct vec_ops VEC_TABLE(VEC_ISA) = {
     .softplus_cut = kernel_softplus_cut,
     .adam = kernel_adam,
     .adam_idle = kernel_adam_idle,
+    .momentum = kernel_momentum,
     .adagrad = kernel_adagrad,
 };

@@ -27,8 +27,9 @@ struct optimizer_step {
 };
 
 struct optimizer_rule {
-    size_t n_states;                  /* floats kept per parameter */
-    bool takes_decay, takes_momentum; /* whether these settings mean anything to the rule */
+    size_t n_states;                         /* arrays kept beside the weights */
+    bool is_row_state[OPTIMIZER_MAX_STATES]; /* one float a row instead of one a parameter */
+    bool takes_decay, takes_momentum;        /* whether these settings mean anything to the rule */
     /* What `missed` steps with gradient 0 would have done to the row. */
     void (*idle)(const struct optimizer_step *step, float *weights,
                  float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
@@ -43,7 +44,7 @@ struct optimizer {
     const struct optimizer_rule *rule;
     double weight_decay, momentum;
     size_t rows, dimension;
-    float *states[OPTIMIZER_MAX_STATES]; /* (rows, dimension) each */
+    float *states[OPTIMIZER_MAX_STATES]; /* (rows, optimizer_state_width) each */
     int64_t *row_steps;                  /* (rows) the step that a row was last brought up to */
     int64_t n_steps;
 };
@@ -53,6 +54,8 @@ MUST_CHECK enum status_code optimizer_init(struct optimizer *optimizer,
                                            const struct optimizer_settings *settings, size_t rows,
                                            size_t dimension, struct status *status);
 void optimizer_release(struct optimizer *optimizer);
+/* Floats that state s keeps of a row: the dimension, or 1. */
+size_t optimizer_state_width(const struct optimizer *optimizer, size_t s);
 
 /* Brings rows[0..n) (NULL: rows 0..n-1) up to the present: gives them at once what momentum and
  * weight decay would have done to them in the steps that they were not part of, in closed form with

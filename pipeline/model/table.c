@@ -303,8 +303,9 @@ enum status_code table_save(const struct table *table, struct artifact *artifact
                       status));
     for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
         snprintf(name, sizeof name, "%s.state%zu", prefix, s);
-        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, table->dimension,
-                          table->optimizer.states[s], status));
+        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n,
+                          optimizer_state_width(&table->optimizer, s), table->optimizer.states[s],
+                          status));
     }
     snprintf(name, sizeof name, "%s.steps", prefix);
     TRY(artifact_set_number(artifact, name, (double)table->optimizer.n_steps, status));
@@ -312,18 +313,18 @@ done:
     return code;
 }
 
-static enum status_code restore_array(float *out, const struct table *table,
+static enum status_code restore_array(float *out, const struct table *table, size_t width,
                                       const struct artifact *artifact, const char *name,
                                       struct status *status)
 {
     const void *data = NULL;
     size_t rows = 0, columns = 0;
     enum status_code code = artifact_get(artifact, name, ARRAY_F32, &data, &rows, &columns, status);
-    if (code == STATUS_OK && (rows != table->n || columns != table->dimension)) {
+    if (code == STATUS_OK && (rows != table->n || columns != width)) {
         code = status_set(status, STATUS_INTERNAL,
                           "checkpoint array %s is %zu x %zu, expected %zu x %zu: delete the work "
                           "database",
-                          name, rows, columns, table->n, table->dimension);
+                          name, rows, columns, table->n, width);
     }
     if (code == STATUS_OK) {
         memcpy(out, data, rows * columns * sizeof *out);
@@ -338,10 +339,11 @@ enum status_code table_restore(struct table *table, const struct artifact *artif
     char name[ARTIFACT_NAME_MAX];
     double steps = 0.0;
     snprintf(name, sizeof name, "%s.weights", prefix);
-    TRY(restore_array(table->weights, table, artifact, name, status));
+    TRY(restore_array(table->weights, table, table->dimension, artifact, name, status));
     for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
         snprintf(name, sizeof name, "%s.state%zu", prefix, s);
-        TRY(restore_array(table->optimizer.states[s], table, artifact, name, status));
+        TRY(restore_array(table->optimizer.states[s], table,
+                          optimizer_state_width(&table->optimizer, s), artifact, name, status));
     }
     snprintf(name, sizeof name, "%s.steps", prefix);
     TRY(artifact_get_number(artifact, name, &steps, status));

@@ -154,7 +154,11 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     double strip = b * negatives * sizeof(float);
     strip = strip < (double)settings->strip_bytes ? strip : (double)settings->strip_bytes;
     /* weights, the optimizer's states, the vectors of now (encoded) and of the best epoch */
-    double kept = 2.0 + (double)optimizer_table[settings->optimizer.rule].n_states;
+    const struct optimizer_rule *rule = &optimizer_table[settings->optimizer.rule];
+    double kept = 2.0;
+    for (size_t s = 0; s < rule->n_states; s++) {
+        kept += rule->is_row_state[s] ? 1.0 / d : 1.0;
+    }
     double hops = (double)settings->propagation.hops;
     double units = (double)settings->hidden_layers * (double)settings->hidden_units;
     double entities = users + items, read = b + negatives; /* rows that a batch encodes */

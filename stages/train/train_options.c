@@ -278,7 +278,10 @@ const struct option train_options_table[] = {
      .offset = AT(optimizer),
      .default_text = "adam",
      .choices = optimizer_names,
-     .help = "How gradients move the embeddings. adamw is adam with weight_decay."},
+     .help =
+         "How gradients move the embeddings. adamw is adam with weight_decay; rowwise_adam keeps "
+         "one speed an embedding instead of one a component, in less time and two thirds of "
+         "the memory."},
     {.name = "weight_decay",
      .type = OPTION_FLOAT,
      .offset = AT(weight_decay),
@@ -286,7 +289,7 @@ const struct option train_options_table[] = {
      .min = 0,
      .max = 10,
      .help = "Share of each embedding that a step takes away, times the learning rate; for adamw, "
-             "adagrad and sgd."},
+             "rowwise_adam, adagrad and sgd."},
     {.name = "momentum",
      .type = OPTION_FLOAT,
      .offset = AT(momentum),
@@ -579,7 +582,8 @@ void train_options_validate(const void *values, struct option_report *report)
     }
     const struct optimizer_rule *rule = &optimizer_table[o->optimizer];
     if (o->weight_decay > 0.0 && !rule->takes_decay) {
-        option_mistake(report, "weight_decay", "%s takes none; adamw, adagrad and sgd do",
+        option_mistake(report, "weight_decay",
+                       "%s takes none; adamw, rowwise_adam, adagrad and sgd do",
                        optimizer_names[o->optimizer]);
     }
     if (o->momentum > 0.0 && !rule->takes_momentum) {

@@ -166,6 +166,15 @@ static void plain_adam_idle(float *w, float *m, float *v, size_t n, float move, 
     }
 }
 
+static void plain_momentum(float *w, float *m, const float *g, size_t n, float keep, float add,
+                           float move)
+{
+    for (size_t j = 0; j < n; j++) {
+        m[j] = keep * m[j] + add * g[j];
+        w[j] -= move * m[j];
+    }
+}
+
 static void plain_adagrad(float *w, float *s, const float *g, size_t n, float rate, float epsilon)
 {
     for (size_t j = 0; j < n; j++) {
@@ -187,6 +196,7 @@ static const struct vec_ops plain_ops = {
     .softplus_cut = plain_softplus_cut,
     .adam = plain_adam,
     .adam_idle = plain_adam_idle,
+    .momentum = plain_momentum,
     .adagrad = plain_adagrad,
 };
 

@@ -16,7 +16,7 @@
 
 enum { ROWS = 7, D = 5, STEPS = 300 };
 
-enum { ADAM, ADAMW, ADAGRAD, SGD };
+enum { ADAM, ADAMW, ADAGRAD, SGD, ROWWISE_ADAM };
 
 /* ---- the dense reference ---- */
 
@@ -27,7 +27,8 @@ struct dense {
 
 static void dense_step(struct dense *dense, const double *gradient, double rate, double t)
 {
-    bool is_adam = dense->settings.rule <= ADAMW;
+    bool is_rowwise = dense->settings.rule == ROWWISE_ADAM;
+    bool is_adam = dense->settings.rule <= ADAMW || is_rowwise;
     for (size_t i = 0; i < ROWS * D; i++) {
         double g = gradient[i], *m = &dense->first[i], *v = &dense->second[i];
         if (dense->settings.rule != ADAM) {
@@ -35,7 +36,12 @@ static void dense_step(struct dense *dense, const double *gradient, double rate,
         }
         if (is_adam) {
             *m = 0.9 * *m + 0.1 * g;
-            *v = 0.999 * *v + 0.001 * g * g;
+            double square = g * g;
+            for (size_t j = 0; j < D && is_rowwise; j++) {
+                const double other = gradient[i / D * D + j];
+                square = j == 0 ? other * other / D : square + other * other / D;
+            }
+            *v = 0.999 * *v + 0.001 * square;
             dense->w[i] -=
                 rate * (*m / (1.0 - pow(0.9, t))) / (sqrt(*v / (1.0 - pow(0.999, t))) + 1e-8);
         } else if (dense->settings.rule == ADAGRAD) {
@@ -128,7 +134,8 @@ static double pair_difference(struct pair *pair)
 static void assert_follows_dense(struct optimizer_settings settings, double rate)
 {
     struct pair pair;
-    pair_init(&pair, &settings, rate, settings.rule <= ADAMW ? 1 << 20 : 0);
+    bool is_adam = settings.rule <= ADAMW || settings.rule == ROWWISE_ADAM;
+    pair_init(&pair, &settings, rate, is_adam ? 1 << 20 : 0);
     assert_true(pair_difference(&pair) < 1e-4);
 }
 
@@ -155,6 +162,26 @@ static void adamw_follows_the_dense_one_and_decays(void **state)
 {
     (void)state;
     assert_follows_dense((struct optimizer_settings){.rule = ADAMW, .weight_decay = 0.5}, 0.01);
+}
+
+static void rowwise_adam_follows_the_dense_one_with_and_without_decay(void **state)
+{
+    (void)state;
+    assert_follows_dense((struct optimizer_settings){.rule = ROWWISE_ADAM}, 0.01);
+    assert_follows_dense((struct optimizer_settings){.rule = ROWWISE_ADAM, .weight_decay = 0.5},
+                         0.01);
+}
+
+static void rowwise_adam_keeps_one_second_moment_a_row(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct optimizer optimizer;
+    const struct optimizer_settings settings = {.rule = ROWWISE_ADAM};
+    assert_int_equal(optimizer_init(&optimizer, &settings, ROWS, D, &status), STATUS_OK);
+    assert_int_equal(optimizer_state_width(&optimizer, 0), D);
+    assert_int_equal(optimizer_state_width(&optimizer, 1), 1);
+    optimizer_release(&optimizer);
 }
 
 static void adagrad_follows_the_dense_one_with_and_without_decay(void **state)
@@ -297,6 +324,8 @@ int main(void)
         cmocka_unit_test(adam_follows_the_dense_one_once_its_bias_is_gone),
         cmocka_unit_test(adam_is_near_the_dense_one_from_its_first_step),
         cmocka_unit_test(adamw_follows_the_dense_one_and_decays),
+        cmocka_unit_test(rowwise_adam_follows_the_dense_one_with_and_without_decay),
+        cmocka_unit_test(rowwise_adam_keeps_one_second_moment_a_row),
         cmocka_unit_test(adagrad_follows_the_dense_one_with_and_without_decay),
         cmocka_unit_test(sgd_follows_the_dense_one_with_and_without_momentum_and_decay),
         cmocka_unit_test(a_decay_above_one_stops_at_zero),

@@ -257,6 +257,32 @@ static void adam_matches_its_formula(void **state)
     on_every_set_and_length(check_adam);
 }
 
+static void check_momentum(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *w = random_matrix(rng, 1, n, false), *g = random_matrix(rng, 1, n, false);
+    float *m = random_matrix(rng, 1, n, false), *want = random_matrix(rng, 2, n, false);
+    for (size_t j = 0; j < n; j++) {
+        double moved = 0.9 * (double)m[j] + 0.1 * (double)g[j];
+        want[j] = (float)((double)w[j] - 0.5 * moved);
+        want[n + j] = (float)moved;
+    }
+    ops->momentum(w, m, g, n, 0.9f, 0.1f, 0.5f);
+    for (size_t j = 0; j < n; j++) {
+        assert_true(fabsf(w[j] - want[j]) <= 1e-5f * (1.0f + fabsf(want[j])));
+        assert_true(fabsf(m[j] - want[n + j]) <= 1e-5f * (1.0f + fabsf(want[n + j])));
+    }
+    float *all[] = {w, g, m, want};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+static void momentum_matches_its_formula(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_momentum);
+}
+
 static void check_adagrad(const struct vec_ops *ops, struct rng *rng, size_t n)
 {
     float *w = random_matrix(rng, 1, n, false), *g = random_matrix(rng, 1, n, false);
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(hinge_and_softplus_match_plain_loops),
         cmocka_unit_test(softplus_keeps_its_relative_error_and_nan),
         cmocka_unit_test(adam_matches_its_formula),
+        cmocka_unit_test(momentum_matches_its_formula),
         cmocka_unit_test(adagrad_matches_its_formula),
         cmocka_unit_test(unknown_instruction_sets_are_refused),
     };
