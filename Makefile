@@ -16,14 +16,16 @@ LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lnettle -lz -lpthr
 SOURCES := $(filter-out pipeline/main.c,$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
 STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
-# vec_kernels.c is compiled once per instruction set and never by itself
+# the *_kernels.c of math are compiled once per instruction set and never by themselves
+KERNELS := pipeline/math/vec_kernels.c pipeline/math/product_kernels.c
 ISAS := sse2 avx2 avx512
 ISA_sse2 := -msse2
 ISA_avx2 := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
-OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out pipeline/math/vec_kernels.c,$(SOURCES)) \
+KERNEL_OBJECTS := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%_$(isa).o))
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(KERNELS),$(SOURCES)) \
            $(STAGE_SOURCES)) \
-           $(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o) \
+           $(KERNEL_OBJECTS) \
            $(BUILD)/generated/stage_registry.o $(BUILD)/generated/embedded_sql.o
 LIBRARY := $(BUILD)/libnightjar.a
 PROGRAM := $(BUILD)/nightjar
@@ -51,11 +53,13 @@ $(BUILD)/%.o: %.c
 	@echo "  CC $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-$(ISAS:%=$(BUILD)/pipeline/math/vec_kernels_%.o): \
-$(BUILD)/pipeline/math/vec_kernels_%.o: pipeline/math/vec_kernels.c
-	@mkdir -p $(@D)
-	@echo "  CC $@"
-	@$(CC) $(CFLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_$*) $(CPPFLAGS) -DVEC_ISA=$* -c -o $@ $<
+define kernel_rule
+$(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c
+	@mkdir -p $$(@D)
+	@echo "  CC $$@"
+	@$$(CC) $$(CFLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 
 # the list of stages: adding a stage is adding one file
 $(BUILD)/generated/stage_registry.c: $(wildcard stages/*.c) Makefile

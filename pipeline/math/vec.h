@@ -1,10 +1,10 @@
-/* Element-wise float kernels: compiled once per instruction set (SSE2, AVX2, AVX-512) from one
- * portable source, vec_kernels.c, and chosen at run time. Sums are kept in float lanes and added in
- * a fixed order per instruction set, so results repeat exactly on a CPU type. */
+/* Float kernels: compiled once per instruction set (SSE2, AVX2, AVX-512) from one portable source,
+ * vec_kernels.c and product_kernels.c, and chosen at run time. Sums are kept in float lanes and
+ * added in a fixed order per instruction set, so results repeat exactly on a CPU type. */
 #ifndef NIGHTJAR_MATH_VEC_H
 #define NIGHTJAR_MATH_VEC_H
 
-#include "math/matrix.h"
+#include "math/product.h"
 
 /* Of n values against a cut. */
 struct vec_sums {
@@ -12,7 +12,8 @@ struct vec_sums {
 };
 
 struct vec_ops {
-    const char *name;                       /* "avx512", "avx2", "sse2": part of the cache key */
+    const char *name; /* "avx512", "avx2", "sse2": part of the cache key */
+    const struct product_ops *product;
     float (*max)(const float *x, size_t n); /* -INFINITY for n = 0 */
     /* x[j] = exp(x[j] + offset[j] - shift), returns the sum; offset may be NULL. Relative error of
      * exp below 3e-7 for arguments in [-87, 0]; below -87 the result is 0. */

@@ -4,34 +4,18 @@
  * kind; tails go through a padded block. */
 #include "math/vec.h"
 
+#include "math/lanes.h"
+
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
-#define VEC_JOIN(a, b) a##b
-#define VEC_TABLE(isa) VEC_JOIN(vec_ops_, isa)
-#define VEC_TEXT(x)    #x
-#define VEC_NAME(isa)  VEC_TEXT(isa)
+#define VEC_TEXT(x) #x
+#define VEC_NAME(x) VEC_TEXT(x)
 
-#if defined __AVX512F__
-enum { WIDTH = 64 };
-#elif defined __AVX2__
-enum { WIDTH = 32 };
-#else
-enum { WIDTH = 16 };
-#endif
 enum {
-    LANES = WIDTH / 4,
     CHAINS = 4, /* sums that do not wait for one another */
     RUN = CHAINS * LANES
 };
-typedef float lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
-typedef int32_t int_lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
-
-#define LOAD(p)            (*(const lanes *)(const void *)(p))
-#define STORE(p, x)        (*(lanes *)(void *)(p) = (x))
-#define ALL(x)             ((lanes){0} + (x))
-#define SELECT(mask, a, b) ((lanes)(((mask) & (int_lanes)(a)) | (~(mask) & (int_lanes)(b))))
 
 /* x[0..n), n < LANES, and `fill` behind them. */
 static inline lanes load_part(const float *x, size_t n, float fill)
@@ -89,11 +73,11 @@ static inline lanes lanes_exp(lanes x)
     lanes n = shifted - magic;
     lanes r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
-    lanes p = r * 8.3125023491e-3f + 4.1890335210e-2f;
-    p = p * r + 1.6667115391e-1f;
-    p = p * r + 4.9999230283e-1f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
+    /* in pairs: half the length of Horner's chain */
+    lanes square = r * r;
+    lanes p = (r * 8.3125023491e-3f + 4.1890335210e-2f) * square +
+              (r * 1.6667115391e-1f + 4.9999230283e-1f);
+    p = p * square + (r + 1.0f);
     lanes power = (lanes)((int_lanes)shifted << 23);
     return SELECT(x < -87.0f, (lanes){0}, p * power);
 }
@@ -357,9 +341,11 @@ static void kernel_adagrad(float *restrict w, float *restrict s, const float *re
     }
 }
 
-extern const struct vec_ops VEC_TABLE(VEC_ISA);
-const struct vec_ops VEC_TABLE(VEC_ISA) = {
+extern const struct product_ops ISA_NAME(product_ops_);
+extern const struct vec_ops ISA_NAME(vec_ops_);
+const struct vec_ops ISA_NAME(vec_ops_) = {
     .name = VEC_NAME(VEC_ISA),
+    .product = &ISA_NAME(product_ops_),
     .max = kernel_max,
     .exp_shift_sum = kernel_exp_shift_sum,
     .max_offset = kernel_max_offset,

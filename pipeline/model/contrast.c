@@ -3,8 +3,6 @@
  * of sparse entries; contrast_log_sum.c, contrast_cut.c and contrast_uniform.c do the rest. */
 #include "model/contrast_internal.h"
 
-#include "math/blas.h"
-
 #include <assert.h>
 #include <math.h>
 
@@ -28,6 +26,7 @@ void contrast_free(struct contrast *contrast)
     struct contrast *w = contrast;
     struct scratch *all[] = {
         &w->tiles,
+        &w->workspaces,
         &w->partial,
         &w->row_loss,
         &w->is_empty,
@@ -56,32 +55,33 @@ void contrast_free(struct contrast *contrast)
     }
     by_column_release(&w->positive_columns);
     by_column_release(&w->listed_columns);
+    by_column_release(&w->excluded_tiles);
     uniformity_release(&w->uniformity);
     mem_free(w);
 }
 
-/* Counting sort of the entries by column; rows stay ascending within a column. */
-static enum status_code by_column_build(struct by_column *out, const struct sparse *m,
+/* Counting sort of the entries by runs of `width` columns; rows stay ascending within a run. */
+static enum status_code by_column_build(struct by_column *out, const struct sparse *m, size_t width,
                                         struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t entries = sparse_entries(m);
-    TRY(scratch_reserve(&out->first, m->n_columns + 2, sizeof(int64_t), status));
+    size_t entries = sparse_entries(m), n_runs = (m->n_columns + width - 1) / width;
+    TRY(scratch_reserve(&out->first, n_runs + 2, sizeof(int64_t), status));
     TRY(scratch_reserve(&out->row, entries, sizeof(int32_t), status));
     TRY(scratch_reserve(&out->entry, entries, sizeof(int64_t), status));
     int64_t *first = out->first.data, *entry = out->entry.data;
     int32_t *rows = out->row.data;
-    memset(first, 0, (m->n_columns + 2) * sizeof *first);
+    memset(first, 0, (n_runs + 2) * sizeof *first);
     for (size_t e = 0; e < entries; e++) {
-        first[m->columns[e] + 2]++;
+        first[(size_t)m->columns[e] / width + 2]++;
     }
-    for (size_t c = 0; c < m->n_columns; c++) {
+    for (size_t c = 0; c < n_runs; c++) {
         first[c + 2] += first[c + 1];
     }
-    /* first[c + 1] now runs from the start to the end of column c */
+    /* first[c + 1] now moves from the start to the end of run c */
     for (size_t r = 0; r < m->n_rows; r++) {
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            int64_t place = first[m->columns[e] + 1]++;
+            int64_t place = first[(size_t)m->columns[e] / width + 1]++;
             rows[place] = (int32_t)r;
             entry[place] = e;
         }
@@ -105,18 +105,6 @@ void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first,
     *last = (chunk + 1) * job->n_tiles / job->n_chunks;
 }
 
-size_t contrast_tile_columns(const struct contrast_job *job, size_t tile)
-{
-    size_t left = job->batch->n_negatives - tile * TILE;
-    return left < TILE ? left : TILE;
-}
-
-float *contrast_tile_memory(const struct contrast_job *job, size_t tile, size_t worker)
-{
-    size_t index = job->keep ? tile : worker;
-    return (float *)job->work->tiles.data + index * job->batch->anchors.rows * TILE;
-}
-
 void contrast_entry_logits(const struct contrast_job *job, const struct sparse *m, size_t row,
                            float *logits)
 {
@@ -128,49 +116,132 @@ void contrast_entry_logits(const struct contrast_job *job, const struct sparse *
     }
 }
 
-/* Sets what row a leaves out of columns [first, first + count) to -infinity. */
-static void mask_excluded(const struct sparse *excluded, size_t row, size_t first, size_t count,
-                          float *logits)
+/* ---- tiles ---- */
+
+/* Floats of the parts of a worker's memory, in the order of struct contrast_tile; each starts on a
+ * cache line. */
+enum { WORKSPACE_PARTS = 5 };
+static void workspace_parts(const struct contrast_job *job, size_t parts[WORKSPACE_PARTS])
 {
-    int64_t low = excluded->offsets[row], high = excluded->offsets[row + 1], end = high;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if ((size_t)excluded->columns[middle] < first) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    for (; low < end && (size_t)excluded->columns[low] < first + count; low++) {
-        logits[(size_t)excluded->columns[low] - first] = -INFINITY;
+    const struct product_ops *product = job->vec->product;
+    size_t d = job->batch->anchors.columns;
+    parts[0] = product_packed_size(product, d, TILE);
+    parts[1] = product_packed_size(product, TILE, d);
+    parts[2] = product_packed_size(product, ANCHOR_BLOCK, d);
+    parts[3] = job->keep ? 0 : (size_t)ANCHOR_BLOCK * TILE_STRIDE;
+    parts[4] = ANCHOR_BLOCK;
+    for (size_t i = 0; i < WORKSPACE_PARTS; i++) {
+        parts[i] = (parts[i] + 15) / 16 * 16;
     }
 }
 
-void contrast_tile_logits(const struct contrast_job *job, size_t tile, float *logits)
+struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t tile, size_t worker)
 {
-    const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, first = tile * TILE, count = contrast_tile_columns(job, tile);
-    blas_nt(job->scale, batch->anchors, matrix_rows(batch->candidates, first, count), 0.0f,
-            (struct matrix){logits, b, count, TILE});
-    for (size_t a = 0; a < b && batch->excluded.n_rows != 0; a++) {
-        mask_excluded(&batch->excluded, a, first, count, logits + a * TILE);
+    size_t parts[WORKSPACE_PARTS], left = job->batch->n_negatives - tile * TILE;
+    float *memory = (float *)job->work->workspaces.data + worker * job->workspace;
+    const int64_t *first = job->work->excluded_tiles.first.data;
+    workspace_parts(job, parts);
+    struct contrast_tile out = {
+        .tile = tile, .first = tile * TILE, .count = left < TILE ? left : TILE};
+    float **places[WORKSPACE_PARTS] = {&out.turned, &out.packed, &out.anchors, &out.logits,
+                                       &out.factors};
+    for (size_t i = 0; i < WORKSPACE_PARTS; i++) {
+        *places[i] = memory;
+        memory += parts[i];
     }
+    out.next_excluded = job->batch->excluded.n_rows == 0 ? 0 : first[tile];
+    return out;
 }
 
-void contrast_tile_products(const struct contrast_job *job, size_t chunk, size_t tile,
-                            const float *gradient)
+size_t contrast_n_blocks(const struct contrast_job *job)
 {
-    const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, d = batch->anchors.columns;
-    size_t first = tile * TILE, count = contrast_tile_columns(job, tile);
+    return (job->batch->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;
+}
+
+struct contrast_block contrast_block_of(const struct contrast_job *job,
+                                        const struct contrast_tile *tile, size_t block)
+{
+    size_t b = job->batch->anchors.rows, first = block * ANCHOR_BLOCK, left = b - first;
+    float *kept = (float *)job->work->tiles.data + (tile->tile * b + first) * TILE_STRIDE;
+    return (struct contrast_block){.first = first,
+                                   .count = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK,
+                                   .logits = job->keep ? kept : tile->logits};
+}
+
+void contrast_pack_turned(const struct contrast_job *job, struct contrast_tile *tile)
+{
+    job->vec->product->pack_transposed(
+        matrix_rows(job->batch->candidates, tile->first, tile->count), job->scale, tile->turned);
+}
+
+void contrast_pack_candidates(const struct contrast_job *job, struct contrast_tile *tile)
+{
+    job->vec->product->pack(matrix_rows(job->batch->candidates, tile->first, tile->count), NULL,
+                            tile->packed);
+}
+
+/* Sets what a block's rows leave out to -infinity. */
+static void mask_excluded(const struct contrast_job *job, struct contrast_tile *tile,
+                          const struct contrast_block *block)
+{
+    const struct sparse *excluded = &job->batch->excluded;
+    const struct by_column *by_tile = &job->work->excluded_tiles;
+    const int64_t *first = by_tile->first.data, *entry = by_tile->entry.data;
+    const int32_t *rows = by_tile->row.data;
+    if (excluded->n_rows == 0) {
+        return;
+    }
+    int64_t at = tile->next_excluded, end = first[tile->tile + 1];
+    for (; at < end && (size_t)rows[at] < block->first + block->count; at++) {
+        size_t column = (size_t)excluded->columns[entry[at]] - tile->first;
+        block->logits[((size_t)rows[at] - block->first) * TILE_STRIDE + column] = -INFINITY;
+    }
+    tile->next_excluded = at;
+}
+
+void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
+                           const struct contrast_block *block)
+{
+    size_t d = job->batch->anchors.columns;
+    job->vec->product->run(
+        &(struct product){.x = job->batch->anchors.data + block->first * d,
+                          .row_step = d,
+                          .depth_step = 1,
+                          .panels = tile->turned,
+                          .depth = d,
+                          .out = {block->logits, block->count, tile->count, TILE_STRIDE}});
+    mask_excluded(job, tile, block);
+}
+
+void contrast_block_products(const struct contrast_job *job, size_t chunk,
+                             struct contrast_tile *tile, const struct contrast_block *block)
+{
+    const struct product_ops *product = job->vec->product;
+    size_t b = job->batch->anchors.rows, d = job->batch->anchors.columns;
     size_t first_tile = 0, last_tile = 0;
-    struct const_matrix g = {gradient, b, count, TILE};
     contrast_chunk(job, chunk, &first_tile, &last_tile);
-    blas_tn(job->scale, g, batch->anchors, 0.0f,
-            matrix_of(job->result->candidates.data + first * d, count, d));
-    blas_nn(job->scale, g, matrix_rows(batch->candidates, first, count),
-            tile == first_tile ? 0.0f : 1.0f,
-            matrix_of((float *)job->work->partial.data + chunk * b * d, b, d));
+    job->vec->scale(job->scale, tile->factors, block->count);
+    /* along the rows first: a kept block comes from memory in the order that is foreseen */
+    product->run(&(struct product){
+        .x = block->logits,
+        .row_step = TILE_STRIDE,
+        .depth_step = 1,
+        .panels = tile->packed,
+        .depth = tile->count,
+        .factors = tile->factors,
+        .add = tile->tile > first_tile,
+        .out = matrix_of((float *)job->work->partial.data + (chunk * b + block->first) * d,
+                         block->count, d)});
+    product->pack(matrix_rows(job->batch->anchors, block->first, block->count), tile->factors,
+                  tile->anchors);
+    product->run(&(struct product){
+        .x = block->logits,
+        .row_step = 1,
+        .depth_step = TILE_STRIDE,
+        .panels = tile->anchors,
+        .depth = block->count,
+        .add = block->first > 0,
+        .out = matrix_of(job->result->candidates.data + tile->first * d, tile->count, d)});
 }
 
 /* ---- gradients of sparse entries ---- */
@@ -227,7 +298,8 @@ static void candidate_gradient_task(void *data, size_t block, size_t worker)
     size_t d = batch->anchors.columns, m = batch->candidates.rows;
     size_t first = block * COLUMN_BLOCK;
     size_t last = first + COLUMN_BLOCK < m ? first + COLUMN_BLOCK : m;
-    size_t bare = first > batch->n_negatives ? first : batch->n_negatives;
+    size_t filled = batch->anchors.rows == 0 ? 0 : batch->n_negatives; /* by the tiles */
+    size_t bare = first > filled ? first : filled;
     if (bare < last) {
         memset(job->result->candidates.data + bare * d, 0, (last - bare) * d * sizeof(float));
     }
@@ -258,18 +330,28 @@ static enum status_code reserve_all(struct contrast_job *job, struct pool *pool,
     struct contrast *w = job->work;
     const struct contrast_batch *batch = job->batch;
     size_t b = batch->anchors.rows, d = batch->anchors.columns;
-    size_t kept_tiles = job->keep ? job->n_tiles : pool_threads(pool);
+    size_t parts[WORKSPACE_PARTS];
     size_t positives = sparse_entries(&batch->positives);
-    TRY(scratch_reserve(&w->tiles, kept_tiles * b * TILE, sizeof(float), status));
+    workspace_parts(job, parts);
+    for (size_t i = 0; i < WORKSPACE_PARTS; i++) {
+        job->workspace += parts[i];
+    }
+    TRY(scratch_reserve(&w->workspaces, pool_threads(pool) * job->workspace, sizeof(float),
+                        status));
+    TRY(scratch_reserve(&w->tiles, job->keep ? job->n_tiles * b * TILE_STRIDE : 0, sizeof(float),
+                        status));
     TRY(scratch_reserve(&w->partial, job->n_chunks * b * d, sizeof(float), status));
     TRY(scratch_reserve(&w->row_loss, b, sizeof(double), status));
     TRY(scratch_reserve(&w->is_empty, b, sizeof(bool), status));
     TRY(scratch_reserve(&w->positive_logits, positives, sizeof(float), status));
     TRY(scratch_reserve(&w->positive_gradient, positives, sizeof(float), status));
     TRY(scratch_reserve(&w->listed_logits, sparse_entries(&batch->listed), sizeof(float), status));
-    TRY(by_column_build(&w->positive_columns, &batch->positives, status));
+    TRY(by_column_build(&w->positive_columns, &batch->positives, 1, status));
     if (batch->listed.n_rows != 0) {
-        TRY(by_column_build(&w->listed_columns, &batch->listed, status));
+        TRY(by_column_build(&w->listed_columns, &batch->listed, 1, status));
+    }
+    if (batch->excluded.n_rows != 0) {
+        TRY(by_column_build(&w->excluded_tiles, &batch->excluded, TILE, status));
     }
 done:
     return code;
@@ -289,8 +371,9 @@ static struct contrast_job job_of(struct contrast *contrast,
                                .scale = (float)(1.0 / settings->temperature)};
     job.n_tiles = (batch->n_negatives + TILE - 1) / TILE;
     job.n_chunks = job.n_tiles < MAX_CHUNKS ? job.n_tiles : MAX_CHUNKS;
-    job.keep = (loss->kind == LOSS_LOG_SUM || loss->by_rank) &&
-               job.n_tiles * batch->anchors.rows * TILE * sizeof(float) <= settings->strip_bytes;
+    job.keep =
+        (loss->kind == LOSS_LOG_SUM || loss->by_rank) &&
+        job.n_tiles * batch->anchors.rows * TILE_STRIDE * sizeof(float) <= settings->strip_bytes;
     if (loss->kind == LOSS_UNIFORM) {
         job.n_chunks = 1; /* the gradient of the anchors' uniformity */
     }

@@ -130,26 +130,26 @@ static void prepare_task(void *data, size_t block, size_t worker)
 
 /* ---- tiles ---- */
 
-/* Every cut of every anchor against a tile: the sums, where they are wanted, and the gradient
- * tile, where it is; it takes the place of the logits. */
-static void cut_tile(const struct contrast_job *job, size_t tile, bool with_gradient, float *logits,
-                     struct cut_sums *sums)
+/* Every cut of a block's anchors against a tile: the sums, where they are wanted, and the
+ * gradients, where they are; these take the place of the logits. */
+static void cut_block(const struct contrast_job *job, const struct contrast_tile *tile,
+                      const struct contrast_block *block, bool with_gradient, struct cut_sums *sums)
 {
     struct contrast *w = job->work;
     const float *cuts = w->cuts.data, *factors = w->factors.data;
-    const float *weights = (const float *)w->shared_weights.data + tile * TILE;
-    size_t count = contrast_tile_columns(job, tile), first = 0, last = 0;
-    for (size_t a = 0; a < job->batch->anchors.rows; a++) {
+    const float *weights = (const float *)w->shared_weights.data + tile->first;
+    size_t first = 0, last = 0;
+    for (size_t r = 0; r < block->count; r++) {
         float gradient[TILE] = {0};
-        float *row = logits + a * TILE;
-        cuts_of(job, a, &first, &last);
+        float *row = block->logits + r * TILE_STRIDE;
+        cuts_of(job, block->first + r, &first, &last);
         for (size_t k = first; k < last; k++) {
             struct cut_sums ignored = {0};
-            add_sums(job, row, weights, cuts[k], factors[k], count, with_gradient ? gradient : NULL,
-                     sums == NULL ? &ignored : &sums[k]);
+            add_sums(job, row, weights, cuts[k], factors[k], tile->count,
+                     with_gradient ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);
         }
         if (with_gradient) {
-            memcpy(row, gradient, count * sizeof *row);
+            memcpy(row, gradient, tile->count * sizeof *row);
         }
     }
 }
@@ -166,9 +166,13 @@ static void sums_task(void *data, size_t chunk, size_t worker)
     size_t first = 0, last = 0;
     contrast_chunk(job, chunk, &first, &last);
     for (size_t t = first; t < last; t++) {
-        float *tile = contrast_tile_memory(job, t, worker);
-        contrast_tile_logits(job, t, tile);
-        cut_tile(job, t, false, tile, sums_of_chunk(job, chunk));
+        struct contrast_tile tile = contrast_tile_open(job, t, worker);
+        contrast_pack_turned(job, &tile);
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            contrast_block_logits(job, &tile, &block);
+            cut_block(job, &tile, &block, false, sums_of_chunk(job, chunk));
+        }
     }
 }
 
@@ -180,12 +184,22 @@ static void gradient_task(void *data, size_t chunk, size_t worker)
     size_t first = 0, last = 0;
     contrast_chunk(job, chunk, &first, &last);
     for (size_t t = first; t < last; t++) {
-        float *tile = contrast_tile_memory(job, t, worker);
+        struct contrast_tile tile = contrast_tile_open(job, t, worker);
+        contrast_pack_candidates(job, &tile);
         if (!job->keep) {
-            contrast_tile_logits(job, t, tile);
+            contrast_pack_turned(job, &tile);
         }
-        cut_tile(job, t, true, tile, sums);
-        contrast_tile_products(job, chunk, t, tile);
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            if (!job->keep) {
+                contrast_block_logits(job, &tile, &block);
+            }
+            cut_block(job, &tile, &block, true, sums);
+            for (size_t r = 0; r < block.count; r++) {
+                tile.factors[r] = 1.0f;
+            }
+            contrast_block_products(job, chunk, &tile, &block);
+        }
     }
 }
 

@@ -10,15 +10,18 @@
 #include "model/uniformity.h"
 
 enum {
-    TILE = 256,         /* candidates in a tile: with 512 anchors, 0.5 MB of logits, half an L2 */
-    ROW_BLOCK = 64,     /* anchors in a block of row work */
-    COLUMN_BLOCK = 512, /* candidates in a block of sparse gradient work */
-    MAX_CHUNKS = 8      /* dA is summed over runs of tiles, one partial sum a run */
+    TILE = 256,              /* candidates in a tile */
+    TILE_STRIDE = TILE + 16, /* floats between its rows: a power of two would use few cache sets */
+    ANCHOR_BLOCK = 120,      /* anchors of a tile worked on together, 0.13 MB of logits: a part of
+                                an L2; a multiple of the rows of every instruction set's product */
+    ROW_BLOCK = 64,          /* anchors in a block of row work */
+    COLUMN_BLOCK = 512,      /* candidates in a block of sparse gradient work */
+    MAX_CHUNKS = 8           /* dA is summed over runs of tiles, one partial sum a run */
 };
 
-/* Sparse entries ordered by column, to add up dC without two threads on one row. */
+/* Sparse entries ordered by column, or by runs of as many columns as a tile has. */
 struct by_column {
-    struct scratch first; /* (M + 1) int64: entries of column c are [first[c], first[c + 1]) */
+    struct scratch first; /* (runs + 1) int64: entries of run r are [first[r], first[r + 1]) */
     struct scratch row;   /* (entries) int32 */
     struct scratch entry; /* (entries) int64: position in the row-wise arrays */
 };
@@ -29,14 +32,16 @@ struct cut_sums {
 };
 
 struct contrast {
-    struct scratch tiles;             /* kept: (n_tiles, B, TILE); else one (B, TILE) a worker */
+    struct scratch tiles;             /* (n_tiles, B, TILE_STRIDE) where they are kept */
+    struct scratch workspaces;        /* of each worker, see struct contrast_tile */
     struct scratch partial;           /* (n_chunks, B, d) */
     struct scratch row_loss;          /* (B) double */
     struct scratch is_empty;          /* (B) bool */
     struct scratch positive_logits;   /* (E) float */
     struct scratch positive_gradient; /* (E) float */
     struct scratch listed_logits;     /* (listed) float, turned into gradients */
-    struct by_column positive_columns, listed_columns;
+    struct by_column positive_columns, listed_columns; /* no two threads on one row of dC */
+    struct by_column excluded_tiles;
     /* log-sum */
     struct scratch tile_max;      /* (n_tiles, B) float */
     struct scratch tile_sum;      /* (n_tiles, B) float: sum of exp(s + b - max) */
@@ -67,8 +72,9 @@ struct contrast_job {
     const struct vec_ops *vec;
     struct contrast *work;
     size_t n_tiles, n_chunks;
-    bool keep;   /* a tile's memory outlives the first pass */
-    float scale; /* 1 / temperature */
+    bool keep;        /* a tile's memory outlives the first pass */
+    float scale;      /* 1 / temperature */
+    size_t workspace; /* floats of a worker */
     /* cut */
     size_t n_cuts;
     float high_offset;    /* v = exp(b - high_offset), so that none overflows */
@@ -81,16 +87,44 @@ struct contrast_job {
 void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last);
 /* The tiles [*first, *last) of a chunk. */
 void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last);
-size_t contrast_tile_columns(const struct contrast_job *job, size_t tile);
-float *contrast_tile_memory(const struct contrast_job *job, size_t tile, size_t worker);
 /* logits[e] = scale <A_row, C_column> for the entries of one row. */
 void contrast_entry_logits(const struct contrast_job *job, const struct sparse *m, size_t row,
                            float *logits);
-/* Fills a tile (B, TILE) with the logits of its columns, what a row leaves out being -INFINITY. */
-void contrast_tile_logits(const struct contrast_job *job, size_t tile, float *logits);
-/* From a tile that holds dL/ds: dC of its columns, and a share of the chunk's partial dA. */
-void contrast_tile_products(const struct contrast_job *job, size_t chunk, size_t tile,
-                            const float *gradient);
+
+/* A tile of candidates in one worker's hands, and the memory of its work. */
+struct contrast_tile {
+    size_t tile, first, count; /* candidates [first, first + count) */
+    float *turned;             /* packed (d, count): C^T scaled, for logits */
+    float *packed;             /* packed (count, d): C, for dA */
+    float *anchors;            /* packed (ANCHOR_BLOCK, d): scaled anchors of a block, for dC */
+    float *logits;             /* (ANCHOR_BLOCK, TILE_STRIDE) of a block, unless tiles are kept */
+    float *factors;            /* (ANCHOR_BLOCK) */
+    int64_t next_excluded;     /* in excluded_tiles */
+};
+
+/* Some anchors of a tile: rows [first, first + count). */
+struct contrast_block {
+    size_t first, count;
+    float *logits; /* (count, TILE_STRIDE) */
+};
+
+/* Takes a tile up; blocks follow in ascending order. */
+struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t tile, size_t worker);
+size_t contrast_n_blocks(const struct contrast_job *job);
+struct contrast_block contrast_block_of(const struct contrast_job *job,
+                                        const struct contrast_tile *tile, size_t block);
+/* Before the first block whose logits are computed. */
+void contrast_pack_turned(const struct contrast_job *job, struct contrast_tile *tile);
+/* Computes a block's logits, what a row leaves out being
+ * -INFINITY. */
+void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
+                           const struct contrast_block *block);
+/* Before the first block whose products are added. */
+void contrast_pack_candidates(const struct contrast_job *job, struct contrast_tile *tile);
+/* From a block that holds G with dL/ds = diag(tile->factors) G: dC of the tile's columns, and a
+ * share of the chunk's partial dA. Scales the factors. */
+void contrast_block_products(const struct contrast_job *job, size_t chunk,
+                             struct contrast_tile *tile, const struct contrast_block *block);
 
 /* ---- one function a kind of loss ---- */
 

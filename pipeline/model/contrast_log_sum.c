@@ -3,35 +3,41 @@
 
 #include "math/log_add.h"
 
-/* Fills exp_tile (B, TILE) with exp(s + b - max of the row in this tile). The first pass finds the
- * maxima and sums; a second one reuses the maxima, so that it gives the same bytes. */
-static void compute_tile(const struct contrast_job *job, size_t tile, bool first_pass,
-                         float *exp_tile)
+/* Turns the logits of a block into exp(s + b - max of the row in this tile). The first pass finds
+ * the maxima and sums; a second one reuses the maxima, so that it gives the same bytes. */
+static void exp_block(const struct contrast_job *job, const struct contrast_tile *tile,
+                      const struct contrast_block *block, bool first_pass)
 {
-    const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, count = contrast_tile_columns(job, tile);
-    float *tile_max = (float *)job->work->tile_max.data + tile * b;
-    float *tile_sum = (float *)job->work->tile_sum.data + tile * b;
-    const float *offsets = batch->offsets == NULL ? NULL : batch->offsets + tile * TILE;
-    contrast_tile_logits(job, tile, exp_tile);
-    for (size_t a = 0; a < b; a++) {
-        float *row = exp_tile + a * TILE;
+    size_t at = tile->tile * job->batch->anchors.rows + block->first;
+    float *tile_max = (float *)job->work->tile_max.data + at;
+    float *tile_sum = (float *)job->work->tile_sum.data + at;
+    const float *offsets = job->batch->offsets == NULL ? NULL : job->batch->offsets + tile->first;
+    for (size_t r = 0; r < block->count; r++) {
+        float *row = block->logits + r * TILE_STRIDE;
         if (first_pass) {
-            tile_max[a] = job->vec->max_offset(row, offsets, count);
+            tile_max[r] = job->vec->max_offset(row, offsets, tile->count);
         }
-        float shift = tile_max[a] == -INFINITY ? 0.0f : tile_max[a];
-        tile_sum[a] = job->vec->exp_shift_sum(row, offsets, shift, count);
+        float shift = tile_max[r] == -INFINITY ? 0.0f : tile_max[r];
+        float sum = job->vec->exp_shift_sum(row, offsets, shift, tile->count);
+        if (first_pass) {
+            tile_sum[r] = sum;
+        }
         if (first_pass && job->settings->diagnose) {
-            float *tile_square = job->work->tile_square.data;
-            tile_square[tile * b + a] = job->vec->dot(row, row, count);
+            ((float *)job->work->tile_square.data)[at + r] = job->vec->dot(row, row, tile->count);
         }
     }
 }
 
-static void first_pass_task(void *data, size_t block, size_t worker)
+static void first_pass_task(void *data, size_t index, size_t worker)
 {
     const struct contrast_job *job = data;
-    compute_tile(job, block, true, contrast_tile_memory(job, block, worker));
+    struct contrast_tile tile = contrast_tile_open(job, index, worker);
+    contrast_pack_turned(job, &tile);
+    for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+        struct contrast_block block = contrast_block_of(job, &tile, i);
+        contrast_block_logits(job, &tile, &block);
+        exp_block(job, &tile, &block, true);
+    }
 }
 
 enum status_code contrast_log_sum_tiles(struct contrast_job *job, struct pool *pool,
@@ -156,26 +162,41 @@ static void row_task(void *data, size_t block, size_t worker)
     }
 }
 
+/* What turns a block's exp into dL/ds. */
+static void block_factors(const struct contrast_job *job, const struct contrast_tile *tile,
+                          const struct contrast_block *block)
+{
+    const double *log_sum = (const double *)job->work->log_sum.data + block->first;
+    const double *mass = (const double *)job->work->mass.data + block->first;
+    const float *tile_max = (const float *)job->work->tile_max.data +
+                            tile->tile * job->batch->anchors.rows + block->first;
+    for (size_t r = 0; r < block->count; r++) {
+        double high = tile_max[r];
+        tile->factors[r] = high == -INFINITY ? 0.0f : (float)(mass[r] * exp(high - log_sum[r]));
+    }
+}
+
 /* Pass 2 over one run of tiles: dC of its columns, and a partial dA. */
 static void second_pass_task(void *data, size_t chunk, size_t worker)
 {
     const struct contrast_job *job = data;
-    struct contrast *w = job->work;
-    size_t b = job->batch->anchors.rows, first_tile = 0, last_tile = 0;
-    const double *log_sum = w->log_sum.data, *mass = w->mass.data;
-    const float *tile_max = w->tile_max.data;
+    size_t first_tile = 0, last_tile = 0;
     contrast_chunk(job, chunk, &first_tile, &last_tile);
     for (size_t t = first_tile; t < last_tile; t++) {
-        float *tile = contrast_tile_memory(job, t, worker);
+        struct contrast_tile tile = contrast_tile_open(job, t, worker);
+        contrast_pack_candidates(job, &tile);
         if (!job->keep) {
-            compute_tile(job, t, false, tile);
+            contrast_pack_turned(job, &tile);
         }
-        for (size_t a = 0; a < b; a++) {
-            double high = tile_max[t * b + a];
-            double factor = high == -INFINITY ? 0.0 : mass[a] * exp(high - log_sum[a]);
-            job->vec->scale((float)factor, tile + a * TILE, contrast_tile_columns(job, t));
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            if (!job->keep) {
+                contrast_block_logits(job, &tile, &block);
+                exp_block(job, &tile, &block, false);
+            }
+            block_factors(job, &tile, &block);
+            contrast_block_products(job, chunk, &tile, &block);
         }
-        contrast_tile_products(job, chunk, t, tile);
     }
 }
 

@@ -14,13 +14,33 @@ enum {
     N_ANCHORS = 512,
     N_NEGATIVES = 8192,
     N_CANDIDATES = 16384, /* the negatives and where most positives are */
-    PEER_TILE = 512,
+    SQUARE = 1024,
     KERNEL_ROUNDS = 15,
     N_USERS = 30000,
     N_ITEMS = 41000,
     TOP = 20,
     RANKING_ROUNDS = 3
 };
+
+/* ---- the peer ---- */
+
+/* Products of SQUARE x SQUARE blocks as deep as it takes to spend `flops`. */
+static void square_products(double flops)
+{
+    static float *blocks; /* a, b and c, for the life of the program */
+    if (blocks == NULL) {
+        struct rng rng;
+        rng_init(&rng, 1, "bench-square", 0, 0);
+        blocks = random_matrix(&rng, 3 * SQUARE, SQUARE, false);
+    }
+    size_t depth = (size_t)(flops / (2.0 * SQUARE * SQUARE));
+    for (size_t done = 0; done < depth; done += SQUARE) {
+        int k = (int)(depth - done < SQUARE ? depth - done : SQUARE);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SQUARE, SQUARE, k, 1.0f, blocks,
+                    SQUARE, blocks + SQUARE * SQUARE, SQUARE, 0.0f, blocks + 2 * SQUARE * SQUARE,
+                    SQUARE);
+    }
+}
 
 /* ---- the kernel ---- */
 
@@ -32,7 +52,6 @@ struct kernel_data {
     struct contrast_result result;
     float *anchors, *candidates, *offsets, *anchor_gradient, *candidate_gradient;
     struct sparse positives, excluded;
-    float *tile; /* (N_ANCHORS, PEER_TILE) */
 };
 
 static void kernel_data_init(struct kernel_data *k, size_t d)
@@ -50,7 +69,6 @@ static void kernel_data_init(struct kernel_data *k, size_t d)
     k->excluded = random_sparse(&rng, N_ANCHORS, N_NEGATIVES, 13.5 / N_NEGATIVES, false);
     bench_must(MEM_NEW(&k->anchor_gradient, N_ANCHORS * d, &status), &status);
     bench_must(MEM_NEW(&k->candidate_gradient, N_CANDIDATES * d, &status), &status);
-    bench_must(MEM_NEW(&k->tile, (size_t)N_ANCHORS * PEER_TILE, &status), &status);
     bench_must(contrast_new(&k->contrast, &status), &status);
     k->settings =
         (struct contrast_settings){.loss = &loss_table[0],
@@ -80,7 +98,6 @@ static void kernel_data_release(struct kernel_data *k)
     mem_free(k->offsets);
     mem_free(k->anchor_gradient);
     mem_free(k->candidate_gradient);
-    mem_free(k->tile);
 }
 
 static void kernel_run(void *data)
@@ -91,21 +108,14 @@ static void kernel_run(void *data)
                &status);
 }
 
-/* The kernel's three products: logits, gradient of the candidates, gradient of the anchors. */
+static double kernel_flops(const struct kernel_data *k)
+{
+    return 6.0 * N_ANCHORS * N_NEGATIVES * (double)k->d;
+}
+
 static void kernel_products(void *data)
 {
-    const struct kernel_data *k = data;
-    int b = N_ANCHORS, t = PEER_TILE, d = (int)k->d;
-
-    for (size_t first = 0; first < N_NEGATIVES; first += PEER_TILE) {
-        const float *candidates = k->candidates + first * k->d;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, b, t, d, 1.0f, k->anchors, d,
-                    candidates, d, 0.0f, k->tile, t);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, t, d, b, 1.0f, k->tile, t, k->anchors,
-                    d, 0.0f, k->candidate_gradient + first * k->d, d);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, b, d, t, 1.0f, k->tile, t,
-                    candidates, d, 1.0f, k->anchor_gradient, d);
-    }
+    square_products(kernel_flops(data));
 }
 
 static void bench_contrast(size_t d, bool is_kept, const char *loss)
@@ -123,12 +133,12 @@ static void bench_contrast(size_t d, bool is_kept, const char *loss)
     (void)snprintf(what, sizeof what, "contrast, %s, %d x %d, d=%zu, strip %s", loss, N_ANCHORS,
                    N_NEGATIVES, d, is_kept ? "kept" : "recomputed");
     bench_beside(&(struct bench_beside){.what = what,
-                                        .peer_name = "cblas_sgemm, its 6 d flops an entry",
+                                        .peer_name = "cblas_sgemm, as many flops in square blocks",
                                         .run = kernel_run,
                                         .peer = kernel_products,
                                         .data = &k,
                                         .rounds = KERNEL_ROUNDS,
-                                        .work = 6e-9 * N_ANCHORS * N_NEGATIVES * (double)d,
+                                        .work = 1e-9 * kernel_flops(&k),
                                         .unit = "GF/s"});
     kernel_data_release(&k);
 }
@@ -137,7 +147,7 @@ static void bench_contrast(size_t d, bool is_kept, const char *loss)
 
 struct top_data {
     size_t d;
-    float *users, *items, *bias, *tile;
+    float *users, *items, *bias;
     float *scores;      /* (N_USERS, TOP) */
     int32_t *top_items; /* the same */
 };
@@ -156,19 +166,14 @@ static void top_run(void *data)
     bench_must(ranking_run(&ranking, NULL, t->top_items, t->scores, &status), &status);
 }
 
+static double top_flops(const struct top_data *t)
+{
+    return 2.0 * N_USERS * N_ITEMS * (double)t->d;
+}
+
 static void top_products(void *data)
 {
-    const struct top_data *t = data;
-    int d = (int)t->d;
-
-    for (size_t u = 0; u < N_USERS; u += N_ANCHORS) {
-        int b = (int)(N_USERS - u < N_ANCHORS ? N_USERS - u : N_ANCHORS);
-        for (size_t i = 0; i < N_ITEMS; i += PEER_TILE) {
-            int m = (int)(N_ITEMS - i < PEER_TILE ? N_ITEMS - i : PEER_TILE);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, b, m, d, 1.0f, t->users + u * t->d,
-                        d, t->items + i * t->d, d, 0.0f, t->tile, PEER_TILE);
-        }
-    }
+    square_products(top_flops(data));
 }
 
 static void bench_top(size_t d)
@@ -182,23 +187,21 @@ static void bench_top(size_t d)
     t.users = random_matrix(&rng, N_USERS, d, true);
     t.items = random_matrix(&rng, N_ITEMS, d, true);
     t.bias = random_matrix(&rng, 1, N_ITEMS, false);
-    bench_must(MEM_NEW(&t.tile, (size_t)N_ANCHORS * PEER_TILE, &status), &status);
     bench_must(MEM_NEW(&t.scores, (size_t)N_USERS * TOP, &status), &status);
     bench_must(MEM_NEW(&t.top_items, (size_t)N_USERS * TOP, &status), &status);
     (void)snprintf(what, sizeof what, "exact top %d, %d x %d, d=%zu, with bias", TOP, N_USERS,
                    N_ITEMS, d);
     bench_beside(&(struct bench_beside){.what = what,
-                                        .peer_name = "cblas_sgemm, the products alone",
+                                        .peer_name = "cblas_sgemm, as many flops in square blocks",
                                         .run = top_run,
                                         .peer = top_products,
                                         .data = &t,
                                         .rounds = RANKING_ROUNDS,
-                                        .work = 2e-9 * N_USERS * N_ITEMS * (double)d,
+                                        .work = 1e-9 * top_flops(&t),
                                         .unit = "GF/s"});
     mem_free(t.users);
     mem_free(t.items);
     mem_free(t.bias);
-    mem_free(t.tile);
     mem_free(t.scores);
     mem_free(t.top_items);
 }

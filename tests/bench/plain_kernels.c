@@ -183,8 +183,51 @@ static void plain_adagrad(float *w, float *s, const float *g, size_t n, float ra
     }
 }
 
+/* Panels of one column: a packed matrix is its transpose. */
+static void plain_pack(struct const_matrix rows, const float *factors, float *out)
+{
+    for (size_t j = 0; j < rows.columns; j++) {
+        for (size_t k = 0; k < rows.rows; k++) {
+            out[j * rows.rows + k] =
+                rows.data[k * rows.stride + j] * (factors == NULL ? 1.0f : factors[k]);
+        }
+    }
+}
+
+static void plain_pack_transposed(struct const_matrix rows, float factor, float *out)
+{
+    for (size_t j = 0; j < rows.rows; j++) {
+        for (size_t k = 0; k < rows.columns; k++) {
+            out[j * rows.columns + k] = factor * rows.data[j * rows.stride + k];
+        }
+    }
+}
+
+static void plain_product(const struct product *p)
+{
+    for (size_t i = 0; i < p->out.rows; i++) {
+        for (size_t j = 0; j < p->out.columns; j++) {
+            float *out = p->out.data + i * p->out.stride + j;
+            float sum = 0.0f;
+            for (size_t k = 0; k < p->depth; k++) {
+                sum += p->x[i * p->row_step + k * p->depth_step] * p->panels[j * p->depth + k];
+            }
+            sum *= p->factors == NULL ? 1.0f : p->factors[i];
+            *out = p->add ? *out + sum : sum;
+        }
+    }
+}
+
+static const struct product_ops plain_product_ops = {
+    .panel = 1,
+    .pack = plain_pack,
+    .pack_transposed = plain_pack_transposed,
+    .run = plain_product,
+};
+
 static const struct vec_ops plain_ops = {
     .name = "plain",
+    .product = &plain_product_ops,
     .max = plain_max,
     .exp_shift_sum = plain_exp_shift_sum,
     .max_offset = plain_max_offset,

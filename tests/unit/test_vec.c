@@ -310,6 +310,69 @@ static void adagrad_matches_its_formula(void **state)
     on_every_set_and_length(check_adagrad);
 }
 
+/* One product of both forms and either way through x, with and without factors and addition. */
+static void check_product(const struct product_ops *ops, struct rng *rng, const size_t shape[3],
+                          unsigned form)
+{
+    const size_t m = shape[0], n = shape[1], depth = shape[2];
+    const bool turned = form & 1, across = form & 2, add = form & 4, with_factors = form & 8;
+    float *x = random_matrix(rng, m, depth, false), *y = random_matrix(rng, n, depth, false);
+    float *out = random_matrix(rng, m, n + 3, false), *before = random_matrix(rng, m, n + 3, false);
+    float *factors = random_matrix(rng, 1, m + depth, false), *packed = NULL;
+    struct status status = {0};
+    assert_int_equal(MEM_NEW(&packed, product_packed_size(ops, depth, n), &status), STATUS_OK);
+    memcpy(before, out, m * (n + 3) * sizeof *out);
+    if (turned) {
+        ops->pack_transposed(const_matrix_of(y, n, depth), -2.0f, packed);
+    } else {
+        ops->pack(const_matrix_of(y, depth, n), factors + m, packed);
+    }
+    ops->run(&(struct product){.x = x,
+                               .row_step = across ? 1 : depth,
+                               .depth_step = across ? m : 1,
+                               .panels = packed,
+                               .depth = depth,
+                               .factors = with_factors ? factors : NULL,
+                               .add = add,
+                               .out = {out, m, n, n + 3}});
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            double want = 0.0;
+            for (size_t k = 0; k < depth; k++) {
+                double right = turned ? -2.0 * (double)y[j * depth + k]
+                                      : (double)factors[m + k] * (double)y[k * n + j];
+                want += (double)x[across ? k * m + i : i * depth + k] * right;
+            }
+            want *= with_factors ? (double)factors[i] : 1.0;
+            want += add ? (double)before[i * (n + 3) + j] : 0.0;
+            assert_true(fabs((double)out[i * (n + 3) + j] - want) <= 1e-5 * (1.0 + (double)depth));
+        }
+        assert_memory_equal(out + i * (n + 3) + n, before + i * (n + 3) + n, 3 * sizeof *out);
+    }
+    float *all[] = {x, y, out, before, factors, packed};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+static void packed_products_match_plain_loops(void **state)
+{
+    (void)state;
+    /* rows, columns, depth: whole blocks and panels, every remainder, nothing */
+    static const size_t shapes[][3] = {{24, 64, 64}, {1, 1, 1},   {11, 33, 7}, {7, 15, 20},
+                                       {23, 50, 3},  {12, 17, 0}, {0, 16, 4},  {4, 0, 4}};
+    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        for (size_t i = 0; ops != NULL && i < sizeof shapes / sizeof shapes[0]; i++) {
+            for (unsigned form = 0; form < 16; form++) {
+                struct rng rng;
+                rng_init(&rng, 9, "test.vec.product", i, form);
+                check_product(ops->product, &rng, shapes[i], form);
+            }
+        }
+    }
+}
+
 static void unknown_instruction_sets_are_refused(void **state)
 {
     (void)state;
@@ -330,6 +393,7 @@ int main(void)
         cmocka_unit_test(adam_matches_its_formula),
         cmocka_unit_test(momentum_matches_its_formula),
         cmocka_unit_test(adagrad_matches_its_formula),
+        cmocka_unit_test(packed_products_match_plain_loops),
         cmocka_unit_test(unknown_instruction_sets_are_refused),
     };
     return cmocka_run_group_tests_name("vec", tests, NULL, NULL);

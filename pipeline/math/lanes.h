@@ -1,0 +1,31 @@
+/* The compiler's vector types at the width of the instruction set that the including file is
+ * compiled for: seen by the *_kernels.c alone. Wider types than the set's own are lowered to scalar
+ * code, so each build has its own width. */
+#ifndef NIGHTJAR_MATH_LANES_H
+#define NIGHTJAR_MATH_LANES_H
+
+#include <stdint.h>
+
+#if defined __AVX512F__
+enum { WIDTH = 64 };
+#elif defined __AVX2__
+enum { WIDTH = 32 };
+#else
+enum { WIDTH = 16 };
+#endif
+enum { LANES = WIDTH / 4 };
+
+typedef float lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
+typedef int32_t int_lanes __attribute__((vector_size(WIDTH), aligned(4), may_alias));
+
+#define LOAD(p)            (*(const lanes *)(const void *)(p))
+#define STORE(p, x)        (*(lanes *)(void *)(p) = (x))
+#define ALL(x)             ((x) - (lanes){0}) /* x + 0 would not keep -0 */
+#define SELECT(mask, a, b) ((lanes)(((mask) & (int_lanes)(a)) | (~(mask) & (int_lanes)(b))))
+
+/* A table's name for the instruction set VEC_ISA of the Makefile: ISA_NAME(vec_ops_). */
+#define LANES_JOIN(a, b)  a##b
+#define LANES_PASTE(a, b) LANES_JOIN(a, b)
+#define ISA_NAME(prefix)  LANES_PASTE(prefix, VEC_ISA)
+
+#endif

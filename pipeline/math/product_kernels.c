@@ -1,0 +1,160 @@
+/* Products with one packed operand, one portable source compiled once per instruction set (see the
+ * Makefile and lanes.h). A block of ROWS x 2 vectors of `out` stays in registers over the whole
+ * depth: 24 or 12 sums hide the latency of the multiply-add, and a panel of 2 vectors and a
+ * broadcast fit beside them. */
+#include "math/product.h"
+
+#include "math/lanes.h"
+
+#include <string.h>
+
+#if defined __AVX512F__
+enum { ROWS = 12 };
+#else
+enum { ROWS = 6 };
+#endif
+enum { PANEL = 2 * LANES };
+
+/* Writes one row of a block: the `columns` of it that exist. */
+static inline __attribute__((always_inline)) void store_row(const struct product *p, size_t row,
+                                                            size_t first, size_t columns, lanes low,
+                                                            lanes high)
+{
+    float *out = p->out.data + row * p->out.stride + first;
+    if (p->factors != NULL) {
+        low *= p->factors[row];
+        high *= p->factors[row];
+    }
+    if (columns < PANEL) {
+        float part[PANEL];
+        STORE(part, low);
+        STORE(part + LANES, high);
+        for (size_t j = 0; j < columns; j++) {
+            out[j] = p->add ? out[j] + part[j] : part[j];
+        }
+        return;
+    }
+    if (p->add) {
+        low += LOAD(out);
+        high += LOAD(out + LANES);
+    }
+    STORE(out, low);
+    STORE(out + LANES, high);
+}
+
+/* Rows [row, row + n) against one panel; n, and a step that is 1, are constants of the caller. */
+static inline __attribute__((always_inline)) void block_of(const struct product *p, size_t n,
+                                                           size_t row_step, size_t depth_step,
+                                                           size_t row, const float *panel,
+                                                           size_t first, size_t columns)
+{
+    lanes low[ROWS], high[ROWS];
+    const float *x = p->x + row * row_step;
+    for (size_t i = 0; i < n; i++) {
+        low[i] = high[i] = (lanes){0};
+    }
+    for (size_t k = 0; k < p->depth; k++) {
+        const lanes left = LOAD(panel + k * PANEL), right = LOAD(panel + k * PANEL + LANES);
+#pragma GCC unroll 12
+        for (size_t i = 0; i < n; i++) {
+            const float value = x[i * row_step + k * depth_step];
+            low[i] += value * left;
+            high[i] += value * right;
+        }
+    }
+#pragma GCC unroll 12
+    for (size_t i = 0; i < n; i++) {
+        store_row(p, row + i, first, columns, low[i], high[i]);
+    }
+}
+
+/* One panel of `out`. */
+static inline __attribute__((always_inline)) void panel_of(const struct product *p, size_t row_step,
+                                                           size_t depth_step, const float *panel,
+                                                           size_t first, size_t columns)
+{
+    size_t row = 0;
+    for (; row + ROWS <= p->out.rows; row += ROWS) {
+        block_of(p, ROWS, row_step, depth_step, row, panel, first, columns);
+    }
+    if (ROWS > 8 && row + 8 <= p->out.rows) {
+        block_of(p, 8, row_step, depth_step, row, panel, first, columns);
+        row += 8;
+    }
+    if (row + 4 <= p->out.rows) {
+        block_of(p, 4, row_step, depth_step, row, panel, first, columns);
+        row += 4;
+    }
+    if (row + 2 <= p->out.rows) {
+        block_of(p, 2, row_step, depth_step, row, panel, first, columns);
+        row += 2;
+    }
+    if (row < p->out.rows) {
+        block_of(p, 1, row_step, depth_step, row, panel, first, columns);
+    }
+}
+
+static void run_along_rows(const struct product *p, const float *panel, size_t first,
+                           size_t columns)
+{
+    panel_of(p, p->row_step, 1, panel, first, columns);
+}
+
+static void run_across_rows(const struct product *p, const float *panel, size_t first,
+                            size_t columns)
+{
+    panel_of(p, 1, p->depth_step, panel, first, columns);
+}
+
+static void product_run(const struct product *p)
+{
+    for (size_t first = 0; first < p->out.columns; first += PANEL) {
+        size_t left = p->out.columns - first, columns = left < PANEL ? left : PANEL;
+        (p->depth_step == 1 ? run_along_rows : run_across_rows)(p, p->panels + first * p->depth,
+                                                                first, columns);
+    }
+}
+
+static void product_pack(struct const_matrix rows, const float *factors, float *out)
+{
+    for (size_t first = 0; first < rows.columns; first += PANEL) {
+        size_t left = rows.columns - first, columns = left < PANEL ? left : PANEL;
+        for (size_t r = 0; r < rows.rows; r++, out += PANEL) {
+            const float *row = rows.data + r * rows.stride + first;
+            const float factor = factors == NULL ? 1.0f : factors[r];
+            if (columns == PANEL) {
+                STORE(out, LOAD(row) * factor);
+                STORE(out + LANES, LOAD(row + LANES) * factor);
+                continue;
+            }
+            memset(out, 0, PANEL * sizeof *out);
+            for (size_t j = 0; j < columns; j++) {
+                out[j] = row[j] * factor;
+            }
+        }
+    }
+}
+
+static void product_pack_transposed(struct const_matrix rows, float factor, float *out)
+{
+    for (size_t first = 0; first < rows.rows; first += PANEL, out += PANEL * rows.columns) {
+        size_t left = rows.rows - first, n = left < PANEL ? left : PANEL;
+        if (n < PANEL) {
+            memset(out, 0, PANEL * rows.columns * sizeof *out);
+        }
+        for (size_t j = 0; j < n; j++) {
+            const float *row = rows.data + (first + j) * rows.stride;
+            for (size_t k = 0; k < rows.columns; k++) {
+                out[k * PANEL + j] = factor * row[k];
+            }
+        }
+    }
+}
+
+extern const struct product_ops ISA_NAME(product_ops_);
+const struct product_ops ISA_NAME(product_ops_) = {
+    .panel = PANEL,
+    .pack = product_pack,
+    .pack_transposed = product_pack_transposed,
+    .run = product_run,
+};
