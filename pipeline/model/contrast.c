@@ -240,7 +240,7 @@ void contrast_block_products(const struct contrast_job *job, size_t chunk,
         .depth_step = TILE_STRIDE,
         .panels = tile->anchors,
         .depth = block->count,
-        .add = block->first > 0,
+        .add = block->first > 0 || job->result->adds,
         .out = matrix_of(job->result->candidates.data + tile->first * d, tile->count, d)});
 }
 
@@ -300,7 +300,7 @@ static void candidate_gradient_task(void *data, size_t block, size_t worker)
     size_t last = first + COLUMN_BLOCK < m ? first + COLUMN_BLOCK : m;
     size_t filled = batch->anchors.rows == 0 ? 0 : batch->n_negatives; /* by the tiles */
     size_t bare = first > filled ? first : filled;
-    if (bare < last) {
+    if (bare < last && !job->result->adds) {
         memset(job->result->candidates.data + bare * d, 0, (last - bare) * d * sizeof(float));
     }
     add_columns(job, &job->work->positive_columns, job->work->positive_gradient.data, first, last);
@@ -403,6 +403,7 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
         TRY(contrast_cut(&job, pool, status));
         break;
     case LOSS_UNIFORM:
+        assert(!result->adds);
         TRY(contrast_uniform(&job, pool, status));
         break;
     }

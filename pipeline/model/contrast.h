@@ -63,6 +63,8 @@ struct contrast_result {
     size_t n_empty;           /* anchors without any negative: they gave no loss */
     struct matrix anchors;    /* in: caller's (n_anchors, d); out: dL / d anchors */
     struct matrix candidates; /* in: caller's (n_candidates, d); out: dL / d candidates */
+    bool adds; /* in: what the candidates' gradients hold is added to, rows that take no part are
+                  not touched; not for losses of the uniform kind */
     struct contrast_diagnostics diagnostics; /* untouched unless asked for */
 };
 
@@ -71,8 +73,8 @@ struct contrast;
 MUST_CHECK enum status_code contrast_new(struct contrast **out, struct status *status);
 void contrast_free(struct contrast *contrast); /* NULL allowed */
 
-/* Overwrites the gradients. Errors: STATUS_NO_MEMORY only; a loss that is not finite is the
- * caller's to notice. */
+/* Overwrites the gradients, or adds to the candidates' (result->adds). Errors: STATUS_NO_MEMORY
+ * only; a loss that is not finite is the caller's to notice. */
 MUST_CHECK enum status_code contrast_run(struct contrast *contrast,
                                          const struct contrast_settings *settings,
                                          const struct contrast_batch *batch, struct pool *pool,

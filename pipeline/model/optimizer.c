@@ -8,8 +8,7 @@
 
 enum {
     ROW_BLOCK = 256,
-    AHEAD = 4, /* rows in play lie anywhere: asked for so many rows before their turn */
-    LINE = 64  /* bytes of a cache line */
+    AHEAD = 4 /* rows in play lie anywhere: asked for so many rows before their turn */
 };
 
 static const double ADAM_BETA1 = 0.9, ADAM_BETA2 = 0.999;
@@ -207,22 +206,15 @@ struct apply_job {
     const float *gradient; /* NULL: catch up */
 };
 
-static void prefetch_row(const float *row, size_t n)
-{
-    for (size_t j = 0; j < n; j += LINE / sizeof *row) {
-        __builtin_prefetch(row + j, 1);
-    }
-}
-
 static void prefetch(const struct apply_job *job, size_t i)
 {
     const struct optimizer *optimizer = job->optimizer;
     size_t d = optimizer->dimension, row = job->rows == NULL ? i : (size_t)job->rows[i];
-    __builtin_prefetch(&optimizer->row_steps[row], 1);
-    prefetch_row(job->weights + row * d, d);
+    mem_prefetch(&optimizer->row_steps[row], sizeof *optimizer->row_steps);
+    mem_prefetch(job->weights + row * d, d * sizeof(float));
     for (size_t s = 0; s < optimizer->rule->n_states; s++) {
         const size_t width = optimizer_state_width(optimizer, s);
-        prefetch_row(optimizer->states[s] + row * width, width);
+        mem_prefetch(optimizer->states[s] + row * width, width * sizeof(float));
     }
 }
 

@@ -164,12 +164,11 @@ done:
     return code;
 }
 
-/* Adds the gradients of anchors and candidates to those of the tower's rows. */
+/* Adds the gradients of the anchors to those of the tower's rows. */
 static void scatter(const struct side *side, float *total, const int32_t *places)
 {
     const struct vec_ops *vec = vec_ops();
     size_t d = side->width;
-    vec->axpy(1.0f, side->candidate_gradient, total, side->n_candidates * d);
     for (size_t a = 0; a < side->n; a++) {
         vec->axpy(1.0f, side->anchor_gradient + a * d, total + (size_t)places[a] * d, d);
     }
@@ -180,7 +179,7 @@ static enum status_code run(struct train_batch *batch, const struct pair_task *t
 {
     enum status_code code = STATUS_OK;
     struct side *side = task->side;
-    struct contrast_result result = {0};
+    struct contrast_result result = {.adds = true};
     struct contrast_settings contrast = {
         .loss = &loss_table[0], /* softmax */
         .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
@@ -203,9 +202,12 @@ static enum status_code run(struct train_batch *batch, const struct pair_task *t
                side->width * sizeof *unit);
     }
     side->anchors = anchors;
-    TRY(side_own_gradients(side, status));
+    float *total = task->is_items ? batch->item_gradient.data : batch->user_gradient.data;
+    TRY(scratch_reserve(&side->anchor_room, side->n * side->width, sizeof(float), status));
+    side->anchor_gradient = side->anchor_room.data;
+    side->candidate_gradient = total;
     TRY(side_run(batch, side, &contrast, &result, status));
-    scatter(side, task->is_items ? batch->item_gradient.data : batch->user_gradient.data, places);
+    scatter(side, total, places);
     *loss += result.loss;
 done:
     return code;

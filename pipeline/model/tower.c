@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256 };
+enum { ROW_BLOCK = 256, AHEAD = 4 /* rows asked for before their turn */ };
 
 static bool has_attention(const struct tower_part *part)
 {
@@ -175,7 +175,11 @@ static void gather_task(void *data, size_t block, size_t worker)
     const uint8_t *keep = job->pass->keep.data;
     const float *from = input->base != NULL ? input->base : job->tower->ids.weights;
     size_t d = job->tower->dimension;
-    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+    const size_t end = block_end(block, job->count);
+    for (size_t i = block * ROW_BLOCK; i < end; i++) {
+        if (i + AHEAD < end) {
+            mem_prefetch(from + row_at(input, i + AHEAD) * d, d * sizeof *from);
+        }
         if (keep[i]) {
             memcpy(job->out + i * d, from + row_at(input, i) * d, d * sizeof *from);
         } else {
