@@ -108,11 +108,14 @@ static void kernel_products(void *data)
     }
 }
 
-static void bench_contrast(size_t d, bool is_kept, const char *loss)
+static void bench_contrast(struct bench_program *program, size_t d, bool is_kept, const char *loss)
 {
     char what[128];
     struct kernel_data k;
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     kernel_data_init(&k, d);
     size_t row = 0;
     while (strcmp(loss_names[row], loss) != 0) {
@@ -122,14 +125,14 @@ static void bench_contrast(size_t d, bool is_kept, const char *loss)
     k.settings.strip_bytes = is_kept ? (size_t)1 << 30 : 0;
     (void)snprintf(what, sizeof what, "contrast, %s, %d x %d, d=%zu, strip %s", loss, N_ANCHORS,
                    N_NEGATIVES, d, is_kept ? "kept" : "recomputed");
-    bench_beside(&(struct bench_beside){.what = what,
-                                        .peer_name = "cblas_sgemm, its 6 d flops an entry",
-                                        .run = kernel_run,
-                                        .peer = kernel_products,
-                                        .data = &k,
-                                        .rounds = KERNEL_ROUNDS,
-                                        .work = 6e-9 * N_ANCHORS * N_NEGATIVES * (double)d,
-                                        .unit = "GF/s"});
+    bench_beside(program, &(struct bench_beside){.what = what,
+                                                 .peer_name = "cblas_sgemm, its 6 d flops an entry",
+                                                 .run = kernel_run,
+                                                 .peer = kernel_products,
+                                                 .data = &k,
+                                                 .rounds = KERNEL_ROUNDS,
+                                                 .work = 6e-9 * N_ANCHORS * N_NEGATIVES * (double)d,
+                                                 .unit = "GF/s"});
     kernel_data_release(&k);
 }
 
@@ -171,13 +174,16 @@ static void top_products(void *data)
     }
 }
 
-static void bench_top(size_t d)
+static void bench_top(struct bench_program *program, size_t d)
 {
     char what[128];
     struct status status = {0};
     struct rng rng;
     struct top_data t = {.d = d};
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     rng_init(&rng, 1, "bench-top", d, 0);
     t.users = random_matrix(&rng, N_USERS, d, true);
     t.items = random_matrix(&rng, N_ITEMS, d, true);
@@ -187,14 +193,14 @@ static void bench_top(size_t d)
     bench_must(MEM_NEW(&t.top_items, (size_t)N_USERS * TOP, &status), &status);
     (void)snprintf(what, sizeof what, "exact top %d, %d x %d, d=%zu, with bias", TOP, N_USERS,
                    N_ITEMS, d);
-    bench_beside(&(struct bench_beside){.what = what,
-                                        .peer_name = "cblas_sgemm, the products alone",
-                                        .run = top_run,
-                                        .peer = top_products,
-                                        .data = &t,
-                                        .rounds = RANKING_ROUNDS,
-                                        .work = 2e-9 * N_USERS * N_ITEMS * (double)d,
-                                        .unit = "GF/s"});
+    bench_beside(program, &(struct bench_beside){.what = what,
+                                                 .peer_name = "cblas_sgemm, the products alone",
+                                                 .run = top_run,
+                                                 .peer = top_products,
+                                                 .data = &t,
+                                                 .rounds = RANKING_ROUNDS,
+                                                 .work = 2e-9 * N_USERS * N_ITEMS * (double)d,
+                                                 .unit = "GF/s"});
     mem_free(t.users);
     mem_free(t.items);
     mem_free(t.bias);
@@ -203,17 +209,18 @@ static void bench_top(size_t d)
     mem_free(t.top_items);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    struct bench_program program = bench_program_of(&n_arguments, &arguments);
     blas_init();
     const char *const others[] = {"bpr", "triplet", "warp", "ccl", "logistic"};
-    bench_contrast(64, true, "softmax");
-    bench_contrast(64, false, "softmax");
-    bench_contrast(128, true, "softmax");
-    bench_contrast(128, false, "softmax");
+    bench_contrast(&program, 64, true, "softmax");
+    bench_contrast(&program, 64, false, "softmax");
+    bench_contrast(&program, 128, true, "softmax");
+    bench_contrast(&program, 128, false, "softmax");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        bench_contrast(64, true, others[i]);
+        bench_contrast(&program, 64, true, others[i]);
     }
-    bench_top(64);
+    bench_top(&program, 64);
     return 0;
 }
