@@ -319,14 +319,15 @@ static void interactions_validate(const void *options, struct option_report *rep
 static void interactions_estimate(const void *options, const struct stage_sizes *sizes,
                                   struct stage_estimate *out)
 {
-    double n = sizes->n_interactions, n_ids = sizes->n_users + sizes->n_items;
+    const double rows = sizes->n_rows, n = sizes->n_interactions;
+    const double n_ids = sizes->n_users + sizes->n_items;
 
     (void)options;
-    *out = (struct stage_estimate){.memory_bytes = n * (21 + 4 * 16) + n_ids * 64,
+    *out = (struct stage_estimate){.memory_bytes = rows * 21 + n * 4 * 16 + n_ids * 64,
                                    .result_bytes = n * 3 * 16 + n_ids * 60,
                                    .disk_bytes = n * 3 * 16 + n_ids * 60,
-                                   .seconds = n * 6e-7 + n_ids * 1e-6,
-                                   .rows = n};
+                                   .seconds = rows * 6e-7 + n_ids * 1e-6,
+                                   .rows = rows};
 }
 
 static const char *times_needed(const struct interactions_options *o)

@@ -230,7 +230,10 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     const double products = anchors * sizes->n_items * sizes->dimension;
     const bool has_index = serving_uses_index((enum serving_index)o->index, products);
     out->memory_bytes += has_index ? sizes->n_items * sizes->dimension * 4.0 : 0.0;
-    out->seconds = 2.0 * products * (has_index ? 0.125 : 1.0) / 5e10 / fmax(sizes->n_threads, 1.0);
+    /* the evidence of some 200 partners an item of the history, and the rows themselves */
+    out->seconds =
+        anchors * sizes->n_items * (has_index ? 0.125 : 1.0) * sizes->speeds.ranking +
+        (sizes->n_interactions * 200.0 * 1e-8 + out->rows * 2e-7) / fmax(sizes->n_threads, 1.0);
 }
 
 static enum status_code show_progress(void *data, double done, double total, struct status *status)

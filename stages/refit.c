@@ -72,8 +72,10 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
     const struct refit_options *o = values;
+    /* the settings are those that train will have found: here, most of its defaults */
     struct trainer_settings settings = {.dimension = (size_t)sizes->dimension,
                                         .batch_users = 512,
+                                        .co_items = {.weight = 0.1, .share = 0.25},
                                         .strip_bytes = (size_t)256 << 20};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
     trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);

@@ -6,6 +6,8 @@
 #include "run/training.h"
 #include "stages/train/train_options.h"
 
+#include <math.h>
+
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "features", .optional = true, .help = "side data of users and items"},
@@ -28,7 +30,11 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     bool is_auto[N_AUTO_SETTINGS];
     train_options_auto(o, is_auto);
     size_t searched = auto_trials_expected(is_auto) * train_options_search_epochs(o);
-    trainer_estimate(&settings, sizes, (double)o->epochs + (double)searched, out);
+    const double epochs = (double)o->epochs + (double)searched;
+    trainer_estimate(&settings, sizes, epochs, out);
+    /* validations; about half of the users have events late enough to be asked about */
+    const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
+    out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
 }
 
 static enum status_code save_training(struct context *context, const struct training *training,

@@ -1,11 +1,16 @@
 /* nightjar plan: what a run would do and need. Writes nothing, not even the work database. */
 #include "commands/source_query.h"
 
+#include "base/distinct.h"
+#include "base/hash.h"
 #include "base/num.h"
 #include "base/pool.h"
+#include "math/blas.h"
 #include "model/vocabulary.h"
 #include "run/estimate.h"
+#include "run/speeds.h"
 
+#include <math.h>
 #include <unistd.h>
 
 /* Where the sizes of the data come from. */
@@ -54,21 +59,22 @@ done:
 }
 
 static enum status_code count_id(struct vocabulary *vocabulary, struct db_query *query, int column,
-                                 struct status *status)
+                                 int32_t *code, struct status *status)
 {
-    int32_t code;
     size_t length;
+    *code = 0;
     if (vocabulary->type != ID_TEXT && db_column_type(query, column) == DB_INTEGER) {
-        return vocabulary_add_integer(vocabulary, db_column_int64(query, column), &code, status);
+        return vocabulary_add_integer(vocabulary, db_column_int64(query, column), code, status);
     }
     if (vocabulary->type == ID_INTEGER) {
         return STATUS_OK; /* mixed ids: the run will say so, with the row */
     }
     const char *text = db_column_text(query, column, &length);
-    return vocabulary_add_text(vocabulary, text, length, &code, status);
+    return vocabulary_add_text(vocabulary, text, length, code, status);
 }
 
-/* Counts the rows of the source, and their users and items. */
+/* Counts the rows of the source, their users and items, and about their different pairs: pairs one
+ * by one would take more memory than the run. */
 static enum status_code scan(const struct command_environment *environment, const struct plan *plan,
                              struct stage_sizes *sizes, struct status *status)
 {
@@ -76,6 +82,7 @@ static enum status_code scan(const struct command_environment *environment, cons
     const struct plan_source *source = &plan->settings.source;
     struct event_columns columns;
     struct vocabulary users = {0}, items = {0};
+    struct distinct pairs = {0};
     struct db *db = NULL;
     struct db_query *rows = NULL;
     double n = 0;
@@ -84,18 +91,21 @@ static enum status_code scan(const struct command_environment *environment, cons
     TRY(source_query_open(source, db, &rows, &columns, status));
     for (;;) {
         bool has_row;
+        int32_t pair[2];
         TRY(db_step(rows, &has_row, status));
         if (!has_row) {
             break;
         }
         TRY(command_check_stop(environment, "plan", "nothing was written", status));
-        TRY(count_id(&users, rows, columns.index[COLUMN_USER], status));
-        TRY(count_id(&items, rows, columns.index[COLUMN_ITEM], status));
+        TRY(count_id(&users, rows, columns.index[COLUMN_USER], &pair[0], status));
+        TRY(count_id(&items, rows, columns.index[COLUMN_ITEM], &pair[1], status));
+        distinct_add(&pairs, hash_bytes64(pair, sizeof pair));
         n++;
     }
     sizes->n_users = (double)users.n;
     sizes->n_items = (double)items.n;
-    sizes->n_interactions = n;
+    sizes->n_rows = n;
+    sizes->n_interactions = fmin(round(distinct_count(&pairs)), n);
 done:
     db_finalize(rows);
     db_close(db);
@@ -205,6 +215,7 @@ static enum status_code print_plan(const struct command_environment *environment
     struct pool *pool = NULL;
     enum sizes_origin origin;
     bool all = command_flag_count(line, "--verbose") > 0;
+    blas_init(); /* before threads start */
     TRY(pool_new((size_t)plan->settings.threads, &pool, status));
     estimate_init(plan, pool_threads(pool), &sizes);
     TRY(find_sizes(environment, plan, command_flag_count(line, "--scan") > 0, &sizes, &origin,
@@ -214,9 +225,10 @@ static enum status_code print_plan(const struct command_environment *environment
     if (origin == SIZES_UNKNOWN) {
         fputs("data: unknown until the source has been made\n", out);
     } else {
-        fprintf(out, "data: %.0f users, %.0f items, %.0f interactions (%s)\n", sizes.n_users,
-                sizes.n_items, sizes.n_interactions,
-                origin == SIZES_COUNTED ? "counted now" : "at the last run");
+        fprintf(out, "data: %.0f users, %.0f items, %.0f interactions, %s%.0f different (%s)\n",
+                sizes.n_users, sizes.n_items, sizes.n_rows, origin == SIZES_COUNTED ? "about " : "",
+                sizes.n_interactions, origin == SIZES_COUNTED ? "counted now" : "at the last run");
+        TRY(speeds_measure((size_t)sizes.dimension, pool, &sizes.speeds, status));
     }
     TRY(print_stages(plan, &sizes, origin != SIZES_UNKNOWN, all, out, status));
 done:

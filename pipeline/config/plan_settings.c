@@ -44,8 +44,10 @@ static const struct option source_options[] = {
     {.name = "fingerprint",
      .type = OPTION_TEXT,
      .offset = offsetof(struct plan_source, fingerprint),
-     .help = "A SELECT whose result changes whenever the interactions do, say `SELECT max(id), "
-             "count(*) FROM events`. Without it the rows themselves are compared."},
+     .help = "A SELECT whose result changes whenever the interactions do, say `SELECT (SELECT "
+             "max(id) FROM events), (SELECT count(*) FROM events)`: SQLite answers each of the two "
+             "without going through the rows, but not both in one SELECT. max(id) alone is enough "
+             "where rows are only added. Without it the rows themselves are compared."},
     {.name = "key",
      .type = OPTION_TEXT,
      .offset = offsetof(struct plan_source, key),

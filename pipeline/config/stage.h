@@ -15,13 +15,24 @@ struct stage_artifact {
     bool optional; /* an input that may be missing from the pipeline */
 };
 
+/* Seconds that a unit of work takes on all threads, measured (run/speeds.h); 0: nobody asked. */
+struct stage_speeds {
+    double contrast; /* an anchor and a negative: loss and gradients */
+    double ranking;  /* an anchor and a candidate: product and selection */
+    double variant;  /* the same for one more bias over the same products */
+};
+
 /* What is known of the data when a cost is estimated. */
 struct stage_sizes {
-    double n_users, n_items, n_interactions;
+    double n_rows;                           /* that the source has */
+    double n_users, n_items, n_interactions; /* different pairs of a user and an item */
     double n_threads;
     double dimension, epochs; /* of the train stage, 0 without one */
+    double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
+    bool in_batch;            /* the batch's positives are negatives, too */
     /* of the recommend stage, 0 without one: rows a user, reasons a row, similar items an item */
     double top, reasons, similar;
+    struct stage_speeds speeds;
 };
 
 struct stage_estimate {

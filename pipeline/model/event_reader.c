@@ -158,24 +158,25 @@ static enum status_code refuse_mixed_ids(const struct reader *reader, int which,
 static enum row_fault read_raw_id(struct db_query *statement, int column,
                                   enum row_fault first_fault, struct raw_id *id)
 {
-    double real;
+    struct db_cell cell;
 
-    switch (db_column_type(statement, column)) {
+    db_column_cell(statement, column, &cell);
+    switch (cell.type) {
     case DB_INTEGER:
         id->type = ID_INTEGER;
-        id->integer = db_column_int64(statement, column);
+        id->integer = cell.integer;
         return N_ROW_FAULTS;
     case DB_TEXT:
         id->type = ID_TEXT;
-        id->text = db_column_text(statement, column, &id->length);
+        id->text = cell.text;
+        id->length = cell.length;
         return id->length > 0 ? N_ROW_FAULTS : first_fault + 2;
     case DB_FLOAT:
-        real = db_column_double(statement, column);
-        if (!(fabs(real) <= greatest_whole) || floor(real) != real) {
+        if (!(fabs(cell.real) <= greatest_whole) || floor(cell.real) != cell.real) {
             return first_fault + 3;
         }
         id->type = ID_INTEGER;
-        id->integer = (int64_t)real;
+        id->integer = (int64_t)cell.real;
         return N_ROW_FAULTS;
     case DB_BLOB:
         return first_fault + 1;
@@ -207,18 +208,29 @@ static enum status_code read_id(struct reader *reader, int which, struct id_colu
     return STATUS_OK;
 }
 
+/* Names are a few bytes long: shorter than the calls of strlen and memcmp. */
+static bool text_is(const char *text, size_t length, const char *name)
+{
+    size_t i = 0;
+
+    while (i < length && name[i] != '\0' && name[i] == text[i]) {
+        i++;
+    }
+    return i == length && name[i] == '\0';
+}
+
 /* Index of the event type in event_weights, or its n. */
 static size_t find_event(struct reader *reader, const char *text, size_t length)
 {
     const struct option_numbers *weights = &reader->rules->event_weights;
+    size_t event = reader->event;
 
     for (size_t i = 0; i < weights->n; i++) {
-        size_t candidate = (reader->event + i) % weights->n;
-        const char *name = weights->names[candidate];
-        if (strlen(name) == length && memcmp(name, text, length) == 0) {
-            reader->event = candidate;
-            return candidate;
+        if (text_is(text, length, weights->names[event])) {
+            reader->event = event;
+            return event;
         }
+        event = event + 1 < weights->n ? event + 1 : 0;
     }
     return weights->n;
 }
@@ -226,8 +238,7 @@ static size_t find_event(struct reader *reader, const char *text, size_t length)
 static bool is_dislike_type(const struct event_rules *rules, const char *text, size_t length)
 {
     for (size_t i = 0; i < rules->dislikes.n; i++) {
-        const char *name = rules->dislikes.values[i];
-        if (strlen(name) == length && memcmp(name, text, length) == 0) {
+        if (text_is(text, length, rules->dislikes.values[i])) {
             return true;
         }
     }
@@ -264,31 +275,29 @@ static enum status_code read_event(struct reader *reader, struct row *row, enum 
                                    struct status *status)
 {
     int column = reader->columns.index[COLUMN_EVENT];
-    size_t length = 0;
-    const char *text = NULL;
+    struct db_cell cell;
     char number[NUM_TEXT_MAX];
 
     *verdict = ROW_LEFT_OUT;
-    switch (db_column_type(reader->statement, column)) {
+    db_column_cell(reader->statement, column, &cell);
+    switch (cell.type) {
     case DB_TEXT:
-        text = db_column_text(reader->statement, column, &length);
         break;
     case DB_INTEGER:
-        length = (size_t)snprintf(number, sizeof number, "%lld",
-                                  (long long)db_column_int64(reader->statement, column));
-        text = number;
+        cell.length = (size_t)snprintf(number, sizeof number, "%lld", (long long)cell.integer);
+        cell.text = number;
         break;
     case DB_FLOAT:
     case DB_NULL:
     case DB_BLOB:
         return reject(reader, FAULT_EVENT, column, status);
     }
-    if (is_dislike_type(reader->rules, text, length)) {
+    if (is_dislike_type(reader->rules, cell.text, cell.length)) {
         row->is_dislike = true;
         *verdict = ROW_ACCEPTED;
         return STATUS_OK;
     }
-    return apply_event_weight(reader, text, length, row, verdict, status);
+    return apply_event_weight(reader, cell.text, cell.length, row, verdict, status);
 }
 
 /* Multiplies the row's weight by its number, or compares it as a rating. */
@@ -296,23 +305,20 @@ static enum status_code read_weight(struct reader *reader, struct row *row, enum
                                     struct status *status)
 {
     int column = reader->columns.index[COLUMN_WEIGHT];
-    enum db_type type = db_column_type(reader->statement, column);
+    struct db_cell cell;
     double value = 0;
 
     *verdict = ROW_LEFT_OUT;
-    if (type == DB_NULL) {
+    db_column_cell(reader->statement, column, &cell);
+    if (cell.type == DB_NULL) {
         return reject(reader, FAULT_WEIGHT_NULL, column, status);
     }
-    if (type == DB_TEXT) {
-        size_t length;
-        const char *text = db_column_text(reader->statement, column, &length);
-        if (!num_parse_double(text, length, &value)) {
-            return reject(reader, FAULT_WEIGHT_TYPE, column, status);
-        }
-    } else if (type == DB_BLOB) {
+    if (cell.type == DB_BLOB ||
+        (cell.type == DB_TEXT && !num_parse_double(cell.text, cell.length, &value))) {
         return reject(reader, FAULT_WEIGHT_TYPE, column, status);
-    } else {
-        value = db_column_double(reader->statement, column);
+    }
+    if (cell.type != DB_TEXT) {
+        value = cell.type == DB_INTEGER ? (double)cell.integer : cell.real;
     }
     if (reader->rules->min_rating > 0) {
         if (!isfinite(value)) {
@@ -344,22 +350,21 @@ static enum status_code read_time(struct reader *reader, struct row *row, enum v
     static const enum row_fault faults[] = {
         [TIME_BAD_TYPE] = FAULT_TIME_TYPE, [TIME_BAD_RANGE] = FAULT_TIME_RANGE};
     int column = reader->columns.index[COLUMN_TIME];
+    struct db_cell cell;
     struct raw_time raw = {0};
     enum time_verdict time_verdict = TIME_OK;
 
     *verdict = ROW_LEFT_OUT;
-    switch (db_column_type(reader->statement, column)) {
+    db_column_cell(reader->statement, column, &cell);
+    switch (cell.type) {
     case DB_INTEGER:
-        raw.type = RAW_INTEGER;
-        raw.integer = db_column_int64(reader->statement, column);
+        raw = (struct raw_time){.type = RAW_INTEGER, .integer = cell.integer};
         break;
     case DB_FLOAT:
-        raw.type = RAW_REAL;
-        raw.real = db_column_double(reader->statement, column);
+        raw = (struct raw_time){.type = RAW_REAL, .real = cell.real};
         break;
     case DB_TEXT:
-        raw.type = RAW_TEXT;
-        raw.text = db_column_text(reader->statement, column, &raw.length);
+        raw = (struct raw_time){.type = RAW_TEXT, .text = cell.text, .length = cell.length};
         break;
     case DB_NULL:
         return reject(reader, FAULT_TIME_NULL, column, status);
@@ -439,10 +444,13 @@ static enum status_code read_row(struct reader *reader, struct status *status)
 {
     enum status_code code = STATUS_OK;
     enum verdict verdict = ROW_ACCEPTED;
-    struct row row = {.weight = 1};
+    struct row row; /* the ids follow; clearing them here would be felt */
     const int *index = reader->columns.index;
     const bool types_count = reader->rules->event_weights.n > 0 || reader->rules->dislikes.n > 0;
 
+    row.weight = 1;
+    row.time = 0;
+    row.is_dislike = false;
     TRY(read_id(reader, COLUMN_USER, &reader->log->user_ids, &row.user, &verdict, status));
     if (verdict == ROW_ACCEPTED && is_forgotten(reader, &row.user)) {
         reader->report->filtered[FILTER_FORGOTTEN]++;

@@ -95,9 +95,7 @@ enum status_code served_ids_init(struct served_ids *ids, const struct vocabulary
     if (merge.n > 0) {
         TRY(merge_ids(&merge, &made, status));
     } else {
-        made.ids = *master;
-        made.ids.slots = NULL;
-        made.ids.is_view = true;
+        made.ids = vocabulary_view(master);
     }
     *ids = made;
     made = (struct served_ids){0};

@@ -461,12 +461,8 @@ enum status_code serving_rules_read(struct db *db, const struct rules_query *que
     bool has_row = true;
     enum status_code code;
     TRY(reading_open(&intake.reading, db, query, status));
-    if (users->ids.slots == NULL) {
-        TRY(vocabulary_build_index(&users->ids, status));
-    }
-    if (items->ids.slots == NULL) {
-        TRY(vocabulary_build_index(&items->ids, status));
-    }
+    TRY(vocabulary_build_index(&users->ids, status));
+    TRY(vocabulary_build_index(&items->ids, status));
     TRY(prepare_room(&intake, status));
     for (;;) {
         TRY(reading_step(&intake.reading, &has_row, status));

@@ -142,8 +142,7 @@ MUST_CHECK enum status_code trainer_settings_save(const struct trainer_settings 
 MUST_CHECK enum status_code trainer_settings_load(struct trainer_settings *settings,
                                                   const struct artifact *artifact,
                                                   struct status *status);
-/* Memory and time of training for `epochs` epochs. The number of negatives of a batch is not known
- * here: every item is assumed, up to 16,384. */
+/* Memory and time of training for `epochs` epochs, without validation. */
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,
                       double epochs, struct stage_estimate *out);
 

@@ -1,33 +1,11 @@
-/* Ids against dense codes: an open-addressing hash index over the array of ids while rows are
- * read, a binary search over ascending ids afterwards. What an id may be is the reader's business
- * (event_reader.c); here an id is an integer or a run of bytes. */
+/* Ids against dense codes: their order, and how they are kept between the stages. Finding and
+ * adding them is vocabulary_index.c. What an id may be is the reader's business (event_reader.c);
+ * here an id is an integer or a run of bytes. */
 #include "model/vocabulary.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
-
-enum { FIRST_CAPACITY = 1024, MAX_ID_COUNT = INT32_MAX - 1 };
-
-/* The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the id reaches every bit
- * of the hash, so ids in steps of a power of two do not share slots. */
-static uint64_t hash_integer(int64_t id)
-{
-    uint64_t x = (uint64_t)id + 0x9e3779b97f4a7c15u;
-
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static bool text_equals(const struct vocabulary *vocabulary, int32_t code, const char *id,
-                        size_t length)
-{
-    size_t other_length;
-    const char *other = strings_get(&vocabulary->texts, (size_t)code, &other_length);
-
-    return other_length == length && memcmp(other, id, length) == 0;
-}
 
 static int compare_bytes(const char *a, size_t a_length, const char *b, size_t b_length)
 {
@@ -37,182 +15,13 @@ static int compare_bytes(const char *a, size_t a_length, const char *b, size_t b
     return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
 }
 
-/* A slot holds code + 1, so that zeroed memory is an empty table. Both return the slot where the id
- * is or belongs. */
-static size_t slot_of_integer(const struct vocabulary *vocabulary, int64_t id)
-{
-    size_t mask = vocabulary->n_slots - 1;
-    size_t slot = (size_t)hash_integer(id) & mask;
-
-    while (vocabulary->slots[slot] != 0 &&
-           vocabulary->integers[vocabulary->slots[slot] - 1] != id) {
-        slot = (slot + 1) & mask;
-    }
-    return slot;
-}
-
-static size_t slot_of_text(const struct vocabulary *vocabulary, const char *id, size_t length)
-{
-    size_t mask = vocabulary->n_slots - 1;
-    size_t slot = (size_t)hash_bytes64(id, length) & mask;
-
-    while (vocabulary->slots[slot] != 0 &&
-           !text_equals(vocabulary, vocabulary->slots[slot] - 1, id, length)) {
-        slot = (slot + 1) & mask;
-    }
-    return slot;
-}
-
-static size_t slot_of_code(const struct vocabulary *vocabulary, size_t code)
-{
-    if (vocabulary->type == ID_INTEGER) {
-        return slot_of_integer(vocabulary, vocabulary->integers[code]);
-    }
-    size_t length;
-    const char *text = strings_get(&vocabulary->texts, code, &length);
-    return slot_of_text(vocabulary, text, length);
-}
-
-/* Rebuilds the index with room for `n_ids` ids at a load of at most one half. */
-static enum status_code rebuild_index(struct vocabulary *vocabulary, size_t n_ids,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    int32_t *slots = NULL;
-    size_t n_slots = 2 * FIRST_CAPACITY;
-
-    while (n_slots / 2 < n_ids) {
-        n_slots *= 2;
-    }
-    TRY(MEM_NEW(&slots, n_slots, status));
-    mem_free(vocabulary->slots);
-    vocabulary->slots = slots;
-    vocabulary->n_slots = n_slots;
-    for (size_t id = 0; id < vocabulary->n; id++) {
-        slots[slot_of_code(vocabulary, id)] = (int32_t)id + 1;
-    }
-done:
-    return code;
-}
-
-/* Room for one more id in the index, doubling it when it is half full. */
-static enum status_code reserve_slot(struct vocabulary *vocabulary, struct status *status)
-{
-    if (vocabulary->n >= MAX_ID_COUNT) {
-        return status_set(status, STATUS_DATA,
-                          "more than %d different ids; codes have 31 bits: filter the query",
-                          MAX_ID_COUNT);
-    }
-    if (vocabulary->slots != NULL && vocabulary->n < vocabulary->n_slots / 2) {
-        return STATUS_OK;
-    }
-    return rebuild_index(vocabulary, 2 * (vocabulary->n + 1), status);
-}
-
-enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id, int32_t *code,
-                                        struct status *status)
-{
-    assert(!vocabulary->is_view && vocabulary->type != ID_TEXT);
-    enum status_code result = reserve_slot(vocabulary, status);
-    if (result != STATUS_OK) {
-        return result;
-    }
-    size_t slot = slot_of_integer(vocabulary, id);
-    if (vocabulary->slots[slot] != 0) {
-        *code = vocabulary->slots[slot] - 1;
-        return STATUS_OK;
-    }
-    if (vocabulary->n == vocabulary->capacity) {
-        size_t capacity = vocabulary->capacity == 0 ? FIRST_CAPACITY : 2 * vocabulary->capacity;
-        result = MEM_RESIZE(&vocabulary->integers, vocabulary->n, capacity, status);
-        if (result != STATUS_OK) {
-            return result;
-        }
-        vocabulary->capacity = capacity;
-    }
-    vocabulary->type = ID_INTEGER;
-    vocabulary->integers[vocabulary->n] = id;
-    *code = (int32_t)vocabulary->n;
-    vocabulary->slots[slot] = (int32_t)++vocabulary->n;
-    return STATUS_OK;
-}
-
-enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id, size_t length,
-                                     int32_t *code, struct status *status)
-{
-    assert(!vocabulary->is_view && vocabulary->type != ID_INTEGER);
-    enum status_code result = reserve_slot(vocabulary, status);
-    if (result != STATUS_OK) {
-        return result;
-    }
-    size_t slot = slot_of_text(vocabulary, id, length);
-    if (vocabulary->slots[slot] != 0) {
-        *code = vocabulary->slots[slot] - 1;
-        return STATUS_OK;
-    }
-    result = strings_add(&vocabulary->texts, id, length, status);
-    if (result != STATUS_OK) {
-        return result;
-    }
-    vocabulary->type = ID_TEXT;
-    *code = (int32_t)vocabulary->n;
-    vocabulary->slots[slot] = (int32_t)++vocabulary->n;
-    return STATUS_OK;
-}
-
-static int compare_to_code(const struct vocabulary *vocabulary, size_t code, const char *id,
-                           size_t length)
+int vocabulary_compare_text(const struct vocabulary *vocabulary, size_t code, const char *id,
+                            size_t length)
 {
     size_t other_length;
     const char *other = strings_get(&vocabulary->texts, code, &other_length);
 
     return compare_bytes(other, other_length, id, length);
-}
-
-int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id)
-{
-    if (vocabulary->type != ID_INTEGER) {
-        return -1;
-    }
-    if (vocabulary->slots != NULL) {
-        return vocabulary->slots[slot_of_integer(vocabulary, id)] - 1;
-    }
-    size_t low = 0, high = vocabulary->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (vocabulary->integers[middle] < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < vocabulary->n && vocabulary->integers[low] == id ? (int32_t)low : -1;
-}
-
-int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length)
-{
-    if (vocabulary->type != ID_TEXT) {
-        return -1;
-    }
-    if (vocabulary->slots != NULL) {
-        return vocabulary->slots[slot_of_text(vocabulary, id, length)] - 1;
-    }
-    size_t low = 0, high = vocabulary->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_to_code(vocabulary, middle, id, length) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < vocabulary->n && text_equals(vocabulary, (int32_t)low, id, length) ? (int32_t)low
-                                                                                    : -1;
-}
-
-enum status_code vocabulary_build_index(struct vocabulary *vocabulary, struct status *status)
-{
-    return rebuild_index(vocabulary, vocabulary->n, status);
 }
 
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j)
@@ -223,7 +32,7 @@ int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabu
     }
     size_t length;
     const char *id = strings_get(&b->texts, j, &length);
-    return compare_to_code(a, i, id, length);
+    return vocabulary_compare_text(a, i, id, length);
 }
 
 struct integer_key {
@@ -310,7 +119,7 @@ static bool is_ascending(const struct vocabulary *vocabulary)
         }
         size_t length;
         const char *text = strings_get(&vocabulary->texts, i, &length);
-        if (compare_to_code(vocabulary, i - 1, text, length) >= 0) {
+        if (vocabulary_compare_text(vocabulary, i - 1, text, length) >= 0) {
             return false;
         }
     }
@@ -333,9 +142,7 @@ enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_cod
         TRY(sort_texts(vocabulary, new_code, status));
     }
     /* the index holds the old codes; finding works by binary search from here on */
-    mem_free(vocabulary->slots);
-    vocabulary->slots = NULL;
-    vocabulary->n_slots = 0;
+    vocabulary_drop_index(vocabulary);
 done:
     return code;
 }
@@ -429,12 +236,24 @@ done:
     return code;
 }
 
+struct vocabulary vocabulary_view(const struct vocabulary *vocabulary)
+{
+    struct vocabulary view = *vocabulary;
+
+    view.slots = NULL;
+    view.text_slots = NULL;
+    view.n_slots = 0;
+    view.is_direct = false;
+    view.is_view = true;
+    return view;
+}
+
 void vocabulary_release(struct vocabulary *vocabulary)
 {
     if (!vocabulary->is_view) {
         mem_free(vocabulary->integers);
         strings_release(&vocabulary->texts);
     }
-    mem_free(vocabulary->slots);
+    vocabulary_drop_index(vocabulary);
     *vocabulary = (struct vocabulary){0};
 }

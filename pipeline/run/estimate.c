@@ -3,20 +3,23 @@
 
 #include "base/num.h"
 #include "model/dataset.h"
+#include "model/sampler.h"
 
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;
 
-static const char *const count_names[] = {"users", "items", "interactions"};
+static const char *const count_names[] = {"rows", "users", "items", "interactions"};
 enum { N_COUNTS = sizeof count_names / sizeof *count_names };
 
 static double *count_at(struct stage_sizes *sizes, size_t index)
 {
-    double *counts[N_COUNTS] = {&sizes->n_users, &sizes->n_items, &sizes->n_interactions};
+    double *counts[N_COUNTS] = {&sizes->n_rows, &sizes->n_users, &sizes->n_items,
+                                &sizes->n_interactions};
     return counts[index];
 }
 
-/* The whole number that option `name` of the first stage called `stage` has, 0 without one. */
+/* The whole number, or the place of the choice, that option `name` of the first stage called
+ * `stage` has; 0 without one. */
 static double stage_number(const struct plan *plan, const char *stage_name, const char *name)
 {
     for (size_t i = 0; i < plan->n_stages; i++) {
@@ -25,10 +28,19 @@ static double stage_number(const struct plan *plan, const char *stage_name, cons
             continue;
         }
         const struct option *option = option_find(stage->options, name, strlen(name));
-        if (option != NULL && option->type == OPTION_INT) {
+        if (option == NULL) {
+            continue;
+        }
+        const char *at = (const char *)plan->stages[i].options + option->offset;
+        if (option->type == OPTION_INT) {
             int64_t value;
-            memcpy(&value, (const char *)plan->stages[i].options + option->offset, sizeof value);
+            memcpy(&value, at, sizeof value);
             return (double)value;
+        }
+        if (option->type == OPTION_CHOICE) {
+            int choice;
+            memcpy(&choice, at, sizeof choice);
+            return (double)choice;
         }
     }
     return 0;
@@ -42,6 +54,13 @@ void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes
                                   .reasons = stage_number(plan, "recommend", "explain"),
                                   .similar = stage_number(plan, "recommend", "similar"),
                                   .n_threads = (double)n_threads};
+    const enum negative_strategy strategy =
+        (enum negative_strategy)stage_number(plan, "negatives", "strategy");
+    sizes->in_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED ||
+                      strategy == NEGATIVES_QUEUE;
+    if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
+        sizes->batch_negatives = stage_number(plan, "negatives", "count");
+    }
 }
 
 enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,
@@ -80,7 +99,11 @@ enum status_code estimate_measure(const struct artifact *interactions, struct st
         sizes->n_users = (double)view.users.n;
         sizes->n_items = (double)view.items.n;
         sizes->n_interactions = (double)sparse_entries(&view.log.matrix);
+        sizes->n_rows = sizes->n_interactions;
         interactions_release(&view);
+    }
+    if (code == STATUS_OK && artifact_find(interactions, "facts.rows") != NULL) {
+        code = artifact_get_number(interactions, "facts.rows", &sizes->n_rows, status);
     }
     return code;
 }

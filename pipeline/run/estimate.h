@@ -6,7 +6,7 @@
 #include "config/plan.h"
 #include "store/artifact.h"
 
-/* The part that the plan knows: dimension and top. Counts of rows are 0. */
+/* The part that the plan knows: dimension, negatives and top. Counts and speeds are 0. */
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes);
 /* Fills the counts from the last run's record; *known false (and nothing changed) without one. */
 MUST_CHECK enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,

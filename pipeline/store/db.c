@@ -535,9 +535,9 @@ const char *db_column_name(const struct db_query *query, int column)
     return name != NULL ? name : "";
 }
 
-enum db_type db_column_type(struct db_query *query, int column)
+static enum db_type type_of(int sqlite_type)
 {
-    switch (sqlite3_column_type(query->statement, column)) {
+    switch (sqlite_type) {
     case SQLITE_INTEGER:
         return DB_INTEGER;
     case SQLITE_FLOAT:
@@ -549,6 +549,11 @@ enum db_type db_column_type(struct db_query *query, int column)
     default:
         return DB_NULL;
     }
+}
+
+enum db_type db_column_type(struct db_query *query, int column)
+{
+    return type_of(sqlite3_column_type(query->statement, column));
 }
 
 int64_t db_column_int64(struct db_query *query, int column)
@@ -577,6 +582,24 @@ const void *db_column_blob(struct db_query *query, int column, size_t *length)
         *length = (size_t)sqlite3_column_bytes(query->statement, column);
     }
     return bytes != NULL ? bytes : "";
+}
+
+/* The value of a column is "unprotected": no other thread may use the connection meanwhile, which
+ * is promised in db.h. Asking the value costs a fraction of asking the statement. */
+void db_column_cell(struct db_query *query, int column, struct db_cell *cell)
+{
+    sqlite3_value *value = sqlite3_column_value(query->statement, column);
+
+    cell->type = type_of(sqlite3_value_type(value));
+    if (cell->type == DB_INTEGER) {
+        cell->integer = sqlite3_value_int64(value);
+    } else if (cell->type == DB_TEXT) {
+        cell->text = (const char *)sqlite3_value_text(value);
+        cell->length = (size_t)sqlite3_value_bytes(value);
+        cell->text = cell->text != NULL ? cell->text : "";
+    } else if (cell->type == DB_FLOAT) {
+        cell->real = sqlite3_value_double(value);
+    }
 }
 
 /* Prepares and makes the first step; *query is NULL when there is no value. */

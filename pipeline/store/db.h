@@ -85,6 +85,15 @@ double db_column_double(struct db_query *query, int column);
 /* Lives until the next step. A zero-length blob gives a non-NULL pointer. */
 const char *db_column_text(struct db_query *query, int column, size_t *length);
 const void *db_column_blob(struct db_query *query, int column, size_t *length);
+/* A cell in one go, for loops over millions of rows: half the calls of the functions above. */
+struct db_cell {
+    enum db_type type;
+    int64_t integer;  /* of DB_INTEGER */
+    double real;      /* of DB_FLOAT */
+    const char *text; /* of DB_TEXT: `length` bytes, until the next step */
+    size_t length;
+};
+void db_column_cell(struct db_query *query, int column, struct db_cell *cell);
 
 /* One value of a query without parameters; *found false when it has no row or NULL. */
 MUST_CHECK enum status_code db_get_int64(struct db *db, const char *sql, int64_t *out, bool *found,

@@ -118,11 +118,14 @@ static void kernel_products(void *data)
     square_products(kernel_flops(data));
 }
 
-static void bench_contrast(size_t d, bool is_kept, const char *loss)
+static void bench_contrast(struct bench_program *program, size_t d, bool is_kept, const char *loss)
 {
     char what[128];
     struct kernel_data k;
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     kernel_data_init(&k, d);
     size_t row = 0;
     while (strcmp(loss_names[row], loss) != 0) {
@@ -132,7 +135,8 @@ static void bench_contrast(size_t d, bool is_kept, const char *loss)
     k.settings.strip_bytes = is_kept ? (size_t)1 << 30 : 0;
     (void)snprintf(what, sizeof what, "contrast, %s, %d x %d, d=%zu, strip %s", loss, N_ANCHORS,
                    N_NEGATIVES, d, is_kept ? "kept" : "recomputed");
-    bench_beside(&(struct bench_beside){.what = what,
+    bench_beside(program,
+                 &(struct bench_beside){.what = what,
                                         .peer_name = "cblas_sgemm, as many flops in square blocks",
                                         .run = kernel_run,
                                         .peer = kernel_products,
@@ -176,13 +180,16 @@ static void top_products(void *data)
     square_products(top_flops(data));
 }
 
-static void bench_top(size_t d)
+static void bench_top(struct bench_program *program, size_t d)
 {
     char what[128];
     struct status status = {0};
     struct rng rng;
     struct top_data t = {.d = d};
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     rng_init(&rng, 1, "bench-top", d, 0);
     t.users = random_matrix(&rng, N_USERS, d, true);
     t.items = random_matrix(&rng, N_ITEMS, d, true);
@@ -191,7 +198,8 @@ static void bench_top(size_t d)
     bench_must(MEM_NEW(&t.top_items, (size_t)N_USERS * TOP, &status), &status);
     (void)snprintf(what, sizeof what, "exact top %d, %d x %d, d=%zu, with bias", TOP, N_USERS,
                    N_ITEMS, d);
-    bench_beside(&(struct bench_beside){.what = what,
+    bench_beside(program,
+                 &(struct bench_beside){.what = what,
                                         .peer_name = "cblas_sgemm, as many flops in square blocks",
                                         .run = top_run,
                                         .peer = top_products,
@@ -206,17 +214,18 @@ static void bench_top(size_t d)
     mem_free(t.top_items);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    struct bench_program program = bench_program_of(&n_arguments, &arguments);
     blas_init();
     const char *const others[] = {"bpr", "triplet", "warp", "ccl", "logistic"};
-    bench_contrast(64, true, "softmax");
-    bench_contrast(64, false, "softmax");
-    bench_contrast(128, true, "softmax");
-    bench_contrast(128, false, "softmax");
+    bench_contrast(&program, 64, true, "softmax");
+    bench_contrast(&program, 64, false, "softmax");
+    bench_contrast(&program, 128, true, "softmax");
+    bench_contrast(&program, 128, false, "softmax");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        bench_contrast(64, true, others[i]);
+        bench_contrast(&program, 64, true, others[i]);
     }
-    bench_top(64);
+    bench_top(&program, 64);
     return 0;
 }

@@ -1,5 +1,7 @@
 /* Reading interactions and publishing, beside bare SQLite calls that move the same rows.
- *     bench_store SHOP.db FOLDER    SHOP.db from `nightjar generate`; FOLDER for what is published
+ *     bench_store SHOP.db TEXT_SHOP.db FOLDER
+ * SHOP.db from `nightjar generate`, TEXT_SHOP.db the same with TEXT ids; FOLDER for what is
+ * published
  */
 #include "base/mem.h"
 #include "model/event_reader.h"
@@ -17,7 +19,8 @@ enum {
     N_ITEMS = 10000,
     TOP = 20,
     DIMENSION = 64,
-    ROUNDS = 5,
+    READ_ROUNDS = 15,
+    PUBLISH_ROUNDS = 5,
     PATH_TEXT_MAX = 4096
 };
 
@@ -42,6 +45,7 @@ struct read_data {
 static void read_peer(void *data)
 {
     struct read_data *r = data;
+    bool is_text = false;
     sqlite3 *db = NULL;
     sqlite3_stmt *query = NULL;
     int step;
@@ -50,9 +54,15 @@ static void read_peer(void *data)
     must(sqlite3_prepare_v2(db, events_query, -1, &query, NULL) == SQLITE_OK, db);
     r->n_rows = 0;
     while ((step = sqlite3_step(query)) == SQLITE_ROW) {
+        is_text = r->n_rows == 0 ? sqlite3_column_type(query, 0) == SQLITE_TEXT : is_text;
         const unsigned char *event = sqlite3_column_text(query, 2);
-        r->sum += sqlite3_column_int64(query, 0) + sqlite3_column_int64(query, 1) +
-                  sqlite3_column_int64(query, 3) + event[0] + sqlite3_column_bytes(query, 2);
+        if (is_text) {
+            r->sum += sqlite3_column_text(query, 0)[0] + sqlite3_column_bytes(query, 0) +
+                      sqlite3_column_text(query, 1)[0] + sqlite3_column_bytes(query, 1);
+        } else {
+            r->sum += sqlite3_column_int64(query, 0) + sqlite3_column_int64(query, 1);
+        }
+        r->sum += sqlite3_column_int64(query, 3) + event[0] + sqlite3_column_bytes(query, 2);
         r->n_rows++;
     }
     must(step == SQLITE_DONE, db);
@@ -89,21 +99,25 @@ static void read_own(void *data)
     db_close(db);
 }
 
-static void bench_reading(const char *path)
+static void bench_reading(struct bench_program *program, const char *path, const char *ids)
 {
     char what[128];
     struct read_data r = {.path = path};
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     read_peer(&r);
-    (void)snprintf(what, sizeof what, "reading %lld interactions", (long long)r.n_rows);
-    bench_beside(&(struct bench_beside){.what = what,
-                                        .peer_name = "sqlite3_step loop over the same query",
-                                        .run = read_own,
-                                        .peer = read_peer,
-                                        .data = &r,
-                                        .rounds = ROUNDS,
-                                        .work = 1e-6 * (double)r.n_rows,
-                                        .unit = "M rows/s"});
+    (void)snprintf(what, sizeof what, "reading %lld interactions, %s ids", (long long)r.n_rows,
+                   ids);
+    bench_beside(program, &(struct bench_beside){.what = what,
+                                                 .peer_name = "sqlite3_step loop, same query",
+                                                 .run = read_own,
+                                                 .peer = read_peer,
+                                                 .data = &r,
+                                                 .rounds = READ_ROUNDS,
+                                                 .work = 1e-6 * (double)r.n_rows,
+                                                 .unit = "M rows/s"});
 }
 
 /* ---- publishing ---- */
@@ -292,22 +306,26 @@ static void publish_peer(void *data)
     sqlite3_close(db);
 }
 
-static void bench_publishing(const char *folder)
+static void bench_publishing(struct bench_program *program, const char *folder)
 {
     char what[128];
     struct publish_data p = {0};
     size_t n_rows = (size_t)(N_USERS + N_ITEMS) * (TOP + 1);
 
+    if (!bench_row_begins(program)) {
+        return;
+    }
     (void)snprintf(p.path, sizeof p.path, "%s/published.db", folder);
     publish_data_init(&p);
     (void)snprintf(what, sizeof what, "publishing %zu rows, read back and checked", n_rows);
-    bench_beside(&(struct bench_beside){.what = what,
+    bench_beside(program,
+                 &(struct bench_beside){.what = what,
                                         .peer_name = "prepared INSERT loop, one transaction",
                                         .run = publish_own,
                                         .peer = publish_peer,
                                         .prepare = publish_prepare,
                                         .data = &p,
-                                        .rounds = ROUNDS,
+                                        .rounds = PUBLISH_ROUNDS,
                                         .work = 1e-6 * (double)n_rows,
                                         .unit = "M rows/s"});
     publish_prepare(&p);
@@ -316,11 +334,14 @@ static void bench_publishing(const char *folder)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: bench_store SHOP.db FOLDER\n");
+    struct bench_program program = bench_program_of(&argc, &argv);
+
+    if (argc != 4) {
+        (void)fprintf(stderr, "usage: bench_store SHOP.db TEXT_SHOP.db FOLDER\n");
         return STATUS_USAGE;
     }
-    bench_reading(argv[1]);
-    bench_publishing(argv[2]);
+    bench_reading(&program, argv[1], "INTEGER");
+    bench_reading(&program, argv[2], "TEXT");
+    bench_publishing(&program, argv[3]);
     return 0;
 }

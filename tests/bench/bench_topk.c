@@ -1,5 +1,6 @@
 /* The exact top-k alone, at the size that is asked for, on all cores: what topk_faiss.py is
- * compared with.      bench_topk USERS ITEMS DIMENSION K     prints "CPU-seconds wall-seconds" */
+ * compared with.   bench_topk USERS ITEMS DIMENSION K   prints "CPU-seconds wall-seconds peak-MiB"
+ */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -66,7 +67,8 @@ int main(int n_arguments, char **arguments)
                                     .k = k};
     const double cpu = clock_cpu(), wall = clock_monotonic();
     bench_must(ranking_run(&ranking, pool, items, scores, &status), &status);
-    printf("%.3f %.3f\n", clock_cpu() - cpu, clock_monotonic() - wall);
+    printf("%.3f %.3f", clock_cpu() - cpu, clock_monotonic() - wall);
+    printf(" %.1f\n", bench_peak_mib());
     mem_free(users);
     mem_free(vectors);
     mem_free(bias);

@@ -3,8 +3,10 @@
 # turns within one run, as Markdown tables, which stay in BUILD/bench.md; with NIGHTJAR_DATA also the
 # whole pipeline on Gowalla, beside the same with plain loops in place of OpenBLAS and the vector
 # kernels: a Recall@20 that differs by more than 0.0005 is a failure.
-# CPU seconds of all threads, the least of several rounds: on a machine that is shared with others
-# wall clock says little, and even CPU seconds vary by some 10 %. BUILD is the build to measure.
+# CPU seconds of all threads with those on the clock behind them, the least of several rounds: on a
+# machine that is shared with others the clock says little, and even CPU seconds vary by some 10 %.
+# Ratios are of CPU seconds; peak memory is that of a process that does it once. BUILD is the build to
+# measure.
 set -u
 : "${BUILD:?}" "${NIGHTJAR_DATA:=}"
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -25,8 +27,34 @@ measured() {
     }
 }
 
+# least FILE: "CPU wall MiB" of its line with the least CPU seconds
 least() {
-    sort -n "$1" | head -n 1 | cut -d' ' -f1
+    sort -n "$1" | head -n 1
+}
+
+# beside WHAT PEER WORK UNIT: the row of box/own and box/peer; WORK is what one run does, in UNIT
+beside() {
+    awk -v what="$1" -v other="$2" -v work="$3" -v unit="$4" -v own="$(least "$box/own")" \
+        -v peer="$(least "$box/peer")" 'BEGIN {
+        split(own, o, " "); split(peer, p, " ")
+        printf "| %s | %s | %.3f (%.3f) | %.3f (%.3f) | %.2f | %.0f (%.0f)", what, other, o[1], o[2],
+            p[1], p[2], o[1] / p[1], o[3], p[3]
+        printf " | %.1f %s (%.1f) |\n", work / o[1], unit, work / p[1] }'
+}
+
+# The machine and what is linked: figures without them say nothing.
+machine() {
+    "$program" version | sed ':a; N; $!ba; s/\n/; /g' | sed -E 's/ (NO_|DYNAMIC_)[A-Z_]+//g'
+    sed -n 's/^model name[^:]*: */CPU: /p' /proc/cpuinfo | head -n 1
+    echo "$(nproc) cores, $(sed -n 's/^MemTotal: *//p' /proc/meminfo) of memory, load" \
+        "$(cut -d' ' -f1 /proc/loadavg) at the start"
+}
+
+# The same shop with TEXT ids.
+bench_text_ids() {
+    sqlite3 -batch "$box/text.db" "ATTACH '$box/shop.db' AS shop;
+        CREATE TABLE events AS SELECT event_id, printf('user-%08d', user_id) AS user_id,
+            printf('item-%06d', item_id) AS item_id, event, created_at FROM shop.events" || exit 1
 }
 
 bench_import() {
@@ -46,10 +74,7 @@ bench_import() {
             exit 1
         }
     done
-    awk -v own="$(least "$box/own")" -v peer="$(least "$box/peer")" -v rows="$events" 'BEGIN {
-        printf "| importing %d CSV rows, checked | sqlite3 .import --csv, not checked", rows
-        printf " | %.3f | %.3f | %.2f | %.1f M rows/s (%.1f) |\n", own, peer, own / peer,
-            rows / own / 1e6, rows / peer / 1e6 }'
+    beside "importing $events CSV rows, checked" 'sqlite3 .import --csv, not checked' $((events / 1000000)) 'M rows/s'
 }
 
 # The exact top-k of all users beside faiss, both on all cores; three rounds in turns.
@@ -59,7 +84,7 @@ bench_topk() {
         if "$candidate" -c 'import faiss' 2>/dev/null; then python=$candidate; fi
     done
     if [ -z "$python" ]; then
-        echo '| exact top 20 | faiss IndexFlatIP: not here (Debian: python3-faiss) | | | | |'
+        echo '| exact top 20 | faiss IndexFlatIP: not here (Debian: python3-faiss) | | | | | |'
         return
     fi
     for shape in "30000 41000 64 20" "100000 100000 64 20"; do
@@ -70,12 +95,10 @@ bench_topk() {
             # shellcheck disable=SC2086
             "$python" "$root/tests/bench/topk_faiss.py" $shape >>"$box/peer" || exit 1
         done
-        awk -v shape="$shape" -v own="$(least "$box/own")" -v peer="$(least "$box/peer")" 'BEGIN {
-            split(shape, s, " ")
-            printf "| exact top %d, %d x %d, d = %d, seen excluded | faiss IndexFlatIP, nothing excluded", s[4],
-                s[1], s[2], s[3]
-            printf " | %.1f | %.1f | %.2f | %.0f users/s (%.0f) |\n", own, peer, own / peer, s[1] / own,
-                s[1] / peer }'
+        # shellcheck disable=SC2086
+        set -- $shape
+        beside "exact top $4, $1 x $2, d = $3, seen excluded" 'faiss IndexFlatIP, nothing excluded' \
+            "$1" users/s
     done
 }
 
@@ -127,9 +150,11 @@ bench_quality_line() {
     plain=$(metric recall@20 nightjar)
     awk -v fast="$fast" -v plain="$plain" -v own="$(least "$box/gowalla")" \
         -v peer="$(least "$box/plain")" 'BEGIN {
-        printf "| with plain loops in place of OpenBLAS and the vector kernels: CPU seconds | %.1f (%.1f x) |\n",
-            peer, peer / own
-        printf "| recall@20 with plain loops | %.4f |\n", plain
+        split(own, o, " "); split(peer, p, " ")
+        printf "| with plain loops in place of OpenBLAS and the vector kernels | %.1f (%.1f) | %.0f |\n",
+            p[1], p[2], p[3]
+        printf "| ... times the CPU seconds | %.1f | |\n", p[1] / o[1]
+        printf "| ... recall@20 | %.4f | |\n", plain
         difference = fast > plain ? fast - plain : plain - fast
         exit difference > 0.0005 }' || {
         echo "failed: the quality line: recall@20 is $fast, with plain loops $plain" >&2
@@ -145,27 +170,28 @@ bench_gowalla() {
     fi
     export NIGHTJAR_DATA
     NIGHTJAR_OUT=$box measured "$box/gowalla" "$program" run "$root/configs/gowalla.yaml"
-    echo '| Gowalla, from CSV to published recommendations | |'
-    echo '|---|---|'
-    awk '{printf "| CPU seconds | %.1f |\n| wall seconds | %.1f |\n| peak memory | %.0f MiB |\n",
-        $1, $2, $3}' "$box/gowalla"
+    echo '| Gowalla, from CSV to published recommendations | CPU s (wall) | peak MiB |'
+    echo '|---|---|---|'
+    awk '{printf "| configs/gowalla.yaml | %.1f (%.1f) | %.0f |\n", $1, $2, $3}' "$box/gowalla"
     for name in recall@20 ndcg@20; do
-        echo "| $name on test (item-item, popularity) | $(metric $name nightjar)" \
-            "($(metric $name item_item), $(metric $name popularity)) |"
+        echo "| ... $name on test (item-item, popularity) | $(metric $name nightjar)" \
+            "($(metric $name item_item), $(metric $name popularity)) | |"
     done
     bench_quality_line
 }
 
 exec 3>&1 >"$BUILD/bench.md"
 trap 'rm -rf "$box"; cat "$BUILD/bench.md" >&3' EXIT
-echo "$("$program" version | head -n 1); $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg) at the start"
+echo "\`make bench\`$([ -z "$NIGHTJAR_DATA" ] || echo ' with NIGHTJAR_DATA'):"
+machine
 echo
-echo '| nightjar | the peer | CPU s | its CPU s | ratio | rate per CPU s (its) |'
-echo '|---|---|---|---|---|---|'
+echo '| nightjar | the peer | CPU s (wall) | its CPU s (wall) | ratio | peak MiB (its) | rate per CPU s (its) |'
+echo '|---|---|---|---|---|---|---|'
 "$tools/bench_kernel" || exit 1
 "$program" generate "$box/shop.db" --users 20000 --items 5000 --events "$events" --quiet || exit 1
 bench_import
-"$tools/bench_store" "$box/shop.db" "$box" || exit 1
+bench_text_ids
+"$tools/bench_store" "$box/shop.db" "$box/text.db" "$box" || exit 1
 bench_topk
 bench_threads
 rm -f "$box"/*.db "$box/events.csv"

@@ -23,7 +23,7 @@ pipeline: scale
 source:
   database: ${SCALE_SHOP}
   interactions: SELECT user_id, item_id, event, created_at FROM events
-  fingerprint: SELECT max(event_id), count(*) FROM events
+  fingerprint: SELECT (SELECT max(event_id) FROM events), (SELECT count(*) FROM events)
 work: {database: "${SCALE_SHOP}.work"}
 output: {database: "${SCALE_SHOP}.out"}
 stages:

@@ -1,6 +1,7 @@
 """The exact top-k of faiss, for bench_topk: topk_faiss.py USERS ITEMS DIMENSION K prints "CPU-seconds
-wall-seconds" of one search of all users in an IndexFlatIP, without a bias and without seen items. Exits
+wall-seconds peak-MiB" of one search of all users in an IndexFlatIP, without a bias and without seen items. Exits
 with 77 where faiss is missing (Debian: python3-faiss)."""
+import resource
 import sys
 import time
 
@@ -24,4 +25,5 @@ index.add(items)
 index.search(users[:1000], k)  # threads are started, memory is there
 cpu, wall = time.process_time(), time.monotonic()
 index.search(users, k)
-print(f"{time.process_time() - cpu:.3f} {time.monotonic() - wall:.3f}")
+cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+print(f"{cpu:.3f} {wall:.3f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f}")

@@ -321,6 +321,23 @@ static void a_value_that_breaks_a_user_query_is_bad_data(void **state)
     db_close(db);
 }
 
+/* Of the row of the test below: INTEGER, REAL, TEXT, BLOB, NULL, an empty TEXT. */
+static void assert_cells_are_the_columns(struct db_query *query)
+{
+    static const enum db_type types[] = {DB_INTEGER, DB_FLOAT, DB_TEXT, DB_BLOB, DB_NULL, DB_TEXT};
+    struct db_cell cells[6];
+    for (int i = 0; i < 6; i++) {
+        db_column_cell(query, i, &cells[i]);
+        assert_int_equal(cells[i].type, types[i]);
+    }
+    assert_true(cells[0].integer == INT64_MIN);
+    assert_true(cells[1].real == 0.1);
+    assert_int_equal(cells[2].length, 3);
+    assert_memory_equal(cells[2].text, "a\0b", 3);
+    assert_int_equal(cells[5].length, 0);
+    assert_non_null(cells[5].text);
+}
+
 static void values_come_back_as_they_were_bound(void **state)
 {
     char path[STORE_PATH_MAX];
@@ -353,6 +370,7 @@ static void values_come_back_as_they_were_bound(void **state)
     assert_int_equal(length, 0);
     assert_int_equal(db_column_type(query, 4), DB_NULL);
     assert_int_equal(db_column_type(query, 5), DB_TEXT);
+    assert_cells_are_the_columns(query);
     assert_int_equal(db_bind_double(query, 2, (double)NAN, &status), STATUS_INTERNAL);
     status_clear(&status);
     assert_int_equal(db_bind_int64(query, 7, 1, &status), STATUS_INTERNAL);

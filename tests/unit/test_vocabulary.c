@@ -175,6 +175,44 @@ static void ids_can_be_added_after_sorting(void **state)
     vocabulary_release(&vocabulary);
 }
 
+static void add_expecting(struct vocabulary *vocabulary, int64_t id, int32_t expected)
+{
+    struct status status = {0};
+    int32_t code = -1;
+    assert_ok(vocabulary_add_integer(vocabulary, id, &code, &status), &status);
+    assert_int_equal(code, expected);
+}
+
+static void dense_integers_are_found_before_and_after_one_that_is_far_off(void **state)
+{
+    (void)state;
+    enum { N = 5000, FAR = 3000 };
+    static const int64_t far[] = {-1, INT64_MAX, 40000, INT64_MIN};
+    for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
+        struct vocabulary vocabulary = {0};
+        struct status status = {0};
+        for (int32_t i = 0; i < N; i++) {
+            if (i == FAR) {
+                assert_true(vocabulary.is_direct);
+                add_expecting(&vocabulary, far[f], FAR);
+                assert_false(vocabulary.is_direct);
+            }
+            add_expecting(&vocabulary, N - i, i + (i >= FAR));
+        }
+        for (int32_t i = 0; i < N; i++) {
+            add_expecting(&vocabulary, N - i, i + (i >= FAR));
+        }
+        assert_int_equal(vocabulary_find_integer(&vocabulary, far[f]), FAR);
+        assert_int_equal(vocabulary_find_integer(&vocabulary, N + 1), -1);
+        assert_int_equal(vocabulary_find_integer(&vocabulary, -2), -1);
+        vocabulary_drop_index(&vocabulary);
+        assert_ok(vocabulary_build_index(&vocabulary, &status), &status);
+        assert_int_equal(vocabulary_find_integer(&vocabulary, far[f]), FAR);
+        assert_int_equal(vocabulary_find_integer(&vocabulary, 1), N);
+        vocabulary_release(&vocabulary);
+    }
+}
+
 static void extreme_integers_are_ids_like_others(void **state)
 {
     (void)state;
@@ -232,6 +270,7 @@ int main(void)
         cmocka_unit_test(text_ids_keep_their_codes_through_sort_save_and_load),
         cmocka_unit_test(codes_after_sorting_do_not_depend_on_the_order_of_adding),
         cmocka_unit_test(ids_can_be_added_after_sorting),
+        cmocka_unit_test(dense_integers_are_found_before_and_after_one_that_is_far_off),
         cmocka_unit_test(extreme_integers_are_ids_like_others),
         cmocka_unit_test(an_empty_vocabulary_saves_and_loads),
         cmocka_unit_test(loading_what_is_not_there_fails_and_leaves_the_vocabulary),
