@@ -134,13 +134,19 @@ static float kernel_max_offset(const float *x, const float *offset, size_t n)
 static inline __attribute__((always_inline)) size_t first_of(const float *x, const float *offset,
                                                              size_t n, float threshold)
 {
+    enum { LOOK = 2 * RUN }; /* values before a branch */
     size_t j = 0;
-    for (; j + RUN <= n; j += RUN) {
+    for (; j + LOOK <= n; j += LOOK) {
         int_lanes any = {0};
-        for (size_t at = j; at < j + RUN; at += LANES) {
+        for (size_t at = j; at < j + LOOK; at += LANES) {
             any |= lanes_shifted(x + at, offset == NULL ? NULL : offset + at) >= threshold;
         }
         if (lanes_any(any)) {
+            break;
+        }
+    }
+    for (; j + LANES <= n; j += LANES) {
+        if (lanes_any(lanes_shifted(x + j, offset == NULL ? NULL : offset + j) >= threshold)) {
             break;
         }
     }
