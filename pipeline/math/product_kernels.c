@@ -135,17 +135,42 @@ static void product_pack(struct const_matrix rows, const float *factors, float *
     }
 }
 
+/* Four rows become four columns, `step` floats apart. */
+static inline void transpose_four(const float *rows, size_t stride, float factor, float *out,
+                                  size_t step)
+{
+    typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef int32_t order __attribute__((vector_size(16)));
+    const quad *a = (const void *)rows, *b = (const void *)(rows + stride);
+    const quad *c = (const void *)(rows + 2 * stride), *d = (const void *)(rows + 3 * stride);
+    const order low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, last = {2, 3, 6, 7};
+    quad ab = __builtin_shuffle(*a, *b, low) * factor, cd = __builtin_shuffle(*c, *d, low) * factor;
+    *(quad *)(void *)out = __builtin_shuffle(ab, cd, first);
+    *(quad *)(void *)(out + step) = __builtin_shuffle(ab, cd, last);
+    ab = __builtin_shuffle(*a, *b, high) * factor;
+    cd = __builtin_shuffle(*c, *d, high) * factor;
+    *(quad *)(void *)(out + 2 * step) = __builtin_shuffle(ab, cd, first);
+    *(quad *)(void *)(out + 3 * step) = __builtin_shuffle(ab, cd, last);
+}
+
 static void product_pack_transposed(struct const_matrix rows, float factor, float *out)
 {
     for (size_t first = 0; first < rows.rows; first += PANEL, out += PANEL * rows.columns) {
-        size_t left = rows.rows - first, n = left < PANEL ? left : PANEL;
+        size_t left = rows.rows - first, n = left < PANEL ? left : PANEL, whole = n / 4 * 4;
+        size_t k = 0;
         if (n < PANEL) {
             memset(out, 0, PANEL * rows.columns * sizeof *out);
         }
+        for (; k + 4 <= rows.columns; k += 4) {
+            for (size_t j = 0; j < whole; j += 4) {
+                transpose_four(rows.data + (first + j) * rows.stride + k, rows.stride, factor,
+                               out + k * PANEL + j, PANEL);
+            }
+        }
         for (size_t j = 0; j < n; j++) {
             const float *row = rows.data + (first + j) * rows.stride;
-            for (size_t k = 0; k < rows.columns; k++) {
-                out[k * PANEL + j] = factor * row[k];
+            for (size_t i = j < whole ? k : 0; i < rows.columns; i++) {
+                out[i * PANEL + j] = factor * row[i];
             }
         }
     }

@@ -25,9 +25,10 @@ struct vec_ops {
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*scale)(float a, float *x, size_t n);                /* x *= a */
     /* With t = x[j] - cut and psi the hinge max(0, t) or softplus log(1 + exp(t)): value = sum of
-     * weight[j] psi(t), slope = sum of weight[j] psi'(t), count = how many t > 0; gradient[j] +=
-     * factor weight[j] psi'(t) unless it is NULL. x may be -INFINITY, which counts for nothing; NaN
-     * reaches the value. Relative error of psi below 1e-6 (a psi below e^-87 is 0). */
+     * weight[j] psi(t), slope = sum of weight[j] psi'(t), count = how many t > 0 (or NaN);
+     * gradient[j] += factor weight[j] psi'(t) unless it is NULL. x may be -INFINITY, which counts
+     * for nothing; NaN reaches the value. Relative error of psi below 1e-6 (a psi below e^-87 is
+     * 0). */
     struct vec_sums (*hinge_cut)(const float *x, const float *weight, float cut, float factor,
                                  size_t n, float *gradient);
     struct vec_sums (*softplus_cut)(const float *x, const float *weight, float cut, float factor,

@@ -134,13 +134,19 @@ static float kernel_max_offset(const float *x, const float *offset, size_t n)
 static inline __attribute__((always_inline)) size_t first_of(const float *x, const float *offset,
                                                              size_t n, float threshold)
 {
+    enum { LOOK = 2 * RUN }; /* values before a branch */
     size_t j = 0;
-    for (; j + RUN <= n; j += RUN) {
+    for (; j + LOOK <= n; j += LOOK) {
         int_lanes any = {0};
-        for (size_t at = j; at < j + RUN; at += LANES) {
+        for (size_t at = j; at < j + LOOK; at += LANES) {
             any |= lanes_shifted(x + at, offset == NULL ? NULL : offset + at) >= threshold;
         }
         if (lanes_any(any)) {
+            break;
+        }
+    }
+    for (; j + LANES <= n; j += LANES) {
+        if (lanes_any(lanes_shifted(x + j, offset == NULL ? NULL : offset + j) >= threshold)) {
             break;
         }
     }
@@ -223,9 +229,9 @@ static void kernel_scale(float a, float *x, size_t n)
     }
 }
 
-/* value = log(1 + exp(x)), *slope = its derivative. With e = exp(-|x|) in [0, 1], log(1 + e) is
- * 2 atanh(z), z = e / (2 + e) <= 1/3: the series to z^13 leaves a relative 2e-8. */
-static inline lanes lanes_softplus(lanes x, lanes *slope)
+/* log(1 + exp(x)), *slope = weight times its derivative. With e = exp(-|x|) in [0, 1], log(1 + e)
+ * is 2 atanh(z), z = e / (2 + e) <= 1/3: the series to z^13 leaves a relative 2e-8. */
+static inline lanes lanes_softplus(lanes x, lanes weight, lanes *slope)
 {
     int_lanes above = x > 0.0f;
     lanes e = lanes_exp(SELECT(above, -x, x));
@@ -237,19 +243,19 @@ static inline lanes lanes_softplus(lanes x, lanes *slope)
     p = p * q + 1.0f / 5.0f;
     p = p * q + 1.0f / 3.0f;
     p = p * q + 1.0f;
-    *slope = SELECT(above, inverse, e * inverse);
+    *slope = weight * SELECT(above, inverse, e * inverse);
     return SELECT(above, x, (lanes){0}) + 2.0f * z * p;
 }
 
-/* max(0, x), *slope = its derivative; written so that NaN stays. */
-static inline lanes lanes_hinge(lanes x, lanes *slope)
+/* max(0, x), *slope = weight times its derivative; written so that NaN stays. */
+static inline lanes lanes_hinge(lanes x, lanes weight, lanes *slope)
 {
     int_lanes below = x <= 0.0f;
-    *slope = SELECT(below, (lanes){0}, ALL(1.0f));
+    *slope = SELECT(below, (lanes){0}, weight);
     return SELECT(below, (lanes){0}, x);
 }
 
-typedef lanes lanes_shape(lanes x, lanes *slope);
+typedef lanes lanes_shape(lanes x, lanes weight, lanes *slope);
 
 /* One body for both shapes, with and without a gradient, each inlined into a kernel of its own. */
 static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shape *shape,
@@ -258,7 +264,8 @@ static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shap
                                                                       float cut, float factor,
                                                                       size_t n, float *gradient)
 {
-    lanes value_sum = {0}, slope_sum = {0}, count = {0};
+    lanes value_sum = {0}, slope_sum = {0};
+    int_lanes above = {0};
     for (size_t j = 0; j < n; j += LANES) {
         size_t left = n - j;
         bool whole = left >= LANES;
@@ -270,11 +277,10 @@ static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shap
             t = load_part(x + j, left, -INFINITY) - cut;
             w = load_part(weight + j, left, 0.0f);
         }
-        lanes value = shape(t, &slope);
-        slope = slope * w;
+        lanes value = shape(t, w, &slope);
         value_sum += value * w;
         slope_sum += slope;
-        count += SELECT(t > 0.0f, ALL(1.0f), (lanes){0});
+        above += ~(t <= 0.0f); /* all ones are -1 */
         if (gradient != NULL && whole) {
             STORE(gradient + j, LOAD(gradient + j) + factor * slope);
         } else if (gradient != NULL) {
@@ -282,7 +288,8 @@ static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shap
             memcpy(gradient + j, &g, left * sizeof *gradient);
         }
     }
-    return (struct vec_sums){lanes_sum(value_sum), lanes_sum(slope_sum), lanes_sum(count)};
+    return (struct vec_sums){lanes_sum(value_sum), lanes_sum(slope_sum),
+                             -lanes_sum(__builtin_convertvector(above, lanes))};
 }
 
 static struct vec_sums kernel_hinge_cut(const float *x, const float *weight, float cut,

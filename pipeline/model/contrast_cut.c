@@ -130,6 +130,18 @@ static void prepare_task(void *data, size_t block, size_t worker)
 
 /* ---- tiles ---- */
 
+/* A logit that no negative of a row exceeds: hinges of cuts from there on are 0. INFINITY where a
+ * look at the row costs as much as its cuts, or where NaN has to reach the loss. */
+static float reach_of(const struct contrast_job *job, const float *row, size_t n, size_t n_cuts)
+{
+    enum { FEW = 4 };
+    if (job->settings->loss->shape != SHAPE_HINGE || n_cuts < FEW ||
+        isnan(job->vec->dot(row, row, n))) {
+        return INFINITY;
+    }
+    return job->vec->max(row, n);
+}
+
 /* Every cut of a block's anchors against a tile: the sums, where they are wanted, and the
  * gradients, where they are; these take the place of the logits. */
 static void cut_block(const struct contrast_job *job, const struct contrast_tile *tile,
@@ -143,7 +155,11 @@ static void cut_block(const struct contrast_job *job, const struct contrast_tile
         float gradient[TILE] = {0};
         float *row = block->logits + r * TILE_STRIDE;
         cuts_of(job, block->first + r, &first, &last);
+        float reach = reach_of(job, row, tile->count, last - first);
         for (size_t k = first; k < last; k++) {
+            if (cuts[k] >= reach) {
+                continue;
+            }
             struct cut_sums ignored = {0};
             add_sums(job, row, weights, cuts[k], factors[k], tile->count,
                      with_gradient ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);

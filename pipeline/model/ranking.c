@@ -3,15 +3,14 @@
  * what is excluded and what the biases mean is the caller's business.
  *
  *   for each block of anchors (parallel)
- *     for each tile of candidates
- *       products (block, tile) = scale * anchors candidates^T      one GEMM for all bias variants
+ *     for each tile of candidates, packed once for the block
+ *       products (some anchors, tile) = scale * anchors candidates^T      for all bias variants
  *       excluded entries become NaN, which no selection takes
  *       for each anchor and variant: products + evidence + bias -> bounded heap in the outputs */
 #include "model/ranking.h"
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "math/blas.h"
 #include "math/topk.h"
 #include "math/vec.h"
 
@@ -20,9 +19,12 @@
 #include <limits.h>
 #include <math.h>
 
-/* 512 x 512 products are 1 MiB: about an L2 cache. Many anchors, for OpenBLAS packs the candidates
- * anew for each product. */
-enum { ANCHOR_BLOCK = 512, CANDIDATE_TILE = 512 };
+enum {
+    ANCHOR_BLOCK = 480,   /* anchors that share a packed tile of candidates */
+    PRODUCT_BLOCK = 60,   /* of them at a time: 0.13 MB of products, a part of an L2 */
+    CANDIDATE_TILE = 512, /* candidates */
+    PRODUCT_STRIDE = CANDIDATE_TILE + 16
+};
 
 /* The evidence of a block of anchors: anchor s has the entries [starts[s], starts[s + 1]). */
 struct block_evidence {
@@ -36,9 +38,9 @@ struct block_evidence {
 
 /* One thread's memory. */
 struct ranking_worker {
-    float *products;     /* (ANCHOR_BLOCK, CANDIDATE_TILE) */
+    float *packed;       /* packed (d, CANDIDATE_TILE): scale * candidates^T */
+    float *products;     /* (PRODUCT_BLOCK, PRODUCT_STRIDE) */
     float *scores;       /* (CANDIDATE_TILE) one row with its evidence */
-    float *padded;       /* (ANCHOR_BLOCK, d) the last, incomplete block of anchors */
     struct topk *heaps;  /* (n_variants, ANCHOR_BLOCK) */
     int64_t *exclude_at; /* (ANCHOR_BLOCK) next entry of the anchor's exclude row */
     struct block_evidence evidence;
@@ -203,7 +205,7 @@ static const float *add_evidence(const struct ranking_job *job, struct ranking_w
 {
     const struct ranking_evidence *request = job->ranking->evidence;
     const struct block_evidence *block = &worker->evidence;
-    const float *products = worker->products + slot * CANDIDATE_TILE;
+    const float *products = worker->products + slot % PRODUCT_BLOCK * PRODUCT_STRIDE;
     const float *powers = request->powers[variant];
     float factor = (float)request->gammas[variant] * block->norms[variant * ANCHOR_BLOCK + slot];
     if (factor == 0.0f || block->at[slot] == entries_end) {
@@ -225,7 +227,7 @@ static void job_release(struct ranking_job *job)
         block_evidence_release(&job->workers[w].evidence);
         mem_free(job->workers[w].products);
         mem_free(job->workers[w].scores);
-        mem_free(job->workers[w].padded);
+        mem_free(job->workers[w].packed);
         mem_free(job->workers[w].heaps);
         mem_free(job->workers[w].exclude_at);
     }
@@ -254,9 +256,10 @@ static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
     job->n_workers = n_workers;
     for (size_t w = 0; w < n_workers; w++) {
         struct ranking_worker *worker = &job->workers[w];
-        TRY(MEM_NEW(&worker->products, (size_t)ANCHOR_BLOCK * CANDIDATE_TILE, status));
+        TRY(MEM_NEW(&worker->packed, product_packed_size(job->ops->product, d, CANDIDATE_TILE),
+                    status));
+        TRY(MEM_NEW(&worker->products, (size_t)PRODUCT_BLOCK * PRODUCT_STRIDE, status));
         TRY(MEM_NEW(&worker->scores, CANDIDATE_TILE, status));
-        TRY(MEM_NEW(&worker->padded, ANCHOR_BLOCK * d, status));
         TRY(MEM_NEW(&worker->heaps, job->n_variants * ANCHOR_BLOCK, status));
         TRY(MEM_NEW(&worker->exclude_at, ANCHOR_BLOCK, status));
         if (ranking->evidence != NULL) {
@@ -315,7 +318,7 @@ static void select_row(const struct ranking_job *job, struct ranking_worker *wor
                        size_t first, size_t count)
 {
     const struct ranking_evidence *evidence = job->ranking->evidence;
-    const float *row = worker->products + slot * CANDIDATE_TILE;
+    const float *row = worker->products + slot % PRODUCT_BLOCK * PRODUCT_STRIDE;
     size_t entries_end =
         evidence == NULL ? 0 : entries_below(&worker->evidence, slot, first + count);
     for (size_t v = 0; v < job->n_variants; v++) {
@@ -359,22 +362,23 @@ static void finish_block(const struct ranking_job *job, struct ranking_worker *w
     }
 }
 
-/* The block's anchors, always ANCHOR_BLOCK rows: a product may round differently with another
- * number of rows, and a user's scores shall not depend on how many users are ranked. */
-static struct const_matrix block_anchors(const struct ranking *ranking,
-                                         struct ranking_worker *worker, size_t first, size_t n)
+/* Products and selection of anchors first_anchor + [slot, slot + n) of a block with a tile. */
+static void rank_tile(const struct ranking_job *job, struct ranking_worker *worker,
+                      size_t first_anchor, size_t slot, size_t n, size_t first, size_t count)
 {
-    if (n == ANCHOR_BLOCK) {
-        return matrix_rows(ranking->anchors, first, n);
+    const struct ranking *ranking = job->ranking;
+    const struct const_matrix anchors = matrix_rows(ranking->anchors, first_anchor + slot, n);
+    job->ops->product->run(&(struct product){.x = anchors.data,
+                                             .row_step = anchors.stride,
+                                             .depth_step = 1,
+                                             .panels = worker->packed,
+                                             .depth = anchors.columns,
+                                             .out = {worker->products, n, count, PRODUCT_STRIDE}});
+    for (size_t i = 0; i < n; i++) {
+        mask_excluded(ranking, first_anchor + slot + i, &worker->exclude_at[slot + i], first, count,
+                      worker->products + i * PRODUCT_STRIDE);
+        select_row(job, worker, slot + i, first, count);
     }
-    size_t d = ranking->anchors.columns;
-    memset(worker->padded, 0, ANCHOR_BLOCK * d * sizeof *worker->padded);
-    for (size_t slot = 0; slot < n; slot++) {
-        memcpy(worker->padded + slot * d,
-               ranking->anchors.data + (first + slot) * ranking->anchors.stride,
-               d * sizeof *worker->padded);
-    }
-    return const_matrix_of(worker->padded, ANCHOR_BLOCK, d);
 }
 
 static void rank_block(void *data, size_t block, size_t worker_index)
@@ -385,7 +389,6 @@ static void rank_block(void *data, size_t block, size_t worker_index)
     size_t first_anchor = block * ANCHOR_BLOCK;
     size_t left = ranking->anchors.rows - first_anchor;
     size_t n = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK;
-    struct const_matrix anchors = block_anchors(ranking, worker, first_anchor, n);
     start_block(job, worker, first_anchor, n);
     if (ranking->evidence != NULL) {
         block_evidence_start(&worker->evidence, job, first_anchor, n);
@@ -393,13 +396,11 @@ static void rank_block(void *data, size_t block, size_t worker_index)
     for (size_t first = 0; first < ranking->candidates.rows; first += CANDIDATE_TILE) {
         size_t rest = ranking->candidates.rows - first;
         size_t count = rest < CANDIDATE_TILE ? rest : CANDIDATE_TILE;
-        struct matrix products = {worker->products, ANCHOR_BLOCK, count, CANDIDATE_TILE};
-        blas_nt(ranking->scale, anchors, matrix_rows(ranking->candidates, first, count), 0.0f,
-                products);
-        for (size_t slot = 0; slot < n; slot++) {
-            mask_excluded(ranking, first_anchor + slot, &worker->exclude_at[slot], first, count,
-                          worker->products + slot * CANDIDATE_TILE);
-            select_row(job, worker, slot, first, count);
+        job->ops->product->pack_transposed(matrix_rows(ranking->candidates, first, count),
+                                           ranking->scale, worker->packed);
+        for (size_t slot = 0; slot < n; slot += PRODUCT_BLOCK) {
+            size_t some = n - slot < PRODUCT_BLOCK ? n - slot : PRODUCT_BLOCK;
+            rank_tile(job, worker, first_anchor, slot, some, first, count);
         }
     }
     finish_block(job, worker, n);

@@ -14,6 +14,9 @@ enum {
     N_ANCHORS = 512,
     N_NEGATIVES = 8192,
     N_CANDIDATES = 16384, /* the negatives and where most positives are */
+    N_CATALOGUE = 41000,  /* items that negatives are sampled from, as on Gowalla */
+    N_OUTSIDE = 11000,    /* different positives of a batch that were not sampled */
+    N_POSITIVES = 27,     /* of an anchor */
     SQUARE = 1024,
     KERNEL_ROUNDS = 15,
     N_USERS = 30000,
@@ -45,7 +48,7 @@ static void square_products(double flops)
 /* ---- the kernel ---- */
 
 struct kernel_data {
-    size_t d;
+    size_t d, n_negatives;
     struct contrast *contrast;
     struct contrast_settings settings;
     struct contrast_batch batch;
@@ -54,21 +57,60 @@ struct kernel_data {
     struct sparse positives, excluded;
 };
 
-static void kernel_data_init(struct kernel_data *k, size_t d)
+static int compare_columns(const void *a, const void *b)
+{
+    return *(const int32_t *)a - *(const int32_t *)b;
+}
+
+/* The positives of a batch whose negatives are a shared sample of the catalogue: the first
+ * candidates, where a positive is as often as an item is in the sample; it is excluded there. */
+static void sampled_positives(struct kernel_data *k, struct rng *rng, size_t n_candidates)
+{
+    struct status status = {0};
+    struct sparse *p = &k->positives, *x = &k->excluded;
+    size_t entries = (size_t)N_ANCHORS * N_POSITIVES, n = k->n_negatives;
+    bench_must(sparse_init(p, N_ANCHORS, n_candidates, entries, true, &status), &status);
+    bench_must(sparse_init(x, N_ANCHORS, n, entries, false, &status), &status);
+    for (size_t a = 0; a < N_ANCHORS; a++) {
+        int32_t *row = p->columns + a * N_POSITIVES;
+        for (size_t e = 0; e < N_POSITIVES; e++) {
+            bool sampled = rng_below(rng, N_CATALOGUE) < n;
+            row[e] = (int32_t)(sampled ? rng_below(rng, n) : n + rng_below(rng, n_candidates - n));
+            p->values[a * N_POSITIVES + e] = 1.0f;
+        }
+        qsort(row, N_POSITIVES, sizeof *row, compare_columns);
+        x->offsets[a + 1] = x->offsets[a];
+        for (size_t e = 0; e < N_POSITIVES && (size_t)row[e] < n; e++) {
+            if (e == 0 || row[e] != row[e - 1]) {
+                x->columns[x->offsets[a + 1]++] = row[e];
+            }
+        }
+        p->offsets[a + 1] = (int64_t)((a + 1) * N_POSITIVES);
+    }
+}
+
+static void kernel_data_init(struct kernel_data *k, size_t d, size_t n_sampled)
 {
     struct status status = {0};
     struct rng rng;
+    const size_t n_candidates = n_sampled == 0 ? N_CANDIDATES : n_sampled + N_OUTSIDE;
 
-    *k = (struct kernel_data){.d = d};
-    rng_init(&rng, 1, "bench", d, 0);
+    *k = (struct kernel_data){.d = d, .n_negatives = n_sampled == 0 ? N_NEGATIVES : n_sampled};
+    rng_init(&rng, 1, "bench", d, n_sampled);
     k->anchors = random_matrix(&rng, N_ANCHORS, d, true);
-    k->candidates = random_matrix(&rng, N_CANDIDATES, d, true);
-    k->offsets = random_matrix(&rng, 1, N_NEGATIVES, false);
-    /* as on Gowalla: 27 positives an anchor, half of them among the negatives */
-    k->positives = random_sparse(&rng, N_ANCHORS, N_CANDIDATES, 27.0 / N_CANDIDATES, true);
-    k->excluded = random_sparse(&rng, N_ANCHORS, N_NEGATIVES, 13.5 / N_NEGATIVES, false);
+    k->candidates = random_matrix(&rng, n_candidates, d, true);
+    k->offsets = random_matrix(&rng, 1, k->n_negatives, false);
+    if (n_sampled == 0) {
+        /* as on Gowalla, half of the positives among the negatives */
+        k->positives =
+            random_sparse(&rng, N_ANCHORS, N_CANDIDATES, (double)N_POSITIVES / N_CANDIDATES, true);
+        k->excluded =
+            random_sparse(&rng, N_ANCHORS, N_NEGATIVES, 0.5 * N_POSITIVES / N_NEGATIVES, false);
+    } else {
+        sampled_positives(k, &rng, n_candidates);
+    }
     bench_must(MEM_NEW(&k->anchor_gradient, N_ANCHORS * d, &status), &status);
-    bench_must(MEM_NEW(&k->candidate_gradient, N_CANDIDATES * d, &status), &status);
+    bench_must(MEM_NEW(&k->candidate_gradient, n_candidates * d, &status), &status);
     bench_must(contrast_new(&k->contrast, &status), &status);
     k->settings =
         (struct contrast_settings){.loss = &loss_table[0],
@@ -79,13 +121,13 @@ static void kernel_data_init(struct kernel_data *k, size_t d)
                                    .temperature = 0.12};
     k->batch =
         (struct contrast_batch){.anchors = const_matrix_of(k->anchors, N_ANCHORS, d),
-                                .candidates = const_matrix_of(k->candidates, N_CANDIDATES, d),
+                                .candidates = const_matrix_of(k->candidates, n_candidates, d),
                                 .positives = k->positives,
-                                .n_negatives = N_NEGATIVES,
+                                .n_negatives = k->n_negatives,
                                 .offsets = k->offsets,
                                 .excluded = k->excluded};
     k->result.anchors = matrix_of(k->anchor_gradient, N_ANCHORS, d);
-    k->result.candidates = matrix_of(k->candidate_gradient, N_CANDIDATES, d);
+    k->result.candidates = matrix_of(k->candidate_gradient, n_candidates, d);
 }
 
 static void kernel_data_release(struct kernel_data *k)
@@ -110,7 +152,7 @@ static void kernel_run(void *data)
 
 static double kernel_flops(const struct kernel_data *k)
 {
-    return 6.0 * N_ANCHORS * N_NEGATIVES * (double)k->d;
+    return 6.0 * N_ANCHORS * (double)k->n_negatives * (double)k->d;
 }
 
 static void kernel_products(void *data)
@@ -118,7 +160,9 @@ static void kernel_products(void *data)
     square_products(kernel_flops(data));
 }
 
-static void bench_contrast(struct bench_program *program, size_t d, bool is_kept, const char *loss)
+/* n_sampled 0: N_NEGATIVES negatives that nobody drew. */
+static void bench_contrast(struct bench_program *program, size_t d, size_t n_sampled, bool is_kept,
+                           const char *loss)
 {
     char what[128];
     struct kernel_data k;
@@ -126,15 +170,16 @@ static void bench_contrast(struct bench_program *program, size_t d, bool is_kept
     if (!bench_row_begins(program)) {
         return;
     }
-    kernel_data_init(&k, d);
+    kernel_data_init(&k, d, n_sampled);
     size_t row = 0;
     while (strcmp(loss_names[row], loss) != 0) {
         row++;
     }
     k.settings.loss = &loss_table[row];
     k.settings.strip_bytes = is_kept ? (size_t)1 << 30 : 0;
-    (void)snprintf(what, sizeof what, "contrast, %s, %d x %d, d=%zu, strip %s", loss, N_ANCHORS,
-                   N_NEGATIVES, d, is_kept ? "kept" : "recomputed");
+    (void)snprintf(what, sizeof what, "contrast, %s, %d x %zu%s, d=%zu, strip %s", loss, N_ANCHORS,
+                   k.n_negatives, n_sampled == 0 ? "" : " sampled of 41,000", d,
+                   is_kept ? "kept" : "recomputed");
     bench_beside(program,
                  &(struct bench_beside){.what = what,
                                         .peer_name = "cblas_sgemm, as many flops in square blocks",
@@ -219,12 +264,14 @@ int main(int n_arguments, char **arguments)
     struct bench_program program = bench_program_of(&n_arguments, &arguments);
     blas_init();
     const char *const others[] = {"bpr", "triplet", "warp", "ccl", "logistic"};
-    bench_contrast(&program, 64, true, "softmax");
-    bench_contrast(&program, 64, false, "softmax");
-    bench_contrast(&program, 128, true, "softmax");
-    bench_contrast(&program, 128, false, "softmax");
+    for (size_t d = 64; d <= 128; d *= 2) {
+        bench_contrast(&program, d, 0, true, "softmax");
+        bench_contrast(&program, d, 0, false, "softmax");
+        bench_contrast(&program, d, 2048, true, "softmax");
+        bench_contrast(&program, d, 8192, true, "softmax");
+    }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        bench_contrast(&program, 64, true, others[i]);
+        bench_contrast(&program, 64, 0, true, others[i]);
     }
     bench_top(&program, 64);
     return 0;
