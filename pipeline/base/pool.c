@@ -1,4 +1,6 @@
-/* Worker threads that take block numbers from one shared counter. */
+/* Worker threads that take block numbers from one shared counter. Rounds often follow one another
+ * within microseconds, so whoever waits looks a few times, giving way to others on the machine,
+ * before it sleeps. */
 #define _GNU_SOURCE /* sched_getaffinity: the cores this process may use, not those that exist */
 #include "base/pool.h"
 
@@ -11,20 +13,24 @@
 #include <stdatomic.h>
 
 struct pool {
-    size_t n_threads;        /* the caller included */
-    size_t n_started;        /* threads that exist: n_threads - 1 once pool_new is through */
-    struct worker *workers;  /* (n_threads - 1) */
-    pthread_mutex_t mutex;   /* guards everything below but `next_block` */
-    pthread_cond_t has_work; /* a new round began, or stop */
-    pthread_cond_t all_done; /* n_working reached 0 */
-    uint64_t round;          /* counts pool_run calls that used the threads */
-    size_t n_working;        /* threads that have not finished this round */
-    bool stop;
+    size_t n_threads;           /* the caller included */
+    size_t n_started;           /* threads that exist: n_threads - 1 once pool_new is through */
+    struct worker *workers;     /* (n_threads - 1) */
+    pthread_mutex_t mutex;      /* held where `round`, `n_working` or `stop` change what sleepers
+                                   wait for */
+    pthread_cond_t has_work;    /* a new round began, or stop */
+    pthread_cond_t all_done;    /* n_working reached 0 */
+    atomic_uint_fast64_t round; /* counts pool_run calls that used the threads */
+    atomic_size_t n_working;    /* threads that have not finished this round */
+    atomic_bool stop;
+    /* of the round: written before it begins */
     pool_task *task;
     void *data;
     size_t n_blocks;
     atomic_size_t next_block;
 };
+
+enum { LOOKS = 32 /* before sleep: some ten microseconds */ };
 
 struct worker {
     struct pool *pool;
@@ -43,31 +49,60 @@ static void work(struct pool *pool, size_t worker)
     }
 }
 
+static bool has_news(struct pool *pool, uint64_t seen)
+{
+    return atomic_load(&pool->round) != seen || atomic_load(&pool->stop);
+}
+
+static void await_round(struct pool *pool, uint64_t seen)
+{
+    for (size_t look = 0; look < LOOKS; look++) {
+        if (has_news(pool, seen)) {
+            return;
+        }
+        (void)sched_yield();
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (!has_news(pool, seen)) {
+        (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
     uint64_t seen = 0;
 
-    (void)pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->round == seen && !pool->stop) {
-            (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
+        await_round(pool, seen);
+        if (atomic_load(&pool->stop)) {
+            return NULL;
         }
-        if (pool->stop) {
-            break;
-        }
-        seen = pool->round;
-        (void)pthread_mutex_unlock(&pool->mutex);
+        seen = atomic_load(&pool->round);
         work(pool, worker->index);
-        (void)pthread_mutex_lock(&pool->mutex);
-        pool->n_working--;
-        if (pool->n_working == 0) {
+        if (atomic_fetch_sub(&pool->n_working, 1) == 1) {
+            (void)pthread_mutex_lock(&pool->mutex);
             (void)pthread_cond_signal(&pool->all_done);
+            (void)pthread_mutex_unlock(&pool->mutex);
         }
     }
+}
+
+static void await_workers(struct pool *pool)
+{
+    for (size_t look = 0; look < LOOKS; look++) {
+        if (atomic_load(&pool->n_working) == 0) {
+            return;
+        }
+        (void)sched_yield();
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (atomic_load(&pool->n_working) > 0) {
+        (void)pthread_cond_wait(&pool->all_done, &pool->mutex);
+    }
     (void)pthread_mutex_unlock(&pool->mutex);
-    return NULL;
 }
 
 static size_t usable_cores(void)
@@ -118,6 +153,9 @@ enum status_code pool_new(size_t n_threads, struct pool **out, struct status *st
     (void)pthread_cond_init(&pool->has_work, NULL);
     (void)pthread_cond_init(&pool->all_done, NULL);
     atomic_init(&pool->next_block, 0);
+    atomic_init(&pool->round, 0);
+    atomic_init(&pool->n_working, 0);
+    atomic_init(&pool->stop, false);
     TRY(MEM_NEW(&pool->workers, pool->n_threads - 1, status));
     TRY(start_workers(pool, status));
     *out = pool;
@@ -133,7 +171,7 @@ void pool_free(struct pool *pool)
         return;
     }
     (void)pthread_mutex_lock(&pool->mutex);
-    pool->stop = true;
+    atomic_store(&pool->stop, true);
     (void)pthread_cond_broadcast(&pool->has_work);
     (void)pthread_mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < pool->n_started; i++) {
@@ -159,22 +197,16 @@ void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
         }
         return;
     }
-    (void)pthread_mutex_lock(&pool->mutex);
-    assert(pool->n_working == 0);
+    assert(atomic_load(&pool->n_working) == 0);
     pool->task = task;
     pool->data = data;
     pool->n_blocks = n_blocks;
-    atomic_store_explicit(&pool->next_block, 0, memory_order_relaxed);
-    pool->n_working = pool->n_threads - 1;
-    pool->round++;
+    atomic_store(&pool->next_block, 0);
+    atomic_store(&pool->n_working, pool->n_threads - 1);
+    (void)pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->round, 1);
     (void)pthread_cond_broadcast(&pool->has_work);
     (void)pthread_mutex_unlock(&pool->mutex);
-
     work(pool, 0);
-
-    (void)pthread_mutex_lock(&pool->mutex);
-    while (pool->n_working > 0) {
-        (void)pthread_cond_wait(&pool->all_done, &pool->mutex);
-    }
-    (void)pthread_mutex_unlock(&pool->mutex);
+    await_workers(pool);
 }
