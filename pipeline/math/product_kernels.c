@@ -13,7 +13,7 @@ enum { ROWS = 12 };
 #else
 enum { ROWS = 6 };
 #endif
-enum { PANEL = 2 * LANES };
+enum { PANEL = 2 * LANES, ROWS_MOST = 12 /* of any set */ };
 
 /* Writes one row of a block: the `columns` of it that exist. */
 static inline __attribute__((always_inline)) void store_row(const struct product *p, size_t row,
@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void block_of(const struct product 
                                                            size_t row, const float *panel,
                                                            size_t first, size_t columns)
 {
-    lanes low[ROWS], high[ROWS];
+    lanes low[ROWS_MOST], high[ROWS_MOST]; /* the first n */
     const float *x = p->x + row * row_step;
     for (size_t i = 0; i < n; i++) {
         low[i] = high[i] = (lanes){0};

@@ -1,6 +1,6 @@
-/* The contrastive kernel and the exact top-k, each on one thread, beside bare products of the same
- * shapes: how much of the machine's arithmetic is left when everything around it is paid for. The
- * peer has its tiles in the cache and does nothing with them. */
+/* The contrastive kernel and the exact top-k, each on one thread, beside bare products of as many
+ * flops in large square blocks: how much of the machine's arithmetic is left when everything around
+ * it is paid for. */
 #include "base/mem.h"
 #include "math/blas.h"
 #include "model/contrast.h"
