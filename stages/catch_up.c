@@ -9,6 +9,7 @@
 #include "model/extract_options.h"
 #include "run/catch_up_reading.h"
 #include "run/catch_up_training.h"
+#include "run/night.h"
 
 #include <math.h>
 
@@ -143,6 +144,7 @@ done:
 /* All that a small night goes through. Zero-initialise. */
 struct small_night {
     struct catch_up_reading reading;
+    struct artifact log; /* what is needed of the base */
     struct interactions base, now;
     struct catch_up_start start;
     struct vocabulary fresh; /* users with rows that the towers have not seen */
@@ -160,6 +162,7 @@ static void small_night_release(struct small_night *night)
     catch_up_start_release(&night->start);
     interactions_release(&night->now);
     interactions_release(&night->base);
+    artifact_release(&night->log);
     catch_up_reading_release(&night->reading);
 }
 
@@ -225,10 +228,9 @@ static enum status_code load_base(struct context *context, struct small_night *n
                                   const struct extract_request *request, struct status *status)
 {
     enum status_code code;
-    const struct artifact *artifact = NULL;
 
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&night->base, artifact, status));
+    TRY(context_input_without(context, "interactions", night_without, &night->log, status));
+    TRY(interactions_load(&night->base, &night->log, status));
     if (request->dataset.max_user_interactions > 0 && !night->base.has_times) {
         code = status_set(status, STATUS_CONFIG,
                           "catch_up: max_user_interactions keeps the newest, and the events have "
@@ -239,25 +241,10 @@ done:
     return code;
 }
 
-/* core (n) = a copy, owned by the news. */
-static enum status_code keep_core(const int32_t *codes, size_t n, const int32_t **core,
-                                  size_t *n_core, struct status *status)
-{
-    int32_t *copy = NULL;
-    enum status_code code = MEM_NEW(&copy, n, status);
-    if (code == STATUS_OK) {
-        memcpy(copy, codes, n * sizeof *copy);
-        *core = copy;
-        *n_core = n;
-    }
-    return code;
-}
-
 static enum status_code train(struct context *context, const struct catch_up_options *o,
                               struct small_night *night, struct status *status)
 {
     enum status_code code;
-    const struct dataset *all = &night->now.basis[BASIS_ALL];
     const struct catch_up_request request = {.context = context,
                                              .base = &night->base,
                                              .now = &night->now,
@@ -269,10 +256,7 @@ static enum status_code train(struct context *context, const struct catch_up_opt
     TRY(interactions_merge(&night->base, &night->news, context_settings(context)->work.database,
                            &night->now, status));
     TRY(context_check_stop(context, status));
-    TRY(keep_core(all->users, all->n_users, &night->news.core_users, &night->news.n_core_users,
-                  status));
-    TRY(keep_core(all->items, all->n_items, &night->news.core_items, &night->news.n_core_items,
-                  status));
+    TRY(news_keep_core(&night->news, &night->now, status));
     TRY(catch_up_train(&request, &night->towers, &night->result, status));
 done:
     return code;
@@ -313,14 +297,17 @@ done:
 static enum status_code hand_on_again(struct context *context, struct small_night *night,
                                       struct status *status)
 {
-    enum status_code code;
-    const struct news *known = &night->start.known;
+    enum status_code code = STATUS_OK;
+    const struct artifact *previous = &night->start.previous;
 
-    TRY(keep_core(known->core_users, known->n_core_users, &night->news.core_users,
-                  &night->news.n_core_users, status));
-    TRY(keep_core(known->core_items, known->n_core_items, &night->news.core_items,
-                  &night->news.n_core_items, status));
-    TRY(carry_news(night, status));
+    artifact_init(&night->carried, "news");
+    for (size_t a = 0; a < previous->n_arrays; a++) {
+        const struct array *array = &previous->arrays[a];
+        if (strncmp(array->name, "news.", 5) == 0 || strncmp(array->name, "facts.", 6) == 0) {
+            TRY(artifact_copy(&night->carried, array->name, array->type, array->rows,
+                              array->columns, array->data, status));
+        }
+    }
     TRY(context_output(context, &night->start.previous, status));
     TRY(context_output(context, &night->carried, status));
 done:
@@ -371,10 +358,10 @@ static enum status_code run_night(struct context *context, const struct catch_up
     TRY(load_base(context, night, &request, status));
     TRY(catch_up_start_open(&night->start, context, &night->base, night->reading.is_anew, status));
     TRY(list_fresh(night, status));
-    TRY(news_build(&night->reading.extraction, &request.dataset, &night->news, status));
     if (night->fresh.n == 0) {
         TRY(hand_on_again(context, night, status));
     } else {
+        TRY(news_build(&night->reading.extraction, &request.dataset, &night->news, status));
         TRY(train(context, o, night, status));
         TRY(hand_on(context, night, status));
     }

@@ -343,7 +343,7 @@ static enum status_code checks_run(struct context *context, const void *values,
 {
     struct inspection inspection = {.options = values, .started = context_run_started(context)};
     enum status_code code;
-    TRY(night_load(&inspection.night, context, status));
+    TRY(night_load(&inspection.night, context, NIGHT_LOG, status));
     TRY(measure(context, &inspection, status));
     TRY(context_previous_metrics(context, &inspection.previous, status));
     TRY(describe_source(context, &inspection.sql, status));

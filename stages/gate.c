@@ -163,7 +163,7 @@ static enum status_code gate_run(struct context *context, const void *values, st
     struct metric_rows rows = {0}, previous = {0};
     struct buf failure = {0};
     enum status_code code;
-    TRY(night_load(&night, context, status));
+    TRY(night_load(&night, context, NIGHT_IDS, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&lists, artifact, status));
     TRY(measure(&night.interactions, &lists, &rows, status));

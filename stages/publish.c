@@ -69,7 +69,7 @@ static enum status_code load(struct context *context, struct publication *p, str
 {
     enum status_code code;
     const struct artifact *artifact;
-    TRY(night_load(&p->night, context, status));
+    TRY(night_load(&p->night, context, NIGHT_IDS, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&p->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
@@ -192,46 +192,45 @@ static struct publish_content content_of(const struct context *context, const st
 {
     const struct plan_settings *settings = context_settings(context);
     const struct recommendations *lists = &p->lists;
-    struct publish_content content = {
-        .users = ids_of(&p->user_ids.ids),
-        .items = ids_of(&p->item_ids.ids),
-        .n_served = lists->n_served,
-        .top = lists->top,
-        .served = lists->served,
-        .rec_items = lists->items,
-        .rec_scores = lists->scores,
-        .rec_sources = lists->sources,
-        .n_reasons = lists->n_reasons,
-        .reason_items = lists->reason_items,
-        .reason_scores = lists->reason_scores,
-        .n_popular = lists->n_popular,
-        .popular_items = lists->popular_items,
-        .popular_scores = lists->popular_scores,
-        .n_similar_anchors = lists->n_similar_anchors,
-        .similar_top = lists->similar_top,
-        .similar_anchors = lists->similar_anchors,
-        .similar_items = lists->similar_items,
-        .similar_scores = lists->similar_scores,
-        .dimension = p->towers.users.columns,
-        .n_user_vectors = p->users.n,
-        .n_item_vectors = p->items.n,
-        .user_vector_codes = p->users.codes,
-        .item_vector_codes = p->items.codes,
-        .user_vectors = p->users.values,
-        .item_vectors = p->items.values,
-        .user_vector_sources = p->users.sources,
-        .item_vector_sources = p->items.sources,
-        .item_bias = p->items.bias,
-        .temperature = lists->temperature,
-        .popularity_weight = lists->weights.beta,
-        .evidence_weight = lists->weights.gamma,
-        .evidence_exponent = lists->weights.exponent,
-        .pipeline = settings->pipeline,
-        .config_hash = context_config_hash(context),
-        .version = context_version(context),
-        .seed = settings->seed,
-        .run_started = context_run_started(context),
-        .n_interactions = (int64_t)sparse_entries(&p->night.interactions.log.matrix)};
+    struct publish_content content = {.users = ids_of(&p->user_ids.ids),
+                                      .items = ids_of(&p->item_ids.ids),
+                                      .n_served = lists->n_served,
+                                      .top = lists->top,
+                                      .served = lists->served,
+                                      .rec_items = lists->items,
+                                      .rec_scores = lists->scores,
+                                      .rec_sources = lists->sources,
+                                      .n_reasons = lists->n_reasons,
+                                      .reason_items = lists->reason_items,
+                                      .reason_scores = lists->reason_scores,
+                                      .n_popular = lists->n_popular,
+                                      .popular_items = lists->popular_items,
+                                      .popular_scores = lists->popular_scores,
+                                      .n_similar_anchors = lists->n_similar_anchors,
+                                      .similar_top = lists->similar_top,
+                                      .similar_anchors = lists->similar_anchors,
+                                      .similar_items = lists->similar_items,
+                                      .similar_scores = lists->similar_scores,
+                                      .dimension = p->towers.users.columns,
+                                      .n_user_vectors = p->users.n,
+                                      .n_item_vectors = p->items.n,
+                                      .user_vector_codes = p->users.codes,
+                                      .item_vector_codes = p->items.codes,
+                                      .user_vectors = p->users.values,
+                                      .item_vectors = p->items.values,
+                                      .user_vector_sources = p->users.sources,
+                                      .item_vector_sources = p->items.sources,
+                                      .item_bias = p->items.bias,
+                                      .temperature = lists->temperature,
+                                      .popularity_weight = lists->weights.beta,
+                                      .evidence_weight = lists->weights.gamma,
+                                      .evidence_exponent = lists->weights.exponent,
+                                      .pipeline = settings->pipeline,
+                                      .config_hash = context_config_hash(context),
+                                      .version = context_version(context),
+                                      .seed = settings->seed,
+                                      .run_started = context_run_started(context),
+                                      .n_interactions = (int64_t)p->night.n_pairs};
     content.metrics = context_metrics(context, &content.n_metrics);
     return content;
 }

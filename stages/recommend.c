@@ -271,7 +271,7 @@ static enum status_code load(struct context *context, struct sources *sources,
     const struct interactions *interactions = &sources->night.interactions;
     const struct towers *towers = &sources->towers;
     enum status_code code;
-    TRY(night_load(&sources->night, context, status));
+    TRY(night_load(&sources->night, context, NIGHT_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&sources->towers, artifact, status));
     TRY(context_input(context, "features", &artifact, status));

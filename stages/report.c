@@ -94,7 +94,7 @@ static enum status_code load(struct context *context, struct page *page, struct 
     const struct artifact *artifact;
     struct db *db = NULL;
     enum status_code code;
-    TRY(night_load(&page->night, context, status));
+    TRY(night_load(&page->night, context, NIGHT_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&page->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));

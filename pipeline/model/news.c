@@ -91,7 +91,7 @@ struct fact {
     double value;
 };
 
-enum { N_FACTS = 11 };
+enum { N_FACTS = 12 };
 
 static void list_facts(const struct news *news, struct fact out[N_FACTS])
 {
@@ -107,7 +107,8 @@ static void list_facts(const struct news *news, struct fact out[N_FACTS])
         {"news.half_life", rules->half_life},
         {"news.min_user_interactions", (double)rules->min_user_interactions},
         {"news.min_item_interactions", (double)rules->min_item_interactions},
-        {"news.max_user_interactions", (double)rules->max_user_interactions}};
+        {"news.max_user_interactions", (double)rules->max_user_interactions},
+        {"news.n_pairs", (double)news->n_pairs}};
 
     memcpy(out, facts, sizeof facts);
 }
@@ -125,6 +126,7 @@ static void apply_facts(struct news *news, const struct fact facts[N_FACTS])
                                          .min_user_interactions = (int64_t)facts[8].value,
                                          .min_item_interactions = (int64_t)facts[9].value,
                                          .max_user_interactions = (int64_t)facts[10].value};
+    news->n_pairs = (size_t)facts[11].value;
 }
 
 enum status_code news_save(struct news *news, struct artifact *artifact, struct status *status)

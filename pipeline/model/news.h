@@ -25,9 +25,10 @@ struct news {
     int64_t n_rows, n_rejected;  /* of base and news together */
     size_t n_events, n_dislikes; /* accepted new rows */
     struct dataset_rules rules;
-    /* (n) master codes of the ALL basis of base and news, ascending; NULL until they are known */
+    /* Of base and news together, NULL and 0 until they have been merged once: (n) master codes of
+       the ALL basis, ascending; pairs of the log. */
     const int32_t *core_users, *core_items;
-    size_t n_core_users, n_core_items;
+    size_t n_core_users, n_core_items, n_pairs;
     bool is_view; /* the arrays belong to an artifact */
 };
 
@@ -49,5 +50,13 @@ void news_release(struct news *news);
 MUST_CHECK enum status_code interactions_merge(const struct interactions *base,
                                                const struct news *news, const char *spill,
                                                struct interactions *out, struct status *status);
+/* The same without any history: vocabularies, facts, and users and items of the ALL basis. News
+ * that have been merged before; of the base no history is looked at. */
+MUST_CHECK enum status_code interactions_merge_ids(const struct interactions *base,
+                                                   const struct news *news,
+                                                   struct interactions *out, struct status *status);
+/* Remembers in `news` what the merge has found: the core and the number of pairs. */
+MUST_CHECK enum status_code news_keep_core(struct news *news, const struct interactions *merged,
+                                           struct status *status);
 
 #endif

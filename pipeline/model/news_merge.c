@@ -166,12 +166,19 @@ static void maps_release(struct maps *maps)
     mem_free(maps->news_items);
 }
 
+/* Vocabularies and facts. */
 static enum status_code merge_ids(const struct interactions *base, const struct news *news,
                                   struct maps *maps, struct interactions *out,
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const bool has_news = sparse_entries(&news->log.matrix) > 0;
 
+    out->has_times = base->has_times;
+    out->n_rows = news->n_rows;
+    out->n_rejected = news->n_rejected;
+    out->newest_time =
+        has_news && news->newest > base->newest_time ? news->newest : base->newest_time;
     TRY(MEM_NEW(&maps->base_users, base->users.n, status));
     TRY(MEM_NEW(&maps->base_items, base->items.n, status));
     TRY(MEM_NEW(&maps->news_users, news->users.n, status));
@@ -209,10 +216,6 @@ static enum status_code merge_logs(const struct interactions *base, const struct
     struct join join = make_join(&base->log, &news->log, maps, base->items.n, &out->log);
     const bool has_news = sparse_entries(&news->log.matrix) > 0;
 
-    out->newest_time = base->newest_time;
-    if (has_news && news->newest > base->newest_time) {
-        out->newest_time = news->newest;
-    }
     join.duplicates = news->rules.duplicates;
     join.base.factor = decay(&news->rules, out->newest_time, base->newest_time);
     join.news.factor = has_news ? decay(&news->rules, out->newest_time, news->newest) : 1;
@@ -287,5 +290,51 @@ done:
     history_release(&liked);
     maps_release(&maps);
     interactions_release(&made);
+    return code;
+}
+
+static enum status_code copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                   size_t *n_out, struct status *status)
+{
+    int32_t *copy = NULL;
+    const enum status_code code = MEM_NEW(&copy, n, status);
+
+    if (code == STATUS_OK) {
+        memcpy(copy, codes, n * sizeof *copy);
+        *out = copy;
+        *n_out = n;
+    }
+    return code;
+}
+
+enum status_code interactions_merge_ids(const struct interactions *base, const struct news *news,
+                                        struct interactions *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct interactions made = {0};
+    struct dataset *all = &made.basis[BASIS_ALL];
+    struct maps maps = {0};
+
+    TRY(merge_ids(base, news, &maps, &made, status));
+    TRY(copy_codes(news->core_users, news->n_core_users, &all->users, &all->n_users, status));
+    TRY(copy_codes(news->core_items, news->n_core_items, &all->items, &all->n_items, status));
+    *out = made;
+    made = (struct interactions){0};
+done:
+    maps_release(&maps);
+    interactions_release(&made);
+    return code;
+}
+
+enum status_code news_keep_core(struct news *news, const struct interactions *merged,
+                                struct status *status)
+{
+    enum status_code code;
+    const struct dataset *all = &merged->basis[BASIS_ALL];
+
+    news->n_pairs = sparse_entries(&merged->log.matrix);
+    TRY(copy_codes(all->users, all->n_users, &news->core_users, &news->n_core_users, status));
+    TRY(copy_codes(all->items, all->n_items, &news->core_items, &news->n_core_items, status));
+done:
     return code;
 }

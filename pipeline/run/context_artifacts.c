@@ -148,6 +148,44 @@ done:
     return code;
 }
 
+static enum status_code lend_all(const struct artifact *from, struct artifact *out,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_init(out, from->name);
+    for (size_t i = 0; i < from->n_arrays; i++) {
+        const struct array *array = &from->arrays[i];
+        TRY(artifact_lend(out, array->name, array->type, array->rows, array->columns, array->data,
+                          status));
+    }
+done:
+    return code;
+}
+
+enum status_code context_input_without(struct context *context, const char *name,
+                                       const char *const *without, struct artifact *out,
+                                       struct status *status)
+{
+    enum status_code code;
+    struct buf slot_text = {0};
+    char hash[HASH_TEXT_MAX];
+    bool found;
+    size_t producer;
+    TRY(context_producer(context, context->stage->position, name, &producer, hash, &found, status));
+    if (found && !context_slot_find(context, producer, name)->in_memory) {
+        TRY(slot_name(context, producer, name, &slot_text, status));
+        TRY(artifact_load_without(context->work, buf_text(&slot_text), without, out, &found,
+                                  status));
+    } else {
+        const struct artifact *whole = NULL;
+        TRY(context_input(context, name, &whole, status));
+        TRY(lend_all(whole, out, status));
+    }
+done:
+    buf_release(&slot_text);
+    return code;
+}
+
 enum status_code context_own_output(struct context *context, const char *name,
                                     const struct artifact **out, struct status *status)
 {

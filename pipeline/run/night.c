@@ -28,32 +28,60 @@ done:
     return code;
 }
 
-enum status_code night_load(struct night *night, struct context *context, struct status *status)
+/* FIT is not merged, and ALL is made of the log. */
+#define DERIVED                                                                                    \
+    "fit.train.", "fit.valid.", "fit.test.", "fit.cold.", "fit.dislikes.", "all.train.",           \
+        "all.test.", "all.cold.", "all.dislikes."
+
+const char *const night_without[] = {DERIVED, NULL};
+static const char *const ids_without[] = {DERIVED, "log.", "disliked.", NULL};
+
+static enum status_code merge(struct night *night, struct context *context, const struct news *news,
+                              enum night_depth depth, struct status *status)
+{
+    enum status_code code;
+    struct artifact artifact = {0};
+    struct interactions base = {0};
+
+    TRY(context_input_without(context, "interactions",
+                              depth == NIGHT_IDS ? ids_without : night_without, &artifact, status));
+    TRY(interactions_load(&base, &artifact, status));
+    if (depth == NIGHT_IDS) {
+        TRY(interactions_merge_ids(&base, news, &night->interactions, status));
+    } else {
+        TRY(interactions_merge(&base, news, context_settings(context)->work.database,
+                               &night->interactions, status));
+    }
+    TRY(night_map_items(&base, &night->interactions, &night->item_of, status));
+    night->n_base_items = base.basis[BASIS_ALL].n_items;
+    night->n_pairs = news->n_pairs;
+done:
+    interactions_release(&base);
+    artifact_release(&artifact);
+    return code;
+}
+
+enum status_code night_load(struct night *night, struct context *context, enum night_depth depth,
+                            struct status *status)
 {
     enum status_code code;
     const struct artifact *artifact = NULL;
-    struct interactions base = {0};
     struct news news = {0};
     bool has_news = false;
 
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&base, artifact, status));
     TRY(context_input(context, "news", &artifact, status));
     if (artifact != NULL) {
         TRY(news_load(&news, artifact, &has_news, status));
     }
-    if (!has_news) {
-        night->interactions = base;
-        base = (struct interactions){0};
+    if (has_news) {
+        TRY(merge(night, context, &news, depth, status));
         goto done;
     }
-    TRY(interactions_merge(&base, &news, context_settings(context)->work.database,
-                           &night->interactions, status));
-    TRY(night_map_items(&base, &night->interactions, &night->item_of, status));
-    night->n_base_items = base.basis[BASIS_ALL].n_items;
+    TRY(context_input(context, "interactions", &artifact, status));
+    TRY(interactions_load(&night->interactions, artifact, status));
+    night->n_pairs = sparse_entries(&night->interactions.log.matrix);
 done:
     news_release(&news);
-    interactions_release(&base);
     return code;
 }
 
