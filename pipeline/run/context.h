@@ -20,8 +20,8 @@ struct context;
 MUST_CHECK enum status_code context_input(struct context *context, const char *name,
                                           const struct artifact **out, struct status *status);
 /* A required input without the arrays that artifact_load_without leaves out, where it is not in
- * memory anyway: for those who need little of a large one. `out` zeroed, the caller's to release; what
- * is in memory is lent, as long as the run lasts. */
+ * memory anyway: for those who need little of a large one. `out` zeroed, the caller's to release;
+ * what is in memory is lent, as long as the run lasts. */
 MUST_CHECK enum status_code context_input_without(struct context *context, const char *name,
                                                   const char *const *without, struct artifact *out,
                                                   struct status *status);

@@ -329,7 +329,8 @@ static enum status_code read_arrays(struct db *work, const char *slot, int64_t i
         if (!has_row) {
             break;
         }
-        const char *hash = db_column_text(shapes, 5, NULL);
+        const char *hash =
+            db_column_type(shapes, 5) == DB_NULL ? NULL : db_column_text(shapes, 5, NULL);
         wish->has_hashes = wish->has_hashes && hash != NULL;
         fits = read_shape(shapes, &array) &&
                (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
