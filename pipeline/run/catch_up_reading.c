@@ -84,11 +84,9 @@ static enum status_code read_again(struct kept *kept, struct db *source,
     const int64_t n_base = out->extraction.report.n_rows;
     TRY(extract_read_log(source, kept->request, &watch, &out->extraction, status));
     out->n_read = out->extraction.report.n_rows - n_base;
-    if (!out->extraction.log.has_last) {
-        code = status_set(status, STATUS_DATA,
-                          "the row with source.key: %s that the last full run ended with is gone; "
-                          "run again",
-                          kept->request->interactions.key);
+    if (!out->extraction.log.has_last) { /* the next run finds that out and reads everything */
+        log_write(context_log(kept->context), LOG_WARNING,
+                  "catch_up: the row that the last full run ended with is gone, too");
     }
 done:
     return code;

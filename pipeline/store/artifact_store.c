@@ -292,13 +292,39 @@ static bool is_wanted(const struct wish *wish, const struct array *array)
     return true;
 }
 
-/* Of an array that is loaded without the others. */
-static enum status_code check_array(const struct array *array, const char *hash, bool *fits,
-                                    struct status *status)
+/* The array that the row of `shapes` describes, unless it is not wanted. One that is loaded without
+ * the others is checked by its own hash. */
+static enum status_code read_array(struct db *work, struct db_query *shapes,
+                                   struct db_query *chunks, int64_t id, size_t position,
+                                   struct wish *wish, struct artifact *artifact, bool *fits,
+                                   struct status *status)
 {
+    struct array array;
+    void *data = NULL;
     char actual[HASH_TEXT_MAX];
-    const enum status_code code = hash_array(array, actual, status);
-    *fits = code == STATUS_OK && strcmp(actual, hash) == 0;
+    enum status_code code = STATUS_OK;
+    const char *hash =
+        db_column_type(shapes, 5) == DB_NULL ? NULL : db_column_text(shapes, 5, NULL);
+    wish->has_hashes = wish->has_hashes && hash != NULL;
+    *fits =
+        read_shape(shapes, &array) && (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
+    if (!*fits || !is_wanted(wish, &array)) {
+        return STATUS_OK;
+    }
+    TRY(read_chunks(work, chunks, id, position, array_bytes(&array), &data, fits, status));
+    if (*fits && wish->without != NULL && hash != NULL) {
+        array.data = data;
+        TRY(hash_array(&array, actual, status));
+        *fits = strcmp(actual, hash) == 0;
+    }
+    if (*fits) {
+        void *taken = data;
+        data = NULL; /* gone, also when taking fails */
+        TRY(artifact_take(artifact, array.name, array.type, array.rows, array.columns, taken,
+                          status));
+    }
+done:
+    mem_free(data);
     return code;
 }
 
@@ -323,33 +349,14 @@ static enum status_code read_arrays(struct db *work, const char *slot, int64_t i
                    &chunks, status));
     TRY(db_bind_int64(shapes, 1, id, status));
     for (size_t position = 0;; position++) {
-        struct array array;
-        void *data = NULL;
         TRY(db_step(shapes, &has_row, status));
         if (!has_row) {
             break;
         }
-        const char *hash =
-            db_column_type(shapes, 5) == DB_NULL ? NULL : db_column_text(shapes, 5, NULL);
-        wish->has_hashes = wish->has_hashes && hash != NULL;
-        fits = read_shape(shapes, &array) &&
-               (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
-        if (fits && !is_wanted(wish, &array)) {
-            continue;
-        }
-        if (fits) {
-            TRY(read_chunks(work, chunks, id, position, array_bytes(&array), &data, &fits, status));
-        }
-        if (fits && wish->without != NULL && hash != NULL) {
-            array.data = data;
-            TRY(check_array(&array, hash, &fits, status));
-        }
+        TRY(read_array(work, shapes, chunks, id, position, wish, artifact, &fits, status));
         if (!fits) {
-            mem_free(data);
             TRY(damaged(work, slot, "an array and its bytes do not belong together", status));
         }
-        TRY(artifact_take(artifact, array.name, array.type, array.rows, array.columns, data,
-                          status));
     }
 done:
     db_finalize(shapes);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make bench-night`: a full night and, with one day's events more, a small one, stage by stage: seconds
-# on the clock, and the small night's share. EVENTS is the size of the log in thousands (default: 3000);
+# of CPU and on the clock, and the small night's share. EVENTS is the size of the log in thousands (default: 3000);
 # a fiftieth of them are users, a hundredth items, and the log has a year of days. The small night's
 # events are those of the log's last day. KEEP=FOLDER keeps the databases. BUILD is the build to
 # measure.
@@ -64,13 +64,15 @@ last "$rows"
 
 echo "$("$program" version | head -n 1); $(nproc) cores; $rows events, $new of them new; $USERS users, $ITEMS items"
 echo
-echo "| seconds | full night | small night | share |"
+echo "| CPU seconds (clock) | full night | small night | share of the CPU seconds |"
 echo "|---|---|---|---|"
-sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT label, max(CASE run WHEN 1 THEN seconds END),
+sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT label, max(CASE run WHEN 1 THEN cpu_seconds END),
+    max(CASE run WHEN 1 THEN seconds END), max(CASE run WHEN 2 THEN cpu_seconds END),
     max(CASE run WHEN 2 THEN seconds END) FROM stage_run GROUP BY label ORDER BY min(position)" |
     awk '
-    {printf "| %s | %.2f | %.2f | %.3f |\n", $1, $2, $3, $3 / $2; full += $2; small += $3}
-    END {printf "| all | %.2f | %.2f | %.3f |\n", full, small, small / full}'
+    function line(label, a, b, c, d) {printf "| %s | %.2f (%.2f) | %.2f (%.2f) | %.3f |\n", label, a, b, c, d, c / a}
+    {line($1, $2, $3, $4, $5); a += $2; b += $3; c += $4; d += $5}
+    END {line("all", a, b, c, d)}'
 echo
 sqlite3 -batch -separator ' ' "$NIGHT_SHOP.out" "SELECT name || ': ' || value FROM nightjar_metrics
     WHERE generation = 2 AND name LIKE 'news_%' ORDER BY name"
