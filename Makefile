@@ -33,7 +33,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c te
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak suite lint layers format format-check bench bench-scale bench-quality bench-views docs install deb clean tests
+.PHONY: all demo test soak suite lint layers format format-check bench bench-scale bench-night bench-quality bench-views docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -117,6 +117,10 @@ bench: all $(BENCHES) $(BUILD)/nightjar_plain
 # time and memory of the whole run at growing sizes, with the fitted exponents: minutes
 bench-scale: all $(BENCHES)
 	@BUILD=$(BUILD) sh tests/bench/scale.sh
+
+# a night with one day's events more beside a full one: minutes
+bench-night: all
+	@BUILD=$(BUILD) sh tests/bench/night.sh
 
 # quality against CPU seconds beside PyTorch, and what each view of train.views is worth: minutes
 bench-quality: all

@@ -6,7 +6,7 @@
 #include "model/dataset.h"
 #include "model/event_columns.h"
 #include "model/metric_rows.h"
-#include "run/context.h"
+#include "run/night.h"
 
 enum severity { IGNORE, WARN, REFUSE };
 
@@ -81,7 +81,11 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-static const struct stage_artifact inputs[] = {{.name = "interactions"}, {.name = NULL}};
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions"},
+    {.name = "news", .help = "what is new since the last full run", .optional = true},
+    {.name = NULL},
+};
 
 static void checks_validate(const void *values, struct option_report *report)
 {
@@ -107,7 +111,7 @@ struct evidence_sql {
 /* What is looked at. */
 struct inspection {
     const struct checks_options *options;
-    struct interactions interactions;
+    struct night night;
     struct metric_rows now, previous;
     double n_unknown;
     int64_t started;
@@ -117,7 +121,7 @@ struct inspection {
 
 static void inspection_release(struct inspection *inspection)
 {
-    interactions_release(&inspection->interactions);
+    night_release(&inspection->night);
     metric_rows_release(&inspection->now);
     metric_rows_release(&inspection->previous);
     buf_release(&inspection->sql.from);
@@ -169,12 +173,17 @@ done:
 static const char *const counted[] = {"events", "users", "items"};
 enum { N_COUNTED = sizeof counted / sizeof *counted };
 
-static enum status_code measure(struct context *context, const struct artifact *artifact,
-                                struct inspection *inspection, struct status *status)
+static enum status_code measure(struct context *context, struct inspection *inspection,
+                                struct status *status)
 {
-    const struct interactions *interactions = &inspection->interactions;
+    const struct artifact *artifact = NULL;
+    const struct interactions *interactions = &inspection->night.interactions;
     double accepted;
     enum status_code code;
+    TRY(context_input(context, "news", &artifact, status)); /* counts those of the base, too */
+    if (artifact == NULL) {
+        TRY(context_input(context, "interactions", &artifact, status));
+    }
     TRY(artifact_get_number(artifact, "facts.accepted", &accepted, status));
     TRY(artifact_get_number(artifact, "facts.unknown_events", &inspection->n_unknown, status));
     const double values[] = {accepted, (double)interactions->users.n, (double)interactions->items.n,
@@ -213,7 +222,7 @@ static void add_newest_rows(const struct evidence_sql *sql, struct buf *out)
 static void check_age(struct inspection *inspection)
 {
     const struct checks_options *o = inspection->options;
-    const double age = (double)(inspection->started - inspection->interactions.newest_time);
+    const double age = (double)(inspection->started - inspection->night.interactions.newest_time);
     const bool failed = o->error_after > 0 && age > o->error_after;
     const double allowed = failed ? o->error_after : o->warn_after;
     char age_text[NUM_TEXT_MAX], allowed_text[NUM_TEXT_MAX];
@@ -230,7 +239,7 @@ static void check_age(struct inspection *inspection)
 
 static void check_future(struct inspection *inspection)
 {
-    const struct history *log = &inspection->interactions.log;
+    const struct history *log = &inspection->night.interactions.log;
     const double latest = (double)inspection->started + inspection->options->max_future;
     size_t n = 0;
     char ahead[NUM_TEXT_MAX], allowed[NUM_TEXT_MAX];
@@ -239,8 +248,8 @@ static void check_future(struct inspection *inspection)
     }
     struct buf *out = n == 0 ? NULL : begin(&inspection->findings, inspection->options->future);
     if (out != NULL) {
-        num_format_duration((double)(inspection->interactions.newest_time - inspection->started),
-                            ahead);
+        num_format_duration(
+            (double)(inspection->night.interactions.newest_time - inspection->started), ahead);
         num_format_duration(inspection->options->max_future, allowed);
         buf_addf(out,
                  "%zu pairs of user and item have events in the future, the last one %s ahead of "
@@ -308,9 +317,9 @@ static void check_part(struct inspection *inspection, const char *name, const st
 static enum status_code inspect(struct inspection *inspection, struct status *status)
 {
     const struct checks_options *o = inspection->options;
-    const struct dataset *fit = &inspection->interactions.basis[BASIS_FIT];
+    const struct dataset *fit = &inspection->night.interactions.basis[BASIS_FIT];
     enum status_code code;
-    if (inspection->interactions.has_times) {
+    if (inspection->night.interactions.has_times) {
         check_age(inspection);
         check_future(inspection);
     } else if (o->warn_after > 0 || o->error_after > 0) {
@@ -332,12 +341,10 @@ done:
 static enum status_code checks_run(struct context *context, const void *values,
                                    struct status *status)
 {
-    const struct artifact *artifact = NULL;
     struct inspection inspection = {.options = values, .started = context_run_started(context)};
     enum status_code code;
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&inspection.interactions, artifact, status));
-    TRY(measure(context, artifact, &inspection, status));
+    TRY(night_load(&inspection.night, context, NIGHT_LOG, status));
+    TRY(measure(context, &inspection, status));
     TRY(context_previous_metrics(context, &inspection.previous, status));
     TRY(describe_source(context, &inspection.sql, status));
     TRY(inspect(&inspection, status));
@@ -369,5 +376,6 @@ const struct stage stage_checks = {
     .validate = checks_validate,
     /* The age changes with the clock, the last run with every night: it always looks. */
     .fingerprint = context_always_run,
+    .sees_news = true,
     .run = checks_run,
 };

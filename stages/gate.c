@@ -7,7 +7,7 @@
 #include "model/dataset.h"
 #include "model/gate_rules.h"
 #include "model/recommendations.h"
-#include "run/context.h"
+#include "run/night.h"
 
 struct gate_options {
     struct option_groups rules; /* name -> struct gate_rule */
@@ -39,6 +39,7 @@ static const struct option options[] = {
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
+    {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations"},
     {.name = NULL},
 };
@@ -157,19 +158,18 @@ static enum status_code gate_run(struct context *context, const void *values, st
 {
     const struct gate_options *o = values;
     const struct artifact *artifact = NULL;
-    struct interactions interactions = {0};
+    struct night night = {0};
     struct recommendations lists = {0};
     struct metric_rows rows = {0}, previous = {0};
     struct buf failure = {0};
     enum status_code code;
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&interactions, artifact, status));
+    TRY(night_load(&night, context, NIGHT_IDS, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&lists, artifact, status));
-    TRY(measure(&interactions, &lists, &rows, status));
+    TRY(measure(&night.interactions, &lists, &rows, status));
     TRY(record(context, &rows, status));
     TRY(context_previous_metrics(context, &previous, status));
-    TRY(check_age(context, o->max_age, &interactions, &failure, status));
+    TRY(check_age(context, o->max_age, &night.interactions, &failure, status));
     const struct gate_request request = {.stage = "gate",
                                          .n = o->rules.n,
                                          .names = o->rules.names,
@@ -188,7 +188,7 @@ done:
     metric_rows_release(&previous);
     metric_rows_release(&rows);
     recommendations_release(&lists);
-    interactions_release(&interactions);
+    night_release(&night);
     return code;
 }
 
@@ -205,5 +205,6 @@ const struct stage stage_gate = {
     .validate = gate_validate,
     /* The age changes with the clock, the last run with every night: the gate always looks. */
     .fingerprint = context_always_run,
+    .sees_news = true,
     .run = gate_run,
 };

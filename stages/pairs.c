@@ -12,9 +12,6 @@
 
 enum { ROWS_BETWEEN_CHECKS = 256 }; /* rows of a matrix between two looks for a stop request */
 
-enum positive_weights { POSITIVES_VALUE, POSITIVES_LOG, POSITIVES_ONE };
-static const char *const positive_weights_names[] = {"value", "log", "one", NULL};
-
 struct user_item_options {
     bool given;
     int weights;
@@ -295,7 +292,7 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
 
 /* ---- artifacts ---- */
 
-/* No array where every positive weighs 1. `log` is log2(1 + value) as the option's help says. */
+/* No array where every positive weighs 1. */
 static enum status_code add_positives(const struct user_item_options *o,
                                       const struct dataset *dataset, const char *slot,
                                       struct artifact *artifact, struct status *status)
@@ -308,9 +305,7 @@ static enum status_code add_positives(const struct user_item_options *o,
         return STATUS_OK;
     }
     TRY(MEM_NEW(&weights, n, status));
-    for (size_t e = 0; e < n; e++) {
-        weights[e] = o->weights == POSITIVES_LOG ? log2f(1 + train->values[e]) : train->values[e];
-    }
+    pairs_weigh_positives((enum positive_weights)o->weights, train->values, n, weights);
     TRY(artifact_take(artifact, slot, ARRAY_F32, n, 1, weights, status));
 done:
     return code;
@@ -524,6 +519,7 @@ static enum status_code pairs_run(struct context *context, const void *values,
     artifact_init(&evidence, "evidence");
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
+    TRY(artifact_set_number(&pairs, pairs_positive_weights_slot, o->user_item.weights, status));
     TRY(make_artifacts(context, o, &interactions, &pairs, &evidence, status));
     TRY(write_tables(context, o, &interactions, &pairs, status));
     TRY(count_pairs(&interactions, &pairs, &n_pairs, status));
@@ -542,7 +538,7 @@ const struct stage stage_pairs = {
     .name = "pairs",
     .summary = "Makes the positives: weighted user-item pairs, item-item and user-user "
                "co-interaction pairs.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct pairs_options),
     .options = options,
     .inputs = inputs,

@@ -4,7 +4,7 @@
 #include "model/recommendations.h"
 #include "model/served_ids.h"
 #include "model/towers.h"
-#include "run/context.h"
+#include "run/night.h"
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -19,6 +19,7 @@ static const struct option options[] = {{.name = NULL}};
 static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "the ids of users and items"},
     {.name = "towers", .help = "the embeddings: those of refit, else of train"},
+    {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "metrics", .help = "for the history of published runs", .optional = true},
@@ -37,7 +38,7 @@ struct vectors {
 
 /* Views over the input artifacts, and what has to be made. */
 struct publication {
-    struct interactions interactions;
+    struct night night;
     struct towers towers;
     struct features features;
     struct served_ids user_ids, item_ids;
@@ -60,7 +61,7 @@ static void release(struct publication *p)
     served_ids_release(&p->user_ids);
     served_ids_release(&p->item_ids);
     features_release(&p->features);
-    interactions_release(&p->interactions);
+    night_release(&p->night);
     recommendations_release(&p->lists);
 }
 
@@ -68,16 +69,15 @@ static enum status_code load(struct context *context, struct publication *p, str
 {
     enum status_code code;
     const struct artifact *artifact;
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&p->interactions, artifact, status));
+    TRY(night_load(&p->night, context, NIGHT_IDS, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&p->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&p->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->interactions, &p->towers, artifact,
+    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->night.interactions, &p->towers, artifact,
                         &p->features, status));
-    const struct dataset *dataset = &p->interactions.basis[p->towers.basis];
+    const struct dataset *dataset = &p->night.interactions.basis[p->towers.basis];
     if (p->towers.users.rows != dataset->n_users || p->towers.items.rows != dataset->n_items ||
         p->lists.n_vectors != dataset->n_items + p->towers.cold_items.rows ||
         (p->lists.n_cold > 0 && p->lists.dimension != p->towers.users.columns)) {
@@ -159,7 +159,7 @@ done:
 
 static enum status_code merge_vectors(struct publication *p, struct status *status)
 {
-    const struct dataset *dataset = &p->interactions.basis[p->towers.basis];
+    const struct dataset *dataset = &p->night.interactions.basis[p->towers.basis];
     const struct recommendations *lists = &p->lists;
     const struct vector_parts users = {
         .known = p->towers.users,
@@ -230,8 +230,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .version = context_version(context),
                                       .seed = settings->seed,
                                       .run_started = context_run_started(context),
-                                      .n_interactions =
-                                          (int64_t)sparse_entries(&p->interactions.log.matrix)};
+                                      .n_interactions = (int64_t)p->night.n_pairs};
     content.metrics = context_metrics(context, &content.n_metrics);
     return content;
 }
@@ -402,4 +401,5 @@ const struct stage stage_publish = {
     .estimate = estimate,
     .check = check,
     .fingerprint = fingerprint,
+    .sees_news = true,
     .run = run};

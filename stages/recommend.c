@@ -4,7 +4,7 @@
 #include "model/calibration.h"
 #include "model/serving.h"
 #include "base/mem.h"
-#include "run/context.h"
+#include "run/night.h"
 
 #include <math.h>
 
@@ -180,6 +180,7 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "towers"},
+    {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
@@ -246,7 +247,7 @@ static enum status_code show_progress(void *data, double done, double total, str
 
 /* Views over the inputs, and the two numberings that are made of them. */
 struct sources {
-    struct interactions interactions;
+    struct night night;
     struct towers towers;
     struct features features;
     struct served_ids users, items;
@@ -263,18 +264,17 @@ static void sources_release(struct sources *sources)
     served_ids_release(&sources->users);
     served_ids_release(&sources->items);
     features_release(&sources->features);
-    interactions_release(&sources->interactions);
+    night_release(&sources->night);
 }
 
 static enum status_code load(struct context *context, struct sources *sources,
                              struct status *status)
 {
     const struct artifact *artifact = NULL;
-    struct interactions *interactions = &sources->interactions;
+    const struct interactions *interactions = &sources->night.interactions;
     const struct towers *towers = &sources->towers;
     enum status_code code;
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(interactions, artifact, status));
+    TRY(night_load(&sources->night, context, NIGHT_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&sources->towers, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
@@ -283,8 +283,8 @@ static enum status_code load(struct context *context, struct sources *sources,
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&sources->calibration, artifact, towers, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&sources->evidence, artifact, towers->basis,
-                      &interactions->basis[towers->basis], &sources->has_evidence, status));
+    TRY(night_evidence(&sources->night, artifact, towers->basis, &sources->evidence,
+                       &sources->has_evidence, status));
     TRY(blend_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
 done:
     return code;
@@ -319,7 +319,7 @@ static size_t queries_of(const struct recommend_options *o, struct context *cont
 static enum status_code keep_active(const struct recommend_options *o, struct sources *sources,
                                     struct status *status)
 {
-    const struct history *log = &sources->interactions.log;
+    const struct history *log = &sources->night.interactions.log;
     uint8_t **served = &sources->rules.served;
     const bool all = *served == NULL;
     enum status_code code = STATUS_OK;
@@ -338,7 +338,7 @@ static enum status_code keep_active(const struct recommend_options *o, struct so
         bool active = false;
         for (int64_t e = u < log->matrix.n_rows ? log->matrix.offsets[u] : 0;
              u < log->matrix.n_rows && e < log->matrix.offsets[u + 1]; e++) {
-            active = active || (double)(sources->interactions.newest_time - log->times[e]) <=
+            active = active || (double)(sources->night.interactions.newest_time - log->times[e]) <=
                                    o->active_within;
         }
         (*served)[u] = (all || (*served)[u]) && active;
@@ -432,7 +432,7 @@ static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
     return (struct serving_request){
-        .interactions = &sources->interactions,
+        .interactions = &sources->night.interactions,
         .towers = &sources->towers,
         .users = &sources->users,
         .items = &sources->items,
@@ -502,5 +502,6 @@ const struct stage stage_recommend = {
     .estimate = recommend_estimate,
     .check = recommend_check,
     .fingerprint = recommend_fingerprint,
+    .sees_news = true,
     .run = recommend_run,
 };

@@ -6,7 +6,7 @@
 #include "io/whole_file.h"
 #include "model/recommendations.h"
 #include "model/served_ids.h"
-#include "run/context.h"
+#include "run/night.h"
 #include "stages/report/report_history.h"
 #include "stages/report/report_items.h"
 #include "stages/report/report_page.h"
@@ -56,6 +56,7 @@ static const struct option options[] = {
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "towers"},
+    {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations"},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = NULL},
@@ -64,7 +65,7 @@ static const struct stage_artifact inputs[] = {
 /* What the page is made of. */
 struct page {
     const struct report_options *options;
-    struct interactions interactions;
+    struct night night;
     struct towers towers;
     struct features features;
     struct served_ids users, items;
@@ -84,7 +85,7 @@ static void page_release(struct page *page)
     served_ids_release(&page->users);
     served_ids_release(&page->items);
     features_release(&page->features);
-    interactions_release(&page->interactions);
+    night_release(&page->night);
     recommendations_release(&page->lists);
 }
 
@@ -93,15 +94,14 @@ static enum status_code load(struct context *context, struct page *page, struct 
     const struct artifact *artifact;
     struct db *db = NULL;
     enum status_code code;
-    TRY(context_input(context, "interactions", &artifact, status));
-    TRY(interactions_load(&page->interactions, artifact, status));
+    TRY(night_load(&page->night, context, NIGHT_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&page->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&page->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&page->users, &page->items, &page->interactions, &page->towers, artifact,
-                        &page->features, status));
+    TRY(served_ids_load(&page->users, &page->items, &page->night.interactions, &page->towers,
+                        artifact, &page->features, status));
     TRY(context_source(context, &db, status));
     TRY(item_names_read(&page->names, db, page->options->items,
                         context_settings(context)->source.query_timeout, &page->items, status));
@@ -113,7 +113,7 @@ done:
 static enum status_code count(struct page *page, struct status *status)
 {
     const struct recommendations *lists = &page->lists;
-    const struct sparse *log = &page->interactions.log.matrix;
+    const struct sparse *log = &page->night.interactions.log.matrix;
     enum status_code code;
     TRY(MEM_NEW(&page->n_users, page->items.ids.n, status));
     TRY(MEM_NEW(&page->n_lists, page->items.ids.n, status));
@@ -269,7 +269,7 @@ static enum status_code place_items(struct page *page, size_t n, struct mapped *
                                     double *places, struct status *status)
 {
     const struct const_matrix items = page->towers.items;
-    const struct dataset *dataset = &page->interactions.basis[page->towers.basis];
+    const struct dataset *dataset = &page->night.interactions.basis[page->towers.basis];
     const size_t d = items.columns;
     float *vectors = NULL;
     enum status_code code;
@@ -349,7 +349,7 @@ static void add_title(struct page *page, int32_t item)
 /* The newest items of the history; without times the first ones. */
 static void add_history(struct page *page, size_t user)
 {
-    const struct history *log = &page->interactions.log;
+    const struct history *log = &page->night.interactions.log;
     int64_t shown[SHOWN];
     size_t n = 0;
     for (int64_t e = user < log->matrix.n_rows ? log->matrix.offsets[user] : 0;
@@ -408,7 +408,7 @@ static void add_lead(const struct context *context, struct page *page)
              "<p class=\"lead\">Run %lld of %s. %zu users with lists, %zu items, %zu pairs of user "
              "and item in the log. nightjar %s, seed %lld, configuration %.12s.</p><main>\n",
              (long long)context_run_number(context), time, page->lists.n_served, page->items.ids.n,
-             sparse_entries(&page->interactions.log.matrix), context_version(context),
+             sparse_entries(&page->night.interactions.log.matrix), context_version(context),
              (long long)settings->seed, context_config_hash(context));
 }
 
@@ -483,5 +483,6 @@ const struct stage stage_report = {
     .check = report_check,
     /* It tells of the run itself, which is another one every night. */
     .fingerprint = context_always_run,
+    .sees_news = true,
     .run = report_run,
 };

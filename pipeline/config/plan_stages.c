@@ -217,6 +217,23 @@ static void check_inputs(struct plan_reading *reading, const struct entry *entri
     }
 }
 
+/* Rules across stages say nothing useful of a plan that could not be read. */
+static void check_rules(struct plan_reading *reading, const struct entry *entries)
+{
+    const struct plan *plan = reading->plan;
+    const bool is_sound = reading->mistakes.n == 0;
+    for (size_t i = 0; is_sound && i < plan->n_stages; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+        if (stage->stage->validate_plan != NULL) {
+            struct option_report report = {.mistakes = &reading->mistakes,
+                                           .node = entries[i].options,
+                                           .place = entries[i].place,
+                                           .path = stage->label};
+            stage->stage->validate_plan(plan, stage, &report);
+        }
+    }
+}
+
 /* The node of `stages`, or NULL with the mistake noted. */
 static const struct doc_node *find_list(struct plan_reading *reading)
 {
@@ -258,6 +275,7 @@ enum status_code plan_read_stages(struct plan_reading *reading, struct status *s
         plan->n_stages++;
     }
     check_inputs(reading, entries);
+    check_rules(reading, entries);
 done:
     return code;
 }

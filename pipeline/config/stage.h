@@ -4,7 +4,9 @@
 
 #include "config/option.h"
 
-struct context; /* run/context.h: what a stage may touch */
+struct context;    /* run/context.h: what a stage may touch */
+struct plan;       /* config/plan.h */
+struct plan_stage; /* the same */
 
 /* An artifact that a stage reads or writes. Lists end with a NULL name. A name is resolved to the
  * nearest stage above that writes it: `refit` writes `towers` again, and whoever stands below it
@@ -12,7 +14,9 @@ struct context; /* run/context.h: what a stage may touch */
 struct stage_artifact {
     const char *name;
     const char *help;
-    bool optional; /* an input that may be missing from the pipeline */
+    /* An input that may be missing from the pipeline; an output that the stage may leave out: then
+       that of a stage above it counts. */
+    bool optional;
 };
 
 /* Seconds that a unit of work takes on all threads, measured (run/speeds.h); 0: nobody asked. */
@@ -55,6 +59,12 @@ struct stage {
     bool repeatable; /* may stand in a pipeline more than once (import) */
     /* Rules across fields; NULL when there are none. Reports every mistake through `report`. */
     void (*validate)(const void *options, struct option_report *report);
+    /* Rules across stages and settings, when all of the plan has been read without a mistake; NULL
+       when there are none. `self` is the stage in it. */
+    void (*validate_plan)(const struct plan *plan, const struct plan_stage *self,
+                          struct option_report *report);
+    /* Knows the interactions by night_load (run/night.h), which adds what catch_up has read. */
+    bool sees_news;
     void (*estimate)(const void *options, const struct stage_sizes *sizes,
                      struct stage_estimate *out);
     /* Looks for what would stop the stage outside its artifacts; called before the first stage of a

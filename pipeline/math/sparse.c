@@ -29,6 +29,39 @@ done:
     return code;
 }
 
+enum status_code sparse_renumber(const struct sparse *m, const int32_t *map, size_t n,
+                                 struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct sparse made = {0};
+    int64_t kept = 0;
+    size_t next = 0; /* first row of `made` that is not there yet */
+
+    TRY(sparse_init(&made, n, n, sparse_entries(m), m->values != NULL, status));
+    for (size_t r = 0; r < m->n_rows; r++) {
+        for (; map[r] >= 0 && next <= (size_t)map[r]; next++) {
+            made.offsets[next] = kept;
+        }
+        for (int64_t e = m->offsets[r]; map[r] >= 0 && e < m->offsets[r + 1]; e++) {
+            if (map[m->columns[e]] >= 0) {
+                made.columns[kept] = map[m->columns[e]];
+                if (m->values != NULL) {
+                    made.values[kept] = m->values[e];
+                }
+                kept++;
+            }
+        }
+    }
+    for (; next <= n; next++) {
+        made.offsets[next] = kept;
+    }
+    *out = made;
+    made = (struct sparse){0};
+done:
+    sparse_release(&made);
+    return code;
+}
+
 void sparse_column_counts(const struct sparse *m, int64_t *counts)
 {
     size_t entries = sparse_entries(m);

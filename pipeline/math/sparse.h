@@ -40,6 +40,10 @@ MUST_CHECK enum status_code sparse_transpose(const struct sparse *m, struct spar
 /* out = the entries that a or b has (equal extents), without values. out must be zeroed. */
 MUST_CHECK enum status_code sparse_union(const struct sparse *a, const struct sparse *b,
                                          struct sparse *out, struct status *status);
+/* out (n, n) = m, which is square, under other numbers: row and column i are map[i] there; -1:
+ * gone. Where they are not gone the numbers ascend. out must be zeroed. */
+MUST_CHECK enum status_code sparse_renumber(const struct sparse *m, const int32_t *map, size_t n,
+                                            struct sparse *out, struct status *status);
 /* counts[c] = number of entries in column c; counts is (n_columns). */
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
 /* True when (row, column) is an entry; binary search. */

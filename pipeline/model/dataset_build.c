@@ -190,8 +190,7 @@ static void drop_times(struct history *history)
     history->times = NULL;
 }
 
-/* Ordinal numbers are no times. */
-static void drop_ordinals(struct interactions *out, bool test_has_times)
+void interactions_drop_ordinals(struct interactions *out, bool test_has_times)
 {
     for (size_t b = 0; b < N_BASES; b++) {
         struct dataset *set = &out->basis[b];
@@ -282,27 +281,6 @@ static enum status_code add_cold_of_all(const struct raw_parts *raw, const struc
     return dataset_cold(&source, all, status);
 }
 
-static enum status_code copy_history(const struct history *from, struct history *out,
-                                     struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct sparse *m = &from->matrix;
-    struct history made = {0};
-    size_t entries = sparse_entries(m);
-
-    TRY(sparse_init(&made.matrix, m->n_rows, m->n_columns, entries, true, status));
-    TRY(MEM_NEW(&made.times, entries, status));
-    memcpy(made.matrix.offsets, m->offsets, (m->n_rows + 1) * sizeof *m->offsets);
-    memcpy(made.matrix.columns, m->columns, entries * sizeof *m->columns);
-    memcpy(made.matrix.values, m->values, entries * sizeof *m->values);
-    memcpy(made.times, from->times, entries * sizeof *made.times);
-    *out = made;
-    made = (struct history){0};
-done:
-    history_release(&made);
-    return code;
-}
-
 /* Takes disliked pairs out of every part, and liked ones out of the dislikes; fills out->disliked
  * and what `raw` keeps of dislikes. The log itself stays whole: what was seen was seen. */
 static enum status_code settle_dislikes(const struct event_log *dislikes, struct raw_parts *raw,
@@ -320,7 +298,7 @@ static enum status_code settle_dislikes(const struct event_log *dislikes, struct
         TRY(dislikes_settle(&raw->test, &out->disliked, true, status));
     }
     TRY(dislikes_settle(&raw->train, &raw->train_dislikes, false, status));
-    TRY(copy_history(&out->log, &raw->liked, status));
+    TRY(history_copy(&out->log, &raw->liked, status));
     TRY(dislikes_settle(&raw->liked, &out->disliked, false, status));
     raw->has_dislikes = true;
 done:
@@ -361,7 +339,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
         TRY(dislikes_renumber(&raw.train_dislikes, fit, status));
         TRY(dislikes_renumber(&made.disliked, all, status));
     }
-    drop_ordinals(&made, given_test == NULL || given_test->has_times);
+    interactions_drop_ordinals(&made, given_test == NULL || given_test->has_times);
     *out = made;
     made = (struct interactions){0};
 done:

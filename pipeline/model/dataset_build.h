@@ -26,5 +26,7 @@ MUST_CHECK enum status_code interactions_build(struct event_log *log,
                                                const struct event_log *given_test,
                                                const struct dataset_rules *rules,
                                                struct interactions *out, struct status *status);
+/* Ordinal numbers are no times: where the log, or a given test, has none, their arrays go. */
+void interactions_drop_ordinals(struct interactions *interactions, bool test_has_times);
 
 #endif

@@ -243,18 +243,27 @@ done:
     return code;
 }
 
+/* keep (entries) = the newest pairs of each user; NULL: all of them. */
+static enum status_code mark_capped(const struct history *raw, size_t cap, uint8_t **keep,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (cap > 0 && longest_row(&raw->matrix) > cap) {
+        TRY(MEM_NEW(keep, sparse_entries(&raw->matrix), status));
+        TRY(history_mark_newest(raw, cap, *keep, status));
+    }
+done:
+    return code;
+}
+
 enum status_code dataset_core(const struct history *raw, const struct dataset_rules *rules,
                               const char *basis_name, struct dataset *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *matrix = &raw->matrix;
     uint8_t *keep = NULL, *gone = NULL;
-    size_t cap = (size_t)rules->max_user_interactions;
 
-    if (cap > 0 && longest_row(matrix) > cap) {
-        TRY(MEM_NEW(&keep, sparse_entries(matrix), status));
-        TRY(history_mark_newest(raw, cap, keep, status));
-    }
+    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
     TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
     TRY(peel(matrix, keep, rules, gone, status));
     TRY(list_present(gone, matrix->n_rows, &out->users, &out->n_users, status));
@@ -273,5 +282,34 @@ enum status_code dataset_core(const struct history *raw, const struct dataset_ru
 done:
     mem_free(keep);
     mem_free(gone);
+    return code;
+}
+
+static enum status_code copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                   size_t *n_out, struct status *status)
+{
+    int32_t *copy = NULL;
+    enum status_code code = MEM_NEW(&copy, n, status);
+    if (code == STATUS_OK) {
+        memcpy(copy, codes, n * sizeof *copy);
+        *out = copy;
+        *n_out = n;
+    }
+    return code;
+}
+
+enum status_code dataset_core_known(const struct history *raw, const struct dataset_rules *rules,
+                                    const struct core_codes *core, struct dataset *out,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint8_t *keep = NULL;
+
+    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
+    TRY(copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
+    TRY(renumber(raw, keep, out, status));
+done:
+    mem_free(keep);
     return code;
 }

@@ -10,6 +10,17 @@
 MUST_CHECK enum status_code dataset_core(const struct history *raw,
                                          const struct dataset_rules *rules, const char *basis_name,
                                          struct dataset *out, struct status *status);
+/* Master codes of a core, ascending. */
+struct core_codes {
+    const int32_t *users, *items; /* (n_users), (n_items) */
+    size_t n_users, n_items;
+};
+
+/* The same where the core has been found before. */
+MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
+                                               const struct dataset_rules *rules,
+                                               const struct core_codes *core, struct dataset *out,
+                                               struct status *status);
 /* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; equal times keep the lower
  * item codes. */
 MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,

@@ -235,6 +235,17 @@ done:
     return code;
 }
 
+/* Adds the query without what would end a statement, as "(query\n)". */
+static void add_subquery(const char *query, struct buf *sql)
+{
+    size_t length = strlen(query);
+
+    while (length > 0 && strchr(" \t\r\n;", query[length - 1]) != NULL) {
+        length--;
+    }
+    buf_addf(sql, "(%.*s\n)", (int)length, query);
+}
+
 /* The query as it is, which must be sound alone; with a key, its rows behind the last one. */
 static enum status_code open_query(struct db *db, const struct event_query *query,
                                    struct db_query **statement, struct status *status)
@@ -242,7 +253,6 @@ static enum status_code open_query(struct db *db, const struct event_query *quer
     enum status_code code = STATUS_OK;
     struct db_query *plain = NULL;
     struct buf sql = {0};
-    size_t length = strlen(query->sql);
 
     TRY(db_prepare_user(db, query->what, query->sql, query->timeout_seconds, &plain, status));
     if (query->n_before == 0) {
@@ -250,10 +260,9 @@ static enum status_code open_query(struct db *db, const struct event_query *quer
         plain = NULL;
         goto done;
     }
-    while (length > 0 && strchr(" \t\r\n;", query->sql[length - 1]) != NULL) {
-        length--;
-    }
-    buf_addf(&sql, "SELECT * FROM (%.*s\n) WHERE ", (int)length, query->sql);
+    buf_add_text(&sql, "SELECT * FROM ");
+    add_subquery(query->sql, &sql);
+    buf_add_text(&sql, " WHERE ");
     db_quote(&sql, query->key);
     buf_addf(&sql, " >= %lld", (long long)query->after);
     TRY(buf_check(&sql, status));
@@ -263,6 +272,23 @@ done:
     db_finalize(plain);
     buf_release(&sql);
     return code;
+}
+
+void event_query_keys(const struct event_query *query, int64_t from, struct buf *sql)
+{
+    buf_add_text(sql, "SELECT min(");
+    db_quote(sql, query->key);
+    buf_add_text(sql, "), max(");
+    db_quote(sql, query->key);
+    buf_add_text(sql, ") FROM ");
+    if (query->sql != NULL) {
+        add_subquery(query->sql, sql);
+    } else {
+        db_quote(sql, query->table);
+    }
+    buf_add_text(sql, " WHERE ");
+    db_quote(sql, query->key);
+    buf_addf(sql, " >= %lld", (long long)from);
 }
 
 enum status_code event_columns_open(struct db *db, const struct event_query *query,

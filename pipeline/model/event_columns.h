@@ -26,6 +26,9 @@ struct event_columns {
  * Both or neither is STATUS_CONFIG. Texts stay the source's. */
 MUST_CHECK enum status_code event_query_of_source(const struct plan_source *source,
                                                   struct event_query *query, struct status *status);
+/* Adds a SELECT of the least and the greatest key of the rows from key `from` on. query->key is
+ * given. */
+void event_query_keys(const struct event_query *query, int64_t from, struct buf *sql);
 /* Prepares the query, cut to the keys that are asked for, and finds its columns. Errors:
  * STATUS_CONFIG for an unknown or doubled column, a missing user, item or key, a rule of `rules`
  * without its column. */

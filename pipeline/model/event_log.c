@@ -309,7 +309,7 @@ static bool fold_pair(const struct folding *folding, size_t first, size_t end, s
     return found;
 }
 
-static float as_weight(double weight)
+float event_log_weight(double weight)
 {
     return (float)(weight < (double)FLT_MIN
                        ? (double)FLT_MIN
@@ -354,7 +354,7 @@ enum status_code event_log_fold(const struct event_log *log, unsigned parts,
             end = event_log_pair_end(log, e);
             if (fold_pair(&folding, e, end, &folded)) {
                 made.matrix.columns[pair] = log->item_codes[e];
-                made.matrix.values[pair] = as_weight(folded.weight);
+                made.matrix.values[pair] = event_log_weight(folded.weight);
                 made.times[pair++] = folded.newest;
             }
         }

@@ -69,6 +69,8 @@ MUST_CHECK enum status_code event_log_fold(const struct event_log *log, unsigned
                                            enum duplicate_policy duplicates,
                                            double half_life_seconds, struct history *out,
                                            struct status *status);
+/* A folded weight as a float that is normal and > 0. */
+float event_log_weight(double weight);
 void event_log_release(struct event_log *log);
 
 #endif

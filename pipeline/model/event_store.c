@@ -106,8 +106,8 @@ done:
     return code;
 }
 
-static enum status_code add_state(struct artifact *segment, const struct event_store *store,
-                                  const struct extraction *extraction, struct status *status)
+enum status_code event_state_add(const struct extraction *extraction, struct artifact *artifact,
+                                 struct status *status)
 {
     struct reader_state *state = NULL;
     enum status_code code;
@@ -118,8 +118,7 @@ static enum status_code add_state(struct artifact *segment, const struct event_s
                                    .last_key = extraction->log.last_key,
                                    .time_unit = extraction->log.time_unit,
                                    .has_times = extraction->log.has_times};
-    TRY(artifact_copy(segment, "state", ARRAY_U8, sizeof *state, 1, state, status));
-    TRY(artifact_copy(segment, "rules", ARRAY_U8, sizeof store->rules, 1, store->rules, status));
+    TRY(artifact_copy(artifact, "state", ARRAY_U8, sizeof *state, 1, state, status));
 done:
     mem_free(state);
     return code;
@@ -141,7 +140,8 @@ enum status_code event_store_save(struct event_store *store, const struct extrac
         TRY(add_ids(&segment, l, "user_ids", &logs[l]->users, store->n_users[l], status));
         TRY(add_ids(&segment, l, "item_ids", &logs[l]->items, store->n_items[l], status));
     }
-    TRY(add_state(&segment, store, extraction, status));
+    TRY(event_state_add(extraction, &segment, status));
+    TRY(artifact_copy(&segment, "rules", ARRAY_U8, sizeof store->rules, 1, store->rules, status));
     slot_name(store, store->n_segments, slot);
     TRY(artifact_save(store->work, slot, &segment, status));
 done:
@@ -211,6 +211,7 @@ done:
     return code;
 }
 
+/* A text in the state stood in the memory of another run. */
 static void set_query(struct reader_state *state, const char *query)
 {
     state->user_ids.decided_by.query = state->item_ids.decided_by.query = query;
@@ -221,16 +222,41 @@ static void set_query(struct reader_state *state, const char *query)
     }
 }
 
+enum status_code event_state_get(const struct artifact *artifact, const char *query,
+                                 struct extraction *extraction, bool *fits, struct status *status)
+{
+    const struct array *kept = artifact_find(artifact, "state");
+    struct reader_state *state = NULL;
+    enum status_code code = STATUS_OK;
+    *fits = kept != NULL && kept->rows == sizeof *state;
+    if (!*fits) {
+        goto done;
+    }
+    TRY(MEM_NEW(&state, 1, status));
+    memcpy(state, kept->data, sizeof *state);
+    set_query(state, query);
+    extraction->report = state->report;
+    extraction->log.user_ids = state->user_ids;
+    extraction->log.item_ids = state->item_ids;
+    extraction->log.last_key = state->last_key;
+    extraction->log.time_unit = state->time_unit;
+    extraction->log.has_times = state->has_times;
+done:
+    mem_free(state);
+    return code;
+}
+
 static enum status_code load_segment(struct event_store *store, const struct artifact *segment,
-                                     struct extraction *extraction, struct reader_state *state,
-                                     bool *fits, struct status *status)
+                                     const char *query, struct extraction *extraction, bool *fits,
+                                     struct status *status)
 {
     const struct array *rules = artifact_find(segment, "rules");
-    const struct array *kept = artifact_find(segment, "state");
     enum status_code code = STATUS_OK;
-    *fits = rules != NULL && rules->rows == sizeof store->rules && kept != NULL &&
-            kept->rows == sizeof *state &&
+    *fits = rules != NULL && rules->rows == sizeof store->rules &&
             memcmp(rules->data, store->rules, sizeof store->rules) == 0;
+    if (*fits) {
+        TRY(event_state_get(segment, query, extraction, fits, status));
+    }
     for (size_t l = 0; *fits && l < N_LOGS; l++) {
         struct event_log *log = log_of(extraction, l);
         TRY(load_ids(segment, l, "user_ids", &log->users, status));
@@ -240,9 +266,6 @@ static enum status_code load_segment(struct event_store *store, const struct art
         store->n_users[l] = log->users.n;
         store->n_items[l] = log->items.n;
     }
-    if (*fits) {
-        memcpy(state, kept->data, sizeof *state);
-    }
 done:
     return code;
 }
@@ -250,13 +273,11 @@ done:
 enum status_code event_store_load(struct event_store *store, const char *query,
                                   struct extraction *extraction, bool *found, struct status *status)
 {
-    struct reader_state *state = NULL;
     struct artifact segment = {0};
     char slot[ARTIFACT_NAME_MAX];
     bool fits = true, exists = true;
     enum status_code code;
     *found = false;
-    TRY(MEM_NEW(&state, 1, status));
     while (fits) {
         slot_name(store, store->n_segments, slot);
         code = artifact_load(store->work, slot, &segment, &exists, status);
@@ -269,27 +290,18 @@ enum status_code event_store_load(struct event_store *store, const char *query,
         if (!exists) {
             break;
         }
-        TRY(load_segment(store, &segment, extraction, state, &fits, status));
+        TRY(load_segment(store, &segment, query, extraction, &fits, status));
         artifact_release(&segment);
         store->n_segments++;
     }
     code = STATUS_OK;
     *found = fits && store->n_segments > 0;
-    if (*found) {
-        set_query(state, query);
-        extraction->report = state->report;
-        extraction->log.user_ids = state->user_ids;
-        extraction->log.item_ids = state->item_ids;
-        extraction->log.last_key = state->last_key;
-        extraction->log.time_unit = state->time_unit;
-        extraction->log.has_times = state->has_times;
-    } else {
+    if (!*found) {
         extraction_release(extraction);
         *extraction = (struct extraction){0};
         TRY(event_store_clear(store, status));
     }
 done:
     artifact_release(&segment);
-    mem_free(state);
     return code;
 }

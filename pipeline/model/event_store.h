@@ -27,4 +27,14 @@ MUST_CHECK enum status_code event_store_save(struct event_store *store,
 /* Deletes all segments. */
 MUST_CHECK enum status_code event_store_clear(struct event_store *store, struct status *status);
 
+/* The array "state" of an artifact: what a reader has to know to go on behind the rows that
+ * `extraction`, before it is built, has read: the last key, types, units, the report. */
+MUST_CHECK enum status_code event_state_add(const struct extraction *extraction,
+                                            struct artifact *artifact, struct status *status);
+/* Makes `extraction` (zeroed, or with rows) one that goes on from there. *fits false: there is no
+ * such array, or it is of another version. */
+MUST_CHECK enum status_code event_state_get(const struct artifact *artifact, const char *query,
+                                            struct extraction *extraction, bool *fits,
+                                            struct status *status);
+
 #endif

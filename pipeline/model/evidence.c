@@ -9,53 +9,81 @@
 #include <float.h>
 #include <math.h>
 
-static enum status_code check_shape(const struct sparse *pairs, const struct dataset *dataset,
+static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
                                     struct status *status)
 {
-    if (pairs->n_rows == dataset->n_items && pairs->n_columns == dataset->n_items &&
-        pairs->values != NULL) {
+    if (pairs->n_rows == n_items && pairs->n_columns == n_items && pairs->values != NULL) {
         return STATUS_OK;
     }
     return status_set(status, STATUS_INTERNAL,
                       "artifact evidence: %zu x %zu pairs for %zu items; the work database is "
                       "damaged or of another version: delete it",
-                      pairs->n_rows, pairs->n_columns, dataset->n_items);
+                      pairs->n_rows, pairs->n_columns, n_items);
+}
+
+static enum status_code weigh_items(struct evidence *evidence, const struct dataset *dataset,
+                                    struct status *status)
+{
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&counts, dataset->n_items, status));
+    TRY(MEM_NEW(&evidence->history_weight, dataset->n_items, status));
+    TRY(MEM_NEW(&evidence->log_count, dataset->n_items, status));
+    dataset_item_counts(dataset, counts);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        const double users = counts[i] > 1 ? (double)counts[i] : 1.0;
+        evidence->history_weight[i] = (float)(1.0 / sqrt(users));
+        evidence->log_count[i] = (float)log(users);
+    }
+done:
+    mem_free(counts);
+    return code;
+}
+
+enum status_code evidence_load_renumbered(struct evidence *evidence,
+                                          const struct artifact *artifact, enum basis basis,
+                                          const int32_t *item_of, size_t n_before,
+                                          const struct dataset *dataset, bool *found,
+                                          struct status *status)
+{
+    struct evidence made = {0};
+    struct sparse stored = {0};
+    bool has_pairs = false;
+    enum status_code code = STATUS_OK;
+    if (artifact != NULL) {
+        TRY(sparse_load(&stored, artifact, pairs_evidence_slots[basis], &has_pairs, status));
+    }
+    if (has_pairs) {
+        TRY(check_shape(&stored, n_before, status));
+        made.pairs = stored;
+        if (item_of != NULL) {
+            made.pairs = (struct sparse){0};
+            made.owns_pairs = true;
+            TRY(sparse_renumber(&stored, item_of, dataset->n_items, &made.pairs, status));
+        }
+        TRY(weigh_items(&made, dataset, status));
+    }
+    *evidence = made;
+    *found = has_pairs;
+    made = (struct evidence){0};
+done:
+    evidence_release(&made);
+    return code;
 }
 
 enum status_code evidence_load(struct evidence *evidence, const struct artifact *artifact,
                                enum basis basis, const struct dataset *dataset, bool *found,
                                struct status *status)
 {
-    struct evidence made = {0};
-    int64_t *counts = NULL;
-    bool has_pairs = false;
-    enum status_code code = STATUS_OK;
-    if (artifact != NULL) {
-        TRY(sparse_load(&made.pairs, artifact, pairs_evidence_slots[basis], &has_pairs, status));
-    }
-    if (has_pairs) {
-        TRY(check_shape(&made.pairs, dataset, status));
-        TRY(MEM_NEW(&counts, dataset->n_items, status));
-        TRY(MEM_NEW(&made.history_weight, dataset->n_items, status));
-        TRY(MEM_NEW(&made.log_count, dataset->n_items, status));
-        dataset_item_counts(dataset, counts);
-        for (size_t i = 0; i < dataset->n_items; i++) {
-            const double users = counts[i] > 1 ? (double)counts[i] : 1.0;
-            made.history_weight[i] = (float)(1.0 / sqrt(users));
-            made.log_count[i] = (float)log(users);
-        }
-    }
-    *evidence = made;
-    *found = has_pairs;
-    made = (struct evidence){0};
-done:
-    mem_free(counts);
-    evidence_release(&made);
-    return code;
+    return evidence_load_renumbered(evidence, artifact, basis, NULL, dataset->n_items, dataset,
+                                    found, status);
 }
 
 void evidence_release(struct evidence *evidence)
 {
+    if (evidence->owns_pairs) {
+        sparse_release(&evidence->pairs);
+    }
     mem_free(evidence->history_weight);
     mem_free(evidence->log_count);
     *evidence = (struct evidence){0};

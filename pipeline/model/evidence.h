@@ -24,7 +24,8 @@ struct score_weights {
 
 /* Zero-initialise. */
 struct evidence {
-    struct sparse pairs;   /* (n_items, n_items) G: a view over the artifact */
+    struct sparse pairs; /* (n_items, n_items) G: a view over the artifact, unless it is owned */
+    bool owns_pairs;
     float *history_weight; /* (n_items) w_h */
     float *log_count;      /* (n_items) log max(1, n_i) */
 };
@@ -35,6 +36,14 @@ MUST_CHECK enum status_code evidence_load(struct evidence *evidence,
                                           const struct artifact *artifact, enum basis basis,
                                           const struct dataset *dataset, bool *found,
                                           struct status *status);
+/* The same for a dataset with other items than the one that the artifact was made of: item_of
+ * (n_before) = the column in `dataset` of each item of that, ascending, -1: none. item_of NULL: its
+ * own items. */
+MUST_CHECK enum status_code evidence_load_renumbered(struct evidence *evidence,
+                                                     const struct artifact *artifact,
+                                                     enum basis basis, const int32_t *item_of,
+                                                     size_t n_before, const struct dataset *dataset,
+                                                     bool *found, struct status *status);
 void evidence_release(struct evidence *evidence);
 
 /* out (n_items) = n_i^p, 1 for an item without users. */

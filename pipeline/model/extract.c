@@ -41,21 +41,31 @@ done:
     return code;
 }
 
+enum status_code extract_read_log(struct db *source, const struct extract_request *request,
+                                  const struct event_watch *watch, struct extraction *extraction,
+                                  struct status *status)
+{
+    struct event_query query = request->interactions;
+    struct event_log *log = &extraction->log;
+
+    log->dislikes = &extraction->dislikes;
+    query.after = log->last_key;
+    query.n_before = extraction->report.n_rows;
+    query.part = PART_TRAIN;
+    query.is_given_part = false;
+    return event_reader_run(source, &query, &request->rules, watch, log, &extraction->report,
+                            status);
+}
+
 enum status_code extract_read(struct db *source, const struct extract_request *request,
                               const struct event_watch *watch, struct extraction *extraction,
                               struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct event_query query = request->interactions;
     struct event_log *log = &extraction->log, *test = &extraction->test;
     struct row_report *report = &extraction->report;
 
-    log->dislikes = &extraction->dislikes;
-    query.after = log->last_key;
-    query.n_before = report->n_rows;
-    query.part = PART_TRAIN;
-    query.is_given_part = false;
-    TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));
+    TRY(extract_read_log(source, request, watch, extraction, status));
     if (log->n == 0) {
         code = nothing_left(request, report, status);
         goto done;

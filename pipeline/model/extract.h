@@ -30,6 +30,11 @@ struct extraction {
 MUST_CHECK enum status_code extract_read(struct db *source, const struct extract_request *request,
                                          const struct event_watch *watch,
                                          struct extraction *extraction, struct status *status);
+/* Of that the log alone, without given parts; no row at all is no error. */
+MUST_CHECK enum status_code extract_read_log(struct db *source,
+                                             const struct extract_request *request,
+                                             const struct event_watch *watch,
+                                             struct extraction *extraction, struct status *status);
 /* Sorts, splits, builds. Uses up extraction->log; `out` zeroed. */
 MUST_CHECK enum status_code extract_build(struct extraction *extraction,
                                           const struct extract_request *request,

@@ -150,3 +150,24 @@ done:
     history_release(&made);
     return code;
 }
+
+enum status_code history_copy(const struct history *from, struct history *out,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *m = &from->matrix;
+    struct history made = {0};
+    size_t entries = sparse_entries(m);
+
+    TRY(sparse_init(&made.matrix, m->n_rows, m->n_columns, entries, true, status));
+    TRY(MEM_NEW(&made.times, entries, status));
+    memcpy(made.matrix.offsets, m->offsets, (m->n_rows + 1) * sizeof *m->offsets);
+    memcpy(made.matrix.columns, m->columns, entries * sizeof *m->columns);
+    memcpy(made.matrix.values, m->values, entries * sizeof *m->values);
+    memcpy(made.times, from->times, entries * sizeof *made.times);
+    *out = made;
+    made = (struct history){0};
+done:
+    history_release(&made);
+    return code;
+}

@@ -33,5 +33,8 @@ MUST_CHECK enum status_code history_cut_take(const struct history_cut *cut, stru
  * one, that of `a`. Both have times. */
 MUST_CHECK enum status_code history_merge(const struct history *a, const struct history *b,
                                           struct history *out, struct status *status);
+/* out, zeroed before = `from`, which has values and times. */
+MUST_CHECK enum status_code history_copy(const struct history *from, struct history *out,
+                                         struct status *status);
 
 #endif

@@ -63,6 +63,13 @@ MUST_CHECK enum status_code sparse_save(struct sparse *m, struct artifact *artif
 MUST_CHECK enum status_code sparse_load(struct sparse *m, const struct artifact *artifact,
                                         const char *prefix, bool *found, struct status *status);
 
+/* What a positive weighs, by the weight of its pair: that itself, log2(1 + weight), 1. */
+enum positive_weights { POSITIVES_VALUE, POSITIVES_LOG, POSITIVES_ONE };
+extern const char *const positive_weights_names[];    /* NULL-terminated, in enum order */
+extern const char *const pairs_positive_weights_slot; /* number of the artifact "pairs": which */
+/* out (n) = the weights of positives with `values` (n). */
+void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out);
+
 /* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
 extern const char *const pairs_positive_slots[N_BASES];
 extern const char *const pairs_item_item_slots[N_BASES];

@@ -3,6 +3,7 @@
 #include "model/item_pairs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
@@ -139,6 +140,18 @@ enum status_code sparse_load(struct sparse *m, const struct artifact *artifact, 
     *m = view;
 done:
     return code;
+}
+
+const char *const positive_weights_names[] = {"value", "log", "one", NULL};
+const char *const pairs_positive_weights_slot = "positive_weights";
+
+void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out)
+{
+    for (size_t e = 0; e < n; e++) {
+        out[e] = which == POSITIVES_ONE   ? 1
+                 : which == POSITIVES_LOG ? log2f(1 + values[e])
+                                          : values[e];
+    }
 }
 
 enum status_code pairs_positive_weights(const struct artifact *artifact, enum basis basis,

@@ -80,6 +80,10 @@ static void start_warm(struct trainer *trainer)
             }
         }
     }
+    if (trainer->input->warm_bias != NULL && trainer->encoder.bias.n > 0) {
+        memcpy(trainer->encoder.bias.weights, trainer->input->warm_bias,
+               trainer->n[SIDE_ITEMS] * sizeof(float));
+    }
 }
 
 static enum status_code init_memory(struct trainer *trainer, struct status *status)

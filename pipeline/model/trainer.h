@@ -104,10 +104,11 @@ struct trainer_input {
     size_t n_stored;
     struct tower_sources sources[N_SIDES];
     const struct warm_start *warm[N_SIDES]; /* NULL: none */
-    struct validation *validation;          /* NULL: run `stop_after` epochs and keep the last */
-    size_t validate_every;                  /* epochs */
-    size_t patience;   /* validations without a new best before stopping; 0: never */
-    size_t stop_after; /* epochs to run at the most, of settings->epochs */
+    const float *warm_bias; /* (n_items) where a learned popularity term starts; NULL: at 0 */
+    struct validation *validation; /* NULL: run `stop_after` epochs and keep the last */
+    size_t validate_every;         /* epochs */
+    size_t patience;               /* validations without a new best before stopping; 0: never */
+    size_t stop_after;             /* epochs to run at the most, of settings->epochs */
     uint64_t seed;
     const char *spill; /* a file in whose folder large vectors are put; NULL: in memory */
 };

@@ -51,15 +51,13 @@ static enum status_code add_inputs(struct hash_state *hash, struct context *cont
     const struct stage *stage = context->plan->stages[position].stage;
     for (size_t i = 0; stage->inputs != NULL && stage->inputs[i].name != NULL; i++) {
         const char *name = stage->inputs[i].name;
-        size_t producer = plan_producer(context->plan, position, name);
+        size_t producer;
         char content[HASH_TEXT_MAX] = "";
         bool found = false;
-        if (producer != SIZE_MAX) {
-            enum status_code code =
-                context_slot_hash(context, producer, name, content, &found, status);
-            if (code != STATUS_OK) {
-                return code;
-            }
+        enum status_code code =
+            context_producer(context, position, name, &producer, content, &found, status);
+        if (code != STATUS_OK) {
+            return code;
         }
         if (!found && !stage->inputs[i].optional) {
             return status_set(status, STATUS_INTERNAL,

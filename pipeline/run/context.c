@@ -127,6 +127,19 @@ const char *context_label(const struct context *context)
     return context->stage->label;
 }
 
+const void *context_options_of(const struct context *context, const char *stage)
+{
+    const struct plan_stage *found = plan_find(context->plan, stage);
+
+    assert(found != NULL);
+    return found->options;
+}
+
+const char *context_key(const struct context *context)
+{
+    return context->key;
+}
+
 struct pool *context_pool(const struct context *context)
 {
     return context->pool;
@@ -238,12 +251,12 @@ done:
     return code;
 }
 
-/* Whether the stage writes towers: the mark of one that trains. */
+/* Whether the stage always writes towers: the mark of one that trains for long. */
 static bool is_training(const struct stage *stage)
 {
     const struct stage_artifact *outputs = stage->outputs;
     for (size_t i = 0; outputs != NULL && outputs[i].name != NULL; i++) {
-        if (strcmp(outputs[i].name, "towers") == 0) {
+        if (strcmp(outputs[i].name, "towers") == 0 && !outputs[i].optional) {
             return true;
         }
     }

@@ -13,11 +13,18 @@
 
 struct context;
 
-/* Input `name`: a borrowed artifact that lives as long as the run. An optional input that no stage
- * above writes gives NULL; a required one is STATUS_INTERNAL (the plan has checked). Loaded from
- * the work database when its stage was skipped. */
+/* Input `name`: a borrowed artifact that lives as long as the run. Where the nearest stage above
+ * that writes it has it as an optional output and gave none, the next one above counts. An optional
+ * input that no stage above writes gives NULL; a required one is STATUS_INTERNAL (the plan has
+ * checked). Loaded from the work database when its stage was skipped. */
 MUST_CHECK enum status_code context_input(struct context *context, const char *name,
                                           const struct artifact **out, struct status *status);
+/* A required input without the arrays that artifact_load_without leaves out, where it is not in
+ * memory anyway: for those who need little of a large one. `out` zeroed, the caller's to release;
+ * what is in memory is lent, as long as the run lasts. */
+MUST_CHECK enum status_code context_input_without(struct context *context, const char *name,
+                                                  const char *const *without, struct artifact *out,
+                                                  struct status *status);
 /* Output: takes over the artifact (the struct is zeroed), also on error. Hashed and saved by the
  * runner when the stage ends. */
 MUST_CHECK enum status_code context_output(struct context *context, struct artifact *artifact,
@@ -29,9 +36,19 @@ MUST_CHECK enum status_code context_last_output(struct context *context, const c
                                                 struct artifact *out, bool *found,
                                                 struct status *status);
 
+/* The running stage's output `name`: what it has given in this run, else what its last run left;
+ * NULL: neither. Borrowed, until the stage gives another. */
+MUST_CHECK enum status_code context_own_output(struct context *context, const char *name,
+                                               const struct artifact **out, struct status *status);
+
 const struct plan_settings *context_settings(const struct context *context);
 uint64_t context_seed(const struct context *context);
+/* The options of the stage called so, which stands in the pipeline, for those who go on with what
+ * it does; the struct is that stage's. */
+const void *context_options_of(const struct context *context, const char *stage);
 const char *context_label(const struct context *context); /* of the running stage */
+/* A hash of all that decides about the running stage's outputs, save what it reads outside. */
+const char *context_key(const struct context *context);
 struct pool *context_pool(const struct context *context);
 struct log *context_log(const struct context *context);
 struct progress *context_progress(const struct context *context); /* never NULL */

@@ -48,6 +48,44 @@ done:
     return code;
 }
 
+/* The nearest stage above `position` that writes `name`, or would: SIZE_MAX none. An optional
+ * output that was not given lets that of a stage above it through. */
+static size_t next_producer(const struct context *context, size_t position, const char *name,
+                            bool *may_pass)
+{
+    const size_t producer = plan_producer(context->plan, position, name);
+    *may_pass = false;
+    if (producer != SIZE_MAX) {
+        const struct stage_artifact *output = context->plan->stages[producer].stage->outputs;
+        while (strcmp(output->name, name) != 0) {
+            output++;
+        }
+        *may_pass = output->optional;
+    }
+    return producer;
+}
+
+enum status_code context_producer(struct context *context, size_t position, const char *name,
+                                  size_t *producer, char hash[HASH_TEXT_MAX], bool *found,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    bool may_pass = true;
+    size_t at = position;
+    *found = false;
+    *producer = SIZE_MAX;
+    while (!*found && may_pass) {
+        at = next_producer(context, at, name, &may_pass);
+        if (at == SIZE_MAX) {
+            break;
+        }
+        *producer = at;
+        TRY(context_slot_hash(context, at, name, hash, found, status));
+    }
+done:
+    return code;
+}
+
 /* Brings the artifact of a slot into memory; *found false when none is saved. */
 static enum status_code load_slot(struct context *context, size_t position, const char *name,
                                   bool *found, struct status *status)
@@ -82,8 +120,10 @@ enum status_code context_input(struct context *context, const char *name,
 {
     enum status_code code = STATUS_OK;
     bool found;
+    char hash[HASH_TEXT_MAX];
+    size_t producer;
     const struct plan_stage *stage = context->stage;
-    size_t producer = plan_producer(context->plan, stage->position, name);
+    TRY(context_producer(context, stage->position, name, &producer, hash, &found, status));
     if (producer == SIZE_MAX) {
         if (is_optional_input(stage->stage, name)) {
             *out = NULL;
@@ -105,6 +145,54 @@ enum status_code context_input(struct context *context, const char *name,
                           name, context->plan->stages[producer].label, db_path(context->work));
     }
 done:
+    return code;
+}
+
+static enum status_code lend_all(const struct artifact *from, struct artifact *out,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_init(out, from->name);
+    for (size_t i = 0; i < from->n_arrays; i++) {
+        const struct array *array = &from->arrays[i];
+        TRY(artifact_lend(out, array->name, array->type, array->rows, array->columns, array->data,
+                          status));
+    }
+done:
+    return code;
+}
+
+enum status_code context_input_without(struct context *context, const char *name,
+                                       const char *const *without, struct artifact *out,
+                                       struct status *status)
+{
+    enum status_code code;
+    struct buf slot_text = {0};
+    char hash[HASH_TEXT_MAX];
+    bool found;
+    size_t producer;
+    TRY(context_producer(context, context->stage->position, name, &producer, hash, &found, status));
+    if (found && !context_slot_find(context, producer, name)->in_memory) {
+        TRY(slot_name(context, producer, name, &slot_text, status));
+        TRY(artifact_load_without(context->work, buf_text(&slot_text), without, out, &found,
+                                  status));
+    } else {
+        const struct artifact *whole = NULL;
+        TRY(context_input(context, name, &whole, status));
+        TRY(lend_all(whole, out, status));
+    }
+done:
+    buf_release(&slot_text);
+    return code;
+}
+
+enum status_code context_own_output(struct context *context, const char *name,
+                                    const struct artifact **out, struct status *status)
+{
+    const size_t position = context->stage->position;
+    bool found = false;
+    enum status_code code = load_slot(context, position, name, &found, status);
+    *out = found ? &context_slot_find(context, position, name)->artifact : NULL;
     return code;
 }
 
@@ -187,6 +275,20 @@ enum status_code context_save_outputs(struct context *context, struct status *st
     return STATUS_OK;
 }
 
+/* Whether input `name` of the stage at `position` is the one of `producer`, or may be. */
+static bool may_come_from(const struct context *context, size_t position, const char *name,
+                          size_t producer)
+{
+    bool may_pass = true;
+    size_t at = position;
+    while (may_pass && (at = next_producer(context, at, name, &may_pass)) != SIZE_MAX) {
+        if (at == producer) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a stage behind `position` reads the output `name` of stage `producer`. */
 static bool is_needed(const struct context *context, size_t producer, const char *name,
                       size_t position)
@@ -194,8 +296,7 @@ static bool is_needed(const struct context *context, size_t producer, const char
     for (size_t i = position + 1; i < context->plan->n_stages; i++) {
         const struct stage_artifact *inputs = context->plan->stages[i].stage->inputs;
         for (size_t j = 0; inputs != NULL && inputs[j].name != NULL; j++) {
-            if (strcmp(inputs[j].name, name) == 0 &&
-                plan_producer(context->plan, i, name) == producer) {
+            if (strcmp(inputs[j].name, name) == 0 && may_come_from(context, i, name, producer)) {
                 return true;
             }
         }

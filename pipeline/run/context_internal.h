@@ -67,6 +67,12 @@ struct context_slot *context_slot_find(struct context *context, size_t position,
 MUST_CHECK enum status_code context_slot_hash(struct context *context, size_t position,
                                               const char *name, char out[HASH_TEXT_MAX],
                                               bool *found, struct status *status);
+/* Which stage input `name` of the stage at `position` comes from (context_input says how), and its
+ * content; *found false: none has it, *producer is then one that should, or SIZE_MAX. */
+MUST_CHECK enum status_code context_producer(struct context *context, size_t position,
+                                             const char *name, size_t *producer,
+                                             char hash[HASH_TEXT_MAX], bool *found,
+                                             struct status *status);
 /* Saves what the stage gave (only what differs from what is saved), and drops the saved form of
  * optional outputs that it did not give. A missing required output is STATUS_INTERNAL. */
 MUST_CHECK enum status_code context_save_outputs(struct context *context, struct status *status);

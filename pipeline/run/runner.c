@@ -79,15 +79,13 @@ static enum status_code check_only(struct runner *runner, struct status *status)
     const struct plan_stage *stage = &context->plan->stages[runner->only];
     const struct stage_artifact *inputs = stage->stage->inputs;
     for (size_t i = 0; inputs != NULL && inputs[i].name != NULL; i++) {
-        size_t producer = plan_producer(context->plan, stage->position, inputs[i].name);
+        size_t producer;
         char hash[HASH_TEXT_MAX];
-        bool found = true;
-        if (producer != SIZE_MAX) {
-            enum status_code code =
-                context_slot_hash(context, producer, inputs[i].name, hash, &found, status);
-            if (code != STATUS_OK) {
-                return code;
-            }
+        bool found;
+        enum status_code code = context_producer(context, stage->position, inputs[i].name,
+                                                 &producer, hash, &found, status);
+        if (code != STATUS_OK) {
+            return code;
         }
         if (!found && !inputs[i].optional) {
             return status_set(status, STATUS_USAGE,

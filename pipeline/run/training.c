@@ -72,7 +72,7 @@ static enum status_code hook_checkpoint_load(void *data, struct artifact *artifa
     return context_checkpoint_load(training->context, artifact, found, status);
 }
 
-static void connect_hooks(struct training *training)
+void training_connect(struct training *training)
 {
     training->hooks = (struct trainer_hooks){
         .data = training,
@@ -204,7 +204,7 @@ enum status_code training_prepare(struct training *training, struct context *con
     TRY(load_negatives(training, status));
     TRY(load_other_negatives(training, status));
     TRY(load_sources(training, status));
-    connect_hooks(training);
+    training_connect(training);
     training->input.settings = &training->settings;
     training->input.negatives = &training->negatives;
     training->input.train = &training->positives;

@@ -38,6 +38,9 @@ MUST_CHECK enum status_code training_prepare(struct training *training, struct c
                                              enum basis basis,
                                              const struct trainer_settings *settings,
                                              struct status *status);
+/* Connects the trainer's callbacks, for a training that is prepared by someone else; the settings,
+ * the context and the input stay as they are. */
+void training_connect(struct training *training);
 /* Trains, with a progress bar over input.stop_after epochs. When the time that the run was given
  * ends first, the result is what the epochs so far have made; STATUS_BUSY when there is none. */
 MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,

@@ -81,6 +81,12 @@ MUST_CHECK enum status_code artifact_save(struct db *work, const char *slot,
 /* *found false when the slot is empty; `out` must be zeroed. */
 MUST_CHECK enum status_code artifact_load(struct db *work, const char *slot, struct artifact *out,
                                           bool *found, struct status *status);
+/* The same without the arrays whose names begin with one of `without` (NULL-terminated), numbers
+ * excepted; damage to what is left out goes unseen. Results of earlier versions are loaded whole.
+ */
+MUST_CHECK enum status_code artifact_load_without(struct db *work, const char *slot,
+                                                  const char *const *without, struct artifact *out,
+                                                  bool *found, struct status *status);
 MUST_CHECK enum status_code artifact_saved_hash(struct db *work, const char *slot,
                                                 char out[HASH_TEXT_MAX], bool *found,
                                                 struct status *status);

@@ -2,7 +2,7 @@
  * in transactions of some SAVE_BYTES; the last one makes it current and deletes the old one:
  *
  *      artifact        (artifact, slot, name, hash, bytes, saved, current)
- *      artifact_array  (artifact, position, name, type, n_rows, n_columns)
+ *      artifact_array  (artifact, position, name, type, n_rows, n_columns, hash)
  *      artifact_chunk  (artifact, position, number, bytes)        ARTIFACT_CHUNK_BYTES each
  *
  * One run at a time writes (lock.h), so a version that is not current is what a killed run left. */
@@ -116,7 +116,7 @@ static enum status_code begin_save(struct writer *writer, const char *slot,
     TRY(db_bind_int64(query, 5, (int64_t)artifact_bytes(artifact), status));
     TRY(db_bind_int64(query, 6, clock_unix(), status));
     TRY(db_run(query, status));
-    TRY(db_prepare(work, "INSERT INTO artifact_array VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    TRY(db_prepare(work, "INSERT INTO artifact_array VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                    &writer->insert_array, status));
     TRY(db_prepare(work,
                    "INSERT INTO artifact_chunk (artifact, position, number, bytes)"
@@ -127,19 +127,35 @@ done:
     return code;
 }
 
+static enum status_code hash_array(const struct array *array, char out[HASH_TEXT_MAX],
+                                   struct status *status)
+{
+    struct hash_state *state = NULL;
+    enum status_code code;
+    TRY(hash_new(&state, status));
+    hash_add(state, array->data, array_bytes(array));
+    hash_text(state, out);
+done:
+    hash_free(state);
+    return code;
+}
+
 static enum status_code write_array(struct writer *writer, size_t position,
                                     const struct array *array, struct status *status)
 {
     struct db_query *query = writer->insert_array;
     enum status_code code;
     const char *type = array_types[array->type].name;
+    char hash[HASH_TEXT_MAX];
     size_t bytes = array_bytes(array);
+    TRY(hash_array(array, hash, status));
     TRY(db_bind_int64(query, 1, writer->id, status));
     TRY(db_bind_int64(query, 2, (int64_t)position, status));
     TRY(db_bind_text(query, 3, array->name, strlen(array->name), true, status));
     TRY(db_bind_text(query, 4, type, strlen(type), true, status));
     TRY(db_bind_int64(query, 5, (int64_t)array->rows, status));
     TRY(db_bind_int64(query, 6, (int64_t)array->columns, status));
+    TRY(db_bind_text(query, 7, hash, strlen(hash), true, status));
     TRY(db_run(query, status));
     query = writer->insert_chunk;
     TRY(db_bind_int64(query, 1, writer->id, status));
@@ -257,9 +273,65 @@ done:
     return code;
 }
 
-/* All arrays of a version. */
+/* What is asked of a stored artifact. */
+struct wish {
+    const char *const
+        *without;    /* NULL-terminated beginnings of names that are left out; NULL: none */
+    bool has_hashes; /* out: every array has one of its own */
+};
+
+/* Numbers are always wanted: nobody saves anything by leaving them out. */
+static bool is_wanted(const struct wish *wish, const struct array *array)
+{
+    const bool is_number = array->type == ARRAY_F64 && array->rows == 1 && array->columns == 1;
+    for (size_t i = 0; wish->without != NULL && wish->without[i] != NULL && !is_number; i++) {
+        if (strncmp(array->name, wish->without[i], strlen(wish->without[i])) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The array that the row of `shapes` describes, unless it is not wanted. One that is loaded without
+ * the others is checked by its own hash. */
+static enum status_code read_array(struct db *work, struct db_query *shapes,
+                                   struct db_query *chunks, int64_t id, size_t position,
+                                   struct wish *wish, struct artifact *artifact, bool *fits,
+                                   struct status *status)
+{
+    struct array array;
+    void *data = NULL;
+    char actual[HASH_TEXT_MAX];
+    enum status_code code = STATUS_OK;
+    const char *hash =
+        db_column_type(shapes, 5) == DB_NULL ? NULL : db_column_text(shapes, 5, NULL);
+    wish->has_hashes = wish->has_hashes && hash != NULL;
+    *fits =
+        read_shape(shapes, &array) && (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
+    if (!*fits || !is_wanted(wish, &array)) {
+        return STATUS_OK;
+    }
+    TRY(read_chunks(work, chunks, id, position, array_bytes(&array), &data, fits, status));
+    if (*fits && wish->without != NULL && hash != NULL) {
+        array.data = data;
+        TRY(hash_array(&array, actual, status));
+        *fits = strcmp(actual, hash) == 0;
+    }
+    if (*fits) {
+        void *taken = data;
+        data = NULL; /* gone, also when taking fails */
+        TRY(artifact_take(artifact, array.name, array.type, array.rows, array.columns, taken,
+                          status));
+    }
+done:
+    mem_free(data);
+    return code;
+}
+
+/* The wanted arrays of a version. */
 static enum status_code read_arrays(struct db *work, const char *slot, int64_t id,
-                                    struct artifact *artifact, struct status *status)
+                                    struct wish *wish, struct artifact *artifact,
+                                    struct status *status)
 {
     struct db_query *shapes = NULL, *chunks = NULL;
     enum status_code code;
@@ -268,7 +340,7 @@ static enum status_code read_arrays(struct db *work, const char *slot, int64_t i
     TRY(db_prepare(work,
                    "SELECT name, type, n_rows, n_columns,"
                    " (SELECT coalesce(sum(length(bytes)), 0) FROM artifact_chunk AS c"
-                   "  WHERE c.artifact = a.artifact AND c.position = a.position)"
+                   "  WHERE c.artifact = a.artifact AND c.position = a.position), hash"
                    " FROM artifact_array AS a WHERE artifact = ?1 ORDER BY position",
                    &shapes, status));
     TRY(db_prepare(work,
@@ -277,23 +349,14 @@ static enum status_code read_arrays(struct db *work, const char *slot, int64_t i
                    &chunks, status));
     TRY(db_bind_int64(shapes, 1, id, status));
     for (size_t position = 0;; position++) {
-        struct array array;
-        void *data = NULL;
         TRY(db_step(shapes, &has_row, status));
         if (!has_row) {
             break;
         }
-        fits = read_shape(shapes, &array) &&
-               (int64_t)array_bytes(&array) == db_column_int64(shapes, 4);
-        if (fits) {
-            TRY(read_chunks(work, chunks, id, position, array_bytes(&array), &data, &fits, status));
-        }
+        TRY(read_array(work, shapes, chunks, id, position, wish, artifact, &fits, status));
         if (!fits) {
-            mem_free(data);
             TRY(damaged(work, slot, "an array and its bytes do not belong together", status));
         }
-        TRY(artifact_take(artifact, array.name, array.type, array.rows, array.columns, data,
-                          status));
     }
 done:
     db_finalize(shapes);
@@ -301,8 +364,9 @@ done:
     return code;
 }
 
-enum status_code artifact_load(struct db *work, const char *slot, struct artifact *out, bool *found,
-                               struct status *status)
+/* The whole is checked by the artifact's hash, a part by those of its arrays. */
+static enum status_code load(struct db *work, const char *slot, struct wish *wish,
+                             struct artifact *out, bool *found, struct status *status)
 {
     struct artifact artifact = {0};
     enum status_code code;
@@ -312,17 +376,42 @@ enum status_code artifact_load(struct db *work, const char *slot, struct artifac
     TRY(find_current(work, slot, &id, stored, name, &exists, status));
     if (exists) {
         artifact_init(&artifact, name);
-        TRY(read_arrays(work, slot, id, &artifact, status));
+        TRY(read_arrays(work, slot, id, wish, &artifact, status));
+    }
+    if (exists && wish->without == NULL) {
         TRY(artifact_hash(&artifact, actual, status));
         if (strcmp(stored, actual) != 0) {
             TRY(damaged(work, slot, "its checksum does not match its contents", status));
         }
-        *out = artifact;
-        artifact = (struct artifact){0};
     }
+    *out = artifact;
+    artifact = (struct artifact){0};
     *found = exists;
 done:
     artifact_release(&artifact);
+    return code;
+}
+
+enum status_code artifact_load(struct db *work, const char *slot, struct artifact *out, bool *found,
+                               struct status *status)
+{
+    struct wish all = {.has_hashes = true};
+    return load(work, slot, &all, out, found, status);
+}
+
+enum status_code artifact_load_without(struct db *work, const char *slot,
+                                       const char *const *without, struct artifact *out,
+                                       bool *found, struct status *status)
+{
+    struct wish wish = {.without = without, .has_hashes = true};
+    enum status_code code;
+    TRY(load(work, slot, &wish, out, found, status));
+    if (!wish.has_hashes) {
+        artifact_release(out);
+        *out = (struct artifact){0};
+        TRY(artifact_load(work, slot, out, found, status));
+    }
+done:
     return code;
 }
 

@@ -13,6 +13,7 @@ trap 'exit 129' HUP INT TERM
 . "$here/lib.sh"
 . "$here/determinism.sh"
 . "$here/interruption.sh"
+. "$here/nights.sh"
 . "$here/bad_input.sh"
 . "$here/environment.sh"
 . "$here/neighbours.sh"

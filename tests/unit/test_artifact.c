@@ -273,6 +273,53 @@ static void damage_of_any_kind_is_bad_data(void **state)
     db_close(work);
 }
 
+static void a_part_is_loaded_and_checked_alone(void **state)
+{
+    static const char *const without[] = {"big", "t", NULL};
+    struct db *work = open_work(state);
+    struct artifact part = {0};
+    struct status status = {0};
+    double tau = 0;
+    bool found = false;
+    save_filled(work, "slot", 1);
+    assert_ok(artifact_load_without(work, "slot", without, &part, &found, &status), &status);
+    assert_true(found);
+    assert_null(artifact_find(&part, "big"));
+    assert_null(artifact_find(&part, "texts.bytes"));
+    assert_non_null(artifact_find(&part, "longs"));
+    assert_ok(artifact_get_number(&part, "tau", &tau, &status), &status); /* numbers always */
+    assert_true(tau == 0.15);
+    artifact_release(&part);
+    part = (struct artifact){0};
+    /* damage elsewhere goes unseen, damage here does not */
+    store_exec(work, "UPDATE artifact_chunk SET bytes = zeroblob(length(bytes)) WHERE position ="
+                     " (SELECT position FROM artifact_array WHERE name = 'big')");
+    assert_ok(artifact_load_without(work, "slot", without, &part, &found, &status), &status);
+    artifact_release(&part);
+    part = (struct artifact){0};
+    store_exec(work, "UPDATE artifact_chunk SET bytes = zeroblob(length(bytes)) WHERE position ="
+                     " (SELECT position FROM artifact_array WHERE name = 'longs')");
+    assert_int_equal(artifact_load_without(work, "slot", without, &part, &found, &status),
+                     STATUS_DATA);
+    assert_int_equal(part.n_arrays, 0);
+    db_close(work);
+}
+
+static void a_result_of_an_earlier_version_is_loaded_whole(void **state)
+{
+    static const char *const without[] = {"big", NULL};
+    struct db *work = open_work(state);
+    struct artifact whole = {0};
+    struct status status = {0};
+    bool found = false;
+    save_filled(work, "slot", 1);
+    store_exec(work, "UPDATE artifact_array SET hash = NULL");
+    assert_ok(artifact_load_without(work, "slot", without, &whole, &found, &status), &status);
+    assert_non_null(artifact_find(&whole, "big"));
+    artifact_release(&whole);
+    db_close(work);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
@@ -283,6 +330,8 @@ int main(void)
         TEST(a_save_replaces_what_the_slot_held),
         TEST(a_failed_save_leaves_the_old_content),
         TEST(damage_of_any_kind_is_bad_data),
+        TEST(a_part_is_loaded_and_checked_alone),
+        TEST(a_result_of_an_earlier_version_is_loaded_whole),
     };
     return cmocka_run_group_tests_name("artifact", tests, NULL, NULL);
 }

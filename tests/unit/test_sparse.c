@@ -77,6 +77,33 @@ static void lookups_and_counts_agree_with_the_dense_table(void **state)
     sparse_release(&m);
 }
 
+static void other_numbers_for_rows_and_columns_keep_the_entries(void **state)
+{
+    (void)state;
+    /* of four, the second goes, and new ones come in between */
+    static const int32_t map[4] = {1, -1, 2, 5};
+    static const int32_t columns[6] = {1, 3, 0, 2, 3, 2};
+    static const int64_t offsets[5] = {0, 2, 3, 5, 6};
+    static const float values[6] = {1, 2, 3, 4, 5, 6};
+    const struct sparse m = {.n_rows = 4,
+                             .n_columns = 4,
+                             .offsets = (int64_t *)(uintptr_t)offsets,
+                             .columns = (int32_t *)(uintptr_t)columns,
+                             .values = (float *)(uintptr_t)values};
+    static const int64_t expected_offsets[8] = {0, 0, 1, 3, 3, 3, 4, 4};
+    static const int32_t expected_columns[4] = {5, 2, 5, 2};
+    static const float expected_values[4] = {2, 4, 5, 6};
+    struct status status = {0};
+    struct sparse out = {0};
+    assert_int_equal(sparse_renumber(&m, map, 7, &out, &status), STATUS_OK);
+    assert_int_equal(out.n_rows, 7);
+    assert_int_equal(out.n_columns, 7);
+    assert_memory_equal(out.offsets, expected_offsets, sizeof expected_offsets);
+    assert_memory_equal(out.columns, expected_columns, sizeof expected_columns);
+    assert_memory_equal(out.values, expected_values, sizeof expected_values);
+    sparse_release(&out);
+}
+
 static void empty_and_oversized_matrices_are_handled(void **state)
 {
     (void)state;
@@ -100,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_transpose_holds_the_same_entries),
         cmocka_unit_test(lookups_and_counts_agree_with_the_dense_table),
+        cmocka_unit_test(other_numbers_for_rows_and_columns_keep_the_entries),
         cmocka_unit_test(empty_and_oversized_matrices_are_handled),
     };
     return cmocka_run_group_tests_name("sparse", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* model/vocabulary against a linear search, through sorting, saving and loading. */
 #include "model/vocabulary.h"
+#include "model/vocabulary_merge.h"
 
 #include "base/rng.h"
 
@@ -263,6 +264,54 @@ static void loading_what_is_not_there_fails_and_leaves_the_vocabulary(void **sta
     artifact_release(&artifact);
 }
 
+/* Ids of one type: numbers k, or texts of them. */
+static void add_ids(struct vocabulary *vocabulary, bool is_text, const int *ids, size_t n)
+{
+    struct status status = {0};
+    int32_t code;
+    for (size_t i = 0; i < n; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%03d", ids[i]);
+        assert_ok(is_text ? vocabulary_add_text(vocabulary, text, 3, &code, &status)
+                          : vocabulary_add_integer(vocabulary, ids[i], &code, &status),
+                  &status);
+    }
+}
+
+static void sorted_vocabularies_merge_and_locate_one_another(void **state)
+{
+    static const int a_ids[] = {1, 4, 6, 9}, b_ids[] = {0, 4, 5, 9, 12};
+    static const int all_ids[] = {0, 1, 4, 5, 6, 9, 12};
+    static const int32_t a_codes[] = {1, 2, 4, 5}, b_codes[] = {0, 2, 3, 5, 6};
+    static const int32_t b_in_a[] = {-1, 1, -1, 3, -1};
+    (void)state;
+    for (int is_text = 0; is_text < 2; is_text++) {
+        struct vocabulary a = {0}, b = {0}, all = {0}, merged = {0}, same = {0}, none = {0};
+        struct status status = {0};
+        int32_t map_a[4], map_b[5], map[5];
+        add_ids(&a, is_text == 1, a_ids, 4);
+        add_ids(&b, is_text == 1, b_ids, 5);
+        add_ids(&all, is_text == 1, all_ids, 7);
+        assert_ok(vocabulary_merge(&a, &b, &merged, map_a, map_b, &status), &status);
+        assert_int_equal(merged.n, 7);
+        for (size_t i = 0; i < 7; i++) {
+            assert_int_equal(vocabulary_compare(&merged, i, &all, i), 0);
+        }
+        assert_memory_equal(map_a, a_codes, sizeof a_codes);
+        assert_memory_equal(map_b, b_codes, sizeof b_codes);
+        vocabulary_locate(&b, &a, map);
+        assert_memory_equal(map, b_in_a, sizeof b_in_a);
+        assert_ok(vocabulary_merge(&none, &a, &same, NULL, map_a, &status), &status);
+        assert_int_equal(same.n, 4);
+        vocabulary_locate(&b, &none, map);
+        assert_int_equal(map[4], -1);
+        struct vocabulary *const made[] = {&a, &b, &all, &merged, &same};
+        for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+            vocabulary_release(made[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +323,7 @@ int main(void)
         cmocka_unit_test(extreme_integers_are_ids_like_others),
         cmocka_unit_test(an_empty_vocabulary_saves_and_loads),
         cmocka_unit_test(loading_what_is_not_there_fails_and_leaves_the_vocabulary),
+        cmocka_unit_test(sorted_vocabularies_merge_and_locate_one_another),
     };
     return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);
 }

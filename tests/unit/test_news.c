@@ -1,0 +1,255 @@
+/* model/news: base and news together are what reading everything at once gives, whatever the rules
+ * are. */
+#include "base/rng.h"
+#include "model/news.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { ALL_ROWS = 260, USERS = 23, ITEMS = 17 };
+
+/* One way to make a log and to read it. */
+struct world {
+    bool text_ids, has_times, dislikes;
+    size_t n_base; /* rows of the base; the others are news */
+    uint64_t seed;
+    struct dataset_rules rules;
+};
+
+static void assert_ok(enum status_code code, const struct status *status)
+{
+    if (code != STATUS_OK) {
+        fail_msg("code %d: %s", (int)code, status->message);
+    }
+}
+
+static int32_t code_of(struct vocabulary *ids, bool is_text, uint64_t number)
+{
+    struct status status = {0};
+    int32_t code;
+    char text[32];
+    if (!is_text) {
+        assert_ok(vocabulary_add_integer(ids, (int64_t)number * 7 - 20, &code, &status), &status);
+        return code;
+    }
+    snprintf(text, sizeof text, "id %llu", (unsigned long long)(number * number));
+    assert_ok(vocabulary_add_text(ids, text, strlen(text), &code, &status), &status);
+    return code;
+}
+
+/* Rows [first, end) of the world's log; ids and items of later rows reach further. */
+static void read_rows(const struct world *world, size_t first, size_t end, struct extraction *out)
+{
+    struct status status = {0};
+    out->log.has_times = world->has_times;
+    out->log.dislikes = &out->dislikes;
+    for (size_t row = first; row < end; row++) {
+        struct rng rng;
+        rng_init(&rng, world->seed, "news.row", row, 0);
+        const uint64_t reach = 10 + (row * (USERS - 10)) / ALL_ROWS;
+        const uint64_t user = rng_below(&rng, reach), item = rng_below(&rng, reach) % ITEMS;
+        const bool is_dislike = world->dislikes && rng_below(&rng, 5) == 0;
+        const float weight = is_dislike ? 1 : (float)(1 + rng_below(&rng, 4));
+        /* late rows and equal times among them */
+        const int64_t time = world->has_times
+                                 ? 1600000000 + (int64_t)(row / 3 + rng_below(&rng, 40)) * 3600
+                                 : (int64_t)row + 1;
+        struct event_log *log = is_dislike ? &out->dislikes : &out->log;
+        assert_ok(event_log_add(log, code_of(&log->users, world->text_ids, user),
+                                code_of(&log->items, world->text_ids, item), weight, time,
+                                PART_TRAIN, &status),
+                  &status);
+    }
+    out->report.n_rows = (int64_t)end;
+}
+
+static void build(const struct world *world, size_t end, struct interactions *out)
+{
+    const struct extract_request request = {.dataset = world->rules,
+                                            .split = {.by = SPLIT_NONE, .seed = 1}};
+    struct extraction extraction = {0};
+    struct status status = {0};
+    read_rows(world, 0, end, &extraction);
+    assert_ok(extract_build(&extraction, &request, out, &status), &status);
+    extraction_release(&extraction);
+}
+
+static void assert_ids(const struct vocabulary *got, const struct vocabulary *expected)
+{
+    assert_int_equal(got->n, expected->n);
+    assert_int_equal(got->type, expected->type);
+    for (size_t i = 0; i < got->n; i++) {
+        assert_int_equal(vocabulary_compare(got, i, expected, i), 0);
+    }
+}
+
+/* Weights are folded in two steps: floats in between round. */
+static void assert_history(const struct history *got, const struct history *expected)
+{
+    const size_t n = sparse_entries(&expected->matrix);
+    assert_int_equal(got->matrix.n_rows, expected->matrix.n_rows);
+    if (expected->matrix.n_rows == 0) {
+        return;
+    }
+    assert_int_equal(got->matrix.n_columns, expected->matrix.n_columns);
+    assert_memory_equal(got->matrix.offsets, expected->matrix.offsets,
+                        (expected->matrix.n_rows + 1) * sizeof(int64_t));
+    assert_memory_equal(got->matrix.columns, expected->matrix.columns, n * sizeof(int32_t));
+    assert_int_equal(got->times == NULL, expected->times == NULL);
+    if (expected->times != NULL) {
+        assert_memory_equal(got->times, expected->times, n * sizeof(int64_t));
+    }
+    assert_int_equal(got->matrix.values == NULL, expected->matrix.values == NULL);
+    for (size_t e = 0; expected->matrix.values != NULL && e < n; e++) {
+        const double value = (double)expected->matrix.values[e];
+        assert_true(fabs((double)got->matrix.values[e] - value) <= 1e-6 * value);
+    }
+}
+
+static void assert_codes(const int32_t *got, size_t n_got, const int32_t *expected, size_t n)
+{
+    assert_int_equal(n_got, n);
+    assert_memory_equal(got, expected, n * sizeof *got);
+}
+
+static void assert_same(const struct interactions *got, const struct interactions *expected)
+{
+    const struct dataset *a = &got->basis[BASIS_ALL], *b = &expected->basis[BASIS_ALL];
+    assert_ids(&got->users, &expected->users);
+    assert_ids(&got->items, &expected->items);
+    assert_history(&got->log, &expected->log);
+    assert_history(&got->disliked, &expected->disliked);
+    assert_codes(a->users, a->n_users, b->users, b->n_users);
+    assert_codes(a->items, a->n_items, b->items, b->n_items);
+    assert_history(&a->train, &b->train);
+    assert_history(&a->dislikes, &b->dislikes);
+    assert_codes(a->cold.users, a->cold.n_users, b->cold.users, b->cold.n_users);
+    assert_codes(a->cold.items, a->cold.n_items, b->cold.items, b->cold.n_items);
+    assert_history(&a->cold.history, &b->cold.history);
+    assert_int_equal(got->newest_time, expected->newest_time);
+    assert_int_equal(got->has_times, expected->has_times);
+    assert_int_equal(got->n_rows, ALL_ROWS);
+}
+
+/* Merged, and merged again from what was saved, with the core that was found first. */
+static void check_world(const struct world *world)
+{
+    struct interactions base = {0}, whole = {0}, merged = {0}, again = {0};
+    struct extraction rows = {0};
+    struct news news = {0}, loaded = {0};
+    struct artifact artifact = {0};
+    struct status status = {0};
+    bool found = false;
+    build(world, world->n_base, &base);
+    build(world, ALL_ROWS, &whole);
+    read_rows(world, world->n_base, ALL_ROWS, &rows);
+    assert_ok(news_build(&rows, &world->rules, &news, &status), &status);
+    assert_ok(interactions_merge(&base, &news, NULL, &merged, &status), &status);
+    assert_same(&merged, &whole);
+
+    struct dataset *all = &merged.basis[BASIS_ALL];
+    news.core_users = all->users;
+    news.n_core_users = all->n_users;
+    news.core_items = all->items;
+    news.n_core_items = all->n_items;
+    all->users = all->items = NULL;
+    artifact_init(&artifact, "news");
+    assert_ok(news_save(&news, &artifact, &status), &status);
+    assert_ok(news_load(&loaded, &artifact, &found, &status), &status);
+    assert_true(found);
+    assert_int_equal(loaded.n_events + loaded.n_dislikes, ALL_ROWS - world->n_base);
+    assert_ok(interactions_merge(&base, &loaded, NULL, &again, &status), &status);
+    assert_same(&again, &whole);
+
+    news_release(&loaded);
+    news_release(&news);
+    artifact_release(&artifact);
+    extraction_release(&rows);
+    interactions_release(&again);
+    interactions_release(&merged);
+    interactions_release(&whole);
+    interactions_release(&base);
+}
+
+static void base_and_news_are_what_reading_at_once_gives(void **state)
+{
+    static const enum duplicate_policy policies[] = {DUPLICATES_SUM, DUPLICATES_MAX,
+                                                     DUPLICATES_LAST};
+    (void)state;
+    for (unsigned variant = 0; variant < 3u << 6; variant++) {
+        struct world world = {.text_ids = (variant & 1) != 0,
+                              .has_times = (variant & 2) != 0,
+                              .dislikes = (variant & 4) != 0,
+                              .n_base = (variant & 8) != 0 ? ALL_ROWS - 1 : ALL_ROWS - 60,
+                              .seed = variant,
+                              .rules = {.duplicates = policies[variant >> 6]}};
+        if ((variant & 16) != 0) { /* users and items enter the core, and bring others with them */
+            world.rules.min_user_interactions = 3;
+            world.rules.min_item_interactions = 4;
+        }
+        if ((variant & 32) != 0 && world.has_times) {
+            world.rules.half_life = 86400;
+            world.rules.max_user_interactions = (variant & 16) != 0 ? 7 : 4;
+        }
+        check_world(&world);
+    }
+}
+
+static void news_of_dislikes_alone_take_pairs_away(void **state)
+{
+    const struct world world = {.has_times = true, .n_base = 200, .seed = 3};
+    struct interactions base = {0}, merged = {0};
+    struct extraction rows = {0};
+    struct news news = {0};
+    struct status status = {0};
+    (void)state;
+    build(&world, world.n_base, &base);
+    const int32_t item = base.log.matrix.columns[0];
+    int32_t code = code_of(&rows.dislikes.users, false, 0), ignored;
+    rows.log.has_times = true;
+    rows.log.dislikes = &rows.dislikes;
+    assert_int_equal(base.users.integers[0], rows.dislikes.users.integers[0]);
+    assert_ok(
+        vocabulary_add_integer(&rows.dislikes.items, base.items.integers[item], &ignored, &status),
+        &status);
+    assert_ok(event_log_add(&rows.dislikes, code, ignored, 1, 1700000000, PART_TRAIN, &status),
+              &status);
+    assert_ok(news_build(&rows, &world.rules, &news, &status), &status);
+    assert_ok(interactions_merge(&base, &news, NULL, &merged, &status), &status);
+    assert_true(sparse_has(&base.basis[BASIS_ALL].train.matrix, 0, item));
+    assert_true(sparse_has(&merged.log.matrix, 0, item)); /* what was seen was seen */
+    assert_true(sparse_has(&merged.disliked.matrix, 0, item));
+    assert_int_equal(sparse_entries(&merged.basis[BASIS_ALL].train.matrix),
+                     sparse_entries(&base.basis[BASIS_ALL].train.matrix) - 1);
+    assert_int_equal(merged.newest_time, base.newest_time);
+    news_release(&news);
+    extraction_release(&rows);
+    interactions_release(&merged);
+    interactions_release(&base);
+}
+
+static void an_artifact_without_news_has_none(void **state)
+{
+    struct artifact artifact = {0};
+    struct status status = {0};
+    struct news news = {0};
+    bool found = true;
+    (void)state;
+    artifact_init(&artifact, "towers");
+    assert_ok(news_load(&news, &artifact, &found, &status), &status);
+    assert_false(found);
+    artifact_release(&artifact);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base_and_news_are_what_reading_at_once_gives),
+        cmocka_unit_test(news_of_dislikes_alone_take_pairs_away),
+        cmocka_unit_test(an_artifact_without_news_has_none),
+    };
+    return cmocka_run_group_tests_name("news", tests, NULL, NULL);
+}
