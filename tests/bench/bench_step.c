@@ -67,6 +67,15 @@ static void fill_train(struct step_data *s)
     mem_free(weights);
 }
 
+static int64_t rule_named(const char *name)
+{
+    int64_t rule = 0;
+    while (strcmp(optimizer_names[rule], name) != 0) {
+        rule++;
+    }
+    return rule;
+}
+
 static void start(struct step_data *s, size_t batch_users, enum negative_strategy strategy,
                   size_t negatives, struct pool *pool)
 {
@@ -75,6 +84,7 @@ static void start(struct step_data *s, size_t batch_users, enum negative_strateg
         .dimension = DIMENSION,
         .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
         .temperature = 0.12,
+        .optimizer = {.rule = rule_named("rowwise_adam")},
         .learning_rate = 0.01,
         .epochs = 1,
         .batch_users = batch_users,

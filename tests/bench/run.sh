@@ -193,6 +193,7 @@ bench_import
 bench_text_ids
 "$tools/bench_store" "$box/shop.db" "$box/text.db" "$box" || exit 1
 bench_topk
+"$tools/bench_step" || exit 1
 bench_threads
 rm -f "$box"/*.db "$box/events.csv"
 bench_gowalla

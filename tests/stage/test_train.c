@@ -239,7 +239,8 @@ static void settings_that_the_optimizer_does_not_take_are_mistakes(void **state)
                                TIME_SPLIT UNIFORM "- train: {weight_decay: 0.1, momentum: 0.5}\n",
                                1, &status),
                      STATUS_CONFIG);
-    assert_non_null(strstr(status.message, "adam takes none; adamw, rowwise_adam, adagrad and sgd do"));
+    assert_non_null(
+        strstr(status.message, "adam takes none; adamw, rowwise_adam, adagrad and sgd do"));
     assert_non_null(strstr(status.message, "adam takes none; sgd does"));
 }
 
