@@ -9,8 +9,9 @@ export BUILD PROGRAM
 passed=0
 failed=0
 skipped=0
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+box=$(mktemp -d)
+output=$box/script
+trap 'rm -rf "$box"' EXIT
 
 # wanted NAME: is it part of this run?
 wanted() {
@@ -36,14 +37,21 @@ count() {
     fi
 }
 
+# the C programs, as many at a time as there are cores
 for program in "$BUILD"/tests/unit/test_* "$BUILD"/tests/stage/test_*; do
     case "$program" in *.o | *.d | *\**) continue ;; esac
+    wanted "$(basename "$program")" && echo "$program"
+done >"$box/programs"
+# shellcheck disable=SC2016
+xargs -r -P "$(nproc)" -I PROGRAM sh -c \
+    'out=$1/$(basename "$2"); "$2" >"$out" 2>&1; echo $? >"$out.code"' sh "$box" PROGRAM <"$box/programs"
+while read -r program; do
     name=$(basename "$program")
-    wanted "$name" || continue
-    "$program" >"$output" 2>&1
-    code=$?
-    count "$name" "$code" "$(number 'PASSED  \] [0-9]+ test')" "$(number 'FAILED  \] [0-9]+ test')"
-done
+    output=$box/$name
+    count "$name" "$(cat "$output.code")" "$(number 'PASSED  \] [0-9]+ test')" \
+        "$(number 'FAILED  \] [0-9]+ test')"
+done <"$box/programs"
+output=$box/script
 
 for script in tests/cli/run.sh tests/cli/reference.sh tests/cli/install.sh tests/cli/page.sh tests/stage/planted.sh \
     tests/fault/run.sh tests/data/run.sh; do
