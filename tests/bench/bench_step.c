@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { N_USERS = 29858, N_ITEMS = 40981, POSITIVES = 27, DIMENSION = 64, STEPS = 40, ROUNDS = 3 };
+enum { N_USERS = 29858, N_ITEMS = 40981, POSITIVES = 27, DIMENSION = 64, STEPS = 20, ROUNDS = 3 };
 
 struct step_data {
     struct history train;

@@ -46,7 +46,7 @@ beside() {
 machine() {
     "$program" version | sed ':a; N; $!ba; s/\n/; /g' | sed -E 's/ (NO_|DYNAMIC_)[A-Z_]+//g'
     sed -n 's/^model name[^:]*: */CPU: /p' /proc/cpuinfo | head -n 1
-    echo "$(nproc) cores, $(sed -n 's/^MemTotal: *//p' /proc/meminfo) of memory, load" \
+    echo "$(nproc) cores, $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo) of memory, load" \
         "$(cut -d' ' -f1 /proc/loadavg) at the start"
 }
 
