@@ -308,6 +308,7 @@ static enum status_code hand_on_again(struct context *context, struct small_nigh
                               array->columns, array->data, status));
         }
     }
+    night->result = (struct catch_up_result){.drift = {NAN, NAN}}; /* nothing was trained */
     TRY(context_output(context, &night->start.previous, status));
     TRY(context_output(context, &night->carried, status));
 done:

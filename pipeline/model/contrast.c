@@ -162,10 +162,12 @@ struct contrast_block contrast_block_of(const struct contrast_job *job,
                                         const struct contrast_tile *tile, size_t block)
 {
     size_t b = job->batch->anchors.rows, first = block * ANCHOR_BLOCK, left = b - first;
-    float *kept = (float *)job->work->tiles.data + (tile->tile * b + first) * TILE_STRIDE;
-    return (struct contrast_block){.first = first,
-                                   .count = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK,
-                                   .logits = job->keep ? kept : tile->logits};
+    float *logits = tile->logits;
+    if (job->keep) {
+        logits = (float *)job->work->tiles.data + (tile->tile * b + first) * TILE_STRIDE;
+    }
+    return (struct contrast_block){
+        .first = first, .count = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK, .logits = logits};
 }
 
 void contrast_pack_turned(const struct contrast_job *job, struct contrast_tile *tile)

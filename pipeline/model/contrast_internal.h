@@ -115,8 +115,7 @@ struct contrast_block contrast_block_of(const struct contrast_job *job,
                                         const struct contrast_tile *tile, size_t block);
 /* Before the first block whose logits are computed. */
 void contrast_pack_turned(const struct contrast_job *job, struct contrast_tile *tile);
-/* Computes a block's logits, what a row leaves out being
- * -INFINITY. */
+/* Computes a block's logits, what a row leaves out being -INFINITY. */
 void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
                            const struct contrast_block *block);
 /* Before the first block whose products are added. */

@@ -285,8 +285,8 @@ done:
     return code;
 }
 
-static enum status_code copy_codes(const int32_t *codes, size_t n, const int32_t **out,
-                                   size_t *n_out, struct status *status)
+enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                    size_t *n_out, struct status *status)
 {
     int32_t *copy = NULL;
     enum status_code code = MEM_NEW(&copy, n, status);
@@ -306,8 +306,8 @@ enum status_code dataset_core_known(const struct history *raw, const struct data
     uint8_t *keep = NULL;
 
     TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
-    TRY(copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
-    TRY(copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
+    TRY(dataset_copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
+    TRY(dataset_copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
     TRY(renumber(raw, keep, out, status));
 done:
     mem_free(keep);

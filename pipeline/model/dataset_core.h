@@ -21,6 +21,9 @@ MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
                                                const struct dataset_rules *rules,
                                                const struct core_codes *core, struct dataset *out,
                                                struct status *status);
+/* *out (n) = a copy of the codes, the caller's; *n_out = n. Untouched on error. */
+MUST_CHECK enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                               size_t *n_out, struct status *status);
 /* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; equal times keep the lower
  * item codes. */
 MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,

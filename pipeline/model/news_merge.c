@@ -293,20 +293,6 @@ done:
     return code;
 }
 
-static enum status_code copy_codes(const int32_t *codes, size_t n, const int32_t **out,
-                                   size_t *n_out, struct status *status)
-{
-    int32_t *copy = NULL;
-    const enum status_code code = MEM_NEW(&copy, n, status);
-
-    if (code == STATUS_OK) {
-        memcpy(copy, codes, n * sizeof *copy);
-        *out = copy;
-        *n_out = n;
-    }
-    return code;
-}
-
 enum status_code interactions_merge_ids(const struct interactions *base, const struct news *news,
                                         struct interactions *out, struct status *status)
 {
@@ -316,8 +302,10 @@ enum status_code interactions_merge_ids(const struct interactions *base, const s
     struct maps maps = {0};
 
     TRY(merge_ids(base, news, &maps, &made, status));
-    TRY(copy_codes(news->core_users, news->n_core_users, &all->users, &all->n_users, status));
-    TRY(copy_codes(news->core_items, news->n_core_items, &all->items, &all->n_items, status));
+    TRY(dataset_copy_codes(news->core_users, news->n_core_users, &all->users, &all->n_users,
+                           status));
+    TRY(dataset_copy_codes(news->core_items, news->n_core_items, &all->items, &all->n_items,
+                           status));
     *out = made;
     made = (struct interactions){0};
 done:
@@ -333,8 +321,10 @@ enum status_code news_keep_core(struct news *news, const struct interactions *me
     const struct dataset *all = &merged->basis[BASIS_ALL];
 
     news->n_pairs = sparse_entries(&merged->log.matrix);
-    TRY(copy_codes(all->users, all->n_users, &news->core_users, &news->n_core_users, status));
-    TRY(copy_codes(all->items, all->n_items, &news->core_items, &news->n_core_items, status));
+    TRY(dataset_copy_codes(all->users, all->n_users, &news->core_users, &news->n_core_users,
+                           status));
+    TRY(dataset_copy_codes(all->items, all->n_items, &news->core_items, &news->n_core_items,
+                           status));
 done:
     return code;
 }

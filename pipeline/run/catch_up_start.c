@@ -6,16 +6,6 @@
 
 static const char start_slot[] = "start";
 
-/* A vocabulary that borrows the ids of another, which outlives it. */
-static struct vocabulary view_of(const struct vocabulary *ids)
-{
-    struct vocabulary view = *ids;
-    view.slots = NULL;
-    view.n_slots = 0;
-    view.is_view = true;
-    return view;
-}
-
 static bool is_signed(const struct artifact *towers, const char *key)
 {
     const struct array *start = artifact_find(towers, start_slot);
@@ -90,8 +80,8 @@ enum status_code catch_up_start_open(struct catch_up_start *start, struct contex
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&start->towers, artifact, status));
     const struct dataset *dataset = &base->basis[start->towers.basis];
-    start->users = view_of(&base->users);
-    start->items = view_of(&base->items);
+    start->users = vocabulary_view(&base->users);
+    start->items = vocabulary_view(&base->items);
     start->user_codes = dataset->users;
     start->item_codes = dataset->items;
     TRY(check_rows(start, dataset->n_users, dataset->n_items, status));

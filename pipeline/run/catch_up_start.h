@@ -30,7 +30,7 @@ MUST_CHECK enum status_code catch_up_start_open(struct catch_up_start *start,
                                                 struct context *context,
                                                 const struct interactions *base, bool anew,
                                                 struct status *status);
-/* The number "start" of an artifact: what it was made from, for catch_up_start_open. */
+/* The array "start" of an artifact: what it was made from, for catch_up_start_open. */
 MUST_CHECK enum status_code catch_up_start_sign(struct context *context, struct artifact *towers,
                                                 struct status *status);
 

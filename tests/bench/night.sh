@@ -70,7 +70,7 @@ sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT label, max(CASE run WHE
     max(CASE run WHEN 1 THEN seconds END), max(CASE run WHEN 2 THEN cpu_seconds END),
     max(CASE run WHEN 2 THEN seconds END) FROM stage_run GROUP BY label ORDER BY min(position)" |
     awk '
-    function line(label, a, b, c, d) {printf "| %s | %.2f (%.2f) | %.2f (%.2f) | %.3f |\n", label, a, b, c, d, c / a}
+    function line(label, a, b, c, d) {printf "| %s | %.2f (%.2f) | %.2f (%.2f) | %.3f |\n", label, a, b, c, d, a > 0 ? c / a : 0}
     {line($1, $2, $3, $4, $5); a += $2; b += $3; c += $4; d += $5}
     END {line("all", a, b, c, d)}'
 echo
