@@ -48,7 +48,7 @@ xargs -r -P "$(nproc)" -I PROGRAM sh -c \
 while read -r program; do
     name=$(basename "$program")
     output=$box/$name
-    count "$name" "$(cat "$output.code")" "$(number 'PASSED  \] [0-9]+ test')" \
+    count "$name" "$(cat "$output.code" 2>/dev/null || echo 1)" "$(number 'PASSED  \] [0-9]+ test')" \
         "$(number 'FAILED  \] [0-9]+ test')"
 done <"$box/programs"
 output=$box/script
