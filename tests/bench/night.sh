@@ -2,11 +2,11 @@
 # `make bench-night`: a full night and, with one day's events more, a small one, stage by stage: seconds
 # of CPU and on the clock, and the small night's share. EVENTS is the size of the log in thousands (default: 3000);
 # a fiftieth of them are users, a hundredth items, and the log has a year of days. The small night's
-# events are those of the log's last day. KEEP=FOLDER keeps the databases. BUILD is the build to
-# measure.
+# events are those of the log's last day. MEMORY is the memory_limit to hold to (default: none). KEEP=FOLDER
+# keeps the databases. BUILD is the build to measure.
 set -u
 : "${BUILD:?}" "${EVENTS:=3000}" "${USERS:=$((EVENTS * 20))}" "${ITEMS:=$((EVENTS * 10))}" "${KEEP:=}"
-: "${EPOCHS:=10}"
+: "${EPOCHS:=10}" "${MEMORY:=0}"
 program=$(cd "$BUILD" && pwd)/nightjar
 if [ -n "$KEEP" ]; then
     mkdir -p "$KEEP"
@@ -17,10 +17,11 @@ else
 fi
 trap 'exit 129' HUP INT TERM
 NIGHT_SHOP=$box/night.$EVENTS.$USERS.$ITEMS.db
-export NIGHT_SHOP EPOCHS
+export NIGHT_SHOP EPOCHS MEMORY
 
 cat >"$box/night.yaml" <<'YAML'
 pipeline: night
+memory_limit: ${MEMORY}
 source:
   database: ${NIGHT_SHOP}
   interactions: SELECT event_id, user_id, item_id, event, created_at FROM events WHERE event_id <= (SELECT last FROM tonight)
@@ -66,13 +67,15 @@ echo "$("$program" version | head -n 1); $(nproc) cores; $rows events, $new of t
 echo
 echo "| CPU seconds (clock) | full night | small night | share of the CPU seconds |"
 echo "|---|---|---|---|"
-sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT label, max(CASE run WHEN 1 THEN cpu_seconds END),
-    max(CASE run WHEN 1 THEN seconds END), max(CASE run WHEN 2 THEN cpu_seconds END),
-    max(CASE run WHEN 2 THEN seconds END) FROM stage_run GROUP BY label ORDER BY min(position)" |
+sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT label, total(cpu_seconds) FILTER (WHERE run = 1),
+    total(seconds) FILTER (WHERE run = 1), total(cpu_seconds) FILTER (WHERE run = 2),
+    total(seconds) FILTER (WHERE run = 2) FROM stage_run GROUP BY label ORDER BY min(position)" |
     awk '
-    function line(label, a, b, c, d) {printf "| %s | %.2f (%.2f) | %.2f (%.2f) | %.3f |\n", label, a, b, c, d, a > 0 ? c / a : 0}
+    function line(label, a, b, c, d) {printf "| %s | %.2f (%.2f) | %.2f (%.2f) | %.3f |\n", label, a, b, c, d, (a > 0 ? c / a : 0)}
     {line($1, $2, $3, $4, $5); a += $2; b += $3; c += $4; d += $5}
     END {line("all", a, b, c, d)}'
 echo
 sqlite3 -batch -separator ' ' "$NIGHT_SHOP.out" "SELECT name || ': ' || value FROM nightjar_metrics
     WHERE generation = 2 AND name LIKE 'news_%' ORDER BY name"
+sqlite3 -batch -separator ' ' "$NIGHT_SHOP.work" "SELECT 'peak memory of run ' || run || ', MiB: ' || (max(peak_rss) / 1048576)
+    FROM stage_run GROUP BY run ORDER BY run"
