@@ -36,9 +36,9 @@ struct vec_ops {
     /* Adam on one slice (Kingma and Ba 2015): m, v moments; step = rate / (sqrt(v / c2) + eps). */
     void (*adam)(float *w, float *m, float *v, const float *g, size_t n, float rate, float beta1,
                  float beta2, float inverse_c1, float inverse_c2, float epsilon);
-    /* Adam without a gradient: w -= move (m c1) / (sqrt(v c2) + eps); m *= first; v *= second. */
-    void (*adam_idle)(float *w, float *m, float *v, size_t n, float move, float first, float second,
-                      float inverse_c1, float inverse_c2, float epsilon);
+    /* Where Adam's moments take weights: w -= move (m c1) / (sqrt(v c2) + eps). */
+    void (*adam_drift)(float *w, const float *m, const float *v, size_t n, float move,
+                       float inverse_c1, float inverse_c2, float epsilon);
     /* Momentum on one slice: m = keep m + add g; w -= move m. */
     void (*momentum)(float *w, float *m, const float *g, size_t n, float keep, float add,
                      float move);

@@ -319,14 +319,12 @@ static void kernel_adam(float *restrict w, float *restrict m, float *restrict v,
     }
 }
 
-static void kernel_adam_idle(float *restrict w, float *restrict m, float *restrict v, size_t n,
-                             float move, float first, float second, float inverse_c1,
-                             float inverse_c2, float epsilon)
+static void kernel_adam_drift(float *restrict w, const float *restrict m, const float *restrict v,
+                              size_t n, float move, float inverse_c1, float inverse_c2,
+                              float epsilon)
 {
     for (size_t j = 0; j < n; j++) {
         w[j] -= move * (m[j] * inverse_c1) / (sqrtf(v[j] * inverse_c2) + epsilon);
-        m[j] *= first;
-        v[j] *= second;
     }
 }
 
@@ -363,7 +361,7 @@ const struct vec_ops ISA_NAME(vec_ops_) = {
     .hinge_cut = kernel_hinge_cut,
     .softplus_cut = kernel_softplus_cut,
     .adam = kernel_adam,
-    .adam_idle = kernel_adam_idle,
+    .adam_drift = kernel_adam_drift,
     .momentum = kernel_momentum,
     .adagrad = kernel_adagrad,
 };

@@ -2,8 +2,7 @@
 #include "model/encoder.h"
 
 #include "base/mem.h"
-
-#include <math.h>
+#include "model/gradient.h"
 
 static const char *const side_names[N_SIDES] = {"user", "item"};
 
@@ -108,16 +107,30 @@ void encoder_step(struct encoder *encoder, double rate, struct pool *pool)
 {
     struct table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
-    double scale = 1.0;
-    if (encoder->clip > 0.0) {
-        double square = 0.0;
-        for (size_t t = 0; t < n; t++) {
-            square += table_gradient_square(tables[t]);
-        }
-        scale = sqrt(square) > encoder->clip ? encoder->clip / sqrt(square) : 1.0;
+    double square = 0.0;
+    for (size_t t = 0; encoder->clip > 0.0 && t < n; t++) {
+        square += table_gradient_square(tables[t], pool);
     }
     for (size_t t = 0; t < n; t++) {
-        table_step(tables[t], rate, scale, pool);
+        table_step(tables[t], rate, gradient_clip_factor(encoder->clip, square), pool);
+    }
+}
+
+bool encoder_is_plain(const struct encoder *encoder)
+{
+    return !has_graph(encoder) && encoder->clip == 0.0 &&
+           tower_is_plain(&encoder->towers[SIDE_USERS]) &&
+           tower_is_plain(&encoder->towers[SIDE_ITEMS]);
+}
+
+void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
+                       float *const gradients[N_SIDES], double rate, struct pool *pool)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        tower_step_back(&encoder->towers[s], passes[s], gradients[s], rate, pool);
+    }
+    if (encoder->bias.n > 0) {
+        table_step(&encoder->bias, rate, 1.0, pool);
     }
 }
 

@@ -47,6 +47,12 @@ MUST_CHECK enum status_code encoder_look_end(struct encoder *encoder, struct enc
 
 /* One optimizer step of every table, the gradient clipped. */
 void encoder_step(struct encoder *encoder, double rate, struct pool *pool);
+/* Whether encoder_step_back will do: towers of ids alone, no propagation, no clipping. */
+bool encoder_is_plain(const struct encoder *encoder);
+/* encoder_backward of both sides and encoder_step at once, when `passes` are the step's only looks;
+ * gradients (count of the side, d) are overwritten. */
+void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
+                       float *const gradients[N_SIDES], double rate, struct pool *pool);
 /* Every row of every table up to the present step. */
 void encoder_settle(struct encoder *encoder, double rate, struct pool *pool);
 

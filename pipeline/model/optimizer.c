@@ -6,10 +6,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum {
-    ROW_BLOCK = 256,
-    AHEAD = 4 /* rows in play lie anywhere: asked for so many rows before their turn */
-};
+enum { ROW_BLOCK = 256 };
 
 static const double ADAM_BETA1 = 0.9, ADAM_BETA2 = 0.999;
 static const float EPSILON = 1e-8f;
@@ -32,7 +29,7 @@ static double sum_of_moves(double keep, double ratio, int64_t k)
     if (fabs(keep - ratio) < 1e-8) { /* the quotient below would be all rounding */
         return (double)k * power(ratio, k);
     }
-    return ratio * (power(keep, k) - power(ratio, k)) / (keep - ratio);
+    return ratio * ((keep < 1.0 ? power(keep, k) : 1.0) - power(ratio, k)) / (keep - ratio);
 }
 
 /* What weight decay leaves of the weights after `steps` steps. */
@@ -58,14 +55,20 @@ static void adam_update(const struct optimizer_step *step, float *weights,
 /* k steps of Adam with gradient 0: m and v decay by beta1^j and beta2^j, so step j moves the weight
  * by rate m / sqrt(v) times r^j with r = beta1 / sqrt(beta2). The rate and the bias corrections are
  * taken as those of now. */
-static void adam_idle(const struct optimizer_step *step, float *weights,
-                      float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void adam_drift(const struct optimizer_step *step, float *weights,
+                       float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), missed);
-    float first = (float)power(ADAM_BETA1, missed), second = (float)power(ADAM_BETA2, missed);
     decay(step, weights, missed, n);
-    step->vec->adam_idle(weights, states[0], states[1], n, step->rate * (float)moved, first, second,
-                         step->unbias[0], step->unbias[1], EPSILON);
+    step->vec->adam_drift(weights, states[0], states[1], n, step->rate * (float)moved,
+                          step->unbias[0], step->unbias[1], EPSILON);
+}
+
+static void adam_fade(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
+                      int64_t missed, size_t n)
+{
+    step->vec->scale((float)power(ADAM_BETA1, missed), states[0], n);
+    step->vec->scale((float)power(ADAM_BETA2, missed), states[1], n);
 }
 
 /* Adam with one second moment a row, of the mean square of its gradient (a block of Adam-mini,
@@ -85,17 +88,21 @@ static void rowwise_adam_update(const struct optimizer_step *step, float *weight
         step->rate * step->unbias[0] / (sqrtf(*second * step->unbias[1]) + EPSILON));
 }
 
-/* As adam_idle. */
-static void rowwise_adam_idle(const struct optimizer_step *step, float *weights,
-                              float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+/* As adam_drift. */
+static void rowwise_adam_drift(const struct optimizer_step *step, float *weights,
+                               float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
-    float *second = states[1];
     double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), missed);
-    float speed = step->rate * step->unbias[0] / (sqrtf(*second * step->unbias[1]) + EPSILON);
+    float speed = step->rate * step->unbias[0] / (sqrtf(*states[1] * step->unbias[1]) + EPSILON);
     decay(step, weights, missed, n);
     step->vec->axpy(-speed * (float)moved, states[0], weights, n);
+}
+
+static void rowwise_adam_fade(const struct optimizer_step *step,
+                              float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+{
     step->vec->scale((float)power(ADAM_BETA1, missed), states[0], n);
-    *second *= (float)power(ADAM_BETA2, missed);
+    *states[1] *= (float)power(ADAM_BETA2, missed);
 }
 
 /* AdaGrad (Duchi, Hazan and Singer 2011, figure 1, diagonal): s += g^2; w -= rate g / (sqrt(s) +
@@ -108,8 +115,8 @@ static void adagrad_update(const struct optimizer_step *step, float *weights,
     step->vec->adagrad(weights, states[0], gradient, n, step->rate, EPSILON);
 }
 
-static void adagrad_idle(const struct optimizer_step *step, float *weights,
-                         float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void adagrad_drift(const struct optimizer_step *step, float *weights,
+                          float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     (void)states;
     decay(step, weights, missed, n);
@@ -124,32 +131,43 @@ static void sgd_update(const struct optimizer_step *step, float *weights,
 }
 
 /* k steps with gradient 0: m in step j is momentum^j times what it was. */
-static void sgd_idle(const struct optimizer_step *step, float *weights,
-                     float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void sgd_drift(const struct optimizer_step *step, float *weights,
+                      float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     decay(step, weights, missed, n);
     if (step->momentum > 0.0) {
         double moved = sum_of_moves(step->keep, step->momentum, missed);
         step->vec->axpy(-step->rate * (float)moved, states[0], weights, n);
-        step->vec->scale((float)power(step->momentum, missed), states[0], n);
     }
+}
+
+static void sgd_fade(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
+                     int64_t missed, size_t n)
+{
+    step->vec->scale((float)power(step->momentum, missed), states[0], n);
 }
 
 /* `adam` takes no decay: with it, it would be `adamw` under another name. */
 const char *const optimizer_names[] = {"adam", "adamw", "adagrad", "sgd", "rowwise_adam", NULL};
 const struct optimizer_rule optimizer_table[] = {
-    {.n_states = 2, .idle = adam_idle, .update = adam_update},
-    {.n_states = 2, .takes_decay = true, .idle = adam_idle, .update = adam_update},
-    {.n_states = 1, .takes_decay = true, .idle = adagrad_idle, .update = adagrad_update},
+    {.n_states = 2, .drift = adam_drift, .fade = adam_fade, .update = adam_update},
+    {.n_states = 2,
+     .takes_decay = true,
+     .drift = adam_drift,
+     .fade = adam_fade,
+     .update = adam_update},
+    {.n_states = 1, .takes_decay = true, .drift = adagrad_drift, .update = adagrad_update},
     {.n_states = 1,
      .takes_decay = true,
      .takes_momentum = true,
-     .idle = sgd_idle,
+     .drift = sgd_drift,
+     .fade = sgd_fade,
      .update = sgd_update},
     {.n_states = 2,
      .is_row_state = {false, true},
      .takes_decay = true,
-     .idle = rowwise_adam_idle,
+     .drift = rowwise_adam_drift,
+     .fade = rowwise_adam_fade,
      .update = rowwise_adam_update},
 };
 
@@ -197,60 +215,26 @@ void optimizer_release(struct optimizer *optimizer)
     optimizer->row_steps = NULL;
 }
 
-struct apply_job {
-    struct optimizer *optimizer;
-    struct optimizer_step step;
-    float *weights;
-    const int32_t *rows;
-    size_t n;
-    const float *gradient; /* NULL: catch up */
+/* What row i keeps beside its weights. */
+struct row_states {
+    float *at[OPTIMIZER_MAX_STATES];
 };
 
-static void prefetch(const struct apply_job *job, size_t i)
+static struct row_states states_of(const struct optimizer *optimizer, size_t row)
 {
-    const struct optimizer *optimizer = job->optimizer;
-    size_t d = optimizer->dimension, row = job->rows == NULL ? i : (size_t)job->rows[i];
-    mem_prefetch(&optimizer->row_steps[row], sizeof *optimizer->row_steps);
-    mem_prefetch(job->weights + row * d, d * sizeof(float));
+    struct row_states out = {{NULL}};
     for (size_t s = 0; s < optimizer->rule->n_states; s++) {
-        const size_t width = optimizer_state_width(optimizer, s);
-        mem_prefetch(optimizer->states[s] + row * width, width * sizeof(float));
+        out.at[s] = optimizer->states[s] + row * optimizer_state_width(optimizer, s);
     }
+    return out;
 }
 
-static void apply_task(void *data, size_t block, size_t worker)
+struct optimizer_step optimizer_now(const struct optimizer *optimizer, double rate)
 {
-    (void)worker;
-    const struct apply_job *job = data;
-    struct optimizer *optimizer = job->optimizer;
-    size_t d = optimizer->dimension;
-    size_t last = (block + 1) * ROW_BLOCK < job->n ? (block + 1) * ROW_BLOCK : job->n;
-    for (size_t i = block * ROW_BLOCK; i < last; i++) {
-        size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
-        if (i + AHEAD < last) {
-            prefetch(job, i + AHEAD);
-        }
-        int64_t missed = optimizer->n_steps - optimizer->row_steps[row];
-        float *states[OPTIMIZER_MAX_STATES] = {NULL};
-        for (size_t s = 0; s < optimizer->rule->n_states; s++) {
-            states[s] = optimizer->states[s] + row * optimizer_state_width(optimizer, s);
-        }
-        if (job->gradient != NULL) {
-            optimizer->rule->update(&job->step, job->weights + row * d, states,
-                                    job->gradient + i * d, d);
-        } else if (missed > 0) {
-            optimizer->rule->idle(&job->step, job->weights + row * d, states, missed, d);
-        }
-        optimizer->row_steps[row] = optimizer->n_steps;
-    }
-}
-
-static void run_rows(struct apply_job *job, double rate, struct pool *pool)
-{
-    const struct optimizer *optimizer = job->optimizer;
     double t = (double)(optimizer->n_steps > 0 ? optimizer->n_steps : 1);
     double keep = 1.0 - rate * optimizer->weight_decay;
-    job->step = (struct optimizer_step){
+    return (struct optimizer_step){
+        .number = optimizer->n_steps,
         .rate = (float)rate,
         .unbias = {(float)(1.0 / (1.0 - pow(ADAM_BETA1, t))),
                    (float)(1.0 / (1.0 - pow(ADAM_BETA2, t)))},
@@ -258,21 +242,114 @@ static void run_rows(struct apply_job *job, double rate, struct pool *pool)
         .momentum = optimizer->momentum,
         .vec = vec_ops(),
     };
-    pool_run(pool, (job->n + ROW_BLOCK - 1) / ROW_BLOCK, apply_task, job);
+}
+
+void optimizer_read_row(const struct optimizer *optimizer, const struct optimizer_step *now,
+                        const float *weights, size_t row, float *out)
+{
+    const size_t d = optimizer->dimension;
+    const int64_t missed = now->number - optimizer->row_steps[row];
+    memcpy(out, weights + row * d, d * sizeof *out);
+    if (missed > 0) {
+        optimizer->rule->drift(now, out, states_of(optimizer, row).at, missed, d);
+    }
+}
+
+static void catch_up_row(struct optimizer *optimizer, const struct optimizer_step *now,
+                         float *weights, size_t row)
+{
+    const struct optimizer_rule *rule = optimizer->rule;
+    const size_t d = optimizer->dimension;
+    const int64_t missed = now->number - optimizer->row_steps[row];
+    const struct row_states states = states_of(optimizer, row);
+    if (missed > 0) {
+        rule->drift(now, weights + row * d, states.at, missed, d);
+        if (rule->fade != NULL) {
+            rule->fade(now, states.at, missed, d);
+        }
+        optimizer->row_steps[row] = now->number;
+    }
+}
+
+struct optimizer_turn optimizer_begin(struct optimizer *optimizer, double rate)
+{
+    struct optimizer_turn turn = {.before = optimizer_now(optimizer, rate)};
+    optimizer->n_steps++;
+    turn.now = optimizer_now(optimizer, rate);
+    return turn;
+}
+
+void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_turn *turn,
+                         float *weights, size_t row, const float *gradient)
+{
+    const size_t d = optimizer->dimension;
+    catch_up_row(optimizer, &turn->before, weights, row);
+    optimizer->rule->update(&turn->now, weights + row * d, states_of(optimizer, row).at, gradient,
+                            d);
+    optimizer->row_steps[row] = turn->now.number;
+}
+
+void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weights, size_t row)
+{
+    const size_t d = optimizer->dimension;
+    const struct row_states states = states_of(optimizer, row);
+    mem_prefetch(&optimizer->row_steps[row], sizeof *optimizer->row_steps);
+    mem_prefetch(weights + row * d, d * sizeof *weights);
+    for (size_t s = 0; s < optimizer->rule->n_states; s++) {
+        mem_prefetch(states.at[s], optimizer_state_width(optimizer, s) * sizeof(float));
+    }
+}
+
+/* ---- many rows ---- */
+
+struct rows_job {
+    struct optimizer *optimizer;
+    struct optimizer_turn turn; /* catch up: up to turn.now */
+    float *weights;
+    const int32_t *rows;
+    size_t n;
+    const float *gradient; /* NULL: catch up */
+};
+
+static void rows_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct rows_job *job = data;
+    const size_t d = job->optimizer->dimension;
+    const size_t last = (block + 1) * ROW_BLOCK < job->n ? (block + 1) * ROW_BLOCK : job->n;
+    for (size_t i = block * ROW_BLOCK; i < last; i++) {
+        size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
+        if (job->rows != NULL && i + OPTIMIZER_AHEAD < last) {
+            optimizer_prefetch_row(job->optimizer, job->weights,
+                                   (size_t)job->rows[i + OPTIMIZER_AHEAD]);
+        }
+        if (job->gradient == NULL) {
+            catch_up_row(job->optimizer, &job->turn.now, job->weights, row);
+        } else {
+            optimizer_apply_row(job->optimizer, &job->turn, job->weights, row,
+                                job->gradient + i * d);
+        }
+    }
+}
+
+static void run_rows(struct rows_job *job, struct pool *pool)
+{
+    pool_run(pool, (job->n + ROW_BLOCK - 1) / ROW_BLOCK, rows_task, job);
 }
 
 void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                         double rate, struct pool *pool)
 {
-    struct apply_job job = {.optimizer = optimizer, .weights = weights, .rows = rows, .n = n};
-    run_rows(&job, rate, pool);
+    struct rows_job job = {.optimizer = optimizer, .weights = weights, .rows = rows, .n = n};
+    job.turn.now = optimizer_now(optimizer, rate);
+    run_rows(&job, pool);
 }
 
 void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                      const float *gradient, double rate, struct pool *pool)
 {
-    optimizer->n_steps++;
-    struct apply_job job = {
+    struct rows_job job = {
         .optimizer = optimizer, .weights = weights, .rows = rows, .n = n, .gradient = gradient};
-    run_rows(&job, rate, pool);
+    job.turn = optimizer_begin(optimizer, rate);
+    run_rows(&job, pool);
 }

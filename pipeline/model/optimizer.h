@@ -1,15 +1,20 @@
 /* Optimizers over embedding tables, row by row: a step costs only the rows in play. A row that is
- * left out of some steps is brought up to date when it is next read, so the result is that of the
- * dense optimizer, where momentum moves every row in every step (on the user table, whose rows have
- * a gradient once an epoch, that is most of the movement). Rules are rows of a table in
- * optimizer.c; clipping, which looks at the gradients of all tables at once, is in gradient.h. */
+ * left out of some steps is read as it would be now (optimizer_read_row) and brought up to date by
+ * its next step or by optimizer_catch_up, so the result is that of the dense optimizer, where
+ * momentum moves every row in every step (on the user table, whose rows have a gradient once an
+ * epoch, that is most of the movement). Rules are rows of a table in optimizer.c; clipping, which
+ * looks at the gradients of all tables at once, is in gradient.h. */
 #ifndef NIGHTJAR_MODEL_OPTIMIZER_H
 #define NIGHTJAR_MODEL_OPTIMIZER_H
 
 #include "base/pool.h"
 #include "math/vec.h"
 
-enum { OPTIMIZER_MAX_STATES = 2 };
+enum {
+    OPTIMIZER_MAX_STATES = 2,
+    OPTIMIZER_AHEAD =
+        4 /* rows in play lie anywhere: they are asked for so many rows before their turn */
+};
 
 struct optimizer_settings {
     int64_t rule;        /* row of optimizer_table */
@@ -19,6 +24,7 @@ struct optimizer_settings {
 
 /* What an update of one row may read. */
 struct optimizer_step {
+    int64_t number;  /* steps of the table up to here */
     float rate;      /* learning rate now */
     float unbias[2]; /* Adam's 1 / (1 - beta1^t), 1 / (1 - beta2^t) at this step t */
     double keep;     /* what weight decay leaves of a weight in one step, [0, 1]; 1: all */
@@ -30,9 +36,12 @@ struct optimizer_rule {
     size_t n_states;                         /* arrays kept beside the weights */
     bool is_row_state[OPTIMIZER_MAX_STATES]; /* one float a row instead of one a parameter */
     bool takes_decay, takes_momentum;        /* whether these settings mean anything to the rule */
-    /* What `missed` steps with gradient 0 would have done to the row. */
-    void (*idle)(const struct optimizer_step *step, float *weights,
-                 float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
+    /* What `missed` steps with gradient 0 would have done to the row: to its weights (the states
+     * are read), and to its states (NULL: nothing). */
+    void (*drift)(const struct optimizer_step *step, float *weights,
+                  float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
+    void (*fade)(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
+                 int64_t missed, size_t n);
     void (*update)(const struct optimizer_step *step, float *weights,
                    float *const states[OPTIMIZER_MAX_STATES], const float *gradient, size_t n);
 };
@@ -57,14 +66,31 @@ void optimizer_release(struct optimizer *optimizer);
 /* Floats that state s keeps of a row: the dimension, or 1. */
 size_t optimizer_state_width(const struct optimizer *optimizer, size_t s);
 
-/* Brings rows[0..n) (NULL: rows 0..n-1) up to the present: gives them at once what momentum and
- * weight decay would have done to them in the steps that they were not part of, in closed form with
- * the learning rate of now. Before their weights are read. */
+/* The present, with the learning rate of now: what reading a row takes. */
+struct optimizer_step optimizer_now(const struct optimizer *optimizer, double rate);
+/* out (dimension) = where the row of weights (rows, dimension) is now: with what momentum and
+ * weight decay would have done to it in the steps that it was not part of, in closed form. */
+void optimizer_read_row(const struct optimizer *optimizer, const struct optimizer_step *now,
+                        const float *weights, size_t row, float *out);
+
+/* Brings rows[0..n) (NULL: rows 0..n-1) up to the present in place. */
 void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                         double rate, struct pool *pool);
 
+/* One step, row by row: optimizer_begin, then optimizer_apply_row once for each row in play;
+ * threads may take different rows. */
+struct optimizer_turn {
+    struct optimizer_step before, now; /* the present as it was, and this step */
+};
+struct optimizer_turn optimizer_begin(struct optimizer *optimizer, double rate);
+/* Brings the row up to `turn` and moves it against gradient (dimension). */
+void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_turn *turn,
+                         float *weights, size_t row, const float *gradient);
+/* Asks for what a row's step will touch. */
+void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weights, size_t row);
+
 /* One step: weights (rows, dimension) at rows[0..n) move against gradient (n, dimension). rows are
- * distinct and caught up; NULL means rows 0..n-1. */
+ * distinct; NULL means rows 0..n-1. */
 void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                      const float *gradient, double rate, struct pool *pool);
 

@@ -161,11 +161,17 @@ static enum status_code make_proposal(struct sampler *sampler, const int64_t *co
         }
         TRY(alias_init(&sampler->table, weights, n, status));
         break;
-    case NEGATIVES_IN_BATCH:
     case NEGATIVES_MIXED:
+        TRY(MEM_NEW(&sampler->share, n, status));
+        for (size_t c = 0; c < n; c++) {
+            sampler->share[c] = (double)counts[c] / n_interactions;
+            sampler->log_q[c] = log(sampler->share[c]);
+        }
+        break;
+    case NEGATIVES_IN_BATCH:
     case NEGATIVES_QUEUE:
         for (size_t c = 0; c < n; c++) {
-            sampler->log_q[c] = log((double)counts[c]) - log(n_interactions);
+            sampler->log_q[c] = log((double)counts[c] / n_interactions);
         }
         break;
     }
@@ -222,8 +228,7 @@ static double log_expected(const struct sampler *sampler, int32_t item, size_t d
     case NEGATIVES_QUEUE:
         return log((double)given) + sampler->log_q[item];
     case NEGATIVES_MIXED:
-        return log((double)drawn / (double)sampler->n_items +
-                   (double)given * exp(sampler->log_q[item]));
+        return log((double)drawn / (double)sampler->n_items + (double)given * sampler->share[item]);
     default:
         return log((double)drawn) + sampler->log_q[item];
     }
@@ -329,6 +334,7 @@ void sampler_release(struct sampler *sampler)
 {
     mem_free(sampler->target);
     mem_free(sampler->log_q);
+    mem_free(sampler->share);
     mem_free(sampler->queue);
     alias_release(&sampler->table);
     index_set_release(&sampler->drawn);

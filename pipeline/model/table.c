@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/vec.h"
+#include "model/gradient.h"
 
 #include <assert.h>
 
@@ -114,8 +115,8 @@ done:
     return code;
 }
 
-enum status_code table_touch(struct table *table, const int32_t *rows, size_t count, double rate,
-                             struct pool *pool, struct status *status)
+enum status_code table_join(struct table *table, const int32_t *rows, size_t count,
+                            struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t before = table->n_touched;
@@ -133,8 +134,31 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
     if (added > 0) {
         memset((uint8_t *)table->is_empty.data + before, 1, added);
     }
-    optimizer_catch_up(&table->optimizer, table->weights, touched + before, added, rate, pool);
 done:
+    return code;
+}
+
+struct optimizer_step table_now(const struct table *table, double rate)
+{
+    return optimizer_now(&table->optimizer, rate);
+}
+
+void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
+                    float *out)
+{
+    optimizer_read_row(&table->optimizer, now, table->weights, row, out);
+}
+
+enum status_code table_touch(struct table *table, const int32_t *rows, size_t count, double rate,
+                             struct pool *pool, struct status *status)
+{
+    size_t before = table->n_touched;
+    enum status_code code = table_join(table, rows, count, status);
+    if (code == STATUS_OK) {
+        optimizer_catch_up(&table->optimizer, table->weights,
+                           (const int32_t *)table->touched.data + before, table->n_touched - before,
+                           rate, pool);
+    }
     return code;
 }
 
@@ -261,27 +285,34 @@ void table_pool(const struct table *table, const struct sparse *m, float *out, s
     run_blocks(pool, &job, pool_rows_task);
 }
 
-double table_gradient_square(struct table *table)
+double table_gradient_square(struct table *table, struct pool *pool)
 {
-    const struct vec_ops *vec = vec_ops();
-    const float *gradient = table_gradient(table);
-    double sum = 0.0;
-    for (size_t s = 0; s < table->n_touched; s++) {
-        const float *row = gradient + s * table->dimension;
-        sum += vec->dot(row, row, table->dimension);
-    }
-    return sum;
+    return gradient_square(table_gradient(table), table->n_touched * table->dimension, pool);
 }
 
 void table_step(struct table *table, double rate, double scale, struct pool *pool)
 {
     float *gradient = table_gradient(table);
-    int32_t *touched = table->touched.data;
-    if (scale != 1.0) {
-        vec_ops()->scale((float)scale, gradient, table->n_touched * table->dimension);
-    }
-    optimizer_apply(&table->optimizer, table->weights, touched, table->n_touched, gradient, rate,
-                    pool);
+    gradient_scale(gradient, table->n_touched * table->dimension, scale, pool);
+    optimizer_apply(&table->optimizer, table->weights, table->touched.data, table->n_touched,
+                    gradient, rate, pool);
+    table_end_step(table);
+}
+
+struct optimizer_turn table_begin_step(struct table *table, double rate)
+{
+    return optimizer_begin(&table->optimizer, rate);
+}
+
+void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
+                    const float *gradient)
+{
+    optimizer_apply_row(&table->optimizer, turn, table->weights, row, gradient);
+}
+
+void table_end_step(struct table *table)
+{
+    const int32_t *touched = table->touched.data;
     for (size_t s = 0; s < table->n_touched; s++) {
         table->slot_of[touched[s]] = -1;
     }

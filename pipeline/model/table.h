@@ -2,7 +2,8 @@
  * optimizer. Only rows in play cost anything. Everything that learns (ids, tokens of histories and
  * features, layers) is one.
  *
- * A step: table_touch before rows are read, table_add for each gradient, table_step once. */
+ * A step: table_join or table_touch before rows are read, table_add for each gradient, table_step
+ * once. */
 #ifndef NIGHTJAR_MODEL_TABLE_H
 #define NIGHTJAR_MODEL_TABLE_H
 
@@ -31,9 +32,16 @@ MUST_CHECK enum status_code table_init(struct table *table, size_t n, size_t dim
                                        struct status *status);
 void table_release(struct table *table);
 
-/* Puts rows (count, repeats allowed; NULL: all) into play: brings them up to the present step
- * (optimizer_catch_up) and gives them a gradient of 0, unless they are in play already. Rows must
- * be in play before their weights are read for a step. */
+/* Puts rows (count, repeats allowed; NULL: all) into play: gives them a gradient of 0, unless they
+ * are in play already. Their weights are read by table_read_row. */
+MUST_CHECK enum status_code table_join(struct table *table, const int32_t *rows, size_t count,
+                                       struct status *status);
+/* out (dimension) = a row's weights at the present step; now = table_now of it. */
+struct optimizer_step table_now(const struct table *table, double rate);
+void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
+                    float *out);
+/* As table_join, and brings the rows up to the present step in place: for those who read `weights`
+ * itself. */
 MUST_CHECK enum status_code table_touch(struct table *table, const int32_t *rows, size_t count,
                                         double rate, struct pool *pool, struct status *status);
 /* gradient of rows[i] (NULL: row i) += values[i]; values (count, dimension), rows distinct and in
@@ -53,9 +61,16 @@ MUST_CHECK enum status_code table_add_sparse(struct table *table, const struct s
 void table_pool(const struct table *table, const struct sparse *m, float *out, struct pool *pool);
 
 /* Sum of squares of the gathered gradient, for clipping. */
-double table_gradient_square(struct table *table);
+double table_gradient_square(struct table *table, struct pool *pool);
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
 void table_step(struct table *table, double rate, double scale, struct pool *pool);
+/* The same for gradients that were gathered elsewhere, row by row as they are made:
+ * table_begin_step, then table_step_row once for each row in play (threads may take different
+ * rows), then table_end_step. gradient (dimension). */
+struct optimizer_turn table_begin_step(struct table *table, double rate);
+void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
+                    const float *gradient);
+void table_end_step(struct table *table);
 /* Brings every row up to the present step: before all of them are read, saved or shown. */
 void table_settle(struct table *table, double rate, struct pool *pool);
 

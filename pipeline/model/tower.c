@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256, AHEAD = 4 /* rows asked for before their turn */ };
+enum { ROW_BLOCK = 256 };
 
 static bool has_attention(const struct tower_part *part)
 {
@@ -84,7 +84,9 @@ void tower_pass_release(struct tower_pass *pass)
 
 struct tower_job {
     const struct tower *tower;
-    struct table *ids; /* backward: the tower's, when gradients go straight to it */
+    struct optimizer_step now;         /* gather: of the ids */
+    struct table *ids;                 /* backward: the tower's, when gradients go straight to it */
+    const struct optimizer_turn *turn; /* backward: their step is taken with it; NULL: gathered */
     const struct tower_pass *pass;
     const struct tower_part *part;
     struct sparse *tokens;
@@ -167,23 +169,36 @@ static void normalise_row(const struct tower_job *job, size_t i)
     ((float *)job->pass->inverse_norms.data)[i] = inverse;
 }
 
+static void prefetch_row(const struct tower_job *job, size_t row)
+{
+    const struct tower *tower = job->tower;
+    const float *base = job->pass->input.base;
+    if (base != NULL) {
+        mem_prefetch(base + row * tower->dimension, tower->dimension * sizeof *base);
+    } else {
+        optimizer_prefetch_row(&tower->ids.optimizer, tower->ids.weights, row);
+    }
+}
+
 static void gather_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
     const struct tower_job *job = data;
     const struct tower_input *input = &job->pass->input;
     const uint8_t *keep = job->pass->keep.data;
-    const float *from = input->base != NULL ? input->base : job->tower->ids.weights;
     size_t d = job->tower->dimension;
     const size_t end = block_end(block, job->count);
     for (size_t i = block * ROW_BLOCK; i < end; i++) {
-        if (i + AHEAD < end) {
-            mem_prefetch(from + row_at(input, i + AHEAD) * d, d * sizeof *from);
+        float *out = job->out + i * d;
+        if (input->rows != NULL && i + OPTIMIZER_AHEAD < end) {
+            prefetch_row(job, (size_t)input->rows[i + OPTIMIZER_AHEAD]);
         }
-        if (keep[i]) {
-            memcpy(job->out + i * d, from + row_at(input, i) * d, d * sizeof *from);
+        if (!keep[i]) {
+            memset(out, 0, d * sizeof *out);
+        } else if (input->base != NULL) {
+            memcpy(out, input->base + row_at(input, i) * d, d * sizeof *out);
         } else {
-            memset(job->out + i * d, 0, d * sizeof *from);
+            table_read_row(&job->tower->ids, &job->now, row_at(input, i), out);
         }
         if (job->is_straight) {
             normalise_row(job, i);
@@ -280,10 +295,14 @@ static enum status_code forward_base(struct tower *tower, bool is_straight, doub
     const struct tower_input *input = &pass->input;
     TRY(choose_ids(tower, pass, status));
     if (input->view.training && input->base == NULL) {
-        TRY(table_touch(&tower->ids, input->rows, input->count, rate, pool, status));
+        TRY(table_join(&tower->ids, input->rows, input->count, status));
     }
-    struct tower_job job = {
-        .tower = tower, .pass = pass, .count = input->count, .out = x, .is_straight = is_straight};
+    struct tower_job job = {.tower = tower,
+                            .pass = pass,
+                            .now = table_now(&tower->ids, rate),
+                            .count = input->count,
+                            .out = x,
+                            .is_straight = is_straight};
     pool_run(pool, n_blocks(input->count), gather_task, &job);
     for (size_t p = 0; p < tower->n_parts && input->base == NULL; p++) {
         TRY(forward_part(tower, p, rate, pass, x, pool, status));
@@ -359,13 +378,20 @@ static void normalise_backward_task(void *data, size_t block, size_t worker)
     const struct vec_ops *vec = vec_ops();
     const float *inverse_norms = job->pass->inverse_norms.data;
     const uint8_t *keep = job->pass->keep.data;
+    const int32_t *rows = job->pass->input.rows;
     size_t d = job->tower->dimension;
-    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+    const size_t end = block_end(block, job->count);
+    for (size_t i = block * ROW_BLOCK; i < end; i++) {
         const float *unit = (const float *)job->pass->unit.data + i * d;
         float *gradient = job->out + i * d;
+        if (job->turn != NULL && rows != NULL && i + OPTIMIZER_AHEAD < end) {
+            prefetch_row(job, (size_t)rows[i + OPTIMIZER_AHEAD]);
+        }
         vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
         vec->scale(inverse_norms[i], gradient, d);
-        if (job->ids != NULL && keep[i]) {
+        if (job->turn != NULL) {
+            table_step_row(job->ids, job->turn, row_at(&job->pass->input, i), gradient);
+        } else if (job->ids != NULL && keep[i]) {
             table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
         }
     }
@@ -468,6 +494,27 @@ enum status_code tower_backward(struct tower *tower, struct tower_pass *pass, fl
     }
 done:
     return code;
+}
+
+bool tower_is_plain(const struct tower *tower)
+{
+    return tower->n_parts == 0 && tower->hidden.n_layers == 0 && tower->settings.dropout == 0.0;
+}
+
+void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
+                     struct pool *pool)
+{
+    assert(is_straight(tower, &pass->input) && pass->input.base == NULL);
+    assert(tower->ids.n_touched == pass->input.count);
+    const struct optimizer_turn turn = table_begin_step(&tower->ids, rate);
+    struct tower_job job = {.tower = tower,
+                            .ids = &tower->ids,
+                            .turn = &turn,
+                            .pass = pass,
+                            .count = pass->input.count,
+                            .out = gradient};
+    pool_run(pool, n_blocks(job.count), normalise_backward_task, &job);
+    table_end_step(&tower->ids);
 }
 
 enum status_code tower_base(struct tower *tower, const struct view *view, double rate,

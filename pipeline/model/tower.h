@@ -83,6 +83,13 @@ MUST_CHECK enum status_code tower_backward(struct tower *tower, struct tower_pas
                                            float *gradient, float *base_gradient, struct pool *pool,
                                            struct status *status);
 
+/* Whether training knows nothing of an entity but its id. */
+bool tower_is_plain(const struct tower *tower);
+/* tower_backward and the step of its tables at once, each row while it is in the cache: of a tower
+ * that is plain, when `pass` is its only look in this step. gradient (count, d) is overwritten. */
+void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
+                     struct pool *pool);
+
 /* x of every row into out (n, d): what propagation starts from; in training everything is put into
  * play. tower_base_backward gathers from dL / dx (n, d). `pass` is filled and used again. */
 MUST_CHECK enum status_code tower_base(struct tower *tower, const struct view *view, double rate,

@@ -156,13 +156,11 @@ static void plain_adam(float *w, float *m, float *v, const float *g, size_t n, f
     }
 }
 
-static void plain_adam_idle(float *w, float *m, float *v, size_t n, float move, float first,
-                            float second, float inverse_c1, float inverse_c2, float epsilon)
+static void plain_adam_drift(float *w, const float *m, const float *v, size_t n, float move,
+                             float inverse_c1, float inverse_c2, float epsilon)
 {
     for (size_t j = 0; j < n; j++) {
         w[j] -= move * m[j] * inverse_c1 / (sqrtf(v[j] * inverse_c2) + epsilon);
-        m[j] *= first;
-        v[j] *= second;
     }
 }
 
@@ -238,7 +236,7 @@ static const struct vec_ops plain_ops = {
     .hinge_cut = plain_hinge_cut,
     .softplus_cut = plain_softplus_cut,
     .adam = plain_adam,
-    .adam_idle = plain_adam_idle,
+    .adam_drift = plain_adam_drift,
     .momentum = plain_momentum,
     .adagrad = plain_adagrad,
 };

@@ -201,6 +201,30 @@ static void one_and_two_threads_give_the_same_bytes_and_seeds_differ(void **stat
     fixture_release(&f);
 }
 
+/* Steps of towers of ids are taken on the way back, clipped ones once everything is gathered. */
+static void a_clip_out_of_reach_changes_no_byte_with_any_optimizer(void **state)
+{
+    (void)state;
+    for (int64_t rule = 0; optimizer_names[rule] != NULL; rule++) {
+        struct fixture f;
+        fixture_init(&f);
+        f.settings.optimizer =
+            (struct optimizer_settings){.rule = rule, .weight_decay = 0.01, .momentum = 0.5};
+        f.settings.co_items.weight = 0.3;
+        f.settings.learn_bias = true;
+        f.negatives.strategy = NEGATIVES_MIXED;
+        f.negatives.count = 4; /* rows come and go */
+        f.settings.batch_users = 8;
+        struct trainer_result at_once = train(&f, 2);
+        f.settings.clip = 1e30;
+        struct trainer_result gathered = train(&f, 2);
+        assert_same_result(&at_once, &gathered);
+        trainer_result_release(&at_once);
+        trainer_result_release(&gathered);
+        fixture_release(&f);
+    }
+}
+
 static enum status_code stop_sometimes(void *data, struct status *status)
 {
     struct fixture *f = data;
@@ -706,6 +730,7 @@ int main(void)
         cmocka_unit_test(negatives_per_positive_and_stored_ones_learn_them_too),
         cmocka_unit_test(the_item_contrast_pulls_co_interacted_items_together),
         cmocka_unit_test(one_and_two_threads_give_the_same_bytes_and_seeds_differ),
+        cmocka_unit_test(a_clip_out_of_reach_changes_no_byte_with_any_optimizer),
         cmocka_unit_test(a_run_stopped_anywhere_and_resumed_gives_the_same_bytes),
         cmocka_unit_test(
             every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_a_stop),
