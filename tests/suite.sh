@@ -10,7 +10,6 @@ passed=0
 failed=0
 skipped=0
 box=$(mktemp -d)
-output=$box/script
 trap 'rm -rf "$box"' EXIT
 
 # wanted NAME: is it part of this run?
@@ -37,31 +36,50 @@ count() {
     fi
 }
 
-# the C programs, as many at a time as there are cores
-for program in "$BUILD"/tests/unit/test_* "$BUILD"/tests/stage/test_*; do
-    case "$program" in *.o | *.d | *\**) continue ;; esac
-    wanted "$(basename "$program")" && echo "$program"
-done >"$box/programs"
-# shellcheck disable=SC2016
-xargs -r -P "$(nproc)" -I PROGRAM sh -c \
-    'out=$1/$(basename "$2"); "$2" >"$out" 2>&1; echo $? >"$out.code"' sh "$box" PROGRAM <"$box/programs"
-while read -r program; do
-    name=$(basename "$program")
-    output=$box/$name
-    count "$name" "$(cat "$output.code" 2>/dev/null || echo 1)" "$(number 'PASSED  \] [0-9]+ test')" \
-        "$(number 'FAILED  \] [0-9]+ test')"
-done <"$box/programs"
-output=$box/script
+# A line a job, `COMMAND ARGUMENTS`, the longest first: scripts, of the fault tests each part by itself, and
+# C programs.
+jobs() {
+    for part in interruption year determinism environment nights bad_input; do
+        wanted tests/fault/run.sh && echo "sh tests/fault/run.sh $part"
+    done
+    for script in tests/data/run.sh tests/stage/planted.sh tests/cli/run.sh tests/cli/reference.sh \
+        tests/cli/install.sh tests/cli/page.sh; do
+        wanted "$script" && echo "sh $script"
+    done
+    for program in "$BUILD"/tests/stage/test_* "$BUILD"/tests/unit/test_*; do
+        case "$program" in *.o | *.d | *\**) continue ;; esac
+        wanted "$(basename "$program")" && echo "$program"
+    done
+}
 
-for script in tests/cli/run.sh tests/cli/reference.sh tests/cli/install.sh tests/cli/page.sh tests/stage/planted.sh \
-    tests/fault/run.sh tests/data/run.sh; do
-    [ -f "$script" ] && wanted "$script" || continue
-    sh "$script" >"$output" 2>&1
-    code=$?
-    grep -a '^skipped' "$output"
-    skipped=$((skipped + $(grep -a -c '^skipped' "$output")))
-    count "$script" "$code" "$(number '^[0-9]+ passed')" "$(number ', [0-9]+ failed')"
-done
+# at_a_time N: runs the numbered jobs of stdin, so many at a time
+at_a_time() {
+    # shellcheck disable=SC2016
+    xargs -r -P "$1" -L 1 sh -c \
+        'out=$1/$2; shift 2; "$@" >"$out" 2>&1; echo $? >"$out.code"' sh "$box"
+}
+
+jobs | awk '{print NR, $0}' >"$box/jobs"
+at_a_time "$(nproc)" <"$box/jobs"
+# how long another process waits for a run is asked with the machine to itself
+if wanted tests/fault/run.sh; then
+    echo "0 sh tests/fault/run.sh neighbours" | tee -a "$box/jobs" | at_a_time 1
+fi
+while read -r number job; do
+    output=$box/$number
+    code=$(cat "$output.code" 2>/dev/null || echo 1)
+    case "$job" in
+    "sh "*)
+        grep -a '^skipped' "$output"
+        skipped=$((skipped + $(grep -a -c '^skipped' "$output")))
+        count "${job#sh }" "$code" "$(number '^[0-9]+ passed')" "$(number ', [0-9]+ failed')"
+        ;;
+    *)
+        count "$(basename "$job")" "$code" "$(number 'PASSED  \] [0-9]+ test')" \
+            "$(number 'FAILED  \] [0-9]+ test')"
+        ;;
+    esac
+done <"$box/jobs"
 
 [ "$skipped" -gt 0 ] && echo "$skipped skipped"
 echo "$passed passed, $failed failed"

@@ -32,9 +32,9 @@ stages:
       min_user_interactions: 2
       min_item_interactions: 3
       split: {by: time, valid: 7d, test: 7d}
-  - pairs: {item_item: {window: 7d, top: 50}, evidence: {top: 200}}
+  - pairs: {item_item: {window: 7d, top: 50}, evidence: {top: 200}, queryable: false}
   - negatives: {strategy: mixed, count: 8192, alpha: 0.5}
-  - train: {dimension: "${SCALE_DIMENSION}", epochs: 10, patience: 0, co_interaction: {weight: 0.1}}
+  - train: {dimension: "${SCALE_DIMENSION}", epochs: 10, patience: 0, optimizer: rowwise_adam, co_interaction: {weight: 0.1}}
   - calibrate: {}
   - evaluate: {metrics: [recall@20, ndcg@20]}
   - refit: {}

@@ -1,45 +1,5 @@
 # Runs that are killed, stopped and started again.
 
-# A run long enough to be hit in every stage; options are split at white space.
-long_run="--set stages.train.epochs=60 --set stages.recommend.top=100
-    --set stages.recommend.similar=100"
-
-# start_run [OPTIONS]: a run of shop.db in the background; sets pid
-start_run() {
-    # a shell has its background jobs ignore SIGINT, and the program leaves ignored signals ignored
-    # shellcheck disable=SC2086
-    env --default-signal=INT "$program" run "$box/shop.yaml" --verbose $long_run "$@" \
-        >"$box/out" 2>"$box/err" &
-    pid=$!
-}
-
-# end_run: waits for it; sets code
-end_run() {
-    code=0
-    wait "$pid" 2>"$box/wait" || code=$?
-    pid=""
-}
-
-# wait_for PATTERN: until the run in the background has said so
-wait_for() {
-    tries=0
-    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
-        sleep 0.01
-        tries=$((tries + 1))
-    done
-}
-
-undisturbed_run() {
-    copy_of next
-    began=$(date +%s%N)
-    start_run
-    end_run
-    full_run_ns=$(($(date +%s%N) - began))
-    expect 'exit code' [ "$code" -eq 0 ]
-    undisturbed=$(published)
-    verdict 'an undisturbed run'
-}
-
 # random_moment SEED SHARE: a time in seconds within that share of a full run
 random_moment() {
     awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
@@ -66,8 +26,8 @@ kill_at() {
     expect "what was read meanwhile" reader_saw_whole_generations
 }
 
-# A reader looks without a pause as long as box/reading is there: a line "GENERATION MIN MAX ROWS" for
-# every look at what is served.
+# A reader looks every hundredth of a second as long as box/reading is there: a line "GENERATION MIN
+# MAX ROWS" for every look at what is served.
 start_reader() {
     : >"$box/reading"
     : >"$box/seen"
@@ -75,6 +35,7 @@ start_reader() {
         while [ -f "$box/reading" ]; do
             sqlite3 -batch -cmd '.timeout 5000' "$SHOP" "SELECT (SELECT generation FROM nightjar_current),
                 min(generation), max(generation), count(*) FROM recommendations" >>"$box/seen" 2>&1
+            sleep 0.01
         done
     ) &
     reader=$!

@@ -2,6 +2,7 @@
 #
 #   first.db   a shop whose recommendations are published: "yesterday"
 #   next.db    the same files with another day of events: what a run finds "this morning"
+#              (yesterday, this_morning: digests of what is published then)
 #   shop.db    the copy that a test works on; SHOP, for shop.yaml; .work is its work file
 
 passed=0
@@ -105,6 +106,49 @@ keep_as() {
     cp "$SHOP.work" "$box/$1.db.work"
 }
 
+# A run long enough to be hit in every stage; options are split at white space.
+long_run="--set stages.train.epochs=60 --set stages.recommend.top=100
+    --set stages.recommend.similar=100"
+
+# start_run [OPTIONS]: a run of shop.db in the background; sets pid
+start_run() {
+    # a shell has its background jobs ignore SIGINT, and the program leaves ignored signals ignored
+    # shellcheck disable=SC2086
+    env --default-signal=INT "$program" run "$box/shop.yaml" --verbose $long_run "$@" \
+        >"$box/out" 2>"$box/err" &
+    pid=$!
+}
+
+# end_run: waits for it; sets code
+end_run() {
+    code=0
+    wait "$pid" 2>"$box/wait" || code=$?
+    pid=""
+}
+
+# wait_for PATTERN: until the run in the background has said so
+wait_for() {
+    tries=0
+    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+}
+
+# undisturbed_run: once; sets undisturbed, what it publishes, and full_run_ns
+undisturbed=""
+undisturbed_run() {
+    [ -z "$undisturbed" ] || return
+    copy_of next
+    began=$(date +%s%N)
+    start_run
+    end_run
+    full_run_ns=$(($(date +%s%N) - began))
+    expect 'exit code' [ "$code" -eq 0 ]
+    undisturbed=$(published)
+    verdict 'an undisturbed run'
+}
+
 make_shops() {
     "$program" generate "$SHOP" --users 300 --items 150 --events 8000 --days 60 --quiet ||
         problem "generate: exit $?"
@@ -116,6 +160,9 @@ make_shops() {
     sql 'INSERT INTO events SELECT * FROM later'
     keep_as next
     yesterday=$(published)
+    nightjar run
+    expect 'the second run' [ "$code" -eq 0 ]
+    this_morning=$(published)
     verdict 'a shop gets its first recommendations'
     [ "$failed" -eq 0 ]
 }

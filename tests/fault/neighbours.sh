@@ -172,6 +172,7 @@ cron_environment() {
     verdict "cron's empty environment"
 }
 
+undisturbed_run
 twenty_starts
 stopped_holder
 stale_lock_file

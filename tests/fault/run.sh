@@ -1,7 +1,8 @@
 #!/bin/sh
 # The real program on real SQLite files, in trouble: killed, out of disk, given nonsense. Whatever
 # happens, the user's rows stay as they were and the recommendations published before are served.
-# PROGRAM is the nightjar to test. Prints a line for every failure and `N passed, N failed` last.
+# PROGRAM is the nightjar to test. run.sh [PART...]: of the parts, the other files of this folder, these
+# alone. Prints a line for every failure and `N passed, N failed` last.
 set -u
 : "${PROGRAM:?}" "${NIGHTJAR_SOAK:=}"
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,13 +12,10 @@ trap '[ -z "$pid" ] || kill -9 "$pid"; rm -rf "$box"' EXIT
 trap 'exit 129' HUP INT TERM
 
 . "$here/lib.sh"
-. "$here/determinism.sh"
-. "$here/interruption.sh"
-. "$here/nights.sh"
-. "$here/bad_input.sh"
-. "$here/environment.sh"
-. "$here/neighbours.sh"
-. "$here/year.sh"
+for part in ${*:-determinism interruption nights bad_input environment neighbours year}; do
+    # shellcheck source=/dev/null
+    . "$here/$part.sh"
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
