@@ -121,7 +121,7 @@ static void catch_up_estimate(const void *values, const struct stage_sizes *size
 }
 
 static enum status_code catch_up_fingerprint(struct context *context, const void *values,
-                                             char out[33], struct status *status)
+                                             char out[HASH_TEXT_MAX], struct status *status)
 {
     const struct artifact *reading = NULL;
     struct extraction *base = NULL; /* on the heap: a report is large */
@@ -225,20 +225,26 @@ done:
 }
 
 static enum status_code load_base(struct context *context, struct small_night *night,
-                                  const struct extract_request *request, struct status *status)
+                                  struct status *status)
 {
     enum status_code code;
 
     TRY(context_input_without(context, "interactions", night_without, &night->log, status));
     TRY(interactions_load(&night->base, &night->log, status));
-    if (request->dataset.max_user_interactions > 0 && !night->base.has_times) {
-        code = status_set(status, STATUS_CONFIG,
-                          "catch_up: max_user_interactions keeps the newest, and the events have "
-                          "no times: give the query a column created_at, or leave one of the two "
-                          "out");
-    }
 done:
     return code;
+}
+
+/* Which rows are the newest has to be known when new ones come. Said on full nights too. */
+static enum status_code check_times(const struct extract_request *request,
+                                    const struct event_log *log, struct status *status)
+{
+    if (request->dataset.max_user_interactions == 0 || log->has_times) {
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_CONFIG,
+                      "catch_up: max_user_interactions keeps the newest, and the events have no "
+                      "times: give the query a column created_at, or leave one of the two out");
 }
 
 static enum status_code train(struct context *context, const struct catch_up_options *o,
@@ -352,11 +358,12 @@ static enum status_code run_night(struct context *context, const struct catch_up
     const struct extraction *rows = &night->reading.extraction;
 
     TRY(read_news(context, night, &request, status));
+    TRY(check_times(&request, &rows->log, status));
     context_set_rows(context, night->reading.n_read);
     if (rows->log.n + rows->dislikes.n == 0) {
         goto done; /* nothing that counts is new: what stands above goes through */
     }
-    TRY(load_base(context, night, &request, status));
+    TRY(load_base(context, night, status));
     TRY(catch_up_start_open(&night->start, context, &night->base, night->reading.is_anew, status));
     TRY(list_fresh(night, status));
     if (night->fresh.n == 0) {

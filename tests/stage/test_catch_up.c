@@ -26,8 +26,9 @@ struct night {
     int threads;
     bool force;
     bool features; /* a stage of side data, and towers that read them */
+    bool no_times; /* events without them, of a user the newest */
 };
-static const struct night usual = {"a", "7d", 1, false, false};
+static const struct night usual = {.files = "a", .refresh = "7d", .threads = 1};
 
 static void source(void **state, const char *sql)
 {
@@ -40,16 +41,7 @@ static void source(void **state, const char *sql)
  * nobody has heard of. */
 static void shop_setup(void **state)
 {
-    const struct shop_database_options shop = {
-        .shop = {.n_users = 150, .n_items = 90, .n_events = 7000, .n_days = 30, .seed = 3},
-        .text_ids = true};
-    struct progress progress = {0};
-    struct status status = {0};
-    char path[STORE_PATH_MAX];
-    store_path(state, "source.db", path);
-    if (shop_database_write(path, &shop, &progress, &status) != STATUS_OK) {
-        fail_msg("%s", status.message);
-    }
+    stage_shop(state, 150, 90, 7000);
     source(state,
            "CREATE TABLE every AS SELECT row_number() OVER (ORDER BY created_at, event_id) AS id,"
            " user_id, item_id, event, created_at FROM events;"
@@ -77,10 +69,11 @@ static struct plan *plan_of(void **state, const struct night *night)
                                            : "";
     buf_addf(&text,
              "pipeline: shop\nseed: 7\nthreads: %d\n"
-             "source: {database: source.db, interactions: SELECT * FROM log, key: id}\n"
+             "source: {database: source.db, key: id,\n"
+             "  interactions: \"SELECT id, user_id, item_id, event%s FROM log\"}\n"
              "output: {database: %s.db, keep: 9}\nwork: {database: %s.work.db}\nstages:\n"
-             "  - interactions: {%s%s%s split: {by: time, valid: 3d, test: 3d},\n"
-             "      event_weights: {view: 1, cart: 2, purchase: 4}, half_life: 60d,\n"
+             "  - interactions: {%s%s%s %s,\n"
+             "      event_weights: {view: 1, cart: 2, purchase: 4},\n"
              "      min_user_interactions: 2, min_item_interactions: 3}\n%s"
              "  - pairs: {item_item: {top: 10}, evidence: {top: 50}, user_item: {weights: log}}\n"
              "  - negatives: {strategy: mixed, count: 64, alpha: 0.5}\n"
@@ -88,8 +81,11 @@ static struct plan *plan_of(void **state, const struct night *night)
              "      co_interaction: {weight: 0.1}%s}\n"
              "  - calibrate: {}\n"
              "  - refit: {}\n",
-             night->threads, night->files, night->files, night->refresh != NULL ? "refresh: " : "",
+             night->threads, night->no_times ? "" : ", created_at", night->files, night->files,
+             night->refresh != NULL ? "refresh: " : "",
              night->refresh != NULL ? night->refresh : "", night->refresh != NULL ? "," : "",
+             night->no_times ? "split: {by: random}, max_user_interactions: 50"
+                             : "split: {by: time, valid: 3d, test: 3d}, half_life: 60d",
              features, night->features ? ", id_dropout: 0.3" : "");
     buf_add_text(&text, night->refresh != NULL ? "  - catch_up: {}\n" : "");
     buf_add_text(&text, "  - recommend: {top: 10, similar: 3}\n  - gate: {}\n  - publish: {}\n");
@@ -101,10 +97,9 @@ static struct plan *plan_of(void **state, const struct night *night)
     return plan;
 }
 
-static struct run_result run_night(void **state, const struct night *night)
+static enum status_code try_night(void **state, const struct night *night,
+                                  struct run_result *result, struct status *status)
 {
-    struct status status = {0};
-    struct run_result result = {0};
     char path[STORE_PATH_MAX];
     struct plan *plan = plan_of(state, night);
     store_path(state, "warnings.txt", path);
@@ -112,11 +107,19 @@ static struct run_result run_night(void **state, const struct night *night)
     assert_non_null(log.stream);
     const struct run_request request = {
         .plan = plan, .version = "test", .log = &log, .force = night->force};
-    if (runner_run(&request, &result, &status) != STATUS_OK) {
-        fail_msg("%s", status.message);
-    }
+    const enum status_code code = runner_run(&request, result, status);
     fclose(log.stream);
     plan_free(plan);
+    return code;
+}
+
+static struct run_result run_night(void **state, const struct night *night)
+{
+    struct status status = {0};
+    struct run_result result = {0};
+    if (try_night(state, night, &result, &status) != STATUS_OK) {
+        fail_msg("%s", status.message);
+    }
     return result;
 }
 
@@ -263,14 +266,15 @@ static void each_night_reads_and_trains_its_own_rows(void **state)
 
 static void a_full_night_leaves_nothing_of_the_small_ones(void **state)
 {
-    const struct night forced = {"a", "7d", 1, true, false}, other = {"b", "8d", 1, false, false};
-    const struct night alone = {"c", NULL, 1, false, false};
+    const struct night forced = {.files = "a", .refresh = "7d", .threads = 1, .force = true},
+                       other = {.files = "b", .refresh = "8d", .threads = 1};
+    const struct night alone = {.files = "c", .threads = 1};
     shop_setup(state);
     run_night(state, &usual);
-    run_night(state, &(struct night){"b", "7d", 1, false, false});
+    run_night(state, &(struct night){.files = "b", .refresh = "7d", .threads = 1});
     source(state, "INSERT INTO log SELECT * FROM day1");
     run_night(state, &usual);
-    run_night(state, &(struct night){"b", "7d", 1, false, false});
+    run_night(state, &(struct night){.files = "b", .refresh = "7d", .threads = 1});
     source(state, "INSERT INTO log SELECT * FROM day2");
     assert_int_equal(run_night(state, &forced).n_run, N_STAGES);
     run_night(state, &other); /* another option of interactions: a full night too */
@@ -285,7 +289,7 @@ static void a_full_night_leaves_nothing_of_the_small_ones(void **state)
 
 static void what_was_read_too_long_ago_is_read_anew(void **state)
 {
-    const struct night brief = {"a", "1s", 1, false, false};
+    const struct night brief = {.files = "a", .refresh = "1s", .threads = 1};
     shop_setup(state);
     run_night(state, &brief);
     source(state, "INSERT INTO log SELECT * FROM day1");
@@ -314,7 +318,7 @@ static void a_lost_last_row_makes_a_full_night(void **state)
 /* Rows of a small night that are gone the night after: as if they had never been there. */
 static void lost_rows_of_a_small_night_are_forgotten(void **state)
 {
-    const struct night other = {"b", "7d", 1, false, false};
+    const struct night other = {.files = "b", .refresh = "7d", .threads = 1};
     shop_setup(state);
     run_night(state, &usual);
     run_night(state, &other);
@@ -329,7 +333,7 @@ static void lost_rows_of_a_small_night_are_forgotten(void **state)
 
 static void threads_change_no_byte(void **state)
 {
-    const struct night three = {"b", "7d", 3, false, false};
+    const struct night three = {.files = "b", .refresh = "7d", .threads = 3};
     shop_setup(state);
     run_night(state, &usual);
     run_night(state, &three);
@@ -401,7 +405,7 @@ static void the_vectors_stay_near_those_of_the_full_night(void **state)
  * others once they have events. */
 static void side_data_carry_items_until_they_have_events(void **state)
 {
-    const struct night with = {"a", "7d", 1, false, true};
+    const struct night with = {.files = "a", .refresh = "7d", .threads = 1, .features = true};
     static const char sources[] = "SELECT item_id, source FROM item_embeddings"
                                   " WHERE item_id IN ('a new item', 'another new item')"
                                   " ORDER BY 1";
@@ -443,7 +447,7 @@ static int64_t recall(void **state, const char *name)
 /* Two weeks of news at once: much to learn from, enough to measure. */
 static void lists_of_a_small_night_find_as_much_as_those_of_a_full_one(void **state)
 {
-    const struct night alone = {"c", NULL, 2, false, false};
+    const struct night alone = {.files = "c", .threads = 2};
     const struct shop_database_options shop = {
         .shop = {.n_users = 500, .n_items = 250, .n_events = 30000, .n_days = 90, .seed = 5}};
     struct progress progress = {0};
@@ -519,6 +523,18 @@ static void mistakes_are_named_where_they_stand(void **state)
                    "9:5: catch_up: stage recommend in line 8 would not see what is new");
 }
 
+/* Not on the first night that has news, a day after it was set up. */
+static void a_cap_without_times_is_refused_on_the_full_night(void **state)
+{
+    struct night night = usual;
+    struct run_result result = {0};
+    struct status status = {0};
+    night.no_times = true;
+    shop_setup(state);
+    assert_int_equal(try_night(state, &night, &result, &status), STATUS_CONFIG);
+    assert_non_null(strstr(status.message, "max_user_interactions keeps the newest"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
 
 int main(void)
@@ -538,6 +554,7 @@ int main(void)
         TEST(side_data_carry_items_until_they_have_events),
         TEST(lists_of_a_small_night_find_as_much_as_those_of_a_full_one),
         TEST(mistakes_are_named_where_they_stand),
+        TEST(a_cap_without_times_is_refused_on_the_full_night),
     };
     return cmocka_run_group_tests_name("catch_up", tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* refit with warm_start, over the nights of a shop: what it starts from, what it reports, and that
  * publishing its towers does not make them out of date. */
 #include "math/blas.h"
-#include "model/shop_database.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 
@@ -28,16 +27,9 @@ static const struct night usual = {"a", "", 16, 1};
 
 static void shop_setup(void **state)
 {
-    const struct shop_database_options shop = {
-        .shop = {.n_users = 120, .n_items = 80, .n_events = 6000, .n_days = 30, .seed = 3},
-        .text_ids = true};
-    struct progress progress = {0};
-    struct status status = {0};
     char path[STORE_PATH_MAX];
+    stage_shop(state, 120, 80, 6000);
     store_path(state, "source.db", path);
-    if (shop_database_write(path, &shop, &progress, &status) != STATUS_OK) {
-        fail_msg("%s", status.message);
-    }
     /* tomorrow's events wait, with a user that nobody has heard of */
     store_exec_apart(path,
                      "CREATE TABLE yesterday AS SELECT user_id, item_id, created_at FROM events"

@@ -1,6 +1,7 @@
 /* Pipelines of a few stages. */
 #include "tests/support/stage_support.h"
 
+#include "model/shop_database.h"
 #include "run/runner.h"
 
 #include <setjmp.h>
@@ -18,6 +19,23 @@ void stage_source(void **state, const char *sql)
     struct db *db = store_open(path, DB_CREATE);
     store_exec(db, sql);
     db_close(db);
+}
+
+void stage_shop(void **state, size_t n_users, size_t n_items, size_t n_events)
+{
+    const struct shop_database_options shop = {.shop = {.n_users = n_users,
+                                                        .n_items = n_items,
+                                                        .n_events = (int64_t)n_events,
+                                                        .n_days = 30,
+                                                        .seed = 3},
+                                               .text_ids = true};
+    struct progress progress = {0};
+    struct status status = {0};
+    char path[STORE_PATH_MAX];
+    store_path(state, "source.db", path);
+    if (shop_database_write(path, &shop, &progress, &status) != STATUS_OK) {
+        fail_msg("%s", status.message);
+    }
 }
 
 enum status_code stage_run(void **state, const struct stage *const *registry, const char *stages,

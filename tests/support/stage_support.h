@@ -9,6 +9,8 @@
 
 /* Creates source.db in the folder (see store_folder_setup) by running `sql`. */
 void stage_source(void **state, const char *sql);
+/* Creates source.db in the folder: a generated shop of 30 days with text ids, seed 3. */
+void stage_shop(void **state, size_t n_users, size_t n_items, size_t n_events);
 /* Runs pipeline.yaml, made of the head below and `stages` (lines of its `stages:` list), from the
  * start: source.db, work.db, seed 7, `threads`. The query is "SELECT * FROM events". Returns the
  * code of the plan or the run, with its details in status. */
