@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 
+#include <string.h>
+
 /* *out = zeroed array of `count` elements of `size` bytes; count 0 gives a valid, freeable block.
  * On failure *out is untouched. */
 MUST_CHECK enum status_code mem_new(size_t count, size_t size, void **out, struct status *status);
@@ -25,6 +27,18 @@ static inline void mem_prefetch(const void *from, size_t bytes)
     for (size_t at = 0; at < bytes; at += LINE) {
         __builtin_prefetch((const char *)from + at, 1);
     }
+}
+
+/* Reads and writes a pointer of whatever type at `place`: lists of arrays of several types. */
+static inline void *mem_pointer_at(const void *place)
+{
+    void *pointer;
+    memcpy(&pointer, place, sizeof pointer);
+    return pointer;
+}
+static inline void mem_set_pointer(void *place, const void *pointer)
+{
+    memcpy(place, &pointer, sizeof pointer);
 }
 
 /* Work memory that only grows. Zero-initialise. */

@@ -35,20 +35,6 @@ static void add_slot(struct slots *slots, const char *prefix, const char *suffix
     snprintf(slot->name, sizeof slot->name, "%s.%s", prefix, suffix);
 }
 
-/* Through memcpy, since the pointer is not a void pointer. */
-static void *slot_get(const struct slot *slot)
-{
-    void *data;
-
-    memcpy(&data, slot->place, sizeof data);
-    return data;
-}
-
-static void slot_set(const struct slot *slot, const void *data)
-{
-    memcpy(slot->place, &data, sizeof data);
-}
-
 static void add_history(struct slots *slots, const char *prefix, struct history *history)
 {
     struct sparse *matrix = &history->matrix;
@@ -166,7 +152,7 @@ enum status_code interactions_save(struct interactions *interactions, struct art
     for (size_t i = 0; i < slots.n; i++) {
         const struct slot *slot = &slots.slot[i];
         n_moved = i + 1; /* moved also when taking fails */
-        void *data = slot_get(slot);
+        void *data = mem_pointer_at(slot->place);
         if (data != NULL) {
             TRY(artifact_take(artifact, slot->name, slot->type, slot->rows, 1, data, status));
         }
@@ -175,7 +161,7 @@ enum status_code interactions_save(struct interactions *interactions, struct art
 done:
     if (code != STATUS_OK) {
         for (size_t i = 0; i < n_moved; i++) {
-            slot_set(&slots.slot[i], NULL);
+            mem_set_pointer(slots.slot[i].place, NULL);
         }
         interactions_release(interactions);
     }
@@ -271,7 +257,7 @@ enum status_code interactions_load(struct interactions *interactions,
         if (artifact_find(artifact, slot->name) != NULL) {
             const void *data = NULL;
             TRY(artifact_get(artifact, slot->name, slot->type, &data, &slot->rows, NULL, status));
-            slot_set(slot, data); /* a view: nobody writes through it */
+            mem_set_pointer(slot->place, data); /* a view: nobody writes through it */
         }
     }
     apply_facts(&view, facts);

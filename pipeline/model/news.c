@@ -72,20 +72,6 @@ static void list_slots(struct news *news, struct slot out[N_SLOTS])
     memcpy(out, slots, sizeof slots);
 }
 
-/* Through memcpy, since the pointer is not a void pointer. */
-static void *slot_get(const struct slot *slot)
-{
-    void *data;
-
-    memcpy(&data, slot->place, sizeof data);
-    return data;
-}
-
-static void slot_set(const struct slot *slot, const void *data)
-{
-    memcpy(slot->place, &data, sizeof data);
-}
-
 struct fact {
     const char *name;
     double value;
@@ -145,7 +131,7 @@ enum status_code news_save(struct news *news, struct artifact *artifact, struct 
         TRY(artifact_set_number(artifact, facts[i].name, facts[i].value, status));
     }
     for (size_t i = 0; i < N_SLOTS; i++) {
-        void *data = slot_get(&slots[i]);
+        void *data = mem_pointer_at(slots[i].place);
         n_moved = i + 1; /* moved also when taking fails */
         if (data != NULL) {
             TRY(artifact_take(artifact, slots[i].name, slots[i].type, slots[i].rows, 1, data,
@@ -155,7 +141,7 @@ enum status_code news_save(struct news *news, struct artifact *artifact, struct 
     news->is_view = true;
 done:
     for (size_t i = 0; code != STATUS_OK && i < n_moved; i++) {
-        slot_set(&slots[i], NULL);
+        mem_set_pointer(slots[i].place, NULL);
     }
     return code;
 }
@@ -185,7 +171,7 @@ enum status_code news_load(struct news *news, const struct artifact *artifact, b
             const void *data = NULL;
             TRY(artifact_get(artifact, slots[i].name, slots[i].type, &data, &slots[i].rows, NULL,
                              status));
-            slot_set(&slots[i], data); /* a view: nobody writes through it */
+            mem_set_pointer(slots[i].place, data); /* a view: nobody writes through it */
         }
     }
     apply_facts(&view, facts);

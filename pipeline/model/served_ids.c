@@ -2,6 +2,7 @@
 #include "model/served_ids.h"
 
 #include "base/mem.h"
+#include "model/vocabulary_merge.h"
 
 /* What is merged: `master`, and entry extra[k] of `others` for k < n. */
 struct id_merge {
@@ -13,22 +14,6 @@ struct id_merge {
 static size_t other_of(const struct id_merge *merge, size_t k)
 {
     return (size_t)merge->extra[k] - merge->n_master;
-}
-
-static enum status_code add_id(struct vocabulary *ids, const struct vocabulary *from, size_t index,
-                               struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (ids->type == ID_INTEGER) {
-        ids->integers[ids->n] = from->integers[index];
-    } else {
-        size_t length;
-        const char *text = strings_get(&from->texts, index, &length);
-        TRY(strings_add(&ids->texts, text, length, status));
-    }
-    ids->n++;
-done:
-    return code;
 }
 
 static enum status_code merge_ids(const struct id_merge *merge, struct served_ids *out,
@@ -47,7 +32,7 @@ static enum status_code merge_ids(const struct id_merge *merge, struct served_id
         size_t source = take_master ? at : (size_t)merge->extra[k];
         out->served_of[source] = (int32_t)out->ids.n;
         out->source_of[out->ids.n] = (int32_t)source;
-        TRY(add_id(&out->ids, take_master ? merge->master : merge->others,
+        TRY(vocabulary_append(&out->ids, take_master ? merge->master : merge->others,
                    take_master ? at : other_of(merge, k), status));
         at += take_master ? 1 : 0;
         k += take_master ? 0 : 1;

@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 
-static enum status_code add_id(struct vocabulary *ids, const struct vocabulary *from, size_t index,
-                               struct status *status)
+enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
+                                   size_t index, struct status *status)
 {
     enum status_code code = STATUS_OK;
     if (ids->type == ID_INTEGER) {
@@ -60,7 +60,7 @@ enum status_code vocabulary_merge(const struct vocabulary *a, const struct vocab
         if (order >= 0) {
             set(map_b, j, made.n);
         }
-        TRY(add_id(&made, order <= 0 ? a : b, order <= 0 ? i : j, status));
+        TRY(vocabulary_append(&made, order <= 0 ? a : b, order <= 0 ? i : j, status));
         i += order <= 0 ? 1 : 0;
         j += order >= 0 ? 1 : 0;
     }
