@@ -226,7 +226,7 @@ done:
 
 /* The first row of the option's query; the queries themselves are in the stage's key. */
 static enum status_code features_fingerprint(struct context *context, const void *options,
-                                             char out[33], struct status *status)
+                                             char out[HASH_TEXT_MAX], struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct features_options *o = options;

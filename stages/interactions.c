@@ -34,7 +34,7 @@ static void interactions_estimate(const void *options, const struct stage_sizes 
 }
 
 static enum status_code interactions_fingerprint(struct context *context, const void *options,
-                                                 char out[33], struct status *status)
+                                                 char out[HASH_TEXT_MAX], struct status *status)
 {
     const struct interactions_options *o = options;
     const struct artifact *reading = NULL;

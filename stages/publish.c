@@ -342,7 +342,7 @@ done:
  * generation put away by a rollback is not published anew on an unchanged night. Nothing published,
  * or something missing, is unknown, so it runs. */
 static enum status_code fingerprint(struct context *context, const void *stage_options,
-                                    char out[33], struct status *status)
+                                    char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)stage_options;
     enum status_code code;
@@ -351,7 +351,7 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     struct hash_state *hash = NULL;
     int64_t generation = 0;
     bool complete = false;
-    char checksum[33] = "";
+    char checksum[HASH_TEXT_MAX] = "";
     out[0] = '\0';
     TRY(context_published_db(context, &db, status));
     if (db == NULL) {

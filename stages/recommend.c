@@ -387,7 +387,7 @@ done:
 
 /* What the queries give: as long as it is the same, so are the lists. */
 static enum status_code recommend_fingerprint(struct context *context, const void *values,
-                                              char out[33], struct status *status)
+                                              char out[HASH_TEXT_MAX], struct status *status)
 {
     struct rules_query queries[N_SERVING_RULES];
     struct hash_state *hash = NULL;

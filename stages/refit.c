@@ -85,8 +85,8 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
 }
 
 /* What the towers would start from; a cold start looks at nothing. */
-static enum status_code refit_fingerprint(struct context *context, const void *values, char out[33],
-                                          struct status *status)
+static enum status_code refit_fingerprint(struct context *context, const void *values,
+                                          char out[HASH_TEXT_MAX], struct status *status)
 {
     const struct refit_options *o = values;
     if (!o->warm_start) {
@@ -157,7 +157,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_CONFIG_STAGE_H
 #define NIGHTJAR_CONFIG_STAGE_H
 
+#include "base/hash.h"
 #include "config/option.h"
 
 struct context;    /* run/context.h: what a stage may touch */
@@ -44,8 +45,9 @@ struct stage_estimate {
     double result_bytes; /* output artifacts, which wait for the stages that read them */
     double disk_bytes;   /* written to the work database */
     double output_bytes; /* written to the output database */
-    double seconds;      /* wall, rough: within a factor of two on a 2020s CPU core */
-    double rows;         /* that it reads or writes, whichever describes it better */
+    double seconds; /* wall, within a factor of two where sizes.speeds are measured, as by `plan`;
+                       without them what they rule is left out */
+    double rows;    /* that it reads or writes, whichever describes it better */
 };
 
 struct stage {
@@ -73,8 +75,8 @@ struct stage {
     /* A hash of what the stage reads or leaves outside its artifacts (source rows by a fingerprint
      * query, a CSV file, the published generation). NULL: nothing. Called before the stage, to
      * compare, and after it, to remember. An empty text means unknown: the stage must run. */
-    enum status_code (*fingerprint)(struct context *context, const void *options, char out[33],
-                                    struct status *status);
+    enum status_code (*fingerprint)(struct context *context, const void *options,
+                                    char out[HASH_TEXT_MAX], struct status *status);
     enum status_code (*run)(struct context *context, const void *options, struct status *status);
 };
 

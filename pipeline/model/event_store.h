@@ -5,14 +5,16 @@
 #ifndef NIGHTJAR_MODEL_EVENT_STORE_H
 #define NIGHTJAR_MODEL_EVENT_STORE_H
 
+#include "base/hash.h"
 #include "model/extract.h"
 
 struct event_store {
     struct db *work;
-    const char *label; /* of the stage: slots are LABEL/events.0, LABEL/events.1, ... */
-    char rules[33];    /* hash of all that decides about a row; other rows are other rules' */
-    size_t n_segments; /* filled in by load */
-    size_t n_logs[2];  /* events, dislikes: rows that are stored */
+    const char *label;         /* of the stage: slots are LABEL/events.0, LABEL/events.1, ... */
+    char rules[HASH_TEXT_MAX]; /* hash of all that decides about a row; other rows are other rules'
+                                */
+    size_t n_segments;         /* filled in by load */
+    size_t n_logs[2];          /* events, dislikes: rows that are stored */
     size_t n_users[2], n_items[2];
 };
 

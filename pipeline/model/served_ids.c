@@ -33,7 +33,7 @@ static enum status_code merge_ids(const struct id_merge *merge, struct served_id
         out->served_of[source] = (int32_t)out->ids.n;
         out->source_of[out->ids.n] = (int32_t)source;
         TRY(vocabulary_append(&out->ids, take_master ? merge->master : merge->others,
-                   take_master ? at : other_of(merge, k), status));
+                              take_master ? at : other_of(merge, k), status));
         at += take_master ? 1 : 0;
         k += take_master ? 0 : 1;
     }

@@ -328,8 +328,8 @@ enum status_code context_check_stop(struct context *context, struct status *stat
                       "interrupted by signal %d%s; the next run goes on from here", number, name);
 }
 
-enum status_code context_always_run(struct context *context, const void *options, char out[33],
-                                    struct status *status)
+enum status_code context_always_run(struct context *context, const void *options,
+                                    char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)context;
     (void)options;

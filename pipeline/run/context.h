@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_RUN_CONTEXT_H
 #define NIGHTJAR_RUN_CONTEXT_H
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "config/plan.h"
@@ -109,7 +110,7 @@ MUST_CHECK enum status_code context_checkpoint_load_part(struct context *context
 
 /* The `fingerprint` of a stage that must run every time. */
 MUST_CHECK enum status_code context_always_run(struct context *context, const void *options,
-                                               char out[33], struct status *status);
+                                               char out[HASH_TEXT_MAX], struct status *status);
 /* How many rows the stage read or wrote: shown by run, kept in the history. */
 void context_set_rows(struct context *context, int64_t rows);
 /* One metric of the run: kept in the work database's history, published by the publish stage. */

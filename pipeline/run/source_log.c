@@ -26,7 +26,7 @@ static void add_text(struct hash_state *hash, const char *text)
     hash_add_text(hash, text != NULL ? text : "");
 }
 
-/* What is read from which file, and who is left out. */
+/* The texts that say what is read, and who is left out. */
 static enum status_code add_source(struct hash_state *hash, struct context *context,
                                    struct status *status)
 {

@@ -42,6 +42,6 @@ MUST_CHECK enum status_code reading_fingerprint(struct context *context,
                                                 char out[HASH_TEXT_MAX], struct status *status);
 
 /* For struct event_watch, with the context as its data: shows progress, asks for stops. */
-enum status_code source_log_tick(void *data, int64_t n_rows, struct status *status);
+MUST_CHECK enum status_code source_log_tick(void *data, int64_t n_rows, struct status *status);
 
 #endif

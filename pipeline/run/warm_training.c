@@ -106,7 +106,7 @@ done:
     return code;
 }
 
-enum status_code warm_training_fingerprint(struct context *context, char out[33],
+enum status_code warm_training_fingerprint(struct context *context, char out[HASH_TEXT_MAX],
                                            struct status *status)
 {
     enum status_code code;

@@ -21,7 +21,8 @@ struct warm_training {
 /* For stage.fingerprint: what the running stage would start from. A published generation that came
  * out of the stage's last towers counts as the one which these were started from, so that
  * publishing them does not make them out of date. */
-MUST_CHECK enum status_code warm_training_fingerprint(struct context *context, char out[33],
+MUST_CHECK enum status_code warm_training_fingerprint(struct context *context,
+                                                      char out[HASH_TEXT_MAX],
                                                       struct status *status);
 /* Connects the published vectors to the prepared training. Where there are none, or they do not
  * fit, the training stays as it is and a message says why. A checkpoint of a training that was

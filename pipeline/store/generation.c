@@ -250,7 +250,8 @@ done:
 
 /* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
 static enum status_code read_current(struct db *db, const char *prefix, const char *column,
-                                     int64_t *generation, char checksum[33], struct status *status)
+                                     int64_t *generation, char checksum[HASH_TEXT_MAX],
+                                     struct status *status)
 {
     struct buf name = {0}, sql = {0}, type = {0};
     enum status_code code;
@@ -280,13 +281,13 @@ done:
 }
 
 enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                 char checksum[33], struct status *status)
+                                 char checksum[HASH_TEXT_MAX], struct status *status)
 {
     return read_current(db, prefix, "generation", generation, checksum, status);
 }
 
 enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
-                                char checksum[33], struct status *status)
+                                char checksum[HASH_TEXT_MAX], struct status *status)
 {
     enum status_code code;
     int64_t version;

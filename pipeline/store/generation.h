@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_STORE_GENERATION_H
 #define NIGHTJAR_STORE_GENERATION_H
 
+#include "base/hash.h"
 #include "store/db.h"
 
 /* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
@@ -111,18 +112,18 @@ MUST_CHECK enum status_code publish_decisions(struct db *db, const char *prefix,
 /* The current generation, or 0 when nothing is published (also when our tables do not exist).
  * `checksum` (may be NULL) gets the content checksum stored with it. */
 MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                            char checksum[33], struct status *status);
+                                            char checksum[HASH_TEXT_MAX], struct status *status);
 
 /* The same for what was published last, though a rollback may show an older generation. */
 MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
-                                           char checksum[33], struct status *status);
+                                           char checksum[HASH_TEXT_MAX], struct status *status);
 
 /* What the history says of the current generation. */
 struct published_info {
     int64_t generation; /* 0: nothing is published */
     int64_t dimension;
     int64_t run_started; /* of the run that published it, Unix seconds */
-    char checksum[33];
+    char checksum[HASH_TEXT_MAX];
 };
 MUST_CHECK enum status_code publish_current_info(struct db *db, const char *prefix,
                                                  struct published_info *info,

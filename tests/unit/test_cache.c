@@ -32,7 +32,7 @@ static enum status_code unused_run(struct context *context, const void *options,
 }
 
 static enum status_code unused_fingerprint(struct context *context, const void *options,
-                                           char out[33], struct status *status)
+                                           char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)context, (void)options, (void)status;
     out[0] = '\0';

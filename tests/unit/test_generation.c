@@ -188,7 +188,7 @@ static void the_history_tells_what_was_published(void **state)
 {
     struct status status = {0};
     struct db *db = open_output(state, "");
-    char checksum[33], other[33];
+    char checksum[HASH_TEXT_MAX], other[33];
     int64_t generation = 77;
     publish(db, small, 1, 1);
     assert_ok(publish_current(db, "", &generation, checksum, &status), &status);
@@ -219,7 +219,7 @@ static void the_history_tells_what_was_published(void **state)
 
 static void nothing_is_current_before_the_first_publish(void **state)
 {
-    char path[STORE_PATH_MAX], checksum[33] = "x";
+    char path[STORE_PATH_MAX], checksum[HASH_TEXT_MAX] = "x";
     struct status status = {0};
     int64_t generation = 77;
     store_path(state, "out.db", path);

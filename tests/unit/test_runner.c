@@ -60,8 +60,8 @@ static enum status_code take_number(struct context *context, const char *name, d
     return code == STATUS_OK ? artifact_get_number(artifact, "value", value, status) : code;
 }
 
-static enum status_code load_fingerprint(struct context *context, const void *options, char out[33],
-                                         struct status *status)
+static enum status_code load_fingerprint(struct context *context, const void *options,
+                                         char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)context, (void)options, (void)status;
     snprintf(out, 33, "%s", world.fingerprint);

@@ -85,8 +85,8 @@ static enum status_code load_run(struct context *context, const void *options,
 }
 
 /* Nothing is known of the source: a usual run would load it each time. */
-static enum status_code load_fingerprint(struct context *context, const void *options, char out[33],
-                                         struct status *status)
+static enum status_code load_fingerprint(struct context *context, const void *options,
+                                         char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)context, (void)options, (void)status;
     out[0] = '\0';
