@@ -1,12 +1,13 @@
 #!/bin/sh
-# `make bench-scale`: the whole run at growing sizes, stage by stage: seconds on the clock, the process's
-# peak memory by the end of each, and the exponent b of time ~ events^b, fitted over the sizes; the
-# same as a plot in BUILD/growth.svg. EVENTS lists the sizes in
-# thousands (default: 300 1000 3000 10000); a fiftieth of them are users, a hundredth items. VARY=users,
-# items or dimension holds the events at the first size and lets that grow instead, by 1, 2, 4 and 8.
-# KEEP=FOLDER keeps the databases. BUILD is the build to measure.
+# `make bench-scale`: the whole run at growing sizes, stage by stage: seconds of CPU and on the clock, the
+# process's peak memory by the end of each, and the exponent b of time ~ events^b, fitted over the
+# sizes; the CPU seconds as a plot in BUILD/growth.svg, too. EVENTS lists the sizes in thousands
+# (default: 300 1000 3000 10000); a fiftieth of them are users, a hundredth items. VARY=users, items or
+# dimension holds the events at the first size and lets that grow instead, by 1, 2, 4 and 8. EPOCHS of
+# training (default: 10). KEEP=FOLDER keeps the databases. BUILD is the build to measure.
 set -u
-: "${BUILD:?}" "${EVENTS:=300 1000 3000 10000}" "${VARY:=events}" "${KEEP:=}"
+: "${BUILD:?}" "${EVENTS:=300 1000 3000 10000}" "${VARY:=events}" "${KEEP:=}" "${EPOCHS:=10}"
+export EPOCHS
 program=$(cd "$BUILD" && pwd)/nightjar
 tools=$(cd "$BUILD" && pwd)/tests/bench
 if [ -n "$KEEP" ]; then
@@ -34,7 +35,7 @@ stages:
       split: {by: time, valid: 7d, test: 7d}
   - pairs: {item_item: {window: 7d, top: 50}, evidence: {top: 200}, queryable: false}
   - negatives: {strategy: mixed, count: 8192, alpha: 0.5}
-  - train: {dimension: "${SCALE_DIMENSION}", epochs: 10, patience: 0, optimizer: rowwise_adam, co_interaction: {weight: 0.1}}
+  - train: {dimension: "${SCALE_DIMENSION}", epochs: "${EPOCHS}", patience: 0, optimizer: rowwise_adam, co_interaction: {weight: 0.1}}
   - calibrate: {}
   - evaluate: {metrics: [recall@20, ndcg@20]}
   - refit: {}
@@ -42,7 +43,13 @@ stages:
   - publish: {}
 YAML
 
-# one_size THOUSANDS USERS ITEMS DIMENSION WHAT: adds "WHAT STAGE SECONDS MIB" lines to box/rows
+# whole_run WHAT NAME: a run's line in box/rows
+whole_run() {
+    used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
+    echo "$1 $2 $used" >>"$box/rows"
+}
+
+# one_size THOUSANDS USERS ITEMS DIMENSION WHAT: adds "WHAT STAGE CPU CLOCK MIB" lines to box/rows
 one_size() {
     SCALE_SHOP=$box/shop.$1.$2.$3.db
     SCALE_DIMENSION=$4
@@ -50,12 +57,10 @@ one_size() {
     [ -f "$SCALE_SHOP" ] ||
         "$program" generate "$SCALE_SHOP" --events "$1000" --users "$2" --items "$3" --days 365 --quiet || exit 1
     rm -f "$SCALE_SHOP".work* "$SCALE_SHOP".out*
-    used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
-    sqlite3 -batch "$SCALE_SHOP.work" "SELECT '$5 ' || label || ' ' || seconds || ' ' ||
-        (peak_rss / 1048576) FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
-    echo "$5 total $(echo "$used" | cut -d' ' -f2) $(echo "$used" | cut -d' ' -f3)" >>"$box/rows"
-    again=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
-    echo "$5 unchanged $(echo "$again" | cut -d' ' -f2) $(echo "$again" | cut -d' ' -f3)" >>"$box/rows"
+    whole_run "$5" total
+    sqlite3 -batch -separator ' ' "$SCALE_SHOP.work" "SELECT '$5', label, cpu_seconds, seconds,
+        peak_rss / 1048576 FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
+    whole_run "$5" unchanged
     [ -n "$KEEP" ] || rm -f "$SCALE_SHOP"*
 }
 
@@ -82,7 +87,7 @@ awk -v vary="$VARY" '
 {
     if (!($1 in seen)) {seen[$1] = 1; sizes[++n] = $1}
     if (!($2 in known)) {known[$2] = 1; stages[++m] = $2}
-    time[$1, $2] = $3; if ($4 > 0) memory[$1, $2] = $4
+    cpu[$1, $2] = $3; clock[$1, $2] = $4; memory[$1, $2] = $5
 }
 function exponent(stage, values,    i, x, y, sx, sy, sxx, sxy, k) {
     for (i = 1; i <= n; i++) {
@@ -103,9 +108,10 @@ function table(head, format, values,    i, s) {
     print ""
 }
 END {
-    table("seconds", " %.2f |", time)
+    table("CPU seconds", " %.2f |", cpu)
+    table("seconds on the clock", " %.2f |", clock)
     table("MiB by the end of", " %.0f |", memory)
 }' "$box/rows"
-awk -v title="seconds by $VARY$([ "$VARY" = events ] && echo ' (thousands)'), each stage; dots: in proportion" \
+awk -v title="CPU seconds by $VARY$([ "$VARY" = events ] && echo ' (thousands)'), each stage; dots: in proportion" \
     -f "$(dirname "$0")/growth.awk" "$box/rows" >"$BUILD/growth.svg"
 echo "the plot: $BUILD/growth.svg"
