@@ -26,12 +26,12 @@ struct item_degree {
     double inverse_root; /* 1 / sqrt(n_i) */
 };
 
-/* What is known of the pair of anchor i and partner j. */
+/* What is known of the pair of anchor i and partner j: the count or the sum, as the weighting asks.
+ */
 struct pair_cell {
-    double count; /* c_ij: users who have both within the window */
-    double
-        inverse_degree; /* sum over those users of 1 / d_u; only where the weighting asks for it */
-    double n_users;     /* N: users with at least one item */
+    double count;          /* c_ij: users who have both within the window */
+    double inverse_degree; /* sum over those users of 1 / d_u */
+    double n_users;        /* N: users with at least one item */
     const struct item_degree *i, *j;
 };
 
@@ -79,7 +79,7 @@ static double weight_degree_normalised(const struct pair_cell *cell)
     return cell->inverse_degree * cell->i->inverse_root * cell->j->inverse_root;
 }
 
-/* name, whether it needs the sum of inverse user degrees */
+/* name, whether it goes by the sum of inverse user degrees instead of the count */
 #define WEIGHTINGS(ROW)                                                                            \
     ROW(count, false)                                                                              \
     ROW(cosine, false)                                                                             \
@@ -101,9 +101,10 @@ static const struct weighting weightings[] = {WEIGHTINGS(WEIGHTING_ROW)};
 
 /* ---- one row of the product ---- */
 
-/* Scratch of one worker; counts, sums and touched are zero between rows. */
+/* Scratch of one worker; counts, sums and touched are zero between rows. Additions go anywhere in
+ * them, and that is what a product takes its time for: only what is asked for is there. */
 struct row_worker {
-    int32_t *counts; /* (n_items) */
+    int32_t *counts; /* (n_items), NULL where a weight and min_count follow from the sums */
     double *sums;    /* (n_items), NULL when the weighting does not need it */
     struct index_set touched;
     int32_t *partners;       /* (n_items) candidates, ascending */
@@ -135,12 +136,15 @@ static void accumulate(const struct product *product, size_t item, struct row_wo
         const struct pair_span *span = &windows->spans[s];
         const int32_t *partners = windows->items + span->first;
         const double share = product->inverse_degrees[span->user];
-        for (int32_t k = 0; k < span->length; k++) {
+        for (int32_t k = 0; worker->counts != NULL && k < span->length; k++) {
             if (worker->counts[partners[k]]++ == 0) {
                 index_set_add(&worker->touched, partners[k]);
             }
         }
         for (int32_t k = 0; worker->sums != NULL && k < span->length; k++) {
+            if (worker->counts == NULL && worker->sums[partners[k]] == 0) {
+                index_set_add(&worker->touched, partners[k]);
+            }
             worker->sums[partners[k]] += share;
         }
     }
@@ -155,13 +159,16 @@ static size_t weigh(const struct product *product, size_t item, struct row_worke
     for (size_t t = 0; t < n_touched; t++) {
         const int32_t partner = worker->partners[t];
         cell.j = &product->degrees[partner];
-        cell.count = worker->counts[partner];
-        worker->counts[partner] = 0;
+        if (worker->counts != NULL) {
+            cell.count = worker->counts[partner];
+            worker->counts[partner] = 0;
+        }
         if (worker->sums != NULL) {
             cell.inverse_degree = worker->sums[partner];
             worker->sums[partner] = 0;
         }
-        if ((size_t)partner == item || cell.count < product->settings->min_count) {
+        if ((size_t)partner == item ||
+            (worker->counts != NULL && cell.count < product->settings->min_count)) {
             continue;
         }
         const float weight = (float)product->weighting->weight(&cell);
@@ -308,9 +315,11 @@ static enum status_code new_workers(struct product *product, size_t n_workers,
     product->n_workers = n_workers;
     for (size_t w = 0; w < n_workers; w++) {
         struct row_worker *worker = &product->workers[w];
-        TRY(MEM_NEW(&worker->counts, n_items, status));
         if (product->weighting->needs_degrees) {
             TRY(MEM_NEW(&worker->sums, n_items, status));
+        }
+        if (worker->sums == NULL || product->settings->min_count > 1) {
+            TRY(MEM_NEW(&worker->counts, n_items, status));
         }
         TRY(index_set_init(&worker->touched, n_items, status));
         TRY(MEM_NEW(&worker->partners, n_items, status));
