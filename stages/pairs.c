@@ -538,7 +538,7 @@ const struct stage stage_pairs = {
     .name = "pairs",
     .summary = "Makes the positives: weighted user-item pairs, item-item and user-user "
                "co-interaction pairs.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct pairs_options),
     .options = options,
     .inputs = inputs,

@@ -21,9 +21,8 @@ static const int64_t slice_additions = 50000000;
 
 /* Of one item, over the counted histories. */
 struct item_degree {
-    double users;        /* n_i: users who have it */
-    double partners;     /* sum over k != i of c_ik */
-    double inverse_root; /* 1 / sqrt(n_i) */
+    double users;    /* n_i: users who have it */
+    double partners; /* sum over k != i of c_ik */
 };
 
 /* What is known of the pair of anchor i and partner j: the count or the sum, as the weighting asks.
@@ -31,6 +30,7 @@ struct item_degree {
 struct pair_cell {
     double count;          /* c_ij: users who have both within the window */
     double inverse_degree; /* sum over those users of 1 / d_u */
+    double inverse_root;   /* 1 / sqrt(n_i n_j) */
     double n_users;        /* N: users with at least one item */
     const struct item_degree *i, *j;
 };
@@ -45,7 +45,7 @@ static double weight_count(const struct pair_cell *cell)
  * et al. 2001, Item-based collaborative filtering, section 3.1.1). */
 static double weight_cosine(const struct pair_cell *cell)
 {
-    return cell->count * cell->i->inverse_root * cell->j->inverse_root;
+    return cell->count * cell->inverse_root;
 }
 
 /* N c_ij / (n_i n_j): how much more often than by chance (Brin et al. 1997, Dynamic itemset
@@ -76,7 +76,7 @@ static double weight_ultragcn(const struct pair_cell *cell)
  * recommendation?, eq. 8). */
 static double weight_degree_normalised(const struct pair_cell *cell)
 {
-    return cell->inverse_degree * cell->i->inverse_root * cell->j->inverse_root;
+    return cell->inverse_degree * cell->inverse_root;
 }
 
 /* name, whether it goes by the sum of inverse user degrees instead of the count */
@@ -119,6 +119,7 @@ struct product {
     double n_users;
     double *inverse_degrees;     /* (n_users) 1 / d_u */
     struct item_degree *degrees; /* (n_items) */
+    double *inverse_roots;       /* (n_items) 1 / sqrt(n_i), by themselves: read for every pair */
     int64_t *bounds;  /* (n_items + 1) row i may take the places [bounds[i], bounds[i + 1]) */
     int64_t *lengths; /* (n_items) of them it took */
     int32_t *columns;
@@ -159,6 +160,7 @@ static size_t weigh(const struct product *product, size_t item, struct row_worke
     for (size_t t = 0; t < n_touched; t++) {
         const int32_t partner = worker->partners[t];
         cell.j = &product->degrees[partner];
+        cell.inverse_root = product->inverse_roots[item] * product->inverse_roots[partner];
         if (worker->counts != NULL) {
             cell.count = worker->counts[partner];
             worker->counts[partner] = 0;
@@ -267,6 +269,7 @@ static enum status_code count_degrees(struct product *product, struct status *st
     enum status_code code = STATUS_OK;
     TRY(MEM_NEW(&product->inverse_degrees, windows->n_users, status));
     TRY(MEM_NEW(&product->degrees, windows->n_items, status));
+    TRY(MEM_NEW(&product->inverse_roots, windows->n_items, status));
     for (size_t u = 0; u < windows->n_users; u++) {
         const int64_t degree = windows->user_offsets[u + 1] - windows->user_offsets[u];
         product->inverse_degrees[u] = degree > 0 ? 1.0 / (double)degree : 0;
@@ -280,7 +283,7 @@ static enum status_code count_degrees(struct product *product, struct status *st
         }
         degree->users = (double)(windows->item_offsets[i + 1] - windows->item_offsets[i]);
         degree->partners = (double)partners;
-        degree->inverse_root = degree->users > 0 ? 1 / sqrt(degree->users) : 0;
+        product->inverse_roots[i] = degree->users > 0 ? 1 / sqrt(degree->users) : 0;
     }
 done:
     return code;
@@ -401,6 +404,7 @@ static void product_release(struct product *product)
     mem_free(product->workers);
     mem_free(product->inverse_degrees);
     mem_free(product->degrees);
+    mem_free(product->inverse_roots);
     mem_free(product->bounds);
     mem_free(product->lengths);
     mem_free(product->columns);
