@@ -37,11 +37,9 @@ count() {
 }
 
 # A line a job, `COMMAND ARGUMENTS`, the longest first: scripts, of the fault tests each part by itself, and
-# C programs.
-jobs() {
-    for part in interruption year determinism environment nights bad_input; do
-        wanted tests/fault/run.sh && echo "sh tests/fault/run.sh $part"
-    done
+# C programs. No name has a blank.
+list_jobs() {
+    wanted tests/fault/run.sh && sh tests/fault/run.sh parts | sed 's,^,sh tests/fault/run.sh ,'
     for script in tests/data/run.sh tests/stage/planted.sh tests/cli/run.sh tests/cli/reference.sh \
         tests/cli/install.sh tests/cli/page.sh; do
         wanted "$script" && echo "sh $script"
@@ -59,15 +57,15 @@ at_a_time() {
         'out=$1/$2; shift 2; "$@" >"$out" 2>&1; echo $? >"$out.code"' sh "$box"
 }
 
-jobs | awk '{print NR, $0}' >"$box/jobs"
-at_a_time "$(nproc)" <"$box/jobs"
-# how long another process waits for a run is asked with the machine to itself
-if wanted tests/fault/run.sh; then
-    echo "0 sh tests/fault/run.sh neighbours" | tee -a "$box/jobs" | at_a_time 1
-fi
+# how long something takes is asked with the machine to itself
+list_jobs | awk '{print NR, $0}' >"$box/jobs"
+grep -v ' neighbours$' "$box/jobs" | at_a_time "$(nproc)"
+grep ' neighbours$' "$box/jobs" | at_a_time 1
 while read -r number job; do
     output=$box/$number
-    code=$(cat "$output.code" 2>/dev/null || echo 1)
+    : >>"$output"
+    code=$(cat "$output.code" 2>/dev/null)
+    case "$code" in '' | *[!0-9]*) code=1 ;; esac # killed, or no room to say so
     case "$job" in
     "sh "*)
         grep -a '^skipped' "$output"

@@ -1,17 +1,5 @@
 # Runs that are killed, stopped and started again.
 
-# random_moment SEED SHARE: a time in seconds within that share of a full run
-random_moment() {
-    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
-        'BEGIN {srand(seed * 7919); rand(); printf "%.3f", rand() * ns * share / 1e9}'
-}
-
-# served: whole generations only, yesterday's or, once the run was that far, today's
-served() {
-    rows=$(published)
-    [ "$rows" = "$yesterday" ] || [ "$rows" = "$undisturbed" ]
-}
-
 # kill_at SEED SHARE [PATTERN]: a run, kill -9 at a random moment (counted from when it has said
 # PATTERN), and what must hold then
 kill_at() {
@@ -94,26 +82,6 @@ stopped() {
     verdict "SIG$1 ends a run with $2"
 }
 
-# signalled SIGNAL CODE SEED: a signal at a random moment, also while it publishes; the run ends within five
-# seconds with the signal's code, or was done, and the next one ends with the same rows
-signalled() {
-    copy_of next
-    start_run
-    sleep "$(random_moment "$3" 1)"
-    began=$(date +%s%N)
-    kill "-$1" "$pid" 2>/dev/null
-    end_run
-    expect 'exit code' [ "$code" -eq 0 -o "$code" -eq "$2" ]
-    expect 'milliseconds' [ $((($(date +%s%N) - began) / 1000000)) -lt 5000 ]
-    expect 'served' served
-    expect 'files' [ "$(integrity)" = 'ok ok' ]
-    # shellcheck disable=SC2086
-    nightjar run $long_run
-    expect 'exit code of the run after' [ "$code" -eq 0 ]
-    expect 'published rows of the run after' [ "$(published)" = "$undisturbed" ]
-    verdict "SIG$1 with seed $3, then a plain run"
-}
-
 # A run that was killed goes on from the rows that it had read, not from what came later.
 source_changes_meanwhile() {
     copy_of next
@@ -167,14 +135,5 @@ done
 stopped TERM 143
 stopped HUP 129
 stopped INT 130
-n_signals=2
-[ -z "$NIGHTJAR_SOAK" ] || n_signals=50
-seed=1
-while [ "$seed" -le "$n_signals" ]; do
-    signalled TERM 143 "$seed"
-    signalled HUP 129 "$seed"
-    signalled INT 130 "$seed"
-    seed=$((seed + 1))
-done
 source_changes_meanwhile
 second_run_meanwhile

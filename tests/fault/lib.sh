@@ -149,6 +149,18 @@ undisturbed_run() {
     verdict 'an undisturbed run'
 }
 
+# random_moment SEED SHARE: a time in seconds within that share of a full run
+random_moment() {
+    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
+        'BEGIN {srand(seed * 7919); rand(); printf "%.3f", rand() * ns * share / 1e9}'
+}
+
+# served: whole generations only, yesterday's or, once the run was that far, today's
+served() {
+    rows=$(published)
+    [ "$rows" = "$yesterday" ] || [ "$rows" = "$undisturbed" ]
+}
+
 make_shops() {
     "$program" generate "$SHOP" --users 300 --items 150 --events 8000 --days 60 --quiet ||
         problem "generate: exit $?"

@@ -1,5 +1,26 @@
-# Other processes beside a run: many starts at once, a stopped holder, an old lock file, a writer that
-# never rests, an application that changes its tables, another version of nightjar, another clock.
+# Other processes beside a run: who stops it by a signal and waits for it to go, many starts at once, a stopped
+# holder, an old lock file, a writer that never rests, an application that changes its tables, another
+# version of nightjar, another clock. Some are timed: this part has the machine to itself.
+
+# signalled SIGNAL CODE SEED: a signal at a random moment, also while it publishes; the run ends within five
+# seconds with the signal's code, or was done, and the next one ends with the same rows
+signalled() {
+    copy_of next
+    start_run
+    sleep "$(random_moment "$3" 1)"
+    began=$(date +%s%N)
+    kill "-$1" "$pid" 2>/dev/null
+    end_run
+    expect 'exit code' [ "$code" -eq 0 -o "$code" -eq "$2" ]
+    expect 'milliseconds' [ $((($(date +%s%N) - began) / 1000000)) -lt 5000 ]
+    expect 'served' served
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    # shellcheck disable=SC2086
+    nightjar run $long_run
+    expect 'exit code of the run after' [ "$code" -eq 0 ]
+    expect 'published rows of the run after' [ "$(published)" = "$undisturbed" ]
+    verdict "SIG$1 with seed $3, then a plain run"
+}
 
 # Twenty starts at the same moment: one does the work, the others say so and leave.
 twenty_starts() {
@@ -173,6 +194,15 @@ cron_environment() {
 }
 
 undisturbed_run
+n_signals=2
+[ -z "$NIGHTJAR_SOAK" ] || n_signals=50
+seed=1
+while [ "$seed" -le "$n_signals" ]; do
+    signalled TERM 143 "$seed"
+    signalled HUP 129 "$seed"
+    signalled INT 130 "$seed"
+    seed=$((seed + 1))
+done
 twenty_starts
 stopped_holder
 stale_lock_file
