@@ -45,8 +45,7 @@ struct stage_estimate {
     double result_bytes; /* output artifacts, which wait for the stages that read them */
     double disk_bytes;   /* written to the work database */
     double output_bytes; /* written to the output database */
-    double seconds; /* wall, within a factor of two where sizes.speeds are measured, as by `plan`;
-                       without them what they rule is left out */
+    double seconds; /* wall, within a factor of two; 0 for what depends on speeds not measured */
     double rows;    /* that it reads or writes, whichever describes it better */
 };
 

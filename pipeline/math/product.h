@@ -6,8 +6,7 @@
  * A packed (depth, columns) matrix is a row of panels: panel p holds columns [p w, (p + 1) w), w
  * the set's panel width, `depth` rows of w floats each, zeros behind the last column. Every element
  * of a product is one sum in ascending depth, so it does not depend on its neighbours or on the
- * shape it is computed in; with `add` and `factors` the sum so far is added to a rounded product.
- */
+ * shape it is computed in; `add` with `factors` adds a rounded product to the sum so far. */
 #ifndef NIGHTJAR_MATH_PRODUCT_H
 #define NIGHTJAR_MATH_PRODUCT_H
 

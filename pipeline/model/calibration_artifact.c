@@ -1,6 +1,8 @@
 /* The artifact "calibration". How the weights are found is calibration.c's business. */
 #include "model/calibration.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 
 /* Numbers and grids of the artifact: name, and where the value stands in struct calibration. */
@@ -42,8 +44,7 @@ enum status_code calibration_save(const struct calibration *calibration, const c
         TRY(artifact_set_number(artifact, numbers[i].name, isnan(value) ? 0.0 : value, status));
     }
     for (size_t i = 0; i < N_GRIDS; i++) {
-        const double *grid;
-        memcpy(&grid, (const char *)calibration + grids[i].offset, sizeof grid);
+        const double *grid = mem_pointer_at((const char *)calibration + grids[i].offset);
         TRY(artifact_copy(artifact, grids[i].name, ARRAY_F64, calibration->n_grid, 1, grid,
                           status));
     }
@@ -93,7 +94,7 @@ enum status_code calibration_load(struct calibration *calibration, const struct 
         const void *grid;
         size_t n;
         TRY(artifact_get(artifact, grids[i].name, ARRAY_F64, &grid, &n, NULL, status));
-        memcpy((char *)&view + grids[i].offset, &grid, sizeof grid);
+        mem_set_pointer((char *)&view + grids[i].offset, grid);
         same_sizes = same_sizes && (i == 0 || n == view.n_grid);
         view.n_grid = n;
     }

@@ -61,6 +61,7 @@ enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
         .rows = rows,
         .count = count,
         .base = has_graph(encoder) ? look->base[side].data : NULL,
+        .is_only_look = look->is_only,
         .view = look->view,
     };
     return tower_forward(&encoder->towers[side], &input, rate, pass, pool, status);
@@ -108,11 +109,14 @@ void encoder_step(struct encoder *encoder, double rate, struct pool *pool)
     struct table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     double square = 0.0;
-    for (size_t t = 0; encoder->clip > 0.0 && t < n; t++) {
-        square += table_gradient_square(tables[t], pool);
+    if (encoder->clip > 0.0) {
+        for (size_t t = 0; t < n; t++) {
+            square += table_gradient_square(tables[t], pool);
+        }
     }
+    const double factor = gradient_clip_factor(encoder->clip, square);
     for (size_t t = 0; t < n; t++) {
-        table_step(tables[t], rate, gradient_clip_factor(encoder->clip, square), pool);
+        table_step(tables[t], rate, factor, pool);
     }
 }
 

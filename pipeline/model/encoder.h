@@ -19,6 +19,7 @@ struct encoder {
  * Zero-initialise; used again from step to step. */
 struct encoder_look {
     struct view view;
+    bool is_only; /* of its step, by an encoder that is plain: encoder_step_back takes it back */
     struct scratch base[N_SIDES];     /* (n, d) after propagation */
     struct scratch gradient[N_SIDES]; /* (n, d) dL / d base */
     struct tower_pass passes[N_SIDES];
@@ -47,9 +48,10 @@ MUST_CHECK enum status_code encoder_look_end(struct encoder *encoder, struct enc
 
 /* One optimizer step of every table, the gradient clipped. */
 void encoder_step(struct encoder *encoder, double rate, struct pool *pool);
-/* Whether encoder_step_back will do: towers of ids alone, no propagation, no clipping. */
+/* Whether a row's step asks for no more than its own gradient: towers of ids alone, no propagation,
+ * no clipping. */
 bool encoder_is_plain(const struct encoder *encoder);
-/* encoder_backward of both sides and encoder_step at once, when `passes` are the step's only looks;
+/* encoder_backward of both sides and encoder_step at once, for passes of a look that is_only;
  * gradients (count of the side, d) are overwritten. */
 void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
                        float *const gradients[N_SIDES], double rate, struct pool *pool);

@@ -11,8 +11,7 @@
 struct event_store {
     struct db *work;
     const char *label;         /* of the stage: slots are LABEL/events.0, LABEL/events.1, ... */
-    char rules[HASH_TEXT_MAX]; /* hash of all that decides about a row; other rows are other rules'
-                                */
+    char rules[HASH_TEXT_MAX]; /* hash of what decides about a row */
     size_t n_segments;         /* filled in by load */
     size_t n_logs[2];          /* events, dislikes: rows that are stored */
     size_t n_users[2], n_items[2];

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256 };
+enum { ROW_BLOCK = 64 };
 
 static const double ADAM_BETA1 = 0.9, ADAM_BETA2 = 0.999;
 static const float EPSILON = 1e-8f;
@@ -15,7 +15,7 @@ static const float EPSILON = 1e-8f;
 static double power(double base, int64_t k)
 {
     double result = 1.0;
-    for (; k > 0; k >>= 1) {
+    for (; k > 0 && base != 1.0; k >>= 1) {
         result = k & 1 ? result * base : result;
         base *= base;
     }
@@ -29,7 +29,7 @@ static double sum_of_moves(double keep, double ratio, int64_t k)
     if (fabs(keep - ratio) < 1e-8) { /* the quotient below would be all rounding */
         return (double)k * power(ratio, k);
     }
-    return ratio * ((keep < 1.0 ? power(keep, k) : 1.0) - power(ratio, k)) / (keep - ratio);
+    return ratio * (power(keep, k) - power(ratio, k)) / (keep - ratio);
 }
 
 /* What weight decay leaves of the weights after `steps` steps. */
@@ -55,8 +55,8 @@ static void adam_update(const struct optimizer_step *step, float *weights,
 /* k steps of Adam with gradient 0: m and v decay by beta1^j and beta2^j, so step j moves the weight
  * by rate m / sqrt(v) times r^j with r = beta1 / sqrt(beta2). The rate and the bias corrections are
  * taken as those of now. */
-static void adam_drift(const struct optimizer_step *step, float *weights,
-                       float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void adam_idle_weights(const struct optimizer_step *step, float *weights,
+                              float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), missed);
     decay(step, weights, missed, n);
@@ -64,8 +64,8 @@ static void adam_drift(const struct optimizer_step *step, float *weights,
                           step->unbias[0], step->unbias[1], EPSILON);
 }
 
-static void adam_fade(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
-                      int64_t missed, size_t n)
+static void adam_idle_states(const struct optimizer_step *step,
+                             float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     step->vec->scale((float)power(ADAM_BETA1, missed), states[0], n);
     step->vec->scale((float)power(ADAM_BETA2, missed), states[1], n);
@@ -88,9 +88,10 @@ static void rowwise_adam_update(const struct optimizer_step *step, float *weight
         step->rate * step->unbias[0] / (sqrtf(*second * step->unbias[1]) + EPSILON));
 }
 
-/* As adam_drift. */
-static void rowwise_adam_drift(const struct optimizer_step *step, float *weights,
-                               float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+/* As adam_idle_weights. */
+static void rowwise_adam_idle_weights(const struct optimizer_step *step, float *weights,
+                                      float *const states[OPTIMIZER_MAX_STATES], int64_t missed,
+                                      size_t n)
 {
     double moved = sum_of_moves(step->keep, ADAM_BETA1 / sqrt(ADAM_BETA2), missed);
     float speed = step->rate * step->unbias[0] / (sqrtf(*states[1] * step->unbias[1]) + EPSILON);
@@ -98,8 +99,9 @@ static void rowwise_adam_drift(const struct optimizer_step *step, float *weights
     step->vec->axpy(-speed * (float)moved, states[0], weights, n);
 }
 
-static void rowwise_adam_fade(const struct optimizer_step *step,
-                              float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void rowwise_adam_idle_states(const struct optimizer_step *step,
+                                     float *const states[OPTIMIZER_MAX_STATES], int64_t missed,
+                                     size_t n)
 {
     step->vec->scale((float)power(ADAM_BETA1, missed), states[0], n);
     *states[1] *= (float)power(ADAM_BETA2, missed);
@@ -115,8 +117,9 @@ static void adagrad_update(const struct optimizer_step *step, float *weights,
     step->vec->adagrad(weights, states[0], gradient, n, step->rate, EPSILON);
 }
 
-static void adagrad_drift(const struct optimizer_step *step, float *weights,
-                          float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void adagrad_idle_weights(const struct optimizer_step *step, float *weights,
+                                 float *const states[OPTIMIZER_MAX_STATES], int64_t missed,
+                                 size_t n)
 {
     (void)states;
     decay(step, weights, missed, n);
@@ -131,8 +134,8 @@ static void sgd_update(const struct optimizer_step *step, float *weights,
 }
 
 /* k steps with gradient 0: m in step j is momentum^j times what it was. */
-static void sgd_drift(const struct optimizer_step *step, float *weights,
-                      float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
+static void sgd_idle_weights(const struct optimizer_step *step, float *weights,
+                             float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
     decay(step, weights, missed, n);
     if (step->momentum > 0.0) {
@@ -141,33 +144,41 @@ static void sgd_drift(const struct optimizer_step *step, float *weights,
     }
 }
 
-static void sgd_fade(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
-                     int64_t missed, size_t n)
+static void sgd_idle_states(const struct optimizer_step *step,
+                            float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n)
 {
-    step->vec->scale((float)power(step->momentum, missed), states[0], n);
+    if (step->momentum > 0.0) {
+        step->vec->scale((float)power(step->momentum, missed), states[0], n);
+    }
 }
 
 /* `adam` takes no decay: with it, it would be `adamw` under another name. */
 const char *const optimizer_names[] = {"adam", "adamw", "adagrad", "sgd", "rowwise_adam", NULL};
 const struct optimizer_rule optimizer_table[] = {
-    {.n_states = 2, .drift = adam_drift, .fade = adam_fade, .update = adam_update},
+    {.n_states = 2,
+     .idle_weights = adam_idle_weights,
+     .idle_states = adam_idle_states,
+     .update = adam_update},
     {.n_states = 2,
      .takes_decay = true,
-     .drift = adam_drift,
-     .fade = adam_fade,
+     .idle_weights = adam_idle_weights,
+     .idle_states = adam_idle_states,
      .update = adam_update},
-    {.n_states = 1, .takes_decay = true, .drift = adagrad_drift, .update = adagrad_update},
+    {.n_states = 1,
+     .takes_decay = true,
+     .idle_weights = adagrad_idle_weights,
+     .update = adagrad_update},
     {.n_states = 1,
      .takes_decay = true,
      .takes_momentum = true,
-     .drift = sgd_drift,
-     .fade = sgd_fade,
+     .idle_weights = sgd_idle_weights,
+     .idle_states = sgd_idle_states,
      .update = sgd_update},
     {.n_states = 2,
      .is_row_state = {false, true},
      .takes_decay = true,
-     .drift = rowwise_adam_drift,
-     .fade = rowwise_adam_fade,
+     .idle_weights = rowwise_adam_idle_weights,
+     .idle_states = rowwise_adam_idle_states,
      .update = rowwise_adam_update},
 };
 
@@ -251,7 +262,7 @@ void optimizer_read_row(const struct optimizer *optimizer, const struct optimize
     const int64_t missed = now->number - optimizer->row_steps[row];
     memcpy(out, weights + row * d, d * sizeof *out);
     if (missed > 0) {
-        optimizer->rule->drift(now, out, states_of(optimizer, row).at, missed, d);
+        optimizer->rule->idle_weights(now, out, states_of(optimizer, row).at, missed, d);
     }
 }
 
@@ -263,9 +274,9 @@ static void catch_up_row(struct optimizer *optimizer, const struct optimizer_ste
     const int64_t missed = now->number - optimizer->row_steps[row];
     const struct row_states states = states_of(optimizer, row);
     if (missed > 0) {
-        rule->drift(now, weights + row * d, states.at, missed, d);
-        if (rule->fade != NULL) {
-            rule->fade(now, states.at, missed, d);
+        rule->idle_weights(now, weights + row * d, states.at, missed, d);
+        if (rule->idle_states != NULL) {
+            rule->idle_states(now, states.at, missed, d);
         }
         optimizer->row_steps[row] = now->number;
     }
@@ -302,13 +313,14 @@ void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weig
 
 /* ---- many rows ---- */
 
+/* A step of many rows; without a gradient they are brought up to turn.now. */
 struct rows_job {
     struct optimizer *optimizer;
-    struct optimizer_turn turn; /* catch up: up to turn.now */
+    struct optimizer_turn turn;
     float *weights;
     const int32_t *rows;
     size_t n;
-    const float *gradient; /* NULL: catch up */
+    const float *gradient;
 };
 
 static void rows_task(void *data, size_t block, size_t worker)

@@ -10,11 +10,8 @@
 #include "base/pool.h"
 #include "math/vec.h"
 
-enum {
-    OPTIMIZER_MAX_STATES = 2,
-    OPTIMIZER_AHEAD =
-        4 /* rows in play lie anywhere: they are asked for so many rows before their turn */
-};
+/* Rows in play lie anywhere: each is asked for OPTIMIZER_AHEAD rows before its turn. */
+enum { OPTIMIZER_MAX_STATES = 2, OPTIMIZER_AHEAD = 4 };
 
 struct optimizer_settings {
     int64_t rule;        /* row of optimizer_table */
@@ -36,12 +33,12 @@ struct optimizer_rule {
     size_t n_states;                         /* arrays kept beside the weights */
     bool is_row_state[OPTIMIZER_MAX_STATES]; /* one float a row instead of one a parameter */
     bool takes_decay, takes_momentum;        /* whether these settings mean anything to the rule */
-    /* What `missed` steps with gradient 0 would have done to the row: to its weights (the states
-     * are read), and to its states (NULL: nothing). */
-    void (*drift)(const struct optimizer_step *step, float *weights,
-                  float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
-    void (*fade)(const struct optimizer_step *step, float *const states[OPTIMIZER_MAX_STATES],
-                 int64_t missed, size_t n);
+    /* What `missed` steps with gradient 0 would have done to a row's weights. */
+    void (*idle_weights)(const struct optimizer_step *step, float *weights,
+                         float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
+    /* The same for its states; NULL: nothing. */
+    void (*idle_states)(const struct optimizer_step *step,
+                        float *const states[OPTIMIZER_MAX_STATES], int64_t missed, size_t n);
     void (*update)(const struct optimizer_step *step, float *weights,
                    float *const states[OPTIMIZER_MAX_STATES], const float *gradient, size_t n);
 };
@@ -77,20 +74,21 @@ void optimizer_read_row(const struct optimizer *optimizer, const struct optimize
 void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                         double rate, struct pool *pool);
 
-/* One step, row by row: optimizer_begin, then optimizer_apply_row once for each row in play;
- * threads may take different rows. */
+/* The coefficients of the last step, for what rows missed, and of this one. */
 struct optimizer_turn {
-    struct optimizer_step before, now; /* the present as it was, and this step */
+    struct optimizer_step before, now;
 };
+/* Starts step n_steps + 1, which optimizer_apply_row then takes once for each row that has a
+ * gradient; threads may take different rows. */
 struct optimizer_turn optimizer_begin(struct optimizer *optimizer, double rate);
-/* Brings the row up to `turn` and moves it against gradient (dimension). */
+/* Brings the row up to the last step and moves it against gradient (dimension). */
 void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_turn *turn,
                          float *weights, size_t row, const float *gradient);
 /* Asks for what a row's step will touch. */
 void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weights, size_t row);
 
-/* One step: weights (rows, dimension) at rows[0..n) move against gradient (n, dimension). rows are
- * distinct; NULL means rows 0..n-1. */
+/* One step: weights (rows, dimension) at rows[0..n) are brought up to the last one and move
+ * against gradient (n, dimension). rows are distinct; NULL means rows 0..n-1. */
 void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                      const float *gradient, double rate, struct pool *pool);
 

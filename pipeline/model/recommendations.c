@@ -63,15 +63,13 @@ static size_t *extent(struct recommendations *recommendations, size_t offset)
 
 static void *pointer(const struct recommendations *recommendations, const struct member *member)
 {
-    void *value;
-    memcpy(&value, (const char *)recommendations + member->pointer, sizeof value);
-    return value;
+    return mem_pointer_at((const char *)recommendations + member->pointer);
 }
 
 static void set_pointer(struct recommendations *recommendations, const struct member *member,
                         const void *value)
 {
-    memcpy((char *)recommendations + member->pointer, &value, sizeof value);
+    mem_set_pointer((char *)recommendations + member->pointer, value);
 }
 
 enum status_code recommendations_save(struct recommendations *recommendations,

@@ -141,7 +141,11 @@ static enum status_code make_proposal(struct sampler *sampler, const int64_t *co
     double *weights = NULL;
     double n_interactions = 0;
     enum status_code code = STATUS_OK;
-    TRY(MEM_NEW(&sampler->log_q, n, status));
+    if (sampler->settings.strategy == NEGATIVES_MIXED) {
+        TRY(MEM_NEW(&sampler->share, n, status));
+    } else {
+        TRY(MEM_NEW(&sampler->log_q, n, status));
+    }
     for (size_t c = 0; c < n; c++) {
         n_interactions += (double)counts[c];
     }
@@ -162,10 +166,8 @@ static enum status_code make_proposal(struct sampler *sampler, const int64_t *co
         TRY(alias_init(&sampler->table, weights, n, status));
         break;
     case NEGATIVES_MIXED:
-        TRY(MEM_NEW(&sampler->share, n, status));
         for (size_t c = 0; c < n; c++) {
             sampler->share[c] = (double)counts[c] / n_interactions;
-            sampler->log_q[c] = log(sampler->share[c]);
         }
         break;
     case NEGATIVES_IN_BATCH:

@@ -77,9 +77,8 @@ struct sampler {
     struct negative_settings settings;
     size_t n_items;
     double *target; /* (n_items) b_c of strategy all: alpha log(1 + n_c) - z */
-    double *log_q;  /* (n_items) log proposal, for mixed that of its in-batch part, where
-                       an item without interactions has -INFINITY; NULL for all */
-    double *share;  /* (n_items) of all interactions, strategy mixed: exp(log_q) */
+    double *log_q;  /* (n_items) log proposal, -INFINITY: never; NULL for all and mixed */
+    double *share;  /* (n_items) of all interactions, strategy mixed, else NULL */
     int32_t *queue; /* (count) strategy queue: a ring of items, else NULL */
     size_t n_queued, queue_next; /* filled places; the next one to be written */
     struct alias_table table;    /* strategy popularity */

@@ -2,7 +2,6 @@
 #include "model/served_ids.h"
 
 #include "base/mem.h"
-#include "model/vocabulary_merge.h"
 
 /* What is merged: `master`, and entry extra[k] of `others` for k < n. */
 struct id_merge {

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { ROW_BLOCK = 256 };
+enum { ROW_BLOCK = 64 };
 
 struct table_job {
     const struct table *table;
@@ -147,6 +147,11 @@ void table_read_row(const struct table *table, const struct optimizer_step *now,
                     float *out)
 {
     optimizer_read_row(&table->optimizer, now, table->weights, row, out);
+}
+
+void table_prefetch_row(const struct table *table, size_t row)
+{
+    optimizer_prefetch_row(&table->optimizer, table->weights, row);
 }
 
 enum status_code table_touch(struct table *table, const int32_t *rows, size_t count, double rate,
@@ -296,11 +301,16 @@ void table_step(struct table *table, double rate, double scale, struct pool *poo
     gradient_scale(gradient, table->n_touched * table->dimension, scale, pool);
     optimizer_apply(&table->optimizer, table->weights, table->touched.data, table->n_touched,
                     gradient, rate, pool);
-    table_end_step(table);
+    const int32_t *touched = table->touched.data;
+    for (size_t s = 0; s < table->n_touched; s++) {
+        table->slot_of[touched[s]] = -1;
+    }
+    table->n_touched = 0;
 }
 
 struct optimizer_turn table_begin_step(struct table *table, double rate)
 {
+    assert(table->n_touched == 0);
     return optimizer_begin(&table->optimizer, rate);
 }
 
@@ -308,15 +318,6 @@ void table_step_row(struct table *table, const struct optimizer_turn *turn, size
                     const float *gradient)
 {
     optimizer_apply_row(&table->optimizer, turn, table->weights, row, gradient);
-}
-
-void table_end_step(struct table *table)
-{
-    const int32_t *touched = table->touched.data;
-    for (size_t s = 0; s < table->n_touched; s++) {
-        table->slot_of[touched[s]] = -1;
-    }
-    table->n_touched = 0;
 }
 
 void table_settle(struct table *table, double rate, struct pool *pool)

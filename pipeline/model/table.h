@@ -40,6 +40,8 @@ MUST_CHECK enum status_code table_join(struct table *table, const int32_t *rows,
 struct optimizer_step table_now(const struct table *table, double rate);
 void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
                     float *out);
+/* Asks for what reading and moving the row will touch. */
+void table_prefetch_row(const struct table *table, size_t row);
 /* As table_join, and brings the rows up to the present step in place: for those who read `weights`
  * itself. */
 MUST_CHECK enum status_code table_touch(struct table *table, const int32_t *rows, size_t count,
@@ -64,13 +66,12 @@ void table_pool(const struct table *table, const struct sparse *m, float *out, s
 double table_gradient_square(struct table *table, struct pool *pool);
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
 void table_step(struct table *table, double rate, double scale, struct pool *pool);
-/* The same for gradients that were gathered elsewhere, row by row as they are made:
- * table_begin_step, then table_step_row once for each row in play (threads may take different
- * rows), then table_end_step. gradient (dimension). */
+/* One step, row by row as gradients are made, of a table without rows in play: table_begin_step,
+ * then table_step_row once for each row that has a gradient (dimension); threads may take different
+ * rows. */
 struct optimizer_turn table_begin_step(struct table *table, double rate);
 void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
                     const float *gradient);
-void table_end_step(struct table *table);
 /* Brings every row up to the present step: before all of them are read, saved or shown. */
 void table_settle(struct table *table, double rate, struct pool *pool);
 

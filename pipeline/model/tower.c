@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256 };
+enum { ROW_BLOCK = 64 };
 
 static bool has_attention(const struct tower_part *part)
 {
@@ -176,7 +176,7 @@ static void prefetch_row(const struct tower_job *job, size_t row)
     if (base != NULL) {
         mem_prefetch(base + row * tower->dimension, tower->dimension * sizeof *base);
     } else {
-        optimizer_prefetch_row(&tower->ids.optimizer, tower->ids.weights, row);
+        table_prefetch_row(&tower->ids, row);
     }
 }
 
@@ -294,7 +294,7 @@ static enum status_code forward_base(struct tower *tower, bool is_straight, doub
     enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
     TRY(choose_ids(tower, pass, status));
-    if (input->view.training && input->base == NULL) {
+    if (input->view.training && input->base == NULL && !input->is_only_look) {
         TRY(table_join(&tower->ids, input->rows, input->count, status));
     }
     struct tower_job job = {.tower = tower,
@@ -498,14 +498,14 @@ done:
 
 bool tower_is_plain(const struct tower *tower)
 {
-    return tower->n_parts == 0 && tower->hidden.n_layers == 0 && tower->settings.dropout == 0.0;
+    const struct tower_input training = {.view = {.training = true, .change = VIEW_NONE}};
+    return is_straight(tower, &training);
 }
 
 void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
                      struct pool *pool)
 {
-    assert(is_straight(tower, &pass->input) && pass->input.base == NULL);
-    assert(tower->ids.n_touched == pass->input.count);
+    assert(is_straight(tower, &pass->input) && pass->input.is_only_look);
     const struct optimizer_turn turn = table_begin_step(&tower->ids, rate);
     struct tower_job job = {.tower = tower,
                             .ids = &tower->ids,
@@ -514,7 +514,6 @@ void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradie
                             .count = pass->input.count,
                             .out = gradient};
     pool_run(pool, n_blocks(job.count), normalise_backward_task, &job);
-    table_end_step(&tower->ids);
 }
 
 enum status_code tower_base(struct tower *tower, const struct view *view, double rate,

@@ -47,6 +47,7 @@ struct tower_input {
     bool without_ids;                   /* entities that training did not know */
     const struct token_source *sources; /* (n_parts) in place of the tower's own; NULL: its own */
     const float *base; /* (n, d): x of every row when it has been computed outside; or NULL */
+    bool is_only_look; /* of its step, by a plain tower: tower_step_back takes it back */
     struct view view;
 };
 
@@ -85,8 +86,8 @@ MUST_CHECK enum status_code tower_backward(struct tower *tower, struct tower_pas
 
 /* Whether training knows nothing of an entity but its id. */
 bool tower_is_plain(const struct tower *tower);
-/* tower_backward and the step of its tables at once, each row while it is in the cache: of a tower
- * that is plain, when `pass` is its only look in this step. gradient (count, d) is overwritten. */
+/* tower_backward and the step of its tables at once, each row while it is in the cache, for a
+ * `pass` whose input said is_only_look. gradient (count, d) is overwritten. */
 void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
                      struct pool *pool);
 

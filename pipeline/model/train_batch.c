@@ -121,6 +121,7 @@ enum status_code train_batch_new(const struct trainer_input *input, struct encod
     batch->input = input;
     batch->encoder = encoder;
     batch->pool = pool;
+    batch->look.is_only = encoder_is_plain(encoder) && input->settings->views.weight == 0.0;
     batch->own_lists = !input->negatives->shared || input->stored_negatives != NULL;
     /* the other denominators leave own positives out by definition */
     bool has_denominators = (loss_table[input->settings->loss].uses & LOSS_USES_DENOMINATORS) != 0;
@@ -247,27 +248,27 @@ done:
     return code;
 }
 
-/* The gradients back to the tables, and their step. */
-static enum status_code backward(struct train_batch *batch, const struct train_step *step,
-                                 struct train_outcome *made, struct status *status)
+/* The gradients back to the tables, the looks of the views, and the step of all together. */
+static enum status_code backward_and_step(struct train_batch *batch, const struct train_step *step,
+                                          struct train_outcome *made, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct encoder *encoder = batch->encoder;
-    struct tower_pass *passes[N_SIDES] = {&batch->users, &batch->items};
-    float *gradients[N_SIDES] = {batch->user_gradient.data, batch->item_gradient.data};
-    if (encoder_is_plain(encoder) && batch->input->settings->views.weight == 0.0) {
-        encoder_step_back(encoder, passes, gradients, step->rate, batch->pool);
-        return code;
-    }
-    for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(encoder_backward(encoder, (enum tower_side)s, &batch->look, passes[s], gradients[s],
-                             batch->pool, status));
-    }
-    TRY(encoder_look_end(encoder, &batch->look, batch->pool, status));
+    TRY(encoder_backward(batch->encoder, SIDE_USERS, &batch->look, &batch->users,
+                         batch->user_gradient.data, batch->pool, status));
+    TRY(encoder_backward(batch->encoder, SIDE_ITEMS, &batch->look, &batch->items,
+                         batch->item_gradient.data, batch->pool, status));
+    TRY(encoder_look_end(batch->encoder, &batch->look, batch->pool, status));
     TRY(view_contrast_run(batch, step, (double)made->n_positives, &made->loss, status));
-    encoder_step(encoder, step->rate, batch->pool);
+    encoder_step(batch->encoder, step->rate, batch->pool);
 done:
     return code;
+}
+
+static void step_back(struct train_batch *batch, double rate)
+{
+    struct tower_pass *const passes[N_SIDES] = {&batch->users, &batch->items};
+    float *const gradients[N_SIDES] = {batch->user_gradient.data, batch->item_gradient.data};
+    encoder_step_back(batch->encoder, passes, gradients, rate, batch->pool);
 }
 
 enum status_code train_batch_step(struct train_batch *batch, const struct train_step *step,
@@ -285,7 +286,11 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     TRY(forward(batch, step, status));
     TRY(user_contrast_run(batch, step, &made, status));
     TRY(pair_contrast_run(batch, (double)made.n_positives, &made.loss, status));
-    TRY(backward(batch, step, &made, status));
+    if (batch->look.is_only) {
+        step_back(batch, step->rate);
+    } else {
+        TRY(backward_and_step(batch, step, &made, status));
+    }
     made.kernel_seconds = batch->kernel_seconds;
     *outcome = made;
 done:

@@ -36,8 +36,7 @@ struct train_outcome {
     size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
     size_t n_empty;     /* anchors that had no negative */
     double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
-    double
-        kernel_seconds; /* CPU time of the contrasts, all threads, for tests/bench/bench_step.c */
+    double kernel_seconds; /* CPU time of the contrasts, all threads: for benchmarks */
     struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
 };
 

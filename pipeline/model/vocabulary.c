@@ -257,3 +257,19 @@ void vocabulary_release(struct vocabulary *vocabulary)
     vocabulary_drop_index(vocabulary);
     *vocabulary = (struct vocabulary){0};
 }
+
+enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
+                                   size_t index, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (ids->type == ID_INTEGER) {
+        ids->integers[ids->n] = from->integers[index];
+    } else {
+        size_t length;
+        const char *text = strings_get(&from->texts, index, &length);
+        TRY(strings_add(&ids->texts, text, length, status));
+    }
+    ids->n++;
+done:
+    return code;
+}

@@ -29,6 +29,10 @@ MUST_CHECK enum status_code vocabulary_add_integer(struct vocabulary *vocabulary
 MUST_CHECK enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id,
                                                 size_t length, int32_t *code,
                                                 struct status *status);
+/* Adds id `index` of `from` behind the others, without looking whether it is there; they are of one
+ * type, and `ids` has room for integers. */
+MUST_CHECK enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
+                                              size_t index, struct status *status);
 /* -1 when unknown. */
 int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id);
 int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length);

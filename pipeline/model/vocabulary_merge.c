@@ -3,22 +3,6 @@
 
 #include "base/mem.h"
 
-enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
-                                   size_t index, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (ids->type == ID_INTEGER) {
-        ids->integers[ids->n] = from->integers[index];
-    } else {
-        size_t length;
-        const char *text = strings_get(&from->texts, index, &length);
-        TRY(strings_add(&ids->texts, text, length, status));
-    }
-    ids->n++;
-done:
-    return code;
-}
-
 static void set(int32_t *map, size_t index, size_t code)
 {
     if (map != NULL) {

@@ -4,10 +4,6 @@
 
 #include "model/vocabulary.h"
 
-/* Adds id `index` of `from` behind the others, without looking whether it is there; they are of one
- * type, and `ids` has room for integers. */
-MUST_CHECK enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
-                                              size_t index, struct status *status);
 /* out = the ids of a or b, ascending. map_a (a->n) and map_b (b->n), NULL allowed, get the code of
  * each id in it; both ascend. Both are sorted (vocabulary_sort) and of one type, unless one is
  * empty; else STATUS_INTERNAL. `out` zeroed; it owns its ids. */

@@ -43,24 +43,20 @@ stages:
   - publish: {}
 YAML
 
-# whole_run WHAT NAME: a run's line in box/rows
-whole_run() {
-    used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
-    echo "$1 $2 $used" >>"$box/rows"
-}
-
 # one_size THOUSANDS USERS ITEMS DIMENSION WHAT: adds "WHAT STAGE CPU CLOCK MIB" lines to box/rows
 one_size() {
     SCALE_SHOP=$box/shop.$1.$2.$3.db
     SCALE_DIMENSION=$4
     export SCALE_SHOP SCALE_DIMENSION
     [ -f "$SCALE_SHOP" ] ||
-        "$program" generate "$SCALE_SHOP" --events "$1000" --users "$2" --items "$3" --days 365 --quiet || exit 1
+        "$program" generate "$SCALE_SHOP" --events "${1}000" --users "$2" --items "$3" --days 365 --quiet || exit 1
     rm -f "$SCALE_SHOP".work* "$SCALE_SHOP".out*
-    whole_run "$5" total
+    used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
     sqlite3 -batch -separator ' ' "$SCALE_SHOP.work" "SELECT '$5', label, cpu_seconds, seconds,
         peak_rss / 1048576 FROM stage_run WHERE run = 1 ORDER BY position" >>"$box/rows"
-    whole_run "$5" unchanged
+    echo "$5 total $used" >>"$box/rows"
+    again=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
+    echo "$5 unchanged $again" >>"$box/rows"
     [ -n "$KEEP" ] || rm -f "$SCALE_SHOP"*
 }
 

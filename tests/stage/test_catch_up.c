@@ -26,7 +26,7 @@ struct night {
     int threads;
     bool force;
     bool features; /* a stage of side data, and towers that read them */
-    bool no_times; /* events without them, of a user the newest */
+    bool no_times; /* events have none; max_user_interactions is set */
 };
 static const struct night usual = {.files = "a", .refresh = "7d", .threads = 1};
 

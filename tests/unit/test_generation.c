@@ -188,7 +188,7 @@ static void the_history_tells_what_was_published(void **state)
 {
     struct status status = {0};
     struct db *db = open_output(state, "");
-    char checksum[HASH_TEXT_MAX], other[33];
+    char checksum[HASH_TEXT_MAX], other[HASH_TEXT_MAX];
     int64_t generation = 77;
     publish(db, small, 1, 1);
     assert_ok(publish_current(db, "", &generation, checksum, &status), &status);

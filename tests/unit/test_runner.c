@@ -64,7 +64,7 @@ static enum status_code load_fingerprint(struct context *context, const void *op
                                          char out[HASH_TEXT_MAX], struct status *status)
 {
     (void)context, (void)options, (void)status;
-    snprintf(out, 33, "%s", world.fingerprint);
+    snprintf(out, HASH_TEXT_MAX, "%s", world.fingerprint);
     return STATUS_OK;
 }
 

@@ -213,8 +213,8 @@ static void a_clip_out_of_reach_changes_no_byte_with_any_optimizer(void **state)
         f.settings.co_items.weight = 0.3;
         f.settings.learn_bias = true;
         f.negatives.strategy = NEGATIVES_MIXED;
-        f.negatives.count = 4; /* rows come and go */
-        f.settings.batch_users = 8;
+        f.negatives.count = 4;                              /* rows come and go */
+        f.settings.batch_users = rule % 2 == 0 ? 8 : USERS; /* more rows than a task takes */
         struct trainer_result at_once = train(&f, 2);
         f.settings.clip = 1e30;
         struct trainer_result gathered = train(&f, 2);
