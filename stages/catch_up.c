@@ -235,18 +235,6 @@ done:
     return code;
 }
 
-/* Which rows are the newest has to be known when new ones come. Said on full nights too. */
-static enum status_code check_times(const struct extract_request *request,
-                                    const struct event_log *log, struct status *status)
-{
-    if (request->dataset.max_user_interactions == 0 || log->has_times) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_CONFIG,
-                      "catch_up: max_user_interactions keeps the newest, and the events have no "
-                      "times: give the query a column created_at, or leave one of the two out");
-}
-
 static enum status_code train(struct context *context, const struct catch_up_options *o,
                               struct small_night *night, struct status *status)
 {
@@ -358,7 +346,6 @@ static enum status_code run_night(struct context *context, const struct catch_up
     const struct extraction *rows = &night->reading.extraction;
 
     TRY(read_news(context, night, &request, status));
-    TRY(check_times(&request, &rows->log, status));
     context_set_rows(context, night->reading.n_read);
     if (rows->log.n + rows->dislikes.n == 0) {
         goto done; /* nothing that counts is new: what stands above goes through */

@@ -353,8 +353,7 @@ static enum status_code checks_run(struct context *context, const void *values,
                   buf_text(&inspection.findings.warnings));
     }
     if (inspection.findings.failures.length > 0) {
-        (void)status_set(status, STATUS_REFUSED,
-                         "checks: the log is not as it should be, nothing is published:%s",
+        (void)status_set(status, STATUS_REFUSED, "checks: the log is not as it should be:%s",
                          buf_text(&inspection.findings.failures));
         code = context_refused(context, status);
     }

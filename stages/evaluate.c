@@ -15,6 +15,7 @@
 
 struct evaluate_options {
     struct option_texts metrics;
+    int64_t users;
     struct option_groups gate; /* metric -> struct gate_rule */
 };
 
@@ -29,6 +30,15 @@ static const struct option options[] = {
      .help = "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users "
              "and by group), coverage, gini, novelty, popularity (of the lists shown), each with "
              "@k, k from 1 to 1000."},
+    {.name = "users",
+     .type = OPTION_INT,
+     .offset = offsetof(struct evaluate_options, users),
+     .default_text = "100000",
+     .min = 1,
+     .max = INT32_MAX,
+     .unit = "users",
+     .help = "Users judged, a seeded sample when there are more: each costs a ranking of all items "
+             "for every model."},
     {.name = "gate",
      .type = OPTION_GROUP_MAP,
      .offset = offsetof(struct evaluate_options, gate),
@@ -74,22 +84,23 @@ static void evaluate_validate(const void *values, struct option_report *report)
 static void evaluate_estimate(const void *values, const struct stage_sizes *sizes,
                               struct stage_estimate *out)
 {
-    (void)values;
+    const struct evaluate_options *o = values;
     double per_user = sizes->n_interactions / fmax(sizes->n_users, 1.0);
     /* about half of the users have events late enough to be asked about */
-    const double ranked = sizes->n_users / 2 * sizes->n_items;
+    const double judged = fmin(sizes->n_users / 2, (double)o->users);
+    const double ranked = judged * sizes->n_items;
     /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
     double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);
     /* three rankings at most: the blended score, the towers and the evidence alone */
     out->seconds = 3.0 * ranked * sizes->speeds.ranking +
-                   (pairs * 2e-9 + sizes->n_users * 2e-4) / fmax(sizes->n_threads, 1.0);
+                   (pairs * 2e-9 + judged * 4e-4) / fmax(sizes->n_threads, 1.0);
     /* the item-item baseline: its rows while and after they are made, and the history beside them
      */
     const double rows = fmin(3.0 * sizes->n_interactions * per_user, sizes->n_items * 500.0);
     out->memory_bytes = 16.0 * rows + 24.0 * sizes->n_interactions + sizes->n_items * 64.0 +
                         sizes->n_users * 4.0 +
                         8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
-    out->rows = sizes->n_users;
+    out->rows = judged;
 }
 
 /* Which part of which basis is judged. */
@@ -177,6 +188,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .held_out = part->held_out,
         .unknown = part->unknown,
         .unknown_users = part->unknown_users,
+        .max_users = (size_t)o->users,
         .towers = towers,
         .weights = calibration->weights,
         .towers_beta = calibration->towers_beta,
@@ -272,7 +284,7 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
                                          .previous = &previous};
     if (o->gate.n > 0 && users < 1.0) {
         code = status_set(status, STATUS_REFUSED,
-                          "evaluate: the gate has nothing to judge, nothing is published: no user "
+                          "evaluate: the gate has nothing to judge: no user "
                           "that training knows has a held-out item (%zu unknown users have)",
                           part->unknown_users);
     } else {

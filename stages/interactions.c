@@ -1,6 +1,7 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
  * What each option does is in the table of pipeline/model/extract_options.c; how it is done is in
  * event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
+#include "model/event_columns.h"
 #include "model/event_store.h"
 #include "model/extract_options.h"
 #include "run/source_log.h"
@@ -46,6 +47,37 @@ static enum status_code interactions_fingerprint(struct context *context, const 
     TRY(context_own_output(context, "reading", &reading, status));
     TRY(reading_fingerprint(context, reading, o->refresh, out, status));
 done:
+    return code;
+}
+
+/* Whether the query has the columns that the options ask for. */
+static enum status_code interactions_check(struct context *context, const void *options,
+                                           struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct interactions_options *o = options;
+    struct extract_request request;
+    struct event_columns columns;
+    struct db_query *query = NULL;
+    struct db *source = NULL;
+
+    if (context_imports_source(context)) {
+        return STATUS_OK;
+    }
+    TRY(interactions_request(o, &context_settings(context)->source, context_seed(context), &request,
+                             status));
+    TRY(context_source(context, &source, status));
+    TRY(event_columns_open(source, &request.interactions, &request.rules, &query, &columns,
+                           status));
+    if (o->refresh > 0 && o->max_user_interactions > 0 && columns.index[COLUMN_TIME] < 0) {
+        code =
+            status_set(status, STATUS_CONFIG,
+                       "max_user_interactions keeps the newest pairs: beside refresh, which adds "
+                       "rows later, the query needs a column created_at");
+    }
+done:
+    db_finalize(query);
+    context_source_done(context);
     return code;
 }
 
@@ -270,6 +302,7 @@ const struct stage stage_interactions = {
     .validate = interactions_validate,
     .validate_plan = interactions_validate_plan,
     .estimate = interactions_estimate,
+    .check = interactions_check,
     .fingerprint = interactions_fingerprint,
     .run = interactions_run,
 };

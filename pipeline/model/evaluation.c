@@ -15,6 +15,8 @@
 
 enum {
     USER_BLOCK = 8192,
+    LEAST_BLOCK = 256,
+    BLOCK_SCORES = 1 << 30, /* one to two seconds: so long does a stop wait */
     JUDGE_BLOCK = 64,
     N_USER_GROUPS = 4,
     N_ITEM_GROUPS = 3,
@@ -48,15 +50,16 @@ struct evaluation {
     struct asked *asked;
     size_t n_rows;
     int32_t *rows;       /* (n_rows) users with held-out pairs, ascending */
+    size_t block;        /* users ranked at a time */
     uint32_t *tie_rank;  /* (n_items) */
     int64_t *counts;     /* (n_items) n_i */
     uint8_t *item_group; /* (n_items) in [0, N_ITEM_GROUPS) */
     struct blend blend;  /* of the model that runs, where it is one of ours */
     struct sparse item_weights;
-    int32_t *lists; /* (USER_BLOCK, max_k) */
-    float *scores;  /* (USER_BLOCK, max_k) */
-    float *anchors; /* (USER_BLOCK, d) */
-    double *values; /* (USER_BLOCK, N_SETS, n_asked) NAN: the user does not count */
+    int32_t *lists; /* (block, max_k) */
+    float *scores;  /* (block, max_k) */
+    float *anchors; /* (block, d) */
+    double *values; /* (block, N_SETS, n_asked) NAN: the user does not count */
     struct group_sum groups[N_GROUPS];
     double users_done; /* over all models */
 };
@@ -108,6 +111,37 @@ static size_t n_unknown(const struct evaluation_request *request, size_t row)
     return request->unknown == NULL ? 0 : (size_t)request->unknown[row];
 }
 
+/* Leaves a seeded sample of max_users of the rows. */
+static enum status_code thin_users(struct evaluation *evaluation, struct status *status)
+{
+    const struct evaluation_request *request = evaluation->request;
+    enum status_code code = STATUS_OK;
+    uint32_t *order = NULL;
+    uint8_t *taken = NULL;
+    size_t n = 0;
+    struct rng rng;
+    if (evaluation->n_rows <= request->max_users) {
+        goto done;
+    }
+    TRY(MEM_NEW(&order, evaluation->n_rows, status));
+    TRY(MEM_NEW(&taken, evaluation->n_rows, status));
+    rng_init(&rng, request->seed, "evaluation.users", 0, 0);
+    rng_permutation(&rng, evaluation->n_rows, order);
+    for (size_t i = 0; i < request->max_users; i++) {
+        taken[order[i]] = 1;
+    }
+    for (size_t r = 0; r < evaluation->n_rows; r++) {
+        if (taken[r]) {
+            evaluation->rows[n++] = evaluation->rows[r];
+        }
+    }
+    evaluation->n_rows = n;
+done:
+    mem_free(order);
+    mem_free(taken);
+    return code;
+}
+
 static enum status_code collect_users(struct evaluation *evaluation, struct status *status)
 {
     const struct evaluation_request *request = evaluation->request;
@@ -118,6 +152,7 @@ static enum status_code collect_users(struct evaluation *evaluation, struct stat
             evaluation->rows[evaluation->n_rows++] = (int32_t)u;
         }
     }
+    TRY(thin_users(evaluation, status));
 done:
     return code;
 }
@@ -179,7 +214,11 @@ done:
 
 static enum status_code prepare_blocks(struct evaluation *evaluation, struct status *status)
 {
-    size_t n = evaluation->n_rows < USER_BLOCK ? evaluation->n_rows : USER_BLOCK;
+    size_t n = BLOCK_SCORES / (evaluation->request->dataset->n_items + 1);
+    n = n < LEAST_BLOCK ? LEAST_BLOCK : n;
+    n = n < USER_BLOCK ? n : USER_BLOCK;
+    n = n < evaluation->n_rows ? n : evaluation->n_rows;
+    evaluation->block = n;
     size_t d = evaluation->request->towers->users.columns;
     enum status_code code;
     TRY(MEM_NEW(&evaluation->lists, n * evaluation->max_k, status));
@@ -513,9 +552,10 @@ static enum status_code evaluate_model(struct evaluation *evaluation, const stru
     if (model->start != NULL) {
         TRY(model->start(evaluation, status));
     }
-    for (size_t first = 0; first < evaluation->n_rows; first += USER_BLOCK) {
+    for (size_t first = 0; first < evaluation->n_rows; first += evaluation->block) {
         size_t left = evaluation->n_rows - first;
-        struct judge_job job = {evaluation, first, left < USER_BLOCK ? left : USER_BLOCK};
+        struct judge_job job = {evaluation, first,
+                                left < evaluation->block ? left : evaluation->block};
         TRY(model->rank(evaluation, first, job.count, status));
         pool_run(evaluation->pool, (job.count + JUDGE_BLOCK - 1) / JUDGE_BLOCK, judge_block, &job);
         add_block(evaluation, first, job.count);

@@ -1,7 +1,8 @@
 /* Full-ranking evaluation of towers beside the baselines, overall and by group. The metrics' own
  * definitions are in metrics.c.
  *
- * Who counts: every user of the dataset with at least one held-out pair. Own train items are left
+ * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
+ * sample. Own train items are left
  * out of the ranking; validation items are not. Held-out items that training does not know count as
  * relevant, so they are misses. Users that training does not know have no row in the dataset and
  * are left out of the means; their number is the row "unknown_users". Equal scores stand in the
@@ -27,6 +28,7 @@ struct evaluation_request {
     const struct history *held_out; /* its test part, or its validation part */
     const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
     size_t unknown_users;
+    size_t max_users; /* of more, a seeded sample is judged */
     const struct towers *towers;
     struct score_weights weights;    /* of the model nightjar */
     double towers_beta;              /* of the towers alone */

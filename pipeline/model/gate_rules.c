@@ -27,6 +27,7 @@ struct comparison {
     const struct metric_rows *rows; /* where the other value stands */
     const char *model, *whose;      /* of the other value; NULL: the bound is a bare number */
     double least;                   /* value, or multiple of the other one; 0: no rule */
+    bool is_over; /* a baseline: as good as one that found nothing is not enough */
 };
 
 /* Adds a line to `failures` when the comparison fails. The negated test lets a NaN fail, too. */
@@ -40,11 +41,12 @@ static bool compare(const struct comparison *comparison, struct buf *failures)
         !metric_rows_find(comparison->rows, comparison->metric, comparison->model, "all", &other)) {
         return false;
     }
-    if (comparison->value >= comparison->least * other) {
+    const bool is_found = comparison->value > 0.0 || !comparison->is_over;
+    if (is_found && comparison->value >= comparison->least * other) {
         return true;
     }
-    buf_addf(failures, "\n%s is %.6g, the gate asks for at least %.6g", comparison->metric,
-             comparison->value, comparison->least * other);
+    buf_addf(failures, "\n%s is %.6g, the gate asks for %s %.6g", comparison->metric,
+             comparison->value, is_found ? "at least" : "more than", comparison->least * other);
     if (comparison->model != NULL) {
         buf_addf(failures, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
     }
@@ -62,13 +64,17 @@ static enum status_code check_metric(const struct gate_request *request, size_t 
         missing = request->model;
     } else {
         const struct comparison comparisons[] = {
-            {metric, value, NULL, NULL, NULL, rule->min},
-            {metric, value, request->rows, "popularity", "popularity's", rule->over_popular},
-            {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item},
+            {metric, value, NULL, NULL, NULL, rule->min, false},
+            {metric, value, request->rows, "popularity", "popularity's", rule->over_popular, true},
+            {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item, true},
         };
-        const struct comparison before = {
-            metric,           value, request->previous, request->model, "the last published run's",
-            rule->of_previous};
+        const struct comparison before = {metric,
+                                          value,
+                                          request->previous,
+                                          request->model,
+                                          "the last published run's",
+                                          rule->of_previous,
+                                          false};
         for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
             if (!compare(&comparisons[c], failures)) {
                 missing = comparisons[c].model;
@@ -102,8 +108,7 @@ enum status_code gate_check(const struct gate_request *request, struct status *s
     }
     TRY(buf_check(&failures, status));
     if (failures.length > 0) {
-        code = status_set(status, STATUS_REFUSED,
-                          "%s: the gate refused the run, nothing is published:%s", request->stage,
+        code = status_set(status, STATUS_REFUSED, "%s: the gate refused the run:%s", request->stage,
                           buf_text(&failures));
     }
 done:

@@ -402,7 +402,7 @@ done:
 enum status_code context_refused(struct context *context, struct status *status)
 {
     if (!context->request->publish_anyway) {
-        return status->code;
+        return status_add_context(status, "nothing is published");
     }
     log_write(context->request->log, LOG_WARNING, "published anyway: %s", status->message);
     buf_addf(&context->overruled, "%spublished anyway: %s",

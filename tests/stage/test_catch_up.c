@@ -523,8 +523,7 @@ static void mistakes_are_named_where_they_stand(void **state)
                    "9:5: catch_up: stage recommend in line 8 would not see what is new");
 }
 
-/* Not on the first night that has news, a day after it was set up. */
-static void a_cap_without_times_is_refused_on_the_full_night(void **state)
+static void a_cap_without_times_is_refused_before_the_first_night(void **state)
 {
     struct night night = usual;
     struct run_result result = {0};
@@ -532,7 +531,7 @@ static void a_cap_without_times_is_refused_on_the_full_night(void **state)
     night.no_times = true;
     shop_setup(state);
     assert_int_equal(try_night(state, &night, &result, &status), STATUS_CONFIG);
-    assert_non_null(strstr(status.message, "max_user_interactions keeps the newest"));
+    assert_non_null(strstr(status.message, "max_user_interactions keeps the newest pairs"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
@@ -554,7 +553,7 @@ int main(void)
         TEST(side_data_carry_items_until_they_have_events),
         TEST(lists_of_a_small_night_find_as_much_as_those_of_a_full_one),
         TEST(mistakes_are_named_where_they_stand),
-        TEST(a_cap_without_times_is_refused_on_the_full_night),
+        TEST(a_cap_without_times_is_refused_before_the_first_night),
     };
     return cmocka_run_group_tests_name("catch_up", tests, NULL, NULL);
 }

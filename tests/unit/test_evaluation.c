@@ -28,6 +28,7 @@ static struct evaluation_request request_of(const struct ranking_data *data)
         .held_out = &dataset->test,
         .unknown = dataset->test_unknown,
         .unknown_users = 4,
+        .max_users = SIZE_MAX,
         .towers = &data->towers,
         .weights = {.beta = 0.3},
         .prefix = "",
@@ -259,6 +260,37 @@ static void item_groups_count_relevant_items_of_the_group_only(void **state)
     ranking_data_release(&data);
 }
 
+/* Samples of 40 users, one a seed: on average they say what all users say. */
+static void a_sample_of_the_users_is_judged_when_there_are_more(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 60 };
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows all = {0};
+    double sum = 0.0, least = 1.0, most = 0.0;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    assert_int_equal(evaluation_run(&request, NULL, &all, &status), STATUS_OK);
+    request.max_users = 40;
+    for (uint64_t seed = 0; seed < SAMPLES; seed++) {
+        struct metric_rows rows = {0};
+        request.seed = seed;
+        assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+        assert_near(find(&rows, "users", "data", "all"), 40.0);
+        double recall = find(&rows, "recall@5", "nightjar", "all");
+        sum += recall;
+        least = recall < least ? recall : least;
+        most = recall > most ? recall : most;
+        metric_rows_release(&rows);
+    }
+    double whole = find(&all, "recall@5", "nightjar", "all");
+    assert_true(least < whole && whole < most);
+    assert_true(fabs(sum / SAMPLES - whole) < 0.15 * whole);
+    metric_rows_release(&all);
+    ranking_data_release(&data);
+}
+
 static void the_number_of_threads_changes_no_value(void **state)
 {
     (void)state;
@@ -346,6 +378,7 @@ int main(void)
         cmocka_unit_test(every_asked_name_has_one_row_per_model_and_group),
         cmocka_unit_test(evidence_adds_the_parts_of_the_score_as_models),
         cmocka_unit_test(item_groups_count_relevant_items_of_the_group_only),
+        cmocka_unit_test(a_sample_of_the_users_is_judged_when_there_are_more),
         cmocka_unit_test(the_number_of_threads_changes_no_value),
         cmocka_unit_test(a_stop_between_blocks_and_an_unknown_name_are_forwarded),
         cmocka_unit_test(metrics_survive_the_artifact),

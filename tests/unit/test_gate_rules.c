@@ -74,6 +74,18 @@ static void each_rule_refuses_with_both_figures(void **state)
     metric_rows_release(&rows);
 }
 
+/* Next to no held-out pairs: nobody finds any. */
+static void finding_as_little_as_a_baseline_that_found_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct metric_rows rows = values(0.0, 0.0, 0.0);
+    assert_int_equal(check((struct gate_rule){.over_popular = 1}, &rows, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "recall@20 is 0, the gate asks for more than 0"));
+    assert_int_equal(check((struct gate_rule){.max = 1}, &rows, &status), STATUS_OK);
+    metric_rows_release(&rows);
+}
+
 static void all_failures_are_told_at_once(void **state)
 {
     (void)state;
@@ -123,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_that_meets_every_rule_passes),
         cmocka_unit_test(each_rule_refuses_with_both_figures),
+        cmocka_unit_test(finding_as_little_as_a_baseline_that_found_nothing_is_refused),
         cmocka_unit_test(all_failures_are_told_at_once),
         cmocka_unit_test(the_greatest_value_and_the_last_run_are_bounds),
         cmocka_unit_test(a_metric_that_was_not_measured_is_our_mistake),
