@@ -112,9 +112,9 @@ long_run="--set stages.train.epochs=60 --set stages.recommend.top=100
 
 # start_run [OPTIONS]: a run of shop.db in the background; sets pid
 start_run() {
-    # a shell has its background jobs ignore SIGINT, and the program leaves ignored signals ignored
+    # a shell has its background jobs ignore SIGINT, nohup SIGHUP; the program leaves ignored signals ignored
     # shellcheck disable=SC2086
-    env --default-signal=INT "$program" run "$box/shop.yaml" --verbose $long_run "$@" \
+    env --default-signal=INT,HUP,TERM "$program" run "$box/shop.yaml" --verbose $long_run "$@" \
         >"$box/out" 2>"$box/err" &
     pid=$!
 }
