@@ -284,8 +284,8 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
                                          .previous = &previous};
     if (o->gate.n > 0 && users < 1.0) {
         code = status_set(status, STATUS_REFUSED,
-                          "evaluate: the gate has nothing to judge: no user "
-                          "that training knows has a held-out item (%zu unknown users have)",
+                          "evaluate: the gate has nothing to judge: no user that training knows "
+                          "has a held-out item (%zu unknown users have)",
                           part->unknown_users);
     } else {
         code = gate_check(&request, status);

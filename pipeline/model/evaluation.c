@@ -9,6 +9,7 @@
 #include "model/baselines.h"
 #include "model/blend.h"
 #include "model/metrics.h"
+#include "model/user_sample.h"
 
 #include <assert.h>
 #include <math.h>
@@ -111,37 +112,6 @@ static size_t n_unknown(const struct evaluation_request *request, size_t row)
     return request->unknown == NULL ? 0 : (size_t)request->unknown[row];
 }
 
-/* Leaves a seeded sample of max_users of the rows. */
-static enum status_code thin_users(struct evaluation *evaluation, struct status *status)
-{
-    const struct evaluation_request *request = evaluation->request;
-    enum status_code code = STATUS_OK;
-    uint32_t *order = NULL;
-    uint8_t *taken = NULL;
-    size_t n = 0;
-    struct rng rng;
-    if (evaluation->n_rows <= request->max_users) {
-        goto done;
-    }
-    TRY(MEM_NEW(&order, evaluation->n_rows, status));
-    TRY(MEM_NEW(&taken, evaluation->n_rows, status));
-    rng_init(&rng, request->seed, "evaluation.users", 0, 0);
-    rng_permutation(&rng, evaluation->n_rows, order);
-    for (size_t i = 0; i < request->max_users; i++) {
-        taken[order[i]] = 1;
-    }
-    for (size_t r = 0; r < evaluation->n_rows; r++) {
-        if (taken[r]) {
-            evaluation->rows[n++] = evaluation->rows[r];
-        }
-    }
-    evaluation->n_rows = n;
-done:
-    mem_free(order);
-    mem_free(taken);
-    return code;
-}
-
 static enum status_code collect_users(struct evaluation *evaluation, struct status *status)
 {
     const struct evaluation_request *request = evaluation->request;
@@ -152,7 +122,8 @@ static enum status_code collect_users(struct evaluation *evaluation, struct stat
             evaluation->rows[evaluation->n_rows++] = (int32_t)u;
         }
     }
-    TRY(thin_users(evaluation, status));
+    TRY(user_sample(evaluation->rows, &evaluation->n_rows, request->dataset->n_users,
+                    request->max_users, request->seed, "evaluation.users", status));
 done:
     return code;
 }

@@ -2,11 +2,10 @@
  * definitions are in metrics.c.
  *
  * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
- * sample. Own train items are left
- * out of the ranking; validation items are not. Held-out items that training does not know count as
- * relevant, so they are misses. Users that training does not know have no row in the dataset and
- * are left out of the means; their number is the row "unknown_users". Equal scores stand in the
- * order of one seeded permutation for all models.
+ * sample. Own train items are left out of the ranking; validation items are not. Held-out items
+ * that training does not know count as relevant, so they are misses. Users that training does not
+ * know have no row in the dataset and are left out of the means; their number is the row
+ * "unknown_users". Equal scores stand in the order of one seeded permutation for all models.
  *
  * Groups, beside "all":
  *   users:1-4, users:5-19, users:20-99, users:100+   by the user's number of train items

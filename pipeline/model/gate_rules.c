@@ -41,12 +41,13 @@ static bool compare(const struct comparison *comparison, struct buf *failures)
         !metric_rows_find(comparison->rows, comparison->metric, comparison->model, "all", &other)) {
         return false;
     }
-    const bool is_found = comparison->value > 0.0 || !comparison->is_over;
-    if (is_found && comparison->value >= comparison->least * other) {
+    const double bound = comparison->least * other;
+    const bool is_reached = comparison->value >= bound;
+    if (is_reached && (comparison->value > 0.0 || !comparison->is_over)) {
         return true;
     }
     buf_addf(failures, "\n%s is %.6g, the gate asks for %s %.6g", comparison->metric,
-             comparison->value, is_found ? "at least" : "more than", comparison->least * other);
+             comparison->value, is_reached ? "more than" : "at least", bound);
     if (comparison->model != NULL) {
         buf_addf(failures, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
     }
@@ -64,17 +65,16 @@ static enum status_code check_metric(const struct gate_request *request, size_t 
         missing = request->model;
     } else {
         const struct comparison comparisons[] = {
-            {metric, value, NULL, NULL, NULL, rule->min, false},
+            {.metric = metric, .value = value, .least = rule->min},
             {metric, value, request->rows, "popularity", "popularity's", rule->over_popular, true},
             {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item, true},
         };
-        const struct comparison before = {metric,
-                                          value,
-                                          request->previous,
-                                          request->model,
-                                          "the last published run's",
-                                          rule->of_previous,
-                                          false};
+        const struct comparison before = {.metric = metric,
+                                          .value = value,
+                                          .rows = request->previous,
+                                          .model = request->model,
+                                          .whose = "the last published run's",
+                                          .least = rule->of_previous};
         for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
             if (!compare(&comparisons[c], failures)) {
                 missing = comparisons[c].model;

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "model/ranking.h"
 #include "model/towers.h"
+#include "model/user_sample.h"
 
 #include <assert.h>
 #include <math.h>
@@ -15,33 +16,21 @@ static bool has_validation(const struct dataset *dataset, size_t user)
            sparse_row_length(&dataset->valid.matrix, user) != 0;
 }
 
-/* Every user with a validation part, thinned to max_users by a seeded permutation, ascending. */
+/* Every user with a validation part, or a sample of them. */
 static enum status_code sample_users(struct validation *validation, size_t max_users, uint64_t seed,
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = validation->dataset;
-    uint32_t *order = NULL;
-    uint8_t *taken = NULL;
-    size_t n = 0;
-    TRY(MEM_NEW(&order, dataset->n_users, status));
-    TRY(MEM_NEW(&taken, dataset->n_users, status));
-    struct rng rng;
-    rng_init(&rng, seed, "validation.users", 0, 0);
-    rng_permutation(&rng, dataset->n_users, order);
-    for (size_t i = 0; i < dataset->n_users && n < max_users; i++) {
-        taken[order[i]] = has_validation(dataset, order[i]);
-        n += taken[order[i]];
-    }
-    TRY(MEM_NEW(&validation->users, n, status));
+    TRY(MEM_NEW(&validation->users, dataset->n_users, status));
     for (size_t u = 0; u < dataset->n_users; u++) {
-        if (taken[u]) {
+        if (has_validation(dataset, u)) {
             validation->users[validation->n_users++] = (int32_t)u;
         }
     }
+    TRY(user_sample(validation->users, &validation->n_users, dataset->n_users, max_users, seed,
+                    "validation.users", status));
 done:
-    mem_free(order);
-    mem_free(taken);
     return code;
 }
 

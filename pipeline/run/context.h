@@ -125,8 +125,9 @@ const struct publish_metric *context_metrics(const struct context *context, size
 MUST_CHECK enum status_code context_previous_metrics(struct context *context,
                                                      struct metric_rows *out,
                                                      struct status *status);
-/* What a gate does with its STATUS_REFUSED: returns it, or STATUS_OK with --publish-anyway, when
- * the reason is a warning and stays in the run's record. */
+/* What a gate does with its STATUS_REFUSED: returns it, with "nothing is published" in front of the
+ * reason, or STATUS_OK with --publish-anyway, when the reason is a warning and stays in the run's
+ * record. */
 MUST_CHECK enum status_code context_refused(struct context *context, struct status *status);
 /* What gates had to say in this run and were overruled in; "" when they passed. */
 const char *context_overruled(const struct context *context);

@@ -3,7 +3,7 @@
 # kill_at SEED SHARE [PATTERN]: a run, kill -9 at a random moment (counted from when it has said
 # PATTERN), and what must hold then
 kill_at() {
-    moment=$(random_moment "$1" "$2")
+    moment=$(random_moment "$1" "$full_run_ns" "$2")
     start_run
     [ $# -lt 3 ] || wait_for "$3"
     sleep "$moment"

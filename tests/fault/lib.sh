@@ -149,9 +149,9 @@ undisturbed_run() {
     verdict 'an undisturbed run'
 }
 
-# random_moment SEED SHARE: a time in seconds within that share of a full run
+# random_moment SEED NANOSECONDS [SHARE]: a time in seconds within that share (default: all) of them
 random_moment() {
-    awk -v seed="$1" -v ns="$full_run_ns" -v share="$2" \
+    awk -v seed="$1" -v ns="$2" -v share="${3:-1}" \
         'BEGIN {srand(seed * 7919); rand(); printf "%.3f", rand() * ns * share / 1e9}'
 }
 

@@ -7,7 +7,7 @@
 signalled() {
     copy_of next
     start_run
-    sleep "$(random_moment "$3" 1)"
+    sleep "$(random_moment "$3" "$full_run_ns")"
     began=$(date +%s%N)
     kill "-$1" "$pid" 2>/dev/null
     end_run

@@ -38,8 +38,7 @@ make_evening() {
 # killed_small_night SEED
 killed_small_night() {
     at_evening
-    moment=$(awk -v seed="$1" -v ns="$small_ns" \
-        'BEGIN {srand(seed * 7919); rand(); printf "%.3f", rand() * ns / 1e9}')
+    moment=$(random_moment "$1" "$small_ns")
     "$program" run "$small_yaml" >"$box/out" 2>"$box/err" &
     pid=$!
     sleep "$moment"

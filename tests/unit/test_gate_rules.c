@@ -84,6 +84,10 @@ static void finding_as_little_as_a_baseline_that_found_nothing_is_refused(void *
     assert_non_null(strstr(status.message, "recall@20 is 0, the gate asks for more than 0"));
     assert_int_equal(check((struct gate_rule){.max = 1}, &rows, &status), STATUS_OK);
     metric_rows_release(&rows);
+    rows = values(0.0, 0.1, 0.1); /* a baseline that did find some is what the rule names */
+    assert_int_equal(check((struct gate_rule){.over_popular = 1}, &rows, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "at least 0.1 (1 times popularity's 0.1)"));
+    metric_rows_release(&rows);
 }
 
 static void all_failures_are_told_at_once(void **state)
