@@ -9,6 +9,8 @@
 #include <float.h>
 #include <math.h>
 
+enum { COLUMNS_AHEAD = 48 }; /* sums that are asked for ahead: they lie anywhere in megabytes */
+
 static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
                                     struct status *status)
 {
@@ -134,6 +136,8 @@ size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *sc
         const float weight = evidence->history_weight[history[h]];
         const int64_t end = pairs->offsets[history[h] + 1];
         for (int64_t e = pairs->offsets[history[h]]; e < end; e++) {
+            const int64_t ahead = e + COLUMNS_AHEAD < end ? e + COLUMNS_AHEAD : end - 1;
+            mem_prefetch(&sums[pairs->columns[ahead]], sizeof *sums);
             sums[pairs->columns[e]] += weight * pairs->values[e];
             index_set_add(&scratch->touched, pairs->columns[e]);
         }
@@ -158,7 +162,7 @@ float evidence_norm(const int32_t *columns, const float *values, size_t n_entrie
         if (h < n && history[h] == columns[e]) {
             continue;
         }
-        const float share = values[e] * powers[columns[e]];
+        const float share = powers == NULL ? values[e] : values[e] * powers[columns[e]];
         most = share > most ? share : most;
     }
     /* a smaller maximum has no finite reciprocal worth the name */

@@ -67,7 +67,8 @@ size_t evidence_row_bound(const struct evidence *evidence, const int32_t *histor
 size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
                     const int32_t *history, size_t n, int32_t *columns, float *values);
 /* What turns entries into shares of the maximum: 1 / max of c n^p over the items of the row that
- * are not in the history; 0 where there is none. `powers` (n_items) as of evidence_powers. */
+ * are not in the history; 0 where there is none. `powers` (n_items) as of evidence_powers; NULL:
+ * the values are weighed already. */
 float evidence_norm(const int32_t *columns, const float *values, size_t n_entries,
                     const int32_t *history, size_t n, const float *powers);
 

@@ -6,11 +6,11 @@
  *       for each list, for each group of the block's anchors that look into it
  *         products (group, tile) = scale * anchors members^T
  *         products + bias -> bounded heap of each anchor
- *     for each anchor: its heap again, with what the evidence adds
+ *     for each anchor: its heap again, with what the evidence adds    inverted_evidence.c
  *
  * The order only matters for speed: the earlier a heap fills with good scores, the fewer of the
  * later ones pass its threshold. */
-#include "model/inverted_lists.h"
+#include "model/inverted_internal.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
@@ -35,11 +35,7 @@ struct worker {
     int32_t *slots;       /* (BLOCK * n_probes) anchors of the block by list */
     int64_t *slots_start; /* (n_lists + 1) */
     int64_t *slots_next;  /* (n_lists) */
-    int32_t *met;         /* (k) the lists' candidates of one anchor, while evidence is added */
-    float *met_scores;    /* (k) */
-    int32_t *columns;     /* (entries_max) evidence of one anchor */
-    float *values;        /* (entries_max) */
-    struct evidence_scratch scratch;
+    struct late_worker late;
 };
 
 struct search {
@@ -52,9 +48,9 @@ struct search {
     int32_t *head;       /* (n_head) ascending */
     float *head_vectors; /* (n_head, d) */
     float *head_bias;    /* (n_head) */
-    size_t n_probes, n_entries_max;
+    size_t n_probes;
     int32_t *probes; /* (n_anchors, n_probes) best first, -1 ends */
-    double largest;  /* no <anchor, candidate> is greater */
+    struct late_evidence late;
     int32_t *items;
     float *scores;
     size_t n_workers;
@@ -62,11 +58,6 @@ struct search {
 };
 
 /* ---- preparation ---- */
-
-static bool is_eligible(const struct ranking *ranking, int32_t candidate)
-{
-    return ranking->eligible == NULL || ranking->eligible[candidate];
-}
 
 static int compare_codes(const void *a, const void *b)
 {
@@ -89,7 +80,7 @@ static enum status_code choose_head(struct search *search, struct status *status
     TRY(MEM_NEW(&search->head_bias, k, status));
     topk_init(&heap, k, scores, search->head, NULL);
     for (size_t c = 0; k > 0 && c < candidates.rows; c++) {
-        if (is_eligible(ranking, (int32_t)c)) {
+        if (inverted_is_eligible(ranking, (int32_t)c)) {
             topk_offer(&heap, search->bias[c], (int32_t)c);
         }
     }
@@ -126,7 +117,7 @@ static enum status_code spread_bias(struct search *search, float **list_bias, st
         for (int64_t m = lists->starts[list]; m < lists->starts[list + 1]; m++) {
             const int32_t candidate = lists->members[m];
             const bool is_left =
-                is_eligible(search->ranking, candidate) && !in_head(search, candidate);
+                inverted_is_eligible(search->ranking, candidate) && !in_head(search, candidate);
             const float bias = search->bias == NULL ? 0.0f : search->bias[candidate];
             search->member_bias[m] = is_left ? bias : NAN;
             sum += is_left ? (double)bias : 0.0;
@@ -172,29 +163,6 @@ done:
     return code;
 }
 
-static double longest(struct const_matrix m)
-{
-    const struct vec_ops *ops = vec_ops();
-    double squares = 0.0;
-    for (size_t i = 0; i < m.rows; i++) {
-        const float *row = m.data + i * m.stride;
-        squares = fmax(squares, (double)ops->dot(row, row, m.columns));
-    }
-    return sqrt(squares);
-}
-
-static size_t count_entries(const struct ranking *ranking)
-{
-    size_t most = 0;
-    for (size_t a = 0; ranking->evidence != NULL && a < ranking->anchors.rows; a++) {
-        size_t n;
-        const int32_t *history = ranking_history(ranking->evidence, a, &n);
-        const size_t bound = evidence_row_bound(ranking->evidence->evidence, history, n);
-        most = bound > most ? bound : most;
-    }
-    return most;
-}
-
 static enum status_code worker_init(struct worker *worker, const struct search *search,
                                     struct status *status)
 {
@@ -207,11 +175,7 @@ static enum status_code worker_init(struct worker *worker, const struct search *
     TRY(MEM_NEW(&worker->slots_start, search->lists->n_lists + 1, status));
     TRY(MEM_NEW(&worker->slots_next, search->lists->n_lists, status));
     if (ranking->evidence != NULL) {
-        TRY(MEM_NEW(&worker->met, ranking->k, status));
-        TRY(MEM_NEW(&worker->met_scores, ranking->k, status));
-        TRY(MEM_NEW(&worker->columns, search->n_entries_max, status));
-        TRY(MEM_NEW(&worker->values, search->n_entries_max, status));
-        TRY(evidence_scratch_init(&worker->scratch, ranking->evidence->evidence, status));
+        TRY(late_worker_init(&worker->late, &search->late, status));
     }
 done:
     return code;
@@ -227,11 +191,7 @@ static void search_release(struct search *search)
         mem_free(worker->slots);
         mem_free(worker->slots_start);
         mem_free(worker->slots_next);
-        mem_free(worker->met);
-        mem_free(worker->met_scores);
-        mem_free(worker->columns);
-        mem_free(worker->values);
-        evidence_scratch_release(&worker->scratch);
+        late_worker_release(&worker->late);
     }
     mem_free(search->workers);
     mem_free(search->member_bias);
@@ -239,6 +199,7 @@ static void search_release(struct search *search)
     mem_free(search->head_vectors);
     mem_free(search->head_bias);
     mem_free(search->probes);
+    late_evidence_release(&search->late);
 }
 
 /* ---- one block ---- */
@@ -270,16 +231,6 @@ static struct member_range members_of(const struct search *search, int64_t list)
                                  (size_t)lists->starts[list + 1] - first};
 }
 
-static bool is_excluded(const struct ranking *ranking, size_t anchor, int32_t candidate)
-{
-    if (ranking->exclude == NULL) {
-        return false;
-    }
-    const int64_t row =
-        ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
-    return row >= 0 && sparse_has(ranking->exclude, (size_t)row, candidate);
-}
-
 static void offer_row(const struct block *block, size_t slot, const float *products,
                       const struct member_range *range, size_t first, size_t count)
 {
@@ -288,8 +239,8 @@ static void offer_row(const struct block *block, size_t slot, const float *produ
     for (size_t at = 0; at < count; at++) {
         at += block->search->ops->first_reaching(products + at, bias + at, count - at,
                                                  topk_threshold(heap));
-        if (at < count && !is_excluded(block->search->ranking, block->first + slot,
-                                       range->candidates[first + at])) {
+        if (at < count && !inverted_is_excluded(block->search->ranking, block->first + slot,
+                                                range->candidates[first + at])) {
             topk_offer(heap, products[at] + bias[at], range->candidates[first + at]);
         }
     }
@@ -352,50 +303,6 @@ static void scan_probes(const struct block *block, size_t from, size_t to)
     }
 }
 
-/* Fills the anchor's heap anew: what it met, and what its evidence names, each with its evidence.
- * Evidence only raises a score, so nothing that the heap dropped before could stand in it now. */
-static void add_evidence(const struct block *block, size_t slot)
-{
-    const struct search *search = block->search;
-    const struct ranking *ranking = search->ranking;
-    const struct ranking_evidence *evidence = ranking->evidence;
-    struct worker *worker = block->worker;
-    struct topk *heap = &worker->heaps[slot];
-    const size_t anchor = block->first + slot, d = ranking->anchors.columns, n_met = heap->n;
-    const float *vector = ranking->anchors.data + anchor * ranking->anchors.stride;
-    const float *powers = evidence->powers[0];
-    size_t n_history;
-    const int32_t *history = ranking_history(evidence, anchor, &n_history);
-    const size_t n = evidence_row(evidence->evidence, &worker->scratch, history, n_history,
-                                  worker->columns, worker->values);
-    const float factor = (float)evidence->gammas[0] * evidence_norm(worker->columns, worker->values,
-                                                                    n, history, n_history, powers);
-    if (n == 0 || factor == 0.0f) {
-        return;
-    }
-    memcpy(worker->met, heap->indices, n_met * sizeof *worker->met);
-    memcpy(worker->met_scores, heap->scores, n_met * sizeof *worker->met_scores);
-    topk_init(heap, ranking->k, heap->scores, heap->indices, ranking->tie_rank);
-    for (size_t m = 0; m < n_met; m++) {
-        if (bsearch(&worker->met[m], worker->columns, n, sizeof *worker->columns, compare_codes) ==
-            NULL) {
-            topk_offer(heap, worker->met_scores[m], worker->met[m]);
-        }
-    }
-    const float most = (float)(fabs((double)ranking->scale) * search->largest);
-    for (size_t e = 0; e < n; e++) {
-        const int32_t c = worker->columns[e];
-        const float rest = (search->bias == NULL ? 0.0f : search->bias[c]) +
-                           factor * (worker->values[e] * powers[c]);
-        if (most + rest < topk_threshold(heap) || !is_eligible(ranking, c) ||
-            is_excluded(ranking, anchor, c)) {
-            continue;
-        }
-        const float *candidate = ranking->candidates.data + (size_t)c * ranking->candidates.stride;
-        topk_offer(heap, ranking->scale * search->ops->dot(vector, candidate, d) + rest, c);
-    }
-}
-
 static void search_block(void *data, size_t index, size_t worker)
 {
     const struct search *search = data;
@@ -414,7 +321,7 @@ static void search_block(void *data, size_t index, size_t worker)
     for (size_t slot = 0; slot < block.n; slot++) {
         struct topk *heap = &block.worker->heaps[slot];
         if (ranking->evidence != NULL) {
-            add_evidence(&block, slot);
+            late_evidence_add(&search->late, &block.worker->late, first + slot, heap);
         }
         topk_finish(heap);
         for (size_t r = heap->n; r < heap->k; r++) {
@@ -496,11 +403,11 @@ enum status_code inverted_lists_search(const struct inverted_lists *lists,
     enum status_code code;
     assert(ranking->n_biases <= 1 && n_probes > 0 && ranking->k > 0);
     assert(ranking->candidates.rows == lists->candidates.rows && lists->n_lists > 0);
-    assert(ranking->evidence == NULL || ranking->evidence->gammas[0] >= 0);
     TRY(choose_head(&search, status));
     TRY(choose_probes(&search, pool, status));
-    search.largest = longest(ranking->anchors) * longest(ranking->candidates) * (1.0 + 1e-5);
-    search.n_entries_max = count_entries(ranking);
+    if (ranking->evidence != NULL) {
+        TRY(late_evidence_init(&search.late, ranking, status));
+    }
     TRY(MEM_NEW(&search.workers, search.n_workers, status));
     for (size_t w = 0; w < search.n_workers; w++) {
         TRY(worker_init(&search.workers[w], &search, status));

@@ -17,7 +17,7 @@
 #include "model/serving.h"
 
 /* Lists ranked at once: with inverted lists as many as share them. */
-enum { EXACT_BLOCK = 16384, INDEX_BLOCK = 65536 };
+enum { EXACT_BLOCK = 16384, INDEX_BLOCK = 32768 };
 enum { POOL_FACTOR = 4 }; /* candidates looked at for a list with rules, times its length */
 
 struct popular_item {
