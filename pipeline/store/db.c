@@ -102,6 +102,14 @@ static enum status_code fail(const struct db *db, int result, const char *what,
             "beside it: the folder must be writable, or both must be there",
             what, separator, reason);
     }
+    if (result == SQLITE_READONLY_ROLLBACK) {
+        return status_set_at(
+            status, code, db->path, 0, 0,
+            "%s%sa writer died and left a journal (%s-journal), which has to be played "
+            "back before anybody can read: a look at the database by a user who may "
+            "write it does so",
+            what, separator, db->path);
+    }
     if ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) && system_error != 0) {
         return status_set_at(status, code, db->path, 0, 0, "%s%s%s (%s)", what, separator, reason,
                              strerror(system_error));
@@ -173,6 +181,24 @@ static enum status_code check_file(const char *path, enum db_mode mode, struct s
     return STATUS_OK;
 }
 
+static int read_schema(sqlite3 *handle)
+{
+    return sqlite3_exec(handle, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+}
+
+/* A writer died in a transaction: its journal has to be played back before anybody can read, which
+ * takes the right to write. Any connection that has it does so on its first look. */
+static void play_back(const struct db *db)
+{
+    sqlite3 *writer = NULL;
+    if (sqlite3_open_v2(db->path, &writer, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL) ==
+        SQLITE_OK) {
+        sqlite3_busy_timeout(writer, (int)(db->busy_seconds * 1000));
+        (void)read_schema(writer); /* when it cannot, the reader says why once more */
+    }
+    sqlite3_close(writer);
+}
+
 /* Opens the file and reads its whole schema, so that damage shows here and not in mid-run. */
 static enum status_code open_handle(struct db *db, struct status *status)
 {
@@ -189,7 +215,11 @@ static enum status_code open_handle(struct db *db, struct status *status)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_set_authorizer(db->handle, authorize, db);
-    result = sqlite3_exec(db->handle, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    result = read_schema(db->handle);
+    if (db->mode == DB_READ && result == SQLITE_READONLY_ROLLBACK) {
+        play_back(db);
+        result = read_schema(db->handle);
+    }
     if (result != SQLITE_OK) {
         return fail(db, result, "cannot read the database", status);
     }

@@ -14,7 +14,8 @@ struct db;
 struct db_query;
 
 enum db_mode {
-    DB_READ,  /* must exist; opened read-only (a WAL file still needs its -shm beside it) */
+    DB_READ,  /* must exist; opened read-only (a WAL file still needs its -shm beside it), but for
+                 the journal of a writer that died, which is played back first */
     DB_WRITE, /* must exist */
     DB_CREATE /* made when missing */
 };

@@ -2,8 +2,12 @@
  * in between, then read back and compared with what was meant. Nothing here is visible to readers
  * of the views. */
 #include "store/publish_parts.h"
+
+#include "base/clock.h"
 #include "store/row_batch.h"
 
+/* A chunk ends with whichever comes first. */
+static const double chunk_seconds = 0.02; /* other writers wait as long */
 enum {
     CHUNK_ROWS = 10000,
     CHUNK_BYTES = 2 << 20 /* of BLOBs and texts: what a reader waits for in journal mode */
@@ -14,6 +18,7 @@ struct build {
     const struct publish_content *content;
     int64_t generation;
     size_t chunk_rows, chunk_bytes; /* in the open transaction */
+    double chunk_began;             /* clock_monotonic */
     int64_t rows_done, rows_total;
     struct hash_state *expected, *actual; /* over the rows meant and the rows read back */
 };
@@ -101,10 +106,12 @@ static enum status_code flush(struct build *build, struct row_batch *batch, stru
     enum status_code code = STATUS_OK;
     if (n_rows > 0 && build->chunk_rows == 0) {
         TRY(db_begin_write(build->target->db, status));
+        build->chunk_began = clock_monotonic();
     }
     build->chunk_rows += n_rows;
     TRY(row_batch_insert(batch, status));
-    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES) {
+    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES ||
+        clock_monotonic() - build->chunk_began >= chunk_seconds) {
         TRY(end_chunk(build, status));
     }
 done:

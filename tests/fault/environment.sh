@@ -85,6 +85,46 @@ busy_user() {
     verdict 'a user with a million events'
 }
 
+# A writer dies in the middle of a transaction; its journal stays beside the database.
+writer_dies() {
+    copy_of next
+    python3 - "$SHOP" <<'PYTHON'
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute('PRAGMA cache_size = 1')
+db.execute('BEGIN IMMEDIATE')
+db.execute("UPDATE events SET event = 'nonsense'")
+os._exit(0)
+PYTHON
+    expect 'a journal' [ -s "$SHOP-journal" ]
+}
+
+left_journal() {
+    writer_dies
+    nightjar check
+    expect 'exit code of check' [ "$code" -eq 0 ]
+    writer_dies
+    nightjar run
+    expect 'exit code' [ "$code" -eq 0 ]
+    expect 'published rows' [ "$(published)" = "$this_morning" ]
+    expect 'files' [ "$(integrity)" = 'ok ok' ]
+    verdict 'a writer that died left a journal'
+    as_nobody test -r "$box/shop.yaml" 2>/dev/null || return
+    writer_dies
+    chmod 444 "$SHOP" "$SHOP-journal"
+    before=$(digest "$SHOP")
+    mkdir "$box/anyone"
+    chmod 777 "$box/anyone"
+    code=0
+    as_nobody "$program" run "$box/shop.yaml" --set "work.database=$box/anyone/work.db" \
+        >"$box/out" 2>"$box/err" || code=$?
+    expect 'exit code without the right to write' [ "$code" -eq 66 ]
+    expect 'message' grep -q 'a writer died and left a journal (.*shop.db-journal)' "$box/err"
+    expect 'the database' [ "$(digest "$SHOP")" = "$before" ]
+    rm -r "$box/anyone"
+    verdict 'a journal that may not be played back'
+}
+
 # read_only MODE OPTIONS...: runs shop.db, with that mode, in a folder where nobody may write
 read_only() {
     copy_of next
@@ -253,6 +293,7 @@ locked 'an output locked by a writer' 'BEGIN IMMEDIATE'
 wal_source
 odd_table
 busy_user
+left_journal
 read_only_folders
 read_only_disk
 full_disk

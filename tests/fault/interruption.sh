@@ -14,18 +14,21 @@ kill_at() {
     expect "what was read meanwhile" reader_saw_whole_generations
 }
 
-# A reader looks every hundredth of a second as long as box/reading is there: a line "GENERATION MIN
-# MAX ROWS" for every look at what is served.
+# A reader looks every hundredth of a second as long as box/reading is there: a line "GENERATION|MIN|MAX|ROWS"
+# for every look at what is served.
 start_reader() {
     : >"$box/reading"
-    : >"$box/seen"
-    (
-        while [ -f "$box/reading" ]; do
-            sqlite3 -batch -cmd '.timeout 5000' "$SHOP" "SELECT (SELECT generation FROM nightjar_current),
-                min(generation), max(generation), count(*) FROM recommendations" >>"$box/seen" 2>&1
-            sleep 0.01
-        done
-    ) &
+    python3 - "$SHOP" "$box/reading" >"$box/seen" 2>&1 <<'PYTHON' &
+import os, sqlite3, sys, time
+path, flag = sys.argv[1:]
+while os.path.exists(flag):
+    db = sqlite3.connect(path, timeout=5)
+    look = db.execute('SELECT (SELECT generation FROM nightjar_current), min(generation), max(generation),'
+                      ' count(*) FROM recommendations').fetchone()
+    print(*look, sep='|', flush=True)
+    db.close()
+    time.sleep(0.01)
+PYTHON
     reader=$!
 }
 
