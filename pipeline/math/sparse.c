@@ -142,20 +142,25 @@ done:
     return code;
 }
 
-bool sparse_has(const struct sparse *m, size_t row, int32_t column)
+bool sparse_holds(const int32_t *columns, size_t n, int32_t column)
 {
-    assert(row < m->n_rows);
-    int64_t low = m->offsets[row];
-    int64_t high = m->offsets[row + 1];
+    size_t low = 0, high = n;
     while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (m->columns[middle] < column) {
+        const size_t middle = low + (high - low) / 2;
+        if (columns[middle] < column) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < m->offsets[row + 1] && m->columns[low] == column;
+    return low < n && columns[low] == column;
+}
+
+bool sparse_has(const struct sparse *m, size_t row, int32_t column)
+{
+    size_t n;
+    const int32_t *columns = sparse_row(m, row, &n);
+    return sparse_holds(columns, n, column);
 }
 
 void sparse_release(struct sparse *m)

@@ -125,12 +125,6 @@ static size_t weigh_entries(const struct late_evidence *late, struct late_worker
     return factor == 0.0f ? 0 : n;
 }
 
-static int compare_codes(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The heap with what it holds, but for candidates that have evidence. */
 static void keep_others(struct late_worker *worker, size_t n, struct topk *heap)
 {
@@ -139,8 +133,7 @@ static void keep_others(struct late_worker *worker, size_t n, struct topk *heap)
     memcpy(worker->met_scores, heap->scores, n_met * sizeof *worker->met_scores);
     topk_init(heap, heap->k, heap->scores, heap->indices, heap->tie_rank);
     for (size_t m = 0; m < n_met; m++) {
-        if (bsearch(&worker->met[m], worker->columns, n, sizeof *worker->columns, compare_codes) ==
-            NULL) {
+        if (!sparse_holds(worker->columns, n, worker->met[m])) {
             topk_offer(heap, worker->met_scores[m], worker->met[m]);
         }
     }

@@ -99,8 +99,7 @@ done:
 
 static bool in_head(const struct search *search, int32_t candidate)
 {
-    return search->n_head > 0 && bsearch(&candidate, search->head, search->n_head, sizeof candidate,
-                                         compare_codes) != NULL;
+    return sparse_holds(search->head, search->n_head, candidate);
 }
 
 /* What is left of a list is judged by its mean bias; a list of which nothing is left is never
