@@ -142,7 +142,7 @@ done:
     return code;
 }
 
-bool sparse_holds(const int32_t *columns, size_t n, int32_t column)
+bool columns_hold(const int32_t *columns, size_t n, int32_t column)
 {
     size_t low = 0, high = n;
     while (low < high) {
@@ -159,8 +159,9 @@ bool sparse_holds(const int32_t *columns, size_t n, int32_t column)
 bool sparse_has(const struct sparse *m, size_t row, int32_t column)
 {
     size_t n;
+    assert(row < m->n_rows);
     const int32_t *columns = sparse_row(m, row, &n);
-    return sparse_holds(columns, n, column);
+    return columns_hold(columns, n, column);
 }
 
 void sparse_release(struct sparse *m)

@@ -46,8 +46,8 @@ MUST_CHECK enum status_code sparse_renumber(const struct sparse *m, const int32_
                                             struct sparse *out, struct status *status);
 /* counts[c] = number of entries in column c; counts is (n_columns). */
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
-/* Whether ascending columns (n), such as those of a row, hold that one; binary search. */
-bool sparse_holds(const int32_t *columns, size_t n, int32_t column);
+/* Whether `column` is among the ascending `columns` (n), those of a row for one; binary search. */
+bool columns_hold(const int32_t *columns, size_t n, int32_t column);
 /* True when (row, column) is an entry. */
 bool sparse_has(const struct sparse *m, size_t row, int32_t column);
 void sparse_release(struct sparse *m);

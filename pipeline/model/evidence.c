@@ -9,7 +9,8 @@
 #include <float.h>
 #include <math.h>
 
-enum { COLUMNS_AHEAD = 48 }; /* sums that are asked for ahead: they lie anywhere in megabytes */
+/* A sum is asked for so many entries ahead: sums lie anywhere in megabytes. */
+enum { COLUMNS_AHEAD = 48 };
 
 static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
                                     struct status *status)
@@ -127,6 +128,22 @@ size_t evidence_row_bound(const struct evidence *evidence, const int32_t *histor
     return bound < evidence->pairs.n_rows ? bound : evidence->pairs.n_rows;
 }
 
+/* Asks for the sum that is added to COLUMNS_AHEAD entries after entry e of a history's item, which
+ * may be one of its next item. */
+static void prefetch_sum(const struct sparse *pairs, const float *sums, int64_t e, int32_t item,
+                         const int32_t *next_item)
+{
+    int64_t ahead = e + COLUMNS_AHEAD;
+    int64_t end = pairs->offsets[item + 1];
+    if (ahead >= end && next_item != NULL) {
+        ahead = pairs->offsets[*next_item] + (ahead - end);
+        end = pairs->offsets[*next_item + 1];
+    }
+    if (ahead < end) {
+        mem_prefetch(&sums[pairs->columns[ahead]], sizeof *sums);
+    }
+}
+
 size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
                     const int32_t *history, size_t n, int32_t *columns, float *values)
 {
@@ -134,10 +151,10 @@ size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *sc
     float *sums = scratch->sums;
     for (size_t h = 0; h < n; h++) {
         const float weight = evidence->history_weight[history[h]];
+        const int32_t *next_item = h + 1 < n ? &history[h + 1] : NULL;
         const int64_t end = pairs->offsets[history[h] + 1];
         for (int64_t e = pairs->offsets[history[h]]; e < end; e++) {
-            const int64_t ahead = e + COLUMNS_AHEAD < end ? e + COLUMNS_AHEAD : end - 1;
-            mem_prefetch(&sums[pairs->columns[ahead]], sizeof *sums);
+            prefetch_sum(pairs, sums, e, history[h], next_item);
             sums[pairs->columns[e]] += weight * pairs->values[e];
             index_set_add(&scratch->touched, pairs->columns[e]);
         }

@@ -10,47 +10,51 @@ static inline bool inverted_is_eligible(const struct ranking *ranking, int32_t c
     return ranking->eligible == NULL || ranking->eligible[candidate];
 }
 
-static inline bool inverted_is_excluded(const struct ranking *ranking, size_t anchor,
-                                        int32_t candidate)
+/* The excluded candidates of an anchor, ascending; *n of them. */
+static inline const int32_t *inverted_excluded(const struct ranking *ranking, size_t anchor,
+                                               size_t *n)
 {
-    if (ranking->exclude == NULL) {
-        return false;
-    }
     const int64_t row =
         ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
-    return row >= 0 && sparse_has(ranking->exclude, (size_t)row, candidate);
+    *n = 0;
+    return ranking->exclude == NULL || row < 0 ? NULL
+                                               : sparse_row(ranking->exclude, (size_t)row, n);
 }
 
-/* Evidence that is added when an anchor has met its lists. Zero-initialise. */
-struct late_evidence {
-    const struct ranking *ranking; /* with evidence */
-    float most;                    /* no scale <anchor, candidate> is greater */
+/* Evidence for anchors that have met their lists. Zero-initialise. */
+struct inverted_evidence {
+    const struct ranking *ranking; /* borrowed */
+    float product_max;             /* no scale <anchor, candidate> is greater */
     size_t n_entries_max;          /* of an anchor */
-    struct late_item *items;       /* (items of the evidence) */
+    struct evidence_item *items;   /* (items of the evidence) */
 };
 
 /* One thread's memory. Zero-initialise. */
-struct late_worker {
-    int32_t *met;      /* (k) what the anchor met in lists; then its best entries */
-    float *met_scores; /* (k) their scores; then their rests */
-    int32_t *columns;  /* (n_entries_max) */
-    float *rests;      /* (n_entries_max) all of the score but the product */
+struct inverted_scratch {
+    int32_t *met;      /* (k) what the anchor met in lists */
+    float *met_scores; /* (k) */
+    int32_t *best;     /* (k) its entries with the greatest rests */
+    float *best_rests; /* (k) */
+    int32_t *columns;  /* (n_entries_max) its entries */
+    float *rests;      /* (n_entries_max) of the score, all but the product; NaN: out of it */
     float *biases;     /* (n_entries_max) */
-    struct evidence_scratch scratch;
+    struct evidence_scratch row;
 };
 
-MUST_CHECK enum status_code late_evidence_init(struct late_evidence *late,
-                                               const struct ranking *ranking,
-                                               struct status *status);
-void late_evidence_release(struct late_evidence *late);
-MUST_CHECK enum status_code late_worker_init(struct late_worker *worker,
-                                             const struct late_evidence *late,
-                                             struct status *status);
-void late_worker_release(struct late_worker *worker);
+/* `ranking` has evidence with a gamma >= 0 and must outlive it; its candidates have unit length or
+ * are zero. */
+MUST_CHECK enum status_code inverted_evidence_init(struct inverted_evidence *evidence,
+                                                   const struct ranking *ranking,
+                                                   struct status *status);
+void inverted_evidence_release(struct inverted_evidence *evidence);
+MUST_CHECK enum status_code inverted_scratch_init(struct inverted_scratch *scratch,
+                                                  const struct inverted_evidence *evidence,
+                                                  struct status *status);
+void inverted_scratch_release(struct inverted_scratch *scratch);
 
 /* Fills the anchor's heap anew: what it met, and what its evidence names, each with its evidence.
  * Evidence only raises a score, so nothing that the heap dropped before could stand in it now. */
-void late_evidence_add(const struct late_evidence *late, struct late_worker *worker, size_t anchor,
-                       struct topk *heap);
+void inverted_evidence_add(const struct inverted_evidence *evidence,
+                           struct inverted_scratch *scratch, size_t anchor, struct topk *heap);
 
 #endif

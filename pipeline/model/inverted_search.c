@@ -35,7 +35,7 @@ struct worker {
     int32_t *slots;       /* (BLOCK * n_probes) anchors of the block by list */
     int64_t *slots_start; /* (n_lists + 1) */
     int64_t *slots_next;  /* (n_lists) */
-    struct late_worker late;
+    struct inverted_scratch scratch;
 };
 
 struct search {
@@ -50,7 +50,7 @@ struct search {
     float *head_bias;    /* (n_head) */
     size_t n_probes;
     int32_t *probes; /* (n_anchors, n_probes) best first, -1 ends */
-    struct late_evidence late;
+    struct inverted_evidence evidence;
     int32_t *items;
     float *scores;
     size_t n_workers;
@@ -99,7 +99,7 @@ done:
 
 static bool in_head(const struct search *search, int32_t candidate)
 {
-    return sparse_holds(search->head, search->n_head, candidate);
+    return columns_hold(search->head, search->n_head, candidate);
 }
 
 /* What is left of a list is judged by its mean bias; a list of which nothing is left is never
@@ -174,7 +174,7 @@ static enum status_code worker_init(struct worker *worker, const struct search *
     TRY(MEM_NEW(&worker->slots_start, search->lists->n_lists + 1, status));
     TRY(MEM_NEW(&worker->slots_next, search->lists->n_lists, status));
     if (ranking->evidence != NULL) {
-        TRY(late_worker_init(&worker->late, &search->late, status));
+        TRY(inverted_scratch_init(&worker->scratch, &search->evidence, status));
     }
 done:
     return code;
@@ -190,7 +190,7 @@ static void search_release(struct search *search)
         mem_free(worker->slots);
         mem_free(worker->slots_start);
         mem_free(worker->slots_next);
-        late_worker_release(&worker->late);
+        inverted_scratch_release(&worker->scratch);
     }
     mem_free(search->workers);
     mem_free(search->member_bias);
@@ -198,7 +198,7 @@ static void search_release(struct search *search)
     mem_free(search->head_vectors);
     mem_free(search->head_bias);
     mem_free(search->probes);
-    late_evidence_release(&search->late);
+    inverted_evidence_release(&search->evidence);
 }
 
 /* ---- one block ---- */
@@ -230,6 +230,13 @@ static struct member_range members_of(const struct search *search, int64_t list)
                                  (size_t)lists->starts[list + 1] - first};
 }
 
+static bool is_excluded(const struct ranking *ranking, size_t anchor, int32_t candidate)
+{
+    size_t n;
+    const int32_t *excluded = inverted_excluded(ranking, anchor, &n);
+    return columns_hold(excluded, n, candidate);
+}
+
 static void offer_row(const struct block *block, size_t slot, const float *products,
                       const struct member_range *range, size_t first, size_t count)
 {
@@ -238,8 +245,8 @@ static void offer_row(const struct block *block, size_t slot, const float *produ
     for (size_t at = 0; at < count; at++) {
         at += block->search->ops->first_reaching(products + at, bias + at, count - at,
                                                  topk_threshold(heap));
-        if (at < count && !inverted_is_excluded(block->search->ranking, block->first + slot,
-                                                range->candidates[first + at])) {
+        if (at < count && !is_excluded(block->search->ranking, block->first + slot,
+                                       range->candidates[first + at])) {
             topk_offer(heap, products[at] + bias[at], range->candidates[first + at]);
         }
     }
@@ -320,7 +327,7 @@ static void search_block(void *data, size_t index, size_t worker)
     for (size_t slot = 0; slot < block.n; slot++) {
         struct topk *heap = &block.worker->heaps[slot];
         if (ranking->evidence != NULL) {
-            late_evidence_add(&search->late, &block.worker->late, first + slot, heap);
+            inverted_evidence_add(&search->evidence, &block.worker->scratch, first + slot, heap);
         }
         topk_finish(heap);
         for (size_t r = heap->n; r < heap->k; r++) {
@@ -405,7 +412,7 @@ enum status_code inverted_lists_search(const struct inverted_lists *lists,
     TRY(choose_head(&search, status));
     TRY(choose_probes(&search, pool, status));
     if (ranking->evidence != NULL) {
-        TRY(late_evidence_init(&search.late, ranking, status));
+        TRY(inverted_evidence_init(&search.evidence, ranking, status));
     }
     TRY(MEM_NEW(&search.workers, search.n_workers, status));
     for (size_t w = 0; w < search.n_workers; w++) {

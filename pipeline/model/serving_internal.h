@@ -16,8 +16,9 @@
 #include "model/inverted_lists.h"
 #include "model/serving.h"
 
-/* Lists ranked at once: with inverted lists as many as share them. */
-enum { EXACT_BLOCK = 16384, INDEX_BLOCK = 32768 };
+/* Lists ranked at once. With inverted lists each thread has two of their tasks: enough anchors
+ * share a list, and a stop waits for seconds at most. */
+enum { EXACT_BLOCK = 16384, INDEX_BLOCK_OF_THREAD = 16384 };
 enum { POOL_FACTOR = 4 }; /* candidates looked at for a list with rules, times its length */
 
 struct popular_item {

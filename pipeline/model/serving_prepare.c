@@ -296,7 +296,9 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     TRY(prepare_blend(serving, status));
     TRY(prepare_output(serving, status));
     TRY(serving_index_prepare(serving, status));
-    serving->n_block = serving->index.n_lists > 0 ? INDEX_BLOCK : EXACT_BLOCK;
+    serving->n_block = serving->index.n_lists > 0
+                           ? INDEX_BLOCK_OF_THREAD * pool_threads(serving->pool)
+                           : EXACT_BLOCK;
     TRY(MEM_NEW(&serving->anchors, serving->n_block * request->towers->items.columns, status));
     TRY(MEM_NEW(&serving->anchor_users, serving->n_block, status));
     serving->n_room = serving->n_block * widest;

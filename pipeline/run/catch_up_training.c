@@ -2,7 +2,6 @@
  * own, over all items. */
 #include "run/catch_up_training.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "model/false_negatives.h"
 #include "model/item_pairs.h"
@@ -228,7 +227,7 @@ static enum status_code prepare(struct parts *parts, const struct catch_up_reque
     training->hooks.checkpoint_due = NULL; /* minutes at the most: a killed night starts again */
     training->hooks.checkpoint_save = NULL;
     training->hooks.checkpoint_load = NULL;
-    training->deadline = clock_monotonic() + context_training_time(context);
+    training->deadline = INFINITY; /* what is over after minutes is not cut short */
     training->input.settings = &training->settings;
     training->input.negatives = &training->negatives;
     training->input.item_counts = training->item_counts;

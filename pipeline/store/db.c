@@ -103,12 +103,11 @@ static enum status_code fail(const struct db *db, int result, const char *what,
             what, separator, reason);
     }
     if (result == SQLITE_READONLY_ROLLBACK) {
-        return status_set_at(
-            status, code, db->path, 0, 0,
-            "%s%sa writer died and left a journal (%s-journal), which has to be played "
-            "back before anybody can read: a look at the database by a user who may "
-            "write it does so",
-            what, separator, db->path);
+        return status_set_at(status, code, db->path, 0, 0,
+                             "%s%sa writer died and left a journal (%s-journal), which is played "
+                             "back by whoever looks next and may write the file and its folder: "
+                             "sqlite3 %s 'PRAGMA schema_version'",
+                             what, separator, db->path, db->path);
     }
     if ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) && system_error != 0) {
         return status_set_at(status, code, db->path, 0, 0, "%s%s%s (%s)", what, separator, reason,
@@ -187,16 +186,25 @@ static int read_schema(sqlite3 *handle)
 }
 
 /* A writer died in a transaction: its journal has to be played back before anybody can read, which
- * takes the right to write. Any connection that has it does so on its first look. */
-static void play_back(const struct db *db)
+ * takes the right to write. Any connection that has it does so on its first look; without it, all
+ * is as it was. */
+static enum status_code play_back(const struct db *reader, struct status *status)
 {
-    sqlite3 *writer = NULL;
-    if (sqlite3_open_v2(db->path, &writer, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL) ==
-        SQLITE_OK) {
-        sqlite3_busy_timeout(writer, (int)(db->busy_seconds * 1000));
-        (void)read_schema(writer); /* when it cannot, the reader says why once more */
+    struct db writer = *reader;
+    writer.handle = NULL;
+    enum status_code code = STATUS_OK;
+    int result = sqlite3_open_v2(writer.path, &writer.handle,
+                                 SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+    if (result == SQLITE_OK) {
+        sqlite3_extended_result_codes(writer.handle, 1);
+        sqlite3_busy_timeout(writer.handle, (int)(writer.busy_seconds * 1000));
+        result = read_schema(writer.handle);
     }
-    sqlite3_close(writer);
+    if (result != SQLITE_OK && (result & 0xff) != SQLITE_READONLY) {
+        code = fail(&writer, result, "cannot play back the journal of a writer that died", status);
+    }
+    sqlite3_close(writer.handle);
+    return code;
 }
 
 /* Opens the file and reads its whole schema, so that damage shows here and not in mid-run. */
@@ -217,7 +225,10 @@ static enum status_code open_handle(struct db *db, struct status *status)
     sqlite3_set_authorizer(db->handle, authorize, db);
     result = read_schema(db->handle);
     if (db->mode == DB_READ && result == SQLITE_READONLY_ROLLBACK) {
-        play_back(db);
+        enum status_code code = play_back(db, status);
+        if (code != STATUS_OK) {
+            return code;
+        }
         result = read_schema(db->handle);
     }
     if (result != SQLITE_OK) {

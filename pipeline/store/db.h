@@ -2,8 +2,9 @@
  * codes are mapped once: BUSY, LOCKED -> STATUS_BUSY; FULL, IOERR -> STATUS_IO; CANTOPEN ->
  * STATUS_NO_INPUT or STATUS_CANNOT_CREATE; NOTADB, CORRUPT -> STATUS_DATA; READONLY ->
  * STATUS_CANNOT_CREATE, or STATUS_NO_INPUT where even reading needs to write (a WAL file in a
- * read-only folder); NOMEM -> STATUS_NO_MEMORY; TOOBIG -> STATUS_DATA; else STATUS_INTERNAL.
- * Messages name the file. A connection and its queries belong to one thread at a time. */
+ * read-only folder, a journal to be played back); NOMEM -> STATUS_NO_MEMORY; TOOBIG -> STATUS_DATA;
+ * else STATUS_INTERNAL. Messages name the file. A connection and its queries belong to one thread
+ * at a time. */
 #ifndef NIGHTJAR_STORE_DB_H
 #define NIGHTJAR_STORE_DB_H
 

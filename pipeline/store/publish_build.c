@@ -6,10 +6,11 @@
 #include "base/clock.h"
 #include "store/row_batch.h"
 
-/* A chunk ends with whichever comes first. */
-static const double chunk_seconds = 0.02; /* other writers wait as long */
+/* A chunk ends with whichever comes first: other writers wait for it and its commit. */
+static const double chunk_seconds = 0.02; /* once it has the least rows that are worth a commit */
 enum {
     CHUNK_ROWS = 10000,
+    CHUNK_ROWS_LEAST = 1000,
     CHUNK_BYTES = 2 << 20 /* of BLOBs and texts: what a reader waits for in journal mode */
 };
 
@@ -110,8 +111,9 @@ static enum status_code flush(struct build *build, struct row_batch *batch, stru
     }
     build->chunk_rows += n_rows;
     TRY(row_batch_insert(batch, status));
-    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES ||
-        clock_monotonic() - build->chunk_began >= chunk_seconds) {
+    const bool is_late = build->chunk_rows >= CHUNK_ROWS_LEAST &&
+                         clock_monotonic() - build->chunk_began >= chunk_seconds;
+    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES || is_late) {
         TRY(end_chunk(build, status));
     }
 done:

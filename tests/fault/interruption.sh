@@ -1,5 +1,7 @@
 # Runs that are killed, stopped and started again.
 
+n_hit=0 n_journals=0
+
 # kill_at SEED SHARE [PATTERN]: a run, kill -9 at a random moment (counted from when it has said PATTERN)
 kill_at() {
     moment=$(random_moment "$1" "$full_run_ns" "$2")
@@ -9,17 +11,20 @@ kill_at() {
     kill -9 "$pid" 2>/dev/null
     end_run
     expect "killed after $moment s" [ "$code" -eq 137 -o "$code" -eq 0 ]
+    [ "$code" -ne 137 ] || n_hit=$((n_hit + 1))
+    [ ! -s "$SHOP-journal" ] || n_journals=$((n_journals + 1))
 }
 
-# kill_four SEED LOOK: two kills anywhere and two while it publishes, LOOK called after each
+# kill_four SEED LOOK: kills anywhere and behind recommend, which a run that goes on is at soon; LOOK is called
+# after each
 kill_four() {
-    kill_at "$1" 1
+    kill_at "$1.1" 1
     "$2"
-    kill_at "$1" 0.2 '^  recommend'
+    kill_at "$1.2" 0.1 '^  recommend'
     "$2"
-    kill_at "$1.5" 1
+    kill_at "$1.3" 0.3
     "$2"
-    kill_at "$1.5" 0.1 '^  recommend'
+    kill_at "$1.4" 0.1 '^  recommend'
     "$2"
 }
 
@@ -41,7 +46,7 @@ PYTHON
     reader=$!
 }
 
-# What it saw: one generation at a time, never fewer rows than none, never an older one than before.
+# What it saw: one generation at a time, never no rows, never an older one than before.
 reader_saw_whole_generations() {
     awk -F '|' 'NF != 4 || $2 != $3 || $1 != $2 || $4 < 1 || $1 < last {print; bad = 1} {last = $1}
         END {exit bad}' "$box/seen"
@@ -145,14 +150,17 @@ second_run_meanwhile() {
 
 undisturbed_run
 # four kills each
-n_killed=50
-case $BUILD in *asan* | *tsan*) n_killed=4 ;; esac
-[ -z "$NIGHTJAR_SOAK" ] || n_killed=500
+n_seeds=50
+case $BUILD in *asan* | *tsan*) n_seeds=4 ;; esac
+[ -z "$NIGHTJAR_SOAK" ] || n_seeds=500
 seed=1
-while [ "$seed" -le "$n_killed" ]; do
+while [ "$seed" -le "$n_seeds" ]; do
     killed "$seed"
     seed=$((seed + 1))
 done
+expect "kills that met a run: $n_hit" [ "$n_hit" -ge "$((2 * n_seeds))" ]
+[ "$n_seeds" -lt 50 ] || expect "journals left: $n_journals" [ "$n_journals" -gt 0 ]
+verdict 'kills meet runs'
 stopped TERM 143
 stopped HUP 129
 stopped INT 130

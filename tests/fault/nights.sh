@@ -5,10 +5,10 @@ sed -e 's/event_id AS rowid/event_id/' -e 's/^  interactions:.*/&\n  key: event_
     -e 's/{SHOP}.work/{SHOP}.small/' -e 's/  - interactions:/&\n      refresh: 7d/' \
     -e 's/  - refit: {}/&\n  - catch_up: {epochs: 60}/' "$here/shop.yaml" >"$small_yaml"
 
-# small_night [FLAG...]: a run; sets code
+# small_night: a run; sets code
 small_night() {
     code=0
-    timeout 120 "$program" run "$small_yaml" --verbose "$@" >"$box/out" 2>"$box/err" || code=$?
+    timeout 120 "$program" run "$small_yaml" --verbose >"$box/out" 2>"$box/err" || code=$?
 }
 
 # at_evening: what a small night finds
@@ -51,21 +51,7 @@ killed_small_night() {
     expect "the work file after $moment s" [ "$(sqlite3 "$SHOP.small" 'PRAGMA integrity_check')" = ok ]
 }
 
-# Its training keeps to --max-time, too, and what it has not done is done the next time.
-hurried_small_night() {
-    at_evening
-    small_night --max-time 0.001s
-    expect 'exit code' [ "$code" -eq 75 ]
-    expect 'message' grep -q 'stage catch_up: .* before the first epoch was done; nothing is published' "$box/err"
-    expect 'published rows stay' [ "$(published)" = "$yesterday" ]
-    small_night
-    expect 'exit code of the run after' [ "$code" -eq 0 ]
-    expect 'published rows of the run after' [ "$(published)" = "$morning" ]
-    verdict 'a small night without the time for an epoch publishes nothing'
-}
-
 make_evening
-hurried_small_night
 kills=6
 [ -z "$NIGHTJAR_SOAK" ] || kills=200
 seed=0

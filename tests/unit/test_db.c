@@ -160,7 +160,8 @@ static int open_as_nobody(const char *path, const char *mode)
                                                         : DB_READ;
     enum status_code code = db_open(path, wanted, 0.1, &db, &status);
     db_close(db);
-    bool says_why = strcmp(mode, "wal") != 0 || strstr(status.message, "-shm") != NULL;
+    bool says_why = (strcmp(mode, "wal") != 0 || strstr(status.message, "-shm") != NULL) &&
+                    (strcmp(mode, "journal") != 0 || strstr(status.message, "-journal") != NULL);
     if (!says_why || strcmp(status.file, code == STATUS_OK ? "" : path) != 0) {
         fprintf(stderr, "%s: %s\n", status.file, status.message);
         return 2;
@@ -192,6 +193,50 @@ static void a_read_only_folder_says_what_is_missing(void **state)
     assert_nobody_gets(fresh, "create", STATUS_CANNOT_CREATE);
     chmod(plain, 0000);
     assert_nobody_gets(plain, "read", STATUS_NO_INPUT);
+}
+
+/* Ends in the middle of a transaction that has overflown into the file. */
+static int die_in_a_write(const char *path)
+{
+    struct db *db = store_open(path, DB_WRITE);
+    store_exec(db, "PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE events SET item_id = 'changed'");
+    _exit(0);
+}
+
+/* Leaves a journal that has to be played back. */
+static void leave_a_journal(const char *path, const char *journal)
+{
+    struct stat info;
+    const char *const arguments[] = {"die-in-a-write", path, NULL};
+    make_database(path);
+    assert_int_equal(store_wait(store_spawn(arguments)), 0);
+    assert_int_equal(stat(journal, &info), 0);
+    assert_true(info.st_size > 0);
+}
+
+static void a_reader_plays_back_what_a_dead_writer_left(void **state)
+{
+    char path[STORE_PATH_MAX], journal[STORE_PATH_MAX];
+    store_path(state, "left.db", path);
+    store_path(state, "left.db-journal", journal);
+    leave_a_journal(path, journal);
+    struct db *db = store_open(path, DB_READ);
+    store_assert_rows(db, "SELECT count(*), min(item_id) FROM events", "2000|item 1\n");
+    db_close(db);
+    assert_int_equal(access(journal, F_OK), -1);
+}
+
+static void a_journal_that_may_not_be_played_back_is_named(void **state)
+{
+    char path[STORE_PATH_MAX], journal[STORE_PATH_MAX];
+    store_path(state, "left.db", path);
+    store_path(state, "left.db-journal", journal);
+    leave_a_journal(path, journal);
+    chmod(path, 0444);
+    chmod(journal, 0444);
+    chmod(*state, 0555);
+    assert_nobody_gets(path, "journal", STATUS_NO_INPUT);
+    assert_int_equal(access(journal, F_OK), 0);
 }
 
 static void assert_refused(struct db *db, const char *sql, const char *part)
@@ -447,6 +492,9 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "open-as-nobody") == 0) {
         return open_as_nobody(argv[2], argv[3]);
     }
+    if (argc == 3 && strcmp(argv[1], "die-in-a-write") == 0) {
+        return die_in_a_write(argv[2]);
+    }
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_missing_file_is_no_input_unless_it_may_be_created),
@@ -458,6 +506,8 @@ int main(int argc, char **argv)
         TEST(a_lock_is_waited_for_no_longer_than_asked),
         TEST(a_reading_connection_cannot_write),
         TEST(a_read_only_folder_says_what_is_missing),
+        TEST(a_reader_plays_back_what_a_dead_writer_left),
+        TEST(a_journal_that_may_not_be_played_back_is_named),
         TEST(a_user_query_may_only_read),
         TEST(a_user_query_is_one_statement),
         TEST(a_user_query_names_what_does_not_exist),

@@ -251,16 +251,60 @@ static void few_lists_find_most_and_score_it_right(void **state)
     }
 }
 
+/* Enough anchors for several tasks: those of the problem again and again. */
 static void threads_change_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 20000, FEW = 4 };
+    struct status status = {0};
+    struct problem p;
+    float *anchors = NULL;
+    int32_t *rows = NULL;
+    problem_init(&p, true);
+    assert_int_equal(MEM_NEW(&anchors, (size_t)MANY * D, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&rows, MANY, &status), STATUS_OK);
+    for (size_t a = 0; a < MANY; a++) {
+        memcpy(anchors + a * D, p.anchors + a % N_ANCHORS * D, D * sizeof *anchors);
+        rows[a] = p.rows[a % N_ANCHORS];
+    }
+    p.ranking.anchors = const_matrix_of(anchors, MANY, D);
+    p.ranking.exclude_rows = p.ranking_evidence.history_rows = rows;
+    p.ranking.k = FEW;
+    struct lists one = search(&p.ranking, 4, 1), three = search(&p.ranking, 4, 3);
+    assert_memory_equal(one.items, three.items, (size_t)MANY * FEW * sizeof *one.items);
+    assert_memory_equal(one.scores, three.scores, (size_t)MANY * FEW * sizeof *one.scores);
+    lists_release(&one);
+    lists_release(&three);
+    mem_free(anchors);
+    mem_free(rows);
+    problem_release(&p);
+}
+
+/* Whoever has evidence meets it once, also where no bias is and the list is not full of others. */
+static void nothing_is_listed_twice(void **state)
 {
     (void)state;
     struct problem p;
     problem_init(&p, true);
-    struct lists one = search(&p.ranking, 4, 1), three = search(&p.ranking, 4, 3);
-    assert_memory_equal(one.items, three.items, (size_t)N_ANCHORS * K * sizeof *one.items);
-    assert_memory_equal(one.scores, three.scores, (size_t)N_ANCHORS * K * sizeof *one.scores);
-    lists_release(&one);
-    lists_release(&three);
+    p.ranking.n_biases = 0;
+    p.ranking.k = 400; /* more than a list and the evidence have */
+    p.ranking.eligible = NULL;
+    const size_t k = p.ranking.k;
+    struct lists found = search(&p.ranking, 1, 1), truth = exact(&p.ranking);
+    for (size_t a = 0; a < N_ANCHORS; a++) {
+        bool seen[N_CANDIDATES] = {false};
+        for (size_t r = 0; r < k && found.items[a * k + r] >= 0; r++) {
+            const int32_t item = found.items[a * k + r];
+            assert_false(seen[item]);
+            seen[item] = true;
+            assert_true(isfinite(found.scores[a * k + r]));
+        }
+    }
+    for (size_t e = 0; e < (size_t)N_ANCHORS * k; e++) {
+        assert_true((double)found.scores[e] <= (double)truth.scores[e] + tolerance);
+    }
+    lists_release(&found);
+    lists_release(&truth);
     problem_release(&p);
 }
 
@@ -321,6 +365,7 @@ int main(void)
         cmocka_unit_test(every_list_looked_into_gives_the_exact_lists),
         cmocka_unit_test(few_lists_find_most_and_score_it_right),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(nothing_is_listed_twice),
         cmocka_unit_test(anchors_that_meet_too_little_are_ranked_over_everything),
         cmocka_unit_test(odd_vectors_have_a_list_too),
     };
