@@ -53,10 +53,11 @@ enum status_code inverted_evidence_init(struct inverted_evidence *evidence,
     const size_t n_items = ranking->evidence->evidence->pairs.n_rows;
     enum status_code code;
     assert(ranking->evidence->gammas[0] >= 0 && n_items <= ranking->candidates.rows);
+    assert(ranking->n_biases == 1);
     TRY(MEM_NEW(&evidence->items, n_items, status));
     for (size_t i = 0; i < n_items; i++) {
         evidence->items[i].power = ranking->evidence->powers[0][i];
-        evidence->items[i].bias = ranking->n_biases == 0 ? 0.0f : ranking->biases[0][i];
+        evidence->items[i].bias = ranking->biases[0][i];
     }
     evidence->ranking = ranking;
     evidence->n_entries_max = longest_row_bound(ranking);

@@ -41,8 +41,8 @@ struct inverted_scratch {
     struct evidence_scratch row;
 };
 
-/* `ranking` has evidence with a gamma >= 0 and must outlive it; its candidates have unit length or
- * are zero. */
+/* `ranking` has a bias and evidence with a gamma >= 0, and must outlive it; its candidates have
+ * unit length or are zero. */
 MUST_CHECK enum status_code inverted_evidence_init(struct inverted_evidence *evidence,
                                                    const struct ranking *ranking,
                                                    struct status *status);

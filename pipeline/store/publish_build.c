@@ -2,15 +2,12 @@
  * in between, then read back and compared with what was meant. Nothing here is visible to readers
  * of the views. */
 #include "store/publish_parts.h"
-
-#include "base/clock.h"
 #include "store/row_batch.h"
 
-/* A chunk ends with whichever comes first: other writers wait for it and its commit. */
-static const double chunk_seconds = 0.02; /* once it has the least rows that are worth a commit */
+/* Rows of a transaction. They are ready before it begins, so that other writers wait for the
+ * inserts and the commit alone. */
 enum {
     CHUNK_ROWS = 10000,
-    CHUNK_ROWS_LEAST = 1000,
     CHUNK_BYTES = 2 << 20 /* of BLOBs and texts: what a reader waits for in journal mode */
 };
 
@@ -18,8 +15,7 @@ struct build {
     const struct publish_target *target;
     const struct publish_content *content;
     int64_t generation;
-    size_t chunk_rows, chunk_bytes; /* in the open transaction */
-    double chunk_began;             /* clock_monotonic */
+    size_t chunk_bytes; /* of the rows that wait */
     int64_t rows_done, rows_total;
     struct hash_state *expected, *actual; /* over the rows meant and the rows read back */
 };
@@ -68,20 +64,6 @@ static enum status_code report(struct build *build, struct status *status)
                            status);
 }
 
-static enum status_code end_chunk(struct build *build, struct status *status)
-{
-    enum status_code code;
-    if (build->chunk_rows == 0) {
-        return STATUS_OK;
-    }
-    TRY(db_commit(build->target->db, status));
-    build->rows_done += (int64_t)build->chunk_rows;
-    build->chunk_rows = build->chunk_bytes = 0;
-    code = report(build, status);
-done:
-    return code;
-}
-
 /* The row's cells, whose bytes are the content's, as they wait to be inserted. */
 static void fill_row(struct build *build, const char *kinds, const struct cell *cells,
                      struct batch_cell *row)
@@ -101,26 +83,21 @@ static void fill_row(struct build *build, const char *kinds, const struct cell *
 }
 
 /* Inserts the rows that wait. */
-static enum status_code flush(struct build *build, struct row_batch *batch, struct status *status)
+static enum status_code write_chunk(struct build *build, struct row_batch *batch,
+                                    struct status *status)
 {
-    const size_t n_rows = batch->n_rows;
-    enum status_code code = STATUS_OK;
-    if (n_rows > 0 && build->chunk_rows == 0) {
-        TRY(db_begin_write(build->target->db, status));
-        build->chunk_began = clock_monotonic();
-    }
-    build->chunk_rows += n_rows;
+    const int64_t n_rows = (int64_t)batch->n_rows;
+    enum status_code code;
+    TRY(db_begin_write(build->target->db, status));
     TRY(row_batch_insert(batch, status));
-    const bool is_late = build->chunk_rows >= CHUNK_ROWS_LEAST &&
-                         clock_monotonic() - build->chunk_began >= chunk_seconds;
-    if (build->chunk_rows >= CHUNK_ROWS || build->chunk_bytes >= CHUNK_BYTES || is_late) {
-        TRY(end_chunk(build, status));
-    }
+    TRY(db_commit(build->target->db, status));
+    build->rows_done += n_rows;
+    build->chunk_bytes = 0;
+    code = report(build, status);
 done:
     return code;
 }
 
-/* Inserts the rows of one table. The last chunk stays open: small tables share a transaction. */
 static enum status_code fill_table(struct build *build, enum publish_table table,
                                    struct status *status)
 {
@@ -132,17 +109,20 @@ static enum status_code fill_table(struct build *build, enum publish_table table
     size_t position = 0;
     publish_add_name(&name, build->target->prefix, info->name, build->generation);
     TRY(buf_check(&name, status));
-    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds), status));
+    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds), CHUNK_ROWS,
+                       status));
     while (publish_next_row(build->content, table, &position, cells)) {
         bool is_full;
         publish_hash_row(build->expected, info->kinds, cells);
         fill_row(build, info->kinds, cells, row_batch_row(&batch));
         row_batch_add(&batch, &is_full);
-        if (is_full) {
-            TRY(flush(build, &batch, status));
+        if (is_full || build->chunk_bytes >= CHUNK_BYTES) {
+            TRY(write_chunk(build, &batch, status));
         }
     }
-    TRY(flush(build, &batch, status));
+    if (batch.n_rows > 0) {
+        TRY(write_chunk(build, &batch, status));
+    }
 done:
     row_batch_release(&batch);
     buf_release(&name);
@@ -286,7 +266,6 @@ enum status_code publish_build(const struct publish_target *target,
             TRY(fill_table(&build, (enum publish_table)table, status));
         }
     }
-    TRY(end_chunk(&build, status)); /* committed before verify reads it */
     TRY(verify(&build, counts, checksum, status));
 done:
     if (code != STATUS_OK) {

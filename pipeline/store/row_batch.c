@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 enum {
-    BATCH_ROWS = 32,
+    GROUP_ROWS = 32,
     PARAMETERS_MAX = 32000 /* SQLite's own limit is 32766 */
 };
 
@@ -28,15 +28,16 @@ done:
 }
 
 enum status_code row_batch_open(struct row_batch *batch, struct db *db, const char *table,
-                                size_t n_columns, struct status *status)
+                                size_t n_columns, size_t capacity, struct status *status)
 {
     const size_t fitting = PARAMETERS_MAX / n_columns;
     enum status_code code;
     batch->n_columns = n_columns;
-    batch->capacity = fitting < BATCH_ROWS ? (fitting > 0 ? fitting : 1) : BATCH_ROWS;
+    batch->group = fitting < GROUP_ROWS ? (fitting > 0 ? fitting : 1) : GROUP_ROWS;
+    batch->capacity = capacity > 0 ? capacity : batch->group;
     TRY(MEM_NEW(&batch->cells, batch->capacity * n_columns, status));
     TRY(open_insert(db, table, n_columns, 1, &batch->one, status));
-    TRY(open_insert(db, table, n_columns, batch->capacity, &batch->many, status));
+    TRY(open_insert(db, table, n_columns, batch->group, &batch->many, status));
 done:
     return code;
 }
@@ -79,21 +80,30 @@ static enum status_code bind(const struct row_batch *batch, struct db_query *que
     return db_bind_null(query, parameter, status);
 }
 
+/* Rows [first, first + n) by the INSERT of n rows. */
+static enum status_code insert_rows(const struct row_batch *batch, struct db_query *query,
+                                    size_t first, size_t n, struct status *status)
+{
+    const struct batch_cell *cells = batch->cells + first * batch->n_columns;
+    enum status_code code = STATUS_OK;
+    for (size_t c = 0; c < n * batch->n_columns; c++) {
+        TRY(bind(batch, query, (int)c + 1, &cells[c], status));
+    }
+    TRY(db_run(query, status));
+done:
+    return code;
+}
+
 enum status_code row_batch_insert(struct row_batch *batch, struct status *status)
 {
-    const bool is_full = batch->n_rows == batch->capacity;
-    struct db_query *query = is_full ? batch->many : batch->one;
     enum status_code code;
+    size_t first = 0;
     TRY(buf_check(&batch->copies, status));
-    for (size_t r = 0; r < batch->n_rows; r++) {
-        const size_t before = is_full ? r * batch->n_columns : 0;
-        for (size_t c = 0; c < batch->n_columns; c++) {
-            TRY(bind(batch, query, (int)(before + c + 1), &batch->cells[r * batch->n_columns + c],
-                     status));
-        }
-        if (!is_full || r + 1 == batch->n_rows) {
-            TRY(db_run(query, status));
-        }
+    for (; first + batch->group <= batch->n_rows; first += batch->group) {
+        TRY(insert_rows(batch, batch->many, first, batch->group, status));
+    }
+    for (; first < batch->n_rows; first++) {
+        TRY(insert_rows(batch, batch->one, first, 1, status));
     }
     batch->n_rows = 0;
     buf_clear(&batch->copies);

@@ -16,16 +16,17 @@ struct batch_cell {
 
 /* Zero-initialise. */
 struct row_batch {
-    struct db_query *many, *one; /* INSERT of `capacity` rows, and of one */
-    size_t n_columns, capacity;
-    size_t n_rows;            /* that wait */
+    struct db_query *many, *one; /* INSERT of `group` rows, and of one */
+    size_t n_columns, group;
+    size_t n_rows, capacity;  /* that wait, that can */
     struct batch_cell *cells; /* (capacity, n_columns) */
     struct buf copies;
 };
 
-/* `table`: its name, quoted by db_quote; n_columns: all of its columns, in their order. */
+/* `table`: its name, quoted by db_quote; n_columns: all of its columns, in their order; capacity:
+ * rows that can wait, 0: as many as an INSERT takes. */
 MUST_CHECK enum status_code row_batch_open(struct row_batch *batch, struct db *db,
-                                           const char *table, size_t n_columns,
+                                           const char *table, size_t n_columns, size_t capacity,
                                            struct status *status);
 /* (n_columns) cells of the row to come, to be filled. */
 struct batch_cell *row_batch_row(struct row_batch *batch);

@@ -75,7 +75,7 @@ enum status_code staged_table_batch(struct staged_table *staged, struct row_batc
     enum status_code code;
     db_quote(&table, buf_text(&staged->staging));
     TRY(buf_check(&table, status));
-    TRY(row_batch_open(batch, staged->db, buf_text(&table), staged->n_columns, status));
+    TRY(row_batch_open(batch, staged->db, buf_text(&table), staged->n_columns, 0, status));
 done:
     buf_release(&table);
     return code;
