@@ -20,16 +20,7 @@ MUST_CHECK enum status_code mem_resize(void **block, size_t old_count, size_t ne
 /* NULL is allowed. */
 void mem_free(void *block);
 
-/* Asks the processor for memory that will be read soon. */
-static inline void mem_prefetch_read(const void *from, size_t bytes)
-{
-    enum { LINE = 64 };
-    for (size_t at = 0; at < bytes; at += LINE) {
-        __builtin_prefetch((const char *)from + at, 0);
-    }
-}
-
-/* The same for memory that will be written, too. */
+/* Asks the processor for memory that will be read, or read and written, soon. */
 static inline void mem_prefetch(const void *from, size_t bytes)
 {
     enum { LINE = 64 };

@@ -121,7 +121,7 @@ static size_t weigh_entries(const struct inverted_evidence *evidence,
         evidence_row(request->evidence, &scratch->row, history, n_history, scratch->columns, rests);
     for (size_t e = 0; e < n; e++) {
         const size_t ahead = e + ITEMS_AHEAD < n ? e + ITEMS_AHEAD : n - 1;
-        mem_prefetch_read(&evidence->items[columns[ahead]], sizeof *evidence->items);
+        mem_prefetch(&evidence->items[columns[ahead]], sizeof *evidence->items);
         const struct evidence_item *item = &evidence->items[columns[e]];
         rests[e] *= item->power;
         scratch->biases[e] = item->bias;
@@ -140,7 +140,7 @@ static void strike_out(const struct ranking *ranking, struct inverted_scratch *s
                        size_t anchor)
 {
     size_t n_excluded, x = 0;
-    const int32_t *excluded = inverted_excluded(ranking, anchor, &n_excluded);
+    const int32_t *excluded = ranking_excluded(ranking, anchor, &n_excluded);
     for (size_t e = 0; e < n; e++) {
         const int32_t c = scratch->columns[e];
         while (x < n_excluded && excluded[x] < c) {
@@ -183,8 +183,8 @@ static void score_entries(const struct inverted_evidence *evidence, const struct
     const float *vector = ranking->anchors.data + anchor * ranking->anchors.stride;
     for (size_t e = 0; e < entries->n; e++) {
         const size_t ahead = e + VECTORS_AHEAD < entries->n ? e + VECTORS_AHEAD : entries->n - 1;
-        mem_prefetch_read(candidates.data + (size_t)entries->columns[ahead] * candidates.stride,
-                          d * sizeof *candidates.data);
+        mem_prefetch(candidates.data + (size_t)entries->columns[ahead] * candidates.stride,
+                     d * sizeof *candidates.data);
         if (evidence->product_max + entries->rests[e] >= topk_threshold(heap)) {
             const int32_t c = entries->columns[e];
             const float *candidate = candidates.data + (size_t)c * candidates.stride;

@@ -10,17 +10,6 @@ static inline bool inverted_is_eligible(const struct ranking *ranking, int32_t c
     return ranking->eligible == NULL || ranking->eligible[candidate];
 }
 
-/* The excluded candidates of an anchor, ascending; *n of them. */
-static inline const int32_t *inverted_excluded(const struct ranking *ranking, size_t anchor,
-                                               size_t *n)
-{
-    const int64_t row =
-        ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
-    *n = 0;
-    return ranking->exclude == NULL || row < 0 ? NULL
-                                               : sparse_row(ranking->exclude, (size_t)row, n);
-}
-
 /* Evidence for anchors that have met their lists. Zero-initialise. */
 struct inverted_evidence {
     const struct ranking *ranking; /* borrowed */

@@ -233,7 +233,7 @@ static struct member_range members_of(const struct search *search, int64_t list)
 static bool is_excluded(const struct ranking *ranking, size_t anchor, int32_t candidate)
 {
     size_t n;
-    const int32_t *excluded = inverted_excluded(ranking, anchor, &n);
+    const int32_t *excluded = ranking_excluded(ranking, anchor, &n);
     return columns_hold(excluded, n, candidate);
 }
 

@@ -38,11 +38,11 @@ struct block_evidence {
 
 /* One thread's memory. */
 struct ranking_worker {
-    float *packed;       /* packed (d, CANDIDATE_TILE): scale * candidates^T */
-    float *products;     /* (PRODUCT_BLOCK, PRODUCT_STRIDE) */
-    float *scores;       /* (CANDIDATE_TILE) one row with its evidence */
-    struct topk *heaps;  /* (n_variants, ANCHOR_BLOCK) */
-    int64_t *exclude_at; /* (ANCHOR_BLOCK) next entry of the anchor's exclude row */
+    float *packed;      /* packed (d, CANDIDATE_TILE): scale * candidates^T */
+    float *products;    /* (PRODUCT_BLOCK, PRODUCT_STRIDE) */
+    float *scores;      /* (CANDIDATE_TILE) one row with its evidence */
+    struct topk *heaps; /* (n_variants, ANCHOR_BLOCK) */
+    size_t *exclude_at; /* (ANCHOR_BLOCK) next of the anchor's excluded candidates */
     struct block_evidence evidence;
 };
 
@@ -270,28 +270,15 @@ done:
     return code;
 }
 
-/* The row of ranking->exclude that belongs to an anchor, or -1. */
-static int64_t exclude_row(const struct ranking *ranking, size_t anchor)
-{
-    if (ranking->exclude == NULL) {
-        return -1;
-    }
-    return ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
-}
-
 /* Writes NaN over the excluded products of one tile row; tiles come in ascending order. */
-static void mask_excluded(const struct ranking *ranking, size_t anchor, int64_t *at, size_t first,
+static void mask_excluded(const struct ranking *ranking, size_t anchor, size_t *at, size_t first,
                           size_t count, float *products)
 {
-    int64_t row = exclude_row(ranking, anchor);
-    if (row < 0) {
-        return;
-    }
-    const struct sparse *exclude = ranking->exclude;
-    int64_t end = exclude->offsets[row + 1];
-    int64_t entry = *at;
-    for (; entry < end && (size_t)exclude->columns[entry] < first + count; entry++) {
-        products[(size_t)exclude->columns[entry] - first] = NAN;
+    size_t n;
+    const int32_t *excluded = ranking_excluded(ranking, anchor, &n);
+    size_t entry = *at;
+    for (; entry < n && (size_t)excluded[entry] < first + count; entry++) {
+        products[(size_t)excluded[entry] - first] = NAN;
     }
     *at = entry;
 }
@@ -332,14 +319,13 @@ static void select_row(const struct ranking_job *job, struct ranking_worker *wor
     worker->evidence.at[slot] = entries_end;
 }
 
-/* Heaps over the output arrays, and the place of each anchor in its exclude row. */
+/* Heaps over the output arrays, and each anchor at the first of its excluded candidates. */
 static void start_block(const struct ranking_job *job, struct ranking_worker *worker,
                         size_t first_anchor, size_t n)
 {
     const struct ranking *ranking = job->ranking;
     for (size_t slot = 0; slot < n; slot++) {
-        int64_t row = exclude_row(ranking, first_anchor + slot);
-        worker->exclude_at[slot] = row < 0 ? 0 : ranking->exclude->offsets[row];
+        worker->exclude_at[slot] = 0;
         for (size_t v = 0; v < job->n_variants; v++) {
             size_t list = (v * ranking->anchors.rows + first_anchor + slot) * ranking->k;
             topk_init(&worker->heaps[v * ANCHOR_BLOCK + slot], ranking->k, job->scores + list,

@@ -44,6 +44,17 @@ struct ranking {
     size_t k;
 };
 
+/* The candidates that an anchor leaves out, ascending: *n of them. */
+static inline const int32_t *ranking_excluded(const struct ranking *ranking, size_t anchor,
+                                              size_t *n)
+{
+    const int64_t row =
+        ranking->exclude_rows == NULL ? (int64_t)anchor : ranking->exclude_rows[anchor];
+    *n = 0;
+    return ranking->exclude == NULL || row < 0 ? NULL
+                                               : sparse_row(ranking->exclude, (size_t)row, n);
+}
+
 /* items, scores: (max(n_biases, 1), n_anchors, k), best first; a list shorter than k ends with item
  * -1, score 0. Deterministic for any thread count. A score that is not finite: STATUS_INTERNAL. */
 MUST_CHECK enum status_code ranking_run(const struct ranking *ranking, struct pool *pool,
