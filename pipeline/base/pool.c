@@ -27,7 +27,9 @@ struct pool {
     pool_task *task;
     void *data;
     size_t n_blocks;
-    atomic_size_t next_block;
+    pool_task *beside; /* or NULL: taken before the first block */
+    void *beside_data;
+    atomic_size_t next_block; /* the next one to take, counting from the task beside */
 };
 
 enum { LOOKS = 32 /* before sleep: some ten microseconds */ };
@@ -40,12 +42,17 @@ struct worker {
 
 static void work(struct pool *pool, size_t worker)
 {
+    size_t first = pool->beside != NULL;
     for (;;) {
-        size_t block = atomic_fetch_add_explicit(&pool->next_block, 1, memory_order_relaxed);
-        if (block >= pool->n_blocks) {
+        size_t turn = atomic_fetch_add_explicit(&pool->next_block, 1, memory_order_relaxed);
+        if (turn >= first + pool->n_blocks) {
             return;
         }
-        pool->task(pool->data, block, worker);
+        if (turn < first) {
+            pool->beside(pool->beside_data, 0, worker);
+        } else {
+            pool->task(pool->data, turn - first, worker);
+        }
     }
 }
 
@@ -189,9 +196,32 @@ size_t pool_threads(const struct pool *pool)
     return pool == NULL ? 1 : pool->n_threads;
 }
 
+static bool is_alone(const struct pool *pool)
+{
+    return pool == NULL || pool->n_threads == 1;
+}
+
+void pool_beside(struct pool *pool, pool_task *task, void *data)
+{
+    if (is_alone(pool)) {
+        task(data, 0, 0);
+        return;
+    }
+    assert(pool->beside == NULL);
+    pool->beside = task;
+    pool->beside_data = data;
+}
+
+void pool_drop_beside(struct pool *pool)
+{
+    if (pool != NULL) {
+        pool->beside = NULL;
+    }
+}
+
 void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
 {
-    if (pool == NULL || pool->n_threads == 1 || n_blocks <= 1) {
+    if (is_alone(pool) || (n_blocks <= 1 && pool->beside == NULL)) {
         for (size_t block = 0; block < n_blocks; block++) {
             task(data, block, 0);
         }
@@ -209,4 +239,5 @@ void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
     (void)pthread_mutex_unlock(&pool->mutex);
     work(pool, 0);
     await_workers(pool);
+    pool->beside = NULL;
 }

@@ -60,20 +60,33 @@ void contrast_free(struct contrast *contrast)
     mem_free(w);
 }
 
-/* Counting sort of the entries by runs of `width` columns; rows stay ascending within a run. */
-static enum status_code by_column_build(struct by_column *out, const struct sparse *m, size_t width,
-                                        struct status *status)
+/* Runs of 2^bits columns. */
+static size_t n_runs_of(const struct sparse *m, unsigned bits)
+{
+    return (m->n_columns + ((size_t)1 << bits) - 1) >> bits;
+}
+
+static enum status_code by_column_reserve(struct by_column *out, const struct sparse *m,
+                                          unsigned bits, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t entries = sparse_entries(m), n_runs = (m->n_columns + width - 1) / width;
-    TRY(scratch_reserve(&out->first, n_runs + 2, sizeof(int64_t), status));
+    size_t entries = sparse_entries(m);
+    TRY(scratch_reserve(&out->first, n_runs_of(m, bits) + 2, sizeof(int64_t), status));
     TRY(scratch_reserve(&out->row, entries, sizeof(int32_t), status));
     TRY(scratch_reserve(&out->entry, entries, sizeof(int64_t), status));
+done:
+    return code;
+}
+
+/* Counting sort of the entries by runs of 2^bits columns; rows stay ascending within a run. */
+static void by_column_fill(struct by_column *out, const struct sparse *m, unsigned bits)
+{
+    size_t entries = sparse_entries(m), n_runs = n_runs_of(m, bits);
     int64_t *first = out->first.data, *entry = out->entry.data;
     int32_t *rows = out->row.data;
     memset(first, 0, (n_runs + 2) * sizeof *first);
     for (size_t e = 0; e < entries; e++) {
-        first[(size_t)m->columns[e] / width + 2]++;
+        first[((size_t)m->columns[e] >> bits) + 2]++;
     }
     for (size_t c = 0; c < n_runs; c++) {
         first[c + 2] += first[c + 1];
@@ -81,13 +94,11 @@ static enum status_code by_column_build(struct by_column *out, const struct spar
     /* first[c + 1] now moves from the start to the end of run c */
     for (size_t r = 0; r < m->n_rows; r++) {
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            int64_t place = first[(size_t)m->columns[e] / width + 1]++;
+            int64_t place = first[((size_t)m->columns[e] >> bits) + 1]++;
             rows[place] = (int32_t)r;
             entry[place] = e;
         }
     }
-done:
-    return code;
 }
 
 /* ---- steps of every kind ---- */
@@ -291,6 +302,18 @@ static void add_columns(const struct contrast_job *job, const struct by_column *
     }
 }
 
+/* Orders the sparse entries for candidate_gradient_task: for one thread, beside other work. */
+static void order_columns_task(void *data, size_t block, size_t worker)
+{
+    (void)block;
+    (void)worker;
+    const struct contrast_job *job = data;
+    by_column_fill(&job->work->positive_columns, &job->batch->positives, 0);
+    if (job->batch->listed.n_rows != 0) {
+        by_column_fill(&job->work->listed_columns, &job->batch->listed, 0);
+    }
+}
+
 /* dC of a block of columns: what the sparse entries add to that of the tiles. */
 static void candidate_gradient_task(void *data, size_t block, size_t worker)
 {
@@ -348,12 +371,13 @@ static enum status_code reserve_all(struct contrast_job *job, struct pool *pool,
     TRY(scratch_reserve(&w->positive_logits, positives, sizeof(float), status));
     TRY(scratch_reserve(&w->positive_gradient, positives, sizeof(float), status));
     TRY(scratch_reserve(&w->listed_logits, sparse_entries(&batch->listed), sizeof(float), status));
-    TRY(by_column_build(&w->positive_columns, &batch->positives, 1, status));
+    TRY(by_column_reserve(&w->positive_columns, &batch->positives, 0, status));
     if (batch->listed.n_rows != 0) {
-        TRY(by_column_build(&w->listed_columns, &batch->listed, 1, status));
+        TRY(by_column_reserve(&w->listed_columns, &batch->listed, 0, status));
     }
     if (batch->excluded.n_rows != 0) {
-        TRY(by_column_build(&w->excluded_tiles, &batch->excluded, TILE, status));
+        TRY(by_column_reserve(&w->excluded_tiles, &batch->excluded, TILE_BITS, status));
+        by_column_fill(&w->excluded_tiles, &batch->excluded, TILE_BITS);
     }
 done:
     return code;
@@ -409,6 +433,7 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
         TRY(contrast_uniform(&job, pool, status));
         break;
     }
+    pool_beside(pool, order_columns_task, &job);
     pool_run(pool, (b + ROW_BLOCK - 1) / ROW_BLOCK, anchor_gradient_task, &job);
     pool_run(pool, (batch->candidates.rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK,
              candidate_gradient_task, &job);

@@ -10,7 +10,8 @@
 #include "model/uniformity.h"
 
 enum {
-    TILE = 256,              /* candidates in a tile */
+    TILE_BITS = 8,
+    TILE = 1 << TILE_BITS,   /* candidates in a tile */
     TILE_STRIDE = TILE + 16, /* floats between its rows: a power of two would use few cache sets */
     ANCHOR_BLOCK = 120,      /* anchors of a tile worked on together, 0.13 MB of logits: a part of
                                 an L2; a multiple of the rows of every instruction set's product */

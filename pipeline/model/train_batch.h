@@ -40,8 +40,11 @@ struct train_outcome {
     struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
 };
 
+/* `next`, when it is not NULL, is the step of the next call: its rows are drawn beside the work on
+ * this one, so of it users, items, epoch, number and hard must be known already. */
 MUST_CHECK enum status_code train_batch_step(struct train_batch *batch,
                                              const struct train_step *step,
+                                             const struct train_step *next,
                                              struct train_outcome *outcome, struct status *status);
 
 #endif

@@ -22,7 +22,6 @@ static void trainer_release(struct trainer *trainer)
         mem_free(trainer->best[s]);
         mem_free(trainer->best_cold[s]);
         mem_free(trainer->order[s]);
-        mem_free(trainer->step_rows[s]);
     }
     void *blocks[] = {trainer->best_bias,    trainer->validation_users, trainer->user_temperatures,
                       trainer->health_pairs, trainer->score_bias,       trainer->curve};
@@ -96,7 +95,6 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
         TRY(SPILL_NEW(input->spill, &trainer->best[s], trainer->n[s] * d, status));
         TRY(MEM_NEW(&trainer->best_cold[s], input->sources[s].n_cold * d, status));
         TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
-        TRY(MEM_NEW(&trainer->step_rows[s], trainer->n[s], status));
     }
     TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
     TRY(MEM_NEW(&trainer->score_bias, trainer->n[SIDE_ITEMS], status));
@@ -191,15 +189,6 @@ done:
     return code;
 }
 
-/* out = order[from..to); returns how many. */
-static size_t slice(const uint32_t *order, size_t from, size_t to, int32_t *out)
-{
-    for (size_t i = from; i < to; i++) {
-        out[i - from] = (int32_t)order[i];
-    }
-    return to - from;
-}
-
 /* Share of the items that are anchors of an item-item or a view contrast in an epoch. */
 static double item_share(const struct trainer_settings *settings)
 {
@@ -207,16 +196,23 @@ static double item_share(const struct trainer_settings *settings)
     return settings->views.weight > 0.0 ? fmax(pairs, 0.25) : pairs;
 }
 
-static struct train_step step_of(struct trainer *trainer, size_t number)
+/* Of an order (n of them) the part that stands in a batch. Its numbers are below INT32_MAX. */
+static const int32_t *part_of(const uint32_t *order, size_t n, size_t number, size_t n_batches,
+                              size_t *count)
+{
+    size_t first = number * n / n_batches;
+    *count = (number + 1) * n / n_batches - first;
+    return (const int32_t *)order + first;
+}
+
+static struct train_step step_of(const struct trainer *trainer, size_t number)
 {
     const struct trainer_settings *settings = trainer->input->settings;
-    size_t n_users = trainer->n[SIDE_USERS], n = trainer->n_batches;
+    size_t n = trainer->n_batches;
     /* a new part of the items every epoch: the order is a new permutation */
     size_t n_items = (size_t)ceil(item_share(settings) * (double)trainer->n[SIDE_ITEMS]);
     double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
     struct train_step step = {
-        .users = trainer->step_rows[SIDE_USERS],
-        .items = trainer->step_rows[SIDE_ITEMS],
         .epoch = trainer->epochs_done,
         .number = number,
         .rate = settings->learning_rate *
@@ -227,10 +223,9 @@ static struct train_step step_of(struct trainer *trainer, size_t number)
         .hard = &trainer->hard,
         .diagnose = number + 1 == n,
     };
-    step.n_users = slice(trainer->order[SIDE_USERS], number * n_users / n,
-                         (number + 1) * n_users / n, trainer->step_rows[SIDE_USERS]);
-    step.n_items = slice(trainer->order[SIDE_ITEMS], number * n_items / n,
-                         (number + 1) * n_items / n, trainer->step_rows[SIDE_ITEMS]);
+    step.users =
+        part_of(trainer->order[SIDE_USERS], trainer->n[SIDE_USERS], number, n, &step.n_users);
+    step.items = part_of(trainer->order[SIDE_ITEMS], n_items, number, n, &step.n_items);
     return step;
 }
 
@@ -251,8 +246,10 @@ static enum status_code run_batch(struct trainer *trainer, size_t number,
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = trainer->input->settings;
+    bool is_last = number + 1 == trainer->n_batches;
     struct train_step step = step_of(trainer, number);
-    TRY(train_batch_step(trainer->batch, &step, outcome, status));
+    struct train_step next = is_last ? step : step_of(trainer, number + 1);
+    TRY(train_batch_step(trainer->batch, &step, is_last ? NULL : &next, outcome, status));
     if (!isfinite(outcome->loss)) {
         code = diverged(trainer, "the loss", number + 1, status);
         goto done;

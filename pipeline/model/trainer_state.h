@@ -13,10 +13,9 @@ struct trainer {
     struct train_batch *batch;
     struct hard_negatives hard;
     struct temperature_learner temperature;
-    size_t n[N_SIDES]; /* users, items */
-    size_t n_batches;  /* in an epoch */
-    uint32_t *order[N_SIDES];
-    int32_t *step_rows[N_SIDES];
+    size_t n[N_SIDES];         /* users, items */
+    size_t n_batches;          /* in an epoch */
+    uint32_t *order[N_SIDES];  /* (n) of the epoch: its batches are parts of it */
     float *now[N_SIDES];       /* (n, d) vectors after the last epoch */
     float *best[N_SIDES];      /* (n, d) of the best epoch so far */
     float *best_cold[N_SIDES]; /* (n_cold, d) of that epoch */

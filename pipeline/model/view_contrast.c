@@ -17,20 +17,19 @@ static struct view view_of(const struct train_batch *batch, const struct train_s
 }
 
 /* Each row is its own positive, the others are its negatives. */
-static enum status_code build(struct side *side, size_t n, struct status *status)
+static enum status_code build(struct contrast_entries *entries, size_t n, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(side_start(side, n, n, n, 0, status));
+    TRY(contrast_entries_start(entries, n, n, n, 0, status));
     for (size_t i = 0; i < n; i++) {
-        row_builder_add(&side->positives, (int32_t)i, 1.0f);
-        row_builder_end_row(&side->positives);
-        row_builder_add(&side->excluded, (int32_t)i, 0.0f);
-        row_builder_end_row(&side->excluded);
-        row_builder_end_row(&side->listed);
+        row_builder_add(&entries->positives, (int32_t)i, 1.0f);
+        row_builder_end_row(&entries->positives);
+        row_builder_add(&entries->excluded, (int32_t)i, 0.0f);
+        row_builder_end_row(&entries->excluded);
+        row_builder_end_row(&entries->listed);
     }
-    side->n = side->n_candidates = side->n_negatives = n;
-    side->offsets = NULL;
-    side->total_weight = (double)n;
+    entries->n = entries->n_negatives = n;
+    entries->total_weight = (double)n;
 done:
     return code;
 }
@@ -40,7 +39,7 @@ static enum status_code contrast_looks(struct train_batch *batch, enum tower_sid
                                        double *loss, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct side *side = &batch->views;
+    struct side *side = &batch->view_side;
     const struct view_settings *settings = &batch->input->settings->views;
     struct tower_pass *passes = batch->view_passes;
     struct contrast_result result = {0};
@@ -53,8 +52,10 @@ static enum status_code contrast_looks(struct train_batch *batch, enum tower_sid
         TRY(encoder_forward(batch->encoder, tower, &batch->changed[k], rows, n, rate, &passes[k],
                             batch->pool, status));
     }
-    TRY(build(side, n, status));
-    side_scale_weights(side, settings->weight * mass);
+    TRY(build(&batch->views, n, status));
+    contrast_entries_scale(&batch->views, settings->weight * mass);
+    side->entries = &batch->views;
+    side->n_candidates = n;
     side->width = batch->encoder->towers[tower].dimension;
     side->anchors = passes[0].unit.data;
     side->candidates = passes[1].unit.data;

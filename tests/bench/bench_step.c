@@ -138,7 +138,7 @@ static struct seconds run_steps(struct step_data *s)
                                         .number = s->number % n_batches,
                                         .rate = s->settings.learning_rate,
                                         .temperature = s->settings.temperature};
-        bench_must(train_batch_step(s->batch, &step, &outcome, &status), &status);
+        bench_must(train_batch_step(s->batch, &step, NULL, &outcome, &status), &status);
         took.kernel += outcome.kernel_seconds;
     }
     took.cpu += clock_cpu();

@@ -94,6 +94,53 @@ static void many_short_rounds_lose_no_block(void **state)
     pool_free(pool);
 }
 
+static void count_beside(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    atomic_fetch_add((atomic_size_t *)data, 1000 + block);
+}
+
+static void work_beside_runs_once_with_the_next_round_even_without_blocks(void **state)
+{
+    (void)state;
+    static const size_t threads[] = {1, 2, 3};
+    struct status status = {0};
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        struct pool *pool = NULL;
+        assert_int_equal(pool_new(threads[t], &pool, &status), STATUS_OK);
+        for (size_t round = 0; round < 500; round++) {
+            atomic_size_t sum = 0, beside = 0;
+            size_t n = round % 5;
+            pool_beside(pool, count_beside, &beside);
+            pool_run(pool, n, add_block, &sum);
+            assert_int_equal(atomic_load(&beside), 1000);
+            pool_run(pool, n, add_block, &sum);
+            assert_int_equal(atomic_load(&beside), 1000);
+            assert_int_equal(atomic_load(&sum), n * (n + 1));
+        }
+        pool_free(pool);
+    }
+    atomic_size_t beside = 0;
+    pool_beside(NULL, count_beside, &beside);
+    assert_int_equal(atomic_load(&beside), 1000);
+}
+
+static void work_beside_that_was_dropped_never_runs(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    atomic_size_t sum = 0, beside = 0;
+    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
+    pool_beside(pool, count_beside, &beside);
+    pool_drop_beside(pool);
+    pool_run(pool, 4, add_block, &sum);
+    assert_int_equal(atomic_load(&beside), 0);
+    assert_int_equal(atomic_load(&sum), 10);
+    pool_free(pool);
+    pool_drop_beside(NULL);
+}
+
 static void the_callers_signal_mask_is_restored(void **state)
 {
     (void)state;
@@ -115,6 +162,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_block_runs_exactly_once),
         cmocka_unit_test(many_short_rounds_lose_no_block),
+        cmocka_unit_test(work_beside_runs_once_with_the_next_round_even_without_blocks),
+        cmocka_unit_test(work_beside_that_was_dropped_never_runs),
         cmocka_unit_test(the_callers_signal_mask_is_restored),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

@@ -187,7 +187,7 @@ static double step_from(const struct problem *p, size_t table, size_t entry, flo
     const float before = *weight;
     assert_int_equal(train_batch_new(&p->input, &encoder, NULL, &batch, &status), STATUS_OK);
     train_batch_start_epoch(batch);
-    if (train_batch_step(batch, &p->step, &outcome, &status) != STATUS_OK) {
+    if (train_batch_step(batch, &p->step, NULL, &outcome, &status) != STATUS_OK) {
         fail_msg("%s", status.message);
     }
     *moved = (double)before - (double)*weight;
@@ -254,6 +254,13 @@ static void with_user_partners(struct problem *p)
 static void with_drawn_negatives(struct problem *p)
 {
     p->negatives.strategy = NEGATIVES_UNIFORM;
+}
+
+/* Without the correction, which makes all positives of all users weigh what every item does. */
+static void with_queued_negatives(struct problem *p)
+{
+    p->negatives.strategy = NEGATIVES_QUEUE;
+    p->negatives.correct = false;
 }
 
 static void with_negatives_for_each_positive(struct problem *p)
@@ -325,6 +332,7 @@ static const struct {
     {"item partners", with_item_partners},
     {"user partners", with_user_partners},
     {"drawn negatives", with_drawn_negatives},
+    {"queue", with_queued_negatives},
     {"negatives of each positive", with_negatives_for_each_positive},
     {"false negatives", with_false_negatives_left_out},
     {"dislikes", with_dislikes},
@@ -363,12 +371,99 @@ static void every_switch_changes_the_loss(void **state)
     }
 }
 
+enum { STEPS = 3, STEP_USERS = USERS / STEPS, EPOCHS = 2, WEIGHTS = (USERS + ITEMS) * D };
+
+/* Two epochs of three steps each; weights (WEIGHTS) = those after them. */
+static void train_epochs(const struct problem *p, bool plans_ahead, struct pool *pool,
+                         float *weights)
+{
+    struct status status = {0};
+    struct encoder encoder;
+    struct train_batch *batch = NULL;
+    struct train_outcome outcome;
+    make_encoder(p, &encoder);
+    assert_int_equal(train_batch_new(&p->input, &encoder, pool, &batch, &status), STATUS_OK);
+    for (size_t n = 0; n < EPOCHS * STEPS; n++) {
+        struct train_step steps[2] = {p->step, p->step};
+        for (size_t k = 0; k < 2; k++) {
+            steps[k].epoch = n / STEPS;
+            steps[k].number = n % STEPS + k;
+            steps[k].users = p->users + (n % STEPS + k) % STEPS * STEP_USERS;
+            steps[k].n_users = STEP_USERS;
+        }
+        if (n % STEPS == 0) {
+            train_batch_start_epoch(batch);
+        }
+        bool is_last = n % STEPS == STEPS - 1;
+        assert_int_equal(train_batch_step(batch, &steps[0],
+                                          plans_ahead && !is_last ? &steps[1] : NULL, &outcome,
+                                          &status),
+                         STATUS_OK);
+    }
+    memcpy(weights, encoder.towers[SIDE_USERS].ids.weights, USERS * D * sizeof *weights);
+    memcpy(weights + USERS * D, encoder.towers[SIDE_ITEMS].ids.weights,
+           ITEMS * D * sizeof *weights);
+    train_batch_free(batch);
+    encoder_release(&encoder);
+}
+
+static void a_step_planned_ahead_moves_weights_as_one_that_was_not(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
+    for (size_t s = 0; s < sizeof switches / sizeof *switches; s++) {
+        float plain[WEIGHTS], ahead[WEIGHTS], beside[WEIGHTS];
+        struct problem p;
+        problem_init(&p);
+        switches[s].set(&p);
+        p.step.rate = 0.01;
+        train_epochs(&p, false, NULL, plain);
+        train_epochs(&p, true, NULL, ahead);
+        train_epochs(&p, true, pool, beside);
+        if (memcmp(plain, ahead, sizeof plain) != 0 || memcmp(plain, beside, sizeof plain) != 0) {
+            fail_msg("%s: weights differ", switches[s].name);
+        }
+        problem_release(&p);
+    }
+    pool_free(pool);
+}
+
+/* An error between two steps: what was to be planned is gone with the batch. */
+static void a_batch_that_ends_early_leaves_nothing_in_the_pool(void **state)
+{
+    (void)state;
+    struct problem p;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    struct encoder encoder;
+    struct train_batch *batch = NULL;
+    struct train_outcome outcome;
+    problem_init(&p);
+    make_encoder(&p, &encoder);
+    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
+    assert_int_equal(train_batch_new(&p.input, &encoder, pool, &batch, &status), STATUS_OK);
+    struct train_step next = p.step;
+    next.number = 1;
+    assert_int_equal(train_batch_step(batch, &p.step, &next, &outcome, &status), STATUS_OK);
+    train_batch_free(batch);
+    assert_int_equal(train_batch_new(&p.input, &encoder, pool, &batch, &status), STATUS_OK);
+    assert_int_equal(train_batch_step(batch, &p.step, NULL, &outcome, &status), STATUS_OK);
+    train_batch_free(batch);
+    encoder_release(&encoder);
+    pool_free(pool);
+    problem_release(&p);
+}
+
 int main(void)
 {
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_moves_weights_by_the_gradient_of_its_loss),
         cmocka_unit_test(every_switch_changes_the_loss),
+        cmocka_unit_test(a_step_planned_ahead_moves_weights_as_one_that_was_not),
+        cmocka_unit_test(a_batch_that_ends_early_leaves_nothing_in_the_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

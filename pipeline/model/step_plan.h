@@ -1,0 +1,90 @@
+/* What a step of training is about: the rows of users and items in it, and the entries of its
+ * contrasts. It is drawn from the data and from random streams alone and looks at no vector, so
+ * that the plan of the next step is made while the kernel works on this one. Seen by the files of
+ * train_parts.h only. */
+#ifndef NIGHTJAR_MODEL_STEP_PLAN_H
+#define NIGHTJAR_MODEL_STEP_PLAN_H
+
+#include "model/candidate_set.h"
+#include "model/encoder.h"
+#include "model/row_builder.h"
+#include "model/train_batch.h"
+
+/* Entities of one tower that stand in a step, each once. Zero-initialise. */
+struct row_set {
+    size_t n;
+    int32_t *place_of; /* (n_entities) or -1 */
+    int32_t *rows;     /* (n), room for n_entities */
+};
+
+/* The place of a row, added behind the others when it is new. */
+int32_t row_set_add(struct row_set *set, int32_t row);
+
+/* The anchors of a contrast and what each is pulled to and pushed from, as columns among its
+ * candidates. Zero-initialise. */
+struct contrast_entries {
+    size_t n;           /* anchors */
+    size_t n_negatives; /* shared: candidates [0, n_negatives) */
+    struct row_builder positives, excluded, listed;
+    double total_weight;   /* of the positives */
+    struct scratch places; /* (n) int32: where the anchors of a pair contrast stand */
+};
+
+void contrast_entries_release(struct contrast_entries *entries);
+/* Empties them and makes room for the entries of n_anchors rows. */
+MUST_CHECK enum status_code contrast_entries_start(struct contrast_entries *entries,
+                                                   size_t n_anchors, size_t positives,
+                                                   size_t excluded, size_t listed,
+                                                   struct status *status);
+/* Scales the positives so that they weigh `mass` together. */
+void contrast_entries_scale(struct contrast_entries *entries, double mass);
+
+/* Zero-initialise; step_plan_init before use. */
+struct step_plan {
+    bool is_made;
+    uint64_t epoch, number;          /* of the step that it was made for */
+    struct view view;                /* the look that the main contrasts see */
+    struct candidate_set candidates; /* items of the step */
+    struct row_set users;            /* the step's users, then partners of theirs */
+    struct contrast_entries user_items, item_pairs, user_pairs;
+    struct scratch anchor_users; /* int32: own lists: the step's user of each anchor */
+    struct scratch positives;    /* int32: items of the batch's positives, with repeats */
+};
+
+/* What makes plans, one after the other and in the order of the steps. */
+struct planner {
+    const struct trainer_input *input;
+    const struct token_source *hiding; /* users' histories of which a step hides a part; or NULL */
+    struct sampler sampler;
+    bool own_lists; /* negatives per positive instead of shared ones */
+    bool exclude_own;
+    struct scratch draw_items, draw_offsets; /* int32, float: of one anchor */
+    /* what it is making */
+    struct step_plan *plan;
+    const struct train_step *step;
+};
+
+/* The sampler is made from the input's negatives. `user_tower` is borrowed. */
+MUST_CHECK enum status_code planner_init(struct planner *planner, const struct trainer_input *input,
+                                         const struct tower *user_tower, size_t n_items,
+                                         struct status *status);
+void planner_release(struct planner *planner);
+
+MUST_CHECK enum status_code step_plan_init(struct step_plan *plan, const struct planner *planner,
+                                           size_t n_users, struct status *status);
+void step_plan_release(struct step_plan *plan);
+
+/* Of the step, users, items, epoch, number and hard count. Positives of the user-item contrast
+ * weigh 1 on average, those of the pair contrasts as a whole their weight times as much. */
+MUST_CHECK enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
+                                           const struct train_step *step, struct status *status);
+
+/* ---- the parts of step_plan_make ---- */
+
+/* step_plan_users.c; plan->positives holds n_positives items. */
+MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,
+                                                 struct status *status);
+/* step_plan_pairs.c, after it: adds anchors and partners to the rows. */
+MUST_CHECK enum status_code step_plan_pairs(struct planner *planner, struct status *status);
+
+#endif
