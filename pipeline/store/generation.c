@@ -299,6 +299,36 @@ done:
     return code;
 }
 
+enum status_code publish_current_pipeline(struct db *db, const char *prefix, struct buf *name,
+                                          struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    int64_t generation = 0;
+    bool has_row = false;
+    TRY(publish_current(db, prefix, &generation, NULL, status));
+    if (generation == 0) {
+        goto done;
+    }
+    publish_add_sql(&sql, prefix,
+                    "SELECT pipeline FROM $nightjar_generations WHERE generation = ?1");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    TRY(db_bind_int64(query, 1, generation, status));
+    TRY(db_step(query, &has_row, status));
+    if (has_row) {
+        size_t length = 0;
+        const char *text = db_column_text(query, 0, &length);
+        buf_add(name, text, length);
+        TRY(buf_check(name, status));
+    }
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    return code;
+}
+
 enum status_code publish_current_info(struct db *db, const char *prefix,
                                       struct published_info *info, struct status *status)
 {

@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_STORE_GENERATION_H
 #define NIGHTJAR_STORE_GENERATION_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "store/db.h"
 
@@ -128,5 +129,8 @@ struct published_info {
 MUST_CHECK enum status_code publish_current_info(struct db *db, const char *prefix,
                                                  struct published_info *info,
                                                  struct status *status);
+/* Adds the name of the pipeline that published it; nothing when nothing is published. */
+MUST_CHECK enum status_code publish_current_pipeline(struct db *db, const char *prefix,
+                                                     struct buf *name, struct status *status);
 
 #endif
