@@ -252,27 +252,6 @@ static enum status_code between(void *data, double rows_done, double rows_total,
     return context_check_stop(context, status);
 }
 
-/* Two pipelines under the same names would take over each other's views night after night. */
-static enum status_code warn_of_another(struct context *context, struct db *db,
-                                        struct status *status)
-{
-    enum status_code code;
-    const struct plan_settings *settings = context_settings(context);
-    struct buf name = {0};
-    TRY(publish_current_pipeline(db, settings->output.prefix, &name, status));
-    if (name.length > 0 && strcmp(buf_text(&name), settings->pipeline) != 0) {
-        log_write(context_log(context), LOG_WARNING,
-                  "publish: the views \"%srecommendations\" and so on in %s are those of pipeline "
-                  "\"%s\"; \"%s\" takes them over, and two pipelines in one file need an "
-                  "output.prefix each",
-                  settings->output.prefix, settings->output.database, buf_text(&name),
-                  settings->pipeline);
-    }
-done:
-    buf_release(&name);
-    return code;
-}
-
 static enum status_code run(struct context *context, const void *stage_options,
                             struct status *status)
 {
@@ -282,6 +261,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     struct db *db;
     int64_t generation = 0;
     struct status drop_status = {0};
+    struct buf takeover = {0};
     const struct plan_settings *settings = context_settings(context);
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, status));
@@ -296,9 +276,13 @@ static enum status_code run(struct context *context, const void *stage_options,
                                           .data = &publishing,
                                           .drop_status = &drop_status};
     progress_start(context_progress(context), "publish", "rows", 0);
-    TRY(warn_of_another(context, db, status));
+    TRY(publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &takeover,
+                                  status));
     TRY(publish_generation(&target, &content, &generation, status));
     context_set_generation(context, generation);
+    if (takeover.length > 0) {
+        log_write(context_log(context), LOG_WARNING, "publish: %s", buf_text(&takeover));
+    }
     if (drop_status.code != STATUS_OK) {
         log_write(context_log(context), LOG_WARNING,
                   "publish: an old generation is still there, the next run drops it: %s",
@@ -311,6 +295,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     context_set_rows(context, n_rows);
 done:
     progress_finish(context_progress(context));
+    buf_release(&takeover);
     release(&p);
     return code;
 }

@@ -23,10 +23,11 @@ size_t pool_threads(const struct pool *pool); /* NULL gives 1 */
  * pool NULL runs inline. Not reentrant: a task must not call pool_run. */
 void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data);
 
-/* Lets the next pool_run do task(data, 0, worker), too, before its blocks: work that cannot be
- * divided and that shares nothing with them. One at a time. With one thread it is done at once. */
+/* Lets the next pool_run do task(data, 0, worker), too: work that cannot be divided, that shares
+ * nothing with the blocks and does not call pool_run. One at a time. A thread takes it up before
+ * any block. With one thread, or pool NULL, it is done at once. */
 void pool_beside(struct pool *pool, pool_task *task, void *data);
-/* Forgets it when no pool_run came; whoever frees what it works on calls this first. */
-void pool_drop_beside(struct pool *pool); /* NULL allowed */
+/* Forgets it when pool_run did not come to it: before `data` goes. NULL allowed. */
+void pool_drop_beside(struct pool *pool);
 
 #endif

@@ -165,6 +165,20 @@ done:
     return code;
 }
 
+static enum status_code advise_takeover(const struct checkup *checkup, struct db *db,
+                                        struct status *status)
+{
+    const struct plan_settings *settings = &checkup->plan->settings;
+    struct buf line = {0};
+    enum status_code code =
+        publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &line, status);
+    if (line.length > 0) {
+        fprintf(checkup->out, "note  output: %s\n", buf_text(&line));
+    }
+    buf_release(&line);
+    return code;
+}
+
 static void check_output(struct checkup *checkup, struct status *status)
 {
     const struct plan_settings *settings = &checkup->plan->settings;
@@ -187,7 +201,8 @@ static void check_output(struct checkup *checkup, struct status *status)
         } else {
             problem(checkup, status);
         }
-    } else if (publish_check_names(db, settings->output.prefix, status) != STATUS_OK) {
+    } else if (publish_check_names(db, settings->output.prefix, status) != STATUS_OK ||
+               advise_takeover(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);
     } else {
         good(checkup, "output: the names of our tables and views are free or ours");

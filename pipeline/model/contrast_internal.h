@@ -41,7 +41,8 @@ struct contrast {
     struct scratch positive_logits;   /* (E) float */
     struct scratch positive_gradient; /* (E) float */
     struct scratch listed_logits;     /* (listed) float, turned into gradients */
-    struct by_column positive_columns, listed_columns; /* no two threads on one row of dC */
+    /* no two threads on one row of dC; in order when the loss has run */
+    struct by_column positive_columns, listed_columns;
     struct by_column excluded_tiles;
     /* log-sum */
     struct scratch tile_max;      /* (n_tiles, B) float */

@@ -49,7 +49,9 @@ enum status_code contrast_log_sum_tiles(struct contrast_job *job, struct pool *p
     TRY(scratch_reserve(&w->tile_max, job->n_tiles * b, sizeof(float), status));
     TRY(scratch_reserve(&w->tile_sum, job->n_tiles * b, sizeof(float), status));
     TRY(scratch_reserve(&w->log_sum, b, sizeof(double), status));
-    pool_run(pool, job->n_tiles, first_pass_task, job);
+    if (job->n_tiles > 0) { /* else what runs beside is left to a round that has work */
+        pool_run(pool, job->n_tiles, first_pass_task, job);
+    }
 done:
     return code;
 }

@@ -1,5 +1,5 @@
 /* Making the plan of a step: its candidates and users here, the entries of its contrasts in
- * step_plan_users.c and step_plan_pairs.c. */
+ * step_plan_user_items.c and step_plan_pairs.c. */
 #include "model/step_plan.h"
 
 #include "base/mem.h"
@@ -104,6 +104,7 @@ enum status_code planner_init(struct planner *planner, const struct trainer_inpu
 void planner_release(struct planner *planner)
 {
     sampler_release(&planner->sampler);
+    scratch_release(&planner->positives);
     scratch_release(&planner->draw_items);
     scratch_release(&planner->draw_offsets);
 }
@@ -128,22 +129,20 @@ void step_plan_release(struct step_plan *plan)
     contrast_entries_release(&plan->user_items);
     contrast_entries_release(&plan->item_pairs);
     contrast_entries_release(&plan->user_pairs);
-    scratch_release(&plan->anchor_users);
-    scratch_release(&plan->positives);
 }
 
 /* The items of all positives of the step's users, in order; *n of them. */
-static enum status_code gather_positives(struct step_plan *plan, const struct sparse *train,
-                                         const struct train_step *step, size_t *n,
-                                         struct status *status)
+static enum status_code gather_positives(struct planner *planner, size_t *n, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct sparse *train = &planner->input->train->matrix;
+    const struct train_step *step = planner->step;
     size_t total = 0;
     for (size_t i = 0; i < step->n_users; i++) {
         total += sparse_row_length(train, (size_t)step->users[i]);
     }
-    TRY(scratch_reserve(&plan->positives, total, sizeof(int32_t), status));
-    int32_t *out = plan->positives.data;
+    TRY(scratch_reserve(&planner->positives, total, sizeof(int32_t), status));
+    int32_t *out = planner->positives.data;
     for (size_t i = 0; i < step->n_users; i++) {
         size_t length = sparse_row_length(train, (size_t)step->users[i]);
         memcpy(out, train->columns + train->offsets[step->users[i]], length * sizeof *out);
@@ -163,20 +162,17 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
     struct rng rng;
     planner->plan = plan;
     planner->step = step;
-    plan->is_made = false;
-    plan->epoch = step->epoch;
-    plan->number = step->number;
     plan->view = (struct view){.training = true,
                                .seed = input->seed,
                                .epoch = step->epoch,
                                .step = step->number,
                                .change = VIEW_NONE};
-    TRY(gather_positives(plan, &input->train->matrix, step, &n, status));
+    TRY(gather_positives(planner, &n, status));
     rng_init(&rng, input->seed, "train.shared", step->epoch, step->number);
     if (planner->own_lists) {
         candidate_set_clear(&plan->candidates);
     } else {
-        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, plan->positives.data, n);
+        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives.data, n);
     }
     row_set_clear(&plan->users);
     for (size_t i = 0; i < step->n_users; i++) {
@@ -184,7 +180,8 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
     }
     TRY(step_plan_user_items(planner, n, status));
     TRY(step_plan_pairs(planner, status));
-    plan->is_made = true;
 done:
+    planner->plan = NULL;
+    planner->step = NULL;
     return code;
 }

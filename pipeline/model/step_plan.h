@@ -1,14 +1,15 @@
 /* What a step of training is about: the rows of users and items in it, and the entries of its
- * contrasts. It is drawn from the data and from random streams alone and looks at no vector, so
- * that the plan of the next step is made while the kernel works on this one. Seen by the files of
- * train_parts.h only. */
+ * contrasts. It takes data, random streams and the epoch's hard negatives, and no vector as it is
+ * now: so the plan of the next step of an epoch can be made while the kernel works on this one.
+ * Seen by the files of train_parts.h and step_plan*.c only. */
 #ifndef NIGHTJAR_MODEL_STEP_PLAN_H
 #define NIGHTJAR_MODEL_STEP_PLAN_H
 
 #include "model/candidate_set.h"
 #include "model/encoder.h"
 #include "model/row_builder.h"
-#include "model/train_batch.h"
+#include "model/train_step.h"
+#include "model/trainer.h"
 
 /* Entities of one tower that stand in a step, each once. Zero-initialise. */
 struct row_set {
@@ -27,7 +28,7 @@ struct contrast_entries {
     size_t n_negatives; /* shared: candidates [0, n_negatives) */
     struct row_builder positives, excluded, listed;
     double total_weight;   /* of the positives */
-    struct scratch places; /* (n) int32: where the anchors of a pair contrast stand */
+    struct scratch places; /* (n) int32: where the anchors stand among the rows of their tower */
 };
 
 void contrast_entries_release(struct contrast_entries *entries);
@@ -41,14 +42,10 @@ void contrast_entries_scale(struct contrast_entries *entries, double mass);
 
 /* Zero-initialise; step_plan_init before use. */
 struct step_plan {
-    bool is_made;
-    uint64_t epoch, number;          /* of the step that it was made for */
     struct view view;                /* the look that the main contrasts see */
     struct candidate_set candidates; /* items of the step */
     struct row_set users;            /* the step's users, then partners of theirs */
     struct contrast_entries user_items, item_pairs, user_pairs;
-    struct scratch anchor_users; /* int32: own lists: the step's user of each anchor */
-    struct scratch positives;    /* int32: items of the batch's positives, with repeats */
 };
 
 /* What makes plans, one after the other and in the order of the steps. */
@@ -58,8 +55,9 @@ struct planner {
     struct sampler sampler;
     bool own_lists; /* negatives per positive instead of shared ones */
     bool exclude_own;
+    struct scratch positives; /* int32: items of the batch's positives, with repeats */
     struct scratch draw_items, draw_offsets; /* int32, float: of one anchor */
-    /* what it is making */
+    /* while it makes one */
     struct step_plan *plan;
     const struct train_step *step;
 };
@@ -81,7 +79,7 @@ MUST_CHECK enum status_code step_plan_make(struct step_plan *plan, struct planne
 
 /* ---- the parts of step_plan_make ---- */
 
-/* step_plan_users.c; plan->positives holds n_positives items. */
+/* step_plan_user_items.c; n_positives: of all users of the step. */
 MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,
                                                  struct status *status);
 /* step_plan_pairs.c, after it: adds anchors and partners to the rows. */

@@ -1,13 +1,11 @@
-/* One step of training: which rows are in it, their vectors, the contrasts one after the other (see
+/* One step of training: its plan, the vectors of its rows, the contrasts one after the other (see
  * train_parts.h), the gradients back to the towers. */
 #include "model/train_parts.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "math/vec.h"
 
-#include <float.h>
-#include <math.h>
+#include <assert.h>
 
 void side_release(struct side *side)
 {
@@ -72,9 +70,12 @@ enum status_code train_batch_new(const struct trainer_input *input, struct encod
     batch->look.is_only = encoder_is_plain(encoder) && input->settings->views.weight == 0.0;
     TRY(planner_init(&batch->planner, input, &encoder->towers[SIDE_USERS],
                      encoder->towers[SIDE_ITEMS].n, status));
-    for (size_t k = 0; k < 2; k++) {
-        TRY(step_plan_init(&batch->plans[k], &batch->planner, encoder->towers[SIDE_USERS].n,
-                           status));
+    for (size_t k = 0; k < N_PLANS; k++) {
+        /* with one thread nothing is planned ahead */
+        if (k == 0 || pool_threads(pool) > 1) {
+            TRY(step_plan_init(&batch->plans[k], &batch->planner, encoder->towers[SIDE_USERS].n,
+                               status));
+        }
     }
     batch->plan = &batch->plans[0];
     TRY(contrast_new(&batch->contrast, status));
@@ -90,7 +91,6 @@ void train_batch_free(struct train_batch *batch)
     if (batch == NULL) {
         return;
     }
-    pool_drop_beside(batch->pool);
     struct scratch *all[] = {&batch->user_gradient, &batch->item_gradient, &batch->wide_items,
                              &batch->thresholds};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -106,6 +106,8 @@ void train_batch_free(struct train_batch *batch)
     for (size_t k = 0; k < 2; k++) {
         encoder_look_release(&batch->changed[k]);
         tower_pass_release(&batch->view_passes[k]);
+    }
+    for (size_t k = 0; k < N_PLANS; k++) {
         step_plan_release(&batch->plans[k]);
     }
     planner_release(&batch->planner);
@@ -120,26 +122,21 @@ void train_batch_start_epoch(struct train_batch *batch)
 
 /* ---- plans ---- */
 
-/* That of the step before, then of the one to come. */
-static struct step_plan *other_plan(struct train_batch *batch)
-{
-    return &batch->plans[batch->plan == &batch->plans[0]];
-}
-
 /* Makes the plan of the step, unless that was done beside the step before. */
 static enum status_code take_plan(struct train_batch *batch, const struct train_step *step,
                                   struct status *status)
 {
-    struct step_plan *plan = other_plan(batch);
-    if (batch->plan_code != STATUS_OK) {
-        *status = batch->plan_status;
-        return batch->plan_code;
+    if (batch->next_plan == NULL) {
+        return step_plan_make(batch->plan, &batch->planner, step, status);
     }
-    batch->plan = plan;
-    if (plan->is_made && plan->epoch == step->epoch && plan->number == step->number) {
-        return STATUS_OK;
+    batch->plan = batch->next_plan;
+    batch->next_plan = NULL;
+    if (batch->next_code != STATUS_OK) {
+        *status = batch->next_status;
+        return batch->next_code;
     }
-    return step_plan_make(plan, &batch->planner, step, status);
+    assert(batch->plan->view.epoch == step->epoch && batch->plan->view.step == step->number);
+    return STATUS_OK;
 }
 
 static void plan_next_task(void *data, size_t block, size_t worker)
@@ -147,15 +144,16 @@ static void plan_next_task(void *data, size_t block, size_t worker)
     (void)block;
     (void)worker;
     struct train_batch *batch = data;
-    batch->plan_code =
-        step_plan_make(other_plan(batch), &batch->planner, batch->next, &batch->plan_status);
+    batch->next_code =
+        step_plan_make(batch->next_plan, &batch->planner, batch->next, &batch->next_status);
 }
 
-/* Has the plan of the next step made beside the kernel, which is what runs next in the pool. */
+/* Has the next step planned beside the kernel's first round, which is what the pool runs next. */
 static void plan_next(struct train_batch *batch, const struct train_step *next)
 {
-    if (next != NULL) {
+    if (next != NULL && pool_threads(batch->pool) > 1) {
         batch->next = next;
+        batch->next_plan = &batch->plans[batch->plan == &batch->plans[0]];
         pool_beside(batch->pool, plan_next_task, batch);
     }
 }
@@ -229,5 +227,8 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     made.kernel_seconds = batch->kernel_seconds;
     *outcome = made;
 done:
+    if (code != STATUS_OK) {
+        pool_drop_beside(batch->pool);
+    }
     return code;
 }

@@ -1,10 +1,10 @@
-/* One step of training: assembles a batch (anchors, candidates, positives, exclusions), runs its
- * contrasts and moves the towers. trainer.c owns the epochs around it. */
+/* One step of training: plans it (step_plan.h), runs its contrasts and moves the towers. trainer.c
+ * owns the epochs around it. */
 #ifndef NIGHTJAR_MODEL_TRAIN_BATCH_H
 #define NIGHTJAR_MODEL_TRAIN_BATCH_H
 
 #include "model/encoder.h"
-#include "model/hard_negatives.h"
+#include "model/train_step.h"
 #include "model/trainer.h"
 
 struct train_batch;
@@ -18,30 +18,21 @@ void train_batch_free(struct train_batch *batch); /* NULL allowed */
 /* Before the first step of an epoch. */
 void train_batch_start_epoch(struct train_batch *batch);
 
-struct train_step {
-    const int32_t *users; /* (n_users) distinct rows */
-    size_t n_users;
-    const int32_t *items; /* (n_items) distinct anchors of the item-item and view contrasts */
-    size_t n_items;
-    uint64_t epoch, number; /* of the batch in the epoch: they key the random streams */
-    double rate, temperature;
-    const float *user_temperatures;    /* (all users) tau_u; NULL: `temperature` for all */
-    const struct hard_negatives *hard; /* NULL: none */
-    bool diagnose;
-};
-
 struct train_outcome {
     double loss;        /* sum over positives, of all contrasts */
     size_t n_positives; /* of the step's users */
     size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
     size_t n_empty;     /* anchors that had no negative */
     double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
-    double kernel_seconds; /* CPU time of the contrasts, all threads: for benchmarks */
+    double kernel_seconds; /* CPU time of the contrasts, all threads, and with threads of the next
+                              step's plan beside them: for benchmarks */
     struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
 };
 
-/* `next`, when it is not NULL, is the step of the next call: its rows are drawn beside the work on
- * this one, so of it users, items, epoch, number and hard must be known already. */
+/* `next`, when it is not NULL, is the step of the next call, in the same epoch: it is planned
+ * beside the work on this one. Of it users, items, epoch, number and hard must be known already and
+ * stay as they are until that call. Errors: what the kernel and memory give, those of the plan of
+ * `next` with the next call; after one the batch can only be freed. */
 MUST_CHECK enum status_code train_batch_step(struct train_batch *batch,
                                              const struct train_step *step,
                                              const struct train_step *next,

@@ -1,5 +1,5 @@
 /* The contrasts of one training step, each in a file of its own; train_batch.c puts them together.
- * Seen by these files only. What they are about is in the step's plan (see step_plan.h).
+ * Seen by these files only. What they are about is in the step's plan (step_plan.h).
  *
  *   user_contrast.c   users against items: the batch's positives and negatives
  *   pair_contrast.c   items against their co-interaction partners, users against theirs
@@ -12,6 +12,7 @@
 #define NIGHTJAR_MODEL_TRAIN_PARTS_H
 
 #include "model/step_plan.h"
+#include "model/train_batch.h"
 
 /* One contrast at work. Zero-initialise. */
 struct side {
@@ -28,16 +29,20 @@ struct side {
     struct scratch anchor_room, candidate_room; /* for gradients of its own */
 };
 
+enum { N_PLANS = 2 }; /* of this step and of the next one */
+
 struct train_batch {
     const struct trainer_input *input;
     struct encoder *encoder;
     struct pool *pool;
     struct planner planner;
-    struct step_plan plans[2];     /* of this step and of the next one */
-    struct step_plan *plan;        /* of this step */
-    const struct train_step *next; /* whose plan is made beside the kernel */
-    enum status_code plan_code;    /* how that went */
-    struct status plan_status;
+    struct step_plan plans[N_PLANS];
+    struct step_plan *plan; /* of this step */
+    /* the plan that is made beside the kernel, NULL: none; of which step, and how that went */
+    struct step_plan *next_plan;
+    const struct train_step *next; /* the caller's, while its call lasts */
+    enum status_code next_code;
+    struct status next_status;
     struct contrast *contrast;
     double kernel_seconds;                       /* CPU time of the step's contrasts so far */
     struct encoder_look look;                    /* the look that the main contrasts see */
@@ -56,7 +61,8 @@ void side_release(struct side *side);
 /* Lets the gradients stand in room of the contrast's own, once entries, n_candidates and width are
  * set. */
 MUST_CHECK enum status_code side_own_gradients(struct side *side, struct status *status);
-/* Runs the contrast; side->anchor_gradient and side->candidate_gradient are overwritten. */
+/* Runs the contrast; side->anchor_gradient is overwritten, side->candidate_gradient too unless
+ * result->adds. */
 MUST_CHECK enum status_code side_run(struct train_batch *batch, const struct side *side,
                                      const struct contrast_settings *settings,
                                      struct contrast_result *result, struct status *status);
@@ -66,7 +72,7 @@ MUST_CHECK enum status_code user_contrast_run(struct train_batch *batch,
                                               const struct train_step *step,
                                               struct train_outcome *outcome, struct status *status);
 
-/* pair_contrast.c */
+/* pair_contrast.c, after it: adds to its gradients and to *loss. */
 MUST_CHECK enum status_code pair_contrast_run(struct train_batch *batch, double *loss,
                                               struct status *status);
 

@@ -246,10 +246,12 @@ static enum status_code run_batch(struct trainer *trainer, size_t number,
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = trainer->input->settings;
-    bool is_last = number + 1 == trainer->n_batches;
-    struct train_step step = step_of(trainer, number);
-    struct train_step next = is_last ? step : step_of(trainer, number + 1);
-    TRY(train_batch_step(trainer->batch, &step, is_last ? NULL : &next, outcome, status));
+    bool has_next = number + 1 < trainer->n_batches;
+    struct train_step step = step_of(trainer, number), next;
+    if (has_next) {
+        next = step_of(trainer, number + 1);
+    }
+    TRY(train_batch_step(trainer->batch, &step, has_next ? &next : NULL, outcome, status));
     if (!isfinite(outcome->loss)) {
         code = diverged(trainer, "the loss", number + 1, status);
         goto done;

@@ -4,13 +4,11 @@
 
 #include "math/vec.h"
 
-#include <assert.h>
-
 /* The step's user of an anchor. */
 static size_t user_of_anchor(const struct train_batch *batch, size_t anchor)
 {
     return batch->planner.own_lists
-               ? (size_t)((const int32_t *)batch->plan->anchor_users.data)[anchor]
+               ? (size_t)((const int32_t *)batch->plan->user_items.places.data)[anchor]
                : anchor;
 }
 

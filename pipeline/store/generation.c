@@ -230,21 +230,20 @@ done:
     return code;
 }
 
-/* The checksum that the history holds for a generation. */
-static enum status_code read_checksum(struct db *db, const char *prefix, int64_t generation,
-                                      char checksum[HASH_TEXT_MAX], struct status *status)
+/* What a text column of the history holds for a generation. */
+static enum status_code read_history(struct db *db, const char *prefix, const char *column,
+                                     int64_t generation, struct buf *text, struct status *status)
 {
-    struct buf sql = {0}, text = {0};
+    struct buf sql = {0};
     enum status_code code;
     bool found;
-    publish_add_sql(&sql, prefix, "SELECT checksum FROM $nightjar_generations WHERE generation = ");
-    buf_addf(&sql, "%lld", (long long)generation);
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    publish_add_name(&sql, prefix, "nightjar_generations", 0);
+    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
     TRY(buf_check(&sql, status));
-    TRY(db_get_text(db, buf_text(&sql), &text, &found, status));
-    snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
+    TRY(db_get_text(db, buf_text(&sql), text, &found, status));
 done:
     buf_release(&sql);
-    buf_release(&text);
     return code;
 }
 
@@ -253,7 +252,7 @@ static enum status_code read_current(struct db *db, const char *prefix, const ch
                                      int64_t *generation, char checksum[HASH_TEXT_MAX],
                                      struct status *status)
 {
-    struct buf name = {0}, sql = {0}, type = {0};
+    struct buf name = {0}, sql = {0}, type = {0}, text = {0};
     enum status_code code;
     int64_t current = 0;
     bool found = false;
@@ -267,16 +266,17 @@ static enum status_code read_current(struct db *db, const char *prefix, const ch
         TRY(db_get_int64(db, buf_text(&sql), &current, &found, status));
     }
     if (checksum != NULL) {
-        checksum[0] = '\0';
         if (found) {
-            TRY(read_checksum(db, prefix, current, checksum, status));
+            TRY(read_history(db, prefix, "checksum", current, &text, status));
         }
+        snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
     }
     *generation = found ? current : 0;
 done:
     buf_release(&name);
     buf_release(&sql);
     buf_release(&type);
+    buf_release(&text);
     return code;
 }
 
@@ -299,33 +299,25 @@ done:
     return code;
 }
 
-enum status_code publish_current_pipeline(struct db *db, const char *prefix, struct buf *name,
-                                          struct status *status)
+enum status_code publish_describe_takeover(struct db *db, const char *prefix, const char *pipeline,
+                                           struct buf *line, struct status *status)
 {
     enum status_code code;
-    struct buf sql = {0};
-    struct db_query *query = NULL;
+    struct buf owner = {0};
     int64_t generation = 0;
-    bool has_row = false;
     TRY(publish_current(db, prefix, &generation, NULL, status));
-    if (generation == 0) {
-        goto done;
-    }
-    publish_add_sql(&sql, prefix,
-                    "SELECT pipeline FROM $nightjar_generations WHERE generation = ?1");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
-    TRY(db_bind_int64(query, 1, generation, status));
-    TRY(db_step(query, &has_row, status));
-    if (has_row) {
-        size_t length = 0;
-        const char *text = db_column_text(query, 0, &length);
-        buf_add(name, text, length);
-        TRY(buf_check(name, status));
+    if (generation > 0) {
+        TRY(read_history(db, prefix, "pipeline", generation, &owner, status));
+        if (strcmp(buf_text(&owner), pipeline) != 0) {
+            buf_addf(line,
+                     "the views (%srecommendations and so on) show what pipeline %s published, and "
+                     "%s takes them over; two pipelines in one file need an output.prefix each",
+                     prefix, buf_text(&owner), pipeline);
+            TRY(buf_check(line, status));
+        }
     }
 done:
-    db_finalize(query);
-    buf_release(&sql);
+    buf_release(&owner);
     return code;
 }
 

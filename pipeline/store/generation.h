@@ -129,8 +129,10 @@ struct published_info {
 MUST_CHECK enum status_code publish_current_info(struct db *db, const char *prefix,
                                                  struct published_info *info,
                                                  struct status *status);
-/* Adds the name of the pipeline that published it; nothing when nothing is published. */
-MUST_CHECK enum status_code publish_current_pipeline(struct db *db, const char *prefix,
-                                                     struct buf *name, struct status *status);
+/* Two pipelines under the same names take over each other's views night after night: when the
+ * current generation is of another one than `pipeline`, adds a line that says so. */
+MUST_CHECK enum status_code publish_describe_takeover(struct db *db, const char *prefix,
+                                                      const char *pipeline, struct buf *line,
+                                                      struct status *status);
 
 #endif

@@ -124,21 +124,28 @@ struct seconds {
     double cpu, kernel, wall;
 };
 
-/* STEPS steps of users in turn. */
+static struct train_step step_of(const struct step_data *s, size_t number)
+{
+    const size_t b = s->settings.batch_users, n_batches = N_USERS / b;
+    return (struct train_step){.users = s->users + number % n_batches * b,
+                               .n_users = b,
+                               .epoch = number / n_batches,
+                               .number = number % n_batches,
+                               .rate = s->settings.learning_rate,
+                               .temperature = s->settings.temperature};
+}
+
+/* STEPS steps of users in turn, the next one planned ahead as in an epoch. */
 static struct seconds run_steps(struct step_data *s)
 {
     struct status status = {0};
     struct train_outcome outcome;
-    const size_t b = s->settings.batch_users, n_batches = N_USERS / b;
     struct seconds took = {.cpu = -clock_cpu(), .wall = -clock_monotonic()};
     for (size_t i = 0; i < STEPS; i++, s->number++) {
-        const struct train_step step = {.users = s->users + s->number % n_batches * b,
-                                        .n_users = b,
-                                        .epoch = s->number / n_batches,
-                                        .number = s->number % n_batches,
-                                        .rate = s->settings.learning_rate,
-                                        .temperature = s->settings.temperature};
-        bench_must(train_batch_step(s->batch, &step, NULL, &outcome, &status), &status);
+        const struct train_step step = step_of(s, s->number), next = step_of(s, s->number + 1);
+        bench_must(
+            train_batch_step(s->batch, &step, i + 1 < STEPS ? &next : NULL, &outcome, &status),
+            &status);
         took.kernel += outcome.kernel_seconds;
     }
     took.cpu += clock_cpu();

@@ -269,6 +269,23 @@ static void with_negatives_for_each_positive(struct problem *p)
     p->negatives.shared = false;
 }
 
+static void with_stored_negatives(struct problem *p)
+{
+    static int32_t stored[USERS * (SEEN + 2) * 2];
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        stored[i] = (int32_t)(i * 7 % ITEMS);
+    }
+    p->input.stored_negatives = stored;
+    p->input.n_stored = 2;
+}
+
+static void with_a_cut_loss(struct problem *p)
+{
+    while (loss_table[p->settings.loss].kind != LOSS_CUT) {
+        p->settings.loss++;
+    }
+}
+
 static void with_false_negatives_left_out(struct problem *p)
 {
     p->input.false_negatives = &p->false_negatives;
@@ -334,6 +351,8 @@ static const struct {
     {"drawn negatives", with_drawn_negatives},
     {"queue", with_queued_negatives},
     {"negatives of each positive", with_negatives_for_each_positive},
+    {"stored negatives", with_stored_negatives},
+    {"cut loss", with_a_cut_loss},
     {"false negatives", with_false_negatives_left_out},
     {"dislikes", with_dislikes},
     {"hard negatives", with_fixed_hard_negatives},
@@ -430,32 +449,6 @@ static void a_step_planned_ahead_moves_weights_as_one_that_was_not(void **state)
     pool_free(pool);
 }
 
-/* An error between two steps: what was to be planned is gone with the batch. */
-static void a_batch_that_ends_early_leaves_nothing_in_the_pool(void **state)
-{
-    (void)state;
-    struct problem p;
-    struct status status = {0};
-    struct pool *pool = NULL;
-    struct encoder encoder;
-    struct train_batch *batch = NULL;
-    struct train_outcome outcome;
-    problem_init(&p);
-    make_encoder(&p, &encoder);
-    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    assert_int_equal(train_batch_new(&p.input, &encoder, pool, &batch, &status), STATUS_OK);
-    struct train_step next = p.step;
-    next.number = 1;
-    assert_int_equal(train_batch_step(batch, &p.step, &next, &outcome, &status), STATUS_OK);
-    train_batch_free(batch);
-    assert_int_equal(train_batch_new(&p.input, &encoder, pool, &batch, &status), STATUS_OK);
-    assert_int_equal(train_batch_step(batch, &p.step, NULL, &outcome, &status), STATUS_OK);
-    train_batch_free(batch);
-    encoder_release(&encoder);
-    pool_free(pool);
-    problem_release(&p);
-}
-
 int main(void)
 {
     blas_init();
@@ -463,7 +456,6 @@ int main(void)
         cmocka_unit_test(a_step_moves_weights_by_the_gradient_of_its_loss),
         cmocka_unit_test(every_switch_changes_the_loss),
         cmocka_unit_test(a_step_planned_ahead_moves_weights_as_one_that_was_not),
-        cmocka_unit_test(a_batch_that_ends_early_leaves_nothing_in_the_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,8 +409,11 @@ static void a_hidden_history_alone_is_what_a_step_asks_for_and_new_users_are_enc
                      STATUS_OK);
     f.input.sources[SIDE_USERS] =
         (struct tower_sources){.n = 1, .rows = &rows, .cold = &cold, .n_cold = USERS};
-    struct trainer_result result = train(&f, 1);
+    struct trainer_result result = train(&f, 1), planned_ahead = train(&f, 2);
     assert_true(separation(&result) > 0.5);
+    assert_memory_equal(result.vectors[SIDE_USERS], planned_ahead.vectors[SIDE_USERS],
+                        result.n_users * result.dimension * sizeof(float));
+    trainer_result_release(&planned_ahead);
     /* the same histories without ids point the same way */
     double sum = 0.0;
     for (size_t i = 0; i < result.n_users * result.dimension; i++) {

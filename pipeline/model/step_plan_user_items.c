@@ -161,7 +161,7 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
             continue;
         }
         double w = positive_weight(planner, e, weight);
-        ((int32_t *)planner->plan->anchor_users.data)[entries->positives.matrix.n_rows] =
+        ((int32_t *)planner->plan->user_items.places.data)[entries->positives.matrix.n_rows] =
             (int32_t)index;
         row_builder_add(&entries->positives,
                         candidate_set_add(&planner->plan->candidates, train->columns[e]), (float)w);
@@ -193,7 +193,7 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
     }
     TRY(contrast_entries_start(entries, anchors, n_positives, excluded,
                                listed_room(planner, n_positives), status));
-    TRY(scratch_reserve(&plan->anchor_users, anchors, sizeof(int32_t), status));
+    TRY(scratch_reserve(&plan->user_items.places, anchors, sizeof(int32_t), status));
     TRY(scratch_reserve(&planner->draw_items, draws, sizeof(int32_t), status));
     TRY(scratch_reserve(&planner->draw_offsets, draws, sizeof(float), status));
     for (size_t i = 0; i < step->n_users; i++) {
