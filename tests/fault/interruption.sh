@@ -46,10 +46,11 @@ PYTHON
     reader=$!
 }
 
-# What it saw: one generation at a time, never no rows, never an older one than before.
+# reader_saw_whole_generations [-1]: one at a time, never no rows, never an older one than before. -1: but for the
+# last line, of which a part may be in the file as yet
 reader_saw_whole_generations() {
-    awk -F '|' 'NF != 4 || $2 != $3 || $1 != $2 || $4 < 1 || $1 < last {print; bad = 1} {last = $1}
-        END {exit bad}' "$box/seen"
+    head -n "${1:--0}" "$box/seen" | awk -F '|' 'NF != 4 || $2 != $3 || $1 != $2 || $4 < 1 || $1 < last \
+        {print; bad = 1} {last = $1} END {exit bad}'
 }
 
 stop_reader() {
@@ -61,7 +62,7 @@ stop_reader() {
 
 look() {
     expect "served after $moment s" served
-    expect "what was read meanwhile" reader_saw_whole_generations
+    expect "what was read meanwhile" reader_saw_whole_generations -1
 }
 
 # killed SEED: four kills, then a run to the end. With even seeds nobody looks in between: a reader would play
@@ -150,7 +151,7 @@ second_run_meanwhile() {
 
 undisturbed_run
 # four kills each
-n_seeds=50
+n_seeds=25
 case $BUILD in *asan* | *tsan*) n_seeds=4 ;; esac
 [ -z "$NIGHTJAR_SOAK" ] || n_seeds=500
 seed=1
@@ -159,7 +160,7 @@ while [ "$seed" -le "$n_seeds" ]; do
     seed=$((seed + 1))
 done
 expect "kills that met a run: $n_hit" [ "$n_hit" -ge "$((2 * n_seeds))" ]
-[ "$n_seeds" -lt 50 ] || expect "journals left: $n_journals" [ "$n_journals" -gt 0 ]
+[ "$n_seeds" -lt 25 ] || expect "journals left: $n_journals" [ "$n_journals" -gt 0 ]
 verdict 'kills meet runs'
 stopped TERM 143
 stopped HUP 129

@@ -13,7 +13,12 @@
 
 #include <cmocka.h>
 
-enum { N_PUBLISHES = 100, N_PUBLISHES_SOAK = 2000, COUNT_EVERY = 300, MIN_POLLS = 1000 };
+#ifdef __SANITIZE_ADDRESS__ /* many times slower, and there for the memory, not for the moments */
+enum { N_PUBLISHES = 20 };
+#else
+enum { N_PUBLISHES = 100 };
+#endif
+enum { N_PUBLISHES_SOAK = 2000, COUNT_EVERY = 300, MIN_POLLS = 1000 };
 
 /* one chunk and a bit of recommendations, so that a half-filled generation exists for a while */
 static const struct sample_shape shape = {
