@@ -142,6 +142,17 @@ done:
     return code;
 }
 
+static int compare_columns(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+void columns_sort(int32_t *columns, size_t n)
+{
+    qsort(columns, n, sizeof *columns, compare_columns);
+}
+
 bool columns_hold(const int32_t *columns, size_t n, int32_t column)
 {
     size_t low = 0, high = n;

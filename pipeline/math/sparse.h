@@ -48,6 +48,8 @@ MUST_CHECK enum status_code sparse_renumber(const struct sparse *m, const int32_
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
 /* Whether `column` is among the ascending `columns` (n), those of a row for one; binary search. */
 bool columns_hold(const int32_t *columns, size_t n, int32_t column);
+/* columns (n) in ascending order. */
+void columns_sort(int32_t *columns, size_t n);
 /* True when (row, column) is an entry. */
 bool sparse_has(const struct sparse *m, size_t row, int32_t column);
 void sparse_release(struct sparse *m);

@@ -59,12 +59,6 @@ struct search {
 
 /* ---- preparation ---- */
 
-static int compare_codes(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The eligible candidates with the greatest biases; none without biases. */
 static enum status_code choose_head(struct search *search, struct status *status)
 {
@@ -85,7 +79,7 @@ static enum status_code choose_head(struct search *search, struct status *status
         }
     }
     search->n_head = heap.n;
-    qsort(search->head, search->n_head, sizeof *search->head, compare_codes);
+    columns_sort(search->head, search->n_head);
     for (size_t h = 0; h < search->n_head; h++) {
         const size_t c = (size_t)search->head[h];
         memcpy(search->head_vectors + h * d, candidates.data + c * candidates.stride,

@@ -87,26 +87,41 @@ static const struct token_source *hiding_source(const struct tower *tower)
 enum status_code planner_init(struct planner *planner, const struct trainer_input *input,
                               const struct tower *user_tower, size_t n_items, struct status *status)
 {
+    enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = input->settings;
+    const struct negative_settings *negatives = input->negatives;
+    size_t draws =
+        negatives->count > negatives->hard.count ? negatives->count : negatives->hard.count;
     /* the other denominators leave own positives out by definition */
     bool has_denominators = (loss_table[settings->loss].uses & LOSS_USES_DENOMINATORS) != 0;
     *planner = (struct planner){
         .input = input,
         .hiding = hiding_source(user_tower),
-        .own_lists = !input->negatives->shared || input->stored_negatives != NULL,
+        .own_lists = !negatives->shared || input->stored_negatives != NULL,
         .exclude_own =
-            input->negatives->exclude_own ||
+            negatives->exclude_own ||
             (has_denominators && settings->loss_settings.denominators != DENOMINATORS_INFONCE),
     };
-    return sampler_init(&planner->sampler, input->negatives, input->item_counts, n_items, status);
+    TRY(sampler_init(&planner->sampler, negatives, input->item_counts, n_items, status));
+    TRY(MEM_NEW(&planner->draw_items, draws, status));
+    TRY(MEM_NEW(&planner->draw_offsets, draws, status));
+done:
+    return code;
 }
 
 void planner_release(struct planner *planner)
 {
     sampler_release(&planner->sampler);
     scratch_release(&planner->positives);
-    scratch_release(&planner->draw_items);
-    scratch_release(&planner->draw_offsets);
+    mem_free(planner->draw_items);
+    mem_free(planner->draw_offsets);
+}
+
+struct drawn_list planner_draw(struct planner *planner, struct rng *rng)
+{
+    size_t n = planner->input->negatives->count;
+    sampler_draw_each(&planner->sampler, rng, n, planner->draw_items, planner->draw_offsets);
+    return (struct drawn_list){n, planner->draw_items, planner->draw_offsets};
 }
 
 /* ---- the plan ---- */

@@ -56,7 +56,8 @@ struct planner {
     bool own_lists; /* negatives per positive instead of shared ones */
     bool exclude_own;
     struct scratch positives; /* int32: items of the batch's positives, with repeats */
-    struct scratch draw_items, draw_offsets; /* int32, float: of one anchor */
+    int32_t *draw_items;      /* room for the draws of one anchor */
+    float *draw_offsets;
     /* while it makes one */
     struct step_plan *plan;
     const struct train_step *step;
@@ -78,6 +79,14 @@ MUST_CHECK enum status_code step_plan_make(struct step_plan *plan, struct planne
                                            const struct train_step *step, struct status *status);
 
 /* ---- the parts of step_plan_make ---- */
+
+/* Negatives drawn for one anchor, until the next draw. */
+struct drawn_list {
+    size_t n;
+    const int32_t *items;
+    const float *offsets;
+};
+struct drawn_list planner_draw(struct planner *planner, struct rng *rng);
 
 /* step_plan_user_items.c; n_positives: of all users of the step. */
 MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,

@@ -54,12 +54,6 @@ static void draw_partners(struct planner *planner, const struct pair_task *task,
     row_builder_end_row(&task->entries->positives);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* What an anchor leaves out of the shared negatives: itself and all its partners. */
 static void exclude_partners(struct planner *planner, const struct pair_task *task, size_t entity)
 {
@@ -74,8 +68,7 @@ static void exclude_partners(struct planner *planner, const struct pair_task *ta
         }
     }
     /* users stand in the order of the batch, so their places do not ascend by themselves */
-    qsort(excluded->matrix.columns + first, excluded->n_entries - first, sizeof(int32_t),
-          ascending);
+    columns_sort(excluded->matrix.columns + first, excluded->n_entries - first);
     row_builder_end_row(excluded);
 }
 
@@ -83,14 +76,11 @@ static void exclude_partners(struct planner *planner, const struct pair_task *ta
 static void add_partner_list(struct planner *planner, const struct pair_task *task, struct rng *rng,
                              size_t item)
 {
-    size_t n = planner->input->negatives->count;
-    const int32_t *items = planner->draw_items.data;
-    const float *offsets = planner->draw_offsets.data;
-    sampler_draw_each(&planner->sampler, rng, n, planner->draw_items.data,
-                      planner->draw_offsets.data);
-    for (size_t j = 0; j < n; j++) {
-        if (items[j] != (int32_t)item && !sparse_has(task->pairs, item, items[j])) {
-            row_builder_add(&task->entries->listed, place_of(planner, task, items[j]), offsets[j]);
+    const struct drawn_list drawn = planner_draw(planner, rng);
+    for (size_t j = 0; j < drawn.n; j++) {
+        if (drawn.items[j] != (int32_t)item && !sparse_has(task->pairs, item, drawn.items[j])) {
+            row_builder_add(&task->entries->listed, place_of(planner, task, drawn.items[j]),
+                            drawn.offsets[j]);
         }
     }
     row_builder_end_row(&task->entries->listed);

@@ -49,14 +49,10 @@ static void add_stored_list(struct planner *planner, size_t user, int64_t entry)
 
 static void add_drawn_list(struct planner *planner, struct rng *rng, size_t user)
 {
-    size_t n = planner->input->negatives->count;
-    const int32_t *items = planner->draw_items.data;
-    const float *offsets = planner->draw_offsets.data;
-    sampler_draw_each(&planner->sampler, rng, n, planner->draw_items.data,
-                      planner->draw_offsets.data);
-    for (size_t j = 0; j < n; j++) {
-        if (is_negative_of_user(planner, user, items[j])) {
-            add_listed(planner, items[j], offsets[j]);
+    const struct drawn_list drawn = planner_draw(planner, rng);
+    for (size_t j = 0; j < drawn.n; j++) {
+        if (is_negative_of_user(planner, user, drawn.items[j])) {
+            add_listed(planner, drawn.items[j], drawn.offsets[j]);
         }
     }
 }
@@ -67,7 +63,7 @@ static void add_user_list(struct planner *planner, size_t user)
     const struct trainer_input *input = planner->input;
     const struct hard_negatives *hard = planner->step->hard;
     if (hard != NULL && hard->settings.count > 0) {
-        int32_t *items = planner->draw_items.data;
+        int32_t *items = planner->draw_items;
         size_t n = hard_negatives_draw(hard, input->seed, planner->step->epoch, user, items);
         for (size_t j = 0; j < n; j++) {
             add_listed(planner, items[j],
@@ -153,6 +149,7 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
 {
     const struct sparse *train = train_of(planner);
     struct contrast_entries *entries = &planner->plan->user_items;
+    int32_t *places = entries->places.data;
     size_t user = (size_t)planner->step->users[index];
     struct rng rng;
     rng_init(&rng, planner->input->seed, "train.negatives", planner->step->epoch, user);
@@ -161,8 +158,7 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
             continue;
         }
         double w = positive_weight(planner, e, weight);
-        ((int32_t *)planner->plan->user_items.places.data)[entries->positives.matrix.n_rows] =
-            (int32_t)index;
+        places[entries->positives.matrix.n_rows] = (int32_t)index;
         row_builder_add(&entries->positives,
                         candidate_set_add(&planner->plan->candidates, train->columns[e]), (float)w);
         row_builder_end_row(&entries->positives);
@@ -185,17 +181,12 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
     const struct trainer_input *input = planner->input;
     struct contrast_entries *entries = &plan->user_items;
     size_t anchors = planner->own_lists ? n_positives : step->n_users, excluded = n_positives;
-    size_t draws = input->negatives->count > input->negatives->hard.count
-                       ? input->negatives->count
-                       : input->negatives->hard.count;
     for (size_t i = 0; i < step->n_users && input->false_negatives != NULL; i++) {
         excluded += sparse_row_length(input->false_negatives, (size_t)step->users[i]);
     }
     TRY(contrast_entries_start(entries, anchors, n_positives, excluded,
                                listed_room(planner, n_positives), status));
-    TRY(scratch_reserve(&plan->user_items.places, anchors, sizeof(int32_t), status));
-    TRY(scratch_reserve(&planner->draw_items, draws, sizeof(int32_t), status));
-    TRY(scratch_reserve(&planner->draw_offsets, draws, sizeof(float), status));
+    TRY(scratch_reserve(&entries->places, anchors, sizeof(int32_t), status));
     for (size_t i = 0; i < step->n_users; i++) {
         size_t user = (size_t)step->users[i];
         double n = (double)sparse_row_length(train_of(planner), user);
