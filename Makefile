@@ -33,7 +33,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c te
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak suite lint layers format format-check bench bench-scale bench-night bench-quality bench-views docs install deb clean tests
+.PHONY: all demo test soak suite lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -121,6 +121,10 @@ bench-scale: all $(BENCHES)
 # a night with one day's events more beside a full one: minutes
 bench-night: all
 	@BUILD=$(BUILD) sh tests/bench/night.sh
+
+# what two threads are worth: minutes
+bench-threads: all
+	@BUILD=$(BUILD) sh tests/bench/threads.sh
 
 # quality against CPU seconds beside PyTorch, and what each view of train.views is worth: minutes
 bench-quality: all
