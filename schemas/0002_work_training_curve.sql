@@ -1,4 +1,4 @@
--- The training curve: one row an epoch, a column for each figure (model/curve.h), NULL where it was
+-- The training curve: one row an epoch, a column for each figure (training/curve.h), NULL where it was
 -- not taken. What earlier runs have left comes along.
 CREATE TEMP TABLE curve_before AS SELECT run, stage, epoch, name, value FROM training_curve;
 DROP TABLE training_curve;

@@ -1,4 +1,4 @@
--- People whom later runs leave out, known by a keyed hash of their id alone (store/forgotten.h). They
+-- People whom later runs leave out, known by a keyed hash of their id alone (publishing/forgotten.h). They
 -- stand with what is published and not in the work database, which may be deleted.
 CREATE TABLE "@prefix@nightjar_forgotten" (
     hash BLOB NOT NULL PRIMARY KEY,

@@ -1,8 +1,8 @@
 /* calibrate: how much popularity and co-interaction evidence count at scoring time (the formula is
- * in model/evidence.h). The weights are chosen on the validation part, 0 being a legal answer. The
+ * in pairs/evidence.h). The weights are chosen on the validation part, 0 being a legal answer. The
  * stage reads the FIT basis' train and validation parts and nothing of its test part. The search is
- * in model/calibration.c. */
-#include "model/calibration.h"
+ * in evaluation/calibration.c. */
+#include "evaluation/calibration.h"
 #include "run/context.h"
 
 #include <math.h>
@@ -136,7 +136,7 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     /* about half of the users have events late enough to be asked about */
     double users = fmin((double)o->users, sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
-    /* model/calibration.c: the grid, 8 finer points and 30 with evidence for every user, 73 for a
+    /* evaluation/calibration.c: the grid, 8 finer points and 30 with evidence for every user, 73 for a
        part of them; and the evidence of 500 partners an item of the history */
     const double ranked = 3.0 * users + fmin(users, 2500.0);
     const double varied = (points + 38.0) * users + 73.0 * fmin(users, 2500.0) - ranked;

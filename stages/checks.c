@@ -3,10 +3,10 @@
  * business, what is wrong with single rows that of interactions.
  */
 #include "base/num.h"
-#include "model/dataset.h"
-#include "model/event_columns.h"
-#include "model/metric_rows.h"
-#include "run/night.h"
+#include "dataset/dataset.h"
+#include "events/event_columns.h"
+#include "evaluation/metric_rows.h"
+#include "catch_up/night.h"
 
 enum severity { IGNORE, WARN, REFUSE };
 

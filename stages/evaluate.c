@@ -1,14 +1,14 @@
 /* evaluate: how good the towers are, on the test part, beside popularity, item-item cosine and the
  * parts of the score, and whether that is good enough to publish. Full rankings, never a sample of
- * the items. What is measured and for which groups is written in model/evaluation.h, the metrics in
- * model/metrics.c.
+ * the items. What is measured and for which groups is written in evaluation/evaluation.h, the metrics in
+ * evaluation/metrics.c.
  */
 #include "base/mem.h"
-#include "model/blend.h"
-#include "model/calibration.h"
-#include "model/evaluation.h"
-#include "model/evaluation_cold.h"
-#include "model/gate_rules.h"
+#include "ranking/score.h"
+#include "evaluation/calibration.h"
+#include "evaluation/evaluation.h"
+#include "evaluation/evaluation_cold.h"
+#include "evaluation/gate_rules.h"
 #include "run/context.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 /* The features stage: side data of items and users out of the source database, as tokens that the
- * towers learn embeddings of. What columns become is in pipeline/model/feature_table.h, how in
+ * towers learn embeddings of. What columns become is in pipeline/features/feature_table.h, how in
  * feature_reader.c (rows), feature_tokens.c (columns) and feature_build.c (the matrix). */
 #include "base/hash.h"
-#include "model/dataset.h"
-#include "model/feature_build.h"
+#include "dataset/dataset.h"
+#include "features/feature_build.h"
 #include "run/context.h"
 
 struct side_options {

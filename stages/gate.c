@@ -4,10 +4,10 @@
  */
 #include "base/mem.h"
 #include "base/num.h"
-#include "model/dataset.h"
-#include "model/gate_rules.h"
-#include "model/recommendations.h"
-#include "run/night.h"
+#include "dataset/dataset.h"
+#include "evaluation/gate_rules.h"
+#include "serving/recommendations.h"
+#include "catch_up/night.h"
 
 struct gate_options {
     struct option_groups rules; /* name -> struct gate_rule */

@@ -1,7 +1,7 @@
 /* import: a CSV file into a table of the source database; the only stage that writes there. The
- * options, and the work, are in model/csv_import.c, which the import command shares. */
+ * options, and the work, are in import/csv_import.c, which the import command shares. */
 #include "base/hash.h"
-#include "model/csv_import.h"
+#include "import/csv_import.h"
 #include "run/context.h"
 #include "store/db.h"
 

@@ -1,9 +1,9 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
- * What each option does is in the table of pipeline/model/extract_options.c; how it is done is in
+ * What each option does is in the table of pipeline/events/interactions_options.c; how it is done is in
  * event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
-#include "model/event_columns.h"
-#include "model/event_store.h"
-#include "model/extract_options.h"
+#include "events/event_columns.h"
+#include "events/event_store.h"
+#include "events/interactions_options.h"
 #include "run/source_log.h"
 
 static const struct stage_artifact outputs[] = {

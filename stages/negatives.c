@@ -3,11 +3,11 @@
  * positive now, which training then uses as they are. */
 #include "base/mem.h"
 #include "base/num.h"
-#include "model/dataset.h"
-#include "model/false_negatives.h"
-#include "model/item_pairs.h"
-#include "model/sampler.h"
-#include "model/stored_negatives.h"
+#include "dataset/dataset.h"
+#include "negatives/false_negatives.h"
+#include "pairs/item_pairs.h"
+#include "negatives/sampler.h"
+#include "negatives/stored_negatives.h"
 #include "run/context.h"
 #include "store/bulk.h"
 

@@ -1,9 +1,9 @@
 /* pairs: the positives. User-item positives with their weights; item-item and user-user pairs of
  * co-interaction, which `train` contrasts; and the evidence, a longer list of such pairs that
- * serves scoring. All are made for both bases. The counting is done in model/item_pairs.c; who uses
+ * serves scoring. All are made for both bases. The counting is done in pairs/item_pairs.c; who uses
  * the pairs how is not known here. */
 #include "base/mem.h"
-#include "model/item_pairs.h"
+#include "pairs/item_pairs.h"
 #include "run/context.h"
 #include "store/bulk.h"
 

@@ -1,10 +1,10 @@
 /* publish: a new generation in the output database. What people query is written in
- * store/generation.c; this file brings the pipeline's artifacts into its terms: served codes for
+ * publishing/generation.c; this file brings the pipeline's artifacts into its terms: served codes for
  * every user and item. */
-#include "model/recommendations.h"
-#include "model/served_ids.h"
-#include "model/towers.h"
-#include "run/night.h"
+#include "serving/recommendations.h"
+#include "serving/served_ids.h"
+#include "towers/embeddings.h"
+#include "catch_up/night.h"
 
 #include "base/mem.h"
 #include "base/num.h"

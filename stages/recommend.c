@@ -1,10 +1,10 @@
 /* recommend: the lists that will be published, for every user of the log, with the similar items
- * and the popular list. How a list is made is written in model/serving.h. */
-#include "model/blend.h"
-#include "model/calibration.h"
-#include "model/serving.h"
+ * and the popular list. How a list is made is written in serving/serving.h. */
+#include "ranking/score.h"
+#include "evaluation/calibration.h"
+#include "serving/serving.h"
 #include "base/mem.h"
-#include "run/night.h"
+#include "catch_up/night.h"
 
 #include <math.h>
 

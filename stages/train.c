@@ -1,9 +1,9 @@
 /* train: the user and item towers, trained contrastively on the FIT basis, with early stopping on
  * its validation part. Chooses the number of epochs and, by short trainings, the settings that are
  * `auto`; `refit` then trains on everything with the settings kept in the artifact "training". The
- * work itself is in model/trainer.c and run/auto_settings.c. */
-#include "run/auto_settings.h"
-#include "run/training.h"
+ * work itself is in training/trainer.c and tuning/auto_settings.c. */
+#include "tuning/auto_settings.h"
+#include "training/train_session.h"
 #include "stages/train/train_options.h"
 
 #include <math.h>

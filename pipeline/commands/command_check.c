@@ -3,7 +3,7 @@
 
 #include "base/path.h"
 #include "run/context_internal.h"
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "base/strings.h"
 #include "io/line_reader.h"
-#include "store/erase.h"
+#include "publishing/erase.h"
 #include "store/lock.h"
 #include "store/migrate.h"
 

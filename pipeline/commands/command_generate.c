@@ -1,7 +1,7 @@
 /* nightjar generate: a made-up shop's database. */
 #include "commands/command_list.h"
 
-#include "model/shop_database.h"
+#include "shop/shop_database.h"
 
 static const struct command_flag flags[] = {
     {"--users", "N", false, "users (default: 2000)"},
@@ -82,7 +82,7 @@ const struct command command_generate = {
         "Writes DATABASE with the tables users(user_id, segment, country, created_at), "
         "items(item_id, title, category, price, created_at) and events(event_id, user_id, item_id, "
         "event, created_at), from a model of interests, tastes, popularity, drift and sessions "
-        "that pipeline/model/shop.c describes. Times are Unix seconds; events come roughly in the "
+        "that pipeline/shop/shop.c describes. Times are Unix seconds; events come roughly in the "
         "order of time.\n\n"
         "Any number of events takes no more memory than the users and items do. The database is "
         "made under the name DATABASE.partial and moved into place when it is complete; an "

@@ -2,7 +2,7 @@
  * of the import stage, which parse and check them. */
 #include "commands/command_list.h"
 
-#include "model/csv_import.h"
+#include "import/csv_import.h"
 
 static const double busy_seconds = 30;
 

@@ -6,7 +6,7 @@
 #include "base/num.h"
 #include "base/pool.h"
 #include "math/blas.h"
-#include "model/vocabulary.h"
+#include "dataset/vocabulary.h"
 #include "run/estimate.h"
 #include "run/speeds.h"
 

@@ -2,7 +2,7 @@
 #include "commands/published.h"
 
 #include "run/history.h"
-#include "store/generation.h"
+#include "publishing/generation.h"
 #include "store/lock.h"
 #include "store/migrate.h"
 

@@ -2,7 +2,7 @@
 #include "commands/published.h"
 
 #include "base/num.h"
-#include "store/generation.h"
+#include "publishing/generation.h"
 #include "store/lock.h"
 
 /* The newest generation before the current one whose tables are kept. */

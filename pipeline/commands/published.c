@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "io/json_writer.h"
 #include "base/utf8.h"
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 #include <inttypes.h>
 #include <unistd.h>

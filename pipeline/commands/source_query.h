@@ -3,7 +3,7 @@
 #define NIGHTJAR_COMMANDS_SOURCE_QUERY_H
 
 #include "commands/command.h"
-#include "model/event_columns.h"
+#include "events/event_columns.h"
 
 /* Prepares the query on `db`, without the rules of any stage, and finds its columns. Errors as
  * event_columns_open. Free *rows with db_finalize. */

@@ -2,7 +2,7 @@
 #include "commands/tuned_file.h"
 
 #include "base/path.h"
-#include "config/plan_edit.h"
+#include "tuning/plan_edit.h"
 #include "io/whole_file.h"
 #include "config/yaml_doc.h"
 

@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_COMMANDS_TUNED_FILE_H
 #define NIGHTJAR_COMMANDS_TUNED_FILE_H
 
-#include "run/tune.h"
+#include "tuning/tune.h"
 
 /* "shop.yaml" -> "shop.tuned.yaml", or `asked` where that is not NULL. It must lie in the folder of
  * the configuration, whose relative paths start there, and not be that file itself: STATUS_USAGE.

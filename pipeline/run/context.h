@@ -7,10 +7,10 @@
 #include "base/pool.h"
 #include "config/plan.h"
 #include "io/progress.h"
-#include "model/metric_rows.h"
+#include "evaluation/metric_rows.h"
 #include "store/artifact.h"
-#include "store/forgotten.h"
-#include "store/generation.h"
+#include "publishing/forgotten.h"
+#include "publishing/generation.h"
 
 struct context;
 

@@ -2,8 +2,8 @@
 #include "run/estimate.h"
 
 #include "base/num.h"
-#include "model/dataset.h"
-#include "model/sampler.h"
+#include "dataset/dataset.h"
+#include "negatives/sampler.h"
 
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;

@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_RUN_RUN_RECORD_H
 #define NIGHTJAR_RUN_RUN_RECORD_H
 
-#include "model/curve.h"
+#include "training/curve.h"
 #include "run/context_internal.h"
 
 /* Starts the record: context->run gets its number. A run that was left `running` is marked as

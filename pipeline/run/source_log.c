@@ -4,8 +4,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "model/event_columns.h"
-#include "model/event_store.h"
+#include "events/event_columns.h"
+#include "events/event_store.h"
 
 static void add_cell(struct hash_state *hash, struct db_query *query, int column)
 {

@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_RUN_SOURCE_LOG_H
 #define NIGHTJAR_RUN_SOURCE_LOG_H
 
-#include "model/extract.h"
+#include "events/extract.h"
 #include "run/context.h"
 
 /* A hash of the first row of source.fingerprint, together with what is read from which file and who

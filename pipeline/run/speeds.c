@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/contrast.h"
-#include "model/ranking.h"
+#include "contrast/contrast.h"
+#include "ranking/ranking.h"
 
 #include <math.h>
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "store/embedded_sql.h"
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "math/matrix.h"
-#include "model/served_ids.h"
+#include "serving/served_ids.h"
 #include "store/db.h"
 
 /* Zero-initialise. By served code; a text without bytes where the source gives none. */

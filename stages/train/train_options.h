@@ -3,8 +3,8 @@
 #ifndef NIGHTJAR_STAGES_TRAIN_OPTIONS_H
 #define NIGHTJAR_STAGES_TRAIN_OPTIONS_H
 
-#include "model/auto_trial.h"
-#include "model/trainer.h"
+#include "tuning/auto_trial.h"
+#include "training/trainer.h"
 
 struct co_interaction_options {
     bool given;

@@ -3,8 +3,8 @@
  * it is paid for. */
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/contrast.h"
-#include "model/ranking.h"
+#include "contrast/contrast.h"
+#include "ranking/ranking.h"
 #include "tests/support/bench_beside.h"
 #include "tests/support/random_matrix.h"
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/train_batch.h"
+#include "training/train_batch.h"
 #include "tests/support/bench_beside.h"
 
 #include <math.h>

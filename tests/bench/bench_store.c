@@ -4,8 +4,8 @@
  * published
  */
 #include "base/mem.h"
-#include "model/event_reader.h"
-#include "store/generation.h"
+#include "events/event_reader.h"
+#include "publishing/generation.h"
 #include "store/migrate.h"
 #include "tests/support/bench_beside.h"
 #include "tests/support/random_matrix.h"

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "math/blas.h"
-#include "model/ranking.h"
+#include "ranking/ranking.h"
 #include "tests/support/bench_beside.h"
 #include "tests/support/random_matrix.h"
 

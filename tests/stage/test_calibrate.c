@@ -1,6 +1,6 @@
 /* The calibrate stage in a run. */
 #include "math/blas.h"
-#include "model/calibration.h"
+#include "evaluation/calibration.h"
 #include "tests/support/stage_bench.h"
 #include "tests/support/store_support.h"
 

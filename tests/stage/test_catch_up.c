@@ -1,7 +1,7 @@
 /* catch_up: small nights on top of a full one. What they read and train, what people see of it, and
  * that nothing of them is left after the next full night. */
 #include "math/blas.h"
-#include "model/shop_database.h"
+#include "shop/shop_database.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 

@@ -2,7 +2,7 @@
  * category decides who takes it. Lists by themselves are tested in tests/unit/test_serving_cold.c.
  */
 #include "math/blas.h"
-#include "model/recommendations.h"
+#include "serving/recommendations.h"
 #include "tests/support/stage_support.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* The evaluate stage in a run: which part it judges, what it records, when the gate refuses. */
 #include "math/blas.h"
-#include "model/metric_rows.h"
+#include "evaluation/metric_rows.h"
 #include "tests/support/stage_bench.h"
 #include "tests/support/stage_support.h"
 

@@ -1,5 +1,5 @@
 /* source.key: a run reads only what is new, and nobody can tell afterwards. */
-#include "model/dataset.h"
+#include "dataset/dataset.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 

@@ -1,8 +1,8 @@
 /* The features stage in a run: a generated shop, its options and mistakes, what makes it run again.
  * Columns and values themselves are in unit/test_feature_build. */
-#include "model/dataset.h"
-#include "model/feature_table.h"
-#include "model/shop_database.h"
+#include "dataset/dataset.h"
+#include "features/feature_table.h"
+#include "shop/shop_database.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 

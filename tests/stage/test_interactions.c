@@ -1,6 +1,6 @@
 /* The interactions stage in a run: its options, its artifact and tables, its fingerprint. Rows and
  * splits themselves are in unit/test_event_reader, test_split and test_extract. */
-#include "model/dataset.h"
+#include "dataset/dataset.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 

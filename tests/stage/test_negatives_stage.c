@@ -1,9 +1,9 @@
 /* The negatives stage, run behind `interactions` on small logs. */
 #include "math/sparse.h"
-#include "model/dataset.h"
-#include "model/false_negatives.h"
-#include "model/item_pairs.h"
-#include "model/sampler.h"
+#include "dataset/dataset.h"
+#include "negatives/false_negatives.h"
+#include "pairs/item_pairs.h"
+#include "negatives/sampler.h"
 #include "tests/support/stage_support.h"
 
 #include <math.h>

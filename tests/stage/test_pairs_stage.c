@@ -1,6 +1,6 @@
 /* The pairs stage, run behind `interactions` on a generated log, against SQL over the source. */
 #include "math/sparse.h"
-#include "model/item_pairs.h"
+#include "pairs/item_pairs.h"
 #include "tests/support/stage_support.h"
 
 #include <math.h>

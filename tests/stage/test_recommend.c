@@ -1,7 +1,7 @@
 /* The recommend stage in a run: options reach the lists. The lists themselves are tested in
  * tests/unit/test_serving.c. */
 #include "math/blas.h"
-#include "model/recommendations.h"
+#include "serving/recommendations.h"
 #include "tests/support/stage_bench.h"
 #include "tests/support/store_support.h"
 

@@ -2,9 +2,9 @@
  * leave is compared with a training made here, straight from the artifacts that they read. */
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/item_pairs.h"
-#include "model/towers.h"
-#include "model/trainer.h"
+#include "pairs/item_pairs.h"
+#include "towers/embeddings.h"
+#include "training/trainer.h"
 #include "run/context.h"
 #include "tests/support/stage_support.h"
 

@@ -1,7 +1,7 @@
 /* train with towers of more than ids: features, histories, hidden layers, the graph, views; and
  * what their options do not allow. */
 #include "math/blas.h"
-#include "model/towers.h"
+#include "towers/embeddings.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 

@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_TESTS_CONTRAST_PROBLEM_H
 #define NIGHTJAR_TESTS_CONTRAST_PROBLEM_H
 
-#include "model/contrast.h"
+#include "contrast/contrast.h"
 
 enum { KEPT = 1 << 28, RECOMPUTED = 0 };
 

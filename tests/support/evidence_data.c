@@ -1,7 +1,7 @@
 /* Evidence out of pairs_item_item, whose own tests stand in test_item_pairs.c. */
 #include "tests/support/evidence_data.h"
 
-#include "model/item_pairs.h"
+#include "pairs/item_pairs.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_TESTS_EVIDENCE_DATA_H
 #define NIGHTJAR_TESTS_EVIDENCE_DATA_H
 
-#include "model/evidence.h"
+#include "pairs/evidence.h"
 
 struct evidence_data {
     struct artifact artifact;

@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_TESTS_PUBLISH_SUPPORT_H
 #define NIGHTJAR_TESTS_PUBLISH_SUPPORT_H
 
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 enum { SAMPLE_DIMENSION = 4 };
 

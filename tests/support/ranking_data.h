@@ -2,9 +2,9 @@
 #ifndef NIGHTJAR_TESTS_RANKING_DATA_H
 #define NIGHTJAR_TESTS_RANKING_DATA_H
 
-#include "model/dataset.h"
-#include "model/served_ids.h"
-#include "model/towers.h"
+#include "dataset/dataset.h"
+#include "serving/served_ids.h"
+#include "towers/embeddings.h"
 
 /* Master user u has id 1000 + u, item i id 500 + i. Both bases leave out users whose code is 3 mod
  * 7 and items whose code is 4 mod 5; users 0 and 3 and the last item have no event at all. FIT has

@@ -4,7 +4,7 @@
 #define NIGHTJAR_TESTS_SHOP_LOG_H
 
 #include "base/rng.h"
-#include "model/extract.h"
+#include "events/extract.h"
 
 enum { LOG_USERS = 24, LOG_ITEMS = 18, LOG_ROWS = 400 };
 

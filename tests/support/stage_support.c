@@ -1,7 +1,7 @@
 /* Pipelines of a few stages. */
 #include "tests/support/stage_support.h"
 
-#include "model/shop_database.h"
+#include "shop/shop_database.h"
 #include "run/runner.h"
 
 #include <setjmp.h>

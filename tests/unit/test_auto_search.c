@@ -1,5 +1,5 @@
 /* model/auto_search: the climb over a known surface, its guard against noise, its memory. */
-#include "model/auto_search.h"
+#include "tuning/auto_search.h"
 
 #include "base/mem.h"
 

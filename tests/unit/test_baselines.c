@@ -1,5 +1,5 @@
 /* Both baselines against naive full sorts. */
-#include "model/baselines.h"
+#include "evaluation/baselines.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

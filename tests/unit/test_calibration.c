@@ -1,11 +1,11 @@
 /* The search for the score's weights: against one ranking per setting, and on data whose answer is
  * known. */
-#include "model/calibration.h"
+#include "evaluation/calibration.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/blend.h"
-#include "model/calibration_trials.h"
+#include "ranking/score.h"
+#include "evaluation/calibration_trials.h"
 #include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "model/candidate_set.h"
+#include "negatives/candidate_set.h"
 
 enum { ITEMS = 50 };
 

@@ -1,6 +1,6 @@
 /* Importing a CSV file into a table: what arrives, what every broken file does, and that a failure
  * leaves the user's database as it was. */
-#include "model/csv_import.h"
+#include "import/csv_import.h"
 
 #include "base/buf.h"
 #include "store/db.h"

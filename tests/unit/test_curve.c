@@ -1,5 +1,5 @@
 /* The training curve in artifacts and the table training_curve, old and new. */
-#include "model/curve.h"
+#include "training/curve.h"
 
 #include "base/mem.h"
 #include "store/embedded_sql.h"

@@ -1,6 +1,6 @@
 /* model/dataset: the artifact "interactions" and the small maps over a dataset. That the content is
  * right is shown in test_extract. */
-#include "model/dataset.h"
+#include "dataset/dataset.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* Users and items without a row: who is drawn (model/split_cold), that FIT is what it would be
  * without them, and the cold part against a naive one that looks at every user and item. */
-#include "model/dataset_build.h"
-#include "model/split.h"
+#include "events/dataset_build.h"
+#include "events/split.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

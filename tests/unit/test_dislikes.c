@@ -1,9 +1,9 @@
 /* Dislikes from a SQLite file to both bases, against dense tables of times: who said what last, as
  * far as each basis may know it. */
-#include "model/extract.h"
+#include "events/extract.h"
 
 #include "base/rng.h"
-#include "model/dislikes.h"
+#include "events/dislikes.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>

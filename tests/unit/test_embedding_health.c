@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/embedding_health.h"
+#include "training/embedding_health.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

@@ -1,12 +1,12 @@
 /* evaluation_run against a naive evaluation: full sorts, one user after the other. */
-#include "model/evaluation.h"
+#include "evaluation/evaluation.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/blas.h"
-#include "model/baselines.h"
-#include "model/metrics.h"
-#include "model/ranking.h"
+#include "evaluation/baselines.h"
+#include "evaluation/metrics.h"
+#include "ranking/ranking.h"
 #include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 

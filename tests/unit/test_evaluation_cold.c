@@ -1,5 +1,5 @@
 /* evaluation_cold_run against a naive evaluation: every score by its formula, full sorts. */
-#include "model/evaluation_cold.h"
+#include "evaluation/evaluation_cold.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

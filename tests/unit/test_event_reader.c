@@ -1,6 +1,6 @@
 /* model/event_reader: columns by name, ids and values by type, and every bad row of the list with
  * its code and place. */
-#include "model/extract.h"
+#include "events/extract.h"
 
 #include "tests/support/store_support.h"
 

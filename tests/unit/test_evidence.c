@@ -1,10 +1,10 @@
 /* Rows of evidence and the blended ranking against the definition in double. */
-#include "model/evidence.h"
+#include "pairs/evidence.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/blend.h"
-#include "model/item_pairs.h"
+#include "ranking/score.h"
+#include "pairs/item_pairs.h"
 #include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 

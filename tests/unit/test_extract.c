@@ -1,6 +1,6 @@
 /* The whole way from SQLite to struct interactions against the naive one of support/shop_log, for
  * every filter, duplicate policy, cap, k-core and split but the random one (test_split). */
-#include "model/extract.h"
+#include "events/extract.h"
 
 #include "tests/support/shop_log.h"
 #include "tests/support/store_support.h"

@@ -1,6 +1,6 @@
 /* False negatives, and the union of two patterns, against dense tables. */
 #include "base/rng.h"
-#include "model/false_negatives.h"
+#include "negatives/false_negatives.h"
 #include "tests/support/random_matrix.h"
 
 #include <setjmp.h>

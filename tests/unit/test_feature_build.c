@@ -1,7 +1,7 @@
 /* Side data from rows to tokens, against rows computed by hand, and everything that a table can
  * have wrong with it. */
 #include "base/hash.h"
-#include "model/feature_build.h"
+#include "features/feature_build.h"
 #include "tests/support/store_support.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Side data in the artifact, rows by code, and two layouts against each other. */
 #include "base/mem.h"
-#include "model/feature_table.h"
+#include "features/feature_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Words of texts, parts of lists, JSON arrays of texts. */
 #include "io/json_tree.h"
-#include "model/feature_words.h"
+#include "features/feature_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Keyed hashes of people, and the tables that hold them. */
-#include "store/forgotten.h"
+#include "publishing/forgotten.h"
 
 #include "store/migrate.h"
 #include "tests/support/store_support.h"

@@ -1,5 +1,5 @@
 /* The gate's rules, on made-up values. */
-#include "model/gate_rules.h"
+#include "evaluation/gate_rules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

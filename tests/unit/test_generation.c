@@ -1,6 +1,6 @@
 /* store/publish: what people see, who is not overwritten, and what errors leave behind. The second
  * process that watches is in test_publish_readers.c. */
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 #include "store/migrate.h"
 #include "tests/support/publish_support.h"

@@ -1,6 +1,6 @@
 /* Hard negatives and thresholds against a full sort of every user's scores. */
 #include "base/mem.h"
-#include "model/hard_negatives.h"
+#include "negatives/hard_negatives.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Inverted lists against ranking_run, which has naive tests of its own. */
-#include "model/inverted_lists.h"
+#include "ranking/inverted_lists.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

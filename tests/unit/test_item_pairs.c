@@ -1,7 +1,7 @@
 /* Item-item pairs against a dense table filled pair by pair. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/item_pairs.h"
+#include "pairs/item_pairs.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "model/loss.h"
+#include "contrast/loss.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Metrics against values worked out by hand, and against a second way of computing them. */
-#include "model/metrics.h"
+#include "evaluation/metrics.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

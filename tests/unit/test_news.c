@@ -1,7 +1,7 @@
 /* model/news: base and news together are what reading everything at once gives, whatever the rules
  * are. */
 #include "base/rng.h"
-#include "model/news.h"
+#include "catch_up/news.h"
 
 #include <math.h>
 #include <setjmp.h>

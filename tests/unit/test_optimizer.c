@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "model/gradient.h"
-#include "model/optimizer.h"
+#include "towers/gradient.h"
+#include "towers/optimizer.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

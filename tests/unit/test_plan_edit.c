@@ -1,5 +1,5 @@
 /* plan_edit: single values changed in the text of a pipeline file, everything else as it was. */
-#include "config/plan_edit.h"
+#include "tuning/plan_edit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

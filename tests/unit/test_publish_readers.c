@@ -1,6 +1,6 @@
 /* store/publish under the eyes of a second process: whatever it reads, it reads one whole
  * generation, and never an older one than before. NIGHTJAR_SOAK=1 publishes 2,000 times. */
-#include "store/generation.h"
+#include "publishing/generation.h"
 
 #include "store/migrate.h"
 #include "tests/support/publish_support.h"

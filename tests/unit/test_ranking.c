@@ -1,6 +1,6 @@
 /* ranking_run against a naive full sort. Elements are small whole numbers, so that products are
  * exact and ties are many. */
-#include "model/ranking.h"
+#include "ranking/ranking.h"
 
 #include "base/mem.h"
 #include "base/rng.h"

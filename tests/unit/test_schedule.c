@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "model/schedule.h"
+#include "towers/schedule.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* served_ids: ids of the log and of side data in one ascending numbering. */
-#include "model/served_ids.h"
+#include "serving/served_ids.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* serving_run against naive lists, user by user, and the two artifacts around it. */
-#include "model/serving.h"
+#include "serving/serving.h"
 
 #include "base/mem.h"
 #include "math/blas.h"

@@ -1,5 +1,5 @@
 /* serving_run with cold users, cold items and dislikes, every list against a full naive ranking. */
-#include "model/serving.h"
+#include "serving/serving.h"
 
 #include "base/mem.h"
 #include "math/blas.h"

@@ -1,5 +1,5 @@
 /* Rules on whole lists, and reasons, against naive lists drawn from the whole ranking. */
-#include "model/serving.h"
+#include "serving/serving.h"
 
 #include "base/mem.h"
 #include "math/blas.h"

@@ -1,7 +1,7 @@
 /* The made-up shop: repeatable, true to its documented probabilities, honest about time. */
 #include "base/mem.h"
-#include "model/shop.h"
-#include "model/shop_names.h"
+#include "shop/shop.h"
+#include "shop/shop_names.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The made-up shop as a database: tables, ids, the oracle, and files that are never half done. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "model/shop_database.h"
+#include "shop/shop_database.h"
 #include "store/db.h"
 
 #include <unistd.h>

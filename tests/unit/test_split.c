@@ -1,6 +1,6 @@
 /* model/split: what sizes are understood, and the parts of a log. Time and leave-last splits are
  * compared with naive ones in test_extract; here are random splits and the edges. */
-#include "model/split.h"
+#include "events/split.h"
 
 #include "base/rng.h"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "model/temperature.h"
+#include "training/temperature.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

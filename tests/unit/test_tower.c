@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "model/encoder.h"
+#include "towers/encoder.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

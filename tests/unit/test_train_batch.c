@@ -4,8 +4,8 @@
  * weights that slk gives to positives. */
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/item_pairs.h"
-#include "model/train_batch.h"
+#include "pairs/item_pairs.h"
+#include "training/train_batch.h"
 
 #include <math.h>
 #include <setjmp.h>

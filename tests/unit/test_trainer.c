@@ -9,8 +9,8 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/item_pairs.h"
-#include "model/trainer.h"
+#include "pairs/item_pairs.h"
+#include "training/trainer.h"
 #include "tests/support/random_matrix.h"
 
 #include <float.h>

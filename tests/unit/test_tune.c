@@ -1,5 +1,5 @@
 /* tune: a search over a pipeline of small stages, whose value is known for every setting. */
-#include "run/tune.h"
+#include "tuning/tune.h"
 
 #include "base/clock.h"
 #include "tests/support/config_support.h"

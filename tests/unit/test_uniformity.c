@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "math/blas.h"
-#include "model/uniformity.h"
+#include "contrast/uniformity.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

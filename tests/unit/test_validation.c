@@ -1,7 +1,7 @@
 /* The validation metric against full rankings made by sorting. */
 #include "base/mem.h"
 #include "math/blas.h"
-#include "model/validation.h"
+#include "evaluation/validation.h"
 #include "tests/support/ranking_data.h"
 
 #include <math.h>

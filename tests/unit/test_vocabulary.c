@@ -1,6 +1,6 @@
 /* model/vocabulary against a linear search, through sorting, saving and loading. */
-#include "model/vocabulary.h"
-#include "model/vocabulary_merge.h"
+#include "dataset/vocabulary.h"
+#include "catch_up/vocabulary_merge.h"
 
 #include "base/rng.h"
 

@@ -1,5 +1,5 @@
 /* model/warm_vectors: which published vectors a training starts from, and which it does not. */
-#include "model/warm_vectors.h"
+#include "training/warm_vectors.h"
 
 #include "base/mem.h"
 #include "store/migrate.h"

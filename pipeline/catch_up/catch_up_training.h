@@ -1,0 +1,36 @@
+/* The training of a small night: users with news, each with all of its positives, against every
+ * item, from the vectors at hand. A vector is taken as it is, whatever tower it came from: who
+ * reads histories and side data in the towers does so again at the next full run.
+ *
+ *      rows with a vector   go on from it          users without news keep theirs
+ *      new items            the mean of their users, or their cold vector of the side data
+ *      new users            the mean of their items
+ */
+#ifndef NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
+#define NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
+
+#include "catch_up/catch_up_start.h"
+#include "training/train_session.h"
+
+struct catch_up_request {
+    struct context *context;
+    const struct interactions *base, *now; /* `now`: base and news */
+    const struct catch_up_start *start;
+    const struct vocabulary *fresh; /* users who have rows that the towers have not seen; sorted */
+    size_t epochs;
+    double rate; /* a share of the learning rate of a cold start */
+};
+
+/* What it made of them, for the record. */
+struct catch_up_result {
+    size_t n_anchors; /* users that were trained: with news, or without a vector before */
+    size_t n_new[N_SIDES];
+    double drift[N_SIDES]; /* mean cosine of what was trained with what it started from; NAN */
+};
+
+/* Makes the artifact "towers" of the ALL basis of `now`; `out` zeroed. Errors as trainer_run. */
+MUST_CHECK enum status_code catch_up_train(const struct catch_up_request *request,
+                                           struct artifact *out, struct catch_up_result *result,
+                                           struct status *status);
+
+#endif

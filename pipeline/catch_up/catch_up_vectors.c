@@ -1,0 +1,408 @@
+/* Vectors by row: placed, made of one another where there is none, saved. */
+#include "catch_up/catch_up_vectors.h"
+
+#include "base/mem.h"
+#include "base/spill.h"
+#include "math/vec.h"
+#include "catch_up/vocabulary_merge.h"
+
+#include <math.h>
+
+static const struct dataset *all_of(const struct catch_up_request *request)
+{
+    return &request->now->basis[BASIS_ALL];
+}
+
+/* What the sides of tonight and of the towers are called there. */
+struct side_view {
+    struct coded_rows before, now;
+    struct const_matrix known, cold;
+    const int32_t *cold_codes;
+};
+
+static struct side_view view_side(const struct catch_up_request *request, enum tower_side side)
+{
+    const struct catch_up_start *start = request->start;
+    const struct towers *towers = &start->towers;
+    const struct dataset *all = all_of(request);
+
+    if (side == SIDE_USERS) {
+        return (struct side_view){.before = {&start->users, start->user_codes, towers->users.rows},
+                                  .now = {&request->now->users, all->users, all->n_users},
+                                  .known = towers->users,
+                                  .cold = towers->cold_users,
+                                  .cold_codes = towers->cold_user_codes};
+    }
+    return (struct side_view){.before = {&start->items, start->item_codes, towers->items.rows},
+                              .now = {&request->now->items, all->items, all->n_items},
+                              .known = towers->items,
+                              .cold = towers->cold_items,
+                              .cold_codes = towers->cold_item_codes};
+}
+
+static const float *row_of(struct const_matrix m, int32_t row)
+{
+    return m.data + (size_t)row * m.stride;
+}
+
+/* The vectors that the towers have: of rows, and cold ones of what is a row tonight. */
+static enum status_code place_side(struct catch_up_vectors *vectors,
+                                   const struct catch_up_request *request, enum tower_side side,
+                                   const struct features *features, struct status *status)
+{
+    enum status_code code;
+    const struct side_view view = view_side(request, side);
+    const enum feature_side which = side == SIDE_USERS ? FEATURE_USERS : FEATURE_ITEMS;
+    struct start_side *start = &vectors->side[side];
+    size_t d = vectors->dimension, next = 0;
+
+    TRY(start_side_init(start, &view.before, &view.now, view.cold_codes, view.cold.rows,
+                        features == NULL ? NULL : &features->side[which].extra, status));
+    TRY(SPILL_NEW(context_settings(request->context)->work.database, &vectors->vectors[side],
+                  view.now.n * d, status));
+    for (size_t r = 0; r < view.now.n; r++) {
+        const float *from = start->row_of[r] >= 0 ? row_of(view.known, start->row_of[r]) : NULL;
+        while (next < start->n_cold && start->cold_codes[next] < view.now.codes[r]) {
+            next++;
+        }
+        if (from == NULL && next < start->n_cold && start->cold_codes[next] == view.now.codes[r]) {
+            from = row_of(view.cold, start->cold_rows[next]);
+        }
+        if (from != NULL) {
+            memcpy(vectors->vectors[side] + r * d, from, d * sizeof(float));
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code place(struct catch_up_vectors *vectors,
+                              const struct catch_up_request *request, struct status *status)
+{
+    enum status_code code;
+    const struct artifact *artifact = NULL;
+    struct features features = {0};
+
+    TRY(context_input(request->context, "features", &artifact, status));
+    if (artifact != NULL) {
+        TRY(features_load(&features, artifact, status));
+    }
+    for (int s = 0; s < N_SIDES; s++) {
+        TRY(place_side(vectors, request, (enum tower_side)s, artifact == NULL ? NULL : &features,
+                       status));
+    }
+done:
+    features_release(&features);
+    return code;
+}
+
+/* Who is trained: users with news, and those whom the towers have no row of. */
+static enum status_code list_active(struct catch_up_vectors *vectors,
+                                    const struct catch_up_request *request, struct status *status)
+{
+    enum status_code code;
+    const struct dataset *all = all_of(request);
+    const struct vocabulary *fresh = request->fresh;
+    int32_t *code_of = NULL;
+
+    TRY(MEM_NEW(&code_of, fresh->n, status));
+    TRY(MEM_NEW(&vectors->is_fresh, request->now->users.n, status));
+    TRY(MEM_NEW(&vectors->active, all->n_users, status));
+    vocabulary_locate(fresh, &request->now->users, code_of);
+    for (size_t i = 0; i < fresh->n; i++) {
+        if (code_of[i] >= 0) {
+            vectors->is_fresh[code_of[i]] = 1;
+        }
+    }
+    for (size_t r = 0; r < all->n_users; r++) {
+        if (vectors->is_fresh[all->users[r]] || vectors->side[SIDE_USERS].row_of[r] < 0) {
+            vectors->active[vectors->n_active++] = (int32_t)r;
+        }
+    }
+done:
+    mem_free(code_of);
+    return code;
+}
+
+/* False where there is nothing of a direction. */
+static bool normalise(float *vector, size_t d)
+{
+    const float square = vec_ops()->dot(vector, vector, d);
+    if (!(square > 1e-8f)) {
+        memset(vector, 0, d * sizeof *vector);
+        return false;
+    }
+    vec_ops()->scale(1.0f / sqrtf(square), vector, d);
+    return true;
+}
+
+static bool is_unknown(const float *vector, size_t d)
+{
+    return !(vec_ops()->dot(vector, vector, d) > 0.0f);
+}
+
+/* out (d) = the direction of the mean of the items' vectors. */
+static bool mean_of_items(const struct catch_up_vectors *vectors, const int32_t *items, size_t n,
+                          float *out)
+{
+    const size_t d = vectors->dimension;
+    memset(out, 0, d * sizeof *out);
+    for (size_t i = 0; i < n; i++) {
+        vec_ops()->axpy(1.0f, vectors->vectors[SIDE_ITEMS] + (size_t)items[i] * d, out, d);
+    }
+    return normalise(out, d);
+}
+
+/* New items by the users of tonight who are known, new users by their items then. */
+static enum status_code start_new(struct catch_up_vectors *vectors,
+                                  const struct catch_up_request *request, struct status *status)
+{
+    enum status_code code;
+    const struct dataset *all = all_of(request);
+    const struct sparse *train = &all->train.matrix;
+    const size_t d = vectors->dimension;
+    float *users = vectors->vectors[SIDE_USERS], *items = vectors->vectors[SIDE_ITEMS];
+    uint8_t *is_new = NULL;
+
+    TRY(MEM_NEW(&is_new, all->n_items, status));
+    for (size_t i = 0; i < all->n_items; i++) {
+        is_new[i] = is_unknown(items + i * d, d);
+    }
+    for (size_t a = 0; a < vectors->n_active; a++) {
+        const size_t user = (size_t)vectors->active[a];
+        for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
+            if (is_new[train->columns[e]]) {
+                vec_ops()->axpy(1.0f, users + user * d, items + (size_t)train->columns[e] * d, d);
+            }
+        }
+    }
+    for (size_t i = 0; i < all->n_items; i++) {
+        if (is_new[i]) {
+            (void)normalise(items + i * d, d);
+        }
+    }
+    for (size_t a = 0; a < vectors->n_active; a++) {
+        const size_t user = (size_t)vectors->active[a];
+        size_t n;
+        const int32_t *own = sparse_row(train, user, &n);
+        if (is_unknown(users + user * d, d)) {
+            (void)mean_of_items(vectors, own, n, users + user * d);
+        }
+    }
+done:
+    mem_free(is_new);
+    return code;
+}
+
+static enum status_code start_bias(struct catch_up_vectors *vectors,
+                                   const struct catch_up_request *request, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct towers *towers = &request->start->towers;
+    const size_t n = all_of(request)->n_items;
+
+    if (towers->item_bias != NULL) {
+        const float least = towers_cold_bias(towers->item_bias, towers->items.rows, 1.0);
+        TRY(MEM_NEW(&vectors->bias, n, status));
+        for (size_t i = 0; i < n; i++) {
+            const int32_t row = vectors->side[SIDE_ITEMS].row_of[i];
+            vectors->bias[i] = row >= 0 ? towers->item_bias[row] : least;
+        }
+    }
+done:
+    return code;
+}
+
+enum status_code catch_up_vectors_init(struct catch_up_vectors *vectors,
+                                       const struct catch_up_request *request,
+                                       struct status *status)
+{
+    enum status_code code;
+
+    vectors->dimension = request->start->towers.users.columns;
+    TRY(place(vectors, request, status));
+    TRY(list_active(vectors, request, status));
+    TRY(start_new(vectors, request, status));
+    TRY(start_bias(vectors, request, status));
+done:
+    return code;
+}
+
+void catch_up_vectors_take(struct catch_up_vectors *vectors, const struct trainer_result *trained)
+{
+    const size_t d = vectors->dimension;
+
+    for (size_t a = 0; a < vectors->n_active; a++) {
+        memcpy(vectors->vectors[SIDE_USERS] + (size_t)vectors->active[a] * d,
+               trained->vectors[SIDE_USERS] + a * d, d * sizeof(float));
+    }
+    memcpy(vectors->vectors[SIDE_ITEMS], trained->vectors[SIDE_ITEMS],
+           trained->n_items * d * sizeof(float));
+    if (vectors->bias != NULL && trained->bias != NULL) {
+        memcpy(vectors->bias, trained->bias, trained->n_items * sizeof(float));
+    }
+}
+
+/* ---- cold vectors ---- */
+
+struct cold_vectors {
+    size_t n;
+    int32_t *codes;
+    float *vectors;
+};
+
+static void cold_vectors_release(struct cold_vectors *cold)
+{
+    mem_free(cold->codes);
+    mem_free(cold->vectors);
+}
+
+static enum status_code cold_vectors_init(struct cold_vectors *cold, size_t n, size_t d,
+                                          struct status *status)
+{
+    enum status_code code;
+    TRY(MEM_NEW(&cold->codes, n, status));
+    TRY(MEM_NEW(&cold->vectors, n * d, status));
+done:
+    return code;
+}
+
+/* The towers' cold vector with this code, or NULL; `next` goes on from call to call, by ascending
+ * code. */
+static const float *cold_at(const struct start_side *side, struct const_matrix cold, int32_t code,
+                            size_t *next)
+{
+    while (*next < side->n_cold && side->cold_codes[*next] < code) {
+        (*next)++;
+    }
+    return *next < side->n_cold && side->cold_codes[*next] == code
+               ? row_of(cold, side->cold_rows[*next])
+               : NULL;
+}
+
+static void add_cold(struct cold_vectors *cold, int32_t code, const float *vector, size_t d)
+{
+    memcpy(cold->vectors + cold->n * d, vector, d * sizeof *vector);
+    cold->codes[cold->n++] = code;
+}
+
+/* Items that have no row keep the vector of their side data. */
+static enum status_code collect_items(const struct catch_up_vectors *vectors,
+                                      const struct catch_up_request *request,
+                                      struct cold_vectors *out, struct status *status)
+{
+    enum status_code code;
+    const struct start_side *side = &vectors->side[SIDE_ITEMS];
+    const struct dataset *all = all_of(request);
+    size_t known = 0;
+
+    TRY(cold_vectors_init(out, side->n_cold, vectors->dimension, status));
+    for (size_t c = 0; c < side->n_cold; c++) {
+        while (known < all->n_items && all->items[known] < side->cold_codes[c]) {
+            known++;
+        }
+        if (known == all->n_items || all->items[known] != side->cold_codes[c]) {
+            add_cold(out, side->cold_codes[c],
+                     row_of(request->start->towers.cold_items, side->cold_rows[c]),
+                     vectors->dimension);
+        }
+    }
+done:
+    return code;
+}
+
+/* The vector of a user who has no row: that of the towers unless there are news or it is not there,
+ * then one of the items; NULL: neither. `scratch` (d). */
+static const float *cold_user(const struct catch_up_vectors *vectors,
+                              const struct catch_up_request *request, int32_t code,
+                              int64_t history_row, const float *before, float *scratch)
+{
+    const struct sparse *history = &all_of(request)->cold.history.matrix;
+    const bool is_fresh = (size_t)code < request->now->users.n && vectors->is_fresh[code];
+    size_t n = 0;
+
+    if (history_row < 0 || (before != NULL && !is_fresh)) {
+        return before;
+    }
+    const int32_t *items = sparse_row(history, (size_t)history_row, &n);
+    return mean_of_items(vectors, items, n, scratch) ? scratch : before;
+}
+
+/* Users without a row: those with a history, and those whom the towers knew by their side data. */
+static enum status_code collect_users(const struct catch_up_vectors *vectors,
+                                      const struct catch_up_request *request,
+                                      struct cold_vectors *out, struct status *status)
+{
+    enum status_code code;
+    const struct start_side *side = &vectors->side[SIDE_USERS];
+    const struct dataset *all = all_of(request);
+    const struct cold_part *cold = &all->cold;
+    size_t d = vectors->dimension, known = 0, next = 0, h = 0, c = 0;
+    float *scratch = NULL;
+
+    TRY(MEM_NEW(&scratch, d, status));
+    TRY(cold_vectors_init(out, side->n_cold + cold->n_users, d, status));
+    while (h < cold->n_users || c < side->n_cold) {
+        const int32_t with_history = h < cold->n_users ? cold->users[h] : INT32_MAX;
+        const int32_t before = c < side->n_cold ? side->cold_codes[c] : INT32_MAX;
+        const int32_t user = with_history < before ? with_history : before;
+        while (known < all->n_users && all->users[known] < user) {
+            known++;
+        }
+        if (known == all->n_users || all->users[known] != user) {
+            const float *vector =
+                cold_user(vectors, request, user, with_history == user ? (int64_t)h : -1,
+                          cold_at(side, request->start->towers.cold_users, user, &next), scratch);
+            if (vector != NULL) {
+                add_cold(out, user, vector, d);
+            }
+        }
+        h += with_history == user ? 1 : 0;
+        c += before == user ? 1 : 0;
+    }
+done:
+    mem_free(scratch);
+    return code;
+}
+
+enum status_code catch_up_vectors_save(const struct catch_up_vectors *vectors,
+                                       const struct catch_up_request *request, double epochs,
+                                       struct artifact *out, struct status *status)
+{
+    enum status_code code;
+    const struct dataset *all = all_of(request);
+    struct cold_vectors users = {0}, items = {0};
+    size_t d = vectors->dimension;
+
+    TRY(collect_users(vectors, request, &users, status));
+    TRY(collect_items(vectors, request, &items, status));
+    const struct towers towers = {
+        .users = const_matrix_of(vectors->vectors[SIDE_USERS], all->n_users, d),
+        .items = const_matrix_of(vectors->vectors[SIDE_ITEMS], all->n_items, d),
+        .basis = BASIS_ALL,
+        .temperature = request->start->towers.temperature,
+        .alpha = request->start->towers.alpha,
+        .epochs = request->start->towers.epochs + epochs,
+        .cold_user_codes = users.codes,
+        .cold_item_codes = items.codes,
+        .cold_users = const_matrix_of(users.vectors, users.n, d),
+        .cold_items = const_matrix_of(items.vectors, items.n, d),
+        .item_bias = vectors->bias};
+    TRY(towers_save(&towers, out, status));
+done:
+    cold_vectors_release(&users);
+    cold_vectors_release(&items);
+    return code;
+}
+
+void catch_up_vectors_release(struct catch_up_vectors *vectors)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        start_side_release(&vectors->side[s]);
+        mem_free(vectors->vectors[s]);
+    }
+    mem_free(vectors->bias);
+    mem_free(vectors->is_fresh);
+    mem_free(vectors->active);
+    *vectors = (struct catch_up_vectors){0};
+}

@@ -1,0 +1,199 @@
+/* Folding new rows, and the arrays "news.*". How they are merged is news_merge.c's business. */
+#include "catch_up/news.h"
+
+#include "base/mem.h"
+#include "events/dislikes.h"
+
+#include <assert.h>
+
+enum status_code news_build(struct extraction *extraction, const struct dataset_rules *rules,
+                            struct news *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_log *log = &extraction->log, *dislikes = &extraction->dislikes;
+    struct news made = {.rules = *rules,
+                        .has_times = log->has_times,
+                        .n_rows = extraction->report.n_rows,
+                        .n_rejected = extraction->report.n_rejected,
+                        .n_events = log->n,
+                        .n_dislikes = dislikes->n};
+    bool found = false;
+
+    if (log->users.type == ID_NONE) { /* dislikes alone */
+        log->users.type = dislikes->users.type;
+        log->items.type = dislikes->items.type;
+    }
+    TRY(dislikes_add_ids(dislikes, log, status));
+    TRY(event_log_sort(log, rules->duplicates, status));
+    TRY(event_log_fold(log, PART_LOG, rules->duplicates, rules->half_life, &made.log, status));
+    if (dislikes->n > 0) {
+        dislikes->has_times = log->has_times;
+        TRY(event_log_sort(dislikes, DUPLICATES_LAST, status));
+        TRY(dislikes_fold(dislikes, PART_LOG, &log->users, &log->items, &made.disliked, status));
+    }
+    made.newest = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
+    made.users = log->users;
+    made.items = log->items;
+    log->users = log->items = (struct vocabulary){0};
+    *out = made;
+    made = (struct news){0};
+done:
+    news_release(&made);
+    return code;
+}
+
+/* ---- the arrays ---- */
+
+/* One array of the artifact and its place; its type is known to list_slots alone. */
+struct slot {
+    const char *name;
+    enum array_type type;
+    size_t rows;
+    void *place; /* address of the pointer to the array */
+};
+
+enum { N_SLOTS = 9 };
+
+static void list_slots(struct news *news, struct slot out[N_SLOTS])
+{
+    struct sparse *log = &news->log.matrix, *disliked = &news->disliked.matrix;
+    const size_t n_disliked = sparse_entries(disliked);
+    const struct slot slots[N_SLOTS] = {
+        {"news.log.offsets", ARRAY_I64, log->n_rows + 1, &log->offsets},
+        {"news.log.columns", ARRAY_I32, sparse_entries(log), &log->columns},
+        {"news.log.values", ARRAY_F32, sparse_entries(log), &log->values},
+        {"news.log.times", ARRAY_I64, sparse_entries(log), &news->log.times},
+        {"news.disliked.offsets", ARRAY_I64, disliked->n_rows + 1, &disliked->offsets},
+        {"news.disliked.columns", ARRAY_I32, n_disliked, &disliked->columns},
+        {"news.disliked.times", ARRAY_I64, n_disliked, &news->disliked.times},
+        {"news.core.users", ARRAY_I32, news->n_core_users, &news->core_users},
+        {"news.core.items", ARRAY_I32, news->n_core_items, &news->core_items}};
+
+    memcpy(out, slots, sizeof slots);
+}
+
+struct fact {
+    const char *name;
+    double value;
+};
+
+enum { N_FACTS = 12 };
+
+static void list_facts(const struct news *news, struct fact out[N_FACTS])
+{
+    const struct dataset_rules *rules = &news->rules;
+    const struct fact facts[N_FACTS] = {
+        {"news.has_times", news->has_times ? 1 : 0},
+        {"news.newest", (double)news->newest},
+        {"news.n_rows", (double)news->n_rows},
+        {"news.n_rejected", (double)news->n_rejected},
+        {"news.n_events", (double)news->n_events},
+        {"news.n_dislikes", (double)news->n_dislikes},
+        {"news.duplicates", (double)rules->duplicates},
+        {"news.half_life", rules->half_life},
+        {"news.min_user_interactions", (double)rules->min_user_interactions},
+        {"news.min_item_interactions", (double)rules->min_item_interactions},
+        {"news.max_user_interactions", (double)rules->max_user_interactions},
+        {"news.n_pairs", (double)news->n_pairs}};
+
+    memcpy(out, facts, sizeof facts);
+}
+
+static void apply_facts(struct news *news, const struct fact facts[N_FACTS])
+{
+    news->has_times = facts[0].value != 0;
+    news->newest = (int64_t)facts[1].value;
+    news->n_rows = (int64_t)facts[2].value;
+    news->n_rejected = (int64_t)facts[3].value;
+    news->n_events = (size_t)facts[4].value;
+    news->n_dislikes = (size_t)facts[5].value;
+    news->rules = (struct dataset_rules){.duplicates = (enum duplicate_policy)facts[6].value,
+                                         .half_life = facts[7].value,
+                                         .min_user_interactions = (int64_t)facts[8].value,
+                                         .min_item_interactions = (int64_t)facts[9].value,
+                                         .max_user_interactions = (int64_t)facts[10].value};
+    news->n_pairs = (size_t)facts[11].value;
+}
+
+enum status_code news_save(struct news *news, struct artifact *artifact, struct status *status)
+{
+    assert(!news->is_view);
+    enum status_code code = STATUS_OK;
+    struct slot slots[N_SLOTS];
+    struct fact facts[N_FACTS];
+    size_t n_moved = 0;
+
+    list_slots(news, slots);
+    list_facts(news, facts);
+    TRY(vocabulary_save(&news->users, artifact, "news.users", status));
+    TRY(vocabulary_save(&news->items, artifact, "news.items", status));
+    for (size_t i = 0; i < N_FACTS; i++) {
+        TRY(artifact_set_number(artifact, facts[i].name, facts[i].value, status));
+    }
+    for (size_t i = 0; i < N_SLOTS; i++) {
+        void *data = mem_pointer_at(slots[i].place);
+        n_moved = i + 1; /* moved also when taking fails */
+        if (data != NULL) {
+            TRY(artifact_take(artifact, slots[i].name, slots[i].type, slots[i].rows, 1, data,
+                              status));
+        }
+    }
+    news->is_view = true;
+done:
+    for (size_t i = 0; code != STATUS_OK && i < n_moved; i++) {
+        mem_set_pointer(slots[i].place, NULL);
+    }
+    return code;
+}
+
+enum status_code news_load(struct news *news, const struct artifact *artifact, bool *found,
+                           struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct news view = {.is_view = true};
+    struct slot slots[N_SLOTS];
+    struct fact facts[N_FACTS];
+
+    *found = artifact_find(artifact, "news.log.offsets") != NULL;
+    if (!*found) {
+        goto done;
+    }
+    list_slots(&view, slots);
+    list_facts(&view, facts);
+    TRY(vocabulary_load(&view.users, artifact, "news.users", status));
+    TRY(vocabulary_load(&view.items, artifact, "news.items", status));
+    for (size_t i = 0; i < N_FACTS; i++) {
+        TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
+    }
+    for (size_t i = 0; i < N_SLOTS; i++) {
+        slots[i].rows = 0;
+        if (artifact_find(artifact, slots[i].name) != NULL) {
+            const void *data = NULL;
+            TRY(artifact_get(artifact, slots[i].name, slots[i].type, &data, &slots[i].rows, NULL,
+                             status));
+            mem_set_pointer(slots[i].place, data); /* a view: nobody writes through it */
+        }
+    }
+    apply_facts(&view, facts);
+    view.log.matrix.n_rows = slots[0].rows - 1;
+    view.disliked.matrix.n_rows = slots[4].rows > 0 ? slots[4].rows - 1 : 0;
+    view.log.matrix.n_columns = view.disliked.matrix.n_columns = view.items.n;
+    view.n_core_users = slots[7].rows;
+    view.n_core_items = slots[8].rows;
+    *news = view;
+done:
+    return code;
+}
+
+void news_release(struct news *news)
+{
+    vocabulary_release(&news->users);
+    vocabulary_release(&news->items);
+    if (!news->is_view) {
+        history_release(&news->log);
+        history_release(&news->disliked);
+        mem_free((void *)news->core_users);
+        mem_free((void *)news->core_items);
+    }
+    *news = (struct news){0};
+}

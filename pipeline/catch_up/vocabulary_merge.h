@@ -1,0 +1,17 @@
+/* Sorted vocabularies beside one another: their union, and where the ids of one are in another. */
+#ifndef NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
+#define NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
+
+#include "dataset/vocabulary.h"
+
+/* out = the ids of a or b, ascending. map_a (a->n) and map_b (b->n), NULL allowed, get the code of
+ * each id in it; both ascend. Both are sorted (vocabulary_sort) and of one type, unless one is
+ * empty; else STATUS_INTERNAL. `out` zeroed; it owns its ids. */
+MUST_CHECK enum status_code vocabulary_merge(const struct vocabulary *a, const struct vocabulary *b,
+                                             struct vocabulary *out, int32_t *map_a, int32_t *map_b,
+                                             struct status *status);
+/* map (from->n) = the code in `to` of each id of `from`, or -1. Both are sorted; ids of another
+ * type are nowhere. Linear in both. */
+void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map);
+
+#endif

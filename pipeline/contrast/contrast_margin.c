@@ -1,0 +1,349 @@
+/* The kernel for cut losses: L_a = sum_p w_p positive(s_p) + sum_k factor_k sum_c v_c
+ * psi(s_c - cut_k). One pass over the tiles gives sums and gradients, where the factors are known
+ * before; losses by rank take the sums in a pass of their own. */
+#include "contrast/contrast_internal.h"
+
+#include <math.h>
+
+/* Adds the sums of one cut over n negatives; gradient (n), NULL allowed, += factor v psi'. */
+static void add_sums(const struct contrast_job *job, const float *logits, const float *weights,
+                     float cut, float factor, size_t n, float *gradient, struct cut_sums *sums)
+{
+    struct vec_sums part = job->settings->loss->shape == SHAPE_HINGE
+                               ? job->vec->hinge_cut(logits, weights, cut, factor, n, gradient)
+                               : job->vec->softplus_cut(logits, weights, cut, factor, n, gradient);
+    sums->value += (double)part.value;
+    sums->slope += (double)part.slope;
+    sums->count += (double)part.count;
+}
+
+/* The cuts [*first, *last) of an anchor: its positives, or its own. */
+static void cuts_of(const struct contrast_job *job, size_t a, size_t *first, size_t *last)
+{
+    const struct sparse *positives = &job->batch->positives;
+    bool each = job->settings->loss->cut_each;
+    *first = each ? (size_t)positives->offsets[a] : a;
+    *last = each ? (size_t)positives->offsets[a + 1] : a + 1;
+}
+
+/* ---- before the tiles ---- */
+
+/* v = exp(b - high offset) of the shared negatives. */
+static void weigh_shared(struct contrast_job *job)
+{
+    const struct contrast_batch *batch = job->batch;
+    const struct sparse *listed = &batch->listed;
+    float *weights = job->work->shared_weights.data;
+    float high =
+        listed->n_rows == 0 ? -INFINITY : job->vec->max(listed->values, sparse_entries(listed));
+    float shared =
+        batch->offsets == NULL ? 0.0f : job->vec->max(batch->offsets, batch->n_negatives);
+    high = batch->n_negatives > 0 && shared > high ? shared : high;
+    job->high_offset = high == -INFINITY ? 0.0f : high;
+    job->shared_weight = 0.0;
+    for (size_t c = 0; c < batch->n_negatives; c++) {
+        weights[c] = expf((batch->offsets == NULL ? 0.0f : batch->offsets[c]) - job->high_offset);
+        job->shared_weight += (double)weights[c];
+    }
+}
+
+/* V of an anchor; 0 when it has no negative. Fills the weights of its list. */
+static double weigh_row(const struct contrast_job *job, size_t a)
+{
+    const struct contrast_batch *batch = job->batch;
+    const struct sparse *excluded = &batch->excluded, *listed = &batch->listed;
+    const float *weights = job->work->shared_weights.data;
+    float *listed_weights = job->work->listed_weights.data;
+    double total = job->shared_weight;
+    size_t n = batch->n_negatives;
+    if (excluded->n_rows != 0) {
+        for (int64_t e = excluded->offsets[a]; e < excluded->offsets[a + 1]; e++) {
+            total -= (double)weights[excluded->columns[e]];
+        }
+        n -= sparse_row_length(excluded, a);
+    }
+    total = n == 0 ? 0.0 : total; /* what is left of the subtractions is rounding */
+    if (listed->n_rows != 0) {
+        for (int64_t e = listed->offsets[a]; e < listed->offsets[a + 1]; e++) {
+            listed_weights[e] = expf(listed->values[e] - job->high_offset);
+            total += (double)listed_weights[e];
+        }
+    }
+    return total > 0.0 ? total : 0.0;
+}
+
+/* The factor of one cut; its sums are NULL before they are known. */
+static float factor_of(const struct contrast_job *job, size_t a, double weight,
+                       const struct cut_sums *sums)
+{
+    const struct loss *loss = job->settings->loss;
+    struct loss_cut cut = {.weight = weight,
+                           .negatives = ((const double *)job->work->negatives.data)[a],
+                           .temperature = job->settings->temperature};
+    if (loss->by_rank) {
+        cut.count = sums->count;
+        cut.slope = sums->slope;
+    }
+    return cut.negatives > 0.0 ? (float)loss->factor(&job->settings->loss_settings, &cut) : 0.0f;
+}
+
+static double row_weight(const struct sparse *positives, size_t a)
+{
+    double total = 0.0;
+    for (int64_t e = positives->offsets[a]; e < positives->offsets[a + 1]; e++) {
+        total += (double)positives->values[e];
+    }
+    return total;
+}
+
+/* Rows: logits of the sparse entries, weights of the negatives, cuts, and factors where they are
+ * known already. */
+static void prepare_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct contrast_job *job = data;
+    const struct contrast_batch *batch = job->batch;
+    const struct loss *loss = job->settings->loss;
+    struct contrast *w = job->work;
+    double side = loss->margin_side * job->settings->loss_settings.margin * (double)job->scale;
+    double *negatives = w->negatives.data;
+    float *cuts = w->cuts.data, *factors = w->factors.data;
+    const float *logits = w->positive_logits.data;
+    size_t first_row = 0, last_row = 0, first = 0, last = 0;
+    contrast_row_block(job, block, &first_row, &last_row);
+    for (size_t a = first_row; a < last_row; a++) {
+        contrast_entry_logits(job, &batch->positives, a, w->positive_logits.data);
+        if (batch->listed.n_rows != 0) {
+            contrast_entry_logits(job, &batch->listed, a, w->listed_logits.data);
+        }
+        negatives[a] = weigh_row(job, a);
+        ((bool *)w->is_empty.data)[a] = negatives[a] == 0.0;
+        cuts_of(job, a, &first, &last);
+        for (size_t k = first; k < last; k++) {
+            double weight = loss->cut_each ? (double)batch->positives.values[k]
+                                           : row_weight(&batch->positives, a);
+            cuts[k] = (float)((loss->cut_each ? (double)logits[k] : 0.0) + side);
+            factors[k] = loss->by_rank ? 0.0f : factor_of(job, a, weight, NULL);
+        }
+    }
+}
+
+/* ---- tiles ---- */
+
+/* A logit that no negative of a row exceeds: hinges of cuts from there on are 0. INFINITY where a
+ * look at the row costs as much as its cuts, or where NaN has to reach the loss. */
+static float reach_of(const struct contrast_job *job, const float *row, size_t n, size_t n_cuts)
+{
+    enum { FEW = 4 };
+    if (job->settings->loss->shape != SHAPE_HINGE || n_cuts < FEW ||
+        isnan(job->vec->dot(row, row, n))) {
+        return INFINITY;
+    }
+    return job->vec->max(row, n);
+}
+
+/* Every cut of a block's anchors against a tile: the sums, where they are wanted, and the
+ * gradients, where they are; these take the place of the logits. */
+static void cut_block(const struct contrast_job *job, const struct contrast_tile *tile,
+                      const struct contrast_block *block, bool with_gradient, struct cut_sums *sums)
+{
+    struct contrast *w = job->work;
+    const float *cuts = w->cuts.data, *factors = w->factors.data;
+    const float *weights = (const float *)w->shared_weights.data + tile->first;
+    size_t first = 0, last = 0;
+    for (size_t r = 0; r < block->count; r++) {
+        float gradient[TILE] = {0};
+        float *row = block->logits + r * TILE_STRIDE;
+        cuts_of(job, block->first + r, &first, &last);
+        float reach = reach_of(job, row, tile->count, last - first);
+        for (size_t k = first; k < last; k++) {
+            if (cuts[k] >= reach) {
+                continue;
+            }
+            struct cut_sums ignored = {0};
+            add_sums(job, row, weights, cuts[k], factors[k], tile->count,
+                     with_gradient ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);
+        }
+        if (with_gradient) {
+            memcpy(row, gradient, tile->count * sizeof *row);
+        }
+    }
+}
+
+static struct cut_sums *sums_of_chunk(const struct contrast_job *job, size_t chunk)
+{
+    return (struct cut_sums *)job->work->cut_sums.data + chunk * job->n_cuts;
+}
+
+/* Losses by rank, pass 1: the sums of a run of tiles. */
+static void sums_task(void *data, size_t chunk, size_t worker)
+{
+    const struct contrast_job *job = data;
+    size_t first = 0, last = 0;
+    contrast_chunk(job, chunk, &first, &last);
+    for (size_t t = first; t < last; t++) {
+        struct contrast_tile tile = contrast_tile_open(job, t, worker);
+        contrast_pack_turned(job, &tile);
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            contrast_block_logits(job, &tile, &block);
+            cut_block(job, &tile, &block, false, sums_of_chunk(job, chunk));
+        }
+    }
+}
+
+/* The gradients of a run of tiles, and its sums unless they are known. */
+static void gradient_task(void *data, size_t chunk, size_t worker)
+{
+    const struct contrast_job *job = data;
+    struct cut_sums *sums = job->settings->loss->by_rank ? NULL : sums_of_chunk(job, chunk);
+    size_t first = 0, last = 0;
+    contrast_chunk(job, chunk, &first, &last);
+    for (size_t t = first; t < last; t++) {
+        struct contrast_tile tile = contrast_tile_open(job, t, worker);
+        contrast_pack_candidates(job, &tile);
+        if (!job->keep) {
+            contrast_pack_turned(job, &tile);
+        }
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            if (!job->keep) {
+                contrast_block_logits(job, &tile, &block);
+            }
+            cut_block(job, &tile, &block, true, sums);
+            for (size_t r = 0; r < block.count; r++) {
+                tile.factors[r] = 1.0f;
+            }
+            contrast_block_products(job, chunk, &tile, &block);
+        }
+    }
+}
+
+/* ---- after the sums ---- */
+
+/* Every cut of an anchor against its own list, TILE entries at a time: the sums, or the gradient,
+ * which takes the place of the logits. */
+static void cut_list(const struct contrast_job *job, size_t a, struct cut_sums *sums)
+{
+    struct contrast *w = job->work;
+    const struct sparse *listed = &job->batch->listed;
+    const float *cuts = w->cuts.data, *factors = w->factors.data, *weights = w->listed_weights.data;
+    float *logits = w->listed_logits.data;
+    size_t first = 0, last = 0;
+    cuts_of(job, a, &first, &last);
+    size_t end = listed->n_rows == 0 ? 0 : (size_t)listed->offsets[a + 1];
+    for (size_t e = end == 0 ? 0 : (size_t)listed->offsets[a]; e < end; e += TILE) {
+        float gradient[TILE] = {0};
+        size_t count = end - e < TILE ? end - e : TILE;
+        for (size_t k = first; k < last; k++) {
+            struct cut_sums ignored = {0};
+            add_sums(job, logits + e, weights + e, cuts[k], factors[k], count,
+                     sums == NULL ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);
+        }
+        if (sums == NULL) {
+            memcpy(logits + e, gradient, count * sizeof *logits);
+        }
+    }
+}
+
+/* Gathers the sums of an anchor's cuts into those of chunk 0. */
+static struct cut_sums *gather_sums(const struct contrast_job *job, size_t a)
+{
+    struct cut_sums *total = job->work->cut_sums.data;
+    size_t first = 0, last = 0;
+    cuts_of(job, a, &first, &last);
+    for (size_t chunk = 1; chunk < job->n_chunks; chunk++) {
+        const struct cut_sums *sums = sums_of_chunk(job, chunk);
+        for (size_t k = first; k < last; k++) {
+            total[k].value += sums[k].value;
+            total[k].slope += sums[k].slope;
+            total[k].count += sums[k].count;
+        }
+    }
+    cut_list(job, a, total);
+    return total;
+}
+
+/* The loss of a row from the sums of its cuts, and the gradient of its positives. */
+static double finish_row(const struct contrast_job *job, size_t a)
+{
+    struct contrast *w = job->work;
+    const struct sparse *positives = &job->batch->positives;
+    const struct loss *loss = job->settings->loss;
+    const float *logits = w->positive_logits.data;
+    float *factors = w->factors.data, *gradient = w->positive_gradient.data;
+    bool is_empty = ((const bool *)w->is_empty.data)[a];
+    const struct cut_sums *sums = gather_sums(job, a);
+    size_t first = 0, last = 0;
+    double total = 0.0;
+    cuts_of(job, a, &first, &last);
+    for (size_t k = first; k < last; k++) {
+        if (loss->by_rank) {
+            factors[k] = factor_of(job, a, (double)positives->values[k], &sums[k]);
+        }
+        total += is_empty ? 0.0 : (double)factors[k] * sums[k].value;
+    }
+    for (int64_t p = positives->offsets[a]; p < positives->offsets[a + 1]; p++) {
+        double slope = 0.0, weight = is_empty ? 0.0 : (double)positives->values[p];
+        if (loss->positive != NULL) {
+            total += weight * loss->positive((double)logits[p], job->settings->temperature, &slope);
+        }
+        /* a cut at s_p moves with it */
+        double pull = loss->cut_each && !is_empty ? (double)factors[p] * sums[p].slope : 0.0;
+        gradient[p] = (float)(weight * slope - pull);
+    }
+    return total;
+}
+
+static void finish_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct contrast_job *job = data;
+    size_t first = 0, last = 0;
+    contrast_row_block(job, block, &first, &last);
+    for (size_t a = first; a < last; a++) {
+        ((double *)job->work->row_loss.data)[a] = finish_row(job, a);
+        cut_list(job, a, NULL);
+    }
+}
+
+static enum status_code reserve_cuts(struct contrast_job *job, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct contrast *w = job->work;
+    const struct contrast_batch *batch = job->batch;
+    size_t b = batch->anchors.rows, listed = sparse_entries(&batch->listed);
+    size_t n_sums = (job->n_chunks > 0 ? job->n_chunks : 1) * job->n_cuts;
+    TRY(scratch_reserve(&w->cuts, job->n_cuts, sizeof(float), status));
+    TRY(scratch_reserve(&w->factors, job->n_cuts, sizeof(float), status));
+    TRY(scratch_reserve(&w->cut_sums, n_sums, sizeof(struct cut_sums), status));
+    TRY(scratch_reserve(&w->shared_weights, batch->n_negatives, sizeof(float), status));
+    TRY(scratch_reserve(&w->listed_weights, listed, sizeof(float), status));
+    TRY(scratch_reserve(&w->negatives, b, sizeof(double), status));
+    if (n_sums > 0) {
+        memset(w->cut_sums.data, 0, n_sums * sizeof(struct cut_sums));
+    }
+done:
+    return code;
+}
+
+enum status_code contrast_cut(struct contrast_job *job, struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t row_blocks = (job->batch->anchors.rows + ROW_BLOCK - 1) / ROW_BLOCK;
+    job->n_cuts = job->settings->loss->cut_each ? sparse_entries(&job->batch->positives)
+                                                : job->batch->anchors.rows;
+    TRY(reserve_cuts(job, status));
+    weigh_shared(job);
+    pool_run(pool, row_blocks, prepare_task, job);
+    if (job->settings->loss->by_rank) {
+        pool_run(pool, job->n_chunks, sums_task, job);
+        pool_run(pool, row_blocks, finish_task, job);
+        pool_run(pool, job->n_chunks, gradient_task, job);
+    } else {
+        pool_run(pool, job->n_chunks, gradient_task, job);
+        pool_run(pool, row_blocks, finish_task, job);
+    }
+done:
+    return code;
+}

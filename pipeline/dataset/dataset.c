@@ -1,0 +1,331 @@
+/* The artifact "interactions": which array stands under which name, written once and used for
+ * saving and loading. How the data comes about is dataset_build.c's business. */
+#include "dataset/dataset.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+static const char *const basis_names[N_BASES] = {"fit", "all"};
+
+/* One array of the artifact and its place in the struct; NULL there means that there is none. */
+struct slot {
+    char name[ARTIFACT_NAME_MAX];
+    enum array_type type;
+    size_t rows;
+    void *place; /* address of the pointer to the array, whose type only list_slots knows */
+};
+
+/* Four arrays of each history, two of each pattern, and of each basis two of the codes and two of
+ * the unknown counts, of its cold part two and one. */
+enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 4 + 4 + 3 * 2 + 3) };
+
+struct slots {
+    size_t n;
+    struct slot slot[SLOTS_MAX];
+};
+
+static void add_slot(struct slots *slots, const char *prefix, const char *suffix,
+                     enum array_type type, size_t rows, void *address)
+{
+    assert(slots->n < SLOTS_MAX);
+    struct slot *slot = &slots->slot[slots->n++];
+
+    *slot = (struct slot){.type = type, .rows = rows, .place = address};
+    snprintf(slot->name, sizeof slot->name, "%s.%s", prefix, suffix);
+}
+
+static void add_history(struct slots *slots, const char *prefix, struct history *history)
+{
+    struct sparse *matrix = &history->matrix;
+    size_t entries = sparse_entries(matrix);
+
+    add_slot(slots, prefix, "offsets", ARRAY_I64, matrix->n_rows + 1, &matrix->offsets);
+    add_slot(slots, prefix, "columns", ARRAY_I32, entries, &matrix->columns);
+    add_slot(slots, prefix, "values", ARRAY_F32, entries, &matrix->values);
+    add_slot(slots, prefix, "times", ARRAY_I64, entries, &history->times);
+}
+
+static void add_pattern(struct slots *slots, const char *prefix, struct sparse *matrix)
+{
+    add_slot(slots, prefix, "offsets", ARRAY_I64, matrix->n_rows + 1, &matrix->offsets);
+    add_slot(slots, prefix, "columns", ARRAY_I32, sparse_entries(matrix), &matrix->columns);
+}
+
+static void list_cold(struct cold_part *cold, const char *basis, struct slots *slots)
+{
+    char prefix[32];
+
+    snprintf(prefix, sizeof prefix, "%s.cold", basis);
+    add_slot(slots, prefix, "users", ARRAY_I32, cold->n_users, &cold->users);
+    add_slot(slots, prefix, "unknown", ARRAY_I32, cold->n_users, &cold->unknown);
+    add_slot(slots, prefix, "items", ARRAY_I32, cold->n_items, &cold->items);
+    snprintf(prefix, sizeof prefix, "%s.cold.history", basis);
+    add_history(slots, prefix, &cold->history);
+    snprintf(prefix, sizeof prefix, "%s.cold.held_out", basis);
+    add_pattern(slots, prefix, &cold->held_out);
+    snprintf(prefix, sizeof prefix, "%s.cold.item_held_out", basis);
+    add_pattern(slots, prefix, &cold->item_held_out);
+    snprintf(prefix, sizeof prefix, "%s.cold.item_seen", basis);
+    add_pattern(slots, prefix, &cold->item_seen);
+}
+
+static void list_slots(struct interactions *interactions, struct slots *slots)
+{
+    slots->n = 0;
+    add_history(slots, "log", &interactions->log);
+    add_history(slots, "disliked", &interactions->disliked);
+    for (size_t b = 0; b < N_BASES; b++) {
+        struct dataset *set = &interactions->basis[b];
+        char prefix[16];
+        add_slot(slots, basis_names[b], "users", ARRAY_I32, set->n_users, &set->users);
+        add_slot(slots, basis_names[b], "items", ARRAY_I32, set->n_items, &set->items);
+        snprintf(prefix, sizeof prefix, "%s.train", basis_names[b]);
+        add_history(slots, prefix, &set->train);
+        snprintf(prefix, sizeof prefix, "%s.dislikes", basis_names[b]);
+        add_history(slots, prefix, &set->dislikes);
+        snprintf(prefix, sizeof prefix, "%s.valid", basis_names[b]);
+        add_history(slots, prefix, &set->valid);
+        add_slot(slots, prefix, "unknown", ARRAY_I32, set->n_users, &set->valid_unknown);
+        snprintf(prefix, sizeof prefix, "%s.test", basis_names[b]);
+        add_history(slots, prefix, &set->test);
+        add_slot(slots, prefix, "unknown", ARRAY_I32, set->n_users, &set->test_unknown);
+        list_cold(&set->cold, basis_names[b], slots);
+    }
+}
+
+/* A number of the artifact that the arrays do not say. */
+struct fact {
+    const char *name;
+    double value;
+};
+
+enum { N_FACTS = 9 };
+
+static void list_facts(const struct interactions *interactions, struct fact facts[N_FACTS])
+{
+    const struct dataset *fit = &interactions->basis[BASIS_FIT];
+    const struct dataset *all = &interactions->basis[BASIS_ALL];
+    const struct fact list[N_FACTS] = {
+        {"has_times", interactions->has_times ? 1 : 0},
+        {"test_is_given", interactions->test_is_given ? 1 : 0},
+        {"newest_time", (double)interactions->newest_time},
+        {"n_rows", (double)interactions->n_rows},
+        {"n_rejected", (double)interactions->n_rejected},
+        {"fit.valid.unknown_users", (double)fit->valid_unknown_users},
+        {"fit.test.unknown_users", (double)fit->test_unknown_users},
+        {"all.valid.unknown_users", (double)all->valid_unknown_users},
+        {"all.test.unknown_users", (double)all->test_unknown_users}};
+
+    memcpy(facts, list, sizeof list);
+}
+
+static void apply_facts(struct interactions *interactions, const struct fact facts[N_FACTS])
+{
+    interactions->has_times = facts[0].value != 0;
+    interactions->test_is_given = facts[1].value != 0;
+    interactions->newest_time = (int64_t)facts[2].value;
+    interactions->n_rows = (int64_t)facts[3].value;
+    interactions->n_rejected = (int64_t)facts[4].value;
+    interactions->basis[BASIS_FIT].valid_unknown_users = (size_t)facts[5].value;
+    interactions->basis[BASIS_FIT].test_unknown_users = (size_t)facts[6].value;
+    interactions->basis[BASIS_ALL].valid_unknown_users = (size_t)facts[7].value;
+    interactions->basis[BASIS_ALL].test_unknown_users = (size_t)facts[8].value;
+}
+
+enum status_code interactions_save(struct interactions *interactions, struct artifact *artifact,
+                                   struct status *status)
+{
+    assert(!interactions->is_view);
+    enum status_code code = STATUS_OK;
+    struct fact facts[N_FACTS];
+    struct slots slots;
+    size_t n_moved = 0;
+
+    list_slots(interactions, &slots);
+    list_facts(interactions, facts);
+    TRY(vocabulary_save(&interactions->users, artifact, "users", status));
+    TRY(vocabulary_save(&interactions->items, artifact, "items", status));
+    for (size_t i = 0; i < N_FACTS; i++) {
+        TRY(artifact_set_number(artifact, facts[i].name, facts[i].value, status));
+    }
+    for (size_t i = 0; i < slots.n; i++) {
+        const struct slot *slot = &slots.slot[i];
+        n_moved = i + 1; /* moved also when taking fails */
+        void *data = mem_pointer_at(slot->place);
+        if (data != NULL) {
+            TRY(artifact_take(artifact, slot->name, slot->type, slot->rows, 1, data, status));
+        }
+    }
+    interactions->is_view = true;
+done:
+    if (code != STATUS_OK) {
+        for (size_t i = 0; i < n_moved; i++) {
+            mem_set_pointer(slots.slot[i].place, NULL);
+        }
+        interactions_release(interactions);
+    }
+    return code;
+}
+
+/* Extents follow from the lengths of the arrays; they must fit together. */
+static bool history_shape(struct history *history, size_t n_offsets, size_t n_columns,
+                          size_t n_entries)
+{
+    if (n_offsets == 0) {
+        return n_entries == 0;
+    }
+    history->matrix.n_rows = n_offsets - 1;
+    history->matrix.n_columns = n_columns;
+    return sparse_entries(&history->matrix) == n_entries;
+}
+
+static size_t slot_rows(const struct slots *slots, const void *address)
+{
+    for (size_t i = 0; i < slots->n; i++) {
+        if (slots->slot[i].place == address) {
+            return slots->slot[i].rows;
+        }
+    }
+    assert(false);
+    return 0;
+}
+
+static bool shape_history(const struct slots *slots, struct history *history, size_t n_columns)
+{
+    return history_shape(history, slot_rows(slots, &history->matrix.offsets), n_columns,
+                         slot_rows(slots, &history->matrix.columns));
+}
+
+static bool shape_pattern(const struct slots *slots, struct sparse *matrix, size_t n_columns)
+{
+    struct history history = {.matrix = *matrix};
+    bool fits = history_shape(&history, slot_rows(slots, &matrix->offsets), n_columns,
+                              slot_rows(slots, &matrix->columns));
+
+    *matrix = history.matrix;
+    return fits;
+}
+
+static bool shape_cold(const struct slots *slots, struct dataset *set)
+{
+    struct cold_part *cold = &set->cold;
+
+    cold->n_users = slot_rows(slots, &cold->users);
+    cold->n_items = slot_rows(slots, &cold->items);
+    return shape_history(slots, &cold->history, set->n_items) &&
+           shape_pattern(slots, &cold->held_out, set->n_items) &&
+           shape_pattern(slots, &cold->item_held_out, cold->n_items) &&
+           shape_pattern(slots, &cold->item_seen, cold->n_items);
+}
+
+static bool shape_all(const struct slots *slots, struct interactions *interactions)
+{
+    bool fits = shape_history(slots, &interactions->log, interactions->items.n) &&
+                shape_history(slots, &interactions->disliked, interactions->items.n);
+
+    for (size_t b = 0; b < N_BASES; b++) {
+        struct dataset *set = &interactions->basis[b];
+        set->n_users = slot_rows(slots, &set->users);
+        set->n_items = slot_rows(slots, &set->items);
+        fits = fits && shape_history(slots, &set->train, set->n_items) &&
+               shape_history(slots, &set->dislikes, set->n_items) &&
+               shape_history(slots, &set->valid, set->n_items) &&
+               shape_history(slots, &set->test, set->n_items) && shape_cold(slots, set);
+    }
+    return fits;
+}
+
+enum status_code interactions_load(struct interactions *interactions,
+                                   const struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct interactions view = {.is_view = true};
+    struct fact facts[N_FACTS];
+    struct slots slots;
+
+    list_slots(&view, &slots);
+    list_facts(&view, facts);
+    TRY(vocabulary_load(&view.users, artifact, "users", status));
+    TRY(vocabulary_load(&view.items, artifact, "items", status));
+    for (size_t i = 0; i < N_FACTS; i++) {
+        TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
+    }
+    for (size_t i = 0; i < slots.n; i++) {
+        struct slot *slot = &slots.slot[i];
+        slot->rows = 0;
+        if (artifact_find(artifact, slot->name) != NULL) {
+            const void *data = NULL;
+            TRY(artifact_get(artifact, slot->name, slot->type, &data, &slot->rows, NULL, status));
+            mem_set_pointer(slot->place, data); /* a view: nobody writes through it */
+        }
+    }
+    apply_facts(&view, facts);
+    if (!shape_all(&slots, &view)) {
+        code = status_set(status, STATUS_INTERNAL,
+                          "artifact %s: its arrays do not fit together; the work database is "
+                          "damaged or of another version: delete it and run again",
+                          artifact->name);
+        goto done;
+    }
+    *interactions = view;
+done:
+    return code;
+}
+
+void history_release(struct history *history)
+{
+    sparse_release(&history->matrix);
+    mem_free(history->times);
+    *history = (struct history){0};
+}
+
+static void cold_part_release(struct cold_part *cold)
+{
+    mem_free((void *)cold->users);
+    mem_free((void *)cold->unknown);
+    mem_free((void *)cold->items);
+    history_release(&cold->history);
+    sparse_release(&cold->held_out);
+    sparse_release(&cold->item_held_out);
+    sparse_release(&cold->item_seen);
+}
+
+void interactions_release(struct interactions *interactions)
+{
+    vocabulary_release(&interactions->users);
+    vocabulary_release(&interactions->items);
+    if (!interactions->is_view) {
+        history_release(&interactions->log);
+        history_release(&interactions->disliked);
+        for (size_t b = 0; b < N_BASES; b++) {
+            struct dataset *set = &interactions->basis[b];
+            mem_free((void *)set->users);
+            mem_free((void *)set->items);
+            history_release(&set->train);
+            history_release(&set->dislikes);
+            history_release(&set->valid);
+            history_release(&set->test);
+            mem_free((void *)set->valid_unknown);
+            mem_free((void *)set->test_unknown);
+            cold_part_release(&set->cold);
+        }
+    }
+    *interactions = (struct interactions){0};
+}
+
+void dataset_item_counts(const struct dataset *dataset, int64_t *counts)
+{
+    sparse_column_counts(&dataset->train.matrix, counts);
+}
+
+void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map)
+{
+    for (size_t i = 0; i < n_master; i++) {
+        map[i] = -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        assert(codes[i] >= 0 && (size_t)codes[i] < n_master);
+        map[codes[i]] = (int32_t)i;
+    }
+}

@@ -1,0 +1,275 @@
+/* Ids against dense codes: their order, and how they are kept between the stages. Finding and
+ * adding them is vocabulary_index.c. What an id may be is the reader's business (event_reader.c);
+ * here an id is an integer or a run of bytes. */
+#include "dataset/vocabulary.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+static int compare_bytes(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    size_t common = a_length < b_length ? a_length : b_length;
+    int order = common == 0 ? 0 : memcmp(a, b, common);
+
+    return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+int vocabulary_compare_text(const struct vocabulary *vocabulary, size_t code, const char *id,
+                            size_t length)
+{
+    size_t other_length;
+    const char *other = strings_get(&vocabulary->texts, code, &other_length);
+
+    return compare_bytes(other, other_length, id, length);
+}
+
+int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j)
+{
+    assert(a->type == b->type);
+    if (a->type == ID_INTEGER) {
+        return (a->integers[i] > b->integers[j]) - (a->integers[i] < b->integers[j]);
+    }
+    size_t length;
+    const char *id = strings_get(&b->texts, j, &length);
+    return vocabulary_compare_text(a, i, id, length);
+}
+
+struct integer_key {
+    int64_t id;
+    int32_t code;
+};
+
+struct text_key {
+    const char *bytes;
+    size_t length;
+    int32_t code;
+};
+
+static int compare_integer_keys(const void *left, const void *right)
+{
+    const struct integer_key *a = left, *b = right;
+
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static int compare_text_keys(const void *left, const void *right)
+{
+    const struct text_key *a = left, *b = right;
+
+    return compare_bytes(a->bytes, a->length, b->bytes, b->length);
+}
+
+static enum status_code sort_integers(struct vocabulary *vocabulary, int32_t *new_code,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct integer_key *keys = NULL;
+
+    TRY(MEM_NEW(&keys, vocabulary->n, status));
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        keys[i] = (struct integer_key){vocabulary->integers[i], (int32_t)i};
+    }
+    qsort(keys, vocabulary->n, sizeof *keys, compare_integer_keys);
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        vocabulary->integers[i] = keys[i].id;
+        new_code[keys[i].code] = (int32_t)i;
+    }
+done:
+    mem_free(keys);
+    return code;
+}
+
+static enum status_code sort_texts(struct vocabulary *vocabulary, int32_t *new_code,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct text_key *keys = NULL;
+    struct strings sorted = {0};
+
+    TRY(MEM_NEW(&keys, vocabulary->n, status));
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        keys[i].bytes = strings_get(&vocabulary->texts, i, &keys[i].length);
+        keys[i].code = (int32_t)i;
+    }
+    qsort(keys, vocabulary->n, sizeof *keys, compare_text_keys);
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        TRY(strings_add(&sorted, keys[i].bytes, keys[i].length, status));
+    }
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        new_code[keys[i].code] = (int32_t)i;
+    }
+    strings_release(&vocabulary->texts);
+    vocabulary->texts = sorted;
+    sorted = (struct strings){0};
+done:
+    strings_release(&sorted);
+    mem_free(keys);
+    return code;
+}
+
+static bool is_ascending(const struct vocabulary *vocabulary)
+{
+    for (size_t i = 1; i < vocabulary->n; i++) {
+        if (vocabulary->type == ID_INTEGER) {
+            if (vocabulary->integers[i - 1] >= vocabulary->integers[i]) {
+                return false;
+            }
+            continue;
+        }
+        size_t length;
+        const char *text = strings_get(&vocabulary->texts, i, &length);
+        if (vocabulary_compare_text(vocabulary, i - 1, text, length) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
+                                 struct status *status)
+{
+    assert(!vocabulary->is_view);
+    enum status_code code = STATUS_OK;
+
+    if (is_ascending(vocabulary)) {
+        for (size_t i = 0; i < vocabulary->n; i++) {
+            new_code[i] = (int32_t)i;
+        }
+    } else if (vocabulary->type == ID_INTEGER) {
+        TRY(sort_integers(vocabulary, new_code, status));
+    } else {
+        TRY(sort_texts(vocabulary, new_code, status));
+    }
+    /* the index holds the old codes; finding works by binary search from here on */
+    vocabulary_drop_index(vocabulary);
+done:
+    return code;
+}
+
+void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out)
+{
+    assert(code >= 0 && (size_t)code < vocabulary->n);
+    if (vocabulary->type == ID_INTEGER) {
+        buf_addf(out, "%lld", (long long)vocabulary->integers[code]);
+        return;
+    }
+    size_t length;
+    const char *text = strings_get(&vocabulary->texts, (size_t)code, &length);
+    buf_add(out, text, length);
+}
+
+static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *suffix)
+{
+    int length = snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", prefix, suffix);
+
+    assert(length > 0 && length < ARTIFACT_NAME_MAX);
+    (void)length;
+}
+
+/* An empty vocabulary still gets an array, so that loading finds one. */
+static enum status_code save_integers(struct vocabulary *vocabulary, struct artifact *artifact,
+                                      const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    int64_t *integers = vocabulary->integers;
+
+    if (integers == NULL) {
+        TRY(MEM_NEW(&integers, 0, status));
+    }
+    vocabulary->integers = integers;
+    vocabulary->is_view = true;
+    vocabulary->capacity = 0;
+    array_name(name, prefix, "integers");
+    TRY(artifact_take(artifact, name, ARRAY_I64, vocabulary->n, 1, integers, status));
+done:
+    return code;
+}
+
+static enum status_code save_texts(struct vocabulary *vocabulary, struct artifact *artifact,
+                                   const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    struct strings view = {0};
+
+    array_name(name, prefix, "texts");
+    TRY(artifact_set_strings(artifact, name, &vocabulary->texts, status));
+    TRY(artifact_get_strings(artifact, name, &view, status));
+    strings_release(&vocabulary->texts);
+    vocabulary->texts = view;
+    vocabulary->is_view = true;
+done:
+    return code;
+}
+
+enum status_code vocabulary_save(struct vocabulary *vocabulary, struct artifact *artifact,
+                                 const char *prefix, struct status *status)
+{
+    assert(!vocabulary->is_view);
+    return vocabulary->type == ID_TEXT ? save_texts(vocabulary, artifact, prefix, status)
+                                       : save_integers(vocabulary, artifact, prefix, status);
+}
+
+enum status_code vocabulary_load(struct vocabulary *vocabulary, const struct artifact *artifact,
+                                 const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    struct vocabulary view = {.is_view = true};
+    const void *data = NULL;
+
+    array_name(name, prefix, "integers");
+    if (artifact_find(artifact, name) != NULL) {
+        TRY(artifact_get(artifact, name, ARRAY_I64, &data, &view.n, NULL, status));
+        view.integers = (int64_t *)data; /* a view: nobody writes through it */
+        view.type = view.n == 0 ? ID_NONE : ID_INTEGER;
+    } else {
+        array_name(name, prefix, "texts");
+        TRY(artifact_get_strings(artifact, name, &view.texts, status));
+        view.n = view.texts.n;
+        view.type = ID_TEXT;
+    }
+    *vocabulary = view;
+done:
+    return code;
+}
+
+struct vocabulary vocabulary_view(const struct vocabulary *vocabulary)
+{
+    struct vocabulary view = *vocabulary;
+
+    view.slots = NULL;
+    view.text_slots = NULL;
+    view.n_slots = 0;
+    view.is_direct = false;
+    view.is_view = true;
+    return view;
+}
+
+void vocabulary_release(struct vocabulary *vocabulary)
+{
+    if (!vocabulary->is_view) {
+        mem_free(vocabulary->integers);
+        strings_release(&vocabulary->texts);
+    }
+    vocabulary_drop_index(vocabulary);
+    *vocabulary = (struct vocabulary){0};
+}
+
+enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
+                                   size_t index, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (ids->type == ID_INTEGER) {
+        ids->integers[ids->n] = from->integers[index];
+    } else {
+        size_t length;
+        const char *text = strings_get(&from->texts, index, &length);
+        TRY(strings_add(&ids->texts, text, length, status));
+    }
+    ids->n++;
+done:
+    return code;
+}

@@ -1,0 +1,308 @@
+/* Finding ids, and adding them while rows are read: an index over the array of ids, or a binary
+ * search over ascending ids where there is none. Integers that are dense, as most tables number
+ * their rows, are looked up in an array by their value; other integers and texts are hashed. */
+#include "dataset/vocabulary.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+enum { FIRST_CAPACITY = 1024, MAX_ID_COUNT = INT32_MAX - 1 };
+
+/* The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the id reaches every bit
+ * of the hash, so ids in steps of a power of two do not share slots. */
+static uint64_t hash_integer(int64_t id)
+{
+    uint64_t x = (uint64_t)id + 0x9e3779b97f4a7c15u;
+
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static bool text_equals(const struct vocabulary *vocabulary, int32_t code, const char *id,
+                        size_t length)
+{
+    size_t other_length;
+    const char *other = strings_get(&vocabulary->texts, (size_t)code, &other_length);
+
+    return other_length == length && memcmp(other, id, length) == 0;
+}
+
+/* A slot holds code + 1, so that zeroed memory is an empty table. Both return the slot where the id
+ * is or belongs. A text's slot holds the upper half of its hash as well: texts are compared only
+ * where that is equal, and the index grows without reading them again. */
+static size_t slot_of_integer(const struct vocabulary *vocabulary, int64_t id)
+{
+    size_t mask = vocabulary->n_slots - 1;
+    size_t slot = (size_t)hash_integer(id) & mask;
+
+    while (vocabulary->slots[slot] != 0 &&
+           vocabulary->integers[vocabulary->slots[slot] - 1] != id) {
+        slot = (slot + 1) & mask;
+    }
+    return slot;
+}
+
+static uint64_t text_slot(uint64_t hash, size_t code)
+{
+    return (hash & ~(uint64_t)UINT32_MAX) | (code + 1);
+}
+
+static int32_t code_in_slot(uint64_t slot)
+{
+    return (int32_t)(slot & UINT32_MAX) - 1;
+}
+
+static size_t slot_of_text(const struct vocabulary *vocabulary, const char *id, size_t length,
+                           uint64_t hash)
+{
+    size_t mask = vocabulary->n_slots - 1;
+    size_t slot = (size_t)(hash >> 32) & mask;
+
+    for (uint64_t held; (held = vocabulary->text_slots[slot]) != 0; slot = (slot + 1) & mask) {
+        if (held >> 32 == hash >> 32 && text_equals(vocabulary, code_in_slot(held), id, length)) {
+            break;
+        }
+    }
+    return slot;
+}
+
+/* The slot of an id that has a place in the index. */
+static size_t slot_for_integer(const struct vocabulary *vocabulary, int64_t id)
+{
+    return vocabulary->is_direct ? (size_t)id : slot_of_integer(vocabulary, id);
+}
+
+/* Whether every id, `next` too, is the number of a slot of its own. */
+static bool is_dense(const struct vocabulary *vocabulary, int64_t next, size_t n_slots)
+{
+    bool is_dense = (uint64_t)next < n_slots;
+
+    for (size_t code = 0; code < vocabulary->n && is_dense; code++) {
+        is_dense = (uint64_t)vocabulary->integers[code] < n_slots;
+    }
+    return is_dense;
+}
+
+/* How many slots give room for `n_ids` ids at a load of at most one half. */
+static size_t slots_for(size_t n_ids)
+{
+    size_t n_slots = 2 * FIRST_CAPACITY;
+
+    while (n_slots / 2 < n_ids) {
+        n_slots *= 2;
+    }
+    return n_slots;
+}
+
+/* `next` is an id that is to be added, or any that is there. */
+static enum status_code index_integers(struct vocabulary *vocabulary, size_t n_ids, int64_t next,
+                                       struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int32_t *slots = NULL;
+    size_t n_slots = slots_for(n_ids);
+
+    TRY(MEM_NEW(&slots, n_slots, status));
+    mem_free(vocabulary->slots);
+    vocabulary->slots = slots;
+    vocabulary->n_slots = n_slots;
+    vocabulary->is_direct = is_dense(vocabulary, next, n_slots);
+    for (size_t i = 0; i < vocabulary->n; i++) {
+        slots[slot_for_integer(vocabulary, vocabulary->integers[i])] = (int32_t)i + 1;
+    }
+done:
+    return code;
+}
+
+static void put_text(uint64_t *slots, size_t n_slots, uint64_t held)
+{
+    size_t slot = (size_t)(held >> 32) & (n_slots - 1);
+
+    while (slots[slot] != 0) {
+        slot = (slot + 1) & (n_slots - 1);
+    }
+    slots[slot] = held;
+}
+
+static enum status_code index_texts(struct vocabulary *vocabulary, size_t n_ids,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint64_t *slots = NULL;
+    size_t n_slots = slots_for(n_ids);
+
+    TRY(MEM_NEW(&slots, n_slots, status));
+    for (size_t i = 0; i < vocabulary->n_slots; i++) {
+        if (vocabulary->text_slots[i] != 0) {
+            put_text(slots, n_slots, vocabulary->text_slots[i]);
+        }
+    }
+    for (size_t i = 0; vocabulary->text_slots == NULL && i < vocabulary->n; i++) {
+        size_t length;
+        const char *text = strings_get(&vocabulary->texts, i, &length);
+        put_text(slots, n_slots, text_slot(hash_bytes64(text, length), i));
+    }
+    mem_free(vocabulary->text_slots);
+    vocabulary->text_slots = slots;
+    vocabulary->n_slots = n_slots;
+done:
+    return code;
+}
+
+static enum status_code check_count(const struct vocabulary *vocabulary, struct status *status)
+{
+    return vocabulary->n < MAX_ID_COUNT
+               ? STATUS_OK
+               : status_set(status, STATUS_DATA,
+                            "more than %d different ids; codes have 31 bits: filter the query",
+                            MAX_ID_COUNT);
+}
+
+/* The code of an id in the index, -1 when it is not there. */
+static int32_t indexed_integer(const struct vocabulary *vocabulary, int64_t id)
+{
+    if (vocabulary->is_direct) {
+        return (uint64_t)id < vocabulary->n_slots ? vocabulary->slots[id] - 1 : -1;
+    }
+    return vocabulary->slots[slot_of_integer(vocabulary, id)] - 1;
+}
+
+/* A place in the index for a new id, which grows when it is half full or does not reach to it. */
+static enum status_code reserve_integer(struct vocabulary *vocabulary, int64_t id,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const bool has_place = vocabulary->slots != NULL && vocabulary->n < vocabulary->n_slots / 2 &&
+                           (!vocabulary->is_direct || (uint64_t)id < vocabulary->n_slots);
+
+    TRY(check_count(vocabulary, status));
+    if (!has_place) {
+        TRY(index_integers(vocabulary, vocabulary->n + 1, id, status));
+    }
+    if (vocabulary->n == vocabulary->capacity) {
+        size_t capacity = vocabulary->capacity == 0 ? FIRST_CAPACITY : 2 * vocabulary->capacity;
+        TRY(MEM_RESIZE(&vocabulary->integers, vocabulary->n, capacity, status));
+        vocabulary->capacity = capacity;
+    }
+done:
+    return code;
+}
+
+static enum status_code reserve_text(struct vocabulary *vocabulary, struct status *status)
+{
+    enum status_code code = check_count(vocabulary, status);
+    if (code == STATUS_OK &&
+        (vocabulary->text_slots == NULL || vocabulary->n >= vocabulary->n_slots / 2)) {
+        code = index_texts(vocabulary, vocabulary->n + 1, status);
+    }
+    return code;
+}
+
+int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id)
+{
+    if (vocabulary->type != ID_INTEGER) {
+        return -1;
+    }
+    if (vocabulary->slots != NULL) {
+        return indexed_integer(vocabulary, id);
+    }
+    size_t low = 0, high = vocabulary->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (vocabulary->integers[middle] < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < vocabulary->n && vocabulary->integers[low] == id ? (int32_t)low : -1;
+}
+
+int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length)
+{
+    if (vocabulary->type != ID_TEXT) {
+        return -1;
+    }
+    if (vocabulary->text_slots != NULL) {
+        const uint64_t hash = hash_bytes64(id, length);
+        return code_in_slot(vocabulary->text_slots[slot_of_text(vocabulary, id, length, hash)]);
+    }
+    size_t low = 0, high = vocabulary->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (vocabulary_compare_text(vocabulary, middle, id, length) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < vocabulary->n && text_equals(vocabulary, (int32_t)low, id, length) ? (int32_t)low
+                                                                                    : -1;
+}
+
+enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id, int32_t *code,
+                                        struct status *status)
+{
+    assert(!vocabulary->is_view && vocabulary->type != ID_TEXT);
+    const int32_t known = vocabulary_find_integer(vocabulary, id);
+    if (known >= 0) {
+        *code = known;
+        return STATUS_OK;
+    }
+    enum status_code result = reserve_integer(vocabulary, id, status);
+    if (result != STATUS_OK) {
+        return result;
+    }
+    vocabulary->type = ID_INTEGER;
+    vocabulary->integers[vocabulary->n] = id;
+    *code = (int32_t)vocabulary->n++;
+    vocabulary->slots[slot_for_integer(vocabulary, id)] = *code + 1;
+    return STATUS_OK;
+}
+
+enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id, size_t length,
+                                     int32_t *code, struct status *status)
+{
+    assert(!vocabulary->is_view && vocabulary->type != ID_INTEGER);
+    const int32_t known = vocabulary_find_text(vocabulary, id, length);
+    if (known >= 0) {
+        *code = known;
+        return STATUS_OK;
+    }
+    enum status_code result = reserve_text(vocabulary, status);
+    if (result == STATUS_OK) {
+        result = strings_add(&vocabulary->texts, id, length, status);
+    }
+    if (result != STATUS_OK) {
+        return result;
+    }
+    vocabulary->type = ID_TEXT;
+    *code = (int32_t)vocabulary->n;
+    put_text(vocabulary->text_slots, vocabulary->n_slots,
+             text_slot(hash_bytes64(id, length), vocabulary->n++));
+    return STATUS_OK;
+}
+
+enum status_code vocabulary_build_index(struct vocabulary *vocabulary, struct status *status)
+{
+    if (vocabulary->type == ID_INTEGER && vocabulary->n > 0 && vocabulary->slots == NULL) {
+        return index_integers(vocabulary, vocabulary->n, vocabulary->integers[0], status);
+    }
+    if (vocabulary->type == ID_TEXT && vocabulary->text_slots == NULL) {
+        return index_texts(vocabulary, vocabulary->n, status);
+    }
+    return STATUS_OK;
+}
+
+void vocabulary_drop_index(struct vocabulary *vocabulary)
+{
+    mem_free(vocabulary->slots);
+    mem_free(vocabulary->text_slots);
+    vocabulary->slots = NULL;
+    vocabulary->text_slots = NULL;
+    vocabulary->n_slots = 0;
+    vocabulary->is_direct = false;
+}

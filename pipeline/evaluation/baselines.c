@@ -1,0 +1,177 @@
+/* The rankings that the towers have to beat. How lists are judged is metrics.c's business. */
+#include "evaluation/baselines.h"
+
+#include "base/mem.h"
+#include "math/topk.h"
+#include "pairs/item_pairs.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum {
+    USER_BLOCK = 32,
+    ITEM_ITEM_TOP = 500,
+    /* A user with more items counts with the newest of them: the work grows with the square. */
+    ITEM_ITEM_MAX_USER_ITEMS = 5000
+};
+
+/* ---- popularity ---- */
+
+struct popular_item {
+    int64_t count;
+    uint32_t tie_rank;
+    int32_t item;
+};
+
+static int compare_popular(const void *a, const void *b)
+{
+    const struct popular_item *x = a, *y = b;
+    if (x->count != y->count) {
+        return x->count > y->count ? -1 : 1;
+    }
+    return (x->tie_rank > y->tie_rank) - (x->tie_rank < y->tie_rank);
+}
+
+struct popularity_job {
+    const struct baseline_request *request;
+    const struct popular_item *order; /* (n_items) best first */
+    int32_t *items;
+};
+
+static void popularity_block(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct popularity_job *job = data;
+    const struct baseline_request *request = job->request;
+    const struct sparse *train = &request->dataset->train.matrix;
+    size_t end = (block + 1) * USER_BLOCK;
+    end = end < request->n_rows ? end : request->n_rows;
+    for (size_t a = block * USER_BLOCK; a < end; a++) {
+        int32_t *list = job->items + a * request->k;
+        size_t n = 0;
+        for (size_t i = 0; i < request->dataset->n_items && n < request->k; i++) {
+            if (!sparse_has(train, (size_t)request->rows[a], job->order[i].item)) {
+                list[n++] = job->order[i].item;
+            }
+        }
+        for (; n < request->k; n++) {
+            list[n] = -1;
+        }
+    }
+}
+
+enum status_code baseline_popularity(const struct baseline_request *request, struct pool *pool,
+                                     int32_t *items, struct status *status)
+{
+    size_t n_items = request->dataset->n_items;
+    struct popular_item *order = NULL;
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&order, n_items, status));
+    dataset_item_counts(request->dataset, counts);
+    for (size_t i = 0; i < n_items; i++) {
+        order[i] = (struct popular_item){counts[i], request->tie_rank[i], (int32_t)i};
+    }
+    qsort(order, n_items, sizeof *order, compare_popular);
+    struct popularity_job job = {request, order, items};
+    pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, popularity_block, &job);
+done:
+    mem_free(counts);
+    mem_free(order);
+    return code;
+}
+
+/* ---- item-item ---- */
+
+struct item_item_job {
+    const struct baseline_request *request;
+    const struct sparse *weights;
+    float *sums;   /* (workers, n_items) */
+    float *scores; /* (workers, k) */
+    int32_t *items;
+};
+
+/* sums (n_items) = sum over the user's items of their weights; own items become NaN, which no
+ * selection takes. */
+static void score_user(const struct item_item_job *job, size_t row, float *sums)
+{
+    const struct sparse *train = &job->request->dataset->train.matrix;
+    const struct sparse *weights = job->weights;
+    memset(sums, 0, job->request->dataset->n_items * sizeof *sums);
+    for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
+        int32_t item = train->columns[h];
+        for (int64_t e = weights->offsets[item]; e < weights->offsets[item + 1]; e++) {
+            sums[weights->columns[e]] += weights->values[e];
+        }
+    }
+    for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
+        sums[train->columns[h]] = NAN;
+    }
+}
+
+static void item_item_block(void *data, size_t block, size_t worker)
+{
+    const struct item_item_job *job = data;
+    const struct baseline_request *request = job->request;
+    float *sums = job->sums + worker * request->dataset->n_items;
+    float *scores = job->scores + worker * request->k;
+    size_t end = (block + 1) * USER_BLOCK;
+    end = end < request->n_rows ? end : request->n_rows;
+    for (size_t a = block * USER_BLOCK; a < end; a++) {
+        int32_t *list = job->items + a * request->k;
+        struct topk best;
+        score_user(job, (size_t)request->rows[a], sums);
+        topk_init(&best, request->k, scores, list, request->tie_rank);
+        topk_offer_range(&best, sums, request->dataset->n_items, 0);
+        topk_finish(&best);
+        for (size_t r = best.n; r < request->k; r++) {
+            list[r] = -1;
+        }
+    }
+}
+
+enum status_code baseline_item_item(const struct baseline_request *request,
+                                    const struct sparse *weights, struct pool *pool, int32_t *items,
+                                    struct status *status)
+{
+    struct item_item_job job = {.request = request, .weights = weights, .items = items};
+    size_t n_workers = pool_threads(pool);
+    enum status_code code;
+    assert(weights->n_rows == request->dataset->n_items);
+    TRY(MEM_NEW(&job.sums, n_workers * request->dataset->n_items, status));
+    TRY(MEM_NEW(&job.scores, n_workers * request->k, status));
+    pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, item_item_block, &job);
+done:
+    mem_free(job.sums);
+    mem_free(job.scores);
+    return code;
+}
+
+static int weighting_named(const char *name)
+{
+    int weighting = 0;
+    while (pair_weighting_names[weighting] != NULL &&
+           strcmp(pair_weighting_names[weighting], name) != 0) {
+        weighting++;
+    }
+    assert(pair_weighting_names[weighting] != NULL);
+    return weighting;
+}
+
+enum status_code baseline_item_weights(
+    const struct dataset *dataset,
+    enum status_code (*between)(void *data, double done, double total, struct status *status),
+    void *data, struct pool *pool, struct sparse *weights, struct status *status)
+{
+    struct pair_settings settings = {
+        .window = PAIR_WHOLE_HISTORY,
+        .weighting = weighting_named("cosine"),
+        .min_count = 1.0,
+        .top = ITEM_ITEM_TOP,
+        .max_user_items = ITEM_ITEM_MAX_USER_ITEMS,
+        .between = between,
+        .data = data,
+    };
+    return pairs_item_item(&dataset->train, &settings, pool, weights, status);
+}

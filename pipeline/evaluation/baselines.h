@@ -1,0 +1,39 @@
+/* What every metric of the towers is shown beside: popularity and item-item cosine. Both rank all
+ * items of a dataset for some of its users, own train items left out. */
+#ifndef NIGHTJAR_EVALUATION_BASELINES_H
+#define NIGHTJAR_EVALUATION_BASELINES_H
+
+#include "base/pool.h"
+#include "math/sparse.h"
+#include "dataset/dataset.h"
+
+struct baseline_request {
+    const struct dataset *dataset;
+    const int32_t *rows; /* (n_rows) dataset rows of the users to rank for */
+    size_t n_rows;
+    const uint32_t *tie_rank; /* (n_items) equal scores: lower first */
+    size_t k;
+};
+
+/* items (n_rows, k): columns, best first; -1 ends a list when fewer than k items are left. */
+
+/* By n_i, the number of train users. */
+MUST_CHECK enum status_code baseline_popularity(const struct baseline_request *request,
+                                                struct pool *pool, int32_t *items,
+                                                struct status *status);
+
+/* By sum over the user's train items h of w[h][i]: item-based top-n (Deshpande and Karypis, TOIS
+ * 2004) with plain sums. Items without any weight follow in tie order. */
+MUST_CHECK enum status_code baseline_item_item(const struct baseline_request *request,
+                                               const struct sparse *weights, struct pool *pool,
+                                               int32_t *items, struct status *status);
+
+/* w of the item-item baseline: cosine over whole histories, the 500 strongest partners of each
+ * item. `weights` zeroed; release with sparse_release. `between` (NULL allowed) and `data` as in
+ * struct pair_settings. */
+MUST_CHECK enum status_code baseline_item_weights(
+    const struct dataset *dataset,
+    enum status_code (*between)(void *data, double done, double total, struct status *status),
+    void *data, struct pool *pool, struct sparse *weights, struct status *status);
+
+#endif

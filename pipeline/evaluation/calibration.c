@@ -1,0 +1,345 @@
+/* The search for the score's weights, by coordinates, in at most four passes over the products:
+ *
+ *   1  beta over the grid, without evidence
+ *   2  beta five times finer around the best of 1
+ *   3  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
+ *      popular items too; on SKETCH_USERS users only, evenly taken: it just finds the place
+ *   4  gamma, beta and p finer around the best of all
+ *
+ * The best value wins; at equal values the smaller gamma, then the beta nearer 0, then the smaller
+ * p. What is fixed by the request is not searched. Evidence, and popularity, are left out where
+ * they do not gain more than one standard error of the users' paired differences over the best
+ * without them: a small validation part would otherwise always find some use for them. */
+#include "evaluation/calibration.h"
+
+#include "base/mem.h"
+#include "evaluation/calibration_trials.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum {
+    REFINE = 5, /* the second grid's step is this much finer */
+    SKETCH_USERS = 2500,
+    GRID_MAX = 1000
+};
+
+static const double gamma_grid[] = {0.5, 1, 2, 4, 8, 16};
+static const double exponent_grid[] = {0, 0.25, 0.5, 0.75};
+static const double beta_shares[] = {0, 0.5, 1};
+static const double gamma_factors[] = {0.75, 1, 1.4};
+static const double exponent_steps[] = {-0.125, 0, 0.125};
+enum {
+    N_GAMMAS = sizeof gamma_grid / sizeof *gamma_grid,
+    N_EXPONENTS = sizeof exponent_grid / sizeof *exponent_grid,
+    N_SHARES = sizeof beta_shares / sizeof *beta_shares,
+    N_FACTORS = sizeof gamma_factors / sizeof *gamma_factors,
+    N_STEPS = sizeof exponent_steps / sizeof *exponent_steps
+};
+
+/* Settings to try next. */
+struct settings {
+    size_t n;
+    struct score_weights list[GRID_MAX];
+};
+
+static void add_setting(struct settings *settings, double beta, double gamma, double exponent)
+{
+    assert(settings->n < GRID_MAX);
+    settings->list[settings->n++] = (struct score_weights){beta, gamma, gamma > 0 ? exponent : 0};
+}
+
+static bool is_simpler(const struct score_weights *a, const struct score_weights *b)
+{
+    if (a->gamma != b->gamma) {
+        return a->gamma < b->gamma;
+    }
+    if (a->beta != b->beta) {
+        return fabs(a->beta) < fabs(b->beta) || (fabs(a->beta) == fabs(b->beta) && a->beta > 0);
+    }
+    return a->exponent < b->exponent;
+}
+
+/* Which trials count. */
+enum among { AMONG_ALL, AMONG_TOWERS, AMONG_WITHOUT_POPULARITY, AMONG_NEITHER };
+
+static bool counts_among(const struct score_weights *weights, enum among among)
+{
+    const bool without_evidence = weights->gamma == 0, without_popularity = weights->beta == 0;
+    switch (among) {
+    case AMONG_ALL:
+        return true;
+    case AMONG_TOWERS:
+        return without_evidence;
+    case AMONG_WITHOUT_POPULARITY:
+        return without_popularity;
+    case AMONG_NEITHER:
+        return without_evidence && without_popularity;
+    }
+    return false;
+}
+
+/* The best trial of a kind, or trials->n when there is none. */
+static size_t best_among(const struct trials *trials, enum among among)
+{
+    size_t best = trials->n;
+    for (size_t t = 0; t < trials->n; t++) {
+        if (!counts_among(&trials->weights[t], among)) {
+            continue;
+        }
+        if (best == trials->n || trials->values[t] > trials->values[best] ||
+            (trials->values[t] == trials->values[best] &&
+             is_simpler(&trials->weights[t], &trials->weights[best]))) {
+            best = t;
+        }
+    }
+    return best;
+}
+
+/* `simpler` instead of `best` unless that costs something. */
+static size_t with_margin(const struct trials *trials, size_t best, size_t simpler)
+{
+    return simpler < trials->n && !trials_clearly_better(trials, best, simpler) ? simpler : best;
+}
+
+/* The choice among all trials, or among those without evidence. */
+static size_t choose(const struct trials *trials, bool with_evidence)
+{
+    size_t towers =
+        with_margin(trials, best_among(trials, AMONG_TOWERS), best_among(trials, AMONG_NEITHER));
+    size_t best = with_evidence ? best_among(trials, AMONG_ALL) : towers;
+    if (trials->weights[best].gamma == 0) {
+        return towers;
+    }
+    best = with_margin(trials, best, best_among(trials, AMONG_WITHOUT_POPULARITY));
+    return with_margin(trials, best, towers);
+}
+
+/* Pass 1: from, from + step ... up to `to` inclusive, which always ends it. */
+static void add_coarse(struct settings *settings, const struct calibration_grid *grid)
+{
+    for (size_t n = 0; n < GRID_MAX - 1; n++) {
+        double beta = grid->from + (double)n * grid->step;
+        if (beta >= grid->to - 1e-9) {
+            break;
+        }
+        add_setting(settings, beta, 0, 0);
+    }
+    add_setting(settings, grid->to, 0, 0);
+}
+
+/* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
+static void add_fine(struct settings *settings, const struct trials *trials)
+{
+    size_t best = best_among(trials, AMONG_ALL);
+    size_t last = best + 1 < trials->n ? best + 1 : best;
+    for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
+        double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
+        for (int part = 1; part < REFINE; part++) {
+            add_setting(settings, low + (high - low) * part / REFINE, 0, 0);
+        }
+    }
+}
+
+/* Pass 3 around the best beta so far. */
+static void add_evidence_grid(struct settings *settings, const struct calibration_request *request,
+                              double beta)
+{
+    const struct score_weights *given = &request->given;
+    const bool free_gamma = isnan(given->gamma), free_exponent = isnan(given->exponent);
+    for (size_t p = 0; p < (free_exponent ? N_EXPONENTS : 1); p++) {
+        double exponent = free_exponent ? exponent_grid[p] : given->exponent;
+        for (size_t g = 0; g < (free_gamma ? N_GAMMAS : 1); g++) {
+            double gamma = free_gamma ? gamma_grid[g] : given->gamma;
+            for (size_t s = 0; s < (isnan(given->beta) ? N_SHARES : 1); s++) {
+                add_setting(settings, isnan(given->beta) ? beta * beta_shares[s] : beta, gamma,
+                            exponent);
+            }
+        }
+    }
+}
+
+/* Pass 4: finer than the grids around the best of all, and its neighbours without popularity. */
+static void add_around(struct settings *settings, const struct calibration_request *request,
+                       const struct score_weights *best)
+{
+    const struct score_weights *given = &request->given;
+    const struct calibration_grid *grid = &request->popularity;
+    for (size_t p = 0; p < (isnan(given->exponent) ? N_STEPS : 1); p++) {
+        double exponent = best->exponent + (isnan(given->exponent) ? exponent_steps[p] : 0);
+        for (size_t g = 0; g < (isnan(given->gamma) ? N_FACTORS : 1); g++) {
+            double gamma = best->gamma * (isnan(given->gamma) ? gamma_factors[g] : 1);
+            for (int step = -1; step <= 1; step++) {
+                double beta = best->beta + step * grid->step;
+                if (step == 0 || (isnan(given->beta) && beta >= grid->from && beta <= grid->to)) {
+                    add_setting(settings, beta, gamma, exponent);
+                }
+            }
+            if (isnan(given->beta) && exponent == best->exponent) {
+                add_setting(settings, 0, gamma, exponent);
+            }
+        }
+    }
+}
+
+/* Passes 1 and 2. */
+static enum status_code try_towers(struct trials *trials, struct settings *settings,
+                                   struct status *status)
+{
+    const struct calibration_request *request = trials->request;
+    struct calibration_grid grid = request->popularity;
+    enum status_code code;
+    if (!isnan(request->given.beta)) {
+        grid = (struct calibration_grid){request->given.beta, request->given.beta, 1};
+    }
+    add_coarse(settings, &grid);
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+    settings->n = 0;
+    add_fine(settings, trials);
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+/* Passes 3 and 4; `sketch` gets what is tried on a part of the users. */
+static enum status_code try_evidence(struct trials *trials, struct trials *sketch,
+                                     struct settings *settings, struct status *status)
+{
+    const struct score_weights towers = trials->weights[best_among(trials, AMONG_TOWERS)];
+    enum status_code code;
+    settings->n = 0;
+    add_setting(settings, towers.beta, 0, 0);
+    add_evidence_grid(settings, trials->request, towers.beta);
+    sketch->users_done = trials->users_done;
+    sketch->users_total = trials->users_total;
+    TRY(trials_measure(sketch, settings->list, settings->n, status));
+    trials->users_done = sketch->users_done;
+    const struct score_weights best = sketch->weights[best_among(sketch, AMONG_ALL)];
+    settings->n = 0;
+    if (best.gamma > 0) {
+        add_around(settings, trials->request, &best);
+    } else if (trials->request->given.gamma > 0) {
+        add_evidence_grid(settings, trials->request, towers.beta);
+    }
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+/* The best trial with the given gamma: what is given is not argued with. */
+static size_t best_of_gamma(const struct trials *trials, double gamma)
+{
+    size_t best = trials->n;
+    for (size_t t = 0; t < trials->n; t++) {
+        if (trials->weights[t].gamma == gamma &&
+            (best == trials->n || trials->values[t] > trials->values[best])) {
+            best = t;
+        }
+    }
+    return best;
+}
+
+static void copy_trials(const struct trials *trials, struct calibration *made)
+{
+    for (size_t t = 0; t < trials->n; t++) {
+        const size_t at = made->n_grid++;
+        made->grid_beta[at] = trials->weights[t].beta;
+        made->grid_gamma[at] = trials->weights[t].gamma;
+        made->grid_exponent[at] = trials->weights[t].exponent;
+        made->grid_value[at] = trials->values[t];
+        made->grid_users[at] = (double)trials->request->validation->n_users;
+    }
+}
+
+/* Everything tried, and the choice. */
+static enum status_code conclude(const struct trials *trials, const struct trials *sketch,
+                                 struct calibration *made, struct status *status)
+{
+    const struct calibration_request *request = trials->request;
+    const double gamma = request->evidence == NULL ? 0 : request->given.gamma;
+    const size_t n = trials->n + sketch->n;
+    const size_t towers = choose(trials, false);
+    const size_t chosen = gamma > 0 ? best_of_gamma(trials, gamma) : choose(trials, true);
+    enum status_code code;
+    TRY(MEM_NEW(&made->grid_beta, n, status));
+    TRY(MEM_NEW(&made->grid_gamma, n, status));
+    TRY(MEM_NEW(&made->grid_exponent, n, status));
+    TRY(MEM_NEW(&made->grid_value, n, status));
+    TRY(MEM_NEW(&made->grid_users, n, status));
+    copy_trials(trials, made);
+    copy_trials(sketch, made);
+    made->weights = trials->weights[chosen];
+    made->value = trials->values[chosen];
+    made->towers_beta = trials->weights[towers].beta;
+    made->towers_value = trials->values[towers];
+done:
+    return code;
+}
+
+/* The validation with SKETCH_USERS of its users at most; *users is the caller's to free. */
+static enum status_code thin_out(const struct validation *validation, struct validation *out,
+                                 int32_t **users, struct status *status)
+{
+    const size_t n = validation->n_users < SKETCH_USERS ? validation->n_users : SKETCH_USERS;
+    enum status_code code;
+    TRY(MEM_NEW(users, n, status));
+    for (size_t u = 0; u < n; u++) {
+        (*users)[u] = validation->users[u * validation->n_users / n];
+    }
+    *out = *validation;
+    out->users = *users;
+    out->n_users = n;
+done:
+    return code;
+}
+
+enum status_code calibration_search(const struct calibration_request *request, struct pool *pool,
+                                    struct calibration *out, struct status *status)
+{
+    const bool with_evidence = request->evidence != NULL && request->given.gamma != 0;
+    struct trials trials = {0}, sketch = {0};
+    struct calibration_request sketch_request = *request;
+    struct validation thinned = {0};
+    int32_t *users = NULL;
+    struct settings *settings = NULL;
+    struct calibration made = {.alpha = request->towers->alpha};
+    enum status_code code;
+    assert(request->validation->n_users > 0);
+    assert(request->popularity.from <= request->popularity.to && request->popularity.step > 0.0);
+    assert(request->towers->users.rows == request->validation->dataset->n_users);
+    assert(request->towers->items.rows == request->validation->dataset->n_items);
+    TRY(thin_out(request->validation, &thinned, &users, status));
+    sketch_request.validation = &thinned;
+    TRY(MEM_NEW(&settings, 1, status));
+    TRY(trials_init(&trials, request, pool, status));
+    TRY(trials_init(&sketch, &sketch_request, pool, status));
+    trials.users_total = (double)((with_evidence ? 3 : 2) * request->validation->n_users +
+                                  (with_evidence ? thinned.n_users : 0));
+    TRY(try_towers(&trials, settings, status));
+    if (with_evidence) {
+        TRY(try_evidence(&trials, &sketch, settings, status));
+    }
+    TRY(conclude(&trials, &sketch, &made, status));
+    *out = made;
+done:
+    mem_free(users);
+    mem_free(settings);
+    trials_release(&trials);
+    trials_release(&sketch);
+    if (code != STATUS_OK) {
+        calibration_release(&made);
+    }
+    return code;
+}
+
+void calibration_release(struct calibration *calibration)
+{
+    if (!calibration->is_view) {
+        mem_free(calibration->grid_beta);
+        mem_free(calibration->grid_gamma);
+        mem_free(calibration->grid_exponent);
+        mem_free(calibration->grid_value);
+        mem_free(calibration->grid_users);
+    }
+    *calibration = (struct calibration){0};
+}

@@ -1,0 +1,57 @@
+/* The weights of the blended score (evidence.h), chosen on validation data: beta of popularity,
+ * gamma of the evidence and its popularity exponent p. It looks at the validation part of the
+ * dataset only; the test part is never touched. */
+#ifndef NIGHTJAR_EVALUATION_CALIBRATION_H
+#define NIGHTJAR_EVALUATION_CALIBRATION_H
+
+#include "pairs/evidence.h"
+#include "towers/embeddings.h"
+#include "evaluation/validation.h"
+
+struct calibration_grid {
+    double from, to, step; /* from <= to, step > 0 */
+};
+
+struct calibration_request {
+    const struct validation *validation; /* with validation users */
+    const struct towers *towers;         /* of validation->dataset */
+    const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
+    struct calibration_grid popularity;  /* the betas of `auto` */
+    struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
+    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
+    enum status_code (*between)(void *data, double done, double total, struct status *status);
+    void *data;
+};
+
+/* The artifact "calibration": numbers beta, gamma, exponent, towers_beta, alpha, value,
+ * towers_value; grid.beta, grid.gamma, grid.exponent, grid.value and grid.users (n_grid) F64; the
+ * metric's name as strings "metric". Zero-initialise; release frees what calibration_search made,
+ * never the view of a load. */
+struct calibration {
+    struct score_weights weights; /* chosen */
+    double towers_beta;           /* the best beta without evidence */
+    double alpha;                 /* of the training: what beta is without validation data */
+    double value, towers_value;   /* of the metric with and without evidence; NAN: not measured */
+    size_t n_grid;
+    /* (n_grid) everything tried, and the number of users that it was tried on: values compare
+       where that is the same. First all that was tried on every user, in the order of the search */
+    double *grid_beta, *grid_gamma, *grid_exponent, *grid_value, *grid_users;
+    bool is_view;
+};
+
+/* How the search goes, and when the simpler setting wins, is written in calibration.c. */
+MUST_CHECK enum status_code calibration_search(const struct calibration_request *request,
+                                               struct pool *pool, struct calibration *out,
+                                               struct status *status);
+
+MUST_CHECK enum status_code calibration_save(const struct calibration *calibration,
+                                             const char *metric, struct artifact *artifact,
+                                             struct status *status);
+/* A view over the artifact, which must outlive it. With `artifact` NULL what counts without a
+ * calibration: beta is the exponent alpha that the training took out of the towers, gamma is 0. */
+MUST_CHECK enum status_code calibration_load(struct calibration *calibration,
+                                             const struct artifact *artifact,
+                                             const struct towers *towers, struct status *status);
+void calibration_release(struct calibration *calibration);
+
+#endif

@@ -1,0 +1,235 @@
+/* Measuring settings: many are ranked in one pass over the products and over the evidence, so a
+ * grid costs little more than a look at every score for each setting. */
+#include "evaluation/calibration_trials.h"
+
+#include "base/mem.h"
+#include "ranking/ranking.h"
+
+#include <math.h>
+
+enum { USER_BLOCK = 2048 }; /* users ranked between two looks at `between` */
+
+/* Memory of one pass. */
+struct pass {
+    size_t n, first;      /* settings, and the trial of the first one */
+    float *arrays;        /* (n_arrays, n_items) distinct biases, then distinct powers */
+    const float **biases; /* (n) rows of arrays */
+    const float **powers; /* (n) the same */
+    double *gammas;       /* (n) */
+    float *anchors;       /* (USER_BLOCK, d) */
+    int32_t *lists;       /* (n, USER_BLOCK, k) */
+    float *scores;        /* the same shape */
+};
+
+enum status_code trials_init(struct trials *trials, const struct calibration_request *request,
+                             struct pool *pool, struct status *status)
+{
+    const struct dataset *dataset = request->validation->dataset;
+    enum status_code code;
+    *trials = (struct trials){.request = request, .pool = pool};
+    TRY(MEM_NEW(&trials->counts, dataset->n_items, status));
+    dataset_item_counts(dataset, trials->counts);
+done:
+    return code;
+}
+
+void trials_release(struct trials *trials)
+{
+    mem_free(trials->counts);
+    mem_free(trials->weights);
+    mem_free(trials->values);
+    mem_free(trials->user_values);
+    *trials = (struct trials){0};
+}
+
+static void pass_release(struct pass *pass)
+{
+    mem_free(pass->arrays);
+    mem_free(pass->biases);
+    mem_free(pass->powers);
+    mem_free(pass->gammas);
+    mem_free(pass->anchors);
+    mem_free(pass->lists);
+    mem_free(pass->scores);
+}
+
+/* The first of settings [0, v] with the same beta, or with the same exponent. */
+static size_t first_alike(const struct score_weights *settings, size_t v, bool by_beta)
+{
+    size_t first = 0;
+    while (by_beta ? settings[first].beta != settings[v].beta
+                   : settings[first].exponent != settings[v].exponent) {
+        first++;
+    }
+    return first;
+}
+
+/* One array for every beta and, with evidence, for every exponent that differs. */
+static void fill_arrays(struct pass *pass, const struct trials *trials,
+                        const struct score_weights *settings)
+{
+    const struct calibration_request *request = trials->request;
+    size_t n_items = request->validation->dataset->n_items;
+    float *next = pass->arrays;
+    for (size_t v = 0; v < pass->n; v++) {
+        size_t first = first_alike(settings, v, true);
+        pass->gammas[v] = settings[v].gamma;
+        pass->biases[v] = first < v ? pass->biases[first] : next;
+        if (first == v) {
+            towers_popularity_bias(trials->counts, request->towers->item_bias, n_items,
+                                   settings[v].beta, next);
+            next += n_items;
+        }
+    }
+    for (size_t v = 0; request->evidence != NULL && v < pass->n; v++) {
+        size_t first = first_alike(settings, v, false);
+        pass->powers[v] = first < v ? pass->powers[first] : next;
+        if (first == v) {
+            evidence_powers(request->evidence, settings[v].exponent, next);
+            next += n_items;
+        }
+    }
+}
+
+static enum status_code pass_init(struct pass *pass, const struct trials *trials,
+                                  const struct score_weights *settings, size_t n,
+                                  struct status *status)
+{
+    const struct validation *validation = trials->request->validation;
+    size_t n_lists = n * USER_BLOCK * validation->k, n_arrays = 0;
+    enum status_code code;
+    *pass = (struct pass){.n = n, .first = trials->n};
+    for (size_t v = 0; v < n; v++) {
+        n_arrays += first_alike(settings, v, true) == v ? 1 : 0;
+        n_arrays += first_alike(settings, v, false) == v ? 1 : 0;
+    }
+    TRY(MEM_NEW(&pass->arrays, n_arrays * validation->dataset->n_items, status));
+    TRY(MEM_NEW(&pass->biases, n, status));
+    TRY(MEM_NEW(&pass->powers, n, status));
+    TRY(MEM_NEW(&pass->gammas, n, status));
+    TRY(MEM_NEW(&pass->anchors, USER_BLOCK * trials->request->towers->users.columns, status));
+    TRY(MEM_NEW(&pass->lists, n_lists, status));
+    TRY(MEM_NEW(&pass->scores, n_lists, status));
+    fill_arrays(pass, trials, settings);
+done:
+    return code;
+}
+
+/* Ranks validation users [first, first + count) under every setting and measures them. */
+static enum status_code pass_block(struct pass *pass, struct trials *trials, size_t first,
+                                   size_t count, struct status *status)
+{
+    const struct calibration_request *request = trials->request;
+    const struct validation *validation = request->validation;
+    const struct dataset *dataset = validation->dataset;
+    const struct towers *towers = request->towers;
+    const int32_t *users = validation->users + first;
+    size_t d = towers->users.columns, k = validation->k;
+    enum status_code code;
+    for (size_t a = 0; a < count; a++) {
+        memcpy(pass->anchors + a * d, towers->users.data + (size_t)users[a] * towers->users.stride,
+               d * sizeof *pass->anchors);
+    }
+    const struct ranking_evidence evidence = {.evidence = request->evidence,
+                                              .histories = &dataset->train.matrix,
+                                              .history_rows = users,
+                                              .gammas = pass->gammas,
+                                              .powers = pass->powers};
+    struct ranking ranking = {
+        .anchors = const_matrix_of(pass->anchors, count, d),
+        .candidates = towers->items,
+        .scale = (float)(1.0 / towers->temperature),
+        .n_biases = pass->n,
+        .biases = pass->biases,
+        .evidence = request->evidence == NULL ? NULL : &evidence,
+        .exclude = &dataset->train.matrix,
+        .exclude_rows = users,
+        .tie_rank = validation->tie_rank,
+        .k = k,
+    };
+    TRY(ranking_run(&ranking, trials->pool, pass->lists, pass->scores, status));
+    for (size_t v = 0; v < pass->n; v++) {
+        metric_per_user(validation->metric, k, pass->lists + v * count * k, k, users, count,
+                        &dataset->valid.matrix, dataset->valid_unknown,
+                        trials->user_values + (pass->first + v) * validation->n_users + first);
+    }
+done:
+    return code;
+}
+
+static enum status_code make_room(struct trials *trials, size_t n_more, struct status *status)
+{
+    size_t n_users = trials->request->validation->n_users;
+    size_t n = trials->n, total = trials->n + n_more;
+    enum status_code code;
+    TRY(MEM_RESIZE(&trials->weights, n, total, status));
+    TRY(MEM_RESIZE(&trials->values, n, total, status));
+    TRY(MEM_RESIZE(&trials->user_values, n * n_users, total * n_users, status));
+done:
+    return code;
+}
+
+static bool is_tried(const struct trials *trials, size_t n_tried,
+                     const struct score_weights *setting)
+{
+    for (size_t t = 0; t < n_tried; t++) {
+        const struct score_weights *other = &trials->weights[t];
+        if (other->beta == setting->beta && other->gamma == setting->gamma &&
+            other->exponent == setting->exponent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status_code trials_measure(struct trials *trials, const struct score_weights *settings,
+                                size_t n, struct status *status)
+{
+    size_t n_users = trials->request->validation->n_users, n_new = 0;
+    struct pass pass = {0};
+    enum status_code code;
+    TRY(make_room(trials, n, status));
+    for (size_t s = 0; s < n; s++) {
+        if (!is_tried(trials, trials->n + n_new, &settings[s])) {
+            trials->weights[trials->n + n_new++] = settings[s];
+        }
+    }
+    TRY(pass_init(&pass, trials, trials->weights + trials->n, n_new, status));
+    for (size_t first = 0; n_new > 0 && first < n_users; first += USER_BLOCK) {
+        size_t count = n_users - first < USER_BLOCK ? n_users - first : USER_BLOCK;
+        TRY(pass_block(&pass, trials, first, count, status));
+        trials->users_done += (double)count;
+        if (trials->request->between != NULL) {
+            TRY(trials->request->between(trials->request->data, trials->users_done,
+                                         trials->users_total, status));
+        }
+    }
+    for (size_t t = trials->n; t < trials->n + n_new; t++) {
+        trials->values[t] = metric_mean(trials->user_values + t * n_users, n_users, NULL);
+    }
+    trials->n += n_new;
+done:
+    pass_release(&pass);
+    return code;
+}
+
+bool trials_clearly_better(const struct trials *trials, size_t a, size_t b)
+{
+    size_t n_users = trials->request->validation->n_users;
+    const double *of_a = trials->user_values + a * n_users;
+    const double *of_b = trials->user_values + b * n_users;
+    double sum = 0.0, squares = 0.0, n = 0.0;
+    for (size_t u = 0; u < n_users; u++) {
+        if (!isnan(of_a[u])) {
+            sum += of_a[u] - of_b[u];
+            squares += (of_a[u] - of_b[u]) * (of_a[u] - of_b[u]);
+            n += 1.0;
+        }
+    }
+    if (n < 2.0) {
+        return sum > 0.0;
+    }
+    double mean = sum / n;
+    double variance = fmax(squares / n - mean * mean, 0.0) * n / (n - 1.0);
+    return mean > sqrt(variance / n);
+}

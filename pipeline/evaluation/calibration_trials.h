@@ -1,0 +1,36 @@
+/* What the search for score weights has measured: every setting tried, with its value for every
+ * validation user, so that two settings can be compared user by user. */
+#ifndef NIGHTJAR_EVALUATION_CALIBRATION_TRIALS_H
+#define NIGHTJAR_EVALUATION_CALIBRATION_TRIALS_H
+
+#include "base/pool.h"
+#include "evaluation/calibration.h"
+
+/* Zero-initialise. */
+struct trials {
+    const struct calibration_request *request;
+    struct pool *pool;
+    int64_t *counts;                /* (n_items) n_i */
+    double users_done, users_total; /* for the progress; the caller sets the total */
+    size_t n;
+    struct score_weights *weights; /* (n) in the order they were tried */
+    double *values;                /* (n) the metric's mean */
+    double *user_values;           /* (n, validation users) */
+};
+
+MUST_CHECK enum status_code trials_init(struct trials *trials,
+                                        const struct calibration_request *request,
+                                        struct pool *pool, struct status *status);
+void trials_release(struct trials *trials);
+
+/* Tries settings (n), those of them that are new, in one pass over the products. Settings that
+ * share an exponent, and among these a gamma, should stand side by side. */
+MUST_CHECK enum status_code trials_measure(struct trials *trials,
+                                           const struct score_weights *settings, size_t n,
+                                           struct status *status);
+
+/* Whether trial a beats trial b by more than one standard error of the users' paired differences.
+ */
+bool trials_clearly_better(const struct trials *trials, size_t a, size_t b);
+
+#endif

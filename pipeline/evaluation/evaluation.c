@@ -1,0 +1,587 @@
+/* Evaluation block by block: a block of users is ranked by one model, judged in parallel into a
+ * table of values per user, and added to the groups' sums in user order, so that memory does not
+ * grow with the number of users and the sums are the same with any number of threads. */
+#include "evaluation/evaluation.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "evaluation/baselines.h"
+#include "ranking/score.h"
+#include "evaluation/metrics.h"
+#include "evaluation/user_sample.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum {
+    USER_BLOCK = 8192,
+    LEAST_BLOCK = 256,
+    BLOCK_SCORES = 1 << 30, /* one to two seconds: so long does a stop wait */
+    JUDGE_BLOCK = 64,
+    N_USER_GROUPS = 4,
+    N_ITEM_GROUPS = 3,
+    N_SETS = 1 + N_ITEM_GROUPS, /* relevant items: all of them, or one item group's */
+    N_GROUPS = 1 + N_USER_GROUPS + N_ITEM_GROUPS
+};
+
+static const char *const group_names[N_GROUPS] = {"all",          "users:1-4",  "users:5-19",
+                                                  "users:20-99",  "users:100+", "items:head",
+                                                  "items:middle", "items:tail"};
+static const size_t user_group_ends[N_USER_GROUPS - 1] = {5, 20, 100};
+
+/* One asked metric or measure; exactly one of the two pointers is set. */
+struct asked {
+    const char *name;
+    const struct metric *metric;
+    const struct list_measure *measure;
+    size_t k;
+    struct exposure exposure; /* of the measure, refilled for each model */
+};
+
+struct group_sum {
+    double n_users;
+    double *sums; /* (n_asked) */
+};
+
+struct evaluation {
+    const struct evaluation_request *request;
+    struct pool *pool;
+    size_t n_asked, max_k;
+    struct asked *asked;
+    size_t n_rows;
+    int32_t *rows;       /* (n_rows) users with held-out pairs, ascending */
+    size_t block;        /* users ranked at a time */
+    uint32_t *tie_rank;  /* (n_items) */
+    int64_t *counts;     /* (n_items) n_i */
+    uint8_t *item_group; /* (n_items) in [0, N_ITEM_GROUPS) */
+    struct blend blend;  /* of the model that runs, where it is one of ours */
+    struct sparse item_weights;
+    int32_t *lists; /* (block, max_k) */
+    float *scores;  /* (block, max_k) */
+    float *anchors; /* (block, d) */
+    double *values; /* (block, N_SETS, n_asked) NAN: the user does not count */
+    struct group_sum groups[N_GROUPS];
+    double users_done; /* over all models */
+};
+
+/* ---- preparation ---- */
+
+static bool parse_asked(const char *name, struct asked *out)
+{
+    *out = (struct asked){.name = name};
+    return metric_parse(name, strlen(name), &out->metric, &out->k) ||
+           list_measure_parse(name, strlen(name), &out->measure, &out->k);
+}
+
+bool evaluation_knows(const char *name)
+{
+    struct asked asked;
+    return parse_asked(name, &asked);
+}
+
+/* The asked names, repeats dropped. */
+static enum status_code parse_all(struct evaluation *evaluation, struct status *status)
+{
+    const struct evaluation_request *request = evaluation->request;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->asked, request->n_metrics, status));
+    for (size_t m = 0; m < request->n_metrics; m++) {
+        struct asked asked;
+        bool known = parse_asked(request->metrics[m], &asked);
+        bool repeated = false;
+        for (size_t other = 0; other < evaluation->n_asked; other++) {
+            repeated = repeated || strcmp(evaluation->asked[other].name, asked.name) == 0;
+        }
+        if (!known) {
+            return status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20",
+                              request->metrics[m]);
+        }
+        if (repeated) {
+            continue;
+        }
+        evaluation->asked[evaluation->n_asked++] = asked;
+        evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
+    }
+done:
+    return code;
+}
+
+static size_t n_unknown(const struct evaluation_request *request, size_t row)
+{
+    return request->unknown == NULL ? 0 : (size_t)request->unknown[row];
+}
+
+static enum status_code collect_users(struct evaluation *evaluation, struct status *status)
+{
+    const struct evaluation_request *request = evaluation->request;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->rows, request->dataset->n_users, status));
+    for (size_t u = 0; u < request->dataset->n_users; u++) {
+        if (sparse_row_length(&request->held_out->matrix, u) + n_unknown(request, u) > 0) {
+            evaluation->rows[evaluation->n_rows++] = (int32_t)u;
+        }
+    }
+    TRY(user_sample(evaluation->rows, &evaluation->n_rows, request->dataset->n_users,
+                    request->max_users, request->seed, "evaluation.users", status));
+done:
+    return code;
+}
+
+struct counted_item {
+    int64_t count;
+    int32_t item;
+};
+
+static int compare_counted(const void *a, const void *b)
+{
+    const struct counted_item *x = a, *y = b;
+    if (x->count != y->count) {
+        return x->count > y->count ? -1 : 1;
+    }
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+/* An item belongs to the third of the interactions in which its own begin. */
+static enum status_code group_items(struct evaluation *evaluation, struct status *status)
+{
+    size_t n_items = evaluation->request->dataset->n_items;
+    struct counted_item *order = NULL;
+    int64_t total = 0, before = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->item_group, n_items, status));
+    TRY(MEM_NEW(&order, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        order[i] = (struct counted_item){evaluation->counts[i], (int32_t)i};
+        total += evaluation->counts[i];
+    }
+    qsort(order, n_items, sizeof *order, compare_counted);
+    for (size_t i = 0; i < n_items; i++) {
+        int64_t third = total == 0 ? 0 : before * N_ITEM_GROUPS / total;
+        third = third < N_ITEM_GROUPS ? third : N_ITEM_GROUPS - 1;
+        evaluation->item_group[order[i].item] = (uint8_t)third;
+        before += order[i].count;
+    }
+done:
+    mem_free(order);
+    return code;
+}
+
+static enum status_code prepare_items(struct evaluation *evaluation, struct status *status)
+{
+    const struct evaluation_request *request = evaluation->request;
+    size_t n_items = request->dataset->n_items;
+    struct rng rng;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->counts, n_items, status));
+    TRY(MEM_NEW(&evaluation->tie_rank, n_items, status));
+    dataset_item_counts(request->dataset, evaluation->counts);
+    rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
+    rng_permutation(&rng, n_items, evaluation->tie_rank);
+    TRY(group_items(evaluation, status));
+done:
+    return code;
+}
+
+static enum status_code prepare_blocks(struct evaluation *evaluation, struct status *status)
+{
+    size_t n = BLOCK_SCORES / (evaluation->request->dataset->n_items + 1);
+    n = n < LEAST_BLOCK ? LEAST_BLOCK : n;
+    n = n < USER_BLOCK ? n : USER_BLOCK;
+    n = n < evaluation->n_rows ? n : evaluation->n_rows;
+    evaluation->block = n;
+    size_t d = evaluation->request->towers->users.columns;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->lists, n * evaluation->max_k, status));
+    TRY(MEM_NEW(&evaluation->scores, n * evaluation->max_k, status));
+    TRY(MEM_NEW(&evaluation->anchors, n * d, status));
+    TRY(MEM_NEW(&evaluation->values, n * N_SETS * evaluation->n_asked, status));
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        TRY(MEM_NEW(&evaluation->groups[g].sums, evaluation->n_asked, status));
+    }
+done:
+    return code;
+}
+
+static void evaluation_release(struct evaluation *evaluation)
+{
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        exposure_release(&evaluation->asked[m].exposure);
+    }
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        mem_free(evaluation->groups[g].sums);
+    }
+    mem_free(evaluation->asked);
+    mem_free(evaluation->rows);
+    mem_free(evaluation->tie_rank);
+    mem_free(evaluation->counts);
+    mem_free(evaluation->item_group);
+    blend_release(&evaluation->blend);
+    sparse_release(&evaluation->item_weights);
+    mem_free(evaluation->lists);
+    mem_free(evaluation->scores);
+    mem_free(evaluation->anchors);
+    mem_free(evaluation->values);
+}
+
+/* ---- models: each fills lists (count, max_k) for the rows from `first` on ---- */
+
+static enum status_code rank_blend(struct evaluation *evaluation, size_t first, size_t count,
+                                   struct status *status)
+{
+    const struct towers *towers = evaluation->request->towers;
+    const struct sparse *train = &evaluation->request->dataset->train.matrix;
+    const int32_t *rows = evaluation->rows + first;
+    struct ranking_evidence room;
+    size_t d = towers->users.columns;
+    for (size_t a = 0; a < count; a++) {
+        memcpy(evaluation->anchors + a * d,
+               towers->users.data + (size_t)rows[a] * towers->users.stride,
+               d * sizeof *evaluation->anchors);
+    }
+    struct ranking ranking = {
+        .anchors = const_matrix_of(evaluation->anchors, count, d),
+        .candidates = towers->items,
+        .exclude = train,
+        .exclude_rows = rows,
+        .tie_rank = evaluation->tie_rank,
+        .k = evaluation->max_k,
+    };
+    blend_apply(&evaluation->blend, train, rows, &room, &ranking);
+    return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
+}
+
+static enum status_code start_blend(struct evaluation *evaluation,
+                                    const struct score_weights *weights, struct status *status)
+{
+    blend_release(&evaluation->blend);
+    return blend_init(&evaluation->blend, evaluation->request->towers, evaluation->counts,
+                      evaluation->request->evidence, weights, status);
+}
+
+static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
+{
+    return start_blend(evaluation, &evaluation->request->weights, status);
+}
+
+static enum status_code start_towers(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.beta = evaluation->request->towers_beta};
+    return start_blend(evaluation, &weights, status);
+}
+
+static enum status_code start_evidence(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.gamma = 1,
+                                          .exponent = evaluation->request->weights.exponent};
+    enum status_code code = start_blend(evaluation, &weights, status);
+    evaluation->blend.scale = 0;
+    return code;
+}
+
+static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
+                                           size_t count)
+{
+    return (struct baseline_request){.dataset = evaluation->request->dataset,
+                                     .rows = evaluation->rows + first,
+                                     .n_rows = count,
+                                     .tie_rank = evaluation->tie_rank,
+                                     .k = evaluation->max_k};
+}
+
+static enum status_code rank_popularity(struct evaluation *evaluation, size_t first, size_t count,
+                                        struct status *status)
+{
+    struct baseline_request request = baseline_of(evaluation, first, count);
+    return baseline_popularity(&request, evaluation->pool, evaluation->lists, status);
+}
+
+static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,
+                                       struct status *status)
+{
+    struct baseline_request request = baseline_of(evaluation, first, count);
+    return baseline_item_item(&request, &evaluation->item_weights, evaluation->pool,
+                              evaluation->lists, status);
+}
+
+struct model {
+    const char *name;
+    bool needs_evidence;
+    enum status_code (*start)(struct evaluation *evaluation, struct status *status); /* or NULL */
+    enum status_code (*rank)(struct evaluation *evaluation, size_t first, size_t count,
+                             struct status *status);
+};
+
+static const struct model models[] = {
+    {"nightjar", false, start_nightjar, rank_blend}, {"towers", true, start_towers, rank_blend},
+    {"evidence", true, start_evidence, rank_blend},  {"popularity", false, NULL, rank_popularity},
+    {"item_item", false, NULL, rank_item_item},
+};
+enum { N_MODELS = sizeof models / sizeof *models };
+
+static bool takes_part(const struct evaluation_request *request, const struct model *model)
+{
+    return request->evidence != NULL || !model->needs_evidence;
+}
+
+size_t evaluation_models(const struct evaluation_request *request)
+{
+    size_t n = 0;
+    for (size_t m = 0; m < N_MODELS; m++) {
+        n += takes_part(request, &models[m]) ? 1 : 0;
+    }
+    return n;
+}
+
+/* ---- judging ---- */
+
+/* What one user's list hits, for each set of relevant items. */
+struct judged {
+    size_t n_relevant[N_SETS];
+    uint8_t hits[N_SETS][METRIC_K_MAX];
+};
+
+static void judge_list(const struct evaluation *evaluation, size_t row, const int32_t *list,
+                       struct judged *judged)
+{
+    const struct sparse *held_out = &evaluation->request->held_out->matrix;
+    memset(judged, 0, sizeof *judged);
+    judged->n_relevant[0] = n_unknown(evaluation->request, row);
+    for (int64_t e = held_out->offsets[row]; e < held_out->offsets[row + 1]; e++) {
+        judged->n_relevant[0]++;
+        judged->n_relevant[1 + evaluation->item_group[held_out->columns[e]]]++;
+    }
+    for (size_t r = 0; r < evaluation->max_k && list[r] >= 0; r++) {
+        if (sparse_has(held_out, row, list[r])) {
+            judged->hits[0][r] = 1;
+            judged->hits[1 + evaluation->item_group[list[r]]][r] = 1;
+        }
+    }
+}
+
+struct judge_job {
+    const struct evaluation *evaluation;
+    size_t first, count;
+};
+
+/* values of a block of users */
+static void judge_block(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct judge_job *job = data;
+    const struct evaluation *evaluation = job->evaluation;
+    struct judged judged;
+    size_t end = (block + 1) * JUDGE_BLOCK;
+    end = end < job->count ? end : job->count;
+    for (size_t a = block * JUDGE_BLOCK; a < end; a++) {
+        double *values = evaluation->values + a * N_SETS * evaluation->n_asked;
+        judge_list(evaluation, (size_t)evaluation->rows[job->first + a],
+                   evaluation->lists + a * evaluation->max_k, &judged);
+        for (size_t v = 0; v < N_SETS * evaluation->n_asked; v++) {
+            const struct asked *asked = &evaluation->asked[v % evaluation->n_asked];
+            size_t set = v / evaluation->n_asked;
+            bool counts = asked->metric != NULL && judged.n_relevant[set] > 0;
+            values[v] =
+                counts ? asked->metric->of_user(judged.hits[set], asked->k, judged.n_relevant[set])
+                       : (double)NAN;
+        }
+    }
+}
+
+static size_t user_group(const struct evaluation *evaluation, size_t row)
+{
+    size_t n = sparse_row_length(&evaluation->request->dataset->train.matrix, row);
+    size_t group = 0;
+    while (group < N_USER_GROUPS - 1 && n >= user_group_ends[group]) {
+        group++;
+    }
+    return group;
+}
+
+/* Adds one user's values of one set to a group. Whether the user counts is the same for every
+ * metric of a set, so the caller knows it. */
+static void add_to_group(struct group_sum *group, const struct asked *asked, size_t n_asked,
+                         const double *values)
+{
+    group->n_users += 1.0;
+    for (size_t m = 0; m < n_asked; m++) {
+        group->sums[m] += asked[m].metric != NULL ? values[m] : 0.0;
+    }
+}
+
+static bool set_counts(const struct evaluation *evaluation, size_t row, size_t set)
+{
+    const struct sparse *held_out = &evaluation->request->held_out->matrix;
+    for (int64_t e = held_out->offsets[row]; e < held_out->offsets[row + 1]; e++) {
+        if (set == 0 || evaluation->item_group[held_out->columns[e]] == set - 1) {
+            return true;
+        }
+    }
+    return set == 0 && n_unknown(evaluation->request, row) > 0;
+}
+
+/* In user order: the sums do not depend on threads. */
+static void add_block(struct evaluation *evaluation, size_t first, size_t count)
+{
+    size_t n = evaluation->n_asked;
+    for (size_t a = 0; a < count; a++) {
+        size_t row = (size_t)evaluation->rows[first + a];
+        const double *values = evaluation->values + a * N_SETS * n;
+        add_to_group(&evaluation->groups[0], evaluation->asked, n, values);
+        add_to_group(&evaluation->groups[1 + user_group(evaluation, row)], evaluation->asked, n,
+                     values);
+        for (size_t set = 1; set < N_SETS; set++) {
+            if (set_counts(evaluation, row, set)) {
+                add_to_group(&evaluation->groups[N_USER_GROUPS + set], evaluation->asked, n,
+                             values + set * n);
+            }
+        }
+    }
+    for (size_t m = 0; m < n; m++) {
+        if (evaluation->asked[m].measure != NULL) {
+            exposure_add(&evaluation->asked[m].exposure, evaluation->lists, evaluation->max_k,
+                         count, evaluation->asked[m].k);
+        }
+    }
+}
+
+/* ---- one model ---- */
+
+static enum status_code start_model(struct evaluation *evaluation, struct status *status)
+{
+    const struct dataset *dataset = evaluation->request->dataset;
+    enum status_code code = STATUS_OK;
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        evaluation->groups[g].n_users = 0.0;
+        memset(evaluation->groups[g].sums, 0,
+               evaluation->n_asked * sizeof *evaluation->groups[g].sums);
+    }
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        if (evaluation->asked[m].measure != NULL) {
+            exposure_release(&evaluation->asked[m].exposure);
+            TRY(exposure_init(&evaluation->asked[m].exposure, evaluation->counts, dataset->n_items,
+                              dataset->n_users, status));
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code add_row(const struct evaluation *evaluation, const char *name,
+                                const char *model, size_t group, double value,
+                                struct metric_rows *rows, struct status *status)
+{
+    struct buf full = {0};
+    enum status_code code;
+    buf_addf(&full, "%s%s", evaluation->request->prefix, name);
+    TRY(buf_check(&full, status));
+    TRY(metric_rows_add(rows, buf_text(&full), model, group_names[group], value, status));
+done:
+    buf_release(&full);
+    return code;
+}
+
+static enum status_code finish_model(struct evaluation *evaluation, const char *name,
+                                     struct metric_rows *rows, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        const struct group_sum *group = &evaluation->groups[g];
+        for (size_t m = 0; group->n_users > 0.0 && m < evaluation->n_asked; m++) {
+            struct asked *asked = &evaluation->asked[m];
+            if (asked->metric != NULL) {
+                TRY(add_row(evaluation, asked->name, name, g, group->sums[m] / group->n_users, rows,
+                            status));
+            } else if (g == 0) {
+                exposure_finish(&asked->exposure);
+                TRY(add_row(evaluation, asked->name, name, g,
+                            asked->measure->of_exposure(&asked->exposure), rows, status));
+            }
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code say_progress(struct evaluation *evaluation, double users,
+                                     struct status *status)
+{
+    const struct evaluation_request *request = evaluation->request;
+    evaluation->users_done += users;
+    return request->between == NULL
+               ? STATUS_OK
+               : request->between(request->data, evaluation->users_done,
+                                  (double)(evaluation_models(request) * evaluation->n_rows),
+                                  status);
+}
+
+static enum status_code evaluate_model(struct evaluation *evaluation, const struct model *model,
+                                       struct metric_rows *rows, struct status *status)
+{
+    enum status_code code;
+    TRY(start_model(evaluation, status));
+    if (model->start != NULL) {
+        TRY(model->start(evaluation, status));
+    }
+    for (size_t first = 0; first < evaluation->n_rows; first += evaluation->block) {
+        size_t left = evaluation->n_rows - first;
+        struct judge_job job = {evaluation, first,
+                                left < evaluation->block ? left : evaluation->block};
+        TRY(model->rank(evaluation, first, job.count, status));
+        pool_run(evaluation->pool, (job.count + JUDGE_BLOCK - 1) / JUDGE_BLOCK, judge_block, &job);
+        add_block(evaluation, first, job.count);
+        TRY(say_progress(evaluation, (double)job.count, status));
+    }
+    TRY(finish_model(evaluation, model->name, rows, status));
+done:
+    return code;
+}
+
+/* The groups' sizes, which are the same for every model. */
+static enum status_code add_counts(const struct evaluation *evaluation, struct metric_rows *rows,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        if (g == 0 || evaluation->groups[g].n_users > 0.0) {
+            TRY(add_row(evaluation, "users", "data", g, evaluation->groups[g].n_users, rows,
+                        status));
+        }
+    }
+    TRY(add_row(evaluation, "unknown_users", "data", 0, (double)evaluation->request->unknown_users,
+                rows, status));
+done:
+    return code;
+}
+
+static enum status_code between_pairs(void *data, double done, double total, struct status *status)
+{
+    (void)done;
+    (void)total;
+    return say_progress(data, 0.0, status);
+}
+
+enum status_code evaluation_run(const struct evaluation_request *request, struct pool *pool,
+                                struct metric_rows *rows, struct status *status)
+{
+    struct evaluation evaluation = {.request = request, .pool = pool};
+    enum status_code code;
+    assert(request->held_out->matrix.n_rows == request->dataset->n_users);
+    assert(request->towers->users.rows == request->dataset->n_users);
+    assert(request->towers->items.rows == request->dataset->n_items);
+    TRY(parse_all(&evaluation, status));
+    TRY(collect_users(&evaluation, status));
+    TRY(prepare_items(&evaluation, status));
+    TRY(prepare_blocks(&evaluation, status));
+    TRY(baseline_item_weights(request->dataset, between_pairs, &evaluation, pool,
+                              &evaluation.item_weights, status));
+    for (size_t m = 0; m < N_MODELS; m++) {
+        if (takes_part(request, &models[m])) {
+            TRY(evaluate_model(&evaluation, &models[m], rows, status));
+        }
+    }
+    TRY(add_counts(&evaluation, rows, status));
+done:
+    evaluation_release(&evaluation);
+    return code;
+}

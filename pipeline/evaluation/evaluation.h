@@ -1,0 +1,56 @@
+/* Full-ranking evaluation of towers beside the baselines, overall and by group. The metrics' own
+ * definitions are in metrics.c.
+ *
+ * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
+ * sample. Own train items are left out of the ranking; validation items are not. Held-out items
+ * that training does not know count as relevant, so they are misses. Users that training does not
+ * know have no row in the dataset and are left out of the means; their number is the row
+ * "unknown_users". Equal scores stand in the order of one seeded permutation for all models.
+ *
+ * Groups, beside "all":
+ *   users:1-4, users:5-19, users:20-99, users:100+   by the user's number of train items
+ *   items:head, items:middle, items:tail   items in falling order of n_i, cut so that each group
+ *        holds a third of the train interactions. The ranking still goes over all items; relevant
+ *        are the user's held-out items in the group; users without any are left out. Unknown items
+ *        belong to no group.
+ * The measures of whole lists (coverage, gini, novelty, popularity) are taken for "all" only. */
+#ifndef NIGHTJAR_EVALUATION_EVALUATION_H
+#define NIGHTJAR_EVALUATION_EVALUATION_H
+
+#include "base/pool.h"
+#include "pairs/evidence.h"
+#include "evaluation/metric_rows.h"
+#include "towers/embeddings.h"
+
+struct evaluation_request {
+    const struct dataset *dataset;  /* the towers' basis */
+    const struct history *held_out; /* its test part, or its validation part */
+    const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
+    size_t unknown_users;
+    size_t max_users; /* of more, a seeded sample is judged */
+    const struct towers *towers;
+    struct score_weights weights;    /* of the model nightjar */
+    double towers_beta;              /* of the towers alone */
+    const struct evidence *evidence; /* of that basis; NULL (gamma 0 then): none was made */
+    const char *prefix;              /* put before every metric's name: "" or "valid:" */
+    size_t n_metrics;
+    const char *const *metrics; /* that evaluation_knows; repeats are allowed */
+    uint64_t seed;
+    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
+    enum status_code (*between)(void *data, double done, double total, struct status *status);
+    void *data;
+};
+
+/* How many models are measured: what users_total of `between` counts each user for. */
+size_t evaluation_models(const struct evaluation_request *request);
+/* Whether `name` is a metric or list measure with its @k. */
+bool evaluation_knows(const char *name);
+/* Adds rows for each group with users and each model: nightjar (the blended score), popularity and
+ * item_item; with evidence also towers (nightjar with gamma 0 and its own beta) and evidence
+ * (nothing but the evidence, with the exponent of nightjar). And the counts "users" (each group)
+ * and "unknown_users" under the model "data". `rows` is appended to. */
+MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
+                                           struct pool *pool, struct metric_rows *rows,
+                                           struct status *status);
+
+#endif

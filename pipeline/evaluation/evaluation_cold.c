@@ -1,0 +1,426 @@
+/* Two groups, two models. A group says who is judged on what and how a block of its users is
+ * ranked; what follows is the same for all: lists of a block, values per user, sums in user order.
+ */
+#include "evaluation/evaluation_cold.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "ranking/score.h"
+#include "evaluation/evaluation.h"
+#include "evaluation/metrics.h"
+#include "ranking/ranking.h"
+
+#include <assert.h>
+
+enum { USER_BLOCK = 8192 };
+
+struct asked_metric {
+    const char *name;
+    const struct metric *metric;
+    size_t k;
+    double sum; /* of the model at work */
+};
+
+struct cold_evaluation {
+    const struct evaluation_cold_request *request;
+    struct pool *pool;
+    size_t n_asked, max_k;
+    struct asked_metric *asked; /* (n_asked) */
+    /* of the group at work */
+    size_t n_judged, block; /* block: most users ranked at once */
+    int32_t *judged;        /* (n_judged) rows of held_out with something to ask, ascending */
+    const struct sparse *held_out;
+    const int32_t *unknown;
+    size_t n_candidates;
+    uint32_t *tie_rank; /* (n_candidates) */
+    struct blend blend; /* the score of cold users */
+    float *popularity;  /* (n_candidates) n_i; below 2^24 the order is exact */
+    int32_t *vector_of; /* (cold users or cold items) row of the towers' cold vectors, or -1 */
+    float *anchors;     /* (block, d) */
+    int32_t *lists;     /* (block, max_k) columns of held_out */
+    int32_t *fallback;  /* the same shape */
+    float *scores;      /* the same shape */
+    double *values;     /* (block) */
+};
+
+/* ---- preparation ---- */
+
+static enum status_code parse_metrics(struct cold_evaluation *evaluation, struct status *status)
+{
+    const struct evaluation_cold_request *request = evaluation->request;
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->asked, request->n_metrics, status));
+    for (size_t m = 0; m < request->n_metrics; m++) {
+        struct asked_metric asked = {.name = request->metrics[m]};
+        bool repeated = false;
+        if (!evaluation_knows(asked.name)) {
+            return status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20",
+                              asked.name);
+        }
+        for (size_t other = 0; other < evaluation->n_asked; other++) {
+            repeated = repeated || strcmp(evaluation->asked[other].name, asked.name) == 0;
+        }
+        if (repeated || !metric_parse(asked.name, strlen(asked.name), &asked.metric, &asked.k)) {
+            continue;
+        }
+        evaluation->asked[evaluation->n_asked++] = asked;
+        evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
+    }
+done:
+    return code;
+}
+
+static void release_group(struct cold_evaluation *evaluation)
+{
+    mem_free(evaluation->judged);
+    mem_free(evaluation->tie_rank);
+    blend_release(&evaluation->blend);
+    mem_free(evaluation->popularity);
+    mem_free(evaluation->vector_of);
+    mem_free(evaluation->anchors);
+    mem_free(evaluation->lists);
+    mem_free(evaluation->fallback);
+    mem_free(evaluation->scores);
+    mem_free(evaluation->values);
+    *evaluation = (struct cold_evaluation){.request = evaluation->request,
+                                           .pool = evaluation->pool,
+                                           .n_asked = evaluation->n_asked,
+                                           .max_k = evaluation->max_k,
+                                           .asked = evaluation->asked};
+}
+
+/* The rows of held_out that are asked anything. A part that is not there has no rows. */
+static enum status_code collect_judged(struct cold_evaluation *evaluation,
+                                       const struct sparse *held_out, const int32_t *unknown,
+                                       struct status *status)
+{
+    enum status_code code;
+    evaluation->held_out = held_out;
+    evaluation->unknown = unknown;
+    TRY(MEM_NEW(&evaluation->judged, held_out->n_rows, status));
+    for (size_t row = 0; row < held_out->n_rows; row++) {
+        if (sparse_row_length(held_out, row) + (unknown != NULL ? (size_t)unknown[row] : 0) > 0) {
+            evaluation->judged[evaluation->n_judged++] = (int32_t)row;
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code prepare_group(struct cold_evaluation *evaluation, size_t n_candidates,
+                                      const char *tie_purpose, struct status *status)
+{
+    const struct evaluation_cold_request *request = evaluation->request;
+    struct rng rng;
+    enum status_code code;
+    evaluation->n_candidates = n_candidates;
+    evaluation->block = evaluation->n_judged < USER_BLOCK ? evaluation->n_judged : USER_BLOCK;
+    TRY(MEM_NEW(&evaluation->tie_rank, n_candidates, status));
+    TRY(MEM_NEW(&evaluation->popularity, n_candidates, status));
+    TRY(MEM_NEW(&evaluation->anchors, evaluation->block * request->towers->items.columns, status));
+    TRY(MEM_NEW(&evaluation->lists, evaluation->block * evaluation->max_k, status));
+    TRY(MEM_NEW(&evaluation->fallback, evaluation->block * evaluation->max_k, status));
+    TRY(MEM_NEW(&evaluation->scores, evaluation->block * evaluation->max_k, status));
+    TRY(MEM_NEW(&evaluation->values, evaluation->block, status));
+    rng_init(&rng, request->seed, tie_purpose, 0, 0);
+    rng_permutation(&rng, n_candidates, evaluation->tie_rank);
+done:
+    return code;
+}
+
+/* vector_of (n_codes) = where each of the ascending codes stands among the ascending tower codes.
+ */
+static enum status_code match_codes(const int32_t *codes, size_t n_codes,
+                                    const int32_t *tower_codes, size_t n_towers,
+                                    int32_t **vector_of, struct status *status)
+{
+    size_t t = 0;
+    enum status_code code;
+    TRY(MEM_NEW(vector_of, n_codes, status));
+    for (size_t c = 0; c < n_codes; c++) {
+        while (t < n_towers && tower_codes[t] < codes[c]) {
+            t++;
+        }
+        (*vector_of)[c] = t < n_towers && tower_codes[t] == codes[c] ? (int32_t)t : -1;
+    }
+done:
+    return code;
+}
+
+/* ---- cold users: each model fills lists (count, max_k) for the judged from `first` on ---- */
+
+static enum status_code rank_users_by_popularity(struct cold_evaluation *evaluation, size_t first,
+                                                 size_t count, int32_t *lists,
+                                                 struct status *status)
+{
+    const struct towers *towers = evaluation->request->towers;
+    const float *biases[1] = {evaluation->popularity};
+    memset(evaluation->anchors, 0, count * towers->items.columns * sizeof *evaluation->anchors);
+    struct ranking ranking = {
+        .anchors = const_matrix_of(evaluation->anchors, count, towers->items.columns),
+        .candidates = towers->items,
+        .scale = 1.0f,
+        .n_biases = 1,
+        .biases = biases,
+        .exclude = &evaluation->request->dataset->cold.history.matrix,
+        .exclude_rows = evaluation->judged + first,
+        .tie_rank = evaluation->tie_rank,
+        .k = evaluation->max_k,
+    };
+    return ranking_run(&ranking, evaluation->pool, lists, evaluation->scores, status);
+}
+
+/* Whoever has no vector keeps the list by popularity. */
+static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation, size_t first,
+                                             size_t count, struct status *status)
+{
+    const struct towers *towers = evaluation->request->towers;
+    const struct sparse *histories = &evaluation->request->dataset->cold.history.matrix;
+    const int32_t *judged = evaluation->judged + first;
+    struct ranking_evidence room;
+    size_t d = towers->items.columns, k = evaluation->max_k;
+    enum status_code code;
+    /* leaves anchors of zeros */
+    TRY(rank_users_by_popularity(evaluation, first, count, evaluation->fallback, status));
+    for (size_t a = 0; a < count; a++) {
+        int32_t vector = evaluation->vector_of[judged[a]];
+        if (vector >= 0) {
+            memcpy(evaluation->anchors + a * d,
+                   towers->cold_users.data + (size_t)vector * towers->cold_users.stride,
+                   d * sizeof *evaluation->anchors);
+        }
+    }
+    struct ranking ranking = {
+        .anchors = const_matrix_of(evaluation->anchors, count, d),
+        .candidates = towers->items,
+        .exclude = histories,
+        .exclude_rows = judged,
+        .tie_rank = evaluation->tie_rank,
+        .k = k,
+    };
+    blend_apply(&evaluation->blend, histories, judged, &room, &ranking);
+    TRY(ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status));
+    for (size_t a = 0; a < count; a++) {
+        if (evaluation->vector_of[judged[a]] < 0) {
+            memcpy(evaluation->lists + a * k, evaluation->fallback + a * k,
+                   k * sizeof *evaluation->lists);
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code list_users_by_popularity(struct cold_evaluation *evaluation, size_t first,
+                                                 size_t count, struct status *status)
+{
+    return rank_users_by_popularity(evaluation, first, count, evaluation->lists, status);
+}
+
+static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
+                                           struct status *status)
+{
+    const struct evaluation_cold_request *request = evaluation->request;
+    const struct dataset *dataset = request->dataset;
+    const struct towers *towers = request->towers;
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.unknown, status));
+    /* the permutation of the evaluation of everybody else */
+    TRY(prepare_group(evaluation, dataset->n_items, "evaluation.ties", status));
+    TRY(match_codes(dataset->cold.users, dataset->cold.n_users, towers->cold_user_codes,
+                    towers->cold_users.rows, &evaluation->vector_of, status));
+    TRY(MEM_NEW(&counts, dataset->n_items, status));
+    dataset_item_counts(dataset, counts);
+    TRY(blend_init(&evaluation->blend, towers, counts, request->evidence, &request->weights,
+                   status));
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        evaluation->popularity[i] = (float)counts[i];
+    }
+done:
+    mem_free(counts);
+    return code;
+}
+
+/* ---- cold items ---- */
+
+/* Cosines with the cold items; those without a vector are not eligible. With `eligible` NULL and
+ * anchors of zeros only the order of ties is left. */
+static enum status_code rank_cold_items(struct cold_evaluation *evaluation, size_t first,
+                                        size_t count, const float *vectors, const uint8_t *eligible,
+                                        struct status *status)
+{
+    size_t d = evaluation->request->towers->items.columns;
+    struct ranking ranking = {
+        .anchors = const_matrix_of(evaluation->anchors, count, d),
+        .candidates = const_matrix_of(vectors, evaluation->n_candidates, d),
+        .scale = 1.0f, /* one bias for all, n_i = 0, and any temperature keep the order */
+        .exclude = &evaluation->request->dataset->cold.item_seen,
+        .exclude_rows = evaluation->judged + first,
+        .eligible = eligible,
+        .tie_rank = evaluation->tie_rank,
+        .k = evaluation->max_k,
+    };
+    return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
+}
+
+static enum status_code list_items_by_towers(struct cold_evaluation *evaluation, size_t first,
+                                             size_t count, struct status *status)
+{
+    const struct towers *towers = evaluation->request->towers;
+    size_t d = towers->items.columns;
+    float *vectors = NULL; /* (n_candidates, d), zeros where there is none */
+    uint8_t *eligible = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&vectors, evaluation->n_candidates * d, status));
+    TRY(MEM_NEW(&eligible, evaluation->n_candidates, status));
+    for (size_t i = 0; i < evaluation->n_candidates; i++) {
+        int32_t vector = evaluation->vector_of[i];
+        eligible[i] = vector >= 0;
+        if (vector >= 0) {
+            memcpy(vectors + i * d,
+                   towers->cold_items.data + (size_t)vector * towers->cold_items.stride,
+                   d * sizeof *vectors);
+        }
+    }
+    for (size_t a = 0; a < count; a++) {
+        memcpy(evaluation->anchors + a * d,
+               towers->users.data + (size_t)evaluation->judged[first + a] * towers->users.stride,
+               d * sizeof *evaluation->anchors);
+    }
+    TRY(rank_cold_items(evaluation, first, count, vectors, eligible, status));
+done:
+    mem_free(vectors);
+    mem_free(eligible);
+    return code;
+}
+
+static enum status_code list_items_by_chance(struct cold_evaluation *evaluation, size_t first,
+                                             size_t count, struct status *status)
+{
+    size_t d = evaluation->request->towers->items.columns;
+    float *zeros = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&zeros, evaluation->n_candidates * d, status));
+    memset(evaluation->anchors, 0, count * d * sizeof *evaluation->anchors);
+    TRY(rank_cold_items(evaluation, first, count, zeros, NULL, status));
+done:
+    mem_free(zeros);
+    return code;
+}
+
+static enum status_code prepare_cold_items(struct cold_evaluation *evaluation,
+                                           struct status *status)
+{
+    const struct cold_part *cold = &evaluation->request->dataset->cold;
+    const struct towers *towers = evaluation->request->towers;
+    enum status_code code;
+    TRY(collect_judged(evaluation, &cold->item_held_out, NULL, status));
+    TRY(prepare_group(evaluation, cold->n_items, "evaluation.cold_ties", status));
+    TRY(match_codes(cold->items, cold->n_items, towers->cold_item_codes, towers->cold_items.rows,
+                    &evaluation->vector_of, status));
+done:
+    return code;
+}
+
+/* ---- groups and models ---- */
+
+enum { N_MODELS = 2 };
+
+struct cold_model {
+    const char *name;
+    enum status_code (*list)(struct cold_evaluation *evaluation, size_t first, size_t count,
+                             struct status *status);
+};
+
+struct cold_group {
+    const char *name;
+    enum status_code (*prepare)(struct cold_evaluation *evaluation, struct status *status);
+    struct cold_model models[N_MODELS];
+};
+
+static const struct cold_group groups[] = {
+    {"cold_users",
+     prepare_cold_users,
+     {{"nightjar", rank_users_by_towers}, {"popularity", list_users_by_popularity}}},
+    {"cold_items",
+     prepare_cold_items,
+     {{"nightjar", list_items_by_towers}, {"popularity", list_items_by_chance}}},
+};
+
+/* Every judged user has something relevant, so every value counts. */
+static void add_values(struct cold_evaluation *evaluation, size_t first, size_t count)
+{
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        struct asked_metric *asked = &evaluation->asked[m];
+        metric_per_user(asked->metric, asked->k, evaluation->lists, evaluation->max_k,
+                        evaluation->judged + first, count, evaluation->held_out,
+                        evaluation->unknown, evaluation->values);
+        for (size_t a = 0; a < count; a++) {
+            asked->sum += evaluation->values[a];
+        }
+    }
+}
+
+static enum status_code evaluate_model(struct cold_evaluation *evaluation, const char *group,
+                                       const struct cold_model *model, struct metric_rows *rows,
+                                       struct status *status)
+{
+    const struct evaluation_cold_request *request = evaluation->request;
+    enum status_code code = STATUS_OK;
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        evaluation->asked[m].sum = 0.0;
+    }
+    for (size_t first = 0; first < evaluation->n_judged; first += evaluation->block) {
+        size_t left = evaluation->n_judged - first;
+        size_t count = left < evaluation->block ? left : evaluation->block;
+        if (request->between != NULL) {
+            TRY(request->between(request->data, status));
+        }
+        TRY(model->list(evaluation, first, count, status));
+        add_values(evaluation, first, count);
+    }
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        const struct asked_metric *asked = &evaluation->asked[m];
+        TRY(metric_rows_add(rows, asked->name, model->name, group,
+                            asked->sum / (double)evaluation->n_judged, status));
+    }
+done:
+    return code;
+}
+
+static enum status_code evaluate_group(struct cold_evaluation *evaluation,
+                                       const struct cold_group *group, struct metric_rows *rows,
+                                       struct status *status)
+{
+    enum status_code code;
+    TRY(group->prepare(evaluation, status));
+    if (evaluation->n_judged > 0) {
+        for (size_t m = 0; m < N_MODELS; m++) {
+            TRY(evaluate_model(evaluation, group->name, &group->models[m], rows, status));
+        }
+        TRY(metric_rows_add(rows, "users", "data", group->name, (double)evaluation->n_judged,
+                            status));
+    }
+done:
+    release_group(evaluation);
+    return code;
+}
+
+enum status_code evaluation_cold_run(const struct evaluation_cold_request *request,
+                                     struct pool *pool, struct metric_rows *rows,
+                                     struct status *status)
+{
+    struct cold_evaluation evaluation = {.request = request, .pool = pool};
+    enum status_code code;
+    assert(request->towers->users.rows == request->dataset->n_users);
+    assert(request->towers->items.rows == request->dataset->n_items);
+    TRY(parse_metrics(&evaluation, status));
+    if (evaluation.n_asked > 0) {
+        for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+            TRY(evaluate_group(&evaluation, &groups[g], rows, status));
+        }
+    }
+done:
+    mem_free(evaluation.asked);
+    return code;
+}

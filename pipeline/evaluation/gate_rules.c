@@ -1,0 +1,118 @@
+/* The gate: compares measured rows with rules. What happens to a refused run is the runner's
+ * business. */
+#include "evaluation/gate_rules.h"
+
+#include "base/buf.h"
+
+#define MIN_OPTION(field, most, text)                                                              \
+    {                                                                                              \
+        .name = #field, .type = OPTION_FLOAT, .offset = offsetof(struct gate_rule, field),         \
+        .default_text = "0", .min = 0, .max = (most), .help = text " 0: no such rule."             \
+    }
+
+const struct option gate_rule_options[] = {
+    MIN_OPTION(min, 1e12, "The least value."),
+    MIN_OPTION(max, 1e12, "The greatest value."),
+    MIN_OPTION(of_previous, 1000,
+               "The least share of what the last published run measured; the first run passes."),
+    MIN_OPTION(over_popular, 1000, "The least multiple of the popularity baseline's value."),
+    MIN_OPTION(over_item_item, 1000, "The least multiple of the item-item baseline's value."),
+    {.name = NULL},
+};
+
+/* One value against one bound. */
+struct comparison {
+    const char *metric; /* as it stands in the rows, with prefix */
+    double value;
+    const struct metric_rows *rows; /* where the other value stands */
+    const char *model, *whose;      /* of the other value; NULL: the bound is a bare number */
+    double least;                   /* value, or multiple of the other one; 0: no rule */
+    bool is_over; /* a baseline: as good as one that found nothing is not enough */
+};
+
+/* Adds a line to `failures` when the comparison fails. The negated test lets a NaN fail, too. */
+static bool compare(const struct comparison *comparison, struct buf *failures)
+{
+    double other = 1.0;
+    if (comparison->least <= 0.0) {
+        return true;
+    }
+    if (comparison->model != NULL &&
+        !metric_rows_find(comparison->rows, comparison->metric, comparison->model, "all", &other)) {
+        return false;
+    }
+    const double bound = comparison->least * other;
+    const bool is_reached = comparison->value >= bound;
+    if (is_reached && (comparison->value > 0.0 || !comparison->is_over)) {
+        return true;
+    }
+    buf_addf(failures, "\n%s is %.6g, the gate asks for %s %.6g", comparison->metric,
+             comparison->value, is_reached ? "more than" : "at least", bound);
+    if (comparison->model != NULL) {
+        buf_addf(failures, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
+    }
+    return true;
+}
+
+static enum status_code check_metric(const struct gate_request *request, size_t index,
+                                     const char *metric, struct buf *failures,
+                                     struct status *status)
+{
+    const struct gate_rule *rule = &request->rules[index];
+    const char *missing = NULL;
+    double value;
+    if (!metric_rows_find(request->rows, metric, request->model, "all", &value)) {
+        missing = request->model;
+    } else {
+        const struct comparison comparisons[] = {
+            {.metric = metric, .value = value, .least = rule->min},
+            {metric, value, request->rows, "popularity", "popularity's", rule->over_popular, true},
+            {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item, true},
+        };
+        const struct comparison before = {.metric = metric,
+                                          .value = value,
+                                          .rows = request->previous,
+                                          .model = request->model,
+                                          .whose = "the last published run's",
+                                          .least = rule->of_previous};
+        for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
+            if (!compare(&comparisons[c], failures)) {
+                missing = comparisons[c].model;
+            }
+        }
+        (void)compare(&before, failures);
+        if (rule->max > 0.0 && !(value <= rule->max)) {
+            buf_addf(failures, "\n%s is %.6g, the gate asks for at most %.6g", metric, value,
+                     rule->max);
+        }
+    }
+    if (missing != NULL) {
+        return status_set(status, STATUS_INTERNAL, "gate: %s of %s was not measured", metric,
+                          missing);
+    }
+    return STATUS_OK;
+}
+
+enum status_code gate_check(const struct gate_request *request, struct status *status)
+{
+    struct buf failures = {0}, metric = {0};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < request->n; i++) {
+        buf_clear(&metric);
+        buf_addf(&metric, "%s%s", request->prefix, request->names[i]);
+        TRY(buf_check(&metric, status));
+        TRY(check_metric(request, i, buf_text(&metric), &failures, status));
+    }
+    if (request->failure != NULL) {
+        buf_addf(&failures, "\n%s", request->failure);
+    }
+    TRY(buf_check(&failures, status));
+    if (failures.length > 0) {
+        code = status_set(status, STATUS_REFUSED, "%s: the gate refused the run:%s", request->stage,
+                          buf_text(&failures));
+    }
+done:
+    buf_release(&failures);
+    buf_release(&metric);
+    return code;
+}

@@ -1,0 +1,93 @@
+/* The artifact "metrics". */
+#include "evaluation/metric_rows.h"
+
+#include "base/mem.h"
+
+enum { FIRST_CAPACITY = 256 };
+
+enum status_code metric_rows_add(struct metric_rows *rows, const char *name, const char *model,
+                                 const char *group, double value, struct status *status)
+{
+    enum status_code code;
+    if (rows->n == rows->capacity) {
+        size_t capacity = rows->capacity == 0 ? FIRST_CAPACITY : 2 * rows->capacity;
+        TRY(MEM_RESIZE(&rows->values, rows->capacity, capacity, status));
+        rows->capacity = capacity;
+    }
+    TRY(strings_add(&rows->names, name, strlen(name), status));
+    TRY(strings_add(&rows->models, model, strlen(model), status));
+    TRY(strings_add(&rows->groups, group, strlen(group), status));
+    rows->values[rows->n++] = value;
+done:
+    return code;
+}
+
+static bool equals(const struct strings *strings, size_t index, const char *text)
+{
+    size_t length;
+    const char *at = strings_get(strings, index, &length);
+    return length == strlen(text) && memcmp(at, text, length) == 0;
+}
+
+bool metric_rows_find(const struct metric_rows *rows, const char *name, const char *model,
+                      const char *group, double *value)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        if (equals(&rows->names, i, name) && equals(&rows->models, i, model) &&
+            equals(&rows->groups, i, group)) {
+            *value = rows->values[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status_code metric_rows_save(const struct metric_rows *rows, struct artifact *artifact,
+                                  struct status *status)
+{
+    enum status_code code;
+    artifact_init(artifact, "metrics");
+    TRY(artifact_set_strings(artifact, "name", &rows->names, status));
+    TRY(artifact_set_strings(artifact, "model", &rows->models, status));
+    TRY(artifact_set_strings(artifact, "group", &rows->groups, status));
+    TRY(artifact_copy(artifact, "value", ARRAY_F64, rows->n, 1, rows->values, status));
+done:
+    if (code != STATUS_OK) {
+        artifact_release(artifact);
+    }
+    return code;
+}
+
+enum status_code metric_rows_load(struct metric_rows *rows, const struct artifact *artifact,
+                                  struct status *status)
+{
+    struct metric_rows view = {.is_view = true};
+    const void *values;
+    enum status_code code;
+    TRY(artifact_get_strings(artifact, "name", &view.names, status));
+    TRY(artifact_get_strings(artifact, "model", &view.models, status));
+    TRY(artifact_get_strings(artifact, "group", &view.groups, status));
+    TRY(artifact_get(artifact, "value", ARRAY_F64, &values, &view.n, NULL, status));
+    if (view.names.n != view.n || view.models.n != view.n || view.groups.n != view.n) {
+        code = status_set(status, STATUS_INTERNAL,
+                          "artifact metrics: %zu names, %zu models, %zu groups, %zu values; the "
+                          "work database is damaged or of another version: delete it",
+                          view.names.n, view.models.n, view.groups.n, view.n);
+        goto done;
+    }
+    view.values = (double *)values;
+    *rows = view;
+done:
+    return code;
+}
+
+void metric_rows_release(struct metric_rows *rows)
+{
+    if (!rows->is_view) {
+        strings_release(&rows->names);
+        strings_release(&rows->models);
+        strings_release(&rows->groups);
+        mem_free(rows->values);
+    }
+    *rows = (struct metric_rows){0};
+}

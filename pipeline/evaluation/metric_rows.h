@@ -1,0 +1,35 @@
+/* Measured values as rows (name, model, group, value): the artifact "metrics". */
+#ifndef NIGHTJAR_EVALUATION_METRIC_ROWS_H
+#define NIGHTJAR_EVALUATION_METRIC_ROWS_H
+
+#include "base/strings.h"
+#include "store/artifact.h"
+
+/* Zero-initialise. */
+struct metric_rows {
+    size_t n;
+    struct strings names;  /* "ndcg@20"; "valid:ndcg@20" when measured on validation; "users" */
+    struct strings models; /* "nightjar", its parts "towers" and "evidence", "popularity",
+                              "item_item"; "data" for counts */
+    struct strings groups; /* "all", "users:5-19", "items:head" ... */
+    double *values;        /* (n) */
+    size_t capacity;
+    bool is_view;
+};
+
+MUST_CHECK enum status_code metric_rows_add(struct metric_rows *rows, const char *name,
+                                            const char *model, const char *group, double value,
+                                            struct status *status);
+/* False, leaving *value untouched, when there is no such row. */
+bool metric_rows_find(const struct metric_rows *rows, const char *name, const char *model,
+                      const char *group, double *value);
+/* Copies into the artifact "metrics": strings name, model, group; value (n) F64. */
+MUST_CHECK enum status_code metric_rows_save(const struct metric_rows *rows,
+                                             struct artifact *artifact, struct status *status);
+/* A view over the artifact, which must outlive it. */
+MUST_CHECK enum status_code metric_rows_load(struct metric_rows *rows,
+                                             const struct artifact *artifact,
+                                             struct status *status);
+void metric_rows_release(struct metric_rows *rows);
+
+#endif

@@ -1,0 +1,171 @@
+/* The validation metric of towers in training. */
+#include "evaluation/validation.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "ranking/ranking.h"
+#include "towers/embeddings.h"
+#include "evaluation/user_sample.h"
+
+#include <assert.h>
+#include <math.h>
+
+static bool has_validation(const struct dataset *dataset, size_t user)
+{
+    return dataset->valid.matrix.n_rows != 0 &&
+           sparse_row_length(&dataset->valid.matrix, user) != 0;
+}
+
+/* Every user with a validation part, or a sample of them. */
+static enum status_code sample_users(struct validation *validation, size_t max_users, uint64_t seed,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = validation->dataset;
+    TRY(MEM_NEW(&validation->users, dataset->n_users, status));
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        if (has_validation(dataset, u)) {
+            validation->users[validation->n_users++] = (int32_t)u;
+        }
+    }
+    TRY(user_sample(validation->users, &validation->n_users, dataset->n_users, max_users, seed,
+                    "validation.users", status));
+done:
+    return code;
+}
+
+static enum status_code prepare_items(struct validation *validation, double bias_weight,
+                                      uint64_t seed, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n_items = validation->dataset->n_items;
+    TRY(MEM_NEW(&validation->tie_rank, n_items, status));
+    TRY(MEM_NEW(&validation->bias, n_items, status));
+    TRY(validation_set_bias(validation, bias_weight, status));
+    struct rng rng;
+    rng_init(&rng, seed, "validation.ties", 0, 0);
+    rng_permutation(&rng, n_items, validation->tie_rank);
+done:
+    return code;
+}
+
+enum status_code validation_init(struct validation *validation, const struct dataset *dataset,
+                                 const char *metric_name, size_t max_users, double bias_weight,
+                                 uint64_t seed, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct validation made = {.dataset = dataset};
+    if (!metric_parse(metric_name, strlen(metric_name), &made.metric, &made.k)) {
+        code = status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20", metric_name);
+        goto done;
+    }
+    TRY(sample_users(&made, max_users, seed, status));
+    TRY(prepare_items(&made, bias_weight, seed, status));
+    *validation = made;
+done:
+    if (code != STATUS_OK) {
+        validation_release(&made);
+    }
+    return code;
+}
+
+void validation_release(struct validation *validation)
+{
+    mem_free(validation->users);
+    mem_free(validation->tie_rank);
+    mem_free(validation->bias);
+    *validation = (struct validation){0};
+}
+
+enum status_code validation_set_bias(struct validation *validation, double bias_weight,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n_items = validation->dataset->n_items;
+    int64_t *counts = NULL;
+    TRY(MEM_NEW(&counts, n_items, status));
+    dataset_item_counts(validation->dataset, counts);
+    towers_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
+done:
+    mem_free(counts);
+    return code;
+}
+
+/* Metric of every user under each of n_biases popularity terms: of_users (n_biases, n_users) and
+ * the means (n_biases). */
+static enum status_code run_biases(const struct validation *validation, struct const_matrix users,
+                                   struct const_matrix items, const float *const *biases,
+                                   size_t n_biases, double temperature, struct pool *pool,
+                                   double *means, double *of_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = validation->dataset;
+    size_t n = validation->n_users, k = validation->k;
+    int32_t *lists = NULL;
+    float *scores = NULL;
+    TRY(MEM_NEW(&lists, n_biases * n * k, status));
+    TRY(MEM_NEW(&scores, n_biases * n * k, status));
+    struct ranking ranking = {
+        .anchors = users,
+        .candidates = items,
+        .scale = (float)(1.0 / temperature),
+        .n_biases = n_biases,
+        .biases = biases,
+        .exclude = &dataset->train.matrix,
+        .exclude_rows = validation->users,
+        .tie_rank = validation->tie_rank,
+        .k = k,
+    };
+    TRY(ranking_run(&ranking, pool, lists, scores, status));
+    for (size_t b = 0; b < n_biases; b++) {
+        metric_per_user(validation->metric, k, lists + b * n * k, k, validation->users, n,
+                        &dataset->valid.matrix, dataset->valid_unknown, of_users + b * n);
+        means[b] = metric_mean(of_users + b * n, n, NULL);
+    }
+done:
+    mem_free(lists);
+    mem_free(scores);
+    return code;
+}
+
+enum status_code validation_run(const struct validation *validation, struct const_matrix users,
+                                struct const_matrix items, const float *bias, double temperature,
+                                struct pool *pool, double *value, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const float *biases[1] = {bias != NULL ? bias : validation->bias};
+    double *of_users = NULL;
+    TRY(MEM_NEW(&of_users, validation->n_users, status));
+    TRY(run_biases(validation, users, items, biases, 1, temperature, pool, value, of_users,
+                   status));
+done:
+    mem_free(of_users);
+    return code;
+}
+
+enum status_code validation_run_grid(const struct validation *validation, struct const_matrix users,
+                                     struct const_matrix items, const struct validation_grid *grid,
+                                     double temperature, struct pool *pool, double *means,
+                                     double *of_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const float *biases[VALIDATION_WEIGHTS_MAX];
+    size_t n_items = items.rows;
+    int64_t *counts = NULL;
+    float *terms = NULL;
+    assert(grid->n > 0 && grid->n <= VALIDATION_WEIGHTS_MAX);
+    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&terms, grid->n * n_items, status));
+    dataset_item_counts(validation->dataset, counts);
+    for (size_t w = 0; w < grid->n; w++) {
+        biases[w] = terms + w * n_items;
+        towers_popularity_bias(counts, grid->learned, n_items, grid->weights[w],
+                               terms + w * n_items);
+    }
+    TRY(run_biases(validation, users, items, biases, grid->n, temperature, pool, means, of_users,
+                   status));
+done:
+    mem_free(counts);
+    mem_free(terms);
+    return code;
+}

@@ -1,0 +1,55 @@
+/* The validation metric of towers in training: full ranking for a seeded sample of the users that
+ * have a validation part. */
+#ifndef NIGHTJAR_EVALUATION_VALIDATION_H
+#define NIGHTJAR_EVALUATION_VALIDATION_H
+
+#include "dataset/dataset.h"
+#include "evaluation/metrics.h"
+#include "math/matrix.h"
+
+/* Zero-initialise. */
+struct validation {
+    const struct dataset *dataset;
+    const struct metric *metric;
+    size_t k;
+    size_t n_users;     /* sampled */
+    int32_t *users;     /* (n_users) dataset rows, ascending */
+    uint32_t *tie_rank; /* (n_items) seeded permutation */
+    float *bias;        /* (n_items) popularity term alpha log(1 + n_i) of the score */
+};
+
+/* Weights of the popularity term, looked at side by side. */
+struct validation_grid {
+    const float *learned;  /* (n_items) the term; NULL: log(1 + n_i) */
+    const double *weights; /* (n) */
+    size_t n;              /* 1 to VALIDATION_WEIGHTS_MAX */
+};
+enum { VALIDATION_WEIGHTS_MAX = 16 };
+
+/* metric_name such as "ndcg@20". Samples at most max_users of the users with validation items;
+ * n_users is 0 when there are none. bias_weight multiplies log(1 + n_i). */
+MUST_CHECK enum status_code validation_init(struct validation *validation,
+                                            const struct dataset *dataset, const char *metric_name,
+                                            size_t max_users, double bias_weight, uint64_t seed,
+                                            struct status *status);
+void validation_release(struct validation *validation);
+
+/* Makes `bias_weight` the weight of the validation's own popularity term. */
+MUST_CHECK enum status_code validation_set_bias(struct validation *validation, double bias_weight,
+                                                struct status *status);
+
+/* users (n_users of the validation, d) in the order of validation->users; items (n_items, d); both
+ * unit length. bias (n_items): a learned popularity term in place of the validation's own; or NULL.
+ */
+MUST_CHECK enum status_code validation_run(const struct validation *validation,
+                                           struct const_matrix users, struct const_matrix items,
+                                           const float *bias, double temperature, struct pool *pool,
+                                           double *value, struct status *status);
+/* The same at every weight of the grid, in one pass over the products. means (grid->n); of_users
+ * (grid->n, n_users) the metric of each user, NAN for one that does not count. */
+MUST_CHECK enum status_code validation_run_grid(
+    const struct validation *validation, struct const_matrix users, struct const_matrix items,
+    const struct validation_grid *grid, double temperature, struct pool *pool, double *means,
+    double *of_users, struct status *status);
+
+#endif

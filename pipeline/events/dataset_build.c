@@ -1,0 +1,349 @@
+/* From events to bases: folding each part, the training core of each basis, and held-out parts
+ * measured against it. */
+#include "events/dataset_build.h"
+
+#include "base/mem.h"
+#include "events/dataset_cold.h"
+#include "events/dataset_core.h"
+#include "events/dislikes.h"
+#include "events/history_cut.h"
+
+#include <assert.h>
+
+/* What the parts of the log hold before anything is renumbered, in master codes. */
+struct raw_parts {
+    struct history train, valid, test; /* test: cut from the log, or the given one */
+    struct history cold_known, cold_asked;
+    const uint8_t *cold_items; /* (n_master_items) the log's flags; NULL: nobody is held out */
+    bool has_valid, has_test, test_is_given, has_cold;
+    /* Only where there are dislikes: those of the train part, and the log without disliked pairs */
+    bool has_dislikes;
+    struct history train_dislikes, liked;
+};
+
+static void raw_parts_release(struct raw_parts *raw)
+{
+    history_release(&raw->train);
+    history_release(&raw->valid);
+    history_release(&raw->test);
+    history_release(&raw->cold_known);
+    history_release(&raw->cold_asked);
+    history_release(&raw->train_dislikes);
+    history_release(&raw->liked);
+}
+
+static enum status_code hold_out(const struct history_cut *cut, struct history *out,
+                                 const int32_t **unknown, size_t *n_unknown_users,
+                                 struct status *status)
+{
+    struct history_cut_misses misses = {0};
+    enum status_code code = history_cut_take(cut, out, &misses, status);
+
+    *unknown = misses.unknown;
+    *n_unknown_users = misses.n_unknown_users;
+    return code;
+}
+
+/* Fills valid and test of a basis whose training core is there; `trained` is what it is trained on
+ * before cap and k-core. */
+static enum status_code add_held_out(const struct raw_parts *raw, const struct history *trained,
+                                     enum basis basis, struct dataset *set, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *matrix = &trained->matrix;
+    int32_t *row_of = NULL, *column_of = NULL;
+
+    TRY(MEM_NEW(&row_of, matrix->n_rows, status));
+    TRY(MEM_NEW(&column_of, matrix->n_columns, status));
+    dataset_invert(set->users, set->n_users, matrix->n_rows, row_of);
+    dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
+    struct history_cut cut = {.part = &raw->valid,
+                              .seen = {trained, NULL},
+                              .row_of = row_of,
+                              .column_of = column_of,
+                              .n_master_users = matrix->n_rows,
+                              .n_master_items = matrix->n_columns,
+                              .n_rows = set->n_users,
+                              .n_columns = set->n_items};
+    if (basis == BASIS_FIT && raw->has_valid) {
+        TRY(hold_out(&cut, &set->valid, &set->valid_unknown, &set->valid_unknown_users, status));
+    }
+    if (raw->has_test && (basis == BASIS_FIT || raw->test_is_given)) {
+        cut.part = &raw->test;
+        cut.seen[1] = raw->has_valid ? &raw->valid : NULL;
+        cut.skip_items = basis == BASIS_FIT ? raw->cold_items : NULL;
+        TRY(hold_out(&cut, &set->test, &set->test_unknown, &set->test_unknown_users, status));
+    }
+done:
+    mem_free(row_of);
+    mem_free(column_of);
+    return code;
+}
+
+/* map (n of given) = the master code of each id, or a code of its own from the master's n on. */
+static enum status_code map_vocabulary(const struct vocabulary *given,
+                                       const struct vocabulary *master, int32_t **map,
+                                       size_t *n_extended, struct status *status)
+{
+    int32_t *made = NULL;
+    size_t next = master->n;
+
+    if (master->n + given->n > (size_t)INT32_MAX) {
+        return status_set(status, STATUS_DATA,
+                          "the log and split.test_query have more than %d ids together", INT32_MAX);
+    }
+    enum status_code code = MEM_NEW(&made, given->n, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
+    for (size_t c = 0; c < given->n; c++) {
+        if (given->type == ID_INTEGER) {
+            made[c] = vocabulary_find_integer(master, given->integers[c]);
+        } else {
+            size_t length;
+            const char *text = strings_get(&given->texts, c, &length);
+            made[c] = vocabulary_find_text(master, text, length);
+        }
+        if (made[c] < 0) {
+            made[c] = (int32_t)next++;
+        }
+    }
+    *map = made;
+    *n_extended = next;
+    return STATUS_OK;
+}
+
+/* Adds row `row` of `from` to `out` from entry n on, known items first: they ascend because both
+ * vocabularies do, and the codes of the others are larger and ascend, too. */
+static size_t add_given_row(const struct history *given, size_t row, const int32_t *item_map,
+                            size_t n_master_items, struct history *out, size_t n)
+{
+    const struct sparse *from = &given->matrix;
+
+    for (int known = 1; known >= 0; known--) {
+        for (int64_t e = from->offsets[row]; e < from->offsets[row + 1]; e++) {
+            int32_t item = item_map[from->columns[e]];
+            if (((size_t)item < n_master_items) == (known == 1)) {
+                out->matrix.columns[n] = item;
+                out->matrix.values[n] = from->values[e];
+                out->times[n++] = given->times[e];
+            }
+        }
+    }
+    return n;
+}
+
+/* out = the given test in master codes, extended by the ids that the log does not have. */
+static enum status_code extend_given(const struct event_log *given, const struct history *folded,
+                                     const struct interactions *master, struct history *out,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct history made = {0};
+    int32_t *user_map = NULL, *item_map = NULL;
+    int32_t *row_of = NULL; /* row of `folded` + 1 of each extended user code; 0: none */
+    size_t n_users = 0, n_items = 0, n = 0, entries = sparse_entries(&folded->matrix);
+
+    TRY(map_vocabulary(&given->users, &master->users, &user_map, &n_users, status));
+    TRY(map_vocabulary(&given->items, &master->items, &item_map, &n_items, status));
+    TRY(MEM_NEW(&row_of, n_users, status));
+    TRY(sparse_init(&made.matrix, n_users, n_items, entries, true, status));
+    TRY(MEM_NEW(&made.times, entries, status));
+    for (size_t row = 0; row < folded->matrix.n_rows; row++) {
+        row_of[user_map[row]] = (int32_t)row + 1;
+    }
+    for (size_t user = 0; user < n_users; user++) {
+        if (row_of[user] > 0) {
+            n = add_given_row(folded, (size_t)row_of[user] - 1, item_map, master->items.n, &made,
+                              n);
+        }
+        made.matrix.offsets[user + 1] = (int64_t)n;
+    }
+    *out = made;
+    made = (struct history){0};
+done:
+    history_release(&made);
+    mem_free(user_map);
+    mem_free(item_map);
+    mem_free(row_of);
+    return code;
+}
+
+static enum status_code fold_given_test(const struct event_log *given,
+                                        const struct dataset_rules *rules,
+                                        const struct interactions *master, struct raw_parts *raw,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct history folded = {0};
+
+    TRY(event_log_fold(given, PART_LOG, rules->duplicates, 0, &folded, status));
+    TRY(extend_given(given, &folded, master, &raw->test, status));
+done:
+    history_release(&folded);
+    return code;
+}
+
+static void drop_times(struct history *history)
+{
+    mem_free(history->times);
+    history->times = NULL;
+}
+
+void interactions_drop_ordinals(struct interactions *out, bool test_has_times)
+{
+    for (size_t b = 0; b < N_BASES; b++) {
+        struct dataset *set = &out->basis[b];
+        if (!out->has_times) {
+            drop_times(&set->train);
+            drop_times(&set->valid);
+            drop_times(&set->cold.history);
+            drop_times(&set->dislikes);
+        }
+        if (!out->has_times || !test_has_times) {
+            drop_times(&set->test);
+        }
+    }
+    if (!out->has_times) {
+        drop_times(&out->log);
+        drop_times(&out->disliked);
+    }
+}
+
+/* The parts present in the log, as a sum of enum event_part. */
+static unsigned parts_of(const struct event_log *log)
+{
+    unsigned parts = 0;
+
+    for (size_t e = 0; e < log->n; e++) {
+        parts |= log->parts[e];
+    }
+    return parts;
+}
+
+static enum status_code fold_parts(const struct event_log *log, const struct event_log *given_test,
+                                   const struct dataset_rules *rules, struct raw_parts *raw,
+                                   struct interactions *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    unsigned parts = parts_of(log);
+
+    raw->has_valid = (parts & PART_VALID) != 0;
+    raw->test_is_given = given_test != NULL;
+    raw->has_test = raw->test_is_given || (parts & PART_TEST) != 0;
+    raw->has_cold = (parts & PART_COLD_ASKED) != 0;
+    raw->cold_items = log->cold_items;
+    TRY(event_log_fold(log, PART_LOG, rules->duplicates, rules->half_life, &out->log, status));
+    TRY(event_log_fold(log, PART_TRAIN, rules->duplicates, rules->half_life, &raw->train, status));
+    if (raw->has_valid) {
+        TRY(event_log_fold(log, PART_VALID, rules->duplicates, 0, &raw->valid, status));
+    }
+    if (raw->has_test && !raw->test_is_given) {
+        TRY(event_log_fold(log, PART_TEST, rules->duplicates, 0, &raw->test, status));
+    }
+    if (raw->has_cold) {
+        TRY(event_log_fold(log, PART_COLD_KNOWN, rules->duplicates, rules->half_life,
+                           &raw->cold_known, status));
+        TRY(event_log_fold(log, PART_COLD_ASKED, rules->duplicates, 0, &raw->cold_asked, status));
+    }
+done:
+    return code;
+}
+
+static enum status_code add_cold_of_fit(const struct raw_parts *raw, size_t cap,
+                                        struct dataset *fit, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct history known = {0};
+    struct cold_source source = {
+        .known = &raw->train,
+        .asked = {raw->has_test ? &raw->test : NULL, raw->has_cold ? &raw->cold_asked : NULL},
+        .dropped = raw->has_valid ? &raw->valid : NULL,
+        .cold_items = raw->cold_items,
+        .cap = cap};
+
+    if (raw->has_cold) {
+        TRY(history_merge(&raw->train, &raw->cold_known, &known, status));
+        source.known = &known;
+    }
+    TRY(dataset_cold(&source, fit, status));
+done:
+    history_release(&known);
+    return code;
+}
+
+static enum status_code add_cold_of_all(const struct raw_parts *raw, const struct history *log,
+                                        size_t cap, struct dataset *all, struct status *status)
+{
+    const struct cold_source source = {
+        .known = log, .asked = {raw->test_is_given ? &raw->test : NULL, NULL}, .cap = cap};
+
+    return dataset_cold(&source, all, status);
+}
+
+/* Takes disliked pairs out of every part, and liked ones out of the dislikes; fills out->disliked
+ * and what `raw` keeps of dislikes. The log itself stays whole: what was seen was seen. */
+static enum status_code settle_dislikes(const struct event_log *dislikes, struct raw_parts *raw,
+                                        struct interactions *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    TRY(dislikes_fold(dislikes, PART_TRAIN, &out->users, &out->items, &raw->train_dislikes,
+                      status));
+    TRY(dislikes_fold(dislikes, PART_LOG, &out->users, &out->items, &out->disliked, status));
+    if (raw->has_valid) {
+        TRY(dislikes_settle(&raw->valid, &out->disliked, true, status));
+    }
+    if (raw->has_test && !raw->test_is_given) {
+        TRY(dislikes_settle(&raw->test, &out->disliked, true, status));
+    }
+    TRY(dislikes_settle(&raw->train, &raw->train_dislikes, false, status));
+    TRY(history_copy(&out->log, &raw->liked, status));
+    TRY(dislikes_settle(&raw->liked, &out->disliked, false, status));
+    raw->has_dislikes = true;
+done:
+    return code;
+}
+
+enum status_code interactions_build(struct event_log *log, const struct event_log *given_test,
+                                    const struct dataset_rules *rules, struct interactions *out,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct interactions made = {0};
+    struct raw_parts raw = {0};
+    struct dataset *fit = &made.basis[BASIS_FIT], *all = &made.basis[BASIS_ALL];
+    bool found = false;
+
+    assert(log->user_start != NULL);
+    TRY(fold_parts(log, given_test, rules, &raw, &made, status));
+    made.users = log->users;
+    made.items = log->items;
+    log->users = log->items = (struct vocabulary){0};
+    made.has_times = log->has_times;
+    made.test_is_given = raw.test_is_given;
+    made.newest_time = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
+    if (given_test != NULL) {
+        TRY(fold_given_test(given_test, rules, &made, &raw, status));
+    }
+    if (log->dislikes != NULL && log->dislikes->n > 0) {
+        TRY(settle_dislikes(log->dislikes, &raw, &made, status));
+    }
+    TRY(dataset_core(&raw.train, rules, "train part", fit, status));
+    TRY(add_held_out(&raw, &raw.train, BASIS_FIT, fit, status));
+    TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
+    TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, "all events", all, status));
+    TRY(add_held_out(&raw, &made.log, BASIS_ALL, all, status));
+    TRY(add_cold_of_all(&raw, &made.log, (size_t)rules->max_user_interactions, all, status));
+    if (raw.has_dislikes) {
+        TRY(dislikes_renumber(&raw.train_dislikes, fit, status));
+        TRY(dislikes_renumber(&made.disliked, all, status));
+    }
+    interactions_drop_ordinals(&made, given_test == NULL || given_test->has_times);
+    *out = made;
+    made = (struct interactions){0};
+done:
+    raw_parts_release(&raw);
+    interactions_release(&made);
+    return code;
+}

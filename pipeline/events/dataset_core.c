@@ -1,0 +1,315 @@
+/* The training part of a basis. */
+#include "events/dataset_core.h"
+
+#include "base/mem.h"
+
+/* One pair of a user with more of them than the cap. */
+struct candidate {
+    int64_t time;
+    int64_t entry;
+};
+
+/* Newest first; entries of a row ascend by item, so equal times keep the lower item code. */
+static int compare_candidates(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+
+    if (a->time != b->time) {
+        return a->time > b->time ? -1 : 1;
+    }
+    return (a->entry > b->entry) - (a->entry < b->entry);
+}
+
+static size_t longest_row(const struct sparse *matrix)
+{
+    size_t longest = 0;
+
+    for (size_t row = 0; row < matrix->n_rows; row++) {
+        size_t length = sparse_row_length(matrix, row);
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+enum status_code history_mark_newest(const struct history *raw, size_t cap, uint8_t *keep,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct candidate *candidates = NULL;
+    const struct sparse *matrix = &raw->matrix;
+
+    TRY(MEM_NEW(&candidates, longest_row(matrix), status));
+    for (size_t row = 0; row < matrix->n_rows; row++) {
+        int64_t first = matrix->offsets[row];
+        size_t n = sparse_row_length(matrix, row);
+        size_t n_kept = n;
+        for (size_t i = 0; i < n; i++) {
+            candidates[i] = (struct candidate){raw->times[first + (int64_t)i], first + (int64_t)i};
+        }
+        if (n > cap) {
+            qsort(candidates, n, sizeof *candidates, compare_candidates);
+            n_kept = cap;
+        }
+        for (size_t i = 0; i < n_kept; i++) {
+            keep[candidates[i].entry] = 1;
+        }
+    }
+done:
+    mem_free(candidates);
+    return code;
+}
+
+/* The peeling of a k-core: nodes are users, then items (n_users + item). A node whose degree falls
+ * below its minimum leaves, and lowers the degrees of its neighbours. Every entry is looked at once
+ * from either side, so the time is linear however long the chain of departures. */
+struct peeling {
+    const struct sparse *by_user;
+    const struct sparse *by_item; /* its transpose */
+    const uint8_t *keep;          /* (entries of by_user) or NULL: all */
+    const int64_t *item_entry;    /* (entries) place in by_user of each entry of by_item */
+    int64_t minimum[2];           /* of users, of items */
+    int64_t *degree;              /* (n_users + n_items) */
+    uint8_t *gone;                /* (n_users + n_items) */
+    size_t *queue;                /* (n_users + n_items) nodes that left */
+    size_t n_queued;
+};
+
+static void leave_if_poor(struct peeling *peeling, size_t node)
+{
+    size_t n_users = peeling->by_user->n_rows;
+
+    if (!peeling->gone[node] && peeling->degree[node] < peeling->minimum[node >= n_users]) {
+        peeling->gone[node] = 1;
+        peeling->queue[peeling->n_queued++] = node;
+    }
+}
+
+static void count_degrees(struct peeling *peeling)
+{
+    const struct sparse *by_user = peeling->by_user;
+
+    for (size_t user = 0; user < by_user->n_rows; user++) {
+        for (int64_t e = by_user->offsets[user]; e < by_user->offsets[user + 1]; e++) {
+            if (peeling->keep == NULL || peeling->keep[e]) {
+                peeling->degree[user]++;
+                peeling->degree[by_user->n_rows + (size_t)by_user->columns[e]]++;
+            }
+        }
+    }
+}
+
+static void drop_neighbours(struct peeling *peeling, size_t node)
+{
+    size_t n_users = peeling->by_user->n_rows;
+    bool is_item = node >= n_users;
+    const struct sparse *side = is_item ? peeling->by_item : peeling->by_user;
+    size_t row = is_item ? node - n_users : node;
+
+    for (int64_t e = side->offsets[row]; e < side->offsets[row + 1]; e++) {
+        int64_t entry = is_item ? peeling->item_entry[e] : e;
+        if (peeling->keep != NULL && !peeling->keep[entry]) {
+            continue;
+        }
+        size_t neighbour = (size_t)side->columns[e] + (is_item ? 0 : n_users);
+        peeling->degree[neighbour]--;
+        leave_if_poor(peeling, neighbour);
+    }
+}
+
+/* entry_of (entries) = the place in m of each entry of its transpose. */
+static enum status_code transpose_places(const struct sparse *m, const struct sparse *transposed,
+                                         int64_t **entry_of, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t *next = NULL, *places = NULL;
+
+    TRY(MEM_NEW(&next, transposed->n_rows + 1, status));
+    TRY(MEM_NEW(&places, sparse_entries(m), status));
+    memcpy(next, transposed->offsets, (transposed->n_rows + 1) * sizeof *next);
+    for (int64_t e = 0; e < (int64_t)sparse_entries(m); e++) {
+        places[next[m->columns[e]]++] = e;
+    }
+    *entry_of = places;
+    places = NULL;
+done:
+    mem_free(next);
+    mem_free(places);
+    return code;
+}
+
+/* gone (n_users + n_items) = 1 for what is outside the k-core of the kept entries. */
+static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
+                             const struct dataset_rules *rules, uint8_t *gone,
+                             struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct sparse by_item = {0}, pattern = *matrix;
+    int64_t *degree = NULL, *item_entry = NULL;
+    size_t *queue = NULL;
+    size_t n_nodes = matrix->n_rows + matrix->n_columns;
+
+    pattern.values = NULL;
+    TRY(MEM_NEW(&degree, n_nodes, status));
+    TRY(MEM_NEW(&queue, n_nodes, status));
+    struct peeling peeling = {
+        .by_user = matrix, .keep = keep, .degree = degree, .gone = gone, .queue = queue};
+    peeling.minimum[0] = rules->min_user_interactions > 1 ? rules->min_user_interactions : 1;
+    peeling.minimum[1] = rules->min_item_interactions > 1 ? rules->min_item_interactions : 1;
+    count_degrees(&peeling);
+    for (size_t node = 0; node < n_nodes; node++) {
+        leave_if_poor(&peeling, node);
+    }
+    if (peeling.minimum[0] == 1 && peeling.minimum[1] == 1) {
+        goto done; /* who left had no neighbours */
+    }
+    TRY(sparse_transpose(&pattern, &by_item, status));
+    TRY(transpose_places(matrix, &by_item, &item_entry, status));
+    peeling.by_item = &by_item;
+    peeling.item_entry = item_entry;
+    for (size_t i = 0; i < peeling.n_queued; i++) {
+        drop_neighbours(&peeling, queue[i]);
+    }
+done:
+    sparse_release(&by_item);
+    mem_free(degree);
+    mem_free(item_entry);
+    mem_free(queue);
+    return code;
+}
+
+/* codes = the ascending codes c in [0, n) with gone[c] = 0. */
+static enum status_code list_present(const uint8_t *gone, size_t n, const int32_t **codes,
+                                     size_t *n_codes, struct status *status)
+{
+    size_t n_present = 0;
+    int32_t *list = NULL;
+
+    for (size_t c = 0; c < n; c++) {
+        n_present += gone[c] ? 0 : 1;
+    }
+    enum status_code code = MEM_NEW(&list, n_present, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
+    n_present = 0;
+    for (size_t c = 0; c < n; c++) {
+        if (!gone[c]) {
+            list[n_present++] = (int32_t)c;
+        }
+    }
+    *codes = list;
+    *n_codes = n_present;
+    return STATUS_OK;
+}
+
+/* train = the kept entries of the dataset's users and items, in its own numbers. */
+static enum status_code renumber(const struct history *raw, const uint8_t *keep,
+                                 struct dataset *set, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *matrix = &raw->matrix;
+    int32_t *column_of = NULL;
+    struct history made = {0};
+    size_t n = 0;
+
+    TRY(MEM_NEW(&column_of, matrix->n_columns, status));
+    dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
+    for (size_t row = 0; row < set->n_users; row++) {
+        size_t user = (size_t)set->users[row];
+        for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
+            n += (keep == NULL || keep[e]) && column_of[matrix->columns[e]] >= 0 ? 1 : 0;
+        }
+    }
+    TRY(sparse_init(&made.matrix, set->n_users, set->n_items, n, true, status));
+    TRY(MEM_NEW(&made.times, n, status));
+    n = 0;
+    for (size_t row = 0; row < set->n_users; row++) {
+        size_t user = (size_t)set->users[row];
+        for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
+            int32_t column = column_of[matrix->columns[e]];
+            if ((keep == NULL || keep[e]) && column >= 0) {
+                made.matrix.columns[n] = column;
+                made.matrix.values[n] = matrix->values[e];
+                made.times[n++] = raw->times[e];
+            }
+        }
+        made.matrix.offsets[row + 1] = (int64_t)n;
+    }
+    set->train = made;
+    made = (struct history){0};
+done:
+    history_release(&made);
+    mem_free(column_of);
+    return code;
+}
+
+/* keep (entries) = the newest pairs of each user; NULL: all of them. */
+static enum status_code mark_capped(const struct history *raw, size_t cap, uint8_t **keep,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (cap > 0 && longest_row(&raw->matrix) > cap) {
+        TRY(MEM_NEW(keep, sparse_entries(&raw->matrix), status));
+        TRY(history_mark_newest(raw, cap, *keep, status));
+    }
+done:
+    return code;
+}
+
+enum status_code dataset_core(const struct history *raw, const struct dataset_rules *rules,
+                              const char *basis_name, struct dataset *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *matrix = &raw->matrix;
+    uint8_t *keep = NULL, *gone = NULL;
+
+    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
+    TRY(peel(matrix, keep, rules, gone, status));
+    TRY(list_present(gone, matrix->n_rows, &out->users, &out->n_users, status));
+    TRY(list_present(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items, status));
+    if (out->n_users == 0) {
+        code =
+            status_set(status, STATUS_DATA,
+                       "no interaction is left to train on (%s): min_user_interactions: %lld and "
+                       "min_item_interactions: %lld took all of the %zu user-item pairs; lower "
+                       "them",
+                       basis_name, (long long)rules->min_user_interactions,
+                       (long long)rules->min_item_interactions, sparse_entries(matrix));
+        goto done;
+    }
+    TRY(renumber(raw, keep, out, status));
+done:
+    mem_free(keep);
+    mem_free(gone);
+    return code;
+}
+
+enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                    size_t *n_out, struct status *status)
+{
+    int32_t *copy = NULL;
+    enum status_code code = MEM_NEW(&copy, n, status);
+    if (code == STATUS_OK) {
+        memcpy(copy, codes, n * sizeof *copy);
+        *out = copy;
+        *n_out = n;
+    }
+    return code;
+}
+
+enum status_code dataset_core_known(const struct history *raw, const struct dataset_rules *rules,
+                                    const struct core_codes *core, struct dataset *out,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint8_t *keep = NULL;
+
+    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(dataset_copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
+    TRY(dataset_copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
+    TRY(renumber(raw, keep, out, status));
+done:
+    mem_free(keep);
+    return code;
+}

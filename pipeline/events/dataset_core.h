@@ -1,0 +1,32 @@
+/* What of a training history a basis keeps: the cap per user, the k-core, the dense numbering. */
+#ifndef NIGHTJAR_EVENTS_DATASET_CORE_H
+#define NIGHTJAR_EVENTS_DATASET_CORE_H
+
+#include "events/dataset_build.h"
+
+/* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
+ * times may be ordinal numbers. `basis_name` stands in messages. STATUS_DATA when nothing is left.
+ */
+MUST_CHECK enum status_code dataset_core(const struct history *raw,
+                                         const struct dataset_rules *rules, const char *basis_name,
+                                         struct dataset *out, struct status *status);
+/* Master codes of a core, ascending. */
+struct core_codes {
+    const int32_t *users, *items; /* (n_users), (n_items) */
+    size_t n_users, n_items;
+};
+
+/* The same where the core has been found before. */
+MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
+                                               const struct dataset_rules *rules,
+                                               const struct core_codes *core, struct dataset *out,
+                                               struct status *status);
+/* *out (n) = a copy of the codes, the caller's; *n_out = n. Untouched on error. */
+MUST_CHECK enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
+                                               size_t *n_out, struct status *status);
+/* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; equal times keep the lower
+ * item codes. */
+MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,
+                                                uint8_t *keep, struct status *status);
+
+#endif

@@ -1,0 +1,113 @@
+/* Reading and checking times of events. */
+#include "events/event_time.h"
+
+#include "base/num.h"
+
+#include <math.h>
+
+const char *const time_unit_names[N_TIME_UNITS + 1] = {
+    [TIME_AUTO] = "auto",
+    [TIME_SECONDS] = "seconds",
+    [TIME_MILLISECONDS] = "milliseconds",
+    [TIME_ISO8601] = "iso8601",
+};
+
+static int64_t floor_divide(int64_t value, int64_t divisor)
+{
+    int64_t quotient = value / divisor;
+
+    return value % divisor < 0 ? quotient - 1 : quotient;
+}
+
+/* The unit in which a number is a believable date, TIME_AUTO when there is none. */
+static enum time_unit unit_of_number(int64_t number)
+{
+    if (number >= TIME_FIRST && number < TIME_END) {
+        return TIME_SECONDS;
+    }
+    int64_t seconds = floor_divide(number, 1000);
+    return seconds >= TIME_FIRST && seconds < TIME_END ? TIME_MILLISECONDS : TIME_AUTO;
+}
+
+/* A whole number out of any of the types; numbers that stand as text count as numbers, since a
+ * column imported from CSV has no other. */
+static bool as_number(const struct raw_time *raw, int64_t *number)
+{
+    double real = raw->real;
+
+    if (raw->type == RAW_INTEGER) {
+        *number = raw->integer;
+        return true;
+    }
+    if (raw->type == RAW_TEXT) {
+        if (num_parse_int64(raw->text, raw->length, number)) {
+            return true;
+        }
+        if (!num_parse_double(raw->text, raw->length, &real)) {
+            return false;
+        }
+    }
+    if (!(fabs(real) < 9e18)) {
+        *number = INT64_MAX; /* a number, but no date */
+        return true;
+    }
+    *number = (int64_t)floor(real);
+    return true;
+}
+
+static enum status_code refuse_unit(const struct event_clock *clock, enum time_unit looks_like,
+                                    const struct raw_time *raw, int64_t number,
+                                    const struct row_place *place, struct status *status)
+{
+    struct buf text = {0};
+
+    row_place_add(place, &text);
+    if (raw->type == RAW_TEXT) {
+        buf_addf(&text, ": time '%.*s'", (int)(raw->length < 40 ? raw->length : 40), raw->text);
+    } else {
+        buf_addf(&text, ": time %lld", (long long)number);
+    }
+    buf_addf(&text, " looks like %s, but ", time_unit_names[looks_like]);
+    if (clock->is_declared) {
+        buf_addf(&text, "time_unit is %s; write time_unit: %s, or convert it in the query",
+                 time_unit_names[clock->unit], time_unit_names[looks_like]);
+    } else {
+        buf_addf(&text, "the column was taken as %s from ", time_unit_names[clock->unit]);
+        row_place_add(&clock->decided_by, &text);
+        buf_add_text(&text, "; one column has one unit: convert it in the query");
+    }
+    enum status_code code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
+    buf_release(&text);
+    return code;
+}
+
+enum status_code event_clock_read(struct event_clock *clock, const struct raw_time *raw,
+                                  const struct row_place *place, enum time_verdict *verdict,
+                                  int64_t *unix_seconds, struct status *status)
+{
+    enum time_unit unit = TIME_AUTO;
+    int64_t number = 0, seconds = 0;
+
+    if (as_number(raw, &number)) {
+        unit = unit_of_number(number);
+        seconds = unit == TIME_MILLISECONDS ? floor_divide(number, 1000) : number;
+    } else if (num_parse_iso8601(raw->text, raw->length, &seconds)) {
+        unit = seconds >= TIME_FIRST && seconds < TIME_END ? TIME_ISO8601 : TIME_AUTO;
+    } else {
+        *verdict = TIME_BAD_TYPE;
+        return STATUS_OK;
+    }
+    if (unit == TIME_AUTO) {
+        *verdict = TIME_BAD_RANGE;
+        return STATUS_OK;
+    }
+    if (clock->unit == TIME_AUTO) {
+        clock->unit = unit;
+        clock->decided_by = *place;
+    } else if (clock->unit != unit) {
+        return refuse_unit(clock, unit, raw, number, place, status);
+    }
+    *verdict = TIME_OK;
+    *unix_seconds = seconds;
+    return STATUS_OK;
+}

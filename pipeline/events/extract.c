@@ -1,0 +1,135 @@
+/* Reading the queries of the interactions stage one after the other, and building its output. */
+#include "events/extract.h"
+
+#include "events/dislikes.h"
+
+static enum status_code nothing_left(const struct extract_request *request,
+                                     const struct row_report *report, struct status *status)
+{
+    const char *what = request->interactions.what;
+
+    if (report->n_rows == 0) {
+        return status_set(status, STATUS_DATA, "%s gives no rows", what);
+    }
+    struct buf taken = {0};
+    row_report_add(report, &taken);
+    enum status_code code =
+        status_set(status, STATUS_DATA, "%s: no positive interaction is left of %lld rows: %s",
+                   what, (long long)report->n_rows, buf_text(&taken));
+    buf_release(&taken);
+    return code;
+}
+
+static enum status_code read_given(struct db *source, const struct extract_request *request,
+                                   const char *what, const char *sql, enum event_part part,
+                                   const struct event_watch *watch, struct event_log *log,
+                                   struct row_report *report, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n_before = log->n;
+    struct event_query query = {.what = what,
+                                .sql = sql,
+                                .timeout_seconds = request->interactions.timeout_seconds,
+                                .is_given_part = true,
+                                .part = part};
+
+    TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));
+    if (log->n == n_before) {
+        code = status_set(status, STATUS_DATA, "%s gives no usable rows", what);
+    }
+done:
+    return code;
+}
+
+enum status_code extract_read_log(struct db *source, const struct extract_request *request,
+                                  const struct event_watch *watch, struct extraction *extraction,
+                                  struct status *status)
+{
+    struct event_query query = request->interactions;
+    struct event_log *log = &extraction->log;
+
+    log->dislikes = &extraction->dislikes;
+    query.after = log->last_key;
+    query.n_before = extraction->report.n_rows;
+    query.part = PART_TRAIN;
+    query.is_given_part = false;
+    return event_reader_run(source, &query, &request->rules, watch, log, &extraction->report,
+                            status);
+}
+
+enum status_code extract_read(struct db *source, const struct extract_request *request,
+                              const struct event_watch *watch, struct extraction *extraction,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_log *log = &extraction->log, *test = &extraction->test;
+    struct row_report *report = &extraction->report;
+
+    TRY(extract_read_log(source, request, watch, extraction, status));
+    if (log->n == 0) {
+        code = nothing_left(request, report, status);
+        goto done;
+    }
+    if (request->valid_query != NULL) {
+        TRY(read_given(source, request, "split.valid_query", request->valid_query, PART_VALID,
+                       watch, log, report, status));
+    }
+    if (request->test_query != NULL) {
+        extraction->has_given_test = true;
+        test->user_ids = log->user_ids; /* the same types are asked of the test */
+        test->item_ids = log->item_ids;
+        TRY(read_given(source, request, "split.test_query", request->test_query, PART_TEST, watch,
+                       test, report, status));
+    }
+done:
+    return code;
+}
+
+enum status_code extract_build(struct extraction *extraction, const struct extract_request *request,
+                               struct interactions *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
+    enum duplicate_policy duplicates = request->dataset.duplicates;
+
+    TRY(dislikes_add_ids(&extraction->dislikes, &extraction->log, status));
+    TRY(event_log_sort(&extraction->log, duplicates, status));
+    extraction->dislikes.has_times = extraction->log.has_times;
+    TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));
+    if (test != NULL) {
+        TRY(event_log_sort(test, duplicates, status));
+    }
+    TRY(split_assign(&request->split, &extraction->log, status));
+    TRY(interactions_build(&extraction->log, test, &request->dataset, out, status));
+    out->n_rows = extraction->report.n_rows;
+    out->n_rejected = extraction->report.n_rejected;
+done:
+    return code;
+}
+
+void extraction_release(struct extraction *extraction)
+{
+    event_log_release(&extraction->log);
+    event_log_release(&extraction->test);
+    event_log_release(&extraction->dislikes);
+}
+
+enum status_code extract_save_facts(const struct row_report *report, struct artifact *artifact,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    TRY(artifact_set_number(artifact, "facts.rows", (double)report->n_rows, status));
+    TRY(artifact_set_number(artifact, "facts.accepted", (double)report->n_accepted, status));
+    TRY(artifact_set_number(artifact, "facts.dislikes", (double)report->n_dislikes, status));
+    TRY(artifact_set_number(artifact, "facts.rejected", (double)report->n_rejected, status));
+    TRY(artifact_set_number(artifact, "facts.unknown_events",
+                            (double)report->faults[FAULT_EVENT_UNKNOWN], status));
+    for (size_t f = 0; f < N_ROW_FILTERS; f++) {
+        char name[ARTIFACT_NAME_MAX];
+        snprintf(name, sizeof name, "facts.took.%s", row_filter_names[f]);
+        TRY(artifact_set_number(artifact, name, (double)report->filtered[f], status));
+    }
+done:
+    return code;
+}

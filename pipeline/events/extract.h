@@ -1,0 +1,59 @@
+/* The whole way from the user's database to struct interactions, and what is left behind for people
+ * to look at. The interactions stage is these calls and its option table. */
+#ifndef NIGHTJAR_EVENTS_EXTRACT_H
+#define NIGHTJAR_EVENTS_EXTRACT_H
+
+#include "events/dataset_build.h"
+#include "events/event_reader.h"
+#include "events/split.h"
+
+struct extract_request {
+    struct event_query interactions;
+    const char *valid_query, *test_query; /* given parts, or NULL */
+    struct event_rules rules;
+    struct dataset_rules dataset;
+    struct split_settings split;
+};
+
+/* Zero-initialise. */
+struct extraction {
+    struct event_log log;
+    struct event_log test;     /* rows of test_query; its dislikes count for nothing */
+    struct event_log dislikes; /* of the log */
+    bool has_given_test;
+    struct row_report report; /* of all queries together */
+};
+
+/* Reads all rows, or with rows in `extraction` already (event_store.h) those behind its last key;
+ * afterwards the source is not needed any more. Errors as event_reader_run, and STATUS_DATA when no
+ * positive interaction is left, naming what took how many. */
+MUST_CHECK enum status_code extract_read(struct db *source, const struct extract_request *request,
+                                         const struct event_watch *watch,
+                                         struct extraction *extraction, struct status *status);
+/* Of that the log alone, without given parts; no row at all is no error. */
+MUST_CHECK enum status_code extract_read_log(struct db *source,
+                                             const struct extract_request *request,
+                                             const struct event_watch *watch,
+                                             struct extraction *extraction, struct status *status);
+/* Sorts, splits, builds. Uses up extraction->log; `out` zeroed. */
+MUST_CHECK enum status_code extract_build(struct extraction *extraction,
+                                          const struct extract_request *request,
+                                          struct interactions *out, struct status *status);
+void extraction_release(struct extraction *extraction);
+
+/* Replaces in the work database:
+ *   users(code, user_id), items(code, item_id)           the master vocabularies
+ *   interactions_left_out(kind, reason, n_rows)          kind: rule, fault
+ *   interactions_rejected(query, row, rowid_of_row, reason, value)   the first few of each fault
+ * in one transaction. */
+MUST_CHECK enum status_code extract_write_tables(struct db *work,
+                                                 const struct interactions *interactions,
+                                                 const struct row_report *report,
+                                                 const struct event_watch *watch,
+                                                 struct status *status);
+/* The report's counts as numbers facts.rows, facts.accepted, facts.dislikes, facts.rejected and
+ * facts.took.OPTION. */
+MUST_CHECK enum status_code extract_save_facts(const struct row_report *report,
+                                               struct artifact *artifact, struct status *status);
+
+#endif

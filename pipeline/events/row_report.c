@@ -1,0 +1,77 @@
+/* Counts and examples of rows that were left out, and the sentences made of them. */
+#include "events/row_report.h"
+
+const char *const row_filter_names[N_ROW_FILTERS] = {
+    [FILTER_EVENT] = "event_weights", [FILTER_RATING] = "min_rating", [FILTER_SINCE] = "since",
+    [FILTER_UNTIL] = "until",         [FILTER_FORGOTTEN] = "forget",
+};
+
+const char *const row_fault_names[N_ROW_FAULTS] = {
+    [FAULT_USER_NULL] = "user_id is NULL",
+    [FAULT_USER_BLOB] = "user_id is a BLOB",
+    [FAULT_USER_EMPTY] = "user_id is an empty text",
+    [FAULT_USER_FRACTION] = "user_id is not a whole number",
+    [FAULT_ITEM_NULL] = "item_id is NULL",
+    [FAULT_ITEM_BLOB] = "item_id is a BLOB",
+    [FAULT_ITEM_EMPTY] = "item_id is an empty text",
+    [FAULT_ITEM_FRACTION] = "item_id is not a whole number",
+    [FAULT_EVENT] = "event is NULL or a BLOB",
+    [FAULT_EVENT_UNKNOWN] = "unknown event type",
+    [FAULT_WEIGHT_NULL] = "weight is NULL (or NaN, which SQLite stores as NULL)",
+    [FAULT_WEIGHT_TYPE] = "weight is not a number",
+    [FAULT_WEIGHT_RANGE] = "weight is not a finite number above 0",
+    [FAULT_TIME_NULL] = "time is NULL",
+    [FAULT_TIME_TYPE] = "time is neither a number nor an ISO-8601 text",
+    [FAULT_TIME_RANGE] = "time is outside 1980..2200",
+};
+
+void row_report_fault(struct row_report *report, enum row_fault fault,
+                      const struct row_place *place, const char *value)
+{
+    int64_t seen = report->faults[fault]++;
+
+    report->n_rejected++;
+    if (seen < ROW_EXAMPLES) {
+        struct row_example *example = &report->examples[fault][seen];
+        example->place = *place;
+        snprintf(example->value, sizeof example->value, "%s", value);
+    }
+}
+
+void row_place_add(const struct row_place *place, struct buf *out)
+{
+    buf_addf(out, "%s %lld of %s", place->has_rowid ? "rowid" : "row",
+             (long long)(place->has_rowid ? place->rowid : place->number), place->query);
+}
+
+void row_report_add(const struct row_report *report, struct buf *out)
+{
+    const char *separator = "";
+
+    if (report->n_dislikes > 0) {
+        buf_addf(out, "%lld dislikes", (long long)report->n_dislikes);
+        separator = ", ";
+    }
+    for (size_t f = 0; f < N_ROW_FILTERS; f++) {
+        if (report->filtered[f] > 0) {
+            buf_addf(out, "%s%s took %lld", separator, row_filter_names[f],
+                     (long long)report->filtered[f]);
+            separator = ", ";
+        }
+    }
+    if (report->n_rejected == 0) {
+        return;
+    }
+    buf_addf(out, "%s%lld rejected", separator, (long long)report->n_rejected);
+    separator = ": ";
+    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
+        if (report->faults[f] > 0) {
+            const struct row_example *example = &report->examples[f][0];
+            buf_addf(out, "%s%lld x %s (first: ", separator, (long long)report->faults[f],
+                     row_fault_names[f]);
+            row_place_add(&example->place, out);
+            buf_addf(out, "%s%s)", example->value[0] == '\0' ? "" : ", value ", example->value);
+            separator = "; ";
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/* What became of the rows that were read: accepted, left out by a rule of the configuration, or
+ * rejected because they are wrong; with counts and the first few examples of each reason. */
+#ifndef NIGHTJAR_EVENTS_ROW_REPORT_H
+#define NIGHTJAR_EVENTS_ROW_REPORT_H
+
+#include "base/buf.h"
+
+/* Rules that a sound row falls under: counted, never an error by themselves. */
+enum row_filter {
+    FILTER_EVENT,
+    FILTER_RATING,
+    FILTER_SINCE,
+    FILTER_UNTIL,
+    FILTER_FORGOTTEN,
+    N_ROW_FILTERS
+};
+extern const char *const row_filter_names[N_ROW_FILTERS]; /* the option's name, or the command's */
+
+/* Faults of a row. */
+enum row_fault {
+    FAULT_USER_NULL,
+    FAULT_USER_BLOB,
+    FAULT_USER_EMPTY,
+    FAULT_USER_FRACTION,
+    FAULT_ITEM_NULL,
+    FAULT_ITEM_BLOB,
+    FAULT_ITEM_EMPTY,
+    FAULT_ITEM_FRACTION,
+    FAULT_EVENT,
+    FAULT_EVENT_UNKNOWN,
+    FAULT_WEIGHT_NULL,
+    FAULT_WEIGHT_TYPE,
+    FAULT_WEIGHT_RANGE,
+    FAULT_TIME_NULL,
+    FAULT_TIME_TYPE,
+    FAULT_TIME_RANGE,
+    N_ROW_FAULTS
+};
+extern const char *const row_fault_names[N_ROW_FAULTS];
+
+enum { ROW_EXAMPLES = 5, ROW_VALUE_MAX = 64 };
+
+/* Where a row stands: its rowid where the source gives one, else its number in the query's result.
+ */
+struct row_place {
+    const char *query; /* "source.interactions", "split.test_query" */
+    bool has_rowid;
+    int64_t rowid;
+    int64_t number; /* one-based */
+};
+
+struct row_example {
+    struct row_place place;
+    char value[ROW_VALUE_MAX]; /* the value seen, shortened */
+};
+
+/* Zero-initialise; holds no memory of its own. */
+struct row_report {
+    int64_t n_rows, n_accepted, n_rejected;
+    int64_t n_dislikes; /* sound rows that are dislikes, beside the accepted ones */
+    int64_t filtered[N_ROW_FILTERS];
+    int64_t faults[N_ROW_FAULTS];
+    struct row_example examples[N_ROW_FAULTS][ROW_EXAMPLES];
+};
+
+void row_report_fault(struct row_report *report, enum row_fault fault,
+                      const struct row_place *place, const char *value);
+/* "row 17 of source.interactions", or "rowid 17 of ...". */
+void row_place_add(const struct row_place *place, struct buf *out);
+/* "7 dislikes, min_rating took 12 rows, since 3; 4 rejected: 3 x user_id is NULL (row 2 of ...)".
+ * "" when every row was accepted. */
+void row_report_add(const struct row_report *report, struct buf *out);
+
+#endif

@@ -1,0 +1,316 @@
+/* Cutting a log into train, validation and test. */
+#include "events/split.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/rng.h"
+#include "events/dislikes.h"
+#include "events/event_time.h"
+
+#include <assert.h>
+#include <math.h>
+
+const char *const split_by_names[N_SPLITS + 1] = {
+    [SPLIT_AUTO] = "auto",     [SPLIT_TIME] = "time", [SPLIT_LEAVE_LAST] = "leave_last",
+    [SPLIT_RANDOM] = "random", [SPLIT_NONE] = "none",
+};
+
+bool split_amount_parse(enum split_by by, const char *text, struct split_amount *amount, char *why,
+                        size_t why_capacity)
+{
+    size_t length = strlen(text);
+    double value = 0;
+    int64_t count = 0;
+
+    if (by == SPLIT_NONE) {
+        snprintf(why, why_capacity, "by: none cuts nothing: leave '%s' out", text);
+        return false;
+    }
+    if (num_parse_double(text, length, &value) && value == 0) {
+        *amount = (struct split_amount){SPLIT_NOTHING, 0};
+        return true;
+    }
+    if (by == SPLIT_LEAVE_LAST) {
+        if (!num_parse_int64(text, length, &count) || count < 0 || count > 1000000) {
+            snprintf(why, why_capacity,
+                     "'%s' is no number of pairs per user: by: leave_last takes a whole number "
+                     "from 0 to 1000000",
+                     text);
+            return false;
+        }
+        *amount = (struct split_amount){SPLIT_COUNT, (double)count};
+        return true;
+    }
+    if (num_parse_double(text, length, &value) && value > 0 && value < 1) {
+        *amount = (struct split_amount){SPLIT_FRACTION, value};
+        return true;
+    }
+    if (by == SPLIT_TIME && num_parse_duration(text, length, &value) && value >= 1 &&
+        value < 1e11) {
+        *amount = (struct split_amount){SPLIT_SECONDS, floor(value)};
+        return true;
+    }
+    if (by == SPLIT_TIME) {
+        snprintf(why, why_capacity,
+                 "'%s' is neither a duration of at least a second (7d, 12h) nor a fraction of the "
+                 "events (from 0 to below 1, such as 0.1)",
+                 text);
+    } else {
+        snprintf(why, why_capacity,
+                 "'%s' is no fraction: by: %s takes a number from 0 to below 1, such as 0.1", text,
+                 split_by_names[by]);
+    }
+    return false;
+}
+
+/* How many PART_TRAIN events there are after `border`. */
+static size_t count_later(const struct event_log *log, int64_t border)
+{
+    size_t n_later = 0;
+
+    for (size_t e = 0; e < log->n; e++) {
+        n_later += (size_t)(log->parts[e] == PART_TRAIN) & (size_t)(log->times[e] > border);
+    }
+    return n_later;
+}
+
+/* The smallest time with at most `most` events after it, by bisection: some 33 passes over the
+ * times cost less than sorting them. */
+static int64_t border_of_count(const struct event_log *log, int64_t newest, double most)
+{
+    int64_t low = TIME_FIRST - 1, high = newest;
+
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if ((double)count_later(log, middle) <= most) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return high;
+}
+
+/* Where the part of size `amount` begins that ends at `end` (inclusive). */
+static int64_t part_border(const struct event_log *log, const struct split_amount *amount,
+                           int64_t end, int64_t newest)
+{
+    switch (amount->kind) {
+    case SPLIT_SECONDS:
+        return end - (int64_t)amount->value;
+    case SPLIT_FRACTION: {
+        double n_train = (double)count_later(log, TIME_FIRST - 1);
+        return border_of_count(log, newest,
+                               (double)count_later(log, end) + amount->value * n_train);
+    }
+    case SPLIT_NOTHING:
+    case SPLIT_COUNT:
+        break;
+    }
+    return end;
+}
+
+static enum status_code refuse_empty_train(const struct event_log *log, int64_t newest,
+                                           int64_t border, struct status *status)
+{
+    char newest_text[CLOCK_TEXT_MAX], border_text[CLOCK_TEXT_MAX];
+
+    clock_format(newest, newest_text);
+    clock_format(border, border_text);
+    return status_set(status, STATUS_DATA,
+                      "split by time: no event is left for training: the log's newest event is of "
+                      "%s and all %zu events are newer than %s, where validation and test begin; "
+                      "make split.valid and split.test shorter",
+                      newest_text, log->n, border_text);
+}
+
+static enum status_code split_by_time(const struct split_settings *settings, struct event_log *log,
+                                      struct status *status)
+{
+    bool found = false;
+    int64_t newest = event_log_newest(log, PART_TRAIN, &found);
+
+    if (!found || (settings->test.kind == SPLIT_NOTHING && settings->valid.kind == SPLIT_NOTHING)) {
+        return STATUS_OK;
+    }
+    int64_t test_border = part_border(log, &settings->test, newest, newest);
+    int64_t valid_border = part_border(log, &settings->valid, test_border, newest);
+    size_t n_train = 0;
+    for (size_t e = 0; e < log->n; e++) {
+        if (log->parts[e] == PART_TRAIN && log->times[e] > valid_border) {
+            log->parts[e] = log->times[e] > test_border ? PART_TEST : PART_VALID;
+        }
+        n_train += log->parts[e] == PART_TRAIN ? 1 : 0;
+    }
+    if (log->dislikes != NULL) {
+        dislikes_cut_at(log->dislikes, valid_border);
+    }
+    return n_train > 0 ? STATUS_OK : refuse_empty_train(log, newest, valid_border, status);
+}
+
+/* The PART_TRAIN events of one user and item. */
+struct pair {
+    size_t first, end; /* all events of the pair, of which some may be of a given part */
+    int64_t newest;
+    int32_t item;
+};
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct pair *a = left, *b = right;
+
+    if (a->newest != b->newest) {
+        return a->newest < b->newest ? -1 : 1;
+    }
+    return (a->item > b->item) - (a->item < b->item);
+}
+
+/* pairs gets the pairs of the user in item order; returns how many. */
+static size_t list_pairs(const struct event_log *log, size_t user, struct pair *pairs)
+{
+    size_t n = 0, last = (size_t)log->user_start[user + 1];
+
+    for (size_t e = (size_t)log->user_start[user], end; e < last; e = end) {
+        struct pair pair = {.first = e, .newest = INT64_MIN, .item = log->item_codes[e]};
+        bool has_train = false;
+        end = pair.end = event_log_pair_end(log, e);
+        for (size_t i = e; i < end; i++) {
+            if (log->parts[i] == PART_TRAIN) {
+                has_train = true;
+                pair.newest = log->times[i] > pair.newest ? log->times[i] : pair.newest;
+            }
+        }
+        if (has_train) {
+            pairs[n++] = pair;
+        }
+    }
+    return n;
+}
+
+static void set_part(struct event_log *log, const struct pair *pair, enum event_part part)
+{
+    for (size_t e = pair->first; e < pair->end; e++) {
+        if (log->parts[e] == PART_TRAIN) {
+            log->parts[e] = (uint8_t)part;
+        }
+    }
+}
+
+static void leave_last(const struct split_settings *settings, struct event_log *log,
+                       struct pair *pairs, size_t n)
+{
+    size_t n_test = (size_t)settings->test.value, n_valid = (size_t)settings->valid.value;
+
+    if (n <= n_test + n_valid) {
+        return;
+    }
+    qsort(pairs, n, sizeof *pairs, compare_pairs);
+    for (size_t i = n - n_test - n_valid; i < n; i++) {
+        set_part(log, &pairs[i], i >= n - n_test ? PART_TEST : PART_VALID);
+    }
+}
+
+uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code)
+{
+    if (vocabulary->type == ID_INTEGER) {
+        return (uint64_t)vocabulary->integers[code];
+    }
+    size_t length;
+    const char *text = strings_get(&vocabulary->texts, code, &length);
+    return hash_bytes64(text, length);
+}
+
+/* A random part of the pairs, in the order of a permutation. */
+static void draw_parts(const struct split_settings *settings, struct event_log *log, size_t user,
+                       const struct pair *pairs, size_t n, uint32_t *permutation)
+{
+    struct rng rng;
+
+    if (n < 2) {
+        return;
+    }
+    rng_init(&rng, settings->seed, "interactions.split", 0, split_id_key(&log->users, user));
+    rng_permutation(&rng, n, permutation);
+    size_t n_test = (size_t)floor(settings->test.value * (double)n + rng_double(&rng));
+    size_t n_valid = (size_t)floor(settings->valid.value * (double)n + rng_double(&rng));
+    if (n_test > n - 1) {
+        n_test = n - 1;
+    }
+    if (n_valid > n - 1 - n_test) {
+        n_valid = n - 1 - n_test;
+    }
+    for (size_t i = 0; i < n_test + n_valid; i++) {
+        set_part(log, &pairs[permutation[i]], i < n_test ? PART_TEST : PART_VALID);
+    }
+}
+
+static size_t longest_user(const struct event_log *log)
+{
+    int64_t longest = 0;
+
+    for (size_t user = 0; user < log->users.n; user++) {
+        int64_t n = log->user_start[user + 1] - log->user_start[user];
+        longest = n > longest ? n : longest;
+    }
+    return (size_t)longest;
+}
+
+static enum status_code split_by_user(const struct split_settings *settings, enum split_by by,
+                                      struct event_log *log, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct pair *pairs = NULL;
+    uint32_t *permutation = NULL;
+    size_t longest = longest_user(log);
+
+    TRY(MEM_NEW(&pairs, longest, status));
+    TRY(MEM_NEW(&permutation, longest, status));
+    for (size_t user = 0; user < log->users.n; user++) {
+        size_t n = list_pairs(log, user, pairs);
+        if (by == SPLIT_LEAVE_LAST) {
+            leave_last(settings, log, pairs, n);
+        } else {
+            draw_parts(settings, log, user, pairs, n, permutation);
+        }
+    }
+    if (by == SPLIT_LEAVE_LAST && log->dislikes != NULL) {
+        dislikes_cut_by_user(log, log->dislikes);
+    }
+done:
+    mem_free(pairs);
+    mem_free(permutation);
+    return code;
+}
+
+enum status_code split_assign(const struct split_settings *settings, struct event_log *log,
+                              struct status *status)
+{
+    enum split_by by = settings->by;
+
+    assert(log->user_start != NULL);
+    enum status_code code = split_hold_out_cold(settings, log, status);
+    if (code != STATUS_OK) {
+        return code;
+    }
+    if (by == SPLIT_AUTO) {
+        by = log->has_times ? SPLIT_TIME : SPLIT_RANDOM;
+    }
+    switch (by) {
+    case SPLIT_TIME:
+        if (!log->has_times) {
+            return status_set(status, STATUS_CONFIG,
+                              "split.by: time needs a column of times in source.interactions");
+        }
+        return split_by_time(settings, log, status);
+    case SPLIT_LEAVE_LAST:
+    case SPLIT_RANDOM:
+        return split_by_user(settings, by, log, status);
+    case SPLIT_AUTO:
+    case SPLIT_NONE:
+    case N_SPLITS:
+        break;
+    }
+    return STATUS_OK;
+}

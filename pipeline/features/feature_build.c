@@ -1,0 +1,387 @@
+/* Columns side by side: from the rows of a query to the token matrix over all entities. What a
+ * single column becomes is feature_tokens.c's. */
+#include "features/feature_build.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "features/feature_tokens.h"
+
+/* The rule of a column: as listed, in any case of letters as SQL has it, else the one for others.
+ */
+static bool same_name(const char *listed, const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const char a = (char)(listed[i] >= 'A' && listed[i] <= 'Z' ? listed[i] + 32 : listed[i]);
+        const char b = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+        if (a != b) { /* the end of a shorter one included */
+            return false;
+        }
+    }
+    return listed[length] == '\0';
+}
+
+static const struct feature_rule *find_rule(const struct feature_rules *rules, const char *name,
+                                            size_t length)
+{
+    const struct feature_rule *listed = rules->columns.values;
+    for (size_t i = 0; i < rules->columns.n; i++) {
+        if (same_name(rules->columns.names[i], name, length)) {
+            return &listed[i];
+        }
+    }
+    return rules->other;
+}
+
+/* A zero-terminated list of the names. */
+static enum status_code list_names(const struct strings *names, struct arena *arena,
+                                   const char ***out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    void *memory = NULL;
+    TRY(arena_new(arena, names->n, sizeof(const char *), &memory, status));
+    const char **list = memory;
+    for (size_t i = 0; i < names->n; i++) {
+        size_t length;
+        const char *name = strings_get(names, i, &length);
+        char *copy;
+        TRY(arena_copy_text(arena, name, length, &copy, status));
+        list[i] = copy;
+    }
+    *out = list;
+done:
+    return code;
+}
+
+static enum status_code refuse_name(const struct feature_rules *rules, const char *listed,
+                                    const char *const *names, size_t n, struct status *status)
+{
+    const char *nearest = nearest_name(names, n, listed, strlen(listed));
+    struct buf all = {0};
+    if (nearest != NULL) {
+        return status_set(status, STATUS_CONFIG,
+                          "%s: the query has no column '%s'; did you mean '%s'?", rules->what,
+                          listed, nearest);
+    }
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const enum status_code code =
+        status_set(status, STATUS_CONFIG, "%s: the query has no column '%s'; its columns are %s",
+                   rules->what, listed, buf_text(&all));
+    buf_release(&all);
+    return code;
+}
+
+enum status_code feature_rules_check(const struct feature_rules *rules, const struct strings *names,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct arena arena = {0};
+    const char **list = NULL;
+    TRY(list_names(names, &arena, &list, status));
+    for (size_t i = 0; i < rules->columns.n; i++) {
+        bool found = false;
+        for (size_t c = 0; c < names->n && !found; c++) {
+            found = same_name(rules->columns.names[i], list[c], strlen(list[c]));
+        }
+        if (!found) {
+            TRY(refuse_name(rules, rules->columns.names[i], list, names->n, status));
+        }
+    }
+done:
+    arena_release(&arena);
+    return code;
+}
+
+/* What is made on the way to a table. */
+struct assembly {
+    const struct feature_rows *rows;
+    const struct feature_rules *rules;
+    struct feature_block *blocks; /* (n_columns) */
+    int32_t *row_of;              /* (n_entities) row of each entity, or -1 */
+    struct feature_table table;
+};
+
+static enum status_code encode_columns(struct assembly *a, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_rows *rows = a->rows;
+    TRY(MEM_NEW(&a->blocks, rows->n_columns, status));
+    for (size_t c = 0; c < rows->n_columns; c++) {
+        size_t length;
+        const char *name = strings_get(&rows->names, c, &length);
+        TRY(feature_encode(rows, c, find_rule(a->rules, name, length), a->rules, &a->blocks[c],
+                           status));
+    }
+done:
+    return code;
+}
+
+/* The layout of the columns that stay. */
+static enum status_code lay_out(struct assembly *a, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct feature_table *table = &a->table;
+    size_t n_tokens = 0;
+    TRY(MEM_NEW(&table->columns, a->rows->n_columns, status));
+    for (size_t c = 0; c < a->rows->n_columns; c++) {
+        struct feature_block *block = &a->blocks[c];
+        size_t length;
+        const char *name = strings_get(&a->rows->names, c, &length);
+        if (block->why_left_out[0] != '\0') {
+            continue;
+        }
+        block->column.first_token = n_tokens;
+        n_tokens += block->tokens.n_columns;
+        table->columns[table->n_columns++] = block->column;
+        TRY(strings_add(&table->names, name, length, status));
+        for (size_t i = 0; i < block->values.n; i++) {
+            const char *value = strings_get(&block->values, i, &length);
+            TRY(strings_add(&table->values, value, length, status));
+        }
+    }
+    table->matrix.n_columns = n_tokens;
+done:
+    return code;
+}
+
+static enum status_code check_id_types(const struct feature_rows *rows,
+                                       const struct vocabulary *master, struct status *status)
+{
+    if (rows->ids.type == ID_NONE || master->type == ID_NONE || rows->ids.type == master->type) {
+        return STATUS_OK;
+    }
+    const bool is_text = rows->ids.type == ID_TEXT;
+    return status_set(status, STATUS_DATA,
+                      "%s: %s is %s here and %s in the interactions; make them alike with CAST",
+                      rows->what, rows->id_name, is_text ? "TEXT" : "INTEGER",
+                      is_text ? "INTEGER" : "TEXT");
+}
+
+static int32_t find_id(const struct vocabulary *vocabulary, const struct feature_rows *rows,
+                       size_t row)
+{
+    if (rows->ids.type == ID_INTEGER) {
+        return vocabulary_find_integer(vocabulary, rows->ids.integers[row]);
+    }
+    size_t length;
+    const char *text = strings_get(&rows->ids.texts, row, &length);
+    return vocabulary_find_text(vocabulary, text, length);
+}
+
+static enum status_code add_extra(struct vocabulary *extra, const struct feature_rows *rows,
+                                  size_t row, struct status *status)
+{
+    int32_t ignored;
+    if (rows->ids.type == ID_INTEGER) {
+        return vocabulary_add_integer(extra, rows->ids.integers[row], &ignored, status);
+    }
+    size_t length;
+    const char *text = strings_get(&rows->ids.texts, row, &length);
+    return vocabulary_add_text(extra, text, length, &ignored, status);
+}
+
+/* Numbers the entities: those of `master`, and behind them ids that it does not have. */
+static enum status_code number_entities(struct assembly *a, const struct vocabulary *master,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_rows *rows = a->rows;
+    struct vocabulary *extra = &a->table.extra;
+    int32_t *entity_of = NULL; /* (n_rows) entity, or -1 for one that master does not have */
+    int32_t *new_code = NULL;  /* (extra->n) */
+    size_t next = 0;
+
+    TRY(MEM_NEW(&entity_of, rows->ids.n, status));
+    for (size_t r = 0; r < rows->ids.n; r++) {
+        entity_of[r] = find_id(master, rows, r);
+        if (entity_of[r] < 0) {
+            TRY(add_extra(extra, rows, r, status));
+        }
+    }
+    if (master->n + extra->n > (size_t)INT32_MAX) {
+        TRY(status_set(status, STATUS_DATA, "%s: more than %d different ids: filter the query",
+                       rows->what, INT32_MAX));
+    }
+    TRY(MEM_NEW(&new_code, extra->n, status));
+    TRY(vocabulary_sort(extra, new_code, status));
+    a->table.n_master = master->n;
+    TRY(MEM_NEW(&a->row_of, master->n + extra->n, status));
+    memset(a->row_of, 0xff, (master->n + extra->n) * sizeof *a->row_of);
+    for (size_t r = 0; r < rows->ids.n; r++) {
+        const size_t entity =
+            entity_of[r] >= 0 ? (size_t)entity_of[r] : master->n + (size_t)new_code[next++];
+        a->row_of[entity] = (int32_t)r;
+    }
+done:
+    mem_free(entity_of);
+    mem_free(new_code);
+    return code;
+}
+
+/* Copies the tokens of one entity; returns how many. */
+static size_t copy_row(const struct assembly *a, size_t row, int32_t *columns, float *values)
+{
+    size_t n = 0;
+    for (size_t c = 0; c < a->rows->n_columns; c++) {
+        const struct feature_block *block = &a->blocks[c];
+        const struct sparse *tokens = &block->tokens;
+        if (block->why_left_out[0] != '\0') {
+            continue;
+        }
+        for (int64_t i = tokens->offsets[row]; i < tokens->offsets[row + 1]; i++) {
+            columns[n] = tokens->columns[i] + (int32_t)block->column.first_token;
+            values[n++] = tokens->values[i];
+        }
+    }
+    return n;
+}
+
+/* The matrix, out of the blocks. */
+static enum status_code join_blocks(struct assembly *a, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n_entities = a->table.n_master + a->table.extra.n;
+    struct sparse matrix = {0};
+    size_t entries = 0;
+
+    for (size_t c = 0; c < a->rows->n_columns; c++) {
+        entries += a->blocks[c].why_left_out[0] == '\0' ? sparse_entries(&a->blocks[c].tokens) : 0;
+    }
+    TRY(sparse_init(&matrix, n_entities, a->table.matrix.n_columns, entries, true, status));
+    for (size_t entity = 0; entity < n_entities; entity++) {
+        const int64_t at = matrix.offsets[entity];
+        const size_t n = a->row_of[entity] < 0 ? 0
+                                               : copy_row(a, (size_t)a->row_of[entity],
+                                                          matrix.columns + at, matrix.values + at);
+        matrix.offsets[entity + 1] = at + (int64_t)n;
+    }
+    a->table.matrix = matrix;
+done:
+    return code;
+}
+
+/* ---- for people ---- */
+
+static enum status_code warn(struct feature_report *report, struct buf *text, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(buf_check(text, status));
+    TRY(strings_add(&report->warnings, text->data, text->length, status));
+    buf_clear(text);
+done:
+    return code;
+}
+
+static enum status_code warn_of_column(const struct assembly *a, size_t c,
+                                       struct feature_report *report, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_block *block = &a->blocks[c];
+    struct buf text = {0};
+    size_t length;
+    const char *name = strings_get(&a->rows->names, c, &length);
+
+    if (block->n_bad > 0) {
+        buf_addf(&text, "%zu values count as missing, first %s", block->n_bad, block->first_bad);
+        TRY(warn(report, &text, status));
+    }
+    if (block->why_left_out[0] != '\0') {
+        buf_addf(&text, "%s: column %.*s %s: it is left out", a->rows->what, (int)length, name,
+                 block->why_left_out);
+        TRY(warn(report, &text, status));
+    } else if (block->n_bare > 0) {
+        buf_addf(&text, "%s: %zu of %zu rows have nothing in column %.*s", a->rows->what,
+                 block->n_bare, a->rows->ids.n, (int)length, name);
+        TRY(warn(report, &text, status));
+    }
+done:
+    buf_release(&text);
+    return code;
+}
+
+static void describe_column(const struct assembly *a, size_t c, struct buf *out)
+{
+    const struct feature_block *block = &a->blocks[c];
+    const struct feature_column *column = &block->column;
+    size_t length;
+    const char *name = strings_get(&a->rows->names, c, &length);
+    const bool is_chosen = find_rule(a->rules, name, length)->type == FEATURE_AUTO;
+
+    buf_addf(out, "; %.*s: %s%s", (int)length, name, feature_type_names[column->type],
+             is_chosen ? " (chosen)" : "");
+    if (block->why_left_out[0] != '\0') {
+        buf_add_text(out, ", left out");
+        return;
+    }
+    if (column->type == FEATURE_NUMERIC) {
+        buf_addf(out, ", mean %.6g, sd %.6g", column->mean, column->sd);
+    } else if (column->type == FEATURE_TEXT) {
+        buf_addf(out, ", %zu buckets", column->n_buckets);
+    } else {
+        buf_addf(out, ", %zu values", column->n_values);
+    }
+    if (block->n_missing > 0) {
+        buf_addf(out, ", %zu missing", block->n_missing);
+    }
+}
+
+static enum status_code write_report(const struct assembly *a, struct feature_report *report,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n_rows = a->rows->ids.n, n_extra = a->table.extra.n;
+    struct buf text = {0};
+
+    buf_addf(&report->summary,
+             "%s: %zu rows, %zu of them not in the interactions; %zu of the interactions have no "
+             "row",
+             a->rows->what, n_rows, n_extra, a->table.n_master - (n_rows - n_extra));
+    if (n_rows == 0) {
+        buf_addf(&text, "%s gives no rows", a->rows->what);
+        TRY(warn(report, &text, status));
+        goto done;
+    }
+    for (size_t c = 0; c < a->rows->n_columns; c++) {
+        describe_column(a, c, &report->summary);
+        TRY(warn_of_column(a, c, report, status));
+    }
+    TRY(buf_check(&report->summary, status));
+done:
+    buf_release(&text);
+    return code;
+}
+
+enum status_code feature_table_build(const struct feature_rows *rows,
+                                     const struct feature_rules *rules,
+                                     const struct vocabulary *master, struct feature_table *out,
+                                     struct feature_report *report, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct assembly a = {.rows = rows, .rules = rules};
+
+    TRY(feature_rules_check(rules, &rows->names, status));
+    TRY(check_id_types(rows, master, status));
+    TRY(encode_columns(&a, status));
+    TRY(lay_out(&a, status));
+    TRY(number_entities(&a, master, status));
+    TRY(join_blocks(&a, status));
+    TRY(write_report(&a, report, status));
+    *out = a.table;
+    a.table = (struct feature_table){0};
+done:
+    for (size_t c = 0; a.blocks != NULL && c < rows->n_columns; c++) {
+        feature_block_release(&a.blocks[c]);
+    }
+    mem_free(a.blocks);
+    mem_free(a.row_of);
+    feature_table_release(&a.table);
+    return code;
+}
+
+void feature_report_release(struct feature_report *report)
+{
+    strings_release(&report->warnings);
+    buf_release(&report->summary);
+    *report = (struct feature_report){0};
+}

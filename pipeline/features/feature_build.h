@@ -1,0 +1,56 @@
+/* From the rows of a side-data query to the token matrix of one side (feature_table.h). */
+#ifndef NIGHTJAR_FEATURES_FEATURE_BUILD_H
+#define NIGHTJAR_FEATURES_FEATURE_BUILD_H
+
+#include "config/option.h"
+#include "features/feature_reader.h"
+#include "features/feature_table.h"
+
+enum bad_value { BAD_VALUE_REJECT, BAD_VALUE_IMPUTE };
+
+/* What the configuration says of one column; the group struct of the stage's `columns`. */
+struct feature_rule {
+    bool given;
+    int type;              /* enum feature_type */
+    const char *separator; /* of a multi column; at least one byte */
+    int64_t min_count;     /* entities that a value needs for a token of its own */
+    int64_t buckets;       /* tokens shared by hash; 0: 256, for words 16384 */
+};
+
+struct feature_rules {
+    struct option_groups columns;     /* name -> struct feature_rule */
+    const struct feature_rule *other; /* of columns that are not listed */
+    const char *what;                 /* "features.items.columns", for messages */
+    enum bad_value on_bad_value;
+    const struct feature_watch *watch; /* NULL: nobody is told */
+};
+
+/* For people. Zero-initialise. */
+struct feature_report {
+    struct strings warnings;
+    struct buf summary; /* one line: rows, new ids, columns and what was chosen for them */
+};
+
+/* STATUS_CONFIG when a listed column is not in `names`, with the nearest name. */
+MUST_CHECK enum status_code feature_rules_check(const struct feature_rules *rules,
+                                                const struct strings *names, struct status *status);
+/* out = the rows as tokens of the entities of `master` and of those that only the rows know.
+ *
+ * Types found out by themselves (`auto`): numeric where more cells hold numbers than texts; multi
+ * where every text begins with "["; categorical where a value has three entities or more on
+ * average; else text. A column without any value, or a numeric one with a single value, is left out
+ * with a warning.
+ *
+ * A value that does not fit its column (infinite, a BLOB, no number in a numeric column, a broken
+ * JSON array in a multi one) is STATUS_DATA with row, id, column and value, or with
+ * BAD_VALUE_IMPUTE counts as missing and is reported. Ids of another type than those of `master`
+ * are STATUS_DATA. `out` zeroed, untouched on error; `rows` may have no rows. */
+MUST_CHECK enum status_code feature_table_build(const struct feature_rows *rows,
+                                                const struct feature_rules *rules,
+                                                const struct vocabulary *master,
+                                                struct feature_table *out,
+                                                struct feature_report *report,
+                                                struct status *status);
+void feature_report_release(struct feature_report *report);
+
+#endif

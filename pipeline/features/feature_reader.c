@@ -1,0 +1,310 @@
+/* Reading a side-data query. Cells are kept by what they are in the source; an id may stand once.
+ */
+#include "features/feature_reader.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <math.h>
+
+enum { FIRST_CAPACITY = 1024, ROWS_BETWEEN_LOOKS = 4096 };
+
+/* Whole numbers up to here have a double of their own. */
+static const double greatest_whole = 9007199254740992.0;
+
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a != '\0' && *b != '\0'; a++, b++) {
+        const char small_a = (char)(*a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a);
+        const char small_b = (char)(*b >= 'A' && *b <= 'Z' ? *b - 'A' + 'a' : *b);
+        if (small_a != small_b) {
+            return false;
+        }
+    }
+    return *a == *b;
+}
+
+/* Index of the id column in the result. The names of the others are added to `names`. */
+static enum status_code find_columns(const struct db_query *statement,
+                                     const struct feature_query *query, struct strings *names,
+                                     int *id_column, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const int n = db_column_count(statement);
+    int found = -1;
+
+    for (int i = 0; i < n; i++) {
+        const char *name = db_column_name(statement, i);
+        const bool is_id = same_name(name, query->id_name) || same_name(name, query->id_short);
+        for (int j = 0; j < i; j++) {
+            if (same_name(name, db_column_name(statement, j))) {
+                TRY(status_set(status, STATUS_CONFIG,
+                               "%s: two columns are called '%s'; name them apart with AS",
+                               query->what, name));
+            }
+        }
+        if (is_id && found >= 0) {
+            TRY(status_set(status, STATUS_CONFIG, "%s: columns '%s' and '%s' are both the %s",
+                           query->what, db_column_name(statement, found), name, query->id_name));
+        }
+        if (is_id) {
+            found = i;
+        } else {
+            TRY(strings_add(names, name, strlen(name), status));
+        }
+    }
+    if (found < 0) {
+        TRY(status_set(status, STATUS_CONFIG,
+                       "%s: the query needs a column named %s (or %s): name it with AS",
+                       query->what, query->id_name, query->id_short));
+    }
+    if (n == 1) {
+        TRY(status_set(status, STATUS_CONFIG,
+                       "%s: the query gives the %s alone; add the columns that describe it",
+                       query->what, query->id_name));
+    }
+    *id_column = found;
+done:
+    return code;
+}
+
+static enum status_code open_query(struct db *db, const struct feature_query *query,
+                                   struct db_query **statement, struct strings *names,
+                                   int *id_column, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct db_query *opened = NULL;
+    struct strings found = {0};
+
+    TRY(db_prepare_user(db, query->what, query->sql, query->timeout_seconds, &opened, status));
+    TRY(find_columns(opened, query, &found, id_column, status));
+    *statement = opened;
+    *names = found;
+    opened = NULL;
+    found = (struct strings){0};
+done:
+    db_finalize(opened);
+    strings_release(&found);
+    return code;
+}
+
+enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
+                                      struct strings *names, struct status *status)
+{
+    struct db_query *statement = NULL;
+    struct strings found = {0};
+    int id_column;
+    const enum status_code code = open_query(db, query, &statement, &found, &id_column, status);
+
+    if (code == STATUS_OK && names != NULL) {
+        *names = found;
+        found = (struct strings){0};
+    }
+    db_finalize(statement);
+    strings_release(&found);
+    return code;
+}
+
+static bool are_people(const struct feature_rows *rows)
+{
+    return strcmp(rows->id_name, "user_id") == 0;
+}
+
+static enum status_code refuse_id(const struct feature_rows *rows, const char *problem,
+                                  struct status *status)
+{
+    return status_set(status, STATUS_DATA, "%s, row %zu: %s %s; filter such rows in the query",
+                      rows->what, rows->ids.n + 1, rows->id_name, problem);
+}
+
+static enum status_code refuse_mixed(const struct feature_rows *rows, struct status *status)
+{
+    return status_set(
+        status, STATUS_DATA,
+        "%s, row %zu: %s is %s, the rows before have %s; all ids must be of one type: "
+        "use CAST in the query",
+        rows->what, rows->ids.n + 1, rows->id_name, rows->ids.type == ID_TEXT ? "INTEGER" : "TEXT",
+        rows->ids.type == ID_TEXT ? "TEXT" : "INTEGER");
+}
+
+/* Adds the row's id; its code must be the row's number. */
+static enum status_code take_id(struct feature_rows *rows, struct db_query *statement, int column,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const enum db_type type = db_column_type(statement, column);
+    const size_t row = rows->ids.n;
+    int32_t id_code = 0;
+
+    if (type == DB_NULL || type == DB_BLOB) {
+        return refuse_id(rows, type == DB_NULL ? "is NULL" : "is a BLOB", status);
+    }
+    if (rows->ids.type != ID_NONE && (type == DB_TEXT) != (rows->ids.type == ID_TEXT)) {
+        return refuse_mixed(rows, status);
+    }
+    if (type == DB_TEXT) {
+        size_t length;
+        const char *text = db_column_text(statement, column, &length);
+        if (length == 0) {
+            return refuse_id(rows, "is an empty text", status);
+        }
+        TRY(vocabulary_add_text(&rows->ids, text, length, &id_code, status));
+    } else {
+        const double real = type == DB_FLOAT ? db_column_double(statement, column) : 0;
+        if (!(fabs(real) <= greatest_whole) || floor(real) != real) {
+            return refuse_id(rows, "is not a whole number", status);
+        }
+        const int64_t id = type == DB_FLOAT ? (int64_t)real : db_column_int64(statement, column);
+        TRY(vocabulary_add_integer(&rows->ids, id, &id_code, status));
+    }
+    if ((size_t)id_code != row) {
+        struct buf id = {0};
+        if (!are_people(rows)) {
+            buf_add_char(&id, ' ');
+            vocabulary_format(&rows->ids, id_code, &id);
+        }
+        code = status_set(status, STATUS_DATA,
+                          "%s, row %zu: %s%s has stood in row %d already; the query must give one "
+                          "row an id (GROUP BY)",
+                          rows->what, row + 1, rows->id_name, buf_text(&id), id_code + 1);
+        buf_release(&id);
+    }
+done:
+    return code;
+}
+
+/* Keeps the cell of row `row`. */
+static enum status_code take_cell(struct feature_cells *cells, size_t row,
+                                  struct db_query *statement, int column, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    enum cell_kind kind = CELL_MISSING;
+    char number[NUM_TEXT_MAX];
+    const char *text = NULL;
+    size_t length = 0;
+    double value = 0;
+
+    switch (db_column_type(statement, column)) {
+    case DB_NULL:
+        break;
+    case DB_BLOB:
+        kind = CELL_BLOB;
+        break;
+    case DB_TEXT:
+        text = db_column_text(statement, column, &length);
+        kind = length == 0 ? CELL_MISSING : CELL_TEXT;
+        break;
+    case DB_INTEGER:
+        kind = CELL_NUMBER;
+        value = (double)db_column_int64(statement, column);
+        text = number;
+        length = (size_t)snprintf(number, sizeof number, "%lld",
+                                  (long long)db_column_int64(statement, column));
+        break;
+    case DB_FLOAT:
+        value = db_column_double(statement, column);
+        kind = isfinite(value) ? CELL_NUMBER : CELL_INFINITE;
+        if (kind == CELL_NUMBER) {
+            text = number;
+            length = num_format_double(value, number);
+        }
+        break;
+    }
+    if (row == cells->capacity) {
+        const size_t capacity = row == 0 ? FIRST_CAPACITY : 2 * row;
+        TRY(MEM_RESIZE(&cells->kinds, row, capacity, status));
+        TRY(MEM_RESIZE(&cells->numbers, row, capacity, status));
+        cells->capacity = capacity;
+    }
+    cells->kinds[row] = (uint8_t)kind;
+    cells->numbers[row] = value;
+    TRY(strings_add(&cells->texts, text, length, status));
+done:
+    return code;
+}
+
+/* Whether the row is of somebody who does not exist any more. */
+static bool is_forgotten(const struct forgotten *forgotten, struct db_query *statement, int column)
+{
+    struct person person = {.is_text = db_column_type(statement, column) == DB_TEXT};
+    if (forgotten == NULL || forgotten->n == 0) {
+        return false;
+    }
+    if (person.is_text) {
+        person.text = db_column_text(statement, column, &person.length);
+    } else {
+        person.integer = db_column_int64(statement, column);
+    }
+    return forgotten_has(forgotten, &person);
+}
+
+static enum status_code take_row(struct feature_rows *rows, struct db_query *statement,
+                                 int id_column, const struct forgotten *forgotten,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t row = rows->ids.n;
+
+    if (is_forgotten(forgotten, statement, id_column)) {
+        return STATUS_OK;
+    }
+    TRY(take_id(rows, statement, id_column, status));
+    for (size_t c = 0; c < rows->n_columns; c++) {
+        const int column = (int)c + ((int)c >= id_column);
+        TRY(take_cell(&rows->cells[c], row, statement, column, status));
+    }
+done:
+    return code;
+}
+
+enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
+                                    const struct feature_watch *watch, struct feature_rows *out,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct feature_rows made = {.what = query->what, .id_name = query->id_name};
+    struct db_query *statement = NULL;
+    int id_column = 0;
+    bool has_row = false;
+
+    TRY(open_query(db, query, &statement, &made.names, &id_column, status));
+    TRY(MEM_NEW(&made.cells, made.names.n, status));
+    made.n_columns = made.names.n;
+    TRY(db_step(statement, &has_row, status));
+    while (has_row) {
+        TRY(take_row(&made, statement, id_column, query->forgotten, status));
+        if (watch != NULL && made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
+            TRY(watch->between(watch->data, (double)made.ids.n, status));
+        }
+        TRY(db_step(statement, &has_row, status));
+    }
+    *out = made;
+    made = (struct feature_rows){0};
+done:
+    db_finalize(statement);
+    feature_rows_release(&made);
+    return code;
+}
+
+void feature_rows_release(struct feature_rows *rows)
+{
+    for (size_t c = 0; c < rows->n_columns; c++) {
+        mem_free(rows->cells[c].kinds);
+        mem_free(rows->cells[c].numbers);
+        strings_release(&rows->cells[c].texts);
+    }
+    mem_free(rows->cells);
+    strings_release(&rows->names);
+    vocabulary_release(&rows->ids);
+    *rows = (struct feature_rows){0};
+}
+
+void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out)
+{
+    buf_addf(out, "%s, row %zu", rows->what, row + 1);
+    if (!are_people(rows)) {
+        buf_addf(out, " (%s ", rows->id_name);
+        vocabulary_format(&rows->ids, (int32_t)row, out);
+        buf_add_text(out, ")");
+    }
+}

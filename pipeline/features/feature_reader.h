@@ -1,0 +1,61 @@
+/* The rows of one side-data query, column by column, as they stand in the source. What a column
+ * means is feature_build.h's business. */
+#ifndef NIGHTJAR_FEATURES_FEATURE_READER_H
+#define NIGHTJAR_FEATURES_FEATURE_READER_H
+
+#include "dataset/vocabulary.h"
+#include "publishing/forgotten.h"
+
+/* An empty text counts as missing, as NULL does: that is how it comes out of CSV files. */
+enum cell_kind { CELL_MISSING, CELL_NUMBER, CELL_TEXT, CELL_INFINITE, CELL_BLOB };
+
+/* One column. */
+struct feature_cells {
+    uint8_t *kinds;       /* (n_rows) enum cell_kind */
+    double *numbers;      /* (n_rows) CELL_NUMBER: the number as it stands, finite */
+    struct strings texts; /* (n_rows) CELL_TEXT: the text. CELL_NUMBER: its decimal text, all digits
+                             of an INTEGER included */
+    size_t capacity;
+};
+
+/* Zero-initialise. Texts of the query are the caller's. */
+struct feature_rows {
+    const char *what;            /* "features.items.query" */
+    const char *id_name;         /* "item_id" */
+    struct vocabulary ids;       /* code = row, zero-based */
+    size_t n_columns;            /* without the id */
+    struct strings names;        /* (n_columns) */
+    struct feature_cells *cells; /* (n_columns) */
+};
+
+/* A column named `id_name` or `id_short` (in any case of letters) holds the id; every other column
+ * is side data. */
+struct feature_query {
+    const char *what, *sql;
+    const char *id_name, *id_short; /* "item_id", "item" */
+    double timeout_seconds;
+    const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
+};
+
+/* Told every few thousand rows how many were read; another code than STATUS_OK ends reading. */
+struct feature_watch {
+    enum status_code (*between)(void *data, double n_rows, struct status *status);
+    void *data;
+};
+
+/* Whether the query compiles and has an id, at least one other column, and no name twice;
+ * STATUS_CONFIG. `names` (zeroed; may be NULL) gets the other columns' names. Reads no row. */
+MUST_CHECK enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
+                                                 struct strings *names, struct status *status);
+/* Reads every row; `out` zeroed, untouched on error. Errors as above, and STATUS_DATA for an id
+ * that is NULL, empty, a BLOB or a fraction, ids of two types, an id with two rows. A REAL id that
+ * is a whole number counts as that INTEGER. `watch` NULL: nobody is told. */
+MUST_CHECK enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
+                                               const struct feature_watch *watch,
+                                               struct feature_rows *out, struct status *status);
+void feature_rows_release(struct feature_rows *rows);
+
+/* Adds "features.items.query, row 7 (item_id 12)"; who a user is stays out of messages: "row 7". */
+void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out);
+
+#endif

@@ -1,0 +1,332 @@
+/* Side data in its artifact, rows of it, and what two layouts of tokens have in common. How rows
+ * become tokens is feature_build.c's. */
+#include "features/feature_table.h"
+
+#include "base/mem.h"
+#include "pairs/item_pairs.h"
+
+#include <stdio.h>
+
+const char *const feature_side_names[N_FEATURE_SIDES] = {"items", "users"};
+const char *const feature_type_names[] = {"auto", "categorical", "multi", "numeric", "text", NULL};
+
+/* Columns of the array SIDE.layout. */
+enum { LAYOUT_TYPE, LAYOUT_FIRST, LAYOUT_VALUES, LAYOUT_BUCKETS, N_LAYOUT };
+
+size_t feature_column_tokens(const struct feature_column *column)
+{
+    const size_t number = column->type == FEATURE_NUMERIC;
+    const size_t missing = column->type == FEATURE_NUMERIC || column->type == FEATURE_CATEGORICAL;
+    return column->n_values + column->n_buckets + number + missing;
+}
+
+static void array_name(char out[ARTIFACT_NAME_MAX], enum feature_side side, const char *part)
+{
+    (void)snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", feature_side_names[side], part);
+}
+
+/* Texts become a view over their copy in the artifact. */
+static enum status_code save_texts(struct strings *texts, struct artifact *artifact,
+                                   const char *name, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct strings view = {0};
+    TRY(artifact_set_strings(artifact, name, texts, status));
+    TRY(artifact_get_strings(artifact, name, &view, status));
+    strings_release(texts);
+    *texts = view;
+done:
+    return code;
+}
+
+static enum status_code save_columns(const struct feature_table *table, enum feature_side side,
+                                     struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    const size_t n = table->n_columns;
+    int64_t *layout = NULL; /* (n, N_LAYOUT) */
+    double *scale = NULL;   /* (n, 2) mean, sd */
+
+    TRY(MEM_NEW(&layout, n * N_LAYOUT, status));
+    TRY(MEM_NEW(&scale, 2 * n, status));
+    for (size_t c = 0; c < n; c++) {
+        const struct feature_column *column = &table->columns[c];
+        layout[c * N_LAYOUT + LAYOUT_TYPE] = (int64_t)column->type;
+        layout[c * N_LAYOUT + LAYOUT_FIRST] = (int64_t)column->first_token;
+        layout[c * N_LAYOUT + LAYOUT_VALUES] = (int64_t)column->n_values;
+        layout[c * N_LAYOUT + LAYOUT_BUCKETS] = (int64_t)column->n_buckets;
+        scale[2 * c] = column->mean;
+        scale[2 * c + 1] = column->sd;
+    }
+    array_name(name, side, "layout");
+    TRY(artifact_copy(artifact, name, ARRAY_I64, n, N_LAYOUT, layout, status));
+    array_name(name, side, "scale");
+    TRY(artifact_copy(artifact, name, ARRAY_F64, n, 2, scale, status));
+done:
+    mem_free(layout);
+    mem_free(scale);
+    return code;
+}
+
+static enum status_code save_side(struct feature_table *table, enum feature_side side,
+                                  struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+
+    array_name(name, side, "n_master");
+    TRY(artifact_set_number(artifact, name, (double)table->n_master, status));
+    TRY(save_columns(table, side, artifact, status));
+    array_name(name, side, "names");
+    TRY(save_texts(&table->names, artifact, name, status));
+    array_name(name, side, "values");
+    TRY(save_texts(&table->values, artifact, name, status));
+    array_name(name, side, "extra");
+    TRY(vocabulary_save(&table->extra, artifact, name, status));
+    /* the last step, for it leaves either a view or nothing */
+    array_name(name, side, "matrix");
+    TRY(sparse_save(&table->matrix, artifact, name, status));
+    table->is_view = true;
+done:
+    return code;
+}
+
+enum status_code features_save(struct features *features, struct artifact *artifact,
+                               struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        TRY(save_side(&features->side[s], (enum feature_side)s, artifact, status));
+    }
+done:
+    if (code != STATUS_OK) {
+        features_release(features);
+    }
+    return code;
+}
+
+static enum status_code misfit(const struct artifact *artifact, enum feature_side side,
+                               struct status *status)
+{
+    return status_set(status, STATUS_INTERNAL,
+                      "artifact %s: the parts of %s do not fit together; the work database is of "
+                      "another version or damaged: delete it and run again",
+                      artifact->name, feature_side_names[side]);
+}
+
+static enum status_code load_columns(struct feature_table *table, const struct artifact *artifact,
+                                     enum feature_side side, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    const void *layout = NULL, *scale = NULL;
+    size_t n = 0, width = 0, n_scales = 0;
+
+    array_name(name, side, "layout");
+    TRY(artifact_get(artifact, name, ARRAY_I64, &layout, &n, &width, status));
+    array_name(name, side, "scale");
+    TRY(artifact_get(artifact, name, ARRAY_F64, &scale, &n_scales, NULL, status));
+    if (n != table->names.n || n != n_scales || width != N_LAYOUT) {
+        TRY(misfit(artifact, side, status));
+    }
+    TRY(MEM_NEW(&table->columns, n, status));
+    table->n_columns = n;
+    for (size_t c = 0; c < n; c++) {
+        const int64_t *row = (const int64_t *)layout + c * N_LAYOUT;
+        const double *scales = (const double *)scale + 2 * c;
+        table->columns[c] = (struct feature_column){.type = (enum feature_type)row[LAYOUT_TYPE],
+                                                    .first_token = (size_t)row[LAYOUT_FIRST],
+                                                    .n_values = (size_t)row[LAYOUT_VALUES],
+                                                    .n_buckets = (size_t)row[LAYOUT_BUCKETS],
+                                                    .mean = scales[0],
+                                                    .sd = scales[1]};
+    }
+done:
+    return code;
+}
+
+static enum status_code load_side(struct feature_table *table, const struct artifact *artifact,
+                                  enum feature_side side, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    double n_master = 0;
+    bool found = false;
+
+    table->is_view = true;
+    array_name(name, side, "n_master");
+    TRY(artifact_get_number(artifact, name, &n_master, status));
+    table->n_master = (size_t)n_master;
+    array_name(name, side, "names");
+    TRY(artifact_get_strings(artifact, name, &table->names, status));
+    TRY(load_columns(table, artifact, side, status));
+    array_name(name, side, "values");
+    TRY(artifact_get_strings(artifact, name, &table->values, status));
+    array_name(name, side, "extra");
+    TRY(vocabulary_load(&table->extra, artifact, name, status));
+    array_name(name, side, "matrix");
+    TRY(sparse_load(&table->matrix, artifact, name, &found, status));
+    if (!found || table->matrix.n_rows != table->n_master + table->extra.n) {
+        TRY(misfit(artifact, side, status));
+    }
+done:
+    return code;
+}
+
+enum status_code features_load(struct features *out, const struct artifact *artifact,
+                               struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct features made = {0};
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        TRY(load_side(&made.side[s], artifact, (enum feature_side)s, status));
+    }
+    *out = made;
+    made = (struct features){0};
+done:
+    features_release(&made);
+    return code;
+}
+
+/* A view over an artifact's texts has no capacity of its own. */
+static void release_texts(struct strings *texts)
+{
+    if (texts->offsets_capacity > 0) {
+        strings_release(texts);
+    }
+}
+
+void feature_table_release(struct feature_table *table)
+{
+    if (!table->is_view) {
+        sparse_release(&table->matrix);
+    }
+    vocabulary_release(&table->extra);
+    release_texts(&table->names);
+    release_texts(&table->values);
+    mem_free(table->columns);
+    *table = (struct feature_table){0};
+}
+
+void features_release(struct features *features)
+{
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        feature_table_release(&features->side[s]);
+    }
+}
+
+enum status_code features_select(const struct features *features, enum feature_side side,
+                                 const int32_t *codes, size_t n, struct sparse *out,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *m = &features->side[side].matrix;
+    size_t entries = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] < 0 || (size_t)codes[i] >= m->n_rows) {
+            code = status_set(status, STATUS_INTERNAL,
+                              "side data of %s: code %d was asked for, there are %zu entities",
+                              feature_side_names[side], codes[i], m->n_rows);
+            goto done;
+        }
+        entries += sparse_row_length(m, (size_t)codes[i]);
+    }
+    TRY(sparse_init(out, n, m->n_columns, entries, true, status));
+    for (size_t i = 0; i < n; i++) {
+        const int64_t from = m->offsets[codes[i]], to = out->offsets[i];
+        const size_t length = sparse_row_length(m, (size_t)codes[i]);
+        out->offsets[i + 1] = to + (int64_t)length;
+        if (length > 0) {
+            memcpy(out->columns + to, m->columns + from, length * sizeof *out->columns);
+            memcpy(out->values + to, m->values + from, length * sizeof *out->values);
+        }
+    }
+done:
+    return code;
+}
+
+/* The column of `table` with the name and type of column c of `other`, or SIZE_MAX; *first_value is
+ * then where its values begin in table->values. */
+static size_t find_twin(const struct feature_table *table, const struct feature_table *other,
+                        size_t c, size_t *first_value)
+{
+    size_t length, other_length;
+    const char *name = strings_get(&other->names, c, &length);
+    *first_value = 0;
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const char *candidate = strings_get(&table->names, i, &other_length);
+        if (table->columns[i].type == other->columns[c].type && length == other_length &&
+            memcmp(name, candidate, length) == 0) {
+            return i;
+        }
+        *first_value += table->columns[i].n_values;
+    }
+    return SIZE_MAX;
+}
+
+/* One column: its values by their text (both lists ascend), its buckets when there are as many, the
+ * tokens behind them in their order. */
+static void match_column(const struct feature_table *now, size_t c, size_t first_value,
+                         const struct feature_table *before, size_t twin, size_t twin_value,
+                         int32_t *map)
+{
+    const struct feature_column *column = &now->columns[c], *old = &before->columns[twin];
+    int32_t *tokens = map + column->first_token;
+    size_t j = 0;
+    for (size_t i = 0; i < column->n_values; i++) {
+        size_t length, old_length = 0;
+        const char *value = strings_get(&now->values, first_value + i, &length);
+        int order = -1;
+        while (j < old->n_values && order < 0) {
+            const char *other = strings_get(&before->values, twin_value + j, &old_length);
+            order = memcmp(other, value, old_length < length ? old_length : length);
+            order = order != 0 ? order : (old_length > length) - (old_length < length);
+            j += order < 0;
+        }
+        tokens[i] = order == 0 ? (int32_t)(old->first_token + j) : -1;
+    }
+    const size_t n_tokens = feature_column_tokens(column);
+    for (size_t i = column->n_values; i < n_tokens; i++) {
+        const bool is_bucket = i < column->n_values + column->n_buckets;
+        const size_t from_end = n_tokens - i;
+        tokens[i] = is_bucket && column->n_buckets != old->n_buckets
+                        ? -1
+                        : (int32_t)(old->first_token + feature_column_tokens(old) - from_end);
+    }
+}
+
+void feature_table_match(const struct feature_table *now, const struct feature_table *before,
+                         int32_t *map)
+{
+    size_t first_value = 0, twin_value = 0;
+    for (size_t c = 0; c < now->n_columns; c++) {
+        const struct feature_column *column = &now->columns[c];
+        const size_t twin = find_twin(before, now, c, &twin_value);
+        if (twin != SIZE_MAX) {
+            match_column(now, c, first_value, before, twin, twin_value, map);
+        } else {
+            for (size_t i = 0; i < feature_column_tokens(column); i++) {
+                map[column->first_token + i] = -1;
+            }
+        }
+        first_value += column->n_values;
+    }
+}
+
+void feature_table_vanished(const struct feature_table *now, const struct feature_table *before,
+                            struct buf *out)
+{
+    size_t ignored;
+    bool any = false;
+    for (size_t c = 0; c < before->n_columns; c++) {
+        if (find_twin(now, before, c, &ignored) == SIZE_MAX) {
+            size_t length;
+            const char *name = strings_get(&before->names, c, &length);
+            buf_add_text(out, any ? ", " : "");
+            buf_add(out, name, length);
+            any = true;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/* Positive item-item co-interaction pairs out of user histories. Weightings are rows of a table in
+ * item_pairs.c, each with its formula and source. Interactions count as present or absent here:
+ * their weights belong to the user-item positives.
+ *
+ * The artifact "pairs" (BASIS is fit or all):
+ *      BASIS.user_item    F32 (train entries)  weight of each positive, in the order of the train
+ *                                              matrix; absent: every positive weighs 1
+ *      BASIS.item_item.*  sparse (n_items, n_items), absent when no item pairs were asked for
+ *      BASIS.user_user.*  sparse (n_users, n_users), absent when no user pairs were asked for
+ * The artifact "evidence":
+ *      BASIS.evidence.*   sparse (n_items, n_items), absent when no evidence was asked for
+ */
+#ifndef NIGHTJAR_PAIRS_ITEM_PAIRS_H
+#define NIGHTJAR_PAIRS_ITEM_PAIRS_H
+
+#include "base/pool.h"
+#include "dataset/dataset.h"
+#include "store/artifact.h"
+
+enum pair_window { PAIR_WHOLE_HISTORY, PAIR_TIME_GAP, PAIR_POSITIONS };
+
+struct pair_settings {
+    enum pair_window window;
+    int64_t max_gap;       /* PAIR_TIME_GAP: seconds between the two events */
+    size_t max_positions;  /* PAIR_POSITIONS: distance in the time-ordered history */
+    int weighting;         /* index into pair_weighting_names */
+    double min_count;      /* pairs seen by fewer users are dropped */
+    size_t top;            /* strongest partners kept per item */
+    size_t max_user_items; /* a longer history counts with its newest items only (without times:
+                              with evenly spaced ones); 0: no cap */
+    /* Called now and then on the calling thread, for progress and stop requests; another code than
+       STATUS_OK abandons. May be NULL. */
+    enum status_code (*between)(void *data, double done, double total, struct status *status);
+    void *data;
+};
+
+extern const char *const pair_weighting_names[]; /* count, cosine, pmi, lift, ultragcn,
+                                                    degree_normalised; NULL-terminated */
+
+/* out (n_items, n_items): row = anchor item, entries = its strongest partners, value = weight > 0,
+ * no diagonal. Equal weights are kept by lower column. `out` zeroed; release with sparse_release.
+ * A window on histories without times is STATUS_CONFIG. Time: the sum over users of (counted items
+ * x partners within the window). */
+MUST_CHECK enum status_code pairs_item_item(const struct history *train,
+                                            const struct pair_settings *settings, struct pool *pool,
+                                            struct sparse *out, struct status *status);
+
+/* The same over the transposed history, for pairs of users who have items in common: out (n_users,
+ * n_users). Users and items change places in every formula and setting: max_user_items is then the
+ * cap on the users of a popular item, of whom evenly spaced ones count. The window must be
+ * PAIR_WHOLE_HISTORY. Time: at most train entries x max_user_items. */
+MUST_CHECK enum status_code pairs_user_user(const struct history *train,
+                                            const struct pair_settings *settings, struct pool *pool,
+                                            struct sparse *out, struct status *status);
+
+/* Artifact arrays PREFIX.offsets, PREFIX.columns, PREFIX.values and the two extents (PREFIX.n_rows,
+ * PREFIX.n_columns), for any sparse matrix. Save moves the arrays into the artifact and leaves `m`
+ * a view over it, not to be released any more; on error the arrays are gone and `m` is zeroed. */
+MUST_CHECK enum status_code sparse_save(struct sparse *m, struct artifact *artifact,
+                                        const char *prefix, struct status *status);
+/* A view over the artifact, which must outlive it. *found false (and *m zeroed) when the artifact
+ * has no such matrix. */
+MUST_CHECK enum status_code sparse_load(struct sparse *m, const struct artifact *artifact,
+                                        const char *prefix, bool *found, struct status *status);
+
+/* What a positive weighs, by the weight of its pair: that itself, log2(1 + weight), 1. */
+enum positive_weights { POSITIVES_VALUE, POSITIVES_LOG, POSITIVES_ONE };
+extern const char *const positive_weights_names[];    /* NULL-terminated, in enum order */
+extern const char *const pairs_positive_weights_slot; /* number of the artifact "pairs": which */
+/* out (n) = the weights of positives with `values` (n). */
+void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out);
+
+/* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
+extern const char *const pairs_positive_slots[N_BASES];
+extern const char *const pairs_item_item_slots[N_BASES];
+extern const char *const pairs_user_user_slots[N_BASES];
+extern const char *const pairs_evidence_slots[N_BASES];
+
+/* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL
+ * when every positive weighs 1. `n_entries` is that of the basis' train matrix. */
+MUST_CHECK enum status_code pairs_positive_weights(const struct artifact *artifact,
+                                                   enum basis basis, size_t n_entries,
+                                                   const float **weights, struct status *status);
+
+#endif

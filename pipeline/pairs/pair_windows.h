@@ -1,0 +1,32 @@
+/* Who stands beside whom in a history: for every interaction, the span of the same user's
+ * interactions that lie within the pairing window. Made once for item_pairs.c, in the order in
+ * which an item-by-item product wants it. */
+#ifndef NIGHTJAR_PAIRS_PAIR_WINDOWS_H
+#define NIGHTJAR_PAIRS_PAIR_WINDOWS_H
+
+#include "pairs/item_pairs.h"
+
+/* partners = items[first .. first + length), the interaction itself among them */
+struct pair_span {
+    int64_t first;
+    int32_t length;
+    int32_t user;
+};
+
+/* Zero-initialise. "Counted" is what max_user_items leaves of a history. */
+struct pair_windows {
+    size_t n_users, n_items;
+    int64_t *user_offsets; /* (n_users + 1) into items */
+    int32_t *items;        /* (counted entries) by user; in time order where the window needs it */
+    int64_t *item_offsets; /* (n_items + 1) into spans */
+    struct pair_span *spans; /* (counted entries) by item, within an item by ascending user */
+};
+
+/* A window on histories without times is STATUS_CONFIG; `windows` is then empty. */
+MUST_CHECK enum status_code pair_windows_init(struct pair_windows *windows,
+                                              const struct history *train,
+                                              const struct pair_settings *settings,
+                                              struct pool *pool, struct status *status);
+void pair_windows_release(struct pair_windows *windows);
+
+#endif

@@ -1,0 +1,246 @@
+/* Secure deletion: SQLite overwrites deleted cells with zeros while secure_delete is on. */
+#include "publishing/erase.h"
+
+#include "base/mem.h"
+#include "publishing/publish_parts.h"
+
+/* ---- what is published ---- */
+
+/* A generation whose rows go. */
+struct erasure {
+    struct db *db;
+    const char *prefix;
+    int64_t generation;
+    bool users_are_text; /* then the dictionary users_gN says which code is whose */
+};
+
+static enum status_code table_exists(const struct erasure *erasure, const char *kind, bool *found,
+                                     struct status *status)
+{
+    struct buf name = {0}, type = {0};
+    enum status_code code;
+    publish_name(&name, erasure->prefix, kind, erasure->generation);
+    TRY(buf_check(&name, status));
+    TRY(db_object_type(erasure->db, buf_text(&name), &type, status));
+    *found = strcmp(buf_text(&type), "table") == 0;
+done:
+    buf_release(&name);
+    buf_release(&type);
+    return code;
+}
+
+/* "VERB table_gN WHERE column = ?1", prepared. */
+static enum status_code open_on(const struct erasure *erasure, const char *verb, const char *kind,
+                                const char *column, struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    buf_addf(&sql, "%s ", verb);
+    publish_add_name(&sql, erasure->prefix, kind, erasure->generation);
+    buf_addf(&sql, " WHERE %s = ?1", column);
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(erasure->db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+/* *value = what stands for the person in narrow rows; *found false: the generation does not know
+ * them. */
+static enum status_code find_value(const struct erasure *erasure, const struct person *person,
+                                   int64_t *value, bool *found, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code = STATUS_OK;
+    *found = person->is_text == erasure->users_are_text;
+    *value = person->integer;
+    if (*found && erasure->users_are_text) {
+        TRY(open_on(erasure, "SELECT code FROM", publish_tables[TABLE_USERS].name, "id", &query,
+                    status));
+        TRY(db_bind_text(query, 1, person->text, person->length, true, status));
+        TRY(db_step(query, found, status));
+        *value = *found ? db_column_int64(query, 0) : 0;
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* Deletes the rows of the value from one table, if the generation has it. */
+static enum status_code delete_rows(const struct erasure *erasure, enum publish_table table,
+                                    int64_t value, bool *any, struct status *status)
+{
+    struct db_query *query = NULL;
+    bool is_there = false, has_row = false;
+    enum status_code code;
+    TRY(table_exists(erasure, publish_tables[table].name, &is_there, status));
+    if (!is_there) {
+        goto done;
+    }
+    TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
+                &query, status));
+    TRY(db_bind_int64(query, 1, value, status));
+    TRY(db_step(query, &has_row, status));
+    db_finalize(query);
+    query = NULL;
+    if (has_row) {
+        *any = true;
+        TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key,
+                    &query, status));
+        TRY(db_bind_int64(query, 1, value, status));
+        TRY(db_run(query, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code erase_person(const struct erasure *erasure, const struct person *person,
+                                     bool *any, struct status *status)
+{
+    int64_t value;
+    bool found = false;
+    enum status_code code;
+    TRY(find_value(erasure, person, &value, &found, status));
+    for (int table = 0; found && table < N_TABLES; table++) {
+        if (publish_tables[table].has_users) {
+            TRY(delete_rows(erasure, (enum publish_table)table, value, any, status));
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code erase_generation(struct erasure *erasure, const struct person *people,
+                                         size_t n, bool *known, struct status *status)
+{
+    enum status_code code;
+    TRY(db_begin_write(erasure->db, status));
+    TRY(table_exists(erasure, publish_tables[TABLE_USERS].name, &erasure->users_are_text, status));
+    for (size_t p = 0; p < n; p++) {
+        TRY(erase_person(erasure, &people[p], &known[p], status));
+    }
+    TRY(db_commit(erasure->db, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(erasure->db);
+    }
+    return code;
+}
+
+/* The next generation above `after` that has tables; *found false: none. */
+static enum status_code next_generation(struct db *db, const char *prefix, int64_t after,
+                                        int64_t *generation, bool *found, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    publish_add_sql(&sql, prefix, "SELECT min(generation) FROM $nightjar_objects WHERE generation");
+    buf_addf(&sql, " > %lld", (long long)after);
+    TRY(buf_check(&sql, status));
+    TRY(db_get_int64(db, buf_text(&sql), generation, found, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+static enum status_code truncate_wal(struct db *db, struct status *status)
+{
+    struct buf mode = {0};
+    int64_t busy = 0;
+    bool found;
+    enum status_code code;
+    TRY(db_journal_mode(db, &mode, status));
+    if (strcmp(buf_text(&mode), "wal") == 0) {
+        TRY(db_get_int64(db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy, &found, status));
+    }
+    if (busy != 0) {
+        code = status_set_at(status, STATUS_BUSY, db_path(db), 0, 0,
+                             "the rows are deleted, but a reader keeps the write-ahead log from "
+                             "being emptied; run the same command again");
+    }
+done:
+    buf_release(&mode);
+    return code;
+}
+
+enum status_code erase_published(struct db *db, const char *prefix, const struct person *people,
+                                 size_t n, size_t *n_known, struct status *status)
+{
+    struct erasure erasure = {.db = db, .prefix = prefix};
+    bool *known = NULL, found = false;
+    enum status_code code;
+    *n_known = 0;
+    TRY(MEM_NEW(&known, n, status));
+    TRY(db_exec(db, "PRAGMA secure_delete = ON", status));
+    for (;;) {
+        TRY(next_generation(db, prefix, erasure.generation, &erasure.generation, &found, status));
+        if (!found) {
+            break;
+        }
+        TRY(erase_generation(&erasure, people, n, known, status));
+    }
+    TRY(truncate_wal(db, status));
+    for (size_t p = 0; p < n; p++) {
+        *n_known += known[p];
+    }
+done:
+    mem_free(known);
+    return code;
+}
+
+/* ---- the work database ---- */
+
+/* Of our schema, what may hold something of the log. */
+static const char empty_tables[] =
+    "DELETE FROM artifact_chunk; DELETE FROM artifact_array; DELETE FROM artifact;"
+    "DELETE FROM stage_state; DELETE FROM rejected_rows";
+
+/* What our schema has beside them tells of runs and settings; everything else stages have made. */
+static const char find_stage_table[] =
+    "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
+    " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('nightjar_schema', 'run',"
+    " 'stage_run', 'run_metric', 'training_curve', 'data_size', 'tune_trial', 'search_trial',"
+    " 'warm_start', 'artifact', 'artifact_array', 'artifact_chunk', 'stage_state',"
+    " 'rejected_rows') ORDER BY type DESC LIMIT 1";
+
+/* Tables and views that stages have made. */
+static enum status_code drop_stage_tables(struct db *work, struct status *status)
+{
+    struct buf name = {0}, type = {0}, sql = {0};
+    bool found = true;
+    enum status_code code;
+    for (;;) {
+        buf_clear(&name);
+        TRY(db_get_text(work, find_stage_table, &name, &found, status));
+        if (!found) {
+            break;
+        }
+        buf_clear(&type);
+        TRY(db_object_type(work, buf_text(&name), &type, status));
+        buf_clear(&sql);
+        buf_addf(&sql, "DROP %s ", buf_text(&type));
+        db_quote(&sql, buf_text(&name));
+        TRY(db_exec_buf(work, &sql, status));
+    }
+done:
+    buf_release(&name);
+    buf_release(&type);
+    buf_release(&sql);
+    return code;
+}
+
+enum status_code erase_work(struct db *work, struct status *status)
+{
+    enum status_code code;
+    TRY(db_exec(work, "PRAGMA secure_delete = ON", status));
+    TRY(db_begin_write(work, status));
+    TRY(db_exec(work, empty_tables, status));
+    TRY(drop_stage_tables(work, status));
+    TRY(db_commit(work, status));
+    TRY(db_exec(work, "VACUUM", status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(work);
+    }
+    return code;
+}

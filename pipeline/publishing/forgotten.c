@@ -1,0 +1,182 @@
+/* The tables nightjar_forgotten and nightjar_forgotten_key. */
+#include "publishing/forgotten.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "publishing/publish_parts.h"
+
+#include <stdlib.h>
+
+static int compare_hashes(const void *a, const void *b)
+{
+    return memcmp(a, b, KEYED_HASH_BYTES);
+}
+
+static void hash_person(const uint8_t key[HASH_KEY_BYTES], const struct person *person,
+                        uint8_t out[KEYED_HASH_BYTES])
+{
+    uint8_t bytes[8];
+    for (size_t b = 0; b < sizeof bytes; b++) {
+        bytes[b] = (uint8_t)((uint64_t)person->integer >> (8 * b));
+    }
+    if (person->is_text) {
+        keyed_hash(key, 't', person->text, person->length, out);
+    } else {
+        keyed_hash(key, 'i', bytes, sizeof bytes, out);
+    }
+}
+
+static enum status_code open_query(struct db *db, const char *prefix, const char *sql,
+                                   struct db_query **query, struct status *status)
+{
+    struct buf text = {0};
+    enum status_code code;
+    publish_add_sql(&text, prefix, sql);
+    TRY(buf_check(&text, status));
+    TRY(db_prepare(db, buf_text(&text), query, status));
+done:
+    buf_release(&text);
+    return code;
+}
+
+/* *found false: there is none yet. */
+static enum status_code read_key(struct db *db, const char *prefix, uint8_t key[HASH_KEY_BYTES],
+                                 bool *found, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(open_query(db, prefix, "SELECT key FROM $nightjar_forgotten_key", &query, status));
+    TRY(db_step(query, found, status));
+    if (*found) {
+        size_t length;
+        const void *bytes = db_column_blob(query, 0, &length);
+        if (length != HASH_KEY_BYTES) {
+            TRY(status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
+                              "nightjar_forgotten_key holds %zu bytes instead of %d: the people "
+                              "who asked to be forgotten cannot be told",
+                              length, HASH_KEY_BYTES));
+        }
+        memcpy(key, bytes, HASH_KEY_BYTES);
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code read_hashes(struct forgotten *out, struct db *db, const char *prefix,
+                                    struct status *status)
+{
+    struct db_query *query = NULL;
+    size_t capacity = 0;
+    bool has_row;
+    enum status_code code;
+    TRY(open_query(db, prefix, "SELECT hash FROM $nightjar_forgotten ORDER BY hash", &query,
+                   status));
+    for (;;) {
+        size_t length;
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        if (out->n == capacity) {
+            size_t wider = capacity == 0 ? 64 : 2 * capacity;
+            TRY(MEM_RESIZE(&out->hashes, capacity * KEYED_HASH_BYTES, wider * KEYED_HASH_BYTES,
+                           status));
+            capacity = wider;
+        }
+        const void *bytes = db_column_blob(query, 0, &length);
+        if (length == KEYED_HASH_BYTES) {
+            memcpy(out->hashes + out->n++ * KEYED_HASH_BYTES, bytes, KEYED_HASH_BYTES);
+        }
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code forgotten_load(struct forgotten *forgotten, struct db *db, const char *prefix,
+                                struct status *status)
+{
+    struct forgotten found = {0};
+    struct buf name = {0}, type = {0};
+    bool has_key = false;
+    enum status_code code;
+    publish_name(&name, prefix, "nightjar_forgotten_key", 0);
+    TRY(buf_check(&name, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    if (strcmp(buf_text(&type), "table") == 0) {
+        TRY(read_key(db, prefix, found.key, &has_key, status));
+    }
+    if (has_key) {
+        TRY(read_hashes(&found, db, prefix, status));
+    }
+    *forgotten = found;
+    found = (struct forgotten){0};
+done:
+    forgotten_release(&found);
+    buf_release(&name);
+    buf_release(&type);
+    return code;
+}
+
+bool forgotten_has(const struct forgotten *forgotten, const struct person *person)
+{
+    uint8_t hash[KEYED_HASH_BYTES];
+    if (forgotten->n == 0) {
+        return false;
+    }
+    hash_person(forgotten->key, person, hash);
+    return bsearch(hash, forgotten->hashes, forgotten->n, KEYED_HASH_BYTES, compare_hashes) != NULL;
+}
+
+void forgotten_release(struct forgotten *forgotten)
+{
+    mem_free(forgotten->hashes);
+    *forgotten = (struct forgotten){0};
+}
+
+static enum status_code ensure_key(struct db *db, const char *prefix, uint8_t key[HASH_KEY_BYTES],
+                                   struct status *status)
+{
+    struct db_query *query = NULL;
+    bool found = false;
+    enum status_code code;
+    TRY(read_key(db, prefix, key, &found, status));
+    if (!found) {
+        TRY(keyed_hash_new_key(key, status));
+        TRY(open_query(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)", &query,
+                       status));
+        TRY(db_bind_blob(query, 1, key, HASH_KEY_BYTES, true, status));
+        TRY(db_run(query, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code forgotten_add(struct db *db, const char *prefix, const struct person *people,
+                               size_t n, struct status *status)
+{
+    uint8_t key[HASH_KEY_BYTES], hash[KEYED_HASH_BYTES];
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(db_begin_write(db, status));
+    TRY(ensure_key(db, prefix, key, status));
+    TRY(open_query(db, prefix, "INSERT OR IGNORE INTO $nightjar_forgotten VALUES (?1, ?2)", &query,
+                   status));
+    for (size_t p = 0; p < n; p++) {
+        hash_person(key, &people[p], hash);
+        TRY(db_bind_blob(query, 1, hash, sizeof hash, true, status));
+        TRY(db_bind_int64(query, 2, clock_unix(), status));
+        TRY(db_run(query, status));
+    }
+    db_finalize(query);
+    query = NULL;
+    TRY(db_commit(db, status));
+done:
+    db_finalize(query);
+    if (code != STATUS_OK) {
+        db_rollback(db);
+    }
+    return code;
+}

@@ -1,0 +1,35 @@
+/* People who are left out of every later run: keyed hashes of their ids in the output database. An
+ * INTEGER id and a TEXT id never have the same hash. */
+#ifndef NIGHTJAR_PUBLISHING_FORGOTTEN_H
+#define NIGHTJAR_PUBLISHING_FORGOTTEN_H
+
+#include "base/keyed_hash.h"
+#include "store/db.h"
+
+/* Zero-initialise. */
+struct forgotten {
+    size_t n;
+    uint8_t key[HASH_KEY_BYTES];
+    uint8_t *hashes; /* (n, KEYED_HASH_BYTES), ascending */
+};
+
+/* An id as it stands in the source. */
+struct person {
+    bool is_text;
+    int64_t integer;
+    const char *text; /* not ended by a NUL */
+    size_t length;
+};
+
+/* Empty where nobody was ever forgotten, or where our tables do not exist. */
+MUST_CHECK enum status_code forgotten_load(struct forgotten *forgotten, struct db *db,
+                                           const char *prefix, struct status *status);
+bool forgotten_has(const struct forgotten *forgotten, const struct person *person);
+void forgotten_release(struct forgotten *forgotten);
+
+/* Adds the hashes; those that are there stay. The tables exist (migrate_apply). One transaction. */
+MUST_CHECK enum status_code forgotten_add(struct db *db, const char *prefix,
+                                          const struct person *people, size_t n,
+                                          struct status *status);
+
+#endif

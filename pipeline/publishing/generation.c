@@ -1,0 +1,351 @@
+/* Publishing a generation. What people query are views; PREFIX stands before every name:
+ *
+ *      recommendations (user_id, rank, item_id, score, source, generation)    rank from 1
+ *      popular_items   (rank, item_id, score)            for users that are not in the list above
+ *      similar_items   (item_id, rank, similar_item_id, score)
+ *      user_embeddings (user_id, embedding, source)      float32, little-endian, unit length
+ *      item_embeddings (item_id, embedding, bias, source)
+                                        score = cosine / tau + bias + evidence
+ *      nightjar_generations, nightjar_runs, nightjar_metrics, nightjar_current     tables
+ *
+ * Behind them stand the tables of each generation N (publish_rows.c):
+ *
+ *      recommendations_gN, popular_items_gN, similar_items_gN, user_embeddings_gN,
+ *      item_embeddings_gN, and users_gN, items_gN (code, id) where ids are TEXT
+ *
+ * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
+ * short transactions -> switch in one transaction -> drop what is beyond `keep`. Before the switch
+ * any error leaves the views as they were. */
+#include "publishing/publish_parts.h"
+
+#include "base/clock.h"
+#include "store/migrate.h"
+
+#include <assert.h>
+
+enum { DROP_ROWS = 10000 };
+
+/* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
+enum { ROLLBACK_VERSION = 3 };
+
+/* Empties a table from the front in short transactions: dropping it at once would wipe all of its
+ * pages under one lock, and in rollback-journal mode readers would wait for that. */
+static enum status_code empty_table(struct db *db, const char *table, const char *key,
+                                    struct status *status)
+{
+    struct buf find = {0}, delete = {0};
+    struct db_query *query = NULL;
+    enum status_code code;
+    int64_t last;
+    bool found;
+    buf_addf(&find, "SELECT %s FROM ", key);
+    db_quote(&find, table);
+    buf_addf(&find, " ORDER BY %s LIMIT 1 OFFSET %d", key, DROP_ROWS);
+    buf_add_text(&delete, "DELETE FROM ");
+    db_quote(&delete, table);
+    buf_addf(&delete, " WHERE %s <= ?1", key);
+    TRY(buf_check(&find, status));
+    TRY(buf_check(&delete, status));
+    TRY(db_prepare(db, buf_text(&delete), &query, status));
+    for (;;) {
+        TRY(db_get_int64(db, buf_text(&find), &last, &found, status));
+        if (!found) {
+            break;
+        }
+        TRY(db_begin_write(db, status));
+        TRY(db_bind_int64(query, 1, last, status));
+        TRY(db_run(query, status));
+        TRY(db_commit(db, status));
+    }
+done:
+    db_finalize(query);
+    buf_release(&find);
+    buf_release(&delete);
+    return code;
+}
+
+static const struct publish_table_info *find_table_info(const char *kind)
+{
+    for (int table = 0; table < N_TABLES; table++) {
+        if (strcmp(publish_tables[table].name, kind) == 0) {
+            return &publish_tables[table];
+        }
+    }
+    return NULL;
+}
+
+/* Drops one table of ours and forgets it. Tables with user ids leave no trace in the file. */
+static enum status_code drop_table(const struct publish_target *target, const char *name,
+                                   const char *kind, struct status *status)
+{
+    struct db *db = target->db;
+    const struct publish_table_info *info = find_table_info(kind);
+    struct buf sql = {0}, type = {0};
+    struct db_query *query = NULL;
+    enum status_code code;
+    bool wipe = info == NULL || info->has_users; /* a kind of another version: to be safe */
+    TRY(db_exec(db, wipe ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = FAST", status));
+    TRY(db_object_type(db, name, &type, status));
+    bool is_there = strcmp(buf_text(&type), "table") == 0;
+    if (is_there && wipe && info != NULL) {
+        TRY(empty_table(db, name, info->key, status));
+    }
+    TRY(db_begin_write(db, status));
+    if (is_there) {
+        buf_add_text(&sql, "DROP TABLE IF EXISTS ");
+        db_quote(&sql, name);
+        TRY(db_exec_buf(db, &sql, status));
+        buf_clear(&sql);
+    }
+    publish_add_sql(&sql, target->prefix, "DELETE FROM $nightjar_objects WHERE name = ?1");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    TRY(db_bind_text(query, 1, name, strlen(name), true, status));
+    TRY(db_run(query, status));
+    TRY(db_commit(db, status));
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    buf_release(&type);
+    return code;
+}
+
+/* The next table to drop: of a generation that was never finished, or is neither current nor among
+ * the newest `keep`. User tables come first, so that a failure on the way leaves the others. */
+static enum status_code find_stale(const struct publish_target *target, struct buf *name,
+                                   struct buf *kind, bool *found, struct status *status)
+{
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    enum status_code code;
+    int64_t keep = target->keep > 1 ? target->keep : 1;
+    publish_add_sql(&sql, target->prefix,
+                    "SELECT name, kind FROM $nightjar_objects"
+                    " WHERE generation > 0"
+                    " AND generation NOT IN (SELECT generation FROM $nightjar_current)"
+                    " AND generation NOT IN (SELECT DISTINCT generation FROM $nightjar_objects"
+                    "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
+                    "  ORDER BY generation DESC LIMIT ?1)"
+                    " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
+                    "  'user_embeddings') LIMIT 1");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(target->db, buf_text(&sql), &query, status));
+    TRY(db_bind_int64(query, 1, keep, status));
+    TRY(db_step(query, found, status));
+    if (*found) {
+        buf_clear(name);
+        buf_clear(kind);
+        buf_add_text(name, db_column_text(query, 0, NULL));
+        buf_add_text(kind, db_column_text(query, 1, NULL));
+        TRY(buf_check(name, status));
+        TRY(buf_check(kind, status));
+    }
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    return code;
+}
+
+static enum status_code drop_stale(const struct publish_target *target, struct status *status)
+{
+    struct buf name = {0}, kind = {0};
+    enum status_code code;
+    bool found;
+    for (;;) {
+        TRY(find_stale(target, &name, &kind, &found, status));
+        if (!found) {
+            break;
+        }
+        TRY(drop_table(target, buf_text(&name), buf_text(&kind), status));
+    }
+    TRY(db_exec(target->db, "PRAGMA secure_delete = ON", status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(target->db);
+        status_add_context(status, "dropping old generations");
+    }
+    buf_release(&name);
+    buf_release(&kind);
+    return code;
+}
+
+enum status_code publish_generation(const struct publish_target *target,
+                                    const struct publish_content *content, int64_t *generation,
+                                    struct status *status)
+{
+    enum status_code code;
+    struct status drop_status = {0};
+    int64_t counts[N_TABLES], built = 0, build_started = clock_unix();
+    char checksum[HASH_TEXT_MAX];
+    assert(target->keep >= 1);
+    TRY(publish_check_content(content, counts, status));
+    TRY(migrate_apply(target->db, MIGRATE_OUTPUT, target->prefix, status)); /* checks the names */
+    TRY(drop_stale(target, status));
+    TRY(publish_build(target, content, counts, &built, checksum, status));
+    TRY(publish_switch(target, content, counts, built, checksum, build_started, status));
+    *generation = built;
+done:
+    /* After the switch nothing is an error any more; after a failure the half-built tables go. What
+       cannot be dropped now is found again by the next publish. */
+    if (code == STATUS_OK || built > 0) {
+        if (drop_stale(target, &drop_status) != STATUS_OK && target->drop_status != NULL) {
+            *target->drop_status = drop_status;
+        }
+    }
+    return code;
+}
+
+enum status_code publish_prune(const struct publish_target *target, struct status *status)
+{
+    return drop_stale(target, status);
+}
+
+enum status_code publish_decisions(struct db *db, const char *prefix, int64_t keep,
+                                   struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    buf_addf(&sql, "WITH keep(n) AS (SELECT %lld), there AS (", (long long)(keep > 1 ? keep : 1));
+    publish_add_sql(
+        &sql, prefix,
+        "SELECT DISTINCT o.generation, g.published, c.generation AS shown, c.instead_of"
+        " FROM $nightjar_objects AS o LEFT JOIN $nightjar_generations AS g USING (generation)"
+        " LEFT JOIN $nightjar_current AS c WHERE o.generation > 0), reasons AS ("
+        "SELECT generation, published, CASE"
+        " WHEN published IS NULL THEN ''"
+        " WHEN generation = shown THEN 'the views show it'"
+        " WHEN generation IN (SELECT generation FROM there WHERE published NOT NULL"
+        "  ORDER BY generation DESC LIMIT (SELECT n FROM keep))"
+        "  THEN 'one of the newest ' || (SELECT n FROM keep) || iif(generation = instead_of,"
+        "   ', a rollback has put it away', '') END AS why FROM there)"
+        " SELECT generation, datetime(published, 'unixepoch') AS published,"
+        " iif(why != '', 'keep', 'drop') AS decision, CASE WHEN why != '' THEN why"
+        " WHEN published IS NULL THEN 'left by an unfinished run'"
+        " ELSE 'older than the newest ' || (SELECT n FROM keep) END AS why"
+        " FROM reasons ORDER BY generation DESC");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+/* What a text column of the history holds for a generation. */
+static enum status_code read_history(struct db *db, const char *prefix, const char *column,
+                                     int64_t generation, struct buf *text, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    bool found;
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    publish_add_name(&sql, prefix, "nightjar_generations", 0);
+    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
+    TRY(buf_check(&sql, status));
+    TRY(db_get_text(db, buf_text(&sql), text, &found, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+/* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
+static enum status_code read_current(struct db *db, const char *prefix, const char *column,
+                                     int64_t *generation, char checksum[HASH_TEXT_MAX],
+                                     struct status *status)
+{
+    struct buf name = {0}, sql = {0}, type = {0}, text = {0};
+    enum status_code code;
+    int64_t current = 0;
+    bool found = false;
+    publish_name(&name, prefix, "nightjar_current", 0);
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    db_quote(&sql, buf_text(&name));
+    TRY(buf_check(&name, status));
+    TRY(buf_check(&sql, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    if (type.length > 0) {
+        TRY(db_get_int64(db, buf_text(&sql), &current, &found, status));
+    }
+    if (checksum != NULL) {
+        if (found) {
+            TRY(read_history(db, prefix, "checksum", current, &text, status));
+        }
+        snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
+    }
+    *generation = found ? current : 0;
+done:
+    buf_release(&name);
+    buf_release(&sql);
+    buf_release(&type);
+    buf_release(&text);
+    return code;
+}
+
+enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
+                                 char checksum[HASH_TEXT_MAX], struct status *status)
+{
+    return read_current(db, prefix, "generation", generation, checksum, status);
+}
+
+enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
+                                char checksum[HASH_TEXT_MAX], struct status *status)
+{
+    enum status_code code;
+    int64_t version;
+    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
+    TRY(read_current(
+        db, prefix, version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)" : "generation",
+        generation, checksum, status));
+done:
+    return code;
+}
+
+enum status_code publish_describe_takeover(struct db *db, const char *prefix, const char *pipeline,
+                                           struct buf *line, struct status *status)
+{
+    enum status_code code;
+    struct buf owner = {0};
+    int64_t generation = 0;
+    TRY(publish_current(db, prefix, &generation, NULL, status));
+    if (generation > 0) {
+        TRY(read_history(db, prefix, "pipeline", generation, &owner, status));
+        if (strcmp(buf_text(&owner), pipeline) != 0) {
+            buf_addf(line,
+                     "the views (%srecommendations and so on) show what pipeline %s published, and "
+                     "%s takes them over; two pipelines in one file need an output.prefix each",
+                     prefix, buf_text(&owner), pipeline);
+            TRY(buf_check(line, status));
+        }
+    }
+done:
+    buf_release(&owner);
+    return code;
+}
+
+enum status_code publish_current_info(struct db *db, const char *prefix,
+                                      struct published_info *info, struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    struct published_info found = {0};
+    bool has_row = false;
+    TRY(publish_current(db, prefix, &found.generation, found.checksum, status));
+    if (found.generation != 0) {
+        publish_add_sql(&sql, prefix,
+                        "SELECT dimension, run_started FROM $nightjar_generations"
+                        " WHERE generation = ?1");
+        TRY(buf_check(&sql, status));
+        TRY(db_prepare(db, buf_text(&sql), &query, status));
+        TRY(db_bind_int64(query, 1, found.generation, status));
+        TRY(db_step(query, &has_row, status));
+        if (has_row) {
+            found.dimension = db_column_int64(query, 0);
+            found.run_started = db_column_int64(query, 1);
+        }
+    }
+    *info = found;
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    return code;
+}

@@ -1,0 +1,96 @@
+/* What the publish_*.c files share. Nobody else includes it.
+ *
+ *      generation.c     the order of things; dropping generations; the current one
+ *      publish_names.c  names of tables and views, and what is not ours
+ *      publish_rows.c   the rows of each table out of the content, in key order
+ *      publish_build.c  creating, filling and verifying the tables of a generation
+ *      publish_views.c  the switch: history rows and views in one transaction
+ */
+#ifndef NIGHTJAR_PUBLISHING_PUBLISH_PARTS_H
+#define NIGHTJAR_PUBLISHING_PUBLISH_PARTS_H
+
+#include "base/hash.h"
+#include "publishing/generation.h"
+
+/* The tables of a generation. The dictionaries exist only where ids are TEXT. */
+enum publish_table {
+    TABLE_USERS,
+    TABLE_ITEMS,
+    TABLE_RECOMMENDATIONS,
+    TABLE_REASONS,
+    TABLE_POPULAR_ITEMS,
+    TABLE_SIMILAR_ITEMS,
+    TABLE_USER_EMBEDDINGS,
+    TABLE_ITEM_EMBEDDINGS,
+    N_TABLES
+};
+
+enum { CELLS_MAX = 6, KEYS_MAX = 3 };
+
+struct publish_table_info {
+    const char *name;
+    const char *columns; /* what follows CREATE TABLE name; user and item: id or code */
+    /* a letter a column, in order: i integer, d double, t text, b blob */
+    const char *kinds;
+    const char *key;  /* first column of the primary key */
+    const char *keys; /* all of them: the first n_keys columns of the table */
+    int n_keys;
+    bool has_users; /* dropped with secure_delete */
+};
+extern const struct publish_table_info publish_tables[N_TABLES];
+
+/* One value of a row. */
+struct cell {
+    int64_t integer;
+    double real;
+    const void *bytes;
+    size_t length;
+};
+
+/* publish_names.c */
+
+/* "PREFIXname_gN", or "PREFIXname" for generation 0, not quoted. */
+void publish_name(struct buf *out, const char *prefix, const char *name, int64_t generation);
+/* The same, quoted, added to SQL. */
+void publish_add_name(struct buf *sql, const char *prefix, const char *name, int64_t generation);
+/* Records a table or view as ours; inside a transaction. */
+MUST_CHECK enum status_code publish_record(struct db *db, const char *prefix, const char *type,
+                                           const char *name, int64_t generation,
+                                           struct status *status);
+/* Adds `text`, where each "$name" (small letters and _) stands for our quoted fixed name. */
+void publish_add_sql(struct buf *sql, const char *prefix, const char *text);
+
+/* publish_rows.c */
+
+/* Whether the content has the table at all (dictionaries: TEXT ids only). */
+bool publish_has_table(const struct publish_content *content, enum publish_table table);
+/* Shapes, ranges, order, finite numbers: STATUS_INTERNAL where a caller broke the contract,
+ * STATUS_DATA when there is nothing to recommend. counts[t] = rows of each table. */
+MUST_CHECK enum status_code publish_check_content(const struct publish_content *content,
+                                                  int64_t counts[N_TABLES], struct status *status);
+/* Fills `cells` with the next row of the table and moves *position (0 at first); false at the end.
+ * Cells point into the content. */
+bool publish_next_row(const struct publish_content *content, enum publish_table table,
+                      size_t *position, struct cell cells[CELLS_MAX]);
+/* Adds a row to a checksum. */
+void publish_hash_row(struct hash_state *state, const char *kinds, const struct cell *cells);
+
+/* publish_build.c */
+
+/* Creates, fills and verifies the tables of a new generation. *generation is set as soon as tables
+ * of it may exist. checksum: over all rows. */
+MUST_CHECK enum status_code publish_build(const struct publish_target *target,
+                                          const struct publish_content *content,
+                                          const int64_t counts[N_TABLES], int64_t *generation,
+                                          char checksum[HASH_TEXT_MAX], struct status *status);
+
+/* publish_views.c */
+
+/* The moment it becomes visible. `build_started`: Unix seconds. */
+MUST_CHECK enum status_code publish_switch(const struct publish_target *target,
+                                           const struct publish_content *content,
+                                           const int64_t counts[N_TABLES], int64_t generation,
+                                           const char *checksum, int64_t build_started,
+                                           struct status *status);
+
+#endif

@@ -1,0 +1,392 @@
+/* The content of a generation as rows in key order: the same rows are inserted, counted and
+ * checksummed. Leaves the database to publish_build.c. */
+#include "publishing/publish_parts.h"
+
+#include <math.h>
+
+const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "model",
+                                                             [PUBLISH_COLD] = "cold",
+                                                             [PUBLISH_POPULAR] = "popular",
+                                                             [PUBLISH_RELAXED] = "relaxed"};
+
+/* `users` and `items` are dictionaries: code to TEXT id. Elsewhere the columns "user", "item" and
+ * "similar" hold the INTEGER id itself, or the code of a TEXT id. Narrow rows live in the key's
+ * B-tree; rows with BLOBs in one by rowid. */
+const struct publish_table_info publish_tables[N_TABLES] = {
+    [TABLE_USERS] = {"users", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
+                     "code", 1, true},
+    [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
+                     "code", 1, false},
+    [TABLE_RECOMMENDATIONS] = {"recommendations",
+                               "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                               " item INTEGER NOT NULL, score REAL NOT NULL,"
+                               " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
+                               " WITHOUT ROWID",
+                               "iiidi", "\"user\"", "\"user\", rank", 2, true},
+    [TABLE_REASONS] = {"recommendation_reasons",
+                       "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                       " place INTEGER NOT NULL, item INTEGER NOT NULL,"
+                       " because INTEGER NOT NULL, contribution REAL NOT NULL,"
+                       " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
+                       "iiiiid", "\"user\"", "\"user\", rank, place", 3, true},
+    [TABLE_POPULAR_ITEMS] = {"popular_items",
+                             "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
+                             " score REAL NOT NULL)",
+                             "iid", "rank", "rank", 1, false},
+    [TABLE_SIMILAR_ITEMS] = {"similar_items",
+                             "(item INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                             " similar INTEGER NOT NULL, score REAL NOT NULL,"
+                             " PRIMARY KEY (item, rank)) WITHOUT ROWID",
+                             "iiid", "item", "item, rank", 2, false},
+    [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
+                               "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
+                               " source INTEGER NOT NULL)",
+                               "ibi", "\"user\"", "\"user\"", 1, true},
+    [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
+                               "(item INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
+                               " bias REAL NOT NULL, source INTEGER NOT NULL)",
+                               "ibdi", "item", "item", 1, false},
+};
+
+bool publish_has_table(const struct publish_content *content, enum publish_table table)
+{
+    return (table != TABLE_USERS || content->users.is_text) &&
+           (table != TABLE_ITEMS || content->items.is_text);
+}
+
+/* What stands for the code in a narrow row. */
+static struct cell id_cell(const struct publish_ids *ids, int32_t code)
+{
+    return (struct cell){.integer = ids->is_text ? code : ids->integers[code]};
+}
+
+static struct cell integer_cell(size_t value)
+{
+    return (struct cell){.integer = (int64_t)value};
+}
+
+/* SQLite stores whole numbers of a REAL column as integers, which have no -0: adding 0 makes it +0
+ * before the checksum sees it. */
+static struct cell real_cell(float value)
+{
+    return (struct cell){.real = (double)value + 0.0};
+}
+
+static struct cell vector_cell(const float *vectors, size_t index, size_t dimension)
+{
+    return (struct cell){.bytes = vectors + index * dimension, .length = dimension * sizeof(float)};
+}
+
+/* Row `code` of a dictionary. */
+static bool dictionary_row(const struct publish_ids *ids, size_t *position, struct cell *cells)
+{
+    size_t code = (*position)++;
+    if (!ids->is_text || code >= ids->n) {
+        return false;
+    }
+    int64_t start = ids->text_offsets[code];
+    cells[0] = integer_cell(code);
+    cells[1] = (struct cell){.bytes = ids->text_bytes + start,
+                             .length = (size_t)(ids->text_offsets[code + 1] - start)};
+    return true;
+}
+
+/* Moves *position over lists of `top` entries, from one that ended early to the next one's start;
+ * false behind the last list. */
+static bool seek_entry(const int32_t *entries, size_t n_lists, size_t top, size_t *position)
+{
+    while (*position < n_lists * top) {
+        if (entries[*position] >= 0) {
+            return true;
+        }
+        *position = (*position / top + 1) * top;
+    }
+    return false;
+}
+
+static bool recommendation_row(const struct publish_content *content, size_t *position,
+                               struct cell *cells)
+{
+    if (!seek_entry(content->rec_items, content->n_served, content->top, position)) {
+        return false;
+    }
+    size_t i = (*position)++;
+    cells[0] = id_cell(&content->users, content->served[i / content->top]);
+    cells[1] = integer_cell(i % content->top + 1);
+    cells[2] = id_cell(&content->items, content->rec_items[i]);
+    cells[3] = real_cell(content->rec_scores[i]);
+    cells[4] = integer_cell(content->rec_sources[i]);
+    return true;
+}
+
+/* Reasons stand behind the entries of lists, so both may end early. */
+static bool reason_row(const struct publish_content *content, size_t *position, struct cell *cells)
+{
+    const size_t n = content->n_reasons;
+    if (!seek_entry(content->reason_items, content->n_served * content->top, n, position)) {
+        return false;
+    }
+    const size_t i = (*position)++, entry = i / n;
+    cells[0] = id_cell(&content->users, content->served[entry / content->top]);
+    cells[1] = integer_cell(entry % content->top + 1);
+    cells[2] = integer_cell(i % n + 1);
+    cells[3] = id_cell(&content->items, content->rec_items[entry]);
+    cells[4] = id_cell(&content->items, content->reason_items[i]);
+    cells[5] = real_cell(content->reason_scores[i]);
+    return true;
+}
+
+static bool similar_row(const struct publish_content *content, size_t *position, struct cell *cells)
+{
+    size_t top = content->similar_top;
+    if (!seek_entry(content->similar_items, content->n_similar_anchors, top, position)) {
+        return false;
+    }
+    size_t i = (*position)++;
+    cells[0] = id_cell(&content->items, content->similar_anchors[i / top]);
+    cells[1] = integer_cell(i % top + 1);
+    cells[2] = id_cell(&content->items, content->similar_items[i]);
+    cells[3] = real_cell(content->similar_scores[i]);
+    return true;
+}
+
+static bool popular_row(const struct publish_content *content, size_t *position, struct cell *cells)
+{
+    size_t i = (*position)++;
+    if (i >= content->n_popular) {
+        return false;
+    }
+    cells[0] = integer_cell(i + 1);
+    cells[1] = id_cell(&content->items, content->popular_items[i]);
+    cells[2] = real_cell(content->popular_scores[i]);
+    return true;
+}
+
+static bool user_vector_row(const struct publish_content *content, size_t *position,
+                            struct cell *cells)
+{
+    size_t i = (*position)++;
+    if (i >= content->n_user_vectors) {
+        return false;
+    }
+    cells[0] = id_cell(&content->users, content->user_vector_codes[i]);
+    cells[1] = vector_cell(content->user_vectors, i, content->dimension);
+    cells[2] = integer_cell(content->user_vector_sources[i]);
+    return true;
+}
+
+static bool item_vector_row(const struct publish_content *content, size_t *position,
+                            struct cell *cells)
+{
+    size_t i = (*position)++;
+    if (i >= content->n_item_vectors) {
+        return false;
+    }
+    cells[0] = id_cell(&content->items, content->item_vector_codes[i]);
+    cells[1] = vector_cell(content->item_vectors, i, content->dimension);
+    cells[2] = real_cell(content->item_bias[i]);
+    cells[3] = integer_cell(content->item_vector_sources[i]);
+    return true;
+}
+
+bool publish_next_row(const struct publish_content *content, enum publish_table table,
+                      size_t *position, struct cell cells[CELLS_MAX])
+{
+    switch (table) {
+    case TABLE_USERS:
+        return dictionary_row(&content->users, position, cells);
+    case TABLE_ITEMS:
+        return dictionary_row(&content->items, position, cells);
+    case TABLE_RECOMMENDATIONS:
+        return recommendation_row(content, position, cells);
+    case TABLE_REASONS:
+        return reason_row(content, position, cells);
+    case TABLE_POPULAR_ITEMS:
+        return popular_row(content, position, cells);
+    case TABLE_SIMILAR_ITEMS:
+        return similar_row(content, position, cells);
+    case TABLE_USER_EMBEDDINGS:
+        return user_vector_row(content, position, cells);
+    case TABLE_ITEM_EMBEDDINGS:
+        return item_vector_row(content, position, cells);
+    default:
+        return false;
+    }
+}
+
+void publish_hash_row(struct hash_state *state, const char *kinds, const struct cell *cells)
+{
+    int64_t numbers[CELLS_MAX] = {0};
+    size_t n = strlen(kinds);
+    for (size_t i = 0; i < n; i++) {
+        if (kinds[i] == 'i') {
+            numbers[i] = cells[i].integer;
+        } else if (kinds[i] == 'd') {
+            memcpy(&numbers[i], &cells[i].real, sizeof numbers[i]);
+        } else {
+            numbers[i] = (int64_t)cells[i].length;
+        }
+    }
+    hash_add(state, numbers, n * sizeof numbers[0]);
+    for (size_t i = 0; i < n; i++) {
+        if (kinds[i] == 't' || kinds[i] == 'b') {
+            hash_add(state, cells[i].bytes, cells[i].length);
+        }
+    }
+}
+
+static enum status_code broken(const char *what, size_t index, struct status *status)
+{
+    return status_set(status, STATUS_INTERNAL, "publish: %s (entry %zu)", what, index);
+}
+
+static enum status_code check_ids(const struct publish_ids *ids, const char *what,
+                                  struct status *status)
+{
+    if (ids->n > INT32_MAX) {
+        return broken("more ids than codes can number", ids->n, status);
+    }
+    for (size_t i = 1; !ids->is_text && i < ids->n; i++) {
+        if (ids->integers[i - 1] >= ids->integers[i]) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Codes of keys: in range and ascending. */
+static enum status_code check_keys(const int32_t *codes, size_t n, const struct publish_ids *ids,
+                                   const char *what, struct status *status)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] < 0 || (size_t)codes[i] >= ids->n || (i > 0 && codes[i - 1] >= codes[i])) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status_code check_finite(const float *values, size_t n, const char *what,
+                                     struct status *status)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(values[i])) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Every item of the lists is known and its score finite; entries behind a list's end do not count.
+ */
+static enum status_code check_lists(const int32_t *entries, const float *scores, size_t n_lists,
+                                    size_t top, size_t n_items, const char *what,
+                                    struct status *status)
+{
+    for (size_t i = 0; seek_entry(entries, n_lists, top, &i); i++) {
+        if ((size_t)entries[i] >= n_items || !isfinite(scores[i])) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status_code check_sources(const uint8_t *sources, size_t n, const char *what,
+                                      struct status *status)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sources[i] >= PUBLISH_N_SOURCES) {
+            return broken(what, i, status);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status_code check_recommendations(const struct publish_content *content,
+                                              struct status *status)
+{
+    enum status_code code;
+    TRY(check_keys(content->served, content->n_served, &content->users,
+                   "served users must be known and ascend", status));
+    TRY(check_lists(content->rec_items, content->rec_scores, content->n_served, content->top,
+                    content->items.n, "recommended items must be known, their scores finite",
+                    status));
+    for (size_t i = 0; seek_entry(content->rec_items, content->n_served, content->top, &i); i++) {
+        if (content->rec_sources[i] >= PUBLISH_N_SOURCES) {
+            TRY(broken("a recommendation of unknown source", i, status));
+        }
+    }
+    TRY(check_lists(content->reason_items, content->reason_scores, content->n_served * content->top,
+                    content->n_reasons, content->items.n,
+                    "items of reasons must be known, their contributions finite", status));
+    for (size_t i = 0; seek_entry(content->reason_items, content->n_served * content->top,
+                                  content->n_reasons, &i);
+         i++) {
+        if (content->rec_items[i / content->n_reasons] < 0) {
+            TRY(broken("a reason for no recommendation", i, status));
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code check_vectors(const struct publish_content *content, struct status *status)
+{
+    enum status_code code;
+    size_t n_users = content->n_user_vectors, n_items = content->n_item_vectors;
+    if (n_users + n_items > 0 && content->dimension == 0) {
+        TRY(broken("vectors without a dimension", 0, status));
+    }
+    TRY(check_keys(content->user_vector_codes, n_users, &content->users,
+                   "users with vectors must be known and ascend", status));
+    TRY(check_keys(content->item_vector_codes, n_items, &content->items,
+                   "items with vectors must be known and ascend", status));
+    TRY(check_finite(content->user_vectors, n_users * content->dimension,
+                     "a user vector is not finite", status));
+    TRY(check_finite(content->item_vectors, n_items * content->dimension,
+                     "an item vector is not finite", status));
+    TRY(check_finite(content->item_bias, n_items, "an item's bias is not finite", status));
+    TRY(check_sources(content->user_vector_sources, n_users, "a user vector of unknown source",
+                      status));
+    TRY(check_sources(content->item_vector_sources, n_items, "an item vector of unknown source",
+                      status));
+done:
+    return code;
+}
+
+static void count_rows(const struct publish_content *content, int64_t counts[N_TABLES])
+{
+    struct cell cells[CELLS_MAX];
+    for (int table = 0; table < N_TABLES; table++) {
+        size_t position = 0;
+        counts[table] = 0;
+        while (publish_next_row(content, (enum publish_table)table, &position, cells)) {
+            counts[table]++;
+        }
+    }
+}
+
+enum status_code publish_check_content(const struct publish_content *content,
+                                       int64_t counts[N_TABLES], struct status *status)
+{
+    enum status_code code;
+    TRY(check_ids(&content->users, "integer user ids must ascend with their codes", status));
+    TRY(check_ids(&content->items, "integer item ids must ascend with their codes", status));
+    TRY(check_recommendations(content, status));
+    TRY(check_lists(content->popular_items, content->popular_scores, content->n_popular, 1,
+                    content->items.n, "popular items must be known, their scores finite", status));
+    TRY(check_keys(content->similar_anchors, content->n_similar_anchors, &content->items,
+                   "items with similar items must be known and ascend", status));
+    TRY(check_lists(content->similar_items, content->similar_scores, content->n_similar_anchors,
+                    content->similar_top, content->items.n,
+                    "similar items must be known, their scores finite", status));
+    TRY(check_vectors(content, status));
+    count_rows(content, counts);
+    if (counts[TABLE_RECOMMENDATIONS] == 0) {
+        TRY(status_set(status, STATUS_DATA,
+                       "there is nothing to publish: no user has a recommendation; what was "
+                       "published before stays"));
+    }
+done:
+    return code;
+}

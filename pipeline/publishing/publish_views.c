@@ -1,0 +1,482 @@
+/* The switch. One transaction writes the history rows and points all views at a generation, so a
+ * reader sees the whole old one or the whole new one. */
+#include "publishing/publish_parts.h"
+
+#include "base/clock.h"
+#include "store/migrate.h"
+
+enum column_role {
+    ROLE_NONE, /* ends a list */
+    ROLE_PLAIN,
+    ROLE_USER,
+    ROLE_ITEM,
+    ROLE_SOURCE,
+    ROLE_GENERATION
+};
+
+struct view_column {
+    const char *name;   /* in the view */
+    const char *column; /* in the generation's table */
+    enum column_role role;
+};
+
+enum { VIEW_COLUMNS_MAX = 8 };
+
+/* The output contract: what people query. */
+static const struct view {
+    enum publish_table table; /* gives the view its name, too */
+    struct view_column columns[VIEW_COLUMNS_MAX];
+} views[] = {
+    {TABLE_RECOMMENDATIONS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"score", "score", ROLE_PLAIN},
+      {"source", "source", ROLE_SOURCE},
+      {"generation", "", ROLE_GENERATION}}},
+    {TABLE_REASONS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"place", "place", ROLE_PLAIN},
+      {"because_item_id", "because", ROLE_ITEM},
+      {"contribution", "contribution", ROLE_PLAIN}}},
+    {TABLE_POPULAR_ITEMS,
+     {{"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"score", "score", ROLE_PLAIN}}},
+    {TABLE_SIMILAR_ITEMS,
+     {{"item_id", "item", ROLE_ITEM},
+      {"rank", "rank", ROLE_PLAIN},
+      {"similar_item_id", "similar", ROLE_ITEM},
+      {"score", "score", ROLE_PLAIN}}},
+    {TABLE_USER_EMBEDDINGS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"embedding", "embedding", ROLE_PLAIN},
+      {"source", "source", ROLE_SOURCE}}},
+    {TABLE_ITEM_EMBEDDINGS,
+     {{"item_id", "item", ROLE_ITEM},
+      {"embedding", "embedding", ROLE_PLAIN},
+      {"bias", "bias", ROLE_PLAIN},
+      {"source", "source", ROLE_SOURCE}}},
+};
+enum { N_VIEWS = sizeof views / sizeof views[0] };
+
+/* What a generation's views depend on. */
+struct view_ids {
+    bool users_are_text, items_are_text; /* then a dictionary holds them */
+    bool lacks_reasons;                  /* made before there were any */
+    int64_t generation;
+};
+
+/* Whether the column is a code that a dictionary turns into the id. */
+static bool is_coded(const struct view_ids *ids, enum column_role role)
+{
+    return (role == ROLE_USER && ids->users_are_text) || (role == ROLE_ITEM && ids->items_are_text);
+}
+
+/* "expression AS name"; dictionary i is the alias d<i> of column i. */
+static void add_column(struct buf *sql, const struct view_ids *ids,
+                       const struct view_column *column, int index)
+{
+    if (is_coded(ids, column->role)) {
+        buf_addf(sql, "d%d.id", index);
+    } else if (column->role == ROLE_SOURCE) {
+        buf_addf(sql, "CASE t.%s", column->column);
+        for (int i = 0; i < PUBLISH_N_SOURCES; i++) {
+            buf_addf(sql, " WHEN %d THEN '%s'", i, publish_source_names[i]);
+        }
+        buf_add_text(sql, " END");
+    } else if (column->role == ROLE_GENERATION) {
+        buf_addf(sql, "%lld", (long long)ids->generation);
+    } else {
+        buf_addf(sql, "t.%s", column->column);
+    }
+    buf_addf(sql, " AS %s", column->name);
+}
+
+static void add_view(struct buf *sql, const char *prefix, const struct view_ids *ids,
+                     const struct view *view)
+{
+    const char *name = publish_tables[view->table].name;
+    buf_add_text(sql, "CREATE VIEW ");
+    publish_add_name(sql, prefix, name, 0);
+    buf_add_text(sql, " AS SELECT ");
+    for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
+        buf_add_text(sql, i > 0 ? ", " : "");
+        add_column(sql, ids, &view->columns[i], i);
+    }
+    buf_add_text(sql, " FROM ");
+    publish_add_name(sql, prefix, name, ids->generation);
+    buf_add_text(sql, " AS t");
+    for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
+        const struct view_column *column = &view->columns[i];
+        if (is_coded(ids, column->role)) {
+            enum publish_table dictionary = column->role == ROLE_USER ? TABLE_USERS : TABLE_ITEMS;
+            buf_add_text(sql, " JOIN ");
+            publish_add_name(sql, prefix, publish_tables[dictionary].name, ids->generation);
+            buf_addf(sql, " AS d%d ON d%d.code = t.%s", i, i, column->column);
+        }
+    }
+}
+
+/* Generations of an older nightjar have no such table: then the view is empty. */
+static bool may_lack(const struct view *view)
+{
+    return view->table == TABLE_REASONS;
+}
+
+/* Its columns, and never a row. */
+static void add_empty_view(struct buf *sql, const char *prefix, const struct view *view)
+{
+    buf_add_text(sql, "CREATE VIEW ");
+    publish_add_name(sql, prefix, publish_tables[view->table].name, 0);
+    buf_add_text(sql, " AS SELECT ");
+    for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
+        buf_addf(sql, "%sNULL AS %s", i > 0 ? ", " : "", view->columns[i].name);
+    }
+    buf_add_text(sql, " WHERE 0");
+}
+
+static enum status_code replace_views(struct db *db, const char *prefix, const struct view_ids *ids,
+                                      struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        const char *name = publish_tables[views[i].table].name;
+        buf_clear(&sql);
+        buf_add_text(&sql, "DROP VIEW IF EXISTS ");
+        publish_add_name(&sql, prefix, name, 0);
+        TRY(db_exec_buf(db, &sql, status));
+        buf_clear(&sql);
+        if (may_lack(&views[i]) && ids->lacks_reasons) {
+            add_empty_view(&sql, prefix, &views[i]);
+        } else {
+            add_view(&sql, prefix, ids, &views[i]);
+        }
+        TRY(db_exec_buf(db, &sql, status));
+        TRY(publish_record(db, prefix, "view", name, 0, status));
+    }
+done:
+    buf_release(&sql);
+    return code;
+}
+
+/* Another publisher with our prefix may take an unfinished generation for remains. */
+static enum status_code check_tables_are_there(const struct publish_target *target,
+                                               const struct publish_content *content,
+                                               int64_t generation, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    int64_t n_tables = 0, n_found = 0;
+    bool found;
+    for (int table = 0; table < N_TABLES; table++) {
+        n_tables += publish_has_table(content, (enum publish_table)table);
+    }
+    publish_add_sql(&sql, target->prefix,
+                    "SELECT count(*) FROM $nightjar_objects JOIN sqlite_schema USING (name, type)");
+    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
+    TRY(buf_check(&sql, status));
+    TRY(db_get_int64(target->db, buf_text(&sql), &n_found, &found, status));
+    if (n_found != n_tables) {
+        TRY(status_set_at(status, STATUS_BUSY, db_path(target->db), 0, 0,
+                          "tables of generation %lld vanished while it was built: does another "
+                          "pipeline publish here with the same output.prefix?",
+                          (long long)generation));
+    }
+done:
+    buf_release(&sql);
+    return code;
+}
+
+static enum status_code bind_texts(struct db_query *query, int first, const char *const *texts,
+                                   int n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (int i = 0; i < n && code == STATUS_OK; i++) {
+        const char *text = texts[i] != NULL ? texts[i] : "";
+        code = db_bind_text(query, first + i, text, strlen(text), true, status);
+    }
+    return code;
+}
+
+static enum status_code bind_integers(struct db_query *query, int first, const int64_t *values,
+                                      int n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (int i = 0; i < n && code == STATUS_OK; i++) {
+        code = db_bind_int64(query, first + i, values[i], status);
+    }
+    return code;
+}
+
+/* Prepares SQL with "$name" for our fixed names. */
+static enum status_code prepare(struct db *db, const char *prefix, const char *text,
+                                struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    publish_add_sql(&sql, prefix, text);
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+static enum status_code write_generation(const struct publish_target *target,
+                                         const struct publish_content *content,
+                                         const int64_t counts[N_TABLES], int64_t generation,
+                                         const char *checksum, int64_t build_started,
+                                         struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    const char *texts[] = {content->pipeline, content->version, content->config_hash, checksum};
+    int64_t integers[] = {generation,
+                          clock_unix(),
+                          content->seed,
+                          content->run_started,
+                          build_started,
+                          (int64_t)content->dimension,
+                          content->n_interactions,
+                          (int64_t)content->n_served,
+                          (int64_t)content->items.n,
+                          counts[TABLE_RECOMMENDATIONS],
+                          counts[TABLE_POPULAR_ITEMS],
+                          counts[TABLE_SIMILAR_ITEMS],
+                          counts[TABLE_USER_EMBEDDINGS],
+                          counts[TABLE_ITEM_EMBEDDINGS]};
+    enum { N_TEXTS = sizeof texts / sizeof texts[0] };
+    double reals[] = {content->temperature, content->popularity_weight, content->evidence_weight,
+                      content->evidence_exponent};
+    enum { N_INTEGERS = sizeof integers / sizeof integers[0] };
+    enum { N_REALS = sizeof reals / sizeof reals[0] };
+    TRY(prepare(target->db, target->prefix,
+                "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
+                " generation, published, seed, run_started, build_started, dimension,"
+                " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
+                " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
+                " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
+                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                &query, status));
+    TRY(bind_texts(query, 1, texts, N_TEXTS, status));
+    TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));
+    for (int i = 0; i < N_REALS; i++) {
+        TRY(db_bind_double(query, 1 + N_TEXTS + N_INTEGERS + i, reals[i], status));
+    }
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code write_run(const struct publish_target *target,
+                                  const struct publish_content *content, int64_t generation,
+                                  struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    const char *texts[] = {content->pipeline, content->version, content->config_hash};
+    int64_t integers[] = {generation, content->seed, content->run_started, clock_unix(),
+                          content->n_interactions};
+    TRY(prepare(target->db, target->prefix,
+                "INSERT INTO $nightjar_runs (pipeline, version, config_hash, generation, seed,"
+                " started, finished, n_interactions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                &query, status));
+    TRY(bind_texts(query, 1, texts, 3, status));
+    TRY(bind_integers(query, 4, integers, 5, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code write_metrics(const struct publish_target *target,
+                                      const struct publish_content *content, int64_t generation,
+                                      struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(prepare(target->db, target->prefix,
+                "INSERT INTO $nightjar_metrics (generation, name, model, \"group\", value)"
+                " VALUES (?, ?, ?, ?, ?)",
+                &query, status));
+    for (size_t i = 0; i < content->n_metrics; i++) {
+        const struct publish_metric *metric = &content->metrics[i];
+        const char *texts[] = {metric->name, metric->model, metric->group};
+        TRY(db_bind_int64(query, 1, generation, status));
+        TRY(bind_texts(query, 2, texts, 3, status));
+        TRY(db_bind_double(query, 5, metric->value, status));
+        TRY(db_run(query, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code write_current(const struct publish_target *target, int64_t generation,
+                                      struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(prepare(target->db, target->prefix,
+                "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
+                " VALUES (1, ?, ?)",
+                &query, status));
+    TRY(db_bind_int64(query, 1, generation, status));
+    TRY(db_bind_int64(query, 2, clock_unix(), status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* Under the write lock: whether the one that we replace is still the one that the run began with.
+ */
+static enum status_code check_fence(const struct publish_target *target, struct status *status)
+{
+    int64_t latest = 0;
+    enum status_code code = STATUS_OK;
+    if (target->expected_latest == NULL) {
+        return code;
+    }
+    TRY(publish_latest(target->db, target->prefix, &latest, NULL, status));
+    if (latest != *target->expected_latest) {
+        code =
+            status_set(status, STATUS_BUSY,
+                       "generation %lld was published after this run began (it found %lld), by a "
+                       "run that does not share its lock: two pipelines with one output.prefix, "
+                       "or two machines; nothing is replaced",
+                       (long long)latest, (long long)*target->expected_latest);
+    }
+done:
+    return code;
+}
+
+enum status_code publish_switch(const struct publish_target *target,
+                                const struct publish_content *content,
+                                const int64_t counts[N_TABLES], int64_t generation,
+                                const char *checksum, int64_t build_started, struct status *status)
+{
+    enum status_code code;
+    TRY(db_begin_write(target->db, status));
+    TRY(check_fence(target, status));
+    /* again, under the lock: the build took its time */
+    TRY(publish_check_names(target->db, target->prefix, status));
+    TRY(check_tables_are_there(target, content, generation, status));
+    TRY(write_generation(target, content, counts, generation, checksum, build_started, status));
+    TRY(write_run(target, content, generation, status));
+    TRY(write_metrics(target, content, generation, status));
+    TRY(write_current(target, generation, status));
+    const struct view_ids ids = {.users_are_text = content->users.is_text,
+                                 .items_are_text = content->items.is_text,
+                                 .generation = generation};
+    TRY(replace_views(target->db, target->prefix, &ids, status));
+    TRY(db_commit(target->db, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(target->db);
+    }
+    return code;
+}
+
+/* Whether the generation has a table of this kind. */
+static enum status_code has_table(struct db *db, const char *prefix, int64_t generation,
+                                  const char *kind, bool *found, struct status *status)
+{
+    enum status_code code;
+    struct buf name = {0}, type = {0};
+    publish_name(&name, prefix, kind, generation);
+    TRY(buf_check(&name, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    *found = strcmp(buf_text(&type), "table") == 0;
+done:
+    buf_release(&name);
+    buf_release(&type);
+    return code;
+}
+
+static enum status_code write_rollback(struct db *db, const char *prefix, int64_t generation,
+                                       struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(prepare(db, prefix,
+                "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
+                " instead_of = nullif(coalesce(instead_of, generation), ?1)",
+                &query, status));
+    TRY(db_bind_int64(query, 1, generation, status));
+    TRY(db_bind_int64(query, 2, clock_unix(), status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* A generation of an older nightjar may lack a column that the views now show. */
+static enum status_code check_views(struct db *db, const char *prefix, int64_t generation,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    for (size_t i = 0; i < N_VIEWS && code == STATUS_OK; i++) {
+        struct status lacking = {0};
+        buf_clear(&sql);
+        buf_add_text(&sql, "SELECT * FROM ");
+        publish_add_name(&sql, prefix, publish_tables[views[i].table].name, 0);
+        TRY(buf_check(&sql, status));
+        if (db_prepare(db, buf_text(&sql), &query, &lacking) != STATUS_OK) {
+            code =
+                status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
+                              "generation %lld was made by an older nightjar and cannot be shown "
+                              "by the views of this one: %s",
+                              (long long)generation, lacking.message);
+        }
+        db_finalize(query);
+        query = NULL;
+    }
+done:
+    buf_release(&sql);
+    return code;
+}
+
+enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct view_ids ids = {.generation = generation};
+    TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
+    TRY(db_begin_write(db, status));
+    TRY(publish_check_names(db, prefix, status));
+    TRY(has_table(db, prefix, generation, publish_tables[TABLE_USERS].name, &ids.users_are_text,
+                  status));
+    TRY(has_table(db, prefix, generation, publish_tables[TABLE_ITEMS].name, &ids.items_are_text,
+                  status));
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        bool found;
+        const char *name = publish_tables[views[i].table].name;
+        TRY(has_table(db, prefix, generation, name, &found, status));
+        if (!found && may_lack(&views[i])) {
+            ids.lacks_reasons = true;
+        } else if (!found) {
+            TRY(status_set_at(
+                status, STATUS_NO_INPUT, db_path(db), 0, 0,
+                "generation %lld is not kept: it has no table of %s; output.keep says "
+                "how many are",
+                (long long)generation, name));
+        }
+    }
+    TRY(write_rollback(db, prefix, generation, status));
+    TRY(replace_views(db, prefix, &ids, status));
+    TRY(check_views(db, prefix, generation, status));
+    TRY(db_commit(db, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(db);
+    }
+    return code;
+}

@@ -1,0 +1,141 @@
+/* The artifact "recommendations". How the lists are made is stages/recommend.c's business, how they
+ * reach a database the publish stage's. */
+#include "serving/recommendations.h"
+
+#include "base/mem.h"
+#include "base/spill.h"
+
+#include <stddef.h>
+
+/* One array of the artifact: where its pointer and its extents stand in the struct. */
+struct member {
+    const char *name;
+    enum array_type type;
+    size_t pointer, rows, columns; /* offsets; columns SIZE_MAX: one column */
+};
+
+#define AT(field) offsetof(struct recommendations, field)
+
+static const struct member members[] = {
+    {"served", ARRAY_I32, AT(served), AT(n_served), SIZE_MAX},
+    {"items", ARRAY_I32, AT(items), AT(n_served), AT(top)},
+    {"scores", ARRAY_F32, AT(scores), AT(n_served), AT(top)},
+    {"sources", ARRAY_U8, AT(sources), AT(n_served), AT(top)},
+    {"reasons.items", ARRAY_I32, AT(reason_items), AT(n_served), AT(n_reasons_all)},
+    {"reasons.scores", ARRAY_F32, AT(reason_scores), AT(n_served), AT(n_reasons_all)},
+    {"popular.items", ARRAY_I32, AT(popular_items), AT(n_popular), SIZE_MAX},
+    {"popular.scores", ARRAY_F32, AT(popular_scores), AT(n_popular), SIZE_MAX},
+    {"similar.anchors", ARRAY_I32, AT(similar_anchors), AT(n_similar_anchors), SIZE_MAX},
+    {"similar.items", ARRAY_I32, AT(similar_items), AT(n_similar_anchors), AT(similar_top)},
+    {"similar.scores", ARRAY_F32, AT(similar_scores), AT(n_similar_anchors), AT(similar_top)},
+    {"cold.users", ARRAY_I32, AT(cold_users), AT(n_cold), SIZE_MAX},
+    {"cold.vectors", ARRAY_F32, AT(cold_vectors), AT(n_cold), AT(dimension)},
+    {"item_bias", ARRAY_F32, AT(item_bias), AT(n_vectors), SIZE_MAX},
+};
+enum { N_MEMBERS = sizeof members / sizeof *members };
+
+static const struct {
+    const char *name;
+    size_t value; /* offset of a double */
+} numbers[] = {
+    {"temperature", AT(temperature)},
+    {"beta", AT(weights.beta)},
+    {"gamma", AT(weights.gamma)},
+    {"exponent", AT(weights.exponent)},
+    {"index.lists", AT(users_index.n_lists)},
+    {"index.probes", AT(users_index.n_probes)},
+    {"index.recall", AT(users_index.recall)},
+    {"similar_index.lists", AT(similar_index.n_lists)},
+    {"similar_index.probes", AT(similar_index.n_probes)},
+    {"similar_index.recall", AT(similar_index.recall)},
+};
+enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
+
+static double *number(struct recommendations *recommendations, size_t index)
+{
+    return (double *)(void *)((char *)recommendations + numbers[index].value);
+}
+
+static size_t *extent(struct recommendations *recommendations, size_t offset)
+{
+    return (size_t *)(void *)((char *)recommendations + offset);
+}
+
+static void *pointer(const struct recommendations *recommendations, const struct member *member)
+{
+    return mem_pointer_at((const char *)recommendations + member->pointer);
+}
+
+static void set_pointer(struct recommendations *recommendations, const struct member *member,
+                        const void *value)
+{
+    mem_set_pointer((char *)recommendations + member->pointer, value);
+}
+
+enum status_code recommendations_save(struct recommendations *recommendations,
+                                      struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_init(artifact, "recommendations");
+    /* every pointer is handed over, also after a failure: the artifact owns what it was given */
+    for (size_t m = 0; m < N_MEMBERS; m++) {
+        const struct member *member = &members[m];
+        size_t rows = *extent(recommendations, member->rows);
+        size_t columns =
+            member->columns == SIZE_MAX ? 1 : *extent(recommendations, member->columns);
+        enum status_code taken = artifact_take(artifact, member->name, member->type, rows, columns,
+                                               pointer(recommendations, member), status);
+        code = code == STATUS_OK ? taken : code;
+    }
+    recommendations->is_view = true;
+    TRY(code);
+    for (size_t n = 0; n < N_NUMBERS; n++) {
+        TRY(artifact_set_number(artifact, numbers[n].name, *number(recommendations, n), status));
+    }
+done:
+    if (code != STATUS_OK) {
+        artifact_release(artifact);
+        *recommendations = (struct recommendations){.is_view = true};
+    }
+    return code;
+}
+
+enum status_code recommendations_load(struct recommendations *recommendations,
+                                      const struct artifact *artifact, struct status *status)
+{
+    struct recommendations view = {.is_view = true};
+    enum status_code code;
+    for (size_t m = 0; m < N_MEMBERS; m++) {
+        const struct member *member = &members[m];
+        const void *data;
+        size_t rows, columns;
+        TRY(artifact_get(artifact, member->name, member->type, &data, &rows, &columns, status));
+        set_pointer(&view, member, data);
+        *extent(&view, member->rows) = rows;
+        if (member->columns != SIZE_MAX) {
+            *extent(&view, member->columns) = columns;
+        }
+    }
+    for (size_t n = 0; n < N_NUMBERS; n++) {
+        TRY(artifact_get_number(artifact, numbers[n].name, number(&view, n), status));
+    }
+    view.n_reasons = view.top == 0 ? 0 : view.n_reasons_all / view.top;
+    *recommendations = view;
+done:
+    return code;
+}
+
+void recommendations_rest(const struct recommendations *recommendations)
+{
+    for (size_t m = 0; m < N_MEMBERS; m++) {
+        spill_rest(pointer(recommendations, &members[m]));
+    }
+}
+
+void recommendations_release(struct recommendations *recommendations)
+{
+    for (size_t m = 0; !recommendations->is_view && m < N_MEMBERS; m++) {
+        mem_free(pointer(recommendations, &members[m]));
+    }
+    *recommendations = (struct recommendations){0};
+}

@@ -1,0 +1,62 @@
+/* What the recommend stage hands to publish: every list that people will query. Users and items are
+ * served codes (served_ids.h), never rows of a basis. */
+#ifndef NIGHTJAR_SERVING_RECOMMENDATIONS_H
+#define NIGHTJAR_SERVING_RECOMMENDATIONS_H
+
+#include "pairs/evidence.h"
+#include "store/artifact.h"
+#include "publishing/generation.h"
+
+struct index_use {
+    double n_lists, n_probes; /* inverted lists, and how many of them a list is made of */
+    double recall;
+};
+
+/* Lists are best first; item -1 (score 0) ends one that is shorter than its width. Zero-initialise.
+ * Arrays belong to the struct (mem_free) until recommendations_save, to the artifact from then on.
+ */
+struct recommendations {
+    size_t n_served, top;
+    int32_t *served;  /* (n_served) user codes, ascending */
+    int32_t *items;   /* (n_served, top) */
+    float *scores;    /* (n_served, top); of each source in serving/serving.h */
+    uint8_t *sources; /* (n_served, top) enum publish_source */
+    /* why: of the items of the user's history, what each gave to a row's score; n_reasons_all =
+       top * n_reasons columns, -1 ends a row's reasons. 0: none were asked for */
+    size_t n_reasons, n_reasons_all;
+    int32_t *reason_items; /* (n_served, top * n_reasons) */
+    float *reason_scores;
+    /* for users that the output does not know: the items with the most users in the log */
+    size_t n_popular;
+    int32_t *popular_items; /* (n_popular) */
+    float *popular_scores;  /* (n_popular) log(1 + users of the item in the log) + its boost */
+    size_t n_similar_anchors, similar_top;
+    int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
+    int32_t *similar_items;   /* (n_similar_anchors, similar_top) */
+    float *similar_scores;    /* cosine */
+    /* users without a row in the towers who have a vector all the same */
+    size_t n_cold, dimension;
+    int32_t *cold_users; /* (n_cold) user codes, ascending */
+    float *cold_vectors; /* (n_cold, dimension), unit length */
+    size_t n_vectors;    /* items with a vector: the towers' items, then their cold ones */
+    float *item_bias;    /* (n_vectors) beta log(1 + n_i), n_i of the towers' basis */
+    double temperature;  /* tau */
+    struct score_weights weights;
+    /* how items were found: inverted lists looked into, and the share of exact lists' items that
+       they give, as measured; 0 and 1: every product was made */
+    struct index_use users_index, similar_index;
+    bool is_view;
+};
+
+/* Moves the arrays into the artifact "recommendations"; the struct stays usable as a view. */
+MUST_CHECK enum status_code recommendations_save(struct recommendations *recommendations,
+                                                 struct artifact *artifact, struct status *status);
+/* A view over the artifact, which must outlive it. */
+MUST_CHECK enum status_code recommendations_load(struct recommendations *recommendations,
+                                                 const struct artifact *artifact,
+                                                 struct status *status);
+/* Lists that are in a file (base/spill.h) leave the memory until they are next looked at. */
+void recommendations_rest(const struct recommendations *recommendations);
+void recommendations_release(struct recommendations *recommendations);
+
+#endif

@@ -1,0 +1,192 @@
+/* From towers to users' lists. Ranking itself is ranking.c's business. */
+#include "serving/serving.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "serving/serving_internal.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* ---- anchors ---- */
+
+/* order (n) = 0 .. n - 1 by the users' segments, ascending within one. */
+static enum status_code order_by_segment(const struct serving *serving, const int32_t *users,
+                                         size_t n, int32_t **order, struct status *status)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    const size_t n_segments = rules == NULL ? 0 : rules->segments.n;
+    size_t *starts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(order, n, status));
+    TRY(MEM_NEW(&starts, n_segments + 2, status));
+    for (size_t i = 0; i < n; i++) {
+        starts[serving_rules_segment(rules, (size_t)users[i]) + 2]++;
+    }
+    for (size_t s = 1; s < n_segments + 2; s++) {
+        starts[s] += starts[s - 1];
+    }
+    for (size_t i = 0; i < n; i++) {
+        (*order)[starts[serving_rules_segment(rules, (size_t)users[i]) + 1]++] = (int32_t)i;
+    }
+done:
+    mem_free(starts);
+    return code;
+}
+
+/* Lists of the users (n source codes) with these vectors (n, d), a segment at a time. */
+static enum status_code serve_users(struct serving *serving, const int32_t *users,
+                                    struct const_matrix vectors, enum publish_source source,
+                                    struct status *status)
+{
+    const size_t d = vectors.columns;
+    int32_t *order = NULL;
+    enum status_code code;
+    TRY(order_by_segment(serving, users, vectors.rows, &order, status));
+    for (size_t i = 0; i < vectors.rows; i++) {
+        const int32_t user = users[order[i]];
+        const int32_t segment = serving_rules_segment(serving->request->rules, (size_t)user);
+        if (serving->user_place[user] < 0) {
+            continue;
+        }
+        if (serving->n_anchors == serving->n_block || segment != serving->segment) {
+            TRY(serving_rank_anchors(serving, source, status));
+        }
+        if (segment != serving->segment) {
+            serving_set_segment(serving, segment);
+        }
+        serving->anchor_users[serving->n_anchors] = user;
+        memcpy(serving->anchors + serving->n_anchors++ * d,
+               vectors.data + (size_t)order[i] * vectors.stride, d * sizeof *serving->anchors);
+    }
+    TRY(serving_rank_anchors(serving, source, status));
+done:
+    mem_free(order);
+    return code;
+}
+
+/* ---- cold users ---- */
+
+/* vector (d) = the normalised mean of the item vectors of the user's history; false when there is
+ * none, or when they cancel out. */
+static bool mean_vector(const struct serving *serving, size_t user, double *sum, float *vector)
+{
+    const struct const_matrix items = serving->request->towers->items;
+    const struct sparse *history = &serving->history;
+    double squares = 0.0;
+    memset(sum, 0, items.columns * sizeof *sum);
+    for (int64_t e = history->offsets[user]; e < history->offsets[user + 1]; e++) {
+        const float *item = items.data + (size_t)history->columns[e] * items.stride;
+        for (size_t j = 0; j < items.columns; j++) {
+            sum[j] += (double)item[j];
+        }
+    }
+    for (size_t j = 0; j < items.columns; j++) {
+        squares += sum[j] * sum[j];
+    }
+    /* vectors have length 1: below this the direction is rounding */
+    if (squares < 1e-8) {
+        return false;
+    }
+    for (size_t j = 0; j < items.columns; j++) {
+        vector[j] = (float)(sum[j] / sqrt(squares));
+    }
+    return true;
+}
+
+/* Where a cold user's vector may come from: a row of the towers' cold users, else the history. */
+static bool may_be_cold(const struct serving *serving, size_t user)
+{
+    return serving->user_row[user] < 0 &&
+           (serving->cold_row[user] >= 0 || sparse_row_length(&serving->history, user) > 0);
+}
+
+static bool cold_vector(const struct serving *serving, size_t user, double *sum, float *vector)
+{
+    const struct const_matrix encoded = serving->request->towers->cold_users;
+    if (serving->cold_row[user] < 0) {
+        return mean_vector(serving, user, sum, vector);
+    }
+    memcpy(vector, encoded.data + (size_t)serving->cold_row[user] * encoded.stride,
+           encoded.columns * sizeof *vector);
+    return true;
+}
+
+/* The cold users' codes and vectors into the output. */
+static enum status_code collect_cold(struct serving *serving, struct status *status)
+{
+    struct recommendations *out = serving->out;
+    const struct served_ids *users = serving->request->users;
+    size_t d = serving->request->towers->items.columns, n = 0, total;
+    double *sum = NULL;
+    enum status_code code;
+    for (size_t u = 0; u < users->n_codes; u++) {
+        n += may_be_cold(serving, u) ? 1 : 0;
+    }
+    if (!num_multiply(n, d, &total)) {
+        return status_set(status, STATUS_NO_MEMORY, "recommend: %zu cold users of dimension %zu", n,
+                          d);
+    }
+    TRY(MEM_NEW(&sum, d, status));
+    TRY(MEM_NEW(&out->cold_users, n, status));
+    TRY(MEM_NEW(&out->cold_vectors, total, status));
+    out->dimension = d;
+    for (size_t s = 0; s < users->ids.n; s++) {
+        size_t user = (size_t)users->source_of[s];
+        if (may_be_cold(serving, user) &&
+            cold_vector(serving, user, sum, out->cold_vectors + out->n_cold * d)) {
+            out->cold_users[out->n_cold++] = (int32_t)s;
+        }
+    }
+done:
+    mem_free(sum);
+    return code;
+}
+
+static enum status_code serve_cold_users(struct serving *serving, struct status *status)
+{
+    const struct recommendations *out = serving->out;
+    int32_t *users = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&users, out->n_cold, status));
+    for (size_t c = 0; c < out->n_cold; c++) {
+        users[c] = serving->request->users->source_of[out->cold_users[c]];
+    }
+    TRY(serve_users(serving, users, const_matrix_of(out->cold_vectors, out->n_cold, out->dimension),
+                    PUBLISH_COLD, status));
+done:
+    mem_free(users);
+    return code;
+}
+
+enum status_code serving_run(const struct serving_request *request, struct pool *pool,
+                             struct recommendations *out, struct status *status)
+{
+    struct recommendations made = {0};
+    struct serving serving = {.request = request,
+                              .dataset = &request->interactions->basis[request->towers->basis],
+                              .pool = pool,
+                              .out = &made};
+    enum status_code code;
+    assert(request->top > 0);
+    assert(request->towers->users.rows == serving.dataset->n_users);
+    assert(request->towers->items.rows == serving.dataset->n_items);
+    TRY(serving_prepare(&serving, status));
+    TRY(collect_cold(&serving, status));
+    serving.lists_total = (double)(serving.dataset->n_users + made.n_cold) +
+                          (request->similar > 0 ? (double)serving.n_candidates : 0.0);
+    TRY(serve_users(&serving, serving.dataset->users, request->towers->users, PUBLISH_MODEL,
+                    status));
+    TRY(serve_cold_users(&serving, status));
+    serving_fill_lists(&serving);
+    TRY(serving_explain(&serving, status));
+    TRY(serving_popular_list(&serving, status));
+    TRY(serving_similar_lists(&serving, status));
+    *out = made;
+done:
+    serving_release(&serving);
+    if (code != STATUS_OK) {
+        recommendations_release(&made);
+    }
+    return code;
+}

@@ -1,0 +1,88 @@
+/* Makes the lists that are published: exact top-k for every user of the log (and, when asked, for
+ * users that only the side data have), similar items and the popular list, in served codes
+ * (served_ids.h).
+ *
+ * Where a row comes from:
+ *   model    the user has a row in the towers, and so has the item: the blended score of
+ *            evidence.h, n_i and evidence of the towers' basis; the history is the user's whole log
+ *            without items that were disliked since
+ *   cold     the same score, where the towers have a row for one of the two at most. A cold user's
+ *            vector is the one that the towers encoded (of a history that training did not know, or
+ *            of side data), else the normalised mean of the vectors of the history's items. A cold
+ *            item's vector is the one that the towers encoded of its side data; it has no evidence
+ *            and the popularity of an item without users (towers_cold_bias)
+ *   popular  the user has no vector: items by their number of users in the log;
+ *            score = log(1 + that number)
+ *   relaxed  an item of any of these that breaks a cap, for want of others
+ * A list of the towers covers items with vectors. Where fewer than `top` of them are left, the rest
+ * of the catalogue follows by popularity, as rows of the source popular, whose scores compare with
+ * one another only. Equal scores stand by the lower item code. The catalogue is what the log shows:
+ * an item without any accepted event there and without a vector is never recommended. What is not
+ * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
+ * Popular and similar items, which belong to no user, keep what is eligible to everybody.
+ *
+ * With inverted lists (serving_index.c) the number of lists looked into is the smallest power of
+ * two that finds, for a sample of users, at least the share (1 + min_recall) / 2 of the items of
+ * their exact lists; a second sample says what share that is, and where it is below min_recall, or
+ * more than a quarter of the lists would be looked into, the lists are made exactly. Similar items
+ * have a number of their own, measured in the same way.
+ *
+ * Rules on whole lists. A list is drawn greedily, best score first, passing over items that would
+ * break a cap, and, once the places left are all needed for the share of new items, over items that
+ * are not new. Where that leaves places: first the share gives way, then the caps (relaxed). With
+ * diversity the next item of the pool of the best POOL_FACTOR * top is the one with the largest
+ *   (1 - diversity) r(i) - diversity max over chosen j of cos(i, j)
+ * where r is the score, scaled to [0, 1] over the pool: maximal marginal relevance (Carbonell and
+ * Goldstein 1998, The use of MMR). Rank is then the order, not the score. */
+#ifndef NIGHTJAR_SERVING_SERVING_H
+#define NIGHTJAR_SERVING_SERVING_H
+
+#include "base/pool.h"
+#include "pairs/evidence.h"
+#include "serving/recommendations.h"
+#include "serving/served_ids.h"
+#include "serving/serving_rules.h"
+#include "towers/embeddings.h"
+
+/* How the items of lists are found: by every product (ranking.h), or by inverted lists. AUTO: by
+ * inverted lists where all products together would take minutes. */
+enum serving_index { INDEX_EXACT, INDEX_IVF, INDEX_AUTO };
+
+/* Whether inverted lists are tried for lists that would take so many products of components. */
+bool serving_uses_index(enum serving_index index, double n_products);
+
+struct serving_request {
+    const struct interactions *interactions;
+    const struct towers *towers;
+    const struct served_ids *users, *items; /* of these interactions and towers */
+    struct score_weights weights;
+    const struct evidence *evidence; /* of the towers' basis; NULL: gamma is 0 */
+    size_t top;                      /* > 0: rows a user */
+    bool exclude_seen;               /* items of the user's log are left out */
+    bool exclude_disliked;           /* items are left out whose last word is the user's dislike */
+    bool cold_items; /* the towers' cold items stand among recommendations and similar items */
+    bool cold_users; /* users without an event but with a vector get lists, too */
+    const struct serving_rules *rules; /* NULL: none */
+    size_t max_per_category;           /* rows of a list, of the rules' categories; 0: no cap */
+    double min_new;   /* share of a list's rows, of the rules' new items; 0: none */
+    double diversity; /* in [0, 1); 0: by score alone */
+    size_t explain;   /* reasons a row; 0: none (serving_reasons.c) */
+    size_t similar;   /* similar items per item; 0: none */
+    size_t popular;   /* items of the popular list; 0: none */
+    enum serving_index index;
+    double min_recall; /* below this share of the exact lists' items the lists are made exactly */
+    uint64_t seed;     /* of the index */
+    const char *spill; /* a file in whose folder large lists are put; NULL: in memory */
+    /* called once `out` says how items are found; may be NULL */
+    void (*index_made)(void *data, const struct recommendations *out);
+    /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
+    enum status_code (*between)(void *data, double done, double total, struct status *status);
+    void *data;
+};
+
+/* `out` zeroed; release with recommendations_release. A list has exactly `top` rows whenever there
+ * are as many items that the user may get. */
+MUST_CHECK enum status_code serving_run(const struct serving_request *request, struct pool *pool,
+                                        struct recommendations *out, struct status *status);
+
+#endif

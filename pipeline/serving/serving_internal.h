@@ -1,0 +1,114 @@
+/* What the serving*.c files share. Nobody else includes it.
+ *
+ *      serving_prepare.c   maps, candidates, what a user has seen, room for the lists
+ *      serving.c           users and their vectors, in the order of things
+ *      serving_lists.c     a user's list out of what was ranked, by the rules
+ *      serving_index.c     inverted lists, where they are used, and how well they do
+ *      serving_reasons.c   what of a user's history carried a row
+ *      serving_items.c     the popular list and similar items
+ *
+ * Inside, users and items are source codes (served_ids.h) or candidates; served codes stand only in
+ * what is put out. Candidates are the towers' items and, behind them, their cold ones. */
+#ifndef NIGHTJAR_SERVING_SERVING_INTERNAL_H
+#define NIGHTJAR_SERVING_SERVING_INTERNAL_H
+
+#include "ranking/score.h"
+#include "ranking/inverted_lists.h"
+#include "serving/serving.h"
+
+/* Lists ranked at once. With inverted lists each thread has two of their tasks: enough anchors
+ * share a list, and a stop waits for seconds at most. */
+enum { EXACT_BLOCK = 16384, INDEX_BLOCK_OF_THREAD = 16384 };
+enum { POOL_FACTOR = 4 }; /* candidates looked at for a list with rules, times its length */
+
+struct popular_item {
+    double score; /* log(1 + users in the log) + boost */
+    int32_t item; /* source code */
+};
+
+struct list_worker; /* one thread's memory for lists, serving_lists.c */
+
+struct serving {
+    const struct serving_request *request;
+    const struct dataset *dataset; /* the towers' basis */
+    struct pool *pool;
+    struct recommendations *out;
+
+    size_t n_candidates, n_known; /* the first n_known are the basis's items */
+    struct const_matrix candidates;
+    float *joined;            /* (n_candidates, d) their vectors, where there are cold ones */
+    int32_t *candidate_codes; /* (n_candidates) served codes */
+    uint32_t *places;         /* (n_candidates) rank of the candidate by that code */
+    const uint32_t *tie_rank; /* places, or NULL where they are the order of the candidates */
+    int32_t *candidate_of;    /* (source items) candidate, or -1 */
+
+    int32_t *user_row;     /* (source users) row in the towers, or -1 */
+    int32_t *cold_row;     /* (source users) row in the towers' cold users, or -1 */
+    int32_t *user_place;   /* (source users) list of the user in the output, or -1 */
+    struct sparse history; /* (source users, n_known) what counts for the score */
+    bool choosy;           /* there are rules on whole lists */
+    int32_t segment;       /* of the anchors that are ranked; -1: none */
+    uint8_t *eligible;     /* (n_candidates) to that segment, or NULL: all */
+    uint8_t *eligible_new; /* (n_candidates) of these the new ones; NULL: no share is asked for */
+    struct sparse barred;  /* (source users, n_candidates) what is not recommended */
+
+    size_t n_catalogue;           /* items with events in the log */
+    struct popular_item *popular; /* (n_catalogue) best first, then lower code */
+    struct blend blend;
+    struct inverted_lists index; /* of the candidates; no lists: not used */
+    size_t n_block;              /* lists ranked at once */
+    float *anchors;              /* (n_block, d) */
+    int32_t *anchor_users;       /* (n_block) source codes */
+    size_t n_anchors;            /* waiting to be ranked */
+    size_t n_room;               /* entries of lists: n_block lists, or one of all candidates */
+    int32_t *lists;              /* (n_room) candidates of several lists, one behind the other */
+    float *scores;               /* (n_room) */
+    int32_t *new_lists; /* (n_room) the same of new items alone; NULL: no share is asked for */
+    float *new_scores;
+    uint8_t *unfinished; /* (n_block) lists for which the pool was too small */
+    size_t n_workers;
+    struct list_worker *workers;
+    double lists_done, lists_total;
+};
+
+/* Everything but the lists. On an error it is filled in part, for serving_release. */
+MUST_CHECK enum status_code serving_prepare(struct serving *serving, struct status *status);
+void serving_release(struct serving *serving);
+
+/* The eligible candidates of a segment, for what is ranked from now on. */
+void serving_set_segment(struct serving *serving, int32_t segment);
+
+/* Counts finished lists and gives the caller a say. */
+MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,
+                                           struct status *status);
+
+/* serving_index.c */
+
+/* Builds and measures the index, where one is to be used. Everything but room for lists is there.
+ */
+MUST_CHECK enum status_code serving_index_prepare(struct serving *serving, struct status *status);
+/* Lists of users, or of items for similar ones: as ranking_run, or by the index. */
+MUST_CHECK enum status_code serving_find(struct serving *serving, const struct ranking *ranking,
+                                         const struct index_use *use, int32_t *items, float *scores,
+                                         struct status *status);
+
+/* serving_lists.c */
+
+MUST_CHECK enum status_code serving_lists_prepare(struct serving *serving, struct status *status);
+void serving_lists_release(struct serving *serving);
+/* Ranks the anchors that wait, all of the segment that is set, and puts their lists in place.
+ * `source`: of the rows with items that the towers know. */
+MUST_CHECK enum status_code serving_rank_anchors(struct serving *serving,
+                                                 enum publish_source source, struct status *status);
+/* Lists of users without a vector, and of those whom the towers had nothing for. */
+void serving_fill_lists(struct serving *serving);
+
+/* serving_reasons.c: reasons of every row of the towers' lists. */
+MUST_CHECK enum status_code serving_explain(struct serving *serving, struct status *status);
+
+/* serving_items.c */
+
+MUST_CHECK enum status_code serving_popular_list(struct serving *serving, struct status *status);
+MUST_CHECK enum status_code serving_similar_lists(struct serving *serving, struct status *status);
+
+#endif

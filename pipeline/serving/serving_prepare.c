@@ -1,0 +1,345 @@
+/* The maps and matrices that every list is made from. */
+#include "serving/serving_internal.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/spill.h"
+
+#include <math.h>
+
+/* ---- candidates ---- */
+
+static enum status_code join_vectors(struct serving *serving, struct status *status)
+{
+    const struct towers *towers = serving->request->towers;
+    size_t d = towers->items.columns, total;
+    enum status_code code = STATUS_OK;
+    serving->candidates = towers->items;
+    if (serving->n_candidates == serving->n_known) {
+        return code;
+    }
+    if (!num_multiply(serving->n_candidates, d, &total)) {
+        return status_set(status, STATUS_NO_MEMORY, "recommend: %zu items of dimension %zu",
+                          serving->n_candidates, d);
+    }
+    TRY(MEM_NEW(&serving->joined, total, status));
+    for (size_t c = 0; c < serving->n_candidates; c++) {
+        const float *vector =
+            c < serving->n_known
+                ? towers->items.data + c * towers->items.stride
+                : towers->cold_items.data + (c - serving->n_known) * towers->cold_items.stride;
+        memcpy(serving->joined + c * d, vector, d * sizeof *vector);
+    }
+    serving->candidates = const_matrix_of(serving->joined, serving->n_candidates, d);
+done:
+    return code;
+}
+
+static void rank_by_code(struct serving *serving)
+{
+    const struct served_ids *items = serving->request->items;
+    uint32_t place = 0;
+    for (size_t s = 0; s < items->ids.n; s++) {
+        int32_t candidate = serving->candidate_of[items->source_of[s]];
+        if (candidate >= 0) {
+            serving->places[candidate] = place++;
+        }
+    }
+    serving->tie_rank = serving->n_candidates > serving->n_known ? serving->places : NULL;
+}
+
+void serving_set_segment(struct serving *serving, int32_t segment)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    serving->segment = segment;
+    for (size_t c = 0; c < serving->n_candidates; c++) {
+        int32_t item = serving->request->items->source_of[serving->candidate_codes[c]];
+        const bool allowed = serving_rules_allow(rules, segment, item);
+        if (serving->eligible != NULL) {
+            serving->eligible[c] = allowed;
+        }
+        if (serving->eligible_new != NULL) {
+            serving->eligible_new[c] = allowed && rules->is_new[item];
+        }
+    }
+}
+
+static enum status_code prepare_candidates(struct serving *serving, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    const struct towers *towers = request->towers;
+    size_t n_known = serving->dataset->n_items;
+    size_t n = n_known + (request->cold_items ? towers->cold_items.rows : 0);
+    enum status_code code;
+    serving->n_known = n_known;
+    serving->n_candidates = n;
+    TRY(MEM_NEW(&serving->candidate_codes, n, status));
+    TRY(MEM_NEW(&serving->places, n, status));
+    TRY(MEM_NEW(&serving->candidate_of, request->items->n_codes, status));
+    for (size_t i = 0; i < request->items->n_codes; i++) {
+        serving->candidate_of[i] = -1;
+    }
+    for (size_t c = 0; c < n; c++) {
+        int32_t source =
+            c < n_known ? serving->dataset->items[c] : towers->cold_item_codes[c - n_known];
+        serving->candidate_codes[c] = request->items->served_of[source];
+        serving->candidate_of[source] = (int32_t)c;
+    }
+    if (request->rules != NULL && request->rules->eligible != NULL) {
+        TRY(MEM_NEW(&serving->eligible, n, status));
+    }
+    if (request->min_new > 0) {
+        TRY(MEM_NEW(&serving->eligible_new, n, status));
+    }
+    serving_set_segment(serving, -1);
+    rank_by_code(serving);
+    TRY(join_vectors(serving, status));
+done:
+    return code;
+}
+
+/* ---- what users did ---- */
+
+/* out (n_rows, n_columns) = the pairs of `master` (fewer rows allowed, master items) that are not
+ * in `but` (NULL, or without rows: nothing), as candidates; those from n_columns on fall out. */
+static enum status_code to_candidates(const struct serving *serving, const struct sparse *master,
+                                      const struct sparse *but, size_t n_columns,
+                                      struct sparse *out, struct status *status)
+{
+    /* known items ascend like codes, and so do cold ones behind them */
+    const size_t bounds[] = {0, serving->n_known, serving->n_candidates};
+    int64_t n = 0;
+    enum status_code code;
+    TRY(sparse_init(out, serving->request->users->n_codes, n_columns, sparse_entries(master), false,
+                    status));
+    for (size_t u = 0; u < out->n_rows; u++) {
+        for (size_t part = 0; part < 2 && u < master->n_rows; part++) {
+            size_t end = bounds[part + 1] < n_columns ? bounds[part + 1] : n_columns;
+            for (int64_t e = master->offsets[u]; e < master->offsets[u + 1]; e++) {
+                int32_t c = serving->candidate_of[master->columns[e]];
+                if (c >= 0 && (size_t)c >= bounds[part] && (size_t)c < end &&
+                    !(but != NULL && u < but->n_rows && sparse_has(but, u, master->columns[e]))) {
+                    out->columns[n++] = c;
+                }
+            }
+        }
+        out->offsets[u + 1] = n;
+    }
+done:
+    return code;
+}
+
+static enum status_code prepare_histories(struct serving *serving, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    const struct sparse *log = &request->interactions->log.matrix;
+    const struct sparse *disliked = &request->interactions->disliked.matrix;
+    static const struct sparse nothing = {0};
+    bool both = request->exclude_seen && request->exclude_disliked && disliked->n_rows > 0;
+    struct sparse either = {0}, own = {0}, by_rule = {0};
+    const struct sparse *excluded = request->rules == NULL ? &nothing : &request->rules->excluded;
+    enum status_code code;
+    TRY(to_candidates(serving, log, disliked, serving->n_known, &serving->history, status));
+    if (both) {
+        TRY(sparse_union(log, disliked, &either, status));
+    }
+    TRY(to_candidates(serving,
+                      both                        ? &either
+                      : request->exclude_seen     ? log
+                      : request->exclude_disliked ? disliked
+                                                  : &nothing,
+                      NULL, serving->n_candidates, &own, status));
+    TRY(to_candidates(serving, excluded, NULL, serving->n_candidates, &by_rule, status));
+    TRY(sparse_union(&own, &by_rule, &serving->barred, status));
+done:
+    sparse_release(&by_rule);
+    sparse_release(&own);
+    sparse_release(&either);
+    return code;
+}
+
+static int compare_popular(const void *a, const void *b)
+{
+    const struct popular_item *x = a, *y = b;
+    if (x->score > y->score || x->score < y->score) {
+        return x->score > y->score ? -1 : 1;
+    }
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+static enum status_code prepare_popular(struct serving *serving, struct status *status)
+{
+    const struct sparse *log = &serving->request->interactions->log.matrix;
+    size_t n_items = serving->request->interactions->items.n;
+    const struct serving_rules *rules = serving->request->rules;
+    const float *boosts = rules == NULL ? NULL : rules->boosts;
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&serving->popular, n_items, status));
+    sparse_column_counts(log, counts);
+    for (size_t i = 0; i < n_items; i++) {
+        if (counts[i] > 0) {
+            serving->popular[serving->n_catalogue++] = (struct popular_item){
+                log1p((double)counts[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
+        }
+    }
+    qsort(serving->popular, serving->n_catalogue, sizeof *serving->popular, compare_popular);
+done:
+    mem_free(counts);
+    return code;
+}
+
+/* ---- the score, and where lists go ---- */
+
+static enum status_code prepare_blend(struct serving *serving, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    struct recommendations *out = serving->out;
+    size_t n = serving->dataset->n_items + request->towers->cold_items.rows;
+    const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&counts, serving->dataset->n_items, status));
+    dataset_item_counts(serving->dataset, counts);
+    TRY(blend_init(&serving->blend, request->towers, counts, request->evidence, &request->weights,
+                   status));
+    TRY(MEM_NEW(&out->item_bias, n, status));
+    memcpy(out->item_bias, serving->blend.bias, n * sizeof *out->item_bias);
+    /* what is published is the towers' own; boosts only stand in the lists */
+    for (size_t c = 0; boosts != NULL && c < serving->n_candidates; c++) {
+        serving->blend.bias[c] += boosts[request->items->source_of[serving->candidate_codes[c]]];
+    }
+    out->n_vectors = n;
+    out->temperature = request->towers->temperature;
+    out->weights = request->weights;
+done:
+    mem_free(counts);
+    return code;
+}
+
+/* Who gets a list, and which: everybody in the order of served codes, or only the log's users. */
+static enum status_code place_users(struct serving *serving, struct status *status)
+{
+    const struct served_ids *users = serving->request->users;
+    struct recommendations *out = serving->out;
+    size_t n_log = serving->request->interactions->users.n;
+    size_t n = serving->request->cold_users ? users->ids.n : n_log;
+    const struct serving_rules *rules = serving->request->rules;
+    const uint8_t *served = rules == NULL ? NULL : rules->served;
+    int32_t *user_of = NULL; /* (n) source code by place, -1: nobody */
+    enum status_code code;
+    TRY(MEM_NEW(&serving->user_place, users->n_codes, status));
+    TRY(MEM_NEW(&out->served, n, status));
+    TRY(MEM_NEW(&user_of, n, status));
+    for (size_t p = 0; p < n; p++) {
+        user_of[p] = -1;
+    }
+    for (size_t u = 0; u < users->n_codes; u++) {
+        int32_t all = users->served_of[u], of_log = u < n_log ? (int32_t)u : -1;
+        serving->user_place[u] = serving->request->cold_users ? all : of_log;
+        if (serving->user_place[u] >= 0 && served != NULL && !served[u]) {
+            serving->user_place[u] = -1;
+        }
+        if (serving->user_place[u] >= 0) {
+            user_of[serving->user_place[u]] = (int32_t)u;
+        }
+    }
+    /* places close up where users are not served */
+    for (size_t p = 0; p < n; p++) {
+        if (user_of[p] >= 0) {
+            serving->user_place[user_of[p]] = (int32_t)out->n_served;
+            out->served[out->n_served++] = users->served_of[user_of[p]];
+        }
+    }
+done:
+    mem_free(user_of);
+    return code;
+}
+
+static enum status_code prepare_output(struct serving *serving, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    struct recommendations *out = serving->out;
+    size_t top = request->top, total;
+    enum status_code code;
+    out->top = top;
+    TRY(place_users(serving, status));
+    if (!num_multiply(out->n_served, top, &total)) {
+        return status_set(status, STATUS_NO_MEMORY, "recommend: %zu users with %zu rows each",
+                          out->n_served, top);
+    }
+    TRY(SPILL_NEW(request->spill, &out->items, total, status));
+    TRY(SPILL_NEW(request->spill, &out->scores, total, status));
+    TRY(SPILL_NEW(request->spill, &out->sources, total, status));
+    for (size_t e = 0; e < total; e++) {
+        out->items[e] = -1;
+    }
+done:
+    return code;
+}
+
+enum status_code serving_prepare(struct serving *serving, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    const struct dataset *dataset = serving->dataset;
+    size_t widest = request->top > request->similar ? request->top : request->similar;
+    enum status_code code;
+    TRY(MEM_NEW(&serving->user_row, request->users->n_codes, status));
+    dataset_invert(dataset->users, dataset->n_users, request->users->n_codes, serving->user_row);
+    TRY(MEM_NEW(&serving->cold_row, request->users->n_codes, status));
+    dataset_invert(request->towers->cold_user_codes, request->towers->cold_users.rows,
+                   request->users->n_codes, serving->cold_row);
+    TRY(prepare_candidates(serving, status));
+    TRY(prepare_histories(serving, status));
+    TRY(prepare_popular(serving, status));
+    TRY(prepare_blend(serving, status));
+    TRY(prepare_output(serving, status));
+    TRY(serving_index_prepare(serving, status));
+    serving->n_block = serving->index.n_lists > 0
+                           ? INDEX_BLOCK_OF_THREAD * pool_threads(serving->pool)
+                           : EXACT_BLOCK;
+    TRY(MEM_NEW(&serving->anchors, serving->n_block * request->towers->items.columns, status));
+    TRY(MEM_NEW(&serving->anchor_users, serving->n_block, status));
+    serving->n_room = serving->n_block * widest;
+    serving->n_room =
+        serving->n_room < serving->n_candidates ? serving->n_candidates : serving->n_room;
+    TRY(MEM_NEW(&serving->lists, serving->n_room, status));
+    TRY(MEM_NEW(&serving->scores, serving->n_room, status));
+    TRY(serving_lists_prepare(serving, status));
+done:
+    return code;
+}
+
+void serving_release(struct serving *serving)
+{
+    inverted_lists_release(&serving->index);
+    mem_free(serving->joined);
+    mem_free(serving->candidate_codes);
+    mem_free(serving->places);
+    mem_free(serving->candidate_of);
+    mem_free(serving->eligible);
+    mem_free(serving->eligible_new);
+    mem_free(serving->user_row);
+    mem_free(serving->cold_row);
+    mem_free(serving->user_place);
+    sparse_release(&serving->history);
+    sparse_release(&serving->barred);
+    mem_free(serving->popular);
+    blend_release(&serving->blend);
+    mem_free(serving->anchors);
+    mem_free(serving->anchor_users);
+    mem_free(serving->lists);
+    mem_free(serving->scores);
+    serving_lists_release(serving);
+}
+
+enum status_code serving_report(struct serving *serving, size_t n_lists, struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    serving->lists_done += (double)n_lists;
+    recommendations_rest(serving->out);
+    return request->between == NULL
+               ? STATUS_OK
+               : request->between(request->data, serving->lists_done, serving->lists_total, status);
+}

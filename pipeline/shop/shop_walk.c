@@ -1,0 +1,139 @@
+/* The walk through the log of the made-up shop: hour by hour, session by session. The model is
+ * described at the top of shop.c. */
+#include "shop/shop_internal.h"
+
+/* Traffic by weekday (Monday first) and by hour (UTC): quiet nights, a peak in the evening. */
+static const double weekday_traffic[7] = {1.0, 0.95, 0.95, 1.0, 1.05, 1.25, 1.35};
+static const double hour_traffic[SHOP_HOURS] = {0.5, 0.3, 0.2, 0.15, 0.15, 0.25, 0.5, 0.8,
+                                                1.0, 1.1, 1.1, 1.2,  1.4,  1.3,  1.1, 1.1,
+                                                1.2, 1.4, 1.7, 2.0,  2.1,  1.9,  1.4, 0.9};
+
+/* The first place of an ascending array whose value exceeds x; the last place when none does. */
+static size_t find_running(const double *running, size_t n, double x)
+{
+    size_t low = 0;
+    size_t high = n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (running[middle] > x) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+double shop_traffic(const struct shop *shop, int64_t slot)
+{
+    int64_t day = slot / SHOP_HOURS;
+    /* 1970-01-01 was a Thursday; whole weeks keep the sum positive for logs that begin earlier */
+    int64_t since_monday = shop->start / SHOP_DAY_SECONDS + day + 3 + INT64_C(7) * 10000;
+    double growth = 1.0 + (double)day / (double)shop->options.n_days / 3.0;
+    return weekday_traffic[since_monday % 7] * hour_traffic[slot % SHOP_HOURS] * growth;
+}
+
+/* How many users had registered by `time`: they are numbered in that order. */
+static size_t users_registered(const struct shop *shop, int64_t time)
+{
+    size_t low = 0;
+    size_t high = shop->options.n_users;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (shop_user_created_at(shop, middle) <= time) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Moves on until the share of the events that belongs to the hours passed is above what was given:
+ * so the total is exact, and a busy hour borrows from the next one. */
+static void find_slot(struct shop *shop)
+{
+    struct shop_walk *walk = &shop->walk;
+    int64_t last = shop->options.n_days * SHOP_HOURS - 1;
+    double events_per_traffic = (double)shop->options.n_events / shop->traffic_total;
+    int64_t before = walk->slot;
+    while (walk->slot < 0 || (walk->slot < last &&
+                              walk->traffic_done * events_per_traffic <= (double)walk->n_given)) {
+        walk->slot++;
+        walk->traffic_done += shop_traffic(shop, walk->slot);
+    }
+    if (walk->slot != before) {
+        walk->n_users = users_registered(shop, shop->start + walk->slot * 3600);
+        shop_build_day(shop, walk->slot / SHOP_HOURS, &walk->table);
+    }
+}
+
+static void begin_session(struct shop *shop)
+{
+    struct shop_walk *walk = &shop->walk;
+    double theta[SHOP_TOPICS];
+    double active = rng_double(&walk->rng) * shop->activity_running[walk->n_users - 1];
+
+    walk->event.user = find_running(shop->activity_running, walk->n_users, active);
+    shop_make_user(shop, walk->event.user, &walk->user);
+    shop_interests(&walk->user, walk->table.day, theta);
+    walk->topic = shop_draw_weighted(&walk->rng, theta, SHOP_TOPICS);
+    walk->event.created_at = shop->start + walk->slot * 3600 + (int64_t)rng_below(&walk->rng, 3600);
+    walk->n_views_left = 1;
+    while (walk->n_views_left < 40 && rng_double(&walk->rng) < 0.5) {
+        walk->n_views_left++;
+    }
+}
+
+static void next_view(struct shop *shop)
+{
+    struct shop_walk *walk = &shop->walk;
+    struct day_table *table = &walk->table;
+    double tastes[SHOP_TASTES];
+    bool is_curious = rng_double(&walk->rng) < walk->user.curiosity;
+    size_t cell = 0;
+
+    if (is_curious) {
+        double x = rng_double(&walk->rng) * table->cell_running[SHOP_CELLS - 1];
+        cell = find_running(table->cell_running, SHOP_CELLS, x);
+    } else {
+        (void)shop_taste_weights(&walk->user, table, walk->topic, tastes);
+        cell = walk->topic * SHOP_TASTES + shop_draw_weighted(&walk->rng, tastes, SHOP_TASTES);
+    }
+    size_t first = shop->cell_first[cell];
+    double x = rng_double(&walk->rng) * table->cells[cell];
+    size_t n = shop->cell_first[cell + 1] - first;
+    walk->event.item = (size_t)shop->places[first + find_running(table->running + first, n, x)];
+    walk->event.type = SHOP_VIEW;
+    walk->n_views_left--;
+    bool is_carted = rng_double(&walk->rng) < (is_curious ? 1.0 / 30.0 : 1.0 / 8.0);
+    walk->pending = is_carted ? SHOP_CART : SHOP_VIEW;
+    walk->pending_purchase = rng_double(&walk->rng) < 0.5;
+}
+
+bool shop_next_event(struct shop *shop, struct shop_event *out)
+{
+    struct shop_walk *walk = &shop->walk;
+    if (walk->n_given == shop->options.n_events) {
+        return false;
+    }
+    if (walk->pending == SHOP_VIEW && walk->n_views_left == 0) {
+        find_slot(shop);
+        begin_session(shop);
+    } else {
+        walk->event.created_at += 8 + (int64_t)rng_below(&walk->rng, 110);
+    }
+    if (walk->pending == SHOP_VIEW) {
+        next_view(shop);
+    } else {
+        walk->event.type = walk->pending;
+        bool buys = walk->pending == SHOP_CART && walk->pending_purchase;
+        walk->pending = buys ? SHOP_PURCHASE : SHOP_VIEW;
+    }
+    if (walk->event.created_at >= SHOP_LOG_END) {
+        walk->event.created_at = SHOP_LOG_END - 1;
+    }
+    walk->n_given++;
+    *out = walk->event;
+    return true;
+}

@@ -1,0 +1,388 @@
+/* Trainable tables: row-sparse gradients and their steps. */
+#include "towers/embedding_table.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "math/vec.h"
+#include "towers/gradient.h"
+
+#include <assert.h>
+
+enum { ROW_BLOCK = 64 };
+
+struct table_job {
+    const struct table *table;
+    struct table *into; /* the same, where its gradient is added to */
+    const int32_t *rows;
+    size_t count;
+    const float *values;
+    const struct sparse *matrix;
+    float *out;
+    uint64_t seed;
+    const char *purpose;
+    double scale;
+};
+
+static size_t block_end(size_t block, size_t count)
+{
+    return (block + 1) * ROW_BLOCK < count ? (block + 1) * ROW_BLOCK : count;
+}
+
+static void run_blocks(struct pool *pool, struct table_job *job, pool_task *task)
+{
+    pool_run(pool, (job->count + ROW_BLOCK - 1) / ROW_BLOCK, task, job);
+}
+
+static void init_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct table_job *job = data;
+    size_t d = job->table->dimension;
+    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+        struct rng rng;
+        rng_init(&rng, job->seed, job->purpose, 0, i);
+        for (size_t j = 0; j < d; j++) {
+            job->out[i * d + j] = (float)(job->scale * rng_normal(&rng));
+        }
+    }
+}
+
+enum status_code table_init(struct table *table, size_t n, size_t dimension,
+                            const struct optimizer_settings *optimizer, uint64_t seed,
+                            const char *purpose, double scale, struct pool *pool,
+                            struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct table made = {.n = n, .dimension = dimension};
+    TRY(MEM_NEW(&made.weights, n * dimension, status));
+    TRY(MEM_NEW(&made.slot_of, n, status));
+    TRY(optimizer_init(&made.optimizer, optimizer, n, dimension, status));
+    for (size_t i = 0; i < n; i++) {
+        made.slot_of[i] = -1;
+    }
+    struct table_job job = {.table = &made,
+                            .out = made.weights,
+                            .count = n,
+                            .seed = seed,
+                            .purpose = purpose,
+                            .scale = scale};
+    if (scale > 0.0) {
+        run_blocks(pool, &job, init_task);
+    }
+    *table = made;
+done:
+    if (code != STATUS_OK) {
+        table_release(&made);
+    }
+    return code;
+}
+
+void table_release(struct table *table)
+{
+    mem_free(table->weights);
+    mem_free(table->slot_of);
+    optimizer_release(&table->optimizer);
+    scratch_release(&table->touched);
+    scratch_release(&table->gradient);
+    scratch_release(&table->is_empty);
+    scratch_release(&table->first);
+    scratch_release(&table->entry);
+    scratch_release(&table->row);
+    *table = (struct table){0};
+}
+
+/* Room for `more` rows in play beside those that are; their gradients are kept. */
+static enum status_code reserve_slots(struct table *table, size_t more, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = table->dimension, kept = table->n_touched;
+    size_t want = kept + more < table->n ? kept + more : table->n;
+    struct scratch *const now[] = {&table->touched, &table->gradient, &table->is_empty};
+    const size_t sizes[] = {sizeof(int32_t), d * sizeof(float), sizeof(uint8_t)};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        struct scratch larger = {0};
+        if (now[s]->bytes >= want * sizes[s]) {
+            continue;
+        }
+        TRY(scratch_reserve(&larger, want, sizes[s], status));
+        if (kept > 0) {
+            memcpy(larger.data, now[s]->data, kept * sizes[s]);
+        }
+        scratch_release(now[s]);
+        *now[s] = larger;
+    }
+done:
+    return code;
+}
+
+enum status_code table_join(struct table *table, const int32_t *rows, size_t count,
+                            struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t before = table->n_touched;
+    count = rows == NULL ? table->n : count;
+    TRY(reserve_slots(table, count, status));
+    int32_t *touched = table->touched.data;
+    for (size_t i = 0; i < count; i++) {
+        int32_t row = rows == NULL ? (int32_t)i : rows[i];
+        if (table->slot_of[row] < 0) {
+            table->slot_of[row] = (int32_t)table->n_touched;
+            touched[table->n_touched++] = row;
+        }
+    }
+    size_t added = table->n_touched - before;
+    if (added > 0) {
+        memset((uint8_t *)table->is_empty.data + before, 1, added);
+    }
+done:
+    return code;
+}
+
+struct optimizer_step table_now(const struct table *table, double rate)
+{
+    return optimizer_now(&table->optimizer, rate);
+}
+
+void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
+                    float *out)
+{
+    optimizer_read_row(&table->optimizer, now, table->weights, row, out);
+}
+
+void table_prefetch_row(const struct table *table, size_t row)
+{
+    optimizer_prefetch_row(&table->optimizer, table->weights, row);
+}
+
+enum status_code table_touch(struct table *table, const int32_t *rows, size_t count, double rate,
+                             struct pool *pool, struct status *status)
+{
+    size_t before = table->n_touched;
+    enum status_code code = table_join(table, rows, count, status);
+    if (code == STATUS_OK) {
+        optimizer_catch_up(&table->optimizer, table->weights,
+                           (const int32_t *)table->touched.data + before, table->n_touched - before,
+                           rate, pool);
+    }
+    return code;
+}
+
+void table_add_row(struct table *table, size_t row, const float *values)
+{
+    size_t d = table->dimension, slot = (size_t)table->slot_of[row];
+    float *gradient = (float *)table->gradient.data + slot * d;
+    uint8_t *is_empty = table->is_empty.data;
+    if (is_empty[slot]) {
+        memcpy(gradient, values, d * sizeof *values);
+        is_empty[slot] = 0;
+    } else {
+        vec_ops()->axpy(1.0f, values, gradient, d);
+    }
+}
+
+static void add_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct table_job *job = data;
+    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+        size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
+        table_add_row(job->into, row, job->values + i * job->into->dimension);
+    }
+}
+
+void table_add(struct table *table, const int32_t *rows, size_t count, const float *values,
+               struct pool *pool)
+{
+    struct table_job job = {.into = table, .rows = rows, .count = count, .values = values};
+    run_blocks(pool, &job, add_task);
+}
+
+/* Writes the 0 of a slot that nothing was added to. */
+static void open_slot(struct table *table, size_t slot)
+{
+    uint8_t *is_empty = table->is_empty.data;
+    size_t d = table->dimension;
+    if (is_empty[slot]) {
+        memset((float *)table->gradient.data + slot * d, 0, d * sizeof(float));
+        is_empty[slot] = 0;
+    }
+}
+
+float *table_gradient(struct table *table)
+{
+    for (size_t s = 0; s < table->n_touched; s++) {
+        open_slot(table, s);
+    }
+    return table->gradient.data;
+}
+
+/* Slots in blocks; each takes its entries in the order of m's rows. */
+static void add_sparse_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct table_job *job = data;
+    struct table *table = job->into;
+    const struct vec_ops *vec = vec_ops();
+    size_t d = table->dimension;
+    const int64_t *first = table->first.data, *entries = table->entry.data;
+    const int32_t *row_of = job->rows;
+    float *gradient = table->gradient.data;
+    for (size_t s = block * ROW_BLOCK; s < block_end(block, job->count); s++) {
+        open_slot(table, s);
+        for (int64_t p = first[s]; p < first[s + 1]; p++) {
+            int64_t e = entries[p];
+            float value = job->matrix->values == NULL ? 1.0f : job->matrix->values[e];
+            vec->axpy(value, job->values + (size_t)row_of[p] * d, gradient + s * d, d);
+        }
+    }
+}
+
+enum status_code table_add_sparse(struct table *table, const struct sparse *m, const float *values,
+                                  struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t entries = sparse_entries(m), slots = table->n_touched;
+    TRY(scratch_reserve(&table->first, slots + 2, sizeof(int64_t), status));
+    TRY(scratch_reserve(&table->entry, entries, sizeof(int64_t), status));
+    TRY(scratch_reserve(&table->row, entries, sizeof(int32_t), status));
+    int64_t *first = table->first.data, *place = table->entry.data;
+    int32_t *row_of = table->row.data;
+    memset(first, 0, (slots + 2) * sizeof *first);
+    for (size_t e = 0; e < entries; e++) {
+        assert(table->slot_of[m->columns[e]] >= 0);
+        first[table->slot_of[m->columns[e]] + 2]++;
+    }
+    for (size_t s = 0; s < slots; s++) {
+        first[s + 2] += first[s + 1];
+    }
+    for (size_t r = 0; r < m->n_rows; r++) {
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            int64_t p = first[table->slot_of[m->columns[e]] + 1]++;
+            place[p] = e;
+            row_of[p] = (int32_t)r;
+        }
+    }
+    struct table_job job = {
+        .into = table, .rows = row_of, .count = slots, .values = values, .matrix = m};
+    run_blocks(pool, &job, add_sparse_task);
+done:
+    return code;
+}
+
+static void pool_rows_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct table_job *job = data;
+    const struct sparse *m = job->matrix;
+    const struct vec_ops *vec = vec_ops();
+    size_t d = job->table->dimension;
+    for (size_t r = block * ROW_BLOCK; r < block_end(block, job->count); r++) {
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            vec->axpy(m->values == NULL ? 1.0f : m->values[e],
+                      job->table->weights + (size_t)m->columns[e] * d, job->out + r * d, d);
+        }
+    }
+}
+
+void table_pool(const struct table *table, const struct sparse *m, float *out, struct pool *pool)
+{
+    struct table_job job = {.table = table, .count = m->n_rows, .matrix = m, .out = out};
+    run_blocks(pool, &job, pool_rows_task);
+}
+
+double table_gradient_square(struct table *table, struct pool *pool)
+{
+    return gradient_square(table_gradient(table), table->n_touched * table->dimension, pool);
+}
+
+void table_step(struct table *table, double rate, double scale, struct pool *pool)
+{
+    float *gradient = table_gradient(table);
+    gradient_scale(gradient, table->n_touched * table->dimension, scale, pool);
+    optimizer_apply(&table->optimizer, table->weights, table->touched.data, table->n_touched,
+                    gradient, rate, pool);
+    const int32_t *touched = table->touched.data;
+    for (size_t s = 0; s < table->n_touched; s++) {
+        table->slot_of[touched[s]] = -1;
+    }
+    table->n_touched = 0;
+}
+
+struct optimizer_turn table_begin_step(struct table *table, double rate)
+{
+    assert(table->n_touched == 0);
+    return optimizer_begin(&table->optimizer, rate);
+}
+
+void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
+                    const float *gradient)
+{
+    optimizer_apply_row(&table->optimizer, turn, table->weights, row, gradient);
+}
+
+void table_settle(struct table *table, double rate, struct pool *pool)
+{
+    optimizer_catch_up(&table->optimizer, table->weights, NULL, table->n, rate, pool);
+}
+
+enum status_code table_save(const struct table *table, struct artifact *artifact,
+                            const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    snprintf(name, sizeof name, "%s.weights", prefix);
+    TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, table->dimension, table->weights,
+                      status));
+    for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
+        snprintf(name, sizeof name, "%s.state%zu", prefix, s);
+        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n,
+                          optimizer_state_width(&table->optimizer, s), table->optimizer.states[s],
+                          status));
+    }
+    snprintf(name, sizeof name, "%s.steps", prefix);
+    TRY(artifact_set_number(artifact, name, (double)table->optimizer.n_steps, status));
+done:
+    return code;
+}
+
+static enum status_code restore_array(float *out, const struct table *table, size_t width,
+                                      const struct artifact *artifact, const char *name,
+                                      struct status *status)
+{
+    const void *data = NULL;
+    size_t rows = 0, columns = 0;
+    enum status_code code = artifact_get(artifact, name, ARRAY_F32, &data, &rows, &columns, status);
+    if (code == STATUS_OK && (rows != table->n || columns != width)) {
+        code = status_set(status, STATUS_INTERNAL,
+                          "checkpoint array %s is %zu x %zu, expected %zu x %zu: delete the work "
+                          "database",
+                          name, rows, columns, table->n, width);
+    }
+    if (code == STATUS_OK) {
+        memcpy(out, data, rows * columns * sizeof *out);
+    }
+    return code;
+}
+
+enum status_code table_restore(struct table *table, const struct artifact *artifact,
+                               const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    double steps = 0.0;
+    snprintf(name, sizeof name, "%s.weights", prefix);
+    TRY(restore_array(table->weights, table, table->dimension, artifact, name, status));
+    for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
+        snprintf(name, sizeof name, "%s.state%zu", prefix, s);
+        TRY(restore_array(table->optimizer.states[s], table,
+                          optimizer_state_width(&table->optimizer, s), artifact, name, status));
+    }
+    snprintf(name, sizeof name, "%s.steps", prefix);
+    TRY(artifact_get_number(artifact, name, &steps, status));
+    table->optimizer.n_steps = (int64_t)steps;
+    for (size_t i = 0; i < table->n; i++) {
+        table->optimizer.row_steps[i] = (int64_t)steps;
+    }
+done:
+    return code;
+}

@@ -1,0 +1,129 @@
+/* The artifact "towers": what the train and refit stages leave behind for everyone who ranks. */
+#include "towers/embeddings.h"
+
+#include <assert.h>
+#include <math.h>
+
+static enum status_code load_matrix(const struct artifact *artifact, const char *name,
+                                    struct const_matrix *out, struct status *status)
+{
+    const void *data;
+    size_t rows, columns;
+    enum status_code code;
+    TRY(artifact_get(artifact, name, ARRAY_F32, &data, &rows, &columns, status));
+    *out = const_matrix_of(data, rows, columns);
+done:
+    return code;
+}
+
+/* Arrays NAME and NAME.codes, absent when there are no such vectors. */
+static enum status_code load_cold(const struct artifact *artifact, const char *name,
+                                  const char *codes_name, struct const_matrix *out,
+                                  const int32_t **codes, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const void *data;
+    if (artifact_find(artifact, name) != NULL) {
+        TRY(load_matrix(artifact, name, out, status));
+        TRY(artifact_get(artifact, codes_name, ARRAY_I32, &data, NULL, NULL, status));
+        *codes = data;
+    }
+done:
+    return code;
+}
+
+static enum status_code save_cold(const struct const_matrix *vectors, const int32_t *codes,
+                                  const char *name, const char *codes_name,
+                                  struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (vectors->rows > 0) {
+        assert(vectors->stride == vectors->columns);
+        TRY(artifact_copy(artifact, name, ARRAY_F32, vectors->rows, vectors->columns, vectors->data,
+                          status));
+        TRY(artifact_copy(artifact, codes_name, ARRAY_I32, vectors->rows, 1, codes, status));
+    }
+done:
+    return code;
+}
+
+enum status_code towers_load(struct towers *towers, const struct artifact *artifact,
+                             struct status *status)
+{
+    struct towers loaded = {0};
+    double basis;
+    enum status_code code;
+    TRY(load_matrix(artifact, "users", &loaded.users, status));
+    TRY(load_matrix(artifact, "items", &loaded.items, status));
+    TRY(artifact_get_number(artifact, "basis", &basis, status));
+    TRY(artifact_get_number(artifact, "temperature", &loaded.temperature, status));
+    TRY(artifact_get_number(artifact, "alpha", &loaded.alpha, status));
+    TRY(artifact_get_number(artifact, "epochs", &loaded.epochs, status));
+    TRY(load_cold(artifact, "cold_users", "cold_users.codes", &loaded.cold_users,
+                  &loaded.cold_user_codes, status));
+    TRY(load_cold(artifact, "cold_items", "cold_items.codes", &loaded.cold_items,
+                  &loaded.cold_item_codes, status));
+    const struct array *bias = artifact_find(artifact, "item_bias");
+    loaded.item_bias = bias == NULL ? NULL : bias->data;
+    loaded.basis = basis == (double)BASIS_ALL ? BASIS_ALL : BASIS_FIT;
+    if (loaded.users.columns != loaded.items.columns || !(loaded.temperature > 0.0)) {
+        code = status_set(status, STATUS_INTERNAL,
+                          "artifact towers: users have dimension %zu, items %zu, temperature %g; "
+                          "the work database is damaged or of another version: delete it",
+                          loaded.users.columns, loaded.items.columns, loaded.temperature);
+        goto done;
+    }
+    *towers = loaded;
+done:
+    return code;
+}
+
+enum status_code towers_save(const struct towers *towers, struct artifact *artifact,
+                             struct status *status)
+{
+    enum status_code code;
+    assert(towers->users.stride == towers->users.columns);
+    assert(towers->items.stride == towers->items.columns);
+    artifact_init(artifact, "towers");
+    TRY(artifact_copy(artifact, "users", ARRAY_F32, towers->users.rows, towers->users.columns,
+                      towers->users.data, status));
+    TRY(artifact_copy(artifact, "items", ARRAY_F32, towers->items.rows, towers->items.columns,
+                      towers->items.data, status));
+    TRY(save_cold(&towers->cold_users, towers->cold_user_codes, "cold_users", "cold_users.codes",
+                  artifact, status));
+    TRY(save_cold(&towers->cold_items, towers->cold_item_codes, "cold_items", "cold_items.codes",
+                  artifact, status));
+    if (towers->item_bias != NULL) {
+        TRY(artifact_copy(artifact, "item_bias", ARRAY_F32, towers->items.rows, 1,
+                          towers->item_bias, status));
+    }
+    TRY(artifact_set_number(artifact, "basis", (double)towers->basis, status));
+    TRY(artifact_set_number(artifact, "temperature", towers->temperature, status));
+    TRY(artifact_set_number(artifact, "alpha", towers->alpha, status));
+    TRY(artifact_set_number(artifact, "epochs", towers->epochs, status));
+done:
+    if (code != STATUS_OK) {
+        artifact_release(artifact);
+    }
+    return code;
+}
+
+void towers_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
+                            double beta, float *out)
+{
+    for (size_t i = 0; i < n_items; i++) {
+        out[i] = (float)(beta * (learned != NULL ? (double)learned[i] : log1p((double)counts[i])));
+    }
+}
+
+float towers_cold_bias(const float *learned, size_t n_items, double beta)
+{
+    if (learned == NULL || n_items == 0) {
+        return 0.0f;
+    }
+    float least = learned[0];
+    for (size_t i = 1; i < n_items; i++) {
+        least = learned[i] < least ? learned[i] : least;
+    }
+    return (float)(beta * (double)least);
+}

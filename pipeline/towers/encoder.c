@@ -1,0 +1,213 @@
+/* Both towers, their graph and their step. */
+#include "towers/encoder.h"
+
+#include "base/mem.h"
+#include "towers/gradient.h"
+
+static const char *const side_names[N_SIDES] = {"user", "item"};
+
+static bool has_graph(const struct encoder *encoder)
+{
+    return encoder->propagation.settings.hops > 0;
+}
+
+void encoder_release(struct encoder *encoder)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        tower_release(&encoder->towers[s]);
+    }
+    propagation_release(&encoder->propagation);
+    table_release(&encoder->bias);
+}
+
+void encoder_look_release(struct encoder_look *look)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        scratch_release(&look->base[s]);
+        scratch_release(&look->gradient[s]);
+        tower_pass_release(&look->passes[s]);
+    }
+}
+
+enum status_code encoder_look_begin(struct encoder *encoder, struct encoder_look *look,
+                                    const struct view *view, double rate, struct pool *pool,
+                                    struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    look->view = *view;
+    if (!has_graph(encoder)) {
+        return code;
+    }
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct tower *tower = &encoder->towers[s];
+        size_t entries = tower->n * tower->dimension;
+        TRY(scratch_reserve(&look->base[s], entries, sizeof(float), status));
+        TRY(scratch_reserve(&look->gradient[s], entries, sizeof(float), status));
+        memset(look->gradient[s].data, 0, entries * sizeof(float));
+        TRY(tower_base(tower, view, rate, &look->passes[s], look->base[s].data, pool, status));
+    }
+    TRY(propagation_run(&encoder->propagation, view, false, look->base[SIDE_USERS].data,
+                        look->base[SIDE_ITEMS].data, pool, status));
+done:
+    return code;
+}
+
+enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
+                                 const struct encoder_look *look, const int32_t *rows, size_t count,
+                                 double rate, struct tower_pass *pass, struct pool *pool,
+                                 struct status *status)
+{
+    struct tower_input input = {
+        .rows = rows,
+        .count = count,
+        .base = has_graph(encoder) ? look->base[side].data : NULL,
+        .is_only_look = look->is_only,
+        .view = look->view,
+    };
+    return tower_forward(&encoder->towers[side], &input, rate, pass, pool, status);
+}
+
+enum status_code encoder_backward(struct encoder *encoder, enum tower_side side,
+                                  struct encoder_look *look, struct tower_pass *pass,
+                                  float *gradient, struct pool *pool, struct status *status)
+{
+    return tower_backward(&encoder->towers[side], pass, gradient, look->gradient[side].data, pool,
+                          status);
+}
+
+enum status_code encoder_look_end(struct encoder *encoder, struct encoder_look *look,
+                                  struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (!has_graph(encoder)) {
+        return code;
+    }
+    TRY(propagation_run(&encoder->propagation, &look->view, true, look->gradient[SIDE_USERS].data,
+                        look->gradient[SIDE_ITEMS].data, pool, status));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_base_backward(&encoder->towers[s], &look->passes[s], look->gradient[s].data, pool,
+                                status));
+    }
+done:
+    return code;
+}
+
+enum { MAX_TABLES = N_SIDES * TOWER_MAX_TABLES + 1 };
+
+static size_t all_tables(struct encoder *encoder, struct table *out[MAX_TABLES])
+{
+    size_t n = tower_tables(&encoder->towers[SIDE_USERS], out);
+    n += tower_tables(&encoder->towers[SIDE_ITEMS], out + n);
+    if (encoder->bias.n > 0) {
+        out[n++] = &encoder->bias;
+    }
+    return n;
+}
+
+void encoder_step(struct encoder *encoder, double rate, struct pool *pool)
+{
+    struct table *tables[MAX_TABLES];
+    size_t n = all_tables(encoder, tables);
+    double square = 0.0;
+    if (encoder->clip > 0.0) {
+        for (size_t t = 0; t < n; t++) {
+            square += table_gradient_square(tables[t], pool);
+        }
+    }
+    const double factor = gradient_clip_factor(encoder->clip, square);
+    for (size_t t = 0; t < n; t++) {
+        table_step(tables[t], rate, factor, pool);
+    }
+}
+
+bool encoder_is_plain(const struct encoder *encoder)
+{
+    return !has_graph(encoder) && encoder->clip == 0.0 &&
+           tower_is_plain(&encoder->towers[SIDE_USERS]) &&
+           tower_is_plain(&encoder->towers[SIDE_ITEMS]);
+}
+
+void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
+                       float *const gradients[N_SIDES], double rate, struct pool *pool)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        tower_step_back(&encoder->towers[s], passes[s], gradients[s], rate, pool);
+    }
+    if (encoder->bias.n > 0) {
+        table_step(&encoder->bias, rate, 1.0, pool);
+    }
+}
+
+void encoder_settle(struct encoder *encoder, double rate, struct pool *pool)
+{
+    struct table *tables[MAX_TABLES];
+    size_t n = all_tables(encoder, tables);
+    for (size_t t = 0; t < n; t++) {
+        table_settle(tables[t], rate, pool);
+    }
+}
+
+enum status_code encoder_encode(struct encoder *encoder, float *users, float *items,
+                                struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct encoder_look look = {0};
+    struct tower_pass pass = {0};
+    struct view plain = {.change = VIEW_NONE};
+    float *out[N_SIDES] = {users, items};
+    TRY(encoder_look_begin(encoder, &look, &plain, 0.0, pool, status));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct tower *tower = &encoder->towers[s];
+        TRY(encoder_forward(encoder, (enum tower_side)s, &look, NULL, tower->n, 0.0, &pass, pool,
+                            status));
+        memcpy(out[s], pass.unit.data, tower->n * tower->dimension * sizeof(float));
+    }
+done:
+    tower_pass_release(&pass);
+    encoder_look_release(&look);
+    return code;
+}
+
+enum status_code encoder_encode_cold(struct encoder *encoder, enum tower_side side,
+                                     const struct token_source *sources, size_t count, float *out,
+                                     struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct tower *tower = &encoder->towers[side];
+    struct tower_pass pass = {0};
+    struct tower_input input = {
+        .count = count, .without_ids = true, .sources = sources, .view = {.change = VIEW_NONE}};
+    TRY(tower_forward(tower, &input, 0.0, &pass, pool, status));
+    memcpy(out, pass.unit.data, count * tower->dimension * sizeof *out);
+done:
+    tower_pass_release(&pass);
+    return code;
+}
+
+enum status_code encoder_save(struct encoder *encoder, struct artifact *artifact,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_save(&encoder->towers[s], artifact, side_names[s], status));
+    }
+    if (encoder->bias.n > 0) {
+        TRY(table_save(&encoder->bias, artifact, "bias", status));
+    }
+done:
+    return code;
+}
+
+enum status_code encoder_restore(struct encoder *encoder, const struct artifact *artifact,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_restore(&encoder->towers[s], artifact, side_names[s], status));
+    }
+    if (encoder->bias.n > 0) {
+        TRY(table_restore(&encoder->bias, artifact, "bias", status));
+    }
+done:
+    return code;
+}

@@ -1,0 +1,79 @@
+/* Both towers together: looks at the graph they share, one optimizer step for all their tables. */
+#ifndef NIGHTJAR_TOWERS_ENCODER_H
+#define NIGHTJAR_TOWERS_ENCODER_H
+
+#include "towers/propagation.h"
+#include "towers/tower.h"
+
+enum tower_side { SIDE_USERS, SIDE_ITEMS, N_SIDES };
+
+/* Zero-initialise. */
+struct encoder {
+    struct tower towers[N_SIDES];
+    struct propagation propagation; /* without hops: not initialised */
+    struct table bias;              /* (n_items, 1) learned popularity term; n 0: none */
+    double clip;                    /* largest L2 norm of a step's gradient; 0: any */
+};
+
+/* One look at users and items in a step. Without propagation it holds nothing but the view.
+ * Zero-initialise; used again from step to step. */
+struct encoder_look {
+    struct view view;
+    bool is_only; /* of its step, by an encoder that is plain: encoder_step_back takes it back */
+    struct scratch base[N_SIDES];     /* (n, d) after propagation */
+    struct scratch gradient[N_SIDES]; /* (n, d) dL / d base */
+    struct tower_pass passes[N_SIDES];
+};
+
+void encoder_release(struct encoder *encoder);
+void encoder_look_release(struct encoder_look *look);
+
+/* Starts a look: with propagation, computes every node. */
+MUST_CHECK enum status_code encoder_look_begin(struct encoder *encoder, struct encoder_look *look,
+                                               const struct view *view, double rate,
+                                               struct pool *pool, struct status *status);
+/* rows (count) distinct, NULL: all in order. The vectors are in pass->unit. */
+MUST_CHECK enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
+                                            const struct encoder_look *look, const int32_t *rows,
+                                            size_t count, double rate, struct tower_pass *pass,
+                                            struct pool *pool, struct status *status);
+/* gradient (count, d) is overwritten. */
+MUST_CHECK enum status_code encoder_backward(struct encoder *encoder, enum tower_side side,
+                                             struct encoder_look *look, struct tower_pass *pass,
+                                             float *gradient, struct pool *pool,
+                                             struct status *status);
+/* Takes what the backward passes of a look gathered on through the graph. */
+MUST_CHECK enum status_code encoder_look_end(struct encoder *encoder, struct encoder_look *look,
+                                             struct pool *pool, struct status *status);
+
+/* One optimizer step of every table, the gradient clipped. */
+void encoder_step(struct encoder *encoder, double rate, struct pool *pool);
+/* Whether a row's step asks for no more than its own gradient: towers of ids alone, no propagation,
+ * no clipping. */
+bool encoder_is_plain(const struct encoder *encoder);
+/* encoder_backward of both sides and encoder_step at once, for passes of a look that is_only;
+ * gradients (count of the side, d) are overwritten. */
+void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
+                       float *const gradients[N_SIDES], double rate, struct pool *pool);
+/* Every row of every table up to the present step. */
+void encoder_settle(struct encoder *encoder, double rate, struct pool *pool);
+
+/* Vectors of all rows of both towers, as they are (no dropout, no views); the encoder is settled.
+ * users (n_users, d), items (n_items, d). */
+MUST_CHECK enum status_code encoder_encode(struct encoder *encoder, float *users, float *items,
+                                           struct pool *pool, struct status *status);
+/* Vectors of entities that training did not know, from their histories and features: sources
+ * (towers[side].n_parts, in the tower's order) with `count` rows. out (count, d): a row of zeros
+ * where there was nothing to read. */
+MUST_CHECK enum status_code encoder_encode_cold(struct encoder *encoder, enum tower_side side,
+                                                const struct token_source *sources, size_t count,
+                                                float *out, struct pool *pool,
+                                                struct status *status);
+
+/* For checkpoints, of a settled encoder of the same shape. */
+MUST_CHECK enum status_code encoder_save(struct encoder *encoder, struct artifact *artifact,
+                                         struct status *status);
+MUST_CHECK enum status_code encoder_restore(struct encoder *encoder,
+                                            const struct artifact *artifact, struct status *status);
+
+#endif

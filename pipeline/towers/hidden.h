@@ -1,0 +1,52 @@
+/* The hidden layers of a tower, around which its input is carried:
+ *      y = x + W_L f(... f(W_1 x + b_1) ...) + b_L
+ * so that a tower with them starts near the one without (He et al. 2016, arXiv 1512.03385), f =
+ * ReLU or GELU (Hendrycks and Gimpel 2016, arXiv 1606.08415, exact form with erf). */
+#ifndef NIGHTJAR_TOWERS_HIDDEN_H
+#define NIGHTJAR_TOWERS_HIDDEN_H
+
+#include "towers/embedding_table.h"
+
+enum activation { ACTIVATION_RELU, ACTIVATION_GELU };
+extern const char *const activation_names[]; /* NULL-terminated, in enum order */
+
+enum { HIDDEN_MAX_LAYERS = 3 };
+
+/* Zero-initialise; without layers everything is the identity. */
+struct hidden {
+    size_t n_layers; /* hidden ones; there is one product more than that */
+    size_t units, dimension;
+    enum activation activation;
+    struct table weights[HIDDEN_MAX_LAYERS + 1]; /* (out, in) each */
+    struct table biases[HIDDEN_MAX_LAYERS + 1];  /* (1, out) */
+};
+
+/* What a forward pass leaves for its backward pass. Zero-initialise. */
+struct hidden_pass {
+    struct scratch before[HIDDEN_MAX_LAYERS]; /* (count, units): input of each activation */
+    struct scratch after[HIDDEN_MAX_LAYERS];  /* (count, units) */
+    struct scratch input;                     /* (count, dimension): x */
+    struct scratch gradient, other;           /* (count, max(units, dimension)) */
+};
+
+MUST_CHECK enum status_code hidden_init(struct hidden *hidden, size_t n_layers, size_t units,
+                                        enum activation activation, size_t dimension,
+                                        const struct optimizer_settings *optimizer, uint64_t seed,
+                                        const char *purpose, struct pool *pool,
+                                        struct status *status);
+void hidden_release(struct hidden *hidden);
+void hidden_pass_release(struct hidden_pass *pass);
+
+/* Puts the parameters into play for a step. */
+MUST_CHECK enum status_code hidden_touch(struct hidden *hidden, double rate, struct pool *pool,
+                                         struct status *status);
+/* x (count, dimension) is overwritten by y. */
+MUST_CHECK enum status_code hidden_forward(const struct hidden *hidden, struct hidden_pass *pass,
+                                           float *x, size_t count, struct pool *pool,
+                                           struct status *status);
+/* gradient (count, dimension): in dL/dy, out dL/dx; those of the parameters are gathered. */
+MUST_CHECK enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass,
+                                            float *gradient, size_t count, struct pool *pool,
+                                            struct status *status);
+
+#endif

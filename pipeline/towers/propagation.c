@@ -1,0 +1,192 @@
+/* Neighbourhood propagation. P is the symmetric operator (users, items) -> (N items, N^T users);
+ * the forward sum is sum_k w^k S_k P^k x, where S_k lets every side through for k = 0 and the
+ * chosen ones for k > 0; so the backward one is sum_k w^k P^k S_k g, by Horner's rule. */
+#include "towers/propagation.h"
+
+#include "base/rng.h"
+#include "math/vec.h"
+
+#include <math.h>
+
+enum { ROW_BLOCK = 256 };
+
+const char *const propagation_sides_names[] = {"both", "items", "users", NULL};
+
+enum status_code propagation_init(struct propagation *propagation,
+                                  const struct propagation_settings *settings,
+                                  const struct sparse *train, size_t dimension,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct propagation made = {.settings = *settings, .dimension = dimension};
+    int64_t *counts = NULL;
+    size_t entries = sparse_entries(train);
+    TRY(MEM_NEW(&counts, train->n_columns, status));
+    TRY(sparse_init(&made.forward, train->n_rows, train->n_columns, entries, true, status));
+    sparse_column_counts(train, counts);
+    memcpy(made.forward.offsets, train->offsets, (train->n_rows + 1) * sizeof(int64_t));
+    memcpy(made.forward.columns, train->columns, entries * sizeof(int32_t));
+    for (size_t u = 0; u < train->n_rows; u++) {
+        double degree = (double)sparse_row_length(train, u);
+        for (int64_t e = train->offsets[u]; e < train->offsets[u + 1]; e++) {
+            double item_degree = (double)counts[train->columns[e]];
+            made.forward.values[e] = (float)(1.0 / sqrt(degree * item_degree));
+        }
+    }
+    TRY(sparse_transpose(&made.forward, &made.backward, status));
+    *propagation = made;
+    made = (struct propagation){0};
+done:
+    mem_free(counts);
+    propagation_release(&made);
+    return code;
+}
+
+void propagation_release(struct propagation *propagation)
+{
+    sparse_release(&propagation->forward);
+    sparse_release(&propagation->backward);
+    for (size_t i = 0; i < 2; i++) {
+        scratch_release(&propagation->users[i]);
+        scratch_release(&propagation->items[i]);
+    }
+}
+
+struct product_job {
+    const struct sparse *matrix;
+    const struct view *view;
+    bool rows_are_users;
+    size_t dimension;
+    const float *in;
+    float *out;
+};
+
+/* One coin of the view: for an edge by (user, item), for a node by its side and number. */
+static bool is_dropped(const struct view *view, const char *purpose, uint64_t entity)
+{
+    struct rng rng;
+    rng_init(&rng, view->seed ^ (view->number * 0x9e3779b97f4a7c15u), purpose,
+             view->epoch * 1000003u + view->step, entity);
+    return rng_double(&rng) < view->strength;
+}
+
+static bool edge_is_dropped(const struct product_job *job, size_t row, int32_t column)
+{
+    const struct view *view = job->view;
+    uint64_t user = job->rows_are_users ? row : (uint64_t)column;
+    uint64_t item = job->rows_are_users ? (uint64_t)column : row;
+    if (view->change == VIEW_EDGES) {
+        return is_dropped(view, "view.edge", user << 32 | item);
+    }
+    return view->change == VIEW_NODES &&
+           (is_dropped(view, "view.user", user) || is_dropped(view, "view.item", item));
+}
+
+static void product_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct product_job *job = data;
+    const struct sparse *m = job->matrix;
+    const struct vec_ops *vec = vec_ops();
+    size_t d = job->dimension, last = (block + 1) * ROW_BLOCK;
+    bool drops = view_needs_graph(job->view->change);
+    last = last < m->n_rows ? last : m->n_rows;
+    for (size_t r = block * ROW_BLOCK; r < last; r++) {
+        float *out = job->out + r * d;
+        memset(out, 0, d * sizeof *out);
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            if (!drops || !edge_is_dropped(job, r, m->columns[e])) {
+                vec->axpy(m->values[e], job->in + (size_t)m->columns[e] * d, out, d);
+            }
+        }
+    }
+}
+
+/* (users_out, items_out) = P (users_in, items_in). */
+static void apply(const struct propagation *propagation, const struct view *view, struct pool *pool,
+                  const float *users_in, const float *items_in, float *users_out, float *items_out)
+{
+    struct product_job up = {&propagation->forward,  view,     true,
+                             propagation->dimension, items_in, users_out};
+    struct product_job down = {&propagation->backward, view,     false,
+                               propagation->dimension, users_in, items_out};
+    pool_run(pool, (up.matrix->n_rows + ROW_BLOCK - 1) / ROW_BLOCK, product_task, &up);
+    pool_run(pool, (down.matrix->n_rows + ROW_BLOCK - 1) / ROW_BLOCK, product_task, &down);
+}
+
+static bool reaches_users(const struct propagation *propagation)
+{
+    return propagation->settings.sides != PROPAGATE_ITEMS;
+}
+
+static bool reaches_items(const struct propagation *propagation)
+{
+    return propagation->settings.sides != PROPAGATE_USERS;
+}
+
+static void forward_sum(struct propagation *propagation, const struct view *view, float *users,
+                        float *items, struct pool *pool)
+{
+    size_t nu = propagation->forward.n_rows * propagation->dimension;
+    size_t ni = propagation->forward.n_columns * propagation->dimension;
+    float *u[2] = {propagation->users[0].data, propagation->users[1].data};
+    float *i[2] = {propagation->items[0].data, propagation->items[1].data};
+    memcpy(u[0], users, nu * sizeof *users);
+    memcpy(i[0], items, ni * sizeof *items);
+    double weight = 1.0;
+    for (size_t k = 1; k <= propagation->settings.hops; k++) {
+        weight *= propagation->settings.weight;
+        apply(propagation, view, pool, u[(k - 1) % 2], i[(k - 1) % 2], u[k % 2], i[k % 2]);
+        if (reaches_users(propagation)) {
+            vec_ops()->axpy((float)weight, u[k % 2], users, nu);
+        }
+        if (reaches_items(propagation)) {
+            vec_ops()->axpy((float)weight, i[k % 2], items, ni);
+        }
+    }
+}
+
+static void backward_sum(struct propagation *propagation, const struct view *view, float *users,
+                         float *items, struct pool *pool)
+{
+    size_t nu = propagation->forward.n_rows * propagation->dimension;
+    size_t ni = propagation->forward.n_columns * propagation->dimension;
+    float *u[2] = {propagation->users[0].data, propagation->users[1].data};
+    float *i[2] = {propagation->items[0].data, propagation->items[1].data};
+    size_t hops = propagation->settings.hops;
+    memset(u[hops % 2], 0, nu * sizeof *users);
+    memset(i[hops % 2], 0, ni * sizeof *items);
+    for (size_t k = hops; k > 0; k--) {
+        double weight = pow(propagation->settings.weight, (double)k);
+        if (reaches_users(propagation)) {
+            vec_ops()->axpy((float)weight, users, u[k % 2], nu);
+        }
+        if (reaches_items(propagation)) {
+            vec_ops()->axpy((float)weight, items, i[k % 2], ni);
+        }
+        apply(propagation, view, pool, u[k % 2], i[k % 2], u[(k - 1) % 2], i[(k - 1) % 2]);
+    }
+    vec_ops()->axpy(1.0f, u[0], users, nu);
+    vec_ops()->axpy(1.0f, i[0], items, ni);
+}
+
+enum status_code propagation_run(struct propagation *propagation, const struct view *view,
+                                 bool backward, float *users, float *items, struct pool *pool,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = propagation->dimension;
+    for (size_t s = 0; s < 2; s++) {
+        TRY(scratch_reserve(&propagation->users[s], propagation->forward.n_rows * d, sizeof(float),
+                            status));
+        TRY(scratch_reserve(&propagation->items[s], propagation->forward.n_columns * d,
+                            sizeof(float), status));
+    }
+    if (backward) {
+        backward_sum(propagation, view, users, items, pool);
+    } else {
+        forward_sum(propagation, view, users, items, pool);
+    }
+done:
+    return code;
+}

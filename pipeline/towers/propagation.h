@@ -1,0 +1,46 @@
+/* Neighbourhood propagation over the graph of users and items (LightGCN, He et al. 2020, arXiv
+ * 2002.02126, eq. 3 and 4): with A the train matrix, N = D_u^-1/2 A D_i^-1/2,
+ *      U_k = N I_{k-1},  I_k = N^T U_{k-1},  out = sum_k weight^k (U_k, I_k), k = 0..hops.
+ * weight 1 is LightGCN's mean up to a factor, which unit length takes out. With `items` alone only
+ * item vectors get the sum. Every node is computed: a step over it costs 2 hops entries d flops for
+ * each direction and side. */
+#ifndef NIGHTJAR_TOWERS_PROPAGATION_H
+#define NIGHTJAR_TOWERS_PROPAGATION_H
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "math/sparse.h"
+#include "towers/view.h"
+
+enum propagation_sides { PROPAGATE_BOTH, PROPAGATE_ITEMS, PROPAGATE_USERS };
+extern const char *const propagation_sides_names[]; /* NULL-terminated, in enum order */
+
+struct propagation_settings {
+    size_t hops; /* 0: none */
+    double weight;
+    enum propagation_sides sides;
+};
+
+/* Zero-initialise. */
+struct propagation {
+    struct propagation_settings settings;
+    size_t dimension;
+    struct sparse forward, backward;   /* N (n_users, n_items) and N^T */
+    struct scratch users[2], items[2]; /* scratch: this layer and the next */
+};
+
+/* train (n_users, n_items); its values do not matter. */
+MUST_CHECK enum status_code propagation_init(struct propagation *propagation,
+                                             const struct propagation_settings *settings,
+                                             const struct sparse *train, size_t dimension,
+                                             struct status *status);
+void propagation_release(struct propagation *propagation);
+
+/* users (n_users, d) and items (n_items, d) are overwritten: by their sums over the hops, or, when
+ * `backward`, dL/d out by dL/d in. `view`: VIEW_EDGES and VIEW_NODES leave edges out, the same view
+ * the same edges in both directions. */
+MUST_CHECK enum status_code propagation_run(struct propagation *propagation,
+                                            const struct view *view, bool backward, float *users,
+                                            float *items, struct pool *pool, struct status *status);
+
+#endif

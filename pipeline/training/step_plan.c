@@ -1,0 +1,202 @@
+/* Making the plan of a step: its candidates and users here, the entries of its contrasts in
+ * step_plan_user_items.c and step_plan_pairs.c. */
+#include "training/step_plan.h"
+
+#include "base/mem.h"
+#include "math/vec.h"
+
+#include <float.h>
+#include <math.h>
+
+/* ---- entries ---- */
+
+void contrast_entries_release(struct contrast_entries *entries)
+{
+    scratch_release(&entries->places);
+    row_builder_release(&entries->positives);
+    row_builder_release(&entries->excluded);
+    row_builder_release(&entries->listed);
+}
+
+enum status_code contrast_entries_start(struct contrast_entries *entries, size_t n_anchors,
+                                        size_t positives, size_t excluded, size_t listed,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    entries->n = 0;
+    entries->total_weight = 0.0;
+    TRY(row_builder_start(&entries->positives, n_anchors, positives, status));
+    TRY(row_builder_start(&entries->excluded, n_anchors, excluded, status));
+    TRY(row_builder_start(&entries->listed, n_anchors, listed, status));
+done:
+    return code;
+}
+
+/* A batch of events that decayed to the smallest float can ask for more than a float holds. */
+void contrast_entries_scale(struct contrast_entries *entries, double mass)
+{
+    if (entries->total_weight > 0.0) {
+        double factor = fmin(mass / entries->total_weight, (double)FLT_MAX);
+        vec_ops()->scale((float)factor, entries->positives.values.data,
+                         entries->positives.n_entries);
+    }
+}
+
+/* ---- rows ---- */
+
+int32_t row_set_add(struct row_set *set, int32_t row)
+{
+    if (set->place_of[row] < 0) {
+        set->place_of[row] = (int32_t)set->n;
+        set->rows[set->n++] = row;
+    }
+    return set->place_of[row];
+}
+
+static void row_set_clear(struct row_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        set->place_of[set->rows[i]] = -1;
+    }
+    set->n = 0;
+}
+
+static enum status_code row_set_init(struct row_set *set, size_t n_entities, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(MEM_NEW(&set->place_of, n_entities, status));
+    TRY(MEM_NEW(&set->rows, n_entities, status));
+    memset(set->place_of, 0xff, n_entities * sizeof *set->place_of);
+done:
+    return code;
+}
+
+/* ---- the planner ---- */
+
+static const struct token_source *hiding_source(const struct tower *tower)
+{
+    for (size_t p = 0; p < tower->n_parts; p++) {
+        const struct token_source *source = tower->parts[p].source;
+        if (source->is_history && source->hide > 0.0) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+enum status_code planner_init(struct planner *planner, const struct trainer_input *input,
+                              const struct tower *user_tower, size_t n_items, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_settings *settings = input->settings;
+    const struct negative_settings *negatives = input->negatives;
+    size_t draws =
+        negatives->count > negatives->hard.count ? negatives->count : negatives->hard.count;
+    /* the other denominators leave own positives out by definition */
+    bool has_denominators = (loss_table[settings->loss].uses & LOSS_USES_DENOMINATORS) != 0;
+    *planner = (struct planner){
+        .input = input,
+        .hiding = hiding_source(user_tower),
+        .own_lists = !negatives->shared || input->stored_negatives != NULL,
+        .exclude_own =
+            negatives->exclude_own ||
+            (has_denominators && settings->loss_settings.denominators != DENOMINATORS_INFONCE),
+    };
+    TRY(sampler_init(&planner->sampler, negatives, input->item_counts, n_items, status));
+    TRY(MEM_NEW(&planner->draw_items, draws, status));
+    TRY(MEM_NEW(&planner->draw_offsets, draws, status));
+done:
+    return code;
+}
+
+void planner_release(struct planner *planner)
+{
+    sampler_release(&planner->sampler);
+    scratch_release(&planner->positives);
+    mem_free(planner->draw_items);
+    mem_free(planner->draw_offsets);
+}
+
+struct drawn_list planner_draw(struct planner *planner, struct rng *rng)
+{
+    size_t n = planner->input->negatives->count;
+    sampler_draw_each(&planner->sampler, rng, n, planner->draw_items, planner->draw_offsets);
+    return (struct drawn_list){n, planner->draw_items, planner->draw_offsets};
+}
+
+/* ---- the plan ---- */
+
+enum status_code step_plan_init(struct step_plan *plan, const struct planner *planner,
+                                size_t n_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(candidate_set_init(&plan->candidates, &planner->sampler, status));
+    TRY(row_set_init(&plan->users, n_users, status));
+done:
+    return code;
+}
+
+void step_plan_release(struct step_plan *plan)
+{
+    candidate_set_release(&plan->candidates);
+    mem_free(plan->users.place_of);
+    mem_free(plan->users.rows);
+    contrast_entries_release(&plan->user_items);
+    contrast_entries_release(&plan->item_pairs);
+    contrast_entries_release(&plan->user_pairs);
+}
+
+/* The items of all positives of the step's users, in order; *n of them. */
+static enum status_code gather_positives(struct planner *planner, size_t *n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *train = &planner->input->train->matrix;
+    const struct train_step *step = planner->step;
+    size_t total = 0;
+    for (size_t i = 0; i < step->n_users; i++) {
+        total += sparse_row_length(train, (size_t)step->users[i]);
+    }
+    TRY(scratch_reserve(&planner->positives, total, sizeof(int32_t), status));
+    int32_t *out = planner->positives.data;
+    for (size_t i = 0; i < step->n_users; i++) {
+        size_t length = sparse_row_length(train, (size_t)step->users[i]);
+        memcpy(out, train->columns + train->offsets[step->users[i]], length * sizeof *out);
+        out += length;
+    }
+    *n = total;
+done:
+    return code;
+}
+
+enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
+                                const struct train_step *step, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = planner->input;
+    size_t n = 0;
+    struct rng rng;
+    planner->plan = plan;
+    planner->step = step;
+    plan->view = (struct view){.training = true,
+                               .seed = input->seed,
+                               .epoch = step->epoch,
+                               .step = step->number,
+                               .change = VIEW_NONE};
+    TRY(gather_positives(planner, &n, status));
+    rng_init(&rng, input->seed, "train.shared", step->epoch, step->number);
+    if (planner->own_lists) {
+        candidate_set_clear(&plan->candidates);
+    } else {
+        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives.data, n);
+    }
+    row_set_clear(&plan->users);
+    for (size_t i = 0; i < step->n_users; i++) {
+        row_set_add(&plan->users, step->users[i]);
+    }
+    TRY(step_plan_user_items(planner, n, status));
+    TRY(step_plan_pairs(planner, status));
+done:
+    planner->plan = NULL;
+    planner->step = NULL;
+    return code;
+}

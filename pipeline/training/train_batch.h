@@ -1,0 +1,41 @@
+/* One step of training: plans it (step_plan.h), runs its contrasts and moves the towers. trainer.c
+ * owns the epochs around it. */
+#ifndef NIGHTJAR_TRAINING_TRAIN_BATCH_H
+#define NIGHTJAR_TRAINING_TRAIN_BATCH_H
+
+#include "towers/encoder.h"
+#include "training/train_step.h"
+#include "training/trainer.h"
+
+struct train_batch;
+
+/* `encoder` is borrowed and moved by every step. The sampler is made from the input's negatives. */
+MUST_CHECK enum status_code train_batch_new(const struct trainer_input *input,
+                                            struct encoder *encoder, struct pool *pool,
+                                            struct train_batch **out, struct status *status);
+void train_batch_free(struct train_batch *batch); /* NULL allowed */
+
+/* Before the first step of an epoch. */
+void train_batch_start_epoch(struct train_batch *batch);
+
+struct train_outcome {
+    double loss;        /* sum over positives, of all contrasts */
+    size_t n_positives; /* of the step's users */
+    size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
+    size_t n_empty;     /* anchors that had no negative */
+    double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
+    double kernel_seconds; /* CPU time of the contrasts, all threads, and with threads of the next
+                              step's plan beside them: for benchmarks */
+    struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
+};
+
+/* `next`, when it is not NULL, is the step of the next call, in the same epoch: it is planned
+ * beside the work on this one. Of it users, items, epoch, number and hard must be known already and
+ * stay as they are until that call. Errors: what the kernel and memory give, those of the plan of
+ * `next` with the next call; after one the batch can only be freed. */
+MUST_CHECK enum status_code train_batch_step(struct train_batch *batch,
+                                             const struct train_step *step,
+                                             const struct train_step *next,
+                                             struct train_outcome *outcome, struct status *status);
+
+#endif

@@ -1,0 +1,319 @@
+/* Makes the data of a basis ready for the trainer and connects its callbacks to the run. */
+#include "training/train_session.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "math/vec.h"
+#include "negatives/false_negatives.h"
+#include "pairs/item_pairs.h"
+#include "run/run_record.h"
+
+#include <math.h>
+
+static enum status_code hook_check_stop(void *data, struct status *status)
+{
+    struct training *training = data;
+    if (!training->has_epoch && clock_monotonic() > training->deadline) {
+        return status_set(
+            status, STATUS_BUSY,
+            "the time that --max-time gives was over before the first epoch was done; "
+            "nothing is published, the stages before are kept; give more time");
+    }
+    return context_check_stop(training->context, status);
+}
+
+/* The next epoch is expected to take as long as those of this run did. */
+static bool hook_time_is_up(void *data, size_t epochs_done)
+{
+    struct training *training = data;
+    double now = clock_monotonic(), took = now - training->started;
+    if (!training->has_epoch) {
+        training->has_epoch = true;
+        training->epochs_before = epochs_done - 1;
+    }
+    return now + took / (double)(epochs_done - training->epochs_before) > training->deadline;
+}
+
+static void hook_progress(void *data, double epochs_done, double loss, double metric)
+{
+    struct training *training = data;
+    char note[96];
+    if (isnan(metric) || training->metric == NULL) {
+        snprintf(note, sizeof note, "loss %.4f", loss);
+    } else {
+        snprintf(note, sizeof note, "loss %.4f, best %s %.4f", loss, training->metric, metric);
+    }
+    progress_update(context_progress(training->context), epochs_done, note);
+}
+
+static bool hook_checkpoint_due(void *data)
+{
+    struct training *training = data;
+    return clock_monotonic() - training->last_checkpoint >= training->checkpoint_every;
+}
+
+static enum status_code hook_checkpoint_save(void *data, const struct artifact *artifact,
+                                             struct status *status)
+{
+    struct training *training = data;
+    enum status_code code = context_checkpoint_save(training->context, artifact, status);
+    training->last_checkpoint = clock_monotonic();
+    return code;
+}
+
+static enum status_code hook_checkpoint_load(void *data, struct artifact *artifact, bool *found,
+                                             struct status *status)
+{
+    struct training *training = data;
+    if (training->ignore_checkpoint) {
+        *found = false;
+        return STATUS_OK;
+    }
+    return context_checkpoint_load(training->context, artifact, found, status);
+}
+
+void training_connect(struct training *training)
+{
+    training->hooks = (struct trainer_hooks){
+        .data = training,
+        .check_stop = hook_check_stop,
+        .progress = hook_progress,
+        .time_is_up = hook_time_is_up,
+        .checkpoint_due = hook_checkpoint_due,
+        .checkpoint_save = hook_checkpoint_save,
+        .checkpoint_load = hook_checkpoint_load,
+    };
+}
+
+/* What a contrast of pairs, or whoever else needs them, finds missing. */
+static enum status_code need_pairs(bool found, bool needed, const char *who, const char *kind,
+                                   struct status *status)
+{
+    if (found || !needed) {
+        return STATUS_OK;
+    }
+    return status_set(status, STATUS_CONFIG,
+                      "%s needs %s pairs: put `- pairs: {%s_%s: {}}` above train", who, kind, kind,
+                      kind);
+}
+
+/* Item and user pairs and the weights of the positives. */
+static enum status_code load_pairs(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_settings *settings = &training->settings;
+    const struct artifact *pairs = NULL;
+    const float *weights = NULL;
+    bool has_items = false, has_users = false;
+    bool substitutes = settings->views.weight > 0.0 && settings->views.change == VIEW_SUBSTITUTE;
+    TRY(context_input(training->context, "pairs", &pairs, status));
+    if (pairs != NULL) {
+        size_t n = sparse_entries(&training->positives.matrix);
+        TRY(sparse_load(&training->item_pairs, pairs, pairs_item_item_slots[training->basis],
+                        &has_items, status));
+        TRY(sparse_load(&training->user_pairs, pairs, pairs_user_user_slots[training->basis],
+                        &has_users, status));
+        TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
+        training->positives.matrix.values = (float *)(uintptr_t)weights;
+    }
+    /* NAN, one that train has yet to choose, needs them too */
+    TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", "item",
+                   status));
+    TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", "item", status));
+    TRY(need_pairs(has_users, settings->co_users.weight != 0.0, "train: user_co_interaction",
+                   "user", status));
+    training->input.item_pairs = has_items ? &training->item_pairs : NULL;
+    training->input.user_pairs = has_users ? &training->user_pairs : NULL;
+done:
+    return code;
+}
+
+/* What stands beside the drawn negatives: likely positives that are left out, dislikes. */
+static enum status_code load_other_negatives(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    size_t neighbours = training->negatives.exclude_neighbours;
+    TRY(need_pairs(training->input.item_pairs != NULL, neighbours > 0,
+                   "negatives: exclude_neighbours", "item", status));
+    if (neighbours > 0) {
+        TRY(false_negatives_find(&dataset->train.matrix, &training->item_pairs, neighbours,
+                                 &training->false_negatives, status));
+        training->input.false_negatives = &training->false_negatives;
+    }
+    if (training->negatives.dislike_weight > 0.0 && dataset->dislikes.matrix.n_rows > 0) {
+        training->input.dislikes = &dataset->dislikes.matrix;
+    }
+done:
+    return code;
+}
+
+static enum status_code load_sources(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct artifact *artifact = NULL;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    TRY(context_input(training->context, "features", &artifact, status));
+    if (artifact != NULL) {
+        TRY(features_load(&training->features, artifact, status));
+    }
+    TRY(training_sources_init(&training->sources, dataset,
+                              artifact == NULL ? NULL : &training->features,
+                              &training->settings.history, training->input.item_pairs, status));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct side_sources *side = &training->sources.side[s];
+        training->input.sources[s] = (struct tower_sources){
+            .n = side->n, .rows = side->rows, .cold = side->cold, .n_cold = side->n_cold};
+    }
+done:
+    return code;
+}
+
+static enum status_code load_negatives(struct training *training, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct artifact *negatives = NULL;
+    TRY(context_input(training->context, "negatives", &negatives, status));
+    TRY(negative_settings_load(&training->negatives, negatives, status));
+    const struct array *stored = artifact_find(negatives, negative_stored_slots[training->basis]);
+    if (stored != NULL) {
+        training->input.stored_negatives = stored->data;
+        training->input.n_stored = stored->columns;
+    }
+done:
+    return code;
+}
+
+enum status_code training_prepare(struct training *training, struct context *context,
+                                  enum basis basis, const struct trainer_settings *settings,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct artifact *artifact = NULL;
+    training->context = context;
+    training->deadline = clock_monotonic() + context_training_time(context);
+    training->basis = basis;
+    training->settings = *settings;
+    TRY(context_input(context, "interactions", &artifact, status));
+    TRY(interactions_load(&training->interactions, artifact, status));
+    const struct dataset *dataset = &training->interactions.basis[basis];
+    training->positives = dataset->train;
+    TRY(MEM_NEW(&training->item_counts, dataset->n_items, status));
+    dataset_item_counts(dataset, training->item_counts);
+    TRY(load_pairs(training, status));
+    TRY(load_negatives(training, status));
+    TRY(load_other_negatives(training, status));
+    TRY(load_sources(training, status));
+    training_connect(training);
+    training->input.settings = &training->settings;
+    training->input.negatives = &training->negatives;
+    training->input.train = &training->positives;
+    training->input.item_counts = training->item_counts;
+    training->input.seed = context_seed(context);
+    training->input.spill = context_settings(context)->work.database;
+done:
+    return code;
+}
+
+enum status_code training_run(struct training *training, struct trainer_result *result,
+                              struct status *status)
+{
+    struct progress *progress = context_progress(training->context);
+    training->started = training->last_checkpoint = clock_monotonic();
+    progress_start(progress, "training", "epochs", (double)training->input.stop_after);
+    enum status_code code = trainer_run(&training->input, &training->hooks,
+                                        context_pool(training->context), result, status);
+    progress_finish(progress);
+    if (code == STATUS_OK && result->is_cut_short) {
+        context_set_cut_short(training->context);
+        log_write(context_log(training->context), LOG_WARNING,
+                  "training stopped after %zu of %zu epochs, for --max-time would not last for one "
+                  "more; the towers are those of epoch %zu",
+                  result->n_curve, training->input.stop_after, result->best_epoch);
+    }
+    if (code == STATUS_OK) {
+        context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
+        code = run_record_curve(training->context, result->curve, result->n_curve, status);
+    }
+    return code;
+}
+
+/* A cold user without a vector of the tower's own: the mean of the history's items, at unit length
+ * (zeros when there are none). */
+static void encode_by_items(const struct dataset *dataset, const struct trainer_result *result,
+                            size_t row, float *out)
+{
+    const struct vec_ops *vec = vec_ops();
+    const struct sparse *m = &dataset->cold.history.matrix;
+    size_t d = result->dimension;
+    for (int64_t e = m->offsets[row]; e < m->offsets[row + 1]; e++) {
+        vec->axpy(1.0f, result->vectors[SIDE_ITEMS] + (size_t)m->columns[e] * d, out, d);
+    }
+    float square = vec->dot(out, out, d);
+    if (square > 0.0f) {
+        vec->scale(1.0f / sqrtf(square), out, d);
+    }
+}
+
+/* The cold entities that have a vector, packed to the front of `vectors` and `codes`; returns how
+ * many. */
+static size_t pack_cold(float *vectors, int32_t *codes, size_t n, size_t d)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (vec_ops()->dot(vectors + i * d, vectors + i * d, d) > 0.0f) {
+            memmove(vectors + kept * d, vectors + i * d, d * sizeof *vectors);
+            codes[kept++] = codes[i];
+        }
+    }
+    return kept;
+}
+
+enum status_code training_output_towers(struct training *training, struct trainer_result *result,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    size_t d = result->dimension, n_cold[N_SIDES];
+    struct artifact artifact;
+    artifact_init(&artifact, "towers");
+    const struct side_sources *users = &training->sources.side[SIDE_USERS];
+    for (size_t u = 0; u < users->n_cold; u++) {
+        float *vector = result->cold[SIDE_USERS] + u * d;
+        if (users->history_rows[u] >= 0 && !(vec_ops()->dot(vector, vector, d) > 0.0f)) {
+            encode_by_items(dataset, result, (size_t)users->history_rows[u], vector);
+        }
+    }
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct side_sources *side = &training->sources.side[s];
+        n_cold[s] = pack_cold(result->cold[s], side->cold_codes, side->n_cold, d);
+    }
+    struct towers towers = {
+        .users = const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
+        .items = const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d),
+        .basis = training->basis,
+        .temperature = result->temperature,
+        .alpha = result->bias != NULL ? 1.0 : training->negatives.alpha,
+        .epochs = (double)result->best_epoch,
+        .cold_user_codes = training->sources.side[SIDE_USERS].cold_codes,
+        .cold_item_codes = training->sources.side[SIDE_ITEMS].cold_codes,
+        .cold_users = const_matrix_of(result->cold[SIDE_USERS], n_cold[SIDE_USERS], d),
+        .cold_items = const_matrix_of(result->cold[SIDE_ITEMS], n_cold[SIDE_ITEMS], d),
+        .item_bias = result->bias,
+    };
+    TRY(towers_save(&towers, &artifact, status));
+    TRY(context_output(training->context, &artifact, status));
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
+void training_release(struct training *training)
+{
+    training_sources_release(&training->sources);
+    features_release(&training->features);
+    sparse_release(&training->false_negatives);
+    interactions_release(&training->interactions);
+    mem_free(training->item_counts);
+    training->item_counts = NULL;
+}

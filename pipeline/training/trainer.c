@@ -1,0 +1,534 @@
+/* The epochs of training: shuffling, schedule, validation, early stopping. What happens inside a
+ * batch is in train_batch.c, what a checkpoint holds in trainer_checkpoint.c. */
+#include "training/trainer_state.h"
+
+#include "base/mem.h"
+#include "base/spill.h"
+#include "math/vec.h"
+#include "training/embedding_health.h"
+#include "towers/embeddings.h"
+
+#include <math.h>
+
+/* ---- making one ---- */
+
+static void trainer_release(struct trainer *trainer)
+{
+    train_batch_free(trainer->batch);
+    encoder_release(&trainer->encoder);
+    hard_negatives_release(&trainer->hard);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        mem_free(trainer->now[s]);
+        mem_free(trainer->best[s]);
+        mem_free(trainer->best_cold[s]);
+        mem_free(trainer->order[s]);
+    }
+    void *blocks[] = {trainer->best_bias,    trainer->validation_users, trainer->user_temperatures,
+                      trainer->health_pairs, trainer->score_bias,       trainer->curve};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        mem_free(blocks[i]);
+    }
+}
+
+static enum status_code init_encoder(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    const struct trainer_settings *settings = input->settings;
+    static const char *const purposes[N_SIDES] = {"tower.user", "tower.item"};
+    struct encoder *encoder = &trainer->encoder;
+    struct tower_settings tower = {
+        .dimension = settings->dimension,
+        .optimizer = settings->optimizer,
+        .init_scale = settings->init_scale,
+        .id_dropout = settings->id_dropout,
+        .dropout = settings->dropout,
+        .hidden_layers = settings->hidden_layers,
+        .hidden_units = settings->hidden_units,
+        .activation = settings->activation,
+    };
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_init(&encoder->towers[s], trainer->n[s], &tower, input->sources[s].rows,
+                       input->sources[s].n, input->seed, purposes[s], trainer->pool, status));
+    }
+    if (settings->propagation.hops > 0) {
+        TRY(propagation_init(&encoder->propagation, &settings->propagation, &input->train->matrix,
+                             settings->dimension, status));
+    }
+    if (settings->learn_bias) {
+        TRY(table_init(&encoder->bias, trainer->n[SIDE_ITEMS], 1, &settings->optimizer, input->seed,
+                       "tower.bias", 0.0, trainer->pool, status));
+    }
+    encoder->clip = settings->clip;
+done:
+    return code;
+}
+
+/* Rows that an earlier training knew start from its vectors, at the length that new ones have. */
+static void start_warm(struct trainer *trainer)
+{
+    size_t d = trainer->input->settings->dimension;
+    double length = trainer->input->settings->init_scale * sqrt((double)d);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct warm_start *warm = trainer->input->warm[s];
+        float *weights = trainer->encoder.towers[s].ids.weights;
+        for (size_t i = 0; warm != NULL && i < trainer->n[s]; i++) {
+            if (warm->is_known[i]) {
+                memcpy(weights + i * d, warm->vectors + i * d, d * sizeof *weights);
+                vec_ops()->scale((float)length, weights + i * d, d);
+            }
+        }
+    }
+    if (trainer->input->warm_bias != NULL && trainer->encoder.bias.n > 0) {
+        memcpy(trainer->encoder.bias.weights, trainer->input->warm_bias,
+               trainer->n[SIDE_ITEMS] * sizeof(float));
+    }
+}
+
+static enum status_code init_memory(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    size_t d = input->settings->dimension;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(MEM_NEW(&trainer->now[s], trainer->n[s] * d, status));
+        TRY(SPILL_NEW(input->spill, &trainer->best[s], trainer->n[s] * d, status));
+        TRY(MEM_NEW(&trainer->best_cold[s], input->sources[s].n_cold * d, status));
+        TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
+    }
+    TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
+    TRY(MEM_NEW(&trainer->score_bias, trainer->n[SIDE_ITEMS], status));
+    TRY(MEM_NEW(&trainer->user_temperatures, trainer->n[SIDE_USERS], status));
+    TRY(MEM_NEW(&trainer->health_pairs, 2 * HEALTH_PAIRS, status));
+    TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
+    if (input->validation != NULL) {
+        TRY(MEM_NEW(&trainer->validation_users, input->validation->n_users * d, status));
+    }
+done:
+    return code;
+}
+
+static enum status_code trainer_init(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    const struct trainer_settings *settings = input->settings;
+    bool takes_thresholds = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
+    trainer->n[SIDE_USERS] = input->train->matrix.n_rows;
+    trainer->n[SIDE_ITEMS] = input->train->matrix.n_columns;
+    TRY(init_memory(trainer, status));
+    TRY(init_encoder(trainer, status));
+    start_warm(trainer);
+    TRY(train_batch_new(input, &trainer->encoder, trainer->pool, &trainer->batch, status));
+    TRY(hard_negatives_init(&trainer->hard, &input->negatives->hard, trainer->n[SIDE_USERS],
+                            trainer->n[SIDE_ITEMS], takes_thresholds ? settings->slk_top_k : 0,
+                            status));
+    temperature_learner_init(&trainer->temperature, settings->temperature);
+    trainer->n_health_pairs = embedding_health_draw(&input->train->matrix, HEALTH_PAIRS,
+                                                    input->seed, trainer->health_pairs);
+    trainer->n_batches =
+        (trainer->n[SIDE_USERS] + settings->batch_users - 1) / settings->batch_users;
+    trainer->best_metric = NAN;
+done:
+    return code;
+}
+
+/* ---- an epoch ---- */
+
+static double temperature_now(const struct trainer *trainer)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    return settings->temperature_mode == TEMPERATURE_LEARNED
+               ? temperature_learner_tau(&trainer->temperature)
+               : settings->temperature;
+}
+
+/* What an epoch takes from the towers as they are at its start: hard negatives, temperatures. */
+static enum status_code prepare_epoch(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
+    const struct trainer_settings *settings = input->settings;
+    size_t d = settings->dimension;
+    bool per_user = settings->temperature_mode == TEMPERATURE_PER_USER;
+    bool refresh = hard_negatives_due(&trainer->hard, trainer->epochs_done);
+    double *losses = NULL;
+    train_batch_start_epoch(trainer->batch);
+    if (!per_user && !refresh) {
+        goto done;
+    }
+    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                       trainer->pool, status));
+    struct const_matrix users =
+        const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d);
+    struct const_matrix items =
+        const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
+    if (refresh) {
+        /* a threshold is compared with the logits of positives, which have no popularity term */
+        bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
+        towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
+                               trainer->score_bias);
+        struct hard_scores scores = {.users = users,
+                                     .items = items,
+                                     .scale = (float)(1.0 / temperature_now(trainer)),
+                                     .bias = by_scores_alone ? NULL : trainer->score_bias,
+                                     .excluded = &input->train->matrix,
+                                     .check_stop = trainer->hooks->check_stop,
+                                     .data = trainer->hooks->data};
+        TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
+    }
+    if (per_user) {
+        TRY(MEM_NEW(&losses, users.rows, status));
+        TRY(temperature_user_losses(users, items, &input->train->matrix, trainer->pool, losses,
+                                    status));
+        temperature_per_user(losses, users.rows, settings->temperature,
+                             settings->temperature_spread, trainer->user_temperatures);
+    }
+done:
+    mem_free(losses);
+    return code;
+}
+
+/* Share of the items that are anchors of an item-item or a view contrast in an epoch. */
+static double item_share(const struct trainer_settings *settings)
+{
+    double pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
+    return settings->views.weight > 0.0 ? fmax(pairs, 0.25) : pairs;
+}
+
+/* Of an order (n of them) the part that stands in a batch. Its numbers are below INT32_MAX. */
+static const int32_t *part_of(const uint32_t *order, size_t n, size_t number, size_t n_batches,
+                              size_t *count)
+{
+    size_t first = number * n / n_batches;
+    *count = (number + 1) * n / n_batches - first;
+    return (const int32_t *)order + first;
+}
+
+static struct train_step step_of(const struct trainer *trainer, size_t number)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    size_t n = trainer->n_batches;
+    /* a new part of the items every epoch: the order is a new permutation */
+    size_t n_items = (size_t)ceil(item_share(settings) * (double)trainer->n[SIDE_ITEMS]);
+    double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
+    struct train_step step = {
+        .epoch = trainer->epochs_done,
+        .number = number,
+        .rate = settings->learning_rate *
+                rate_share(&settings->schedule, (double)settings->epochs, position),
+        .temperature = temperature_now(trainer),
+        .user_temperatures =
+            settings->temperature_mode == TEMPERATURE_PER_USER ? trainer->user_temperatures : NULL,
+        .hard = &trainer->hard,
+        .diagnose = number + 1 == n,
+    };
+    step.users =
+        part_of(trainer->order[SIDE_USERS], trainer->n[SIDE_USERS], number, n, &step.n_users);
+    step.items = part_of(trainer->order[SIDE_ITEMS], n_items, number, n, &step.n_items);
+    return step;
+}
+
+static enum status_code diverged(const struct trainer *trainer, const char *what, size_t batch,
+                                 struct status *status)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    return status_set(status, STATUS_DATA,
+                      "training diverged: %s is not finite in epoch %zu, batch %zu of %zu "
+                      "(learning_rate %g, temperature %g); a lower learning rate usually helps",
+                      what, trainer->epochs_done + 1, batch, trainer->n_batches,
+                      settings->learning_rate, temperature_now(trainer));
+}
+
+static enum status_code run_batch(struct trainer *trainer, size_t number,
+                                  struct train_outcome *outcome, double *rate,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_settings *settings = trainer->input->settings;
+    bool has_next = number + 1 < trainer->n_batches;
+    struct train_step step = step_of(trainer, number), next;
+    if (has_next) {
+        next = step_of(trainer, number + 1);
+    }
+    TRY(train_batch_step(trainer->batch, &step, has_next ? &next : NULL, outcome, status));
+    if (!isfinite(outcome->loss)) {
+        code = diverged(trainer, "the loss", number + 1, status);
+        goto done;
+    }
+    if (settings->temperature_mode == TEMPERATURE_LEARNED && outcome->n_positives > 0) {
+        temperature_learner_step(&trainer->temperature,
+                                 outcome->scale_slope / (double)outcome->n_positives,
+                                 settings->temperature_rate);
+    }
+    *rate = step.rate;
+done:
+    return code;
+}
+
+static void shuffle(struct trainer *trainer)
+{
+    static const char *const purposes[N_SIDES] = {"train.shuffle.users", "train.shuffle.items"};
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct rng rng;
+        rng_init(&rng, trainer->input->seed, purposes[s], trainer->epochs_done, 0);
+        rng_permutation(&rng, trainer->n[s], trainer->order[s]);
+    }
+}
+
+static enum status_code run_epoch(struct trainer *trainer, struct curve_point *point,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_hooks *hooks = trainer->hooks;
+    struct train_outcome total = {0}, outcome = {0};
+    curve_point_init(point, trainer->epochs_done + 1);
+    TRY(prepare_epoch(trainer, status));
+    shuffle(trainer);
+    for (size_t b = 0; b < trainer->n_batches; b++) {
+        if (hooks->check_stop != NULL) {
+            TRY(hooks->check_stop(hooks->data, status));
+        }
+        TRY(run_batch(trainer, b, &outcome, &point->rate, status));
+        total.loss += outcome.loss;
+        total.n_positives += outcome.n_positives;
+        total.n_anchors += outcome.n_anchors;
+        total.n_empty += outcome.n_empty;
+        if (hooks->progress != NULL) {
+            hooks->progress(hooks->data,
+                            (double)trainer->epochs_done +
+                                ((double)b + 1.0) / (double)trainer->n_batches,
+                            total.loss / (double)total.n_positives, trainer->best_metric);
+        }
+    }
+    if (total.n_empty == total.n_anchors) {
+        code = status_set(status, STATUS_DATA,
+                          "no user has a negative: each one's positives are all of the candidates "
+                          "(%zu items, %zu negatives drawn)",
+                          trainer->n[SIDE_ITEMS], trainer->input->negatives->count);
+        goto done;
+    }
+    point->loss = total.loss / (double)total.n_positives;
+    point->positive_similarity = outcome.diagnostics.positive_cosine;
+    point->negative_similarity = outcome.diagnostics.negative_cosine;
+    point->effective_negatives = outcome.diagnostics.effective_negatives;
+done:
+    return code;
+}
+
+/* ---- after an epoch ---- */
+
+/* The vectors as they are now, and how they lie. */
+static enum status_code measure(struct trainer *trainer, struct curve_point *point,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = trainer->input->settings->dimension;
+    struct embedding_health health;
+    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                       trainer->pool, status));
+    const struct tower *towers = trainer->encoder.towers;
+    struct embedding_health_input input = {
+        .users = const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d),
+        .items = const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+        .user_weights = const_matrix_of(towers[SIDE_USERS].ids.weights, trainer->n[SIDE_USERS], d),
+        .item_weights = const_matrix_of(towers[SIDE_ITEMS].ids.weights, trainer->n[SIDE_ITEMS], d),
+        .positives = trainer->health_pairs,
+        .n_positives = trainer->n_health_pairs,
+        .seed = trainer->input->seed,
+    };
+    TRY(embedding_health_measure(&input, &health, status));
+    if (!isfinite(health.norm) || isinf(health.cosine_items)) {
+        code = diverged(trainer, "a vector", trainer->n_batches, status);
+        goto done;
+    }
+    if (health.collapsed) {
+        code = status_set(status, STATUS_DATA,
+                          "the embeddings collapsed in epoch %zu: %s; a lower learning rate, more "
+                          "negatives or less weight on the other contrasts usually helps",
+                          trainer->epochs_done + 1, health.reason);
+        goto done;
+    }
+    point->alignment = health.alignment;
+    point->uniformity_users = health.uniformity_users;
+    point->uniformity_items = health.uniformity_items;
+    point->norm = health.norm;
+    point->dead_dimensions = health.dead_dimensions;
+    point->participation = health.participation;
+done:
+    return code;
+}
+
+/* Keeps the vectors of now, and those of the entities that training does not know. */
+static enum status_code keep_best(struct trainer *trainer, double metric, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = trainer->input->settings->dimension;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct tower_sources *sources = &trainer->input->sources[s];
+        memcpy(trainer->best[s], trainer->now[s], trainer->n[s] * d * sizeof(float));
+        spill_rest(trainer->best[s]);
+        if (sources->n > 0 && sources->n_cold > 0) {
+            TRY(encoder_encode_cold(&trainer->encoder, (enum tower_side)s, sources->cold,
+                                    sources->n_cold, trainer->best_cold[s], trainer->pool, status));
+        }
+    }
+    if (trainer->encoder.bias.n > 0) {
+        memcpy(trainer->best_bias, trainer->encoder.bias.weights,
+               trainer->n[SIDE_ITEMS] * sizeof(float));
+    }
+    trainer->best_temperature = temperature_now(trainer);
+    trainer->best_epoch = trainer->epochs_done;
+    trainer->best_metric = metric;
+    trainer->n_bad = 0;
+done:
+    return code;
+}
+
+/* Validates the vectors of now and keeps them when they are the best so far. */
+static enum status_code validate(struct trainer *trainer, double *metric, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct validation *validation = trainer->input->validation;
+    const struct table *bias = &trainer->encoder.bias;
+    size_t d = trainer->input->settings->dimension;
+    for (size_t i = 0; i < validation->n_users; i++) {
+        memcpy(trainer->validation_users + i * d,
+               trainer->now[SIDE_USERS] + (size_t)validation->users[i] * d, d * sizeof(float));
+    }
+    TRY(validation_run(validation,
+                       const_matrix_of(trainer->validation_users, validation->n_users, d),
+                       const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+                       bias->n > 0 ? bias->weights : NULL, temperature_now(trainer), trainer->pool,
+                       metric, status));
+    if (isnan(trainer->best_metric) || *metric > trainer->best_metric) {
+        TRY(keep_best(trainer, *metric, status));
+    } else {
+        trainer->n_bad++;
+    }
+done:
+    return code;
+}
+
+static bool validation_is_due(const struct trainer *trainer)
+{
+    const struct trainer_input *input = trainer->input;
+    return input->validation != NULL &&
+           (trainer->epochs_done % input->validate_every == 0 ||
+            trainer->epochs_done == input->stop_after || trainer->is_cut_short);
+}
+
+static bool out_of_patience(const struct trainer *trainer)
+{
+    return trainer->input->patience > 0 && trainer->n_bad >= trainer->input->patience;
+}
+
+static bool checkpoint_is_due(const struct trainer *trainer)
+{
+    const struct trainer_hooks *hooks = trainer->hooks;
+    return hooks->checkpoint_save != NULL &&
+           (trainer->is_cut_short ||
+            (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)));
+}
+
+static enum status_code run_epochs(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_hooks *hooks = trainer->hooks;
+    while (trainer->epochs_done < trainer->input->stop_after && !out_of_patience(trainer) &&
+           !trainer->is_cut_short) {
+        struct curve_point *point = &trainer->curve[trainer->epochs_done];
+        TRY(run_epoch(trainer, point, status));
+        encoder_settle(&trainer->encoder, point->rate, trainer->pool);
+        TRY(measure(trainer, point, status));
+        trainer->epochs_done++;
+        trainer->is_cut_short = trainer->epochs_done < trainer->input->stop_after &&
+                                hooks->time_is_up != NULL &&
+                                hooks->time_is_up(hooks->data, trainer->epochs_done);
+        if (validation_is_due(trainer)) {
+            TRY(validate(trainer, &point->metric, status));
+        }
+        if (checkpoint_is_due(trainer)) {
+            TRY(trainer_checkpoint_save(trainer, status));
+        }
+    }
+    if (trainer->input->validation == NULL) {
+        /* a run that went on from a checkpoint after the last epoch has not measured yet */
+        TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
+                           trainer->pool, status));
+        TRY(keep_best(trainer, NAN, status));
+    }
+done:
+    return code;
+}
+
+/* ---- the result ---- */
+
+/* Mean cosine of the rows that started warm with the vectors they started from. */
+static double drift(const struct trainer *trainer, size_t side)
+{
+    const struct warm_start *warm = trainer->input->warm[side];
+    size_t d = trainer->input->settings->dimension, n = 0;
+    double sum = 0.0;
+    for (size_t i = 0; warm != NULL && i < trainer->n[side]; i++) {
+        if (warm->is_known[i]) {
+            sum += vec_ops()->dot(warm->vectors + i * d, trainer->best[side] + i * d, d);
+            n++;
+        }
+    }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static void hand_over(struct trainer *trainer, struct trainer_result *result)
+{
+    *result = (struct trainer_result){
+        .n_users = trainer->n[SIDE_USERS],
+        .n_items = trainer->n[SIDE_ITEMS],
+        .dimension = trainer->input->settings->dimension,
+        .temperature = trainer->best_temperature,
+        .best_epoch = trainer->best_epoch,
+        .best_metric = trainer->best_metric,
+        .is_cut_short = trainer->is_cut_short,
+        .n_curve = trainer->epochs_done,
+        .curve = trainer->curve,
+    };
+    trainer->curve = NULL;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        result->drift[s] = drift(trainer, s);
+        result->vectors[s] = trainer->best[s];
+        result->cold[s] = trainer->best_cold[s];
+        trainer->best[s] = trainer->best_cold[s] = NULL;
+    }
+    if (trainer->encoder.bias.n > 0) {
+        result->bias = trainer->best_bias;
+        trainer->best_bias = NULL;
+    }
+}
+
+enum status_code trainer_run(const struct trainer_input *input, const struct trainer_hooks *hooks,
+                             struct pool *pool, struct trainer_result *result,
+                             struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct trainer trainer = {.input = input, .hooks = hooks, .pool = pool};
+    TRY(trainer_init(&trainer, status));
+    if (hooks->checkpoint_load != NULL) {
+        TRY(trainer_checkpoint_load(&trainer, status));
+    }
+    TRY(run_epochs(&trainer, status));
+    hand_over(&trainer, result);
+done:
+    trainer_release(&trainer);
+    return code;
+}
+
+void trainer_result_release(struct trainer_result *result)
+{
+    for (size_t s = 0; s < N_SIDES; s++) {
+        mem_free(result->vectors[s]);
+        mem_free(result->cold[s]);
+    }
+    mem_free(result->bias);
+    mem_free(result->curve);
+    *result = (struct trainer_result){0};
+}

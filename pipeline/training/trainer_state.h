@@ -1,0 +1,38 @@
+/* A training under way, as trainer.c runs it and trainer_checkpoint.c keeps it. Seen by these two
+ * only. */
+#ifndef NIGHTJAR_TRAINING_TRAINER_STATE_H
+#define NIGHTJAR_TRAINING_TRAINER_STATE_H
+
+#include "training/train_batch.h"
+
+struct trainer {
+    const struct trainer_input *input;
+    const struct trainer_hooks *hooks;
+    struct pool *pool;
+    struct encoder encoder;
+    struct train_batch *batch;
+    struct hard_negatives hard;
+    struct temperature_learner temperature;
+    size_t n[N_SIDES];         /* users, items */
+    size_t n_batches;          /* in an epoch */
+    uint32_t *order[N_SIDES];  /* (n) of the epoch: its batches are parts of it */
+    float *now[N_SIDES];       /* (n, d) vectors after the last epoch */
+    float *best[N_SIDES];      /* (n, d) of the best epoch so far */
+    float *best_cold[N_SIDES]; /* (n_cold, d) of that epoch */
+    float *best_bias;          /* (n_items) of that epoch */
+    float *validation_users;   /* (validation users, d) */
+    float *user_temperatures;  /* (n_users) */
+    float *score_bias;         /* (n_items) */
+    int32_t *health_pairs;     /* (n_health_pairs, 2) positives that health is measured on */
+    size_t n_health_pairs;
+    size_t epochs_done, best_epoch, n_bad;
+    bool is_cut_short;
+    double best_metric, best_temperature;
+    struct curve_point *curve; /* (stop_after) */
+};
+
+MUST_CHECK enum status_code trainer_checkpoint_save(struct trainer *trainer, struct status *status);
+/* Nothing happens when there is no checkpoint. */
+MUST_CHECK enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status *status);
+
+#endif

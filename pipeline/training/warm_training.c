@@ -1,0 +1,242 @@
+/* The published generation as the start of a training, and the memory of which one it was. */
+#include "training/warm_training.h"
+
+#include "base/hash.h"
+#include "store/migrate.h"
+
+/* ---- what was started from: the table warm_start ---- */
+
+struct start_record {
+    bool found;
+    char fingerprint[HASH_TEXT_MAX];
+    int64_t run_started;
+};
+
+static enum status_code load_record(struct context *context, struct start_record *record,
+                                    struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    const char *label = context_label(context);
+    *record = (struct start_record){0};
+    TRY(db_prepare(context_work(context),
+                   "SELECT fingerprint, run_started FROM warm_start WHERE stage = ?1", &query,
+                   status));
+    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_step(query, &record->found, status));
+    if (record->found) {
+        const char *text = db_column_text(query, 0, NULL);
+        snprintf(record->fingerprint, sizeof record->fingerprint, "%s", text);
+        record->run_started = db_column_int64(query, 1);
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+static enum status_code save_record(struct context *context, int64_t generation,
+                                    const char *fingerprint, struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    const char *label = context_label(context);
+    TRY(db_prepare(context_work(context),
+                   "INSERT OR REPLACE INTO warm_start (stage, generation, fingerprint, run_started)"
+                   " VALUES (?1, ?2, ?3, ?4)",
+                   &query, status));
+    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_int64(query, 2, generation, status));
+    TRY(db_bind_text(query, 3, fingerprint, strlen(fingerprint), true, status));
+    TRY(db_bind_int64(query, 4, context_run_started(context), status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* ---- what is published ---- */
+
+static enum status_code hash_info(const struct published_info *info, char out[HASH_TEXT_MAX],
+                                  struct status *status)
+{
+    struct hash_state *hash = NULL;
+    enum status_code code = hash_new(&hash, status);
+    if (code == STATUS_OK) {
+        hash_add_int64(hash, info->generation);
+        hash_add_text(hash, info->checksum);
+        hash_text(hash, out);
+    }
+    hash_free(hash);
+    return code;
+}
+
+/* Opens what is published, in a read transaction: *out NULL and generation 0 where there is
+ * nothing. Tables of a newer nightjar count as nothing, too, and `why` says so. */
+static enum status_code open_published(struct context *context, struct db **out,
+                                       struct published_info *info, struct buf *why,
+                                       struct status *status)
+{
+    enum status_code code;
+    const char *prefix = context_settings(context)->output.prefix;
+    struct db *db = NULL;
+    int64_t version = 0;
+    bool is_foreign = false;
+    *info = (struct published_info){0};
+    TRY(context_published_db(context, &db, status));
+    if (db == NULL) {
+        goto done;
+    }
+    TRY(db_begin_read(db, status));
+    code = migrate_version(db, MIGRATE_OUTPUT, prefix, &version, &is_foreign, status);
+    if (code == STATUS_CONFIG) {
+        buf_add_text(why, status->message);
+        status_clear(status);
+        code = STATUS_OK;
+    }
+    TRY(code);
+    if (version > 0 && !is_foreign) {
+        TRY(publish_current_info(db, prefix, info, status));
+    }
+    if (info->generation > 0) {
+        *out = db;
+        db = NULL;
+    }
+done:
+    db_close(db);
+    return code;
+}
+
+enum status_code warm_training_fingerprint(struct context *context, char out[HASH_TEXT_MAX],
+                                           struct status *status)
+{
+    enum status_code code;
+    struct published_info info;
+    struct start_record record;
+    struct db *db = NULL;
+    struct buf ignored = {0};
+    TRY(open_published(context, &db, &info, &ignored, status));
+    TRY(load_record(context, &record, status));
+    TRY(hash_info(&info, out, status));
+    /* Published by the run that trained the towers, or by a later one that had no others: made of
+       them, so it is no news. That nothing is published any more is none either. */
+    if (record.found && (info.generation == 0 || info.run_started >= record.run_started)) {
+        memcpy(out, record.fingerprint, sizeof record.fingerprint);
+    }
+done:
+    db_close(db);
+    buf_release(&ignored);
+    return code;
+}
+
+/* ---- the training ---- */
+
+static void tell_bad_rows(const struct warm_training *warm, struct context *context)
+{
+    static const char *const views[N_SIDES] = {"user_embeddings", "item_embeddings"};
+    for (size_t s = 0; s < N_SIDES; s++) {
+        const struct warm_side *side = &warm->vectors.side[s];
+        if (side->n_bad > 0) {
+            log_write(context_log(context), LOG_WARNING,
+                      "%s: not of unit length in %s%s: %zu vectors, the first that of %s; they "
+                      "start anew",
+                      context_label(context), context_settings(context)->output.prefix, views[s],
+                      side->n_bad, buf_text(&side->first_bad));
+        }
+    }
+}
+
+static void tell_cold_start(const struct warm_training *warm, struct context *context,
+                            const struct buf *why)
+{
+    if (why->length == 0) {
+        log_write(context_log(context), LOG_INFO, "%s: cold start: nothing is published yet",
+                  context_label(context));
+    } else if (warm->generation == 0) {
+        log_write(context_log(context), LOG_WARNING, "%s: cold start: %s", context_label(context),
+                  buf_text(why));
+    } else {
+        log_write(context_log(context), LOG_WARNING, "%s: cold start, not from generation %lld: %s",
+                  context_label(context), (long long)warm->generation, buf_text(why));
+    }
+}
+
+enum status_code warm_training_begin(struct warm_training *warm, struct training *training,
+                                     struct status *status)
+{
+    enum status_code code;
+    struct context *context = training->context;
+    const char *prefix = context_settings(context)->output.prefix;
+    struct published_info info;
+    struct start_record record;
+    struct db *db = NULL;
+    struct buf why = {0};
+    char fingerprint[HASH_TEXT_MAX];
+    TRY(open_published(context, &db, &info, &why, status));
+    TRY(hash_info(&info, fingerprint, status));
+    TRY(load_record(context, &record, status));
+    training->ignore_checkpoint = !record.found || strcmp(record.fingerprint, fingerprint) != 0;
+    TRY(save_record(context, info.generation, fingerprint, status));
+    warm->generation = info.generation;
+    if (db != NULL) {
+        TRY(warm_vectors_read(db, prefix, &info, &training->interactions, training->basis,
+                              training->settings.dimension, &warm->vectors, &why, status));
+        tell_bad_rows(warm, context);
+    }
+    warm->is_warm = db != NULL && why.length == 0;
+    if (!warm->is_warm) {
+        tell_cold_start(warm, context, &why);
+    }
+    for (size_t s = 0; s < N_SIDES && warm->is_warm; s++) {
+        training->input.warm[s] = &warm->vectors.side[s].warm;
+    }
+done:
+    db_close(db);
+    buf_release(&why);
+    return code;
+}
+
+static enum status_code add_metric(struct context *context, const char *name, double value,
+                                   struct status *status)
+{
+    const struct publish_metric metric = {name, "data", "all", value};
+    return context_add_metric(context, &metric, status);
+}
+
+enum status_code warm_training_report(const struct warm_training *warm,
+                                      const struct training *training,
+                                      const struct trainer_result *result, struct status *status)
+{
+    static const struct {
+        const char *matched, *fresh, *drift;
+    } names[N_SIDES] = {
+        [SIDE_USERS] = {"warm_matched_users", "warm_new_users", "warm_drift_users"},
+        [SIDE_ITEMS] = {"warm_matched_items", "warm_new_items", "warm_drift_items"},
+    };
+    enum status_code code = STATUS_OK;
+    struct context *context = training->context;
+    const size_t n[N_SIDES] = {result->n_users, result->n_items};
+    size_t matched[N_SIDES] = {0};
+    for (size_t s = 0; s < N_SIDES; s++) {
+        matched[s] = warm->is_warm ? warm->vectors.side[s].n_matched : 0;
+        TRY(add_metric(context, names[s].matched, (double)matched[s], status));
+        TRY(add_metric(context, names[s].fresh, (double)(n[s] - matched[s]), status));
+        if (matched[s] > 0) {
+            TRY(add_metric(context, names[s].drift, result->drift[s], status));
+        }
+    }
+    if (warm->is_warm) {
+        log_write(context_log(context), LOG_INFO,
+                  "%s: from generation %lld: %zu of %zu users and %zu of %zu items matched; mean "
+                  "cosine with what they started from %.3f and %.3f",
+                  context_label(context), (long long)warm->generation, matched[SIDE_USERS],
+                  n[SIDE_USERS], matched[SIDE_ITEMS], n[SIDE_ITEMS], result->drift[SIDE_USERS],
+                  result->drift[SIDE_ITEMS]);
+    }
+done:
+    return code;
+}
+
+void warm_training_release(struct warm_training *warm)
+{
+    warm_vectors_release(&warm->vectors);
+}

@@ -1,0 +1,39 @@
+/* The vectors of the published generation as a training starts from them: found by id, in the rows
+ * of today's dataset. */
+#ifndef NIGHTJAR_TRAINING_WARM_VECTORS_H
+#define NIGHTJAR_TRAINING_WARM_VECTORS_H
+
+#include "dataset/dataset.h"
+#include "training/trainer.h"
+#include "publishing/generation.h"
+
+/* Zero-initialise. */
+struct warm_side {
+    size_t n, n_matched;  /* rows of the dataset; those that the generation has a sound vector of */
+    size_t n_bad;         /* known rows whose published vector is of another length in bytes, not
+                             finite or not of unit length: they count as new */
+    struct buf first_bad; /* id of the first such row, empty: none */
+    float *vectors;       /* (n, dimension), zeros where nothing matched */
+    uint8_t *is_known;    /* (n) */
+    struct warm_start warm; /* both as the trainer takes them */
+};
+
+struct warm_vectors {
+    struct warm_side side[N_SIDES];
+};
+
+/* Reads user_embeddings and item_embeddings of what is published now, through the views, in the
+ * read transaction that the caller has open. The ids go through the vocabularies of `interactions`,
+ * whose indexes are built here; an id of the other type (INTEGER, TEXT) matches nothing. `why` gets
+ * one sentence when there is nothing to start from (a generation of another dimension, a view that
+ * is gone, fewer than half of today's users or items known): *out is then not to be used and the
+ * code is STATUS_OK. `info` is the published generation, not 0. `out` zeroed; release in any case.
+ */
+MUST_CHECK enum status_code warm_vectors_read(struct db *db, const char *prefix,
+                                              const struct published_info *info,
+                                              struct interactions *interactions, enum basis basis,
+                                              size_t dimension, struct warm_vectors *out,
+                                              struct buf *why, struct status *status);
+void warm_vectors_release(struct warm_vectors *vectors);
+
+#endif

@@ -1,0 +1,179 @@
+/* Short trainings. */
+#include "tuning/auto_trial.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Finest where the best values of the public sets lie, .10 to .15. */
+static const double temperatures[] = {0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3};
+static const double alphas[] = {0, 0.25, 0.5, 0.7, 1};
+static const double exponents[] = {0, 0.2, 0.5};
+static const double weights[] = {0, 0.2, 0.5};
+static const double hops[] = {0, 1};
+static const double hard_counts[] = {0, HARD_COUNT_AUTO};
+
+#define LIST(values) sizeof values / sizeof *values, values
+
+const struct auto_candidates auto_candidates[N_AUTO_SETTINGS] = {
+    [AUTO_TEMPERATURE] = {"temperature", LIST(temperatures), NAN, NAN, 4, false},
+    [AUTO_ALPHA] = {"negatives.alpha", LIST(alphas), 0.5, 0.5, 3, false},
+    [AUTO_CO_ITEMS] = {"co_interaction.weight", LIST(weights), 0.2, 0.2, 2, false},
+    [AUTO_CO_USERS] = {"user_co_interaction.weight", LIST(weights), 0, 0, 1, true},
+    [AUTO_DEGREE_EXPONENT] = {"degree_exponent", LIST(exponents), 0.2, 0.2, 2, false},
+    [AUTO_HOPS] = {"propagation.hops", LIST(hops), 0, 0, 1, true},
+    [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), 0, 0, 1, true},
+};
+_Static_assert((int)N_AUTO_SETTINGS <= (int)AUTO_AXES_MAX, "an axis for every setting");
+
+/* A trial is narrow as well as short: the settings that it chooses hardly depend on these two. */
+enum { TRIAL_DIMENSION = 64, TRIAL_NEGATIVES = 1024 };
+
+/* Weights of the popularity term that a trial is judged at. */
+static const double popularity_weights[] = {0, 0.2, 0.4, 0.6, 0.8, 1, 1.2};
+enum { N_POPULARITY = sizeof popularity_weights / sizeof *popularity_weights };
+
+static double distance(enum auto_setting setting, double a, double b)
+{
+    return setting == AUTO_TEMPERATURE ? fabs(log(a / b)) : fabs(a - b);
+}
+
+size_t auto_nearest(enum auto_setting setting, double x)
+{
+    const struct auto_candidates *list = &auto_candidates[setting];
+    size_t nearest = 0;
+    for (size_t i = 1; i < list->n; i++) {
+        if (distance(setting, list->values[i], x) < distance(setting, list->values[nearest], x)) {
+            nearest = i;
+        }
+    }
+    return nearest;
+}
+
+size_t auto_trials_expected(const bool is_auto[N_AUTO_SETTINGS])
+{
+    size_t n = 0;
+    for (size_t s = 0; s < N_AUTO_SETTINGS; s++) {
+        n += is_auto[s] ? auto_candidates[s].most_trials : 0;
+    }
+    return n == 0 ? 0 : n + 1;
+}
+
+void auto_setting_apply(enum auto_setting setting, double value, struct trainer_settings *settings,
+                        struct negative_settings *negatives)
+{
+    switch (setting) {
+    case AUTO_TEMPERATURE:
+        settings->temperature = value;
+        break;
+    case AUTO_ALPHA:
+        negatives->alpha = value;
+        break;
+    case AUTO_DEGREE_EXPONENT:
+        settings->degree_exponent = value;
+        break;
+    case AUTO_CO_ITEMS:
+        settings->co_items.weight = value;
+        break;
+    case AUTO_CO_USERS:
+        settings->co_users.weight = value;
+        break;
+    case AUTO_HOPS:
+        settings->propagation.hops = (size_t)value;
+        break;
+    case AUTO_HARD:
+        negatives->hard.count = (size_t)value;
+        negatives->hard.is_choice = false;
+        break;
+    case N_AUTO_SETTINGS:
+        assert(!"a number of settings");
+    }
+}
+
+/* The last vectors at every popularity weight; the best one's values go out. */
+static enum status_code judge(const struct validation *validation,
+                              const struct trainer_result *result, struct pool *pool, double *value,
+                              double *popularity, double *user_values, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t n = validation->n_users, d = result->dimension, best = 0;
+    double means[N_POPULARITY], *of_users = NULL;
+    float *users = NULL;
+    TRY(MEM_NEW(&users, n * d, status));
+    TRY(MEM_NEW(&of_users, N_POPULARITY * n, status));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(users + i * d, result->vectors[SIDE_USERS] + (size_t)validation->users[i] * d,
+               d * sizeof *users);
+    }
+    struct validation_grid grid = {
+        .learned = result->bias, .weights = popularity_weights, .n = N_POPULARITY};
+    TRY(validation_run_grid(validation, const_matrix_of(users, n, d),
+                            const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d), &grid,
+                            result->temperature, pool, means, of_users, status));
+    for (size_t w = 1; w < N_POPULARITY; w++) {
+        best = means[w] > means[best] ? w : best;
+    }
+    memcpy(user_values, of_users + best * n, n * sizeof *user_values);
+    *value = means[best];
+    *popularity = popularity_weights[best];
+done:
+    mem_free(users);
+    mem_free(of_users);
+    return code;
+}
+
+/* An epoch number of the whole training in a trial of `share` of its length. */
+static size_t shorten(size_t epoch, double share)
+{
+    return (size_t)ceil((double)epoch * share);
+}
+
+enum status_code auto_trial_run(const struct trainer_input *input, size_t epochs,
+                                const struct trainer_hooks *hooks, struct pool *pool, double *value,
+                                double *popularity, double *user_values, struct status *status)
+{
+    struct trainer_settings settings = *input->settings;
+    struct negative_settings negatives = *input->negatives;
+    struct trainer_input trial = *input;
+    struct trainer_hooks quiet = *hooks;
+    struct trainer_result result = {0};
+    struct status outcome = {0};
+    const double share = (double)epochs / (double)settings.epochs;
+    assert(input->validation != NULL);
+    settings.epochs = epochs;
+    settings.dimension =
+        settings.dimension < TRIAL_DIMENSION ? settings.dimension : (size_t)TRIAL_DIMENSION;
+    if (negatives.shared && negatives.count > TRIAL_NEGATIVES) {
+        negatives.count = TRIAL_NEGATIVES;
+    }
+    negatives.hard.from_epoch = shorten(negatives.hard.from_epoch, share);
+    negatives.hard.every = shorten(negatives.hard.every, share);
+    settings.schedule.warmup_epochs *= share;
+    settings.schedule.step_every *= share;
+    trial.settings = &settings;
+    trial.negatives = &negatives;
+    trial.validation = NULL; /* the trainer's own looks at one popularity weight */
+    trial.stop_after = epochs;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        trial.sources[s].n_cold = 0;
+    }
+    quiet.checkpoint_due = NULL;
+    quiet.checkpoint_save = NULL;
+    quiet.checkpoint_load = NULL;
+    enum status_code code = trainer_run(&trial, &quiet, pool, &result, &outcome);
+    if (code == STATUS_DATA) {
+        *value = *popularity = NAN;
+        for (size_t u = 0; u < input->validation->n_users; u++) {
+            user_values[u] = NAN;
+        }
+        code = STATUS_OK;
+    } else if (code != STATUS_OK) {
+        *status = outcome;
+    } else {
+        code = judge(input->validation, &result, pool, value, popularity, user_values, status);
+    }
+    trainer_result_release(&result);
+    return code;
+}

@@ -1,0 +1,71 @@
+/* The search behind `nightjar tune`: settings drawn from the options' ranges, judged by successive
+ * halving on the validation part of the data. A trial runs the stages that `calibrate` (or without
+ * it `train`) needs, through the runner, in a work database of its own; the test part is read by no
+ * stage of a trial. All trials see the same rows, extracted once. Finished trials are kept there,
+ * so that a search goes on where it stopped. */
+#ifndef NIGHTJAR_TUNING_TUNE_H
+#define NIGHTJAR_TUNING_TUNE_H
+
+#include "tuning/halving.h"
+#include "run/runner.h"
+
+/* One finished trial of one rung. */
+struct tune_trial {
+    size_t number; /* 0: the configuration as it is */
+    size_t n_settings;
+    const char *const *settings; /* (n_settings) "PATH=VALUE" that differ from the configuration */
+    size_t rung, epochs;
+    double value;        /* of the validation metric; NAN: it failed */
+    const char *message; /* why it failed, else NULL */
+    double seconds;
+    bool known; /* from an earlier call */
+};
+
+struct tune_request {
+    const struct plan *plan; /* the configuration as it is */
+    const struct stage_registry *registry;
+    const char *version; /* of nightjar */
+    struct log *log;
+    bool show_progress;
+    const char *const *vary, *const *fix; /* see search_space.h */
+    size_t n_vary, n_fix;
+    uint64_t seed;      /* of the points drawn */
+    size_t n_trials;    /* of the first rung, the configuration itself included; >= 2 */
+    double max_seconds; /* no trial starts after so long; 0: no limit */
+    bool restart;       /* forget what earlier calls have found and read the source again */
+    const volatile int *stop_signal;
+    /* told what will be done, and after each trial; may be NULL */
+    void (*begun)(void *data, const char *metric, size_t n_axes, const struct halving_rung *rungs,
+                  size_t n_rungs);
+    void (*trial_done)(void *data, const struct tune_trial *trial);
+    void *data;
+};
+
+/* Zero-initialise; release with tune_result_release. */
+struct tune_result {
+    char metric[64]; /* "ndcg@20" */
+    size_t n_rungs;
+    struct halving_rung rungs[HALVING_RUNGS];
+    size_t n_trials;           /* drawn */
+    struct tune_trial *trials; /* (n_trials) each at the last rung that it finished, best first: by
+                                  rung, then by value; those that never started are left out */
+    size_t winner;             /* into trials */
+    size_t baseline;           /* into trials: the configuration as it is, at the winner's rung */
+    bool is_better;            /* the winner beats the configuration */
+    bool out_of_time;
+    double seconds; /* of all trials, those of earlier calls included */
+    struct arena arena;
+};
+
+/* The validation value of one rung decides; the configuration itself runs first in every rung, so
+ * that the winner is compared with it after equally many epochs. Out of time, that is the last
+ * rung in which another trial has finished. A trial whose training fails by its settings
+ * (STATUS_DATA, STATUS_CONFIG, STATUS_NO_MEMORY) loses; of trial 0 it is the search's error. Other
+ * errors: STATUS_CONFIG without a train stage or a validation part, STATUS_USAGE for ranges,
+ * STATUS_BUSY when another tune of the pipeline runs, STATUS_SIGNAL when stopped, and those of the
+ * stages. */
+MUST_CHECK enum status_code tune_run(const struct tune_request *request, struct tune_result *result,
+                                     struct status *status);
+void tune_result_release(struct tune_result *result);
+
+#endif
