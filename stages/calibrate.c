@@ -136,8 +136,8 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     /* about half of the users have events late enough to be asked about */
     double users = fmin((double)o->users, sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
-    /* evaluation/calibration.c: the grid, 8 finer points and 30 with evidence for every user, 73 for a
-       part of them; and the evidence of 500 partners an item of the history */
+    /* evaluation/calibration.c: the grid, 8 finer points and 30 with evidence for every user, 73
+       for a part of them; and the evidence of 500 partners an item of the history */
     const double ranked = 3.0 * users + fmin(users, 2500.0);
     const double varied = (points + 38.0) * users + 73.0 * fmin(users, 2500.0) - ranked;
     double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;

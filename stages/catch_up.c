@@ -1,6 +1,7 @@
 /* catch_up: what is new since the last full run, on a night that leaves that as it is
  * (interactions.refresh). Reads the rows behind the last key, and trains the users who have some a
- * little further from the vectors at hand; stages below see base and news as one (catch_up/night.h).
+ * little further from the vectors at hand; stages below see base and news as one
+ * (catch_up/night.h).
  *
  *      full night    nothing is behind the last key: no output, `towers` of refit go through
  *      small night   towers (of base and news, with the news that they know) and news

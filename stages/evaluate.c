@@ -1,7 +1,7 @@
 /* evaluate: how good the towers are, on the test part, beside popularity, item-item cosine and the
  * parts of the score, and whether that is good enough to publish. Full rankings, never a sample of
- * the items. What is measured and for which groups is written in evaluation/evaluation.h, the metrics in
- * evaluation/metrics.c.
+ * the items. What is measured and for which groups is written in evaluation/evaluation.h, the
+ * metrics in evaluation/metrics.c.
  */
 #include "base/mem.h"
 #include "ranking/score.h"

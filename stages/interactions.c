@@ -1,6 +1,6 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
- * What each option does is in the table of pipeline/events/interactions_options.c; how it is done is in
- * event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
+ * What each option does is in the table of pipeline/events/interactions_options.c; how it is done
+ * is in event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
 #include "events/event_columns.h"
 #include "events/event_store.h"
 #include "events/interactions_options.h"

@@ -6,6 +6,7 @@
 #include "dataset/dataset.h"
 #include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "negatives/sampler.h"
 #include "negatives/stored_negatives.h"
 #include "run/context.h"

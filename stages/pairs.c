@@ -4,6 +4,7 @@
  * the pairs how is not known here. */
 #include "base/mem.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "run/context.h"
 #include "store/bulk.h"
 

@@ -1,6 +1,6 @@
 /* publish: a new generation in the output database. What people query is written in
- * publishing/generation.c; this file brings the pipeline's artifacts into its terms: served codes for
- * every user and item. */
+ * publishing/generation.c; this file brings the pipeline's artifacts into its terms: served codes
+ * for every user and item. */
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
 #include "towers/embeddings.h"

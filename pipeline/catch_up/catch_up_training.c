@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "catch_up/catch_up_vectors.h"
 #include "catch_up/night.h"
 

@@ -179,7 +179,7 @@ static enum status_code erase(const struct plan_settings *settings, const struct
     struct db *db = NULL;
     enum status_code code;
     TRY(db_open(settings->output.database, DB_CREATE, settings->source.busy_timeout, &db, status));
-    TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
+    TRY(publish_migrate(db, prefix, status));
     TRY(forgotten_add(db, prefix, people, n, status));
     if (access(work, F_OK) == 0) {
         struct db *own = NULL;

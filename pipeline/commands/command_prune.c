@@ -70,7 +70,7 @@ static enum status_code run_prune(const struct command_environment *environment,
         TRY(lock_pipeline(plan->settings.work.database, NULL, &held, status));
         TRY(db_open(plan->settings.output.database, DB_WRITE, plan->settings.source.busy_timeout,
                     &db, status));
-        TRY(migrate_apply(db, MIGRATE_OUTPUT, plan->settings.output.prefix, status));
+        TRY(publish_migrate(db, plan->settings.output.prefix, status));
     }
     TRY(print_decisions(db, plan, json, environment->out, status));
     if (!dry) {

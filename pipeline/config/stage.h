@@ -64,7 +64,8 @@ struct stage {
        when there are none. `self` is the stage in it. */
     void (*validate_plan)(const struct plan *plan, const struct plan_stage *self,
                           struct option_report *report);
-    /* Knows the interactions by night_load (catch_up/night.h), which adds what catch_up has read. */
+    /* Knows the interactions by night_load (catch_up/night.h), which adds what catch_up has read.
+     */
     bool sees_news;
     void (*estimate)(const void *options, const struct stage_sizes *sizes,
                      struct stage_estimate *out);

@@ -1,15 +1,9 @@
-/* Sparse matrices and the positives' weights in artifacts (declared in pairs.h). */
+/* Sparse matrices in artifacts. */
+#include "dataset/sparse_artifact.h"
+
 #include "base/mem.h"
-#include "pairs/item_pairs.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-
-const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
-const char *const pairs_item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
-const char *const pairs_user_user_slots[N_BASES] = {"fit.user_user", "all.user_user"};
-const char *const pairs_evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
 
 static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *part)
 {
@@ -83,33 +77,13 @@ static enum status_code get_extent(const struct artifact *artifact, const char *
 
 /* The array PREFIX.PART of `rows` elements. The view is not written through: a load is read-only by
  * contract, and struct sparse has no const twin. */
-static enum status_code get_array(const struct artifact *artifact, const char *name,
-                                  enum array_type type, size_t rows, void **data,
-                                  struct status *status)
-{
-    const void *found = NULL;
-    size_t seen = 0;
-    const enum status_code code = artifact_get(artifact, name, type, &found, &seen, NULL, status);
-    if (code != STATUS_OK) {
-        return code;
-    }
-    if (seen != rows) {
-        return status_set(status, STATUS_INTERNAL,
-                          "artifact %s: array %s has %zu elements, expected %zu; the work database "
-                          "is damaged and can be deleted",
-                          artifact->name, name, seen, rows);
-    }
-    *data = (void *)found;
-    return STATUS_OK;
-}
-
 static enum status_code get_part(const struct artifact *artifact, const char *prefix,
                                  const char *part, enum array_type type, size_t rows, void **data,
                                  struct status *status)
 {
     char name[ARTIFACT_NAME_MAX];
     array_name(name, prefix, part);
-    return get_array(artifact, name, type, rows, data, status);
+    return artifact_get_sized(artifact, name, type, rows, 1, (const void **)data, status);
 }
 
 enum status_code sparse_load(struct sparse *m, const struct artifact *artifact, const char *prefix,
@@ -139,34 +113,5 @@ enum status_code sparse_load(struct sparse *m, const struct artifact *artifact, 
     }
     *m = view;
 done:
-    return code;
-}
-
-const char *const positive_weights_names[] = {"value", "log", "one", NULL};
-const char *const pairs_positive_weights_slot = "positive_weights";
-
-void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out)
-{
-    for (size_t e = 0; e < n; e++) {
-        out[e] = which == POSITIVES_ONE   ? 1
-                 : which == POSITIVES_LOG ? log2f(1 + values[e])
-                                          : values[e];
-    }
-}
-
-enum status_code pairs_positive_weights(const struct artifact *artifact, enum basis basis,
-                                        size_t n_entries, const float **weights,
-                                        struct status *status)
-{
-    const char *name = pairs_positive_slots[basis];
-    void *data = NULL;
-    if (artifact_find(artifact, name) == NULL) {
-        *weights = NULL;
-        return STATUS_OK;
-    }
-    const enum status_code code = get_array(artifact, name, ARRAY_F32, n_entries, &data, status);
-    if (code == STATUS_OK) {
-        *weights = data;
-    }
     return code;
 }

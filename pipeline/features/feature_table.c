@@ -3,7 +3,7 @@
 #include "features/feature_table.h"
 
 #include "base/mem.h"
-#include "pairs/item_pairs.h"
+#include "dataset/sparse_artifact.h"
 
 #include <stdio.h>
 

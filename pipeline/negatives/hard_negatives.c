@@ -284,20 +284,10 @@ static enum status_code get_array(const struct artifact *artifact, const char *n
                                   enum array_type type, size_t rows, size_t columns,
                                   const void **data, struct status *status)
 {
-    size_t seen_rows = 0, seen_columns = 0;
     *data = NULL;
-    if (artifact_find(artifact, name) == NULL) {
-        return STATUS_OK;
-    }
-    const enum status_code code =
-        artifact_get(artifact, name, type, data, &seen_rows, &seen_columns, status);
-    if (code == STATUS_OK && (seen_rows != rows || seen_columns != columns)) {
-        return status_set(status, STATUS_INTERNAL,
-                          "artifact %s: array %s is %zu x %zu, expected %zu x %zu; the work "
-                          "database is damaged and can be deleted",
-                          artifact->name, name, seen_rows, seen_columns, rows, columns);
-    }
-    return code;
+    return artifact_find(artifact, name) == NULL
+               ? STATUS_OK
+               : artifact_get_sized(artifact, name, type, rows, columns, data, status);
 }
 
 static enum status_code check_items(const int32_t *items, size_t n, size_t n_items,

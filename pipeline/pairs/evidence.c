@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 
 #include <float.h>
 #include <math.h>

@@ -15,7 +15,6 @@
 
 #include "base/pool.h"
 #include "dataset/dataset.h"
-#include "store/artifact.h"
 
 enum pair_window { PAIR_WHOLE_HISTORY, PAIR_TIME_GAP, PAIR_POSITIONS };
 
@@ -52,34 +51,5 @@ MUST_CHECK enum status_code pairs_item_item(const struct history *train,
 MUST_CHECK enum status_code pairs_user_user(const struct history *train,
                                             const struct pair_settings *settings, struct pool *pool,
                                             struct sparse *out, struct status *status);
-
-/* Artifact arrays PREFIX.offsets, PREFIX.columns, PREFIX.values and the two extents (PREFIX.n_rows,
- * PREFIX.n_columns), for any sparse matrix. Save moves the arrays into the artifact and leaves `m`
- * a view over it, not to be released any more; on error the arrays are gone and `m` is zeroed. */
-MUST_CHECK enum status_code sparse_save(struct sparse *m, struct artifact *artifact,
-                                        const char *prefix, struct status *status);
-/* A view over the artifact, which must outlive it. *found false (and *m zeroed) when the artifact
- * has no such matrix. */
-MUST_CHECK enum status_code sparse_load(struct sparse *m, const struct artifact *artifact,
-                                        const char *prefix, bool *found, struct status *status);
-
-/* What a positive weighs, by the weight of its pair: that itself, log2(1 + weight), 1. */
-enum positive_weights { POSITIVES_VALUE, POSITIVES_LOG, POSITIVES_ONE };
-extern const char *const positive_weights_names[];    /* NULL-terminated, in enum order */
-extern const char *const pairs_positive_weights_slot; /* number of the artifact "pairs": which */
-/* out (n) = the weights of positives with `values` (n). */
-void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out);
-
-/* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
-extern const char *const pairs_positive_slots[N_BASES];
-extern const char *const pairs_item_item_slots[N_BASES];
-extern const char *const pairs_user_user_slots[N_BASES];
-extern const char *const pairs_evidence_slots[N_BASES];
-
-/* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL
- * when every positive weighs 1. `n_entries` is that of the basis' train matrix. */
-MUST_CHECK enum status_code pairs_positive_weights(const struct artifact *artifact,
-                                                   enum basis basis, size_t n_entries,
-                                                   const float **weights, struct status *status);
 
 #endif

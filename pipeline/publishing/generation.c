@@ -179,7 +179,7 @@ enum status_code publish_generation(const struct publish_target *target,
     char checksum[HASH_TEXT_MAX];
     assert(target->keep >= 1);
     TRY(publish_check_content(content, counts, status));
-    TRY(migrate_apply(target->db, MIGRATE_OUTPUT, target->prefix, status)); /* checks the names */
+    TRY(publish_migrate(target->db, target->prefix, status));
     TRY(drop_stale(target, status));
     TRY(publish_build(target, content, counts, &built, checksum, status));
     TRY(publish_switch(target, content, counts, built, checksum, build_started, status));

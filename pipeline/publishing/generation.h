@@ -92,6 +92,9 @@ struct publish_target {
  * STATUS_CONFIG, naming them. Changes nothing. */
 MUST_CHECK enum status_code publish_check_names(struct db *db, const char *prefix,
                                                 struct status *status);
+/* publish_check_names, then our fixed tables at this program's version (migrate_apply). */
+MUST_CHECK enum status_code publish_migrate(struct db *db, const char *prefix,
+                                            struct status *status);
 /* Makes our fixed tables where they are missing, once the content is known to be sound: what cannot
  * be published leaves the database untouched. Then builds, verifies, switches, drops generations
  * beyond `keep` and the remains of unfinished ones. *generation gets the new number. On error the

@@ -164,3 +164,12 @@ done:
     buf_release(&names);
     return code;
 }
+
+enum status_code publish_migrate(struct db *db, const char *prefix, struct status *status)
+{
+    enum status_code code;
+    TRY(publish_check_names(db, prefix, status));
+    TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
+done:
+    return code;
+}

@@ -449,7 +449,7 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
 {
     enum status_code code;
     struct view_ids ids = {.generation = generation};
-    TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
+    TRY(publish_migrate(db, prefix, status));
     TRY(db_begin_write(db, status));
     TRY(publish_check_names(db, prefix, status));
     TRY(has_table(db, prefix, generation, publish_tables[TABLE_USERS].name, &ids.users_are_text,

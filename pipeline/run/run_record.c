@@ -148,39 +148,6 @@ done:
     return code;
 }
 
-/* A place for each of curve_columns, in their order. */
-static const char insert_curve[] =
-    "INSERT OR REPLACE INTO training_curve (run, stage, epoch, loss, learning_rate, validation,"
-    " positive_similarity, negative_similarity, effective_negatives, alignment, uniformity_users,"
-    " uniformity_items, norm, dead_dimensions, participation)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-_Static_assert(CURVE_COLUMNS == 12, "insert_curve and the table training_curve have 12 figures");
-
-enum status_code run_record_curve(struct context *context, const struct curve_point *curve,
-                                  size_t n, struct status *status)
-{
-    enum status_code code;
-    struct db_query *query = NULL;
-    TRY(db_begin_write(context->work, status));
-    TRY(db_prepare(context->work, insert_curve, &query, status));
-    TRY(db_bind_int64(query, 1, context->run, status));
-    TRY(bind_text(query, 2, context->stage->label, status));
-    for (size_t i = 0; i < n; i++) {
-        TRY(db_bind_int64(query, 3, curve[i].epoch, status));
-        for (size_t c = 0; c < CURVE_COLUMNS; c++) {
-            double value = curve_value(&curve[i], c);
-            TRY(isnan(value) ? db_bind_null(query, 4 + (int)c, status)
-                             : db_bind_double(query, 4 + (int)c, value, status));
-        }
-        TRY(db_run(query, status));
-    }
-    TRY(db_commit(context->work, status));
-done:
-    db_finalize(query);
-    db_rollback(context->work);
-    return code;
-}
-
 static const char *state_of(const struct context *context, const struct status *outcome)
 {
     switch (outcome->code) {

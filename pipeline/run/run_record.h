@@ -2,7 +2,6 @@
 #ifndef NIGHTJAR_RUN_RUN_RECORD_H
 #define NIGHTJAR_RUN_RUN_RECORD_H
 
-#include "training/curve.h"
 #include "run/context_internal.h"
 
 /* Starts the record: context->run gets its number. A run that was left `running` is marked as
@@ -17,10 +16,6 @@ MUST_CHECK enum status_code run_record_stage(struct context *context, const char
 /* An unchanged stage: its metrics of run `from` become this run's too. */
 MUST_CHECK enum status_code run_record_carry_metrics(struct context *context, int64_t from,
                                                      struct status *status);
-/* The training curve of the running stage: rows of training_curve, replacing those of this run. */
-MUST_CHECK enum status_code run_record_curve(struct context *context,
-                                             const struct curve_point *curve, size_t n,
-                                             struct status *status);
 /* The end, good or bad, as `outcome` says. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
                                            struct status *status);

@@ -186,6 +186,22 @@ enum status_code artifact_get(const struct artifact *artifact, const char *name,
     return STATUS_OK;
 }
 
+enum status_code artifact_get_sized(const struct artifact *artifact, const char *name,
+                                    enum array_type type, size_t rows, size_t columns,
+                                    const void **data, struct status *status)
+{
+    size_t seen_rows = 0, seen_columns = 0;
+    const enum status_code code =
+        artifact_get(artifact, name, type, data, &seen_rows, &seen_columns, status);
+    if (code == STATUS_OK && (seen_rows != rows || seen_columns != columns)) {
+        char problem[128];
+        snprintf(problem, sizeof problem, "it is %zu x %zu, not %zu x %zu", seen_rows, seen_columns,
+                 rows, columns);
+        return misfit(artifact, name, problem, status);
+    }
+    return code;
+}
+
 enum status_code artifact_get_number(const struct artifact *artifact, const char *name,
                                      double *value, struct status *status)
 {

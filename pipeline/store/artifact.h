@@ -60,6 +60,10 @@ const struct array *artifact_find(const struct artifact *artifact, const char *n
 MUST_CHECK enum status_code artifact_get(const struct artifact *artifact, const char *name,
                                          enum array_type type, const void **data, size_t *rows,
                                          size_t *columns, struct status *status);
+/* The same of an array that must be (rows, columns); another shape is the same error. */
+MUST_CHECK enum status_code artifact_get_sized(const struct artifact *artifact, const char *name,
+                                               enum array_type type, size_t rows, size_t columns,
+                                               const void **data, struct status *status);
 MUST_CHECK enum status_code artifact_get_number(const struct artifact *artifact, const char *name,
                                                 double *value, struct status *status);
 /* A view: *strings points into the artifact and is not released. */

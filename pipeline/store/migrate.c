@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "store/embedded_sql.h"
-#include "publishing/generation.h"
 
 #include <assert.h>
 
@@ -177,9 +176,7 @@ enum status_code migrate_apply(struct db *db, enum migrate_set set, const char *
     int64_t version;
     bool is_foreign;
     TRY(migrate_version(db, set, prefix, &version, &is_foreign, status));
-    if (set == MIGRATE_OUTPUT) {
-        TRY(publish_check_names(db, prefix, status));
-    } else if (is_foreign) {
+    if (set == MIGRATE_WORK && is_foreign) {
         TRY(status_set_at(status, STATUS_CONFIG, db_path(db), 0, 0,
                           "the file has a table %snightjar_schema that is not ours: it is no work "
                           "database of nightjar",

@@ -10,8 +10,9 @@ enum migrate_set { MIGRATE_WORK, MIGRATE_OUTPUT };
 
 /* One transaction for all missing migrations. `prefix` (MIGRATE_OUTPUT; "" otherwise) replaces
  * @prefix@, which stands only inside double quotes in the SQL, its own quotes doubled. A database
- * written by a newer nightjar, or foreign tables under our names (publish_check_names):
- * STATUS_CONFIG, untouched. */
+ * written by a newer nightjar, and a work database with a foreign table under the name of our
+ * version table: STATUS_CONFIG, untouched. An output database: publish_migrate looks at its names
+ * first. */
 MUST_CHECK enum status_code migrate_apply(struct db *db, enum migrate_set set, const char *prefix,
                                           struct status *status);
 /* *version = the newest migration applied, 0 when there is none; *is_foreign (may be NULL) when our

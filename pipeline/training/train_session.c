@@ -6,9 +6,11 @@
 #include "math/vec.h"
 #include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
-#include "run/run_record.h"
+#include "pairs/pair_artifact.h"
 
+#include <assert.h>
 #include <math.h>
+#include <string.h>
 
 static enum status_code hook_check_stop(void *data, struct status *status)
 {
@@ -215,6 +217,42 @@ done:
     return code;
 }
 
+/* A place for each of curve_columns, in their order. */
+static const char insert_curve[] =
+    "INSERT OR REPLACE INTO training_curve (run, stage, epoch, loss, learning_rate, validation,"
+    " positive_similarity, negative_similarity, effective_negatives, alignment, uniformity_users,"
+    " uniformity_items, norm, dead_dimensions, participation)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+_Static_assert(CURVE_COLUMNS == 12, "insert_curve and the table training_curve have 12 figures");
+
+/* The training curve of the running stage: rows of training_curve, replacing those of this run. */
+static enum status_code record_curve(struct context *context, const struct curve_point *curve,
+                                     size_t n, struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    struct db *work = context_work(context);
+    const char *stage = context_label(context);
+    TRY(db_begin_write(work, status));
+    TRY(db_prepare(work, insert_curve, &query, status));
+    TRY(db_bind_int64(query, 1, context_run_number(context), status));
+    TRY(db_bind_text(query, 2, stage, strlen(stage), true, status));
+    for (size_t i = 0; i < n; i++) {
+        TRY(db_bind_int64(query, 3, curve[i].epoch, status));
+        for (size_t c = 0; c < CURVE_COLUMNS; c++) {
+            double value = curve_value(&curve[i], c);
+            TRY(isnan(value) ? db_bind_null(query, 4 + (int)c, status)
+                             : db_bind_double(query, 4 + (int)c, value, status));
+        }
+        TRY(db_run(query, status));
+    }
+    TRY(db_commit(work, status));
+done:
+    db_finalize(query);
+    db_rollback(work);
+    return code;
+}
+
 enum status_code training_run(struct training *training, struct trainer_result *result,
                               struct status *status)
 {
@@ -233,7 +271,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
     }
     if (code == STATUS_OK) {
         context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
-        code = run_record_curve(training->context, result->curve, result->n_curve, status);
+        code = record_curve(training->context, result->curve, result->n_curve, status);
     }
     return code;
 }

@@ -26,7 +26,8 @@ struct training {
     double started, deadline; /* monotonic seconds; INFINITY: no limit on the time */
     size_t epochs_before;     /* done by the run that this one goes on from */
     bool has_epoch;
-    bool ignore_checkpoint; /* one that is there belongs to another start (training/warm_training.h) */
+    bool ignore_checkpoint; /* one that is there belongs to another start (training/warm_training.h)
+                             */
     const char *metric;     /* shown beside the loss; NULL: none */
     struct trainer_hooks hooks;
     struct trainer_input input; /* complete but for validation and stop_after */

@@ -3,6 +3,7 @@
 #include "dataset/dataset.h"
 #include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "negatives/sampler.h"
 #include "tests/support/stage_support.h"
 

@@ -1,6 +1,7 @@
 /* The pairs stage, run behind `interactions` on a generated log, against SQL over the source. */
 #include "math/sparse.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "tests/support/stage_support.h"
 
 #include <math.h>

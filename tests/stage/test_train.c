@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "towers/embeddings.h"
 #include "training/trainer.h"
 #include "run/context.h"

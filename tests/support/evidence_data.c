@@ -2,6 +2,7 @@
 #include "tests/support/evidence_data.h"
 
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_artifact.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>

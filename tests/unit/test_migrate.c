@@ -1,6 +1,7 @@
 /* store/migrate: our tables appear once, and never where something else stands. */
 #include "store/migrate.h"
 
+#include "publishing/generation.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>
@@ -83,7 +84,7 @@ static void foreign_tables_stop_the_output_migration(void **state)
     struct db *db = open_fresh(state);
     store_exec(db, "CREATE TABLE NightJar_Runs (x)");
     struct buf before = store_rows(db, "SELECT * FROM sqlite_schema ORDER BY name");
-    assert_int_equal(migrate_apply(db, MIGRATE_OUTPUT, "", &status), STATUS_CONFIG);
+    assert_int_equal(publish_migrate(db, "", &status), STATUS_CONFIG);
     assert_non_null(strstr(status.message, "table \"NightJar_Runs\""));
     assert_schema_equal(db, &before);
     buf_release(&before);
