@@ -313,7 +313,7 @@ static void a_checkpoint_gives_back_lists_and_thresholds(void **state)
 
     back = new_hard(3, 21, 2, 20);
     assert_int_equal(hard_negatives_load(&back, &artifact, &status), STATUS_INTERNAL);
-    assert_non_null(strstr(status.message, "hard.items is 4250 x 20, expected 4250 x 21"));
+    assert_non_null(strstr(status.message, "hard.items: it is 4250 x 20, not 4250 x 21"));
     assert_false(back.is_ready);
     hard_negatives_release(&back);
     status_clear(&status);
