@@ -9,7 +9,7 @@ OPTIMISE_release := -O2 -DNDEBUG
 OPTIMISE_debug := -O0
 OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -g $(WARNINGS) $(OPTIMISE_$(VARIANT))
+CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g $(WARNINGS) $(OPTIMISE_$(VARIANT))
 CPPFLAGS := -Ipipeline -I. -I/usr/include/x86_64-linux-gnu -MMD -MP
 LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lnettle -lz -lpthread -lm
 
@@ -57,7 +57,7 @@ define kernel_rule
 $(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c
 	@mkdir -p $$(@D)
 	@echo "  CC $$@"
-	@$$(CC) $$(CFLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
+	@$$(CC) $$(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 

@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
+
 #if defined __AVX512F__
 enum { WIDTH = 64 };
 #elif defined __AVX2__
@@ -22,6 +26,30 @@ typedef int32_t int_lanes __attribute__((vector_size(WIDTH), aligned(4), may_ali
 #define STORE(p, x)        (*(lanes *)(void *)(p) = (x))
 #define ALL(x)             ((x) - (lanes){0}) /* x + 0 would not keep -0 */
 #define SELECT(mask, a, b) ((lanes)(((mask) & (int_lanes)(a)) | (~(mask) & (int_lanes)(b))))
+
+/* a b + c, rounded once where the set can and twice where it cannot. Kernels are compiled without
+ * contraction and name every sum of this kind, so that the compiler does not choose anew for each
+ * copy that it inlines: what a kernel returns would hang on which outputs were asked for. */
+static inline lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+#if defined __AVX512F__
+    return (lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined __FMA__
+    return (lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* The same of one number. */
+static inline float one_fma(float a, float b, float c)
+{
+#if defined __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
 
 /* A table's name for the instruction set VEC_ISA of the Makefile: ISA_NAME(vec_ops_). */
 #define LANES_JOIN(a, b)  a##b

@@ -57,9 +57,9 @@ static inline __attribute__((always_inline)) void block_of(const struct product 
         const lanes left = LOAD(panel + k * PANEL), right = LOAD(panel + k * PANEL + LANES);
 #pragma GCC unroll 12
         for (size_t i = 0; i < n; i++) {
-            const float value = x[i * row_step + k * depth_step];
-            low[i] += value * left;
-            high[i] += value * right;
+            const lanes value = ALL(x[i * row_step + k * depth_step]);
+            low[i] = lanes_fma(value, left, low[i]);
+            high[i] = lanes_fma(value, right, high[i]);
         }
     }
 #pragma GCC unroll 12

@@ -69,15 +69,15 @@ static inline lanes lanes_exp(lanes x)
 {
     /* adding 1.5 * 2^23 rounds, and leaves n + 127 in the low bits */
     const float magic = 12582912.0f + 127.0f;
-    lanes shifted = x * 1.44269504088896341f + magic;
+    lanes shifted = lanes_fma(x, ALL(1.44269504088896341f), ALL(magic));
     lanes n = shifted - magic;
-    lanes r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
+    lanes r = lanes_fma(n, ALL(-0.693359375f), x);
+    r = lanes_fma(n, ALL(2.12194440e-4f), r);
     /* in pairs: half the length of Horner's chain */
     lanes square = r * r;
-    lanes p = (r * 8.3125023491e-3f + 4.1890335210e-2f) * square +
-              (r * 1.6667115391e-1f + 4.9999230283e-1f);
-    p = p * square + (r + 1.0f);
+    lanes high = lanes_fma(r, ALL(8.3125023491e-3f), ALL(4.1890335210e-2f));
+    lanes low = lanes_fma(r, ALL(1.6667115391e-1f), ALL(4.9999230283e-1f));
+    lanes p = lanes_fma(lanes_fma(high, square, low), square, r + 1.0f);
     lanes power = (lanes)((int_lanes)shifted << 23);
     return SELECT(x < -87.0f, (lanes){0}, p * power);
 }
@@ -172,11 +172,11 @@ static inline __attribute__((always_inline)) float exp_sum_of(float *x, const fl
         sum += v;
     }
     if (j < n) {
-        lanes v = load_part(x + j, n - j, -INFINITY) - shift;
+        lanes v = load_part(x + j, n - j, -INFINITY);
         if (offset != NULL) {
             v += load_part(offset + j, n - j, 0.0f);
         }
-        v = lanes_exp(v);
+        v = lanes_exp(v - shift);
         memcpy(x + j, &v, (n - j) * sizeof *x);
         sum += v;
     }
@@ -194,15 +194,15 @@ static float kernel_dot(const float *x, const float *y, size_t n)
     size_t j = 0;
     for (; j + RUN <= n; j += RUN) {
         for (size_t c = 0; c < CHAINS; c++) {
-            sum[c] += LOAD(x + j + c * LANES) * LOAD(y + j + c * LANES);
+            sum[c] = lanes_fma(LOAD(x + j + c * LANES), LOAD(y + j + c * LANES), sum[c]);
         }
     }
     for (; j + LANES <= n; j += LANES) {
-        sum[0] += LOAD(x + j) * LOAD(y + j);
+        sum[0] = lanes_fma(LOAD(x + j), LOAD(y + j), sum[0]);
     }
     float result = lanes_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
     for (; j < n; j++) {
-        result += x[j] * y[j];
+        result = one_fma(x[j], y[j], result);
     }
     return result;
 }
@@ -211,10 +211,10 @@ static void kernel_axpy(float a, const float *x, float *y, size_t n)
 {
     size_t j = 0;
     for (; j + LANES <= n; j += LANES) {
-        STORE(y + j, LOAD(y + j) + a * LOAD(x + j));
+        STORE(y + j, lanes_fma(ALL(a), LOAD(x + j), LOAD(y + j)));
     }
     for (; j < n; j++) {
-        y[j] += a * x[j];
+        y[j] = one_fma(a, x[j], y[j]);
     }
 }
 
@@ -237,14 +237,14 @@ static inline lanes lanes_softplus(lanes x, lanes weight, lanes *slope)
     lanes e = lanes_exp(SELECT(above, -x, x));
     lanes z = e / (e + 2.0f), inverse = 1.0f / (e + 1.0f);
     lanes q = z * z;
-    lanes p = q * (1.0f / 13.0f) + 1.0f / 11.0f;
-    p = p * q + 1.0f / 9.0f;
-    p = p * q + 1.0f / 7.0f;
-    p = p * q + 1.0f / 5.0f;
-    p = p * q + 1.0f / 3.0f;
-    p = p * q + 1.0f;
+    lanes p = lanes_fma(q, ALL(1.0f / 13.0f), ALL(1.0f / 11.0f));
+    p = lanes_fma(p, q, ALL(1.0f / 9.0f));
+    p = lanes_fma(p, q, ALL(1.0f / 7.0f));
+    p = lanes_fma(p, q, ALL(1.0f / 5.0f));
+    p = lanes_fma(p, q, ALL(1.0f / 3.0f));
+    p = lanes_fma(p, q, ALL(1.0f));
     *slope = weight * SELECT(above, inverse, e * inverse);
-    return SELECT(above, x, (lanes){0}) + 2.0f * z * p;
+    return lanes_fma(2.0f * z, p, SELECT(above, x, (lanes){0}));
 }
 
 /* max(0, x), *slope = weight times its derivative; written so that NaN stays. */
@@ -278,13 +278,13 @@ static inline __attribute__((always_inline)) struct vec_sums cut_sums(lanes_shap
             w = load_part(weight + j, left, 0.0f);
         }
         lanes value = shape(t, w, &slope);
-        value_sum += value * w;
+        value_sum = lanes_fma(value, w, value_sum);
         slope_sum += slope;
         above += ~(t <= 0.0f); /* all ones are -1 */
         if (gradient != NULL && whole) {
-            STORE(gradient + j, LOAD(gradient + j) + factor * slope);
+            STORE(gradient + j, lanes_fma(ALL(factor), slope, LOAD(gradient + j)));
         } else if (gradient != NULL) {
-            lanes g = load_part(gradient + j, left, 0.0f) + factor * slope;
+            lanes g = lanes_fma(ALL(factor), slope, load_part(gradient + j, left, 0.0f));
             memcpy(gradient + j, &g, left * sizeof *gradient);
         }
     }
@@ -311,8 +311,8 @@ static void kernel_adam(float *restrict w, float *restrict m, float *restrict v,
                         float inverse_c1, float inverse_c2, float epsilon)
 {
     for (size_t j = 0; j < n; j++) {
-        float first = beta1 * m[j] + (1.0f - beta1) * g[j];
-        float second = beta2 * v[j] + (1.0f - beta2) * g[j] * g[j];
+        float first = one_fma(beta1, m[j], (1.0f - beta1) * g[j]);
+        float second = one_fma(beta2, v[j], (1.0f - beta2) * g[j] * g[j]);
         m[j] = first;
         v[j] = second;
         w[j] -= rate * (first * inverse_c1) / (sqrtf(second * inverse_c2) + epsilon);
@@ -332,8 +332,8 @@ static void kernel_momentum(float *restrict w, float *restrict m, const float *r
                             float keep, float add, float move)
 {
     for (size_t j = 0; j < n; j++) {
-        m[j] = keep * m[j] + add * g[j];
-        w[j] -= move * m[j];
+        m[j] = one_fma(keep, m[j], add * g[j]);
+        w[j] = one_fma(-move, m[j], w[j]);
     }
 }
 
@@ -341,7 +341,7 @@ static void kernel_adagrad(float *restrict w, float *restrict s, const float *re
                            float rate, float epsilon)
 {
     for (size_t j = 0; j < n; j++) {
-        s[j] += g[j] * g[j];
+        s[j] = one_fma(g[j], g[j], s[j]);
         w[j] -= rate * g[j] / (sqrtf(s[j]) + epsilon);
     }
 }

@@ -14,13 +14,13 @@
 static const char *const names[] = {"sse2", "avx2", "avx512"};
 static const size_t lengths[] = {0, 1, 7, 15, 16, 17, 31, 64, 100, 257};
 
-enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
+enum { N_NAMES = sizeof names / sizeof names[0], N_LENGTHS = sizeof lengths / sizeof lengths[0] };
 
 typedef void check(const struct vec_ops *ops, struct rng *rng, size_t n);
 
 static void on_every_set_and_length(check *run)
 {
-    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+    for (size_t s = 0; s < N_NAMES; s++) {
         const struct vec_ops *ops = vec_ops_named(names[s]);
         for (size_t l = 0; ops != NULL && l < N_LENGTHS; l++) {
             struct rng rng;
@@ -124,7 +124,7 @@ static void exp_of_shifted_rows_matches_libm(void **state)
 static void exp_error_stays_below_its_bound(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+    for (size_t s = 0; s < N_NAMES; s++) {
         const struct vec_ops *ops = vec_ops_named(names[s]);
         double worst = 0.0;
         for (float x = -86.9f; ops != NULL && x <= 0.0f; x += 0.0037f) {
@@ -140,7 +140,7 @@ static void exp_error_stays_below_its_bound(void **state)
 static void exp_of_minus_infinity_is_zero_and_nan_stays(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+    for (size_t s = 0; s < N_NAMES; s++) {
         const struct vec_ops *ops = vec_ops_named(names[s]);
         float x[20];
         for (size_t j = 0; j < 20; j++) {
@@ -211,7 +211,7 @@ static void hinge_and_softplus_match_plain_loops(void **state)
 static void softplus_keeps_its_relative_error_and_nan(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+    for (size_t s = 0; s < N_NAMES; s++) {
         const struct vec_ops *ops = vec_ops_named(names[s]);
         float one = 1.0f, nan = NAN;
         double worst = 0.0;
@@ -361,7 +361,7 @@ static void packed_products_match_plain_loops(void **state)
     /* rows, columns, depth: whole blocks and panels, every remainder, nothing */
     static const size_t shapes[][3] = {{24, 64, 64}, {1, 1, 1},   {11, 33, 7}, {7, 15, 20},
                                        {23, 50, 3},  {12, 17, 0}, {0, 16, 4},  {4, 0, 4}};
-    for (size_t s = 0; s < sizeof names / sizeof names[0]; s++) {
+    for (size_t s = 0; s < N_NAMES; s++) {
         const struct vec_ops *ops = vec_ops_named(names[s]);
         for (size_t i = 0; ops != NULL && i < sizeof shapes / sizeof shapes[0]; i++) {
             for (unsigned form = 0; form < 16; form++) {
@@ -369,6 +369,209 @@ static void packed_products_match_plain_loops(void **state)
                 rng_init(&rng, 9, "test.vec.product", i, form);
                 check_product(ops->product, &rng, shapes[i], form);
             }
+        }
+    }
+}
+
+/* ---- the same bits, however a kernel is asked ---- */
+
+enum { N_ARRAYS = 4, N_ELEMENT_WISE = 10 };
+
+/* Element-wise kernel `which` on [first, first + n) of four arrays. */
+static void run_element_wise(const struct vec_ops *ops, int which, float *const arrays[N_ARRAYS],
+                             size_t first, size_t n)
+{
+    float *w = arrays[0] + first, *m = arrays[1] + first, *v = arrays[2] + first;
+    float *g = arrays[3] + first;
+    switch (which) {
+    case 0:
+        ops->axpy(0.7f, g, w, n);
+        break;
+    case 1:
+        ops->scale(0.7f, w, n);
+        break;
+    case 2:
+        (void)ops->exp_shift_sum(w, NULL, 1.3f, n);
+        break;
+    case 3:
+        (void)ops->exp_shift_sum(w, m, 1.3f, n);
+        break;
+    case 4:
+        (void)ops->hinge_cut(w, v, 0.1f, -1.7f, n, g);
+        break;
+    case 5:
+        (void)ops->softplus_cut(w, v, 0.1f, -1.7f, n, g);
+        break;
+    case 6:
+        ops->adam(w, m, v, g, n, 0.01f, 0.9f, 0.999f, 1.9f, 2.9f, 1e-8f);
+        break;
+    case 7:
+        ops->adam_drift(w, m, v, n, 0.3f, 1.9f, 2.9f, 1e-8f);
+        break;
+    case 8:
+        ops->momentum(w, m, g, n, 0.9f, 0.1f, 0.3f);
+        break;
+    default:
+        ops->adagrad(w, v, g, n, 0.1f, 1e-8f);
+        break;
+    }
+}
+
+/* A value is the same in a whole vector, in a tail and alone. */
+static void check_element_wise(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *given = random_matrix(rng, N_ARRAYS, n, false);
+    float *whole = random_matrix(rng, N_ARRAYS, n, false);
+    float *pieces = random_matrix(rng, N_ARRAYS, n, false);
+    float *whole_arrays[] = {whole, whole + n, whole + 2 * n, whole + 3 * n};
+    float *piece_arrays[] = {pieces, pieces + n, pieces + 2 * n, pieces + 3 * n};
+    for (size_t j = 2 * n; j < 3 * n; j++) {
+        given[j] = fabsf(given[j]);
+    }
+    for (int which = 0; which < N_ELEMENT_WISE; which++) {
+        for (size_t piece = 1; piece <= n; piece = piece * 3 + 1) {
+            memcpy(whole, given, N_ARRAYS * n * sizeof *given);
+            memcpy(pieces, given, N_ARRAYS * n * sizeof *given);
+            run_element_wise(ops, which, whole_arrays, 0, n);
+            for (size_t first = 0; first < n; first += piece) {
+                run_element_wise(ops, which, piece_arrays, first,
+                                 n - first < piece ? n - first : piece);
+            }
+            assert_memory_equal(whole, pieces, N_ARRAYS * n * sizeof *whole);
+        }
+    }
+    mem_free(given);
+    mem_free(whole);
+    mem_free(pieces);
+}
+
+/* Sums hang neither on the outputs asked for, nor on an offset of zeros, nor on values behind the
+ * last that count for nothing, nor on where the arrays lie. */
+static void check_sums_asked_otherwise(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    enum { PAD = 5 };
+    float *x = random_matrix(rng, 1, n + PAD, false), *y = random_matrix(rng, 1, n + PAD, false);
+    float *zeros = random_matrix(rng, 1, n + PAD, false);
+    float *a = random_matrix(rng, 1, n + PAD, false), *b = random_matrix(rng, 1, n + PAD, false);
+    memset(zeros, 0, (n + PAD) * sizeof *zeros);
+    float product = ops->dot(x, y, n);
+    memcpy(a + 1, x, n * sizeof *x);
+    memcpy(b + 1, y, n * sizeof *y);
+    float moved = ops->dot(a + 1, b + 1, n);
+    assert_memory_equal(&product, &moved, sizeof product);
+    for (size_t j = 0; j < n + PAD; j++) {
+        x[j] = j < n ? 3.0f * x[j] : -INFINITY;
+        y[j] = j < n ? fabsf(y[j]) : 0.0f;
+    }
+    assert_true(ops->max_offset(x, zeros, n) == ops->max(x, n));
+    for (size_t j = 0; j < n; j++) {
+        assert_int_equal(ops->first_reaching(x, zeros, n, x[j]),
+                         ops->first_reaching(x, NULL, n, x[j]));
+    }
+    for (int is_hinge = 0; is_hinge < 2; is_hinge++) {
+        struct vec_sums (*cut)(const float *, const float *, float, float, size_t, float *) =
+            is_hinge ? ops->hinge_cut : ops->softplus_cut;
+        struct vec_sums plain = cut(x, y, 0.5f, -1.5f, n, NULL);
+        struct vec_sums others[] = {cut(x, y, 0.5f, -1.5f, n, a), cut(x, y, 0.5f, 2.5f, n, NULL),
+                                    cut(x, y, 0.5f, -1.5f, n + PAD, NULL),
+                                    cut(x, y, 0.5f, -1.5f, n + PAD, a)};
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+            assert_memory_equal(&plain, others + i, sizeof plain);
+        }
+    }
+    const float *const offsets[] = {NULL, zeros};
+    float sums[4];
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(a, x, (n + PAD) * sizeof *x);
+        sums[i] = ops->exp_shift_sum(a, offsets[i % 2], 1.3f, i < 2 ? n : n + PAD);
+        assert_memory_equal(sums, sums + i, sizeof *sums);
+    }
+    float *all[] = {x, y, zeros, a, b};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+/* Every element of a product alone, with factors of one, added to zero, either way through x and
+ * packed from either side. */
+static void check_product_asked_otherwise(const struct product_ops *ops, struct rng *rng,
+                                          const size_t shape[3])
+{
+    const size_t m = shape[0], n = shape[1], depth = shape[2];
+    float *x = random_matrix(rng, m, depth, false), *x_turned = random_matrix(rng, depth, m, false);
+    float *y = random_matrix(rng, depth, n, false), *y_turned = random_matrix(rng, n, depth, false);
+    float *out = random_matrix(rng, m, n, false), *other = random_matrix(rng, m, n, false);
+    float *factors = random_matrix(rng, 1, m + depth, false);
+    float *packed = random_matrix(rng, 1, product_packed_size(ops, depth, n), false);
+    float *packed_again = random_matrix(rng, 1, product_packed_size(ops, depth, n), false);
+    for (size_t k = 0; k < depth; k++) {
+        factors[m + k] = -2.3f;
+        for (size_t i = 0; i < m; i++) {
+            x_turned[k * m + i] = x[i * depth + k];
+        }
+        for (size_t j = 0; j < n; j++) {
+            y_turned[j * depth + k] = y[k * n + j];
+        }
+    }
+    for (size_t i = 0; i < m; i++) {
+        factors[i] = 1.0f;
+    }
+    ops->pack(const_matrix_of(y, depth, n), factors + m, packed);
+    ops->pack_transposed(const_matrix_of(y_turned, n, depth), -2.3f, packed_again);
+    assert_memory_equal(packed, packed_again, product_packed_size(ops, depth, n) * sizeof *packed);
+    struct product product = {.x = x, .row_step = depth, .depth_step = 1, .panels = packed};
+    product.depth = depth;
+    product.out = (struct matrix){out, m, n, n};
+    ops->run(&product);
+    product.out.data = other;
+    for (unsigned form = 1; form < 8; form++) {
+        product.x = form & 1 ? x_turned : x;
+        product.row_step = form & 1 ? 1 : depth;
+        product.depth_step = form & 1 ? m : 1;
+        product.factors = form & 2 ? factors : NULL;
+        product.add = form & 4;
+        memset(other, 0, m * n * sizeof *other);
+        ops->run(&product);
+        assert_memory_equal(out, other, m * n * sizeof *out);
+    }
+    for (size_t j = 0; j < n; j++) {
+        const struct const_matrix column = {y + j, depth, 1, n};
+        ops->pack(column, factors + m, packed);
+        for (size_t i = 0; i < m; i++) {
+            float alone;
+            ops->run(&(struct product){x + i * depth, depth, 1, packed, depth, NULL, false,
+                                       matrix_of(&alone, 1, 1)});
+            assert_memory_equal(out + i * n + j, &alone, sizeof alone);
+        }
+    }
+    float *all[] = {x, x_turned, y, y_turned, out, other, factors, packed, packed_again};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        mem_free(all[i]);
+    }
+}
+
+static void a_value_hangs_neither_on_its_place_nor_on_its_neighbours(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_element_wise);
+}
+
+static void sums_hang_on_nothing_but_their_values(void **state)
+{
+    (void)state;
+    on_every_set_and_length(check_sums_asked_otherwise);
+}
+
+static void packed_products_are_the_same_however_asked(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{25, 33, 17}, {12, 16, 64}, {11, 7, 5}};
+    for (size_t s = 0; s < N_NAMES; s++) {
+        const struct vec_ops *ops = vec_ops_named(names[s]);
+        for (size_t i = 0; ops != NULL && i < sizeof shapes / sizeof shapes[0]; i++) {
+            struct rng rng;
+            rng_init(&rng, 11, "test.vec.product", s, i);
+            check_product_asked_otherwise(ops->product, &rng, shapes[i]);
         }
     }
 }
@@ -394,7 +597,14 @@ int main(void)
         cmocka_unit_test(momentum_matches_its_formula),
         cmocka_unit_test(adagrad_matches_its_formula),
         cmocka_unit_test(packed_products_match_plain_loops),
+        cmocka_unit_test(a_value_hangs_neither_on_its_place_nor_on_its_neighbours),
+        cmocka_unit_test(sums_hang_on_nothing_but_their_values),
+        cmocka_unit_test(packed_products_are_the_same_however_asked),
         cmocka_unit_test(unknown_instruction_sets_are_refused),
     };
+    for (size_t s = 0; s < N_NAMES; s++) {
+        print_message("kernels %s: %s\n", names[s],
+                      vec_ops_named(names[s]) != NULL ? "tried" : "not on this processor");
+    }
     return cmocka_run_group_tests_name("vec", tests, NULL, NULL);
 }
