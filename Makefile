@@ -18,10 +18,13 @@ STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
 STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
 # the *_kernels.c of math are compiled once per instruction set and never by themselves
 KERNELS := pipeline/math/vec_kernels.c pipeline/math/product_kernels.c
-ISAS := sse2 avx2 avx512
-ISA_sse2 := -msse2
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ISAS_x86_64 := avx2 avx512
+ISAS_aarch64 := neon
+ISAS := portable $(ISAS_$(MACHINE))
 ISA_avx2 := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+ISA_neon := -DLANES_NEON
 KERNEL_OBJECTS := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%_$(isa).o))
 OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(KERNELS),$(SOURCES)) \
            $(STAGE_SOURCES)) \

@@ -4,8 +4,9 @@
 #include <assert.h>
 #include <stdarg.h>
 
-static enum status_code set_text(struct status *status, enum status_code code, const char *file,
-                                 size_t line, size_t column, const char *format, va_list arguments)
+static __attribute__((format(printf, 6, 0))) enum status_code set_text(
+    struct status *status, enum status_code code, const char *file, size_t line, size_t column,
+    const char *format, va_list arguments)
 {
     assert(status != NULL && code != STATUS_OK);
     if (status->code != STATUS_OK) {

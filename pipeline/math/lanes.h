@@ -8,6 +8,8 @@
 
 #if defined __AVX2__
 #include <immintrin.h>
+#elif defined LANES_NEON
+#include <arm_neon.h>
 #endif
 
 #if defined __AVX512F__
@@ -36,6 +38,8 @@ static inline lanes lanes_fma(lanes a, lanes b, lanes c)
     return (lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined __FMA__
     return (lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined LANES_NEON
+    return (lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;
 #endif
@@ -44,7 +48,7 @@ static inline lanes lanes_fma(lanes a, lanes b, lanes c)
 /* The same of one number. */
 static inline float one_fma(float a, float b, float c)
 {
-#if defined __FMA__
+#if defined __FMA__ || defined LANES_NEON
     return __builtin_fmaf(a, b, c);
 #else
     return a * b + c;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#if defined __AVX512F__
+#if defined __AVX512F__ || defined __aarch64__ /* 32 registers */
 enum { ROWS = 12 };
 #else
 enum { ROWS = 6 };
@@ -140,17 +140,16 @@ static inline void transpose_four(const float *rows, size_t stride, float factor
                                   size_t step)
 {
     typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-    typedef int32_t order __attribute__((vector_size(16)));
     const quad *a = (const void *)rows, *b = (const void *)(rows + stride);
     const quad *c = (const void *)(rows + 2 * stride), *d = (const void *)(rows + 3 * stride);
-    const order low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, last = {2, 3, 6, 7};
-    quad ab = __builtin_shuffle(*a, *b, low) * factor, cd = __builtin_shuffle(*c, *d, low) * factor;
-    *(quad *)(void *)out = __builtin_shuffle(ab, cd, first);
-    *(quad *)(void *)(out + step) = __builtin_shuffle(ab, cd, last);
-    ab = __builtin_shuffle(*a, *b, high) * factor;
-    cd = __builtin_shuffle(*c, *d, high) * factor;
-    *(quad *)(void *)(out + 2 * step) = __builtin_shuffle(ab, cd, first);
-    *(quad *)(void *)(out + 3 * step) = __builtin_shuffle(ab, cd, last);
+    const quad ab_low = __builtin_shufflevector(*a, *b, 0, 4, 1, 5) * factor;
+    const quad cd_low = __builtin_shufflevector(*c, *d, 0, 4, 1, 5) * factor;
+    const quad ab_high = __builtin_shufflevector(*a, *b, 2, 6, 3, 7) * factor;
+    const quad cd_high = __builtin_shufflevector(*c, *d, 2, 6, 3, 7) * factor;
+    *(quad *)(void *)out = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(quad *)(void *)(out + step) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(quad *)(void *)(out + 2 * step) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(quad *)(void *)(out + 3 * step) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
 static void product_pack_transposed(struct const_matrix rows, float factor, float *out)

@@ -1,9 +1,10 @@
 /* Chooses among the builds of vec_kernels.c. */
 #include "math/vec.h"
 
-#include <string.h>
+extern const struct vec_ops vec_ops_portable;
 
-extern const struct vec_ops vec_ops_sse2, vec_ops_avx2, vec_ops_avx512;
+#if defined __x86_64__
+extern const struct vec_ops vec_ops_avx2, vec_ops_avx512;
 
 static bool cpu_has_avx512(void)
 {
@@ -15,25 +16,30 @@ static bool cpu_has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
+#elif defined __aarch64__
+extern const struct vec_ops vec_ops_neon; /* every 64-bit ARM has it */
+#endif
+
+size_t vec_ops_all(const struct vec_ops *sets[VEC_SETS_MAX])
+{
+    size_t n = 0;
+#if defined __x86_64__
+    if (cpu_has_avx512()) {
+        sets[n++] = &vec_ops_avx512;
+    }
+    if (cpu_has_avx2()) {
+        sets[n++] = &vec_ops_avx2;
+    }
+#elif defined __aarch64__
+    sets[n++] = &vec_ops_neon;
+#endif
+    sets[n++] = &vec_ops_portable;
+    return n;
+}
 
 const struct vec_ops *vec_ops(void)
 {
-    if (cpu_has_avx512()) {
-        return &vec_ops_avx512;
-    }
-    return cpu_has_avx2() ? &vec_ops_avx2 : &vec_ops_sse2;
-}
-
-const struct vec_ops *vec_ops_named(const char *name)
-{
-    if (strcmp(name, "sse2") == 0) {
-        return &vec_ops_sse2;
-    }
-    if (strcmp(name, "avx2") == 0 && cpu_has_avx2()) {
-        return &vec_ops_avx2;
-    }
-    if (strcmp(name, "avx512") == 0 && cpu_has_avx512()) {
-        return &vec_ops_avx512;
-    }
-    return NULL;
+    const struct vec_ops *sets[VEC_SETS_MAX];
+    (void)vec_ops_all(sets);
+    return sets[0];
 }

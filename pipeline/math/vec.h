@@ -1,6 +1,7 @@
-/* Float kernels: compiled once per instruction set (SSE2, AVX2, AVX-512) from one portable source,
- * vec_kernels.c and product_kernels.c, and chosen at run time. Sums are kept in float lanes and
- * added in a fixed order per instruction set, so results repeat exactly on a CPU type. */
+/* Float kernels: compiled once per instruction set (AVX-512, AVX2, NEON, and what every processor
+ * of the architecture has) from one portable source, vec_kernels.c and product_kernels.c, and
+ * chosen at run time. Sums are kept in float lanes and added in a fixed order per instruction set,
+ * so results repeat exactly on a CPU type. */
 #ifndef NIGHTJAR_MATH_VEC_H
 #define NIGHTJAR_MATH_VEC_H
 
@@ -12,7 +13,7 @@ struct vec_sums {
 };
 
 struct vec_ops {
-    const char *name; /* "avx512", "avx2", "sse2": part of the cache key */
+    const char *name; /* "avx512", "avx2", "neon", "portable": part of the cache key */
     const struct product_ops *product;
     float (*max)(const float *x, size_t n); /* -INFINITY for n = 0 */
     /* x[j] = exp(x[j] + offset[j] - shift), returns the sum; offset may be NULL. Relative error of
@@ -46,9 +47,10 @@ struct vec_ops {
     void (*adagrad)(float *w, float *s, const float *g, size_t n, float rate, float epsilon);
 };
 
-/* The best set for this CPU; `NIGHTJAR_ISA` is not consulted: tests call vec_ops_named. */
+enum { VEC_SETS_MAX = 3 };
+/* Every set that this CPU runs, the best first; how many. */
+size_t vec_ops_all(const struct vec_ops *sets[VEC_SETS_MAX]);
+/* The best of them. */
 const struct vec_ops *vec_ops(void);
-/* "sse2", "avx2" or "avx512"; NULL when unknown or when this CPU lacks it. */
-const struct vec_ops *vec_ops_named(const char *name);
 
 #endif

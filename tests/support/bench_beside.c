@@ -160,6 +160,6 @@ void bench_must(enum status_code code, const struct status *status)
         char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX];
         status_format(status, text, sizeof text);
         (void)fprintf(stderr, "%s\n", text);
-        exit(code);
+        exit((int)code);
     }
 }

@@ -246,8 +246,8 @@ static void a_failed_save_leaves_the_old_content(void **state)
 static void damage_of_any_kind_is_bad_data(void **state)
 {
     static const char *const damages[] = {
-        "UPDATE artifact_chunk SET bytes = zeroblob(length(bytes)) WHERE position = 0 AND"
-        " number = 3",
+        ("UPDATE artifact_chunk SET bytes = zeroblob(length(bytes)) WHERE position = 0 AND"
+         " number = 3"),
         "DELETE FROM artifact_chunk WHERE position = 0 AND number = 1",
         "UPDATE artifact_chunk SET number = 9 WHERE position = 0 AND number = 1",
         "UPDATE artifact_array SET n_rows = 1000000000000 WHERE position = 0",

@@ -71,7 +71,7 @@ static struct interactions make_interactions(bool with_times)
     struct status status = {0};
     int32_t code;
     for (int64_t id = 0; id < 9; id++) {
-        assert_ok(vocabulary_add_text(&made.users, "abcdefghi" + id, 1, &code, &status), &status);
+        assert_ok(vocabulary_add_text(&made.users, &"abcdefghi"[id], 1, &code, &status), &status);
     }
     for (int64_t id = 0; id < 7; id++) {
         assert_ok(vocabulary_add_integer(&made.items, id * 100, &code, &status), &status);

@@ -71,8 +71,8 @@ static void columns_are_found_by_any_of_their_names_in_any_order(void **state)
         "SELECT 1.5 AS weight, 7 AS item_id, 1600000000 AS time, 3 AS user_id",
         "SELECT 7 AS ITEM, 3 AS User, 1600000000 AS created_at, 1.5 AS rating",
         "SELECT 3 AS user_id, 7 AS item, 1.5 AS value, 1600000000 AS ts, 'x' AS type",
-        "SELECT '2020-09-13T12:26:40Z' AS timestamp, 3.0 AS user_id, 7 AS item, '1.5' AS value, "
-        "'x' AS event_type, 99 AS rowid",
+        ("SELECT '2020-09-13T12:26:40Z' AS timestamp, 3.0 AS user_id, 7 AS item, '1.5' AS value, "
+         "'x' AS event_type, 99 AS rowid"),
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct reading reading;

@@ -11,18 +11,19 @@
 
 #include <math.h>
 
-static const char *const names[] = {"sse2", "avx2", "avx512"};
+static const struct vec_ops *sets[VEC_SETS_MAX];
+static size_t n_sets;
 static const size_t lengths[] = {0, 1, 7, 15, 16, 17, 31, 64, 100, 257};
 
-enum { N_NAMES = sizeof names / sizeof names[0], N_LENGTHS = sizeof lengths / sizeof lengths[0] };
+enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
 
 typedef void check(const struct vec_ops *ops, struct rng *rng, size_t n);
 
 static void on_every_set_and_length(check *run)
 {
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
-        for (size_t l = 0; ops != NULL && l < N_LENGTHS; l++) {
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
+        for (size_t l = 0; l < N_LENGTHS; l++) {
             struct rng rng;
             rng_init(&rng, 7, "test.vec", s, l);
             run(ops, &rng, lengths[l]);
@@ -124,10 +125,10 @@ static void exp_of_shifted_rows_matches_libm(void **state)
 static void exp_error_stays_below_its_bound(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
         double worst = 0.0;
-        for (float x = -86.9f; ops != NULL && x <= 0.0f; x += 0.0037f) {
+        for (float x = -86.9f; x <= 0.0f; x += 0.0037f) {
             float y = x;
             (void)ops->exp_shift_sum(&y, NULL, 0.0f, 1);
             double error = fabs((double)y / exp((double)x) - 1.0);
@@ -140,14 +141,11 @@ static void exp_error_stays_below_its_bound(void **state)
 static void exp_of_minus_infinity_is_zero_and_nan_stays(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
         float x[20];
         for (size_t j = 0; j < 20; j++) {
             x[j] = -INFINITY;
-        }
-        if (ops == NULL) {
-            continue;
         }
         assert_true(ops->exp_shift_sum(x, NULL, 0.0f, 20) == 0.0f);
         x[3] = NAN;
@@ -211,18 +209,18 @@ static void hinge_and_softplus_match_plain_loops(void **state)
 static void softplus_keeps_its_relative_error_and_nan(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
         float one = 1.0f, nan = NAN;
         double worst = 0.0;
-        for (float x = -86.0f; ops != NULL && x <= 86.0f; x += 0.0113f) {
+        for (float x = -86.0f; x <= 86.0f; x += 0.0113f) {
             double got = (double)ops->softplus_cut(&x, &one, 0.0f, 0.0f, 1, NULL).value;
             double want = (x > 0.0f ? (double)x : 0.0) + log1p(exp(-fabs((double)x)));
             worst = fmax(worst, fabs(got / want - 1.0));
         }
         assert_true(worst < 1e-6);
-        assert_true(ops == NULL || isnan(ops->softplus_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
-        assert_true(ops == NULL || isnan(ops->hinge_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
+        assert_true(isnan(ops->softplus_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
+        assert_true(isnan(ops->hinge_cut(&nan, &one, 0.0f, 0.0f, 1, NULL).value));
     }
 }
 
@@ -361,9 +359,9 @@ static void packed_products_match_plain_loops(void **state)
     /* rows, columns, depth: whole blocks and panels, every remainder, nothing */
     static const size_t shapes[][3] = {{24, 64, 64}, {1, 1, 1},   {11, 33, 7}, {7, 15, 20},
                                        {23, 50, 3},  {12, 17, 0}, {0, 16, 4},  {4, 0, 4}};
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
-        for (size_t i = 0; ops != NULL && i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
             for (unsigned form = 0; form < 16; form++) {
                 struct rng rng;
                 rng_init(&rng, 9, "test.vec.product", i, form);
@@ -566,9 +564,9 @@ static void packed_products_are_the_same_however_asked(void **state)
 {
     (void)state;
     static const size_t shapes[][3] = {{25, 33, 17}, {12, 16, 64}, {11, 7, 5}};
-    for (size_t s = 0; s < N_NAMES; s++) {
-        const struct vec_ops *ops = vec_ops_named(names[s]);
-        for (size_t i = 0; ops != NULL && i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t s = 0; s < n_sets; s++) {
+        const struct vec_ops *ops = sets[s];
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
             struct rng rng;
             rng_init(&rng, 11, "test.vec.product", s, i);
             check_product_asked_otherwise(ops->product, &rng, shapes[i]);
@@ -576,11 +574,10 @@ static void packed_products_are_the_same_however_asked(void **state)
     }
 }
 
-static void unknown_instruction_sets_are_refused(void **state)
+static void the_best_set_is_used(void **state)
 {
     (void)state;
-    assert_null(vec_ops_named("mmx"));
-    assert_non_null(vec_ops_named(vec_ops()->name));
+    assert_ptr_equal(vec_ops(), sets[0]);
 }
 
 int main(void)
@@ -600,11 +597,11 @@ int main(void)
         cmocka_unit_test(a_value_hangs_neither_on_its_place_nor_on_its_neighbours),
         cmocka_unit_test(sums_hang_on_nothing_but_their_values),
         cmocka_unit_test(packed_products_are_the_same_however_asked),
-        cmocka_unit_test(unknown_instruction_sets_are_refused),
+        cmocka_unit_test(the_best_set_is_used),
     };
-    for (size_t s = 0; s < N_NAMES; s++) {
-        print_message("kernels %s: %s\n", names[s],
-                      vec_ops_named(names[s]) != NULL ? "tried" : "not on this processor");
+    n_sets = vec_ops_all(sets);
+    for (size_t s = 0; s < n_sets; s++) {
+        print_message("kernels tried: %s\n", sets[s]->name);
     }
     return cmocka_run_group_tests_name("vec", tests, NULL, NULL);
 }
