@@ -322,7 +322,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(context_input(context, "evidence", &artifact, status));
     TRY(evidence_load(&evidence, artifact, towers.basis, &interactions.basis[towers.basis],
                       &has_evidence, status));
-    TRY(blend_check(&calibration.weights, has_evidence, "evaluate", status));
+    TRY(score_check(&calibration.weights, has_evidence, "evaluate", status));
     TRY(choose_part(&interactions, &towers, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {

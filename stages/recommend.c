@@ -285,7 +285,7 @@ static enum status_code load(struct context *context, struct sources *sources,
     TRY(context_input(context, "evidence", &artifact, status));
     TRY(night_evidence(&sources->night, artifact, towers->basis, &sources->evidence,
                        &sources->has_evidence, status));
-    TRY(blend_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
+    TRY(score_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
 done:
     return code;
 }

@@ -4,24 +4,8 @@
 #ifndef NIGHTJAR_EVALUATION_CALIBRATION_H
 #define NIGHTJAR_EVALUATION_CALIBRATION_H
 
-#include "pairs/evidence.h"
-#include "towers/embeddings.h"
-#include "evaluation/validation.h"
-
-struct calibration_grid {
-    double from, to, step; /* from <= to, step > 0 */
-};
-
-struct calibration_request {
-    const struct validation *validation; /* with validation users */
-    const struct towers *towers;         /* of validation->dataset */
-    const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
-    struct calibration_grid popularity;  /* the betas of `auto` */
-    struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
-    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
-    void *data;
-};
+#include "evaluation/calibration_trials.h"
+#include "store/artifact.h"
 
 /* The artifact "calibration": numbers beta, gamma, exponent, towers_beta, alpha, value,
  * towers_value; grid.beta, grid.gamma, grid.exponent, grid.value and grid.users (n_grid) F64; the

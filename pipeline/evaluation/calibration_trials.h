@@ -4,7 +4,24 @@
 #define NIGHTJAR_EVALUATION_CALIBRATION_TRIALS_H
 
 #include "base/pool.h"
-#include "evaluation/calibration.h"
+#include "evaluation/validation.h"
+#include "pairs/evidence.h"
+#include "towers/embeddings.h"
+
+struct calibration_grid {
+    double from, to, step; /* from <= to, step > 0 */
+};
+
+struct calibration_request {
+    const struct validation *validation; /* with validation users */
+    const struct towers *towers;         /* of validation->dataset */
+    const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
+    struct calibration_grid popularity;  /* the betas of `auto` */
+    struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
+    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
+    enum status_code (*between)(void *data, double done, double total, struct status *status);
+    void *data;
+};
 
 /* Zero-initialise. */
 struct trials {

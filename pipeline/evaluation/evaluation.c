@@ -9,7 +9,6 @@
 #include "evaluation/baselines.h"
 #include "ranking/score.h"
 #include "evaluation/metrics.h"
-#include "evaluation/user_sample.h"
 
 #include <assert.h>
 #include <math.h>
@@ -55,7 +54,7 @@ struct evaluation {
     uint32_t *tie_rank;  /* (n_items) */
     int64_t *counts;     /* (n_items) n_i */
     uint8_t *item_group; /* (n_items) in [0, N_ITEM_GROUPS) */
-    struct blend blend;  /* of the model that runs, where it is one of ours */
+    struct score score;  /* of the model that runs, where it is one of ours */
     struct sparse item_weights;
     int32_t *lists; /* (block, max_k) */
     float *scores;  /* (block, max_k) */
@@ -216,7 +215,7 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->tie_rank);
     mem_free(evaluation->counts);
     mem_free(evaluation->item_group);
-    blend_release(&evaluation->blend);
+    score_release(&evaluation->score);
     sparse_release(&evaluation->item_weights);
     mem_free(evaluation->lists);
     mem_free(evaluation->scores);
@@ -226,8 +225,8 @@ static void evaluation_release(struct evaluation *evaluation)
 
 /* ---- models: each fills lists (count, max_k) for the rows from `first` on ---- */
 
-static enum status_code rank_blend(struct evaluation *evaluation, size_t first, size_t count,
-                                   struct status *status)
+static enum status_code rank_by_score(struct evaluation *evaluation, size_t first, size_t count,
+                                      struct status *status)
 {
     const struct towers *towers = evaluation->request->towers;
     const struct sparse *train = &evaluation->request->dataset->train.matrix;
@@ -247,35 +246,35 @@ static enum status_code rank_blend(struct evaluation *evaluation, size_t first, 
         .tie_rank = evaluation->tie_rank,
         .k = evaluation->max_k,
     };
-    blend_apply(&evaluation->blend, train, rows, &room, &ranking);
+    score_apply(&evaluation->score, train, rows, &room, &ranking);
     return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
 }
 
-static enum status_code start_blend(struct evaluation *evaluation,
+static enum status_code start_score(struct evaluation *evaluation,
                                     const struct score_weights *weights, struct status *status)
 {
-    blend_release(&evaluation->blend);
-    return blend_init(&evaluation->blend, evaluation->request->towers, evaluation->counts,
+    score_release(&evaluation->score);
+    return score_init(&evaluation->score, evaluation->request->towers, evaluation->counts,
                       evaluation->request->evidence, weights, status);
 }
 
 static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
 {
-    return start_blend(evaluation, &evaluation->request->weights, status);
+    return start_score(evaluation, &evaluation->request->weights, status);
 }
 
 static enum status_code start_towers(struct evaluation *evaluation, struct status *status)
 {
     const struct score_weights weights = {.beta = evaluation->request->towers_beta};
-    return start_blend(evaluation, &weights, status);
+    return start_score(evaluation, &weights, status);
 }
 
 static enum status_code start_evidence(struct evaluation *evaluation, struct status *status)
 {
     const struct score_weights weights = {.gamma = 1,
                                           .exponent = evaluation->request->weights.exponent};
-    enum status_code code = start_blend(evaluation, &weights, status);
-    evaluation->blend.scale = 0;
+    enum status_code code = start_score(evaluation, &weights, status);
+    evaluation->score.scale = 0;
     return code;
 }
 
@@ -313,8 +312,10 @@ struct model {
 };
 
 static const struct model models[] = {
-    {"nightjar", false, start_nightjar, rank_blend}, {"towers", true, start_towers, rank_blend},
-    {"evidence", true, start_evidence, rank_blend},  {"popularity", false, NULL, rank_popularity},
+    {"nightjar", false, start_nightjar, rank_by_score},
+    {"towers", true, start_towers, rank_by_score},
+    {"evidence", true, start_evidence, rank_by_score},
+    {"popularity", false, NULL, rank_popularity},
     {"item_item", false, NULL, rank_item_item},
 };
 enum { N_MODELS = sizeof models / sizeof *models };

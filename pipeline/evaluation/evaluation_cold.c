@@ -33,7 +33,7 @@ struct cold_evaluation {
     const int32_t *unknown;
     size_t n_candidates;
     uint32_t *tie_rank; /* (n_candidates) */
-    struct blend blend; /* the score of cold users */
+    struct score score; /* the score of cold users */
     float *popularity;  /* (n_candidates) n_i; below 2^24 the order is exact */
     int32_t *vector_of; /* (cold users or cold items) row of the towers' cold vectors, or -1 */
     float *anchors;     /* (block, d) */
@@ -74,7 +74,7 @@ static void release_group(struct cold_evaluation *evaluation)
 {
     mem_free(evaluation->judged);
     mem_free(evaluation->tie_rank);
-    blend_release(&evaluation->blend);
+    score_release(&evaluation->score);
     mem_free(evaluation->popularity);
     mem_free(evaluation->vector_of);
     mem_free(evaluation->anchors);
@@ -198,7 +198,7 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
         .tie_rank = evaluation->tie_rank,
         .k = k,
     };
-    blend_apply(&evaluation->blend, histories, judged, &room, &ranking);
+    score_apply(&evaluation->score, histories, judged, &room, &ranking);
     TRY(ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status));
     for (size_t a = 0; a < count; a++) {
         if (evaluation->vector_of[judged[a]] < 0) {
@@ -231,7 +231,7 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
                     towers->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&counts, dataset->n_items, status));
     dataset_item_counts(dataset, counts);
-    TRY(blend_init(&evaluation->blend, towers, counts, request->evidence, &request->weights,
+    TRY(score_init(&evaluation->score, towers, counts, request->evidence, &request->weights,
                    status));
     for (size_t i = 0; i < dataset->n_items; i++) {
         evaluation->popularity[i] = (float)counts[i];

@@ -5,7 +5,6 @@
 #include "base/rng.h"
 #include "ranking/ranking.h"
 #include "towers/embeddings.h"
-#include "evaluation/user_sample.h"
 
 #include <assert.h>
 #include <math.h>

@@ -3,56 +3,56 @@
 
 #include "base/mem.h"
 
-enum status_code blend_init(struct blend *blend, const struct towers *towers, const int64_t *counts,
+enum status_code score_init(struct score *score, const struct towers *towers, const int64_t *counts,
                             const struct evidence *evidence, const struct score_weights *weights,
                             struct status *status)
 {
     size_t n_items = towers->items.rows, n_cold = towers->cold_items.rows;
     enum status_code code;
-    TRY(MEM_NEW(&blend->bias, n_items + n_cold, status));
-    towers_popularity_bias(counts, towers->item_bias, n_items, weights->beta, blend->bias);
+    TRY(MEM_NEW(&score->bias, n_items + n_cold, status));
+    towers_popularity_bias(counts, towers->item_bias, n_items, weights->beta, score->bias);
     const float cold_bias = towers_cold_bias(towers->item_bias, n_items, weights->beta);
     for (size_t i = 0; i < n_cold; i++) {
-        blend->bias[n_items + i] = cold_bias;
+        score->bias[n_items + i] = cold_bias;
     }
     if (weights->gamma > 0) {
-        TRY(MEM_NEW(&blend->powers, n_items, status));
-        evidence_powers(evidence, weights->exponent, blend->powers);
-        blend->evidence = evidence;
+        TRY(MEM_NEW(&score->powers, n_items, status));
+        evidence_powers(evidence, weights->exponent, score->powers);
+        score->evidence = evidence;
     }
-    blend->scale = (float)(1.0 / towers->temperature);
-    blend->bias_rows[0] = blend->bias;
-    blend->power_rows[0] = blend->powers;
-    blend->gammas[0] = weights->gamma;
+    score->scale = (float)(1.0 / towers->temperature);
+    score->bias_rows[0] = score->bias;
+    score->power_rows[0] = score->powers;
+    score->gammas[0] = weights->gamma;
 done:
     if (code != STATUS_OK) {
-        blend_release(blend);
+        score_release(score);
     }
     return code;
 }
 
-void blend_release(struct blend *blend)
+void score_release(struct score *score)
 {
-    mem_free(blend->bias);
-    mem_free(blend->powers);
-    *blend = (struct blend){0};
+    mem_free(score->bias);
+    mem_free(score->powers);
+    *score = (struct score){0};
 }
 
-void blend_apply(const struct blend *blend, const struct sparse *histories, const int32_t *rows,
+void score_apply(const struct score *score, const struct sparse *histories, const int32_t *rows,
                  struct ranking_evidence *room, struct ranking *ranking)
 {
-    *room = (struct ranking_evidence){.evidence = blend->evidence,
+    *room = (struct ranking_evidence){.evidence = score->evidence,
                                       .histories = histories,
                                       .history_rows = rows,
-                                      .gammas = blend->gammas,
-                                      .powers = blend->power_rows};
-    ranking->scale = blend->scale;
+                                      .gammas = score->gammas,
+                                      .powers = score->power_rows};
+    ranking->scale = score->scale;
     ranking->n_biases = 1;
-    ranking->biases = blend->bias_rows;
-    ranking->evidence = blend->evidence == NULL ? NULL : room;
+    ranking->biases = score->bias_rows;
+    ranking->evidence = score->evidence == NULL ? NULL : room;
 }
 
-enum status_code blend_check(const struct score_weights *weights, bool has_evidence,
+enum status_code score_check(const struct score_weights *weights, bool has_evidence,
                              const char *stage, struct status *status)
 {
     if (has_evidence || weights->gamma == 0) {

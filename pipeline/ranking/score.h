@@ -7,7 +7,7 @@
 #include "towers/embeddings.h"
 
 /* Zero-initialise. It points into itself: not to be moved once initialised. */
-struct blend {
+struct score {
     float scale;                     /* of the products: 1 / tau */
     float *bias;                     /* (n_items, then the towers' cold items) popularity term */
     float *powers;                   /* (n_items), NULL without evidence */
@@ -18,20 +18,20 @@ struct blend {
 
 /* counts (n_items): n_i of the towers' basis. `evidence` (of that basis too; NULL allowed where
  * gamma is 0) must outlive it, like the artifact of the towers. */
-MUST_CHECK enum status_code blend_init(struct blend *blend, const struct towers *towers,
+MUST_CHECK enum status_code score_init(struct score *score, const struct towers *towers,
                                        const int64_t *counts, const struct evidence *evidence,
                                        const struct score_weights *weights, struct status *status);
-void blend_release(struct blend *blend);
+void score_release(struct score *score);
 
 /* Fills scale, biases and evidence of a ranking; anchor a has the history in row rows[a] of
  * `histories` (columns are items of the towers, ascending). Candidates are the towers' items, or
  * these and then their cold items, which have no evidence. `room` belongs to the caller and lives
  * as long as the ranking. */
-void blend_apply(const struct blend *blend, const struct sparse *histories, const int32_t *rows,
+void score_apply(const struct score *score, const struct sparse *histories, const int32_t *rows,
                  struct ranking_evidence *room, struct ranking *ranking);
 
 /* A gamma without the evidence that it weighs: STATUS_INTERNAL, naming the stage. */
-MUST_CHECK enum status_code blend_check(const struct score_weights *weights, bool has_evidence,
+MUST_CHECK enum status_code score_check(const struct score_weights *weights, bool has_evidence,
                                         const char *stage, struct status *status);
 
 #endif

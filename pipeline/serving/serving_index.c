@@ -159,7 +159,7 @@ static enum status_code measure_users(struct serving *serving, struct status *st
     TRY(sample_init(&sample, serving, serving->request->top, status));
     sample_users(&sample, serving);
     sample.ranking.exclude = &serving->barred;
-    blend_apply(&serving->blend, &serving->history, sample.rows, &sample.evidence, &sample.ranking);
+    score_apply(&serving->score, &serving->history, sample.rows, &sample.evidence, &sample.ranking);
     TRY(choose_probes(serving, &sample, &serving->out->users_index, status));
 done:
     sample_release(&sample);

@@ -1,7 +1,7 @@
 /* What the serving*.c files share. Nobody else includes it.
  *
  *      serving_prepare.c   maps, candidates, what a user has seen, room for the lists
- *      serving.c           users and their vectors, in the order of things
+ *      serving_run.c       users and their vectors, in the order of things
  *      serving_lists.c     a user's list out of what was ranked, by the rules
  *      serving_index.c     inverted lists, where they are used, and how well they do
  *      serving_reasons.c   what of a user's history carried a row
@@ -54,7 +54,7 @@ struct serving {
 
     size_t n_catalogue;           /* items with events in the log */
     struct popular_item *popular; /* (n_catalogue) best first, then lower code */
-    struct blend blend;
+    struct score score;
     struct inverted_lists index; /* of the candidates; no lists: not used */
     size_t n_block;              /* lists ranked at once */
     float *anchors;              /* (n_block, d) */

@@ -337,7 +337,7 @@ static enum status_code rank(struct serving *serving, size_t first, size_t count
         .k = depth,
     };
     enum status_code code;
-    blend_apply(&serving->blend, &serving->history, serving->anchor_users + first, &room, &ranking);
+    score_apply(&serving->score, &serving->history, serving->anchor_users + first, &room, &ranking);
     TRY(serving_find(serving, &ranking, use, serving->lists, serving->scores, status));
     if (serving->new_lists != NULL) {
         ranking.eligible = serving->eligible_new;

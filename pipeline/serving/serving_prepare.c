@@ -192,7 +192,7 @@ done:
 
 /* ---- the score, and where lists go ---- */
 
-static enum status_code prepare_blend(struct serving *serving, struct status *status)
+static enum status_code prepare_score(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
     struct recommendations *out = serving->out;
@@ -202,13 +202,13 @@ static enum status_code prepare_blend(struct serving *serving, struct status *st
     enum status_code code;
     TRY(MEM_NEW(&counts, serving->dataset->n_items, status));
     dataset_item_counts(serving->dataset, counts);
-    TRY(blend_init(&serving->blend, request->towers, counts, request->evidence, &request->weights,
+    TRY(score_init(&serving->score, request->towers, counts, request->evidence, &request->weights,
                    status));
     TRY(MEM_NEW(&out->item_bias, n, status));
-    memcpy(out->item_bias, serving->blend.bias, n * sizeof *out->item_bias);
+    memcpy(out->item_bias, serving->score.bias, n * sizeof *out->item_bias);
     /* what is published is the towers' own; boosts only stand in the lists */
     for (size_t c = 0; boosts != NULL && c < serving->n_candidates; c++) {
-        serving->blend.bias[c] += boosts[request->items->source_of[serving->candidate_codes[c]]];
+        serving->score.bias[c] += boosts[request->items->source_of[serving->candidate_codes[c]]];
     }
     out->n_vectors = n;
     out->temperature = request->towers->temperature;
@@ -293,7 +293,7 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     TRY(prepare_candidates(serving, status));
     TRY(prepare_histories(serving, status));
     TRY(prepare_popular(serving, status));
-    TRY(prepare_blend(serving, status));
+    TRY(prepare_score(serving, status));
     TRY(prepare_output(serving, status));
     TRY(serving_index_prepare(serving, status));
     serving->n_block = serving->index.n_lists > 0
@@ -326,7 +326,7 @@ void serving_release(struct serving *serving)
     sparse_release(&serving->history);
     sparse_release(&serving->barred);
     mem_free(serving->popular);
-    blend_release(&serving->blend);
+    score_release(&serving->score);
     mem_free(serving->anchors);
     mem_free(serving->anchor_users);
     mem_free(serving->lists);

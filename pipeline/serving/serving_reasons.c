@@ -50,14 +50,14 @@ static void insert(int32_t *items, float *scores, size_t n, int32_t item, float 
 static float evidence_factor(const struct serving *serving, struct reason_worker *worker,
                              const int32_t *history, size_t n)
 {
-    const struct blend *blend = &serving->blend;
-    if (blend->evidence == NULL) {
+    const struct score *score = &serving->score;
+    if (score->evidence == NULL) {
         return 0;
     }
-    const size_t n_entries = evidence_row(blend->evidence, &worker->scratch, history, n,
+    const size_t n_entries = evidence_row(score->evidence, &worker->scratch, history, n,
                                           worker->columns, worker->values);
-    return (float)blend->gammas[0] *
-           evidence_norm(worker->columns, worker->values, n_entries, history, n, blend->powers);
+    return (float)score->gammas[0] *
+           evidence_norm(worker->columns, worker->values, n_entries, history, n, score->powers);
 }
 
 /* G[h, i], 0 where there is none. */
@@ -78,7 +78,7 @@ static float pair_value(const struct sparse *pairs, int32_t h, int32_t i)
 static void explain_row(const struct serving *serving, const int32_t *history, size_t n,
                         int32_t candidate, float factor, size_t entry)
 {
-    const struct blend *blend = &serving->blend;
+    const struct score *score = &serving->score;
     const struct const_matrix vectors = serving->candidates;
     struct recommendations *out = serving->out;
     const struct vec_ops *ops = vec_ops();
@@ -86,11 +86,11 @@ static void explain_row(const struct serving *serving, const int32_t *history, s
     const bool has_evidence = factor > 0 && (size_t)candidate < serving->n_known;
     for (size_t h = 0; h < n; h++) {
         const float *known = vectors.data + (size_t)history[h] * vectors.stride;
-        float share = blend->scale * ops->dot(item, known, vectors.columns) / (float)n;
+        float share = score->scale * ops->dot(item, known, vectors.columns) / (float)n;
         if (has_evidence) {
-            share += factor * blend->evidence->history_weight[history[h]] *
-                     pair_value(&blend->evidence->pairs, history[h], candidate) *
-                     blend->powers[candidate];
+            share += factor * score->evidence->history_weight[history[h]] *
+                     pair_value(&score->evidence->pairs, history[h], candidate) *
+                     score->powers[candidate];
         }
         if (share > 0 && history[h] != candidate) {
             insert(out->reason_items + entry * out->n_reasons,
@@ -142,9 +142,9 @@ static enum status_code prepare(struct reasons *reasons, struct status *status)
         out->reason_items[i] = -1;
     }
     TRY(MEM_NEW(&reasons->workers, reasons->n_workers, status));
-    for (size_t w = 0; w < reasons->n_workers && serving->blend.evidence != NULL; w++) {
+    for (size_t w = 0; w < reasons->n_workers && serving->score.evidence != NULL; w++) {
         struct reason_worker *worker = &reasons->workers[w];
-        TRY(evidence_scratch_init(&worker->scratch, serving->blend.evidence, status));
+        TRY(evidence_scratch_init(&worker->scratch, serving->score.evidence, status));
         TRY(MEM_NEW(&worker->columns, serving->n_known, status));
         TRY(MEM_NEW(&worker->values, serving->n_known, status));
     }

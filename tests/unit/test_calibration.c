@@ -105,7 +105,7 @@ static void rank_with(const struct calibration_request *request,
     const struct validation *validation = request->validation;
     const struct dataset *dataset = validation->dataset;
     const size_t d = request->towers->users.columns, n = validation->n_users;
-    struct blend blend = {0};
+    struct score score = {0};
     struct ranking_evidence room;
     int64_t *counts = NULL;
     float *anchors = NULL, *scores = NULL;
@@ -118,7 +118,7 @@ static void rank_with(const struct calibration_request *request,
                d * sizeof *anchors);
     }
     assert_int_equal(
-        blend_init(&blend, request->towers, counts, request->evidence, weights, &status),
+        score_init(&score, request->towers, counts, request->evidence, weights, &status),
         STATUS_OK);
     struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
                               .candidates = request->towers->items,
@@ -126,9 +126,9 @@ static void rank_with(const struct calibration_request *request,
                               .exclude_rows = validation->users,
                               .tie_rank = validation->tie_rank,
                               .k = validation->k};
-    blend_apply(&blend, &dataset->train.matrix, validation->users, &room, &ranking);
+    score_apply(&score, &dataset->train.matrix, validation->users, &room, &ranking);
     assert_int_equal(ranking_run(&ranking, NULL, lists, scores, &status), STATUS_OK);
-    blend_release(&blend);
+    score_release(&score);
     mem_free(counts);
     mem_free(anchors);
     mem_free(scores);

@@ -311,12 +311,12 @@ static void a_weight_without_its_evidence_is_refused(void **state)
     (void)state;
     struct status status = {0};
     struct score_weights weights = {.gamma = 2};
-    assert_int_equal(blend_check(&weights, true, "recommend", &status), STATUS_OK);
-    assert_int_equal(blend_check(&weights, false, "recommend", &status), STATUS_INTERNAL);
+    assert_int_equal(score_check(&weights, true, "recommend", &status), STATUS_OK);
+    assert_int_equal(score_check(&weights, false, "recommend", &status), STATUS_INTERNAL);
     assert_non_null(strstr(status.message, "recommend"));
     status_clear(&status);
     weights.gamma = 0;
-    assert_int_equal(blend_check(&weights, false, "recommend", &status), STATUS_OK);
+    assert_int_equal(score_check(&weights, false, "recommend", &status), STATUS_OK);
 }
 
 int main(void)
