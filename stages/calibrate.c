@@ -151,15 +151,6 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     out->rows = users;
 }
 
-static enum status_code show_progress(void *data, double done, double total, struct status *status)
-{
-    struct context *context = data;
-    struct progress *progress = context_progress(context);
-    progress->total = total;
-    progress_update(progress, done, NULL);
-    return context_check_stop(context, status);
-}
-
 /* What is taken where there is nothing to choose on. */
 static struct calibration unmeasured(const struct context *context, const struct scoring_options *o,
                                      bool has_evidence, const struct towers *towers)
@@ -204,8 +195,7 @@ static enum status_code choose(struct context *context, const struct calibrate_o
         .evidence = evidence,
         .popularity = {o->from, o->to, o->step},
         .given = {o->scoring.popularity, o->scoring.evidence, o->scoring.exponent},
-        .between = show_progress,
-        .data = context};
+        .watch = context_watch(context)};
     if (validation->n_users == 0) {
         *out = unmeasured(context, &o->scoring, evidence != NULL, towers);
         return STATUS_OK;

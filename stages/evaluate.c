@@ -158,14 +158,6 @@ static enum status_code check_part(struct context *context, const struct evaluat
     return STATUS_OK;
 }
 
-static enum status_code show_progress(void *data, double done, double total, struct status *status)
-{
-    struct context *context = data;
-    (void)total;
-    progress_update(context_progress(context), done, NULL);
-    return context_check_stop(context, status);
-}
-
 /* The configured metrics and those of the gate, measured. */
 static enum status_code measure(struct context *context, const struct evaluate_options *o,
                                 const struct judged_part *part, const struct towers *towers,
@@ -197,8 +189,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .n_metrics = n,
         .metrics = names,
         .seed = context_seed(context),
-        .between = show_progress,
-        .data = context,
+        .watch = context_watch(context),
     };
     progress_start(context_progress(context), "evaluating", "users",
                    (double)(evaluation_models(&request) * part->dataset->n_users));
@@ -207,11 +198,6 @@ static enum status_code measure(struct context *context, const struct evaluate_o
 done:
     mem_free(names);
     return code;
-}
-
-static enum status_code stop_between(void *data, struct status *status)
-{
-    return context_check_stop(data, status);
 }
 
 /* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
@@ -229,8 +215,7 @@ static enum status_code measure_cold(struct context *context, const struct evalu
         .n_metrics = o->metrics.n,
         .metrics = o->metrics.values,
         .seed = context_seed(context),
-        .between = stop_between,
-        .data = context,
+        .watch = context_stop_watch(context),
     };
     return evaluation_cold_run(&request, context_pool(context), rows, status);
 }

@@ -265,25 +265,11 @@ done:
     return code;
 }
 
-static enum status_code show_rows(void *data, double n_rows, struct status *status)
-{
-    struct context *context = data;
-
-    progress_update(context_progress(context), n_rows, NULL);
-    return context_check_stop(context, status);
-}
-
-static enum status_code look_for_stop(void *data, double n_rows, struct status *status)
-{
-    (void)n_rows;
-    return context_check_stop(data, status);
-}
-
 static enum status_code read_sides(struct context *context, const struct features_options *o,
                                    struct feature_rows *rows, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct feature_watch watch = {show_rows, context};
+    const struct watch watch = context_watch(context);
     struct forgotten forgotten = {0};
     struct db *source = NULL;
 
@@ -320,7 +306,7 @@ static enum status_code build_side(struct context *context, const struct feature
                                    struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct feature_watch watch = {look_for_stop, context};
+    const struct watch watch = context_stop_watch(context);
     struct feature_report report = {0};
     struct feature_rule other = {0};
     struct arena texts = {0};

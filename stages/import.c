@@ -111,12 +111,6 @@ done:
     return code;
 }
 
-static enum status_code check_stop(void *data, struct status *status)
-{
-    struct context *context = data;
-    return context_check_stop(context, status);
-}
-
 static enum status_code import_run(struct context *context, const void *values,
                                    struct status *status)
 {
@@ -126,8 +120,7 @@ static enum status_code import_run(struct context *context, const void *values,
     struct csv_import_target target = {.database = settings->source.database,
                                        .busy_seconds = settings->source.busy_timeout,
                                        .progress = context_progress(context),
-                                       .check_stop = check_stop,
-                                       .data = context};
+                                       .watch = context_stop_watch(context)};
     struct csv_import_result result = {0};
     TRY(csv_import_run(options, &target, &result, status));
     context_set_rows(context, result.rows);

@@ -217,7 +217,7 @@ static enum status_code read_source(struct context *context, const struct intera
 {
     enum status_code code = STATUS_OK;
     struct event_store store = {.work = context_work(context), .label = "interactions"};
-    struct event_watch watch = {source_log_tick, context};
+    const struct watch watch = context_watch(context);
     struct artifact reading = {0};
     struct db *source = NULL;
     /* given parts are read anew each time, and so is the log beside them */
@@ -265,7 +265,7 @@ static enum status_code interactions_run(struct context *context, const void *op
     struct extract_request request;
     struct extraction extraction = {0};
     struct interactions interactions = {0};
-    struct event_watch watch = {source_log_tick, context};
+    const struct watch watch = context_watch(context);
     struct forgotten forgotten = {0};
 
     TRY(context_forgotten(context, &forgotten, status));

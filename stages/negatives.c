@@ -363,11 +363,6 @@ done:
     return code;
 }
 
-static enum status_code check_stop(void *data, struct status *status)
-{
-    return context_check_stop(data, status);
-}
-
 static enum status_code add_stored(struct context *context,
                                    const struct negative_settings *settings,
                                    const struct dataset *dataset, enum basis basis,
@@ -394,8 +389,7 @@ static enum status_code add_stored(struct context *context,
                                            .blocked = blocked,
                                            .seed = context_seed(context),
                                            .n_stored = settings->count,
-                                           .check_stop = check_stop,
-                                           .data = context};
+                                           .watch = context_stop_watch(context)};
     TRY(stored_negatives_draw(&request, context_pool(context), stored, status));
     int32_t *taken = stored;
     stored = NULL;

@@ -312,11 +312,10 @@ done:
     return code;
 }
 
-static enum status_code show_progress(void *data, double done, double total, struct status *status)
+/* In percent: nobody counts in additions. */
+static void show_percent(void *data, double done, double total)
 {
-    struct context *context = data;
-    progress_update(context_progress(context), 100 * done / fmax(total, 1), NULL);
-    return context_check_stop(context, status);
+    progress_update(context_progress(data), 100 * done / fmax(total, 1), NULL);
 }
 
 typedef enum status_code make_product(const struct history *train,
@@ -330,8 +329,8 @@ static enum status_code add_product(struct context *context, make_product *make,
 {
     struct sparse product = {0};
     enum status_code code = STATUS_OK;
-    settings->between = show_progress;
-    settings->data = context;
+    settings->watch = context_watch(context);
+    settings->watch.progress = show_percent;
     progress_start(context_progress(context), slot, "%", 100);
     code = make(&dataset->train, settings, context_pool(context), &product, status);
     progress_finish(context_progress(context));

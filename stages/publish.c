@@ -240,16 +240,18 @@ struct publishing {
     const struct recommendations *lists;
 };
 
-static enum status_code between(void *data, double rows_done, double rows_total,
-                                struct status *status)
+static void show_rows(void *data, double done, double total)
 {
     const struct publishing *publishing = data;
-    struct context *context = publishing->context;
+    struct progress *progress = context_progress(publishing->context);
     recommendations_rest(publishing->lists);
-    struct progress *progress = context_progress(context);
-    progress->total = rows_total;
-    progress_update(progress, rows_done, NULL);
-    return context_check_stop(context, status);
+    progress->total = total;
+    progress_update(progress, done, NULL);
+}
+
+static enum status_code check_stop(void *data, struct status *status)
+{
+    return context_check_stop(((const struct publishing *)data)->context, status);
 }
 
 static enum status_code run(struct context *context, const void *stage_options,
@@ -272,8 +274,7 @@ static enum status_code run(struct context *context, const void *stage_options,
                                           .prefix = settings->output.prefix,
                                           .keep = settings->output.keep,
                                           .expected_latest = context_published_before(context),
-                                          .between = between,
-                                          .data = &publishing,
+                                          .watch = {check_stop, show_rows, &publishing},
                                           .drop_status = &drop_status};
     progress_start(context_progress(context), "publish", "rows", 0);
     TRY(publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &takeover,

@@ -237,14 +237,6 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
         (sizes->n_interactions * 200.0 * 1e-8 + out->rows * 2e-7) / fmax(sizes->n_threads, 1.0);
 }
 
-static enum status_code show_progress(void *data, double done, double total, struct status *status)
-{
-    struct context *context = data;
-    (void)total;
-    progress_update(context_progress(context), done, NULL);
-    return context_check_stop(context, status);
-}
-
 /* Views over the inputs, and the two numberings that are made of them. */
 struct sources {
     struct night night;
@@ -292,11 +284,6 @@ done:
 
 /* ---- rules read from the source ---- */
 
-static enum status_code stop_between(void *data, struct status *status)
-{
-    return context_check_stop(data, status);
-}
-
 /* The queries that are given, in their order; returns how many. */
 static size_t queries_of(const struct recommend_options *o, struct context *context,
                          struct rules_query queries[N_SERVING_RULES])
@@ -308,8 +295,7 @@ static size_t queries_of(const struct recommend_options *o, struct context *cont
                                                 .sql = o->rules[rule],
                                                 .timeout_seconds =
                                                     context_settings(context)->source.query_timeout,
-                                                .between = stop_between,
-                                                .data = context};
+                                                .watch = context_stop_watch(context)};
         }
     }
     return n;
@@ -455,8 +441,8 @@ static struct serving_request request_of(const struct recommend_options *o,
         .seed = context_seed(context),
         .spill = context_settings(context)->work.database,
         .index_made = tell_index,
-        .between = show_progress,
         .data = context,
+        .watch = context_watch(context),
     };
 }
 

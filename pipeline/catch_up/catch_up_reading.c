@@ -71,7 +71,7 @@ done:
 static enum status_code read_again(struct kept *kept, struct db *source,
                                    struct catch_up_reading *out, struct status *status)
 {
-    const struct event_watch watch = {source_log_tick, kept->context};
+    const struct watch watch = context_watch(kept->context);
     enum status_code code;
 
     log_write(context_log(kept->context), LOG_WARNING,
@@ -101,7 +101,7 @@ enum status_code catch_up_read(struct catch_up_reading *out, struct context *con
                         .store = {.work = context_work(context), .label = "catch_up"},
                         .base = reading,
                         .request = request};
-    const struct event_watch watch = {source_log_tick, context};
+    const struct watch watch = context_watch(context);
     struct db *source = NULL;
 
     TRY(load_kept(&kept, out, status));

@@ -61,7 +61,8 @@ static enum status_code run(const struct command_environment *environment,
     bool is_quiet = command_flag_count(line, "--quiet") > 0;
     struct log log = {.stream = environment->err, .level = LOG_INFO};
     struct progress progress = {.log = &log, .enabled = environment->err_is_terminal && !is_quiet};
-    struct shop_database_options options = {.check_stop = check_stop, .data = &environment};
+    struct shop_database_options options = {
+        .watch = {.check_stop = check_stop, .data = &environment}};
 
     TRY(read_options(line, &options, status));
     TRY(shop_database_write(path, &options, &progress, status));

@@ -123,8 +123,7 @@ static enum status_code run(const struct command_environment *environment,
     struct csv_import_target target = {.database = line->arguments[1],
                                        .busy_seconds = busy_seconds,
                                        .progress = &progress,
-                                       .check_stop = check_stop,
-                                       .data = &environment};
+                                       .watch = {.check_stop = check_stop, .data = &environment}};
     struct csv_import_options options = {0};
     struct csv_import_result result = {0};
     struct arena arena = {0};

@@ -159,10 +159,9 @@ static int weighting_named(const char *name)
     return weighting;
 }
 
-enum status_code baseline_item_weights(
-    const struct dataset *dataset,
-    enum status_code (*between)(void *data, double done, double total, struct status *status),
-    void *data, struct pool *pool, struct sparse *weights, struct status *status)
+enum status_code baseline_item_weights(const struct dataset *dataset, const struct watch *watch,
+                                       struct pool *pool, struct sparse *weights,
+                                       struct status *status)
 {
     struct pair_settings settings = {
         .window = PAIR_WHOLE_HISTORY,
@@ -170,8 +169,7 @@ enum status_code baseline_item_weights(
         .min_count = 1.0,
         .top = ITEM_ITEM_TOP,
         .max_user_items = ITEM_ITEM_MAX_USER_ITEMS,
-        .between = between,
-        .data = data,
+        .watch = watch != NULL ? *watch : (struct watch){0},
     };
     return pairs_item_item(&dataset->train, &settings, pool, weights, status);
 }

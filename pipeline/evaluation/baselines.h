@@ -4,6 +4,7 @@
 #define NIGHTJAR_EVALUATION_BASELINES_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "math/sparse.h"
 #include "dataset/dataset.h"
 
@@ -29,11 +30,9 @@ MUST_CHECK enum status_code baseline_item_item(const struct baseline_request *re
                                                int32_t *items, struct status *status);
 
 /* w of the item-item baseline: cosine over whole histories, the 500 strongest partners of each
- * item. `weights` zeroed; release with sparse_release. `between` (NULL allowed) and `data` as in
- * struct pair_settings. */
-MUST_CHECK enum status_code baseline_item_weights(
-    const struct dataset *dataset,
-    enum status_code (*between)(void *data, double done, double total, struct status *status),
-    void *data, struct pool *pool, struct sparse *weights, struct status *status);
+ * item. `weights` zeroed; release with sparse_release. `watch` may be NULL. */
+MUST_CHECK enum status_code baseline_item_weights(const struct dataset *dataset,
+                                                  const struct watch *watch, struct pool *pool,
+                                                  struct sparse *weights, struct status *status);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { USER_BLOCK = 2048 }; /* users ranked between two looks at `between` */
+enum { USER_BLOCK = 2048 }; /* users ranked between two looks of the watch */
 
 /* Memory of one pass. */
 struct pass {
@@ -199,10 +199,7 @@ enum status_code trials_measure(struct trials *trials, const struct score_weight
         size_t count = n_users - first < USER_BLOCK ? n_users - first : USER_BLOCK;
         TRY(pass_block(&pass, trials, first, count, status));
         trials->users_done += (double)count;
-        if (trials->request->between != NULL) {
-            TRY(trials->request->between(trials->request->data, trials->users_done,
-                                         trials->users_total, status));
-        }
+        TRY(watch_step(&trials->request->watch, trials->users_done, trials->users_total, status));
     }
     for (size_t t = trials->n; t < trials->n + n_new; t++) {
         trials->values[t] = metric_mean(trials->user_values + t * n_users, n_users, NULL);

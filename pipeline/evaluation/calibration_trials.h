@@ -4,6 +4,7 @@
 #define NIGHTJAR_EVALUATION_CALIBRATION_TRIALS_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "evaluation/validation.h"
 #include "pairs/evidence.h"
 #include "towers/embeddings.h"
@@ -18,9 +19,7 @@ struct calibration_request {
     const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
     struct calibration_grid popularity;  /* the betas of `auto` */
     struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
-    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
-    void *data;
+    struct watch watch;                  /* told in users, once for each pass */
 };
 
 /* Zero-initialise. */

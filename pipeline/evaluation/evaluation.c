@@ -509,11 +509,8 @@ static enum status_code say_progress(struct evaluation *evaluation, double users
 {
     const struct evaluation_request *request = evaluation->request;
     evaluation->users_done += users;
-    return request->between == NULL
-               ? STATUS_OK
-               : request->between(request->data, evaluation->users_done,
-                                  (double)(evaluation_models(request) * evaluation->n_rows),
-                                  status);
+    return watch_step(&request->watch, evaluation->users_done,
+                      (double)(evaluation_models(request) * evaluation->n_rows), status);
 }
 
 static enum status_code evaluate_model(struct evaluation *evaluation, const struct model *model,
@@ -555,17 +552,12 @@ done:
     return code;
 }
 
-static enum status_code between_pairs(void *data, double done, double total, struct status *status)
-{
-    (void)done;
-    (void)total;
-    return say_progress(data, 0.0, status);
-}
-
 enum status_code evaluation_run(const struct evaluation_request *request, struct pool *pool,
                                 struct metric_rows *rows, struct status *status)
 {
     struct evaluation evaluation = {.request = request, .pool = pool};
+    const struct watch stop_only = {.check_stop = request->watch.check_stop,
+                                    .data = request->watch.data};
     enum status_code code;
     assert(request->held_out->matrix.n_rows == request->dataset->n_users);
     assert(request->towers->users.rows == request->dataset->n_users);
@@ -574,8 +566,9 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
     TRY(collect_users(&evaluation, status));
     TRY(prepare_items(&evaluation, status));
     TRY(prepare_blocks(&evaluation, status));
-    TRY(baseline_item_weights(request->dataset, between_pairs, &evaluation, pool,
-                              &evaluation.item_weights, status));
+    TRY(say_progress(&evaluation, 0.0, status));
+    TRY(baseline_item_weights(request->dataset, &stop_only, pool, &evaluation.item_weights,
+                              status));
     for (size_t m = 0; m < N_MODELS; m++) {
         if (takes_part(request, &models[m])) {
             TRY(evaluate_model(&evaluation, &models[m], rows, status));

@@ -18,6 +18,7 @@
 #define NIGHTJAR_EVALUATION_EVALUATION_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "pairs/evidence.h"
 #include "evaluation/metric_rows.h"
 #include "towers/embeddings.h"
@@ -36,12 +37,10 @@ struct evaluation_request {
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */
     uint64_t seed;
-    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
-    void *data;
+    struct watch watch; /* told in users, once for each model */
 };
 
-/* How many models are measured: what users_total of `between` counts each user for. */
+/* How many models are measured: what the watch's total counts each user for. */
 size_t evaluation_models(const struct evaluation_request *request);
 /* Whether `name` is a metric or list measure with its @k. */
 bool evaluation_knows(const char *name);

@@ -373,9 +373,7 @@ static enum status_code evaluate_model(struct cold_evaluation *evaluation, const
     for (size_t first = 0; first < evaluation->n_judged; first += evaluation->block) {
         size_t left = evaluation->n_judged - first;
         size_t count = left < evaluation->block ? left : evaluation->block;
-        if (request->between != NULL) {
-            TRY(request->between(request->data, status));
-        }
+        TRY(watch_check(&request->watch, status));
         TRY(model->list(evaluation, first, count, status));
         add_values(evaluation, first, count);
     }

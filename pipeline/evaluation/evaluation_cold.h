@@ -20,6 +20,7 @@
 #define NIGHTJAR_EVALUATION_EVALUATION_COLD_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "pairs/evidence.h"
 #include "evaluation/metric_rows.h"
 #include "towers/embeddings.h"
@@ -33,9 +34,7 @@ struct evaluation_cold_request {
     const char *const *metrics; /* that evaluation_knows; measures of whole lists are passed over,
                                    repeats are allowed */
     uint64_t seed;
-    /* called between blocks of users; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, struct status *status);
-    void *data;
+    struct watch watch; /* asked between blocks of users */
 };
 
 /* Adds rows for the models nightjar and popularity in the groups cold_users and cold_items, and the

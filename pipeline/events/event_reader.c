@@ -523,8 +523,8 @@ struct pace {
     int64_t interval, next;
 };
 
-static enum status_code keep_pace(struct pace *pace, const struct event_watch *watch,
-                                  int64_t n_rows, struct status *status)
+static enum status_code keep_pace(struct pace *pace, const struct watch *watch, int64_t n_rows,
+                                  struct status *status)
 {
     enum { MOST_ROWS = 8192 };
     double now = clock_monotonic();
@@ -540,10 +540,10 @@ static enum status_code keep_pace(struct pace *pace, const struct event_watch *w
         return STATUS_OK;
     }
     pace->told = now;
-    return watch->tick(watch->data, n_rows, status);
+    return watch_step(watch, (double)n_rows, 0.0, status);
 }
 
-static enum status_code read_rows(struct reader *reader, const struct event_watch *watch,
+static enum status_code read_rows(struct reader *reader, const struct watch *watch,
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -567,7 +567,7 @@ done:
 }
 
 enum status_code event_reader_run(struct db *db, const struct event_query *query,
-                                  const struct event_rules *rules, const struct event_watch *watch,
+                                  const struct event_rules *rules, const struct watch *watch,
                                   struct event_log *log, struct row_report *report,
                                   struct status *status)
 {

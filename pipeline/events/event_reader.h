@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_EVENTS_EVENT_READER_H
 #define NIGHTJAR_EVENTS_EVENT_READER_H
 
+#include "base/watch.h"
 #include "config/option.h"
 #include "events/event_log.h"
 #include "events/event_time.h"
@@ -29,13 +30,6 @@ struct event_rules {
     const char *times_needed; /* the option that needs times, for the message; NULL: none does */
 };
 
-/* Told at least ten times a second how many rows were read, as long as rows arrive at that rate; a
- * code other than STATUS_OK ends reading. */
-struct event_watch {
-    enum status_code (*tick)(void *data, int64_t n_rows, struct status *status);
-    void *data;
-};
-
 /* Where the rows come from: a query, or a table and its columns (`event`, `weight`, `time` NULL
  * where there is none). `what` names it in messages: "source.interactions". */
 struct event_query {
@@ -56,11 +50,12 @@ struct event_query {
  * to log->dislikes; counts them in `report`. The number of a row whose type is a dislike is not
  * looked at. log->has_times is set by the first query; a later one must have times when the log
  * has. Errors: STATUS_CONFIG (columns, missing table, a rule without its column), STATUS_DATA
- * (mixed id types, wrong time unit, bad rows as the rules say), what db.h says. `watch` NULL:
- * nobody is told. */
+ * (mixed id types, wrong time unit, bad rows as the rules say), what db.h says. `watch`
+ * (NULL allowed) is told at least ten times a second how many rows were read, as long as rows
+ * arrive at that rate. */
 MUST_CHECK enum status_code event_reader_run(struct db *db, const struct event_query *query,
                                              const struct event_rules *rules,
-                                             const struct event_watch *watch, struct event_log *log,
+                                             const struct watch *watch, struct event_log *log,
                                              struct row_report *report, struct status *status);
 
 #endif

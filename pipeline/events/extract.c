@@ -22,7 +22,7 @@ static enum status_code nothing_left(const struct extract_request *request,
 
 static enum status_code read_given(struct db *source, const struct extract_request *request,
                                    const char *what, const char *sql, enum event_part part,
-                                   const struct event_watch *watch, struct event_log *log,
+                                   const struct watch *watch, struct event_log *log,
                                    struct row_report *report, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -42,7 +42,7 @@ done:
 }
 
 enum status_code extract_read_log(struct db *source, const struct extract_request *request,
-                                  const struct event_watch *watch, struct extraction *extraction,
+                                  const struct watch *watch, struct extraction *extraction,
                                   struct status *status)
 {
     struct event_query query = request->interactions;
@@ -58,7 +58,7 @@ enum status_code extract_read_log(struct db *source, const struct extract_reques
 }
 
 enum status_code extract_read(struct db *source, const struct extract_request *request,
-                              const struct event_watch *watch, struct extraction *extraction,
+                              const struct watch *watch, struct extraction *extraction,
                               struct status *status)
 {
     enum status_code code = STATUS_OK;

@@ -28,12 +28,12 @@ struct extraction {
  * afterwards the source is not needed any more. Errors as event_reader_run, and STATUS_DATA when no
  * positive interaction is left, naming what took how many. */
 MUST_CHECK enum status_code extract_read(struct db *source, const struct extract_request *request,
-                                         const struct event_watch *watch,
-                                         struct extraction *extraction, struct status *status);
+                                         const struct watch *watch, struct extraction *extraction,
+                                         struct status *status);
 /* Of that the log alone, without given parts; no row at all is no error. */
 MUST_CHECK enum status_code extract_read_log(struct db *source,
                                              const struct extract_request *request,
-                                             const struct event_watch *watch,
+                                             const struct watch *watch,
                                              struct extraction *extraction, struct status *status);
 /* Sorts, splits, builds. Uses up extraction->log; `out` zeroed. */
 MUST_CHECK enum status_code extract_build(struct extraction *extraction,
@@ -49,8 +49,7 @@ void extraction_release(struct extraction *extraction);
 MUST_CHECK enum status_code extract_write_tables(struct db *work,
                                                  const struct interactions *interactions,
                                                  const struct row_report *report,
-                                                 const struct event_watch *watch,
-                                                 struct status *status);
+                                                 const struct watch *watch, struct status *status);
 /* The report's counts as numbers facts.rows, facts.accepted, facts.dislikes, facts.rejected and
  * facts.took.OPTION. */
 MUST_CHECK enum status_code extract_save_facts(const struct row_report *report,

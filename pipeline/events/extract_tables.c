@@ -14,10 +14,10 @@ static const char create_tables[] =
     " INTEGER, reason TEXT NOT NULL, value TEXT NOT NULL);";
 
 static enum status_code write_ids(struct db *work, const char *sql,
-                                  const struct vocabulary *vocabulary,
-                                  const struct event_watch *watch, struct status *status)
+                                  const struct vocabulary *vocabulary, const struct watch *watch,
+                                  struct status *status)
 {
-    enum { ROWS_BETWEEN_TICKS = 4096 };
+    enum { ROWS_BETWEEN_STEPS = 4096 };
     enum status_code code = STATUS_OK;
     struct db_query *insert = NULL;
 
@@ -32,8 +32,8 @@ static enum status_code write_ids(struct db *work, const char *sql,
             TRY(db_bind_text(insert, 2, text, length, true, status));
         }
         TRY(db_run(insert, status));
-        if (watch != NULL && c % ROWS_BETWEEN_TICKS == 0) {
-            TRY(watch->tick(watch->data, (int64_t)c, status));
+        if (c % ROWS_BETWEEN_STEPS == 0) {
+            TRY(watch_step(watch, (double)c, 0.0, status));
         }
     }
 done:
@@ -113,8 +113,8 @@ done:
 }
 
 enum status_code extract_write_tables(struct db *work, const struct interactions *interactions,
-                                      const struct row_report *report,
-                                      const struct event_watch *watch, struct status *status)
+                                      const struct row_report *report, const struct watch *watch,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
 

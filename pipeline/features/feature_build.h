@@ -22,7 +22,7 @@ struct feature_rules {
     const struct feature_rule *other; /* of columns that are not listed */
     const char *what;                 /* "features.items.columns", for messages */
     enum bad_value on_bad_value;
-    const struct feature_watch *watch; /* NULL: nobody is told */
+    const struct watch *watch; /* NULL: nobody is told */
 };
 
 /* For people. Zero-initialise. */

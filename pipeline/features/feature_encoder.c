@@ -8,11 +8,8 @@ enum { FIRST_CAPACITY = 1024, ROWS_BETWEEN_LOOKS = 4096 };
 
 enum status_code encoder_look_up(const struct feature_encoder *e, size_t row, struct status *status)
 {
-    const struct feature_watch *watch = e->rules->watch;
-    if (watch == NULL || row % ROWS_BETWEEN_LOOKS != 0) {
-        return STATUS_OK;
-    }
-    return watch->between(watch->data, (double)row, status);
+    return row % ROWS_BETWEEN_LOOKS == 0 ? watch_step(e->rules->watch, (double)row, 0.0, status)
+                                         : STATUS_OK;
 }
 
 enum status_code encoder_bad_value(struct feature_encoder *e, size_t row, const char *problem,

@@ -258,7 +258,7 @@ done:
 }
 
 enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
-                                    const struct feature_watch *watch, struct feature_rows *out,
+                                    const struct watch *watch, struct feature_rows *out,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -273,8 +273,8 @@ enum status_code feature_reader_run(struct db *db, const struct feature_query *q
     TRY(db_step(statement, &has_row, status));
     while (has_row) {
         TRY(take_row(&made, statement, id_column, query->forgotten, status));
-        if (watch != NULL && made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
-            TRY(watch->between(watch->data, (double)made.ids.n, status));
+        if (made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
+            TRY(watch_step(watch, (double)made.ids.n, 0.0, status));
         }
         TRY(db_step(statement, &has_row, status));
     }

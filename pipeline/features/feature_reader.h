@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_FEATURES_FEATURE_READER_H
 #define NIGHTJAR_FEATURES_FEATURE_READER_H
 
+#include "base/watch.h"
 #include "dataset/vocabulary.h"
 #include "publishing/forgotten.h"
 
@@ -37,22 +38,17 @@ struct feature_query {
     const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
 };
 
-/* Told every few thousand rows how many were read; another code than STATUS_OK ends reading. */
-struct feature_watch {
-    enum status_code (*between)(void *data, double n_rows, struct status *status);
-    void *data;
-};
-
 /* Whether the query compiles and has an id, at least one other column, and no name twice;
  * STATUS_CONFIG. `names` (zeroed; may be NULL) gets the other columns' names. Reads no row. */
 MUST_CHECK enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
                                                  struct strings *names, struct status *status);
 /* Reads every row; `out` zeroed, untouched on error. Errors as above, and STATUS_DATA for an id
  * that is NULL, empty, a BLOB or a fraction, ids of two types, an id with two rows. A REAL id that
- * is a whole number counts as that INTEGER. `watch` NULL: nobody is told. */
+ * is a whole number counts as that INTEGER. `watch` (NULL allowed) is told every few thousand rows
+ * how many were read. */
 MUST_CHECK enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
-                                               const struct feature_watch *watch,
-                                               struct feature_rows *out, struct status *status);
+                                               const struct watch *watch, struct feature_rows *out,
+                                               struct status *status);
 void feature_rows_release(struct feature_rows *rows);
 
 /* Adds "features.items.query, row 7 (item_id 12)"; who a user is stays out of messages: "row 7". */

@@ -314,7 +314,7 @@ static enum status_code tick(struct import *import, struct status *status)
         snprintf(note, sizeof note, "%lld rows", (long long)import->n_rows);
         progress_update(target->progress, (double)consumed / 1e6, note);
     }
-    return target->check_stop != NULL ? target->check_stop(target->data, status) : STATUS_OK;
+    return watch_check(&target->watch, status);
 }
 
 static enum status_code next_chunk(struct import *import, struct status *status)

@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_IMPORT_CSV_IMPORT_H
 #define NIGHTJAR_IMPORT_CSV_IMPORT_H
 
+#include "base/watch.h"
 #include "config/option.h"
 #include "io/csv_reader.h"
 #include "io/progress.h"
@@ -38,9 +39,7 @@ struct csv_import_target {
     const char *database; /* path; made when missing, and removed again when the import fails */
     double busy_seconds;
     struct progress *progress; /* may be NULL */
-    /* asked often; a code other than STATUS_OK abandons the import. May be NULL */
-    enum status_code (*check_stop)(void *data, struct status *status);
-    void *data;
+    struct watch watch;        /* asked often */
 };
 
 struct csv_import_result {

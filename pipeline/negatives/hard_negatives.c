@@ -214,9 +214,7 @@ enum status_code hard_negatives_refresh(struct hard_negatives *hard,
     for (; refresh.first_user < hard->n_users; refresh.first_user += USERS_PER_PASS) {
         const size_t left = hard->n_users - refresh.first_user;
         refresh.n_users = left < USERS_PER_PASS ? left : USERS_PER_PASS;
-        if (scores->check_stop != NULL) {
-            TRY(scores->check_stop(scores->data, status));
-        }
+        TRY(watch_check(&scores->watch, status));
         TRY(run_pass(&refresh, pool, status));
     }
     hard->is_ready = true;

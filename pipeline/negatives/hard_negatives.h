@@ -12,6 +12,7 @@
 #define NIGHTJAR_NEGATIVES_HARD_NEGATIVES_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "math/matrix.h"
 #include "math/sparse.h"
 #include "negatives/sampler.h"
@@ -37,9 +38,7 @@ struct hard_scores {
     const struct sparse *excluded; /* (n_users, n_items) no hard negatives: own positives, and false
                                       negatives where they are excluded. They do count for the
                                       thresholds */
-    /* Called between blocks of users; another code than STATUS_OK abandons. May be NULL. */
-    enum status_code (*check_stop)(void *data, struct status *status);
-    void *data;
+    struct watch watch;            /* asked between blocks of users */
 };
 
 /* Of settings->count 0 and top_k 0 nothing is ever kept and no refresh is due. */

@@ -85,7 +85,7 @@ enum status_code stored_negatives_draw(const struct stored_request *request, str
         const size_t left = n_blocks - job.first_block;
         pool_run(pool, left < BLOCKS_BETWEEN_CHECKS ? left : BLOCKS_BETWEEN_CHECKS, store_task,
                  &job);
-        TRY(request->check_stop(request->data, status));
+        TRY(watch_check(&request->watch, status));
     }
 done:
     return code;

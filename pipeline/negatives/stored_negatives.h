@@ -3,6 +3,7 @@
 #define NIGHTJAR_NEGATIVES_STORED_NEGATIVES_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "math/sparse.h"
 #include "negatives/sampler.h"
 
@@ -12,10 +13,8 @@ struct stored_request {
     const struct sparse *blocked;  /* (n_users, n_items) what is not drawn for a user; NULL: nothing
                                     */
     uint64_t seed;
-    size_t n_stored; /* of each positive */
-    /* Called now and then; another code than STATUS_OK abandons. */
-    enum status_code (*check_stop)(void *data, struct status *status);
-    void *data;
+    size_t n_stored;    /* of each positive */
+    struct watch watch; /* asked now and then */
 };
 
 /* stored (train entries, n_stored): items in the order of the train matrix, from the stream (seed,

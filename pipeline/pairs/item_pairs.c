@@ -17,7 +17,7 @@ enum {
     ITEMS_PER_BLOCK = 32,
     SPANS_AHEAD = 8 /* a span of that many later is asked for */
 };
-/* Additions between two calls of settings->between: about a tenth of a second on one core. */
+/* Additions between two steps of settings->watch: about a tenth of a second on one core. */
 static const int64_t slice_additions = 50000000;
 
 /* ---- weightings ---- */
@@ -360,13 +360,14 @@ done:
     return code;
 }
 
-/* All rows, in slices of about equal work with settings->between after each. */
+/* All rows, in slices of about equal work with a step of settings->watch after each. */
 static enum status_code run_slices(struct product *product, struct pool *pool,
                                    struct status *status)
 {
     const struct pair_settings *settings = product->settings;
     const size_t n_items = product->windows->n_items;
     double total = 0, done_so_far = 0;
+    enum status_code code = STATUS_OK;
     for (size_t i = 0; i < n_items; i++) {
         total += product->degrees[i].partners;
     }
@@ -380,15 +381,10 @@ static enum status_code run_slices(struct product *product, struct pool *pool,
         const size_t n_slice = item - product->first_item;
         pool_run(pool, (n_slice + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK, product_task, product);
         done_so_far += work;
-        if (settings->between != NULL) {
-            const enum status_code code =
-                settings->between(settings->data, done_so_far, total, status);
-            if (code != STATUS_OK) {
-                return code;
-            }
-        }
+        TRY(watch_step(&settings->watch, done_so_far, total, status));
     }
-    return STATUS_OK;
+done:
+    return code;
 }
 
 /* out = the rows without the gaps between them. */

@@ -14,6 +14,7 @@
 #define NIGHTJAR_PAIRS_ITEM_PAIRS_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "dataset/dataset.h"
 
 enum pair_window { PAIR_WHOLE_HISTORY, PAIR_TIME_GAP, PAIR_POSITIONS };
@@ -27,10 +28,7 @@ struct pair_settings {
     size_t top;            /* strongest partners kept per item */
     size_t max_user_items; /* a longer history counts with its newest items only (without times:
                               with evenly spaced ones); 0: no cap */
-    /* Called now and then on the calling thread, for progress and stop requests; another code than
-       STATUS_OK abandons. May be NULL. */
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
-    void *data;
+    struct watch watch;    /* told in additions */
 };
 
 extern const char *const pair_weighting_names[]; /* count, cosine, pmi, lift, ultragcn,

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/watch.h"
 #include "store/db.h"
 
 /* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
@@ -78,11 +79,7 @@ struct publish_target {
     /* fencing: what publish_latest gave when the run began. When it is another one by the time of
        the switch, a run that does not share our lock was faster: STATUS_BUSY. NULL: no check. */
     const int64_t *expected_latest;
-    /* called between chunks; returning a code other than STATUS_OK abandons (before the commit
-       point only). May be NULL. */
-    enum status_code (*between)(void *data, double rows_done, double rows_total,
-                                struct status *status);
-    void *data;
+    struct watch watch; /* told in rows, between chunks; can stop before the commit point only */
     /* gets the reason when old generations could not be dropped after the switch, which is no error
        of the publish: the next one tries again. May be NULL. */
     struct status *drop_status;

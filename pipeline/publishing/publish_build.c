@@ -57,11 +57,7 @@ done:
 static enum status_code report(struct build *build, struct status *status)
 {
     const struct publish_target *target = build->target;
-    if (target->between == NULL) {
-        return STATUS_OK;
-    }
-    return target->between(target->data, (double)build->rows_done, (double)build->rows_total,
-                           status);
+    return watch_step(&target->watch, (double)build->rows_done, (double)build->rows_total, status);
 }
 
 /* The row's cells, whose bytes are the content's, as they wait to be inserted. */

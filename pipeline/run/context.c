@@ -328,6 +328,28 @@ enum status_code context_check_stop(struct context *context, struct status *stat
                       "interrupted by signal %d%s; the next run goes on from here", number, name);
 }
 
+static enum status_code check_stop(void *data, struct status *status)
+{
+    return context_check_stop(data, status);
+}
+
+static void show_progress(void *data, double done, double total)
+{
+    struct progress *progress = context_progress(data);
+    progress->total = total > 0 ? total : progress->total;
+    progress_update(progress, done, NULL);
+}
+
+struct watch context_watch(struct context *context)
+{
+    return (struct watch){check_stop, show_progress, context};
+}
+
+struct watch context_stop_watch(struct context *context)
+{
+    return (struct watch){.check_stop = check_stop, .data = context};
+}
+
 enum status_code context_always_run(struct context *context, const void *options,
                                     char out[HASH_TEXT_MAX], struct status *status)
 {

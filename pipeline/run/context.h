@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/watch.h"
 #include "config/plan.h"
 #include "io/progress.h"
 #include "evaluation/metric_rows.h"
@@ -91,6 +92,10 @@ MUST_CHECK enum status_code context_forgotten(struct context *context, struct fo
 
 /* STATUS_SIGNAL once a stop was asked for. Long loops call it at least once a second. */
 MUST_CHECK enum status_code context_check_stop(struct context *context, struct status *status);
+/* For work that is watched: its progress is shown in the bar that the stage has started, a stop
+ * asked for ends it. The second shows nothing. */
+struct watch context_watch(struct context *context);
+struct watch context_stop_watch(struct context *context);
 
 /* A checkpoint of the running stage, dropped when the stage ends. Load gives found = false unless
  * it was written with the same options, inputs and identity. */

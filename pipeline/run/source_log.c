@@ -188,14 +188,6 @@ done:
     return code;
 }
 
-enum status_code source_log_tick(void *data, int64_t n_rows, struct status *status)
-{
-    struct context *context = data;
-
-    progress_update(context_progress(context), (double)n_rows, NULL);
-    return context_check_stop(context, status);
-}
-
 static void add_numbers(struct hash_state *hash, const struct option_numbers *numbers)
 {
     for (size_t i = 0; i < numbers->n; i++) {

@@ -41,7 +41,4 @@ MUST_CHECK enum status_code reading_fingerprint(struct context *context,
                                                 const struct artifact *reading, double refresh,
                                                 char out[HASH_TEXT_MAX], struct status *status);
 
-/* For struct event_watch, with the context as its data: shows progress, asks for stops. */
-MUST_CHECK enum status_code source_log_tick(void *data, int64_t n_rows, struct status *status);
-
 #endif

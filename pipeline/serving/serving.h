@@ -38,6 +38,7 @@
 #define NIGHTJAR_SERVING_SERVING_H
 
 #include "base/pool.h"
+#include "base/watch.h"
 #include "pairs/evidence.h"
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
@@ -75,9 +76,8 @@ struct serving_request {
     const char *spill; /* a file in whose folder large lists are put; NULL: in memory */
     /* called once `out` says how items are found; may be NULL */
     void (*index_made)(void *data, const struct recommendations *out);
-    /* called between blocks of lists; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, double done, double total, struct status *status);
     void *data;
+    struct watch watch; /* told in lists, between blocks of them */
 };
 
 /* `out` zeroed; release with recommendations_release. A list has exactly `top` rows whenever there

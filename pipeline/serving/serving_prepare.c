@@ -339,7 +339,5 @@ enum status_code serving_report(struct serving *serving, size_t n_lists, struct 
     const struct serving_request *request = serving->request;
     serving->lists_done += (double)n_lists;
     recommendations_rest(serving->out);
-    return request->between == NULL
-               ? STATUS_OK
-               : request->between(request->data, serving->lists_done, serving->lists_total, status);
+    return watch_step(&request->watch, serving->lists_done, serving->lists_total, status);
 }

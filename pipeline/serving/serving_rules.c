@@ -98,8 +98,8 @@ static enum status_code reading_step(struct reading *reading, bool *has_row, str
 {
     const struct rules_query *query = reading->query;
     enum status_code code;
-    if (reading->n_rows % ROWS_BETWEEN_LOOKS == 0 && query->between != NULL) {
-        TRY(query->between(query->data, status));
+    if (reading->n_rows % ROWS_BETWEEN_LOOKS == 0) {
+        TRY(watch_check(&query->watch, status));
     }
     TRY(db_step(reading->statement, has_row, status));
     reading->n_rows += *has_row;

@@ -5,6 +5,7 @@
 #define NIGHTJAR_SERVING_SERVING_RULES_H
 
 #include "base/hash.h"
+#include "base/watch.h"
 #include "math/sparse.h"
 #include "serving/served_ids.h"
 #include "store/db.h"
@@ -54,9 +55,7 @@ struct rules_query {
     enum serving_rule rule;
     const char *sql;
     double timeout_seconds;
-    /* called every few thousand rows; another code than STATUS_OK abandons; may be NULL */
-    enum status_code (*between)(void *data, struct status *status);
-    void *data;
+    struct watch watch; /* asked every few thousand rows */
 };
 
 /* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item).

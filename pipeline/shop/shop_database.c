@@ -49,8 +49,7 @@ static enum status_code look_up(struct writing *w, size_t done, struct status *s
         return STATUS_OK;
     }
     progress_update(w->progress, (double)done, NULL);
-    return w->options->check_stop == NULL ? STATUS_OK
-                                          : w->options->check_stop(w->options->data, status);
+    return watch_check(&w->options->watch, status);
 }
 
 static enum status_code bind_text(struct db_query *query, int index, const char *text,

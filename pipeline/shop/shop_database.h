@@ -3,17 +3,16 @@
 #ifndef NIGHTJAR_SHOP_SHOP_DATABASE_H
 #define NIGHTJAR_SHOP_SHOP_DATABASE_H
 
+#include "base/watch.h"
 #include "io/progress.h"
 #include "shop/shop.h"
 
 struct shop_database_options {
     struct shop_options shop;
-    bool text_ids;   /* "u1", "i1", ... instead of 1, ... */
-    size_t oracle_k; /* rows a user in the table oracle; 0: no such table */
-    bool force;      /* an existing file is replaced */
-    /* called now and then; an error ends the work */
-    enum status_code (*check_stop)(void *data, struct status *status);
-    void *data;
+    bool text_ids;      /* "u1", "i1", ... instead of 1, ... */
+    size_t oracle_k;    /* rows a user in the table oracle; 0: no such table */
+    bool force;         /* an existing file is replaced */
+    struct watch watch; /* asked now and then */
 };
 
 /* The file is made beside `path` under another name and moved there when it is complete, so `path`

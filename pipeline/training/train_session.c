@@ -36,7 +36,7 @@ static bool hook_time_is_up(void *data, size_t epochs_done)
     return now + took / (double)(epochs_done - training->epochs_before) > training->deadline;
 }
 
-static void hook_progress(void *data, double epochs_done, double loss, double metric)
+static void hook_tell(void *data, double epochs_done, double loss, double metric)
 {
     struct training *training = data;
     char note[96];
@@ -78,8 +78,8 @@ void training_connect(struct training *training)
 {
     training->hooks = (struct trainer_hooks){
         .data = training,
-        .check_stop = hook_check_stop,
-        .progress = hook_progress,
+        .watch = {.check_stop = hook_check_stop, .data = training},
+        .tell = hook_tell,
         .time_is_up = hook_time_is_up,
         .checkpoint_due = hook_checkpoint_due,
         .checkpoint_save = hook_checkpoint_save,

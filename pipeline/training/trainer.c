@@ -173,8 +173,7 @@ static enum status_code prepare_epoch(struct trainer *trainer, struct status *st
                                      .scale = (float)(1.0 / temperature_now(trainer)),
                                      .bias = by_scores_alone ? NULL : trainer->score_bias,
                                      .excluded = &input->train->matrix,
-                                     .check_stop = trainer->hooks->check_stop,
-                                     .data = trainer->hooks->data};
+                                     .watch = trainer->hooks->watch};
         TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
     }
     if (per_user) {
@@ -286,19 +285,17 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
     TRY(prepare_epoch(trainer, status));
     shuffle(trainer);
     for (size_t b = 0; b < trainer->n_batches; b++) {
-        if (hooks->check_stop != NULL) {
-            TRY(hooks->check_stop(hooks->data, status));
-        }
+        TRY(watch_check(&hooks->watch, status));
         TRY(run_batch(trainer, b, &outcome, &point->rate, status));
         total.loss += outcome.loss;
         total.n_positives += outcome.n_positives;
         total.n_anchors += outcome.n_anchors;
         total.n_empty += outcome.n_empty;
-        if (hooks->progress != NULL) {
-            hooks->progress(hooks->data,
-                            (double)trainer->epochs_done +
-                                ((double)b + 1.0) / (double)trainer->n_batches,
-                            total.loss / (double)total.n_positives, trainer->best_metric);
+        if (hooks->tell != NULL) {
+            hooks->tell(hooks->data,
+                        (double)trainer->epochs_done +
+                            ((double)b + 1.0) / (double)trainer->n_batches,
+                        total.loss / (double)total.n_positives, trainer->best_metric);
         }
     }
     if (total.n_empty == total.n_anchors) {

@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_TRAINING_TRAINER_H
 #define NIGHTJAR_TRAINING_TRAINER_H
 
+#include "base/watch.h"
 #include "config/stage.h"
 #include "contrast/contrast.h"
 #include "training/curve.h"
@@ -61,10 +62,10 @@ struct trainer_settings {
 /* Callbacks into the run; any may be NULL. `data` is handed through. */
 struct trainer_hooks {
     void *data;
-    /* between batches; a code other than STATUS_OK stops at once: the last checkpoint is what a
-       later run goes on from */
-    enum status_code (*check_stop)(void *data, struct status *status);
-    void (*progress)(void *data, double epochs_done, double loss, double metric);
+    /* asked between batches; when it stops the training, a later run goes on from the last
+       checkpoint */
+    struct watch watch;
+    void (*tell)(void *data, double epochs_done, double loss, double metric);
     /* between epochs; `due` says whether enough time has passed, so that large ones are rare */
     bool (*checkpoint_due)(void *data);
     enum status_code (*checkpoint_save)(void *data, const struct artifact *artifact,

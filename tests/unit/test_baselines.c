@@ -116,8 +116,7 @@ static void item_item_sums_the_cosines_of_the_history(void **state)
     const struct sparse *train = &c->dataset->train.matrix;
     struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K};
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, pool, &weights, &status),
-                     STATUS_OK);
+    assert_int_equal(baseline_item_weights(c->dataset, NULL, pool, &weights, &status), STATUS_OK);
     assert_int_equal(baseline_item_item(&request, &weights, pool, c->items, &status), STATUS_OK);
     for (size_t h = 0; h < c->dataset->n_items; h++) {
         for (int64_t e = weights.offsets[h]; e < weights.offsets[h + 1]; e++) {
@@ -158,8 +157,7 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     for (size_t r = expected; r < k; r++) {
         assert_int_equal(items[r], -1);
     }
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, NULL, &weights, &status),
-                     STATUS_OK);
+    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, &weights, &status), STATUS_OK);
     assert_int_equal(baseline_item_item(&request, &weights, NULL, items, &status), STATUS_OK);
     assert_true(items[expected - 1] >= 0);
     assert_int_equal(items[expected], -1);

@@ -352,10 +352,15 @@ static void a_single_point_is_measured_and_taken(void **state)
     case_release(&c);
 }
 
-static enum status_code stop_at_once(void *data, double done, double total, struct status *status)
+static void see_progress(void *data, double done, double total)
 {
     (void)data;
     assert_true(done > 0.0 && done <= total);
+}
+
+static enum status_code stop_at_once(void *data, struct status *status)
+{
+    (void)data;
     return status_set(status, STATUS_SIGNAL, "stopped");
 }
 
@@ -367,7 +372,7 @@ static void a_stop_leaves_the_output_untouched(void **state)
     struct calibration found = {.weights.beta = 42.0};
     case_init(&c, 0.0);
     struct calibration_request request = request_of(&c, (struct calibration_grid){0.0, 1.0, 0.5});
-    request.between = stop_at_once;
+    request.watch = (struct watch){stop_at_once, see_progress, NULL};
     assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_SIGNAL);
     assert_true(found.weights.beta == 42.0);
     assert_null(found.grid_beta);

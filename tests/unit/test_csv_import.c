@@ -621,8 +621,7 @@ static void a_stop_leaves_everything_as_it_was(void **state)
     start(state, &f, buf_text(&text));
     csv_sql(f.database, old_table);
     f.options.if_exists = CSV_EXISTS_REPLACE;
-    f.target.check_stop = stop_later;
-    f.target.data = &left;
+    f.target.watch = (struct watch){.check_stop = stop_later, .data = &left};
     expect_error(&f, STATUS_SIGNAL, 0, 0, "stopped");
     expect_rows(&f, "SELECT * FROM t", "old|1\n");
     expect_rows(&f, "SELECT count(*) FROM sqlite_schema", "6\n");

@@ -311,10 +311,15 @@ static void the_number_of_threads_changes_no_value(void **state)
     ranking_data_release(&data);
 }
 
-static enum status_code stop_at_once(void *data, double done, double total, struct status *status)
+static void note_done(void *data, double done, double total)
 {
     (void)total;
     *(double *)data = done;
+}
+
+static enum status_code stop_at_once(void *data, struct status *status)
+{
+    (void)data;
     return status_set(status, STATUS_SIGNAL, "stopped");
 }
 
@@ -327,8 +332,7 @@ static void a_stop_between_blocks_and_an_unknown_name_are_forwarded(void **state
     double done = -1.0;
     ranking_data_init(&data, 60, 30, 4, 0.2, BASIS_FIT, 6);
     struct evaluation_request request = request_of(&data);
-    request.between = stop_at_once;
-    request.data = &done;
+    request.watch = (struct watch){stop_at_once, note_done, &done};
     assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_SIGNAL);
     assert_true(done >= 0.0);
     assert_int_equal(rows.n, 0);

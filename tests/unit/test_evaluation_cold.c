@@ -396,8 +396,7 @@ static void a_stop_between_blocks_and_an_unknown_name_are_forwarded(void **state
     int n_calls = 0;
     cold_data_init(&cold, 9);
     struct evaluation_cold_request request = request_of(&cold);
-    request.between = stop_at_once;
-    request.data = &n_calls;
+    request.watch = (struct watch){.check_stop = stop_at_once, .data = &n_calls};
     assert_int_equal(evaluation_cold_run(&request, NULL, &rows, &status), STATUS_SIGNAL);
     assert_int_equal(n_calls, 1);
     assert_int_equal(rows.n, 0);

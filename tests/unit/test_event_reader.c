@@ -480,9 +480,15 @@ static void given_validation_needs_times_where_the_log_has_them(void **state)
     end(&reading);
 }
 
-static enum status_code stop_at_once(void *data, int64_t n_rows, struct status *status)
+static void note_rows(void *data, double done, double total)
 {
-    *(int64_t *)data = n_rows;
+    (void)total;
+    *(int64_t *)data = (int64_t)done;
+}
+
+static enum status_code stop_at_once(void *data, struct status *status)
+{
+    (void)data;
     status->signal = 15;
     return status_set(status, STATUS_SIGNAL, "stopped");
 }
@@ -491,7 +497,7 @@ static void a_watch_can_stop_the_reading(void **state)
 {
     struct reading reading;
     int64_t n_rows = 0;
-    struct event_watch watch = {stop_at_once, &n_rows};
+    const struct watch watch = {stop_at_once, note_rows, &n_rows};
     begin(state, &reading,
           "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n) "
           "SELECT k AS user_id, 1 AS item_id FROM n");

@@ -509,9 +509,15 @@ static void a_query_only_reads(void **state)
     db_close(db);
 }
 
-static enum status_code stop_at_once(void *data, double n_rows, struct status *status)
+static void note_rows(void *data, double done, double total)
 {
-    *(double *)data = n_rows;
+    (void)total;
+    *(double *)data = done;
+}
+
+static enum status_code stop_at_once(void *data, struct status *status)
+{
+    (void)data;
     return status_set(status, STATUS_SIGNAL, "stop");
 }
 
@@ -521,7 +527,7 @@ static void reading_can_be_stopped(void **state)
     struct status status = {0};
     struct feature_rows rows = {0};
     double seen = 0;
-    const struct feature_watch watch = {stop_at_once, &seen};
+    const struct watch watch = {stop_at_once, note_rows, &seen};
     const struct feature_query query = {
         .what = "q",
         .sql = "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 9999) "

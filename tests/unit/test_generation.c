@@ -374,18 +374,23 @@ static void a_table_put_in_our_views_place_is_kept(void **state)
     db_close(db);
 }
 
-/* What `between` does at its call number `at`. */
+/* What the watch does at its call number `at`. */
 struct interruption {
     int calls, at;
     const char *path, *sql; /* run on a connection of its own; NULL: fail instead */
     double last;
 };
 
-static enum status_code interrupt(void *data, double done, double total, struct status *status)
+static void see_progress(void *data, double done, double total)
 {
     struct interruption *interruption = data;
     assert_true(done >= interruption->last && done <= total);
     interruption->last = done;
+}
+
+static enum status_code interrupt(void *data, struct status *status)
+{
+    struct interruption *interruption = data;
     if (++interruption->calls != interruption->at) {
         return STATUS_OK;
     }
@@ -402,7 +407,7 @@ static enum status_code publish_interrupted(struct db *db, struct sample_shape s
 {
     struct sample sample;
     struct publish_target target = {
-        .db = db, .prefix = "", .keep = 3, .between = interrupt, .data = interruption};
+        .db = db, .prefix = "", .keep = 3, .watch = {interrupt, see_progress, interruption}};
     int64_t generation = 77;
     sample_init(&sample, shape, 9);
     enum status_code code = publish_generation(&target, &sample.content, &generation, status);

@@ -342,13 +342,12 @@ static void a_stop_request_and_infinite_scores_end_a_refresh(void **state)
     int asked = 0;
     fixture_init(&f, 10);
     struct hard_negatives hard = new_hard(3, 20, 2, 20);
-    f.scores.check_stop = stop;
-    f.scores.data = &asked;
+    f.scores.watch = (struct watch){.check_stop = stop, .data = &asked};
     assert_int_equal(hard_negatives_refresh(&hard, &f.scores, NULL, &status), STATUS_BUSY);
     assert_int_equal(asked, 1);
     assert_false(hard.is_ready);
     status_clear(&status);
-    f.scores.check_stop = NULL;
+    f.scores.watch.check_stop = NULL;
     f.items[17] = INFINITY;
     assert_int_equal(hard_negatives_refresh(&hard, &f.scores, NULL, &status), STATUS_INTERNAL);
     assert_non_null(strstr(status.message, "not finite"));

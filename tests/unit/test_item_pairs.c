@@ -312,19 +312,24 @@ static void the_number_of_threads_changes_no_byte(void **state)
     history_release(&history);
 }
 
-/* Of `done` against `total` in settings.between. */
+/* Of `done` against `total` in settings.watch. */
 struct calls {
     size_t n;
     double done, total;
     enum status_code answer;
 };
 
-static enum status_code note_call(void *data, double done, double total, struct status *status)
+static void note_call(void *data, double done, double total)
 {
     struct calls *calls = data;
     calls->n++;
     calls->done = done;
     calls->total = total;
+}
+
+static enum status_code answer_call(void *data, struct status *status)
+{
+    const struct calls *calls = data;
     return calls->answer == STATUS_OK ? STATUS_OK : status_set(status, calls->answer, "stop");
 }
 
@@ -340,8 +345,7 @@ static void one_huge_user_costs_no_more_than_the_cap(void **state)
                                     .min_count = 1,
                                     .top = 1000,
                                     .max_user_items = CAP,
-                                    .between = note_call,
-                                    .data = &calls};
+                                    .watch = {answer_call, note_call, &calls}};
     assert_int_equal(sparse_init(&history.matrix, 1, HUGE, HUGE, false, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&history.times, HUGE, &status), STATUS_OK);
     history.matrix.offsets[1] = HUGE;
@@ -366,7 +370,8 @@ static void a_stop_request_abandons_and_leaves_the_output_alone(void **state)
     struct history history = random_history(1, false);
     struct sparse m = {0};
     struct calls calls = {.answer = STATUS_SIGNAL};
-    const struct pair_settings s = {.min_count = 1, .top = 5, .between = note_call, .data = &calls};
+    const struct pair_settings s = {
+        .min_count = 1, .top = 5, .watch = {answer_call, note_call, &calls}};
     assert_int_equal(pairs_item_item(&history, &s, NULL, &m, &status), STATUS_SIGNAL);
     assert_null(m.offsets);
     assert_int_equal(m.n_rows, 0);

@@ -431,10 +431,15 @@ static void threads_and_the_artifact_change_nothing(void **state)
     ranking_data_release(&data);
 }
 
-static enum status_code stop_at_once(void *data, double done, double total, struct status *status)
+static void see_progress(void *data, double done, double total)
 {
     (void)data;
     assert_true(done > 0.0 && done <= total);
+}
+
+static enum status_code stop_at_once(void *data, struct status *status)
+{
+    (void)data;
     return status_set(status, STATUS_SIGNAL, "stopped");
 }
 
@@ -446,7 +451,7 @@ static void a_stop_leaves_the_output_untouched(void **state)
     struct recommendations made = {0};
     ranking_data_init(&data, 40, 30, 6, 0.2, BASIS_FIT, 26);
     struct serving_request request = request_of(&data);
-    request.between = stop_at_once;
+    request.watch = (struct watch){stop_at_once, see_progress, NULL};
     assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_SIGNAL);
     assert_null(made.items);
     assert_int_equal(made.n_served, 0);

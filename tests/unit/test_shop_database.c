@@ -222,8 +222,7 @@ static void a_stop_leaves_no_file_and_keeps_the_old_one(void **state)
     struct progress progress = {0};
     int looks = 0;
     struct shop_database_options options = small;
-    options.check_stop = stop_at_the_third_look;
-    options.data = &looks;
+    options.watch = (struct watch){.check_stop = stop_at_the_third_look, .data = &looks};
     assert_int_equal(shop_database_write(place->shop, &options, &progress, &status), STATUS_SIGNAL);
     assert_int_equal(access(place->shop, F_OK), -1);
 

@@ -276,8 +276,13 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
     f.settings.co_items.weight = 0.3;
     f.negatives.strategy = NEGATIVES_MIXED;
     struct trainer_result whole = train(&f, 1);
-    const struct trainer_hooks hooks = {
-        &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
+    const struct trainer_hooks hooks = {&f,
+                                        {.check_stop = stop_sometimes, .data = &f},
+                                        NULL,
+                                        always_due,
+                                        keep_checkpoint,
+                                        give_checkpoint,
+                                        NULL};
     for (size_t stop = 5; stop < 48; stop += 7) {
         struct status status = {0};
         struct trainer_result result = {0};
@@ -373,8 +378,13 @@ static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_
         struct trainer_result resumed = {0};
         fixture_init(&f);
         switches[s](&f);
-        const struct trainer_hooks hooks = {
-            &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
+        const struct trainer_hooks hooks = {&f,
+                                            {.check_stop = stop_sometimes, .data = &f},
+                                            NULL,
+                                            always_due,
+                                            keep_checkpoint,
+                                            give_checkpoint,
+                                            NULL};
         struct trainer_result one = train(&f, 1), three = train(&f, 3);
         assert_same_result(&one, &three);
         f.stop_at = 23;
@@ -587,8 +597,13 @@ static void a_resumed_run_stops_where_the_whole_one_does(void **state)
     fixture_init(&f);
     held_out_init(&h, &f, 1, 3);
     struct trainer_result whole = train(&f, 1);
-    const struct trainer_hooks hooks = {
-        &f, stop_sometimes, NULL, always_due, keep_checkpoint, give_checkpoint, NULL};
+    const struct trainer_hooks hooks = {&f,
+                                        {.check_stop = stop_sometimes, .data = &f},
+                                        NULL,
+                                        always_due,
+                                        keep_checkpoint,
+                                        give_checkpoint,
+                                        NULL};
     /* in the first epoch behind the best one, and in the last */
     const size_t stop_epochs[] = {whole.best_epoch + 1, whole.n_curve};
     for (size_t s = 0; s < 2; s++) {
@@ -628,7 +643,7 @@ static void training_cut_short_validates_and_goes_on_from_there(void **state)
     struct trainer_result whole = train(&f, 1), cut = {0}, resumed = {0};
     struct status status = {0};
     struct trainer_hooks hooks = {
-        &f, NULL, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs};
+        &f, {0}, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs};
     assert_false(whole.is_cut_short);
     assert_int_equal(trainer_run(&f.input, &hooks, NULL, &cut, &status), STATUS_OK);
     assert_true(cut.is_cut_short);
