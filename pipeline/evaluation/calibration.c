@@ -13,6 +13,7 @@
 #include "evaluation/calibration.h"
 
 #include "base/mem.h"
+#include "search/paired.h"
 
 #include <assert.h>
 #include <math.h>
@@ -98,7 +99,12 @@ static size_t best_among(const struct trials *trials, enum among among)
 /* `simpler` instead of `best` unless that costs something. */
 static size_t with_margin(const struct trials *trials, size_t best, size_t simpler)
 {
-    return simpler < trials->n && !trials_clearly_better(trials, best, simpler) ? simpler : best;
+    const size_t n_users = trials->request->validation->n_users;
+    const double *values = trials->user_values;
+    return simpler < trials->n && !paired_clearly_better(values + best * n_users,
+                                                         values + simpler * n_users, n_users)
+               ? simpler
+               : best;
 }
 
 /* The choice among all trials, or among those without evidence. */

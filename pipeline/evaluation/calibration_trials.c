@@ -209,24 +209,3 @@ done:
     pass_release(&pass);
     return code;
 }
-
-bool trials_clearly_better(const struct trials *trials, size_t a, size_t b)
-{
-    size_t n_users = trials->request->validation->n_users;
-    const double *of_a = trials->user_values + a * n_users;
-    const double *of_b = trials->user_values + b * n_users;
-    double sum = 0.0, squares = 0.0, n = 0.0;
-    for (size_t u = 0; u < n_users; u++) {
-        if (!isnan(of_a[u])) {
-            sum += of_a[u] - of_b[u];
-            squares += (of_a[u] - of_b[u]) * (of_a[u] - of_b[u]);
-            n += 1.0;
-        }
-    }
-    if (n < 2.0) {
-        return sum > 0.0;
-    }
-    double mean = sum / n;
-    double variance = fmax(squares / n - mean * mean, 0.0) * n / (n - 1.0);
-    return mean > sqrt(variance / n);
-}

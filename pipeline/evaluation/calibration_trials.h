@@ -45,8 +45,4 @@ MUST_CHECK enum status_code trials_measure(struct trials *trials,
                                            const struct score_weights *settings, size_t n,
                                            struct status *status);
 
-/* Whether trial a beats trial b by more than one standard error of the users' paired differences.
- */
-bool trials_clearly_better(const struct trials *trials, size_t a, size_t b);
-
 #endif

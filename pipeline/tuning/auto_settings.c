@@ -1,4 +1,4 @@
-/* The search of tuning/auto_search.h over the trials of tuning/auto_trial.h, inside a run. */
+/* The search of search/coordinate_search.h over the trials of tuning/auto_trial.h, inside a run. */
 #include "tuning/auto_settings.h"
 
 #include "base/clock.h"
@@ -11,8 +11,8 @@ struct chooser {
     struct training *training;
     size_t epochs;
     enum auto_setting settings[N_AUTO_SETTINGS]; /* (search.n_axes) of each axis */
-    struct auto_axis axes[N_AUTO_SETTINGS];
-    struct auto_search search;
+    struct search_axis axes[N_AUTO_SETTINGS];
+    struct coordinate_search search;
 };
 
 static const char checkpoint_part[] = "search";
@@ -24,13 +24,14 @@ static double closed_form(const struct training *training)
                                    (double)sparse_entries(train));
 }
 
-static double value_of(const struct chooser *chooser, const struct auto_trial *trial, size_t axis)
+static double value_of(const struct chooser *chooser, const struct search_trial *trial, size_t axis)
 {
     return auto_candidates[chooser->settings[axis]].values[trial->choice[axis]];
 }
 
 /* "temperature=0.1 negatives.alpha=0.4" */
-static void describe(const struct chooser *chooser, const struct auto_trial *trial, struct buf *out)
+static void describe(const struct chooser *chooser, const struct search_trial *trial,
+                     struct buf *out)
 {
     for (size_t a = 0; a < chooser->search.n_axes; a++) {
         buf_addf(out, "%s%s=%g", a > 0 ? " " : "", auto_candidates[chooser->settings[a]].name,
@@ -38,7 +39,7 @@ static void describe(const struct chooser *chooser, const struct auto_trial *tri
     }
 }
 
-static void apply(const struct chooser *chooser, const struct auto_trial *trial,
+static void apply(const struct chooser *chooser, const struct search_trial *trial,
                   struct trainer_settings *settings, struct negative_settings *negatives)
 {
     for (size_t a = 0; a < chooser->search.n_axes; a++) {
@@ -53,7 +54,7 @@ static enum status_code save_checkpoint(const struct chooser *chooser, struct st
     enum status_code code = STATUS_OK;
     struct artifact artifact;
     artifact_init(&artifact, checkpoint_part);
-    TRY(auto_search_save(&chooser->search, &artifact, status));
+    TRY(coordinate_search_save(&chooser->search, &artifact, status));
     TRY(context_checkpoint_save_part(chooser->training->context, checkpoint_part, &artifact,
                                      status));
 done:
@@ -69,7 +70,7 @@ static enum status_code load_checkpoint(struct chooser *chooser, struct status *
     TRY(context_checkpoint_load_part(chooser->training->context, checkpoint_part, &artifact, &found,
                                      status));
     if (found) {
-        TRY(auto_search_load(&chooser->search, &artifact, status));
+        TRY(coordinate_search_load(&chooser->search, &artifact, status));
     }
 done:
     artifact_release(&artifact);
@@ -98,7 +99,7 @@ static enum status_code record_trials(const struct chooser *chooser, size_t chos
     TRY(db_begin_write(context->work, status));
     TRY(db_prepare(context->work, insert_trial, &query, status));
     for (size_t t = 0; t < chooser->search.n; t++) {
-        const struct auto_trial *trial = &chooser->search.trials[t];
+        const struct search_trial *trial = &chooser->search.trials[t];
         buf_clear(&text);
         describe(chooser, trial, &text);
         TRY(buf_check(&text, status));
@@ -122,7 +123,7 @@ done:
 }
 
 static enum status_code log_trial(const struct chooser *chooser, size_t number,
-                                  const struct auto_trial *trial, struct status *status)
+                                  const struct search_trial *trial, struct status *status)
 {
     struct log *log = context_log(chooser->training->context);
     struct buf text = {0};
@@ -142,8 +143,8 @@ static enum status_code log_trial(const struct chooser *chooser, size_t number,
 
 /* ---- the search ---- */
 
-/* An auto_measure. */
-static enum status_code measure(void *data, struct auto_trial *trial, double *user_values,
+/* An search_measure. */
+static enum status_code measure(void *data, struct search_trial *trial, double *user_values,
                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -182,10 +183,10 @@ static void add_axis(struct chooser *chooser, enum auto_setting setting)
     size_t axis = chooser->search.n_axes++;
     double start = isnan(candidates->start) ? closed_form(chooser->training) : candidates->start;
     chooser->settings[axis] = setting;
-    chooser->axes[axis] = (struct auto_axis){.n = candidates->n,
-                                             .start = auto_nearest(setting, start),
-                                             .most_trials = candidates->most_trials,
-                                             .start_is_simpler = candidates->start_is_simpler};
+    chooser->axes[axis] = (struct search_axis){.n = candidates->n,
+                                               .start = auto_nearest(setting, start),
+                                               .most_trials = candidates->most_trials,
+                                               .start_is_simpler = candidates->start_is_simpler};
 }
 
 static enum status_code search(struct chooser *chooser, struct status *status)
@@ -197,7 +198,7 @@ static enum status_code search(struct chooser *chooser, struct status *status)
     chooser->search.axes = chooser->axes;
     chooser->search.n_users = training->input.validation->n_users;
     TRY(load_checkpoint(chooser, status));
-    TRY(auto_search_run(&chooser->search, measure, chooser, &best, status));
+    TRY(coordinate_search_run(&chooser->search, measure, chooser, &best, status));
     TRY(save_checkpoint(chooser, status));
     TRY(record_trials(chooser, best, status));
     describe(chooser, &chooser->search.trials[best], &text);
@@ -248,6 +249,6 @@ enum status_code auto_settings_choose(struct training *training,
     }
     enum status_code code =
         training->input.validation == NULL ? fall_back(&chooser, status) : search(&chooser, status);
-    auto_search_release(&chooser.search);
+    coordinate_search_release(&chooser.search);
     return code;
 }

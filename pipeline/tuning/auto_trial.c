@@ -26,7 +26,7 @@ const struct auto_candidates auto_candidates[N_AUTO_SETTINGS] = {
     [AUTO_HOPS] = {"propagation.hops", LIST(hops), 0, 0, 1, true},
     [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), 0, 0, 1, true},
 };
-_Static_assert((int)N_AUTO_SETTINGS <= (int)AUTO_AXES_MAX, "an axis for every setting");
+_Static_assert((int)N_AUTO_SETTINGS <= (int)SEARCH_AXES_MAX, "an axis for every setting");
 
 /* A trial is narrow as well as short: the settings that it chooses hardly depend on these two. */
 enum { TRIAL_DIMENSION = 64, TRIAL_NEGATIVES = 1024 };

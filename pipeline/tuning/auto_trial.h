@@ -1,9 +1,9 @@
 /* The settings that may be `auto`, and the short training by which one combination of them is
- * judged. Which combinations are tried is auto_search.h's business. */
+ * judged. Which combinations are tried is search/coordinate_search.h's business. */
 #ifndef NIGHTJAR_TUNING_AUTO_TRIAL_H
 #define NIGHTJAR_TUNING_AUTO_TRIAL_H
 
-#include "tuning/auto_search.h"
+#include "search/coordinate_search.h"
 #include "training/trainer.h"
 
 /* In the order in which they are searched. */
@@ -24,7 +24,7 @@ struct auto_candidates {
     const double *values; /* (n) ascending */
     double start;         /* NAN: the closed form's neighbour */
     double otherwise;     /* where nothing can be validated; NAN: the closed form itself */
-    size_t most_trials;   /* see auto_search.h */
+    size_t most_trials;   /* see search/coordinate_search.h */
     bool start_is_simpler;
 };
 extern const struct auto_candidates auto_candidates[N_AUTO_SETTINGS];

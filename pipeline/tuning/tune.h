@@ -6,7 +6,7 @@
 #ifndef NIGHTJAR_TUNING_TUNE_H
 #define NIGHTJAR_TUNING_TUNE_H
 
-#include "tuning/halving.h"
+#include "search/halving.h"
 #include "run/runner.h"
 
 /* One finished trial of one rung. */

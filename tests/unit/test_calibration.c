@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "math/blas.h"
 #include "ranking/score.h"
-#include "evaluation/calibration_trials.h"
+#include "search/paired.h"
 #include "tests/support/evidence_data.h"
 #include "tests/support/ranking_data.h"
 
@@ -284,18 +284,18 @@ static void given_weights_are_not_argued_with(void **state)
 static void one_lucky_user_is_not_clearly_better(void **state)
 {
     (void)state;
-    const struct validation validation = {.n_users = 4};
-    const struct calibration_request request = {.validation = &validation};
-    double values[4 * 4] = {0.1,  0.2,         0.3,  0.4,  /* 0 */
-                            0.11, 0.22,        0.31, 0.42, /* 1: a little better for everybody */
-                            0.1,  0.2,         0.3,  0.9,  /* 2: for one alone */
-                            0.1,  (double)NAN, 0.3,  0.4}; /* 3: one does not count */
-    struct trials trials = {.request = &request, .n = 4, .user_values = values};
-    assert_true(trials_clearly_better(&trials, 1, 0));
-    assert_false(trials_clearly_better(&trials, 0, 1));
-    assert_false(trials_clearly_better(&trials, 2, 0));
-    assert_false(trials_clearly_better(&trials, 0, 0));
-    assert_false(trials_clearly_better(&trials, 3, 0));
+    const double of[5][4] = {{0.1, 0.2, 0.3, 0.4},
+                             {0.11, 0.22, 0.31, 0.42},     /* a little better for everybody */
+                             {0.1, 0.2, 0.3, 0.9},         /* for one alone */
+                             {0.1, (double)NAN, 0.3, 0.4}, /* one does not count */
+                             {NAN, NAN, NAN, NAN}};        /* the trial failed */
+    assert_true(paired_clearly_better(of[1], of[0], 4));
+    assert_false(paired_clearly_better(of[0], of[1], 4));
+    assert_false(paired_clearly_better(of[2], of[0], 4));
+    assert_false(paired_clearly_better(of[0], of[0], 4));
+    assert_false(paired_clearly_better(of[3], of[0], 4));
+    assert_true(paired_clearly_better(of[0], of[4], 4));
+    assert_false(paired_clearly_better(of[4], of[0], 4));
 }
 
 /* Vectors that hold the held-out items' answer exactly: popularity can only disturb. */

@@ -1,5 +1,5 @@
 /* halving: how many trials run for how long, and which of them go on. */
-#include "tuning/halving.h"
+#include "search/halving.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* How many trials run for how many epochs, and which of them go on. */
-#include "tuning/halving.h"
+#include "search/halving.h"
 
 #include <assert.h>
 #include <math.h>

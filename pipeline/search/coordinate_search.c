@@ -1,22 +1,23 @@
 /* Coordinate search with memory. Trials stay in the order in which they were made, so a search that
  * takes up the trials of an interrupted one walks the same way. */
-#include "tuning/auto_search.h"
+#include "search/coordinate_search.h"
 
 #include "base/mem.h"
+#include "search/paired.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
 struct climb {
-    struct auto_search *search;
-    auto_measure *measure;
+    struct coordinate_search *search;
+    search_measure *measure;
     void *data;
     size_t best; /* trial */
 };
 
 /* search->n when there is none. */
-static size_t find_trial(const struct auto_search *search, const size_t *choice)
+static size_t find_trial(const struct coordinate_search *search, const size_t *choice)
 {
     size_t t = 0;
     while (t < search->n &&
@@ -26,7 +27,7 @@ static size_t find_trial(const struct auto_search *search, const size_t *choice)
     return t;
 }
 
-static enum status_code make_room(struct auto_search *search, struct status *status)
+static enum status_code make_room(struct coordinate_search *search, struct status *status)
 {
     enum status_code code = STATUS_OK;
     TRY(MEM_RESIZE(&search->trials, search->n, search->n + 1, status));
@@ -41,10 +42,10 @@ static enum status_code try_choice(struct climb *climb, const size_t *choice, si
                                    struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct auto_search *search = climb->search;
+    struct coordinate_search *search = climb->search;
     size_t t = find_trial(search, choice);
     if (t == search->n) {
-        struct auto_trial trial = {.value = NAN, .popularity = NAN, .seconds = NAN};
+        struct search_trial trial = {.value = NAN, .popularity = NAN, .seconds = NAN};
         memcpy(trial.choice, choice, sizeof trial.choice);
         TRY(make_room(search, status));
         TRY(climb->measure(climb->data, &trial, search->user_values + t * search->n_users, status));
@@ -56,37 +57,14 @@ done:
     return code;
 }
 
-bool auto_search_clearly_better(const struct auto_search *search, size_t a, size_t b)
-{
-    const double *of_a = search->user_values + a * search->n_users;
-    const double *of_b = search->user_values + b * search->n_users;
-    double sum = 0.0, squares = 0.0, n = 0.0;
-    if (isnan(search->trials[a].value) || isnan(search->trials[b].value)) {
-        return !isnan(search->trials[a].value);
-    }
-    for (size_t u = 0; u < search->n_users; u++) {
-        if (!isnan(of_a[u]) && !isnan(of_b[u])) {
-            double difference = of_a[u] - of_b[u];
-            sum += difference;
-            squares += difference * difference;
-            n += 1.0;
-        }
-    }
-    if (n < 2.0) {
-        return sum > 0.0;
-    }
-    double mean = sum / n;
-    double variance = fmax(squares / n - mean * mean, 0.0) * n / (n - 1.0);
-    return mean > sqrt(variance / n);
-}
-
 /* Whether the climb along `axis` goes from trial b to trial a. */
-static bool goes_on(const struct auto_search *search, const struct auto_axis *axis, size_t a,
-                    size_t b)
+static bool goes_on(const struct coordinate_search *search, const struct search_axis *axis,
+                    size_t a, size_t b)
 {
     double of_a = search->trials[a].value, of_b = search->trials[b].value;
     if (axis->start_is_simpler) {
-        return auto_search_clearly_better(search, a, b);
+        return paired_clearly_better(search->user_values + a * search->n_users,
+                                     search->user_values + b * search->n_users, search->n_users);
     }
     return !isnan(of_a) && (isnan(of_b) || of_a > of_b);
 }
@@ -96,9 +74,9 @@ static enum status_code step_along(struct climb *climb, size_t axis_number, bool
                                    bool *moved, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct auto_search *search = climb->search;
-    const struct auto_axis *axis = &search->axes[axis_number];
-    size_t choice[AUTO_AXES_MAX], at;
+    struct coordinate_search *search = climb->search;
+    const struct search_axis *axis = &search->axes[axis_number];
+    size_t choice[SEARCH_AXES_MAX], at;
     *moved = false;
     memcpy(choice, search->trials[climb->best].choice, sizeof choice);
     size_t here = choice[axis_number];
@@ -133,13 +111,13 @@ done:
     return code;
 }
 
-enum status_code auto_search_run(struct auto_search *search, auto_measure *measure, void *data,
-                                 size_t *best, struct status *status)
+enum status_code coordinate_search_run(struct coordinate_search *search, search_measure *measure,
+                                       void *data, size_t *best, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct climb climb = {.search = search, .measure = measure, .data = data};
-    size_t choice[AUTO_AXES_MAX] = {0};
-    assert(search->n_axes > 0 && search->n_axes <= AUTO_AXES_MAX);
+    size_t choice[SEARCH_AXES_MAX] = {0};
+    assert(search->n_axes > 0 && search->n_axes <= SEARCH_AXES_MAX);
     for (size_t a = 0; a < search->n_axes; a++) {
         assert(search->axes[a].start < search->axes[a].n);
         choice[a] = search->axes[a].start;
@@ -162,24 +140,24 @@ done:
 
 enum { N_VALUES = 3 }; /* of a trial: metric, popularity weight, seconds */
 
-enum status_code auto_search_save(const struct auto_search *search, struct artifact *artifact,
-                                  struct status *status)
+enum status_code coordinate_search_save(const struct coordinate_search *search,
+                                        struct artifact *artifact, struct status *status)
 {
     enum status_code code = STATUS_OK;
     int64_t *choices = NULL;
     double *values = NULL;
-    TRY(MEM_NEW(&choices, search->n * AUTO_AXES_MAX, status));
+    TRY(MEM_NEW(&choices, search->n * SEARCH_AXES_MAX, status));
     TRY(MEM_NEW(&values, search->n * N_VALUES, status));
     for (size_t t = 0; t < search->n; t++) {
-        for (size_t a = 0; a < AUTO_AXES_MAX; a++) {
-            choices[t * AUTO_AXES_MAX + a] = (int64_t)search->trials[t].choice[a];
+        for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
+            choices[t * SEARCH_AXES_MAX + a] = (int64_t)search->trials[t].choice[a];
         }
         double *of_trial = values + t * N_VALUES;
         of_trial[0] = search->trials[t].value;
         of_trial[1] = search->trials[t].popularity;
         of_trial[2] = search->trials[t].seconds;
     }
-    TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, AUTO_AXES_MAX, choices, status));
+    TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, SEARCH_AXES_MAX, choices, status));
     TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, N_VALUES, values, status));
     TRY(artifact_copy(artifact, "user_values", ARRAY_F64, search->n, search->n_users,
                       search->user_values, status));
@@ -190,11 +168,11 @@ done:
 }
 
 /* One stored trial; false when it is none of this search. */
-static bool read_trial(const struct auto_search *search, const int64_t *choice,
-                       const double *values, struct auto_trial *out)
+static bool read_trial(const struct coordinate_search *search, const int64_t *choice,
+                       const double *values, struct search_trial *out)
 {
-    *out = (struct auto_trial){.value = values[0], .popularity = values[1], .seconds = values[2]};
-    for (size_t a = 0; a < AUTO_AXES_MAX; a++) {
+    *out = (struct search_trial){.value = values[0], .popularity = values[1], .seconds = values[2]};
+    for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
         size_t n = a < search->n_axes ? search->axes[a].n : 1;
         if (choice[a] < 0 || (uint64_t)choice[a] >= n) {
             return false;
@@ -204,24 +182,24 @@ static bool read_trial(const struct auto_search *search, const int64_t *choice,
     return true;
 }
 
-enum status_code auto_search_load(struct auto_search *search, const struct artifact *artifact,
-                                  struct status *status)
+enum status_code coordinate_search_load(struct coordinate_search *search,
+                                        const struct artifact *artifact, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const void *choices, *values, *user_values;
     size_t n, n_values, n_lists, axes, columns, users;
-    struct auto_trial *trials = NULL;
+    struct search_trial *trials = NULL;
     double *copied = NULL;
     assert(search->n == 0);
     TRY(artifact_get(artifact, "choices", ARRAY_I64, &choices, &n, &axes, status));
     TRY(artifact_get(artifact, "values", ARRAY_F64, &values, &n_values, &columns, status));
     TRY(artifact_get(artifact, "user_values", ARRAY_F64, &user_values, &n_lists, &users, status));
-    bool fits = axes == AUTO_AXES_MAX && columns == N_VALUES && users == search->n_users &&
+    bool fits = axes == SEARCH_AXES_MAX && columns == N_VALUES && users == search->n_users &&
                 n_values == n && n_lists == n;
     TRY(MEM_NEW(&trials, n, status));
     TRY(MEM_NEW(&copied, n * search->n_users, status));
     for (size_t t = 0; fits && t < n; t++) {
-        fits = read_trial(search, (const int64_t *)choices + t * AUTO_AXES_MAX,
+        fits = read_trial(search, (const int64_t *)choices + t * SEARCH_AXES_MAX,
                           (const double *)values + N_VALUES * t, &trials[t]);
     }
     if (!fits) {
@@ -232,7 +210,7 @@ enum status_code auto_search_load(struct auto_search *search, const struct artif
         goto done;
     }
     memcpy(copied, user_values, n * search->n_users * sizeof *copied);
-    auto_search_release(search);
+    coordinate_search_release(search);
     search->n = n;
     search->trials = trials;
     search->user_values = copied;
@@ -244,7 +222,7 @@ done:
     return code;
 }
 
-void auto_search_release(struct auto_search *search)
+void coordinate_search_release(struct coordinate_search *search)
 {
     mem_free(search->trials);
     mem_free(search->user_values);

@@ -2,8 +2,8 @@
  * identification and hyperparameter optimization", algorithm 1; the inner loop of Hyperband, Li et
  * al. 2018): many trials with few epochs each, the best third of them with three times as many, and
  * so on up to the configuration's own number. What a trial is, is others' business. */
-#ifndef NIGHTJAR_TUNING_HALVING_H
-#define NIGHTJAR_TUNING_HALVING_H
+#ifndef NIGHTJAR_SEARCH_HALVING_H
+#define NIGHTJAR_SEARCH_HALVING_H
 
 #include "base/status.h"
 

@@ -1,0 +1,14 @@
+/* The comparison that every search makes: two trials, user by user, and a margin under which the
+ * simpler one stays. */
+#ifndef NIGHTJAR_SEARCH_PAIRED_H
+#define NIGHTJAR_SEARCH_PAIRED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether the trial with the values a (n_users) beats that with b by more than one standard error
+ * of the paired differences. NAN: the user does not count. A trial in which nobody counts has
+ * failed, and loses. */
+bool paired_clearly_better(const double *a, const double *b, size_t n_users);
+
+#endif
