@@ -4,6 +4,7 @@
  * in evaluation/calibration.c. */
 #include "evaluation/calibration.h"
 #include "run/context.h"
+#include "run/context_data.h"
 
 #include <math.h>
 

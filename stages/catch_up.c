@@ -11,6 +11,9 @@
 #include "catch_up/catch_up_reading.h"
 #include "catch_up/catch_up_training.h"
 #include "catch_up/night.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 #include <math.h>
 

@@ -7,6 +7,9 @@
 #include "events/event_columns.h"
 #include "evaluation/metric_rows.h"
 #include "catch_up/night.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 enum severity { IGNORE, WARN, REFUSE };
 

@@ -10,6 +10,7 @@
 #include "evaluation/evaluation_cold.h"
 #include "evaluation/gate_rules.h"
 #include "run/context.h"
+#include "run/context_data.h"
 
 #include <math.h>
 

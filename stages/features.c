@@ -5,6 +5,8 @@
 #include "dataset/dataset.h"
 #include "features/feature_build.h"
 #include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 struct side_options {
     bool given;
@@ -205,7 +207,7 @@ static enum status_code features_check(struct context *context, const void *opti
     struct db_query *query = NULL;
     struct db *source = NULL;
 
-    if (context_imports_source(context)) {
+    if (context_settings(context)->source.is_imported) {
         return STATUS_OK;
     }
     TRY(context_source(context, &source, status));

@@ -6,6 +6,8 @@
 #include "base/num.h"
 #include "dataset/dataset.h"
 #include "evaluation/gate_rules.h"
+#include "run/context.h"
+#include "run/context_data.h"
 #include "serving/recommendations.h"
 #include "catch_up/night.h"
 

@@ -4,6 +4,9 @@
 #include "events/event_columns.h"
 #include "events/event_store.h"
 #include "events/interactions_options.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "run/source_log.h"
 
 static const struct stage_artifact outputs[] = {
@@ -61,7 +64,7 @@ static enum status_code interactions_check(struct context *context, const void *
     struct db_query *query = NULL;
     struct db *source = NULL;
 
-    if (context_imports_source(context)) {
+    if (context_settings(context)->source.is_imported) {
         return STATUS_OK;
     }
     TRY(interactions_request(o, &context_settings(context)->source, context_seed(context), &request,

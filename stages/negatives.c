@@ -10,6 +10,8 @@
 #include "negatives/sampler.h"
 #include "negatives/stored_negatives.h"
 #include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "store/bulk.h"
 
 #include <assert.h>

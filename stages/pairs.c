@@ -6,6 +6,8 @@
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "store/bulk.h"
 
 #include <inttypes.h>

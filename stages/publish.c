@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 struct publish_options {
     char none; /* an empty struct is no C11 */

@@ -2,6 +2,9 @@
  * and the popular list. How a list is made is written in serving/serving.h. */
 #include "ranking/score.h"
 #include "evaluation/calibration.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "serving/serving.h"
 #include "base/mem.h"
 #include "catch_up/night.h"
@@ -360,7 +363,8 @@ static enum status_code recommend_check(struct context *context, const void *val
 {
     struct rules_query queries[N_SERVING_RULES];
     struct db *db = NULL;
-    const size_t n = context_imports_source(context) ? 0 : queries_of(values, context, queries);
+    const size_t n =
+        context_settings(context)->source.is_imported ? 0 : queries_of(values, context, queries);
     enum status_code code = STATUS_OK;
     for (size_t q = 0; q < n; q++) {
         TRY(context_source(context, &db, status));

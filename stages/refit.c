@@ -3,6 +3,7 @@
  * tomorrow morning; or, with warm_start, goes on from the published vectors for fewer epochs.
  * Writes the artifact "towers" again: stages below read these. */
 #include "base/hash.h"
+#include "run/context_data.h"
 #include "training/warm_training.h"
 
 struct refit_options {

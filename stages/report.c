@@ -4,6 +4,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "io/whole_file.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
 #include "catch_up/night.h"
@@ -460,7 +463,7 @@ static enum status_code report_check(struct context *context, const void *values
     const struct report_options *o = values;
     struct db *db = NULL;
     enum status_code code = STATUS_OK;
-    if (o->items != NULL && !context_imports_source(context)) {
+    if (o->items != NULL && !context_settings(context)->source.is_imported) {
         TRY(context_source(context, &db, status));
         TRY(item_names_check(db, o->items, context_settings(context)->source.query_timeout,
                              status));

@@ -3,6 +3,8 @@
 #include "catch_up/catch_up_reading.h"
 
 #include "base/hash.h"
+#include "run/context.h"
+#include "run/context_databases.h"
 
 struct kept {
     struct context *context;

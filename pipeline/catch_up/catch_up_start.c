@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "catch_up/vocabulary_merge.h"
+#include "run/context_data.h"
 
 static const char start_slot[] = "start";
 

@@ -60,4 +60,14 @@ MUST_CHECK enum status_code start_side_init(struct start_side *side,
 void start_side_release(struct start_side *side);
 void catch_up_start_release(struct catch_up_start *start);
 
+/* What is trained from there. */
+struct catch_up_request {
+    struct context *context;
+    const struct interactions *base, *now; /* `now`: base and news */
+    const struct catch_up_start *start;
+    const struct vocabulary *fresh; /* users who have rows that the towers have not seen; sorted */
+    size_t epochs;
+    double rate; /* a share of the learning rate of a cold start */
+};
+
 #endif

@@ -8,6 +8,8 @@
 #include "pairs/pair_artifact.h"
 #include "catch_up/catch_up_vectors.h"
 #include "catch_up/night.h"
+#include "run/context.h"
+#include "run/context_data.h"
 
 #include <math.h>
 

@@ -12,15 +12,6 @@
 #include "catch_up/catch_up_start.h"
 #include "training/train_session.h"
 
-struct catch_up_request {
-    struct context *context;
-    const struct interactions *base, *now; /* `now`: base and news */
-    const struct catch_up_start *start;
-    const struct vocabulary *fresh; /* users who have rows that the towers have not seen; sorted */
-    size_t epochs;
-    double rate; /* a share of the learning rate of a cold start */
-};
-
 /* What it made of them, for the record. */
 struct catch_up_result {
     size_t n_anchors; /* users that were trained: with news, or without a vector before */

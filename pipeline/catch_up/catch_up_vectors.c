@@ -5,6 +5,8 @@
 #include "base/spill.h"
 #include "math/vec.h"
 #include "catch_up/vocabulary_merge.h"
+#include "run/context.h"
+#include "run/context_data.h"
 
 #include <math.h>
 

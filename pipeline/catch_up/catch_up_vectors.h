@@ -2,7 +2,8 @@
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_VECTORS_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_VECTORS_H
 
-#include "catch_up/catch_up_training.h"
+#include "catch_up/catch_up_start.h"
+#include "training/trainer.h"
 
 /* Zero-initialise. */
 struct catch_up_vectors {

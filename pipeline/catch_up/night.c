@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "catch_up/vocabulary_merge.h"
+#include "run/context_data.h"
 
 enum status_code night_map_items(const struct interactions *base, const struct interactions *merged,
                                  int32_t **item_of, struct status *status)

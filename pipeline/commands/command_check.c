@@ -2,7 +2,6 @@
 #include "commands/source_query.h"
 
 #include "base/path.h"
-#include "run/context_internal.h"
 #include "publishing/generation.h"
 
 #include <errno.h>
@@ -111,7 +110,7 @@ static void check_source(struct checkup *checkup, struct status *status)
     if (!source->given) {
         return;
     }
-    if (source_is_imported(checkup->plan) && access(source->database, F_OK) != 0) {
+    if (source->is_imported && access(source->database, F_OK) != 0) {
         good(checkup, "source: %s will be made by import", source->database);
         return;
     }
@@ -123,7 +122,7 @@ static void check_source(struct checkup *checkup, struct status *status)
     }
     db_leave_checkpoints(db);
     good(checkup, "source: %s opens", source->database);
-    if (source_is_imported(checkup->plan)) {
+    if (source->is_imported) {
         good(checkup, "interactions: the table will be made by import");
     } else if (check_query(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);
@@ -210,27 +209,15 @@ static void check_output(struct checkup *checkup, struct status *status)
     db_close(db);
 }
 
-/* What stages look at by themselves before a run. */
-static void check_stages(struct checkup *checkup, const struct command_environment *environment,
-                         struct status *status)
+/* What a stage has seen by itself. */
+static void hear_stage(void *data, const char *label, struct status *outcome)
 {
-    const struct run_request request = {.plan = checkup->plan, .version = environment->version};
-    struct context context = {0};
-    if (context_init(&context, &request, status) != STATUS_OK) {
-        problem(checkup, status);
+    struct checkup *checkup = data;
+    if (outcome->code != STATUS_OK) {
+        problem(checkup, outcome);
+    } else if (checkup->n_problems == 0) { /* else it may not have been able to look */
+        good(checkup, "stage %s: nothing outside stands in its way", label);
     }
-    for (size_t i = 0; context.plan != NULL && i < checkup->plan->n_stages; i++) {
-        const struct plan_stage *stage = &checkup->plan->stages[i];
-        if (stage->stage->check == NULL) {
-            continue;
-        }
-        if (stage->stage->check(&context, stage->options, status) != STATUS_OK) {
-            problem(checkup, status);
-        } else if (checkup->n_problems == 0) { /* else it may not have been able to look */
-            good(checkup, "stage %s: nothing outside stands in its way", stage->label);
-        }
-    }
-    context_release(&context);
 }
 
 static enum status_code run_check(const struct command_environment *environment,
@@ -244,7 +231,8 @@ static enum status_code run_check(const struct command_environment *environment,
     good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
     check_source(&checkup, status);
     check_output(&checkup, status);
-    check_stages(&checkup, environment, status);
+    const struct run_request request = {.plan = plan, .version = environment->version};
+    TRY(runner_check(&request, hear_stage, &checkup, status));
     if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
         problem(&checkup, status);
     }

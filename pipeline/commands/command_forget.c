@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "io/line_reader.h"
 #include "publishing/erase.h"
+#include "publishing/generation.h"
 #include "store/lock.h"
 #include "store/migrate.h"
 

@@ -196,7 +196,8 @@ static enum status_code find_sizes(const struct command_environment *environment
         TRY(load_sizes(plan, sizes, &known, status));
     }
     *origin = known ? SIZES_OF_LAST_RUN : SIZES_UNKNOWN;
-    bool can_scan = source != NULL && access(source, F_OK) == 0 && !source_is_imported(plan);
+    bool can_scan =
+        source != NULL && access(source, F_OK) == 0 && !plan->settings.source.is_imported;
     if (scan_asked || (!known && can_scan)) {
         TRY(scan(environment, plan, sizes, status));
         *origin = SIZES_COUNTED;

@@ -1,7 +1,7 @@
 /* nightjar prune: drops generations and runs that the configuration does not keep. */
 #include "commands/published.h"
 
-#include "run/history.h"
+#include "run/run_record.h"
 #include "publishing/generation.h"
 #include "store/lock.h"
 #include "store/migrate.h"

@@ -13,8 +13,3 @@ enum status_code source_query_open(const struct plan_source *source, struct db *
     const struct event_rules no_rules = {.since = INT64_MIN, .until = INT64_MIN};
     return event_columns_open(db, &query, &no_rules, rows, columns, status);
 }
-
-bool source_is_imported(const struct plan *plan)
-{
-    return plan_find(plan, "import") != NULL;
-}

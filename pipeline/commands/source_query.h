@@ -10,7 +10,5 @@
 MUST_CHECK enum status_code source_query_open(const struct plan_source *source, struct db *db,
                                               struct db_query **rows, struct event_columns *columns,
                                               struct status *status);
-/* Whether a stage of the pipeline makes the source, which may then be missing before a run. */
-bool source_is_imported(const struct plan *plan);
 
 #endif

@@ -51,6 +51,7 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
         TRY(fill(&reading, overrides, n_overrides, status));
     }
     TRY(mistakes_report(&reading.mistakes, file, status));
+    plan->settings.source.is_imported = plan_find(plan, "import") != NULL;
     *out = plan;
     plan = NULL;
 done:

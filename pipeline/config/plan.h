@@ -8,6 +8,7 @@
 
 struct plan_source {
     bool given;
+    bool is_imported;         /* a stage of the pipeline makes it: it may be missing before a run */
     const char *database;     /* resolved path */
     const char *interactions; /* SQL: one SELECT; or NULL when table and columns are given */
     const char *table, *user, *item, *event, *weight, *time; /* the other way to name them */

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "math/blas.h"
 #include "math/vec.h"
+#include "run/context_slots.h"
 
 #include <assert.h>
 

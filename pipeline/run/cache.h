@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_RUN_CACHE_H
 #define NIGHTJAR_RUN_CACHE_H
 
-#include "run/context_internal.h"
+#include "run/context_state.h"
 
 /* The last success of a stage, from the table stage_state. */
 struct cache_state {

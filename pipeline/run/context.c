@@ -1,116 +1,14 @@
-/* What a stage may touch, and the bookkeeping behind it. Which stages run, and in which order, is
- * the runner's business. */
-#include "run/context_internal.h"
+/* What a stage asks and tells the run. Which stages run, and in which order, is the runner's
+ * business. */
+#include "run/context.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/path.h"
+#include "run/context_state.h"
 
 #include <assert.h>
 #include <math.h>
 #include <signal.h>
-#include <unistd.h>
-
-static size_t count_outputs(const struct stage *stage)
-{
-    size_t n = 0;
-    while (stage->outputs != NULL && stage->outputs[n].name != NULL) {
-        n++;
-    }
-    return n;
-}
-
-/* A hash of every resolved option, for the run's record. */
-static enum status_code hash_config(const struct plan *plan, char out[HASH_TEXT_MAX],
-                                    struct status *status)
-{
-    enum status_code code;
-    struct hash_state *hash = NULL;
-    struct buf text = {0};
-    option_print(plan_options, &plan->settings, &text);
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        buf_addf(&text, "[%s]\n", plan->stages[i].label);
-        option_print(plan->stages[i].stage->options, plan->stages[i].options, &text);
-    }
-    TRY(buf_check(&text, status));
-    TRY(hash_new(&hash, status));
-    hash_add_text(hash, buf_text(&text));
-    hash_text(hash, out);
-done:
-    hash_free(hash);
-    buf_release(&text);
-    return code;
-}
-
-enum status_code context_init(struct context *context, const struct run_request *request,
-                              struct status *status)
-{
-    enum status_code code;
-    const struct plan *plan = request->plan;
-    *context = (struct context){.request = request,
-                                .plan = plan,
-                                .started = clock_unix(),
-                                .started_monotonic = clock_monotonic()};
-    context->progress = (struct progress){.log = request->log, .enabled = request->show_progress};
-    TRY(MEM_NEW(&context->first_slot, plan->n_stages + 1, status));
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        context->first_slot[i + 1] = context->first_slot[i] + count_outputs(plan->stages[i].stage);
-    }
-    TRY(MEM_NEW(&context->slots, context->first_slot[plan->n_stages], status));
-    TRY(hash_config(plan, context->config_hash, status));
-done:
-    return code;
-}
-
-void context_release(struct context *context)
-{
-    db_close(context->source);
-    db_close(context->output);
-    db_close(context->work);
-    pool_free(context->pool);
-    for (size_t i = 0; context->slots != NULL && i < context->first_slot[context->plan->n_stages];
-         i++) {
-        artifact_release(&context->slots[i].artifact);
-    }
-    mem_free(context->slots);
-    mem_free(context->first_slot);
-    mem_free(context->metrics);
-    arena_release(&context->texts);
-    buf_release(&context->overruled);
-    *context = (struct context){0};
-}
-
-void context_begin_stage(struct context *context, const struct plan_stage *stage, const char *key)
-{
-    context->stage = stage;
-    snprintf(context->key, sizeof context->key, "%s", key);
-    context->rows = 0;
-    context->is_cut_short = false;
-    context->has_fingerprint = false;
-    context->n_metrics_before = context->n_metrics;
-}
-
-void context_end_stage(struct context *context)
-{
-    progress_finish(&context->progress);
-    db_close(context->source);
-    context->source = NULL;
-    db_close(context->output);
-    context->output = NULL;
-}
-
-enum status_code context_fingerprint(struct context *context, const struct plan_stage *stage,
-                                     char out[HASH_TEXT_MAX], struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    out[0] = '\0';
-    if (stage->stage->fingerprint != NULL) {
-        context->in_fingerprint = true;
-        code = stage->stage->fingerprint(context, stage->options, out, status);
-        context->in_fingerprint = false;
-    }
-    return code;
-}
 
 const struct plan_settings *context_settings(const struct context *context)
 {
@@ -176,81 +74,6 @@ const char *context_version(const struct context *context)
     return context->request->version;
 }
 
-struct db *context_work(const struct context *context)
-{
-    return context->work;
-}
-
-enum status_code context_source(struct context *context, struct db **out, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct plan_source *source = &context->plan->settings.source;
-    struct db *db = NULL;
-    if (context->source == NULL) {
-        if (source->database == NULL) {
-            TRY(status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
-                              "source.database is not given, but a stage reads the source"));
-        }
-        TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
-        db_leave_checkpoints(db);
-        TRY(db_begin_read(db, status));
-        context->source = db;
-        db = NULL;
-    }
-    *out = context->source;
-done:
-    db_close(db);
-    return code;
-}
-
-void context_source_done(struct context *context)
-{
-    /* While a fingerprint is taken the snapshot stays, for the stage has not read its rows yet. */
-    if (context->source == NULL || context->in_fingerprint) {
-        return;
-    }
-    struct status ignored = {0};
-    if (context->stage != NULL &&
-        context_fingerprint(context, context->stage, context->fingerprint, &ignored) != STATUS_OK) {
-        context->fingerprint[0] = '\0'; /* unknown: the stage will run again */
-    }
-    context->has_fingerprint = context->stage != NULL;
-    db_close(context->source);
-    context->source = NULL;
-}
-
-bool context_imports_source(const struct context *context)
-{
-    return plan_find(context->plan, "import") != NULL;
-}
-
-enum status_code context_output_db(struct context *context, struct db **out, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct plan_settings *settings = &context->plan->settings;
-    struct db *db = NULL;
-    if (context->output == NULL) {
-        const char *path = settings->output.database;
-        if (path == NULL) {
-            TRY(status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
-                              "neither output.database nor source.database is given, but a stage "
-                              "writes the output"));
-        }
-        bool is_source = path_same_file(path, settings->source.database);
-        TRY(db_open(path, is_source ? DB_WRITE : DB_CREATE, settings->source.busy_timeout, &db,
-                    status));
-        if (is_source) {
-            db_leave_checkpoints(db);
-        }
-        context->output = db;
-        db = NULL;
-    }
-    *out = context->output;
-done:
-    db_close(db);
-    return code;
-}
-
 /* Whether the stage always writes towers: the mark of one that trains for long. */
 static bool is_training(const struct stage *stage)
 {
@@ -280,36 +103,6 @@ double context_training_time(const struct context *context)
 void context_set_cut_short(struct context *context)
 {
     context->is_cut_short = true;
-}
-
-enum status_code context_published_db(struct context *context, struct db **out,
-                                      struct status *status)
-{
-    const struct plan_settings *settings = &context->plan->settings;
-    const char *path = settings->output.database;
-    *out = NULL;
-    if (path == NULL || access(path, F_OK) != 0) {
-        return STATUS_OK;
-    }
-    enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
-    if (code == STATUS_OK) {
-        db_leave_checkpoints(*out);
-    }
-    return code;
-}
-
-enum status_code context_forgotten(struct context *context, struct forgotten *out,
-                                   struct status *status)
-{
-    struct db *db = NULL;
-    enum status_code code;
-    TRY(context_published_db(context, &db, status));
-    if (db != NULL) {
-        TRY(forgotten_load(out, db, context->plan->settings.output.prefix, status));
-    }
-done:
-    db_close(db);
-    return code;
 }
 
 enum status_code context_check_stop(struct context *context, struct status *status)
@@ -441,14 +234,4 @@ const char *context_overruled(const struct context *context)
 int64_t context_run_number(const struct context *context)
 {
     return context->run;
-}
-
-void context_set_published_before(struct context *context, int64_t generation)
-{
-    context->published_before = generation;
-}
-
-const int64_t *context_published_before(const struct context *context)
-{
-    return &context->published_before;
 }

@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "base/path.h"
+#include "run/context_databases.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,9 @@
 #ifndef NIGHTJAR_RUN_RUN_RECORD_H
 #define NIGHTJAR_RUN_RUN_RECORD_H
 
-#include "run/context_internal.h"
+#include "store/db.h"
+
+struct context;
 
 /* Starts the record: context->run gets its number. A run that was left `running` is marked as
  * killed: the caller holds the lock, so its process is gone. *unfinished = the number of the run
@@ -19,5 +21,13 @@ MUST_CHECK enum status_code run_record_carry_metrics(struct context *context, in
 /* The end, good or bad, as `outcome` says. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
                                            struct status *status);
+
+/* How long the history lasts: *n_known runs are recorded, *n_beyond of them are older than the
+ * newest `keep`. The newest run that published, which the gate compares with, and those whose
+ * results unchanged stages still stand for are never beyond. */
+MUST_CHECK enum status_code history_count(struct db *work, int64_t keep, int64_t *n_known,
+                                          int64_t *n_beyond, struct status *status);
+/* Drops those, with their stages, metrics, curves and trials. One transaction. */
+MUST_CHECK enum status_code history_prune(struct db *work, int64_t keep, struct status *status);
 
 #endif

@@ -13,9 +13,10 @@
 #include "base/num.h"
 #include "math/blas.h"
 #include "run/cache.h"
+#include "run/context.h"
+#include "run/context_slots.h"
 #include "run/disk_space.h"
 #include "run/estimate.h"
-#include "run/history.h"
 #include "run/run_record.h"
 #include "store/lock.h"
 #include "store/migrate.h"
@@ -366,5 +367,23 @@ enum status_code runner_run(const struct run_request *request, struct run_result
 done:
     context_release(context);
     lock_release(&lock);
+    return code;
+}
+
+enum status_code runner_check(const struct run_request *request,
+                              void (*told)(void *data, const char *label, struct status *outcome),
+                              void *data, struct status *status)
+{
+    struct context context = {0};
+    enum status_code code = context_init(&context, request, status);
+    for (size_t i = 0; code == STATUS_OK && i < request->plan->n_stages; i++) {
+        const struct plan_stage *stage = &request->plan->stages[i];
+        struct status outcome = {0};
+        if (stage->stage->check != NULL) {
+            (void)stage->stage->check(&context, stage->options, &outcome);
+            told(data, stage->label, &outcome);
+        }
+    }
+    context_release(&context);
     return code;
 }

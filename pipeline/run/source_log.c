@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "events/event_columns.h"
 #include "events/event_store.h"
+#include "run/context_databases.h"
 
 static void add_cell(struct hash_state *hash, struct db_query *query, int column)
 {

@@ -77,6 +77,8 @@ size_t artifact_bytes(const struct artifact *artifact);
 /* What of that is in memory, not in files (base/spill.h). */
 size_t artifact_memory(const struct artifact *artifact);
 
+/* "LABEL/NAME": the slot of an output of a stage. */
+void artifact_slot_name(const char *label, const char *name, struct buf *out);
 /* In the work database, under a slot name (stage label and artifact name, or a checkpoint's). Save
  * replaces what the slot held, in short transactions, the old content staying until the last one;
  * its content hash is stored. Load checks the hash: damage is STATUS_DATA. */

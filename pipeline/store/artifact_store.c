@@ -178,6 +178,11 @@ done:
     return code;
 }
 
+void artifact_slot_name(const char *label, const char *name, struct buf *out)
+{
+    buf_addf(out, "%s/%s", label, name);
+}
+
 enum status_code artifact_save(struct db *work, const char *slot, const struct artifact *artifact,
                                struct status *status)
 {

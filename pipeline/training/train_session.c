@@ -7,6 +7,8 @@
 #include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 #include <assert.h>
 #include <math.h>
@@ -58,7 +60,7 @@ static enum status_code hook_checkpoint_save(void *data, const struct artifact *
                                              struct status *status)
 {
     struct training *training = data;
-    enum status_code code = context_checkpoint_save(training->context, artifact, status);
+    enum status_code code = context_checkpoint_save(training->context, NULL, artifact, status);
     training->last_checkpoint = clock_monotonic();
     return code;
 }
@@ -71,7 +73,7 @@ static enum status_code hook_checkpoint_load(void *data, struct artifact *artifa
         *found = false;
         return STATUS_OK;
     }
-    return context_checkpoint_load(training->context, artifact, found, status);
+    return context_checkpoint_load(training->context, NULL, artifact, found, status);
 }
 
 void training_connect(struct training *training)

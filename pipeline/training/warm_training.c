@@ -2,6 +2,8 @@
 #include "training/warm_training.h"
 
 #include "base/hash.h"
+#include "run/context.h"
+#include "run/context_databases.h"
 #include "store/migrate.h"
 
 /* ---- what was started from: the table warm_start ---- */

@@ -2,7 +2,9 @@
 #include "tuning/auto_settings.h"
 
 #include "base/clock.h"
-#include "run/context_internal.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 
 #include <math.h>
 #include <string.h>
@@ -55,8 +57,7 @@ static enum status_code save_checkpoint(const struct chooser *chooser, struct st
     struct artifact artifact;
     artifact_init(&artifact, checkpoint_part);
     TRY(coordinate_search_save(&chooser->search, &artifact, status));
-    TRY(context_checkpoint_save_part(chooser->training->context, checkpoint_part, &artifact,
-                                     status));
+    TRY(context_checkpoint_save(chooser->training->context, checkpoint_part, &artifact, status));
 done:
     artifact_release(&artifact);
     return code;
@@ -67,8 +68,8 @@ static enum status_code load_checkpoint(struct chooser *chooser, struct status *
     enum status_code code = STATUS_OK;
     struct artifact artifact = {0};
     bool found = false;
-    TRY(context_checkpoint_load_part(chooser->training->context, checkpoint_part, &artifact, &found,
-                                     status));
+    TRY(context_checkpoint_load(chooser->training->context, checkpoint_part, &artifact, &found,
+                                status));
     if (found) {
         TRY(coordinate_search_load(&chooser->search, &artifact, status));
     }
@@ -93,17 +94,18 @@ static enum status_code record_trials(const struct chooser *chooser, size_t chos
 {
     enum status_code code = STATUS_OK;
     const struct context *context = chooser->training->context;
-    const char *label = context->stage->label;
+    struct db *work = context_work(context);
+    const char *label = context_label(context);
     struct db_query *query = NULL;
     struct buf text = {0};
-    TRY(db_begin_write(context->work, status));
-    TRY(db_prepare(context->work, insert_trial, &query, status));
+    TRY(db_begin_write(work, status));
+    TRY(db_prepare(work, insert_trial, &query, status));
     for (size_t t = 0; t < chooser->search.n; t++) {
         const struct search_trial *trial = &chooser->search.trials[t];
         buf_clear(&text);
         describe(chooser, trial, &text);
         TRY(buf_check(&text, status));
-        TRY(db_bind_int64(query, 1, context->run, status));
+        TRY(db_bind_int64(query, 1, context_run_number(context), status));
         TRY(db_bind_text(query, 2, label, strlen(label), true, status));
         TRY(db_bind_int64(query, 3, (int64_t)t + 1, status));
         TRY(db_bind_text(query, 4, buf_text(&text), text.length, true, status));
@@ -114,10 +116,10 @@ static enum status_code record_trials(const struct chooser *chooser, size_t chos
         TRY(db_bind_int64(query, 9, t == chosen ? 1 : 0, status));
         TRY(db_run(query, status));
     }
-    TRY(db_commit(context->work, status));
+    TRY(db_commit(work, status));
 done:
     db_finalize(query);
-    db_rollback(context->work);
+    db_rollback(work);
     buf_release(&text);
     return code;
 }

@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/search_space.h"
-#include "run/context_internal.h"
+#include "run/runner.h"
+#include "store/artifact.h"
 #include "tuning/trial_plan.h"
 #include "tuning/tune_data.h"
 #include "tuning/tune_store.h"
@@ -212,7 +213,7 @@ static enum status_code read_value(struct search *search, double *value, struct 
     struct artifact artifact = {0};
     struct buf slot = {0};
     bool found;
-    context_slot_name(last->label, name, &slot);
+    artifact_slot_name(last->label, name, &slot);
     TRY(buf_check(&slot, status));
     TRY(artifact_load(search->db, buf_text(&slot), &artifact, &found, status));
     if (!found) {

@@ -2,7 +2,8 @@
 #include "tuning/tune_data.h"
 
 #include "dataset/dataset.h"
-#include "run/context_internal.h"
+#include "run/runner.h"
+#include "store/artifact.h"
 
 static const char interactions_name[] = "interactions";
 
@@ -56,7 +57,7 @@ static enum status_code look_at(const struct tune_request *request, const struct
     struct buf slot = {0};
     struct artifact artifact = {0};
     bool found;
-    context_slot_name(stage->label, interactions_name, &slot);
+    artifact_slot_name(stage->label, interactions_name, &slot);
     TRY(buf_check(&slot, status));
     TRY(artifact_saved_hash(db, buf_text(&slot), data, &found, status));
     TRY(artifact_load(db, buf_text(&slot), &artifact, &found, status));

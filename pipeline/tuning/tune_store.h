@@ -4,7 +4,7 @@
 #define NIGHTJAR_TUNING_TUNE_STORE_H
 
 #include "base/hash.h"
-#include "tuning/tune.h"
+#include "tuning/tune_request.h"
 #include "store/db.h"
 
 /* What the values of trials depend on beside their settings and epochs. */

@@ -4,6 +4,7 @@
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
+#include "run/context_data.h"
 #include "towers/embeddings.h"
 #include "training/trainer.h"
 #include "run/context.h"

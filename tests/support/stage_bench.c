@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "config/stage_registry.h"
+#include "run/context_data.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>

@@ -3,6 +3,9 @@
 #include "run/runner.h"
 
 #include "base/clock.h"
+#include "run/context.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
 #include "store/lock.h"
 #include "tests/support/store_support.h"
 
@@ -113,12 +116,12 @@ static enum status_code finish_run(struct context *context, const void *options,
     struct artifact checkpoint = {0};
     world.n_finish++;
     TRY(take_number(context, "halves", &value, status));
-    TRY(context_checkpoint_load(context, &checkpoint, &world.found_checkpoint, status));
+    TRY(context_checkpoint_load(context, NULL, &checkpoint, &world.found_checkpoint, status));
     if (world.save_checkpoint) {
         artifact_release(&checkpoint);
         artifact_init(&checkpoint, "state");
         TRY(artifact_set_number(&checkpoint, "epoch", 3, status));
-        TRY(context_checkpoint_save(context, &checkpoint, status));
+        TRY(context_checkpoint_save(context, NULL, &checkpoint, status));
     }
     if (world.fail != STATUS_OK) {
         TRY(status_set(status, world.fail, "it would not end"));

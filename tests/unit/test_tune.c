@@ -2,6 +2,8 @@
 #include "tuning/tune.h"
 
 #include "base/clock.h"
+#include "run/context.h"
+#include "run/context_data.h"
 #include "tests/support/config_support.h"
 
 #include <math.h>

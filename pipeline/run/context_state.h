@@ -1,10 +1,13 @@
-/* What a context holds: for the runner, which makes it, and for context.c. Stages and commands see
- * context.h only. */
-#ifndef NIGHTJAR_RUN_CONTEXT_INTERNAL_H
-#define NIGHTJAR_RUN_CONTEXT_INTERNAL_H
+/* What a context holds: for the runner, which makes it, and for the functions that stages see. */
+#ifndef NIGHTJAR_RUN_CONTEXT_STATE_H
+#define NIGHTJAR_RUN_CONTEXT_STATE_H
 
-#include "run/context.h"
-#include "run/runner.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "io/progress.h"
+#include "publishing/generation.h"
+#include "run/run_request.h"
+#include "store/artifact.h"
 
 /* One output of one stage of the plan. */
 struct context_slot {
@@ -58,28 +61,5 @@ void context_end_stage(struct context *context); /* closes source and output, en
 MUST_CHECK enum status_code context_fingerprint(struct context *context,
                                                 const struct plan_stage *stage,
                                                 char out[HASH_TEXT_MAX], struct status *status);
-
-/* "LABEL/NAME": where an artifact stands in the work database. */
-void context_slot_name(const char *label, const char *name, struct buf *out);
-/* The slot of output `name` of stage `position`, or NULL. */
-struct context_slot *context_slot_find(struct context *context, size_t position, const char *name);
-/* Content hash of an output at hand, in memory or saved; *found false when there is none. */
-MUST_CHECK enum status_code context_slot_hash(struct context *context, size_t position,
-                                              const char *name, char out[HASH_TEXT_MAX],
-                                              bool *found, struct status *status);
-/* Which stage input `name` of the stage at `position` comes from (context_input says how), and its
- * content; *found false: none has it, *producer is then one that should, or SIZE_MAX. */
-MUST_CHECK enum status_code context_producer(struct context *context, size_t position,
-                                             const char *name, size_t *producer,
-                                             char hash[HASH_TEXT_MAX], bool *found,
-                                             struct status *status);
-/* Saves what the stage gave (only what differs from what is saved), and drops the saved form of
- * optional outputs that it did not give. A missing required output is STATUS_INTERNAL. */
-MUST_CHECK enum status_code context_save_outputs(struct context *context, struct status *status);
-/* Frees artifacts that no stage behind `position` reads. */
-void context_release_unneeded(struct context *context, size_t position);
-/* Drops every checkpoint of the stage, whatever its key. */
-MUST_CHECK enum status_code context_checkpoints_drop(struct context *context, const char *label,
-                                                     struct status *status);
 
 #endif

@@ -1,0 +1,117 @@
+/* Connections are opened when a stage first asks, and closed when it ends. */
+#include "run/context_databases.h"
+
+#include "base/path.h"
+#include "run/context_state.h"
+
+#include <unistd.h>
+
+struct db *context_work(const struct context *context)
+{
+    return context->work;
+}
+
+enum status_code context_source(struct context *context, struct db **out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct plan_source *source = &context->plan->settings.source;
+    struct db *db = NULL;
+    if (context->source == NULL) {
+        if (source->database == NULL) {
+            TRY(status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
+                              "source.database is not given, but a stage reads the source"));
+        }
+        TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
+        db_leave_checkpoints(db);
+        TRY(db_begin_read(db, status));
+        context->source = db;
+        db = NULL;
+    }
+    *out = context->source;
+done:
+    db_close(db);
+    return code;
+}
+
+void context_source_done(struct context *context)
+{
+    /* While a fingerprint is taken the snapshot stays, for the stage has not read its rows yet. */
+    if (context->source == NULL || context->in_fingerprint) {
+        return;
+    }
+    struct status ignored = {0};
+    if (context->stage != NULL &&
+        context_fingerprint(context, context->stage, context->fingerprint, &ignored) != STATUS_OK) {
+        context->fingerprint[0] = '\0'; /* unknown: the stage will run again */
+    }
+    context->has_fingerprint = context->stage != NULL;
+    db_close(context->source);
+    context->source = NULL;
+}
+
+enum status_code context_output_db(struct context *context, struct db **out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct plan_settings *settings = &context->plan->settings;
+    struct db *db = NULL;
+    if (context->output == NULL) {
+        const char *path = settings->output.database;
+        if (path == NULL) {
+            TRY(status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
+                              "neither output.database nor source.database is given, but a stage "
+                              "writes the output"));
+        }
+        bool is_source = path_same_file(path, settings->source.database);
+        TRY(db_open(path, is_source ? DB_WRITE : DB_CREATE, settings->source.busy_timeout, &db,
+                    status));
+        if (is_source) {
+            db_leave_checkpoints(db);
+        }
+        context->output = db;
+        db = NULL;
+    }
+    *out = context->output;
+done:
+    db_close(db);
+    return code;
+}
+
+enum status_code context_published_db(struct context *context, struct db **out,
+                                      struct status *status)
+{
+    const struct plan_settings *settings = &context->plan->settings;
+    const char *path = settings->output.database;
+    *out = NULL;
+    if (path == NULL || access(path, F_OK) != 0) {
+        return STATUS_OK;
+    }
+    enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
+    if (code == STATUS_OK) {
+        db_leave_checkpoints(*out);
+    }
+    return code;
+}
+
+enum status_code context_forgotten(struct context *context, struct forgotten *out,
+                                   struct status *status)
+{
+    struct db *db = NULL;
+    enum status_code code;
+    TRY(context_published_db(context, &db, status));
+    if (db != NULL) {
+        TRY(forgotten_load(out, db, context->plan->settings.output.prefix, status));
+    }
+done:
+    db_close(db);
+    return code;
+}
+
+void context_set_published_before(struct context *context, int64_t generation)
+{
+    context->published_before = generation;
+}
+
+const int64_t *context_published_before(const struct context *context)
+{
+    return &context->published_before;
+}
