@@ -29,7 +29,8 @@ KERNEL_OBJECTS := $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%_$(isa).o))
 OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(KERNELS),$(SOURCES)) \
            $(STAGE_SOURCES)) \
            $(KERNEL_OBJECTS) \
-           $(BUILD)/generated/stage_registry.o $(BUILD)/generated/embedded_sql.o
+           $(BUILD)/generated/stage_registry.o $(BUILD)/generated/embedded_sql.o \
+           $(BUILD)/generated/help_topics.o
 LIBRARY := $(BUILD)/libnightjar.a
 PROGRAM := $(BUILD)/nightjar
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
@@ -83,6 +84,20 @@ $(BUILD)/generated/embedded_sql.c: $(sort $(wildcard schemas/*.sql)) Makefile
 	     printf '    {"%s",\n' "$$(basename $$f .sql)"; \
 	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/     "/' -e 's/$$/\\n"/' $$f; \
 	     echo '    },'; done; \
+	   echo '    {NULL, NULL}};'; } > $@
+
+# the pages of `nightjar help TOPIC`, line by line: adding a page is adding one file
+TOPICS := $(sort $(wildcard pipeline/commands/topics/*.md))
+$(BUILD)/generated/help_topics.c: $(TOPICS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "commands/help_topics.h"'; \
+	   for f in $(TOPICS); do \
+	     echo "static const char *const page_$$(basename $$f .md | tr - _)[] = {"; \
+	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&",/' $$f; \
+	     echo '    NULL};'; done; \
+	   echo 'const struct help_topic help_topics[] = {'; \
+	   for f in $(basename $(notdir $(TOPICS))); do \
+	     echo "    {\"$$f\", page_$$(echo $$f | tr - _)},"; done; \
 	   echo '    {NULL, NULL}};'; } > $@
 
 $(BUILD)/generated/%.o: $(BUILD)/generated/%.c

@@ -41,7 +41,7 @@ count() {
 list_jobs() {
     wanted tests/fault/run.sh && sh tests/fault/run.sh parts | sed 's,^,sh tests/fault/run.sh ,'
     for script in tests/data/run.sh tests/stage/planted.sh tests/cli/run.sh tests/cli/reference.sh \
-        tests/cli/install.sh tests/cli/page.sh; do
+        tests/cli/install.sh tests/cli/page.sh tests/cli/docs.sh; do
         wanted "$script" && echo "sh $script"
     done
     for program in "$BUILD"/tests/stage/test_* "$BUILD"/tests/unit/test_*; do

@@ -1,6 +1,8 @@
-/* nightjar help: the commands, or one of them. */
+/* nightjar help: the commands and topics, or one of them. */
 #include "commands/command_list.h"
 #include "commands/help_forms.h"
+#include "commands/help_topics.h"
+#include "config/describe.h"
 
 void commands_help(const struct command_environment *environment, FILE *out)
 {
@@ -11,9 +13,14 @@ void commands_help(const struct command_environment *environment, FILE *out)
     for (const struct command *const *c = environment->commands; *c != NULL; c++) {
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     }
-    fputs("\n`nightjar COMMAND --help` explains one. Exit codes: 0 done, 64 usage, 65 bad data,\n"
-          "66 no input, 70 a bug, 71 out of memory, 73 cannot create, 74 I/O error, 75 busy (try\n"
-          "again), 78 bad configuration, 79 trained but refused by the gate, 128+n on signal n.\n",
+    fputs("\nTopics:\n", out);
+    for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
+        fprintf(out, "  %-13s %s\n", topic->name, help_topic_title(topic));
+    }
+    fputs("\n`nightjar help NAME` explains a command, a topic or a stage. Exit codes: 0 done, 64\n"
+          "usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, 73 cannot create, 74 I/O\n"
+          "error, 75 busy (try again), 78 bad configuration, 79 trained but refused by the gate,\n"
+          "128+n on signal n.\n",
           out);
 }
 
@@ -22,6 +29,48 @@ static const struct {
     const char *flag;
     void (*print)(const struct command_environment *environment, FILE *out);
 } forms[] = {{"--man", help_man}, {"--bash", help_bash}, {"--zsh", help_zsh}};
+
+/* A command, a topic or a stage, the first that has the name. */
+static enum status_code explain(const struct command_environment *environment, const char *name,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const char *names[128];
+    struct buf text = {0};
+    FILE *out = environment->out;
+    size_t n = 0;
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        names[n++] = (*c)->name;
+        if (strcmp((*c)->name, name) == 0) {
+            command_print_help(*c, out);
+            return command_flush(out, status);
+        }
+    }
+    for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
+        names[n++] = topic->name;
+        if (strcmp(topic->name, name) == 0) {
+            help_topic_print(topic, out);
+            return command_flush(out, status);
+        }
+    }
+    for (const struct stage *const *s = environment->registry->stages; *s != NULL; s++) {
+        names[n++] = (*s)->name;
+        if (strcmp((*s)->name, name) == 0) {
+            describe_text(environment->registry, *s, &text);
+            TRY(buf_check(&text, status));
+            fputs(buf_text(&text), out);
+            TRY(command_flush(out, status));
+            goto done;
+        }
+    }
+    const char *nearest = nearest_name(names, n, name, strlen(name));
+    TRY(status_set(status, STATUS_USAGE, "help: unknown topic \"%s\"; %s%s%s", name,
+                   nearest != NULL ? "did you mean " : "`nightjar help` lists all",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "?" : ""));
+done:
+    buf_release(&text);
+    return code;
+}
 
 static enum status_code run_help(const struct command_environment *environment,
                                  const struct command_line *line, struct status *status)
@@ -36,33 +85,22 @@ static enum status_code run_help(const struct command_environment *environment,
         commands_help(environment, environment->out);
         return command_flush(environment->out, status);
     }
-    const char *name = line->arguments[0];
-    const char *names[32];
-    size_t n = 0;
-    for (; n < sizeof names / sizeof *names && environment->commands[n] != NULL; n++) {
-        names[n] = environment->commands[n]->name;
-        if (strcmp(names[n], name) == 0) {
-            command_print_help(environment->commands[n], environment->out);
-            return command_flush(environment->out, status);
-        }
-    }
-    const char *nearest = nearest_name(names, n, name, strlen(name));
-    return status_set(status, STATUS_USAGE, "help: unknown command \"%s\"%s%s", name,
-                      nearest != NULL ? "; did you mean " : "; `nightjar help` lists all",
-                      nearest != NULL ? nearest : "");
+    return explain(environment, line->arguments[0], status);
 }
 
 static const struct command_flag flags[] = {
-    {.name = "--man", .help = "print the man page of all commands instead"},
+    {.name = "--man", .help = "print the man page, all commands and topics, instead"},
     {.name = "--bash", .help = "print a completion script for bash instead"},
     {.name = "--zsh", .help = "print a completion script for zsh instead"},
     {.name = NULL}};
 
 const struct command command_help = {
     .name = "help",
-    .summary = "list the commands, or explain one",
-    .usage = "[COMMAND] [options]",
-    .description = "Lists the commands, or prints the usage and options of one.",
+    .summary = "list commands and topics, or explain one",
+    .usage = "[NAME] [options]",
+    .description = "Lists the commands and topics, or explains one of them, or a stage. Where a "
+                   "command and a stage share a name this is the command; `nightjar describe` has "
+                   "the stage.",
     .max_arguments = 1,
     .flags = flags,
     .run = run_help};

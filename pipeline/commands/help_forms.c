@@ -1,31 +1,15 @@
 /* Writers over the command table. */
 #include "commands/help_forms.h"
 
+#include "commands/command_list.h"
+#include "commands/help_topics.h"
+
 static bool has_flags(const struct command *command)
 {
     return command->flags != NULL && command->flags[0].name != NULL;
 }
 
 /* ---- the man page ---- */
-
-/* Text for roff: backslashes and hyphens escaped, no line begins with a control character. */
-static void man_text(FILE *out, const char *text)
-{
-    bool at_start = true;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (at_start && (*at == '.' || *at == '\'')) {
-            fputs("\\&", out);
-        }
-        if (*at == '\\') {
-            fputs("\\e", out);
-        } else if (*at == '-') {
-            fputs("\\-", out);
-        } else {
-            fputc(*at, out);
-        }
-        at_start = *at == '\n';
-    }
-}
 
 static void man_flag(FILE *out, const struct command_flag *flag)
 {
@@ -69,6 +53,9 @@ void help_man(const struct command_environment *environment, FILE *out)
     for (const struct command *const *c = environment->commands; *c != NULL; c++) {
         man_command(out, *c);
     }
+    for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
+        help_topic_man(topic, out);
+    }
     fputs(
         ".SH EXIT STATUS\n0 done, 64 usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, "
         "73 cannot create, 74 I/O error, 75 busy (try again), 78 bad configuration, 79 trained but "
@@ -79,6 +66,25 @@ void help_man(const struct command_environment *environment, FILE *out)
 }
 
 /* ---- completions ---- */
+
+/* What may stand behind `describe`, or with all of them behind `help`. */
+static void list_stages(const struct command_environment *environment, FILE *out)
+{
+    for (const struct stage *const *s = environment->registry->stages; *s != NULL; s++) {
+        fprintf(out, "%s%s", s == environment->registry->stages ? "" : " ", (*s)->name);
+    }
+}
+
+static void list_topics(const struct command_environment *environment, FILE *out)
+{
+    list_stages(environment, out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        fprintf(out, " %s", (*c)->name);
+    }
+    for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
+        fprintf(out, " %s", topic->name);
+    }
+}
 
 static void list_flags(FILE *out, const struct command *command)
 {
@@ -92,7 +98,7 @@ void help_bash(const struct command_environment *environment, FILE *out)
 {
     fputs("# bash completion for nightjar; made by `nightjar help --bash`\n"
           "_nightjar() {\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]} flags\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} flags words=\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
           "        COMPREPLY=($(compgen -W '",
           out);
@@ -105,10 +111,15 @@ void help_bash(const struct command_environment *environment, FILE *out)
         list_flags(out, *c);
         fputs("' ;;\n", out);
     }
-    fputs("    esac\n"
-          "    case $word in\n"
+    fputs("    esac\n    case ${COMP_WORDS[1]} in\n    help) words='", out);
+    list_topics(environment, out);
+    fputs("' ;;\n    describe) words='", out);
+    list_stages(environment, out);
+    fputs("' ;;\n    esac\n"
+          "    case $word,$words in\n"
           "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
-          "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+          "    *,) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+          "    *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
           "    esac\n"
           "}\n"
           "complete -o filenames -F _nightjar nightjar\n",
@@ -154,7 +165,13 @@ void help_zsh(const struct command_environment *environment, FILE *out)
             }
             fputc('\'', out);
         }
-        fputs(" '*:file:_files' ;;\n", out);
+        if (*c == &command_help || *c == &command_describe) {
+            fputs(" '2:topic:(", out);
+            (*c == &command_help ? list_topics : list_stages)(environment, out);
+            fputs(")' ;;\n", out);
+        } else {
+            fputs(" '*:file:_files' ;;\n", out);
+        }
     }
     fputs("esac\n", out);
 }

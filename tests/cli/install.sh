@@ -44,12 +44,15 @@ check 'the service' grep -q '^ExecStart=/usr/bin/nightjar run' \
     "$box/root/usr/lib/systemd/system/nightjar.service"
 check 'a command is completed' [ "$(completed roll)" = rollback ]
 check 'a flag is completed' [ "$(completed run --max)" = --max-time ]
+check 'a topic is completed' [ "$(completed help small)" = small-nights ]
+check 'a stage is completed' [ "$(completed describe calib)" = calibrate ]
 check 'the zsh completion knows every command' [ "$(grep -c '^[a-z]*)$' \
     "$share/zsh/vendor-completions/_nightjar")" = "$("$PROGRAM" help | sed -n '/^Commands/,/^$/p' |
     grep -c '^  ')" ]
 if command -v groff >/dev/null; then
     groff -man -ww -Tutf8 "$share/man/man1/nightjar.1" >"$box/page" 2>"$box/warnings"
     check 'roff has no warning' [ ! -s "$box/warnings" ]
+    check 'the page has the topics' grep -q 'Privacy: forgetting people' "$box/page"
     check 'the page names every exit code' grep -q 'refused by the gate' "$box/page"
 else
     echo 'skipped: the man page: no groff'

@@ -43,5 +43,5 @@ sqlite3 -batch -header -column "$NIGHTJAR_DEMO" "
     GROUP BY model ORDER BY 3 DESC"
 
 echo
-echo "== type next"
+echo "== type next, or open $folder/shop.db.html"
 echo "sqlite3 $folder/shop.db \"SELECT rank, title, score FROM recommendations JOIN items USING (item_id) WHERE user_id = 7 ORDER BY rank\""
