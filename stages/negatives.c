@@ -4,9 +4,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "dataset/dataset.h"
-#include "negatives/false_negatives.h"
-#include "pairs/item_pairs.h"
-#include "pairs/pair_artifact.h"
 #include "negatives/sampler.h"
 #include "negatives/stored_negatives.h"
 #include "run/context.h"
@@ -31,7 +28,6 @@ struct negatives_options {
     double alpha;
     bool shared, exclude_own, correct;
     int64_t stored;
-    int64_t exclude_neighbours;
     double dislike_weight;
     struct hard_options hard;
 };
@@ -156,16 +152,6 @@ static const struct option options[] = {
          "Draw this many negatives for each positive once, keep them in the work database, where "
          "`SELECT * FROM negatives` shows them, and train on these alone: `shared` and `count` "
          "then have no say. Strategies uniform and popularity only; 0 stores none."},
-    {.name = "exclude_neighbours",
-     .type = OPTION_INT,
-     .offset = AT(exclude_neighbours),
-     .default_text = "0",
-     .min = 0,
-     .max = 1000,
-     .unit = "items",
-     .help = "The strongest co-interaction partners of each own positive, this many, do not count "
-             "among a user's negatives: the user would likely take them. Needs `pairs: {item_item: "
-             "...}` above; 0 leaves none out."},
     {.name = "dislike_weight",
      .type = OPTION_FLOAT,
      .offset = AT(dislike_weight),
@@ -189,7 +175,6 @@ static const struct option options[] = {
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
-    {.name = "pairs", .optional = true},
     {.name = NULL},
 };
 
@@ -286,10 +271,8 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
 {
     const struct negatives_options *o = values;
     const double rows = sizes->n_interactions * (double)o->stored;
-    const double neighbours = sizes->n_interactions * (double)o->exclude_neighbours;
-    const double blocked = o->stored > 0 ? 8 * neighbours : 0;
     *out = (struct stage_estimate){
-        .memory_bytes = 36 * sizes->n_items + N_BASES * 4 * rows + blocked,
+        .memory_bytes = 36 * sizes->n_items + N_BASES * 4 * rows,
         .disk_bytes = (N_BASES * 4 + 14) * rows,
         .seconds = 0.01 + 1e-6 * rows,
         .rows = o->stored > 0 ? rows : sizes->n_interactions,
@@ -298,81 +281,12 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
 
 /* ---- stored negatives ---- */
 
-/* The basis' item-item pairs; *found false when there are none. */
-static enum status_code load_item_pairs(struct context *context, enum basis basis,
-                                        struct sparse *item_pairs, bool *found,
-                                        struct status *status)
-{
-    const struct artifact *pairs = NULL;
-    enum status_code code = STATUS_OK;
-    *found = false;
-    TRY(context_input(context, "pairs", &pairs, status));
-    if (pairs != NULL) {
-        TRY(sparse_load(item_pairs, pairs, pairs_item_item_slots[basis], found, status));
-    }
-done:
-    return code;
-}
-
-/* Before hours of training find out. */
-static enum status_code check_item_pairs(struct context *context,
-                                         const struct negative_settings *settings,
-                                         struct status *status)
-{
-    struct sparse item_pairs = {0};
-    bool found = false;
-    if (settings->exclude_neighbours == 0) {
-        return STATUS_OK;
-    }
-    const enum status_code code = load_item_pairs(context, BASIS_FIT, &item_pairs, &found, status);
-    if (code == STATUS_OK && !found) {
-        return status_set(status, STATUS_CONFIG,
-                          "negatives: exclude_neighbours: %zu needs item pairs: put `- pairs: "
-                          "{item_item: {}}` above negatives",
-                          settings->exclude_neighbours);
-    }
-    return code;
-}
-
-/* What must not be stored as a negative of a user: own positives and their neighbours, as the
- * settings say. *blocked is NULL, the train matrix or `made`, to be released by the caller. */
-static enum status_code find_blocked(struct context *context,
-                                     const struct negative_settings *settings,
-                                     const struct sparse *train, enum basis basis,
-                                     struct sparse *made, const struct sparse **blocked,
-                                     struct status *status)
-{
-    struct sparse item_pairs = {0}, neighbours = {0};
-    bool found = false;
-    enum status_code code = STATUS_OK;
-    *blocked = settings->exclude_own ? train : NULL;
-    if (settings->exclude_neighbours == 0) {
-        goto done;
-    }
-    TRY(load_item_pairs(context, basis, &item_pairs, &found, status));
-    assert(found); /* see check_item_pairs */
-    TRY(false_negatives_find(train, &item_pairs, settings->exclude_neighbours, &neighbours,
-                             status));
-    if (settings->exclude_own) {
-        TRY(sparse_union(train, &neighbours, made, status));
-    } else {
-        *made = neighbours;
-        neighbours = (struct sparse){0};
-    }
-    *blocked = made;
-done:
-    sparse_release(&neighbours);
-    return code;
-}
-
 static enum status_code add_stored(struct context *context,
                                    const struct negative_settings *settings,
                                    const struct dataset *dataset, enum basis basis,
                                    struct artifact *artifact, struct status *status)
 {
     struct sampler sampler = {0};
-    struct sparse made = {0};
-    const struct sparse *blocked = NULL;
     int64_t *counts = NULL;
     int32_t *stored = NULL;
     size_t n_values = 0;
@@ -385,10 +299,10 @@ static enum status_code add_stored(struct context *context,
     dataset_item_counts(dataset, counts);
     TRY(sampler_init(&sampler, settings, counts, dataset->n_items, status));
     TRY(MEM_NEW(&stored, n_values, status));
-    TRY(find_blocked(context, settings, &dataset->train.matrix, basis, &made, &blocked, status));
     const struct stored_request request = {.sampler = &sampler,
                                            .train = &dataset->train.matrix,
-                                           .blocked = blocked,
+                                           .blocked = settings->exclude_own ? &dataset->train.matrix
+                                                                            : NULL,
                                            .seed = context_seed(context),
                                            .n_stored = settings->count,
                                            .watch = context_stop_watch(context)};
@@ -398,7 +312,6 @@ static enum status_code add_stored(struct context *context,
     TRY(artifact_take(artifact, negative_stored_slots[basis], ARRAY_I32, n_entries, settings->count,
                       taken, status));
 done:
-    sparse_release(&made);
     mem_free(stored);
     mem_free(counts);
     sampler_release(&sampler);
@@ -477,7 +390,6 @@ static struct negative_settings settings_of(const struct negatives_options *o)
         .shared = o->shared && !store,
         .exclude_own = o->exclude_own,
         .correct = o->correct,
-        .exclude_neighbours = (size_t)o->exclude_neighbours,
         .dislike_weight = o->dislike_weight,
         .hard = {.count = o->hard.given ? (size_t)hard_count(&o->hard) : 0,
                  .pool = (size_t)o->hard.pool,
@@ -502,7 +414,6 @@ static enum status_code negatives_run(struct context *context, const void *value
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
     const struct dataset *fit = &interactions.basis[BASIS_FIT];
-    TRY(check_item_pairs(context, &settings, status));
     TRY(negative_settings_save(&settings, &artifact, status));
     for (size_t b = 0; b < N_BASES && o->stored > 0; b++) {
         TRY(add_stored(context, &settings, &interactions.basis[b], (enum basis)b, &artifact,
@@ -521,7 +432,7 @@ extern const struct stage stage_negatives;
 const struct stage stage_negatives = {
     .name = "negatives",
     .summary = "Says how negatives are drawn, and on demand draws and stores them.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct negatives_options),
     .options = options,
     .inputs = inputs,

@@ -1,5 +1,5 @@
-/* pairs: the positives. User-item positives with their weights; item-item and user-user pairs of
- * co-interaction, which `train` contrasts; and the evidence, a longer list of such pairs that
+/* pairs: the positives. User-item positives with their weights; item-item pairs of co-interaction,
+ * which `train` contrasts; and the evidence, a longer list of such pairs that
  * serves scoring. All are made for both bases. The counting is done in pairs/item_pairs.c; who uses
  * the pairs how is not known here. */
 #include "base/mem.h"
@@ -28,12 +28,6 @@ struct item_item_options {
     int64_t min_count, top, max_user_items;
 };
 
-struct user_user_options {
-    bool given;
-    int weighting;
-    int64_t min_count, top, max_item_users;
-};
-
 struct evidence_options {
     bool given;
     int weighting;
@@ -43,7 +37,6 @@ struct evidence_options {
 struct pairs_options {
     struct user_item_options user_item;
     struct item_item_options item_item;
-    struct user_user_options user_user;
     struct evidence_options evidence;
     bool queryable;
 };
@@ -51,7 +44,6 @@ struct pairs_options {
 #define AT(field)           offsetof(struct pairs_options, field)
 #define USER_ITEM_AT(field) offsetof(struct user_item_options, field)
 #define ITEM_ITEM_AT(field) offsetof(struct item_item_options, field)
-#define USER_USER_AT(field) offsetof(struct user_user_options, field)
 #define EVIDENCE_AT(field)  offsetof(struct evidence_options, field)
 
 static const struct option user_item_options[] = {
@@ -116,42 +108,6 @@ static const struct option item_item_options[] = {
     {.name = NULL},
 };
 
-static const struct option user_user_options[] = {
-    {.name = "weighting",
-     .type = OPTION_CHOICE,
-     .offset = USER_USER_AT(weighting),
-     .default_text = "cosine",
-     .choices = pair_weighting_names,
-     .help = "How the strength of a pair follows from the items that both users have."},
-    {.name = "min_count",
-     .type = OPTION_INT,
-     .offset = USER_USER_AT(min_count),
-     .default_text = "2",
-     .min = 1,
-     .max = 1000000000,
-     .unit = "items",
-     .help = "Pairs of users with fewer items in common are dropped: one popular item says "
-             "little."},
-    {.name = "top",
-     .type = OPTION_INT,
-     .offset = USER_USER_AT(top),
-     .default_text = "50",
-     .min = 1,
-     .max = 100000,
-     .unit = "partners",
-     .help = "Strongest partners kept for each user."},
-    {.name = "max_item_users",
-     .type = OPTION_INT,
-     .offset = USER_USER_AT(max_item_users),
-     .default_text = "1000",
-     .min = 2,
-     .max = 1000000,
-     .unit = "users",
-     .help = "Of the users of a more popular item only so many, evenly spread, make pairs, for "
-             "their number grows with its square."},
-    {.name = NULL},
-};
-
 static const struct option evidence_options[] = {
     {.name = "weighting",
      .type = OPTION_CHOICE,
@@ -192,13 +148,6 @@ static const struct option options[] = {
              "are made when this group is not given; `item_item: {}` takes the defaults.",
      .group = item_item_options,
      .group_size = sizeof(struct item_item_options)},
-    {.name = "user_user",
-     .type = OPTION_GROUP,
-     .offset = AT(user_user),
-     .help = "User-user pairs out of the items that users have in common. None are made when this "
-             "group is not given; `user_user: {}` takes the defaults.",
-     .group = user_user_options,
-     .group_size = sizeof(struct user_user_options)},
     {.name = "evidence",
      .type = OPTION_GROUP,
      .offset = AT(evidence),
@@ -210,9 +159,8 @@ static const struct option options[] = {
      .type = OPTION_BOOL,
      .offset = AT(queryable),
      .default_text = "true",
-     .help =
-         "Write the user-item, item-item and user-user pairs that settings are chosen on to the "
-         "work database, where `SELECT * FROM pairs` shows them with their ids."},
+     .help = "Write the user-item and item-item pairs that settings are chosen on to the "
+             "work database, where `SELECT * FROM pairs` shows them with their ids."},
     {.name = NULL},
 };
 
@@ -222,7 +170,7 @@ static const struct stage_artifact inputs[] = {
 };
 
 static const struct stage_artifact outputs[] = {
-    {.name = "pairs", .help = "weights of the user-item positives, item-item and user-user pairs"},
+    {.name = "pairs", .help = "weights of the user-item positives, item-item pairs"},
     {.name = "evidence", .help = "item-item pairs for scoring"},
     {.name = NULL},
 };
@@ -256,22 +204,6 @@ static void add_product_estimate(const struct stage_sizes *sizes, double top,
     out->rows += rows;
 }
 
-/* The same over the transposed history: popular items are far more uneven than heavy users, up to
- * the cap. */
-static void add_user_product_estimate(const struct user_user_options *o,
-                                      const struct stage_sizes *sizes, struct stage_estimate *out)
-{
-    const double popularity = sizes->n_interactions / fmax(sizes->n_items, 1);
-    const double partners = fmin(20 * popularity, (double)o->max_item_users);
-    const double additions = sizes->n_interactions * partners;
-    const double rows = fmin(additions, sizes->n_users * fmin((double)o->top, sizes->n_users));
-    const double scratch = 33 * sizes->n_users * sizes->n_threads + 32 * sizes->n_interactions;
-    out->memory_bytes = fmax(out->memory_bytes, 8 * rows + scratch);
-    out->result_bytes += N_BASES * 8 * rows;
-    out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
-    out->rows += rows;
-}
-
 static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -280,9 +212,6 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
                                    .result_bytes = N_BASES * 4 * sizes->n_interactions};
     if (o->item_item.given) {
         add_product_estimate(sizes, (double)o->item_item.top, out);
-    }
-    if (o->user_user.given) {
-        add_user_product_estimate(&o->user_user, sizes, out);
     }
     const double queryable_rows = o->queryable ? out->rows : 0;
     out->seconds += 1e-6 * queryable_rows;
@@ -320,21 +249,16 @@ static void show_percent(void *data, double done, double total)
     progress_update(context_progress(data), 100 * done / fmax(total, 1), NULL);
 }
 
-typedef enum status_code make_product(const struct history *train,
-                                      const struct pair_settings *settings, struct pool *pool,
-                                      struct sparse *out, struct status *status);
-
-static enum status_code add_product(struct context *context, make_product *make,
-                                    const struct dataset *dataset, struct pair_settings *settings,
-                                    const char *slot, struct artifact *artifact,
-                                    struct status *status)
+static enum status_code add_product(struct context *context, const struct dataset *dataset,
+                                    struct pair_settings *settings, const char *slot,
+                                    struct artifact *artifact, struct status *status)
 {
     struct sparse product = {0};
     enum status_code code = STATUS_OK;
     settings->watch = context_watch(context);
     settings->watch.progress = show_percent;
     progress_start(context_progress(context), slot, "%", 100);
-    code = make(&dataset->train, settings, context_pool(context), &product, status);
+    code = pairs_item_item(&dataset->train, settings, context_pool(context), &product, status);
     progress_finish(context_progress(context));
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
 }
@@ -354,24 +278,12 @@ static struct pair_settings item_item_settings(const struct item_item_options *o
     };
 }
 
-static struct pair_settings user_user_settings(const struct user_user_options *o)
-{
-    return (struct pair_settings){
-        .window = PAIR_WHOLE_HISTORY,
-        .weighting = o->weighting,
-        .min_count = (double)o->min_count,
-        .top = (size_t)o->top,
-        .max_user_items = (size_t)o->max_item_users,
-    };
-}
-
 static enum status_code make_artifacts(struct context *context, const struct pairs_options *o,
                                        const struct interactions *interactions,
                                        struct artifact *pairs, struct artifact *evidence,
                                        struct status *status)
 {
     struct pair_settings item_item = item_item_settings(&o->item_item);
-    struct pair_settings user_user = user_user_settings(&o->user_user);
     struct pair_settings scoring = {
         .window = PAIR_WHOLE_HISTORY,
         .weighting = o->evidence.weighting,
@@ -384,16 +296,10 @@ static enum status_code make_artifacts(struct context *context, const struct pai
         const struct dataset *dataset = &interactions->basis[b];
         TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], pairs, status));
         if (o->item_item.given) {
-            TRY(add_product(context, pairs_item_item, dataset, &item_item, pairs_item_item_slots[b],
-                            pairs, status));
-        }
-        if (o->user_user.given) {
-            TRY(add_product(context, pairs_user_user, dataset, &user_user, pairs_user_user_slots[b],
-                            pairs, status));
+            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b], pairs, status));
         }
         if (o->evidence.given) {
-            TRY(add_product(context, pairs_item_item, dataset, &scoring, pairs_evidence_slots[b],
-                            evidence, status));
+            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b], evidence, status));
         }
     }
 done:
@@ -406,17 +312,17 @@ done:
 /* ---- tables in the work database: codes of the tables users and items, and a view with ids ----
  */
 
-static const char drop_tables[] = "DROP VIEW IF EXISTS pairs;"
-                                  "DROP TABLE IF EXISTS pairs_user_item;"
-                                  "DROP TABLE IF EXISTS pairs_item_item;"
-                                  "DROP TABLE IF EXISTS pairs_user_user;";
+static const char drop_tables[] =
+    "DROP VIEW IF EXISTS pairs;"
+    "DROP TABLE IF EXISTS pairs_user_item;"
+    "DROP TABLE IF EXISTS pairs_item_item;"
+    "DROP TABLE IF EXISTS pairs_user_user;"; /* of versions before 0.2.0 */
 static const char create_tables[] =
     "CREATE TABLE pairs_user_item (user INTEGER NOT NULL, item INTEGER NOT NULL,"
     " weight REAL NOT NULL, PRIMARY KEY (user, item)) WITHOUT ROWID;"
     "CREATE TABLE pairs_item_item (item INTEGER NOT NULL, partner INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;"
-    "CREATE TABLE pairs_user_user (user INTEGER NOT NULL, partner INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (user, partner)) WITHOUT ROWID;";
+    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;";
+
 /* Made last, so that nobody sees a half-filled one. CROSS JOIN keeps the order of the tables: the
  * pairs of one anchor are one search in their table, whatever the planner would guess. */
 static const char create_view[] =
@@ -426,10 +332,7 @@ static const char create_view[] =
     " CROSS JOIN items i ON i.code = p.item"
     " UNION ALL SELECT 'item_item', a.item_id, i.item_id, p.weight FROM items a"
     " CROSS JOIN pairs_item_item p ON p.item = a.code"
-    " CROSS JOIN items i ON i.code = p.partner"
-    " UNION ALL SELECT 'user_user', a.user_id, u.user_id, p.weight FROM users a"
-    " CROSS JOIN pairs_user_user p ON p.user = a.code"
-    " CROSS JOIN users u ON u.code = p.partner";
+    " CROSS JOIN items i ON i.code = p.partner";
 
 /* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
  * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
@@ -466,7 +369,7 @@ static enum status_code write_tables(struct context *context, const struct pairs
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     struct db *work = context_work(context);
     const float *weights = NULL;
-    struct sparse item_item = {0}, user_user = {0};
+    struct sparse item_item = {0};
     bool found = false;
     enum status_code code = STATUS_OK;
     TRY(db_exec(work, drop_tables, status));
@@ -483,27 +386,21 @@ static enum status_code write_tables(struct context *context, const struct pairs
         TRY(write_table(context, "INSERT INTO pairs_item_item VALUES (?1, ?2, ?3)", &item_item,
                         item_item.values, fit->items, fit->items, status));
     }
-    TRY(sparse_load(&user_user, pairs, pairs_user_user_slots[BASIS_FIT], &found, status));
-    if (found) {
-        TRY(write_table(context, "INSERT INTO pairs_user_user VALUES (?1, ?2, ?3)", &user_user,
-                        user_user.values, fit->users, fit->users, status));
-    }
     TRY(db_exec(work, create_view, status));
 done:
     return code;
 }
 
-/* User-item, item-item and user-user pairs of the FIT basis. */
+/* User-item and item-item pairs of the FIT basis. */
 static enum status_code count_pairs(const struct interactions *interactions,
                                     const struct artifact *pairs, int64_t *n, struct status *status)
 {
-    struct sparse item_item = {0}, user_user = {0};
+    struct sparse item_item = {0};
     bool found = false;
     enum status_code code = STATUS_OK;
     TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
-    TRY(sparse_load(&user_user, pairs, pairs_user_user_slots[BASIS_FIT], &found, status));
     *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
-                   sparse_entries(&item_item) + sparse_entries(&user_user));
+                   sparse_entries(&item_item));
 done:
     return code;
 }
@@ -538,9 +435,8 @@ done:
 extern const struct stage stage_pairs;
 const struct stage stage_pairs = {
     .name = "pairs",
-    .summary = "Makes the positives: weighted user-item pairs, item-item and user-user "
-               "co-interaction pairs.",
-    .version = 3,
+    .summary = "Makes the positives: weighted user-item pairs and item-item co-interaction pairs.",
+    .version = 4,
     .options_size = sizeof(struct pairs_options),
     .options = options,
     .inputs = inputs,

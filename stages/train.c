@@ -13,7 +13,7 @@
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "features", .optional = true, .help = "side data of users and items"},
-    {.name = "pairs", .optional = true, .help = "weights of positives, item and user pairs"},
+    {.name = "pairs", .optional = true, .help = "weights of positives, item pairs"},
     {.name = "negatives"},
     {.name = NULL},
 };
@@ -100,7 +100,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

@@ -3,7 +3,6 @@
 #include "catch_up/catch_up_training.h"
 
 #include "base/mem.h"
-#include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "catch_up/catch_up_vectors.h"
@@ -81,7 +80,6 @@ static void adapt(struct trainer_settings *settings, const struct catch_up_reque
     settings->history.on = false;
     settings->hidden_layers = 0;
     settings->propagation.hops = 0;
-    settings->co_users.weight = 0.0;
     settings->views.weight = 0.0;
 }
 
@@ -147,12 +145,6 @@ static enum status_code load_pairs(struct parts *parts, const struct catch_up_re
         TRY(sparse_renumber(&stored, item_of, request->now->basis[BASIS_ALL].n_items,
                             &parts->item_pairs, status));
         training->input.item_pairs = &parts->item_pairs;
-    }
-    if (found && training->negatives.exclude_neighbours > 0) {
-        TRY(false_negatives_find(&parts->positives, &parts->item_pairs,
-                                 training->negatives.exclude_neighbours, &training->false_negatives,
-                                 status));
-        training->input.false_negatives = &training->false_negatives;
     }
 done:
     mem_free(item_of);

@@ -2,6 +2,7 @@
 #include "config/option_read.h"
 
 #include "base/num.h"
+#include "config/dropped.h"
 #include "config/variables.h"
 
 /* One scalar as it will be parsed. */
@@ -112,6 +113,12 @@ static void read_scalar(const struct option_reader *reader, const struct option 
         } else if (check_form(option, &scalar, why)) {
             good = option_parse(option, scalar.text, scalar.length, options, reader->directory,
                                 reader->arena, why, sizeof why);
+        }
+        const struct dropped_option *row =
+            good ? NULL : dropped_find(path, strlen(path), scalar.text);
+        if (row != NULL) {
+            (void)snprintf(why, sizeof why, "%s was dropped in version %s; %s", row->value,
+                           row->version, row->instead);
         }
     }
     if (!good) {
@@ -357,10 +364,17 @@ enum status_code option_read_value(const struct option_reader *reader, const str
 }
 
 static void refuse_unknown(const struct option_reader *reader, const struct option *table,
-                           const struct doc_node *child, const char *path, const char *handled)
+                           const struct doc_node *child, const char *path, const char *handled,
+                           const char *full_path)
 {
     char shown[SHOWN_TEXT_MAX];
     struct buf names = {0};
+    const struct dropped_option *row = dropped_find(full_path, strlen(full_path), NULL);
+    if (row != NULL) {
+        mistakes_add(reader->mistakes, child->key_place, "%s was dropped in version %s; %s",
+                     full_path, row->version, row->instead);
+        return;
+    }
     const char *nearest = option_nearest(table, child->key, child->key_length);
     if (nearest == NULL && handled != NULL) {
         nearest = nearest_name(&handled, 1, child->key, child->key_length);
@@ -425,11 +439,11 @@ enum status_code option_read(const struct option_reader *reader, const struct op
             continue;
         }
         const struct option *option = option_find(table, child->key, child->key_length);
+        TRY(join_path(reader, path, child->key, &name, status));
         if (option == NULL) {
-            refuse_unknown(reader, table, child, path, handled);
+            refuse_unknown(reader, table, child, path, handled, name);
             continue;
         }
-        TRY(join_path(reader, path, option->name, &name, status));
         TRY(option_read_value(reader, option, child, name, options, status));
     }
     check_required(reader, table, node, path, place);

@@ -4,6 +4,7 @@
 #include "config/plan_reading.h"
 
 #include "base/num.h"
+#include "config/dropped.h"
 
 enum { ORIGIN_MAX = 160 };
 
@@ -11,6 +12,7 @@ enum { ORIGIN_MAX = 160 };
 struct override {
     struct plan_reading *reading;
     struct place place;
+    const char *stage; /* where the path names the stage; NULL: it begins at the top level */
     const char *rest;  /* of the path, up to `end`; what is not yet walked */
     const char *end;   /* the equals sign */
     const char *value; /* after it */
@@ -53,6 +55,13 @@ static void refuse_part(struct override *o, const struct option *table, const ch
     char shown[SHOWN_TEXT_MAX];
     struct buf names = {0};
     const char *nearest = option_nearest(table, part, length);
+    const struct dropped_option *dropped =
+        o->stage == NULL ? NULL : dropped_find(o->stage, (size_t)(part + length - o->stage), NULL);
+    if (dropped != NULL) {
+        mistakes_add(&o->reading->mistakes, o->place, "%s was dropped in version %s; %s",
+                     dropped->path, dropped->version, dropped->instead);
+        return;
+    }
     (void)shown_text(part, length, shown);
     if (nearest != NULL) {
         mistakes_add(&o->reading->mistakes, o->place, "unknown option %s; did you mean \"%s\"?",
@@ -305,6 +314,7 @@ static enum status_code override_stage(struct override *o)
     }
     size_t length = take_part(o, &name);
     const char *after_name = o->rest;
+    o->stage = name;
     size_t part_length = take_part(o, &part);
     if (!num_parse_int64(part, part_length, &ordinal) || ordinal < 1) {
         ordinal = 1;

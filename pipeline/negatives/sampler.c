@@ -347,7 +347,7 @@ void sampler_release(struct sampler *sampler)
 /* ---- settings in the artifact ---- */
 
 /* Every setting and its name, for both directions: saved and loaded as a number. */
-enum { N_SETTINGS = 15 };
+enum { N_SETTINGS = 14 };
 
 struct setting {
     const char *name;
@@ -365,7 +365,6 @@ static void list_settings(const struct negative_settings *s, struct setting out[
         {"shared", s->shared, 0, 1, false},
         {"exclude_own", s->exclude_own, 0, 1, false},
         {"correct", s->correct, 0, 1, false},
-        {"exclude_neighbours", (double)s->exclude_neighbours, 0, INT32_MAX, false},
         {"dislike_weight", s->dislike_weight, 0, INFINITY, false},
         {"hard.count", (double)s->hard.count, 0, INT32_MAX, false},
         {"hard.pool", (double)s->hard.pool, 0, INT32_MAX, false},
@@ -400,15 +399,14 @@ static struct negative_settings settings_of(const struct setting list[N_SETTINGS
         .shared = list[3].value != 0,
         .exclude_own = list[4].value != 0,
         .correct = list[5].value != 0,
-        .exclude_neighbours = (size_t)list[6].value,
-        .dislike_weight = list[7].value,
-        .hard = {.count = (size_t)list[8].value,
-                 .pool = (size_t)list[9].value,
-                 .skip = (size_t)list[10].value,
-                 .from_epoch = (size_t)list[11].value,
-                 .every = (size_t)list[12].value,
-                 .share = list[13].value,
-                 .is_choice = list[14].value != 0},
+        .dislike_weight = list[6].value,
+        .hard = {.count = (size_t)list[7].value,
+                 .pool = (size_t)list[8].value,
+                 .skip = (size_t)list[9].value,
+                 .from_epoch = (size_t)list[10].value,
+                 .every = (size_t)list[11].value,
+                 .share = list[12].value,
+                 .is_choice = list[13].value != 0},
     };
 }
 

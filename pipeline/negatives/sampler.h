@@ -52,13 +52,10 @@ struct negative_settings {
     double alpha; /* popularity exponent of the target distribution; NAN in the artifact: left to
                      train (tuning/auto_settings.h) */
     bool shared;  /* one set for the whole batch, or one per positive */
-    bool exclude_own; /* an anchor's own positives do not count among its negatives */
-    bool correct;     /* logQ correction; false: b_c = 0 for sampled strategies */
-    size_t
-        exclude_neighbours; /* strongest item-item partners of each own positive that do not
-                               count among the negatives (negatives/false_negatives.h); 0: none */
-    double dislike_weight;  /* w: a disliked item of a user is a negative of its own with offset
-                               log w, so it weighs as w average items do; 0: dislikes are ignored */
+    bool exclude_own;      /* an anchor's own positives do not count among its negatives */
+    bool correct;          /* logQ correction; false: b_c = 0 for sampled strategies */
+    double dislike_weight; /* w: a disliked item of a user is a negative of its own with offset
+                              log w, so it weighs as w average items do; 0: dislikes are ignored */
     struct hard_settings hard;
 };
 

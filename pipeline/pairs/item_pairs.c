@@ -454,21 +454,3 @@ done:
     pair_windows_release(&windows);
     return code;
 }
-
-/* Times are left behind: the newest users of an item say no more about it than the others. */
-enum status_code pairs_user_user(const struct history *train, const struct pair_settings *settings,
-                                 struct pool *pool, struct sparse *out, struct status *status)
-{
-    struct history transposed = {0};
-    const struct sparse pattern = {.n_rows = train->matrix.n_rows,
-                                   .n_columns = train->matrix.n_columns,
-                                   .offsets = train->matrix.offsets,
-                                   .columns = train->matrix.columns};
-    enum status_code code = STATUS_OK;
-    assert(settings->window == PAIR_WHOLE_HISTORY);
-    TRY(sparse_transpose(&pattern, &transposed.matrix, status));
-    TRY(pairs_item_item(&transposed, settings, pool, out, status));
-done:
-    history_release(&transposed);
-    return code;
-}

@@ -6,7 +6,6 @@
  *      BASIS.user_item    F32 (train entries)  weight of each positive, in the order of the train
  *                                              matrix; absent: every positive weighs 1
  *      BASIS.item_item.*  sparse (n_items, n_items), absent when no item pairs were asked for
- *      BASIS.user_user.*  sparse (n_users, n_users), absent when no user pairs were asked for
  * The artifact "evidence":
  *      BASIS.evidence.*   sparse (n_items, n_items), absent when no evidence was asked for
  */
@@ -39,14 +38,6 @@ extern const char *const pair_weighting_names[]; /* count, cosine, pmi, lift, ul
  * A window on histories without times is STATUS_CONFIG. Time: the sum over users of (counted items
  * x partners within the window). */
 MUST_CHECK enum status_code pairs_item_item(const struct history *train,
-                                            const struct pair_settings *settings, struct pool *pool,
-                                            struct sparse *out, struct status *status);
-
-/* The same over the transposed history, for pairs of users who have items in common: out (n_users,
- * n_users). Users and items change places in every formula and setting: max_user_items is then the
- * cap on the users of a popular item, of whom evenly spaced ones count. The window must be
- * PAIR_WHOLE_HISTORY. Time: at most train entries x max_user_items. */
-MUST_CHECK enum status_code pairs_user_user(const struct history *train,
                                             const struct pair_settings *settings, struct pool *pool,
                                             struct sparse *out, struct status *status);
 

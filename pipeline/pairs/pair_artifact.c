@@ -5,7 +5,6 @@
 
 const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_item"};
 const char *const pairs_item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
-const char *const pairs_user_user_slots[N_BASES] = {"fit.user_user", "all.user_user"};
 const char *const pairs_evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
 
 const char *const positive_weights_names[] = {"value", "log", "one", NULL};

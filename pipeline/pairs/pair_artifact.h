@@ -16,7 +16,6 @@ void pairs_weigh_positives(enum positive_weights which, const float *values, siz
 /* Where each basis stands in the artifacts "pairs" (positives, item pairs) and "evidence". */
 extern const char *const pairs_positive_slots[N_BASES];
 extern const char *const pairs_item_item_slots[N_BASES];
-extern const char *const pairs_user_user_slots[N_BASES];
 extern const char *const pairs_evidence_slots[N_BASES];
 
 /* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL

@@ -1,10 +1,10 @@
-/* Contrasts within one tower: an item against the items that it is interacted with together, a user
- * against the users of the same items. Rows and entries are those of the step's plan. */
+/* The contrast within the item tower: an item against the items that it is interacted with
+ * together. Rows and entries are those of the step's plan. */
 #include "training/train_parts.h"
 
 #include "math/vec.h"
 
-/* Adds the gradients of the anchors to those of the tower's rows. */
+/* Adds the gradients of the anchors to those of the step's items. */
 static void scatter(const struct side *side, float *total)
 {
     const struct vec_ops *vec = vec_ops();
@@ -30,43 +30,34 @@ done:
     return code;
 }
 
-static enum status_code run(struct train_batch *batch, const struct contrast_entries *entries,
-                            bool is_items, double *loss, struct status *status)
+enum status_code pair_contrast_run(struct train_batch *batch, double *loss, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = batch->input->settings;
     const struct step_plan *plan = batch->plan;
+    const struct contrast_entries *entries = &plan->item_pairs;
     struct side *side = &batch->pair_side;
     struct contrast_result result = {.adds = true};
     struct contrast_settings contrast = {
         .loss = &loss_table[0], /* softmax */
         .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
-        .temperature = is_items ? settings->co_items.temperature : settings->co_users.temperature,
+        .temperature = settings->co_items.temperature,
         .strip_bytes = settings->strip_bytes};
     if (entries->n == 0) {
         return code;
     }
     side->entries = entries;
     side->width = batch->encoder->towers[SIDE_ITEMS].dimension;
-    side->candidates = is_items ? batch->items.unit.data : batch->users.unit.data;
-    side->n_candidates = is_items ? plan->candidates.n : plan->users.n;
-    side->offsets = is_items ? plan->candidates.offsets : NULL;
+    side->candidates = batch->items.unit.data;
+    side->n_candidates = plan->candidates.n;
+    side->offsets = plan->candidates.offsets;
     TRY(gather_anchors(side, status));
     TRY(scratch_reserve(&side->anchor_room, entries->n * side->width, sizeof(float), status));
     side->anchor_gradient = side->anchor_room.data;
-    side->candidate_gradient = is_items ? batch->item_gradient.data : batch->user_gradient.data;
+    side->candidate_gradient = batch->item_gradient.data;
     TRY(side_run(batch, side, &contrast, &result, status));
     scatter(side, side->candidate_gradient);
     *loss += result.loss;
-done:
-    return code;
-}
-
-enum status_code pair_contrast_run(struct train_batch *batch, double *loss, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(run(batch, &batch->plan->item_pairs, true, loss, status));
-    TRY(run(batch, &batch->plan->user_pairs, false, loss, status));
 done:
     return code;
 }

@@ -1,4 +1,4 @@
-/* Making the plan of a step: its candidates and users here, the entries of its contrasts in
+/* Making the plan of a step: its candidates here, the entries of its contrasts in
  * step_plan_user_items.c and step_plan_pairs.c. */
 #include "training/step_plan.h"
 
@@ -40,35 +40,6 @@ void contrast_entries_scale(struct contrast_entries *entries, double mass)
         vec_ops()->scale((float)factor, entries->positives.values.data,
                          entries->positives.n_entries);
     }
-}
-
-/* ---- rows ---- */
-
-int32_t row_set_add(struct row_set *set, int32_t row)
-{
-    if (set->place_of[row] < 0) {
-        set->place_of[row] = (int32_t)set->n;
-        set->rows[set->n++] = row;
-    }
-    return set->place_of[row];
-}
-
-static void row_set_clear(struct row_set *set)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        set->place_of[set->rows[i]] = -1;
-    }
-    set->n = 0;
-}
-
-static enum status_code row_set_init(struct row_set *set, size_t n_entities, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(MEM_NEW(&set->place_of, n_entities, status));
-    TRY(MEM_NEW(&set->rows, n_entities, status));
-    memset(set->place_of, 0xff, n_entities * sizeof *set->place_of);
-done:
-    return code;
 }
 
 /* ---- the planner ---- */
@@ -127,23 +98,16 @@ struct drawn_list planner_draw(struct planner *planner, struct rng *rng)
 /* ---- the plan ---- */
 
 enum status_code step_plan_init(struct step_plan *plan, const struct planner *planner,
-                                size_t n_users, struct status *status)
+                                struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    TRY(candidate_set_init(&plan->candidates, &planner->sampler, status));
-    TRY(row_set_init(&plan->users, n_users, status));
-done:
-    return code;
+    return candidate_set_init(&plan->candidates, &planner->sampler, status);
 }
 
 void step_plan_release(struct step_plan *plan)
 {
     candidate_set_release(&plan->candidates);
-    mem_free(plan->users.place_of);
-    mem_free(plan->users.rows);
     contrast_entries_release(&plan->user_items);
     contrast_entries_release(&plan->item_pairs);
-    contrast_entries_release(&plan->user_pairs);
 }
 
 /* The items of all positives of the step's users, in order; *n of them. */
@@ -188,10 +152,6 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
         candidate_set_clear(&plan->candidates);
     } else {
         candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives.data, n);
-    }
-    row_set_clear(&plan->users);
-    for (size_t i = 0; i < step->n_users; i++) {
-        row_set_add(&plan->users, step->users[i]);
     }
     TRY(step_plan_user_items(planner, n, status));
     TRY(step_plan_pairs(planner, status));

@@ -1,6 +1,6 @@
-/* What a step of training is about: the rows of users and items in it, and the entries of its
- * contrasts. It takes data, random streams and the epoch's hard negatives, and no vector as it is
- * now: so the plan of the next step of an epoch can be made while the kernel works on this one.
+/* What a step of training is about: the items in it beside its users, and the entries of
+ * its contrasts. It takes data, random streams and the epoch's hard negatives, and no vector as it
+ * is now: so the plan of the next step of an epoch can be made while the kernel works on this one.
  * Seen by the files of train_parts.h and step_plan*.c only. */
 #ifndef NIGHTJAR_TRAINING_STEP_PLAN_H
 #define NIGHTJAR_TRAINING_STEP_PLAN_H
@@ -10,16 +10,6 @@
 #include "math/row_builder.h"
 #include "training/train_step.h"
 #include "training/trainer.h"
-
-/* Entities of one tower that stand in a step, each once. Zero-initialise. */
-struct row_set {
-    size_t n;
-    int32_t *place_of; /* (n_entities) or -1 */
-    int32_t *rows;     /* (n), room for n_entities */
-};
-
-/* The place of a row, added behind the others when it is new. */
-int32_t row_set_add(struct row_set *set, int32_t row);
 
 /* The anchors of a contrast and what each is pulled to and pushed from, as columns among its
  * candidates. Zero-initialise. */
@@ -44,8 +34,7 @@ void contrast_entries_scale(struct contrast_entries *entries, double mass);
 struct step_plan {
     struct view view;                /* the look that the main contrasts see */
     struct candidate_set candidates; /* items of the step */
-    struct row_set users;            /* the step's users, then partners of theirs */
-    struct contrast_entries user_items, item_pairs, user_pairs;
+    struct contrast_entries user_items, item_pairs;
 };
 
 /* What makes plans, one after the other and in the order of the steps. */
@@ -70,11 +59,11 @@ MUST_CHECK enum status_code planner_init(struct planner *planner, const struct t
 void planner_release(struct planner *planner);
 
 MUST_CHECK enum status_code step_plan_init(struct step_plan *plan, const struct planner *planner,
-                                           size_t n_users, struct status *status);
+                                           struct status *status);
 void step_plan_release(struct step_plan *plan);
 
 /* Of the step, users, items, epoch, number and hard count. Positives of the user-item contrast
- * weigh 1 on average, those of the pair contrasts as a whole their weight times as much. */
+ * weigh 1 on average, those of the pair contrast as a whole their weight times as much. */
 MUST_CHECK enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
                                            const struct train_step *step, struct status *status);
 
@@ -91,7 +80,7 @@ struct drawn_list planner_draw(struct planner *planner, struct rng *rng);
 /* step_plan_user_items.c; n_positives: of all users of the step. */
 MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,
                                                  struct status *status);
-/* step_plan_pairs.c, after it: adds anchors and partners to the rows. */
+/* step_plan_pairs.c, after it: adds anchors and partners to the candidates. */
 MUST_CHECK enum status_code step_plan_pairs(struct planner *planner, struct status *status);
 
 #endif

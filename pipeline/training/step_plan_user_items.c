@@ -21,9 +21,7 @@ static void add_listed(struct planner *planner, int32_t item, float offset)
 /* Whether `item` may stand among the negatives of the user. */
 static bool is_negative_of_user(const struct planner *planner, size_t user, int32_t item)
 {
-    const struct sparse *excluded = planner->input->false_negatives;
-    return (!planner->exclude_own || !sparse_has(train_of(planner), user, item)) &&
-           (excluded == NULL || !sparse_has(excluded, user, item));
+    return !planner->exclude_own || !sparse_has(train_of(planner), user, item);
 }
 
 /* What the step asks of the user: with hidden histories the hidden part of the positives. */
@@ -98,18 +96,14 @@ static size_t listed_room(const struct planner *planner, size_t n_positives)
 
 /* ---- rows ---- */
 
-/* What the user leaves out of the shared negatives: own positives and false negatives, in the order
- * of candidates. */
+/* What the user leaves out of the shared negatives: own positives, in the order of candidates. */
 static void exclude_items(struct planner *planner, size_t user)
 {
     const struct candidate_set *set = &planner->plan->candidates;
-    const struct sparse *own = train_of(planner), *others = planner->input->false_negatives;
-    int64_t a = own->offsets[user], a_end = planner->exclude_own ? own->offsets[user + 1] : a;
-    int64_t b = others == NULL ? 0 : others->offsets[user];
-    int64_t b_end = others == NULL ? 0 : others->offsets[user + 1];
-    while (a < a_end || b < b_end) {
-        bool take_own = b == b_end || (a < a_end && own->columns[a] < others->columns[b]);
-        int32_t item = take_own ? own->columns[a++] : others->columns[b++];
+    const struct sparse *own = train_of(planner);
+    int64_t end = planner->exclude_own ? own->offsets[user + 1] : own->offsets[user];
+    for (int64_t e = own->offsets[user]; e < end; e++) {
+        int32_t item = own->columns[e];
         int32_t column = set->every_item ? item : set->column_of[item];
         if (column >= 0 && (size_t)column < set->n_negatives) {
             row_builder_add(&planner->plan->user_items.excluded, column, 0.0f);
@@ -180,11 +174,8 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
     struct step_plan *plan = planner->plan;
     const struct trainer_input *input = planner->input;
     struct contrast_entries *entries = &plan->user_items;
-    size_t anchors = planner->own_lists ? n_positives : step->n_users, excluded = n_positives;
-    for (size_t i = 0; i < step->n_users && input->false_negatives != NULL; i++) {
-        excluded += sparse_row_length(input->false_negatives, (size_t)step->users[i]);
-    }
-    TRY(contrast_entries_start(entries, anchors, n_positives, excluded,
+    size_t anchors = planner->own_lists ? n_positives : step->n_users;
+    TRY(contrast_entries_start(entries, anchors, n_positives, n_positives,
                                listed_room(planner, n_positives), status));
     TRY(scratch_reserve(&entries->places, anchors, sizeof(int32_t), status));
     for (size_t i = 0; i < step->n_users; i++) {

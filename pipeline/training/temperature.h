@@ -1,14 +1,11 @@
-/* Temperatures that are found rather than given: the closed form from the data's density, one
- * learned with the towers, and one per user. How the trainer uses them is its own business. */
+/* Temperatures that are found rather than given: the closed form from the data's density, and
+ * one learned with the towers. How the trainer uses them is its own business. */
 #ifndef NIGHTJAR_TRAINING_TEMPERATURE_H
 #define NIGHTJAR_TRAINING_TEMPERATURE_H
 
-#include "base/pool.h"
-#include "math/matrix.h"
-#include "math/sparse.h"
 #include "store/artifact.h"
 
-enum temperature_mode { TEMPERATURE_FIXED, TEMPERATURE_LEARNED, TEMPERATURE_PER_USER };
+enum temperature_mode { TEMPERATURE_FIXED, TEMPERATURE_LEARNED };
 extern const char *const temperature_mode_names[]; /* NULL-terminated, in enum order */
 
 /* What all of the following stay within. */
@@ -20,26 +17,6 @@ extern const char *const temperature_mode_names[]; /* NULL-terminated, in enum o
  * negatives together. Data too dense for it (the logarithm is not positive) gives TEMPERATURE_MOST.
  */
 double temperature_closed_form(double n_users, double n_items, double n_interactions);
-
-/* ---- per user: Adap-tau ---- */
-
-/* losses[u] = mean over all items of <u, i> less the mean over u's positives, NAN for a user
- * without any: the softmax loss of plain cosines, less its constant, to first order. That is the
- * loss from which the published code takes its temperatures: at temperature 1, so that it does not
- * depend on them. users (n_users, d) and items (n_items, d) at unit length; positives (n_users,
- * n_items), values unused; losses (n_users). Errors: STATUS_NO_MEMORY. */
-MUST_CHECK enum status_code temperature_user_losses(struct const_matrix users,
-                                                    struct const_matrix items,
-                                                    const struct sparse *positives,
-                                                    struct pool *pool, double *losses,
-                                                    struct status *status);
-
-/* out[u] = tau0 exp(W(max(-1/e, (L_u - mean L) / beta))) with W the principal branch of Lambert's
- * function (Chen et al., WWW 2023, section 4, from SuperLoss, Castells et al. 2020): users whose
- * positives are hard to tell apart get a higher temperature, easy ones one of down to tau0 / e.
- * beta > 0 says how far they spread; the published runs use 1 and, on Gowalla, .25. A loss of NAN
- * gives tau0 and does not count in the mean. losses and out are (n). */
-void temperature_per_user(const double *losses, size_t n, double tau0, double beta, float *out);
 
 /* ---- learned: one number, Adam on its logarithm ---- */
 

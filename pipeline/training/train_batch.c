@@ -73,8 +73,7 @@ enum status_code train_batch_new(const struct trainer_input *input, struct encod
     for (size_t k = 0; k < N_PLANS; k++) {
         /* with one thread nothing is planned ahead */
         if (k == 0 || pool_threads(pool) > 1) {
-            TRY(step_plan_init(&batch->plans[k], &batch->planner, encoder->towers[SIDE_USERS].n,
-                               status));
+            TRY(step_plan_init(&batch->plans[k], &batch->planner, status));
         }
     }
     batch->plan = &batch->plans[0];
@@ -168,12 +167,12 @@ static enum status_code forward(struct train_batch *batch, const struct train_st
     size_t d = batch->input->settings->dimension;
     const struct step_plan *plan = batch->plan;
     const int32_t *items = candidate_set_rows(&plan->candidates);
-    size_t b = plan->users.n, m = plan->candidates.n;
+    size_t b = step->n_users, m = plan->candidates.n;
     TRY(scratch_reserve(&batch->user_gradient, b * d, sizeof(float), status));
     TRY(scratch_reserve(&batch->item_gradient, m * d, sizeof(float), status));
     TRY(encoder_look_begin(batch->encoder, &batch->look, &plan->view, step->rate, batch->pool,
                            status));
-    TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->look, plan->users.rows, b, step->rate,
+    TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->look, step->users, b, step->rate,
                         &batch->users, batch->pool, status));
     TRY(encoder_forward(batch->encoder, SIDE_ITEMS, &batch->look, items, m, step->rate,
                         &batch->items, batch->pool, status));

@@ -2,7 +2,7 @@
  * Seen by these files only. What they are about is in the step's plan (step_plan.h).
  *
  *   user_contrast.c   users against items: the batch's positives and negatives
- *   pair_contrast.c   items against their co-interaction partners, users against theirs
+ *   pair_contrast.c   items against their co-interaction partners
  *   view_contrast.c   two changed looks at the same entity against those of others
  *
  * Losses are scaled so that a positive of the user-item contrast weighs 1 on average, any other

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "math/vec.h"
-#include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"
@@ -90,64 +89,36 @@ void training_connect(struct training *training)
 }
 
 /* What a contrast of pairs, or whoever else needs them, finds missing. */
-static enum status_code need_pairs(bool found, bool needed, const char *who, const char *kind,
-                                   struct status *status)
+static enum status_code need_pairs(bool found, bool needed, const char *who, struct status *status)
 {
     if (found || !needed) {
         return STATUS_OK;
     }
     return status_set(status, STATUS_CONFIG,
-                      "%s needs %s pairs: put `- pairs: {%s_%s: {}}` above train", who, kind, kind,
-                      kind);
+                      "%s needs item pairs: put `- pairs: {item_item: {}}` above train", who);
 }
 
-/* Item and user pairs and the weights of the positives. */
+/* Item pairs and the weights of the positives. */
 static enum status_code load_pairs(struct training *training, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = &training->settings;
     const struct artifact *pairs = NULL;
     const float *weights = NULL;
-    bool has_items = false, has_users = false;
+    bool has_items = false;
     bool substitutes = settings->views.weight > 0.0 && settings->views.change == VIEW_SUBSTITUTE;
     TRY(context_input(training->context, "pairs", &pairs, status));
     if (pairs != NULL) {
         size_t n = sparse_entries(&training->positives.matrix);
         TRY(sparse_load(&training->item_pairs, pairs, pairs_item_item_slots[training->basis],
                         &has_items, status));
-        TRY(sparse_load(&training->user_pairs, pairs, pairs_user_user_slots[training->basis],
-                        &has_users, status));
         TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
         training->positives.matrix.values = (float *)(uintptr_t)weights;
     }
     /* NAN, one that train has yet to choose, needs them too */
-    TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", "item",
-                   status));
-    TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", "item", status));
-    TRY(need_pairs(has_users, settings->co_users.weight != 0.0, "train: user_co_interaction",
-                   "user", status));
+    TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", status));
+    TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", status));
     training->input.item_pairs = has_items ? &training->item_pairs : NULL;
-    training->input.user_pairs = has_users ? &training->user_pairs : NULL;
-done:
-    return code;
-}
-
-/* What stands beside the drawn negatives: likely positives that are left out, dislikes. */
-static enum status_code load_other_negatives(struct training *training, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct dataset *dataset = &training->interactions.basis[training->basis];
-    size_t neighbours = training->negatives.exclude_neighbours;
-    TRY(need_pairs(training->input.item_pairs != NULL, neighbours > 0,
-                   "negatives: exclude_neighbours", "item", status));
-    if (neighbours > 0) {
-        TRY(false_negatives_find(&dataset->train.matrix, &training->item_pairs, neighbours,
-                                 &training->false_negatives, status));
-        training->input.false_negatives = &training->false_negatives;
-    }
-    if (training->negatives.dislike_weight > 0.0 && dataset->dislikes.matrix.n_rows > 0) {
-        training->input.dislikes = &dataset->dislikes.matrix;
-    }
 done:
     return code;
 }
@@ -206,12 +177,15 @@ enum status_code training_prepare(struct training *training, struct context *con
     dataset_item_counts(dataset, training->item_counts);
     TRY(load_pairs(training, status));
     TRY(load_negatives(training, status));
-    TRY(load_other_negatives(training, status));
     TRY(load_sources(training, status));
     training_connect(training);
     training->input.settings = &training->settings;
     training->input.negatives = &training->negatives;
     training->input.train = &training->positives;
+    const struct history *dislikes = &training->interactions.basis[basis].dislikes;
+    if (training->negatives.dislike_weight > 0.0 && dislikes->matrix.n_rows > 0) {
+        training->input.dislikes = &dislikes->matrix;
+    }
     training->input.item_counts = training->item_counts;
     training->input.seed = context_seed(context);
     training->input.spill = context_settings(context)->work.database;
@@ -352,7 +326,6 @@ void training_release(struct training *training)
 {
     training_sources_release(&training->sources);
     features_release(&training->features);
-    sparse_release(&training->false_negatives);
     interactions_release(&training->interactions);
     mem_free(training->item_counts);
     training->item_counts = NULL;

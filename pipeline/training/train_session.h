@@ -16,8 +16,7 @@ struct training {
     struct negative_settings negatives;
     struct trainer_settings settings;
     struct history positives; /* the basis' train part with the weights of the pairs stage */
-    struct sparse item_pairs, user_pairs;
-    struct sparse false_negatives;
+    struct sparse item_pairs;
     struct features features; /* a view; no side data: no tokens */
     struct training_sources sources;
     int64_t *item_counts;

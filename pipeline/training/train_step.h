@@ -11,7 +11,6 @@ struct train_step {
     size_t n_items;
     uint64_t epoch, number; /* of the batch in the epoch: they key the random streams */
     double rate, temperature;
-    const float *user_temperatures;    /* (all users) tau_u; NULL: `temperature` for all */
     const struct hard_negatives *hard; /* NULL: none */
     bool diagnose;
 };

@@ -23,8 +23,8 @@ static void trainer_release(struct trainer *trainer)
         mem_free(trainer->best_cold[s]);
         mem_free(trainer->order[s]);
     }
-    void *blocks[] = {trainer->best_bias,    trainer->validation_users, trainer->user_temperatures,
-                      trainer->health_pairs, trainer->score_bias,       trainer->curve};
+    void *blocks[] = {trainer->best_bias, trainer->validation_users, trainer->health_pairs,
+                      trainer->score_bias, trainer->curve};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         mem_free(blocks[i]);
     }
@@ -98,7 +98,6 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
     }
     TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
     TRY(MEM_NEW(&trainer->score_bias, trainer->n[SIDE_ITEMS], status));
-    TRY(MEM_NEW(&trainer->user_temperatures, trainer->n[SIDE_USERS], status));
     TRY(MEM_NEW(&trainer->health_pairs, 2 * HEALTH_PAIRS, status));
     TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
     if (input->validation != NULL) {
@@ -143,18 +142,15 @@ static double temperature_now(const struct trainer *trainer)
                : settings->temperature;
 }
 
-/* What an epoch takes from the towers as they are at its start: hard negatives, temperatures. */
+/* What an epoch takes from the towers as they are at its start: hard negatives. */
 static enum status_code prepare_epoch(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = trainer->input;
     const struct trainer_settings *settings = input->settings;
     size_t d = settings->dimension;
-    bool per_user = settings->temperature_mode == TEMPERATURE_PER_USER;
-    bool refresh = hard_negatives_due(&trainer->hard, trainer->epochs_done);
-    double *losses = NULL;
     train_batch_start_epoch(trainer->batch);
-    if (!per_user && !refresh) {
+    if (!hard_negatives_due(&trainer->hard, trainer->epochs_done)) {
         goto done;
     }
     TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
@@ -163,28 +159,18 @@ static enum status_code prepare_epoch(struct trainer *trainer, struct status *st
         const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d);
     struct const_matrix items =
         const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
-    if (refresh) {
-        /* a threshold is compared with the logits of positives, which have no popularity term */
-        bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
-        towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
-                               trainer->score_bias);
-        struct hard_scores scores = {.users = users,
-                                     .items = items,
-                                     .scale = (float)(1.0 / temperature_now(trainer)),
-                                     .bias = by_scores_alone ? NULL : trainer->score_bias,
-                                     .excluded = &input->train->matrix,
-                                     .watch = trainer->hooks->watch};
-        TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
-    }
-    if (per_user) {
-        TRY(MEM_NEW(&losses, users.rows, status));
-        TRY(temperature_user_losses(users, items, &input->train->matrix, trainer->pool, losses,
-                                    status));
-        temperature_per_user(losses, users.rows, settings->temperature,
-                             settings->temperature_spread, trainer->user_temperatures);
-    }
+    /* a threshold is compared with the logits of positives, which have no popularity term */
+    bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
+    towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
+                           trainer->score_bias);
+    struct hard_scores scores = {.users = users,
+                                 .items = items,
+                                 .scale = (float)(1.0 / temperature_now(trainer)),
+                                 .bias = by_scores_alone ? NULL : trainer->score_bias,
+                                 .excluded = &input->train->matrix,
+                                 .watch = trainer->hooks->watch};
+    TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
 done:
-    mem_free(losses);
     return code;
 }
 
@@ -217,8 +203,6 @@ static struct train_step step_of(const struct trainer *trainer, size_t number)
         .rate = settings->learning_rate *
                 rate_share(&settings->schedule, (double)settings->epochs, position),
         .temperature = temperature_now(trainer),
-        .user_temperatures =
-            settings->temperature_mode == TEMPERATURE_PER_USER ? trainer->user_temperatures : NULL,
         .hard = &trainer->hard,
         .diagnose = number + 1 == n,
     };

@@ -15,11 +15,11 @@
 #include "training/temperature.h"
 #include "evaluation/validation.h"
 
-/* A contrast of entities against their co-interaction partners. */
+/* The contrast of items against their co-interaction partners. */
 struct pair_contrast_settings {
     double weight; /* against the user-item contrast; 0: none */
     double temperature;
-    double share;   /* share of the entities that are anchors in an epoch, (0, 1] */
+    double share;   /* share of the items that are anchors in an epoch, (0, 1] */
     size_t samples; /* partners drawn per anchor and epoch */
 };
 
@@ -38,8 +38,7 @@ struct trainer_settings {
     size_t slk_top_k;   /* K of the thresholds that the slk loss reads */
     double temperature; /* at the start, when it is learned */
     enum temperature_mode temperature_mode;
-    double temperature_rate;   /* learned: the learning rate of its logarithm */
-    double temperature_spread; /* per user: beta of temperature_per_user */
+    double temperature_rate; /* learned: the learning rate of its logarithm */
     struct optimizer_settings optimizer;
     double clip;          /* largest L2 norm of a batch's gradient; 0: no limit */
     double learning_rate; /* at its peak */
@@ -54,7 +53,7 @@ struct trainer_settings {
     enum activation activation;
     struct propagation_settings propagation;
     bool learn_bias; /* a popularity term of its own for each item, learned with the towers */
-    struct pair_contrast_settings co_items, co_users;
+    struct pair_contrast_settings co_items;
     struct view_settings views;
     size_t strip_bytes; /* see contrast.h */
 };
@@ -97,9 +96,6 @@ struct trainer_input {
     const struct history *train;     /* (n_users, n_items) positives */
     const int64_t *item_counts;      /* (n_items) n_i */
     const struct sparse *item_pairs; /* (n_items, n_items), needed when co_items has a weight */
-    const struct sparse *user_pairs; /* (n_users, n_users), needed when co_users has a weight */
-    const struct sparse
-        *false_negatives;            /* (n_users, n_items) left out of the negatives; or NULL */
     const struct sparse *dislikes;   /* (n_users, n_items) negatives of their own; or NULL */
     const int32_t *stored_negatives; /* (train entries, n_stored), used as they are; or NULL */
     size_t n_stored;

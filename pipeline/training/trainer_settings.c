@@ -27,7 +27,6 @@ static const struct setting_row setting_rows[] = {
     {"setting.temperature", AT(temperature), SETTING_DOUBLE},
     {"setting.temperature_mode", AT(temperature_mode), SETTING_ENUM},
     {"setting.temperature_rate", AT(temperature_rate), SETTING_DOUBLE},
-    {"setting.temperature_spread", AT(temperature_spread), SETTING_DOUBLE},
     {"setting.optimizer", AT(optimizer.rule), SETTING_INT},
     {"setting.weight_decay", AT(optimizer.weight_decay), SETTING_DOUBLE},
     {"setting.momentum", AT(optimizer.momentum), SETTING_DOUBLE},
@@ -60,10 +59,6 @@ static const struct setting_row setting_rows[] = {
     {"setting.co_items.temperature", AT(co_items.temperature), SETTING_DOUBLE},
     {"setting.co_items.share", AT(co_items.share), SETTING_DOUBLE},
     {"setting.co_items.samples", AT(co_items.samples), SETTING_SIZE},
-    {"setting.co_users.weight", AT(co_users.weight), SETTING_DOUBLE},
-    {"setting.co_users.temperature", AT(co_users.temperature), SETTING_DOUBLE},
-    {"setting.co_users.share", AT(co_users.share), SETTING_DOUBLE},
-    {"setting.co_users.samples", AT(co_users.samples), SETTING_SIZE},
     {"setting.views.weight", AT(views.weight), SETTING_DOUBLE},
     {"setting.views.temperature", AT(views.temperature), SETTING_DOUBLE},
     {"setting.views.change", AT(views.change), SETTING_ENUM},
@@ -160,14 +155,12 @@ static double batch_negatives(const struct stage_sizes *sizes, double b)
     return items * (1.0 - exp(-draws / items));
 }
 
-/* Anchors of an epoch: every user, and a share of the items and users for the contrasts of pairs.
- */
+/* Anchors of an epoch: every user, and a share of the items for the contrast of pairs. */
 static double epoch_anchors(const struct trainer_settings *settings,
                             const struct stage_sizes *sizes)
 {
     double anchors = sizes->n_users;
     anchors += settings->co_items.weight > 0 ? settings->co_items.share * sizes->n_items : 0.0;
-    anchors += settings->co_users.weight > 0 ? settings->co_users.share * sizes->n_users : 0.0;
     return anchors;
 }
 

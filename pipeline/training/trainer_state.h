@@ -21,7 +21,6 @@ struct trainer {
     float *best_cold[N_SIDES]; /* (n_cold, d) of that epoch */
     float *best_bias;          /* (n_items) of that epoch */
     float *validation_users;   /* (validation users, d) */
-    float *user_temperatures;  /* (n_users) */
     float *score_bias;         /* (n_items) */
     int32_t *health_pairs;     /* (n_health_pairs, 2) positives that health is measured on */
     size_t n_health_pairs;

@@ -12,22 +12,10 @@ static size_t user_of_anchor(const struct train_batch *batch, size_t anchor)
                : anchor;
 }
 
-/* An anchor's factor tau / tau_u: the kernel knows one temperature. */
-static float anchor_scale(const struct train_batch *batch, const struct train_step *step,
-                          size_t anchor)
-{
-    if (step->user_temperatures == NULL) {
-        return 1.0f;
-    }
-    int32_t user = step->users[user_of_anchor(batch, anchor)];
-    return (float)step->temperature / step->user_temperatures[user];
-}
-
 /* Whether anchors and candidates can be taken as the towers gave them. */
-static bool is_plain(const struct train_batch *batch, const struct train_step *step)
+static bool is_plain(const struct train_batch *batch)
 {
-    return !batch->planner.own_lists && step->user_temperatures == NULL &&
-           batch->encoder->bias.n == 0;
+    return !batch->planner.own_lists && batch->encoder->bias.n == 0;
 }
 
 /* Candidates with the learned bias as one more component, against the anchors' tau:
@@ -60,7 +48,7 @@ static enum status_code gather_anchors(struct train_batch *batch, const struct t
     side->anchors = unit;
     side->candidates = batch->items.unit.data;
     side->width = d + (batch->encoder->bias.n > 0);
-    if (is_plain(batch, step)) {
+    if (is_plain(batch)) {
         goto done;
     }
     TRY(scratch_reserve(&side->anchor_copy, side->entries->n * side->width, sizeof(float), status));
@@ -68,7 +56,6 @@ static enum status_code gather_anchors(struct train_batch *batch, const struct t
     for (size_t a = 0; a < side->entries->n; a++) {
         float *anchor = out + a * side->width;
         memcpy(anchor, unit + user_of_anchor(batch, a) * d, d * sizeof *unit);
-        vec_ops()->scale(anchor_scale(batch, step, a), anchor, d);
         if (side->width > d) {
             anchor[d] = (float)step->temperature;
         }
@@ -83,11 +70,10 @@ done:
 
 /* Where the contrast's gradients go: to those of users and items at once, when every one of its
  * rows stands for one of theirs. */
-static enum status_code place_gradients(struct train_batch *batch, const struct train_step *step,
-                                        struct status *status)
+static enum status_code place_gradients(struct train_batch *batch, struct status *status)
 {
     struct side *side = &batch->user_side;
-    if (!is_plain(batch, step)) {
+    if (!is_plain(batch)) {
         return side_own_gradients(side, status);
     }
     side->anchor_gradient = batch->user_gradient.data;
@@ -105,15 +91,12 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     size_t d = batch->encoder->towers[SIDE_USERS].dimension, width = side->width;
     const float *anchors = side->anchor_gradient, *candidates = side->candidate_gradient;
     float *users = batch->user_gradient.data, *items = batch->item_gradient.data;
-    if (is_plain(batch, step)) { /* they are there; partners of users follow */
-        memset(users + side->entries->n * d, 0,
-               (batch->plan->users.n - side->entries->n) * d * sizeof *users);
+    if (is_plain(batch)) { /* they are there */
         return;
     }
-    memset(users, 0, batch->plan->users.n * d * sizeof *users);
+    memset(users, 0, step->n_users * d * sizeof *users);
     for (size_t a = 0; a < side->entries->n; a++) {
-        vec->axpy(anchor_scale(batch, step, a), anchors + a * width,
-                  users + user_of_anchor(batch, a) * d, d);
+        vec->axpy(1.0f, anchors + a * width, users + user_of_anchor(batch, a) * d, d);
     }
     if (width == d) {
         memcpy(items, candidates, set->n * d * sizeof *items);
@@ -175,7 +158,7 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     side->offsets = batch->plan->candidates.offsets;
     TRY(gather_anchors(batch, step, status));
     TRY(gather_thresholds(batch, step, status));
-    TRY(place_gradients(batch, step, status));
+    TRY(place_gradients(batch, status));
     TRY(side_run(batch, side, &contrast, &result, status));
     scatter_gradients(batch, step);
     outcome->loss += result.loss;

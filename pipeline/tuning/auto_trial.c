@@ -21,7 +21,6 @@ const struct auto_candidates auto_candidates[N_AUTO_SETTINGS] = {
     [AUTO_TEMPERATURE] = {"temperature", LIST(temperatures), NAN, NAN, 4, false},
     [AUTO_ALPHA] = {"negatives.alpha", LIST(alphas), 0.5, 0.5, 3, false},
     [AUTO_CO_ITEMS] = {"co_interaction.weight", LIST(weights), 0.2, 0.2, 2, false},
-    [AUTO_CO_USERS] = {"user_co_interaction.weight", LIST(weights), 0, 0, 1, true},
     [AUTO_DEGREE_EXPONENT] = {"degree_exponent", LIST(exponents), 0.2, 0.2, 2, false},
     [AUTO_HOPS] = {"propagation.hops", LIST(hops), 0, 0, 1, true},
     [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), 0, 0, 1, true},
@@ -76,9 +75,6 @@ void auto_setting_apply(enum auto_setting setting, double value, struct trainer_
         break;
     case AUTO_CO_ITEMS:
         settings->co_items.weight = value;
-        break;
-    case AUTO_CO_USERS:
-        settings->co_users.weight = value;
         break;
     case AUTO_HOPS:
         settings->propagation.hops = (size_t)value;

@@ -12,7 +12,6 @@ enum auto_setting {
     AUTO_ALPHA,    /* the popularity exponent of the negatives */
     AUTO_CO_ITEMS, /* weight of the item-item contrast */
     AUTO_DEGREE_EXPONENT,
-    AUTO_CO_USERS,
     AUTO_HOPS, /* of the propagation */
     AUTO_HARD, /* number of hard negatives */
     N_AUTO_SETTINGS

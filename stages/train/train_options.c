@@ -35,7 +35,7 @@ static const struct option co_interaction_table[] = {
      .default_text = "0.25",
      .min = 0.001,
      .max = 1,
-     .help = "Share of the items, or users, that are anchors in an epoch, others the next time."},
+     .help = "Share of the items that are anchors in an epoch, others the next time."},
     {.name = "samples",
      .type = OPTION_INT,
      .offset = CO_AT(samples),
@@ -256,8 +256,7 @@ const struct option train_options_table[] = {
      .offset = AT(temperature_mode),
      .default_text = "fixed",
      .choices = temperature_mode_names,
-     .help = "fixed: as given; learned: starts there and follows the loss; per_user: a user whose "
-             "positives are hard to tell from the rest gets a higher one (Adap-tau)."},
+     .help = "fixed: as given; learned: starts there and follows the loss."},
     {.name = "temperature_rate",
      .type = OPTION_FLOAT,
      .offset = AT(temperature_rate),
@@ -265,14 +264,6 @@ const struct option train_options_table[] = {
      .min = 1e-6,
      .max = 1,
      .help = "Learning rate of the temperature's logarithm, with temperature_mode learned."},
-    {.name = "temperature_spread",
-     .type = OPTION_FLOAT,
-     .offset = AT(temperature_spread),
-     .default_text = "1",
-     .min = 0.01,
-     .max = 1000,
-     .help = "With temperature_mode per_user: larger keeps the users' temperatures closer "
-             "together."},
     {.name = "optimizer",
      .type = OPTION_CHOICE,
      .offset = AT(optimizer),
@@ -443,13 +434,6 @@ const struct option train_options_table[] = {
      .group_size = sizeof(struct co_interaction_options),
      .help = "Adds the contrast of items against the items they are interacted with together; "
              "needs item pairs from the pairs stage."},
-    {.name = "user_co_interaction",
-     .type = OPTION_GROUP,
-     .offset = AT(user_co_interaction),
-     .group = co_interaction_table,
-     .group_size = sizeof(struct co_interaction_options),
-     .help = "The same for users against the users of the same items; needs user pairs from the "
-             "pairs stage."},
     {.name = "views",
      .type = OPTION_GROUP,
      .offset = AT(views),
@@ -618,7 +602,6 @@ struct trainer_settings train_options_settings(const struct train_options *o)
         .temperature = o->temperature,
         .temperature_mode = (enum temperature_mode)o->temperature_mode,
         .temperature_rate = o->temperature_rate,
-        .temperature_spread = o->temperature_spread,
         .optimizer = {o->optimizer, o->weight_decay, o->momentum},
         .clip = o->clip,
         .learning_rate = o->learning_rate,
@@ -648,7 +631,6 @@ struct trainer_settings train_options_settings(const struct train_options *o)
                         .sides = (enum propagation_sides)o->propagation.sides},
         .learn_bias = o->item_bias,
         .co_items = pair_settings(&o->co_interaction),
-        .co_users = pair_settings(&o->user_co_interaction),
         .views = {.weight = o->views.given ? o->views.weight : 0.0,
                   .temperature = o->views.temperature,
                   .change = (enum view_change)o->views.change,
@@ -663,7 +645,6 @@ void train_options_auto(const struct train_options *o, bool is_auto[N_AUTO_SETTI
     is_auto[AUTO_ALPHA] = is_auto[AUTO_HARD] = false;
     is_auto[AUTO_DEGREE_EXPONENT] = isnan(o->degree_exponent);
     is_auto[AUTO_CO_ITEMS] = o->co_interaction.given && isnan(o->co_interaction.weight);
-    is_auto[AUTO_CO_USERS] = o->user_co_interaction.given && isnan(o->user_co_interaction.weight);
     is_auto[AUTO_HOPS] = o->propagation.given && isnan(o->propagation.hops);
 }
 

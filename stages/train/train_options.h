@@ -46,7 +46,7 @@ struct train_options {
     int64_t slk_top_k;
     double temperature; /* NAN: auto */
     int temperature_mode;
-    double temperature_rate, temperature_spread;
+    double temperature_rate;
     int optimizer;
     double weight_decay, momentum, clip, learning_rate;
     int schedule;
@@ -59,7 +59,7 @@ struct train_options {
     struct hidden_options hidden;
     struct propagation_options propagation;
     bool item_bias;
-    struct co_interaction_options co_interaction, user_co_interaction;
+    struct co_interaction_options co_interaction;
     struct views_options views;
     const char *metric;
     int64_t validate_every, patience, validation_users;

@@ -1,7 +1,6 @@
 /* The negatives stage, run behind `interactions` on small logs. */
 #include "math/sparse.h"
 #include "dataset/dataset.h"
-#include "negatives/false_negatives.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "negatives/sampler.h"
@@ -105,15 +104,14 @@ static void what_is_added_to_a_strategy_reaches_the_artifact(void **state)
     struct negative_settings settings = {0};
     stage_source(state, log_of_events);
     run(state,
-        INTERACTIONS "- pairs: {item_item: {}}\n"
-                     "- negatives: {strategy: queue, exclude_neighbours: 3, dislike_weight: 2,"
+        INTERACTIONS "- negatives: {strategy: queue, dislike_weight: 2,"
                      " hard: {count: 5, pool: 40, share: 0.1}}\n",
         1);
     struct artifact artifact = stage_artifact_of(state, "negatives/negatives");
     assert_int_equal(negative_settings_load(&settings, &artifact, &status), STATUS_OK);
     assert_int_equal(settings.strategy, NEGATIVES_QUEUE);
     assert_true(settings.count == 8192 && settings.shared);
-    assert_true(settings.exclude_neighbours == 3 && settings.dislike_weight == 2);
+    assert_true(settings.dislike_weight == 2);
     assert_true(settings.hard.count == 5 && settings.hard.pool == 40 && settings.hard.skip == 10);
     assert_true(settings.hard.from_epoch == 5 && settings.hard.every == 5);
     assert_true(settings.hard.share == 0.1);
@@ -121,65 +119,9 @@ static void what_is_added_to_a_strategy_reaches_the_artifact(void **state)
     run(state, INTERACTIONS "- negatives: {}\n", 1);
     artifact = stage_artifact_of(state, "negatives/negatives");
     assert_int_equal(negative_settings_load(&settings, &artifact, &status), STATUS_OK);
-    assert_true(settings.exclude_neighbours == 0 && settings.hard.count == 0);
+    assert_true(settings.hard.count == 0);
     assert_true(isnan(settings.hard.share));
     artifact_release(&artifact);
-}
-
-/* Stored negatives are neither positives nor neighbours, as long as anything else is left. */
-static void stored_negatives_are_no_neighbours_where_these_are_excluded(void **state)
-{
-    struct status status = {0};
-    struct interactions data = {0};
-    struct sparse item_pairs = {0}, neighbours = {0};
-    bool found = false;
-    size_t n_checked = 0;
-    stage_source(state, log_of_events);
-    run(state,
-        INTERACTIONS "- pairs: {item_item: {}}\n"
-                     "- negatives: {strategy: uniform, stored: 8, exclude_neighbours: 2}\n",
-        1);
-    struct artifact interactions = stage_artifact_of(state, "interactions/interactions");
-    struct artifact pairs = stage_artifact_of(state, "pairs/pairs");
-    struct artifact negatives = stage_artifact_of(state, "negatives/negatives");
-    assert_int_equal(interactions_load(&data, &interactions, &status), STATUS_OK);
-    assert_int_equal(
-        sparse_load(&item_pairs, &pairs, pairs_item_item_slots[BASIS_FIT], &found, &status),
-        STATUS_OK);
-    const struct sparse *train = &data.basis[BASIS_FIT].train.matrix;
-    assert_int_equal(false_negatives_find(train, &item_pairs, 2, &neighbours, &status), STATUS_OK);
-    const int32_t *stored = artifact_find(&negatives, "fit.stored")->data;
-    for (size_t u = 0; u < train->n_rows; u++) {
-        const size_t taken = sparse_row_length(train, u) + sparse_row_length(&neighbours, u);
-        for (int64_t d = train->offsets[u] * 8; d < train->offsets[u + 1] * 8; d++) {
-            if (taken < train->n_columns) {
-                assert_false(sparse_has(train, u, stored[d]));
-                assert_false(sparse_has(&neighbours, u, stored[d]));
-                n_checked++;
-            }
-        }
-    }
-    assert_true(n_checked > 500 && sparse_entries(&neighbours) > 50);
-    sparse_release(&neighbours);
-    interactions_release(&data);
-    artifact_release(&interactions);
-    artifact_release(&pairs);
-    artifact_release(&negatives);
-}
-
-static void neighbours_without_item_pairs_are_refused_before_training(void **state)
-{
-    const char *const stages[] = {
-        INTERACTIONS "- negatives: {exclude_neighbours: 3}\n",
-        INTERACTIONS "- pairs: {}\n- negatives: {exclude_neighbours: 3}\n",
-        INTERACTIONS "- negatives: {exclude_neighbours: 3}\n- pairs: {item_item: {}}\n"};
-    stage_source(state, log_of_events);
-    for (size_t s = 0; s < 3; s++) {
-        struct status status;
-        assert_int_equal(stage_run(state, registry, stages[s], 1, &status), STATUS_CONFIG);
-        assert_non_null(strstr(status.message, "exclude_neighbours: 3 needs item pairs: put"));
-        assert_false(stage_has_artifact(state, "negatives/negatives"));
-    }
 }
 
 static void own_positives_are_drawn_when_nothing_excludes_them(void **state)
@@ -257,8 +199,6 @@ int main(void)
         STAGE_TEST(settings_reach_the_artifact),
         STAGE_TEST(stored_negatives_are_no_positives_of_their_user),
         STAGE_TEST(what_is_added_to_a_strategy_reaches_the_artifact),
-        STAGE_TEST(stored_negatives_are_no_neighbours_where_these_are_excluded),
-        STAGE_TEST(neighbours_without_item_pairs_are_refused_before_training),
         STAGE_TEST(own_positives_are_drawn_when_nothing_excludes_them),
         STAGE_TEST(stored_negatives_depend_on_the_seed_alone),
         STAGE_TEST(a_run_without_stored_negatives_drops_the_table),

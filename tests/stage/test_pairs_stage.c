@@ -103,31 +103,6 @@ static void windows_and_counts_bound_the_pairs(void **state)
     db_close(db);
 }
 
-static void users_are_paired_by_the_items_they_share(void **state)
-{
-    struct status status = {0};
-    struct sparse fit = {0}, all = {0};
-    bool found = false;
-    stage_source(state, log_with_times);
-    run(state, INTERACTIONS "- pairs: {user_user: {weighting: count, min_count: 3, top: 1000}}\n");
-    struct db *db = work_with_source(state);
-    assert_same_rows(
-        db, "SELECT anchor_id, positive_id, weight FROM pairs WHERE kind = 'user_user'",
-        "SELECT a.user_id, b.user_id, 1.0 * count(*) FROM source.events a JOIN source.events b"
-        " ON a.item_id = b.item_id AND a.user_id <> b.user_id GROUP BY 1, 2"
-        " HAVING count(*) >= 3");
-    db_close(db);
-    run(state, "- interactions: {split: {by: leave_last}}\n- pairs: {user_user: {top: 4}}\n");
-    struct artifact pairs = stage_artifact_of(state, "pairs/pairs");
-    assert_int_equal(sparse_load(&fit, &pairs, pairs_user_user_slots[BASIS_FIT], &found, &status),
-                     STATUS_OK);
-    assert_true(found && fit.n_rows == 40 && fit.n_columns == 40);
-    assert_int_equal(sparse_load(&all, &pairs, pairs_user_user_slots[BASIS_ALL], &found, &status),
-                     STATUS_OK);
-    assert_true(found && sparse_entries(&all) > 100 && sparse_entries(&all) <= 40 * 4);
-    artifact_release(&pairs);
-}
-
 static void both_bases_are_made_and_evidence_only_on_demand(void **state)
 {
     stage_source(state, log_with_times);
@@ -254,7 +229,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(pairs_can_be_queried_with_their_ids),
         STAGE_TEST(windows_and_counts_bound_the_pairs),
-        STAGE_TEST(users_are_paired_by_the_items_they_share),
         STAGE_TEST(both_bases_are_made_and_evidence_only_on_demand),
         STAGE_TEST(positives_weigh_what_the_option_says),
         STAGE_TEST(what_is_not_to_be_queryable_is_not_there),

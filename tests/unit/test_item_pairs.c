@@ -228,39 +228,6 @@ static void a_capped_history_counts_with_its_newest_items(void **state)
     }
 }
 
-/* The reference reads the history by item: who has an item are its "user's items". */
-static void user_pairs_agree_with_the_reference_of_the_history_turned_over(void **state)
-{
-    (void)state;
-    static struct reference reference;
-    const size_t caps[] = {0, 4};
-    for (size_t c = 0; c < 2 * N_WEIGHTINGS; c++) {
-        struct status status = {0};
-        struct history by_item = random_history(20 + c, false), train = {0};
-        struct sparse m = {0};
-        const struct pair_settings s = {.weighting = (int)c / 2,
-                                        .min_count = 1 + (double)(c % 3),
-                                        .top = c % 4 == 3 ? ITEMS : 6,
-                                        .max_user_items = caps[c % 2]};
-        fill_reference(&reference, &by_item, &s);
-        assert_int_equal(sparse_transpose(&by_item.matrix, &train.matrix, &status), STATUS_OK);
-        const size_t n = sparse_entries(&train.matrix);
-        assert_int_equal(MEM_NEW(&train.times, n, &status), STATUS_OK);
-        for (size_t e = 0; e < n; e++) {
-            train.times[e] = (int64_t)(e * 37 % 101); /* which must not matter */
-        }
-        assert_int_equal(pairs_user_user(&train, &s, NULL, &m, &status), STATUS_OK);
-        assert_int_equal(m.n_rows, ITEMS);
-        assert_int_equal(m.n_columns, ITEMS);
-        for (size_t u = 0; u < ITEMS; u++) {
-            assert_row(&m, u, reference.weights[u], s.top);
-        }
-        sparse_release(&m);
-        history_release(&by_item);
-        history_release(&train);
-    }
-}
-
 static void equal_weights_are_kept_by_lower_column(void **state)
 {
     (void)state;
@@ -473,7 +440,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_weighting_agrees_with_the_reference_in_every_window),
         cmocka_unit_test(a_capped_history_counts_with_its_newest_items),
-        cmocka_unit_test(user_pairs_agree_with_the_reference_of_the_history_turned_over),
         cmocka_unit_test(equal_weights_are_kept_by_lower_column),
         cmocka_unit_test(the_number_of_threads_changes_no_byte),
         cmocka_unit_test(one_huge_user_costs_no_more_than_the_cap),

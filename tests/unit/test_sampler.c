@@ -476,7 +476,6 @@ static void settings_survive_an_artifact(void **state)
         .shared = true,
         .exclude_own = false,
         .correct = true,
-        .exclude_neighbours = 3,
         .dislike_weight = 2.5,
         .hard = {.count = 4, .pool = 50, .skip = 6, .from_epoch = 2, .every = 7, .share = NAN}};
     artifact_init(&artifact, "negatives");
@@ -484,7 +483,7 @@ static void settings_survive_an_artifact(void **state)
     assert_int_equal(negative_settings_load(&back, &artifact, &status), STATUS_OK);
     assert_true(back.strategy == settings.strategy && back.count == settings.count);
     assert_true(back.alpha == settings.alpha && back.shared && !back.exclude_own && back.correct);
-    assert_true(back.exclude_neighbours == 3 && back.dislike_weight == 2.5);
+    assert_true(back.dislike_weight == 2.5);
     assert_true(back.hard.count == 4 && back.hard.pool == 50 && back.hard.skip == 6);
     assert_true(back.hard.from_epoch == 2 && back.hard.every == 7 && isnan(back.hard.share));
     artifact_release(&artifact);

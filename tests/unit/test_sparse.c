@@ -1,6 +1,7 @@
 /* Sparse rows against a dense table of flags. */
 #include "base/rng.h"
 #include "math/sparse.h"
+#include "tests/support/random_matrix.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,12 +123,39 @@ static void empty_and_oversized_matrices_are_handled(void **state)
     assert_null(m.offsets);
 }
 
+static void a_union_has_what_either_has(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        struct status status = {0};
+        struct sparse both = {0};
+        struct rng rng;
+        rng_init(&rng, seed, "test.union", 0, 0);
+        struct sparse a = random_sparse(&rng, ROWS, COLUMNS, 0.2 * (double)seed, false);
+        struct sparse b = random_sparse(&rng, ROWS, COLUMNS, 0.3, false);
+        size_t n = 0;
+        assert_int_equal(sparse_union(&a, &b, &both, &status), STATUS_OK);
+        for (size_t u = 0; u < ROWS; u++) {
+            for (int32_t i = 0; i < COLUMNS; i++) {
+                const bool expected = sparse_has(&a, u, i) || sparse_has(&b, u, i);
+                assert_int_equal(sparse_has(&both, u, i), expected);
+                n += expected;
+            }
+        }
+        assert_int_equal(sparse_entries(&both), n);
+        sparse_release(&a);
+        sparse_release(&b);
+        sparse_release(&both);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_transpose_holds_the_same_entries),
         cmocka_unit_test(lookups_and_counts_agree_with_the_dense_table),
         cmocka_unit_test(other_numbers_for_rows_and_columns_keep_the_entries),
+        cmocka_unit_test(a_union_has_what_either_has),
         cmocka_unit_test(empty_and_oversized_matrices_are_handled),
     };
     return cmocka_run_group_tests_name("sparse", tests, NULL, NULL);

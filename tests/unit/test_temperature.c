@@ -29,84 +29,6 @@ static void the_closed_form_stays_in_its_range_for_any_density(void **state)
     assert_true(temperature_closed_form(1e9, 1e9, 1) == TEMPERATURE_LEAST);
 }
 
-static void user_losses_match_a_plain_loop_and_threads_change_nothing(void **state)
-{
-    (void)state;
-    enum { USERS = 600, ITEMS = 70, D = 9 };
-    struct status status = {0};
-    struct pool *pool = NULL;
-    struct rng rng;
-    double one[USERS], two[USERS];
-    rng_init(&rng, 5, "test.temperature", 0, 0);
-    float *u = random_matrix(&rng, USERS, D, true), *v = random_matrix(&rng, ITEMS, D, true);
-    struct sparse positives = random_sparse(&rng, USERS, ITEMS, 0.05, false);
-    struct const_matrix users = const_matrix_of(u, USERS, D), items = const_matrix_of(v, ITEMS, D);
-    assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    assert_int_equal(temperature_user_losses(users, items, &positives, NULL, one, &status),
-                     STATUS_OK);
-    assert_int_equal(temperature_user_losses(users, items, &positives, pool, two, &status),
-                     STATUS_OK);
-    assert_memory_equal(one, two, sizeof one);
-    size_t empty = 0;
-    for (size_t r = 0; r < USERS; r++) {
-        double all = 0.0, own = 0.0, n = 0.0;
-        for (size_t i = 0; i < ITEMS; i++) {
-            double dot = 0.0;
-            for (size_t j = 0; j < D; j++) {
-                dot += (double)u[r * D + j] * (double)v[i * D + j];
-            }
-            bool is_own = sparse_has(&positives, r, (int32_t)i);
-            all += dot / ITEMS;
-            own += is_own ? dot : 0.0;
-            n += is_own ? 1.0 : 0.0;
-        }
-        empty += n == 0.0 ? 1 : 0;
-        assert_true(n == 0.0 ? isnan(one[r]) : fabs(one[r] - (all - own / n)) < 1e-5);
-    }
-    assert_true(empty > 0 && empty < USERS / 2);
-    sparse_release(&positives);
-    pool_free(pool);
-    mem_free(u);
-    mem_free(v);
-}
-
-/* With q = tau_u / tau0 = exp(W(x)), q ln q = W exp(W) = x. */
-static void a_users_temperature_solves_lamberts_equation(void **state)
-{
-    (void)state;
-    enum { N = 9 };
-    const double losses[N] = {-0.3, -0.2, -0.05, 0.0, 0.1, 0.3, 0.9, 1.5, -0.25};
-    double mean = 0.0;
-    float out[N];
-    for (size_t i = 0; i < N; i++) {
-        mean += losses[i] / N;
-    }
-    temperature_per_user(losses, N, 0.1, 2.0, out);
-    for (size_t i = 0; i < N; i++) {
-        double x = (losses[i] - mean) / 2.0, q = (double)out[i] / 0.1;
-        assert_true(x > -exp(-1.0));
-        assert_true(fabs(q * log(q) - x) < 1e-6);
-        assert_true(q >= exp(-1.0) && (q > 1.0) == (x > 0.0));
-    }
-}
-
-static void far_users_stop_at_the_bounds_and_unknown_ones_stay(void **state)
-{
-    (void)state;
-    const double losses[] = {-500.0, NAN, 500.0, 0.0};
-    float out[4];
-    temperature_per_user(losses, 4, 0.1, 1.0, out);
-    assert_true(fabs((double)out[0] - 0.1 * exp(-1.0)) < 1e-7);
-    assert_true(out[1] == 0.1f);
-    assert_true(fabs((double)out[2] - TEMPERATURE_MOST) < 1e-6); /* 0.1 times 107 */
-    assert_true(fabs((double)out[3] - 0.1) < 1e-7);
-    temperature_per_user(losses, 4, 0.03, 1.0, out);
-    assert_true(out[0] == (float)TEMPERATURE_LEAST);
-    const double unknown[] = {NAN, NAN};
-    temperature_per_user(unknown, 2, 0.2, 1.0, out);
-    assert_true(out[0] == 0.2f && out[1] == 0.2f);
-}
-
 /* dL/d(1/tau) of one softmax, as temperature.h says the trainer gets it, by finite differences; and
  * a step goes down that loss. */
 static double softmax_loss(double scale, double *slope)
@@ -187,9 +109,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_closed_form_gives_the_published_values),
         cmocka_unit_test(the_closed_form_stays_in_its_range_for_any_density),
-        cmocka_unit_test(user_losses_match_a_plain_loop_and_threads_change_nothing),
-        cmocka_unit_test(a_users_temperature_solves_lamberts_equation),
-        cmocka_unit_test(far_users_stop_at_the_bounds_and_unknown_ones_stay),
         cmocka_unit_test(learning_finds_the_temperature_of_the_least_loss),
         cmocka_unit_test(a_learner_stays_in_range_and_ignores_what_is_not_finite),
         cmocka_unit_test(a_saved_learner_goes_on_as_if_nothing_had_been),

@@ -1,6 +1,6 @@
 /* A whole step of training against finite differences of its loss. Plain SGD at rate 1 moves a
  * weight by its gradient, so the step itself tells what it took the gradient to be. What a step
- * takes as given is held fixed: drawn negatives, changed looks, hard lists, temperatures, and the
+ * takes as given is held fixed: drawn negatives, changed looks, hard lists, and the
  * weights that slk gives to positives. */
 #include "base/mem.h"
 #include "math/blas.h"
@@ -20,8 +20,7 @@ enum { USERS = 12, ITEMS = 16, SEEN = 5, D = 6, PROBES = 40 };
 struct problem {
     struct history train;
     int64_t counts[ITEMS];
-    struct sparse item_pairs, user_pairs, false_negatives, dislikes;
-    float user_temperatures[USERS];
+    struct sparse item_pairs, dislikes;
     struct hard_negatives hard;
     struct trainer_settings settings;
     struct negative_settings negatives;
@@ -57,7 +56,7 @@ static void fill_random(struct sparse *m, size_t rows, size_t columns, size_t le
     }
 }
 
-/* Leaves out of `m` what `other` has: a positive is no false negative and no dislike. */
+/* Leaves out of `m` what `other` has: a positive is no dislike. */
 static void subtract(struct sparse *m, const struct sparse *other)
 {
     size_t kept = 0;
@@ -85,10 +84,7 @@ static void problem_init(struct problem *p)
     assert_string_equal(optimizer_names[3], "sgd");
     fill_random(&p->train.matrix, USERS, ITEMS, SEEN, "test.train");
     fill_random(&p->item_pairs, ITEMS, ITEMS, 3, "test.items");
-    fill_random(&p->user_pairs, USERS, USERS, 3, "test.users");
-    fill_random(&p->false_negatives, USERS, ITEMS, 4, "test.false");
     fill_random(&p->dislikes, USERS, ITEMS, 4, "test.dislikes");
-    subtract(&p->false_negatives, &p->train.matrix);
     subtract(&p->dislikes, &p->train.matrix);
     sparse_column_counts(&p->train.matrix, p->counts);
     p->settings = (struct trainer_settings){
@@ -101,7 +97,6 @@ static void problem_init(struct problem *p)
         .batch_users = USERS,
         .init_scale = 0.5,
         .co_items = {.temperature = 0.5, .share = 1.0, .samples = 2},
-        .co_users = {.temperature = 0.5, .share = 1.0, .samples = 2},
         .strip_bytes = 1 << 20};
     p->negatives = (struct negative_settings){.strategy = NEGATIVES_ALL,
                                               .count = 10,
@@ -114,7 +109,6 @@ static void problem_init(struct problem *p)
                                       .train = &p->train,
                                       .item_counts = p->counts,
                                       .item_pairs = &p->item_pairs,
-                                      .user_pairs = &p->user_pairs,
                                       .stop_after = 1,
                                       .seed = 9};
     for (int32_t i = 0; i < ITEMS; i++) {
@@ -122,7 +116,6 @@ static void problem_init(struct problem *p)
     }
     for (int32_t u = 0; u < USERS; u++) {
         p->users[u] = u;
-        p->user_temperatures[u] = 0.3f + 0.05f * (float)u;
     }
     p->step = (struct train_step){.users = p->users,
                                   .n_users = USERS,
@@ -136,8 +129,6 @@ static void problem_release(struct problem *p)
 {
     sparse_release(&p->train.matrix);
     sparse_release(&p->item_pairs);
-    sparse_release(&p->user_pairs);
-    sparse_release(&p->false_negatives);
     sparse_release(&p->dislikes);
     hard_negatives_release(&p->hard);
 }
@@ -236,19 +227,9 @@ static void with_user_weights_by_degree(struct problem *p)
     p->settings.degree_exponent = 0.5;
 }
 
-static void with_fixed_user_temperatures(struct problem *p)
-{
-    p->step.user_temperatures = p->user_temperatures;
-}
-
 static void with_item_partners(struct problem *p)
 {
     p->settings.co_items.weight = 0.7;
-}
-
-static void with_user_partners(struct problem *p)
-{
-    p->settings.co_users.weight = 0.7;
 }
 
 static void with_drawn_negatives(struct problem *p)
@@ -284,11 +265,6 @@ static void with_a_cut_loss(struct problem *p)
     while (loss_table[p->settings.loss].kind != LOSS_CUT) {
         p->settings.loss++;
     }
-}
-
-static void with_false_negatives_left_out(struct problem *p)
-{
-    p->input.false_negatives = &p->false_negatives;
 }
 
 static void with_dislikes(struct problem *p)
@@ -345,15 +321,12 @@ static const struct {
     {"nothing", with_nothing},
     {"item bias", with_item_bias},
     {"degree exponent", with_user_weights_by_degree},
-    {"user temperatures", with_fixed_user_temperatures},
     {"item partners", with_item_partners},
-    {"user partners", with_user_partners},
     {"drawn negatives", with_drawn_negatives},
     {"queue", with_queued_negatives},
     {"negatives of each positive", with_negatives_for_each_positive},
     {"stored negatives", with_stored_negatives},
     {"cut loss", with_a_cut_loss},
-    {"false negatives", with_false_negatives_left_out},
     {"dislikes", with_dislikes},
     {"hard negatives", with_fixed_hard_negatives},
     {"noise", with_noisy_looks},

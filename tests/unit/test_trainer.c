@@ -316,12 +316,6 @@ static void with_learned_temperature(struct fixture *f)
     f->settings.temperature_rate = 0.02;
 }
 
-static void with_temperature_per_user(struct fixture *f)
-{
-    f->settings.temperature_mode = TEMPERATURE_PER_USER;
-    f->settings.temperature_spread = 1.0;
-}
-
 static void with_noise_views(struct fixture *f)
 {
     f->settings.views = (struct view_settings){0.3, 0.2, VIEW_NOISE, 0.2};
@@ -363,9 +357,14 @@ static void with_a_queue(struct fixture *f)
 }
 
 static void (*const switches[])(struct fixture *) = {
-    with_learned_bias,   with_learned_temperature,    with_temperature_per_user,
-    with_noise_views,    with_a_graph_and_edge_views, with_hidden_layers_and_dropout,
-    with_hard_negatives, with_slk_and_clip,           with_a_queue,
+    with_learned_bias,
+    with_learned_temperature,
+    with_noise_views,
+    with_a_graph_and_edge_views,
+    with_hidden_layers_and_dropout,
+    with_hard_negatives,
+    with_slk_and_clip,
+    with_a_queue,
 };
 
 static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_a_stop(void **state)
