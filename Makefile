@@ -1,17 +1,22 @@
 # nightjar: `make` builds, `make demo` shows, `make test` proves. VARIANT=release|debug|asan|tsan.
 VARIANT ?= release
 CC ?= gcc
+PKG_CONFIG ?= pkg-config
 BUILD := build/$(VARIANT)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror
-OPTIMISE_release := -O2 -DNDEBUG
+OPTIMISE_release := -O2 -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 OPTIMISE_debug := -O0
 OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g $(WARNINGS) $(OPTIMISE_$(VARIANT))
-CPPFLAGS := -Ipipeline -I. -I/usr/include/x86_64-linux-gnu -MMD -MP
-LDLIBS := -lsqlite3 -lcsv -lopenblas -lyaml -lcjson -lxxhash -lnettle -lz -lpthread -lm
+CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map=$(CURDIR)=. \
+          -fPIE -fstack-protector-strong $(WARNINGS) $(OPTIMISE_$(VARIANT))
+LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib
+CPPFLAGS := -Ipipeline -I. $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))) -MMD -MP
+LDFLAGS := -pie -Wl,-z,relro,-z,now
+STRIP_release := -s
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lcsv -lpthread -lm # libcsv has no .pc file
 
 SOURCES := $(filter-out pipeline/main.c,$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
@@ -37,7 +42,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c te
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-.PHONY: all demo test soak suite lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
+.PHONY: all demo test soak cross suite lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -45,12 +50,12 @@ all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/pipeline/main.o $(LIBRARY)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) $(STRIP_$(VARIANT)) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
 	@echo "  AR $@"
-	@ar rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -108,13 +113,17 @@ tests: $(TESTS) $(BENCHES) $(PROGRAM)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 test:
 	@MAKE="$(MAKE)" sh tests/test.sh
 
 soak:
 	@MAKE="$(MAKE)" NIGHTJAR_SOAK=1 sh tests/test.sh
+
+# the build for 64-bit ARM, under an emulator
+cross:
+	@MAKE="$(MAKE)" sh tests/platform/cross.sh
 
 # the suite of one VARIANT alone
 suite: tests
@@ -127,7 +136,7 @@ demo: all
 # libraries win
 $(BUILD)/nightjar_plain: $(BUILD)/pipeline/main.o $(BUILD)/tests/bench/plain_kernels.o $(LIBRARY)
 	@echo "  LD $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 bench: all $(BENCHES) $(BUILD)/nightjar_plain
 	@BUILD=$(BUILD) sh tests/bench/run.sh

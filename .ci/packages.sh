@@ -1,15 +1,33 @@
 #!/bin/sh
-# Installs the Debian packages that the build, the demo and the tests need, when they are missing.
-# Needs root only then (sudo is used when it is there).
+# Installs Debian packages where they are missing: `packages.sh` what builds and runs the program and its
+# demo, `packages.sh tests` also what `make test` needs, `packages.sh soak` also what `make soak` does.
+# Needs root only then (sudo is used when it is there). `packages.sh names` prints what the first two
+# install.
 set -eu
 
-# build: compiler, make and the libraries; tests: cmocka, the sanitizers come with gcc, the static
-# checks, the sqlite3 shell, Python for the outside judge, faketime for other clocks
-PACKAGES="gcc make libc6-dev libsqlite3-dev libcsv-dev libopenblas-dev libyaml-dev libcjson-dev
-libxxhash-dev nettle-dev zlib1g-dev libcmocka-dev clang-format cppcheck sqlite3 python3 faketime gzip git"
+build="gcc make pkgconf libc6-dev libsqlite3-dev libcsv-dev libopenblas-dev libyaml-dev libcjson-dev
+libxxhash-dev nettle-dev zlib1g-dev sqlite3"
+# the sanitizers come with gcc; Python is the outside judge, faketime gives other clocks
+tests="libcmocka-dev clang-format cppcheck python3 faketime gzip git"
+# another compiler, another processor, another Debian, a container, a browser
+soak="clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static mmdebstrap buildah chromium groff-base"
+case "${1-}" in
+'') packages=$build ;;
+tests) packages="$build $tests" ;;
+soak) packages="$build $tests $soak" ;;
+names)
+    # shellcheck disable=SC2086
+    printf '%s\n' $build $tests
+    exit 0
+    ;;
+*)
+    echo "usage: packages.sh [tests|soak|names]" >&2
+    exit 64
+    ;;
+esac
 
 missing=""
-for package in $PACKAGES; do
+for package in $packages; do
     status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
     case "$status" in
     "install ok installed") ;;

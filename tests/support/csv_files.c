@@ -26,7 +26,9 @@ int csv_folder_make(void **state)
 int csv_folder_remove(void **state)
 {
     char path[CSV_PATH_MAX];
-    (void)chdir("/");
+    if (chdir("/") != 0) {
+        return -1;
+    }
     DIR *folder = opendir(*state);
     for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {

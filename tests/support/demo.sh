@@ -1,9 +1,9 @@
 #!/bin/sh
 # `make demo`: generates a shop, runs configs/demo.yaml on it and shows what came out. PROGRAM is
-# the program; everything is written below build/demo.
+# the program; everything is written below FOLDER (build/demo).
 set -eu
 : "${PROGRAM:?}"
-folder=build/demo
+folder=${FOLDER:-build/demo}
 NIGHTJAR_DEMO=$PWD/$folder/shop.db
 export NIGHTJAR_DEMO
 mkdir -p "$folder"
