@@ -1,13 +1,15 @@
-/* What the files of the contrastive kernel share: its memory, the job of one call, and the steps
- * that every kind of loss takes. Seen by contrast*.c alone. Shapes: B anchors, M candidates, d
- * dimensions, TILE columns of a tile, E positives of all anchors. */
+/* What the files of the contrastive kernel share: the job of one call, and the steps that every
+ * kind of loss takes. Seen by contrast*.c alone. Shapes: B anchors, M candidates, d dimensions,
+ * TILE columns of a tile, E positives of all anchors, L listed negatives. */
 #ifndef NIGHTJAR_CONTRAST_CONTRAST_INTERNAL_H
 #define NIGHTJAR_CONTRAST_CONTRAST_INTERNAL_H
 
-#include "base/mem.h"
+#include "base/pool.h"
+#include "base/workspace.h"
+#include "contrast/contrast_batch.h"
 #include "math/vec.h"
-#include "contrast/contrast.h"
-#include "contrast/uniformity.h"
+
+#include <string.h>
 
 enum {
     TILE_BITS = 8,
@@ -17,14 +19,15 @@ enum {
                                 an L2; a multiple of the rows of every instruction set's product */
     ROW_BLOCK = 64,          /* anchors in a block of row work */
     COLUMN_BLOCK = 512,      /* candidates in a block of sparse gradient work */
-    MAX_CHUNKS = 8           /* dA is summed over runs of tiles, one partial sum a run */
+    MAX_CHUNKS = 8,          /* dA is summed over runs of tiles, one partial sum a run */
+    WORKER_PARTS = 5         /* of a worker's memory, see struct contrast_tile */
 };
 
 /* Sparse entries ordered by column, or by runs of as many columns as a tile has. */
 struct by_column {
-    struct scratch first; /* (runs + 1) int64: entries of run r are [first[r], first[r + 1]) */
-    struct scratch row;   /* (entries) int32 */
-    struct scratch entry; /* (entries) int64: position in the row-wise arrays */
+    int64_t *first; /* (runs + 2): entries of run r are [first[r], first[r + 1]) */
+    int32_t *row;   /* (entries) */
+    int64_t *entry; /* (entries) position in the row-wise arrays */
 };
 
 /* Of one cut, over some of the anchor's negatives. */
@@ -32,58 +35,68 @@ struct cut_sums {
     double value, slope, count; /* sum of v psi, sum of v psi', negatives above the cut */
 };
 
-struct contrast {
-    struct scratch tiles;             /* (n_tiles, B, TILE_STRIDE) where they are kept */
-    struct scratch workspaces;        /* of each worker, see struct contrast_tile */
-    struct scratch partial;           /* (n_chunks, B, d) */
-    struct scratch row_loss;          /* (B) double */
-    struct scratch is_empty;          /* (B) bool */
-    struct scratch positive_logits;   /* (E) float */
-    struct scratch positive_gradient; /* (E) float */
-    struct scratch listed_logits;     /* (listed) float, turned into gradients */
-    /* no two threads on one row of dC; in order when the loss has run */
-    struct by_column positive_columns, listed_columns;
-    struct by_column excluded_tiles;
-    /* log-sum */
-    struct scratch tile_max;      /* (n_tiles, B) float */
-    struct scratch tile_sum;      /* (n_tiles, B) float: sum of exp(s + b - max) */
-    struct scratch log_sum, mass; /* (B) double */
-    struct scratch is_negative;   /* (E) bool: the positive stands among the shared negatives */
-    /* cut; n_cuts is E or B */
-    struct scratch cuts;           /* (n_cuts) float, logits */
-    struct scratch factors;        /* (n_cuts) float */
-    struct scratch cut_sums;       /* (n_chunks, n_cuts) struct cut_sums */
-    struct scratch shared_weights; /* (n_negatives) float: v_c */
-    struct scratch listed_weights; /* (listed) float: v_c */
-    struct scratch negatives;      /* (B) double: V of each anchor */
-    /* uniform */
-    struct uniformity uniformity;
-    /* diagnostics */
-    struct scratch tile_square;    /* (n_tiles, B) float: sum of exp(s + b - max)^2 */
-    struct scratch candidate_sum;  /* (d) double: sum of the shared negatives */
-    struct scratch effective;      /* (B) double */
-    struct scratch positive_total; /* (B) double: sum of the cosines of an anchor's positives */
-    struct scratch negative_total; /* (B) double */
-};
-
-/* What the tasks of one call share. */
+/* What the tasks of one call share. The arrays are in the workspace of struct contrast. */
 struct contrast_job {
     const struct contrast_settings *settings;
     const struct contrast_batch *batch;
     struct contrast_result *result;
     const struct vec_ops *vec;
-    struct contrast *work;
-    size_t n_tiles, n_chunks;
-    bool keep;        /* a tile's memory outlives the first pass */
-    float scale;      /* 1 / temperature */
-    size_t workspace; /* floats of a worker */
-    /* cut */
+    size_t n_tiles, n_chunks, n_row_blocks;
+    bool keep;   /* a tile's memory outlives the first pass */
+    float scale; /* 1 / temperature */
+
+    float *tiles;                      /* (n_tiles, B, TILE_STRIDE) where they are kept */
+    float *workers;                    /* (workers, worker_floats) */
+    size_t worker_parts[WORKER_PARTS]; /* floats of each part, whole cache lines */
+    size_t worker_floats;
+    float *partial;           /* (n_chunks, B, d) */
+    double *row_loss;         /* (B) */
+    bool *is_empty;           /* (B) */
+    float *positive_logits;   /* (E) */
+    float *positive_gradient; /* (E) */
+    float *listed_logits;     /* (L), turned into gradients */
+    /* no two threads on one row of dC; in order when the loss has run */
+    struct by_column positive_columns, listed_columns;
+    struct by_column excluded_tiles;
+
+    /* softmax, and the diagnostics of every kind */
+    float *tile_max;   /* (n_tiles, B) */
+    float *tile_sum;   /* (n_tiles, B) sum of exp(s + b - max) */
+    double *log_sum;   /* (B) log of the sum over all of the anchor's negatives */
+    double *mass;      /* (B) what turns the softmax over the negatives into dL/ds */
+    bool *is_negative; /* (E) the positive stands among the shared negatives */
+
+    /* margin; n_cuts is E or B */
     size_t n_cuts;
-    float high_offset;    /* v = exp(b - high_offset), so that none overflows */
-    double shared_weight; /* sum of shared_weights */
+    float *cuts;               /* (n_cuts) logits */
+    float *factors;            /* (n_cuts) */
+    struct cut_sums *cut_sums; /* (n_chunks, n_cuts) */
+    float high_offset;         /* v = exp(b - high_offset), so that none overflows */
+    float *shared_weights;     /* (n_negatives) v_c */
+    double shared_weight;      /* their sum */
+    float *listed_weights;     /* (L) v_c */
+    double *negatives;         /* (B) V of each anchor */
+
+    /* uniform */
+    struct workspace *uniformity;
+
+    /* diagnostics */
+    float *tile_square;     /* (n_tiles, B) sum of exp(s + b - max)^2 */
+    double *candidate_sum;  /* (d) sum of the shared negatives */
+    double *effective;      /* (B) */
+    double *positive_total; /* (B) sum of the cosines of an anchor's positives */
+    double *negative_total; /* (B) */
 };
 
-/* ---- contrast.c ---- */
+/* ---- contrast_tiles.c ---- */
+
+/* Names the memory of the tiles: of each worker, and of all where they are kept. */
+void contrast_tiles_memory(struct contrast_job *job, size_t n_workers, struct workspace *workspace);
+/* Names the memory for the entries of m by runs of 2^bits columns. */
+void by_column_memory(struct by_column *out, const struct sparse *m, unsigned bits,
+                      struct workspace *workspace);
+/* Counting sort of the entries; rows stay ascending within a run. */
+void by_column_fill(struct by_column *out, const struct sparse *m, unsigned bits);
 
 /* The rows [*first, *last) of a block of anchors. */
 void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last);
@@ -96,7 +109,7 @@ void contrast_entry_logits(const struct contrast_job *job, const struct sparse *
 /* A tile of candidates in one worker's hands, and the memory of its work. */
 struct contrast_tile {
     size_t tile, first, count; /* candidates [first, first + count) */
-    float *turned;             /* packed (d, count): C^T scaled, for logits */
+    float *transposed;         /* packed (d, count): C^T scaled, for logits */
     float *packed;             /* packed (count, d): C, for dA */
     float *anchors;            /* packed (ANCHOR_BLOCK, d): scaled anchors of a block, for dC */
     float *logits;             /* (ANCHOR_BLOCK, TILE_STRIDE) of a block, unless tiles are kept */
@@ -110,51 +123,44 @@ struct contrast_block {
     float *logits; /* (count, TILE_STRIDE) */
 };
 
-/* Takes a tile up; blocks follow in ascending order. */
-struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t tile, size_t worker);
+/* What of a tile is packed: for logits, for products. */
+enum { PACK_LOGITS = 1 << 0, PACK_PRODUCTS = 1 << 1 };
+
+/* Takes a tile up and packs it; blocks follow in ascending order. */
+struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t tile, size_t worker,
+                                        unsigned pack);
 size_t contrast_n_blocks(const struct contrast_job *job);
 struct contrast_block contrast_block_of(const struct contrast_job *job,
                                         const struct contrast_tile *tile, size_t block);
-/* Before the first block whose logits are computed. */
-void contrast_pack_turned(const struct contrast_job *job, struct contrast_tile *tile);
 /* Computes a block's logits, what a row leaves out being -INFINITY. */
 void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
                            const struct contrast_block *block);
-/* Before the first block whose products are added. */
-void contrast_pack_candidates(const struct contrast_job *job, struct contrast_tile *tile);
 /* From a block that holds G with dL/ds = diag(tile->factors) G: dC of the tile's columns, and a
  * share of the chunk's partial dA. Scales the factors. */
 void contrast_block_products(const struct contrast_job *job, size_t chunk,
                              struct contrast_tile *tile, const struct contrast_block *block);
 
-/* ---- one function a kind of loss ---- */
+/* ---- one pair of functions for each kind of loss ----
+ *
+ * The first names the memory. The second fills row_loss, is_empty, positive_gradient, listed_logits
+ * (as gradients), the dC rows of the shared negatives and the partial dA of each chunk. */
 
-/* Fill row_loss, is_empty, positive_gradient, listed_logits (as gradients), the dC rows of the
- * shared negatives and the partial dA of each chunk. */
-MUST_CHECK enum status_code contrast_log_sum(struct contrast_job *job, struct pool *pool,
-                                             struct status *status);
-MUST_CHECK enum status_code contrast_cut(struct contrast_job *job, struct pool *pool,
-                                         struct status *status);
+void contrast_softmax_memory(struct contrast_job *job, struct workspace *workspace);
+void contrast_softmax(struct contrast_job *job, struct pool *pool);
+void contrast_margin_memory(struct contrast_job *job, struct workspace *workspace);
+void contrast_margin(struct contrast_job *job, struct pool *pool);
 MUST_CHECK enum status_code contrast_uniform(struct contrast_job *job, struct pool *pool,
                                              struct status *status);
 
-/* Memory and first pass of the log-sum kind: tile_max, tile_sum (and tile_square). */
-MUST_CHECK enum status_code contrast_log_sum_tiles(struct contrast_job *job, struct pool *pool,
-                                                   struct status *status);
-/* After it: the logits of a row's entries, log_sum. */
-void contrast_log_sum_row(const struct contrast_job *job, size_t row);
+/* ---- diagnostics, contrast_softmax.c ----
+ *
+ * They rest on the softmax kind's first pass, whatever the loss, so that the figures of different
+ * losses compare. */
 
-/* ---- contrast_diagnose.c ---- */
-
-/* Before any row is diagnosed. */
-MUST_CHECK enum status_code contrast_diagnose_start(struct contrast_job *job,
-                                                    struct status *status);
-/* After contrast_log_sum_row. */
-void contrast_diagnose_row(const struct contrast_job *job, size_t row);
-/* Passes of its own for the other kinds, before theirs. */
-MUST_CHECK enum status_code contrast_diagnose_beside(struct contrast_job *job, struct pool *pool,
-                                                     struct status *status);
-/* After all rows. */
+void contrast_diagnose_memory(struct contrast_job *job, struct workspace *workspace);
+/* Before the loss: what softmax then fills beside its work; for other kinds passes of its own. */
+void contrast_diagnose_start(struct contrast_job *job, struct pool *pool);
+/* After the loss. */
 void contrast_diagnose_end(const struct contrast_job *job,
                            struct contrast_diagnostics *diagnostics);
 

@@ -1,4 +1,4 @@
-/* The kernel for cut losses: L_a = sum_p w_p positive(s_p) + sum_k factor_k sum_c v_c
+/* The kernel for margin losses: L_a = sum_p w_p positive(s_p) + sum_k factor_k sum_c v_c
  * psi(s_c - cut_k). One pass over the tiles gives sums and gradients, where the factors are known
  * before; losses by rank take the sums in a pass of their own. */
 #include "contrast/contrast_internal.h"
@@ -33,7 +33,7 @@ static void weigh_shared(struct contrast_job *job)
 {
     const struct contrast_batch *batch = job->batch;
     const struct sparse *listed = &batch->listed;
-    float *weights = job->work->shared_weights.data;
+    float *weights = job->shared_weights;
     float high =
         listed->n_rows == 0 ? -INFINITY : job->vec->max(listed->values, sparse_entries(listed));
     float shared =
@@ -52,8 +52,7 @@ static double weigh_row(const struct contrast_job *job, size_t a)
 {
     const struct contrast_batch *batch = job->batch;
     const struct sparse *excluded = &batch->excluded, *listed = &batch->listed;
-    const float *weights = job->work->shared_weights.data;
-    float *listed_weights = job->work->listed_weights.data;
+    const float *weights = job->shared_weights;
     double total = job->shared_weight;
     size_t n = batch->n_negatives;
     if (excluded->n_rows != 0) {
@@ -65,8 +64,8 @@ static double weigh_row(const struct contrast_job *job, size_t a)
     total = n == 0 ? 0.0 : total; /* what is left of the subtractions is rounding */
     if (listed->n_rows != 0) {
         for (int64_t e = listed->offsets[a]; e < listed->offsets[a + 1]; e++) {
-            listed_weights[e] = expf(listed->values[e] - job->high_offset);
-            total += (double)listed_weights[e];
+            job->listed_weights[e] = expf(listed->values[e] - job->high_offset);
+            total += (double)job->listed_weights[e];
         }
     }
     return total > 0.0 ? total : 0.0;
@@ -78,7 +77,7 @@ static float factor_of(const struct contrast_job *job, size_t a, double weight,
 {
     const struct loss *loss = job->settings->loss;
     struct loss_cut cut = {.weight = weight,
-                           .negatives = ((const double *)job->work->negatives.data)[a],
+                           .negatives = job->negatives[a],
                            .temperature = job->settings->temperature};
     if (loss->by_rank) {
         cut.count = sums->count;
@@ -104,26 +103,22 @@ static void prepare_task(void *data, size_t block, size_t worker)
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
     const struct loss *loss = job->settings->loss;
-    struct contrast *w = job->work;
     double side = loss->margin_side * job->settings->loss_settings.margin * (double)job->scale;
-    double *negatives = w->negatives.data;
-    float *cuts = w->cuts.data, *factors = w->factors.data;
-    const float *logits = w->positive_logits.data;
     size_t first_row = 0, last_row = 0, first = 0, last = 0;
     contrast_row_block(job, block, &first_row, &last_row);
     for (size_t a = first_row; a < last_row; a++) {
-        contrast_entry_logits(job, &batch->positives, a, w->positive_logits.data);
+        contrast_entry_logits(job, &batch->positives, a, job->positive_logits);
         if (batch->listed.n_rows != 0) {
-            contrast_entry_logits(job, &batch->listed, a, w->listed_logits.data);
+            contrast_entry_logits(job, &batch->listed, a, job->listed_logits);
         }
-        negatives[a] = weigh_row(job, a);
-        ((bool *)w->is_empty.data)[a] = negatives[a] == 0.0;
+        job->negatives[a] = weigh_row(job, a);
+        job->is_empty[a] = job->negatives[a] == 0.0;
         cuts_of(job, a, &first, &last);
         for (size_t k = first; k < last; k++) {
             double weight = loss->cut_each ? (double)batch->positives.values[k]
                                            : row_weight(&batch->positives, a);
-            cuts[k] = (float)((loss->cut_each ? (double)logits[k] : 0.0) + side);
-            factors[k] = loss->by_rank ? 0.0f : factor_of(job, a, weight, NULL);
+            job->cuts[k] = (float)((loss->cut_each ? (double)job->positive_logits[k] : 0.0) + side);
+            job->factors[k] = loss->by_rank ? 0.0f : factor_of(job, a, weight, NULL);
         }
     }
 }
@@ -147,9 +142,7 @@ static float reach_of(const struct contrast_job *job, const float *row, size_t n
 static void cut_block(const struct contrast_job *job, const struct contrast_tile *tile,
                       const struct contrast_block *block, bool with_gradient, struct cut_sums *sums)
 {
-    struct contrast *w = job->work;
-    const float *cuts = w->cuts.data, *factors = w->factors.data;
-    const float *weights = (const float *)w->shared_weights.data + tile->first;
+    const float *cuts = job->cuts, *weights = job->shared_weights + tile->first;
     size_t first = 0, last = 0;
     for (size_t r = 0; r < block->count; r++) {
         float gradient[TILE] = {0};
@@ -161,7 +154,7 @@ static void cut_block(const struct contrast_job *job, const struct contrast_tile
                 continue;
             }
             struct cut_sums ignored = {0};
-            add_sums(job, row, weights, cuts[k], factors[k], tile->count,
+            add_sums(job, row, weights, cuts[k], job->factors[k], tile->count,
                      with_gradient ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);
         }
         if (with_gradient) {
@@ -172,7 +165,7 @@ static void cut_block(const struct contrast_job *job, const struct contrast_tile
 
 static struct cut_sums *sums_of_chunk(const struct contrast_job *job, size_t chunk)
 {
-    return (struct cut_sums *)job->work->cut_sums.data + chunk * job->n_cuts;
+    return job->cut_sums + chunk * job->n_cuts;
 }
 
 /* Losses by rank, pass 1: the sums of a run of tiles. */
@@ -182,8 +175,7 @@ static void sums_task(void *data, size_t chunk, size_t worker)
     size_t first = 0, last = 0;
     contrast_chunk(job, chunk, &first, &last);
     for (size_t t = first; t < last; t++) {
-        struct contrast_tile tile = contrast_tile_open(job, t, worker);
-        contrast_pack_turned(job, &tile);
+        struct contrast_tile tile = contrast_tile_open(job, t, worker, PACK_LOGITS);
         for (size_t i = 0; i < contrast_n_blocks(job); i++) {
             struct contrast_block block = contrast_block_of(job, &tile, i);
             contrast_block_logits(job, &tile, &block);
@@ -200,11 +192,8 @@ static void gradient_task(void *data, size_t chunk, size_t worker)
     size_t first = 0, last = 0;
     contrast_chunk(job, chunk, &first, &last);
     for (size_t t = first; t < last; t++) {
-        struct contrast_tile tile = contrast_tile_open(job, t, worker);
-        contrast_pack_candidates(job, &tile);
-        if (!job->keep) {
-            contrast_pack_turned(job, &tile);
-        }
+        struct contrast_tile tile = contrast_tile_open(
+            job, t, worker, job->keep ? PACK_PRODUCTS : PACK_LOGITS | PACK_PRODUCTS);
         for (size_t i = 0; i < contrast_n_blocks(job); i++) {
             struct contrast_block block = contrast_block_of(job, &tile, i);
             if (!job->keep) {
@@ -225,10 +214,8 @@ static void gradient_task(void *data, size_t chunk, size_t worker)
  * which takes the place of the logits. */
 static void cut_list(const struct contrast_job *job, size_t a, struct cut_sums *sums)
 {
-    struct contrast *w = job->work;
     const struct sparse *listed = &job->batch->listed;
-    const float *cuts = w->cuts.data, *factors = w->factors.data, *weights = w->listed_weights.data;
-    float *logits = w->listed_logits.data;
+    float *logits = job->listed_logits;
     size_t first = 0, last = 0;
     cuts_of(job, a, &first, &last);
     size_t end = listed->n_rows == 0 ? 0 : (size_t)listed->offsets[a + 1];
@@ -237,7 +224,7 @@ static void cut_list(const struct contrast_job *job, size_t a, struct cut_sums *
         size_t count = end - e < TILE ? end - e : TILE;
         for (size_t k = first; k < last; k++) {
             struct cut_sums ignored = {0};
-            add_sums(job, logits + e, weights + e, cuts[k], factors[k], count,
+            add_sums(job, logits + e, job->listed_weights + e, job->cuts[k], job->factors[k], count,
                      sums == NULL ? gradient : NULL, sums == NULL ? &ignored : &sums[k]);
         }
         if (sums == NULL) {
@@ -249,7 +236,7 @@ static void cut_list(const struct contrast_job *job, size_t a, struct cut_sums *
 /* Gathers the sums of an anchor's cuts into those of chunk 0. */
 static struct cut_sums *gather_sums(const struct contrast_job *job, size_t a)
 {
-    struct cut_sums *total = job->work->cut_sums.data;
+    struct cut_sums *total = job->cut_sums;
     size_t first = 0, last = 0;
     cuts_of(job, a, &first, &last);
     for (size_t chunk = 1; chunk < job->n_chunks; chunk++) {
@@ -267,30 +254,28 @@ static struct cut_sums *gather_sums(const struct contrast_job *job, size_t a)
 /* The loss of a row from the sums of its cuts, and the gradient of its positives. */
 static double finish_row(const struct contrast_job *job, size_t a)
 {
-    struct contrast *w = job->work;
     const struct sparse *positives = &job->batch->positives;
     const struct loss *loss = job->settings->loss;
-    const float *logits = w->positive_logits.data;
-    float *factors = w->factors.data, *gradient = w->positive_gradient.data;
-    bool is_empty = ((const bool *)w->is_empty.data)[a];
+    bool is_empty = job->is_empty[a];
     const struct cut_sums *sums = gather_sums(job, a);
     size_t first = 0, last = 0;
     double total = 0.0;
     cuts_of(job, a, &first, &last);
     for (size_t k = first; k < last; k++) {
         if (loss->by_rank) {
-            factors[k] = factor_of(job, a, (double)positives->values[k], &sums[k]);
+            job->factors[k] = factor_of(job, a, (double)positives->values[k], &sums[k]);
         }
-        total += is_empty ? 0.0 : (double)factors[k] * sums[k].value;
+        total += is_empty ? 0.0 : (double)job->factors[k] * sums[k].value;
     }
     for (int64_t p = positives->offsets[a]; p < positives->offsets[a + 1]; p++) {
         double slope = 0.0, weight = is_empty ? 0.0 : (double)positives->values[p];
         if (loss->positive != NULL) {
-            total += weight * loss->positive((double)logits[p], job->settings->temperature, &slope);
+            total += weight * loss->positive((double)job->positive_logits[p],
+                                             job->settings->temperature, &slope);
         }
         /* a cut at s_p moves with it */
-        double pull = loss->cut_each && !is_empty ? (double)factors[p] * sums[p].slope : 0.0;
-        gradient[p] = (float)(weight * slope - pull);
+        double pull = loss->cut_each && !is_empty ? (double)job->factors[p] * sums[p].slope : 0.0;
+        job->positive_gradient[p] = (float)(weight * slope - pull);
     }
     return total;
 }
@@ -302,48 +287,37 @@ static void finish_task(void *data, size_t block, size_t worker)
     size_t first = 0, last = 0;
     contrast_row_block(job, block, &first, &last);
     for (size_t a = first; a < last; a++) {
-        ((double *)job->work->row_loss.data)[a] = finish_row(job, a);
+        job->row_loss[a] = finish_row(job, a);
         cut_list(job, a, NULL);
     }
 }
 
-static enum status_code reserve_cuts(struct contrast_job *job, struct status *status)
+/* ---- one call ---- */
+
+void contrast_margin_memory(struct contrast_job *job, struct workspace *workspace)
 {
-    enum status_code code = STATUS_OK;
-    struct contrast *w = job->work;
     const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, listed = sparse_entries(&batch->listed);
-    size_t n_sums = (job->n_chunks > 0 ? job->n_chunks : 1) * job->n_cuts;
-    TRY(scratch_reserve(&w->cuts, job->n_cuts, sizeof(float), status));
-    TRY(scratch_reserve(&w->factors, job->n_cuts, sizeof(float), status));
-    TRY(scratch_reserve(&w->cut_sums, n_sums, sizeof(struct cut_sums), status));
-    TRY(scratch_reserve(&w->shared_weights, batch->n_negatives, sizeof(float), status));
-    TRY(scratch_reserve(&w->listed_weights, listed, sizeof(float), status));
-    TRY(scratch_reserve(&w->negatives, b, sizeof(double), status));
-    if (n_sums > 0) {
-        memset(w->cut_sums.data, 0, n_sums * sizeof(struct cut_sums));
-    }
-done:
-    return code;
+    size_t b = batch->anchors.rows;
+    job->n_cuts = job->settings->loss->cut_each ? sparse_entries(&batch->positives) : b;
+    WORKSPACE_ADD(workspace, &job->cuts, job->n_cuts);
+    WORKSPACE_ADD(workspace, &job->factors, job->n_cuts);
+    WORKSPACE_ZERO(workspace, &job->cut_sums,
+                   (job->n_chunks > 0 ? job->n_chunks : 1) * job->n_cuts);
+    WORKSPACE_ADD(workspace, &job->shared_weights, batch->n_negatives);
+    WORKSPACE_ADD(workspace, &job->listed_weights, sparse_entries(&batch->listed));
+    WORKSPACE_ADD(workspace, &job->negatives, b);
 }
 
-enum status_code contrast_cut(struct contrast_job *job, struct pool *pool, struct status *status)
+void contrast_margin(struct contrast_job *job, struct pool *pool)
 {
-    enum status_code code = STATUS_OK;
-    size_t row_blocks = (job->batch->anchors.rows + ROW_BLOCK - 1) / ROW_BLOCK;
-    job->n_cuts = job->settings->loss->cut_each ? sparse_entries(&job->batch->positives)
-                                                : job->batch->anchors.rows;
-    TRY(reserve_cuts(job, status));
     weigh_shared(job);
-    pool_run(pool, row_blocks, prepare_task, job);
+    pool_run(pool, job->n_row_blocks, prepare_task, job);
     if (job->settings->loss->by_rank) {
         pool_run(pool, job->n_chunks, sums_task, job);
-        pool_run(pool, row_blocks, finish_task, job);
+        pool_run(pool, job->n_row_blocks, finish_task, job);
         pool_run(pool, job->n_chunks, gradient_task, job);
     } else {
         pool_run(pool, job->n_chunks, gradient_task, job);
-        pool_run(pool, row_blocks, finish_task, job);
+        pool_run(pool, job->n_row_blocks, finish_task, job);
     }
-done:
-    return code;
 }

@@ -1,4 +1,6 @@
-/* The kernel for log-sum losses, in the order of the work: pass 1 over the tiles, rows, pass 2. */
+/* The kernel for softmax losses, in the order of the work: pass 1 over the tiles, rows, pass 2; and
+ * the diagnostics of every kind, which rest on pass 1: cosines of positives and negatives, and how
+ * many negatives there are in effect. */
 #include "contrast/contrast_internal.h"
 
 #include "math/log_add.h"
@@ -9,8 +11,7 @@ static void exp_block(const struct contrast_job *job, const struct contrast_tile
                       const struct contrast_block *block, bool first_pass)
 {
     size_t at = tile->tile * job->batch->anchors.rows + block->first;
-    float *tile_max = (float *)job->work->tile_max.data + at;
-    float *tile_sum = (float *)job->work->tile_sum.data + at;
+    float *tile_max = job->tile_max + at;
     const float *offsets = job->batch->offsets == NULL ? NULL : job->batch->offsets + tile->first;
     for (size_t r = 0; r < block->count; r++) {
         float *row = block->logits + r * TILE_STRIDE;
@@ -20,10 +21,10 @@ static void exp_block(const struct contrast_job *job, const struct contrast_tile
         float shift = tile_max[r] == -INFINITY ? 0.0f : tile_max[r];
         float sum = job->vec->exp_shift_sum(row, offsets, shift, tile->count);
         if (first_pass) {
-            tile_sum[r] = sum;
+            job->tile_sum[at + r] = sum;
         }
         if (first_pass && job->settings->diagnose) {
-            ((float *)job->work->tile_square.data)[at + r] = job->vec->dot(row, row, tile->count);
+            job->tile_square[at + r] = job->vec->dot(row, row, tile->count);
         }
     }
 }
@@ -31,8 +32,7 @@ static void exp_block(const struct contrast_job *job, const struct contrast_tile
 static void first_pass_task(void *data, size_t index, size_t worker)
 {
     const struct contrast_job *job = data;
-    struct contrast_tile tile = contrast_tile_open(job, index, worker);
-    contrast_pack_turned(job, &tile);
+    struct contrast_tile tile = contrast_tile_open(job, index, worker, PACK_LOGITS);
     for (size_t i = 0; i < contrast_n_blocks(job); i++) {
         struct contrast_block block = contrast_block_of(job, &tile, i);
         contrast_block_logits(job, &tile, &block);
@@ -40,27 +40,18 @@ static void first_pass_task(void *data, size_t index, size_t worker)
     }
 }
 
-enum status_code contrast_log_sum_tiles(struct contrast_job *job, struct pool *pool,
-                                        struct status *status)
+static void first_pass(struct contrast_job *job, struct pool *pool)
 {
-    enum status_code code = STATUS_OK;
-    struct contrast *w = job->work;
-    size_t b = job->batch->anchors.rows;
-    TRY(scratch_reserve(&w->tile_max, job->n_tiles * b, sizeof(float), status));
-    TRY(scratch_reserve(&w->tile_sum, job->n_tiles * b, sizeof(float), status));
-    TRY(scratch_reserve(&w->log_sum, b, sizeof(double), status));
     if (job->n_tiles > 0) { /* else what runs beside is left to a round that has work */
         pool_run(pool, job->n_tiles, first_pass_task, job);
     }
-done:
-    return code;
 }
 
 /* log sum exp over the tiles of one row, in tile order. */
 static double shared_log_sum(const struct contrast_job *job, size_t row)
 {
     size_t b = job->batch->anchors.rows;
-    const float *tile_max = job->work->tile_max.data, *tile_sum = job->work->tile_sum.data;
+    const float *tile_max = job->tile_max, *tile_sum = job->tile_sum;
     double high = -INFINITY, sum = 0.0, spoilt = 0.0;
     for (size_t t = 0; t < job->n_tiles; t++) {
         high = tile_max[t * b + row] > high ? tile_max[t * b + row] : high;
@@ -94,19 +85,128 @@ static double listed_log_sum(const struct sparse *listed, size_t row, float *log
     return high + log(sum);
 }
 
-void contrast_log_sum_row(const struct contrast_job *job, size_t row)
+/* The logits of a row's entries, and log_sum. */
+static void find_log_sum(const struct contrast_job *job, size_t row)
 {
     const struct contrast_batch *batch = job->batch;
-    struct contrast *w = job->work;
-    float *listed_logits = w->listed_logits.data;
     double log_sum = shared_log_sum(job, row);
-    contrast_entry_logits(job, &batch->positives, row, w->positive_logits.data);
+    contrast_entry_logits(job, &batch->positives, row, job->positive_logits);
     if (batch->listed.n_rows != 0) {
-        contrast_entry_logits(job, &batch->listed, row, listed_logits);
-        log_sum = log_add(log_sum, listed_log_sum(&batch->listed, row, listed_logits));
+        contrast_entry_logits(job, &batch->listed, row, job->listed_logits);
+        log_sum = log_add(log_sum, listed_log_sum(&batch->listed, row, job->listed_logits));
     }
-    ((double *)w->log_sum.data)[row] = log_sum;
+    job->log_sum[row] = log_sum;
 }
+
+/* ---- diagnostics ---- */
+
+void contrast_diagnose_memory(struct contrast_job *job, struct workspace *workspace)
+{
+    size_t b = job->batch->anchors.rows;
+    WORKSPACE_ADD(workspace, &job->tile_square, job->n_tiles * b);
+    WORKSPACE_ZERO(workspace, &job->candidate_sum, job->batch->candidates.columns);
+    WORKSPACE_ADD(workspace, &job->effective, b);
+    WORKSPACE_ADD(workspace, &job->positive_total, b);
+    WORKSPACE_ADD(workspace, &job->negative_total, b);
+}
+
+/* Sum of <A_row, C_column> over the entries of one row. */
+static double entry_cosines(const struct contrast_job *job, const struct sparse *m, size_t row)
+{
+    const struct contrast_batch *batch = job->batch;
+    size_t d = batch->anchors.columns;
+    double sum = 0.0;
+    for (int64_t e = m->n_rows == 0 ? 0 : m->offsets[row];
+         m->n_rows != 0 && e < m->offsets[row + 1]; e++) {
+        const float *candidate = batch->candidates.data + (size_t)m->columns[e] * d;
+        sum += (double)job->vec->dot(batch->anchors.data + row * d, candidate, d);
+    }
+    return sum;
+}
+
+/* (sum x)^2 / sum x^2, both relative to the row's sum. */
+static double effective_negatives(const struct contrast_job *job, size_t row)
+{
+    const struct sparse *listed = &job->batch->listed;
+    size_t b = job->batch->anchors.rows;
+    const float *tile_max = job->tile_max, *tile_square = job->tile_square;
+    double log_sum = job->log_sum[row], square = 0.0;
+    if (log_sum == -INFINITY) {
+        return 0.0;
+    }
+    for (size_t t = 0; t < job->n_tiles; t++) {
+        if (tile_square[t * b + row] != 0.0f) {
+            square += exp(2.0 * (tile_max[t * b + row] - log_sum)) * tile_square[t * b + row];
+        }
+    }
+    for (int64_t e = listed->n_rows == 0 ? 0 : listed->offsets[row];
+         listed->n_rows != 0 && e < listed->offsets[row + 1]; e++) {
+        square += exp(2.0 * (job->listed_logits[e] - log_sum));
+    }
+    return 1.0 / square;
+}
+
+/* After find_log_sum. */
+static void diagnose_row(const struct contrast_job *job, size_t row)
+{
+    const struct contrast_batch *batch = job->batch;
+    size_t d = batch->anchors.columns;
+    double negative = entry_cosines(job, &batch->listed, row);
+    for (size_t j = 0; j < d; j++) {
+        negative += (double)batch->anchors.data[row * d + j] * job->candidate_sum[j];
+    }
+    negative -= entry_cosines(job, &batch->excluded, row);
+    job->negative_total[row] = negative;
+    job->positive_total[row] = entry_cosines(job, &batch->positives, row);
+    job->effective[row] = effective_negatives(job, row);
+}
+
+static void diagnose_task(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct contrast_job *job = data;
+    size_t first = 0, last = 0;
+    contrast_row_block(job, block, &first, &last);
+    for (size_t a = first; a < last; a++) {
+        find_log_sum(job, a);
+        diagnose_row(job, a);
+    }
+}
+
+void contrast_diagnose_start(struct contrast_job *job, struct pool *pool)
+{
+    const struct const_matrix *candidates = &job->batch->candidates;
+    size_t d = candidates->columns;
+    for (size_t c = 0; c < job->batch->n_negatives; c++) {
+        for (size_t j = 0; j < d; j++) {
+            job->candidate_sum[j] += (double)candidates->data[c * d + j];
+        }
+    }
+    if (job->settings->loss->kind != LOSS_SOFTMAX) {
+        first_pass(job, pool);
+        pool_run(pool, job->n_row_blocks, diagnose_task, job);
+    }
+}
+
+void contrast_diagnose_end(const struct contrast_job *job, struct contrast_diagnostics *diagnostics)
+{
+    const struct contrast_batch *batch = job->batch;
+    double positive = 0.0, negative = 0.0, sum = 0.0, n_effective = 0.0;
+    for (size_t a = 0; a < batch->anchors.rows; a++) {
+        positive += job->positive_total[a];
+        negative += job->negative_total[a];
+        sum += job->effective[a];
+        n_effective += job->effective[a] != 0.0 ? 1.0 : 0.0;
+    }
+    double n_negatives = (double)batch->n_negatives * (double)batch->anchors.rows +
+                         (double)sparse_entries(&batch->listed) -
+                         (double)sparse_entries(&batch->excluded);
+    diagnostics->positive_cosine = positive / (double)sparse_entries(&batch->positives);
+    diagnostics->negative_cosine = n_negatives > 0.0 ? negative / n_negatives : (double)NAN;
+    diagnostics->effective_negatives = sum / n_effective;
+}
+
+/* ---- rows and pass 2 ---- */
 
 /* Turns the logits of a row's own list into dL/ds. */
 static void listed_gradient(const struct sparse *listed, size_t row, double mass, double log_sum,
@@ -134,32 +234,27 @@ static void row_task(void *data, size_t block, size_t worker)
     (void)worker;
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
-    struct contrast *w = job->work;
-    double *mass = w->mass.data, *row_loss = w->row_loss.data;
-    const double *log_sum = w->log_sum.data;
-    float *gradient = w->positive_gradient.data;
-    bool *is_empty = w->is_empty.data, *is_negative = w->is_negative.data;
     size_t first_row = 0, last_row = 0;
     contrast_row_block(job, block, &first_row, &last_row);
     for (size_t a = first_row; a < last_row; a++) {
         int64_t first = batch->positives.offsets[a];
-        contrast_log_sum_row(job, a);
-        mark_negatives(batch, a, is_negative);
-        is_empty[a] = log_sum[a] == -INFINITY;
-        struct loss_row row = {.log_sum_negatives = log_sum[a],
+        find_log_sum(job, a);
+        mark_negatives(batch, a, job->is_negative);
+        job->is_empty[a] = job->log_sum[a] == -INFINITY;
+        struct loss_row row = {.log_sum_negatives = job->log_sum[a],
                                .n_positives = sparse_row_length(&batch->positives, a),
-                               .logits = (const float *)w->positive_logits.data + first,
+                               .logits = job->positive_logits + first,
                                .weights = batch->positives.values + first,
-                               .is_negative = is_negative + first,
+                               .is_negative = job->is_negative + first,
                                .threshold =
                                    batch->thresholds == NULL ? -INFINITY : batch->thresholds[a]};
-        row_loss[a] = job->settings->loss->row(&job->settings->loss_settings, &row,
-                                               gradient + first, &mass[a]);
+        job->row_loss[a] = job->settings->loss->row(&job->settings->loss_settings, &row,
+                                                    job->positive_gradient + first, &job->mass[a]);
         if (job->settings->diagnose) {
-            contrast_diagnose_row(job, a);
+            diagnose_row(job, a);
         }
         if (batch->listed.n_rows != 0) {
-            listed_gradient(&batch->listed, a, mass[a], log_sum[a], w->listed_logits.data);
+            listed_gradient(&batch->listed, a, job->mass[a], job->log_sum[a], job->listed_logits);
         }
     }
 }
@@ -168,10 +263,8 @@ static void row_task(void *data, size_t block, size_t worker)
 static void block_factors(const struct contrast_job *job, const struct contrast_tile *tile,
                           const struct contrast_block *block)
 {
-    const double *log_sum = (const double *)job->work->log_sum.data + block->first;
-    const double *mass = (const double *)job->work->mass.data + block->first;
-    const float *tile_max = (const float *)job->work->tile_max.data +
-                            tile->tile * job->batch->anchors.rows + block->first;
+    const double *log_sum = job->log_sum + block->first, *mass = job->mass + block->first;
+    const float *tile_max = job->tile_max + tile->tile * job->batch->anchors.rows + block->first;
     for (size_t r = 0; r < block->count; r++) {
         double high = tile_max[r];
         tile->factors[r] = high == -INFINITY ? 0.0f : (float)(mass[r] * exp(high - log_sum[r]));
@@ -185,11 +278,8 @@ static void second_pass_task(void *data, size_t chunk, size_t worker)
     size_t first_tile = 0, last_tile = 0;
     contrast_chunk(job, chunk, &first_tile, &last_tile);
     for (size_t t = first_tile; t < last_tile; t++) {
-        struct contrast_tile tile = contrast_tile_open(job, t, worker);
-        contrast_pack_candidates(job, &tile);
-        if (!job->keep) {
-            contrast_pack_turned(job, &tile);
-        }
+        struct contrast_tile tile = contrast_tile_open(
+            job, t, worker, job->keep ? PACK_PRODUCTS : PACK_LOGITS | PACK_PRODUCTS);
         for (size_t i = 0; i < contrast_n_blocks(job); i++) {
             struct contrast_block block = contrast_block_of(job, &tile, i);
             if (!job->keep) {
@@ -202,18 +292,21 @@ static void second_pass_task(void *data, size_t chunk, size_t worker)
     }
 }
 
-enum status_code contrast_log_sum(struct contrast_job *job, struct pool *pool,
-                                  struct status *status)
+/* ---- one call ---- */
+
+void contrast_softmax_memory(struct contrast_job *job, struct workspace *workspace)
 {
-    enum status_code code = STATUS_OK;
-    struct contrast *w = job->work;
     size_t b = job->batch->anchors.rows;
-    TRY(scratch_reserve(&w->mass, b, sizeof(double), status));
-    TRY(scratch_reserve(&w->is_negative, sparse_entries(&job->batch->positives), sizeof(bool),
-                        status));
-    TRY(contrast_log_sum_tiles(job, pool, status));
-    pool_run(pool, (b + ROW_BLOCK - 1) / ROW_BLOCK, row_task, job);
+    WORKSPACE_ADD(workspace, &job->tile_max, job->n_tiles * b);
+    WORKSPACE_ADD(workspace, &job->tile_sum, job->n_tiles * b);
+    WORKSPACE_ADD(workspace, &job->log_sum, b);
+    WORKSPACE_ADD(workspace, &job->mass, b);
+    WORKSPACE_ADD(workspace, &job->is_negative, sparse_entries(&job->batch->positives));
+}
+
+void contrast_softmax(struct contrast_job *job, struct pool *pool)
+{
+    first_pass(job, pool);
+    pool_run(pool, job->n_row_blocks, row_task, job);
     pool_run(pool, job->n_chunks, second_pass_task, job);
-done:
-    return code;
 }

@@ -42,12 +42,12 @@ enum loss_uses {
 };
 
 enum loss_kind {
-    LOSS_LOG_SUM, /* of log sum_c exp(s_c + b_c) */
-    LOSS_CUT,     /* of sum_c v_c psi(s_c - cut), at one cut or at one a positive */
+    LOSS_SOFTMAX, /* of log sum_c exp(s_c + b_c) */
+    LOSS_MARGIN,  /* of sum_c v_c psi(s_c - cut), at one cut or at one a positive */
     LOSS_UNIFORM  /* of the positives alone, and of how evenly anchors and candidates are spread */
 };
 
-/* One anchor of a log-sum loss. */
+/* One anchor of a softmax loss. */
 struct loss_row {
     double log_sum_negatives; /* log sum over its negatives c of exp(s_c + b_c); -INFINITY: none */
     size_t n_positives;
@@ -57,7 +57,7 @@ struct loss_row {
     double threshold;        /* theta_a of slk, a logit; -INFINITY: every positive weighs w_p */
 };
 
-/* psi of a cut loss. */
+/* psi of a margin loss. */
 enum loss_shape {
     SHAPE_HINGE,   /* max(0, x) */
     SHAPE_SOFTPLUS /* log(1 + exp(x)) */
@@ -76,13 +76,13 @@ struct loss {
     enum loss_kind kind;
     unsigned uses; /* of enum loss_uses */
 
-    /* LOSS_LOG_SUM: returns the row's loss; positive_gradient (n_positives) = dL/ds_p, and
+    /* LOSS_SOFTMAX: returns the row's loss; positive_gradient (n_positives) = dL/ds_p, and
      * *negative_mass = the factor that turns the softmax over the negatives into dL/ds_c. A row
      * without any negative gives loss 0 and zero derivatives. */
     double (*row)(const struct loss_settings *settings, const struct loss_row *row,
                   float *positive_gradient, double *negative_mass);
 
-    /* LOSS_CUT: L_a = sum_p w_p positive(s_p) + sum over its cuts k of
+    /* LOSS_MARGIN: L_a = sum_p w_p positive(s_p) + sum over its cuts k of
      *     factor_k sum_c v_c psi(s_c - cut_k),
      * cut_k = (s_p of each positive, or 0) + margin_side margin / temperature. */
     enum loss_shape shape;
@@ -96,22 +96,5 @@ struct loss {
 /* Names and rows in the same order; the names end with NULL. */
 extern const char *const loss_names[];
 extern const struct loss loss_table[];
-
-/* The functions of the rows, beside their formulas: loss_softmax.c and loss_cut.c. */
-double softmax_row(const struct loss_settings *settings, const struct loss_row *row,
-                   float *positive_gradient, double *negative_mass);
-double bsl_row(const struct loss_settings *settings, const struct loss_row *row,
-               float *positive_gradient, double *negative_mass);
-double supcon_row(const struct loss_settings *settings, const struct loss_row *row,
-                  float *positive_gradient, double *negative_mass);
-double slk_row(const struct loss_settings *settings, const struct loss_row *row,
-               float *positive_gradient, double *negative_mass);
-double ccl_positive(double logit, double temperature, double *slope);
-double ccl_factor(const struct loss_settings *settings, const struct loss_cut *cut);
-double logistic_positive(double logit, double temperature, double *slope);
-double logistic_factor(const struct loss_settings *settings, const struct loss_cut *cut);
-double bpr_factor(const struct loss_settings *settings, const struct loss_cut *cut);
-double triplet_factor(const struct loss_settings *settings, const struct loss_cut *cut);
-double warp_factor(const struct loss_settings *settings, const struct loss_cut *cut);
 
 #endif

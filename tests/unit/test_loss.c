@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { POSITIVES = 3, NEGATIVES = 4 };
 
@@ -20,6 +21,15 @@ struct anchor {
 };
 
 static const struct anchor sample = {{1.5, -0.25, 3.0}, {1.0, 0.5, 2.0}, {0.75, -2.0, 2.5, 0.125}};
+
+static const struct loss *loss_named(const char *name)
+{
+    size_t l = 0;
+    while (strcmp(loss_names[l], name) != 0) {
+        l++;
+    }
+    return &loss_table[l];
+}
 
 /* sum_p w_p (-s_p + t2 log sum over D(a, p)) */
 static double naive_softmax(const struct anchor *a, const struct loss_settings *settings)
@@ -58,7 +68,7 @@ static double run_row(const struct anchor *a, const struct loss_settings *settin
                            .logits = logits,
                            .weights = weights,
                            .threshold = -(double)INFINITY};
-    return loss_table[0].row(settings, &row, gradient != NULL ? gradient : spare, mass);
+    return loss_named("softmax")->row(settings, &row, gradient != NULL ? gradient : spare, mass);
 }
 
 static const struct loss_settings every_setting[] = {
@@ -115,10 +125,10 @@ static struct loss_row row_of(double log_sum, size_t n, const float *logits, con
                              .threshold = 0.5};
 }
 
-/* The rows of log-sum losses; NULL for the others. */
-static const struct loss *log_sum_loss(size_t l)
+/* The rows of softmax losses; NULL for the others. */
+static const struct loss *softmax_loss(size_t l)
 {
-    return loss_table[l].kind == LOSS_LOG_SUM ? &loss_table[l] : NULL;
+    return loss_table[l].kind == LOSS_SOFTMAX ? &loss_table[l] : NULL;
 }
 
 static void an_anchor_without_negatives_has_no_loss_and_no_gradient(void **state)
@@ -127,7 +137,7 @@ static void an_anchor_without_negatives_has_no_loss_and_no_gradient(void **state
     const float logits[2] = {4.0f, -1.0f}, weights[2] = {1.0f, 3.0f};
     struct loss_row row = row_of(-(double)INFINITY, 2, logits, weights);
     for (size_t l = 0; loss_names[l] != NULL; l++) {
-        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+        for (size_t s = 0; s < N_SETTINGS && softmax_loss(l) != NULL; s++) {
             float gradient[2] = {9.0f, 9.0f};
             double mass = 9.0;
             assert_true(loss_table[l].row(&every_setting[s], &row, gradient, &mass) == 0.0);
@@ -141,7 +151,7 @@ static void an_anchor_without_positives_has_no_loss_and_no_mass(void **state)
     (void)state;
     struct loss_row row = row_of(2.0, 0, NULL, NULL);
     for (size_t l = 0; loss_names[l] != NULL; l++) {
-        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+        for (size_t s = 0; s < N_SETTINGS && softmax_loss(l) != NULL; s++) {
             double mass = 9.0;
             assert_true(loss_table[l].row(&every_setting[s], &row, NULL, &mass) == 0.0);
             assert_true(mass == 0.0);
@@ -160,7 +170,7 @@ static void large_logits_do_not_overflow(void **state)
         struct loss_row row = row_of(log_sums[i % 3], 2, logits, weights);
         float gradient[2];
         double mass = 0.0;
-        if (log_sum_loss(l) != NULL) {
+        if (softmax_loss(l) != NULL) {
             assert_true(isfinite(loss_table[l].row(&every_setting[s], &row, gradient, &mass)));
             assert_true(isfinite(gradient[0]) && isfinite(gradient[1]));
             assert_true(mass >= 0.0 && mass <= 2.0 * fmax(1.0, every_setting[s].t2) + 1e-9);
@@ -174,7 +184,7 @@ static void a_loss_that_is_no_number_stays_visible(void **state)
     const float logits[1] = {1.0f}, weights[1] = {1.0f};
     struct loss_row row = row_of((double)NAN, 1, logits, weights);
     for (size_t l = 0; loss_names[l] != NULL; l++) {
-        for (size_t s = 0; s < N_SETTINGS && log_sum_loss(l) != NULL; s++) {
+        for (size_t s = 0; s < N_SETTINGS && softmax_loss(l) != NULL; s++) {
             float gradient[1];
             double mass = 0.0;
             assert_true(isnan(loss_table[l].row(&every_setting[s], &row, gradient, &mass)));
@@ -190,8 +200,8 @@ static void bsl_of_one_positive_is_the_decoupled_softmax(void **state)
     struct loss_row row = row_of(3.0, 1, logits, weights);
     float softmax[1], bsl[1];
     double softmax_mass = 0.0, bsl_mass = 0.0;
-    double want = softmax_row(&settings, &row, softmax, &softmax_mass);
-    assert_true(fabs(bsl_row(&settings, &row, bsl, &bsl_mass) - want) < 1e-12);
+    double want = loss_named("softmax")->row(&settings, &row, softmax, &softmax_mass);
+    assert_true(fabs(loss_named("bsl")->row(&settings, &row, bsl, &bsl_mass) - want) < 1e-12);
     assert_true(fabsf(bsl[0] - softmax[0]) < 1e-6f && fabs(bsl_mass - softmax_mass) < 1e-12);
 }
 
@@ -204,10 +214,12 @@ static void slk_halves_a_positive_at_the_threshold_and_spares_one_far_above(void
     struct loss_row row = row_of(3.0, 1, at, weights);
     float gradient[1];
     double mass = 0.0;
-    assert_true(fabs(slk_row(&settings, &row, gradient, &mass) - 0.5 * (3.0 - 0.5)) < 1e-12);
+    assert_true(fabs(loss_named("slk")->row(&settings, &row, gradient, &mass) - 0.5 * (3.0 - 0.5)) <
+                1e-12);
     assert_true(gradient[0] == -0.5f && fabs(mass - 0.5) < 1e-12);
     row = row_of(3.0, 1, above, weights);
-    assert_true(fabs(slk_row(&settings, &row, gradient, &mass) - (3.0 - 60.5)) < 1e-9);
+    assert_true(fabs(loss_named("slk")->row(&settings, &row, gradient, &mass) - (3.0 - 60.5)) <
+                1e-9);
 }
 
 static void a_warp_without_violators_costs_nothing(void **state)
@@ -215,10 +227,11 @@ static void a_warp_without_violators_costs_nothing(void **state)
     (void)state;
     struct loss_settings settings = {0};
     struct loss_cut cut = {.weight = 2.0, .negatives = 5.0, .temperature = 0.5};
-    assert_true(warp_factor(&settings, &cut) == 0.0);
+    assert_true(loss_named("warp")->factor(&settings, &cut) == 0.0);
     cut.count = 3.0;
     cut.slope = 1.5;
-    assert_true(fabs(warp_factor(&settings, &cut) - 2.0 * log(4.0) * 0.5 / 1.5) < 1e-12);
+    assert_true(fabs(loss_named("warp")->factor(&settings, &cut) - 2.0 * log(4.0) * 0.5 / 1.5) <
+                1e-12);
 }
 
 static void names_and_rows_are_as_many(void **state)
@@ -227,8 +240,8 @@ static void names_and_rows_are_as_many(void **state)
     size_t n = 0;
     while (loss_names[n] != NULL) {
         const struct loss *loss = &loss_table[n];
-        assert_int_equal(loss->row != NULL, loss->kind == LOSS_LOG_SUM);
-        assert_int_equal(loss->factor != NULL, loss->kind == LOSS_CUT);
+        assert_int_equal(loss->row != NULL, loss->kind == LOSS_SOFTMAX);
+        assert_int_equal(loss->factor != NULL, loss->kind == LOSS_MARGIN);
         n++;
     }
     assert_int_equal(n, 10);

@@ -262,7 +262,7 @@ static void with_stored_negatives(struct problem *p)
 
 static void with_a_cut_loss(struct problem *p)
 {
-    while (loss_table[p->settings.loss].kind != LOSS_CUT) {
+    while (loss_table[p->settings.loss].kind != LOSS_MARGIN) {
         p->settings.loss++;
     }
 }

@@ -6,7 +6,8 @@
 #include <cmocka.h>
 
 #include "math/blas.h"
-#include "contrast/uniformity.h"
+#include "base/mem.h"
+#include "contrast/contrast_uniform.h"
 #include "tests/support/random_matrix.h"
 
 #include <math.h>
@@ -33,7 +34,7 @@ static double run(const float *points, const float *offsets, size_t n, size_t th
                   float *gradient)
 {
     struct status status = {0};
-    struct uniformity work = {0};
+    struct workspace work = {0};
     struct pool *pool = NULL;
     double value = 99.0;
     assert_int_equal(pool_new(threads, &pool, &status), STATUS_OK);
@@ -41,7 +42,7 @@ static double run(const float *points, const float *offsets, size_t n, size_t th
                                     matrix_of(gradient, n, DIMENSION), &value, &status),
                      STATUS_OK);
     pool_free(pool);
-    uniformity_release(&work);
+    workspace_release(&work);
     return value;
 }
 

@@ -1,0 +1,190 @@
+/* The steps that every kind of loss takes: entries by column, the logits and the products of a
+ * tile.
+ */
+#include "contrast/contrast_internal.h"
+
+#include <math.h>
+
+/* ---- sparse entries ---- */
+
+/* Runs of 2^bits columns. */
+static size_t n_runs_of(const struct sparse *m, unsigned bits)
+{
+    return (m->n_columns + ((size_t)1 << bits) - 1) >> bits;
+}
+
+void by_column_memory(struct by_column *out, const struct sparse *m, unsigned bits,
+                      struct workspace *workspace)
+{
+    size_t entries = sparse_entries(m);
+    WORKSPACE_ADD(workspace, &out->first, n_runs_of(m, bits) + 2);
+    WORKSPACE_ADD(workspace, &out->row, entries);
+    WORKSPACE_ADD(workspace, &out->entry, entries);
+}
+
+void by_column_fill(struct by_column *out, const struct sparse *m, unsigned bits)
+{
+    size_t entries = sparse_entries(m), n_runs = n_runs_of(m, bits);
+    int64_t *first = out->first;
+    memset(first, 0, (n_runs + 2) * sizeof *first);
+    for (size_t e = 0; e < entries; e++) {
+        first[((size_t)m->columns[e] >> bits) + 2]++;
+    }
+    for (size_t c = 0; c < n_runs; c++) {
+        first[c + 2] += first[c + 1];
+    }
+    /* first[c + 1] now moves from the start to the end of run c */
+    for (size_t r = 0; r < m->n_rows; r++) {
+        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+            int64_t place = first[((size_t)m->columns[e] >> bits) + 1]++;
+            out->row[place] = (int32_t)r;
+            out->entry[place] = e;
+        }
+    }
+}
+
+void contrast_entry_logits(const struct contrast_job *job, const struct sparse *m, size_t row,
+                           float *logits)
+{
+    const struct contrast_batch *batch = job->batch;
+    size_t d = batch->anchors.columns;
+    for (int64_t e = m->offsets[row]; e < m->offsets[row + 1]; e++) {
+        const float *candidate = batch->candidates.data + (size_t)m->columns[e] * d;
+        logits[e] = job->scale * job->vec->dot(batch->anchors.data + row * d, candidate, d);
+    }
+}
+
+/* ---- who works on what ---- */
+
+void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last)
+{
+    size_t b = job->batch->anchors.rows;
+    *first = block * ROW_BLOCK;
+    *last = *first + ROW_BLOCK < b ? *first + ROW_BLOCK : b;
+}
+
+void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last)
+{
+    *first = chunk * job->n_tiles / job->n_chunks;
+    *last = (chunk + 1) * job->n_tiles / job->n_chunks;
+}
+
+/* ---- tiles ---- */
+
+void contrast_tiles_memory(struct contrast_job *job, size_t n_workers, struct workspace *workspace)
+{
+    const struct product_ops *product = job->vec->product;
+    size_t b = job->batch->anchors.rows, d = job->batch->anchors.columns;
+    size_t *parts = job->worker_parts;
+    parts[0] = product_packed_size(product, d, TILE);
+    parts[1] = product_packed_size(product, TILE, d);
+    parts[2] = product_packed_size(product, ANCHOR_BLOCK, d);
+    parts[3] = job->keep ? 0 : (size_t)ANCHOR_BLOCK * TILE_STRIDE;
+    parts[4] = ANCHOR_BLOCK;
+    for (size_t i = 0; i < WORKER_PARTS; i++) {
+        parts[i] = (parts[i] + 15) / 16 * 16;
+        job->worker_floats += parts[i];
+    }
+    WORKSPACE_ADD(workspace, &job->workers, n_workers * job->worker_floats);
+    WORKSPACE_ADD(workspace, &job->tiles, job->keep ? job->n_tiles * b * TILE_STRIDE : 0);
+}
+
+struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t tile, size_t worker,
+                                        unsigned pack)
+{
+    const struct product_ops *product = job->vec->product;
+    size_t first = tile * TILE, left = job->batch->n_negatives - first;
+    struct contrast_tile out = {.tile = tile, .first = first, .count = left < TILE ? left : TILE};
+    float *memory = job->workers + worker * job->worker_floats;
+    float **places[WORKER_PARTS] = {&out.transposed, &out.packed, &out.anchors, &out.logits,
+                                    &out.factors};
+    for (size_t i = 0; i < WORKER_PARTS; i++) {
+        *places[i] = memory;
+        memory += job->worker_parts[i];
+    }
+    out.next_excluded = job->batch->excluded.n_rows == 0 ? 0 : job->excluded_tiles.first[tile];
+    struct const_matrix candidates = matrix_rows(job->batch->candidates, first, out.count);
+    if (pack & PACK_LOGITS) {
+        product->pack_transposed(candidates, job->scale, out.transposed);
+    }
+    if (pack & PACK_PRODUCTS) {
+        product->pack(candidates, NULL, out.packed);
+    }
+    return out;
+}
+
+size_t contrast_n_blocks(const struct contrast_job *job)
+{
+    return (job->batch->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;
+}
+
+struct contrast_block contrast_block_of(const struct contrast_job *job,
+                                        const struct contrast_tile *tile, size_t block)
+{
+    size_t b = job->batch->anchors.rows, first = block * ANCHOR_BLOCK, left = b - first;
+    return (struct contrast_block){
+        .first = first,
+        .count = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK,
+        .logits = job->keep ? job->tiles + (tile->tile * b + first) * TILE_STRIDE : tile->logits};
+}
+
+/* Sets what a block's rows leave out to -infinity. */
+static void mask_excluded(const struct contrast_job *job, struct contrast_tile *tile,
+                          const struct contrast_block *block)
+{
+    const struct sparse *excluded = &job->batch->excluded;
+    const struct by_column *by_tile = &job->excluded_tiles;
+    if (excluded->n_rows == 0) {
+        return;
+    }
+    int64_t at = tile->next_excluded, end = by_tile->first[tile->tile + 1];
+    for (; at < end && (size_t)by_tile->row[at] < block->first + block->count; at++) {
+        size_t column = (size_t)excluded->columns[by_tile->entry[at]] - tile->first;
+        block->logits[((size_t)by_tile->row[at] - block->first) * TILE_STRIDE + column] = -INFINITY;
+    }
+    tile->next_excluded = at;
+}
+
+void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
+                           const struct contrast_block *block)
+{
+    size_t d = job->batch->anchors.columns;
+    job->vec->product->run(
+        &(struct product){.x = job->batch->anchors.data + block->first * d,
+                          .row_step = d,
+                          .depth_step = 1,
+                          .panels = tile->transposed,
+                          .depth = d,
+                          .out = {block->logits, block->count, tile->count, TILE_STRIDE}});
+    mask_excluded(job, tile, block);
+}
+
+void contrast_block_products(const struct contrast_job *job, size_t chunk,
+                             struct contrast_tile *tile, const struct contrast_block *block)
+{
+    const struct product_ops *product = job->vec->product;
+    size_t b = job->batch->anchors.rows, d = job->batch->anchors.columns;
+    size_t first_tile = 0, last_tile = 0;
+    contrast_chunk(job, chunk, &first_tile, &last_tile);
+    job->vec->scale(job->scale, tile->factors, block->count);
+    /* along the rows first: a kept block comes from memory in the order that is foreseen */
+    product->run(&(struct product){
+        .x = block->logits,
+        .row_step = TILE_STRIDE,
+        .depth_step = 1,
+        .panels = tile->packed,
+        .depth = tile->count,
+        .factors = tile->factors,
+        .add = tile->tile > first_tile,
+        .out = matrix_of(job->partial + (chunk * b + block->first) * d, block->count, d)});
+    product->pack(matrix_rows(job->batch->anchors, block->first, block->count), tile->factors,
+                  tile->anchors);
+    product->run(&(struct product){
+        .x = block->logits,
+        .row_step = 1,
+        .depth_step = TILE_STRIDE,
+        .panels = tile->anchors,
+        .depth = block->count,
+        .add = block->first > 0 || job->result->adds,
+        .out = matrix_of(job->result->candidates.data + tile->first * d, tile->count, d)});
+}
