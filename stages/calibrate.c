@@ -10,7 +10,7 @@
 
 struct scoring_options {
     bool given;
-    double popularity, evidence, exponent; /* NAN: auto */
+    double popularity, half_life, evidence, exponent; /* NAN: auto */
 };
 
 struct calibrate_options {
@@ -30,8 +30,19 @@ static const struct option scoring_options[] = {
      .default_text = "auto",
      .min = -10,
      .max = 10,
-     .help = "Weight beta of log(1 + users of the item) in the score. auto chooses it on the "
-             "validation part; a number is taken as it is."},
+     .help = "Weight beta of log(1 + users of the item) in the score, users of late counting more "
+             "by the half_life. auto chooses it on the validation part; a number is taken as it "
+             "is."},
+    {.name = "half_life",
+     .type = OPTION_AUTO,
+     .offset = SCORING_AT(half_life),
+     .default_text = "auto",
+     .min = 0,
+     .max = 36500,
+     .unit = "days",
+     .help =
+         "Days in which a user of an item loses half of the weight in its popularity; 0: never. "
+         "auto chooses it on the validation part, where the log has times."},
     {.name = "evidence",
      .type = OPTION_AUTO,
      .offset = SCORING_AT(evidence),
@@ -56,7 +67,7 @@ static const struct option options[] = {
     {.name = "scoring",
      .type = OPTION_GROUP,
      .offset = AT(scoring),
-     .help = "What is added to the cosine of the vectors. Any of the three may be given as a "
+     .help = "What is added to the cosine of the vectors. Any of these may be given as a "
              "number; without a validation part auto is the exponent of the training for "
              "popularity and 0 for the evidence.",
      .group = scoring_options,
@@ -74,7 +85,7 @@ static const struct option options[] = {
      .default_text = "1.4",
      .min = -10,
      .max = 10,
-     .help = "Largest popularity weight that auto tries."},
+     .help = "Largest popularity weight that auto tries; with a half-life up to three times that."},
     {.name = "step",
      .type = OPTION_FLOAT,
      .offset = AT(step),
@@ -158,14 +169,17 @@ static struct calibration unmeasured(const struct context *context, const struct
 {
     const bool is_auto = isnan(o->popularity);
     const double beta = is_auto ? towers->alpha : o->popularity;
+    const double half_life = isnan(o->half_life) ? 0 : o->half_life;
     const double gamma = isnan(o->evidence) || !has_evidence ? 0 : o->evidence;
     log_write(context_log(context), LOG_WARNING,
               "calibrate: no validation part to choose the score's weights on; popularity %g, %s; "
               "evidence %g",
               beta, is_auto ? "the exponent of the training" : "as given", gamma);
     return (struct calibration){
-        .weights = {beta, gamma, isnan(o->exponent) || gamma == 0 ? 0 : o->exponent},
+        .weights = {beta, gamma, isnan(o->exponent) || gamma == 0 ? 0 : o->exponent, half_life},
         .towers_beta = beta,
+        .towers_half_life = half_life,
+        .popular_half_life = half_life,
         .alpha = towers->alpha,
         .value = (double)NAN,
         .towers_value = (double)NAN};
@@ -190,13 +204,14 @@ static enum status_code choose(struct context *context, const struct calibrate_o
                                const struct evidence *evidence, struct calibration *out,
                                struct status *status)
 {
-    const struct calibration_request request = {
-        .validation = validation,
-        .towers = towers,
-        .evidence = evidence,
-        .popularity = {o->from, o->to, o->step},
-        .given = {o->scoring.popularity, o->scoring.evidence, o->scoring.exponent},
-        .watch = context_watch(context)};
+    const struct calibration_request request = {.validation = validation,
+                                                .towers = towers,
+                                                .evidence = evidence,
+                                                .popularity = {o->from, o->to, o->step},
+                                                .given = {o->scoring.popularity,
+                                                          o->scoring.evidence, o->scoring.exponent,
+                                                          o->scoring.half_life},
+                                                .watch = context_watch(context)};
     if (validation->n_users == 0) {
         *out = unmeasured(context, &o->scoring, evidence != NULL, towers);
         return STATUS_OK;
@@ -206,11 +221,14 @@ static enum status_code choose(struct context *context, const struct calibrate_o
     enum status_code code = calibration_search(&request, context_pool(context), out, status);
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
-        log_write(context_log(context), LOG_INFO,
-                  "calibrate: popularity %g (training used %g), evidence %g, exponent %g: "
-                  "validation %s %.5f on %zu users; towers alone, popularity %g: %.5f",
-                  out->weights.beta, out->alpha, out->weights.gamma, out->weights.exponent,
-                  o->metric, out->value, validation->n_users, out->towers_beta, out->towers_value);
+        log_write(
+            context_log(context), LOG_INFO,
+            "calibrate: popularity %g (training used %g), half-life %g days (0: of all time), "
+            "evidence %g, exponent %g: validation %s %.5f on %zu users; towers alone, "
+            "popularity %g: %.5f",
+            out->weights.beta, out->alpha, out->weights.half_life, out->weights.gamma,
+            out->weights.exponent, o->metric, out->value, validation->n_users, out->towers_beta,
+            out->towers_value);
     }
     return code;
 }
@@ -267,7 +285,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

@@ -185,6 +185,8 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .towers = towers,
         .weights = calibration->weights,
         .towers_beta = calibration->towers_beta,
+        .towers_half_life = calibration->towers_half_life,
+        .popular_half_life = calibration->popular_half_life,
         .evidence = evidence,
         .prefix = part->prefix,
         .n_metrics = n,

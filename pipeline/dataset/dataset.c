@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <math.h>
 
 static const char *const basis_names[N_BASES] = {"fit", "all"};
 
@@ -317,6 +318,22 @@ void interactions_release(struct interactions *interactions)
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts)
 {
     sparse_column_counts(&dataset->train.matrix, counts);
+}
+
+void history_popularity(const struct history *history, double half_life_days, double *popularity)
+{
+    const struct sparse *m = &history->matrix;
+    const size_t n = sparse_entries(m);
+    const bool decays = half_life_days > 0 && history->times != NULL;
+    int64_t newest = INT64_MIN;
+    for (size_t e = 0; decays && e < n; e++) {
+        newest = history->times[e] > newest ? history->times[e] : newest;
+    }
+    memset(popularity, 0, m->n_columns * sizeof *popularity);
+    for (size_t e = 0; e < n; e++) {
+        const double days = decays ? (double)(newest - history->times[e]) / 86400.0 : 0;
+        popularity[m->columns[e]] += decays ? exp2(-days / half_life_days) : 1.0;
+    }
 }
 
 void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map)

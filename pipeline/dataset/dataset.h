@@ -91,6 +91,10 @@ void history_release(struct history *history); /* of one that owns its arrays */
 
 /* counts (n_items): n_i, the number of train users of each item. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
+/* popularity (n_columns): p_i(h) = sum over the pairs of column i of 2^(-age / h), the age of a
+ * pair counted from the newest of the history; h in days. h = 0, or a history without times: every
+ * pair counts 1. */
+void history_popularity(const struct history *history, double half_life_days, double *popularity);
 /* map (n_master) = row of each master code in `codes` (ascending, n), or -1. */
 void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map);
 

@@ -18,7 +18,7 @@ enum {
 /* ---- popularity ---- */
 
 struct popular_item {
-    int64_t count;
+    double popularity;
     uint32_t tie_rank;
     int32_t item;
 };
@@ -26,8 +26,8 @@ struct popular_item {
 static int compare_popular(const void *a, const void *b)
 {
     const struct popular_item *x = a, *y = b;
-    if (x->count != y->count) {
-        return x->count > y->count ? -1 : 1;
+    if (x->popularity > y->popularity || x->popularity < y->popularity) {
+        return x->popularity > y->popularity ? -1 : 1;
     }
     return (x->tie_rank > y->tie_rank) - (x->tie_rank < y->tie_rank);
 }
@@ -60,24 +60,24 @@ static void popularity_block(void *data, size_t block, size_t worker)
     }
 }
 
-enum status_code baseline_popularity(const struct baseline_request *request, struct pool *pool,
-                                     int32_t *items, struct status *status)
+enum status_code baseline_popularity(const struct baseline_request *request, double half_life_days,
+                                     struct pool *pool, int32_t *items, struct status *status)
 {
     size_t n_items = request->dataset->n_items;
     struct popular_item *order = NULL;
-    int64_t *counts = NULL;
+    double *popularity = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&order, n_items, status));
-    dataset_item_counts(request->dataset, counts);
+    history_popularity(&request->dataset->train, half_life_days, popularity);
     for (size_t i = 0; i < n_items; i++) {
-        order[i] = (struct popular_item){counts[i], request->tie_rank[i], (int32_t)i};
+        order[i] = (struct popular_item){popularity[i], request->tie_rank[i], (int32_t)i};
     }
     qsort(order, n_items, sizeof *order, compare_popular);
     struct popularity_job job = {request, order, items};
     pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, popularity_block, &job);
 done:
-    mem_free(counts);
+    mem_free(popularity);
     mem_free(order);
     return code;
 }

@@ -18,10 +18,11 @@ struct baseline_request {
 
 /* items (n_rows, k): columns, best first; -1 ends a list when fewer than k items are left. */
 
-/* By n_i, the number of train users. */
+/* By p_i, the train users of an item, of whom each loses half of its weight in half_life_days
+ * (history_popularity); 0: by n_i. */
 MUST_CHECK enum status_code baseline_popularity(const struct baseline_request *request,
-                                                struct pool *pool, int32_t *items,
-                                                struct status *status);
+                                                double half_life_days, struct pool *pool,
+                                                int32_t *items, struct status *status);
 
 /* By sum over the user's train items h of w[h][i]: item-based top-n (Deshpande and Karypis, TOIS
  * 2004) with plain sums. Items without any weight follow in tie order. */

@@ -1,18 +1,22 @@
-/* The search for the score's weights, by coordinates, in at most four passes over the products:
+/* The search for the score's weights, by coordinates, in a few passes over the products:
  *
- *   1  beta over the grid, without evidence
+ *   1  beta over the grid, without evidence, popularity being that of all time
  *   2  beta five times finer around the best of 1
- *   3  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
- *      popular items too; on SKETCH_USERS users only, evenly taken: it just finds the place
- *   4  gamma, beta and p finer around the best of all
+ *   3  where the log has times, half-lives of popularity x a few betas, on SKETCH_USERS users only,
+ *      evenly taken; then the betas around the best on all users
+ *   4  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
+ *      popular items too; on SKETCH_USERS users: it just finds the place
+ *   5  gamma, beta and p finer around the best of all
  *
- * The best value wins; at equal values the smaller gamma, then the beta nearer 0, then the smaller
- * p. What is fixed by the request is not searched. Evidence, and popularity, are left out where
- * they do not gain more than one standard error of the users' paired differences over the best
- * without them: a small validation part would otherwise always find some use for them. */
+ * The best value wins; at equal values the longer half-life, then the smaller gamma, then the beta
+ * nearer 0, then the smaller p. What is fixed by the request is not searched. Evidence, popularity
+ * and its half-life are left out where they do not gain more than one standard error of
+ * the users' paired differences over the best without them: a small validation part would otherwise
+ * always find some use for them. */
 #include "evaluation/calibration.h"
 
 #include "base/mem.h"
+#include "evaluation/baselines.h"
 #include "search/paired.h"
 
 #include <assert.h>
@@ -27,12 +31,18 @@ enum {
 static const double gamma_grid[] = {0.5, 1, 2, 4, 8, 16};
 static const double exponent_grid[] = {0, 0.25, 0.5, 0.75};
 static const double beta_shares[] = {0, 0.5, 1};
+static const double half_lives[] = {0.5, 1, 2, 4, 7, 14, 30, 90}; /* days */
+static const double recent_shares[] = {0.2, 0.4, 0.8, 1.5, 3};    /* of the greatest beta */
+static const double recent_factors[] = {0.7, 0.85, 1, 1.2, 1.4};
 static const double gamma_factors[] = {0.75, 1, 1.4};
 static const double exponent_steps[] = {-0.125, 0, 0.125};
 enum {
     N_GAMMAS = sizeof gamma_grid / sizeof *gamma_grid,
     N_EXPONENTS = sizeof exponent_grid / sizeof *exponent_grid,
     N_SHARES = sizeof beta_shares / sizeof *beta_shares,
+    N_HALF_LIVES = sizeof half_lives / sizeof *half_lives,
+    N_RECENT_SHARES = sizeof recent_shares / sizeof *recent_shares,
+    N_RECENT_FACTORS = sizeof recent_factors / sizeof *recent_factors,
     N_FACTORS = sizeof gamma_factors / sizeof *gamma_factors,
     N_STEPS = sizeof exponent_steps / sizeof *exponent_steps
 };
@@ -43,14 +53,19 @@ struct settings {
     struct score_weights list[GRID_MAX];
 };
 
-static void add_setting(struct settings *settings, double beta, double gamma, double exponent)
+static void add_setting(struct settings *settings, double beta, double half_life, double gamma,
+                        double exponent)
 {
     assert(settings->n < GRID_MAX);
-    settings->list[settings->n++] = (struct score_weights){beta, gamma, gamma > 0 ? exponent : 0};
+    settings->list[settings->n++] =
+        (struct score_weights){beta, gamma, gamma > 0 ? exponent : 0, beta != 0 ? half_life : 0};
 }
 
 static bool is_simpler(const struct score_weights *a, const struct score_weights *b)
 {
+    if (a->half_life != b->half_life) { /* the longer one, of all time the longest */
+        return a->half_life == 0 || (b->half_life != 0 && a->half_life > b->half_life);
+    }
     if (a->gamma != b->gamma) {
         return a->gamma < b->gamma;
     }
@@ -61,7 +76,13 @@ static bool is_simpler(const struct score_weights *a, const struct score_weights
 }
 
 /* Which trials count. */
-enum among { AMONG_ALL, AMONG_TOWERS, AMONG_WITHOUT_POPULARITY, AMONG_NEITHER };
+enum among {
+    AMONG_ALL,
+    AMONG_TOWERS,
+    AMONG_TOWERS_OF_ALL_TIME,
+    AMONG_WITHOUT_POPULARITY,
+    AMONG_NEITHER
+};
 
 static bool counts_among(const struct score_weights *weights, enum among among)
 {
@@ -71,6 +92,8 @@ static bool counts_among(const struct score_weights *weights, enum among among)
         return true;
     case AMONG_TOWERS:
         return without_evidence;
+    case AMONG_TOWERS_OF_ALL_TIME:
+        return without_evidence && weights->half_life == 0;
     case AMONG_WITHOUT_POPULARITY:
         return without_popularity;
     case AMONG_NEITHER:
@@ -110,8 +133,9 @@ static size_t with_margin(const struct trials *trials, size_t best, size_t simpl
 /* The choice among all trials, or among those without evidence. */
 static size_t choose(const struct trials *trials, bool with_evidence)
 {
-    size_t towers =
-        with_margin(trials, best_among(trials, AMONG_TOWERS), best_among(trials, AMONG_NEITHER));
+    size_t towers = with_margin(trials, best_among(trials, AMONG_TOWERS),
+                                best_among(trials, AMONG_TOWERS_OF_ALL_TIME));
+    towers = with_margin(trials, towers, best_among(trials, AMONG_NEITHER));
     size_t best = with_evidence ? best_among(trials, AMONG_ALL) : towers;
     if (trials->weights[best].gamma == 0) {
         return towers;
@@ -120,17 +144,38 @@ static size_t choose(const struct trials *trials, bool with_evidence)
     return with_margin(trials, best, towers);
 }
 
+/* Whether half-lives are looked at: a log with times, and a popularity term that is not learned. */
+static bool looks_at_half_lives(const struct calibration_request *request)
+{
+    return request->validation->dataset->train.times != NULL &&
+           request->towers->item_bias == NULL && isnan(request->given.half_life);
+}
+
+/* Pass 0: every half-life at a few weights, greater ones too, because what is new has small counts.
+ */
+static void add_half_lives(struct settings *settings, const struct calibration_request *request)
+{
+    const double given = request->given.beta;
+    for (size_t h = 0; h < N_HALF_LIVES; h++) {
+        for (size_t s = 0; s < (isnan(given) ? N_RECENT_SHARES : 1); s++) {
+            const double beta = isnan(given) ? request->popularity.to * recent_shares[s] : given;
+            add_setting(settings, beta, half_lives[h], 0, 0);
+        }
+    }
+}
+
 /* Pass 1: from, from + step ... up to `to` inclusive, which always ends it. */
-static void add_coarse(struct settings *settings, const struct calibration_grid *grid)
+static void add_coarse(struct settings *settings, const struct calibration_grid *grid,
+                       double half_life)
 {
     for (size_t n = 0; n < GRID_MAX - 1; n++) {
         double beta = grid->from + (double)n * grid->step;
         if (beta >= grid->to - 1e-9) {
             break;
         }
-        add_setting(settings, beta, 0, 0);
+        add_setting(settings, beta, half_life, 0, 0);
     }
-    add_setting(settings, grid->to, 0, 0);
+    add_setting(settings, grid->to, half_life, 0, 0);
 }
 
 /* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
@@ -141,14 +186,15 @@ static void add_fine(struct settings *settings, const struct trials *trials)
     for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
         double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
         for (int part = 1; part < REFINE; part++) {
-            add_setting(settings, low + (high - low) * part / REFINE, 0, 0);
+            add_setting(settings, low + (high - low) * part / REFINE, trials->weights[i].half_life,
+                        0, 0);
         }
     }
 }
 
-/* Pass 3 around the best beta so far. */
+/* Pass 4 around the best popularity term so far. */
 static void add_evidence_grid(struct settings *settings, const struct calibration_request *request,
-                              double beta)
+                              const struct score_weights *towers)
 {
     const struct score_weights *given = &request->given;
     const bool free_gamma = isnan(given->gamma), free_exponent = isnan(given->exponent);
@@ -157,31 +203,32 @@ static void add_evidence_grid(struct settings *settings, const struct calibratio
         for (size_t g = 0; g < (free_gamma ? N_GAMMAS : 1); g++) {
             double gamma = free_gamma ? gamma_grid[g] : given->gamma;
             for (size_t s = 0; s < (isnan(given->beta) ? N_SHARES : 1); s++) {
-                add_setting(settings, isnan(given->beta) ? beta * beta_shares[s] : beta, gamma,
-                            exponent);
+                const double share = isnan(given->beta) ? beta_shares[s] : 1;
+                add_setting(settings, towers->beta * share, towers->half_life, gamma, exponent);
             }
         }
     }
 }
 
-/* Pass 4: finer than the grids around the best of all, and its neighbours without popularity. */
+/* Pass 5: finer than the grids around the best of all, and its neighbours without popularity. */
 static void add_around(struct settings *settings, const struct calibration_request *request,
                        const struct score_weights *best)
 {
     const struct score_weights *given = &request->given;
     const struct calibration_grid *grid = &request->popularity;
+    const double most = grid->to * (best->half_life > 0 ? recent_shares[N_RECENT_SHARES - 1] : 1);
     for (size_t p = 0; p < (isnan(given->exponent) ? N_STEPS : 1); p++) {
         double exponent = best->exponent + (isnan(given->exponent) ? exponent_steps[p] : 0);
         for (size_t g = 0; g < (isnan(given->gamma) ? N_FACTORS : 1); g++) {
             double gamma = best->gamma * (isnan(given->gamma) ? gamma_factors[g] : 1);
             for (int step = -1; step <= 1; step++) {
                 double beta = best->beta + step * grid->step;
-                if (step == 0 || (isnan(given->beta) && beta >= grid->from && beta <= grid->to)) {
-                    add_setting(settings, beta, gamma, exponent);
+                if (step == 0 || (isnan(given->beta) && beta >= grid->from && beta <= most)) {
+                    add_setting(settings, beta, best->half_life, gamma, exponent);
                 }
             }
             if (isnan(given->beta) && exponent == best->exponent) {
-                add_setting(settings, 0, gamma, exponent);
+                add_setting(settings, 0, 0, gamma, exponent);
             }
         }
     }
@@ -197,7 +244,7 @@ static enum status_code try_towers(struct trials *trials, struct settings *setti
     if (!isnan(request->given.beta)) {
         grid = (struct calibration_grid){request->given.beta, request->given.beta, 1};
     }
-    add_coarse(settings, &grid);
+    add_coarse(settings, &grid, isnan(request->given.half_life) ? 0 : request->given.half_life);
     TRY(trials_measure(trials, settings->list, settings->n, status));
     settings->n = 0;
     add_fine(settings, trials);
@@ -206,25 +253,42 @@ done:
     return code;
 }
 
-/* Passes 3 and 4; `sketch` gets what is tried on a part of the users. */
+/* Pass 3: the half-life by the sketch, its weight by everybody. */
+static enum status_code try_half_lives(struct trials *trials, struct trials *sketch,
+                                       struct settings *settings, struct status *status)
+{
+    enum status_code code;
+    settings->n = 0;
+    add_half_lives(settings, trials->request);
+    TRY(trials_measure(sketch, settings->list, settings->n, status));
+    const struct score_weights best = sketch->weights[best_among(sketch, AMONG_TOWERS)];
+    settings->n = 0;
+    for (size_t f = 0; f < (isnan(trials->request->given.beta) ? N_RECENT_FACTORS : 1); f++) {
+        const double factor = isnan(trials->request->given.beta) ? recent_factors[f] : 1;
+        add_setting(settings, best.beta * factor, best.half_life, 0, 0);
+    }
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+/* Passes 4 and 5; `sketch` gets what is tried on a part of the users. */
 static enum status_code try_evidence(struct trials *trials, struct trials *sketch,
                                      struct settings *settings, struct status *status)
 {
-    const struct score_weights towers = trials->weights[best_among(trials, AMONG_TOWERS)];
+    const struct score_weights towers = trials->weights[with_margin(
+        trials, best_among(trials, AMONG_TOWERS), best_among(trials, AMONG_TOWERS_OF_ALL_TIME))];
     enum status_code code;
     settings->n = 0;
-    add_setting(settings, towers.beta, 0, 0);
-    add_evidence_grid(settings, trials->request, towers.beta);
-    sketch->users_done = trials->users_done;
-    sketch->users_total = trials->users_total;
+    add_setting(settings, towers.beta, towers.half_life, 0, 0);
+    add_evidence_grid(settings, trials->request, &towers);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
-    trials->users_done = sketch->users_done;
     const struct score_weights best = sketch->weights[best_among(sketch, AMONG_ALL)];
     settings->n = 0;
     if (best.gamma > 0) {
         add_around(settings, trials->request, &best);
     } else if (trials->request->given.gamma > 0) {
-        add_evidence_grid(settings, trials->request, towers.beta);
+        add_evidence_grid(settings, trials->request, &towers);
     }
     TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
@@ -251,6 +315,7 @@ static void copy_trials(const struct trials *trials, struct calibration *made)
         made->grid_beta[at] = trials->weights[t].beta;
         made->grid_gamma[at] = trials->weights[t].gamma;
         made->grid_exponent[at] = trials->weights[t].exponent;
+        made->grid_half_life[at] = trials->weights[t].half_life;
         made->grid_value[at] = trials->values[t];
         made->grid_users[at] = (double)trials->request->validation->n_users;
     }
@@ -269,6 +334,7 @@ static enum status_code conclude(const struct trials *trials, const struct trial
     TRY(MEM_NEW(&made->grid_beta, n, status));
     TRY(MEM_NEW(&made->grid_gamma, n, status));
     TRY(MEM_NEW(&made->grid_exponent, n, status));
+    TRY(MEM_NEW(&made->grid_half_life, n, status));
     TRY(MEM_NEW(&made->grid_value, n, status));
     TRY(MEM_NEW(&made->grid_users, n, status));
     copy_trials(trials, made);
@@ -276,8 +342,45 @@ static enum status_code conclude(const struct trials *trials, const struct trial
     made->weights = trials->weights[chosen];
     made->value = trials->values[chosen];
     made->towers_beta = trials->weights[towers].beta;
+    made->towers_half_life = trials->weights[towers].half_life;
     made->towers_value = trials->values[towers];
 done:
+    return code;
+}
+
+/* The half-life by which popularity alone ranks best for the users of the validation; of all time
+ * unless another one is clearly better. */
+static enum status_code popular_half_life(const struct calibration_request *request,
+                                          struct pool *pool, double *half_life,
+                                          struct status *status)
+{
+    const struct validation *validation = request->validation;
+    const struct dataset *dataset = validation->dataset;
+    const size_t n = validation->n_users, k = validation->k;
+    const struct baseline_request baseline = {.dataset = dataset,
+                                              .rows = validation->users,
+                                              .n_rows = n,
+                                              .tie_rank = validation->tie_rank,
+                                              .k = k};
+    struct trials trials = {.request = request};
+    int32_t *lists = NULL;
+    size_t best = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&lists, n * k, status));
+    TRY(MEM_NEW(&trials.user_values, (1 + N_HALF_LIVES) * n, status));
+    for (size_t h = 0; h <= N_HALF_LIVES; h++) {
+        double *values = trials.user_values + h * n;
+        TRY(baseline_popularity(&baseline, h == 0 ? 0 : half_lives[h - 1], pool, lists, status));
+        metric_per_user(validation->metric, k, lists, k, validation->users, n,
+                        &dataset->valid.matrix, dataset->valid_unknown, values);
+        if (metric_mean(values, n, NULL) > metric_mean(trials.user_values + best * n, n, NULL)) {
+            best = h;
+        }
+    }
+    *half_life = best > 0 && trials_clearly_better(&trials, best, 0) ? half_lives[best - 1] : 0;
+done:
+    mem_free(lists);
+    trials_release(&trials);
     return code;
 }
 
@@ -302,12 +405,17 @@ enum status_code calibration_search(const struct calibration_request *request, s
                                     struct calibration *out, struct status *status)
 {
     const bool with_evidence = request->evidence != NULL && request->given.gamma != 0;
-    struct trials trials = {0}, sketch = {0};
+    const bool with_half_lives = looks_at_half_lives(request);
+    struct trials_progress progress = {0};
     struct calibration_request sketch_request = *request;
+    struct trials trials = {.request = request, .pool = pool, .progress = &progress};
+    struct trials sketch = {.request = &sketch_request, .pool = pool, .progress = &progress};
     struct validation thinned = {0};
     int32_t *users = NULL;
     struct settings *settings = NULL;
-    struct calibration made = {.alpha = request->towers->alpha};
+    struct calibration made = {.alpha = request->towers->alpha,
+                               .popular_half_life =
+                                   isnan(request->given.half_life) ? 0 : request->given.half_life};
     enum status_code code;
     assert(request->validation->n_users > 0);
     assert(request->popularity.from <= request->popularity.to && request->popularity.step > 0.0);
@@ -316,11 +424,14 @@ enum status_code calibration_search(const struct calibration_request *request, s
     TRY(thin_out(request->validation, &thinned, &users, status));
     sketch_request.validation = &thinned;
     TRY(MEM_NEW(&settings, 1, status));
-    TRY(trials_init(&trials, request, pool, status));
-    TRY(trials_init(&sketch, &sketch_request, pool, status));
-    trials.users_total = (double)((with_evidence ? 3 : 2) * request->validation->n_users +
-                                  (with_evidence ? thinned.n_users : 0));
+    const size_t n_more = (with_evidence ? 1U : 0U) + (with_half_lives ? 1U : 0U);
+    progress.total =
+        (double)((2 + n_more) * request->validation->n_users + n_more * thinned.n_users);
     TRY(try_towers(&trials, settings, status));
+    if (with_half_lives) {
+        TRY(try_half_lives(&trials, &sketch, settings, status));
+        TRY(popular_half_life(request, pool, &made.popular_half_life, status));
+    }
     if (with_evidence) {
         TRY(try_evidence(&trials, &sketch, settings, status));
     }
@@ -343,6 +454,7 @@ void calibration_release(struct calibration *calibration)
         mem_free(calibration->grid_beta);
         mem_free(calibration->grid_gamma);
         mem_free(calibration->grid_exponent);
+        mem_free(calibration->grid_half_life);
         mem_free(calibration->grid_value);
         mem_free(calibration->grid_users);
     }
@@ -361,17 +473,20 @@ struct number {
 
 static const struct number numbers[] = {
     {"beta", AT(weights.beta)},
+    {"half_life", AT(weights.half_life)},
     {"gamma", AT(weights.gamma)},
     {"exponent", AT(weights.exponent)},
     {"towers_beta", AT(towers_beta)},
+    {"towers_half_life", AT(towers_half_life)},
+    {"popular_half_life", AT(popular_half_life)},
     {"alpha", AT(alpha)},
     {"value", AT(value)},
     {"towers_value", AT(towers_value)},
 };
 static const struct number grids[] = {
-    {"grid.beta", AT(grid_beta)},         {"grid.gamma", AT(grid_gamma)},
-    {"grid.exponent", AT(grid_exponent)}, {"grid.value", AT(grid_value)},
-    {"grid.users", AT(grid_users)},
+    {"grid.beta", AT(grid_beta)},   {"grid.half_life", AT(grid_half_life)},
+    {"grid.gamma", AT(grid_gamma)}, {"grid.exponent", AT(grid_exponent)},
+    {"grid.value", AT(grid_value)}, {"grid.users", AT(grid_users)},
 };
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers, N_GRIDS = sizeof grids / sizeof *grids };
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "ranking/ranking.h"
+#include "ranking/score.h"
 
 #include <math.h>
 
@@ -21,21 +22,8 @@ struct pass {
     float *scores;        /* the same shape */
 };
 
-enum status_code trials_init(struct trials *trials, const struct calibration_request *request,
-                             struct pool *pool, struct status *status)
-{
-    const struct dataset *dataset = request->validation->dataset;
-    enum status_code code;
-    *trials = (struct trials){.request = request, .pool = pool};
-    TRY(MEM_NEW(&trials->counts, dataset->n_items, status));
-    dataset_item_counts(dataset, trials->counts);
-done:
-    return code;
-}
-
 void trials_release(struct trials *trials)
 {
-    mem_free(trials->counts);
     mem_free(trials->weights);
     mem_free(trials->values);
     mem_free(trials->user_values);
@@ -53,31 +41,38 @@ static void pass_release(struct pass *pass)
     mem_free(pass->scores);
 }
 
-/* The first of settings [0, v] with the same beta, or with the same exponent. */
-static size_t first_alike(const struct score_weights *settings, size_t v, bool by_beta)
+static bool is_alike(const struct score_weights *a, const struct score_weights *b,
+                     bool by_popularity)
+{
+    return by_popularity ? a->beta == b->beta && a->half_life == b->half_life
+                         : a->exponent == b->exponent;
+}
+
+/* The first of settings [0, v] with the same popularity term, or with the same exponent. */
+static size_t first_alike(const struct score_weights *settings, size_t v, bool by_popularity)
 {
     size_t first = 0;
-    while (by_beta ? settings[first].beta != settings[v].beta
-                   : settings[first].exponent != settings[v].exponent) {
+    while (!is_alike(&settings[first], &settings[v], by_popularity)) {
         first++;
     }
     return first;
 }
 
-/* One array for every beta and, with evidence, for every exponent that differs. */
-static void fill_arrays(struct pass *pass, const struct trials *trials,
-                        const struct score_weights *settings)
+/* One array for every popularity term and, with evidence, for every exponent that differs. */
+static enum status_code fill_arrays(struct pass *pass, const struct trials *trials,
+                                    const struct score_weights *settings, struct status *status)
 {
     const struct calibration_request *request = trials->request;
-    size_t n_items = request->validation->dataset->n_items;
+    const struct dataset *dataset = request->validation->dataset;
+    const size_t n_items = dataset->n_items;
     float *next = pass->arrays;
+    enum status_code code = STATUS_OK;
     for (size_t v = 0; v < pass->n; v++) {
         size_t first = first_alike(settings, v, true);
         pass->gammas[v] = settings[v].gamma;
         pass->biases[v] = first < v ? pass->biases[first] : next;
         if (first == v) {
-            towers_popularity_bias(trials->counts, request->towers->item_bias, n_items,
-                                   settings[v].beta, next);
+            TRY(score_popularity(request->towers, dataset, &settings[v], next, status));
             next += n_items;
         }
     }
@@ -89,6 +84,8 @@ static void fill_arrays(struct pass *pass, const struct trials *trials,
             next += n_items;
         }
     }
+done:
+    return code;
 }
 
 static enum status_code pass_init(struct pass *pass, const struct trials *trials,
@@ -110,7 +107,7 @@ static enum status_code pass_init(struct pass *pass, const struct trials *trials
     TRY(MEM_NEW(&pass->anchors, USER_BLOCK * trials->request->towers->users.columns, status));
     TRY(MEM_NEW(&pass->lists, n_lists, status));
     TRY(MEM_NEW(&pass->scores, n_lists, status));
-    fill_arrays(pass, trials, settings);
+    TRY(fill_arrays(pass, trials, settings, status));
 done:
     return code;
 }
@@ -174,8 +171,8 @@ static bool is_tried(const struct trials *trials, size_t n_tried,
 {
     for (size_t t = 0; t < n_tried; t++) {
         const struct score_weights *other = &trials->weights[t];
-        if (other->beta == setting->beta && other->gamma == setting->gamma &&
-            other->exponent == setting->exponent) {
+        if (is_alike(other, setting, true) && is_alike(other, setting, false) &&
+            other->gamma == setting->gamma) {
             return true;
         }
     }
@@ -198,8 +195,9 @@ enum status_code trials_measure(struct trials *trials, const struct score_weight
     for (size_t first = 0; n_new > 0 && first < n_users; first += USER_BLOCK) {
         size_t count = n_users - first < USER_BLOCK ? n_users - first : USER_BLOCK;
         TRY(pass_block(&pass, trials, first, count, status));
-        trials->users_done += (double)count;
-        TRY(watch_step(&trials->request->watch, trials->users_done, trials->users_total, status));
+        trials->progress->done += (double)count;
+        TRY(watch_step(&trials->request->watch, trials->progress->done, trials->progress->total,
+                       status));
     }
     for (size_t t = trials->n; t < trials->n + n_new; t++) {
         trials->values[t] = metric_mean(trials->user_values + t * n_users, n_users, NULL);

@@ -22,21 +22,21 @@ struct calibration_request {
     struct watch watch;                  /* told in users, once for each pass */
 };
 
-/* Zero-initialise. */
+struct trials_progress {
+    double done, total; /* users */
+};
+
+/* Zero-initialise, but for request, progress and pool. */
 struct trials {
     const struct calibration_request *request;
     struct pool *pool;
-    int64_t *counts;                /* (n_items) n_i */
-    double users_done, users_total; /* for the progress; the caller sets the total */
+    struct trials_progress *progress; /* of all trials of a search */
     size_t n;
     struct score_weights *weights; /* (n) in the order they were tried */
     double *values;                /* (n) the metric's mean */
     double *user_values;           /* (n, validation users) */
 };
 
-MUST_CHECK enum status_code trials_init(struct trials *trials,
-                                        const struct calibration_request *request,
-                                        struct pool *pool, struct status *status);
 void trials_release(struct trials *trials);
 
 /* Tries settings (n), those of them that are new, in one pass over the products. Settings that

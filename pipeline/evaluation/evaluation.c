@@ -254,7 +254,7 @@ static enum status_code start_score(struct evaluation *evaluation,
                                     const struct score_weights *weights, struct status *status)
 {
     score_release(&evaluation->score);
-    return score_init(&evaluation->score, evaluation->request->towers, evaluation->counts,
+    return score_init(&evaluation->score, evaluation->request->towers, evaluation->request->dataset,
                       evaluation->request->evidence, weights, status);
 }
 
@@ -265,7 +265,8 @@ static enum status_code start_nightjar(struct evaluation *evaluation, struct sta
 
 static enum status_code start_towers(struct evaluation *evaluation, struct status *status)
 {
-    const struct score_weights weights = {.beta = evaluation->request->towers_beta};
+    const struct score_weights weights = {.beta = evaluation->request->towers_beta,
+                                          .half_life = evaluation->request->towers_half_life};
     return start_score(evaluation, &weights, status);
 }
 
@@ -292,7 +293,7 @@ static enum status_code rank_popularity(struct evaluation *evaluation, size_t fi
                                         struct status *status)
 {
     struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_popularity(&request, evaluation->pool, evaluation->lists, status);
+    return baseline_popularity(&request, 0, evaluation->pool, evaluation->lists, status);
 }
 
 static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,

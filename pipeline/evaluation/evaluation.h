@@ -30,10 +30,11 @@ struct evaluation_request {
     size_t unknown_users;
     size_t max_users; /* of more, a seeded sample is judged */
     const struct towers *towers;
-    struct score_weights weights;    /* of the model nightjar */
-    double towers_beta;              /* of the towers alone */
-    const struct evidence *evidence; /* of that basis; NULL (gamma 0 then): none was made */
-    const char *prefix;              /* put before every metric's name: "" or "valid:" */
+    struct score_weights weights;         /* of the model nightjar */
+    double towers_beta, towers_half_life; /* of the towers alone */
+    double popular_half_life;             /* of popularity alone; of recent_popularity */
+    const struct evidence *evidence;      /* of that basis; NULL (gamma 0 then): none was made */
+    const char *prefix;                   /* put before every metric's name: "" or "valid:" */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */
     uint64_t seed;

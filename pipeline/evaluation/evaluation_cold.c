@@ -231,7 +231,7 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
                     towers->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&counts, dataset->n_items, status));
     dataset_item_counts(dataset, counts);
-    TRY(score_init(&evaluation->score, towers, counts, request->evidence, &request->weights,
+    TRY(score_init(&evaluation->score, towers, dataset, request->evidence, &request->weights,
                    status));
     for (size_t i = 0; i < dataset->n_items; i++) {
         evaluation->popularity[i] = (float)counts[i];

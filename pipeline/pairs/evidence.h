@@ -2,7 +2,7 @@
  * towers' score.
  *
  *   c(u, i)     = sum over the history's items h of w_h G[h, i], w_h = 1 / sqrt(n_h)
- *   blended     = cos / tau + beta pop_i + gamma c(u, i) n_i^p / max over j of c(u, j) n_j^p
+ *   blended     = cos / tau + beta log(1 + p_i) + gamma c(u, i) n_i^p / max over j of c(u, j) n_j^p
  *
  * with G the artifact "evidence" (item_pairs.h) and n_i the train users of an item. With G of the
  * degree_normalised weighting, c is the user's row of Rn Rn^T Rn, the linear filter of GF-CF (Shen
@@ -17,9 +17,10 @@
 
 /* The weights of the blended score. Zero: the towers alone, without popularity. */
 struct score_weights {
-    double beta;     /* of the popularity term log(1 + n_i), or of the learned one */
-    double gamma;    /* of the evidence, >= 0 */
-    double exponent; /* p */
+    double beta;      /* of the popularity term log(1 + p_i), or of the learned one */
+    double gamma;     /* of the evidence, >= 0 */
+    double exponent;  /* p */
+    double half_life; /* days in which a pair that counts in p_i loses half; 0: p_i is n_i */
 };
 
 /* Zero-initialise. */

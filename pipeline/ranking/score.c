@@ -3,14 +3,35 @@
 
 #include "base/mem.h"
 
-enum status_code score_init(struct score *score, const struct towers *towers, const int64_t *counts,
-                            const struct evidence *evidence, const struct score_weights *weights,
-                            struct status *status)
+#include <math.h>
+
+enum status_code score_popularity(const struct towers *towers, const struct dataset *dataset,
+                                  const struct score_weights *weights, float *out,
+                                  struct status *status)
+{
+    double *popularity = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&popularity, dataset->n_items, status));
+    history_popularity(&dataset->train, weights->half_life, popularity);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        const double term = towers->item_bias != NULL && weights->half_life == 0
+                                ? (double)towers->item_bias[i]
+                                : log1p(popularity[i]);
+        out[i] = (float)(weights->beta * term);
+    }
+done:
+    mem_free(popularity);
+    return code;
+}
+
+enum status_code score_init(struct score *score, const struct towers *towers,
+                            const struct dataset *dataset, const struct evidence *evidence,
+                            const struct score_weights *weights, struct status *status)
 {
     size_t n_items = towers->items.rows, n_cold = towers->cold_items.rows;
     enum status_code code;
     TRY(MEM_NEW(&score->bias, n_items + n_cold, status));
-    towers_popularity_bias(counts, towers->item_bias, n_items, weights->beta, score->bias);
+    TRY(score_popularity(towers, dataset, weights, score->bias, status));
     const float cold_bias = towers_cold_bias(towers->item_bias, n_items, weights->beta);
     for (size_t i = 0; i < n_cold; i++) {
         score->bias[n_items + i] = cold_bias;

@@ -16,10 +16,17 @@ struct score {
     double gammas[1];
 };
 
-/* counts (n_items): n_i of the towers' basis. `evidence` (of that basis too; NULL allowed where
- * gamma is 0) must outlive it, like the artifact of the towers. */
+/* out (n_items) = the popularity term: beta log(1 + p_i) with the half-life of the weights, or beta
+ * times the term that the towers have learned, which has none. `dataset` is the towers' basis. */
+MUST_CHECK enum status_code score_popularity(const struct towers *towers,
+                                             const struct dataset *dataset,
+                                             const struct score_weights *weights, float *out,
+                                             struct status *status);
+/* `evidence` (of the basis `dataset`, like the towers; NULL allowed where gamma is 0) must outlive
+ * it, like the artifact of the towers. */
 MUST_CHECK enum status_code score_init(struct score *score, const struct towers *towers,
-                                       const int64_t *counts, const struct evidence *evidence,
+                                       const struct dataset *dataset,
+                                       const struct evidence *evidence,
                                        const struct score_weights *weights, struct status *status);
 void score_release(struct score *score);
 

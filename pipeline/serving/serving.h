@@ -11,7 +11,8 @@
  *            of side data), else the normalised mean of the vectors of the history's items. A cold
  *            item's vector is the one that the towers encoded of its side data; it has no evidence
  *            and the popularity of an item without users (towers_cold_bias)
- *   popular  the user has no vector: items by their number of users in the log;
+ *   popular  the user has no vector: items by their number of users in the log, of late ones by
+ *            their half-life;
  *            score = log(1 + that number)
  *   relaxed  an item of any of these that breaks a cap, for want of others
  * A list of the towers covers items with vectors. Where fewer than `top` of them are left, the rest
@@ -57,6 +58,7 @@ struct serving_request {
     const struct towers *towers;
     const struct served_ids *users, *items; /* of these interactions and towers */
     struct score_weights weights;
+    double popular_half_life;        /* days, of the popular items; 0: none */
     const struct evidence *evidence; /* of the towers' basis; NULL: gamma is 0 */
     size_t top;                      /* > 0: rows a user */
     bool exclude_seen;               /* items of the user's log are left out */

@@ -169,24 +169,24 @@ static int compare_popular(const void *a, const void *b)
 
 static enum status_code prepare_popular(struct serving *serving, struct status *status)
 {
-    const struct sparse *log = &serving->request->interactions->log.matrix;
+    const struct history *log = &serving->request->interactions->log;
     size_t n_items = serving->request->interactions->items.n;
     const struct serving_rules *rules = serving->request->rules;
     const float *boosts = rules == NULL ? NULL : rules->boosts;
-    int64_t *counts = NULL;
+    double *popularity = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&serving->popular, n_items, status));
-    sparse_column_counts(log, counts);
+    history_popularity(log, serving->request->popular_half_life, popularity);
     for (size_t i = 0; i < n_items; i++) {
-        if (counts[i] > 0) {
+        if (popularity[i] > 0) {
             serving->popular[serving->n_catalogue++] = (struct popular_item){
-                log1p((double)counts[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
+                log1p(popularity[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
         }
     }
     qsort(serving->popular, serving->n_catalogue, sizeof *serving->popular, compare_popular);
 done:
-    mem_free(counts);
+    mem_free(popularity);
     return code;
 }
 
@@ -198,12 +198,9 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     struct recommendations *out = serving->out;
     size_t n = serving->dataset->n_items + request->towers->cold_items.rows;
     const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
-    int64_t *counts = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&counts, serving->dataset->n_items, status));
-    dataset_item_counts(serving->dataset, counts);
-    TRY(score_init(&serving->score, request->towers, counts, request->evidence, &request->weights,
-                   status));
+    TRY(score_init(&serving->score, request->towers, serving->dataset, request->evidence,
+                   &request->weights, status));
     TRY(MEM_NEW(&out->item_bias, n, status));
     memcpy(out->item_bias, serving->score.bias, n * sizeof *out->item_bias);
     /* what is published is the towers' own; boosts only stand in the lists */
@@ -214,7 +211,6 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     out->temperature = request->towers->temperature;
     out->weights = request->weights;
 done:
-    mem_free(counts);
     return code;
 }
 

@@ -85,7 +85,7 @@ static void popularity_ranks_by_train_users_without_own_items(void **state)
     struct baseline_case *c = *state;
     struct status status = {0};
     struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K};
-    assert_int_equal(baseline_popularity(&request, NULL, c->items, &status), STATUS_OK);
+    assert_int_equal(baseline_popularity(&request, 0, NULL, c->items, &status), STATUS_OK);
     for (size_t a = 0; a < request.n_rows; a++) {
         for (size_t i = 0; i < c->dataset->n_items; i++) {
             c->scores[i] = (double)c->counts[i];
@@ -152,7 +152,7 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k};
     size_t expected = c->dataset->n_items - sparse_row_length(&c->dataset->train.matrix, 0);
     assert_int_equal(MEM_NEW(&items, k, &status), STATUS_OK);
-    assert_int_equal(baseline_popularity(&request, NULL, items, &status), STATUS_OK);
+    assert_int_equal(baseline_popularity(&request, 0, NULL, items, &status), STATUS_OK);
     assert_true(items[expected - 1] >= 0);
     for (size_t r = expected; r < k; r++) {
         assert_int_equal(items[r], -1);

@@ -40,10 +40,11 @@ static void case_release(struct calibration_case *c)
 static struct calibration_request request_of(const struct calibration_case *c,
                                              struct calibration_grid grid)
 {
-    return (struct calibration_request){.validation = &c->validation,
-                                        .towers = &c->data.towers,
-                                        .popularity = grid,
-                                        .given = {(double)NAN, (double)NAN, (double)NAN}};
+    return (struct calibration_request){
+        .validation = &c->validation,
+        .towers = &c->data.towers,
+        .popularity = grid,
+        .given = {(double)NAN, (double)NAN, (double)NAN, (double)NAN}};
 }
 
 /* The metric at one weight through validation_run, which ranks with a single bias. */
@@ -107,18 +108,15 @@ static void rank_with(const struct calibration_request *request,
     const size_t d = request->towers->users.columns, n = validation->n_users;
     struct score score = {0};
     struct ranking_evidence room;
-    int64_t *counts = NULL;
     float *anchors = NULL, *scores = NULL;
-    assert_int_equal(MEM_NEW(&counts, dataset->n_items, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&anchors, n * d, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&scores, n * validation->k, &status), STATUS_OK);
-    dataset_item_counts(dataset, counts);
     for (size_t a = 0; a < n; a++) {
         memcpy(anchors + a * d, request->towers->users.data + (size_t)validation->users[a] * d,
                d * sizeof *anchors);
     }
     assert_int_equal(
-        score_init(&score, request->towers, counts, request->evidence, weights, &status),
+        score_init(&score, request->towers, dataset, request->evidence, weights, &status),
         STATUS_OK);
     struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
                               .candidates = request->towers->items,
@@ -129,7 +127,6 @@ static void rank_with(const struct calibration_request *request,
     score_apply(&score, &dataset->train.matrix, validation->users, &room, &ranking);
     assert_int_equal(ranking_run(&ranking, NULL, lists, scores, &status), STATUS_OK);
     score_release(&score);
-    mem_free(counts);
     mem_free(anchors);
     mem_free(scores);
 }
@@ -206,7 +203,7 @@ static void planted_weights_are_found(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0.4, 4, 0.25};
+    const struct score_weights planted = {0.4, 4, 0.25, 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.value > 0.97 && found.value > found.towers_value + 0.1);
@@ -223,7 +220,7 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0.2, 2, 0.5};
+    const struct score_weights planted = {0.2, 2, 0.5, 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     const size_t n = c.validation.n_users, k = c.validation.k;
@@ -233,7 +230,7 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
     assert_int_equal(MEM_NEW(&values, n, &status), STATUS_OK);
     for (size_t t = 0; t < found.n_grid; t += 3) {
         const struct score_weights weights = {found.grid_beta[t], found.grid_gamma[t],
-                                              found.grid_exponent[t]};
+                                              found.grid_exponent[t], found.grid_half_life[t]};
         rank_with(&c.request, &weights, lists);
         metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
                         &c.dataset.valid.matrix, NULL, values);
@@ -251,7 +248,7 @@ static void evidence_is_left_out_where_the_towers_know_everything(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0, 0, 0};
+    const struct score_weights planted = {0, 0, 0, 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.gamma == 0 && found.weights.beta == 0);
@@ -267,14 +264,14 @@ static void given_weights_are_not_argued_with(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0, 0, 0};
+    const struct score_weights planted = {0, 0, 0, 0};
     planted_init(&c, &planted);
-    c.request.given = (struct score_weights){0.3, 1.5, (double)NAN};
+    c.request.given = (struct score_weights){0.3, 1.5, (double)NAN, (double)NAN};
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.beta == 0.3 && found.weights.gamma == 1.5);
     assert_true(found.towers_beta == 0.3);
     calibration_release(&found);
-    c.request.given = (struct score_weights){(double)NAN, 0, (double)NAN};
+    c.request.given = (struct score_weights){(double)NAN, 0, (double)NAN, (double)NAN};
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.gamma == 0);
     calibration_release(&found);
@@ -384,15 +381,18 @@ static void the_artifact_gives_the_calibration_back(void **state)
     (void)state;
     struct status status = {0};
     double beta[] = {0.0, 0.5}, gamma[] = {0, 3}, exponent[] = {0, 0.25}, value[] = {0.1, 0.2};
-    double users[] = {7, 5};
+    double users[] = {7, 5}, half_life[] = {0, 7};
     struct towers towers = {.alpha = 0.25};
-    struct calibration saved = {.weights = {0.5, 3, 0.25},
+    struct calibration saved = {.weights = {0.5, 3, 0.25, 7},
+                                .towers_half_life = 14,
+                                .popular_half_life = 1,
                                 .towers_beta = 0.75,
                                 .alpha = 0.3,
                                 .value = 0.2,
                                 .towers_value = 0.1,
                                 .n_grid = 2,
                                 .grid_beta = beta,
+                                .grid_half_life = half_life,
                                 .grid_gamma = gamma,
                                 .grid_exponent = exponent,
                                 .grid_value = value,
@@ -406,6 +406,8 @@ static void the_artifact_gives_the_calibration_back(void **state)
     assert_true(loaded.value == 0.2 && loaded.towers_value == 0.1);
     assert_int_equal(loaded.n_grid, 2);
     assert_memory_equal(loaded.grid_value, value, sizeof value);
+    assert_true(loaded.towers_half_life == 14 && loaded.popular_half_life == 1);
+    assert_memory_equal(loaded.grid_half_life, half_life, sizeof half_life);
     assert_memory_equal(loaded.grid_gamma, gamma, sizeof gamma);
     assert_memory_equal(loaded.grid_users, users, sizeof users);
     calibration_release(&loaded);

@@ -200,7 +200,7 @@ static void evidence_adds_the_parts_of_the_score_as_models(void **state)
                     find(&plain, asked[m], "nightjar", "all"));
     }
     metric_rows_release(&rows);
-    request.weights = (struct score_weights){0, 1000000, 0.5};
+    request.weights = (struct score_weights){0, 1000000, 0.5, 0};
     assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
     /* so much of it that the towers only order what has none */
     assert_near(find(&rows, "recall@5", "nightjar", "all"),

@@ -110,7 +110,7 @@ struct variants {
 static void variants_init(struct variants *v, const struct evidence_case *c)
 {
     static const struct score_weights weights[N_VARIANTS] = {
-        {0.3, 0, 0}, {0.3, 4, 0.25}, {0.7, 4, 0.25}, {0, 9, 0.25}, {0.1, 2, 0.75}};
+        {0.3, 0, 0, 0}, {0.3, 4, 0.25, 0}, {0.7, 4, 0.25, 0}, {0, 9, 0.25, 0}, {0.1, 2, 0.75, 0}};
     struct status status = {0};
     int64_t *counts = NULL;
     assert_int_equal(MEM_NEW(&counts, c->dataset->n_items, &status), STATUS_OK);
