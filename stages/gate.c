@@ -63,10 +63,10 @@ static void gate_validate(const void *values, struct option_report *report)
                            "%s is not one of users, rows, coverage, item_exposure, rejected",
                            o->rules.names[g]);
         }
-        if (rule->over_popular > 0.0 || rule->over_item_item > 0.0) {
+        if (rule->over_popular > 0.0 || rule->over_recent > 0.0 || rule->over_item_item > 0.0) {
             option_mistake(report, "rules",
-                           "%s has no baseline; over_popular and over_item_item are rules of "
-                           "evaluate's gate",
+                           "%s has no baseline; over_popular, over_recent and over_item_item are "
+                           "rules of evaluate's gate",
                            o->rules.names[g]);
         }
     }

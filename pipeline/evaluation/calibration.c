@@ -362,25 +362,27 @@ static enum status_code popular_half_life(const struct calibration_request *requ
                                               .n_rows = n,
                                               .tie_rank = validation->tie_rank,
                                               .k = k};
-    struct trials trials = {.request = request};
     int32_t *lists = NULL;
+    double *all_values = NULL; /* (1 + N_HALF_LIVES, n) */
     size_t best = 0;
     enum status_code code;
     TRY(MEM_NEW(&lists, n * k, status));
-    TRY(MEM_NEW(&trials.user_values, (1 + N_HALF_LIVES) * n, status));
+    TRY(MEM_NEW(&all_values, (1 + N_HALF_LIVES) * n, status));
     for (size_t h = 0; h <= N_HALF_LIVES; h++) {
-        double *values = trials.user_values + h * n;
+        double *values = all_values + h * n;
         TRY(baseline_popularity(&baseline, h == 0 ? 0 : half_lives[h - 1], pool, lists, status));
         metric_per_user(validation->metric, k, lists, k, validation->users, n,
                         &dataset->valid.matrix, dataset->valid_unknown, values);
-        if (metric_mean(values, n, NULL) > metric_mean(trials.user_values + best * n, n, NULL)) {
+        if (metric_mean(values, n, NULL) > metric_mean(all_values + best * n, n, NULL)) {
             best = h;
         }
     }
-    *half_life = best > 0 && trials_clearly_better(&trials, best, 0) ? half_lives[best - 1] : 0;
+    *half_life = best > 0 && paired_clearly_better(all_values + best * n, all_values, n)
+                     ? half_lives[best - 1]
+                     : 0;
 done:
     mem_free(lists);
-    trials_release(&trials);
+    mem_free(all_values);
     return code;
 }
 

@@ -296,6 +296,14 @@ static enum status_code rank_popularity(struct evaluation *evaluation, size_t fi
     return baseline_popularity(&request, 0, evaluation->pool, evaluation->lists, status);
 }
 
+static enum status_code rank_recent(struct evaluation *evaluation, size_t first, size_t count,
+                                    struct status *status)
+{
+    struct baseline_request request = baseline_of(evaluation, first, count);
+    return baseline_popularity(&request, evaluation->request->popular_half_life, evaluation->pool,
+                               evaluation->lists, status);
+}
+
 static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,
                                        struct status *status)
 {
@@ -304,26 +312,31 @@ static enum status_code rank_item_item(struct evaluation *evaluation, size_t fir
                               evaluation->lists, status);
 }
 
+/* What a model cannot do without. */
+enum needs { NEEDS_NOTHING, NEEDS_EVIDENCE, NEEDS_HALF_LIFE };
+
 struct model {
     const char *name;
-    bool needs_evidence;
+    enum needs needs;
     enum status_code (*start)(struct evaluation *evaluation, struct status *status); /* or NULL */
     enum status_code (*rank)(struct evaluation *evaluation, size_t first, size_t count,
                              struct status *status);
 };
 
 static const struct model models[] = {
-    {"nightjar", false, start_nightjar, rank_by_score},
-    {"towers", true, start_towers, rank_by_score},
-    {"evidence", true, start_evidence, rank_by_score},
-    {"popularity", false, NULL, rank_popularity},
-    {"item_item", false, NULL, rank_item_item},
+    {"nightjar", NEEDS_NOTHING, start_nightjar, rank_by_score},
+    {"towers", NEEDS_EVIDENCE, start_towers, rank_by_score},
+    {"evidence", NEEDS_EVIDENCE, start_evidence, rank_by_score},
+    {"popularity", NEEDS_NOTHING, NULL, rank_popularity},
+    {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
+    {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
 static bool takes_part(const struct evaluation_request *request, const struct model *model)
 {
-    return request->evidence != NULL || !model->needs_evidence;
+    return (model->needs != NEEDS_EVIDENCE || request->evidence != NULL) &&
+           (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0);
 }
 
 size_t evaluation_models(const struct evaluation_request *request)

@@ -46,9 +46,10 @@ size_t evaluation_models(const struct evaluation_request *request);
 /* Whether `name` is a metric or list measure with its @k. */
 bool evaluation_knows(const char *name);
 /* Adds rows for each group with users and each model: nightjar (the blended score), popularity and
- * item_item; with evidence also towers (nightjar with gamma 0 and its own beta) and evidence
- * (nothing but the evidence, with the exponent of nightjar). And the counts "users" (each group)
- * and "unknown_users" under the model "data". `rows` is appended to. */
+ * item_item; with a popular_half_life also recent_popularity; with evidence also towers (nightjar
+ * with gamma 0 and its own beta) and evidence (nothing but the evidence, with the exponent of
+ * nightjar). And the counts "users" (each group) and "unknown_users" under the model "data". `rows`
+ * is appended to. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
                                            struct pool *pool, struct metric_rows *rows,
                                            struct status *status);

@@ -16,6 +16,9 @@ const struct option gate_rule_options[] = {
     MIN_OPTION(of_previous, 1000,
                "The least share of what the last published run measured; the first run passes."),
     MIN_OPTION(over_popular, 1000, "The least multiple of the popularity baseline's value."),
+    MIN_OPTION(over_recent, 1000,
+               "The least multiple of what the items that are popular of late reach, by the "
+               "half-life that calibrate found best for them alone."),
     MIN_OPTION(over_item_item, 1000, "The least multiple of the item-item baseline's value."),
     {.name = NULL},
 };
@@ -64,9 +67,14 @@ static enum status_code check_metric(const struct gate_request *request, size_t 
     if (!metric_rows_find(request->rows, metric, request->model, "all", &value)) {
         missing = request->model;
     } else {
+        double unused;
+        const bool has_recent =
+            metric_rows_find(request->rows, metric, "recent_popularity", "all", &unused);
         const struct comparison comparisons[] = {
             {.metric = metric, .value = value, .least = rule->min},
             {metric, value, request->rows, "popularity", "popularity's", rule->over_popular, true},
+            {metric, value, request->rows, has_recent ? "recent_popularity" : "popularity",
+             has_recent ? "recent_popularity's" : "popularity's", rule->over_recent, true},
             {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item, true},
         };
         const struct comparison before = {.metric = metric,

@@ -12,6 +12,7 @@ struct gate_rule {
     double max;            /* the greatest value */
     double of_previous;    /* the least share of what the last published run measured, if it did */
     double over_popular;   /* the least multiple of the popularity baseline's value */
+    double over_recent;    /* the same for popularity of late, or of all time where that is best */
     double over_item_item; /* the same for the item-item baseline */
 };
 

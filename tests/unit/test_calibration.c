@@ -3,6 +3,7 @@
 #include "evaluation/calibration.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "math/blas.h"
 #include "ranking/score.h"
 #include "search/paired.h"
@@ -278,6 +279,61 @@ static void given_weights_are_not_argued_with(void **state)
     planted_release(&c);
 }
 
+/* What comes next is, for everybody, the item that most users took in the last days. */
+static void the_half_life_of_a_trend_is_found(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct calibration_case c;
+    struct calibration found = {0};
+    case_init(&c, 0);
+    struct dataset *dataset = &c.data.interactions.basis[BASIS_FIT];
+    const size_t n_entries = sparse_entries(&dataset->train.matrix);
+    double *popularity = NULL;
+    struct rng rng;
+    assert_int_equal(MEM_NEW(&dataset->train.times, n_entries, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&popularity, dataset->n_items, &status), STATUS_OK);
+    rng_init(&rng, 3, "trend", 0, 0);
+    for (size_t e = 0; e < n_entries; e++) {
+        dataset->train.times[e] = 1000000000 + (int64_t)(rng_double(&rng) * 86400.0 * 100.0);
+    }
+    history_popularity(&dataset->train, 4, popularity);
+    const struct sparse valid_before = dataset->valid.matrix;
+    struct sparse valid = {0};
+    assert_int_equal(
+        sparse_init(&valid, dataset->n_users, dataset->n_items, dataset->n_users, false, &status),
+        STATUS_OK);
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        int32_t best = -1;
+        for (size_t i = 0; i < dataset->n_items; i++) {
+            if (!sparse_has(&dataset->train.matrix, u, (int32_t)i) &&
+                (best < 0 || popularity[i] > popularity[best])) {
+                best = (int32_t)i;
+            }
+        }
+        valid.columns[u] = best;
+        valid.offsets[u + 1] = (int64_t)u + 1;
+    }
+    dataset->valid.matrix = valid;
+    struct calibration_request request = request_of(&c, (struct calibration_grid){0, 1.4, 0.1});
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.weights.half_life >= 2 && found.weights.half_life <= 7);
+    assert_true(found.weights.beta > 1.4);
+    assert_true(found.popular_half_life >= 2 && found.popular_half_life <= 7);
+    calibration_release(&found);
+    request.given.half_life = 30;
+    assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.popular_half_life == 30);
+    assert_true(found.weights.half_life == 30 || found.weights.beta == 0);
+    calibration_release(&found);
+    dataset->valid.matrix = valid_before;
+    sparse_release(&valid);
+    mem_free(popularity);
+    mem_free(dataset->train.times);
+    dataset->train.times = NULL;
+    case_release(&c);
+}
+
 static void one_lucky_user_is_not_clearly_better(void **state)
 {
     (void)state;
@@ -461,6 +517,7 @@ int main(void)
         cmocka_unit_test(every_setting_has_the_value_of_a_ranking_of_its_own),
         cmocka_unit_test(evidence_is_left_out_where_the_towers_know_everything),
         cmocka_unit_test(given_weights_are_not_argued_with),
+        cmocka_unit_test(the_half_life_of_a_trend_is_found),
         cmocka_unit_test(one_lucky_user_is_not_clearly_better),
         cmocka_unit_test(without_an_artifact_the_training_decides),
         cmocka_unit_test(zero_is_a_legal_answer),

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -257,6 +258,23 @@ static void maps_are_inverted_and_items_counted(void **state)
     interactions_release(&made);
 }
 
+static void popularity_halves_with_age(void **state)
+{
+    (void)state;
+    int64_t offsets[] = {0, 2, 3}, times[] = {1000 * 86400, 990 * 86400, 980 * 86400};
+    int32_t columns[] = {0, 1, 0};
+    struct history history = {.matrix = {2, 3, offsets, columns, NULL}, .times = times};
+    double popularity[3];
+    history_popularity(&history, 10, popularity);
+    assert_true(fabs(popularity[0] - 1.25) < 1e-12 && fabs(popularity[1] - 0.5) < 1e-12);
+    assert_true(popularity[2] == 0);
+    history_popularity(&history, 0, popularity);
+    assert_true(popularity[0] == 2 && popularity[1] == 1 && popularity[2] == 0);
+    history.times = NULL;
+    history_popularity(&history, 10, popularity);
+    assert_true(popularity[0] == 2 && popularity[1] == 1 && popularity[2] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +284,7 @@ int main(void)
         cmocka_unit_test(an_empty_artifact_is_refused),
         cmocka_unit_test(saving_over_an_array_that_is_there_fails_and_frees_the_rest),
         cmocka_unit_test(maps_are_inverted_and_items_counted),
+        cmocka_unit_test(popularity_halves_with_age),
     };
     return cmocka_run_group_tests_name("dataset", tests, NULL, NULL);
 }

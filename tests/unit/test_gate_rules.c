@@ -71,6 +71,14 @@ static void each_rule_refuses_with_both_figures(void **state)
     assert_int_equal(check((struct gate_rule){.over_item_item = 1}, &rows, &status),
                      STATUS_REFUSED);
     assert_non_null(strstr(status.message, "1 times item_item's 0.125"));
+    /* popularity of all time where no half-life is better */
+    assert_int_equal(check((struct gate_rule){.over_recent = 1.3}, &rows, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "1.3 times popularity's 0.1"));
+    assert_int_equal(
+        metric_rows_add(&rows, "recall@20", "recent_popularity", "all", 0.119, &status), STATUS_OK);
+    assert_int_equal(check((struct gate_rule){.over_recent = 1}, &rows, &status), STATUS_OK);
+    assert_int_equal(check((struct gate_rule){.over_recent = 1.1}, &rows, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "1.1 times recent_popularity's 0.119"));
     metric_rows_release(&rows);
 }
 
