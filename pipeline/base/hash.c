@@ -1,8 +1,11 @@
-/* XXH3: the only file that sees xxhash.h. */
+/* XXH3 and HMAC: the only file that sees the headers of xxhash and nettle. */
 #include "base/hash.h"
 
 #include "base/mem.h"
 
+#include <errno.h>
+#include <nettle/hmac.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 struct hash_state {
@@ -66,4 +69,24 @@ void hash_free(struct hash_state *state)
 uint64_t hash_bytes64(const void *bytes, size_t length)
 {
     return XXH3_64bits(bytes, length);
+}
+
+enum status_code keyed_hash_new_key(uint8_t key[HASH_KEY_BYTES], struct status *status)
+{
+    if (getrandom(key, HASH_KEY_BYTES, 0) != HASH_KEY_BYTES) {
+        return status_set(status, STATUS_IO, "no random bytes: %s", strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+void keyed_hash(const uint8_t key[HASH_KEY_BYTES], uint8_t kind, const void *bytes, size_t n,
+                uint8_t out[KEYED_HASH_BYTES])
+{
+    struct hmac_sha256_ctx state;
+    hmac_sha256_set_key(&state, HASH_KEY_BYTES, key);
+    hmac_sha256_update(&state, sizeof kind, &kind);
+    if (n > 0) {
+        hmac_sha256_update(&state, n, bytes);
+    }
+    hmac_sha256_digest(&state, KEYED_HASH_BYTES, out);
 }

@@ -51,11 +51,30 @@ MUST_CHECK enum status_code scratch_reserve(struct scratch *scratch, size_t coun
                                             struct status *status);
 void scratch_release(struct scratch *scratch);
 
+/* ---- large arrays in a file instead of in memory ----
+ * They are used like any other and freed with mem_free, but only what is being looked at is in
+ * memory, and the system can put that away, too. For what is mostly read front to back: lists, and
+ * results of other stages, of which a stage reads parts. */
+
+/* As mem_new; from 256 MiB on in a file without a name, in the folder of the file `beside`, whose
+ * room on the disk is taken at once: STATUS_IO where there is none. beside NULL: in memory. */
+MUST_CHECK enum status_code spill_new(const char *beside, size_t count, size_t size, void **out,
+                                      struct status *status);
+/* Another size from which on a block is worth a file; for tests. Returns the one before. */
+size_t spill_set_least(size_t bytes);
+/* The pages of a block of spill_new are not needed for a while; any other block of mem_new, and
+ * NULL, is left alone. */
+void spill_rest(void *block);
+/* Whether a block is in a file. */
+bool spill_has(const void *block);
+
 /* Typed front doors: MEM_NEW(&array, n, status), where `array` is a pointer to the element type. */
 #define MEM_NEW(pointer_address, count, status)                                                    \
     mem_new((count), sizeof **(pointer_address), (void **)(pointer_address), (status))
 #define MEM_RESIZE(pointer_address, old_count, new_count, status)                                  \
     mem_resize((void **)(pointer_address), (old_count), (new_count), sizeof **(pointer_address),   \
                (status))
+#define SPILL_NEW(beside, pointer_address, count, status)                                          \
+    spill_new((beside), (count), sizeof **(pointer_address), (void **)(pointer_address), (status))
 
 #endif

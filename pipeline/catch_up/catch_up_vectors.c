@@ -2,7 +2,6 @@
 #include "catch_up/catch_up_vectors.h"
 
 #include "base/mem.h"
-#include "base/spill.h"
 #include "math/vec.h"
 #include "catch_up/vocabulary_merge.h"
 #include "run/context.h"

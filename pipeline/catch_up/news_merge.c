@@ -3,7 +3,6 @@
 #include "catch_up/news.h"
 
 #include "base/mem.h"
-#include "base/spill.h"
 #include "events/dataset_cold.h"
 #include "events/dataset_core.h"
 #include "events/dislikes.h"

@@ -2,16 +2,7 @@
 #ifndef NIGHTJAR_EVENTS_DATASET_BUILD_H
 #define NIGHTJAR_EVENTS_DATASET_BUILD_H
 
-#include "events/event_log.h"
-
-struct dataset_rules {
-    enum duplicate_policy duplicates;
-    double half_life;              /* seconds, 0: no decay */
-    int64_t min_user_interactions; /* k-core over pairs: every user of a basis has as many items */
-    int64_t min_item_interactions; /* and every item as many users; iterated until both hold */
-    int64_t max_user_interactions; /* newest pairs of a user that training sees; 0: all. Before the
-                                      k-core; equal times: lower item codes are kept */
-};
+#include "events/dataset_core.h"
 
 /* Decay counts from the newest event of what a basis is trained on, so that nothing of the later
  * parts reaches FIT. Held-out weights do not decay. A held-out pair is dropped when the user has it

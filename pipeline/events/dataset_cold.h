@@ -2,7 +2,7 @@
 #ifndef NIGHTJAR_EVENTS_DATASET_COLD_H
 #define NIGHTJAR_EVENTS_DATASET_COLD_H
 
-#include "events/dataset_build.h"
+#include "dataset/dataset.h"
 
 /* In master codes, with times (ordinal numbers where the log has none). */
 struct cold_source {

@@ -2,7 +2,16 @@
 #ifndef NIGHTJAR_EVENTS_DATASET_CORE_H
 #define NIGHTJAR_EVENTS_DATASET_CORE_H
 
-#include "events/dataset_build.h"
+#include "events/event_log.h"
+
+struct dataset_rules {
+    enum duplicate_policy duplicates;
+    double half_life;              /* seconds, 0: no decay */
+    int64_t min_user_interactions; /* k-core over pairs: every user of a basis has as many items */
+    int64_t min_item_interactions; /* and every item as many users; iterated until both hold */
+    int64_t max_user_interactions; /* newest pairs of a user that training sees; 0: all. Before the
+                                      k-core; equal times: lower item codes are kept */
+};
 
 /* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
  * times may be ordinal numbers. `basis_name` stands in messages. STATUS_DATA when nothing is left.

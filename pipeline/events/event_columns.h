@@ -4,7 +4,7 @@
 #define NIGHTJAR_EVENTS_EVENT_COLUMNS_H
 
 #include "config/plan.h"
-#include "events/event_reader.h"
+#include "events/event_rules.h"
 
 enum event_column {
     COLUMN_USER,

@@ -3,7 +3,21 @@
 #ifndef NIGHTJAR_FEATURES_FEATURE_ENCODER_H
 #define NIGHTJAR_FEATURES_FEATURE_ENCODER_H
 
-#include "features/feature_tokens.h"
+#include "features/feature_reader.h"
+#include "features/feature_rules.h"
+#include "features/feature_table.h"
+
+/* One column as tokens. Zero-initialise. */
+struct feature_block {
+    struct feature_column column; /* first_token is the caller's to set */
+    struct sparse tokens;         /* (n_rows, feature_column_tokens), numbered from 0 */
+    struct strings values;        /* (n_values) ascending by bytes */
+    char why_left_out[128];       /* not "": the column says nothing and has no tokens */
+    size_t n_missing;             /* rows whose cell counts as missing, bad values included */
+    size_t n_bare;                /* rows without any token */
+    size_t n_bad;                 /* bad values that count as missing */
+    char first_bad[512];          /* "row 7 (...): what is wrong with it" */
+};
 
 struct feature_encoder {
     const struct feature_rows *rows;

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "features/feature_encoder.h"
+#include "features/feature_tokens.h"
 #include "features/feature_words.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_PUBLISHING_FORGOTTEN_H
 #define NIGHTJAR_PUBLISHING_FORGOTTEN_H
 
-#include "base/keyed_hash.h"
+#include "base/hash.h"
 #include "store/db.h"
 
 /* Zero-initialise. */

@@ -16,17 +16,14 @@
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
  * short transactions -> switch in one transaction -> drop what is beyond `keep`. Before the switch
  * any error leaves the views as they were. */
-#include "publishing/publish_parts.h"
+#include "publishing/generation.h"
 
 #include "base/clock.h"
-#include "store/migrate.h"
+#include "publishing/publish_parts.h"
 
 #include <assert.h>
 
 enum { DROP_ROWS = 10000 };
-
-/* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
-enum { ROLLBACK_VERSION = 3 };
 
 /* Empties a table from the front in short transactions: dropping it at once would wipe all of its
  * pages under one lock, and in rollback-journal mode readers would wait for that. */
@@ -230,75 +227,6 @@ done:
     return code;
 }
 
-/* What a text column of the history holds for a generation. */
-static enum status_code read_history(struct db *db, const char *prefix, const char *column,
-                                     int64_t generation, struct buf *text, struct status *status)
-{
-    struct buf sql = {0};
-    enum status_code code;
-    bool found;
-    buf_addf(&sql, "SELECT %s FROM ", column);
-    publish_add_name(&sql, prefix, "nightjar_generations", 0);
-    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_text(db, buf_text(&sql), text, &found, status));
-done:
-    buf_release(&sql);
-    return code;
-}
-
-/* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
-static enum status_code read_current(struct db *db, const char *prefix, const char *column,
-                                     int64_t *generation, char checksum[HASH_TEXT_MAX],
-                                     struct status *status)
-{
-    struct buf name = {0}, sql = {0}, type = {0}, text = {0};
-    enum status_code code;
-    int64_t current = 0;
-    bool found = false;
-    publish_name(&name, prefix, "nightjar_current", 0);
-    buf_addf(&sql, "SELECT %s FROM ", column);
-    db_quote(&sql, buf_text(&name));
-    TRY(buf_check(&name, status));
-    TRY(buf_check(&sql, status));
-    TRY(db_object_type(db, buf_text(&name), &type, status));
-    if (type.length > 0) {
-        TRY(db_get_int64(db, buf_text(&sql), &current, &found, status));
-    }
-    if (checksum != NULL) {
-        if (found) {
-            TRY(read_history(db, prefix, "checksum", current, &text, status));
-        }
-        snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
-    }
-    *generation = found ? current : 0;
-done:
-    buf_release(&name);
-    buf_release(&sql);
-    buf_release(&type);
-    buf_release(&text);
-    return code;
-}
-
-enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                 char checksum[HASH_TEXT_MAX], struct status *status)
-{
-    return read_current(db, prefix, "generation", generation, checksum, status);
-}
-
-enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
-                                char checksum[HASH_TEXT_MAX], struct status *status)
-{
-    enum status_code code;
-    int64_t version;
-    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
-    TRY(read_current(
-        db, prefix, version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)" : "generation",
-        generation, checksum, status));
-done:
-    return code;
-}
-
 enum status_code publish_describe_takeover(struct db *db, const char *prefix, const char *pipeline,
                                            struct buf *line, struct status *status)
 {
@@ -307,7 +235,7 @@ enum status_code publish_describe_takeover(struct db *db, const char *prefix, co
     int64_t generation = 0;
     TRY(publish_current(db, prefix, &generation, NULL, status));
     if (generation > 0) {
-        TRY(read_history(db, prefix, "pipeline", generation, &owner, status));
+        TRY(publish_history_text(db, prefix, "pipeline", generation, &owner, status));
         if (strcmp(buf_text(&owner), pipeline) != 0) {
             buf_addf(line,
                      "the views (%srecommendations and so on) show what pipeline %s published, and "
@@ -318,34 +246,5 @@ enum status_code publish_describe_takeover(struct db *db, const char *prefix, co
     }
 done:
     buf_release(&owner);
-    return code;
-}
-
-enum status_code publish_current_info(struct db *db, const char *prefix,
-                                      struct published_info *info, struct status *status)
-{
-    enum status_code code;
-    struct buf sql = {0};
-    struct db_query *query = NULL;
-    struct published_info found = {0};
-    bool has_row = false;
-    TRY(publish_current(db, prefix, &found.generation, found.checksum, status));
-    if (found.generation != 0) {
-        publish_add_sql(&sql, prefix,
-                        "SELECT dimension, run_started FROM $nightjar_generations"
-                        " WHERE generation = ?1");
-        TRY(buf_check(&sql, status));
-        TRY(db_prepare(db, buf_text(&sql), &query, status));
-        TRY(db_bind_int64(query, 1, found.generation, status));
-        TRY(db_step(query, &has_row, status));
-        if (has_row) {
-            found.dimension = db_column_int64(query, 0);
-            found.run_started = db_column_int64(query, 1);
-        }
-    }
-    *info = found;
-done:
-    db_finalize(query);
-    buf_release(&sql);
     return code;
 }

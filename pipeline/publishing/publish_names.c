@@ -1,12 +1,15 @@
 /* The names that publish uses in a database that belongs to someone else, and the proof that what
  * stands under them is ours: every table and view we made is a row of nightjar_objects, and the
  * fixed tables come from one migration, so they are ours when nightjar_schema is. */
+#include "publishing/generation.h"
 #include "publishing/publish_parts.h"
-
 #include "store/migrate.h"
 
 #include <ctype.h>
 #include <strings.h>
+
+/* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
+enum { ROLLBACK_VERSION = 3 };
 
 static const char *const fixed_tables[] = {
     "nightjar_schema",      "nightjar_objects", "nightjar_current",   "nightjar_runs",
@@ -171,5 +174,104 @@ enum status_code publish_migrate(struct db *db, const char *prefix, struct statu
     TRY(publish_check_names(db, prefix, status));
     TRY(migrate_apply(db, MIGRATE_OUTPUT, prefix, status));
 done:
+    return code;
+}
+
+/* ---- what the names show ---- */
+
+enum status_code publish_history_text(struct db *db, const char *prefix, const char *column,
+                                      int64_t generation, struct buf *text, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    bool found;
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    publish_add_name(&sql, prefix, "nightjar_generations", 0);
+    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
+    TRY(buf_check(&sql, status));
+    TRY(db_get_text(db, buf_text(&sql), text, &found, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+/* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
+static enum status_code read_current(struct db *db, const char *prefix, const char *column,
+                                     int64_t *generation, char checksum[HASH_TEXT_MAX],
+                                     struct status *status)
+{
+    struct buf name = {0}, sql = {0}, type = {0}, text = {0};
+    enum status_code code;
+    int64_t current = 0;
+    bool found = false;
+    publish_name(&name, prefix, "nightjar_current", 0);
+    buf_addf(&sql, "SELECT %s FROM ", column);
+    db_quote(&sql, buf_text(&name));
+    TRY(buf_check(&name, status));
+    TRY(buf_check(&sql, status));
+    TRY(db_object_type(db, buf_text(&name), &type, status));
+    if (type.length > 0) {
+        TRY(db_get_int64(db, buf_text(&sql), &current, &found, status));
+    }
+    if (checksum != NULL) {
+        if (found) {
+            TRY(publish_history_text(db, prefix, "checksum", current, &text, status));
+        }
+        snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
+    }
+    *generation = found ? current : 0;
+done:
+    buf_release(&name);
+    buf_release(&sql);
+    buf_release(&type);
+    buf_release(&text);
+    return code;
+}
+
+enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
+                                 char checksum[HASH_TEXT_MAX], struct status *status)
+{
+    return read_current(db, prefix, "generation", generation, checksum, status);
+}
+
+enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
+                                char checksum[HASH_TEXT_MAX], struct status *status)
+{
+    enum status_code code;
+    int64_t version;
+    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
+    TRY(read_current(
+        db, prefix, version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)" : "generation",
+        generation, checksum, status));
+done:
+    return code;
+}
+
+enum status_code publish_current_info(struct db *db, const char *prefix,
+                                      struct published_info *info, struct status *status)
+{
+    enum status_code code;
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    struct published_info found = {0};
+    bool has_row = false;
+    TRY(publish_current(db, prefix, &found.generation, found.checksum, status));
+    if (found.generation != 0) {
+        publish_add_sql(&sql, prefix,
+                        "SELECT dimension, run_started FROM $nightjar_generations"
+                        " WHERE generation = ?1");
+        TRY(buf_check(&sql, status));
+        TRY(db_prepare(db, buf_text(&sql), &query, status));
+        TRY(db_bind_int64(query, 1, found.generation, status));
+        TRY(db_step(query, &has_row, status));
+        if (has_row) {
+            found.dimension = db_column_int64(query, 0);
+            found.run_started = db_column_int64(query, 1);
+        }
+    }
+    *info = found;
+done:
+    db_finalize(query);
+    buf_release(&sql);
     return code;
 }

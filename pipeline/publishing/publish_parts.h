@@ -1,7 +1,7 @@
 /* What the publish_*.c files share. Nobody else includes it.
  *
- *      generation.c     the order of things; dropping generations; the current one
- *      publish_names.c  names of tables and views, and what is not ours
+ *      generation.c     the order of things; dropping generations
+ *      publish_names.c  names of tables and views, what is not ours, and what they show
  *      publish_rows.c   the rows of each table out of the content, in key order
  *      publish_build.c  creating, filling and verifying the tables of a generation
  *      publish_views.c  the switch: history rows and views in one transaction
@@ -10,7 +10,7 @@
 #define NIGHTJAR_PUBLISHING_PUBLISH_PARTS_H
 
 #include "base/hash.h"
-#include "publishing/generation.h"
+#include "publishing/publish_content.h"
 
 /* The tables of a generation. The dictionaries exist only where ids are TEXT. */
 enum publish_table {
@@ -59,6 +59,11 @@ MUST_CHECK enum status_code publish_record(struct db *db, const char *prefix, co
                                            struct status *status);
 /* Adds `text`, where each "$name" (small letters and _) stands for our quoted fixed name. */
 void publish_add_sql(struct buf *sql, const char *prefix, const char *text);
+
+/* What a text column of the history holds for a generation. */
+MUST_CHECK enum status_code publish_history_text(struct db *db, const char *prefix,
+                                                 const char *column, int64_t generation,
+                                                 struct buf *text, struct status *status);
 
 /* publish_rows.c */
 

@@ -1,5 +1,6 @@
 /* The switch. One transaction writes the history rows and points all views at a generation, so a
  * reader sees the whole old one or the whole new one. */
+#include "publishing/generation.h"
 #include "publishing/publish_parts.h"
 
 #include "base/clock.h"

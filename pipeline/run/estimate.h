@@ -20,7 +20,7 @@ MUST_CHECK enum status_code estimate_save(struct db *work, const struct stage_si
 struct stage_estimate estimate_stage(const struct plan_stage *stage,
                                      const struct stage_sizes *sizes);
 /* An output artifact of so many bytes is left to the work database between the stages, from where
- * its arrays come back in files (base/spill.h). */
+ * its arrays come back in files (base/mem.h). */
 enum { LARGE_ARTIFACT_BYTES = 1 << 30 };
 /* Bytes of the process while the stage runs: the program, the artifacts that wait for this stage or
  * a later one (of a large one the third that a stage reads), the stage's own need. */

@@ -3,7 +3,6 @@
 #include "serving/recommendations.h"
 
 #include "base/mem.h"
-#include "base/spill.h"
 
 #include <stddef.h>
 

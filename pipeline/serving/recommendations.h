@@ -55,7 +55,7 @@ MUST_CHECK enum status_code recommendations_save(struct recommendations *recomme
 MUST_CHECK enum status_code recommendations_load(struct recommendations *recommendations,
                                                  const struct artifact *artifact,
                                                  struct status *status);
-/* Lists that are in a file (base/spill.h) leave the memory until they are next looked at. */
+/* Lists that are in a file (base/mem.h) leave the memory until they are next looked at. */
 void recommendations_rest(const struct recommendations *recommendations);
 void recommendations_release(struct recommendations *recommendations);
 

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/spill.h"
 
 #include <math.h>
 

@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/spill.h"
 #include "math/vec.h"
 
 enum { USERS_AT_ONCE = 64 };

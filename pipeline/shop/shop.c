@@ -32,62 +32,19 @@
  *
  * Users are not stored but made anew from (seed, number) for each session; what is kept is a few
  * numbers per item and one per user. */
+#include "shop/shop.h"
+
 #include "base/mem.h"
 #include "shop/shop_internal.h"
 
 #include <assert.h>
 #include <math.h>
 
-static const double two_pi = 6.283185307179586476925;
-
 static size_t cell_of(const struct item_traits *item)
 {
     return ((size_t)item->topic * SHOP_STYLES + item->style) * SHOP_BANDS + item->band;
 }
 
-static double weight_on(const struct item_traits *item, int64_t day)
-{
-    if (item->first_day > day) {
-        return 0.0;
-    }
-    double angle = two_pi * (double)day / (double)item->period_days + (double)item->phase;
-    double age_days = (double)(day - item->first_day);
-    double novelty = item->first_day > 0 ? 0.5 * exp(-age_days / 10.0) : 0.0;
-    return (double)item->base * exp(0.2 * sin(angle)) * (1.0 + novelty);
-}
-
-void shop_build_day(const struct shop *shop, int64_t day, struct day_table *table)
-{
-    if (table->day == day) {
-        return;
-    }
-    double all = 0.0;
-    for (size_t cell = 0; cell < SHOP_CELLS; cell++) {
-        double sum = 0.0;
-        for (size_t place = shop->cell_first[cell]; place < shop->cell_first[cell + 1]; place++) {
-            sum += weight_on(&shop->items[shop->places[place]], day);
-            table->running[place] = sum;
-        }
-        all += sum;
-        table->cells[cell] = sum;
-        table->cell_running[cell] = all;
-    }
-    table->day = day;
-}
-
-double shop_taste_weights(const struct user_traits *user, const struct day_table *table,
-                          size_t topic, double out[SHOP_TASTES])
-{
-    double sum = 0.0;
-    for (size_t taste = 0; taste < SHOP_TASTES; taste++) {
-        out[taste] = table->cells[topic * SHOP_TASTES + taste] * user->style[taste / SHOP_BANDS] *
-                     user->band[taste % SHOP_BANDS];
-        sum += out[taste];
-    }
-    return sum;
-}
-
-/* Traits, then ranks within the topics by a seeded permutation, then the grouping by cell. */
 static enum status_code make_items(struct shop *shop, struct status *status)
 {
     enum status_code code = STATUS_OK;

@@ -3,8 +3,8 @@
 #define NIGHTJAR_SHOP_SHOP_INTERNAL_H
 
 #include "base/rng.h"
-#include "shop/shop.h"
 #include "shop/shop_names.h"
+#include "shop/shop_types.h"
 
 enum {
     SHOP_BANDS = 3,
@@ -87,13 +87,11 @@ void shop_interests(const struct user_traits *user, int64_t day, double theta[SH
 void shop_make_item(const struct shop *shop, size_t number, struct item_traits *out);
 size_t shop_draw_weighted(struct rng *rng, const double *weights, size_t n);
 
-/* shop.c */
+/* shop_walk.c */
 void shop_build_day(const struct shop *shop, int64_t day, struct day_table *table);
 /* The weight of each taste of a topic for a user: out is (SHOP_TASTES); returns their sum, Z. */
 double shop_taste_weights(const struct user_traits *user, const struct day_table *table,
                           size_t topic, double out[SHOP_TASTES]);
-
-/* shop_walk.c */
 /* The relative number of events in an hour of the log. */
 double shop_traffic(const struct shop *shop, int64_t slot);
 

@@ -1,5 +1,6 @@
 /* What the users and items of the made-up shop are like: functions of (seed, number). The model is
  * described at the top of shop.c. */
+#include "shop/shop.h"
 #include "shop/shop_internal.h"
 
 #include <assert.h>

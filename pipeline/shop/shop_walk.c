@@ -1,6 +1,10 @@
 /* The walk through the log of the made-up shop: hour by hour, session by session. The model is
  * described at the top of shop.c. */
+#include "shop/shop.h"
 #include "shop/shop_internal.h"
+
+#include <assert.h>
+#include <math.h>
 
 /* Traffic by weekday (Monday first) and by hour (UTC): quiet nights, a peak in the evening. */
 static const double weekday_traffic[7] = {1.0, 0.95, 0.95, 1.0, 1.05, 1.25, 1.35};
@@ -9,6 +13,51 @@ static const double hour_traffic[SHOP_HOURS] = {0.5, 0.3, 0.2, 0.15, 0.15, 0.25,
                                                 1.2, 1.4, 1.7, 2.0,  2.1,  1.9,  1.4, 0.9};
 
 /* The first place of an ascending array whose value exceeds x; the last place when none does. */
+static const double two_pi = 6.283185307179586476925;
+
+static double weight_on(const struct item_traits *item, int64_t day)
+{
+    if (item->first_day > day) {
+        return 0.0;
+    }
+    double angle = two_pi * (double)day / (double)item->period_days + (double)item->phase;
+    double age_days = (double)(day - item->first_day);
+    double novelty = item->first_day > 0 ? 0.5 * exp(-age_days / 10.0) : 0.0;
+    return (double)item->base * exp(0.2 * sin(angle)) * (1.0 + novelty);
+}
+
+void shop_build_day(const struct shop *shop, int64_t day, struct day_table *table)
+{
+    if (table->day == day) {
+        return;
+    }
+    double all = 0.0;
+    for (size_t cell = 0; cell < SHOP_CELLS; cell++) {
+        double sum = 0.0;
+        for (size_t place = shop->cell_first[cell]; place < shop->cell_first[cell + 1]; place++) {
+            sum += weight_on(&shop->items[shop->places[place]], day);
+            table->running[place] = sum;
+        }
+        all += sum;
+        table->cells[cell] = sum;
+        table->cell_running[cell] = all;
+    }
+    table->day = day;
+}
+
+double shop_taste_weights(const struct user_traits *user, const struct day_table *table,
+                          size_t topic, double out[SHOP_TASTES])
+{
+    double sum = 0.0;
+    for (size_t taste = 0; taste < SHOP_TASTES; taste++) {
+        out[taste] = table->cells[topic * SHOP_TASTES + taste] * user->style[taste / SHOP_BANDS] *
+                     user->band[taste % SHOP_BANDS];
+        sum += out[taste];
+    }
+    return sum;
+}
+
+/* Traits, then ranks within the topics by a seeded permutation, then the grouping by cell. */
 static size_t find_running(const double *running, size_t n, double x)
 {
     size_t low = 0;

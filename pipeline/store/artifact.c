@@ -4,8 +4,6 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/spill.h"
-#include "store/array_types.h"
 
 #include <assert.h>
 

@@ -9,6 +9,14 @@
 
 enum array_type { ARRAY_F32, ARRAY_F64, ARRAY_I32, ARRAY_I64, ARRAY_U8 };
 
+enum { ARRAY_N_TYPES = ARRAY_U8 + 1 };
+
+struct array_type_info {
+    const char *name; /* as stored */
+    size_t size;      /* bytes an element */
+};
+extern const struct array_type_info array_types[ARRAY_N_TYPES];
+
 enum { ARTIFACT_NAME_MAX = 64, ARTIFACT_CHUNK_BYTES = 4 << 20 };
 
 /* (rows, columns), row-major, little-endian in the file. */
@@ -19,6 +27,8 @@ struct array {
     void *data; /* owned by the artifact (mem_free), unless it is lent */
     bool is_lent;
 };
+
+size_t array_bytes(const struct array *array);
 
 /* Zero-initialise. */
 struct artifact {
@@ -74,7 +84,7 @@ MUST_CHECK enum status_code artifact_get_strings(const struct artifact *artifact
 MUST_CHECK enum status_code artifact_hash(const struct artifact *artifact, char out[HASH_TEXT_MAX],
                                           struct status *status);
 size_t artifact_bytes(const struct artifact *artifact);
-/* What of that is in memory, not in files (base/spill.h). */
+/* What of that is in memory, not in files (base/mem.h). */
 size_t artifact_memory(const struct artifact *artifact);
 
 /* "LABEL/NAME": the slot of an output of a stage. */

@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/spill.h"
-#include "store/array_types.h"
 
 #include <assert.h>
 

@@ -3,7 +3,6 @@
 #include "training/trainer_state.h"
 
 #include "base/mem.h"
-#include "base/spill.h"
 #include "math/vec.h"
 #include "training/embedding_health.h"
 #include "towers/embeddings.h"

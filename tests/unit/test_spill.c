@@ -1,5 +1,4 @@
 /* Arrays in files: the same as memory, and nothing left on the disk. */
-#include "base/spill.h"
 
 #include "base/mem.h"
 #include "store/artifact.h"

@@ -1,0 +1,84 @@
+/* What a generation is made of, and where it goes. */
+#ifndef NIGHTJAR_PUBLISHING_PUBLISH_CONTENT_H
+#define NIGHTJAR_PUBLISHING_PUBLISH_CONTENT_H
+
+#include "base/watch.h"
+#include "store/db.h"
+
+/* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
+ * the codes, so that rows are written in the order of their keys. */
+struct publish_ids {
+    bool is_text;
+    size_t n;
+    const int64_t *integers;     /* when !is_text */
+    const int64_t *text_offsets; /* when is_text: id c is text_bytes[offsets[c] .. offsets[c+1]) */
+    const char *text_bytes;
+};
+
+/* Why a row is there; stored as a small integer, shown as text by the view. */
+enum publish_source {
+    PUBLISH_MODEL,
+    PUBLISH_COLD,
+    PUBLISH_POPULAR,
+    PUBLISH_RELAXED,
+    PUBLISH_N_SOURCES
+};
+extern const char *const publish_source_names[PUBLISH_N_SOURCES];
+
+struct publish_metric {
+    const char *name;  /* "ndcg@20" */
+    const char *model; /* "nightjar", "popularity", "item_item" */
+    const char *group; /* "all", "users:1-4", ... */
+    double value;
+};
+
+/* Everything that a generation holds. All arrays are the caller's. */
+struct publish_content {
+    struct publish_ids users, items;
+    /* recommendations: for served user s, entries [s * top, (s + 1) * top); item -1 ends the list
+     */
+    size_t n_served, top;
+    const int32_t *served;      /* (n_served) user codes, ascending */
+    const int32_t *rec_items;   /* (n_served, top) item codes */
+    const float *rec_scores;    /* (n_served, top) */
+    const uint8_t *rec_sources; /* (n_served, top) enum publish_source */
+    /* why: entries [e * n_reasons, (e + 1) * n_reasons) of list entry e, largest first; -1 ends */
+    size_t n_reasons;
+    const int32_t *reason_items; /* (n_served, top, n_reasons) item codes */
+    const float *reason_scores;  /* the same shape */
+    size_t n_popular;
+    const int32_t *popular_items; /* (n_popular) */
+    const float *popular_scores;
+    size_t n_similar_anchors, similar_top;
+    const int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
+    const int32_t *similar_items;   /* (n_similar_anchors, similar_top), -1 ends */
+    const float *similar_scores;
+    size_t dimension;
+    size_t n_user_vectors, n_item_vectors;
+    const int32_t *user_vector_codes, *item_vector_codes;     /* ascending */
+    const float *user_vectors, *item_vectors;                 /* (n, dimension), unit length */
+    const uint8_t *user_vector_sources, *item_vector_sources; /* (n) enum publish_source */
+    const float *item_bias;                                   /* (n_item_vectors) */
+    double temperature, popularity_weight;                    /* tau, beta: in the generation row */
+    double evidence_weight, evidence_exponent;                /* gamma, p: the same */
+    size_t n_metrics;
+    const struct publish_metric *metrics;
+    /* the run row */
+    const char *pipeline, *config_hash, *version;
+    int64_t seed, run_started, n_interactions;
+};
+
+struct publish_target {
+    struct db *db;
+    const char *prefix;
+    int64_t keep;
+    /* fencing: what publish_latest gave when the run began. When it is another one by the time of
+       the switch, a run that does not share our lock was faster: STATUS_BUSY. NULL: no check. */
+    const int64_t *expected_latest;
+    struct watch watch; /* told in rows, between chunks; can stop before the commit point only */
+    /* gets the reason when old generations could not be dropped after the switch, which is no error
+       of the publish: the next one tries again. May be NULL. */
+    struct status *drop_status;
+};
+
+#endif
