@@ -76,12 +76,11 @@ static void catch_up_validate_plan(const struct plan *plan, const struct plan_st
                                    struct option_report *report)
 {
     const struct plan_stage *interactions = plan_find(plan, "interactions");
-    const struct interactions_options *read = interactions->options;
 
     if (plan->settings.source.key == NULL) {
         option_mistake(report, "", "it stands without source.key, by which new rows are found");
     }
-    if (read->refresh <= 0) {
+    if (interactions_options_of(plan)->refresh <= 0) {
         option_mistake(report, "",
                        "it stands without refresh in stage interactions (line %zu): every run "
                        "would read everything, and leave nothing new",
@@ -176,13 +175,12 @@ static enum status_code read_news(struct context *context, struct small_night *n
     enum status_code code;
     const struct artifact *reading = NULL;
     struct forgotten forgotten = {0};
-    const void *options_of_log = NULL;
 
     TRY(context_input(context, "reading", &reading, status));
     TRY(context_forgotten(context, &forgotten, status));
-    options_of_log = context_options_of(context, "interactions");
-    TRY(interactions_request(options_of_log, &context_settings(context)->source,
-                             context_seed(context), request, status));
+    TRY(interactions_request(interactions_options_of(context_plan(context)),
+                             &context_settings(context)->source, context_seed(context), request,
+                             status));
     request->rules.forgotten = &forgotten;
     TRY(catch_up_read(&night->reading, context, reading, request, status));
 done:

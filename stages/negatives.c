@@ -266,6 +266,16 @@ static void negatives_validate(const void *values, struct option_report *report)
     validate_hard(o, report);
 }
 
+static void negatives_sizes(const void *values, struct stage_sizes *sizes)
+{
+    const struct negatives_options *o = values;
+    sizes->in_batch = o->strategy == NEGATIVES_IN_BATCH || o->strategy == NEGATIVES_MIXED ||
+                      o->strategy == NEGATIVES_QUEUE;
+    if (o->strategy != NEGATIVES_ALL && o->strategy != NEGATIVES_IN_BATCH) {
+        sizes->batch_negatives = (double)o->count;
+    }
+}
+
 static void negatives_estimate(const void *values, const struct stage_sizes *sizes,
                                struct stage_estimate *out)
 {
@@ -438,6 +448,7 @@ const struct stage stage_negatives = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = negatives_validate,
+    .sizes = negatives_sizes,
     .estimate = negatives_estimate,
     .run = negatives_run,
 };

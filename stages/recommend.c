@@ -219,6 +219,14 @@ static void recommend_validate(const void *values, struct option_report *report)
     }
 }
 
+static void recommend_sizes(const void *values, struct stage_sizes *sizes)
+{
+    const struct recommend_options *o = values;
+    sizes->top = (double)o->top;
+    sizes->reasons = (double)o->explain;
+    sizes->similar = (double)o->similar;
+}
+
 static void recommend_estimate(const void *values, const struct stage_sizes *sizes,
                                struct stage_estimate *out)
 {
@@ -490,6 +498,7 @@ const struct stage stage_recommend = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = recommend_validate,
+    .sizes = recommend_sizes,
     .estimate = recommend_estimate,
     .check = recommend_check,
     .fingerprint = recommend_fingerprint,

@@ -24,6 +24,13 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
+static void train_sizes(const void *values, struct stage_sizes *sizes)
+{
+    const struct train_options *o = values;
+    sizes->dimension = (double)o->dimension;
+    sizes->epochs = (double)o->epochs;
+}
+
 static void train_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -106,6 +113,7 @@ const struct stage stage_train = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = train_options_validate,
+    .sizes = train_sizes,
     .estimate = train_estimate,
     .run = train_run,
 };

@@ -32,10 +32,10 @@ struct stage_sizes {
     double n_rows;                           /* that the source has */
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
     double n_threads;
-    double dimension, epochs; /* of the train stage, 0 without one */
+    double dimension, epochs; /* of the training, 0 without one */
     double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
     bool in_batch;            /* the batch's positives are negatives, too */
-    /* of the recommend stage, 0 without one: rows a user, reasons a row, similar items an item */
+    /* of the lists, 0 without any: rows a user, reasons a row, similar items an item */
     double top, reasons, similar;
     struct stage_speeds speeds;
 };
@@ -67,6 +67,9 @@ struct stage {
     /* Knows the interactions by night_load (catch_up/night.h), which adds what catch_up has read.
      */
     bool sees_news;
+    /* Adds what the stage's options say about the sizes by which others estimate: `dimension` of
+       the vectors that it trains, `top` of the lists that it makes. NULL: nothing. */
+    void (*sizes)(const void *options, struct stage_sizes *sizes);
     void (*estimate)(const void *options, const struct stage_sizes *sizes,
                      struct stage_estimate *out);
     /* Looks for what would stop the stage outside its artifacts; called before the first stage of a

@@ -3,6 +3,7 @@
 
 #include "events/event_columns.h"
 
+#include <assert.h>
 #include <math.h>
 
 static const char *const other_events_names[] = {"reject", "ignore", "fail", NULL};
@@ -268,6 +269,14 @@ static void validate_dislikes(const struct interactions_options *o, struct optio
                        "positive",
                        o->dislike_rating, o->min_rating);
     }
+}
+
+const struct interactions_options *interactions_options_of(const struct plan *plan)
+{
+    const struct plan_stage *stage = plan_find(plan, "interactions");
+
+    assert(stage != NULL);
+    return stage->options;
 }
 
 void interactions_options_validate(const struct interactions_options *o,

@@ -33,6 +33,8 @@ struct interactions_options {
 
 extern const struct option interactions_option_table[];
 
+/* Those of the plan's stage interactions, for stages that go on with what it does. */
+const struct interactions_options *interactions_options_of(const struct plan *plan);
 /* Rules across the fields. */
 void interactions_options_validate(const struct interactions_options *options,
                                    struct option_report *report);

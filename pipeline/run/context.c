@@ -6,9 +6,13 @@
 #include "base/mem.h"
 #include "run/context_state.h"
 
-#include <assert.h>
 #include <math.h>
 #include <signal.h>
+
+const struct plan *context_plan(const struct context *context)
+{
+    return context->plan;
+}
 
 const struct plan_settings *context_settings(const struct context *context)
 {
@@ -23,14 +27,6 @@ uint64_t context_seed(const struct context *context)
 const char *context_label(const struct context *context)
 {
     return context->stage->label;
-}
-
-const void *context_options_of(const struct context *context, const char *stage)
-{
-    const struct plan_stage *found = plan_find(context->plan, stage);
-
-    assert(found != NULL);
-    return found->options;
 }
 
 const char *context_key(const struct context *context)

@@ -27,11 +27,9 @@
 
 struct context;
 
-const struct plan_settings *context_settings(const struct context *context);
+const struct plan *context_plan(const struct context *context);
+const struct plan_settings *context_settings(const struct context *context); /* of the plan */
 uint64_t context_seed(const struct context *context);
-/* The options of the stage called so, which stands in the pipeline, for those who go on with what
- * it does; the struct is that stage's. */
-const void *context_options_of(const struct context *context, const char *stage);
 const char *context_label(const struct context *context); /* of the running stage */
 /* A hash of all that decides about the running stage's outputs, save what it reads outside. */
 const char *context_key(const struct context *context);

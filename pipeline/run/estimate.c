@@ -3,7 +3,6 @@
 
 #include "base/num.h"
 #include "dataset/dataset.h"
-#include "negatives/sampler.h"
 
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;
@@ -18,48 +17,13 @@ static double *count_at(struct stage_sizes *sizes, size_t index)
     return counts[index];
 }
 
-/* The whole number, or the place of the choice, that option `name` of the first stage called
- * `stage` has; 0 without one. */
-static double stage_number(const struct plan *plan, const char *stage_name, const char *name)
-{
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        const struct stage *stage = plan->stages[i].stage;
-        if (strcmp(stage->name, stage_name) != 0 || stage->options == NULL) {
-            continue;
-        }
-        const struct option *option = option_find(stage->options, name, strlen(name));
-        if (option == NULL) {
-            continue;
-        }
-        const char *at = (const char *)plan->stages[i].options + option->offset;
-        if (option->type == OPTION_INT) {
-            int64_t value;
-            memcpy(&value, at, sizeof value);
-            return (double)value;
-        }
-        if (option->type == OPTION_CHOICE) {
-            int choice;
-            memcpy(&choice, at, sizeof choice);
-            return (double)choice;
-        }
-    }
-    return 0;
-}
-
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes)
 {
-    *sizes = (struct stage_sizes){.dimension = stage_number(plan, "train", "dimension"),
-                                  .epochs = stage_number(plan, "train", "epochs"),
-                                  .top = stage_number(plan, "recommend", "top"),
-                                  .reasons = stage_number(plan, "recommend", "explain"),
-                                  .similar = stage_number(plan, "recommend", "similar"),
-                                  .n_threads = (double)n_threads};
-    const enum negative_strategy strategy =
-        (enum negative_strategy)stage_number(plan, "negatives", "strategy");
-    sizes->in_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED ||
-                      strategy == NEGATIVES_QUEUE;
-    if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
-        sizes->batch_negatives = stage_number(plan, "negatives", "count");
+    *sizes = (struct stage_sizes){.n_threads = (double)n_threads};
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (plan->stages[i].stage->sizes != NULL) {
+            plan->stages[i].stage->sizes(plan->stages[i].options, sizes);
+        }
     }
 }
 
