@@ -1,16 +1,16 @@
 /* catch_up: what is new since the last full run, on a night that leaves that as it is
  * (interactions.refresh). Reads the rows behind the last key, and trains the users who have some a
- * little further from the vectors at hand; stages below see base and news as one
- * (catch_up/night.h).
+ * little further from the vectors at hand; stages below see base and delta as one
+ * (catch_up/merged.h).
  *
  *      full night    nothing is behind the last key: no output, `towers` of refit go through
- *      small night   towers (of base and news, with the news that they know) and news
+ *      small night   towers (of base and delta, with the delta that they know) and the delta
  */
 #include "base/mem.h"
 #include "events/interactions_options.h"
-#include "catch_up/catch_up_reading.h"
+#include "catch_up/new_rows.h"
 #include "catch_up/catch_up_training.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -88,12 +88,12 @@ static void catch_up_validate_plan(const struct plan *plan, const struct plan_st
     }
     for (size_t i = 0; i < plan->n_stages; i++) {
         const struct plan_stage *stage = &plan->stages[i];
-        if (i < self->position && stage->stage->sees_news) {
+        if (i < self->position && stage->stage->reads_delta) {
             option_mistake(report, "",
                            "stage %s in line %zu would not see what is new: put it below",
                            stage->label, stage->line);
         }
-        if (i > self->position && reads_interactions(stage->stage) && !stage->stage->sees_news) {
+        if (i > self->position && reads_interactions(stage->stage) && !stage->stage->reads_delta) {
             option_mistake(report, "",
                            "stage %s in line %zu knows nothing of what is new: put it above",
                            stage->label, stage->line);
@@ -145,32 +145,32 @@ done:
 }
 
 /* All that a small night goes through. Zero-initialise. */
-struct small_night {
-    struct catch_up_reading reading;
+struct catch_up {
+    struct new_rows rows;
     struct artifact log; /* what is needed of the base */
     struct interactions base, now;
     struct catch_up_start start;
-    struct vocabulary fresh; /* users with rows that the towers have not seen */
-    struct news news;
-    struct artifact towers, carried; /* made; "news" */
+    struct vocabulary updated; /* users with rows that the towers have not seen */
+    struct delta delta;
+    struct artifact towers, made_delta; /* outputs; the delta is called "news" there */
     struct catch_up_result result;
 };
 
-static void small_night_release(struct small_night *night)
+static void catch_up_release(struct catch_up *work)
 {
-    artifact_release(&night->carried);
-    artifact_release(&night->towers);
-    news_release(&night->news);
-    vocabulary_release(&night->fresh);
-    catch_up_start_release(&night->start);
-    interactions_release(&night->now);
-    interactions_release(&night->base);
-    artifact_release(&night->log);
-    catch_up_reading_release(&night->reading);
+    artifact_release(&work->made_delta);
+    artifact_release(&work->towers);
+    delta_release(&work->delta);
+    vocabulary_release(&work->updated);
+    catch_up_start_release(&work->start);
+    interactions_release(&work->now);
+    interactions_release(&work->base);
+    artifact_release(&work->log);
+    new_rows_release(&work->rows);
 }
 
-static enum status_code read_news(struct context *context, struct small_night *night,
-                                  struct extract_request *request, struct status *status)
+static enum status_code read_new_rows(struct context *context, struct catch_up *work,
+                                      struct extract_request *request, struct status *status)
 {
     enum status_code code;
     const struct artifact *reading = NULL;
@@ -182,7 +182,7 @@ static enum status_code read_news(struct context *context, struct small_night *n
                              &context_settings(context)->source, context_seed(context), request,
                              status));
     request->rules.forgotten = &forgotten;
-    TRY(catch_up_read(&night->reading, context, reading, request, status));
+    TRY(new_rows_read(&work->rows, context, reading, request, status));
 done:
     request->rules.forgotten = NULL;
     forgotten_release(&forgotten);
@@ -210,103 +210,83 @@ done:
     return code;
 }
 
-/* Before the news are built, which uses the rows up. */
-static enum status_code list_fresh(struct small_night *night, struct status *status)
+/* Before the delta is built, which uses the rows up. */
+static enum status_code list_updated(struct catch_up *work, struct status *status)
 {
     enum status_code code;
-    const struct extraction *rows = &night->reading.extraction;
+    const struct extraction *rows = &work->rows.extraction;
     int32_t *ignored = NULL;
 
-    TRY(add_users(&rows->log, night->start.known.n_events, &night->fresh, status));
-    TRY(add_users(&rows->dislikes, night->start.known.n_dislikes, &night->fresh, status));
-    TRY(MEM_NEW(&ignored, night->fresh.n, status));
-    TRY(vocabulary_sort(&night->fresh, ignored, status));
+    TRY(add_users(&rows->log, work->start.known.n_events, &work->updated, status));
+    TRY(add_users(&rows->dislikes, work->start.known.n_dislikes, &work->updated, status));
+    TRY(MEM_NEW(&ignored, work->updated.n, status));
+    TRY(vocabulary_sort(&work->updated, ignored, status));
 done:
     mem_free(ignored);
     return code;
 }
 
-static enum status_code load_base(struct context *context, struct small_night *night,
-                                  struct status *status)
-{
-    enum status_code code;
-
-    TRY(context_input_without(context, "interactions", night_without, &night->log, status));
-    TRY(interactions_load(&night->base, &night->log, status));
-done:
-    return code;
-}
-
 static enum status_code train(struct context *context, const struct catch_up_options *o,
-                              struct small_night *night, struct status *status)
+                              struct catch_up *work, struct status *status)
 {
     enum status_code code;
     const struct catch_up_request request = {.context = context,
-                                             .base = &night->base,
-                                             .now = &night->now,
-                                             .start = &night->start,
-                                             .fresh = &night->fresh,
+                                             .base = &work->base,
+                                             .now = &work->now,
+                                             .start = &work->start,
+                                             .updated = &work->updated,
                                              .epochs = (size_t)o->epochs,
                                              .rate = o->rate};
 
-    TRY(interactions_merge(&night->base, &night->news, context_settings(context)->work.database,
-                           &night->now, status));
+    TRY(interactions_merge(&work->base, &work->delta, context_settings(context)->work.database,
+                           &work->now, status));
     TRY(context_check_stop(context, status));
-    TRY(news_keep_core(&night->news, &night->now, status));
-    TRY(catch_up_train(&request, &night->towers, &night->result, status));
-done:
-    return code;
-}
-
-static enum status_code carry_news(struct small_night *night, struct status *status)
-{
-    enum status_code code;
-
-    artifact_init(&night->carried, "news");
-    TRY(extract_save_facts(&night->reading.extraction.report, &night->carried, status));
-    TRY(news_save(&night->news, &night->carried, status));
+    TRY(delta_remember_core(&work->delta, &work->now, status));
+    TRY(catch_up_train(&request, &work->towers, &work->result, status));
 done:
     return code;
 }
 
 /* The towers say themselves what they know, so that one write makes both: a run that dies between
  * two artifacts leaves towers that can be gone on from. */
-static enum status_code hand_on(struct context *context, struct small_night *night,
-                                struct status *status)
+static enum status_code output_trained(struct context *context, struct catch_up *work,
+                                       struct status *status)
 {
     enum status_code code;
 
-    TRY(carry_news(night, status));
-    for (size_t a = 0; a < night->carried.n_arrays; a++) {
-        const struct array *array = &night->carried.arrays[a];
-        TRY(artifact_copy(&night->towers, array->name, array->type, array->rows, array->columns,
+    artifact_init(&work->made_delta, "news");
+    TRY(extract_save_facts(&work->rows.extraction.report, &work->made_delta, status));
+    TRY(delta_save(&work->delta, &work->made_delta, status));
+    for (size_t a = 0; a < work->made_delta.n_arrays; a++) {
+        const struct array *array = &work->made_delta.arrays[a];
+        TRY(artifact_copy(&work->towers, array->name, array->type, array->rows, array->columns,
                           array->data, status));
     }
-    TRY(catch_up_start_sign(context, &night->towers, status));
-    TRY(context_output(context, &night->towers, status));
-    TRY(context_output(context, &night->carried, status));
+    TRY(catch_up_start_sign(context, &work->towers, status));
+    TRY(context_output(context, &work->towers, status));
+    TRY(context_output(context, &work->made_delta, status));
 done:
     return code;
 }
 
 /* The towers know all rows already: a run died after they were saved. */
-static enum status_code hand_on_again(struct context *context, struct small_night *night,
-                                      struct status *status)
+static enum status_code output_previous(struct context *context, struct catch_up *work,
+                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct artifact *previous = &night->start.previous;
+    const struct artifact *previous = &work->start.previous;
 
-    artifact_init(&night->carried, "news");
+    artifact_init(&work->made_delta, "news");
     for (size_t a = 0; a < previous->n_arrays; a++) {
         const struct array *array = &previous->arrays[a];
         if (strncmp(array->name, "news.", 5) == 0 || strncmp(array->name, "facts.", 6) == 0) {
-            TRY(artifact_copy(&night->carried, array->name, array->type, array->rows,
+            TRY(artifact_copy(&work->made_delta, array->name, array->type, array->rows,
                               array->columns, array->data, status));
         }
     }
-    night->result = (struct catch_up_result){.drift = {NAN, NAN}}; /* nothing was trained */
-    TRY(context_output(context, &night->start.previous, status));
-    TRY(context_output(context, &night->carried, status));
+    work->result = (struct catch_up_result){.drift = {NAN, NAN}}; /* nothing was trained */
+    TRY(context_output(context, &work->start.previous, status));
+    TRY(context_output(context, &work->made_delta, status));
 done:
     return code;
 }
@@ -318,13 +298,13 @@ static enum status_code add_metric(struct context *context, const char *name, do
     return isnan(value) ? STATUS_OK : context_add_metric(context, &metric, status);
 }
 
-static enum status_code record(struct context *context, const struct small_night *night,
+static enum status_code record(struct context *context, const struct catch_up *work,
                                struct status *status)
 {
     enum status_code code;
-    const struct catch_up_result *result = &night->result;
+    const struct catch_up_result *result = &work->result;
 
-    TRY(add_metric(context, "news_rows", (double)night->reading.n_read, status));
+    TRY(add_metric(context, "news_rows", (double)work->rows.n_read, status));
     TRY(add_metric(context, "news_anchors", (double)result->n_anchors, status));
     TRY(add_metric(context, "news_new_users", (double)result->n_new[SIDE_USERS], status));
     TRY(add_metric(context, "news_new_items", (double)result->n_new[SIDE_ITEMS], status));
@@ -333,36 +313,37 @@ static enum status_code record(struct context *context, const struct small_night
     log_write(context_log(context), LOG_INFO,
               "catch_up: %lld rows are new; %zu users trained, %zu users and %zu items new to the "
               "towers",
-              (long long)night->reading.n_read, result->n_anchors, result->n_new[SIDE_USERS],
+              (long long)work->rows.n_read, result->n_anchors, result->n_new[SIDE_USERS],
               result->n_new[SIDE_ITEMS]);
-    context_set_rows(context, night->reading.n_read);
+    context_set_rows(context, work->rows.n_read);
 done:
     return code;
 }
 
-static enum status_code run_night(struct context *context, const struct catch_up_options *o,
-                                  struct small_night *night, struct status *status)
+static enum status_code run_small_night(struct context *context, const struct catch_up_options *o,
+                                        struct catch_up *work, struct status *status)
 {
     enum status_code code;
     struct extract_request request;
-    const struct extraction *rows = &night->reading.extraction;
+    const struct extraction *rows = &work->rows.extraction;
 
-    TRY(read_news(context, night, &request, status));
-    context_set_rows(context, night->reading.n_read);
+    TRY(read_new_rows(context, work, &request, status));
+    context_set_rows(context, work->rows.n_read);
     if (rows->log.n + rows->dislikes.n == 0) {
         goto done; /* nothing that counts is new: what stands above goes through */
     }
-    TRY(load_base(context, night, status));
-    TRY(catch_up_start_open(&night->start, context, &night->base, night->reading.is_anew, status));
-    TRY(list_fresh(night, status));
-    if (night->fresh.n == 0) {
-        TRY(hand_on_again(context, night, status));
+    TRY(context_input_without(context, "interactions", merge_without, &work->log, status));
+    TRY(interactions_load(&work->base, &work->log, status));
+    TRY(catch_up_start_open(&work->start, context, &work->base, work->rows.is_anew, status));
+    TRY(list_updated(work, status));
+    if (work->updated.n == 0) {
+        TRY(output_previous(context, work, status));
     } else {
-        TRY(news_build(&night->reading.extraction, &request.dataset, &night->news, status));
-        TRY(train(context, o, night, status));
-        TRY(hand_on(context, night, status));
+        TRY(delta_build(&work->rows.extraction, &request.dataset, &work->delta, status));
+        TRY(train(context, o, work, status));
+        TRY(output_trained(context, work, status));
     }
-    TRY(record(context, night, status));
+    TRY(record(context, work, status));
 done:
     return code;
 }
@@ -371,13 +352,13 @@ static enum status_code catch_up_run(struct context *context, const void *values
                                      struct status *status)
 {
     enum status_code code;
-    struct small_night *night = NULL;
+    struct catch_up *work = NULL;
 
-    TRY(MEM_NEW(&night, 1, status));
-    code = run_night(context, values, night, status);
-    small_night_release(night);
+    TRY(MEM_NEW(&work, 1, status));
+    code = run_small_night(context, values, work, status);
+    catch_up_release(work);
 done:
-    mem_free(night);
+    mem_free(work);
     return code;
 }
 

@@ -6,7 +6,7 @@
 #include "dataset/dataset.h"
 #include "events/event_columns.h"
 #include "evaluation/metric_rows.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -114,7 +114,7 @@ struct evidence_sql {
 /* What is looked at. */
 struct inspection {
     const struct checks_options *options;
-    struct night night;
+    struct merged merged;
     struct metric_rows now, previous;
     double n_unknown;
     int64_t started;
@@ -124,7 +124,7 @@ struct inspection {
 
 static void inspection_release(struct inspection *inspection)
 {
-    night_release(&inspection->night);
+    merged_release(&inspection->merged);
     metric_rows_release(&inspection->now);
     metric_rows_release(&inspection->previous);
     buf_release(&inspection->sql.from);
@@ -180,7 +180,7 @@ static enum status_code measure(struct context *context, struct inspection *insp
                                 struct status *status)
 {
     const struct artifact *artifact = NULL;
-    const struct interactions *interactions = &inspection->night.interactions;
+    const struct interactions *interactions = &inspection->merged.interactions;
     double accepted;
     enum status_code code;
     TRY(context_input(context, "news", &artifact, status)); /* counts those of the base, too */
@@ -225,7 +225,7 @@ static void add_newest_rows(const struct evidence_sql *sql, struct buf *out)
 static void check_age(struct inspection *inspection)
 {
     const struct checks_options *o = inspection->options;
-    const double age = (double)(inspection->started - inspection->night.interactions.newest_time);
+    const double age = (double)(inspection->started - inspection->merged.interactions.newest_time);
     const bool failed = o->error_after > 0 && age > o->error_after;
     const double allowed = failed ? o->error_after : o->warn_after;
     char age_text[NUM_TEXT_MAX], allowed_text[NUM_TEXT_MAX];
@@ -242,7 +242,7 @@ static void check_age(struct inspection *inspection)
 
 static void check_future(struct inspection *inspection)
 {
-    const struct history *log = &inspection->night.interactions.log;
+    const struct history *log = &inspection->merged.interactions.log;
     const double latest = (double)inspection->started + inspection->options->max_future;
     size_t n = 0;
     char ahead[NUM_TEXT_MAX], allowed[NUM_TEXT_MAX];
@@ -252,7 +252,7 @@ static void check_future(struct inspection *inspection)
     struct buf *out = n == 0 ? NULL : begin(&inspection->findings, inspection->options->future);
     if (out != NULL) {
         num_format_duration(
-            (double)(inspection->night.interactions.newest_time - inspection->started), ahead);
+            (double)(inspection->merged.interactions.newest_time - inspection->started), ahead);
         num_format_duration(inspection->options->max_future, allowed);
         buf_addf(out,
                  "%zu pairs of user and item have events in the future, the last one %s ahead of "
@@ -320,9 +320,9 @@ static void check_part(struct inspection *inspection, const char *name, const st
 static enum status_code inspect(struct inspection *inspection, struct status *status)
 {
     const struct checks_options *o = inspection->options;
-    const struct dataset *fit = &inspection->night.interactions.basis[BASIS_FIT];
+    const struct dataset *fit = &inspection->merged.interactions.basis[BASIS_FIT];
     enum status_code code;
-    if (inspection->night.interactions.has_times) {
+    if (inspection->merged.interactions.has_times) {
         check_age(inspection);
         check_future(inspection);
     } else if (o->warn_after > 0 || o->error_after > 0) {
@@ -346,7 +346,7 @@ static enum status_code checks_run(struct context *context, const void *values,
 {
     struct inspection inspection = {.options = values, .started = context_run_started(context)};
     enum status_code code;
-    TRY(night_load(&inspection.night, context, NIGHT_LOG, status));
+    TRY(merged_load(&inspection.merged, context, MERGED_LOG, status));
     TRY(measure(context, &inspection, status));
     TRY(context_previous_metrics(context, &inspection.previous, status));
     TRY(describe_source(context, &inspection.sql, status));
@@ -378,6 +378,6 @@ const struct stage stage_checks = {
     .validate = checks_validate,
     /* The age changes with the clock, the last run with every night: it always looks. */
     .fingerprint = context_always_run,
-    .sees_news = true,
+    .reads_delta = true,
     .run = checks_run,
 };

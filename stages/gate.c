@@ -9,7 +9,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "serving/recommendations.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 
 struct gate_options {
     struct option_groups rules; /* name -> struct gate_rule */
@@ -160,18 +160,18 @@ static enum status_code gate_run(struct context *context, const void *values, st
 {
     const struct gate_options *o = values;
     const struct artifact *artifact = NULL;
-    struct night night = {0};
+    struct merged merged = {0};
     struct recommendations lists = {0};
     struct metric_rows rows = {0}, previous = {0};
     struct buf failure = {0};
     enum status_code code;
-    TRY(night_load(&night, context, NIGHT_IDS, status));
+    TRY(merged_load(&merged, context, MERGED_IDS, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&lists, artifact, status));
-    TRY(measure(&night.interactions, &lists, &rows, status));
+    TRY(measure(&merged.interactions, &lists, &rows, status));
     TRY(record(context, &rows, status));
     TRY(context_previous_metrics(context, &previous, status));
-    TRY(check_age(context, o->max_age, &night.interactions, &failure, status));
+    TRY(check_age(context, o->max_age, &merged.interactions, &failure, status));
     const struct gate_request request = {.stage = "gate",
                                          .n = o->rules.n,
                                          .names = o->rules.names,
@@ -190,7 +190,7 @@ done:
     metric_rows_release(&previous);
     metric_rows_release(&rows);
     recommendations_release(&lists);
-    night_release(&night);
+    merged_release(&merged);
     return code;
 }
 
@@ -207,6 +207,6 @@ const struct stage stage_gate = {
     .validate = gate_validate,
     /* The age changes with the clock, the last run with every night: the gate always looks. */
     .fingerprint = context_always_run,
-    .sees_news = true,
+    .reads_delta = true,
     .run = gate_run,
 };

@@ -48,7 +48,7 @@ static enum status_code interactions_fingerprint(struct context *context, const 
         return source_log_fingerprint(context, out, status);
     }
     TRY(context_own_output(context, "reading", &reading, status));
-    TRY(reading_fingerprint(context, reading, o->refresh, out, status));
+    TRY(watermark_fingerprint(context, reading, o->refresh, out, status));
 done:
     return code;
 }
@@ -248,7 +248,7 @@ static enum status_code read_source(struct context *context, const struct intera
                   (long long)(extraction->report.n_rows - n_known), (long long)n_known);
     }
     if (o->refresh > 0) { /* before the fingerprint is taken, which looks at it */
-        TRY(reading_make(context, extraction, store.rules, &reading, status));
+        TRY(watermark_make(context, extraction, store.rules, &reading, status));
         TRY(context_output(context, &reading, status));
     }
     context_source_done(context);

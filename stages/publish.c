@@ -4,7 +4,7 @@
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
 #include "towers/embeddings.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -41,7 +41,7 @@ struct vectors {
 
 /* Views over the input artifacts, and what has to be made. */
 struct publication {
-    struct night night;
+    struct merged merged;
     struct towers towers;
     struct features features;
     struct served_ids user_ids, item_ids;
@@ -64,7 +64,7 @@ static void release(struct publication *p)
     served_ids_release(&p->user_ids);
     served_ids_release(&p->item_ids);
     features_release(&p->features);
-    night_release(&p->night);
+    merged_release(&p->merged);
     recommendations_release(&p->lists);
 }
 
@@ -72,15 +72,15 @@ static enum status_code load(struct context *context, struct publication *p, str
 {
     enum status_code code;
     const struct artifact *artifact;
-    TRY(night_load(&p->night, context, NIGHT_IDS, status));
+    TRY(merged_load(&p->merged, context, MERGED_IDS, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&p->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&p->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->night.interactions, &p->towers, artifact,
+    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->merged.interactions, &p->towers, artifact,
                         &p->features, status));
-    const struct dataset *dataset = &p->night.interactions.basis[p->towers.basis];
+    const struct dataset *dataset = &p->merged.interactions.basis[p->towers.basis];
     if (p->towers.users.rows != dataset->n_users || p->towers.items.rows != dataset->n_items ||
         p->lists.n_vectors != dataset->n_items + p->towers.cold_items.rows ||
         (p->lists.n_cold > 0 && p->lists.dimension != p->towers.users.columns)) {
@@ -162,7 +162,7 @@ done:
 
 static enum status_code merge_vectors(struct publication *p, struct status *status)
 {
-    const struct dataset *dataset = &p->night.interactions.basis[p->towers.basis];
+    const struct dataset *dataset = &p->merged.interactions.basis[p->towers.basis];
     const struct recommendations *lists = &p->lists;
     const struct vector_parts users = {
         .known = p->towers.users,
@@ -233,7 +233,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .version = context_version(context),
                                       .seed = settings->seed,
                                       .run_started = context_run_started(context),
-                                      .n_interactions = (int64_t)p->night.n_pairs};
+                                      .n_interactions = (int64_t)p->merged.n_pairs};
     content.metrics = context_metrics(context, &content.n_metrics);
     return content;
 }
@@ -412,5 +412,5 @@ const struct stage stage_publish = {
     .estimate = estimate,
     .check = check,
     .fingerprint = fingerprint,
-    .sees_news = true,
+    .reads_delta = true,
     .run = run};

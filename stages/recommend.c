@@ -7,7 +7,7 @@
 #include "run/context_databases.h"
 #include "serving/serving.h"
 #include "base/mem.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 
 #include <math.h>
 
@@ -250,7 +250,7 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
 
 /* Views over the inputs, and the two numberings that are made of them. */
 struct sources {
-    struct night night;
+    struct merged merged;
     struct towers towers;
     struct features features;
     struct served_ids users, items;
@@ -267,17 +267,17 @@ static void sources_release(struct sources *sources)
     served_ids_release(&sources->users);
     served_ids_release(&sources->items);
     features_release(&sources->features);
-    night_release(&sources->night);
+    merged_release(&sources->merged);
 }
 
 static enum status_code load(struct context *context, struct sources *sources,
                              struct status *status)
 {
     const struct artifact *artifact = NULL;
-    const struct interactions *interactions = &sources->night.interactions;
+    const struct interactions *interactions = &sources->merged.interactions;
     const struct towers *towers = &sources->towers;
     enum status_code code;
-    TRY(night_load(&sources->night, context, NIGHT_LOG, status));
+    TRY(merged_load(&sources->merged, context, MERGED_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&sources->towers, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
@@ -286,8 +286,8 @@ static enum status_code load(struct context *context, struct sources *sources,
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&sources->calibration, artifact, towers, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(night_evidence(&sources->night, artifact, towers->basis, &sources->evidence,
-                       &sources->has_evidence, status));
+    TRY(merged_evidence(&sources->merged, artifact, towers->basis, &sources->evidence,
+                        &sources->has_evidence, status));
     TRY(score_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
 done:
     return code;
@@ -316,7 +316,7 @@ static size_t queries_of(const struct recommend_options *o, struct context *cont
 static enum status_code keep_active(const struct recommend_options *o, struct sources *sources,
                                     struct status *status)
 {
-    const struct history *log = &sources->night.interactions.log;
+    const struct history *log = &sources->merged.interactions.log;
     uint8_t **served = &sources->rules.served;
     const bool all = *served == NULL;
     enum status_code code = STATUS_OK;
@@ -335,7 +335,7 @@ static enum status_code keep_active(const struct recommend_options *o, struct so
         bool active = false;
         for (int64_t e = u < log->matrix.n_rows ? log->matrix.offsets[u] : 0;
              u < log->matrix.n_rows && e < log->matrix.offsets[u + 1]; e++) {
-            active = active || (double)(sources->night.interactions.newest_time - log->times[e]) <=
+            active = active || (double)(sources->merged.interactions.newest_time - log->times[e]) <=
                                    o->active_within;
         }
         (*served)[u] = (all || (*served)[u]) && active;
@@ -430,7 +430,7 @@ static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
     return (struct serving_request){
-        .interactions = &sources->night.interactions,
+        .interactions = &sources->merged.interactions,
         .towers = &sources->towers,
         .users = &sources->users,
         .items = &sources->items,
@@ -502,6 +502,6 @@ const struct stage stage_recommend = {
     .estimate = recommend_estimate,
     .check = recommend_check,
     .fingerprint = recommend_fingerprint,
-    .sees_news = true,
+    .reads_delta = true,
     .run = recommend_run,
 };

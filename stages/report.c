@@ -9,7 +9,7 @@
 #include "run/context_databases.h"
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 #include "stages/report/report_history.h"
 #include "stages/report/report_items.h"
 #include "stages/report/report_page.h"
@@ -68,7 +68,7 @@ static const struct stage_artifact inputs[] = {
 /* What the page is made of. */
 struct page {
     const struct report_options *options;
-    struct night night;
+    struct merged merged;
     struct towers towers;
     struct features features;
     struct served_ids users, items;
@@ -88,7 +88,7 @@ static void page_release(struct page *page)
     served_ids_release(&page->users);
     served_ids_release(&page->items);
     features_release(&page->features);
-    night_release(&page->night);
+    merged_release(&page->merged);
     recommendations_release(&page->lists);
 }
 
@@ -97,13 +97,13 @@ static enum status_code load(struct context *context, struct page *page, struct 
     const struct artifact *artifact;
     struct db *db = NULL;
     enum status_code code;
-    TRY(night_load(&page->night, context, NIGHT_LOG, status));
+    TRY(merged_load(&page->merged, context, MERGED_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
     TRY(towers_load(&page->towers, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&page->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&page->users, &page->items, &page->night.interactions, &page->towers,
+    TRY(served_ids_load(&page->users, &page->items, &page->merged.interactions, &page->towers,
                         artifact, &page->features, status));
     TRY(context_source(context, &db, status));
     TRY(item_names_read(&page->names, db, page->options->items,
@@ -116,7 +116,7 @@ done:
 static enum status_code count(struct page *page, struct status *status)
 {
     const struct recommendations *lists = &page->lists;
-    const struct sparse *log = &page->night.interactions.log.matrix;
+    const struct sparse *log = &page->merged.interactions.log.matrix;
     enum status_code code;
     TRY(MEM_NEW(&page->n_users, page->items.ids.n, status));
     TRY(MEM_NEW(&page->n_lists, page->items.ids.n, status));
@@ -272,7 +272,7 @@ static enum status_code place_items(struct page *page, size_t n, struct mapped *
                                     double *places, struct status *status)
 {
     const struct const_matrix items = page->towers.items;
-    const struct dataset *dataset = &page->night.interactions.basis[page->towers.basis];
+    const struct dataset *dataset = &page->merged.interactions.basis[page->towers.basis];
     const size_t d = items.columns;
     float *vectors = NULL;
     enum status_code code;
@@ -352,7 +352,7 @@ static void add_title(struct page *page, int32_t item)
 /* The newest items of the history; without times the first ones. */
 static void add_history(struct page *page, size_t user)
 {
-    const struct history *log = &page->night.interactions.log;
+    const struct history *log = &page->merged.interactions.log;
     int64_t shown[SHOWN];
     size_t n = 0;
     for (int64_t e = user < log->matrix.n_rows ? log->matrix.offsets[user] : 0;
@@ -411,7 +411,7 @@ static void add_lead(const struct context *context, struct page *page)
              "<p class=\"lead\">Run %lld of %s. %zu users with lists, %zu items, %zu pairs of user "
              "and item in the log. nightjar %s, seed %lld, configuration %.12s.</p><main>\n",
              (long long)context_run_number(context), time, page->lists.n_served, page->items.ids.n,
-             sparse_entries(&page->night.interactions.log.matrix), context_version(context),
+             sparse_entries(&page->merged.interactions.log.matrix), context_version(context),
              (long long)settings->seed, context_config_hash(context));
 }
 
@@ -486,6 +486,6 @@ const struct stage stage_report = {
     .check = report_check,
     /* It tells of the run itself, which is another one every night. */
     .fingerprint = context_always_run,
-    .sees_news = true,
+    .reads_delta = true,
     .run = report_run,
 };

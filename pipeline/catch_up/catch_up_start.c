@@ -35,7 +35,7 @@ static enum status_code open_previous(struct catch_up_start *start, struct conte
     if (!found || !is_signed(&start->previous, key)) {
         goto done;
     }
-    TRY(news_load(&start->known, &start->previous, &found, status));
+    TRY(delta_load(&start->known, &start->previous, &found, status));
     if (found) {
         TRY(vocabulary_merge(&base->users, &start->known.users, &start->users, NULL, NULL, status));
         TRY(vocabulary_merge(&base->items, &start->known.items, &start->items, NULL, NULL, status));
@@ -94,7 +94,7 @@ void catch_up_start_release(struct catch_up_start *start)
 {
     vocabulary_release(&start->users);
     vocabulary_release(&start->items);
-    news_release(&start->known);
+    delta_release(&start->known);
     artifact_release(&start->previous);
     *start = (struct catch_up_start){0};
 }

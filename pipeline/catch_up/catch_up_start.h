@@ -3,15 +3,15 @@
  * interactions of tonight.
  *
  *      full night  refit -> T0
- *      night 1     T0 + news of night 1          -> T1, which says what news it knows
- *      night 2     T1 + news of night 2          -> T2
- *      killed, or T1 of another base or options  -> T0 + all news since
+ *      night 1     T0 + delta of night 1          -> T1, which says what delta it knows
+ *      night 2     T1 + delta of night 2          -> T2
+ *      killed, or T1 of another base or options  -> T0 + the whole delta since
  */
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_START_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_START_H
 
 #include "features/feature_table.h"
-#include "catch_up/news.h"
+#include "catch_up/delta.h"
 #include "towers/embeddings.h"
 #include "run/context.h"
 
@@ -20,7 +20,7 @@ struct catch_up_start {
     struct artifact previous; /* the last output, when it is gone on from */
     bool is_previous;
     struct towers towers;           /* a view */
-    struct news known;              /* a view: what they know beyond the base; empty: nothing */
+    struct delta known;             /* a view: what they know beyond the base; empty: nothing */
     struct vocabulary users, items; /* the codes of their rows and cold vectors */
     const int32_t *user_codes, *item_codes; /* of the towers' rows, ascending */
 };
@@ -63,9 +63,10 @@ void catch_up_start_release(struct catch_up_start *start);
 /* What is trained from there. */
 struct catch_up_request {
     struct context *context;
-    const struct interactions *base, *now; /* `now`: base and news */
+    const struct interactions *base, *now; /* `now`: base and delta */
     const struct catch_up_start *start;
-    const struct vocabulary *fresh; /* users who have rows that the towers have not seen; sorted */
+    const struct vocabulary
+        *updated; /* users who have rows that the towers have not seen; sorted */
     size_t epochs;
     double rate; /* a share of the learning rate of a cold start */
 };

@@ -6,7 +6,7 @@
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "catch_up/catch_up_vectors.h"
-#include "catch_up/night.h"
+#include "catch_up/merged.h"
 #include "run/context.h"
 #include "run/context_data.h"
 
@@ -141,7 +141,7 @@ static enum status_code load_pairs(struct parts *parts, const struct catch_up_re
         TRY(sparse_load(&stored, pairs, pairs_item_item_slots[BASIS_ALL], &found, status));
     }
     if (found) {
-        TRY(night_map_items(request->base, request->now, &item_of, status));
+        TRY(merged_map_items(request->base, request->now, &item_of, status));
         TRY(sparse_renumber(&stored, item_of, request->now->basis[BASIS_ALL].n_items,
                             &parts->item_pairs, status));
         training->input.item_pairs = &parts->item_pairs;
@@ -246,7 +246,7 @@ static bool can_train(const struct parts *parts)
     return false;
 }
 
-static void tell_new(const struct parts *parts, struct catch_up_result *result)
+static void count_new(const struct parts *parts, struct catch_up_result *result)
 {
     const struct start_side *sides = parts->vectors.side;
 
@@ -270,7 +270,7 @@ enum status_code catch_up_train(const struct catch_up_request *request, struct a
     *result = (struct catch_up_result){.drift = {NAN, NAN}};
     TRY(catch_up_vectors_init(&parts->vectors, request, status));
     TRY(prepare(parts, request, status));
-    tell_new(parts, result);
+    count_new(parts, result);
     if (can_train(parts)) {
         TRY(training_run(&parts->training, &trained, status));
         catch_up_vectors_take(&parts->vectors, &trained);

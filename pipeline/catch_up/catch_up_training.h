@@ -1,8 +1,8 @@
-/* The training of a small night: users with news, each with all of its positives, against every
+/* The training of a small night: users with new rows, each with all of its positives, against every
  * item, from the vectors at hand. A vector is taken as it is, whatever tower it came from: who
  * reads histories and side data in the towers does so again at the next full run.
  *
- *      rows with a vector   go on from it          users without news keep theirs
+ *      rows with a vector   go on from it          users without new rows keep theirs
  *      new items            the mean of their users, or their cold vector of the side data
  *      new users            the mean of their items
  */
@@ -14,7 +14,7 @@
 
 /* What it made of them, for the record. */
 struct catch_up_result {
-    size_t n_anchors; /* users that were trained: with news, or without a vector before */
+    size_t n_anchors; /* users that were trained: with a delta, or without a vector before */
     size_t n_new[N_SIDES];
     double drift[N_SIDES]; /* mean cosine of what was trained with what it started from; NAN */
 };

@@ -97,26 +97,26 @@ done:
     return code;
 }
 
-/* Who is trained: users with news, and those whom the towers have no row of. */
+/* Who is trained: users with new rows, and those whom the towers have no row of. */
 static enum status_code list_active(struct catch_up_vectors *vectors,
                                     const struct catch_up_request *request, struct status *status)
 {
     enum status_code code;
     const struct dataset *all = all_of(request);
-    const struct vocabulary *fresh = request->fresh;
+    const struct vocabulary *updated = request->updated;
     int32_t *code_of = NULL;
 
-    TRY(MEM_NEW(&code_of, fresh->n, status));
-    TRY(MEM_NEW(&vectors->is_fresh, request->now->users.n, status));
+    TRY(MEM_NEW(&code_of, updated->n, status));
+    TRY(MEM_NEW(&vectors->is_updated, request->now->users.n, status));
     TRY(MEM_NEW(&vectors->active, all->n_users, status));
-    vocabulary_locate(fresh, &request->now->users, code_of);
-    for (size_t i = 0; i < fresh->n; i++) {
+    vocabulary_locate(updated, &request->now->users, code_of);
+    for (size_t i = 0; i < updated->n; i++) {
         if (code_of[i] >= 0) {
-            vectors->is_fresh[code_of[i]] = 1;
+            vectors->is_updated[code_of[i]] = 1;
         }
     }
     for (size_t r = 0; r < all->n_users; r++) {
-        if (vectors->is_fresh[all->users[r]] || vectors->side[SIDE_USERS].row_of[r] < 0) {
+        if (vectors->is_updated[all->users[r]] || vectors->side[SIDE_USERS].row_of[r] < 0) {
             vectors->active[vectors->n_active++] = (int32_t)r;
         }
     }
@@ -312,17 +312,17 @@ done:
     return code;
 }
 
-/* The vector of a user who has no row: that of the towers unless there are news or it is not there,
- * then one of the items; NULL: neither. `scratch` (d). */
+/* The vector of a user who has no row: that of the towers unless it has new rows or it is not
+ * there, then one of the items; NULL: neither. `scratch` (d). */
 static const float *cold_user(const struct catch_up_vectors *vectors,
                               const struct catch_up_request *request, int32_t code,
                               int64_t history_row, const float *before, float *scratch)
 {
     const struct sparse *history = &all_of(request)->cold.history.matrix;
-    const bool is_fresh = (size_t)code < request->now->users.n && vectors->is_fresh[code];
+    const bool is_updated = (size_t)code < request->now->users.n && vectors->is_updated[code];
     size_t n = 0;
 
-    if (history_row < 0 || (before != NULL && !is_fresh)) {
+    if (history_row < 0 || (before != NULL && !is_updated)) {
         return before;
     }
     const int32_t *items = sparse_row(history, (size_t)history_row, &n);
@@ -403,7 +403,7 @@ void catch_up_vectors_release(struct catch_up_vectors *vectors)
         mem_free(vectors->vectors[s]);
     }
     mem_free(vectors->bias);
-    mem_free(vectors->is_fresh);
+    mem_free(vectors->is_updated);
     mem_free(vectors->active);
     *vectors = (struct catch_up_vectors){0};
 }

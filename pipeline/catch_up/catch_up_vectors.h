@@ -11,7 +11,7 @@ struct catch_up_vectors {
     struct start_side side[N_SIDES];
     float *vectors[N_SIDES]; /* (rows of tonight's ALL, dimension) unit length; zeros: unknown */
     float *bias;             /* (items) learned popularity term, NULL: none */
-    uint8_t *is_fresh;       /* (master users) has rows that the towers have not seen */
+    uint8_t *is_updated;     /* (master users) has rows that the towers have not seen */
     size_t n_active;
     int32_t *active; /* (n_active) rows of users to train, ascending */
 };

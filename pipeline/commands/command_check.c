@@ -210,7 +210,7 @@ static void check_output(struct checkup *checkup, struct status *status)
 }
 
 /* What a stage has seen by itself. */
-static void hear_stage(void *data, const char *label, struct status *outcome)
+static void report_stage(void *data, const char *label, struct status *outcome)
 {
     struct checkup *checkup = data;
     if (outcome->code != STATUS_OK) {
@@ -232,7 +232,7 @@ static enum status_code run_check(const struct command_environment *environment,
     check_source(&checkup, status);
     check_output(&checkup, status);
     const struct run_request request = {.plan = plan, .version = environment->version};
-    TRY(runner_check(&request, hear_stage, &checkup, status));
+    TRY(runner_check(&request, report_stage, &checkup, status));
     if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
         problem(&checkup, status);
     }

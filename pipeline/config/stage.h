@@ -64,9 +64,9 @@ struct stage {
        when there are none. `self` is the stage in it. */
     void (*validate_plan)(const struct plan *plan, const struct plan_stage *self,
                           struct option_report *report);
-    /* Knows the interactions by night_load (catch_up/night.h), which adds what catch_up has read.
+    /* Knows the interactions by merged_load (catch_up/merged.h), which adds what catch_up has read.
      */
-    bool sees_news;
+    bool reads_delta;
     /* Adds what the stage's options say about the sizes by which others estimate: `dimension` of
        the vectors that it trains, `top` of the lists that it makes. NULL: nothing. */
     void (*sizes)(const void *options, struct stage_sizes *sizes);

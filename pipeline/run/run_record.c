@@ -122,8 +122,8 @@ done:
     return code;
 }
 
-enum status_code run_record_carry_metrics(struct context *context, int64_t from,
-                                          struct status *status)
+enum status_code run_record_copy_metrics(struct context *context, int64_t from,
+                                         struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;

@@ -16,8 +16,8 @@ MUST_CHECK enum status_code run_record_stage(struct context *context, const char
                                              double seconds, double cpu_seconds,
                                              struct status *status);
 /* An unchanged stage: its metrics of run `from` become this run's too. */
-MUST_CHECK enum status_code run_record_carry_metrics(struct context *context, int64_t from,
-                                                     struct status *status);
+MUST_CHECK enum status_code run_record_copy_metrics(struct context *context, int64_t from,
+                                                    struct status *status);
 /* The end, good or bad, as `outcome` says. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
                                            struct status *status);

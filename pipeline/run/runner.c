@@ -1,7 +1,7 @@
 /* Runs a plan under the pipeline's lock: for each stage in order decides, runs, saves, remembers.
  *
  *      check of all stages, then for each
- *      fingerprint -> key -> decide --unchanged--> carry rows and metrics
+ *      fingerprint -> key -> decide --unchanged--> reuse rows and metrics
  *                               \--run--> memory check -> forget -> run -> save outputs ->
  *                                         fingerprint -> remember -> drop checkpoints
  *
@@ -194,14 +194,14 @@ done:
 }
 
 /* The stage is skipped: its rows and metrics count for this run too. */
-static enum status_code carry(struct runner *runner, const struct plan_stage *stage,
+static enum status_code reuse(struct runner *runner, const struct plan_stage *stage,
                               const struct cache_state *before, enum cache_verdict verdict,
                               struct status *status)
 {
     enum status_code code;
     struct context *context = &runner->context;
     struct cache_state state = *before;
-    TRY(run_record_carry_metrics(context, before->run, status));
+    TRY(run_record_copy_metrics(context, before->run, status));
     context->rows = before->rows;
     state.run = context->run;
     if (verdict == CACHE_UNCHANGED) {
@@ -258,7 +258,7 @@ static enum status_code do_stage(struct runner *runner, const struct plan_stage 
     TRY(decide(runner, stage, &before, &verdict, status));
     bool skipped = verdict != CACHE_RUN;
     code =
-        skipped ? carry(runner, stage, &before, verdict, status) : execute(runner, stage, status);
+        skipped ? reuse(runner, stage, &before, verdict, status) : execute(runner, stage, status);
     double seconds = clock_monotonic() - started;
     /* a failed stage is put on record too; the failure itself is what gets reported */
     struct status record_status = {0};
@@ -371,7 +371,7 @@ done:
 }
 
 enum status_code runner_check(const struct run_request *request,
-                              void (*told)(void *data, const char *label, struct status *outcome),
+                              void (*report)(void *data, const char *label, struct status *outcome),
                               void *data, struct status *status)
 {
     struct context context = {0};
@@ -381,7 +381,7 @@ enum status_code runner_check(const struct run_request *request,
         struct status outcome = {0};
         if (stage->stage->check != NULL) {
             (void)stage->stage->check(&context, stage->options, &outcome);
-            told(data, stage->label, &outcome);
+            report(data, stage->label, &outcome);
         }
     }
     context_release(&context);

@@ -14,8 +14,8 @@ struct run_result {
 /* What would stop a stage later and can be seen now, without a run: `told` hears how each stage
  * that looks fares. Changes nothing. */
 MUST_CHECK enum status_code runner_check(const struct run_request *request,
-                                         void (*told)(void *data, const char *label,
-                                                      struct status *outcome),
+                                         void (*report)(void *data, const char *label,
+                                                        struct status *outcome),
                                          void *data, struct status *status);
 
 MUST_CHECK enum status_code runner_run(const struct run_request *request, struct run_result *result,

@@ -137,9 +137,9 @@ done:
 
 /* ---- when the log was read ---- */
 
-enum status_code reading_make(struct context *context, const struct extraction *extraction,
-                              const char rules[HASH_TEXT_MAX], struct artifact *out,
-                              struct status *status)
+enum status_code watermark_make(struct context *context, const struct extraction *extraction,
+                                const char rules[HASH_TEXT_MAX], struct artifact *out,
+                                struct status *status)
 {
     enum status_code code;
 
@@ -151,8 +151,9 @@ done:
     return code;
 }
 
-enum status_code reading_fingerprint(struct context *context, const struct artifact *reading,
-                                     double refresh, char out[HASH_TEXT_MAX], struct status *status)
+enum status_code watermark_fingerprint(struct context *context, const struct artifact *reading,
+                                       double refresh, char out[HASH_TEXT_MAX],
+                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct extraction *known = NULL; /* on the heap: a report is large */

@@ -24,21 +24,21 @@ MUST_CHECK enum status_code source_log_keys(struct context *context, int64_t fro
 MUST_CHECK enum status_code source_log_newest(struct context *context, int64_t from,
                                               char out[HASH_TEXT_MAX], struct status *status);
 
-/* ---- the artifact "reading": when the log was read, and how far ----
+/* ---- the artifact "reading", a watermark: when the log was read, and how far ----
  *
  *      at      number  Unix seconds of the run that read it
  *      rules   U8      source_log_hash_rules
  *      state   U8      event_state_add
  */
-MUST_CHECK enum status_code reading_make(struct context *context,
-                                         const struct extraction *extraction,
-                                         const char rules[HASH_TEXT_MAX], struct artifact *out,
-                                         struct status *status);
+MUST_CHECK enum status_code watermark_make(struct context *context,
+                                           const struct extraction *extraction,
+                                           const char rules[HASH_TEXT_MAX], struct artifact *out,
+                                           struct status *status);
 /* For the fingerprint of the stage whose last output `reading` is (NULL: none): the same text as
  * long as the log was read less than `refresh` seconds ago and the row with the last key is still
  * there, "" otherwise. */
-MUST_CHECK enum status_code reading_fingerprint(struct context *context,
-                                                const struct artifact *reading, double refresh,
-                                                char out[HASH_TEXT_MAX], struct status *status);
+MUST_CHECK enum status_code watermark_fingerprint(struct context *context,
+                                                  const struct artifact *reading, double refresh,
+                                                  char out[HASH_TEXT_MAX], struct status *status);
 
 #endif

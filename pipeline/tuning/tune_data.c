@@ -50,8 +50,9 @@ static enum status_code check_validation(const char *file, const struct plan_sta
     return code;
 }
 
-static enum status_code look_at(const struct tune_request *request, const struct plan_stage *stage,
-                                struct db *db, char data[HASH_TEXT_MAX], struct status *status)
+static enum status_code load_rows(const struct tune_request *request,
+                                  const struct plan_stage *stage, struct db *db,
+                                  char data[HASH_TEXT_MAX], struct status *status)
 {
     enum status_code code;
     struct buf slot = {0};
@@ -89,7 +90,7 @@ enum status_code tune_data_prepare(const struct tune_request *request, size_t ta
     }
     TRY(trial_view_init(&view, request->plan, position, db_path(db), status));
     TRY(run_view(request, &view, !request->restart, request->restart, status));
-    TRY(look_at(request, &request->plan->stages[position], db, data, status));
+    TRY(load_rows(request, &request->plan->stages[position], db, data, status));
 done:
     trial_view_release(&sources);
     trial_view_release(&view);

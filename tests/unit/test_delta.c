@@ -1,7 +1,7 @@
 /* model/news: base and news together are what reading everything at once gives, whatever the rules
  * are. */
 #include "base/rng.h"
-#include "catch_up/news.h"
+#include "catch_up/delta.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -139,33 +139,33 @@ static void check_world(const struct world *world)
 {
     struct interactions base = {0}, whole = {0}, merged = {0}, again = {0};
     struct extraction rows = {0};
-    struct news news = {0}, loaded = {0};
+    struct delta delta = {0}, loaded = {0};
     struct artifact artifact = {0};
     struct status status = {0};
     bool found = false;
     build(world, world->n_base, &base);
     build(world, ALL_ROWS, &whole);
     read_rows(world, world->n_base, ALL_ROWS, &rows);
-    assert_ok(news_build(&rows, &world->rules, &news, &status), &status);
-    assert_ok(interactions_merge(&base, &news, NULL, &merged, &status), &status);
+    assert_ok(delta_build(&rows, &world->rules, &delta, &status), &status);
+    assert_ok(interactions_merge(&base, &delta, NULL, &merged, &status), &status);
     assert_same(&merged, &whole);
 
     struct dataset *all = &merged.basis[BASIS_ALL];
-    news.core_users = all->users;
-    news.n_core_users = all->n_users;
-    news.core_items = all->items;
-    news.n_core_items = all->n_items;
+    delta.core_users = all->users;
+    delta.n_core_users = all->n_users;
+    delta.core_items = all->items;
+    delta.n_core_items = all->n_items;
     all->users = all->items = NULL;
     artifact_init(&artifact, "news");
-    assert_ok(news_save(&news, &artifact, &status), &status);
-    assert_ok(news_load(&loaded, &artifact, &found, &status), &status);
+    assert_ok(delta_save(&delta, &artifact, &status), &status);
+    assert_ok(delta_load(&loaded, &artifact, &found, &status), &status);
     assert_true(found);
     assert_int_equal(loaded.n_events + loaded.n_dislikes, ALL_ROWS - world->n_base);
     assert_ok(interactions_merge(&base, &loaded, NULL, &again, &status), &status);
     assert_same(&again, &whole);
 
-    news_release(&loaded);
-    news_release(&news);
+    delta_release(&loaded);
+    delta_release(&delta);
     artifact_release(&artifact);
     extraction_release(&rows);
     interactions_release(&again);
@@ -203,7 +203,7 @@ static void news_of_dislikes_alone_take_pairs_away(void **state)
     const struct world world = {.has_times = true, .n_base = 200, .seed = 3};
     struct interactions base = {0}, merged = {0};
     struct extraction rows = {0};
-    struct news news = {0};
+    struct delta delta = {0};
     struct status status = {0};
     (void)state;
     build(&world, world.n_base, &base);
@@ -217,15 +217,15 @@ static void news_of_dislikes_alone_take_pairs_away(void **state)
         &status);
     assert_ok(event_log_add(&rows.dislikes, code, ignored, 1, 1700000000, PART_TRAIN, &status),
               &status);
-    assert_ok(news_build(&rows, &world.rules, &news, &status), &status);
-    assert_ok(interactions_merge(&base, &news, NULL, &merged, &status), &status);
+    assert_ok(delta_build(&rows, &world.rules, &delta, &status), &status);
+    assert_ok(interactions_merge(&base, &delta, NULL, &merged, &status), &status);
     assert_true(sparse_has(&base.basis[BASIS_ALL].train.matrix, 0, item));
     assert_true(sparse_has(&merged.log.matrix, 0, item)); /* what was seen was seen */
     assert_true(sparse_has(&merged.disliked.matrix, 0, item));
     assert_int_equal(sparse_entries(&merged.basis[BASIS_ALL].train.matrix),
                      sparse_entries(&base.basis[BASIS_ALL].train.matrix) - 1);
     assert_int_equal(merged.newest_time, base.newest_time);
-    news_release(&news);
+    delta_release(&delta);
     extraction_release(&rows);
     interactions_release(&merged);
     interactions_release(&base);
@@ -235,11 +235,11 @@ static void an_artifact_without_news_has_none(void **state)
 {
     struct artifact artifact = {0};
     struct status status = {0};
-    struct news news = {0};
+    struct delta delta = {0};
     bool found = true;
     (void)state;
     artifact_init(&artifact, "towers");
-    assert_ok(news_load(&news, &artifact, &found, &status), &status);
+    assert_ok(delta_load(&delta, &artifact, &found, &status), &status);
     assert_false(found);
     artifact_release(&artifact);
 }

@@ -1,6 +1,6 @@
-/* Base and news as one: vocabularies by one pass over the ids, histories by one pass over the
+/* Base and delta as one: vocabularies by one pass over the ids, histories by one pass over the
  * pairs, the core, what is cold. Nothing is sorted. */
-#include "catch_up/news.h"
+#include "catch_up/delta.h"
 
 #include "base/mem.h"
 #include "events/dataset_cold.h"
@@ -20,7 +20,7 @@ struct join_side {
 };
 
 struct join {
-    struct join_side base, news;
+    struct join_side base, delta;
     enum duplicate_policy duplicates;
     struct history *out;
     int64_t n; /* entries so far */
@@ -36,11 +36,12 @@ static double weight_of(const struct join_side *side, int64_t entry)
     return (double)side->history->matrix.values[entry] * side->factor;
 }
 
-/* Entry `b` of the base alone, `k` of the news alone, or the pair that both have; -1: not there. */
+/* Entry `b` of the base alone, `k` of the delta alone, or the pair that both have; -1: not there.
+ */
 static void put(struct join *join, int64_t b, int64_t k)
 {
     struct history *out = join->out;
-    const struct join_side *only = k < 0 ? &join->base : &join->news;
+    const struct join_side *only = k < 0 ? &join->base : &join->delta;
     const int64_t entry = k < 0 ? b : k, to = join->n++;
     int64_t time = time_of(only, entry);
 
@@ -64,7 +65,7 @@ static void put(struct join *join, int64_t b, int64_t k)
     out->times[to] = time;
 }
 
-/* A row of the base that has no news. */
+/* A row of the base that has no delta. */
 static void copy_row(struct join *join, int64_t first, int64_t end)
 {
     const struct join_side *base = &join->base;
@@ -94,11 +95,11 @@ static void join_rows(struct join *join, int64_t b, int64_t b_end, int64_t k, in
     while (b < b_end || k < k_end) {
         const int32_t base_item =
             b < b_end ? join->base.items[join->base.history->matrix.columns[b]] : INT32_MAX;
-        const int32_t news_item =
-            k < k_end ? join->news.items[join->news.history->matrix.columns[k]] : INT32_MAX;
-        put(join, base_item <= news_item ? b : -1, news_item <= base_item ? k : -1);
-        b += base_item <= news_item ? 1 : 0;
-        k += news_item <= base_item ? 1 : 0;
+        const int32_t delta_item =
+            k < k_end ? join->delta.items[join->delta.history->matrix.columns[k]] : INT32_MAX;
+        put(join, base_item <= delta_item ? b : -1, delta_item <= base_item ? k : -1);
+        b += base_item <= delta_item ? 1 : 0;
+        k += delta_item <= base_item ? 1 : 0;
     }
 }
 
@@ -124,7 +125,7 @@ static enum status_code join_histories(struct join *join, size_t n_users, size_t
     struct history made = {.matrix = {.n_rows = n_users, .n_columns = n_items}};
     struct history *out = join->out;
     const size_t most =
-        sparse_entries(&join->base.history->matrix) + sparse_entries(&join->news.history->matrix);
+        sparse_entries(&join->base.history->matrix) + sparse_entries(&join->delta.history->matrix);
     size_t next_base = 0, next_news = 0;
 
     TRY(MEM_NEW(&made.matrix.offsets, n_users + 1, status));
@@ -137,7 +138,7 @@ static enum status_code join_histories(struct join *join, size_t n_users, size_t
     for (size_t user = 0; user < n_users; user++) {
         int64_t b, b_end, k, k_end;
         row_of_user(&join->base, user, &next_base, &b, &b_end);
-        row_of_user(&join->news, user, &next_news, &k, &k_end);
+        row_of_user(&join->delta, user, &next_news, &k, &k_end);
         if (k == k_end) {
             copy_row(join, b, b_end);
         } else {
@@ -152,40 +153,40 @@ done:
     return code;
 }
 
-/* Codes of base and news in what is made. */
+/* Codes of base and delta in what is made. */
 struct maps {
-    int32_t *base_users, *base_items, *news_users, *news_items;
+    int32_t *base_users, *base_items, *delta_users, *delta_items;
 };
 
 static void maps_release(struct maps *maps)
 {
     mem_free(maps->base_users);
     mem_free(maps->base_items);
-    mem_free(maps->news_users);
-    mem_free(maps->news_items);
+    mem_free(maps->delta_users);
+    mem_free(maps->delta_items);
 }
 
 /* Vocabularies and facts. */
-static enum status_code merge_ids(const struct interactions *base, const struct news *news,
+static enum status_code merge_ids(const struct interactions *base, const struct delta *delta,
                                   struct maps *maps, struct interactions *out,
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const bool has_news = sparse_entries(&news->log.matrix) > 0;
+    const bool has_delta = sparse_entries(&delta->log.matrix) > 0;
 
     out->has_times = base->has_times;
-    out->n_rows = news->n_rows;
-    out->n_rejected = news->n_rejected;
+    out->n_rows = delta->n_rows;
+    out->n_rejected = delta->n_rejected;
     out->newest_time =
-        has_news && news->newest > base->newest_time ? news->newest : base->newest_time;
+        has_delta && delta->newest > base->newest_time ? delta->newest : base->newest_time;
     TRY(MEM_NEW(&maps->base_users, base->users.n, status));
     TRY(MEM_NEW(&maps->base_items, base->items.n, status));
-    TRY(MEM_NEW(&maps->news_users, news->users.n, status));
-    TRY(MEM_NEW(&maps->news_items, news->items.n, status));
-    TRY(vocabulary_merge(&base->users, &news->users, &out->users, maps->base_users,
-                         maps->news_users, status));
-    TRY(vocabulary_merge(&base->items, &news->items, &out->items, maps->base_items,
-                         maps->news_items, status));
+    TRY(MEM_NEW(&maps->delta_users, delta->users.n, status));
+    TRY(MEM_NEW(&maps->delta_items, delta->items.n, status));
+    TRY(vocabulary_merge(&base->users, &delta->users, &out->users, maps->base_users,
+                         maps->delta_users, status));
+    TRY(vocabulary_merge(&base->items, &delta->items, &out->items, maps->base_items,
+                         maps->delta_items, status));
 done:
     return code;
 }
@@ -196,43 +197,43 @@ static double decay(const struct dataset_rules *rules, int64_t now, int64_t then
     return rules->half_life > 0 ? exp2(-(double)(now - then) / rules->half_life) : 1;
 }
 
-static struct join make_join(const struct history *base, const struct history *news,
+static struct join make_join(const struct history *base, const struct history *delta,
                              const struct maps *maps, size_t n_base_items, struct history *out)
 {
     const bool same_items =
         n_base_items == 0 || (size_t)maps->base_items[n_base_items - 1] == n_base_items - 1;
 
     return (struct join){.base = {base, maps->base_users, maps->base_items, 1, same_items},
-                         .news = {news, maps->news_users, maps->news_items, 1, false},
+                         .delta = {delta, maps->delta_users, maps->delta_items, 1, false},
                          .duplicates = DUPLICATES_LAST,
                          .out = out};
 }
 
-static enum status_code merge_logs(const struct interactions *base, const struct news *news,
+static enum status_code merge_logs(const struct interactions *base, const struct delta *delta,
                                    const struct maps *maps, const char *spill,
                                    struct interactions *out, struct status *status)
 {
-    struct join join = make_join(&base->log, &news->log, maps, base->items.n, &out->log);
-    const bool has_news = sparse_entries(&news->log.matrix) > 0;
+    struct join join = make_join(&base->log, &delta->log, maps, base->items.n, &out->log);
+    const bool has_delta = sparse_entries(&delta->log.matrix) > 0;
 
-    join.duplicates = news->rules.duplicates;
-    join.base.factor = decay(&news->rules, out->newest_time, base->newest_time);
-    join.news.factor = has_news ? decay(&news->rules, out->newest_time, news->newest) : 1;
+    join.duplicates = delta->rules.duplicates;
+    join.base.factor = decay(&delta->rules, out->newest_time, base->newest_time);
+    join.delta.factor = has_delta ? decay(&delta->rules, out->newest_time, delta->newest) : 1;
     return join_histories(&join, out->users.n, out->items.n, true, spill, status);
 }
 
-/* Without times all of the base is at 0 and the news behind it: where the base has a pair in both,
+/* Without times all of the base is at 0 and the delta behind it: where the base has a pair in both,
  * the dislike came last. */
-static enum status_code merge_dislikes(const struct interactions *base, const struct news *news,
+static enum status_code merge_dislikes(const struct interactions *base, const struct delta *delta,
                                        const struct maps *maps, struct interactions *out,
                                        struct history *liked, bool *has_dislikes,
                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct join join =
-        make_join(&base->disliked, &news->disliked, maps, base->items.n, &out->disliked);
+        make_join(&base->disliked, &delta->disliked, maps, base->items.n, &out->disliked);
 
-    *has_dislikes = base->disliked.matrix.n_rows > 0 || news->disliked.matrix.n_rows > 0;
+    *has_dislikes = base->disliked.matrix.n_rows > 0 || delta->disliked.matrix.n_rows > 0;
     if (*has_dislikes) {
         TRY(join_histories(&join, out->users.n, out->items.n, false, NULL, status));
         TRY(history_copy(&out->log, liked, status));
@@ -242,22 +243,22 @@ done:
     return code;
 }
 
-static enum status_code make_basis(const struct history *liked, const struct news *news,
+static enum status_code make_basis(const struct history *liked, const struct delta *delta,
                                    struct interactions *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct dataset *all = &out->basis[BASIS_ALL];
-    const struct core_codes core = {.users = news->core_users,
-                                    .items = news->core_items,
-                                    .n_users = news->n_core_users,
-                                    .n_items = news->n_core_items};
+    const struct core_codes core = {.users = delta->core_users,
+                                    .items = delta->core_items,
+                                    .n_users = delta->n_core_users,
+                                    .n_items = delta->n_core_items};
     const struct cold_source cold = {.known = &out->log,
-                                     .cap = (size_t)news->rules.max_user_interactions};
+                                     .cap = (size_t)delta->rules.max_user_interactions};
 
     if (core.users != NULL) {
-        TRY(dataset_core_known(liked, &news->rules, &core, all, status));
+        TRY(dataset_core_known(liked, &delta->rules, &core, all, status));
     } else {
-        TRY(dataset_core(liked, &news->rules, "all events", all, status));
+        TRY(dataset_core(liked, &delta->rules, "all events", all, status));
     }
     TRY(dataset_cold(&cold, all, status));
     if (out->disliked.matrix.n_rows > 0) {
@@ -267,21 +268,21 @@ done:
     return code;
 }
 
-enum status_code interactions_merge(const struct interactions *base, const struct news *news,
+enum status_code interactions_merge(const struct interactions *base, const struct delta *delta,
                                     const char *spill, struct interactions *out,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct interactions made = {
-        .has_times = base->has_times, .n_rows = news->n_rows, .n_rejected = news->n_rejected};
+        .has_times = base->has_times, .n_rows = delta->n_rows, .n_rejected = delta->n_rejected};
     struct history liked = {0};
     struct maps maps = {0};
     bool has_dislikes = false;
 
-    TRY(merge_ids(base, news, &maps, &made, status));
-    TRY(merge_logs(base, news, &maps, spill, &made, status));
-    TRY(merge_dislikes(base, news, &maps, &made, &liked, &has_dislikes, status));
-    TRY(make_basis(has_dislikes ? &liked : &made.log, news, &made, status));
+    TRY(merge_ids(base, delta, &maps, &made, status));
+    TRY(merge_logs(base, delta, &maps, spill, &made, status));
+    TRY(merge_dislikes(base, delta, &maps, &made, &liked, &has_dislikes, status));
+    TRY(make_basis(has_dislikes ? &liked : &made.log, delta, &made, status));
     interactions_drop_ordinals(&made, true);
     *out = made;
     made = (struct interactions){0};
@@ -292,7 +293,7 @@ done:
     return code;
 }
 
-enum status_code interactions_merge_ids(const struct interactions *base, const struct news *news,
+enum status_code interactions_merge_ids(const struct interactions *base, const struct delta *delta,
                                         struct interactions *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -300,10 +301,10 @@ enum status_code interactions_merge_ids(const struct interactions *base, const s
     struct dataset *all = &made.basis[BASIS_ALL];
     struct maps maps = {0};
 
-    TRY(merge_ids(base, news, &maps, &made, status));
-    TRY(dataset_copy_codes(news->core_users, news->n_core_users, &all->users, &all->n_users,
+    TRY(merge_ids(base, delta, &maps, &made, status));
+    TRY(dataset_copy_codes(delta->core_users, delta->n_core_users, &all->users, &all->n_users,
                            status));
-    TRY(dataset_copy_codes(news->core_items, news->n_core_items, &all->items, &all->n_items,
+    TRY(dataset_copy_codes(delta->core_items, delta->n_core_items, &all->items, &all->n_items,
                            status));
     *out = made;
     made = (struct interactions){0};
@@ -313,16 +314,16 @@ done:
     return code;
 }
 
-enum status_code news_keep_core(struct news *news, const struct interactions *merged,
-                                struct status *status)
+enum status_code delta_remember_core(struct delta *delta, const struct interactions *merged,
+                                     struct status *status)
 {
     enum status_code code;
     const struct dataset *all = &merged->basis[BASIS_ALL];
 
-    news->n_pairs = sparse_entries(&merged->log.matrix);
-    TRY(dataset_copy_codes(all->users, all->n_users, &news->core_users, &news->n_core_users,
+    delta->n_pairs = sparse_entries(&merged->log.matrix);
+    TRY(dataset_copy_codes(all->users, all->n_users, &delta->core_users, &delta->n_core_users,
                            status));
-    TRY(dataset_copy_codes(all->items, all->n_items, &news->core_items, &news->n_core_items,
+    TRY(dataset_copy_codes(all->items, all->n_items, &delta->core_items, &delta->n_core_items,
                            status));
 done:
     return code;

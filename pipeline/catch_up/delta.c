@@ -1,22 +1,22 @@
-/* Folding new rows, and the arrays "news.*". How they are merged is news_merge.c's business. */
-#include "catch_up/news.h"
+/* Folding new rows, and the arrays "news.*". How they are merged is delta_merge.c's business. */
+#include "catch_up/delta.h"
 
 #include "base/mem.h"
 #include "events/dislikes.h"
 
 #include <assert.h>
 
-enum status_code news_build(struct extraction *extraction, const struct dataset_rules *rules,
-                            struct news *out, struct status *status)
+enum status_code delta_build(struct extraction *extraction, const struct dataset_rules *rules,
+                             struct delta *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct event_log *log = &extraction->log, *dislikes = &extraction->dislikes;
-    struct news made = {.rules = *rules,
-                        .has_times = log->has_times,
-                        .n_rows = extraction->report.n_rows,
-                        .n_rejected = extraction->report.n_rejected,
-                        .n_events = log->n,
-                        .n_dislikes = dislikes->n};
+    struct delta made = {.rules = *rules,
+                         .has_times = log->has_times,
+                         .n_rows = extraction->report.n_rows,
+                         .n_rejected = extraction->report.n_rejected,
+                         .n_events = log->n,
+                         .n_dislikes = dislikes->n};
     bool found = false;
 
     if (log->users.type == ID_NONE) { /* dislikes alone */
@@ -36,9 +36,9 @@ enum status_code news_build(struct extraction *extraction, const struct dataset_
     made.items = log->items;
     log->users = log->items = (struct vocabulary){0};
     *out = made;
-    made = (struct news){0};
+    made = (struct delta){0};
 done:
-    news_release(&made);
+    delta_release(&made);
     return code;
 }
 
@@ -54,20 +54,20 @@ struct slot {
 
 enum { N_SLOTS = 9 };
 
-static void list_slots(struct news *news, struct slot out[N_SLOTS])
+static void list_slots(struct delta *delta, struct slot out[N_SLOTS])
 {
-    struct sparse *log = &news->log.matrix, *disliked = &news->disliked.matrix;
+    struct sparse *log = &delta->log.matrix, *disliked = &delta->disliked.matrix;
     const size_t n_disliked = sparse_entries(disliked);
     const struct slot slots[N_SLOTS] = {
         {"news.log.offsets", ARRAY_I64, log->n_rows + 1, &log->offsets},
         {"news.log.columns", ARRAY_I32, sparse_entries(log), &log->columns},
         {"news.log.values", ARRAY_F32, sparse_entries(log), &log->values},
-        {"news.log.times", ARRAY_I64, sparse_entries(log), &news->log.times},
+        {"news.log.times", ARRAY_I64, sparse_entries(log), &delta->log.times},
         {"news.disliked.offsets", ARRAY_I64, disliked->n_rows + 1, &disliked->offsets},
         {"news.disliked.columns", ARRAY_I32, n_disliked, &disliked->columns},
-        {"news.disliked.times", ARRAY_I64, n_disliked, &news->disliked.times},
-        {"news.core.users", ARRAY_I32, news->n_core_users, &news->core_users},
-        {"news.core.items", ARRAY_I32, news->n_core_items, &news->core_items}};
+        {"news.disliked.times", ARRAY_I64, n_disliked, &delta->disliked.times},
+        {"news.core.users", ARRAY_I32, delta->n_core_users, &delta->core_users},
+        {"news.core.items", ARRAY_I32, delta->n_core_items, &delta->core_items}};
 
     memcpy(out, slots, sizeof slots);
 }
@@ -79,54 +79,54 @@ struct fact {
 
 enum { N_FACTS = 12 };
 
-static void list_facts(const struct news *news, struct fact out[N_FACTS])
+static void list_facts(const struct delta *delta, struct fact out[N_FACTS])
 {
-    const struct dataset_rules *rules = &news->rules;
+    const struct dataset_rules *rules = &delta->rules;
     const struct fact facts[N_FACTS] = {
-        {"news.has_times", news->has_times ? 1 : 0},
-        {"news.newest", (double)news->newest},
-        {"news.n_rows", (double)news->n_rows},
-        {"news.n_rejected", (double)news->n_rejected},
-        {"news.n_events", (double)news->n_events},
-        {"news.n_dislikes", (double)news->n_dislikes},
+        {"news.has_times", delta->has_times ? 1 : 0},
+        {"news.newest", (double)delta->newest},
+        {"news.n_rows", (double)delta->n_rows},
+        {"news.n_rejected", (double)delta->n_rejected},
+        {"news.n_events", (double)delta->n_events},
+        {"news.n_dislikes", (double)delta->n_dislikes},
         {"news.duplicates", (double)rules->duplicates},
         {"news.half_life", rules->half_life},
         {"news.min_user_interactions", (double)rules->min_user_interactions},
         {"news.min_item_interactions", (double)rules->min_item_interactions},
         {"news.max_user_interactions", (double)rules->max_user_interactions},
-        {"news.n_pairs", (double)news->n_pairs}};
+        {"news.n_pairs", (double)delta->n_pairs}};
 
     memcpy(out, facts, sizeof facts);
 }
 
-static void apply_facts(struct news *news, const struct fact facts[N_FACTS])
+static void apply_facts(struct delta *delta, const struct fact facts[N_FACTS])
 {
-    news->has_times = facts[0].value != 0;
-    news->newest = (int64_t)facts[1].value;
-    news->n_rows = (int64_t)facts[2].value;
-    news->n_rejected = (int64_t)facts[3].value;
-    news->n_events = (size_t)facts[4].value;
-    news->n_dislikes = (size_t)facts[5].value;
-    news->rules = (struct dataset_rules){.duplicates = (enum duplicate_policy)facts[6].value,
-                                         .half_life = facts[7].value,
-                                         .min_user_interactions = (int64_t)facts[8].value,
-                                         .min_item_interactions = (int64_t)facts[9].value,
-                                         .max_user_interactions = (int64_t)facts[10].value};
-    news->n_pairs = (size_t)facts[11].value;
+    delta->has_times = facts[0].value != 0;
+    delta->newest = (int64_t)facts[1].value;
+    delta->n_rows = (int64_t)facts[2].value;
+    delta->n_rejected = (int64_t)facts[3].value;
+    delta->n_events = (size_t)facts[4].value;
+    delta->n_dislikes = (size_t)facts[5].value;
+    delta->rules = (struct dataset_rules){.duplicates = (enum duplicate_policy)facts[6].value,
+                                          .half_life = facts[7].value,
+                                          .min_user_interactions = (int64_t)facts[8].value,
+                                          .min_item_interactions = (int64_t)facts[9].value,
+                                          .max_user_interactions = (int64_t)facts[10].value};
+    delta->n_pairs = (size_t)facts[11].value;
 }
 
-enum status_code news_save(struct news *news, struct artifact *artifact, struct status *status)
+enum status_code delta_save(struct delta *delta, struct artifact *artifact, struct status *status)
 {
-    assert(!news->is_view);
+    assert(!delta->is_view);
     enum status_code code = STATUS_OK;
     struct slot slots[N_SLOTS];
     struct fact facts[N_FACTS];
     size_t n_moved = 0;
 
-    list_slots(news, slots);
-    list_facts(news, facts);
-    TRY(vocabulary_save(&news->users, artifact, "news.users", status));
-    TRY(vocabulary_save(&news->items, artifact, "news.items", status));
+    list_slots(delta, slots);
+    list_facts(delta, facts);
+    TRY(vocabulary_save(&delta->users, artifact, "news.users", status));
+    TRY(vocabulary_save(&delta->items, artifact, "news.items", status));
     for (size_t i = 0; i < N_FACTS; i++) {
         TRY(artifact_set_number(artifact, facts[i].name, facts[i].value, status));
     }
@@ -138,7 +138,7 @@ enum status_code news_save(struct news *news, struct artifact *artifact, struct 
                               status));
         }
     }
-    news->is_view = true;
+    delta->is_view = true;
 done:
     for (size_t i = 0; code != STATUS_OK && i < n_moved; i++) {
         mem_set_pointer(slots[i].place, NULL);
@@ -146,11 +146,11 @@ done:
     return code;
 }
 
-enum status_code news_load(struct news *news, const struct artifact *artifact, bool *found,
-                           struct status *status)
+enum status_code delta_load(struct delta *delta, const struct artifact *artifact, bool *found,
+                            struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct news view = {.is_view = true};
+    struct delta view = {.is_view = true};
     struct slot slots[N_SLOTS];
     struct fact facts[N_FACTS];
 
@@ -180,20 +180,20 @@ enum status_code news_load(struct news *news, const struct artifact *artifact, b
     view.log.matrix.n_columns = view.disliked.matrix.n_columns = view.items.n;
     view.n_core_users = slots[7].rows;
     view.n_core_items = slots[8].rows;
-    *news = view;
+    *delta = view;
 done:
     return code;
 }
 
-void news_release(struct news *news)
+void delta_release(struct delta *delta)
 {
-    vocabulary_release(&news->users);
-    vocabulary_release(&news->items);
-    if (!news->is_view) {
-        history_release(&news->log);
-        history_release(&news->disliked);
-        mem_free((void *)news->core_users);
-        mem_free((void *)news->core_items);
+    vocabulary_release(&delta->users);
+    vocabulary_release(&delta->items);
+    if (!delta->is_view) {
+        history_release(&delta->log);
+        history_release(&delta->disliked);
+        mem_free((void *)delta->core_users);
+        mem_free((void *)delta->core_items);
     }
-    *news = (struct news){0};
+    *delta = (struct delta){0};
 }

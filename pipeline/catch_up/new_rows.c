@@ -1,19 +1,19 @@
 /* Segments of an event_store of catch_up's own, in front of them the state in which the base's
  * reading ended: rows go on where that was, as if one run had read them all. */
-#include "catch_up/catch_up_reading.h"
+#include "catch_up/new_rows.h"
 
 #include "base/hash.h"
 #include "run/context.h"
 #include "run/context_databases.h"
 
-struct kept {
+struct reader {
     struct context *context;
     struct event_store store;
     const struct artifact *base;
     const struct extract_request *request;
 };
 
-static enum status_code begin_at_base(const struct kept *kept, struct extraction *extraction,
+static enum status_code begin_at_base(const struct reader *reader, struct extraction *extraction,
                                       struct status *status)
 {
     bool fits = false;
@@ -21,7 +21,8 @@ static enum status_code begin_at_base(const struct kept *kept, struct extraction
 
     extraction_release(extraction);
     *extraction = (struct extraction){0};
-    TRY(event_state_get(kept->base, kept->request->interactions.what, extraction, &fits, status));
+    TRY(event_state_get(reader->base, reader->request->interactions.what, extraction, &fits,
+                        status));
     if (!fits) {
         code = status_set(status, STATUS_INTERNAL,
                           "artifact reading is of another version; run again with --force");
@@ -31,15 +32,15 @@ done:
 }
 
 /* Rows are those of this base alone, read by these rules. */
-static enum status_code hash_origin(const struct kept *kept, char out[HASH_TEXT_MAX],
+static enum status_code hash_origin(const struct reader *reader, char out[HASH_TEXT_MAX],
                                     struct status *status)
 {
     enum status_code code;
     struct hash_state *hash = NULL;
     char rules[HASH_TEXT_MAX], base[HASH_TEXT_MAX];
 
-    TRY(source_log_hash_rules(kept->context, kept->request, rules, status));
-    TRY(artifact_hash(kept->base, base, status));
+    TRY(source_log_hash_rules(reader->context, reader->request, rules, status));
+    TRY(artifact_hash(reader->base, base, status));
     TRY(hash_new(&hash, status));
     hash_add_text(hash, rules);
     hash_add_text(hash, base);
@@ -49,83 +50,83 @@ done:
     return code;
 }
 
-static enum status_code load_kept(struct kept *kept, struct catch_up_reading *out,
-                                  struct status *status)
+static enum status_code load_stored(struct reader *reader, struct new_rows *out,
+                                    struct status *status)
 {
     enum status_code code;
     bool found = false;
 
-    TRY(hash_origin(kept, kept->store.rules, status));
-    if (!context_is_forced(kept->context)) {
-        TRY(event_store_load(&kept->store, kept->request->interactions.what, &out->extraction,
+    TRY(hash_origin(reader, reader->store.rules, status));
+    if (!context_is_forced(reader->context)) {
+        TRY(event_store_load(&reader->store, reader->request->interactions.what, &out->extraction,
                              &found, status));
     }
     out->is_anew = !found;
     if (!found) {
-        TRY(event_store_clear(&kept->store, status));
-        TRY(begin_at_base(kept, &out->extraction, status));
+        TRY(event_store_clear(&reader->store, status));
+        TRY(begin_at_base(reader, &out->extraction, status));
     }
 done:
     return code;
 }
 
 /* A row that went on from is gone: so are, it may be, others behind the base. */
-static enum status_code read_again(struct kept *kept, struct db *source,
-                                   struct catch_up_reading *out, struct status *status)
+static enum status_code read_again(struct reader *reader, struct db *source, struct new_rows *out,
+                                   struct status *status)
 {
-    const struct watch watch = context_watch(kept->context);
+    const struct watch watch = context_watch(reader->context);
     enum status_code code;
 
-    log_write(context_log(kept->context), LOG_WARNING,
+    log_write(context_log(reader->context), LOG_WARNING,
               "catch_up: the row with source.key: %s = %lld is gone; reading all rows behind the "
               "last full run",
-              kept->request->interactions.key, (long long)out->extraction.log.last_key);
+              reader->request->interactions.key, (long long)out->extraction.log.last_key);
     out->is_anew = true;
-    TRY(event_store_clear(&kept->store, status));
-    TRY(begin_at_base(kept, &out->extraction, status));
+    TRY(event_store_clear(&reader->store, status));
+    TRY(begin_at_base(reader, &out->extraction, status));
     const int64_t n_base = out->extraction.report.n_rows;
-    TRY(extract_read_log(source, kept->request, &watch, &out->extraction, status));
+    TRY(extract_read_log(source, reader->request, &watch, &out->extraction, status));
     out->n_read = out->extraction.report.n_rows - n_base;
     if (!out->extraction.log.has_last) { /* the next run finds that out and reads everything */
-        log_write(context_log(kept->context), LOG_WARNING,
+        log_write(context_log(reader->context), LOG_WARNING,
                   "catch_up: the row that the last full run ended with is gone, too");
     }
 done:
     return code;
 }
 
-enum status_code catch_up_read(struct catch_up_reading *out, struct context *context,
+enum status_code new_rows_read(struct new_rows *out, struct context *context,
                                const struct artifact *reading,
                                const struct extract_request *request, struct status *status)
 {
     enum status_code code;
-    struct kept kept = {.context = context,
-                        .store = {.work = context_work(context), .label = "catch_up"},
-                        .base = reading,
-                        .request = request};
+    struct reader reader = {.context = context,
+                            .store = {.work = context_work(context), .label = "catch_up"},
+                            .base = reading,
+                            .request = request};
     const struct watch watch = context_watch(context);
     struct db *source = NULL;
 
-    TRY(load_kept(&kept, out, status));
-    const int64_t n_kept = out->extraction.report.n_rows;
+    TRY(load_stored(&reader, out, status));
+    const int64_t n_stored = out->extraction.report.n_rows;
     TRY(context_source(context, &source, status));
     progress_start(context_progress(context), "catch_up", "rows", 0);
     TRY(extract_read_log(source, request, &watch, &out->extraction, status));
-    out->n_read = out->extraction.report.n_rows - n_kept;
+    out->n_read = out->extraction.report.n_rows - n_stored;
     if (!out->extraction.log.has_last) {
-        TRY(read_again(&kept, source, out, status));
+        TRY(read_again(&reader, source, out, status));
     }
     context_source_done(context);
     if (out->n_read > 0) {
-        TRY(event_store_save(&kept.store, &out->extraction, status));
+        TRY(event_store_save(&reader.store, &out->extraction, status));
     }
 done:
     progress_finish(context_progress(context));
     return code;
 }
 
-void catch_up_reading_release(struct catch_up_reading *reading)
+void new_rows_release(struct new_rows *reading)
 {
     extraction_release(&reading->extraction);
-    *reading = (struct catch_up_reading){0};
+    *reading = (struct new_rows){0};
 }
