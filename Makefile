@@ -8,8 +8,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror
 OPTIMISE_release := -O2 -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 OPTIMISE_debug := -O0
-OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1
+OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -g1
 CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map=$(CURDIR)=. \
           -fPIE -fstack-protector-strong $(WARNINGS) $(OPTIMISE_$(VARIANT))
 LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib
@@ -40,9 +40,10 @@ LIBRARY := $(BUILD)/libnightjar.a
 PROGRAM := $(BUILD)/nightjar
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
-SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all demo test soak cross suite lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
+.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -111,23 +112,26 @@ $(BUILD)/generated/%.o: $(BUILD)/generated/%.c
 
 tests: $(TESTS) $(BENCHES) $(PROGRAM)
 
+# an archive: a test links what it uses of it, and no more
+$(SUPPORT): $(SUPPORT_OBJECTS)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
-test:
-	@MAKE="$(MAKE)" sh tests/test.sh
-
-soak:
-	@MAKE="$(MAKE)" NIGHTJAR_SOAK=1 sh tests/test.sh
+check test soak:
+	@MAKE="$(MAKE)" perl tests/run.pl $@
 
 # the build for 64-bit ARM, under an emulator
 cross:
 	@MAKE="$(MAKE)" sh tests/platform/cross.sh
 
-# the suite of one VARIANT alone
-suite: tests
-	@BUILD=$(BUILD) SUITE="$(SUITE)" sh tests/suite.sh
+# one test alone: TEST is test_loss, fault/nights.sh, or cases of the command line
+TEST_PROGRAM := $(filter %/$(TEST),$(TESTS))
+one: $(or $(TEST_PROGRAM),$(PROGRAM))
+	@$(or $(TEST_PROGRAM),BUILD=$(BUILD) sh $(or $(patsubst %.sh,tests/%.sh,$(filter %.sh,$(TEST))),tests/cli/run.sh $(TEST)))
 
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
@@ -197,4 +201,4 @@ deb: all
 clean:
 	rm -rf build
 
--include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT:.o=.d))
+-include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT_OBJECTS:.o=.d))

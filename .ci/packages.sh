@@ -7,8 +7,8 @@ set -eu
 
 build="gcc make pkgconf libc6-dev libsqlite3-dev libcsv-dev libopenblas-dev libyaml-dev libcjson-dev
 libxxhash-dev nettle-dev zlib1g-dev sqlite3"
-# the sanitizers come with gcc; Python is the outside judge, faketime gives other clocks
-tests="libcmocka-dev clang-format cppcheck python3 faketime gzip git"
+# the sanitizers come with gcc; perl runs the tests, Python is the outside judge, faketime gives other clocks
+tests="libcmocka-dev clang-format cppcheck perl python3 faketime gzip git"
 # another compiler, another processor, another Debian, a container, a browser
 soak="clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static mmdebstrap buildah chromium groff-base"
 case "${1-}" in

@@ -1,31 +1,12 @@
 #!/bin/sh
 # README.md and the other pages against the program: links lead somewhere, commands and options exist,
-# examples do what is said of them. PROGRAM is the nightjar to test. Prints a line for every failure and
-# `N passed, N failed` last.
+# examples do what is said of them. PROGRAM is the nightjar to test.
 set -u
-: "${PROGRAM:?}"
-cd "$(dirname "$0")/../.." || exit 1
-box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-docs.XXXXXX") || exit 1
-trap 'rm -rf "$box"' EXIT
+. "$(dirname "$0")/../support/tap.sh"
 mkdir "$box/bin" "$box/blocks" "$box/shop"
-ln -s "$(realpath "$PROGRAM")" "$box/bin/nightjar"
+ln -s "$PROGRAM" "$box/bin/nightjar"
 PATH="$box/bin:$PATH"
 pages="README.md CONTRIBUTING.md tests/bench/README.md $(echo pipeline/commands/topics/*.md)"
-passed=0
-failed=0
-
-# check WHAT TEST...
-check() {
-    what=$1
-    shift
-    if "$@" >"$box/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        head -n 20 "$box/said"
-    fi
-}
 
 check 'README.md can be read in one go' [ "$(wc -c <README.md)" -lt 11264 ]
 
@@ -40,7 +21,7 @@ link() {
 for page in $pages; do
     grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; /^https*:/d' >"$box/targets"
     while read -r target; do
-        check "a link of $page" link "$page" "$target"
+        check "$page links to $target" link "$page" "$target"
     done <"$box/targets"
 done
 
@@ -74,7 +55,7 @@ command_line() {
 check 'there are command lines' [ -s "$box/lines" ]
 while read -r line; do
     # shellcheck disable=SC2086
-    check 'a command of the docs' command_line $line
+    check "nightjar $line" command_line $line
 done <"$box/lines"
 
 # pieces of a configuration: their options and values are known
@@ -103,7 +84,7 @@ check 'and runs' nightjar run shop.yaml --publish-anyway --set stages.train.temp
 check 'yesterday is shown again' nightjar rollback shop.yaml
 cat "$box"/blocks/*.sh | grep '^sqlite3 [a-z.]*db "SELECT' >"$box/lines"
 while read -r line; do
-    check 'a query' sh -c "$line"
+    check "$line" sh -c "$line"
 done <"$box/lines"
 for block in "$box"/blocks/*.sql; do
     database=reco.db
@@ -120,5 +101,4 @@ scores() {
 }
 check 'the score of a pair' scores
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

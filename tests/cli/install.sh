@@ -1,33 +1,9 @@
 #!/bin/sh
 # What `make install` and `make deb` leave: the files, a man page that roff accepts, completions that
 # complete, a package that installs into a root of its own and leaves nothing when removed. PROGRAM is
-# the nightjar to install. Prints a line for every failure and `N passed, N failed` last.
+# the nightjar to install.
 set -u
-: "${PROGRAM:?}" "${BUILD:?}"
-cd "$(dirname "$0")/../.." || exit 1
-case $BUILD in *asan* | *tsan*)
-    echo 'skipped: install: the release build is what gets installed'
-    echo '0 passed, 0 failed'
-    exit 0
-    ;;
-esac
-box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-install.XXXXXX") || exit 1
-trap 'rm -rf "$box"' EXIT
-passed=0
-failed=0
-
-# check WHAT TEST...
-check() {
-    what=$1
-    shift
-    if "$@" >"$box/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        cat "$box/said"
-    fi
-}
+. "$(dirname "$0")/../support/tap.sh"
 
 # completed WORD...: what bash offers for the last of these words, one a line
 completed() {
@@ -55,7 +31,7 @@ if command -v groff >/dev/null; then
     check 'roff has no warning' [ ! -s "$box/warnings" ]
     check 'the page names every exit code' grep -q 'refused by the gate' "$box/page"
 else
-    echo 'skipped: the man page: no groff'
+    skip 'the man page: no groff'
 fi
 if command -v systemd-analyze >/dev/null; then
     units=$box/units
@@ -64,7 +40,7 @@ if command -v systemd-analyze >/dev/null; then
     sed 's,=/usr/bin/nightjar,=/bin/true,' configs/nightjar.service >"$units/nightjar.service"
     check 'the units' systemd-analyze verify --man=no "$units/nightjar.service" "$units/nightjar.timer"
 else
-    echo 'skipped: the units: no systemd-analyze'
+    skip 'the units: no systemd-analyze'
 fi
 
 # a package database and a root of its own; its dependencies are those of the running program
@@ -81,5 +57,4 @@ check 'it runs' "$box/installed/usr/bin/nightjar" version
 check 'it is removed' dpkg_apart -r nightjar
 check 'it leaves nothing' [ -z "$(find "$box/installed" -type f)" ]
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

@@ -1,36 +1,14 @@
 #!/bin/sh
 # The page of the report stage in a real browser: it opens from a file without asking the network for
 # anything, has no script error, and draws in light and dark, on a screen and on a phone. Skipped where
-# there is no Chromium. KEEP=FOLDER leaves the screenshots there to be looked at. Prints a line for
-# every failure and `N passed, N failed` last.
+# there is no Chromium. KEEP=FOLDER leaves the screenshots there to be looked at.
 set -u
-: "${PROGRAM:?}" "${BUILD:?}"
-cd "$(dirname "$0")/../.." || exit 1
-program=$(realpath "$PROGRAM")
+. "$(dirname "$0")/../support/tap.sh"
 browser=$(command -v chromium || command -v chromium-browser || true)
-case $BUILD in *asan* | *tsan*) browser= ;; esac
 if [ -z "$browser" ]; then
-    echo 'skipped: page: no Chromium here (Debian: chromium), or no release build'
-    echo '0 passed, 0 failed'
-    exit 0
+    skip 'no Chromium here (Debian: chromium)'
+    end_of_tests
 fi
-box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-page.XXXXXX") || exit 1
-trap 'rm -rf "$box"' EXIT
-passed=0
-failed=0
-
-# check WHAT TEST...
-check() {
-    what=$1
-    shift
-    if "$@" >"$box/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        head -n 20 "$box/said"
-    fi
-}
 
 browse() {
     timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars \
@@ -46,7 +24,7 @@ shot() {
         [ "$(wc -c <"$box/$name.png")" -gt 60000 ]
 }
 
-"$program" generate "$box/shop.db" --users 300 --items 200 --events 9000 --seed 5 2>/dev/null
+"$PROGRAM" generate "$box/shop.db" --users 300 --items 200 --events 9000 --seed 5 2>/dev/null
 cat >"$box/shop.yaml" <<'YAML'
 pipeline: shop
 source: {database: shop.db, interactions: "SELECT user_id, item_id, event, created_at FROM events"}
@@ -65,7 +43,7 @@ stages:
 YAML
 for night in 1 2 3; do
     sqlite3 "$box/shop.db" "DELETE FROM events WHERE rowid % 40 = $night"
-    check "night $night" "$program" run "$box/shop.yaml"
+    check "night $night" "$PROGRAM" run "$box/shop.yaml"
 done
 check 'the page opens' browse --dump-dom
 cp "$box/said" "$box/dom.html"
@@ -83,5 +61,4 @@ check 'the dark is another picture' [ "$(cksum <"$box/wide.png")" != "$(cksum <"
 if [ -n "${KEEP:-}" ]; then
     mkdir -p "$KEEP" && cp "$box"/*.png "$box/page.html" "$KEEP"
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

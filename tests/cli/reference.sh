@@ -1,24 +1,16 @@
 #!/bin/sh
 # The files that are made from the option tables, against the tables themselves: `make docs` brings
 # schemas/ up to date. And configs/: every option that stands there must be one of the tables'.
-# PROGRAM is the nightjar to test. Prints a line for every failure and `N passed, N failed` last.
+# PROGRAM is the nightjar to test.
 set -u
-: "${PROGRAM:?}"
-root=$(cd "$(dirname "$0")/../.." && pwd)
-box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-reference.XXXXXX") || exit 1
-trap 'rm -rf "$box"' EXIT
-trap 'exit 129' HUP INT TERM
-passed=0
-failed=0
+. "$(dirname "$0")/../support/tap.sh"
 
 # verdict NAME CODE: on failure shows what is in out
 verdict() {
     if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
+        pass "$1"
     else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-        head -n 20 "$box/out"
+        fail "$1" "$box/out"
     fi
 }
 
@@ -26,7 +18,7 @@ verdict() {
 in_step() {
     "$PROGRAM" describe "$2" >"$box/described" 2>"$box/out" &&
         diff "$root/$1" "$box/described" >"$box/out" 2>&1
-    verdict "$1 is not what \`nightjar describe $2\` prints; run \`make docs\`" $?
+    verdict "$1 is what \`nightjar describe $2\` prints (\`make docs\` writes it)" $?
 }
 
 in_step schemas/pipeline.schema.json --schema
@@ -38,7 +30,7 @@ sqlite3 -batch :memory: "SELECT json_valid(text), json_extract(text, '\$.additio
     FROM (SELECT CAST(readfile('$root/schemas/pipeline.schema.json') AS TEXT) AS text)" \
     >"$box/out" 2>&1
 [ "$(cat "$box/out")" = '1|1|object|1' ]
-verdict 'schemas/pipeline.schema.json is no draft-07 schema' $?
+verdict 'schemas/pipeline.schema.json is a draft-07 schema' $?
 
 # every stage that the program has is on the page and in the schema
 for stage in "$root"/stages/*.c; do
@@ -47,7 +39,7 @@ for stage in "$root"/stages/*.c; do
         grep "^## $name\$" "$root/schemas/stages.md" &&
             grep "\"$name\"" "$root/schemas/pipeline.schema.json"
     } >"$box/out"
-    verdict "the stage $name is missing in schemas/" $?
+    verdict "the stage $name is in schemas/" $?
 done
 
 # the ready pipelines, as they are copied: somewhere without their data
@@ -59,11 +51,10 @@ for config in "$root"/configs/*.yaml; do
     # the line that names the schema, for editors, points to it from configs/
     schema=$(sed -n 's/^# yaml-language-server: \$schema=//p' "$config")
     [ -n "$schema" ] && [ -f "$root/configs/$schema" ]
-    verdict "$(basename "$config") names no schema that is there" $?
+    verdict "$(basename "$config") names a schema that is there" $?
     rm -f "$box/config.yaml"
 done
 [ "$(ls -A "$box" | tr '\n' ' ')" = 'described out planned ' ]
-verdict 'plan left files behind' $?
+verdict 'plan leaves no file behind' $?
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

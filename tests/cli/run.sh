@@ -6,66 +6,47 @@
 #     stdout   the expected output, byte for byte; no file: anything goes
 #     stderr   the same for stderr; the time of "generation N of TIME" is WHEN
 # Where a command fails, shop.db must be as it was. UPDATE=1 writes what is missing or differs
-# instead of comparing. CASES="a b" limits the run.
+# instead of comparing. run.sh [CASE...]: these alone.
 set -u
-: "${PROGRAM:=$(pwd)/build/release/nightjar}"
-here=$(cd "$(dirname "$0")" && pwd)
-folder=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-cli.XXXXXX") || exit 1
-trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
-passed=0
-failed=0
+. "$(dirname "$0")/../support/tap.sh"
+here=$root/tests/cli
+[ $# -gt 0 ] || set -- $(ls "$here/cases")
 
-mkdir "$folder/bin" "$folder/seed" "$folder/case"
-ln -s "$PROGRAM" "$folder/bin/nightjar"
-PATH="$folder/bin:$PATH"
+mkdir "$box/bin" "$box/seed" "$box/case"
+ln -s "$PROGRAM" "$box/bin/nightjar"
+PATH="$box/bin:$PATH"
 export PATH
-cp "$here"/fixtures/* "$folder/seed/"
-nightjar generate "$folder/seed/shop.db" --users 150 --items 60 --events 3000 --days 60 --quiet ||
+cp "$here"/fixtures/* "$box/seed/"
+nightjar generate "$box/seed/shop.db" --users 150 --items 60 --events 3000 --days 60 --quiet ||
     exit 1
 
 # differs FILE: the case's golden file against what came out
 differs() {
     if [ -n "${UPDATE:-}" ]; then
-        cp "$folder/$1" "$case/$1"
+        cp "$box/$1" "$case/$1"
         return 1
     fi
-    [ -f "$case/$1" ] && ! cmp -s "$case/$1" "$folder/$1"
+    [ -f "$case/$1" ] && ! diff "$case/$1" "$box/$1" >"$box/diff"
 }
 
-complain() {
-    failed=$((failed + 1))
-    echo "FAILED: tests/cli/cases/$name: $1"
-}
-
-for case in "$here"/cases/*/; do
-    case=${case%/}
-    name=$(basename "$case")
-    if [ -n "${CASES:-}" ]; then
-        case " $CASES " in *" $name "*) ;; *) continue ;; esac
-    fi
-    rm -rf "$folder/case" && mkdir "$folder/case" && cp "$folder"/seed/* "$folder/case/"
-    before=$(cksum <"$folder/case/shop.db")
-    (cd "$folder/case" && exec sh "$case/cmd") >"$folder/stdout" 2>"$folder/stderr" </dev/null
-    echo $? >"$folder/exit"
+for name in "$@"; do
+    case=$here/cases/$name
+    rm -rf "$box/case" && mkdir "$box/case" && cp "$box"/seed/* "$box/case/"
+    before=$(cksum <"$box/case/shop.db")
+    (cd "$box/case" && exec sh "$case/cmd") >"$box/stdout" 2>"$box/stderr" </dev/null
+    echo $? >"$box/exit"
     for output in stdout stderr; do
-        sed -E 's/(generation [0-9]+ of )[-0-9T:]+Z/\1WHEN/' "$folder/$output" >"$folder/masked"
-        mv "$folder/masked" "$folder/$output"
+        sed -E 's/(generation [0-9]+ of )[-0-9T:]+Z/\1WHEN/' "$box/$output" >"$box/masked"
+        mv "$box/masked" "$box/$output"
     done
     if differs exit; then
-        complain "exit $(cat "$folder/exit"), expected $(cat "$case/exit")"
-        cat "$folder/stdout" "$folder/stderr"
-    elif differs stdout; then
-        complain "stdout"
-        diff "$case/stdout" "$folder/stdout"
-    elif differs stderr; then
-        complain "stderr"
-        diff "$case/stderr" "$folder/stderr"
-    elif [ "$(cat "$folder/exit")" != 0 ] &&
-        [ "$before" != "$(cksum <"$folder/case/shop.db" 2>/dev/null)" ]; then
-        complain "shop.db was changed"
+        fail "$name: exit $(cat "$box/exit"), expected $(cat "$case/exit")" "$box/stdout" "$box/stderr"
+    elif differs stdout || differs stderr; then
+        fail "$name" "$box/diff"
+    elif [ "$(cat "$box/exit")" != 0 ] && [ "$before" != "$(cksum <"$box/case/shop.db" 2>/dev/null)" ]; then
+        fail "$name: shop.db was changed"
     else
-        passed=$((passed + 1))
+        pass "$name"
     fi
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+end_of_tests

@@ -1,29 +1,12 @@
 #!/bin/sh
 # The shipped configurations on public data: quality, and a judge from outside. NIGHTJAR_DATA names
 # the folder with the data; what is not there is skipped, visibly. PROGRAM is the nightjar to test,
-# BUILD its folder: under the address sanitizer quality is left to the release build. Prints a line
-# for every failure and `N passed, N failed` last.
+# BUILD its folder: under the address sanitizer quality is left to the release build.
 set -u
-: "${PROGRAM:?}" "${BUILD:=}" "${NIGHTJAR_DATA:=}"
-NIGHTJAR_OUT=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-data.XXXXXX")
+. "$(dirname "$0")/../support/tap.sh"
+: "${NIGHTJAR_DATA:=}"
+NIGHTJAR_OUT=$box
 export NIGHTJAR_DATA NIGHTJAR_OUT
-trap 'rm -rf "$NIGHTJAR_OUT"' EXIT
-trap 'exit 129' HUP INT TERM
-cd "$(dirname "$0")/../.." || exit 1
-passed=0
-failed=0
-
-# check WHAT TEST...
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-    fi
-}
 
 # have NAME FILE...: whether the files of a data set are there; says so when not
 have() {
@@ -31,7 +14,7 @@ have() {
     shift
     for file in "$@"; do
         if [ ! -r "$NIGHTJAR_DATA/$file" ]; then
-            echo "skipped: $set_name: no $file in the folder that NIGHTJAR_DATA names"
+            skip "$set_name: no $file in the folder that NIGHTJAR_DATA names"
             return 1
         fi
     done
@@ -41,11 +24,7 @@ have() {
 publishes() {
     name=$1
     shift
-    code=0
-    "$PROGRAM" run "configs/$name.yaml" "$@" 2>"$NIGHTJAR_OUT/err" || code=$?
-    check "$name: exit code" [ "$code" -eq 0 ]
-    cat "$NIGHTJAR_OUT/err"
-    [ "$code" -eq 0 ]
+    check "$name runs to the end" "$PROGRAM" run "configs/$name.yaml" "$@"
 }
 
 # metric NAME METRIC MODEL: its value over all users, as published
@@ -82,14 +61,10 @@ movielens() {
     done
 }
 
-sanitized=""
-case $BUILD in *asan* | *tsan*) sanitized=yes ;; esac
 if [ -n "$sanitized" ]; then
-    echo 'skipped: gowalla: slow under a sanitizer'
     have movielens ml-100k.ratings.csv.gz && publishes movielens --set stages.train.epochs=3
 else
     have gowalla gowalla.train.csv.gz gowalla.test.csv.gz && gowalla
     have movielens ml-100k.ratings.csv.gz && movielens
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

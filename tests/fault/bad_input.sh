@@ -1,5 +1,8 @@
+#!/bin/sh
 # Bad input: every case ends with its exit code and a message, leaves the database as it was to
 # the last byte, and is on record in the work file only.
+set -u
+. "$(dirname "$0")/lib.sh"
 
 # refused NAME CODE MESSAGE PREPARATION OPTIONS...: MESSAGE is a pattern; PREPARATION, shell
 # commands, makes the trouble in shop.db first
@@ -105,3 +108,4 @@ refused 'the k-core takes all rows' 65 'min_item_interactions: 100000 took all' 
 refused 'a stage that is not there' 64 'no stage "trian".*train' : --from trian
 refused 'an unknown flag' 64 'unknown option --frobnicate' : --frobnicate
 refused 'the gate' 79 'ndcg@20 is' : --set 'stages.evaluate.gate={ndcg@20: {min: 1}}'
+end_of_tests

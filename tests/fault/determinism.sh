@@ -1,4 +1,7 @@
+#!/bin/sh
 # Equal bytes for equal input, and no work for unchanged input.
+set -u
+. "$(dirname "$0")/lib.sh"
 
 # rows_with NAME OPTIONS...: publishes from scratch; the digest must be that of the run before
 reference=""
@@ -107,3 +110,4 @@ unchanged_input() {
 same_bytes
 same_bytes --text-ids
 unchanged_input
+end_of_tests

@@ -1,12 +1,14 @@
-# What the fault tests share: a shop with a published generation, and checks on copies of it.
+# What the fault tests share: a shop with a published generation, and checks on copies of it. They are of the
+# real program on real SQLite files, in trouble: killed, out of disk, given nonsense. Whatever happens, the user's
+# rows stay as they were and the recommendations published before are served.
 #
 #   first.db   a shop whose recommendations are published: "yesterday"
 #   next.db    the same files with another day of events: what a run finds "this morning"
 #              (yesterday, this_morning: digests of what is published then)
 #   shop.db    the copy that a test works on; SHOP, for shop.yaml; .work is its work file
 
-passed=0
-failed=0
+. "$(dirname "$0")/../support/tap.sh"
+here=$root/tests/fault
 problems=""
 SHOP=$box/shop.db
 export SHOP
@@ -29,14 +31,13 @@ expect() {
     "$@" || problem "$what: $*"
 }
 
-# verdict NAME: ends a case; a line only when something was wrong
+# verdict NAME: ends a case
 verdict() {
     if [ -z "$problems" ]; then
-        passed=$((passed + 1))
+        pass "$1"
     else
-        failed=$((failed + 1))
-        echo "FAILED: $1$problems"
-        sed -n 's/^/    stderr: /; 1,5p' "$box/err"
+        echo "$problems" >"$box/problems"
+        fail "$1" "$box/problems" "$box/err"
     fi
     problems=""
 }
@@ -54,7 +55,7 @@ nightjar() {
     command=$1
     shift
     code=0
-    timeout 120 "$program" "$command" "$box/shop.yaml" "$@" >"$box/out" 2>"$box/err" || code=$?
+    timeout 900 "$program" "$command" "$box/shop.yaml" "$@" >"$box/out" 2>"$box/err" || code=$?
 }
 
 # published [DATABASE]: a digest of every published row, the generation's number left out
@@ -129,7 +130,7 @@ end_run() {
 # wait_for PATTERN: until the run in the background has said so
 wait_for() {
     tries=0
-    until grep -q "$1" "$box/err" || [ "$tries" -ge 1000 ]; do
+    until grep -q "$1" "$box/err" || [ "$tries" -ge 9999 ]; do
         sleep 0.01
         tries=$((tries + 1))
     done
@@ -176,10 +177,7 @@ make_shops() {
     expect 'the second run' [ "$code" -eq 0 ]
     this_morning=$(published)
     verdict 'a shop gets its first recommendations'
-    [ "$failed" -eq 0 ]
+    [ "$n_failed" -eq 0 ]
 }
 
-if ! make_shops; then
-    echo "$passed passed, $failed failed"
-    exit 1
-fi
+make_shops || end_of_tests

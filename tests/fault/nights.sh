@@ -1,4 +1,7 @@
+#!/bin/sh
 # Small nights (interactions.refresh and catch_up) that are killed and started again.
+set -u
+. "$(dirname "$0")/lib.sh"
 
 small_yaml=$box/small.yaml
 sed -e 's/event_id AS rowid/event_id/' -e 's/^  interactions:.*/&\n  key: event_id/' \
@@ -8,7 +11,7 @@ sed -e 's/event_id AS rowid/event_id/' -e 's/^  interactions:.*/&\n  key: event_
 # small_night: a run; sets code
 small_night() {
     code=0
-    timeout 120 "$program" run "$small_yaml" --verbose >"$box/out" 2>"$box/err" || code=$?
+    timeout 900 "$program" run "$small_yaml" --verbose >"$box/out" 2>"$box/err" || code=$?
 }
 
 # at_evening: what a small night finds
@@ -60,3 +63,4 @@ while [ "$seed" -lt "$kills" ]; do
     killed_small_night "$seed"
 done
 verdict "a small night killed $kills times ends in the same bytes"
+end_of_tests

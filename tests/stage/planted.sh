@@ -3,29 +3,23 @@
 # and what comes out beside the item-item baseline and beside the oracle, the best that anybody who
 # knows the model could recommend. And what holds for every published generation.
 # PROGRAM is the nightjar to test; in a BUILD with sanitizers, which is slow, one shop, few epochs
-# and no judgement of quality. Prints a line for every failure and `N passed, N failed` last.
+# and no judgement of quality.
 set -u
-: "${PROGRAM:?}" "${BUILD:=}"
-root=$(cd "$(dirname "$0")/../.." && pwd)
-box=$(mktemp -d "${TMPDIR:-/tmp}/nightjar-planted.XXXXXX") || exit 1
-trap 'rm -rf "$box"' EXIT
-trap 'exit 129' HUP INT TERM
+. "$(dirname "$0")/../support/tap.sh"
 NIGHTJAR_DEMO=$box/shop.db
 export NIGHTJAR_DEMO
-passed=0
-failed=0
 
 sql() {
     sqlite3 -batch "$NIGHTJAR_DEMO" "$@"
 }
 
-# check NAME VALUE CONDITION: CONDITION is SQL over v, the value
-check() {
+# holds NAME VALUE CONDITION: CONDITION is SQL over v, the value
+holds() {
     if [ "$(sqlite3 -batch :memory: "SELECT $3 FROM (SELECT $2 AS v)" 2>&1)" = 1 ]; then
-        passed=$((passed + 1))
+        pass "$shop: $1: $3"
     else
-        failed=$((failed + 1))
-        echo "FAILED: $shop: $1: $2, expected $3"
+        echo "$2" >"$box/value"
+        fail "$shop: $1: $3" "$box/value" "$box/out"
     fi
 }
 
@@ -61,54 +55,52 @@ make_shop() {
     shop="seed $*"
     rm -f "$NIGHTJAR_DEMO"*
     "$PROGRAM" generate "$NIGHTJAR_DEMO" --oracle 20 --quiet --seed "$@" >"$box/out" 2>&1
-    check 'exit code of generate' $? 'v = 0'
+    holds 'exit code of generate' $? 'v = 0'
     # shellcheck disable=SC2086
     "$PROGRAM" run "$root/configs/demo.yaml" $fewer_epochs >"$box/out" 2>&1
-    code=$?
-    check 'exit code of run' "$code" 'v = 0'
-    [ "$code" -eq 0 ] || cat "$box/out"
+    holds 'exit code of run' $? 'v = 0'
 }
 
 # the promise of README.md: towers better than item-item by far, and near the best there is
 check_quality() {
     n_judged=$(metric users data)
-    check 'users that nightjar judges, of those that the oracle is judged on' \
+    holds 'users that nightjar judges, of those that the oracle is judged on' \
         "1.0 * ${n_judged:-0} / $(oracle 'count(*)')" 'abs(v - 1) <= 0.01'
     own=$(metric ndcg@20 nightjar)
     best=$(oracle 'avg(coalesce(dcg, 0) / ideal)')
-    check 'ndcg@20 of the oracle' "${best:-0}" 'v BETWEEN 0.05 AND 0.95'
-    check 'ndcg@20 over that of item_item' "${own:-0} / $(metric ndcg@20 item_item)" 'v >= 1.15'
-    check 'ndcg@20 over that of the oracle' "${own:-0} / ${best:-0}" 'v >= 0.6 AND v < 1'
+    holds 'ndcg@20 of the oracle' "${best:-0}" 'v BETWEEN 0.05 AND 0.95'
+    holds 'ndcg@20 over that of item_item' "${own:-0} / $(metric ndcg@20 item_item)" 'v >= 1.15'
+    holds 'ndcg@20 over that of the oracle' "${own:-0} / ${best:-0}" 'v >= 0.6 AND v < 1'
 }
 
 # check_rows TYPE: every user with an event has exactly the demo's 20 items, none of them seen, and
 # the ids have the type that they have in the shop
 check_rows() {
-    check 'recommended items that the user has seen' \
+    holds 'recommended items that the user has seen' \
         "$(sql 'SELECT count(*) FROM recommendations JOIN events USING (user_id, item_id)')" 'v = 0'
-    check 'users with other ranks than 1 to 20' "$(sql 'SELECT count(*) FROM (
+    holds 'users with other ranks than 1 to 20' "$(sql 'SELECT count(*) FROM (
         SELECT user_id FROM recommendations GROUP BY user_id
         HAVING count(*) <> 20 OR min(rank) <> 1 OR max(rank) <> 20 OR count(DISTINCT rank) <> 20
             OR count(DISTINCT item_id) <> 20)')" 'v = 0'
-    check 'users not served, or not in the log' "$(sql 'SELECT count(*) FROM (
+    holds 'users not served, or not in the log' "$(sql 'SELECT count(*) FROM (
         SELECT user_id FROM events UNION SELECT user_id FROM recommendations) WHERE user_id NOT IN (
         SELECT user_id FROM events INTERSECT SELECT user_id FROM recommendations)')" 'v = 0'
-    check 'ranks out of the order of scores' "$(sql 'SELECT count(*) FROM recommendations a
+    holds 'ranks out of the order of scores' "$(sql 'SELECT count(*) FROM recommendations a
         JOIN recommendations b ON b.user_id = a.user_id AND b.rank = a.rank + 1
         WHERE a.source = b.source AND a.score < b.score')" 'v = 0'
-    check 'types of the ids' "'$(sql 'SELECT DISTINCT typeof(user_id) FROM recommendations
+    holds 'types of the ids' "'$(sql 'SELECT DISTINCT typeof(user_id) FROM recommendations
         UNION SELECT typeof(item_id) FROM recommendations
         UNION SELECT typeof(item_id) FROM popular_items
         UNION SELECT typeof(item_id) FROM similar_items
         UNION SELECT typeof(similar_item_id) FROM similar_items
         UNION SELECT typeof(user_id) FROM user_embeddings
         UNION SELECT typeof(item_id) FROM item_embeddings')'" "v = '$1'"
-    check 'recommended items that are not in the shop' "$(sql 'SELECT count(*) FROM recommendations
+    holds 'recommended items that are not in the shop' "$(sql 'SELECT count(*) FROM recommendations
         WHERE item_id NOT IN (SELECT item_id FROM items)')" 'v = 0'
 }
 
 fewer_epochs=""
-case "$BUILD" in *asan* | *tsan*) fewer_epochs='--set stages.train.epochs=3' ;; esac
+[ -z "$sanitized" ] || fewer_epochs='--set stages.train.epochs=3'
 for seed in 1 2 3; do
     [ "$seed" -gt 1 ] && [ -n "$fewer_epochs" ] && break
     make_shop "$seed"
@@ -120,15 +112,14 @@ if [ -z "$fewer_epochs" ]; then
     shop='temperature'
     for temperature in 2 auto; do
         "$PROGRAM" run "$root/configs/demo.yaml" --set stages.train.temperature=$temperature \
-            >"$box/out" 2>&1 || cat "$box/out"
+            >"$box/out" 2>&1
         eval "with_$temperature=\$(metric ndcg@20 towers)"
     done
-    check 'ndcg@20 with temperature auto over that with 2' \
+    holds 'ndcg@20 with temperature auto over that with 2' \
         "${with_auto:-0} / ${with_2:-1}" 'v >= 1.1'
 fi
 make_shop 1 --text-ids
 [ -n "$fewer_epochs" ] || check_quality
 check_rows text
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_of_tests

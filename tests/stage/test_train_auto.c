@@ -129,7 +129,7 @@ static void without_validation_known_values_are_taken(void **state)
 
 /* ---- a killed search ---- */
 
-static bool has_trials(void **state, int at_least)
+static bool has_three_trials(void **state)
 {
     struct status status = {0};
     char path[STORE_PATH_MAX];
@@ -146,26 +146,18 @@ static bool has_trials(void **state, int at_least)
                             &n, &found, &status);
     }
     db_close(work);
-    return found && n >= at_least;
+    return found && n >= 3;
 }
 
 static void a_killed_search_goes_on_to_the_same_bytes(void **state)
 {
-    const char *const arguments[] = {"run", *state, NULL};
-    const struct timespec pause = {.tv_nsec = 1000000};
     char resumed[HASH_TEXT_MAX], whole[HASH_TEXT_MAX], path[STORE_PATH_MAX];
     struct status status = {0};
     struct plan *plan = NULL;
     struct run_result result = {0};
     const struct stage_registry stages = {registry};
     stage_source(state, log_of_events);
-    const pid_t pid = store_spawn(arguments);
-    for (int tries = 0; !has_trials(state, 3); tries++) {
-        assert_true(tries < 60000);
-        nanosleep(&pause, NULL);
-    }
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(store_wait(pid), -SIGKILL);
+    stage_kill_when(state, has_three_trials);
     assert_false(stage_has_artifact(state, "train/towers"));
     store_path(state, "pipeline.yaml", path);
     assert_int_equal(plan_load(path, &stages, NULL, 0, &plan, &status), STATUS_OK);

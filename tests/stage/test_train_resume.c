@@ -4,13 +4,11 @@
 #include "tests/support/stage_support.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 extern const struct stage stage_interactions, stage_negatives, stage_train, stage_refit;
@@ -25,7 +23,7 @@ static const char log_of_events[] =
 static const char long_training[] =
     "- interactions: {split: {by: random, valid: 0.2, test: 0.2}}\n"
     "- negatives: {strategy: uniform, count: 20}\n"
-    "- train: {dimension: 8, epochs: 300, batch_users: 16, patience: 0,"
+    "- train: {dimension: 8, epochs: 150, batch_users: 16, patience: 0,"
     " learning_rate: 0.05, checkpoint_every: 0s}\n"
     "- refit: {epochs: 3}\n";
 
@@ -51,19 +49,17 @@ static bool find_checkpoint(void **state, char slot[STORE_PATH_MAX])
     return found;
 }
 
+static bool has_checkpoint(void **state)
+{
+    char slot[STORE_PATH_MAX];
+    return find_checkpoint(state, slot);
+}
+
 /* Another process runs the stages and dies in the middle of train, behind its first checkpoint. */
 static void kill_in_training(void **state, char slot[STORE_PATH_MAX])
 {
-    const char *const arguments[] = {"run", *state, NULL};
-    const struct timespec pause = {.tv_nsec = 1000000};
     stage_source(state, log_of_events);
-    const pid_t pid = store_spawn(arguments);
-    for (int tries = 0; !find_checkpoint(state, slot); tries++) {
-        assert_true(tries < 60000);
-        nanosleep(&pause, NULL);
-    }
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(store_wait(pid), -SIGKILL);
+    stage_kill_when(state, has_checkpoint);
     assert_false(stage_has_artifact(state, "train/towers"));
     assert_true(find_checkpoint(state, slot));
 }

@@ -5,11 +5,14 @@
 #include "run/runner.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <cmocka.h>
 
 void stage_source(void **state, const char *sql)
@@ -67,6 +70,31 @@ enum status_code stage_run(void **state, const struct stage *const *registry, co
     fclose(log.stream);
     plan_free(plan);
     return code;
+}
+
+void stage_kill_when(void **state, bool (*is_far_enough)(void **state))
+{
+    const char *const arguments[] = {"run", *state, NULL}, *const files[] = {"", "-journal",
+                                                                             ".lock"};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    char name[32], path[STORE_PATH_MAX];
+    int result = 0;
+    do {
+        for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+            snprintf(name, sizeof name, "work.db%s", files[f]);
+            store_path(state, name, path);
+            (void)remove(path);
+        }
+        siginfo_t ended = {0};
+        const pid_t pid = store_spawn(arguments);
+        while (!is_far_enough(state) && ended.si_pid == 0) {
+            nanosleep(&pause, NULL);
+            assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+        }
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        result = store_wait(pid);
+        assert_true(result == 0 || result == -SIGKILL);
+    } while (result == 0 || !is_far_enough(state));
 }
 
 void stage_assert_warned(void **state, const char *text)

@@ -16,6 +16,9 @@ void stage_shop(void **state, size_t n_users, size_t n_items, size_t n_events);
  * code of the plan or the run, with its details in status. */
 enum status_code stage_run(void **state, const struct stage *const *registry, const char *stages,
                            int threads, struct status *status);
+/* Has another process run this test program as `run FOLDER`, which runs a pipeline, and kills it
+ * when is_far_enough says so; one that was done before that is started anew. */
+void stage_kill_when(void **state, bool (*is_far_enough)(void **state));
 /* That a warning of the last stage_run has this text. */
 void stage_assert_warned(void **state, const char *text);
 /* work.db, to be closed. */

@@ -23,7 +23,7 @@ static int hold(const char *path, const char *flag)
     if (file == NULL || fclose(file) != 0) {
         return 1;
     }
-    sleep(60);
+    sleep(600);
     return 0;
 }
 
@@ -31,7 +31,7 @@ static pid_t spawn_holder(const char *path, const char *flag)
 {
     const char *const arguments[] = {"hold", path, flag, NULL};
     pid_t pid = store_spawn(arguments);
-    for (int i = 0; i < 1000 && access(flag, F_OK) != 0; i++) {
+    for (int i = 0; i < 6000 && access(flag, F_OK) != 0; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
     assert_int_equal(access(flag, F_OK), 0);
