@@ -257,7 +257,10 @@ const struct command command_check = {
     .description =
         "Checks the configuration, that the source opens and its queries are sound, that the names "
         "of our tables are free in the output database, and that the folders can be written. "
-        "Prints what is right, then every problem. Changes nothing.",
+        "Prints what is right, then every problem. Changes nothing, but plays back the journal "
+        "that "
+        "a writer which died has left: readers who may not write wait for that (`nightjar help "
+        "queries`).",
     .min_arguments = 1,
     .max_arguments = 1,
     .flags = flags,
