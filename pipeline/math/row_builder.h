@@ -1,23 +1,32 @@
-/* A sparse matrix written row by row into memory that is reused from batch to batch. */
+/* A sparse matrix written row by row into a workspace: name its memory, reserve the workspace,
+ * clear it, then write. */
 #ifndef NIGHTJAR_MATH_ROW_BUILDER_H
 #define NIGHTJAR_MATH_ROW_BUILDER_H
 
-#include "base/mem.h"
+#include "base/workspace.h"
 #include "math/sparse.h"
 
 /* Zero-initialise. */
 struct row_builder {
-    struct scratch offsets, columns, values;
-    struct sparse matrix; /* a view over them; its n_columns is the caller's to set */
+    struct sparse matrix; /* in the workspace; its n_columns is the caller's to set */
     size_t n_entries;
 };
 
-/* Empties it and makes room. */
-MUST_CHECK enum status_code row_builder_start(struct row_builder *builder, size_t rows,
-                                              size_t entries, struct status *status);
-void row_builder_release(struct row_builder *builder);
+/* Names the memory of at most so many rows and entries. */
+static inline void row_builder_memory(struct row_builder *builder, size_t rows, size_t entries,
+                                      struct workspace *workspace)
+{
+    WORKSPACE_ADD(workspace, &builder->matrix.offsets, rows + 1);
+    WORKSPACE_ADD(workspace, &builder->matrix.columns, entries);
+    WORKSPACE_ADD(workspace, &builder->matrix.values, entries);
+}
 
-/* Within the room of row_builder_start. */
+static inline void row_builder_clear(struct row_builder *builder)
+{
+    builder->n_entries = builder->matrix.n_rows = builder->matrix.n_columns = 0;
+    builder->matrix.offsets[0] = 0;
+}
+
 static inline void row_builder_add(struct row_builder *builder, int32_t column, float value)
 {
     builder->matrix.columns[builder->n_entries] = column;

@@ -1,12 +1,12 @@
-/* Trainable tables: row-sparse gradients and their steps. */
+/* Trainable tables: row-sparse gradients, their size, and their steps. */
 #include "towers/embedding_table.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/vec.h"
-#include "towers/gradient.h"
 
 #include <assert.h>
+#include <math.h>
 
 enum { ROW_BLOCK = 64 };
 
@@ -82,12 +82,10 @@ void table_release(struct table *table)
     mem_free(table->weights);
     mem_free(table->slot_of);
     optimizer_release(&table->optimizer);
-    scratch_release(&table->touched);
-    scratch_release(&table->gradient);
-    scratch_release(&table->is_empty);
-    scratch_release(&table->first);
-    scratch_release(&table->entry);
-    scratch_release(&table->row);
+    mem_free(table->touched);
+    mem_free(table->gradient);
+    mem_free(table->is_empty);
+    workspace_release(&table->workspace);
     *table = (struct table){0};
 }
 
@@ -95,21 +93,13 @@ void table_release(struct table *table)
 static enum status_code reserve_slots(struct table *table, size_t more, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t d = table->dimension, kept = table->n_touched;
-    size_t want = kept + more < table->n ? kept + more : table->n;
-    struct scratch *const now[] = {&table->touched, &table->gradient, &table->is_empty};
-    const size_t sizes[] = {sizeof(int32_t), d * sizeof(float), sizeof(uint8_t)};
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        struct scratch larger = {0};
-        if (now[s]->bytes >= want * sizes[s]) {
-            continue;
-        }
-        TRY(scratch_reserve(&larger, want, sizes[s], status));
-        if (kept > 0) {
-            memcpy(larger.data, now[s]->data, kept * sizes[s]);
-        }
-        scratch_release(now[s]);
-        *now[s] = larger;
+    size_t d = table->dimension, room = table->n_room, want = table->n_touched + more;
+    want = want < table->n ? want : table->n;
+    if (want > room) {
+        TRY(MEM_RESIZE(&table->touched, room, want, status));
+        TRY(MEM_RESIZE(&table->is_empty, room, want, status));
+        TRY(MEM_RESIZE(&table->gradient, room * d, want * d, status));
+        table->n_room = want;
     }
 done:
     return code;
@@ -122,17 +112,15 @@ enum status_code table_join(struct table *table, const int32_t *rows, size_t cou
     size_t before = table->n_touched;
     count = rows == NULL ? table->n : count;
     TRY(reserve_slots(table, count, status));
-    int32_t *touched = table->touched.data;
     for (size_t i = 0; i < count; i++) {
         int32_t row = rows == NULL ? (int32_t)i : rows[i];
         if (table->slot_of[row] < 0) {
             table->slot_of[row] = (int32_t)table->n_touched;
-            touched[table->n_touched++] = row;
+            table->touched[table->n_touched++] = row;
         }
     }
-    size_t added = table->n_touched - before;
-    if (added > 0) {
-        memset((uint8_t *)table->is_empty.data + before, 1, added);
+    for (size_t s = before; s < table->n_touched; s++) {
+        table->is_empty[s] = true;
     }
 done:
     return code;
@@ -160,9 +148,8 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
     size_t before = table->n_touched;
     enum status_code code = table_join(table, rows, count, status);
     if (code == STATUS_OK) {
-        optimizer_catch_up(&table->optimizer, table->weights,
-                           (const int32_t *)table->touched.data + before, table->n_touched - before,
-                           rate, pool);
+        optimizer_catch_up(&table->optimizer, table->weights, table->touched + before,
+                           table->n_touched - before, rate, pool);
     }
     return code;
 }
@@ -170,11 +157,10 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
 void table_add_row(struct table *table, size_t row, const float *values)
 {
     size_t d = table->dimension, slot = (size_t)table->slot_of[row];
-    float *gradient = (float *)table->gradient.data + slot * d;
-    uint8_t *is_empty = table->is_empty.data;
-    if (is_empty[slot]) {
+    float *gradient = table->gradient + slot * d;
+    if (table->is_empty[slot]) {
         memcpy(gradient, values, d * sizeof *values);
-        is_empty[slot] = 0;
+        table->is_empty[slot] = false;
     } else {
         vec_ops()->axpy(1.0f, values, gradient, d);
     }
@@ -200,11 +186,10 @@ void table_add(struct table *table, const int32_t *rows, size_t count, const flo
 /* Writes the 0 of a slot that nothing was added to. */
 static void open_slot(struct table *table, size_t slot)
 {
-    uint8_t *is_empty = table->is_empty.data;
     size_t d = table->dimension;
-    if (is_empty[slot]) {
-        memset((float *)table->gradient.data + slot * d, 0, d * sizeof(float));
-        is_empty[slot] = 0;
+    if (table->is_empty[slot]) {
+        memset(table->gradient + slot * d, 0, d * sizeof(float));
+        table->is_empty[slot] = false;
     }
 }
 
@@ -213,7 +198,7 @@ float *table_gradient(struct table *table)
     for (size_t s = 0; s < table->n_touched; s++) {
         open_slot(table, s);
     }
-    return table->gradient.data;
+    return table->gradient;
 }
 
 /* Slots in blocks; each takes its entries in the order of m's rows. */
@@ -224,15 +209,13 @@ static void add_sparse_task(void *data, size_t block, size_t worker)
     struct table *table = job->into;
     const struct vec_ops *vec = vec_ops();
     size_t d = table->dimension;
-    const int64_t *first = table->first.data, *entries = table->entry.data;
-    const int32_t *row_of = job->rows;
-    float *gradient = table->gradient.data;
+    const int64_t *first = table->first;
     for (size_t s = block * ROW_BLOCK; s < block_end(block, job->count); s++) {
         open_slot(table, s);
         for (int64_t p = first[s]; p < first[s + 1]; p++) {
-            int64_t e = entries[p];
+            int64_t e = table->entry[p];
             float value = job->matrix->values == NULL ? 1.0f : job->matrix->values[e];
-            vec->axpy(value, job->values + (size_t)row_of[p] * d, gradient + s * d, d);
+            vec->axpy(value, job->values + (size_t)table->row[p] * d, table->gradient + s * d, d);
         }
     }
 }
@@ -242,12 +225,12 @@ enum status_code table_add_sparse(struct table *table, const struct sparse *m, c
 {
     enum status_code code = STATUS_OK;
     size_t entries = sparse_entries(m), slots = table->n_touched;
-    TRY(scratch_reserve(&table->first, slots + 2, sizeof(int64_t), status));
-    TRY(scratch_reserve(&table->entry, entries, sizeof(int64_t), status));
-    TRY(scratch_reserve(&table->row, entries, sizeof(int32_t), status));
-    int64_t *first = table->first.data, *place = table->entry.data;
-    int32_t *row_of = table->row.data;
-    memset(first, 0, (slots + 2) * sizeof *first);
+    workspace_begin(&table->workspace);
+    WORKSPACE_ZERO(&table->workspace, &table->first, slots + 2);
+    WORKSPACE_ADD(&table->workspace, &table->entry, entries);
+    WORKSPACE_ADD(&table->workspace, &table->row, entries);
+    TRY(workspace_reserve(&table->workspace, status));
+    int64_t *first = table->first;
     for (size_t e = 0; e < entries; e++) {
         assert(table->slot_of[m->columns[e]] >= 0);
         first[table->slot_of[m->columns[e]] + 2]++;
@@ -258,12 +241,11 @@ enum status_code table_add_sparse(struct table *table, const struct sparse *m, c
     for (size_t r = 0; r < m->n_rows; r++) {
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
             int64_t p = first[table->slot_of[m->columns[e]] + 1]++;
-            place[p] = e;
-            row_of[p] = (int32_t)r;
+            table->entry[p] = e;
+            table->row[p] = (int32_t)r;
         }
     }
-    struct table_job job = {
-        .into = table, .rows = row_of, .count = slots, .values = values, .matrix = m};
+    struct table_job job = {.into = table, .count = slots, .values = values, .matrix = m};
     run_blocks(pool, &job, add_sparse_task);
 done:
     return code;
@@ -290,6 +272,73 @@ void table_pool(const struct table *table, const struct sparse *m, float *out, s
     run_blocks(pool, &job, pool_rows_task);
 }
 
+/* ---- the size of a gradient ---- */
+
+enum { PARTS = 64, SLICE = 4096 /* floats summed in single precision */ };
+
+struct gradient_job {
+    const float *gradient;
+    float *scaled;
+    size_t n;
+    float factor;
+    double squares[PARTS];
+};
+
+static size_t part_start(const struct gradient_job *job, size_t part)
+{
+    size_t length = (job->n + PARTS - 1) / PARTS;
+    return part * length < job->n ? part * length : job->n;
+}
+
+static void square_task(void *data, size_t part, size_t worker)
+{
+    (void)worker;
+    struct gradient_job *job = data;
+    const struct vec_ops *vec = vec_ops();
+    size_t last = part_start(job, part + 1);
+    double sum = 0.0;
+    for (size_t i = part_start(job, part); i < last; i += SLICE) {
+        size_t n = last - i < SLICE ? last - i : SLICE;
+        sum += (double)vec->dot(job->gradient + i, job->gradient + i, n);
+    }
+    job->squares[part] = sum;
+}
+
+double gradient_square(const float *gradient, size_t n, struct pool *pool)
+{
+    struct gradient_job job = {.gradient = gradient, .n = n};
+    double sum = 0.0;
+    pool_run(pool, PARTS, square_task, &job);
+    for (size_t part = 0; part < PARTS; part++) {
+        sum += job.squares[part];
+    }
+    return sum;
+}
+
+double gradient_clip_factor(double clip, double square)
+{
+    double norm = sqrt(square);
+    return clip > 0.0 && isfinite(norm) && norm > clip ? clip / norm : 1.0;
+}
+
+static void scale_task(void *data, size_t part, size_t worker)
+{
+    (void)worker;
+    struct gradient_job *job = data;
+    size_t first = part_start(job, part);
+    vec_ops()->scale(job->factor, job->scaled + first, part_start(job, part + 1) - first);
+}
+
+void gradient_scale(float *gradient, size_t n, double factor, struct pool *pool)
+{
+    struct gradient_job job = {.scaled = gradient, .n = n, .factor = (float)factor};
+    if (factor != 1.0) {
+        pool_run(pool, PARTS, scale_task, &job);
+    }
+}
+
+/* ---- steps ---- */
+
 double table_gradient_square(struct table *table, struct pool *pool)
 {
     return gradient_square(table_gradient(table), table->n_touched * table->dimension, pool);
@@ -299,11 +348,10 @@ void table_step(struct table *table, double rate, double scale, struct pool *poo
 {
     float *gradient = table_gradient(table);
     gradient_scale(gradient, table->n_touched * table->dimension, scale, pool);
-    optimizer_apply(&table->optimizer, table->weights, table->touched.data, table->n_touched,
-                    gradient, rate, pool);
-    const int32_t *touched = table->touched.data;
+    optimizer_apply(&table->optimizer, table->weights, table->touched, table->n_touched, gradient,
+                    rate, pool);
     for (size_t s = 0; s < table->n_touched; s++) {
-        table->slot_of[touched[s]] = -1;
+        table->slot_of[table->touched[s]] = -1;
     }
     table->n_touched = 0;
 }

@@ -7,7 +7,7 @@
 #ifndef NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 #define NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 
-#include "base/mem.h"
+#include "base/workspace.h"
 #include "math/sparse.h"
 #include "towers/optimizer.h"
 #include "store/artifact.h"
@@ -17,12 +17,15 @@ struct table {
     size_t n, dimension;
     float *weights; /* (n, dimension) */
     struct optimizer optimizer;
-    int32_t *slot_of;        /* (n) place of a row's gradient, -1: not in play */
-    struct scratch touched;  /* (n_touched) int32: rows in play, in the order of their slots */
-    struct scratch gradient; /* (n_touched, dimension) float */
-    struct scratch is_empty; /* (n_touched) uint8: the slot's gradient is 0 and not yet written */
-    size_t n_touched;
-    struct scratch first, entry, row; /* of table_add_sparse: its entries by slot */
+    int32_t *slot_of; /* (n) place of a row's gradient, -1: not in play */
+    size_t n_touched, n_room;
+    int32_t *touched; /* (n_touched) rows in play, in the order of their slots */
+    float *gradient;  /* (n_touched, dimension) */
+    bool *is_empty;   /* (n_touched) the slot's gradient is 0 and not yet written */
+    /* of table_add_sparse: its entries by slot */
+    struct workspace workspace;
+    int64_t *first, *entry;
+    int32_t *row;
 };
 
 /* weights ~ N(0, scale^2), each row from its own stream (seed, purpose, row); scale 0: zeros. */
@@ -82,5 +85,19 @@ MUST_CHECK enum status_code table_save(const struct table *table, struct artifac
 /* Into a table initialised with the same shape and rule. */
 MUST_CHECK enum status_code table_restore(struct table *table, const struct artifact *artifact,
                                           const char *prefix, struct status *status);
+
+/* ---- the size of a batch's gradient, over all tables together, and its clipping ---- */
+
+/* The sum of squares of gradient[0..n): the same bytes with any number of threads. Add those of
+ * all tables for the square of the whole gradient's L2 norm. */
+double gradient_square(const float *gradient, size_t n, struct pool *pool);
+
+/* The factor that brings a gradient of squared norm `square` down to norm `clip` (Pascanu, Mikolov
+ * and Bengio 2013, algorithm 1): min(1, clip / sqrt(square)). 1 when clip is 0 or when the norm is
+ * not finite, for then the loss says what is wrong. */
+double gradient_clip_factor(double clip, double square);
+
+/* gradient[0..n) *= factor; nothing is read or written for factor 1. */
+void gradient_scale(float *gradient, size_t n, double factor, struct pool *pool);
 
 #endif

@@ -1,8 +1,7 @@
 /* Both towers, their graph and their step. */
 #include "towers/encoder.h"
 
-#include "base/mem.h"
-#include "towers/gradient.h"
+#include <string.h>
 
 static const char *const side_names[N_SIDES] = {"user", "item"};
 
@@ -22,9 +21,8 @@ void encoder_release(struct encoder *encoder)
 
 void encoder_look_release(struct encoder_look *look)
 {
+    workspace_release(&look->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
-        scratch_release(&look->base[s]);
-        scratch_release(&look->gradient[s]);
         tower_pass_release(&look->passes[s]);
     }
 }
@@ -38,16 +36,19 @@ enum status_code encoder_look_begin(struct encoder *encoder, struct encoder_look
     if (!has_graph(encoder)) {
         return code;
     }
+    workspace_begin(&look->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
-        struct tower *tower = &encoder->towers[s];
-        size_t entries = tower->n * tower->dimension;
-        TRY(scratch_reserve(&look->base[s], entries, sizeof(float), status));
-        TRY(scratch_reserve(&look->gradient[s], entries, sizeof(float), status));
-        memset(look->gradient[s].data, 0, entries * sizeof(float));
-        TRY(tower_base(tower, view, rate, &look->passes[s], look->base[s].data, pool, status));
+        size_t entries = encoder->towers[s].n * encoder->towers[s].dimension;
+        WORKSPACE_ADD(&look->workspace, &look->base[s], entries);
+        WORKSPACE_ZERO(&look->workspace, &look->gradient[s], entries);
     }
-    TRY(propagation_run(&encoder->propagation, view, false, look->base[SIDE_USERS].data,
-                        look->base[SIDE_ITEMS].data, pool, status));
+    TRY(workspace_reserve(&look->workspace, status));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_base(&encoder->towers[s], view, rate, &look->passes[s], look->base[s], pool,
+                       status));
+    }
+    propagation_run(&encoder->propagation, view, false, look->base[SIDE_USERS],
+                    look->base[SIDE_ITEMS], pool);
 done:
     return code;
 }
@@ -60,7 +61,7 @@ enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
     struct tower_input input = {
         .rows = rows,
         .count = count,
-        .base = has_graph(encoder) ? look->base[side].data : NULL,
+        .base = has_graph(encoder) ? look->base[side] : NULL,
         .is_only_look = look->is_only,
         .view = look->view,
     };
@@ -71,7 +72,7 @@ enum status_code encoder_backward(struct encoder *encoder, enum tower_side side,
                                   struct encoder_look *look, struct tower_pass *pass,
                                   float *gradient, struct pool *pool, struct status *status)
 {
-    return tower_backward(&encoder->towers[side], pass, gradient, look->gradient[side].data, pool,
+    return tower_backward(&encoder->towers[side], pass, gradient, look->gradient[side], pool,
                           status);
 }
 
@@ -82,10 +83,10 @@ enum status_code encoder_look_end(struct encoder *encoder, struct encoder_look *
     if (!has_graph(encoder)) {
         return code;
     }
-    TRY(propagation_run(&encoder->propagation, &look->view, true, look->gradient[SIDE_USERS].data,
-                        look->gradient[SIDE_ITEMS].data, pool, status));
+    propagation_run(&encoder->propagation, &look->view, true, look->gradient[SIDE_USERS],
+                    look->gradient[SIDE_ITEMS], pool);
     for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(tower_base_backward(&encoder->towers[s], &look->passes[s], look->gradient[s].data, pool,
+        TRY(tower_base_backward(&encoder->towers[s], &look->passes[s], look->gradient[s], pool,
                                 status));
     }
 done:
@@ -160,7 +161,7 @@ enum status_code encoder_encode(struct encoder *encoder, float *users, float *it
         const struct tower *tower = &encoder->towers[s];
         TRY(encoder_forward(encoder, (enum tower_side)s, &look, NULL, tower->n, 0.0, &pass, pool,
                             status));
-        memcpy(out[s], pass.unit.data, tower->n * tower->dimension * sizeof(float));
+        memcpy(out[s], pass.unit, tower->n * tower->dimension * sizeof(float));
     }
 done:
     tower_pass_release(&pass);
@@ -178,7 +179,7 @@ enum status_code encoder_encode_cold(struct encoder *encoder, enum tower_side si
     struct tower_input input = {
         .count = count, .without_ids = true, .sources = sources, .view = {.change = VIEW_NONE}};
     TRY(tower_forward(tower, &input, 0.0, &pass, pool, status));
-    memcpy(out, pass.unit.data, count * tower->dimension * sizeof *out);
+    memcpy(out, pass.unit, count * tower->dimension * sizeof *out);
 done:
     tower_pass_release(&pass);
     return code;

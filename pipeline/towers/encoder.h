@@ -20,8 +20,9 @@ struct encoder {
 struct encoder_look {
     struct view view;
     bool is_only; /* of its step, by an encoder that is plain: encoder_step_back takes it back */
-    struct scratch base[N_SIDES];     /* (n, d) after propagation */
-    struct scratch gradient[N_SIDES]; /* (n, d) dL / d base */
+    struct workspace workspace;
+    float *base[N_SIDES];     /* (n, d) after propagation */
+    float *gradient[N_SIDES]; /* (n, d) dL / d base */
     struct tower_pass passes[N_SIDES];
 };
 

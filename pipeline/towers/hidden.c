@@ -53,15 +53,20 @@ void hidden_release(struct hidden *hidden)
     }
 }
 
-void hidden_pass_release(struct hidden_pass *pass)
+void hidden_pass_memory(const struct hidden *hidden, struct hidden_pass *pass, size_t count,
+                        bool training, struct workspace *workspace)
 {
-    for (size_t l = 0; l < HIDDEN_MAX_LAYERS; l++) {
-        scratch_release(&pass->before[l]);
-        scratch_release(&pass->after[l]);
+    size_t d = hidden->dimension, u = hidden->units, widest = d > u ? d : u;
+    if (hidden->n_layers == 0) {
+        return;
     }
-    scratch_release(&pass->input);
-    scratch_release(&pass->gradient);
-    scratch_release(&pass->other);
+    WORKSPACE_ADD(workspace, &pass->input, count * d);
+    for (size_t l = 0; l < hidden->n_layers; l++) {
+        WORKSPACE_ADD(workspace, &pass->before[l], count * u);
+        WORKSPACE_ADD(workspace, &pass->after[l], count * u);
+    }
+    WORKSPACE_ADD(workspace, &pass->gradient, training ? count * widest : 0);
+    WORKSPACE_ADD(workspace, &pass->other, training ? count * widest : 0);
 }
 
 enum status_code hidden_touch(struct hidden *hidden, double rate, struct pool *pool,
@@ -110,11 +115,11 @@ static void forward_task(void *data, size_t block, size_t worker)
     const struct hidden *hidden = job->hidden;
     size_t first = block * ROW_BLOCK, d = hidden->dimension, u = hidden->units;
     size_t n = job->count - first < ROW_BLOCK ? job->count - first : ROW_BLOCK;
-    const float *in = (const float *)job->pass->input.data + first * d;
+    const float *in = job->pass->input + first * d;
     for (size_t l = 0; l <= hidden->n_layers; l++) {
         size_t n_in = width_in(hidden, l), n_out = width_out(hidden, l);
         bool last = l == hidden->n_layers;
-        float *out = last ? job->x + first * d : (float *)job->pass->before[l].data + first * u;
+        float *out = last ? job->x + first * d : job->pass->before[l] + first * u;
         const float *bias = hidden->biases[l].weights;
         /* the last product is added to x, which y starts from */
         blas_nt(1.0f, const_matrix_of(in, n, n_in),
@@ -124,7 +129,7 @@ static void forward_task(void *data, size_t block, size_t worker)
             vec_ops()->axpy(1.0f, bias, out + r * n_out, n_out);
         }
         if (!last) {
-            float *after = (float *)job->pass->after[l].data + first * u;
+            float *after = job->pass->after[l] + first * u;
             for (size_t i = 0; i < n * u; i++) {
                 after[i] = (float)activate(hidden->activation, out[i]);
             }
@@ -133,24 +138,15 @@ static void forward_task(void *data, size_t block, size_t worker)
     }
 }
 
-enum status_code hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float *x,
-                                size_t count, struct pool *pool, struct status *status)
+void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float *x, size_t count,
+                    struct pool *pool)
 {
-    enum status_code code = STATUS_OK;
-    size_t d = hidden->dimension, u = hidden->units;
     if (hidden->n_layers == 0) {
-        return code;
+        return;
     }
-    TRY(scratch_reserve(&pass->input, count * d, sizeof(float), status));
-    for (size_t l = 0; l < hidden->n_layers; l++) {
-        TRY(scratch_reserve(&pass->before[l], count * u, sizeof(float), status));
-        TRY(scratch_reserve(&pass->after[l], count * u, sizeof(float), status));
-    }
-    memcpy(pass->input.data, x, count * d * sizeof *x);
+    memcpy(pass->input, x, count * hidden->dimension * sizeof *x);
     struct hidden_job job = {.hidden = hidden, .pass = pass, .x = x, .count = count};
     pool_run(pool, (count + ROW_BLOCK - 1) / ROW_BLOCK, forward_task, &job);
-done:
-    return code;
 }
 
 /* A block of output units: the gradient of their weights. */
@@ -198,23 +194,20 @@ static void product_backward(struct hidden *hidden, size_t layer, const float *i
     pool_run(pool, (count + ROW_BLOCK - 1) / ROW_BLOCK, input_gradient_task, &job);
 }
 
-enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient,
-                                 size_t count, struct pool *pool, struct status *status)
+void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient, size_t count,
+                     struct pool *pool)
 {
-    enum status_code code = STATUS_OK;
-    size_t d = hidden->dimension, u = hidden->units, widest = d > u ? d : u;
+    size_t d = hidden->dimension, u = hidden->units;
     if (hidden->n_layers == 0) {
-        return code;
+        return;
     }
-    TRY(scratch_reserve(&pass->gradient, count * widest, sizeof(float), status));
-    TRY(scratch_reserve(&pass->other, count * widest, sizeof(float), status));
-    float *now = pass->gradient.data, *next = pass->other.data;
+    float *now = pass->gradient, *next = pass->other;
     memcpy(now, gradient, count * d * sizeof *now);
     for (size_t l = hidden->n_layers + 1; l-- > 0;) {
-        const float *in = l == 0 ? pass->input.data : pass->after[l - 1].data;
+        const float *in = l == 0 ? pass->input : pass->after[l - 1];
         product_backward(hidden, l, in, now, count, next, pool);
         if (l > 0) {
-            const float *before = pass->before[l - 1].data;
+            const float *before = pass->before[l - 1];
             for (size_t i = 0; i < count * u; i++) {
                 next[i] *= (float)activation_slope(hidden->activation, before[i]);
             }
@@ -224,6 +217,4 @@ enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass
         next = swap;
     }
     vec_ops()->axpy(1.0f, now, gradient, count * d); /* and the way around the layers */
-done:
-    return code;
 }

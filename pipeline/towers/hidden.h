@@ -5,6 +5,7 @@
 #ifndef NIGHTJAR_TOWERS_HIDDEN_H
 #define NIGHTJAR_TOWERS_HIDDEN_H
 
+#include "base/workspace.h"
 #include "towers/embedding_table.h"
 
 enum activation { ACTIVATION_RELU, ACTIVATION_GELU };
@@ -23,10 +24,10 @@ struct hidden {
 
 /* What a forward pass leaves for its backward pass. Zero-initialise. */
 struct hidden_pass {
-    struct scratch before[HIDDEN_MAX_LAYERS]; /* (count, units): input of each activation */
-    struct scratch after[HIDDEN_MAX_LAYERS];  /* (count, units) */
-    struct scratch input;                     /* (count, dimension): x */
-    struct scratch gradient, other;           /* (count, max(units, dimension)) */
+    float *before[HIDDEN_MAX_LAYERS]; /* (count, units): input of each activation */
+    float *after[HIDDEN_MAX_LAYERS];  /* (count, units) */
+    float *input;                     /* (count, dimension): x */
+    float *gradient, *other;          /* (count, max(units, dimension)) */
 };
 
 MUST_CHECK enum status_code hidden_init(struct hidden *hidden, size_t n_layers, size_t units,
@@ -35,18 +36,18 @@ MUST_CHECK enum status_code hidden_init(struct hidden *hidden, size_t n_layers, 
                                         const char *purpose, struct pool *pool,
                                         struct status *status);
 void hidden_release(struct hidden *hidden);
-void hidden_pass_release(struct hidden_pass *pass);
+/* Names the memory of a pass over `count` rows; for the way back, too, when it is `training`. */
+void hidden_pass_memory(const struct hidden *hidden, struct hidden_pass *pass, size_t count,
+                        bool training, struct workspace *workspace);
 
 /* Puts the parameters into play for a step. */
 MUST_CHECK enum status_code hidden_touch(struct hidden *hidden, double rate, struct pool *pool,
                                          struct status *status);
 /* x (count, dimension) is overwritten by y. */
-MUST_CHECK enum status_code hidden_forward(const struct hidden *hidden, struct hidden_pass *pass,
-                                           float *x, size_t count, struct pool *pool,
-                                           struct status *status);
+void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float *x, size_t count,
+                    struct pool *pool);
 /* gradient (count, dimension): in dL/dy, out dL/dx; those of the parameters are gathered. */
-MUST_CHECK enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass,
-                                            float *gradient, size_t count, struct pool *pool,
-                                            struct status *status);
+void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient, size_t count,
+                     struct pool *pool);
 
 #endif

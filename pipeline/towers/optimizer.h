@@ -3,7 +3,7 @@
  * its next step or by optimizer_catch_up, so the result is that of the dense optimizer, where
  * momentum moves every row in every step (on the user table, whose rows have a gradient once an
  * epoch, that is most of the movement). Rules are rows of a table in optimizer.c; clipping, which
- * looks at the gradients of all tables at once, is in gradient.h. */
+ * looks at the gradients of all tables at once, is in embedding_table.h. */
 #ifndef NIGHTJAR_TOWERS_OPTIMIZER_H
 #define NIGHTJAR_TOWERS_OPTIMIZER_H
 
@@ -91,5 +91,22 @@ void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weig
  * against gradient (n, dimension). rows are distinct; NULL means rows 0..n-1. */
 void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                      const float *gradient, double rate, struct pool *pool);
+
+/* ---- how the learning rate runs over the epochs of a training ---- */
+
+enum rate_schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_STEP };
+extern const char *const rate_schedule_names[]; /* NULL-terminated, in enum order */
+
+struct schedule {
+    enum rate_schedule shape;
+    double warmup_epochs; /* the rate rises linearly from 0 over them */
+    double final_rate;    /* share of the peak that linear and cosine end at, [0, 1] */
+    double step_factor;   /* step: what is left of the rate after each step, (0, 1] */
+    double step_every;    /* step: epochs between steps, counted from the warm-up's end, > 0 */
+};
+
+/* The learning rate at `position` epochs of a training of `epochs`, as a share of its peak. The
+ * position of a batch is that of its end, so it is never 0 and a step falls between two batches. */
+double rate_share(const struct schedule *schedule, double epochs, double position);
 
 #endif

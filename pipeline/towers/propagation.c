@@ -34,6 +34,10 @@ enum status_code propagation_init(struct propagation *propagation,
         }
     }
     TRY(sparse_transpose(&made.forward, &made.backward, status));
+    for (size_t i = 0; i < 2; i++) {
+        TRY(MEM_NEW(&made.users[i], train->n_rows * dimension, status));
+        TRY(MEM_NEW(&made.items[i], train->n_columns * dimension, status));
+    }
     *propagation = made;
     made = (struct propagation){0};
 done:
@@ -47,8 +51,8 @@ void propagation_release(struct propagation *propagation)
     sparse_release(&propagation->forward);
     sparse_release(&propagation->backward);
     for (size_t i = 0; i < 2; i++) {
-        scratch_release(&propagation->users[i]);
-        scratch_release(&propagation->items[i]);
+        mem_free(propagation->users[i]);
+        mem_free(propagation->items[i]);
     }
 }
 
@@ -129,8 +133,8 @@ static void forward_sum(struct propagation *propagation, const struct view *view
 {
     size_t nu = propagation->forward.n_rows * propagation->dimension;
     size_t ni = propagation->forward.n_columns * propagation->dimension;
-    float *u[2] = {propagation->users[0].data, propagation->users[1].data};
-    float *i[2] = {propagation->items[0].data, propagation->items[1].data};
+    float *u[2] = {propagation->users[0], propagation->users[1]};
+    float *i[2] = {propagation->items[0], propagation->items[1]};
     memcpy(u[0], users, nu * sizeof *users);
     memcpy(i[0], items, ni * sizeof *items);
     double weight = 1.0;
@@ -151,8 +155,8 @@ static void backward_sum(struct propagation *propagation, const struct view *vie
 {
     size_t nu = propagation->forward.n_rows * propagation->dimension;
     size_t ni = propagation->forward.n_columns * propagation->dimension;
-    float *u[2] = {propagation->users[0].data, propagation->users[1].data};
-    float *i[2] = {propagation->items[0].data, propagation->items[1].data};
+    float *u[2] = {propagation->users[0], propagation->users[1]};
+    float *i[2] = {propagation->items[0], propagation->items[1]};
     size_t hops = propagation->settings.hops;
     memset(u[hops % 2], 0, nu * sizeof *users);
     memset(i[hops % 2], 0, ni * sizeof *items);
@@ -170,23 +174,12 @@ static void backward_sum(struct propagation *propagation, const struct view *vie
     vec_ops()->axpy(1.0f, i[0], items, ni);
 }
 
-enum status_code propagation_run(struct propagation *propagation, const struct view *view,
-                                 bool backward, float *users, float *items, struct pool *pool,
-                                 struct status *status)
+void propagation_run(struct propagation *propagation, const struct view *view, bool backward,
+                     float *users, float *items, struct pool *pool)
 {
-    enum status_code code = STATUS_OK;
-    size_t d = propagation->dimension;
-    for (size_t s = 0; s < 2; s++) {
-        TRY(scratch_reserve(&propagation->users[s], propagation->forward.n_rows * d, sizeof(float),
-                            status));
-        TRY(scratch_reserve(&propagation->items[s], propagation->forward.n_columns * d,
-                            sizeof(float), status));
-    }
     if (backward) {
         backward_sum(propagation, view, users, items, pool);
     } else {
         forward_sum(propagation, view, users, items, pool);
     }
-done:
-    return code;
 }

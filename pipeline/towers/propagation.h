@@ -25,8 +25,8 @@ struct propagation_settings {
 struct propagation {
     struct propagation_settings settings;
     size_t dimension;
-    struct sparse forward, backward;   /* N (n_users, n_items) and N^T */
-    struct scratch users[2], items[2]; /* scratch: this layer and the next */
+    struct sparse forward, backward; /* N (n_users, n_items) and N^T */
+    float *users[2], *items[2];      /* work memory: this layer and the next */
 };
 
 /* train (n_users, n_items); its values do not matter. */
@@ -39,8 +39,7 @@ void propagation_release(struct propagation *propagation);
 /* users (n_users, d) and items (n_items, d) are overwritten: by their sums over the hops, or, when
  * `backward`, dL/d out by dL/d in. `view`: VIEW_EDGES and VIEW_NODES leave edges out, the same view
  * the same edges in both directions. */
-MUST_CHECK enum status_code propagation_run(struct propagation *propagation,
-                                            const struct view *view, bool backward, float *users,
-                                            float *items, struct pool *pool, struct status *status);
+void propagation_run(struct propagation *propagation, const struct view *view, bool backward,
+                     float *users, float *items, struct pool *pool);
 
 #endif

@@ -204,7 +204,7 @@ static size_t change_history(const struct token_source *source, const struct vie
 
 enum status_code token_source_select(const struct token_source *source, const int32_t *rows,
                                      size_t count, const struct view *view, struct row_builder *out,
-                                     struct status *status)
+                                     struct workspace *workspace, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *m = &source->matrix;
@@ -212,7 +212,10 @@ enum status_code token_source_select(const struct token_source *source, const in
     for (size_t i = 0; i < count; i++) {
         entries += sparse_row_length(m, rows == NULL ? i : (size_t)rows[i]);
     }
-    TRY(row_builder_start(out, count, entries, status));
+    workspace_begin(workspace);
+    row_builder_memory(out, count, entries, workspace);
+    TRY(workspace_reserve(workspace, status));
+    row_builder_clear(out);
     out->matrix.n_columns = m->n_columns;
     for (size_t i = 0; i < count; i++) {
         size_t row = rows == NULL ? i : (size_t)rows[i], first = out->n_entries;

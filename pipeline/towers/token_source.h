@@ -46,6 +46,6 @@ bool token_source_hides(const struct token_source *source, const struct view *vi
 MUST_CHECK enum status_code token_source_select(const struct token_source *source,
                                                 const int32_t *rows, size_t count,
                                                 const struct view *view, struct row_builder *out,
-                                                struct status *status);
+                                                struct workspace *workspace, struct status *status);
 
 #endif

@@ -71,15 +71,10 @@ void tower_release(struct tower *tower)
 
 void tower_pass_release(struct tower_pass *pass)
 {
-    struct scratch *all[] = {&pass->unit,   &pass->inverse_norms, &pass->keep,     &pass->mask,
-                             &pass->pooled, &pass->id_rows,       &pass->id_values};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        scratch_release(all[i]);
-    }
+    workspace_release(&pass->workspace);
     for (size_t p = 0; p < TOWER_MAX_SOURCES; p++) {
-        row_builder_release(&pass->tokens[p]);
+        workspace_release(&pass->token_workspaces[p]);
     }
-    hidden_pass_release(&pass->hidden);
 }
 
 struct tower_job {
@@ -166,7 +161,7 @@ static void normalise_row(const struct tower_job *job, size_t i)
     float square = vec->dot(y, y, d);
     float inverse = square > 0.0f ? 1.0f / sqrtf(square) : square; /* keeps NaN, 0 stays 0 */
     vec->scale(inverse, y, d);
-    ((float *)job->pass->inverse_norms.data)[i] = inverse;
+    job->pass->inverse_norms[i] = inverse;
 }
 
 static void prefetch_row(const struct tower_job *job, size_t row)
@@ -185,7 +180,6 @@ static void gather_task(void *data, size_t block, size_t worker)
     (void)worker;
     const struct tower_job *job = data;
     const struct tower_input *input = &job->pass->input;
-    const uint8_t *keep = job->pass->keep.data;
     size_t d = job->tower->dimension;
     const size_t end = block_end(block, job->count);
     for (size_t i = block * ROW_BLOCK; i < end; i++) {
@@ -193,7 +187,7 @@ static void gather_task(void *data, size_t block, size_t worker)
         if (input->rows != NULL && i + OPTIMIZER_AHEAD < end) {
             prefetch_row(job, (size_t)input->rows[i + OPTIMIZER_AHEAD]);
         }
-        if (!keep[i]) {
+        if (!job->pass->has_id[i]) {
             memset(out, 0, d * sizeof *out);
         } else if (input->base != NULL) {
             memcpy(out, input->base + row_at(input, i) * d, d * sizeof *out);
@@ -207,23 +201,46 @@ static void gather_task(void *data, size_t block, size_t worker)
 }
 
 /* Which rows' ids take part in this look. */
-static enum status_code choose_ids(const struct tower *tower, struct tower_pass *pass,
-                                   struct status *status)
+static void choose_ids(const struct tower *tower, struct tower_pass *pass)
 {
-    enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
-    double share = tower->settings.id_dropout;
-    bool drops = input->base == NULL && input->view.training && tower->n_parts > 0 && share > 0.0;
-    TRY(scratch_reserve(&pass->keep, input->count, 1, status));
-    uint8_t *keep = pass->keep.data;
-    memset(keep, input->base != NULL || !input->without_ids, input->count);
-    for (size_t i = 0; drops && i < input->count; i++) {
-        struct rng rng;
-        row_stream(&rng, &input->view, "tower.id", row_at(input, i));
-        keep[i] = keep[i] && rng_double(&rng) >= share;
+    for (size_t i = 0; i < input->count; i++) {
+        pass->has_id[i] = input->base != NULL || !input->without_ids;
+        if (pass->drops_ids) {
+            struct rng rng;
+            row_stream(&rng, &input->view, "tower.id", row_at(input, i));
+            pass->has_id[i] = pass->has_id[i] && rng_double(&rng) >= tower->settings.id_dropout;
+        }
     }
-done:
-    return code;
+}
+
+/* All memory of a look but that of tokens, whose number is found by choosing them. `is_base`: x
+ * goes elsewhere, and nothing is made of it. */
+static enum status_code reserve_pass(const struct tower *tower, struct tower_pass *pass,
+                                     bool is_base, struct status *status)
+{
+    const struct tower_input *input = &pass->input;
+    struct workspace *workspace = &pass->workspace;
+    const bool training = input->view.training, reads_ids = input->base == NULL;
+    const size_t n = input->count, d = tower->dimension;
+    bool attends = false;
+    for (size_t p = 0; p < tower->n_parts && reads_ids; p++) {
+        attends = attends || has_attention(&tower->parts[p]);
+    }
+    pass->drops_ids =
+        reads_ids && training && tower->n_parts > 0 && tower->settings.id_dropout > 0.0;
+    workspace_begin(workspace);
+    WORKSPACE_ADD(workspace, &pass->has_id, n);
+    WORKSPACE_ADD(workspace, &pass->pooled, attends ? n * d : 0);
+    WORKSPACE_ADD(workspace, &pass->id_rows, pass->drops_ids ? n : 0);
+    WORKSPACE_ADD(workspace, &pass->id_values, pass->drops_ids ? n * d : 0);
+    if (!is_base) {
+        WORKSPACE_ADD(workspace, &pass->unit, n * d);
+        WORKSPACE_ADD(workspace, &pass->inverse_norms, n);
+        WORKSPACE_ADD(workspace, &pass->mask, dropout_share(tower, &input->view) > 0.0 ? n * d : 0);
+        hidden_pass_memory(&tower->hidden, &pass->hidden, n, training, workspace);
+    }
+    return workspace_reserve(workspace, status);
 }
 
 /* Turns a row's weights into softmax(<q, t> / sqrt(d)). */
@@ -262,7 +279,8 @@ static enum status_code forward_part(struct tower *tower, size_t p, double rate,
     struct row_builder *tokens = &pass->tokens[p];
     size_t d = tower->dimension;
     TRY(token_source_select(input->sources != NULL ? &input->sources[p] : part->source, input->rows,
-                            input->count, &input->view, tokens, status));
+                            input->count, &input->view, tokens, &pass->token_workspaces[p],
+                            status));
     if (input->view.training) {
         TRY(table_touch(&part->table, tokens->matrix.columns, tokens->n_entries, rate, pool,
                         status));
@@ -278,10 +296,9 @@ static enum status_code forward_part(struct tower *tower, size_t p, double rate,
         .tower = tower, .part = part, .tokens = &tokens->matrix, .count = input->count};
     pool_run(pool, n_blocks(input->count), attention_task, &job);
     /* the backward pass needs what attention gave */
-    TRY(scratch_reserve(&pass->pooled, input->count * d, sizeof(float), status));
-    memset(pass->pooled.data, 0, input->count * d * sizeof(float));
-    table_pool(&part->table, &tokens->matrix, pass->pooled.data, pool);
-    vec_ops()->axpy(1.0f, pass->pooled.data, x, input->count * d);
+    memset(pass->pooled, 0, input->count * d * sizeof(float));
+    table_pool(&part->table, &tokens->matrix, pass->pooled, pool);
+    vec_ops()->axpy(1.0f, pass->pooled, x, input->count * d);
 done:
     return code;
 }
@@ -293,7 +310,7 @@ static enum status_code forward_base(struct tower *tower, bool is_straight, doub
 {
     enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
-    TRY(choose_ids(tower, pass, status));
+    choose_ids(tower, pass);
     if (input->view.training && input->base == NULL && !input->is_only_look) {
         TRY(table_join(&tower->ids, input->rows, input->count, status));
     }
@@ -320,7 +337,7 @@ static void dropout_task(void *data, size_t block, size_t worker)
     const struct tower_input *input = &job->pass->input;
     size_t d = job->tower->dimension;
     double share = dropout_share(job->tower, &input->view);
-    float *mask = job->pass->mask.data, kept = (float)(1.0 / (1.0 - share));
+    float *mask = job->pass->mask, kept = (float)(1.0 / (1.0 - share));
     for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
         struct rng rng;
         row_stream(&rng, &input->view, "tower.dropout", row_at(input, i));
@@ -344,11 +361,9 @@ enum status_code tower_forward(struct tower *tower, const struct tower_input *in
                                struct tower_pass *pass, struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t d = tower->dimension;
     pass->input = *input;
-    TRY(scratch_reserve(&pass->unit, input->count * d, sizeof(float), status));
-    TRY(scratch_reserve(&pass->inverse_norms, input->count, sizeof(float), status));
-    float *x = pass->unit.data;
+    TRY(reserve_pass(tower, pass, false, status));
+    float *x = pass->unit;
     bool straight = is_straight(tower, input);
     TRY(forward_base(tower, straight, rate, pass, x, pool, status));
     if (straight) {
@@ -356,13 +371,12 @@ enum status_code tower_forward(struct tower *tower, const struct tower_input *in
     }
     struct tower_job job = {.tower = tower, .pass = pass, .count = input->count, .out = x};
     if (dropout_share(tower, &input->view) > 0.0) {
-        TRY(scratch_reserve(&pass->mask, input->count * d, sizeof(float), status));
         pool_run(pool, n_blocks(input->count), dropout_task, &job);
     }
     if (input->view.training) {
         TRY(hidden_touch(&tower->hidden, rate, pool, status));
     }
-    TRY(hidden_forward(&tower->hidden, &pass->hidden, x, input->count, pool, status));
+    hidden_forward(&tower->hidden, &pass->hidden, x, input->count, pool);
     pool_run(pool, n_blocks(input->count), normalise_task, &job);
 done:
     return code;
@@ -376,22 +390,20 @@ static void normalise_backward_task(void *data, size_t block, size_t worker)
     (void)worker;
     const struct tower_job *job = data;
     const struct vec_ops *vec = vec_ops();
-    const float *inverse_norms = job->pass->inverse_norms.data;
-    const uint8_t *keep = job->pass->keep.data;
     const int32_t *rows = job->pass->input.rows;
     size_t d = job->tower->dimension;
     const size_t end = block_end(block, job->count);
     for (size_t i = block * ROW_BLOCK; i < end; i++) {
-        const float *unit = (const float *)job->pass->unit.data + i * d;
+        const float *unit = job->pass->unit + i * d;
         float *gradient = job->out + i * d;
         if (job->turn != NULL && rows != NULL && i + OPTIMIZER_AHEAD < end) {
             prefetch_row(job, (size_t)rows[i + OPTIMIZER_AHEAD]);
         }
         vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
-        vec->scale(inverse_norms[i], gradient, d);
+        vec->scale(job->pass->inverse_norms[i], gradient, d);
         if (job->turn != NULL) {
             table_step_row(job->ids, job->turn, row_at(&job->pass->input, i), gradient);
-        } else if (job->ids != NULL && keep[i]) {
+        } else if (job->ids != NULL && job->pass->has_id[i]) {
             table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
         }
     }
@@ -407,7 +419,7 @@ static void attention_backward(struct tower *tower, size_t p, struct tower_pass 
     const struct sparse *m = &pass->tokens[p].matrix;
     const struct vec_ops *vec = vec_ops();
     size_t d = tower->dimension;
-    const float *query = part->query.weights, *pooled = pass->pooled.data;
+    const float *query = part->query.weights, *pooled = pass->pooled;
     float *query_gradient = table_gradient(&part->query);
     float *token_gradient = table_gradient(&part->table);
     double scale = 1.0 / sqrt((double)d);
@@ -431,25 +443,17 @@ static enum status_code backward_base(struct tower *tower, struct tower_pass *pa
 {
     enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
-    const uint8_t *keep = pass->keep.data;
     size_t d = tower->dimension, n = 0;
-    TRY(scratch_reserve(&pass->id_rows, input->count, sizeof(int32_t), status));
-    int32_t *rows = pass->id_rows.data;
-    for (size_t i = 0; i < input->count; i++) {
-        n += keep[i];
-    }
-    if (n == input->count) {
-        table_add(&tower->ids, input->rows, n, gradient, pool);
-    } else {
-        TRY(scratch_reserve(&pass->id_values, n * d, sizeof(float), status));
-        n = 0;
-        for (size_t i = 0; i < input->count; i++) {
-            if (keep[i]) {
-                memcpy((float *)pass->id_values.data + n * d, gradient + i * d, d * sizeof(float));
-                rows[n++] = (int32_t)row_at(input, i);
-            }
+    for (size_t i = 0; i < input->count && pass->drops_ids; i++) {
+        if (pass->has_id[i]) {
+            memcpy(pass->id_values + n * d, gradient + i * d, d * sizeof(float));
+            pass->id_rows[n++] = (int32_t)row_at(input, i);
         }
-        table_add(&tower->ids, rows, n, pass->id_values.data, pool);
+    }
+    if (pass->drops_ids) {
+        table_add(&tower->ids, pass->id_rows, n, pass->id_values, pool);
+    } else {
+        table_add(&tower->ids, input->rows, input->count, gradient, pool);
     }
     for (size_t p = 0; p < tower->n_parts; p++) {
         struct tower_part *part = &tower->parts[p];
@@ -476,9 +480,9 @@ enum status_code tower_backward(struct tower *tower, struct tower_pass *pass, fl
     if (to_ids) {
         goto done;
     }
-    TRY(hidden_backward(&tower->hidden, &pass->hidden, gradient, input->count, pool, status));
+    hidden_backward(&tower->hidden, &pass->hidden, gradient, input->count, pool);
     if (dropout_share(tower, &input->view) > 0.0) {
-        const float *mask = pass->mask.data;
+        const float *mask = pass->mask;
         for (size_t i = 0; i < input->count * d; i++) {
             gradient[i] *= mask[i];
         }
@@ -488,7 +492,7 @@ enum status_code tower_backward(struct tower *tower, struct tower_pass *pass, fl
         goto done;
     }
     for (size_t i = 0; i < input->count; i++) {
-        if (((const uint8_t *)pass->keep.data)[i]) {
+        if (pass->has_id[i]) {
             vec_ops()->axpy(1.0f, gradient + i * d, base_gradient + row_at(input, i) * d, d);
         }
     }
@@ -520,8 +524,12 @@ enum status_code tower_base(struct tower *tower, const struct view *view, double
                             struct tower_pass *pass, float *out, struct pool *pool,
                             struct status *status)
 {
+    enum status_code code;
     pass->input = (struct tower_input){.count = tower->n, .view = *view};
-    return forward_base(tower, false, rate, pass, out, pool, status);
+    TRY(reserve_pass(tower, pass, true, status));
+    TRY(forward_base(tower, false, rate, pass, out, pool, status));
+done:
+    return code;
 }
 
 enum status_code tower_base_backward(struct tower *tower, struct tower_pass *pass,

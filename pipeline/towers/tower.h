@@ -54,12 +54,16 @@ struct tower_input {
 /* One look at a set of rows, from forward to backward. Zero-initialise. */
 struct tower_pass {
     struct tower_input input;
-    struct scratch unit;               /* (count, d): the result */
-    struct scratch inverse_norms;      /* (count) */
-    struct scratch keep;               /* (count) uint8: the id takes part */
-    struct scratch mask;               /* (count, d) float: dropout's factors, when it is on */
-    struct scratch pooled;             /* (count, d): attention's output */
-    struct scratch id_rows, id_values; /* rows with an id, and their gradients */
+    struct workspace workspace;
+    float *unit;          /* (count, d): the result */
+    float *inverse_norms; /* (count) */
+    bool *has_id;         /* (count) the id takes part */
+    bool drops_ids;       /* some may not */
+    float *mask;          /* (count, d) dropout's factors, when it is on */
+    float *pooled;        /* (count, d): attention's output */
+    int32_t *id_rows;     /* rows with an id, when some have none, */
+    float *id_values;     /* and their gradients */
+    struct workspace token_workspaces[TOWER_MAX_SOURCES];
     struct row_builder tokens[TOWER_MAX_SOURCES];
     struct hidden_pass hidden;
 };

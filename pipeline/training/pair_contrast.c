@@ -4,39 +4,17 @@
 
 #include "math/vec.h"
 
-/* Adds the gradients of the anchors to those of the step's items. */
-static void scatter(const struct side *side, float *total)
-{
-    const struct vec_ops *vec = vec_ops();
-    const int32_t *places = side->entries->places.data;
-    size_t d = side->width;
-    for (size_t a = 0; a < side->entries->n; a++) {
-        vec->axpy(1.0f, side->anchor_gradient + a * d, total + (size_t)places[a] * d, d);
-    }
-}
+#include <string.h>
 
-static enum status_code gather_anchors(struct side *side, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const int32_t *places = side->entries->places.data;
-    size_t n = side->entries->n, d = side->width;
-    TRY(scratch_reserve(&side->anchor_copy, n * d, sizeof(float), status));
-    float *anchors = side->anchor_copy.data;
-    for (size_t a = 0; a < n; a++) {
-        memcpy(anchors + a * d, side->candidates + (size_t)places[a] * d, d * sizeof *anchors);
-    }
-    side->anchors = anchors;
-done:
-    return code;
-}
-
-enum status_code pair_contrast_run(struct train_batch *batch, double *loss, struct status *status)
+enum status_code pair_contrast_run(struct train_batch *batch, struct train_outcome *outcome,
+                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = batch->input->settings;
     const struct step_plan *plan = batch->plan;
     const struct contrast_entries *entries = &plan->item_pairs;
     struct side *side = &batch->pair_side;
+    const size_t d = batch->encoder->towers[SIDE_ITEMS].dimension;
     struct contrast_result result = {.adds = true};
     struct contrast_settings contrast = {
         .loss = &loss_table[0], /* softmax */
@@ -47,17 +25,25 @@ enum status_code pair_contrast_run(struct train_batch *batch, double *loss, stru
         return code;
     }
     side->entries = entries;
-    side->width = batch->encoder->towers[SIDE_ITEMS].dimension;
-    side->candidates = batch->items.unit.data;
+    side->width = d;
+    side->candidates = batch->items.unit;
     side->n_candidates = plan->candidates.n;
     side->offsets = plan->candidates.offsets;
-    TRY(gather_anchors(side, status));
-    TRY(scratch_reserve(&side->anchor_room, entries->n * side->width, sizeof(float), status));
-    side->anchor_gradient = side->anchor_room.data;
-    side->candidate_gradient = batch->item_gradient.data;
-    TRY(side_run(batch, side, &contrast, &result, status));
-    scatter(side, side->candidate_gradient);
-    *loss += result.loss;
+    side->candidate_gradient = batch->item_gradient;
+    workspace_begin(&side->workspace);
+    WORKSPACE_ADD(&side->workspace, &side->own_anchors, entries->n * d);
+    WORKSPACE_ADD(&side->workspace, &side->anchor_gradient, entries->n * d);
+    TRY(workspace_reserve(&side->workspace, status));
+    side->anchors = side->own_anchors;
+    for (size_t a = 0; a < entries->n; a++) {
+        memcpy(side->own_anchors + a * d, side->candidates + (size_t)entries->places[a] * d,
+               d * sizeof(float));
+    }
+    TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
+    for (size_t a = 0; a < entries->n; a++) { /* the anchors are items of the step, too */
+        vec_ops()->axpy(1.0f, side->anchor_gradient + a * d,
+                        side->candidate_gradient + (size_t)entries->places[a] * d, d);
+    }
 done:
     return code;
 }

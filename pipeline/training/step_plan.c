@@ -3,44 +3,7 @@
 #include "training/step_plan.h"
 
 #include "base/mem.h"
-#include "math/vec.h"
-
-#include <float.h>
-#include <math.h>
-
-/* ---- entries ---- */
-
-void contrast_entries_release(struct contrast_entries *entries)
-{
-    scratch_release(&entries->places);
-    row_builder_release(&entries->positives);
-    row_builder_release(&entries->excluded);
-    row_builder_release(&entries->listed);
-}
-
-enum status_code contrast_entries_start(struct contrast_entries *entries, size_t n_anchors,
-                                        size_t positives, size_t excluded, size_t listed,
-                                        struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    entries->n = 0;
-    entries->total_weight = 0.0;
-    TRY(row_builder_start(&entries->positives, n_anchors, positives, status));
-    TRY(row_builder_start(&entries->excluded, n_anchors, excluded, status));
-    TRY(row_builder_start(&entries->listed, n_anchors, listed, status));
-done:
-    return code;
-}
-
-/* A batch of events that decayed to the smallest float can ask for more than a float holds. */
-void contrast_entries_scale(struct contrast_entries *entries, double mass)
-{
-    if (entries->total_weight > 0.0) {
-        double factor = fmin(mass / entries->total_weight, (double)FLT_MAX);
-        vec_ops()->scale((float)factor, entries->positives.values.data,
-                         entries->positives.n_entries);
-    }
-}
+#include <string.h>
 
 /* ---- the planner ---- */
 
@@ -83,7 +46,7 @@ done:
 void planner_release(struct planner *planner)
 {
     sampler_release(&planner->sampler);
-    scratch_release(&planner->positives);
+    workspace_release(&planner->workspace);
     mem_free(planner->draw_items);
     mem_free(planner->draw_offsets);
 }
@@ -120,8 +83,10 @@ static enum status_code gather_positives(struct planner *planner, size_t *n, str
     for (size_t i = 0; i < step->n_users; i++) {
         total += sparse_row_length(train, (size_t)step->users[i]);
     }
-    TRY(scratch_reserve(&planner->positives, total, sizeof(int32_t), status));
-    int32_t *out = planner->positives.data;
+    workspace_begin(&planner->workspace);
+    WORKSPACE_ADD(&planner->workspace, &planner->positives, total);
+    TRY(workspace_reserve(&planner->workspace, status));
+    int32_t *out = planner->positives;
     for (size_t i = 0; i < step->n_users; i++) {
         size_t length = sparse_row_length(train, (size_t)step->users[i]);
         memcpy(out, train->columns + train->offsets[step->users[i]], length * sizeof *out);
@@ -151,7 +116,7 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
     if (planner->own_lists) {
         candidate_set_clear(&plan->candidates);
     } else {
-        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives.data, n);
+        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives, n);
     }
     TRY(step_plan_user_items(planner, n, status));
     TRY(step_plan_pairs(planner, status));

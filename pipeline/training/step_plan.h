@@ -7,28 +7,9 @@
 
 #include "negatives/candidate_set.h"
 #include "towers/encoder.h"
-#include "math/row_builder.h"
+#include "training/contrast_entries.h"
 #include "training/train_step.h"
-#include "training/trainer.h"
-
-/* The anchors of a contrast and what each is pulled to and pushed from, as columns among its
- * candidates. Zero-initialise. */
-struct contrast_entries {
-    size_t n;           /* anchors */
-    size_t n_negatives; /* shared: candidates [0, n_negatives) */
-    struct row_builder positives, excluded, listed;
-    double total_weight;   /* of the positives */
-    struct scratch places; /* (n) int32: where the anchors stand among the rows of their tower */
-};
-
-void contrast_entries_release(struct contrast_entries *entries);
-/* Empties them and makes room for the entries of n_anchors rows. */
-MUST_CHECK enum status_code contrast_entries_start(struct contrast_entries *entries,
-                                                   size_t n_anchors, size_t positives,
-                                                   size_t excluded, size_t listed,
-                                                   struct status *status);
-/* Scales the positives so that they weigh `mass` together. */
-void contrast_entries_scale(struct contrast_entries *entries, double mass);
+#include "training/trainer_input.h"
 
 /* Zero-initialise; step_plan_init before use. */
 struct step_plan {
@@ -44,9 +25,10 @@ struct planner {
     struct sampler sampler;
     bool own_lists; /* negatives per positive instead of shared ones */
     bool exclude_own;
-    struct scratch positives; /* int32: items of the batch's positives, with repeats */
-    int32_t *draw_items;      /* room for the draws of one anchor */
+    int32_t *draw_items; /* room for the draws of one anchor */
     float *draw_offsets;
+    struct workspace workspace;
+    int32_t *positives; /* items of the batch's positives, with repeats */
     /* while it makes one */
     struct step_plan *plan;
     const struct train_step *step;

@@ -79,8 +79,6 @@ enum status_code step_plan_pairs(struct planner *planner, struct status *status)
     }
     TRY(contrast_entries_start(entries, n, n * settings->samples, n_partners + n,
                                planner->own_lists ? n * input->negatives->count : 0, status));
-    TRY(scratch_reserve(&entries->places, n, sizeof(int32_t), status));
-    int32_t *places = entries->places.data;
     for (size_t i = 0; i < n; i++) {
         size_t item = (size_t)step->items[i];
         if (sparse_row_length(input->item_pairs, item) == 0) {
@@ -88,7 +86,7 @@ enum status_code step_plan_pairs(struct planner *planner, struct status *status)
         }
         struct rng rng;
         rng_init(&rng, input->seed, "train.partners", step->epoch, item);
-        places[entries->n++] = candidate_set_add(&plan->candidates, (int32_t)item);
+        entries->places[entries->n++] = candidate_set_add(&plan->candidates, (int32_t)item);
         draw_partners(planner, &rng, item);
         if (planner->own_lists) {
             add_partner_list(planner, &rng, item);

@@ -143,7 +143,6 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
 {
     const struct sparse *train = train_of(planner);
     struct contrast_entries *entries = &planner->plan->user_items;
-    int32_t *places = entries->places.data;
     size_t user = (size_t)planner->step->users[index];
     struct rng rng;
     rng_init(&rng, planner->input->seed, "train.negatives", planner->step->epoch, user);
@@ -152,7 +151,7 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
             continue;
         }
         double w = positive_weight(planner, e, weight);
-        places[entries->positives.matrix.n_rows] = (int32_t)index;
+        entries->places[entries->positives.matrix.n_rows] = (int32_t)index;
         row_builder_add(&entries->positives,
                         candidate_set_add(&planner->plan->candidates, train->columns[e]), (float)w);
         row_builder_end_row(&entries->positives);
@@ -177,7 +176,6 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
     size_t anchors = planner->own_lists ? n_positives : step->n_users;
     TRY(contrast_entries_start(entries, anchors, n_positives, n_positives,
                                listed_room(planner, n_positives), status));
-    TRY(scratch_reserve(&entries->places, anchors, sizeof(int32_t), status));
     for (size_t i = 0; i < step->n_users; i++) {
         size_t user = (size_t)step->users[i];
         double n = (double)sparse_row_length(train_of(planner), user);

@@ -1,62 +1,11 @@
 /* One step of training: its plan, the vectors of its rows, the contrasts one after the other (see
  * train_parts.h), the gradients back to the towers. */
+#include "training/train_batch.h"
+
+#include "base/mem.h"
 #include "training/train_parts.h"
 
-#include "base/clock.h"
-#include "base/mem.h"
-
 #include <assert.h>
-
-void side_release(struct side *side)
-{
-    scratch_release(&side->anchor_copy);
-    scratch_release(&side->anchor_room);
-    scratch_release(&side->candidate_room);
-}
-
-enum status_code side_own_gradients(struct side *side, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(scratch_reserve(&side->anchor_room, side->entries->n * side->width, sizeof(float), status));
-    TRY(scratch_reserve(&side->candidate_room, side->n_candidates * side->width, sizeof(float),
-                        status));
-    side->anchor_gradient = side->anchor_room.data;
-    side->candidate_gradient = side->candidate_room.data;
-done:
-    return code;
-}
-
-enum status_code side_run(struct train_batch *batch, const struct side *side,
-                          const struct contrast_settings *settings, struct contrast_result *result,
-                          struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct contrast_entries *entries = side->entries;
-    size_t m = side->n_candidates, width = side->width;
-    struct contrast_batch work = {
-        .anchors = const_matrix_of(side->anchors, entries->n, width),
-        .candidates = const_matrix_of(side->candidates, m, width),
-        .positives = entries->positives.matrix,
-        .n_negatives = entries->n_negatives,
-        .offsets = side->offsets,
-        .thresholds = side->thresholds,
-    };
-    if (entries->excluded.n_entries > 0) {
-        work.excluded = entries->excluded.matrix;
-    }
-    /* where nothing is shared, a row without a list is an anchor without negatives */
-    if (entries->listed.n_entries > 0 || entries->n_negatives == 0) {
-        work.listed = entries->listed.matrix;
-    }
-    work.positives.n_columns = work.excluded.n_columns = work.listed.n_columns = m;
-    result->anchors = matrix_of(side->anchor_gradient, entries->n, width);
-    result->candidates = matrix_of(side->candidate_gradient, m, width);
-    double began = clock_cpu();
-    TRY(contrast_run(batch->contrast, settings, &work, batch->pool, result, status));
-    batch->kernel_seconds += clock_cpu() - began;
-done:
-    return code;
-}
 
 enum status_code train_batch_new(const struct trainer_input *input, struct encoder *encoder,
                                  struct pool *pool, struct train_batch **out, struct status *status)
@@ -90,14 +39,10 @@ void train_batch_free(struct train_batch *batch)
     if (batch == NULL) {
         return;
     }
-    struct scratch *all[] = {&batch->user_gradient, &batch->item_gradient, &batch->wide_items,
-                             &batch->thresholds};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        scratch_release(all[i]);
-    }
-    side_release(&batch->user_side);
-    side_release(&batch->pair_side);
-    side_release(&batch->view_side);
+    workspace_release(&batch->workspace);
+    workspace_release(&batch->user_side.workspace);
+    workspace_release(&batch->pair_side.workspace);
+    workspace_release(&batch->view_side.workspace);
     contrast_entries_release(&batch->views);
     encoder_look_release(&batch->look);
     tower_pass_release(&batch->users);
@@ -130,9 +75,9 @@ static enum status_code take_plan(struct train_batch *batch, const struct train_
     }
     batch->plan = batch->next_plan;
     batch->next_plan = NULL;
-    if (batch->next_code != STATUS_OK) {
+    if (batch->next_status.code != STATUS_OK) {
         *status = batch->next_status;
-        return batch->next_code;
+        return status->code;
     }
     assert(batch->plan->view.epoch == step->epoch && batch->plan->view.step == step->number);
     return STATUS_OK;
@@ -143,7 +88,7 @@ static void plan_next_task(void *data, size_t block, size_t worker)
     (void)block;
     (void)worker;
     struct train_batch *batch = data;
-    batch->next_code =
+    batch->next_status.code =
         step_plan_make(batch->next_plan, &batch->planner, batch->next, &batch->next_status);
 }
 
@@ -168,8 +113,10 @@ static enum status_code forward(struct train_batch *batch, const struct train_st
     const struct step_plan *plan = batch->plan;
     const int32_t *items = candidate_set_rows(&plan->candidates);
     size_t b = step->n_users, m = plan->candidates.n;
-    TRY(scratch_reserve(&batch->user_gradient, b * d, sizeof(float), status));
-    TRY(scratch_reserve(&batch->item_gradient, m * d, sizeof(float), status));
+    workspace_begin(&batch->workspace);
+    WORKSPACE_ADD(&batch->workspace, &batch->user_gradient, b * d);
+    WORKSPACE_ADD(&batch->workspace, &batch->item_gradient, m * d);
+    TRY(workspace_reserve(&batch->workspace, status));
     TRY(encoder_look_begin(batch->encoder, &batch->look, &plan->view, step->rate, batch->pool,
                            status));
     TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->look, step->users, b, step->rate,
@@ -189,11 +136,11 @@ static enum status_code backward_and_step(struct train_batch *batch, const struc
 {
     enum status_code code = STATUS_OK;
     TRY(encoder_backward(batch->encoder, SIDE_USERS, &batch->look, &batch->users,
-                         batch->user_gradient.data, batch->pool, status));
+                         batch->user_gradient, batch->pool, status));
     TRY(encoder_backward(batch->encoder, SIDE_ITEMS, &batch->look, &batch->items,
-                         batch->item_gradient.data, batch->pool, status));
+                         batch->item_gradient, batch->pool, status));
     TRY(encoder_look_end(batch->encoder, &batch->look, batch->pool, status));
-    TRY(view_contrast_run(batch, step, (double)made->n_positives, &made->loss, status));
+    TRY(view_contrast_run(batch, step, made, status));
     encoder_step(batch->encoder, step->rate, batch->pool);
 done:
     return code;
@@ -202,7 +149,7 @@ done:
 static void step_back(struct train_batch *batch, double rate)
 {
     struct tower_pass *const passes[N_SIDES] = {&batch->users, &batch->items};
-    float *const gradients[N_SIDES] = {batch->user_gradient.data, batch->item_gradient.data};
+    float *const gradients[N_SIDES] = {batch->user_gradient, batch->item_gradient};
     encoder_step_back(batch->encoder, passes, gradients, rate, batch->pool);
 }
 
@@ -212,18 +159,16 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
 {
     enum status_code code = STATUS_OK;
     struct train_outcome made = {0};
-    batch->kernel_seconds = 0.0;
     TRY(take_plan(batch, step, status));
     TRY(forward(batch, step, status));
     plan_next(batch, next);
     TRY(user_contrast_run(batch, step, &made, status));
-    TRY(pair_contrast_run(batch, &made.loss, status));
+    TRY(pair_contrast_run(batch, &made, status));
     if (batch->look.is_only) {
         step_back(batch, step->rate);
     } else {
         TRY(backward_and_step(batch, step, &made, status));
     }
-    made.kernel_seconds = batch->kernel_seconds;
     *outcome = made;
 done:
     if (code != STATUS_OK) {

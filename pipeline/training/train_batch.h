@@ -5,7 +5,7 @@
 
 #include "towers/encoder.h"
 #include "training/train_step.h"
-#include "training/trainer.h"
+#include "training/trainer_input.h"
 
 struct train_batch;
 
@@ -17,17 +17,6 @@ void train_batch_free(struct train_batch *batch); /* NULL allowed */
 
 /* Before the first step of an epoch. */
 void train_batch_start_epoch(struct train_batch *batch);
-
-struct train_outcome {
-    double loss;        /* sum over positives, of all contrasts */
-    size_t n_positives; /* of the step's users */
-    size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
-    size_t n_empty;     /* anchors that had no negative */
-    double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
-    double kernel_seconds; /* CPU time of the contrasts, all threads, and with threads of the next
-                              step's plan beside them: for benchmarks */
-    struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
-};
 
 /* `next`, when it is not NULL, is the step of the next call, in the same epoch: it is planned
  * beside the work on this one. Of it users, items, epoch, number and hard must be known already and

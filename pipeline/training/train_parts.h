@@ -12,22 +12,7 @@
 #define NIGHTJAR_TRAINING_TRAIN_PARTS_H
 
 #include "training/step_plan.h"
-#include "training/train_batch.h"
-
-/* One contrast at work. Zero-initialise. */
-struct side {
-    const struct contrast_entries *entries;
-    size_t width;            /* of anchors and candidates: d, or d + 1 with a bias */
-    const float *anchors;    /* (n, width), n of the entries */
-    const float *candidates; /* (n_candidates, width) */
-    size_t n_candidates;
-    const float *offsets;                       /* (n_negatives) or NULL */
-    const float *thresholds;                    /* (n) or NULL */
-    struct scratch anchor_copy;                 /* where anchors are gathered */
-    float *anchor_gradient;                     /* (n, width) dL / d anchors */
-    float *candidate_gradient;                  /* (n_candidates, width) */
-    struct scratch anchor_room, candidate_room; /* for gradients of its own */
-};
+#include "training/train_side.h"
 
 enum { N_PLANS = 2 }; /* of this step and of the next one */
 
@@ -41,44 +26,31 @@ struct train_batch {
     /* the plan that is made beside the kernel, NULL: none; of which step, and how that went */
     struct step_plan *next_plan;
     const struct train_step *next; /* the caller's, while its call lasts */
-    enum status_code next_code;
     struct status next_status;
     struct contrast *contrast;
-    double kernel_seconds;                       /* CPU time of the step's contrasts so far */
-    struct encoder_look look;                    /* the look that the main contrasts see */
-    struct encoder_look changed[2];              /* those of the view contrast */
-    struct tower_pass users, items;              /* of the plan's users and candidates */
-    struct scratch user_gradient, item_gradient; /* (rows of these, d): filled by the user-item
-                                                    contrast, added to by the others */
+    struct encoder_look look;       /* the look that the main contrasts see */
+    struct encoder_look changed[2]; /* those of the view contrast */
+    struct tower_pass users, items; /* of the plan's users and candidates */
+    struct workspace workspace;
+    float *user_gradient, *item_gradient; /* (rows of these, d): filled by the user-item contrast,
+                                             added to by the others */
     struct side user_side, pair_side, view_side;
     struct contrast_entries views;
-    struct scratch wide_items; /* (candidates, d + 1): vectors with the learned bias */
-    struct scratch thresholds; /* (anchors) float */
     struct tower_pass view_passes[2];
 };
-
-void side_release(struct side *side);
-/* Lets the gradients stand in room of the contrast's own, once entries, n_candidates and width are
- * set. */
-MUST_CHECK enum status_code side_own_gradients(struct side *side, struct status *status);
-/* Runs the contrast; side->anchor_gradient is overwritten, side->candidate_gradient too unless
- * result->adds. */
-MUST_CHECK enum status_code side_run(struct train_batch *batch, const struct side *side,
-                                     const struct contrast_settings *settings,
-                                     struct contrast_result *result, struct status *status);
 
 /* user_contrast.c */
 MUST_CHECK enum status_code user_contrast_run(struct train_batch *batch,
                                               const struct train_step *step,
                                               struct train_outcome *outcome, struct status *status);
 
-/* pair_contrast.c, after it: adds to its gradients and to *loss. */
-MUST_CHECK enum status_code pair_contrast_run(struct train_batch *batch, double *loss,
-                                              struct status *status);
+/* pair_contrast.c, after it: adds to its gradients. */
+MUST_CHECK enum status_code pair_contrast_run(struct train_batch *batch,
+                                              struct train_outcome *outcome, struct status *status);
 
-/* view_contrast.c; `mass`: what the user-item contrast's positives weigh together. */
+/* view_contrast.c, after it: takes its weight from outcome->n_positives. */
 MUST_CHECK enum status_code view_contrast_run(struct train_batch *batch,
-                                              const struct train_step *step, double mass,
-                                              double *loss, struct status *status);
+                                              const struct train_step *step,
+                                              struct train_outcome *outcome, struct status *status);
 
 #endif

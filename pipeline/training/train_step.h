@@ -1,7 +1,8 @@
-/* One step of training, as the trainer asks for it. */
+/* One step of training, as the trainer asks for it, and what came of it. */
 #ifndef NIGHTJAR_TRAINING_TRAIN_STEP_H
 #define NIGHTJAR_TRAINING_TRAIN_STEP_H
 
+#include "contrast/contrast_batch.h"
 #include "negatives/hard_negatives.h"
 
 struct train_step {
@@ -13,6 +14,17 @@ struct train_step {
     double rate, temperature;
     const struct hard_negatives *hard; /* NULL: none */
     bool diagnose;
+};
+
+struct train_outcome {
+    double loss;        /* sum over positives, of all contrasts */
+    size_t n_positives; /* of the step's users */
+    size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
+    size_t n_empty;     /* anchors that had no negative */
+    double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
+    double kernel_seconds; /* CPU time of the contrasts, all threads, and with threads of the next
+                              step's plan beside them: for benchmarks */
+    struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */
 };
 
 #endif

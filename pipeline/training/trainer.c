@@ -1,10 +1,11 @@
 /* The epochs of training: shuffling, schedule, validation, early stopping. What happens inside a
  * batch is in train_batch.c, what a checkpoint holds in trainer_checkpoint.c. */
-#include "training/trainer_state.h"
+#include "training/trainer.h"
 
 #include "base/mem.h"
 #include "math/vec.h"
 #include "training/embedding_health.h"
+#include "training/trainer_state.h"
 #include "towers/embeddings.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_TRAINING_TRAINER_STATE_H
 #define NIGHTJAR_TRAINING_TRAINER_STATE_H
 
+#include "training/curve.h"
 #include "training/train_batch.h"
 
 struct trainer {

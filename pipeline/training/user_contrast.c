@@ -4,12 +4,12 @@
 
 #include "math/vec.h"
 
+#include <string.h>
+
 /* The step's user of an anchor. */
 static size_t user_of_anchor(const struct train_batch *batch, size_t anchor)
 {
-    return batch->planner.own_lists
-               ? (size_t)((const int32_t *)batch->plan->user_items.places.data)[anchor]
-               : anchor;
+    return batch->planner.own_lists ? (size_t)batch->plan->user_items.places[anchor] : anchor;
 }
 
 /* Whether anchors and candidates can be taken as the towers gave them. */
@@ -18,67 +18,54 @@ static bool is_plain(const struct train_batch *batch)
     return !batch->planner.own_lists && batch->encoder->bias.n == 0;
 }
 
-/* Candidates with the learned bias as one more component, against the anchors' tau:
+/* Anchors and candidates as the kernel takes them, and where their gradients go: those of users and
+ * items themselves when every row of the contrast stands for one of theirs, else the side's own.
+ * With a learned bias it is one more component, against the anchors' tau:
  * <(u, tau), (v, b)> / tau = <u, v> / tau + b. */
-static enum status_code widen_candidates(struct train_batch *batch, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct candidate_set *set = &batch->plan->candidates;
-    size_t d = batch->user_side.width - 1;
-    const float *unit = batch->items.unit.data;
-    TRY(scratch_reserve(&batch->wide_items, set->n * (d + 1), sizeof(float), status));
-    float *out = batch->wide_items.data;
-    for (size_t c = 0; c < set->n; c++) {
-        size_t item = set->every_item ? c : (size_t)set->items[c];
-        memcpy(out + c * (d + 1), unit + c * d, d * sizeof *unit);
-        out[c * (d + 1) + d] = batch->encoder->bias.weights[item];
-    }
-    batch->user_side.candidates = out;
-done:
-    return code;
-}
-
-static enum status_code gather_anchors(struct train_batch *batch, const struct train_step *step,
-                                       struct status *status)
+static enum status_code gather(struct train_batch *batch, const struct train_step *step,
+                               struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct side *side = &batch->user_side;
-    size_t d = batch->encoder->towers[SIDE_USERS].dimension;
-    const float *unit = batch->users.unit.data;
-    side->anchors = unit;
-    side->candidates = batch->items.unit.data;
-    side->width = d + (batch->encoder->bias.n > 0);
-    if (is_plain(batch)) {
-        goto done;
+    const struct candidate_set *set = &batch->plan->candidates;
+    const struct hard_negatives *hard = step->hard;
+    const bool has_bias = batch->encoder->bias.n > 0, plain = is_plain(batch);
+    const bool has_thresholds = hard != NULL && hard->thresholds != NULL && hard->is_ready;
+    const size_t d = batch->encoder->towers[SIDE_USERS].dimension, n = side->entries->n;
+    const float *users = batch->users.unit, *items = batch->items.unit;
+    side->width = d + has_bias;
+    side->anchors = users;
+    side->candidates = items;
+    side->anchor_gradient = batch->user_gradient;
+    side->candidate_gradient = batch->item_gradient;
+    workspace_begin(&side->workspace);
+    WORKSPACE_ADD(&side->workspace, &side->own_anchors, plain ? 0 : n * side->width);
+    WORKSPACE_ADD(&side->workspace, &side->own_candidates, has_bias ? set->n * side->width : 0);
+    WORKSPACE_ADD(&side->workspace, &side->own_thresholds, has_thresholds ? n : 0);
+    if (!plain) {
+        side_gradients_memory(side);
     }
-    TRY(scratch_reserve(&side->anchor_copy, side->entries->n * side->width, sizeof(float), status));
-    float *out = side->anchor_copy.data;
-    for (size_t a = 0; a < side->entries->n; a++) {
-        float *anchor = out + a * side->width;
-        memcpy(anchor, unit + user_of_anchor(batch, a) * d, d * sizeof *unit);
-        if (side->width > d) {
+    TRY(workspace_reserve(&side->workspace, status));
+    for (size_t a = 0; a < n && !plain; a++) {
+        float *anchor = side->own_anchors + a * side->width;
+        memcpy(anchor, users + user_of_anchor(batch, a) * d, d * sizeof *users);
+        if (has_bias) {
             anchor[d] = (float)step->temperature;
         }
+        side->anchors = side->own_anchors;
     }
-    side->anchors = out;
-    if (side->width > d) {
-        TRY(widen_candidates(batch, status));
+    for (size_t c = 0; c < set->n && has_bias; c++) {
+        float *candidate = side->own_candidates + c * side->width;
+        memcpy(candidate, items + c * d, d * sizeof *items);
+        candidate[d] = batch->encoder->bias.weights[set->every_item ? c : (size_t)set->items[c]];
+        side->candidates = side->own_candidates;
     }
+    for (size_t a = 0; a < n && has_thresholds; a++) {
+        side->own_thresholds[a] = hard->thresholds[step->users[user_of_anchor(batch, a)]];
+    }
+    side->thresholds = has_thresholds ? side->own_thresholds : NULL;
 done:
     return code;
-}
-
-/* Where the contrast's gradients go: to those of users and items at once, when every one of its
- * rows stands for one of theirs. */
-static enum status_code place_gradients(struct train_batch *batch, struct status *status)
-{
-    struct side *side = &batch->user_side;
-    if (!is_plain(batch)) {
-        return side_own_gradients(side, status);
-    }
-    side->anchor_gradient = batch->user_gradient.data;
-    side->candidate_gradient = batch->item_gradient.data;
-    return STATUS_OK;
 }
 
 /* Brings the contrast's gradients to those of users and items, which they are the first of. */
@@ -90,7 +77,7 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     struct table *bias = &batch->encoder->bias;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension, width = side->width;
     const float *anchors = side->anchor_gradient, *candidates = side->candidate_gradient;
-    float *users = batch->user_gradient.data, *items = batch->item_gradient.data;
+    float *users = batch->user_gradient, *items = batch->item_gradient;
     if (is_plain(batch)) { /* they are there */
         return;
     }
@@ -123,24 +110,6 @@ static double scale_slope(const struct train_batch *batch, double temperature)
     return temperature * sum;
 }
 
-static enum status_code gather_thresholds(struct train_batch *batch, const struct train_step *step,
-                                          struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct side *side = &batch->user_side;
-    side->thresholds = NULL;
-    if (step->hard != NULL && step->hard->thresholds != NULL && step->hard->is_ready) {
-        TRY(scratch_reserve(&batch->thresholds, side->entries->n, sizeof(float), status));
-        float *out = batch->thresholds.data;
-        for (size_t a = 0; a < side->entries->n; a++) {
-            out[a] = step->hard->thresholds[step->users[user_of_anchor(batch, a)]];
-        }
-        side->thresholds = out;
-    }
-done:
-    return code;
-}
-
 enum status_code user_contrast_run(struct train_batch *batch, const struct train_step *step,
                                    struct train_outcome *outcome, struct status *status)
 {
@@ -156,12 +125,9 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     side->entries = &batch->plan->user_items;
     side->n_candidates = batch->plan->candidates.n;
     side->offsets = batch->plan->candidates.offsets;
-    TRY(gather_anchors(batch, step, status));
-    TRY(gather_thresholds(batch, step, status));
-    TRY(place_gradients(batch, status));
-    TRY(side_run(batch, side, &contrast, &result, status));
+    TRY(gather(batch, step, status));
+    TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
     scatter_gradients(batch, step);
-    outcome->loss += result.loss;
     outcome->n_positives = side->entries->positives.n_entries;
     outcome->n_anchors = side->entries->n;
     outcome->n_empty = result.n_empty;

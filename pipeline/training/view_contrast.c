@@ -35,8 +35,8 @@ done:
 }
 
 static enum status_code contrast_looks(struct train_batch *batch, enum tower_side tower,
-                                       const int32_t *rows, size_t n, double mass, double rate,
-                                       double *loss, struct status *status)
+                                       const int32_t *rows, size_t n, double rate,
+                                       struct train_outcome *outcome, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct side *side = &batch->view_side;
@@ -53,25 +53,26 @@ static enum status_code contrast_looks(struct train_batch *batch, enum tower_sid
                             batch->pool, status));
     }
     TRY(build(&batch->views, n, status));
-    contrast_entries_scale(&batch->views, settings->weight * mass);
+    contrast_entries_scale(&batch->views, settings->weight * (double)outcome->n_positives);
     side->entries = &batch->views;
     side->n_candidates = n;
     side->width = batch->encoder->towers[tower].dimension;
-    side->anchors = passes[0].unit.data;
-    side->candidates = passes[1].unit.data;
-    TRY(side_own_gradients(side, status));
-    TRY(side_run(batch, side, &contrast, &result, status));
+    side->anchors = passes[0].unit;
+    side->candidates = passes[1].unit;
+    workspace_begin(&side->workspace);
+    side_gradients_memory(side);
+    TRY(workspace_reserve(&side->workspace, status));
+    TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
     TRY(encoder_backward(batch->encoder, tower, &batch->changed[0], &passes[0],
                          side->anchor_gradient, batch->pool, status));
     TRY(encoder_backward(batch->encoder, tower, &batch->changed[1], &passes[1],
                          side->candidate_gradient, batch->pool, status));
-    *loss += result.loss;
 done:
     return code;
 }
 
 enum status_code view_contrast_run(struct train_batch *batch, const struct train_step *step,
-                                   double mass, double *loss, struct status *status)
+                                   struct train_outcome *outcome, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct view_settings *settings = &batch->input->settings->views;
@@ -83,10 +84,9 @@ enum status_code view_contrast_run(struct train_batch *batch, const struct train
         TRY(encoder_look_begin(batch->encoder, &batch->changed[k], &view, step->rate, batch->pool,
                                status));
     }
-    TRY(contrast_looks(batch, SIDE_USERS, step->users, step->n_users, mass, step->rate, loss,
-                       status));
+    TRY(contrast_looks(batch, SIDE_USERS, step->users, step->n_users, step->rate, outcome, status));
     if (step->n_items > 1 && !view_needs_history(settings->change)) {
-        TRY(contrast_looks(batch, SIDE_ITEMS, step->items, step->n_items, mass, step->rate, loss,
+        TRY(contrast_looks(batch, SIDE_ITEMS, step->items, step->n_items, step->rate, outcome,
                            status));
     }
     for (size_t k = 0; k < 2; k++) {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "towers/gradient.h"
+#include "towers/embedding_table.h"
 #include "towers/optimizer.h"
 #include "tests/support/random_matrix.h"
 

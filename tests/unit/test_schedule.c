@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "towers/schedule.h"
+#include "towers/optimizer.h"
 
 #include <math.h>
 

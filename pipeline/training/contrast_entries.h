@@ -1,0 +1,27 @@
+/* The anchors of a contrast and what each is pulled to and pushed from, as they are collected row
+ * by row. */
+#ifndef NIGHTJAR_TRAINING_CONTRAST_ENTRIES_H
+#define NIGHTJAR_TRAINING_CONTRAST_ENTRIES_H
+
+#include "math/row_builder.h"
+
+/* Columns are places among the contrast's candidates. Zero-initialise. */
+struct contrast_entries {
+    size_t n;           /* anchors */
+    size_t n_negatives; /* shared: candidates [0, n_negatives) */
+    struct row_builder positives, excluded, listed;
+    double total_weight; /* of the positives */
+    int32_t *places;     /* (n) where the anchors stand among the rows of their tower */
+    struct workspace workspace;
+};
+
+void contrast_entries_release(struct contrast_entries *entries);
+/* Empties them and makes room for the entries of n_anchors rows. */
+MUST_CHECK enum status_code contrast_entries_start(struct contrast_entries *entries,
+                                                   size_t n_anchors, size_t positives,
+                                                   size_t excluded, size_t listed,
+                                                   struct status *status);
+/* Scales the positives so that they weigh `mass` together. */
+void contrast_entries_scale(struct contrast_entries *entries, double mass);
+
+#endif
