@@ -1,14 +1,12 @@
 #!/bin/sh
 # Checks the include lines against the drawing of the house (CONTRIBUTING.md): a room of the engine
-# includes only itself and what stands left of it; stages never include one another, the YAML reader
+# includes only itself and those of smaller numbers; stages never include one another, the YAML reader
 # or the runner; a third-party header is seen by one source file. Prints what is wrong.
 set -u
 bad=0
 
-# what stands between two `<` does not know each other
-order='base < math < io < store config < publishing dataset contrast shop
-  < events features pairs towers import search < ranking < negatives evaluation serving
-  < run < training < tuning catch_up < commands stages'
+# the drawing: a room and its number, a line each; rooms of one number do not know each other
+order=$(sed -n '/^ 1 base/,/^```/p' CONTRIBUTING.md | awk '$1 + 0 {n = $1; $1 = $2} {print $1, n}')
 
 # FILE INCLUDED, a line each include of our own
 includes() {
@@ -18,11 +16,8 @@ includes() {
 
 includes | awk -v order="$order" '
     BEGIN {
-        n = split(order, words, /[ \n]+/)
-        for (i = 1; i <= n; i++) {
-            if (words[i] == "<") place++
-            else rank[words[i]] = place + 1
-        }
+        n = split(order, words)
+        for (i = 1; i < n; i += 2) rank[words[i]] = words[i + 1]
     }
     {
         split($1, mine, "/"); split($2, theirs, "/")
@@ -35,7 +30,7 @@ includes | awk -v order="$order" '
         else if (room == "stages" && (other == "stages" || $2 ~ /^(config\/yaml_doc|run\/runner)/))
             print $1 ": a stage includes another stage, the YAML reader or the runner: " $2
         else if (room != other && rank[other] >= rank[room])
-            print $1 ": " room " includes " $2 ", which does not stand left of it"
+            print $1 ": " room " includes " $2 ", which has no smaller number"
     }' | grep . && bad=1
 
 # header:the one file that may see it
