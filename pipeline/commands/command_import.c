@@ -13,6 +13,8 @@ static const struct command_flag flags[] = {
     {"--type", "COLUMN=TYPE", true, "type of a table column: integer, real or text (the default)"},
     {"--delimiter", "CHARACTER", false, "between fields; tab for a tab (default: ,)"},
     {"--quote", "CHARACTER", false, "around fields; none for no quoting (default: \")"},
+    {"--no-header", NULL, false,
+     "the first line is a row; columns are called c1, c2 ..., --column gives other names"},
     {"--empty", "as_null|as_text", false, "what an empty field becomes (default: as_null)"},
     {"--on-bad-row", "fail|reject", false,
      "stop, or keep bad rows in TABLE_rejected and go on (default: fail)"},
@@ -44,7 +46,7 @@ static enum status_code read_scalars(const struct command_line *line,
         option_name(flags[i].name, name);
         const struct option *option = option_find(csv_import_table, name, strlen(name));
         const char *text = command_flag_value(line, flags[i].name);
-        if (option == NULL || text == NULL) {
+        if (option == NULL || text == NULL || flags[i].value == NULL) {
             continue;
         }
         if (!option_parse(option, text, strlen(text), options, ".", arena, why, sizeof why)) {
@@ -97,6 +99,7 @@ static enum status_code read_options(const struct command_line *line,
     TRY(option_defaults(csv_import_table, options, arena, status));
     options->file = line->arguments[0];
     options->table = line->arguments[2];
+    options->no_header = command_flag_count(line, "--no-header") > 0;
     TRY(read_scalars(line, options, arena, status));
     TRY(read_pairs(line, COLUMN_FLAG, &options->columns, arena, status));
     TRY(read_pairs(line, TYPE_FLAG, &options->types, arena, status));
@@ -147,7 +150,8 @@ const struct command command_import = {
     .summary = "load a CSV file into a table of an SQLite database",
     .usage = "FILE.csv DATABASE TABLE [options]",
     .description =
-        "Loads FILE.csv, plain or gzip, UTF-8 with a header row, into TABLE of DATABASE, which is "
+        "Loads FILE.csv (- is standard input), plain or gzip, UTF-8 with a header row, into TABLE "
+        "of DATABASE, which is "
         "made when it is missing. The table is filled aside and put in place in one transaction: "
         "when the import fails, the database is as it was before.\n\n"
         "A bad row is one with more or fewer fields than the header, with broken quotes, invalid "

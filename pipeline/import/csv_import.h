@@ -21,8 +21,9 @@ struct csv_import_options {
     const char *quote;
     struct option_pairs columns; /* name in the file -> column of the table; n = 0: all */
     struct option_pairs types;   /* column of the table -> integer, real, text */
-    int empty;                   /* enum csv_empty */
-    int on_bad_row;              /* enum csv_bad_row */
+    bool no_header;
+    int empty;      /* enum csv_empty */
+    int on_bad_row; /* enum csv_bad_row */
     int64_t max_bad_rows;
     int64_t max_field_bytes;
     int if_exists; /* enum csv_exists */

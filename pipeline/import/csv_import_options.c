@@ -68,6 +68,12 @@ const struct option csv_import_table[] = {
      .unit = "rows",
      .help = "With on_bad_row: reject, how many bad rows are too many. A bad row over several "
              "lines, as after a lost quote, counts once a line."},
+    {.name = "no_header",
+     .type = OPTION_BOOL,
+     .offset = AT(no_header),
+     .default_text = "false",
+     .help = "The file has no header: its first line is a row, its columns are called c1, c2 and "
+             "so on; `columns` gives them other names."},
     {.name = "max_field_bytes",
      .type = OPTION_BYTES,
      .offset = AT(max_field_bytes),
@@ -165,6 +171,7 @@ void csv_import_dialect(const struct csv_import_options *options, struct csv_set
 {
     out->delimiter = (char)read_character(options->delimiter, "tab", '\t');
     out->quote = (char)read_character(options->quote, "none", '\0');
+    out->no_header = options->no_header;
     out->max_field_bytes = (size_t)options->max_field_bytes;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "io/line_reader.h"
 #include "base/utf8.h"
 
@@ -41,6 +42,7 @@ struct csv_reader {
     const char **fields;
     size_t n_seen; /* fields so far, those not kept included */
     bool in_record, is_complete;
+    bool has_first;   /* the first record of a file without a header waits to be given out */
     bool is_in_place; /* fields point into the line, not into `bytes` */
     bool is_skipping; /* broken: the rest of its line is dropped unread */
     size_t record_line, last_line;
@@ -258,8 +260,9 @@ static enum status_code parse_piece(struct csv_reader *reader, const struct line
     bad = nul != NULL ? (size_t)(nul - piece->text) : bad;
     TRY(parse_bytes(reader, piece, 0, bad, seen_before, is_continued, status));
     if (bad < piece->length && !reader->is_skipping) {
-        note_problem(reader, piece->line, piece->column + bad + 1, "%s in field %zu",
-                     nul != NULL ? "a NUL byte" : "invalid UTF-8", reader->n_seen + 1);
+        note_problem(reader, piece->line, piece->column + bad + 1, "%s in field %zu%s",
+                     nul != NULL ? "a NUL byte" : "invalid UTF-8", reader->n_seen + 1,
+                     nul != NULL ? "" : "; is it Latin-1? iconv -f LATIN1 -t UTF-8");
         /* without quoting, NUL is what libcsv was told to take for a quote */
         reader->is_skipping = nul != NULL && reader->settings.quote == '\0';
     }
@@ -327,8 +330,10 @@ static enum status_code feed(struct csv_reader *reader, const struct line_piece 
     bool is_continued = reader->in_record;
     reader->last_line = piece->line;
     if (!is_continued) {
-        if (piece->text[0] == '\n' || (piece->text[0] == '\r' && piece->length <= 2)) {
-            return STATUS_OK; /* a blank line */
+        const bool is_blank =
+            piece->text[0] == '\n' || (piece->text[0] == '\r' && piece->length <= 2);
+        if (is_blank && reader->n_columns != 1) {
+            return STATUS_OK; /* of a single column it is an empty field */
         }
         start_record(reader, piece->line);
     }
@@ -400,7 +405,8 @@ enum status_code csv_reader_next(struct csv_reader *reader, struct csv_row *row,
 {
     enum status_code code = STATUS_OK;
     struct line_piece piece;
-    reader->is_complete = false;
+    reader->is_complete = reader->has_first;
+    reader->has_first = false;
     while (!reader->is_complete) {
         TRY(line_reader_next(reader->lines, &piece, status));
         if (piece.length > 0) {
@@ -421,6 +427,35 @@ done:
 
 /* ---- opening and closing ---- */
 
+/* A file of another delimiter, or without a header, would be read without a word, and wrongly. */
+static enum status_code check_first_record(const struct csv_reader *reader,
+                                           const struct csv_row *row, struct status *status)
+{
+    const char *path = line_reader_path(reader->lines);
+    bool is_numeric = true;
+    for (size_t i = 0; i < row->n_fields; i++) {
+        double unused;
+        is_numeric = is_numeric && num_parse_double(row->fields[i], row->lengths[i], &unused);
+    }
+    for (const char *other = ";\t|"; row->n_fields == 1 && *other != '\0'; other++) {
+        if (memchr(row->fields[0], *other, row->lengths[0]) != NULL) {
+            const char name[] = {*other, '\0'};
+            const char *shown = *other == '\t' ? "tab" : name;
+            return status_set_at(status, STATUS_DATA, path, row->line, 0,
+                                 "the first line has no delimiter '%c', but '%s'; if that is the "
+                                 "delimiter, say so: --delimiter '%s', in a pipeline `delimiter`",
+                                 reader->settings.delimiter, shown, shown);
+        }
+    }
+    if (is_numeric && !reader->settings.no_header) {
+        return status_set_at(status, STATUS_DATA, path, row->line, 0,
+                             "the header is nothing but numbers: for a file without one give "
+                             "--no-header, in a pipeline `no_header: true`; its columns are called "
+                             "c1, c2 and so on");
+    }
+    return STATUS_OK;
+}
+
 static enum status_code read_header(struct csv_reader *reader, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -440,13 +475,19 @@ static enum status_code read_header(struct csv_reader *reader, struct status *st
                           "header: %zu columns, at most %d are allowed", row.n_fields,
                           CSV_COLUMNS_MAX));
     }
+    TRY(check_first_record(reader, &row, status));
     TRY(MEM_NEW(&reader->columns, row.n_fields, status));
     for (size_t i = 0; i < row.n_fields; i++) {
-        TRY(arena_copy_text(&reader->names, row.fields[i], row.lengths[i], &reader->columns[i],
+        char name[24];
+        const int length = snprintf(name, sizeof name, "c%zu", i + 1);
+        const bool has_header = !reader->settings.no_header;
+        TRY(arena_copy_text(&reader->names, has_header ? row.fields[i] : name,
+                            has_header ? row.lengths[i] : (size_t)length, &reader->columns[i],
                             status));
     }
     reader->n_columns = row.n_fields;
     reader->header_line = row.line;
+    reader->has_first = reader->settings.no_header;
     code = reserve_slots(reader, row.n_fields, status);
 done:
     return code;

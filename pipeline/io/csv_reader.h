@@ -4,7 +4,8 @@
  *
  * The dialect is RFC 4180, read strictly: a quote stands around a whole field and is doubled inside
  * it; spaces belong to the field. Lines end with LF or CRLF; a file that has CRs and no LF at all
- * is read with CR line ends. Blank lines between records are skipped, and counted.
+ * is read with CR line ends. Blank lines between records are skipped, and counted; in a file of one
+ * column they are empty fields.
  */
 #ifndef NIGHTJAR_IO_CSV_READER_H
 #define NIGHTJAR_IO_CSV_READER_H
@@ -19,6 +20,7 @@ struct csv_settings {
     char delimiter;         /* ',' */
     char quote;             /* '"'; '\0': quotes are ordinary characters */
     size_t max_field_bytes; /* longer fields make the row bad, without being held in memory */
+    bool no_header;         /* the first record is one of data; columns are called c1, c2 ... */
 };
 
 /* One record. Fields point into the reader and live until the next call. */
@@ -38,8 +40,9 @@ struct csv_row {
     size_t text_length;    /* at most CSV_TEXT_MAX */
 };
 
-/* Opens and reads the header row (a UTF-8 BOM is dropped). Errors: STATUS_NO_INPUT (cannot open),
- * STATUS_DATA (empty file, bad header, not gzip although named .gz). */
+/* Opens and reads the header row (a UTF-8 BOM is dropped); "-" is standard input. Errors:
+ * STATUS_NO_INPUT (cannot open), STATUS_DATA (empty file, bad header, one of numbers alone, another
+ * delimiter by its look, not gzip although named .gz). */
 MUST_CHECK enum status_code csv_reader_open(const char *path, const struct csv_settings *settings,
                                             struct csv_reader **out, struct status *status);
 size_t csv_reader_n_columns(const struct csv_reader *reader);

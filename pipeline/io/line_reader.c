@@ -12,41 +12,145 @@
 
 enum { INPUT_BYTES = 256 * 1024, ZLIB_BYTES = 128 * 1024 };
 
+static const unsigned char gzip_magic[2] = {0x1f, 0x8b};
+
+/* How much of a gzip file is behind us. */
+enum gzip_part { NOT_GZIP, IN_MEMBER, BETWEEN_MEMBERS };
+
 struct line_reader {
-    gzFile file;
+    int fd; /* -1: not open */
     char *path;
-    int64_t total; /* bytes of the file, 0 unknown */
-    char *input;   /* (INPUT_BYTES), of which [begin, end) is unread */
+    int64_t total, taken; /* bytes of the file, 0 unknown; read so far */
+    unsigned char *raw;   /* (ZLIB_BYTES) as they stand in the file */
+    z_stream stream;      /* next_in and avail_in are what is left of `raw`, compressed or not */
+    enum gzip_part part;
+    bool has_stream, is_raw_end;
+    char *input; /* (INPUT_BYTES), of which [begin, end) is unread */
     size_t begin, end;
     bool at_end, has_cr_lines;
     size_t line, column; /* of input[begin]: one-based, zero-based */
 };
 
-static enum status_code fill(struct line_reader *reader, struct status *status)
+static enum status_code read_bytes(struct line_reader *reader, void *out, size_t most, size_t *got,
+                                   struct status *status)
 {
-    size_t left = reader->end - reader->begin;
-    memmove(reader->input, reader->input + reader->begin, left);
-    reader->begin = 0;
-    reader->end = left;
-    errno = 0;
-    int got = gzread(reader->file, reader->input + left, (unsigned)(INPUT_BYTES - left));
-    int problem = Z_OK;
-    const char *reason = gzerror(reader->file, &problem);
-    if (problem == Z_ERRNO) {
+    ssize_t n;
+    do {
+        n = read(reader->fd, out, most);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
         return status_set_at(status, STATUS_IO, reader->path, 0, 0, "cannot read: %s",
                              strerror(errno));
     }
-    if (problem == Z_MEM_ERROR) {
-        return status_set_at(status, STATUS_NO_MEMORY, reader->path, 0, 0, "out of memory");
+    *got = (size_t)n;
+    reader->taken += n;
+    return STATUS_OK;
+}
+
+/* More of `raw` behind what is left of it, until at least `least` bytes are there or none come. */
+static enum status_code fill_raw(struct line_reader *reader, size_t least, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    z_stream *stream = &reader->stream;
+    while (stream->avail_in < least && !reader->is_raw_end) {
+        size_t got = 0;
+        memmove(reader->raw, stream->next_in, stream->avail_in);
+        stream->next_in = reader->raw;
+        TRY(read_bytes(reader, reader->raw + stream->avail_in, ZLIB_BYTES - stream->avail_in, &got,
+                       status));
+        stream->avail_in += (unsigned)got;
+        reader->is_raw_end = got == 0;
     }
-    if (got < 0 || problem == Z_BUF_ERROR) {
+done:
+    return code;
+}
+
+/* Behind a gzip member: another one, or zeros that fill up a block (gzip's manual, "trailing
+ * garbage"), or nothing. */
+static enum status_code start_member(struct line_reader *reader, struct status *status)
+{
+    enum status_code code;
+    z_stream *stream = &reader->stream;
+    TRY(fill_raw(reader, 2, status));
+    while (stream->avail_in > 0 && stream->next_in[0] == 0) {
+        stream->next_in++;
+        stream->avail_in--;
+        TRY(fill_raw(reader, 2, status));
+    }
+    if (stream->avail_in == 0) {
+        return STATUS_OK;
+    }
+    if (stream->avail_in < 2 || memcmp(stream->next_in, gzip_magic, 2) != 0) {
         return status_set_at(status, STATUS_DATA, reader->path, 0, 0,
-                             "the gzip data are damaged or cut short, after line %zu: %s",
-                             reader->line, reason);
+                             "the gzip data are damaged or cut short, after line %zu: what follows "
+                             "their end, at byte %lld, is no gzip",
+                             reader->line, (long long)(reader->taken - (int64_t)stream->avail_in));
+    }
+    if (inflateReset(stream) != Z_OK) {
+        return status_set_at(status, STATUS_INTERNAL, reader->path, 0, 0, "zlib does not start");
+    }
+    reader->part = IN_MEMBER;
+done:
+    return code;
+}
+
+/* Decompressed bytes; *got 0 at the end of the file. */
+static enum status_code inflate_bytes(struct line_reader *reader, char *out, size_t most,
+                                      size_t *got, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    z_stream *stream = &reader->stream;
+    *got = 0;
+    while (*got == 0) {
+        if (reader->part == BETWEEN_MEMBERS) {
+            TRY(start_member(reader, status));
+            if (reader->part == BETWEEN_MEMBERS) {
+                break;
+            }
+        }
+        TRY(fill_raw(reader, 1, status));
+        stream->next_out = (unsigned char *)out;
+        stream->avail_out = (unsigned)most;
+        const int result = inflate(stream, Z_NO_FLUSH);
+        *got = most - stream->avail_out;
+        if (result == Z_STREAM_END) {
+            reader->part = BETWEEN_MEMBERS;
+        } else if (result == Z_MEM_ERROR) {
+            TRY(status_set_at(status, STATUS_NO_MEMORY, reader->path, 0, 0, "out of memory"));
+        } else if (result != Z_OK) {
+            TRY(status_set_at(status, STATUS_DATA, reader->path, 0, 0,
+                              "the gzip data are damaged or cut short, after line %zu: %s",
+                              reader->line,
+                              stream->msg != NULL ? stream->msg : "unexpected end of file"));
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code fill(struct line_reader *reader, struct status *status)
+{
+    enum status_code code;
+    z_stream *stream = &reader->stream;
+    size_t left = reader->end - reader->begin, got = 0;
+    memmove(reader->input, reader->input + reader->begin, left);
+    reader->begin = 0;
+    reader->end = left;
+    if (reader->part != NOT_GZIP) {
+        TRY(inflate_bytes(reader, reader->input + left, INPUT_BYTES - left, &got, status));
+    } else if (stream->avail_in > 0) { /* what was read to look for gzip */
+        got = stream->avail_in < INPUT_BYTES - left ? stream->avail_in : INPUT_BYTES - left;
+        memcpy(reader->input + left, stream->next_in, got);
+        stream->next_in += got;
+        stream->avail_in -= (unsigned)got;
+    } else {
+        TRY(read_bytes(reader, reader->input + left, INPUT_BYTES - left, &got, status));
     }
     reader->at_end = got == 0;
-    reader->end += (size_t)got;
-    return STATUS_OK;
+    reader->end += got;
+    code = STATUS_OK;
+done:
+    return code;
 }
 
 /* The byte that ends the line at input[begin], or NULL when it is not in the buffer. */
@@ -116,24 +220,28 @@ done:
 static enum status_code open_file(struct line_reader *reader, struct status *status)
 {
     struct stat info;
-    int fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
-        const char *reason = fd >= 0 && S_ISDIR(info.st_mode) ? "it is a folder" : strerror(errno);
-        status_set_at(status, STATUS_NO_INPUT, reader->path, 0, 0, "cannot open the file: %s",
-                      reason);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return STATUS_NO_INPUT;
+    enum status_code code;
+    const bool is_stdin = strcmp(reader->path, "-") == 0;
+    reader->fd = is_stdin ? dup(STDIN_FILENO) : open(reader->path, O_RDONLY | O_CLOEXEC);
+    if (reader->fd < 0 || fstat(reader->fd, &info) != 0 || S_ISDIR(info.st_mode)) {
+        const char *reason =
+            reader->fd >= 0 && S_ISDIR(info.st_mode) ? "it is a folder" : strerror(errno);
+        return status_set_at(status, STATUS_NO_INPUT, reader->path, 0, 0,
+                             "cannot open the file: %s", reason);
     }
     reader->total = S_ISREG(info.st_mode) ? (int64_t)info.st_size : 0;
-    reader->file = gzdopen(fd, "rb");
-    if (reader->file == NULL) {
-        close(fd);
-        return status_set_at(status, STATUS_NO_MEMORY, reader->path, 0, 0, "out of memory");
+    reader->stream.next_in = reader->raw;
+    TRY(fill_raw(reader, 2, status));
+    if (reader->stream.avail_in >= 2 && memcmp(reader->raw, gzip_magic, 2) == 0) {
+        enum { GZIP_WINDOW = 15 + 16 }; /* the largest window, with gzip's header */
+        if (inflateInit2(&reader->stream, GZIP_WINDOW) != Z_OK) {
+            return status_set_at(status, STATUS_NO_MEMORY, reader->path, 0, 0, "out of memory");
+        }
+        reader->has_stream = true;
+        reader->part = IN_MEMBER;
     }
-    (void)gzbuffer(reader->file, ZLIB_BYTES);
-    return STATUS_OK;
+done:
+    return code;
 }
 
 static bool starts_with(const struct line_reader *reader, const char *bytes, size_t length)
@@ -148,9 +256,14 @@ static enum status_code look_at_start(struct line_reader *reader, struct status 
     size_t length = strlen(reader->path);
     TRY(fill(reader, status));
     if (length > 3 && strcmp(reader->path + length - 3, ".gz") == 0 && reader->end > 0 &&
-        gzdirect(reader->file)) {
+        reader->part == NOT_GZIP) {
         TRY(status_set_at(status, STATUS_DATA, reader->path, 0, 0,
                           "the name ends with .gz, but the contents are not gzip"));
+    }
+    if (starts_with(reader, "\xff\xfe\0\0", 4) || starts_with(reader, "\0\0\xfe\xff", 4)) {
+        TRY(status_set_at(status, STATUS_DATA, reader->path, 1, 1,
+                          "the file is UTF-32; convert it to UTF-8 first: iconv -f UTF-32 -t "
+                          "UTF-8"));
     }
     if (starts_with(reader, "\xff\xfe", 2) || starts_with(reader, "\xfe\xff", 2)) {
         TRY(status_set_at(status, STATUS_DATA, reader->path, 1, 1,
@@ -171,9 +284,11 @@ enum status_code line_reader_open(const char *path, struct line_reader **out, st
     size_t size = strlen(path) + 1;
     TRY(MEM_NEW(&reader, 1, status));
     reader->line = 1;
+    reader->fd = -1;
     TRY(MEM_NEW(&reader->path, size, status));
     memcpy(reader->path, path, size);
     TRY(MEM_NEW(&reader->input, INPUT_BYTES, status));
+    TRY(MEM_NEW(&reader->raw, ZLIB_BYTES, status));
     TRY(open_file(reader, status));
     TRY(look_at_start(reader, status));
     *out = reader;
@@ -190,8 +305,7 @@ const char *line_reader_path(const struct line_reader *reader)
 
 void line_reader_position(const struct line_reader *reader, int64_t *consumed, int64_t *total)
 {
-    int64_t offset = (int64_t)gzoffset(reader->file);
-    *consumed = offset > 0 ? offset : 0; /* a pipe has no offset */
+    *consumed = reader->taken - (int64_t)reader->stream.avail_in;
     *total = reader->total;
 }
 
@@ -200,9 +314,13 @@ void line_reader_close(struct line_reader *reader)
     if (reader == NULL) {
         return;
     }
-    if (reader->file != NULL) {
-        (void)gzclose(reader->file);
+    if (reader->has_stream) {
+        (void)inflateEnd(&reader->stream);
     }
+    if (reader->fd >= 0) {
+        (void)close(reader->fd);
+    }
+    mem_free(reader->raw);
     mem_free(reader->input);
     mem_free(reader->path);
     mem_free(reader);

@@ -21,8 +21,8 @@ struct line_piece {
     bool ends_in_bare_cr; /* a CR that is no line end in this file; the piece is cut behind it */
 };
 
-/* Errors: STATUS_NO_INPUT (cannot open), STATUS_DATA (UTF-16, not gzip although named .gz, damaged
- * gzip data), STATUS_IO. */
+/* "-" is standard input. Errors: STATUS_NO_INPUT (cannot open), STATUS_DATA (UTF-16 or UTF-32, not
+ * gzip although named .gz, damaged gzip data, something else behind them), STATUS_IO. */
 MUST_CHECK enum status_code line_reader_open(const char *path, struct line_reader **out,
                                              struct status *status);
 /* A piece is never cut inside a UTF-8 sequence. */
