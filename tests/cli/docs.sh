@@ -25,6 +25,16 @@ for page in $pages; do
     done <"$box/targets"
 done
 
+# files that the pages name between backticks; in CONTRIBUTING.md those of pipeline/ stand without it
+named() {
+    [ -e "$1" ] || [ -e "pipeline/$1" ]
+}
+# shellcheck disable=SC2086,SC2016
+grep -oh '`[a-z_/-]*/[a-z_-]*\.[a-z]*`' $pages | tr -d '`' | grep -v '^build/' | sort -u >"$box/names"
+while read -r name; do
+    check "$name is there" named "$name"
+done <"$box/names"
+
 # fenced blocks, one a file: PAGE.N.LANGUAGE, without the indentation of the fence
 for page in $pages; do
     awk -v name="$box/blocks/$(echo "$page" | tr / .)" '

@@ -61,7 +61,7 @@ make_shop() {
     holds 'exit code of run' $? 'v = 0'
 }
 
-# the promise of README.md: towers better than item-item by far, and near the best there is
+# the promise of tests/bench/README.md: towers better than item-item by far, and near the best there is
 check_quality() {
     n_judged=$(metric users data)
     holds 'users that nightjar judges, of those that the oracle is judged on' \
