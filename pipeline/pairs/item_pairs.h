@@ -12,23 +12,7 @@
 #ifndef NIGHTJAR_PAIRS_ITEM_PAIRS_H
 #define NIGHTJAR_PAIRS_ITEM_PAIRS_H
 
-#include "base/pool.h"
-#include "base/watch.h"
-#include "dataset/dataset.h"
-
-enum pair_window { PAIR_WHOLE_HISTORY, PAIR_TIME_GAP, PAIR_POSITIONS };
-
-struct pair_settings {
-    enum pair_window window;
-    int64_t max_gap;       /* PAIR_TIME_GAP: seconds between the two events */
-    size_t max_positions;  /* PAIR_POSITIONS: distance in the time-ordered history */
-    int weighting;         /* index into pair_weighting_names */
-    double min_count;      /* pairs seen by fewer users are dropped */
-    size_t top;            /* strongest partners kept per item */
-    size_t max_user_items; /* a longer history counts with its newest items only (without times:
-                              with evenly spaced ones); 0: no cap */
-    struct watch watch;    /* told in additions */
-};
+#include "pairs/pair_windows.h"
 
 extern const char *const pair_weighting_names[]; /* count, cosine, pmi, lift, ultragcn,
                                                     degree_normalised; NULL-terminated */

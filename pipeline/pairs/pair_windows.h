@@ -4,7 +4,23 @@
 #ifndef NIGHTJAR_PAIRS_PAIR_WINDOWS_H
 #define NIGHTJAR_PAIRS_PAIR_WINDOWS_H
 
-#include "pairs/item_pairs.h"
+#include "base/pool.h"
+#include "base/watch.h"
+#include "dataset/dataset.h"
+
+enum pair_window { PAIR_WHOLE_HISTORY, PAIR_TIME_GAP, PAIR_POSITIONS };
+
+struct pair_settings {
+    enum pair_window window;
+    int64_t max_gap;       /* PAIR_TIME_GAP: seconds between the two events */
+    size_t max_positions;  /* PAIR_POSITIONS: distance in the time-ordered history */
+    int weighting;         /* index into pair_weighting_names */
+    double min_count;      /* pairs seen by fewer users are dropped */
+    size_t top;            /* strongest partners kept per item */
+    size_t max_user_items; /* a longer history counts with its newest items only (without times:
+                              with evenly spaced ones); 0: no cap */
+    struct watch watch;    /* told in additions */
+};
 
 /* partners = items[first .. first + length), the interaction itself among them */
 struct pair_span {
