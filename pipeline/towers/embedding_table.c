@@ -11,8 +11,8 @@
 enum { ROW_BLOCK = 64 };
 
 struct table_job {
-    const struct table *table;
-    struct table *into; /* the same, where its gradient is added to */
+    const struct embedding_table *table;
+    struct embedding_table *into; /* the same, where its gradient is added to */
     const int32_t *rows;
     size_t count;
     const float *values;
@@ -47,13 +47,13 @@ static void init_task(void *data, size_t block, size_t worker)
     }
 }
 
-enum status_code table_init(struct table *table, size_t n, size_t dimension,
-                            const struct optimizer_settings *optimizer, uint64_t seed,
-                            const char *purpose, double scale, struct pool *pool,
-                            struct status *status)
+enum status_code embedding_table_init(struct embedding_table *table, size_t n, size_t dimension,
+                                      const struct optimizer_settings *optimizer, uint64_t seed,
+                                      const char *purpose, double scale, struct pool *pool,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct table made = {.n = n, .dimension = dimension};
+    struct embedding_table made = {.n = n, .dimension = dimension};
     TRY(MEM_NEW(&made.weights, n * dimension, status));
     TRY(MEM_NEW(&made.slot_of, n, status));
     TRY(optimizer_init(&made.optimizer, optimizer, n, dimension, status));
@@ -72,12 +72,12 @@ enum status_code table_init(struct table *table, size_t n, size_t dimension,
     *table = made;
 done:
     if (code != STATUS_OK) {
-        table_release(&made);
+        embedding_table_release(&made);
     }
     return code;
 }
 
-void table_release(struct table *table)
+void embedding_table_release(struct embedding_table *table)
 {
     mem_free(table->weights);
     mem_free(table->slot_of);
@@ -86,11 +86,12 @@ void table_release(struct table *table)
     mem_free(table->gradient);
     mem_free(table->is_empty);
     workspace_release(&table->workspace);
-    *table = (struct table){0};
+    *table = (struct embedding_table){0};
 }
 
 /* Room for `more` rows in play beside those that are; their gradients are kept. */
-static enum status_code reserve_slots(struct table *table, size_t more, struct status *status)
+static enum status_code reserve_slots(struct embedding_table *table, size_t more,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t d = table->dimension, room = table->n_room, want = table->n_touched + more;
@@ -105,8 +106,8 @@ done:
     return code;
 }
 
-enum status_code table_join(struct table *table, const int32_t *rows, size_t count,
-                            struct status *status)
+enum status_code embedding_table_join(struct embedding_table *table, const int32_t *rows,
+                                      size_t count, struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t before = table->n_touched;
@@ -126,27 +127,28 @@ done:
     return code;
 }
 
-struct optimizer_step table_now(const struct table *table, double rate)
+struct optimizer_step embedding_table_now(const struct embedding_table *table, double rate)
 {
     return optimizer_now(&table->optimizer, rate);
 }
 
-void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
-                    float *out)
+void embedding_table_read_row(const struct embedding_table *table, const struct optimizer_step *now,
+                              size_t row, float *out)
 {
     optimizer_read_row(&table->optimizer, now, table->weights, row, out);
 }
 
-void table_prefetch_row(const struct table *table, size_t row)
+void embedding_table_prefetch_row(const struct embedding_table *table, size_t row)
 {
     optimizer_prefetch_row(&table->optimizer, table->weights, row);
 }
 
-enum status_code table_touch(struct table *table, const int32_t *rows, size_t count, double rate,
-                             struct pool *pool, struct status *status)
+enum status_code embedding_table_touch(struct embedding_table *table, const int32_t *rows,
+                                       size_t count, double rate, struct pool *pool,
+                                       struct status *status)
 {
     size_t before = table->n_touched;
-    enum status_code code = table_join(table, rows, count, status);
+    enum status_code code = embedding_table_join(table, rows, count, status);
     if (code == STATUS_OK) {
         optimizer_catch_up(&table->optimizer, table->weights, table->touched + before,
                            table->n_touched - before, rate, pool);
@@ -154,7 +156,7 @@ enum status_code table_touch(struct table *table, const int32_t *rows, size_t co
     return code;
 }
 
-void table_add_row(struct table *table, size_t row, const float *values)
+void embedding_table_add_row(struct embedding_table *table, size_t row, const float *values)
 {
     size_t d = table->dimension, slot = (size_t)table->slot_of[row];
     float *gradient = table->gradient + slot * d;
@@ -172,19 +174,19 @@ static void add_task(void *data, size_t block, size_t worker)
     const struct table_job *job = data;
     for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
         size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
-        table_add_row(job->into, row, job->values + i * job->into->dimension);
+        embedding_table_add_row(job->into, row, job->values + i * job->into->dimension);
     }
 }
 
-void table_add(struct table *table, const int32_t *rows, size_t count, const float *values,
-               struct pool *pool)
+void embedding_table_add(struct embedding_table *table, const int32_t *rows, size_t count,
+                         const float *values, struct pool *pool)
 {
     struct table_job job = {.into = table, .rows = rows, .count = count, .values = values};
     run_blocks(pool, &job, add_task);
 }
 
 /* Writes the 0 of a slot that nothing was added to. */
-static void open_slot(struct table *table, size_t slot)
+static void open_slot(struct embedding_table *table, size_t slot)
 {
     size_t d = table->dimension;
     if (table->is_empty[slot]) {
@@ -193,7 +195,7 @@ static void open_slot(struct table *table, size_t slot)
     }
 }
 
-float *table_gradient(struct table *table)
+float *embedding_table_gradient(struct embedding_table *table)
 {
     for (size_t s = 0; s < table->n_touched; s++) {
         open_slot(table, s);
@@ -206,7 +208,7 @@ static void add_sparse_task(void *data, size_t block, size_t worker)
 {
     (void)worker;
     const struct table_job *job = data;
-    struct table *table = job->into;
+    struct embedding_table *table = job->into;
     const struct vec_ops *vec = vec_ops();
     size_t d = table->dimension;
     const int64_t *first = table->first;
@@ -220,8 +222,9 @@ static void add_sparse_task(void *data, size_t block, size_t worker)
     }
 }
 
-enum status_code table_add_sparse(struct table *table, const struct sparse *m, const float *values,
-                                  struct pool *pool, struct status *status)
+enum status_code embedding_table_add_sparse(struct embedding_table *table, const struct sparse *m,
+                                            const float *values, struct pool *pool,
+                                            struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t entries = sparse_entries(m), slots = table->n_touched;
@@ -266,7 +269,8 @@ static void pool_rows_task(void *data, size_t block, size_t worker)
     }
 }
 
-void table_pool(const struct table *table, const struct sparse *m, float *out, struct pool *pool)
+void embedding_table_pool(const struct embedding_table *table, const struct sparse *m, float *out,
+                          struct pool *pool)
 {
     struct table_job job = {.table = table, .count = m->n_rows, .matrix = m, .out = out};
     run_blocks(pool, &job, pool_rows_task);
@@ -339,14 +343,16 @@ void gradient_scale(float *gradient, size_t n, double factor, struct pool *pool)
 
 /* ---- steps ---- */
 
-double table_gradient_square(struct table *table, struct pool *pool)
+double embedding_table_gradient_square(struct embedding_table *table, struct pool *pool)
 {
-    return gradient_square(table_gradient(table), table->n_touched * table->dimension, pool);
+    return gradient_square(embedding_table_gradient(table), table->n_touched * table->dimension,
+                           pool);
 }
 
-void table_step(struct table *table, double rate, double scale, struct pool *pool)
+void embedding_table_step(struct embedding_table *table, double rate, double scale,
+                          struct pool *pool)
 {
-    float *gradient = table_gradient(table);
+    float *gradient = embedding_table_gradient(table);
     gradient_scale(gradient, table->n_touched * table->dimension, scale, pool);
     optimizer_apply(&table->optimizer, table->weights, table->touched, table->n_touched, gradient,
                     rate, pool);
@@ -356,25 +362,26 @@ void table_step(struct table *table, double rate, double scale, struct pool *poo
     table->n_touched = 0;
 }
 
-struct optimizer_turn table_begin_step(struct table *table, double rate)
+struct optimizer_update embedding_table_begin_step(struct embedding_table *table, double rate)
 {
     assert(table->n_touched == 0);
     return optimizer_begin(&table->optimizer, rate);
 }
 
-void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
-                    const float *gradient)
+void embedding_table_step_row(struct embedding_table *table, const struct optimizer_update *update,
+                              size_t row, const float *gradient)
 {
-    optimizer_apply_row(&table->optimizer, turn, table->weights, row, gradient);
+    optimizer_apply_row(&table->optimizer, update, table->weights, row, gradient);
 }
 
-void table_settle(struct table *table, double rate, struct pool *pool)
+void embedding_table_settle(struct embedding_table *table, double rate, struct pool *pool)
 {
     optimizer_catch_up(&table->optimizer, table->weights, NULL, table->n, rate, pool);
 }
 
-enum status_code table_save(const struct table *table, struct artifact *artifact,
-                            const char *prefix, struct status *status)
+enum status_code embedding_table_save(const struct embedding_table *table,
+                                      struct artifact *artifact, const char *prefix,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
@@ -393,7 +400,7 @@ done:
     return code;
 }
 
-static enum status_code restore_array(float *out, const struct table *table, size_t width,
+static enum status_code restore_array(float *out, const struct embedding_table *table, size_t width,
                                       const struct artifact *artifact, const char *name,
                                       struct status *status)
 {
@@ -412,8 +419,9 @@ static enum status_code restore_array(float *out, const struct table *table, siz
     return code;
 }
 
-enum status_code table_restore(struct table *table, const struct artifact *artifact,
-                               const char *prefix, struct status *status)
+enum status_code embedding_table_restore(struct embedding_table *table,
+                                         const struct artifact *artifact, const char *prefix,
+                                         struct status *status)
 {
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];

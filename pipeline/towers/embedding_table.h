@@ -2,8 +2,8 @@
  * optimizer. Only rows in play cost anything. Everything that learns (ids, tokens of histories and
  * features, layers) is one.
  *
- * A step: table_join or table_touch before rows are read, table_add for each gradient, table_step
- * once. */
+ * A step: embedding_table_join or embedding_table_touch before rows are read, embedding_table_add
+ * for each gradient, embedding_table_step once. */
 #ifndef NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 #define NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 
@@ -13,7 +13,7 @@
 #include "store/artifact.h"
 
 /* Zero-initialise. */
-struct table {
+struct embedding_table {
     size_t n, dimension;
     float *weights; /* (n, dimension) */
     struct optimizer optimizer;
@@ -22,69 +22,75 @@ struct table {
     int32_t *touched; /* (n_touched) rows in play, in the order of their slots */
     float *gradient;  /* (n_touched, dimension) */
     bool *is_empty;   /* (n_touched) the slot's gradient is 0 and not yet written */
-    /* of table_add_sparse: its entries by slot */
+    /* of embedding_table_add_sparse: its entries by slot */
     struct workspace workspace;
     int64_t *first, *entry;
     int32_t *row;
 };
 
 /* weights ~ N(0, scale^2), each row from its own stream (seed, purpose, row); scale 0: zeros. */
-MUST_CHECK enum status_code table_init(struct table *table, size_t n, size_t dimension,
-                                       const struct optimizer_settings *optimizer, uint64_t seed,
-                                       const char *purpose, double scale, struct pool *pool,
-                                       struct status *status);
-void table_release(struct table *table);
+MUST_CHECK enum status_code embedding_table_init(struct embedding_table *table, size_t n,
+                                                 size_t dimension,
+                                                 const struct optimizer_settings *optimizer,
+                                                 uint64_t seed, const char *purpose, double scale,
+                                                 struct pool *pool, struct status *status);
+void embedding_table_release(struct embedding_table *table);
 
 /* Puts rows (count, repeats allowed; NULL: all) into play: gives them a gradient of 0, unless they
- * are in play already. Their weights are read by table_read_row. */
-MUST_CHECK enum status_code table_join(struct table *table, const int32_t *rows, size_t count,
-                                       struct status *status);
-/* out (dimension) = a row's weights at the present step; now = table_now of it. */
-struct optimizer_step table_now(const struct table *table, double rate);
-void table_read_row(const struct table *table, const struct optimizer_step *now, size_t row,
-                    float *out);
+ * are in play already. Their weights are read by embedding_table_read_row. */
+MUST_CHECK enum status_code embedding_table_join(struct embedding_table *table, const int32_t *rows,
+                                                 size_t count, struct status *status);
+/* out (dimension) = a row's weights at the present step; now = embedding_table_now of it. */
+struct optimizer_step embedding_table_now(const struct embedding_table *table, double rate);
+void embedding_table_read_row(const struct embedding_table *table, const struct optimizer_step *now,
+                              size_t row, float *out);
 /* Asks for what reading and moving the row will touch. */
-void table_prefetch_row(const struct table *table, size_t row);
-/* As table_join, and brings the rows up to the present step in place: for those who read `weights`
- * itself. */
-MUST_CHECK enum status_code table_touch(struct table *table, const int32_t *rows, size_t count,
-                                        double rate, struct pool *pool, struct status *status);
+void embedding_table_prefetch_row(const struct embedding_table *table, size_t row);
+/* As embedding_table_join, and brings the rows up to the present step in place: for those who read
+ * `weights` itself. */
+MUST_CHECK enum status_code embedding_table_touch(struct embedding_table *table,
+                                                  const int32_t *rows, size_t count, double rate,
+                                                  struct pool *pool, struct status *status);
 /* gradient of rows[i] (NULL: row i) += values[i]; values (count, dimension), rows distinct and in
  * play. */
-void table_add(struct table *table, const int32_t *rows, size_t count, const float *values,
-               struct pool *pool);
+void embedding_table_add(struct embedding_table *table, const int32_t *rows, size_t count,
+                         const float *values, struct pool *pool);
 /* The same for one row: values (dimension). Threads may add to different rows. */
-void table_add_row(struct table *table, size_t row, const float *values);
+void embedding_table_add_row(struct embedding_table *table, size_t row, const float *values);
 /* The gathered gradient (n_touched, dimension) in the order of the slots, to be added to. */
-float *table_gradient(struct table *table);
+float *embedding_table_gradient(struct embedding_table *table);
 /* For out = m weights: gradient += m^T values; m (count, n), values (count, dimension). Every
  * column of m is in play. Sums run in the order of m's rows. */
-MUST_CHECK enum status_code table_add_sparse(struct table *table, const struct sparse *m,
-                                             const float *values, struct pool *pool,
-                                             struct status *status);
+MUST_CHECK enum status_code embedding_table_add_sparse(struct embedding_table *table,
+                                                       const struct sparse *m, const float *values,
+                                                       struct pool *pool, struct status *status);
 /* out (m->n_rows, dimension) += m weights. */
-void table_pool(const struct table *table, const struct sparse *m, float *out, struct pool *pool);
+void embedding_table_pool(const struct embedding_table *table, const struct sparse *m, float *out,
+                          struct pool *pool);
 
 /* Sum of squares of the gathered gradient, for clipping. */
-double table_gradient_square(struct table *table, struct pool *pool);
+double embedding_table_gradient_square(struct embedding_table *table, struct pool *pool);
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
-void table_step(struct table *table, double rate, double scale, struct pool *pool);
-/* One step, row by row as gradients are made, of a table without rows in play: table_begin_step,
- * then table_step_row once for each row that has a gradient (dimension); threads may take different
- * rows. */
-struct optimizer_turn table_begin_step(struct table *table, double rate);
-void table_step_row(struct table *table, const struct optimizer_turn *turn, size_t row,
-                    const float *gradient);
+void embedding_table_step(struct embedding_table *table, double rate, double scale,
+                          struct pool *pool);
+/* One step, row by row as gradients are made, of a table without rows in play:
+ * embedding_table_begin_step, then embedding_table_step_row once for each row that has a gradient
+ * (dimension); threads may take different rows. */
+struct optimizer_update embedding_table_begin_step(struct embedding_table *table, double rate);
+void embedding_table_step_row(struct embedding_table *table, const struct optimizer_update *update,
+                              size_t row, const float *gradient);
 /* Brings every row up to the present step: before all of them are read, saved or shown. */
-void table_settle(struct table *table, double rate, struct pool *pool);
+void embedding_table_settle(struct embedding_table *table, double rate, struct pool *pool);
 
 /* For checkpoints, which the table outlives: arrays PREFIX.weights, PREFIX.state<i> and the number
  * PREFIX.steps, of a table that is settled. */
-MUST_CHECK enum status_code table_save(const struct table *table, struct artifact *artifact,
-                                       const char *prefix, struct status *status);
+MUST_CHECK enum status_code embedding_table_save(const struct embedding_table *table,
+                                                 struct artifact *artifact, const char *prefix,
+                                                 struct status *status);
 /* Into a table initialised with the same shape and rule. */
-MUST_CHECK enum status_code table_restore(struct table *table, const struct artifact *artifact,
-                                          const char *prefix, struct status *status);
+MUST_CHECK enum status_code embedding_table_restore(struct embedding_table *table,
+                                                    const struct artifact *artifact,
+                                                    const char *prefix, struct status *status);
 
 /* ---- the size of a batch's gradient, over all tables together, and its clipping ---- */
 

@@ -16,77 +16,77 @@ void encoder_release(struct encoder *encoder)
         tower_release(&encoder->towers[s]);
     }
     propagation_release(&encoder->propagation);
-    table_release(&encoder->bias);
+    embedding_table_release(&encoder->bias);
 }
 
-void encoder_look_release(struct encoder_look *look)
+void encoder_view_release(struct encoder_view *view)
 {
-    workspace_release(&look->workspace);
+    workspace_release(&view->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
-        tower_pass_release(&look->passes[s]);
+        tower_pass_release(&view->passes[s]);
     }
 }
 
-enum status_code encoder_look_begin(struct encoder *encoder, struct encoder_look *look,
-                                    const struct view *view, double rate, struct pool *pool,
+enum status_code encoder_view_begin(struct encoder *encoder, struct encoder_view *view,
+                                    const struct view *what, double rate, struct pool *pool,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
-    look->view = *view;
+    view->what = *what;
     if (!has_graph(encoder)) {
         return code;
     }
-    workspace_begin(&look->workspace);
+    workspace_begin(&view->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
         size_t entries = encoder->towers[s].n * encoder->towers[s].dimension;
-        WORKSPACE_ADD(&look->workspace, &look->base[s], entries);
-        WORKSPACE_ZERO(&look->workspace, &look->gradient[s], entries);
+        WORKSPACE_ADD(&view->workspace, &view->base[s], entries);
+        WORKSPACE_ZERO(&view->workspace, &view->gradient[s], entries);
     }
-    TRY(workspace_reserve(&look->workspace, status));
+    TRY(workspace_reserve(&view->workspace, status));
     for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(tower_base(&encoder->towers[s], view, rate, &look->passes[s], look->base[s], pool,
+        TRY(tower_base(&encoder->towers[s], what, rate, &view->passes[s], view->base[s], pool,
                        status));
     }
-    propagation_run(&encoder->propagation, view, false, look->base[SIDE_USERS],
-                    look->base[SIDE_ITEMS], pool);
+    propagation_run(&encoder->propagation, what, false, view->base[SIDE_USERS],
+                    view->base[SIDE_ITEMS], pool);
 done:
     return code;
 }
 
 enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
-                                 const struct encoder_look *look, const int32_t *rows, size_t count,
+                                 const struct encoder_view *view, const int32_t *rows, size_t count,
                                  double rate, struct tower_pass *pass, struct pool *pool,
                                  struct status *status)
 {
     struct tower_input input = {
         .rows = rows,
         .count = count,
-        .base = has_graph(encoder) ? look->base[side] : NULL,
-        .is_only_look = look->is_only,
-        .view = look->view,
+        .base = has_graph(encoder) ? view->base[side] : NULL,
+        .is_only_view = view->is_only,
+        .view = view->what,
     };
     return tower_forward(&encoder->towers[side], &input, rate, pass, pool, status);
 }
 
 enum status_code encoder_backward(struct encoder *encoder, enum tower_side side,
-                                  struct encoder_look *look, struct tower_pass *pass,
+                                  struct encoder_view *view, struct tower_pass *pass,
                                   float *gradient, struct pool *pool, struct status *status)
 {
-    return tower_backward(&encoder->towers[side], pass, gradient, look->gradient[side], pool,
+    return tower_backward(&encoder->towers[side], pass, gradient, view->gradient[side], pool,
                           status);
 }
 
-enum status_code encoder_look_end(struct encoder *encoder, struct encoder_look *look,
+enum status_code encoder_view_end(struct encoder *encoder, struct encoder_view *view,
                                   struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
     if (!has_graph(encoder)) {
         return code;
     }
-    propagation_run(&encoder->propagation, &look->view, true, look->gradient[SIDE_USERS],
-                    look->gradient[SIDE_ITEMS], pool);
+    propagation_run(&encoder->propagation, &view->what, true, view->gradient[SIDE_USERS],
+                    view->gradient[SIDE_ITEMS], pool);
     for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(tower_base_backward(&encoder->towers[s], &look->passes[s], look->gradient[s], pool,
+        TRY(tower_base_backward(&encoder->towers[s], &view->passes[s], view->gradient[s], pool,
                                 status));
     }
 done:
@@ -95,7 +95,7 @@ done:
 
 enum { MAX_TABLES = N_SIDES * TOWER_MAX_TABLES + 1 };
 
-static size_t all_tables(struct encoder *encoder, struct table *out[MAX_TABLES])
+static size_t all_tables(struct encoder *encoder, struct embedding_table *out[MAX_TABLES])
 {
     size_t n = tower_tables(&encoder->towers[SIDE_USERS], out);
     n += tower_tables(&encoder->towers[SIDE_ITEMS], out + n);
@@ -107,17 +107,17 @@ static size_t all_tables(struct encoder *encoder, struct table *out[MAX_TABLES])
 
 void encoder_step(struct encoder *encoder, double rate, struct pool *pool)
 {
-    struct table *tables[MAX_TABLES];
+    struct embedding_table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     double square = 0.0;
     if (encoder->clip > 0.0) {
         for (size_t t = 0; t < n; t++) {
-            square += table_gradient_square(tables[t], pool);
+            square += embedding_table_gradient_square(tables[t], pool);
         }
     }
     const double factor = gradient_clip_factor(encoder->clip, square);
     for (size_t t = 0; t < n; t++) {
-        table_step(tables[t], rate, factor, pool);
+        embedding_table_step(tables[t], rate, factor, pool);
     }
 }
 
@@ -135,16 +135,16 @@ void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[
         tower_step_back(&encoder->towers[s], passes[s], gradients[s], rate, pool);
     }
     if (encoder->bias.n > 0) {
-        table_step(&encoder->bias, rate, 1.0, pool);
+        embedding_table_step(&encoder->bias, rate, 1.0, pool);
     }
 }
 
 void encoder_settle(struct encoder *encoder, double rate, struct pool *pool)
 {
-    struct table *tables[MAX_TABLES];
+    struct embedding_table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     for (size_t t = 0; t < n; t++) {
-        table_settle(tables[t], rate, pool);
+        embedding_table_settle(tables[t], rate, pool);
     }
 }
 
@@ -152,20 +152,20 @@ enum status_code encoder_encode(struct encoder *encoder, float *users, float *it
                                 struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct encoder_look look = {0};
+    struct encoder_view view = {0};
     struct tower_pass pass = {0};
     struct view plain = {.change = VIEW_NONE};
     float *out[N_SIDES] = {users, items};
-    TRY(encoder_look_begin(encoder, &look, &plain, 0.0, pool, status));
+    TRY(encoder_view_begin(encoder, &view, &plain, 0.0, pool, status));
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct tower *tower = &encoder->towers[s];
-        TRY(encoder_forward(encoder, (enum tower_side)s, &look, NULL, tower->n, 0.0, &pass, pool,
+        TRY(encoder_forward(encoder, (enum tower_side)s, &view, NULL, tower->n, 0.0, &pass, pool,
                             status));
-        memcpy(out[s], pass.unit, tower->n * tower->dimension * sizeof(float));
+        memcpy(out[s], pass.vectors, tower->n * tower->dimension * sizeof(float));
     }
 done:
     tower_pass_release(&pass);
-    encoder_look_release(&look);
+    encoder_view_release(&view);
     return code;
 }
 
@@ -179,7 +179,7 @@ enum status_code encoder_encode_cold(struct encoder *encoder, enum tower_side si
     struct tower_input input = {
         .count = count, .without_ids = true, .sources = sources, .view = {.change = VIEW_NONE}};
     TRY(tower_forward(tower, &input, 0.0, &pass, pool, status));
-    memcpy(out, pass.unit, count * tower->dimension * sizeof *out);
+    memcpy(out, pass.vectors, count * tower->dimension * sizeof *out);
 done:
     tower_pass_release(&pass);
     return code;
@@ -193,7 +193,7 @@ enum status_code encoder_save(struct encoder *encoder, struct artifact *artifact
         TRY(tower_save(&encoder->towers[s], artifact, side_names[s], status));
     }
     if (encoder->bias.n > 0) {
-        TRY(table_save(&encoder->bias, artifact, "bias", status));
+        TRY(embedding_table_save(&encoder->bias, artifact, "bias", status));
     }
 done:
     return code;
@@ -207,7 +207,7 @@ enum status_code encoder_restore(struct encoder *encoder, const struct artifact 
         TRY(tower_restore(&encoder->towers[s], artifact, side_names[s], status));
     }
     if (encoder->bias.n > 0) {
-        TRY(table_restore(&encoder->bias, artifact, "bias", status));
+        TRY(embedding_table_restore(&encoder->bias, artifact, "bias", status));
     }
 done:
     return code;

@@ -1,4 +1,24 @@
-/* Both towers together: looks at the graph they share, one optimizer step for all their tables. */
+/* Both towers together: views of the graph they share, one optimizer step for all their tables.
+ *
+ * An embedding has two names on its way. Its `weights` are what is learned: a row of an
+ * embedding_table, of any length. Its `vectors` are what a tower makes of that in a forward pass,
+ * of unit length: what contrasts, rankings and the artifact "towers" see. It is the forward pass
+ * (tower_forward) where the one becomes the other.
+ *
+ * A step with the vectors of some users and items:
+ *
+ *     struct encoder_view view = {0};                  both used again from step to step
+ *     struct tower_pass users = {0}, items = {0};
+ *     TRY(encoder_view_begin(encoder, &view, &what, rate, pool, status));
+ *     TRY(encoder_forward(encoder, SIDE_USERS, &view, user_rows, n, rate, &users, pool, status));
+ *     TRY(encoder_forward(encoder, SIDE_ITEMS, &view, item_rows, m, rate, &items, pool, status));
+ *     ... a loss of users.vectors (n, d) and items.vectors (m, d) and its gradients ...
+ *     TRY(encoder_backward(encoder, SIDE_USERS, &view, &users, user_gradient, pool, status));
+ *     TRY(encoder_backward(encoder, SIDE_ITEMS, &view, &items, item_gradient, pool, status));
+ *     TRY(encoder_view_end(encoder, &view, pool, status));
+ *     encoder_step(encoder, rate, pool);
+ *
+ * and before the weights are read as a whole, by encoder_encode or a checkpoint, encoder_settle. */
 #ifndef NIGHTJAR_TOWERS_ENCODER_H
 #define NIGHTJAR_TOWERS_ENCODER_H
 
@@ -11,14 +31,14 @@ enum tower_side { SIDE_USERS, SIDE_ITEMS, N_SIDES };
 struct encoder {
     struct tower towers[N_SIDES];
     struct propagation propagation; /* without hops: not initialised */
-    struct table bias;              /* (n_items, 1) learned popularity term; n 0: none */
+    struct embedding_table bias;    /* (n_items, 1) learned popularity term; n 0: none */
     double clip;                    /* largest L2 norm of a step's gradient; 0: any */
 };
 
-/* One look at users and items in a step. Without propagation it holds nothing but the view.
+/* One view of users and items in a step. Without propagation it holds nothing but the view.
  * Zero-initialise; used again from step to step. */
-struct encoder_look {
-    struct view view;
+struct encoder_view {
+    struct view what;
     bool is_only; /* of its step, by an encoder that is plain: encoder_step_back takes it back */
     struct workspace workspace;
     float *base[N_SIDES];     /* (n, d) after propagation */
@@ -27,24 +47,24 @@ struct encoder_look {
 };
 
 void encoder_release(struct encoder *encoder);
-void encoder_look_release(struct encoder_look *look);
+void encoder_view_release(struct encoder_view *view);
 
-/* Starts a look: with propagation, computes every node. */
-MUST_CHECK enum status_code encoder_look_begin(struct encoder *encoder, struct encoder_look *look,
-                                               const struct view *view, double rate,
+/* Starts a view: with propagation, computes every node. */
+MUST_CHECK enum status_code encoder_view_begin(struct encoder *encoder, struct encoder_view *view,
+                                               const struct view *what, double rate,
                                                struct pool *pool, struct status *status);
-/* rows (count) distinct, NULL: all in order. The vectors are in pass->unit. */
+/* rows (count) distinct, NULL: all in order. The vectors are in pass->vectors. */
 MUST_CHECK enum status_code encoder_forward(struct encoder *encoder, enum tower_side side,
-                                            const struct encoder_look *look, const int32_t *rows,
+                                            const struct encoder_view *view, const int32_t *rows,
                                             size_t count, double rate, struct tower_pass *pass,
                                             struct pool *pool, struct status *status);
 /* gradient (count, d) is overwritten. */
 MUST_CHECK enum status_code encoder_backward(struct encoder *encoder, enum tower_side side,
-                                             struct encoder_look *look, struct tower_pass *pass,
+                                             struct encoder_view *view, struct tower_pass *pass,
                                              float *gradient, struct pool *pool,
                                              struct status *status);
-/* Takes what the backward passes of a look gathered on through the graph. */
-MUST_CHECK enum status_code encoder_look_end(struct encoder *encoder, struct encoder_look *look,
+/* Takes what the backward passes of a view gathered on through the graph. */
+MUST_CHECK enum status_code encoder_view_end(struct encoder *encoder, struct encoder_view *view,
                                              struct pool *pool, struct status *status);
 
 /* One optimizer step of every table, the gradient clipped. */
@@ -52,7 +72,7 @@ void encoder_step(struct encoder *encoder, double rate, struct pool *pool);
 /* Whether a row's step asks for no more than its own gradient: towers of ids alone, no propagation,
  * no clipping. */
 bool encoder_is_plain(const struct encoder *encoder);
-/* encoder_backward of both sides and encoder_step at once, for passes of a look that is_only;
+/* encoder_backward of both sides and encoder_step at once, for passes of a view that is_only;
  * gradients (count of the side, d) are overwritten. */
 void encoder_step_back(struct encoder *encoder, struct tower_pass *const passes[N_SIDES],
                        float *const gradients[N_SIDES], double rate, struct pool *pool);

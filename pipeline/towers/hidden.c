@@ -35,8 +35,10 @@ enum status_code hidden_init(struct hidden *hidden, size_t n_layers, size_t unit
         snprintf(stream, sizeof stream, "%s.layer%zu", purpose, l);
         /* He et al. 2015 for the layers before an activation, a tenth of it for the last */
         double scale = sqrt(2.0 / (double)in) * (l == n_layers ? 0.1 : 1.0);
-        TRY(table_init(&made.weights[l], out, in, optimizer, seed, stream, scale, pool, status));
-        TRY(table_init(&made.biases[l], 1, out, optimizer, seed, stream, 0.0, pool, status));
+        TRY(embedding_table_init(&made.weights[l], out, in, optimizer, seed, stream, scale, pool,
+                                 status));
+        TRY(embedding_table_init(&made.biases[l], 1, out, optimizer, seed, stream, 0.0, pool,
+                                 status));
     }
     *hidden = made;
     made = (struct hidden){0};
@@ -48,8 +50,8 @@ done:
 void hidden_release(struct hidden *hidden)
 {
     for (size_t l = 0; l <= HIDDEN_MAX_LAYERS; l++) {
-        table_release(&hidden->weights[l]);
-        table_release(&hidden->biases[l]);
+        embedding_table_release(&hidden->weights[l]);
+        embedding_table_release(&hidden->biases[l]);
     }
 }
 
@@ -74,8 +76,8 @@ enum status_code hidden_touch(struct hidden *hidden, double rate, struct pool *p
 {
     enum status_code code = STATUS_OK;
     for (size_t l = 0; l <= hidden->n_layers && hidden->n_layers > 0; l++) {
-        TRY(table_touch(&hidden->weights[l], NULL, 0, rate, pool, status));
-        TRY(table_touch(&hidden->biases[l], NULL, 0, rate, pool, status));
+        TRY(embedding_table_touch(&hidden->weights[l], NULL, 0, rate, pool, status));
+        TRY(embedding_table_touch(&hidden->biases[l], NULL, 0, rate, pool, status));
     }
 done:
     return code;
@@ -102,7 +104,7 @@ struct hidden_job {
     float *x; /* forward: in x, out y */
     size_t count;
     /* backward of one product: in (count, in) entered it, gradient (count, out) */
-    const struct table *table;
+    const struct embedding_table *table;
     float *weight_gradient; /* (out, in): every row of the table is in play, slots are rows */
     struct const_matrix in, gradient;
 };
@@ -179,11 +181,11 @@ static void product_backward(struct hidden *hidden, size_t layer, const float *i
                              const float *gradient, size_t count, float *out, struct pool *pool)
 {
     size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
-    float *bias = table_gradient(&hidden->biases[layer]);
+    float *bias = embedding_table_gradient(&hidden->biases[layer]);
     struct hidden_job job = {.hidden = hidden,
                              .count = count,
                              .table = &hidden->weights[layer],
-                             .weight_gradient = table_gradient(&hidden->weights[layer]),
+                             .weight_gradient = embedding_table_gradient(&hidden->weights[layer]),
                              .x = out,
                              .in = const_matrix_of(in, count, n_in),
                              .gradient = const_matrix_of(gradient, count, n_out)};

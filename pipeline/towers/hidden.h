@@ -18,8 +18,8 @@ struct hidden {
     size_t n_layers; /* hidden ones; there is one product more than that */
     size_t units, dimension;
     enum activation activation;
-    struct table weights[HIDDEN_MAX_LAYERS + 1]; /* (out, in) each */
-    struct table biases[HIDDEN_MAX_LAYERS + 1];  /* (1, out) */
+    struct embedding_table weights[HIDDEN_MAX_LAYERS + 1]; /* (out, in) each */
+    struct embedding_table biases[HIDDEN_MAX_LAYERS + 1];  /* (1, out) */
 };
 
 /* What a forward pass leaves for its backward pass. Zero-initialise. */

@@ -282,22 +282,22 @@ static void catch_up_row(struct optimizer *optimizer, const struct optimizer_ste
     }
 }
 
-struct optimizer_turn optimizer_begin(struct optimizer *optimizer, double rate)
+struct optimizer_update optimizer_begin(struct optimizer *optimizer, double rate)
 {
-    struct optimizer_turn turn = {.before = optimizer_now(optimizer, rate)};
+    struct optimizer_update update = {.before = optimizer_now(optimizer, rate)};
     optimizer->n_steps++;
-    turn.now = optimizer_now(optimizer, rate);
-    return turn;
+    update.now = optimizer_now(optimizer, rate);
+    return update;
 }
 
-void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_turn *turn,
+void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_update *update,
                          float *weights, size_t row, const float *gradient)
 {
     const size_t d = optimizer->dimension;
-    catch_up_row(optimizer, &turn->before, weights, row);
-    optimizer->rule->update(&turn->now, weights + row * d, states_of(optimizer, row).at, gradient,
+    catch_up_row(optimizer, &update->before, weights, row);
+    optimizer->rule->update(&update->now, weights + row * d, states_of(optimizer, row).at, gradient,
                             d);
-    optimizer->row_steps[row] = turn->now.number;
+    optimizer->row_steps[row] = update->now.number;
 }
 
 void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weights, size_t row)
@@ -313,10 +313,10 @@ void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weig
 
 /* ---- many rows ---- */
 
-/* A step of many rows; without a gradient they are brought up to turn.now. */
+/* A step of many rows; without a gradient they are brought up to update.now. */
 struct rows_job {
     struct optimizer *optimizer;
-    struct optimizer_turn turn;
+    struct optimizer_update update;
     float *weights;
     const int32_t *rows;
     size_t n;
@@ -336,9 +336,9 @@ static void rows_task(void *data, size_t block, size_t worker)
                                    (size_t)job->rows[i + OPTIMIZER_AHEAD]);
         }
         if (job->gradient == NULL) {
-            catch_up_row(job->optimizer, &job->turn.now, job->weights, row);
+            catch_up_row(job->optimizer, &job->update.now, job->weights, row);
         } else {
-            optimizer_apply_row(job->optimizer, &job->turn, job->weights, row,
+            optimizer_apply_row(job->optimizer, &job->update, job->weights, row,
                                 job->gradient + i * d);
         }
     }
@@ -353,7 +353,7 @@ void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32
                         double rate, struct pool *pool)
 {
     struct rows_job job = {.optimizer = optimizer, .weights = weights, .rows = rows, .n = n};
-    job.turn.now = optimizer_now(optimizer, rate);
+    job.update.now = optimizer_now(optimizer, rate);
     run_rows(&job, pool);
 }
 
@@ -362,7 +362,7 @@ void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t 
 {
     struct rows_job job = {
         .optimizer = optimizer, .weights = weights, .rows = rows, .n = n, .gradient = gradient};
-    job.turn = optimizer_begin(optimizer, rate);
+    job.update = optimizer_begin(optimizer, rate);
     run_rows(&job, pool);
 }
 

@@ -75,14 +75,14 @@ void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32
                         double rate, struct pool *pool);
 
 /* The coefficients of the last step, for what rows missed, and of this one. */
-struct optimizer_turn {
+struct optimizer_update {
     struct optimizer_step before, now;
 };
 /* Starts step n_steps + 1, which optimizer_apply_row then takes once for each row that has a
  * gradient; threads may take different rows. */
-struct optimizer_turn optimizer_begin(struct optimizer *optimizer, double rate);
+struct optimizer_update optimizer_begin(struct optimizer *optimizer, double rate);
 /* Brings the row up to the last step and moves it against gradient (dimension). */
-void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_turn *turn,
+void optimizer_apply_row(struct optimizer *optimizer, const struct optimizer_update *update,
                          float *weights, size_t row, const float *gradient);
 /* Asks for what a row's step will touch. */
 void optimizer_prefetch_row(const struct optimizer *optimizer, const float *weights, size_t row);

@@ -25,12 +25,13 @@ static enum status_code init_part(struct tower *tower, const struct token_source
     char stream[64];
     part->source = source;
     snprintf(stream, sizeof stream, "%s.%s", purpose, source->is_history ? "history" : "features");
-    TRY(table_init(&part->table, source->matrix.n_columns, tower->dimension, &settings->optimizer,
-                   seed, stream, settings->init_scale, pool, status));
+    TRY(embedding_table_init(&part->table, source->matrix.n_columns, tower->dimension,
+                             &settings->optimizer, seed, stream, settings->init_scale, pool,
+                             status));
     if (source->is_history && source->pooling == POOLING_ATTENTION) {
         snprintf(stream, sizeof stream, "%s.query", purpose);
-        TRY(table_init(&part->query, 1, tower->dimension, &settings->optimizer, seed, stream,
-                       settings->init_scale, pool, status));
+        TRY(embedding_table_init(&part->query, 1, tower->dimension, &settings->optimizer, seed,
+                                 stream, settings->init_scale, pool, status));
     }
 done:
     return code;
@@ -43,8 +44,8 @@ enum status_code tower_init(struct tower *tower, size_t n, const struct tower_se
     enum status_code code = STATUS_OK;
     struct tower made = {.n = n, .dimension = settings->dimension, .settings = *settings};
     assert(n_sources <= TOWER_MAX_SOURCES);
-    TRY(table_init(&made.ids, n, made.dimension, &settings->optimizer, seed, purpose,
-                   settings->init_scale, pool, status));
+    TRY(embedding_table_init(&made.ids, n, made.dimension, &settings->optimizer, seed, purpose,
+                             settings->init_scale, pool, status));
     for (size_t s = 0; s < n_sources; s++) {
         assert(sources[s].matrix.n_rows == n);
         TRY(init_part(&made, &sources[s], seed, purpose, pool, status));
@@ -61,10 +62,10 @@ done:
 
 void tower_release(struct tower *tower)
 {
-    table_release(&tower->ids);
+    embedding_table_release(&tower->ids);
     for (size_t p = 0; p < TOWER_MAX_SOURCES; p++) {
-        table_release(&tower->parts[p].table);
-        table_release(&tower->parts[p].query);
+        embedding_table_release(&tower->parts[p].table);
+        embedding_table_release(&tower->parts[p].query);
     }
     hidden_release(&tower->hidden);
 }
@@ -79,9 +80,10 @@ void tower_pass_release(struct tower_pass *pass)
 
 struct tower_job {
     const struct tower *tower;
-    struct optimizer_step now;         /* gather: of the ids */
-    struct table *ids;                 /* backward: the tower's, when gradients go straight to it */
-    const struct optimizer_turn *turn; /* backward: their step is taken with it; NULL: gathered */
+    struct optimizer_step now;   /* gather: of the ids */
+    struct embedding_table *ids; /* backward: the tower's, when gradients go straight to it */
+    const struct optimizer_update
+        *update; /* backward: their step is taken with it; NULL: gathered */
     const struct tower_pass *pass;
     const struct tower_part *part;
     struct sparse *tokens;
@@ -105,7 +107,7 @@ static size_t row_at(const struct tower_input *input, size_t i)
     return input->rows == NULL ? i : (size_t)input->rows[i];
 }
 
-/* A stream for one row of one look. */
+/* A stream for one row of one view. */
 static void row_stream(struct rng *rng, const struct view *view, const char *purpose, size_t row)
 {
     rng_init(rng, view->seed ^ (view->number * 0x9e3779b97f4a7c15u), purpose,
@@ -171,7 +173,7 @@ static void prefetch_row(const struct tower_job *job, size_t row)
     if (base != NULL) {
         mem_prefetch(base + row * tower->dimension, tower->dimension * sizeof *base);
     } else {
-        table_prefetch_row(&tower->ids, row);
+        embedding_table_prefetch_row(&tower->ids, row);
     }
 }
 
@@ -192,7 +194,7 @@ static void gather_task(void *data, size_t block, size_t worker)
         } else if (input->base != NULL) {
             memcpy(out, input->base + row_at(input, i) * d, d * sizeof *out);
         } else {
-            table_read_row(&job->tower->ids, &job->now, row_at(input, i), out);
+            embedding_table_read_row(&job->tower->ids, &job->now, row_at(input, i), out);
         }
         if (job->is_straight) {
             normalise_row(job, i);
@@ -200,7 +202,7 @@ static void gather_task(void *data, size_t block, size_t worker)
     }
 }
 
-/* Which rows' ids take part in this look. */
+/* Which rows' ids take part in this view. */
 static void choose_ids(const struct tower *tower, struct tower_pass *pass)
 {
     const struct tower_input *input = &pass->input;
@@ -214,7 +216,7 @@ static void choose_ids(const struct tower *tower, struct tower_pass *pass)
     }
 }
 
-/* All memory of a look but that of tokens, whose number is found by choosing them. `is_base`: x
+/* All memory of a pass but that of tokens, whose number is found by choosing them. `is_base`: x
  * goes elsewhere, and nothing is made of it. */
 static enum status_code reserve_pass(const struct tower *tower, struct tower_pass *pass,
                                      bool is_base, struct status *status)
@@ -235,7 +237,7 @@ static enum status_code reserve_pass(const struct tower *tower, struct tower_pas
     WORKSPACE_ADD(workspace, &pass->id_rows, pass->drops_ids ? n : 0);
     WORKSPACE_ADD(workspace, &pass->id_values, pass->drops_ids ? n * d : 0);
     if (!is_base) {
-        WORKSPACE_ADD(workspace, &pass->unit, n * d);
+        WORKSPACE_ADD(workspace, &pass->vectors, n * d);
         WORKSPACE_ADD(workspace, &pass->inverse_norms, n);
         WORKSPACE_ADD(workspace, &pass->mask, dropout_share(tower, &input->view) > 0.0 ? n * d : 0);
         hidden_pass_memory(&tower->hidden, &pass->hidden, n, training, workspace);
@@ -282,22 +284,22 @@ static enum status_code forward_part(struct tower *tower, size_t p, double rate,
                             input->count, &input->view, tokens, &pass->token_workspaces[p],
                             status));
     if (input->view.training) {
-        TRY(table_touch(&part->table, tokens->matrix.columns, tokens->n_entries, rate, pool,
-                        status));
+        TRY(embedding_table_touch(&part->table, tokens->matrix.columns, tokens->n_entries, rate,
+                                  pool, status));
     }
     if (!has_attention(part)) {
-        table_pool(&part->table, &tokens->matrix, x, pool);
+        embedding_table_pool(&part->table, &tokens->matrix, x, pool);
         goto done;
     }
     if (input->view.training) {
-        TRY(table_touch(&part->query, NULL, 0, rate, pool, status));
+        TRY(embedding_table_touch(&part->query, NULL, 0, rate, pool, status));
     }
     struct tower_job job = {
         .tower = tower, .part = part, .tokens = &tokens->matrix, .count = input->count};
     pool_run(pool, n_blocks(input->count), attention_task, &job);
     /* the backward pass needs what attention gave */
     memset(pass->pooled, 0, input->count * d * sizeof(float));
-    table_pool(&part->table, &tokens->matrix, pass->pooled, pool);
+    embedding_table_pool(&part->table, &tokens->matrix, pass->pooled, pool);
     vec_ops()->axpy(1.0f, pass->pooled, x, input->count * d);
 done:
     return code;
@@ -311,12 +313,12 @@ static enum status_code forward_base(struct tower *tower, bool is_straight, doub
     enum status_code code = STATUS_OK;
     const struct tower_input *input = &pass->input;
     choose_ids(tower, pass);
-    if (input->view.training && input->base == NULL && !input->is_only_look) {
-        TRY(table_join(&tower->ids, input->rows, input->count, status));
+    if (input->view.training && input->base == NULL && !input->is_only_view) {
+        TRY(embedding_table_join(&tower->ids, input->rows, input->count, status));
     }
     struct tower_job job = {.tower = tower,
                             .pass = pass,
-                            .now = table_now(&tower->ids, rate),
+                            .now = embedding_table_now(&tower->ids, rate),
                             .count = input->count,
                             .out = x,
                             .is_straight = is_straight};
@@ -363,7 +365,7 @@ enum status_code tower_forward(struct tower *tower, const struct tower_input *in
     enum status_code code = STATUS_OK;
     pass->input = *input;
     TRY(reserve_pass(tower, pass, false, status));
-    float *x = pass->unit;
+    float *x = pass->vectors;
     bool straight = is_straight(tower, input);
     TRY(forward_base(tower, straight, rate, pass, x, pool, status));
     if (straight) {
@@ -394,24 +396,24 @@ static void normalise_backward_task(void *data, size_t block, size_t worker)
     size_t d = job->tower->dimension;
     const size_t end = block_end(block, job->count);
     for (size_t i = block * ROW_BLOCK; i < end; i++) {
-        const float *unit = job->pass->unit + i * d;
+        const float *unit = job->pass->vectors + i * d;
         float *gradient = job->out + i * d;
-        if (job->turn != NULL && rows != NULL && i + OPTIMIZER_AHEAD < end) {
+        if (job->update != NULL && rows != NULL && i + OPTIMIZER_AHEAD < end) {
             prefetch_row(job, (size_t)rows[i + OPTIMIZER_AHEAD]);
         }
         vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
         vec->scale(job->pass->inverse_norms[i], gradient, d);
-        if (job->turn != NULL) {
-            table_step_row(job->ids, job->turn, row_at(&job->pass->input, i), gradient);
+        if (job->update != NULL) {
+            embedding_table_step_row(job->ids, job->update, row_at(&job->pass->input, i), gradient);
         } else if (job->ids != NULL && job->pass->has_id[i]) {
-            table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
+            embedding_table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
         }
     }
 }
 
 /* Through attention: with weights a_h and output o = sum a_h t_h, dL/d logit_h = a_h <g, t_h - o>.
- * What comes by t_h's part in o is gathered by table_add_sparse; here its part in the logits, and
- * the query's. Rows in order on one thread: histories are short. */
+ * What comes by t_h's part in o is gathered by embedding_table_add_sparse; here its part in the
+ * logits, and the query's. Rows in order on one thread: histories are short. */
 static void attention_backward(struct tower *tower, size_t p, struct tower_pass *pass,
                                const float *gradient)
 {
@@ -420,8 +422,8 @@ static void attention_backward(struct tower *tower, size_t p, struct tower_pass 
     const struct vec_ops *vec = vec_ops();
     size_t d = tower->dimension;
     const float *query = part->query.weights, *pooled = pass->pooled;
-    float *query_gradient = table_gradient(&part->query);
-    float *token_gradient = table_gradient(&part->table);
+    float *query_gradient = embedding_table_gradient(&part->query);
+    float *token_gradient = embedding_table_gradient(&part->table);
     double scale = 1.0 / sqrt((double)d);
     for (size_t r = 0; r < m->n_rows; r++) {
         const float *g = gradient + r * d;
@@ -451,13 +453,14 @@ static enum status_code backward_base(struct tower *tower, struct tower_pass *pa
         }
     }
     if (pass->drops_ids) {
-        table_add(&tower->ids, pass->id_rows, n, pass->id_values, pool);
+        embedding_table_add(&tower->ids, pass->id_rows, n, pass->id_values, pool);
     } else {
-        table_add(&tower->ids, input->rows, input->count, gradient, pool);
+        embedding_table_add(&tower->ids, input->rows, input->count, gradient, pool);
     }
     for (size_t p = 0; p < tower->n_parts; p++) {
         struct tower_part *part = &tower->parts[p];
-        TRY(table_add_sparse(&part->table, &pass->tokens[p].matrix, gradient, pool, status));
+        TRY(embedding_table_add_sparse(&part->table, &pass->tokens[p].matrix, gradient, pool,
+                                       status));
         if (has_attention(part)) {
             attention_backward(tower, p, pass, gradient);
         }
@@ -509,11 +512,11 @@ bool tower_is_plain(const struct tower *tower)
 void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
                      struct pool *pool)
 {
-    assert(is_straight(tower, &pass->input) && pass->input.is_only_look);
-    const struct optimizer_turn turn = table_begin_step(&tower->ids, rate);
+    assert(is_straight(tower, &pass->input) && pass->input.is_only_view);
+    const struct optimizer_update update = embedding_table_begin_step(&tower->ids, rate);
     struct tower_job job = {.tower = tower,
                             .ids = &tower->ids,
-                            .turn = &turn,
+                            .update = &update,
                             .pass = pass,
                             .count = pass->input.count,
                             .out = gradient};
@@ -541,7 +544,7 @@ enum status_code tower_base_backward(struct tower *tower, struct tower_pass *pas
 
 /* ---- all tables ---- */
 
-size_t tower_tables(struct tower *tower, struct table *out[TOWER_MAX_TABLES])
+size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_TABLES])
 {
     size_t n = 0;
     out[n++] = &tower->ids;
@@ -562,12 +565,12 @@ enum status_code tower_save(struct tower *tower, struct artifact *artifact, cons
                             struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct table *tables[TOWER_MAX_TABLES];
+    struct embedding_table *tables[TOWER_MAX_TABLES];
     size_t n = tower_tables(tower, tables);
     for (size_t t = 0; t < n; t++) {
         char name[ARTIFACT_NAME_MAX];
         snprintf(name, sizeof name, "%s.%zu", prefix, t);
-        TRY(table_save(tables[t], artifact, name, status));
+        TRY(embedding_table_save(tables[t], artifact, name, status));
     }
 done:
     return code;
@@ -577,12 +580,12 @@ enum status_code tower_restore(struct tower *tower, const struct artifact *artif
                                const char *prefix, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct table *tables[TOWER_MAX_TABLES];
+    struct embedding_table *tables[TOWER_MAX_TABLES];
     size_t n = tower_tables(tower, tables);
     for (size_t t = 0; t < n; t++) {
         char name[ARTIFACT_NAME_MAX];
         snprintf(name, sizeof name, "%s.%zu", prefix, t);
-        TRY(table_restore(tables[t], artifact, name, status));
+        TRY(embedding_table_restore(tables[t], artifact, name, status));
     }
 done:
     return code;

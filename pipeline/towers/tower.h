@@ -26,15 +26,15 @@ struct tower_settings {
 
 struct tower_part {
     const struct token_source *source; /* borrowed, (n, tokens) */
-    struct table table;                /* (tokens, d) */
-    struct table query;                /* attention: (1, d), else empty */
+    struct embedding_table table;      /* (tokens, d) */
+    struct embedding_table query;      /* attention: (1, d), else empty */
 };
 
 /* Zero-initialise. */
 struct tower {
     size_t n, dimension;
     struct tower_settings settings;
-    struct table ids; /* (n, d) */
+    struct embedding_table ids; /* (n, d) */
     size_t n_parts;
     struct tower_part parts[TOWER_MAX_SOURCES];
     struct hidden hidden;
@@ -47,15 +47,15 @@ struct tower_input {
     bool without_ids;                   /* entities that training did not know */
     const struct token_source *sources; /* (n_parts) in place of the tower's own; NULL: its own */
     const float *base; /* (n, d): x of every row when it has been computed outside; or NULL */
-    bool is_only_look; /* of its step, by a plain tower: tower_step_back takes it back */
+    bool is_only_view; /* of its step, by a plain tower: tower_step_back takes it back */
     struct view view;
 };
 
-/* One look at a set of rows, from forward to backward. Zero-initialise. */
+/* One view of a set of rows, from forward to backward. Zero-initialise. */
 struct tower_pass {
     struct tower_input input;
     struct workspace workspace;
-    float *unit;          /* (count, d): the result */
+    float *vectors;       /* (count, d): the result */
     float *inverse_norms; /* (count) */
     bool *has_id;         /* (count) the id takes part */
     bool drops_ids;       /* some may not */
@@ -77,13 +77,13 @@ MUST_CHECK enum status_code tower_init(struct tower *tower, size_t n,
 void tower_release(struct tower *tower);
 void tower_pass_release(struct tower_pass *pass);
 
-/* pass->unit = the vectors of input's rows; a row of zeros gives zeros. In training every parameter
- * that is read is put into play. */
+/* pass->vectors = the vectors of input's rows; a row of zeros gives zeros. In training every
+ * parameter that is read is put into play. */
 MUST_CHECK enum status_code tower_forward(struct tower *tower, const struct tower_input *input,
                                           double rate, struct tower_pass *pass, struct pool *pool,
                                           struct status *status);
-/* gradient (count, d): dL / d unit, overwritten. Gathers the gradients of the parameters; where the
- * input had a base, adds dL / d base to base_gradient (n, d) instead of ids and tokens. */
+/* gradient (count, d): dL / d vectors, overwritten. Gathers the gradients of the parameters; where
+ * the input had a base, adds dL / d base to base_gradient (n, d) instead of ids and tokens. */
 MUST_CHECK enum status_code tower_backward(struct tower *tower, struct tower_pass *pass,
                                            float *gradient, float *base_gradient, struct pool *pool,
                                            struct status *status);
@@ -91,7 +91,7 @@ MUST_CHECK enum status_code tower_backward(struct tower *tower, struct tower_pas
 /* Whether training knows nothing of an entity but its id. */
 bool tower_is_plain(const struct tower *tower);
 /* tower_backward and the step of its tables at once, each row while it is in the cache, for a
- * `pass` whose input said is_only_look. gradient (count, d) is overwritten. */
+ * `pass` whose input said is_only_view. gradient (count, d) is overwritten. */
 void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradient, double rate,
                      struct pool *pool);
 
@@ -107,7 +107,7 @@ MUST_CHECK enum status_code tower_base_backward(struct tower *tower, struct towe
 /* The tables of a tower, for what concerns all of them. Returns how many; out has room for
  * TOWER_MAX_TABLES. */
 enum { TOWER_MAX_TABLES = 1 + 2 * TOWER_MAX_SOURCES + 2 * (HIDDEN_MAX_LAYERS + 1) };
-size_t tower_tables(struct tower *tower, struct table *out[TOWER_MAX_TABLES]);
+size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_TABLES]);
 
 /* For checkpoints, of a tower that is settled: arrays PREFIX.<table>.* */
 MUST_CHECK enum status_code tower_save(struct tower *tower, struct artifact *artifact,

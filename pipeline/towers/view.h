@@ -1,5 +1,5 @@
-/* How an entity is looked at in one forward pass: as it is, or changed at random so that two looks
- * at it can be contrasted (augmentation). */
+/* How an entity is seen in one forward pass: as it is, or changed at random so that two views of it
+ * can be contrasted (augmentation). */
 #ifndef NIGHTJAR_TOWERS_VIEW_H
 #define NIGHTJAR_TOWERS_VIEW_H
 
@@ -26,7 +26,7 @@ extern const char *const view_change_names[]; /* NULL-terminated, in enum order,
 struct view {
     bool training; /* dropout and hidden histories are on */
     uint64_t seed, epoch, step;
-    uint64_t number; /* of the look in its step: keys the random streams */
+    uint64_t number; /* of the view in its step: keys the random streams */
     enum view_change change;
     double strength;
 };

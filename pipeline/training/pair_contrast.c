@@ -26,7 +26,7 @@ enum status_code pair_contrast_run(struct train_batch *batch, struct train_outco
     }
     side->entries = entries;
     side->width = d;
-    side->candidates = batch->items.unit;
+    side->candidates = batch->items.vectors;
     side->n_candidates = plan->candidates.n;
     side->offsets = plan->candidates.offsets;
     side->candidate_gradient = batch->item_gradient;

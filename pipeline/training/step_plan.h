@@ -13,7 +13,7 @@
 
 /* Zero-initialise; step_plan_init before use. */
 struct step_plan {
-    struct view view;                /* the look that the main contrasts see */
+    struct view view;                /* what the main contrasts see */
     struct candidate_set candidates; /* items of the step */
     struct contrast_entries user_items, item_pairs;
 };

@@ -16,7 +16,7 @@ enum status_code train_batch_new(const struct trainer_input *input, struct encod
     batch->input = input;
     batch->encoder = encoder;
     batch->pool = pool;
-    batch->look.is_only = encoder_is_plain(encoder) && input->settings->views.weight == 0.0;
+    batch->view.is_only = encoder_is_plain(encoder) && input->settings->views.weight == 0.0;
     TRY(planner_init(&batch->planner, input, &encoder->towers[SIDE_USERS],
                      encoder->towers[SIDE_ITEMS].n, status));
     for (size_t k = 0; k < N_PLANS; k++) {
@@ -44,11 +44,11 @@ void train_batch_free(struct train_batch *batch)
     workspace_release(&batch->pair_side.workspace);
     workspace_release(&batch->view_side.workspace);
     contrast_entries_release(&batch->views);
-    encoder_look_release(&batch->look);
+    encoder_view_release(&batch->view);
     tower_pass_release(&batch->users);
     tower_pass_release(&batch->items);
     for (size_t k = 0; k < 2; k++) {
-        encoder_look_release(&batch->changed[k]);
+        encoder_view_release(&batch->changed[k]);
         tower_pass_release(&batch->view_passes[k]);
     }
     for (size_t k = 0; k < N_PLANS; k++) {
@@ -117,29 +117,30 @@ static enum status_code forward(struct train_batch *batch, const struct train_st
     WORKSPACE_ADD(&batch->workspace, &batch->user_gradient, b * d);
     WORKSPACE_ADD(&batch->workspace, &batch->item_gradient, m * d);
     TRY(workspace_reserve(&batch->workspace, status));
-    TRY(encoder_look_begin(batch->encoder, &batch->look, &plan->view, step->rate, batch->pool,
+    TRY(encoder_view_begin(batch->encoder, &batch->view, &plan->view, step->rate, batch->pool,
                            status));
-    TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->look, step->users, b, step->rate,
+    TRY(encoder_forward(batch->encoder, SIDE_USERS, &batch->view, step->users, b, step->rate,
                         &batch->users, batch->pool, status));
-    TRY(encoder_forward(batch->encoder, SIDE_ITEMS, &batch->look, items, m, step->rate,
+    TRY(encoder_forward(batch->encoder, SIDE_ITEMS, &batch->view, items, m, step->rate,
                         &batch->items, batch->pool, status));
     if (batch->encoder->bias.n > 0) {
-        TRY(table_touch(&batch->encoder->bias, items, m, step->rate, batch->pool, status));
+        TRY(embedding_table_touch(&batch->encoder->bias, items, m, step->rate, batch->pool,
+                                  status));
     }
 done:
     return code;
 }
 
-/* The gradients back to the tables, the looks of the views, and the step of all together. */
+/* The gradients back to the tables, the contrast of views, and the step of all together. */
 static enum status_code backward_and_step(struct train_batch *batch, const struct train_step *step,
                                           struct train_outcome *made, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(encoder_backward(batch->encoder, SIDE_USERS, &batch->look, &batch->users,
+    TRY(encoder_backward(batch->encoder, SIDE_USERS, &batch->view, &batch->users,
                          batch->user_gradient, batch->pool, status));
-    TRY(encoder_backward(batch->encoder, SIDE_ITEMS, &batch->look, &batch->items,
+    TRY(encoder_backward(batch->encoder, SIDE_ITEMS, &batch->view, &batch->items,
                          batch->item_gradient, batch->pool, status));
-    TRY(encoder_look_end(batch->encoder, &batch->look, batch->pool, status));
+    TRY(encoder_view_end(batch->encoder, &batch->view, batch->pool, status));
     TRY(view_contrast_run(batch, step, made, status));
     encoder_step(batch->encoder, step->rate, batch->pool);
 done:
@@ -164,7 +165,7 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     plan_next(batch, next);
     TRY(user_contrast_run(batch, step, &made, status));
     TRY(pair_contrast_run(batch, &made, status));
-    if (batch->look.is_only) {
+    if (batch->view.is_only) {
         step_back(batch, step->rate);
     } else {
         TRY(backward_and_step(batch, step, &made, status));

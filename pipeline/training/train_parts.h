@@ -3,7 +3,7 @@
  *
  *   user_contrast.c   users against items: the batch's positives and negatives
  *   pair_contrast.c   items against their co-interaction partners
- *   view_contrast.c   two changed looks at the same entity against those of others
+ *   view_contrast.c   two changed views of the same entity against those of others
  *
  * Losses are scaled so that a positive of the user-item contrast weighs 1 on average, any other
  * contrast as a whole its weight times that: the units of the learning rate do not depend on batch
@@ -28,8 +28,8 @@ struct train_batch {
     const struct train_step *next; /* the caller's, while its call lasts */
     struct status next_status;
     struct contrast *contrast;
-    struct encoder_look look;       /* the look that the main contrasts see */
-    struct encoder_look changed[2]; /* those of the view contrast */
+    struct encoder_view view;       /* what the main contrasts see */
+    struct encoder_view changed[2]; /* those of the view contrast */
     struct tower_pass users, items; /* of the plan's users and candidates */
     struct workspace workspace;
     float *user_gradient, *item_gradient; /* (rows of these, d): filled by the user-item contrast,

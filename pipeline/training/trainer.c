@@ -18,9 +18,9 @@ static void trainer_release(struct trainer *trainer)
     encoder_release(&trainer->encoder);
     hard_negatives_release(&trainer->hard);
     for (size_t s = 0; s < N_SIDES; s++) {
-        mem_free(trainer->now[s]);
-        mem_free(trainer->best[s]);
-        mem_free(trainer->best_cold[s]);
+        mem_free(trainer->vectors[s]);
+        mem_free(trainer->best_vectors[s]);
+        mem_free(trainer->best_cold_vectors[s]);
         mem_free(trainer->order[s]);
     }
     void *blocks[] = {trainer->best_bias, trainer->validation_users, trainer->health_pairs,
@@ -56,8 +56,8 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
                              settings->dimension, status));
     }
     if (settings->learn_bias) {
-        TRY(table_init(&encoder->bias, trainer->n[SIDE_ITEMS], 1, &settings->optimizer, input->seed,
-                       "tower.bias", 0.0, trainer->pool, status));
+        TRY(embedding_table_init(&encoder->bias, trainer->n[SIDE_ITEMS], 1, &settings->optimizer,
+                                 input->seed, "tower.bias", 0.0, trainer->pool, status));
     }
     encoder->clip = settings->clip;
 done:
@@ -91,9 +91,9 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
     const struct trainer_input *input = trainer->input;
     size_t d = input->settings->dimension;
     for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(MEM_NEW(&trainer->now[s], trainer->n[s] * d, status));
-        TRY(SPILL_NEW(input->spill, &trainer->best[s], trainer->n[s] * d, status));
-        TRY(MEM_NEW(&trainer->best_cold[s], input->sources[s].n_cold * d, status));
+        TRY(MEM_NEW(&trainer->vectors[s], trainer->n[s] * d, status));
+        TRY(SPILL_NEW(input->spill, &trainer->best_vectors[s], trainer->n[s] * d, status));
+        TRY(MEM_NEW(&trainer->best_cold_vectors[s], input->sources[s].n_cold * d, status));
         TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
     }
     TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
@@ -153,12 +153,12 @@ static enum status_code prepare_epoch(struct trainer *trainer, struct status *st
     if (!hard_negatives_due(&trainer->hard, trainer->epochs_done)) {
         goto done;
     }
-    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
-                       trainer->pool, status));
+    TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
+                       trainer->vectors[SIDE_ITEMS], trainer->pool, status));
     struct const_matrix users =
-        const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d);
+        const_matrix_of(trainer->vectors[SIDE_USERS], trainer->n[SIDE_USERS], d);
     struct const_matrix items =
-        const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
+        const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
     /* a threshold is compared with the logits of positives, which have no popularity term */
     bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
     towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
@@ -306,12 +306,12 @@ static enum status_code measure(struct trainer *trainer, struct curve_point *poi
     enum status_code code = STATUS_OK;
     size_t d = trainer->input->settings->dimension;
     struct embedding_health health;
-    TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
-                       trainer->pool, status));
+    TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
+                       trainer->vectors[SIDE_ITEMS], trainer->pool, status));
     const struct tower *towers = trainer->encoder.towers;
     struct embedding_health_input input = {
-        .users = const_matrix_of(trainer->now[SIDE_USERS], trainer->n[SIDE_USERS], d),
-        .items = const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+        .users = const_matrix_of(trainer->vectors[SIDE_USERS], trainer->n[SIDE_USERS], d),
+        .items = const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
         .user_weights = const_matrix_of(towers[SIDE_USERS].ids.weights, trainer->n[SIDE_USERS], d),
         .item_weights = const_matrix_of(towers[SIDE_ITEMS].ids.weights, trainer->n[SIDE_ITEMS], d),
         .positives = trainer->health_pairs,
@@ -347,11 +347,12 @@ static enum status_code keep_best(struct trainer *trainer, double metric, struct
     size_t d = trainer->input->settings->dimension;
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct tower_sources *sources = &trainer->input->sources[s];
-        memcpy(trainer->best[s], trainer->now[s], trainer->n[s] * d * sizeof(float));
-        spill_rest(trainer->best[s]);
+        memcpy(trainer->best_vectors[s], trainer->vectors[s], trainer->n[s] * d * sizeof(float));
+        spill_rest(trainer->best_vectors[s]);
         if (sources->n > 0 && sources->n_cold > 0) {
             TRY(encoder_encode_cold(&trainer->encoder, (enum tower_side)s, sources->cold,
-                                    sources->n_cold, trainer->best_cold[s], trainer->pool, status));
+                                    sources->n_cold, trainer->best_cold_vectors[s], trainer->pool,
+                                    status));
         }
     }
     if (trainer->encoder.bias.n > 0) {
@@ -371,15 +372,15 @@ static enum status_code validate(struct trainer *trainer, double *metric, struct
 {
     enum status_code code = STATUS_OK;
     const struct validation *validation = trainer->input->validation;
-    const struct table *bias = &trainer->encoder.bias;
+    const struct embedding_table *bias = &trainer->encoder.bias;
     size_t d = trainer->input->settings->dimension;
     for (size_t i = 0; i < validation->n_users; i++) {
         memcpy(trainer->validation_users + i * d,
-               trainer->now[SIDE_USERS] + (size_t)validation->users[i] * d, d * sizeof(float));
+               trainer->vectors[SIDE_USERS] + (size_t)validation->users[i] * d, d * sizeof(float));
     }
     TRY(validation_run(validation,
                        const_matrix_of(trainer->validation_users, validation->n_users, d),
-                       const_matrix_of(trainer->now[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+                       const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
                        bias->n > 0 ? bias->weights : NULL, temperature_now(trainer), trainer->pool,
                        metric, status));
     if (isnan(trainer->best_metric) || *metric > trainer->best_metric) {
@@ -435,8 +436,8 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
     }
     if (trainer->input->validation == NULL) {
         /* a run that went on from a checkpoint after the last epoch has not measured yet */
-        TRY(encoder_encode(&trainer->encoder, trainer->now[SIDE_USERS], trainer->now[SIDE_ITEMS],
-                           trainer->pool, status));
+        TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
+                           trainer->vectors[SIDE_ITEMS], trainer->pool, status));
         TRY(keep_best(trainer, NAN, status));
     }
 done:
@@ -453,7 +454,7 @@ static double drift(const struct trainer *trainer, size_t side)
     double sum = 0.0;
     for (size_t i = 0; warm != NULL && i < trainer->n[side]; i++) {
         if (warm->is_known[i]) {
-            sum += vec_ops()->dot(warm->vectors + i * d, trainer->best[side] + i * d, d);
+            sum += vec_ops()->dot(warm->vectors + i * d, trainer->best_vectors[side] + i * d, d);
             n++;
         }
     }
@@ -476,9 +477,9 @@ static void hand_over(struct trainer *trainer, struct trainer_result *result)
     trainer->curve = NULL;
     for (size_t s = 0; s < N_SIDES; s++) {
         result->drift[s] = drift(trainer, s);
-        result->vectors[s] = trainer->best[s];
-        result->cold[s] = trainer->best_cold[s];
-        trainer->best[s] = trainer->best_cold[s] = NULL;
+        result->vectors[s] = trainer->best_vectors[s];
+        result->cold[s] = trainer->best_cold_vectors[s];
+        trainer->best_vectors[s] = trainer->best_cold_vectors[s] = NULL;
     }
     if (trainer->encoder.bias.n > 0) {
         result->bias = trainer->best_bias;

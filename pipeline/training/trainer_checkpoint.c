@@ -16,11 +16,13 @@ static void list_slots(const struct trainer *trainer, struct slot out[N_SLOTS])
 {
     size_t d = trainer->input->settings->dimension;
     const struct tower_sources *sources = trainer->input->sources;
-    out[0] = (struct slot){"best.users", trainer->best[SIDE_USERS], trainer->n[SIDE_USERS], d};
-    out[1] = (struct slot){"best.items", trainer->best[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d};
-    out[2] = (struct slot){"best.cold_users", trainer->best_cold[SIDE_USERS],
+    out[0] =
+        (struct slot){"best.users", trainer->best_vectors[SIDE_USERS], trainer->n[SIDE_USERS], d};
+    out[1] =
+        (struct slot){"best.items", trainer->best_vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d};
+    out[2] = (struct slot){"best.cold_users", trainer->best_cold_vectors[SIDE_USERS],
                            sources[SIDE_USERS].n_cold, d};
-    out[3] = (struct slot){"best.cold_items", trainer->best_cold[SIDE_ITEMS],
+    out[3] = (struct slot){"best.cold_items", trainer->best_cold_vectors[SIDE_ITEMS],
                            sources[SIDE_ITEMS].n_cold, d};
     out[4] = (struct slot){"best.bias", trainer->best_bias, trainer->n[SIDE_ITEMS], 1};
 }

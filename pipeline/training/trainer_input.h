@@ -18,7 +18,7 @@ struct pair_contrast_settings {
     size_t samples; /* partners drawn per anchor and epoch */
 };
 
-/* The contrast of two changed looks at the same entity. */
+/* The contrast of two changed views of the same entity. */
 struct view_settings {
     double weight; /* 0: none */
     double temperature;

@@ -32,7 +32,7 @@ static enum status_code gather(struct train_batch *batch, const struct train_ste
     const bool has_bias = batch->encoder->bias.n > 0, plain = is_plain(batch);
     const bool has_thresholds = hard != NULL && hard->thresholds != NULL && hard->is_ready;
     const size_t d = batch->encoder->towers[SIDE_USERS].dimension, n = side->entries->n;
-    const float *users = batch->users.unit, *items = batch->items.unit;
+    const float *users = batch->users.vectors, *items = batch->items.vectors;
     side->width = d + has_bias;
     side->anchors = users;
     side->candidates = items;
@@ -74,7 +74,7 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     const struct vec_ops *vec = vec_ops();
     const struct side *side = &batch->user_side;
     const struct candidate_set *set = &batch->plan->candidates;
-    struct table *bias = &batch->encoder->bias;
+    struct embedding_table *bias = &batch->encoder->bias;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension, width = side->width;
     const float *anchors = side->anchor_gradient, *candidates = side->candidate_gradient;
     float *users = batch->user_gradient, *items = batch->item_gradient;
@@ -92,7 +92,7 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     for (size_t c = 0; c < set->n; c++) {
         int32_t item = set->every_item ? (int32_t)c : set->items[c];
         memcpy(items + c * d, candidates + c * width, d * sizeof *items);
-        table_add(bias, &item, 1, candidates + c * width + d, NULL);
+        embedding_table_add(bias, &item, 1, candidates + c * width + d, NULL);
     }
 }
 

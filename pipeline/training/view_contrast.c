@@ -1,5 +1,5 @@
-/* The contrast of two changed looks at the same entities (SimCLR, Chen et al. 2020, arXiv
- * 2002.05709, with one direction): a row of the first look against the same row of the second,
+/* The contrast of two changed views of the same entities (SimCLR, Chen et al. 2020, arXiv
+ * 2002.05709, with one direction): a row of the first view against the same row of the second,
  * among the others of the batch. */
 #include "training/train_parts.h"
 
@@ -34,7 +34,7 @@ done:
     return code;
 }
 
-static enum status_code contrast_looks(struct train_batch *batch, enum tower_side tower,
+static enum status_code contrast_views(struct train_batch *batch, enum tower_side tower,
                                        const int32_t *rows, size_t n, double rate,
                                        struct train_outcome *outcome, struct status *status)
 {
@@ -57,8 +57,8 @@ static enum status_code contrast_looks(struct train_batch *batch, enum tower_sid
     side->entries = &batch->views;
     side->n_candidates = n;
     side->width = batch->encoder->towers[tower].dimension;
-    side->anchors = passes[0].unit;
-    side->candidates = passes[1].unit;
+    side->anchors = passes[0].vectors;
+    side->candidates = passes[1].vectors;
     workspace_begin(&side->workspace);
     side_gradients_memory(side);
     TRY(workspace_reserve(&side->workspace, status));
@@ -81,16 +81,16 @@ enum status_code view_contrast_run(struct train_batch *batch, const struct train
     }
     for (size_t k = 0; k < 2; k++) {
         struct view view = view_of(batch, step, k + 1);
-        TRY(encoder_look_begin(batch->encoder, &batch->changed[k], &view, step->rate, batch->pool,
+        TRY(encoder_view_begin(batch->encoder, &batch->changed[k], &view, step->rate, batch->pool,
                                status));
     }
-    TRY(contrast_looks(batch, SIDE_USERS, step->users, step->n_users, step->rate, outcome, status));
+    TRY(contrast_views(batch, SIDE_USERS, step->users, step->n_users, step->rate, outcome, status));
     if (step->n_items > 1 && !view_needs_history(settings->change)) {
-        TRY(contrast_looks(batch, SIDE_ITEMS, step->items, step->n_items, step->rate, outcome,
+        TRY(contrast_views(batch, SIDE_ITEMS, step->items, step->n_items, step->rate, outcome,
                            status));
     }
     for (size_t k = 0; k < 2; k++) {
-        TRY(encoder_look_end(batch->encoder, &batch->changed[k], batch->pool, status));
+        TRY(encoder_view_end(batch->encoder, &batch->changed[k], batch->pool, status));
     }
 done:
     return code;

@@ -104,33 +104,33 @@ enum { N_ROWS = sizeof rows / sizeof rows[0] };
 static double loss(struct fixture *f, bool gradient)
 {
     struct status status = {0};
-    struct encoder_look look = {0};
+    struct encoder_view view = {0};
     struct tower_pass pass = {0};
     float slopes[N_ROWS * D];
     double sum = 0.0;
-    assert_int_equal(encoder_look_begin(&f->encoder, &look, &training, 0.0, NULL, &status),
+    assert_int_equal(encoder_view_begin(&f->encoder, &view, &training, 0.0, NULL, &status),
                      STATUS_OK);
     assert_int_equal(
-        encoder_forward(&f->encoder, SIDE_USERS, &look, rows, N_ROWS, 0.0, &pass, NULL, &status),
+        encoder_forward(&f->encoder, SIDE_USERS, &view, rows, N_ROWS, 0.0, &pass, NULL, &status),
         STATUS_OK);
-    const float *unit = pass.unit;
+    const float *unit = pass.vectors;
     for (size_t i = 0; i < N_ROWS * D; i++) {
         sum += (double)f->weights[i] * unit[i];
         slopes[i] = f->weights[i];
     }
     if (gradient) {
         assert_int_equal(
-            encoder_backward(&f->encoder, SIDE_USERS, &look, &pass, slopes, NULL, &status),
+            encoder_backward(&f->encoder, SIDE_USERS, &view, &pass, slopes, NULL, &status),
             STATUS_OK);
-        assert_int_equal(encoder_look_end(&f->encoder, &look, NULL, &status), STATUS_OK);
+        assert_int_equal(encoder_view_end(&f->encoder, &view, NULL, &status), STATUS_OK);
     }
     tower_pass_release(&pass);
-    encoder_look_release(&look);
+    encoder_view_release(&view);
     return sum;
 }
 
 /* Every parameter of a table against the slope of L. */
-static void check_table(struct fixture *f, struct table *table)
+static void check_table(struct fixture *f, struct embedding_table *table)
 {
     const float step = 2e-3f;
     for (size_t i = 0; i < table->n * table->dimension; i++) {
@@ -152,7 +152,7 @@ static void check_table(struct fixture *f, struct table *table)
 static void check_shape(const struct shape *shape)
 {
     struct fixture f;
-    struct table *tables[TOWER_MAX_TABLES];
+    struct embedding_table *tables[TOWER_MAX_TABLES];
     fixture_init(&f, shape, NULL);
     (void)loss(&f, true);
     size_t n = tower_tables(&f.encoder.towers[SIDE_USERS], tables);
@@ -284,7 +284,7 @@ static void vectors_have_unit_length_and_a_row_of_zeros_stays_zero(void **state)
     memset(tower->ids.weights + 4 * D, 0, D * sizeof(float));
     struct tower_input input = {.count = N_USERS, .view = {.change = VIEW_NONE}};
     assert_int_equal(tower_forward(tower, &input, 0.0, &pass, NULL, &status), STATUS_OK);
-    const float *unit = pass.unit;
+    const float *unit = pass.vectors;
     for (size_t i = 0; i < N_USERS; i++) {
         double square = 0.0;
         for (size_t j = 0; j < D; j++) {
@@ -332,7 +332,7 @@ static void a_step_moves_only_the_rows_in_play(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, &(struct shape){0}, NULL);
-    struct table *ids = &f.encoder.towers[SIDE_USERS].ids;
+    struct embedding_table *ids = &f.encoder.towers[SIDE_USERS].ids;
     float before[N_USERS * D];
     memcpy(before, ids->weights, sizeof before);
     (void)loss(&f, true);
@@ -354,15 +354,15 @@ static void a_clipped_step_scales_the_whole_gradient(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, &(struct shape){.features = true}, NULL);
-    struct table *tables[TOWER_MAX_TABLES];
+    struct embedding_table *tables[TOWER_MAX_TABLES];
     size_t n = tower_tables(&f.encoder.towers[SIDE_USERS], tables);
     double square = 0.0, clipped = 0.0;
     (void)loss(&f, true);
     for (size_t t = 0; t < n; t++) {
-        square += table_gradient_square(tables[t], NULL);
+        square += embedding_table_gradient_square(tables[t], NULL);
     }
     f.encoder.clip = 0.5 * sqrt(square);
-    struct table *ids = tables[0];
+    struct embedding_table *ids = tables[0];
     float gradient = ids->gradient[0];
     encoder_step(&f.encoder, 0.0, NULL);
     /* the gathered gradient was scaled in place before it was used */

@@ -152,13 +152,13 @@ static void make_encoder(const struct problem *p, struct encoder *encoder)
                          STATUS_OK);
     }
     if (p->settings.learn_bias) {
-        assert_int_equal(table_init(&encoder->bias, ITEMS, 1, &p->settings.optimizer, p->input.seed,
-                                    "tower.bias", 0.1, NULL, &status),
+        assert_int_equal(embedding_table_init(&encoder->bias, ITEMS, 1, &p->settings.optimizer,
+                                              p->input.seed, "tower.bias", 0.1, NULL, &status),
                          STATUS_OK);
     }
 }
 
-static struct table *table_of(struct encoder *encoder, size_t which)
+static struct embedding_table *table_of(struct encoder *encoder, size_t which)
 {
     return which < N_SIDES ? &encoder->towers[which].ids : &encoder->bias;
 }
