@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/output_file.h"
 #include "io/whole_file.h"
 #include "run/context.h"
 #include "run/context_data.h"
@@ -437,7 +438,7 @@ static enum status_code write_page(struct context *context, struct page *page,
     add_users(page);
     page_end(&page->out);
     TRY(buf_check(&page->out, status));
-    TRY(whole_file_write(page->options->path, &page->out, status));
+    TRY(whole_file_write(page->options->path, OUTPUT_PRIVATE, &page->out, status));
 done:
     buf_release(&title);
     return code;

@@ -2,9 +2,10 @@
 #include "commands/published.h"
 
 #include "base/num.h"
+#include "base/output_file.h"
 #include "run/metrics_file.h"
 
-#include <errno.h>
+#include <unistd.h>
 
 /* What the stage_done callback shows on. */
 struct display {
@@ -96,12 +97,14 @@ static enum status_code open_log_file(const struct command_line *line, struct lo
     if (path == NULL) {
         return STATUS_OK;
     }
-    log->file = fopen(path, "ae");
-    if (log->file == NULL) {
-        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                             "cannot open the log file: %s", strerror(errno));
+    int fd = -1;
+    enum status_code code =
+        output_file_open(path, OUTPUT_APPEND, OUTPUT_PRIVATE, "the log file", &fd, status);
+    if (code == STATUS_OK && (log->file = fdopen(fd, "a")) == NULL) {
+        close(fd);
+        code = status_set(status, STATUS_NO_MEMORY, "out of memory");
     }
-    return STATUS_OK;
+    return code;
 }
 
 /* After the run, good or bad: what monitoring reads, and what the log file keeps of a failure. A

@@ -7,6 +7,7 @@
 #include "config/yaml_doc.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char mark[] = "# Written by `nightjar tune`";
@@ -49,10 +50,11 @@ done:
 static enum status_code check_present(const char *path, struct status *status)
 {
     char start[sizeof mark] = "";
-    FILE *file = fopen(path, "rb");
-    if (file == NULL && errno == ENOENT) {
+    struct stat info = {0};
+    if (lstat(path, &info) != 0 && errno == ENOENT) {
         return STATUS_OK;
     }
+    FILE *file = S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
     size_t got = file != NULL ? fread(start, 1, sizeof mark - 1, file) : 0;
     if (file != NULL) {
         (void)fclose(file);

@@ -4,12 +4,15 @@
 
 #include "base/buf.h"
 
-/* Writes the file in place and flushes it to the disk: for a name that nobody reads yet. */
+/* Writes the file anew under its name and flushes it to the disk: for a name that nobody reads yet.
+ */
 MUST_CHECK enum status_code whole_file_put(const char *path, const struct buf *text,
                                            struct status *status);
-/* Writes the text beside `path` as PATH.partial, flushes it to the disk and renames it. On error
- * the old file stays and nothing is left beside it: STATUS_CANNOT_CREATE, STATUS_IO. */
-MUST_CHECK enum status_code whole_file_write(const char *path, const struct buf *text,
+/* Writes the text beside `path` as PATH.partial, flushes it to the disk and renames it; a device,
+ * or /dev/stdout, is written to. The rights are those of a file that is there, else `mode`, of
+ * base/output_file.h. On error the old file stays and nothing is left beside it:
+ * STATUS_CANNOT_CREATE, STATUS_IO. */
+MUST_CHECK enum status_code whole_file_write(const char *path, int mode, const struct buf *text,
                                              struct status *status);
 
 #endif

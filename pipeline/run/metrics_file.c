@@ -2,6 +2,7 @@
 #include "run/metrics_file.h"
 
 #include "base/num.h"
+#include "base/output_file.h"
 #include "io/whole_file.h"
 #include "store/db.h"
 
@@ -111,7 +112,7 @@ enum status_code metrics_file_write(const struct plan *plan, const char *path,
         TRY(add_family(&text, &families[i], settings->pipeline, work, status));
     }
     TRY(buf_check(&text, status));
-    TRY(whole_file_write(path, &text, status));
+    TRY(whole_file_write(path, OUTPUT_SHARED, &text, status));
 done:
     buf_release(&text);
     db_close(work);

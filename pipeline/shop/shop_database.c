@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/output_file.h"
 #include "math/topk.h"
 #include "store/bulk.h"
 
@@ -315,6 +316,7 @@ enum status_code shop_database_write(const char *path, const struct shop_databas
     struct buf partial = {0};
     struct stat there;
     bool is_made = false;
+    int fd = -1;
 
     if (!options->force && lstat(path, &there) == 0) {
         code = status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
@@ -324,11 +326,12 @@ enum status_code shop_database_write(const char *path, const struct shop_databas
     TRY(shop_new(&options->shop, &w.shop, status));
     buf_addf(&partial, "%s.partial", path);
     TRY(buf_check(&partial, status));
-    if (unlink(buf_text(&partial)) != 0 && errno != ENOENT) {
-        TRY(cannot_create(buf_text(&partial), "cannot make a file here", status));
-    }
-    TRY(db_open(buf_text(&partial), DB_CREATE, busy_seconds, &w.db, status));
+    /* made here, so that SQLite finds it and nobody's link */
+    TRY(output_file_open(buf_text(&partial), OUTPUT_NEW, OUTPUT_SHARED, "the new database", &fd,
+                         status));
+    close(fd);
     is_made = true;
+    TRY(db_open(buf_text(&partial), DB_CREATE, busy_seconds, &w.db, status));
     TRY(write_tables(&w, status));
     db_close(w.db);
     w.db = NULL;

@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/output_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,13 +80,10 @@ static enum status_code take(int fd, const char *path, const struct lock_wait *w
 enum status_code lock_acquire(const char *path, const struct lock_wait *wait, struct lock *lock,
                               struct status *status)
 {
-    enum status_code code = STATUS_OK;
+    enum status_code code;
     lock->fd = -1;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0) {
-        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                             "cannot open the lock file: %s", strerror(errno));
-    }
+    int fd = -1;
+    TRY(output_file_open(path, OUTPUT_UPDATE, OUTPUT_SHARED, "the lock file", &fd, status));
     TRY(take(fd, path, wait, status));
     TRY(write_holder(fd, path, status));
     lock->fd = fd;

@@ -45,6 +45,11 @@ for rule in cblas.h:pipeline/math/blas.c sqlite3.h:pipeline/store/db.c csv.h:pip
     esac
 done
 
+# who opens files that we write
+grep -n -E '\b(creat\(|mkstemp|fopen\([^)]*"[wa])|O_CREAT' pipeline/*.c pipeline/*/*.c stages/*.c stages/*/*.c |
+    grep -v -e '^pipeline/base/output_file.c:' -e '^pipeline/base/mem.c:.*mkstemp' |
+    sed 's/$/ (only base\/output_file.c opens files for writing)/' | grep . && bad=1
+
 # snake_case names, unique across the tree
 find pipeline stages tests -name '*.c' | sed 's|.*/||' | sort | uniq -d | sed 's/^/two files are called /' |
     grep . && bad=1
