@@ -7,8 +7,8 @@
 #include "catch_up/merged.h"
 
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/path.h"
+#include "base/num.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -310,16 +310,19 @@ static enum status_code check(struct context *context, const void *stage_options
 {
     (void)stage_options;
     const struct plan_settings *settings = context_settings(context);
-    struct db *db;
+    struct db *db = NULL;
     int64_t generation = 0;
-    enum status_code code = context_published_db(context, &db, status);
-    if (code == STATUS_OK && db != NULL) {
+    enum status_code code;
+    /* an error counts here, where nothing has been done yet: with "nothing published" in its place
+       the run would end after its training, over a generation that seems to have come meanwhile */
+    if (settings->output.database != NULL) {
+        TRY(path_check_writable(settings->output.database, status));
+    }
+    TRY(context_published_db(context, &db, status));
+    if (db != NULL) {
         TRY(publish_check_names(db, settings->output.prefix, status));
         TRY(publish_latest(db, settings->output.prefix, &generation, NULL, status));
         context_set_published_before(context, generation);
-    } else if (path_same_file(settings->output.database, settings->source.database)) {
-        status_clear(status); /* the stage that reads the source says what is wrong with it */
-        code = STATUS_OK;
     }
 done:
     db_close(db);

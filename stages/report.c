@@ -1,5 +1,6 @@
 /* report: one page about the run, for people. Sections out of the run history are in
  * report/report_history.c; this file has those about lists, items and a few users. */
+#include "base/path.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -457,13 +458,14 @@ done:
     return code;
 }
 
-/* The query, before hours of training. */
+/* The page and the query, before hours of training. */
 static enum status_code report_check(struct context *context, const void *values,
                                      struct status *status)
 {
     const struct report_options *o = values;
     struct db *db = NULL;
     enum status_code code = STATUS_OK;
+    TRY(path_check_writable(o->path, status));
     if (o->items != NULL && !context_settings(context)->source.is_imported) {
         TRY(context_source(context, &db, status));
         TRY(item_names_check(db, o->items, context_settings(context)->source.query_timeout,

@@ -4,8 +4,10 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool path_same_file(const char *a, const char *b)
 {
@@ -42,6 +44,31 @@ enum status_code path_absolute(const char *path, char **out, struct status *stat
     }
 done:
     free(resolved); /* of realpath */
+    mem_free(folder);
+    return code;
+}
+
+enum status_code path_check_writable(const char *path, struct status *status)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + (slash == path);
+    char *folder = NULL;
+    struct stat info;
+    enum status_code code;
+    TRY(MEM_NEW(&folder, length + 2, status));
+    memcpy(folder, slash == NULL ? "." : path, slash == NULL ? 1 : length);
+    if (access(folder, W_OK | X_OK) != 0) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "its folder %s cannot be written: %s", folder, strerror(errno)));
+    }
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "it is a folder, not a file"));
+    }
+    if (access(path, F_OK) == 0 && access(path, W_OK) != 0) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "the file cannot be written: %s", strerror(errno)));
+    }
+done:
     mem_free(folder);
     return code;
 }

@@ -4,7 +4,6 @@
 #include "base/path.h"
 #include "publishing/generation.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -136,32 +135,14 @@ static void check_source(struct checkup *checkup, struct status *status)
     db_close(db);
 }
 
-/* Whether a file can be written, or made where there is none. SQLite also needs to make its journal
- * beside it. */
 static enum status_code check_writable(const struct checkup *checkup, const char *what,
                                        const char *path, struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    struct buf folder = {0};
-    const char *slash = strrchr(path, '/');
-    buf_add(&folder, path, slash == NULL ? 0 : (size_t)(slash - path) + (slash == path));
-    if (slash == NULL) {
-        buf_add_char(&folder, '.');
-    }
-    TRY(buf_check(&folder, status));
-    if (access(buf_text(&folder), W_OK | X_OK) != 0) {
-        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                          "%s: its folder %s cannot be written: %s", what, buf_text(&folder),
-                          strerror(errno)));
-    }
-    if (access(path, F_OK) == 0 && access(path, W_OK) != 0) {
-        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                          "%s: the file cannot be written: %s", what, strerror(errno)));
+    if (path_check_writable(path, status) != STATUS_OK) {
+        return status_add_context(status, "%s", what);
     }
     good(checkup, "%s: %s can be written", what, path);
-done:
-    buf_release(&folder);
-    return code;
+    return STATUS_OK;
 }
 
 static enum status_code advise_takeover(const struct checkup *checkup, struct db *db,
@@ -194,12 +175,7 @@ static void check_output(struct checkup *checkup, struct status *status)
         return;
     }
     if (db_open(path, DB_READ, settings->source.busy_timeout, &db, status) != STATUS_OK) {
-        /* a source that does not open has been reported already */
-        if (is_source) {
-            status_clear(status);
-        } else {
-            problem(checkup, status);
-        }
+        problem(checkup, status);
     } else if (publish_check_names(db, settings->output.prefix, status) != STATUS_OK ||
                advise_takeover(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);

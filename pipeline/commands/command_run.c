@@ -1,6 +1,7 @@
 /* nightjar run: a whole pipeline, from the log to the published tables. */
 #include "commands/published.h"
 
+#include "base/path.h"
 #include "base/num.h"
 #include "base/output_file.h"
 #include "run/metrics_file.h"
@@ -108,9 +109,11 @@ static enum status_code open_log_file(const struct command_line *line, struct lo
 }
 
 /* After the run, good or bad: what monitoring reads, and what the log file keeps of a failure. A
- * run that another one kept from starting leaves that one's metrics alone. */
+ * run that another one kept from starting leaves that one's metrics alone. What fails after a
+ * generation is published is told even to cron, and is no error. */
 static enum status_code report_end(const struct command_line *line, const struct plan *plan,
-                                   struct log *log, struct status *status)
+                                   struct log *log, struct run_result *result,
+                                   struct status *status)
 {
     enum status_code code = status->code;
     struct status metrics_status = {0};
@@ -118,11 +121,26 @@ static enum status_code report_end(const struct command_line *line, const struct
     char text[STATUS_FILE_MAX + 1024];
     if (path != NULL && code != STATUS_BUSY &&
         metrics_file_write(plan, path, &metrics_status) != STATUS_OK && code == STATUS_OK) {
-        *status = metrics_status;
-        code = status->code;
+        if (result->generation == 0) {
+            *status = metrics_status;
+            code = status->code;
+        } else if (result->afterwards.code == STATUS_OK) {
+            result->afterwards = metrics_status;
+        }
+    }
+    if (code == STATUS_OK && result->afterwards.code != STATUS_OK) {
+        status_format(&result->afterwards, text, sizeof text);
+        log->level = log->level < LOG_WARNING ? log->level : LOG_WARNING;
+        log_write(log, LOG_WARNING, "generation %lld is published; what came after failed: %s",
+                  (long long)result->generation, text);
     }
     if (code != STATUS_OK && code != STATUS_USAGE) {
-        published_add_standing(plan, status);
+        if (result->generation != 0) {
+            status_add_line(status, "this run has published generation %lld",
+                            (long long)result->generation);
+        } else {
+            published_add_standing(plan, status);
+        }
         if (code == STATUS_REFUSED) {
             status_add_line(status, "to publish all the same: nightjar run %s --publish-anyway",
                             line->arguments[0]);
@@ -147,6 +165,9 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(open_log_file(line, &log, status));
+    if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
+        TRY(path_check_writable(command_flag_value(line, "--metrics-file"), status));
+    }
     const struct run_request request = {
         .plan = plan,
         .version = environment->version,
@@ -162,7 +183,7 @@ static enum status_code run_run(const struct command_environment *environment,
         .stage_done = show_stage,
         .data = &display};
     code = runner_run(&request, &result, status);
-    TRY(report_end(line, plan, &log, status));
+    TRY(report_end(line, plan, &log, &result, status));
     show_summary(&display, plan, &result);
 done:
     if (log.file != NULL) {

@@ -171,12 +171,14 @@ static enum status_code load_ids(const struct artifact *segment, size_t which, c
     const bool is_text = integers == NULL;
     struct strings texts = {0};
     enum status_code code = STATUS_OK;
+    char offsets[ARTIFACT_NAME_MAX + 16];
     int32_t added;
     for (size_t i = 0; !is_text && integers->type == ARRAY_I64 && i < integers->rows; i++) {
         TRY(vocabulary_add_integer(ids, ((const int64_t *)integers->data)[i], &added, status));
     }
-    if (is_text && artifact_get_strings(segment, name.text, &texts, status) != STATUS_OK) {
-        status_clear(status); /* a log without ids has neither */
+    (void)snprintf(offsets, sizeof offsets, "%s.offsets", name.text);
+    if (is_text && artifact_find(segment, offsets) != NULL) { /* a log without ids has neither */
+        TRY(artifact_get_strings(segment, name.text, &texts, status));
     }
     for (size_t i = 0; i < texts.n; i++) {
         size_t length;

@@ -39,10 +39,13 @@ void context_source_done(struct context *context)
     if (context->source == NULL || context->in_fingerprint) {
         return;
     }
-    struct status ignored = {0};
+    struct status failure = {0};
     if (context->stage != NULL &&
-        context_fingerprint(context, context->stage, context->fingerprint, &ignored) != STATUS_OK) {
+        context_fingerprint(context, context->stage, context->fingerprint, &failure) != STATUS_OK) {
         context->fingerprint[0] = '\0'; /* unknown: the stage will run again */
+        log_write(context->request->log, LOG_WARNING,
+                  "stage %s: no fingerprint, so the next run does it again: %s",
+                  context->stage->label, failure.message);
     }
     context->has_fingerprint = context->stage != NULL;
     db_close(context->source);

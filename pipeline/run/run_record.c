@@ -152,9 +152,12 @@ done:
 
 static const char *state_of(const struct context *context, const struct status *outcome)
 {
+    if (context->generation != 0) {
+        return "published";
+    }
     switch (outcome->code) {
     case STATUS_OK:
-        return context->generation != 0 ? "published" : "finished";
+        return "finished";
     case STATUS_REFUSED:
         return "refused";
     case STATUS_SIGNAL:
@@ -165,7 +168,7 @@ static const char *state_of(const struct context *context, const struct status *
 }
 
 enum status_code run_record_end(struct context *context, const struct status *outcome,
-                                struct status *status)
+                                const struct status *afterwards, struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
@@ -176,18 +179,24 @@ enum status_code run_record_end(struct context *context, const struct status *ou
         "   THEN 'the validation part, on which settings were chosen'"
         "   ELSE 'the test part, read once, by evaluate' END FROM run_metric"
         "  WHERE run = ?1 AND model = 'nightjar' AND grp = 'all' LIMIT 1) WHERE run = ?1";
+    const bool is_afterwards = outcome->code == STATUS_OK && afterwards->code != STATUS_OK;
     char message[STATUS_FILE_MAX + 1024];
-    status_format(outcome, message, sizeof message);
+    struct buf text = {0};
+    status_format(is_afterwards ? afterwards : outcome, message, sizeof message);
+    buf_add_text(&text, buf_text(&context->overruled));
+    if (outcome->code != STATUS_OK || is_afterwards) {
+        buf_addf(&text, "%s%s%s", text.length > 0 ? "\n" : "",
+                 is_afterwards ? "published; what came after failed: " : "", message);
+    }
+    TRY(buf_check(&text, status));
     int exit_code = (int)outcome->code + (outcome->code == STATUS_SIGNAL ? outcome->signal : 0);
     TRY(db_prepare(context->work, update, &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(bind_text(query, 3, state_of(context, outcome), status));
     TRY(db_bind_int64(query, 4, exit_code, status));
-    if (outcome->code != STATUS_OK) {
-        TRY(bind_text(query, 5, message, status));
-    } else if (context->overruled.length > 0) {
-        TRY(bind_text(query, 5, buf_text(&context->overruled), status));
+    if (text.length > 0) {
+        TRY(bind_text(query, 5, buf_text(&text), status));
     } else {
         TRY(db_bind_null(query, 5, status));
     }
@@ -199,6 +208,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     TRY(db_run(query, status));
 done:
     db_finalize(query);
+    buf_release(&text);
     return code;
 }
 

@@ -18,9 +18,10 @@ MUST_CHECK enum status_code run_record_stage(struct context *context, const char
 /* An unchanged stage: its metrics of run `from` become this run's too. */
 MUST_CHECK enum status_code run_record_copy_metrics(struct context *context, int64_t from,
                                                     struct status *status);
-/* The end, good or bad, as `outcome` says. */
+/* The end, good or bad, as `outcome` says; a run that has published is on record as published,
+ * whatever came after. `afterwards` is noted with it. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
-                                           struct status *status);
+                                           const struct status *afterwards, struct status *status);
 
 /* How long the history lasts: *n_known runs are recorded, *n_beyond of them are older than the
  * newest `keep`. The newest run that published, which the gate compares with, and those whose

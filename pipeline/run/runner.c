@@ -300,6 +300,21 @@ static enum status_code check_stages_ahead(struct runner *runner, struct status 
     return STATUS_OK;
 }
 
+/* An error of what comes after publishing does not make a published run a failed one: the first is
+ * noted, and the run goes on. A signal ends it all the same. */
+static enum status_code set_afterwards(struct runner *runner, enum status_code code,
+                                       struct status *status)
+{
+    if (code == STATUS_OK || code == STATUS_SIGNAL || runner->context.generation == 0) {
+        return code;
+    }
+    if (runner->result.afterwards.code == STATUS_OK) {
+        runner->result.afterwards = *status;
+    }
+    status_clear(status);
+    return STATUS_OK;
+}
+
 static enum status_code do_stages(struct runner *runner, struct status *status)
 {
     enum status_code code;
@@ -313,8 +328,11 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
         TRY(do_stage(runner, &plan->stages[runner->only], status));
     }
     for (size_t i = 0; runner->only == SIZE_MAX && i < plan->n_stages; i++) {
-        TRY(do_stage(runner, &plan->stages[i], status));
-        TRY(check_memory_ahead(runner, i + 1, status));
+        code = do_stage(runner, &plan->stages[i], status);
+        if (code == STATUS_OK) {
+            code = check_memory_ahead(runner, i + 1, status);
+        }
+        TRY(set_afterwards(runner, code, status));
     }
 done:
     return code;
@@ -330,14 +348,18 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     TRY(run_record_begin(context, &runner->unfinished_run, status));
     code = do_stages(runner, status);
     struct status record_status = {0};
-    enum status_code recorded = run_record_end(context, status, &record_status);
+    enum status_code recorded =
+        run_record_end(context, status, &runner->result.afterwards, &record_status);
     if (recorded == STATUS_OK) {
         recorded =
             history_prune(context->work, context->plan->settings.work.keep_runs, &record_status);
     }
     if (code == STATUS_OK && recorded != STATUS_OK) {
         *status = record_status;
-        code = recorded;
+        TRY(set_afterwards(runner, recorded, status));
+    } else if (recorded != STATUS_OK) {
+        log_write(context->request->log, LOG_WARNING, "the run's end could not be recorded: %s",
+                  record_status.message);
     }
 done:
     return code;
@@ -360,11 +382,13 @@ enum status_code runner_run(const struct run_request *request, struct run_result
                 status));
     TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));
     TRY(run_recorded(&runner, status));
-    runner.result.run = context->run;
-    runner.result.generation = context->generation;
-    runner.result.seconds = clock_monotonic() - started;
-    *result = runner.result;
 done:
+    if (code == STATUS_OK || context->generation != 0) {
+        runner.result.run = context->run;
+        runner.result.generation = context->generation;
+        runner.result.seconds = clock_monotonic() - started;
+        *result = runner.result;
+    }
     context_release(context);
     lock_release(&lock);
     return code;

@@ -7,6 +7,9 @@
 struct run_result {
     int64_t run;        /* number in the work database */
     int64_t generation; /* published by this run; 0: none */
+    /* What failed when the generation was published already: it stands, and the run has ended well.
+       STATUS_OK: nothing. */
+    struct status afterwards;
     double seconds;
     size_t n_run, n_skipped;
 };
@@ -18,6 +21,8 @@ MUST_CHECK enum status_code runner_check(const struct run_request *request,
                                                         struct status *outcome),
                                          void *data, struct status *status);
 
+/* On error `result` is filled only when a generation was published. Once a generation is published
+ * nothing but a signal is an error any more: see run_result.afterwards. */
 MUST_CHECK enum status_code runner_run(const struct run_request *request, struct run_result *result,
                                        struct status *status);
 

@@ -24,6 +24,7 @@ static struct world {
     bool save_checkpoint;    /* "finish" leaves one before it fails */
     bool found_checkpoint;   /* "finish" found one */
     bool use_source;         /* "load" opens the source */
+    bool publish;            /* "halve" publishes generation 5 */
     volatile int signal;     /* the runner's stop signal */
     size_t n_load, n_halve, n_finish;
     char actions[256]; /* what stage_done told: "load:run halve:skip " */
@@ -102,6 +103,9 @@ static enum status_code halve_run(struct context *context, const void *options,
     const struct publish_metric metric = {"half@1", "nightjar", "all", 0.5};
     TRY(take_number(context, "numbers", &value, status));
     TRY(context_add_metric(context, &metric, status));
+    if (world.publish) {
+        context_set_generation(context, 5);
+    }
     TRY(give_number(context, "halves", (double)((int64_t)value / 2), status));
 done:
     return code;
@@ -358,6 +362,27 @@ static void a_failed_run_is_recorded_and_names_the_stage(void **state)
     assert_run(state, &plainly, "load:skip halve:skip finish:run ");
 }
 
+static void what_fails_after_publishing_makes_no_failed_run(void **state)
+{
+    static struct status status;
+    static struct run_result result;
+    world.publish = true;
+    world.fail = STATUS_CANNOT_CREATE;
+    assert_int_equal(try_run(state, &plainly, &result, &status), STATUS_OK);
+    assert_int_equal(result.generation, 5);
+    assert_int_equal(result.afterwards.code, STATUS_CANNOT_CREATE);
+    assert_string_equal(result.afterwards.message, "stage finish: it would not end");
+    assert_work(
+        state, "SELECT state, exit_code, message, generation FROM run",
+        "published|0|published; what came after failed: stage finish: it would not end|5\n");
+    assert_work(state, "SELECT label, state FROM stage_run",
+                "load|done\nhalve|done\nfinish|failed\n");
+    world.fail = STATUS_SIGNAL;
+    assert_int_equal(try_run(state, &(struct how){.force = true}, &result, &status), STATUS_SIGNAL);
+    assert_int_equal(result.generation, 5);
+    assert_work(state, "SELECT state, generation FROM run WHERE run = 2", "published|5\n");
+}
+
 static void a_refused_run_is_recorded_as_refused(void **state)
 {
     world.fail = STATUS_REFUSED;
@@ -512,6 +537,7 @@ int main(void)
         TEST(flags_that_cannot_be_served_are_refused),
         TEST(a_lost_artifact_is_made_again),
         TEST(a_failed_run_is_recorded_and_names_the_stage),
+        TEST(what_fails_after_publishing_makes_no_failed_run),
         TEST(a_refused_run_is_recorded_as_refused),
         TEST(a_run_goes_on_from_the_data_of_an_unfinished_one),
         TEST(old_data_of_an_unfinished_run_is_read_again),
