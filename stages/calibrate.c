@@ -20,96 +20,42 @@ struct calibrate_options {
     int64_t users;
 };
 
-#define AT(field)         offsetof(struct calibrate_options, field)
-#define SCORING_AT(field) offsetof(struct scoring_options, field)
-
 static const struct option scoring_options[] = {
-    {.name = "popularity",
-     .type = OPTION_AUTO,
-     .offset = SCORING_AT(popularity),
-     .default_text = "auto",
-     .min = -10,
-     .max = 10,
-     .help = "Weight beta of log(1 + users of the item) in the score, users of late counting more "
-             "by the half_life. auto chooses it on the validation part; a number is taken as it "
-             "is."},
-    {.name = "half_life",
-     .type = OPTION_AUTO,
-     .offset = SCORING_AT(half_life),
-     .default_text = "auto",
-     .min = 0,
-     .max = 36500,
-     .unit = "days",
-     .help =
-         "Days in which a user of an item loses half of the weight in its popularity; 0: never. "
-         "auto chooses it on the validation part, where the log has times."},
-    {.name = "evidence",
-     .type = OPTION_AUTO,
-     .offset = SCORING_AT(evidence),
-     .default_text = "auto",
-     .min = 0,
-     .max = 1000,
-     .help = "Weight gamma of the co-interaction evidence, whose best item counts 1. auto chooses "
-             "it on the validation part and is 0 where pairs made no evidence; a number is taken "
-             "as it is."},
-    {.name = "exponent",
-     .type = OPTION_AUTO,
-     .offset = SCORING_AT(exponent),
-     .default_text = "auto",
-     .min = -2,
-     .max = 2,
-     .help = "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
-             "auto chooses it on the validation part."},
-    {.name = NULL},
-};
+    OPT_AUTO(
+        scoring_options, "popularity", popularity, "auto", -10, 10,
+        "Weight beta of log(1 + users of the item) in the score, users of late counting more by "
+        "the half_life. auto chooses it on the validation part; a number is taken as it is."),
+    OPT_AUTO(scoring_options, "half_life", half_life, "auto", 0, 36500,
+             "Days in which a user of an item loses half of the weight in its popularity; 0: "
+             "never. auto chooses it on the validation part, where the log has times.",
+             .unit = "days"),
+    OPT_AUTO(
+        scoring_options, "evidence", evidence, "auto", 0, 1000,
+        "Weight gamma of the co-interaction evidence, whose best item counts 1. auto chooses it on "
+        "the validation part and is 0 where pairs made no evidence; a number is taken as it is."),
+    OPT_AUTO(scoring_options, "exponent", exponent, "auto", -2, 2,
+             "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
+             "auto chooses it on the validation part."),
+    OPT_END};
 
 static const struct option options[] = {
-    {.name = "scoring",
-     .type = OPTION_GROUP,
-     .offset = AT(scoring),
-     .help = "What is added to the cosine of the vectors. Any of these may be given as a "
-             "number; without a validation part auto is the exponent of the training for "
-             "popularity and 0 for the evidence.",
-     .group = scoring_options,
-     .group_size = sizeof(struct scoring_options)},
-    {.name = "from",
-     .type = OPTION_FLOAT,
-     .offset = AT(from),
-     .default_text = "0",
-     .min = -10,
-     .max = 10,
-     .help = "Smallest popularity weight that auto tries."},
-    {.name = "to",
-     .type = OPTION_FLOAT,
-     .offset = AT(to),
-     .default_text = "1.4",
-     .min = -10,
-     .max = 10,
-     .help = "Largest popularity weight that auto tries; with a half-life up to three times that."},
-    {.name = "step",
-     .type = OPTION_FLOAT,
-     .offset = AT(step),
-     .default_text = "0.1",
-     .min = 0.001,
-     .max = 10,
-     .help = "Distance of the popularity weights that auto tries; around the best it tries again "
-             "in steps "
-             "five times smaller."},
-    {.name = "metric",
-     .type = OPTION_TEXT,
-     .offset = AT(metric),
-     .default_text = "ndcg@20",
-     .help = "Validation metric to maximise, such as ndcg@20 or recall@50."},
-    {.name = "users",
-     .type = OPTION_INT,
-     .offset = AT(users),
-     .default_text = "10000",
-     .min = 1,
-     .max = INT32_MAX,
-     .unit = "users",
-     .help = "Users ranked for every weight, a seeded sample when there are more."},
-    {.name = NULL},
-};
+    OPT_GROUP(calibrate_options, "scoring", scoring, scoring_options,
+              "What is added to the cosine of the vectors. Any of these may be given as a number; "
+              "without a validation part auto is the exponent of the training for popularity and 0 "
+              "for the evidence."),
+    OPT_FLOAT(calibrate_options, "from", from, "0", -10, 10,
+              "Smallest popularity weight that auto tries."),
+    OPT_FLOAT(
+        calibrate_options, "to", to, "1.4", -10, 10,
+        "Largest popularity weight that auto tries; with a half-life up to three times that."),
+    OPT_FLOAT(calibrate_options, "step", step, "0.1", 0.001, 10,
+              "Distance of the popularity weights that auto tries; around the best it tries again "
+              "in steps five times smaller."),
+    OPT_TEXT(calibrate_options, "metric", metric, "ndcg@20",
+             "Validation metric to maximise, such as ndcg@20 or recall@50."),
+    OPT_INT(calibrate_options, "users", users, "10000", 1, INT32_MAX,
+            "Users ranked for every weight, a seeded sample when there are more.", .unit = "users"),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "train and validation parts; the test part is not read"},

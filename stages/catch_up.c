@@ -22,28 +22,15 @@ struct catch_up_options {
     double rate;
 };
 
-#define AT(field) offsetof(struct catch_up_options, field)
-
 static const struct option options[] = {
-    {.name = "epochs",
-     .type = OPTION_INT,
-     .offset = AT(epochs),
-     .default_text = "2",
-     .min = 1,
-     .max = 10000,
-     .unit = "epochs",
-     .help = "Epochs of a small night, each over the users with new events, all of whose events "
-             "count."},
-    {.name = "rate",
-     .type = OPTION_FLOAT,
-     .offset = AT(rate),
-     .default_text = "0.5",
-     .min = 1e-6,
-     .max = 10,
-     .help = "Learning rate, as a share of that of a cold start. Items that nobody touched move "
-             "little at a low one."},
-    {.name = NULL},
-};
+    OPT_INT(
+        catch_up_options, "epochs", epochs, "2", 1, 10000,
+        "Epochs of a small night, each over the users with new events, all of whose events count.",
+        .unit = "epochs"),
+    OPT_FLOAT(catch_up_options, "rate", rate, "0.5", 1e-6, 10,
+              "Learning rate, as a share of that of a cold start. Items that nobody touched move "
+              "little at a low one."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

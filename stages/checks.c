@@ -19,70 +19,31 @@ struct checks_options {
     int future, unknown_events, changed;
 };
 
-#define OPTION(field) .offset = offsetof(struct checks_options, field)
-
 static const char *const severities[] = {"ignore", "warn", "refuse", NULL}; /* enum severity */
 
 static const struct option options[] = {
-    {.name = "warn_after",
-     .type = OPTION_DURATION,
-     OPTION(warn_after),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e10,
-     .help = "An older newest event is a warning: 2d says that the log is no longer filled. 0s: "
-             "any age."},
-    {.name = "error_after",
-     .type = OPTION_DURATION,
-     OPTION(error_after),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e10,
-     .help = "An older newest event ends the run. 0s: any age."},
-    {.name = "max_future",
-     .type = OPTION_DURATION,
-     OPTION(max_future),
-     .default_text = "1d",
-     .min = 0,
-     .max = 1e10,
-     .help = "Events may lie so far ahead of the clock; later ones are what `future` is about."},
-    {.name = "future",
-     .type = OPTION_CHOICE,
-     OPTION(future),
-     .choices = severities,
-     .default_text = "refuse",
-     .help = "Events in the future: one of them is enough to empty the parts that a split by time "
-             "judges on."},
-    {.name = "unknown_events",
-     .type = OPTION_CHOICE,
-     OPTION(unknown_events),
-     .choices = severities,
-     .default_text = "warn",
-     .help =
-         "Event types that `event_weights` does not know: often a new button, or a renamed one."},
-    {.name = "of_previous",
-     .type = OPTION_FLOAT,
-     OPTION(of_previous),
-     .default_text = "0.5",
-     .min = 0,
-     .max = 1,
-     .help =
-         "The least share of the events, users and items that the last published run had. 0: any."},
-    {.name = "max_of_previous",
-     .type = OPTION_FLOAT,
-     OPTION(max_of_previous),
-     .default_text = "2",
-     .min = 0,
-     .max = 1e6,
-     .help = "The greatest multiple of them. 0: any."},
-    {.name = "changed",
-     .type = OPTION_CHOICE,
-     OPTION(changed),
-     .choices = severities,
-     .default_text = "refuse",
-     .help = "Fewer or more events, users or items than these two allow."},
-    {.name = NULL},
-};
+    OPT_DURATION(checks_options, "warn_after", warn_after, "0s", 0, 1e10,
+                 "An older newest event is a warning: 2d says that the log is no longer filled. "
+                 "0s: any age."),
+    OPT_DURATION(checks_options, "error_after", error_after, "0s", 0, 1e10,
+                 "An older newest event ends the run. 0s: any age."),
+    OPT_DURATION(
+        checks_options, "max_future", max_future, "1d", 0, 1e10,
+        "Events may lie so far ahead of the clock; later ones are what `future` is about."),
+    OPT_CHOICE(checks_options, "future", future, "refuse", severities,
+               "Events in the future: one of them is enough to empty the parts that a split by "
+               "time judges on."),
+    OPT_CHOICE(
+        checks_options, "unknown_events", unknown_events, "warn", severities,
+        "Event types that `event_weights` does not know: often a new button, or a renamed one."),
+    OPT_FLOAT(
+        checks_options, "of_previous", of_previous, "0.5", 0, 1,
+        "The least share of the events, users and items that the last published run had. 0: any."),
+    OPT_FLOAT(checks_options, "max_of_previous", max_of_previous, "2", 0, 1e6,
+              "The greatest multiple of them. 0: any."),
+    OPT_CHOICE(checks_options, "changed", changed, "refuse", severities,
+               "Fewer or more events, users or items than these two allow."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

@@ -21,35 +21,23 @@ struct evaluate_options {
 };
 
 static const struct option options[] = {
-    {.name = "metrics",
-     .type = OPTION_TEXT_LIST,
-     .offset = offsetof(struct evaluate_options, metrics),
-     .default_text =
-         "[recall@10, recall@20, recall@50, ndcg@10, ndcg@20, ndcg@50, hit@10, hit@20, hit@50, "
-         "precision@10, precision@20, precision@50, mrr@10, mrr@20, mrr@50, map@10, map@20, "
-         "map@50, coverage@10, coverage@20, coverage@50, gini@20, novelty@20, popularity@20]",
-     .help = "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users "
-             "and by group), coverage, gini, novelty, popularity (of the lists shown), each with "
-             "@k, k from 1 to 1000."},
-    {.name = "users",
-     .type = OPTION_INT,
-     .offset = offsetof(struct evaluate_options, users),
-     .default_text = "100000",
-     .min = 1,
-     .max = INT32_MAX,
-     .unit = "users",
-     .help = "Users judged, a seeded sample when there are more: each costs a ranking of all items "
-             "for every model."},
-    {.name = "gate",
-     .type = OPTION_GROUP_MAP,
-     .offset = offsetof(struct evaluate_options, gate),
-     .group = gate_rule_options,
-     .group_size = sizeof(struct gate_rule),
-     .help = "Rules that the model must pass, by metric, over all users; when one fails, "
-             "the run ends with exit code 79 and what was published before stays. Example: "
-             "{recall@20: {over_popular: 1.2}}."},
-    {.name = NULL},
-};
+    OPT_TEXTS(
+        evaluate_options, "metrics", metrics,
+        "[recall@10, recall@20, recall@50, ndcg@10, ndcg@20, ndcg@50, hit@10, hit@20, hit@50, "
+        "precision@10, precision@20, precision@50, mrr@10, mrr@20, mrr@50, map@10, map@20, "
+        "map@50, coverage@10, coverage@20, coverage@50, gini@20, novelty@20, popularity@20]",
+        "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users and by "
+        "group), coverage, gini, novelty, popularity (of the lists shown), each with @k, k from 1 "
+        "to 1000."),
+    OPT_INT(evaluate_options, "users", users, "100000", 1, INT32_MAX,
+            "Users judged, a seeded sample when there are more: each costs a ranking of all items "
+            "for every model.",
+            .unit = "users"),
+    OPT_GROUPS(evaluate_options, "gate", gate, gate_rule_options, gate_rule,
+               "Rules that the model must pass, by metric, over all users; when one fails, the run "
+               "ends with exit code 79 and what was published before stays. Example: {recall@20: "
+               "{over_popular: 1.2}}."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

@@ -22,88 +22,47 @@ struct features_options {
 
 static const char *const bad_value_names[] = {"reject", "impute", NULL};
 
-#define COLUMN(member) .offset = offsetof(struct feature_rule, member)
 static const struct option column_table[] = {
-    {.name = "type",
-     .type = OPTION_CHOICE,
-     COLUMN(type),
-     .default_text = "auto",
-     .choices = feature_type_names,
-     .help = "what a cell holds: one category, several (a list), a number or words. `auto` goes by "
-             "the cells: numeric where more are numbers than texts, multi where every text is a "
-             "JSON array, categorical where three rows or more share a text on average, else text"},
-    {.name = "separator",
-     .type = OPTION_TEXT,
-     COLUMN(separator),
-     .default_text = ",",
-     .help = "what stands between the parts of a `multi` cell; a cell that begins with [ is read "
-             "as a JSON array instead"},
-    {.name = "min_count",
-     .type = OPTION_INT,
-     COLUMN(min_count),
-     .default_text = "2",
-     .min = 1,
-     .max = 1e9,
-     .unit = "rows",
-     .help = "a category or a part of a list that fewer rows have gets no embedding of its own: it "
-             "shares one of `buckets`, by its hash"},
-    {.name = "buckets",
-     .type = OPTION_INT,
-     COLUMN(buckets),
-     .default_text = "0",
-     .min = 0,
-     .max = 16777216,
-     .unit = "embeddings",
-     .help = "embeddings shared by hash: of the words of a `text` column, of the rare values of a "
-             "categorical or multi one. 0 takes 16384 for words and 256 for values"},
-    {.name = NULL}};
+    OPT_CHOICE(
+        feature_rule, "type", type, "auto", feature_type_names,
+        "what a cell holds: one category, several (a list), a number or words. `auto` goes by the "
+        "cells: numeric where more are numbers than texts, multi where every text is a JSON array, "
+        "categorical where three rows or more share a text on average, else text"),
+    OPT_TEXT(feature_rule, "separator", separator, ",",
+             "what stands between the parts of a `multi` cell; a cell that begins with [ is read "
+             "as a JSON array instead"),
+    OPT_INT(feature_rule, "min_count", min_count, "2", 1, 1e9,
+            "a category or a part of a list that fewer rows have gets no embedding of its own: it "
+            "shares one of `buckets`, by its hash",
+            .unit = "rows"),
+    OPT_INT(feature_rule, "buckets", buckets, "0", 0, 16777216,
+            "embeddings shared by hash: of the words of a `text` column, of the rare values of a "
+            "categorical or multi one. 0 takes 16384 for words and 256 for values",
+            .unit = "embeddings"),
+    OPT_END};
 
-#define SIDE(member) .offset = offsetof(struct side_options, member)
 static const struct option side_table[] = {
-    {.name = "query",
-     .type = OPTION_TEXT,
-     SIDE(query),
-     .required = true,
-     .help = "one SELECT with one row an id: the id (`item_id` or `user_id`) and the columns that "
-             "describe it. Ids that the interactions do not have may be among them"},
-    {.name = "columns",
-     .type = OPTION_GROUP_MAP,
-     SIDE(columns),
-     .help = "how to read a column of the query, such as `tags: {type: multi}`; columns that are "
-             "not listed are read as `auto`",
-     .group = column_table,
-     .group_size = sizeof(struct feature_rule)},
-    {.name = NULL}};
+    OPT_TEXT(side_options, "query", query, NULL,
+             "one SELECT with one row an id: the id (`item_id` or `user_id`) and the columns that "
+             "describe it. Ids that the interactions do not have may be among them",
+             .required = true),
+    OPT_GROUPS(side_options, "columns", columns, column_table, feature_rule,
+               "how to read a column of the query, such as `tags: {type: multi}`; columns that are "
+               "not listed are read as `auto`"),
+    OPT_END};
 
-#define OPTION(member) .offset = offsetof(struct features_options, member)
 static const struct option option_table[] = {
-    {.name = "items",
-     .type = OPTION_GROUP,
-     OPTION(side[FEATURE_ITEMS]),
-     .help = "side data of items",
-     .group = side_table,
-     .group_size = sizeof(struct side_options)},
-    {.name = "users",
-     .type = OPTION_GROUP,
-     OPTION(side[FEATURE_USERS]),
-     .help = "side data of users",
-     .group = side_table,
-     .group_size = sizeof(struct side_options)},
-    {.name = "on_bad_value",
-     .type = OPTION_CHOICE,
-     OPTION(on_bad_value),
-     .default_text = "reject",
-     .choices = bad_value_names,
-     .help = "a value that does not fit its column (infinite, a BLOB, no number where numbers are "
-             "meant, a broken JSON array) ends the run with its row and id, or counts as missing "
-             "and is reported"},
-    {.name = "fingerprint",
-     .type = OPTION_TEXT,
-     OPTION(fingerprint),
-     .help = "a SELECT whose result changes whenever the side data do, say `SELECT "
+    OPT_GROUP(features_options, "items", side[FEATURE_ITEMS], side_table, "side data of items"),
+    OPT_GROUP(features_options, "users", side[FEATURE_USERS], side_table, "side data of users"),
+    OPT_CHOICE(features_options, "on_bad_value", on_bad_value, "reject", bad_value_names,
+               "a value that does not fit its column (infinite, a BLOB, no number where numbers "
+               "are meant, a broken JSON array) ends the run with its row and id, or counts as "
+               "missing and is reported"),
+    OPT_TEXT(features_options, "fingerprint", fingerprint, NULL,
+             "a SELECT whose result changes whenever the side data do, say `SELECT "
              "max(updated_at), count(*) FROM products`. Without it the rows are read every time; "
-             "what follows is redone only when they differ"},
-    {.name = NULL}};
+             "what follows is redone only when they differ"),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {{"interactions", "the ids that are known", false},
                                                {NULL, NULL, false}};

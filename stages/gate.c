@@ -17,27 +17,17 @@ struct gate_options {
 };
 
 static const struct option options[] = {
-    {.name = "rules",
-     .type = OPTION_GROUP_MAP,
-     .offset = offsetof(struct gate_options, rules),
-     .group = gate_rule_options,
-     .group_size = sizeof(struct gate_rule),
-     .help = "Rules, by what is measured: `users` with a list, `rows` of all lists, `coverage` "
-             "(the share of the known items that stand in a list), `item_exposure` (the share of "
-             "the lists that have the item most shown), `rejected` (the share of the log's rows "
-             "that could not be read). When one fails, the run ends with exit code 79 and what was "
-             "published before stays. Example: {users: {of_previous: 0.9}, item_exposure: {max: "
-             "0.5}}."},
-    {.name = "max_age",
-     .type = OPTION_DURATION,
-     .offset = offsetof(struct gate_options, max_age),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e10,
-     .help = "The newest event may be so old when the run starts (3d): an older one says that the "
-             "log is no longer filled. 0s: any age."},
-    {.name = NULL},
-};
+    OPT_GROUPS(
+        gate_options, "rules", rules, gate_rule_options, gate_rule,
+        "Rules, by what is measured: `users` with a list, `rows` of all lists, `coverage` (the "
+        "share of the known items that stand in a list), `item_exposure` (the share of the lists "
+        "that have the item most shown), `rejected` (the share of the log's rows that could not be "
+        "read). When one fails, the run ends with exit code 79 and what was published before "
+        "stays. Example: {users: {of_previous: 0.9}, item_exposure: {max: 0.5}}."),
+    OPT_DURATION(gate_options, "max_age", max_age, "0s", 0, 1e10,
+                 "The newest event may be so old when the run starts (3d): an older one says that "
+                 "the log is no longer filled. 0s: any age."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

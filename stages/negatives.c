@@ -32,146 +32,70 @@ struct negatives_options {
     struct hard_options hard;
 };
 
-#define AT(field)      offsetof(struct negatives_options, field)
-#define HARD_AT(field) offsetof(struct hard_options, field)
-
 static const struct option hard_options[] = {
-    {.name = "count",
-     .type = OPTION_AUTO,
-     .offset = HARD_AT(count),
-     .default_text = "16",
-     .min = 0,
-     .max = 10000,
-     .unit = "negatives",
-     .help = "Hard negatives of each user and batch, a whole number, drawn anew in every epoch; 0: "
-             "none. auto lets train try whether 16 help."},
-    {.name = "pool",
-     .type = OPTION_INT,
-     .offset = HARD_AT(pool),
-     .default_text = "200",
-     .min = 1,
-     .max = 10000,
-     .unit = "items",
-     .help = "They are drawn from this many of the user's best-scoring items that are no "
-             "positives."},
-    {.name = "skip",
-     .type = OPTION_INT,
-     .offset = HARD_AT(skip),
-     .default_text = "10",
-     .min = 0,
-     .max = 10000,
-     .unit = "items",
-     .help = "The pool begins below this many of the very best ones, many of which the user would "
-             "take."},
-    {.name = "from_epoch",
-     .type = OPTION_INT,
-     .offset = HARD_AT(from_epoch),
-     .default_text = "5",
-     .min = 1,
-     .max = 100000,
-     .unit = "epochs",
-     .help = "First epoch with hard negatives: before, the scores say little."},
-    {.name = "every",
-     .type = OPTION_INT,
-     .offset = HARD_AT(every),
-     .default_text = "5",
-     .min = 1,
-     .max = 100000,
-     .unit = "epochs",
-     .help = "Epochs until the pools are made anew, which costs about as much as validating every "
-             "user."},
-    {.name = "share",
-     .type = OPTION_AUTO,
-     .offset = HARD_AT(share),
-     .default_text = "auto",
-     .min = 1e-6,
-     .max = 1,
-     .help = "What a user's hard negatives weigh together, before scores, as a share of all items. "
+    OPT_AUTO(hard_options, "count", count, "16", 0, 10000,
+             "Hard negatives of each user and batch, a whole number, drawn anew in every epoch; 0: "
+             "none. auto lets train try whether 16 help.",
+             .unit = "negatives"),
+    OPT_INT(hard_options, "pool", pool, "200", 1, 10000,
+            "They are drawn from this many of the user's best-scoring items that are no positives.",
+            .unit = "items"),
+    OPT_INT(
+        hard_options, "skip", skip, "10", 0, 10000,
+        "The pool begins below this many of the very best ones, many of which the user would take.",
+        .unit = "items"),
+    OPT_INT(hard_options, "from_epoch", from_epoch, "5", 1, 100000,
+            "First epoch with hard negatives: before, the scores say little.", .unit = "epochs"),
+    OPT_INT(
+        hard_options, "every", every, "5", 1, 100000,
+        "Epochs until the pools are made anew, which costs about as much as validating every user.",
+        .unit = "epochs"),
+    OPT_AUTO(hard_options, "share", share, "auto", 1e-6, 1,
+             "What a user's hard negatives weigh together, before scores, as a share of all items. "
              "`auto` is the pool's share of the catalogue: each drawn one then stands for its part "
-             "of the pool."},
-    {.name = NULL},
-};
+             "of the pool."),
+    OPT_END};
 
 static const struct option options[] = {
-    {.name = "strategy",
-     .type = OPTION_CHOICE,
-     .offset = AT(strategy),
-     .default_text = "mixed",
-     .choices = negative_strategy_names,
-     .search = "uniform, mixed",
-     .help = "Every item (all); draws that are uniform or in proportion to popularity; the batch's "
-             "own positives (in_batch), together with uniform draws (mixed) or with the positives "
-             "of the batches before it (queue)."},
-    {.name = "count",
-     .type = OPTION_INT,
-     .offset = AT(count),
-     .default_text = "8192",
-     .min = 1,
-     .max = 16777216,
-     .unit = "draws",
-     .search = "2048, 4096, 8192",
-     .help = "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
-             "the positives of earlier batches that are remembered. Strategies all and in_batch "
-             "take no notice of it; uniform becomes all where there are no more items than draws."},
-    {.name = "alpha",
-     .type = OPTION_AUTO,
-     .offset = AT(alpha),
-     .default_text = "0",
-     .min = 0,
-     .max = 2,
-     .search = "0..1",
-     .help = "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
+    OPT_CHOICE(negatives_options, "strategy", strategy, "mixed", negative_strategy_names,
+               "Every item (all); draws that are uniform or in proportion to popularity; the "
+               "batch's own positives (in_batch), together with uniform draws (mixed) or with the "
+               "positives of the batches before it (queue).",
+               .search = "uniform, mixed"),
+    OPT_INT(negatives_options, "count", count, "8192", 1, 16777216,
+            "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
+            "the positives of earlier batches that are remembered. Strategies all and in_batch "
+            "take no notice of it; uniform becomes all where there are no more items than draws.",
+            .unit = "draws", .search = "2048, 4096, 8192"),
+    OPT_AUTO(negatives_options, "alpha", alpha, "0", 0, 2,
+             "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
              "that the towers learn what popularity does not explain. auto lets train choose it on "
-             "validation."},
-    {.name = "shared",
-     .type = OPTION_BOOL,
-     .offset = AT(shared),
-     .default_text = "true",
-     .help = "One set of negatives for the whole batch; false: one for each positive, with "
-             "strategies uniform and popularity."},
-    {.name = "exclude_own",
-     .type = OPTION_BOOL,
-     .offset = AT(exclude_own),
-     .default_text = "true",
-     .help = "A user's own positives do not count among the user's negatives. train's denominators "
-             "all and decoupled leave them out in any case."},
-    {.name = "correct",
-     .type = OPTION_BOOL,
-     .offset = AT(correct),
-     .default_text = "true",
-     .help = "Make up for how often each item is drawn (logQ correction), so that every strategy "
-             "aims at the weights that alpha says."},
-    {.name = "stored",
-     .type = OPTION_INT,
-     .offset = AT(stored),
-     .default_text = "0",
-     .min = 0,
-     .max = 1000,
-     .unit = "negatives",
-     .help =
-         "Draw this many negatives for each positive once, keep them in the work database, where "
-         "`SELECT * FROM negatives` shows them, and train on these alone: `shared` and `count` "
-         "then have no say. Strategies uniform and popularity only; 0 stores none."},
-    {.name = "dislike_weight",
-     .type = OPTION_FLOAT,
-     .offset = AT(dislike_weight),
-     .default_text = "10",
-     .min = 0,
-     .max = 1e6,
-     .unit = "items",
-     .help = "An item that the user dislikes (the interactions stage's `dislikes` and "
-             "`dislike_rating`) is one more negative of the user in each batch and weighs as this "
-             "many average items; 0 ignores dislikes."},
-    {.name = "hard",
-     .type = OPTION_GROUP,
-     .offset = AT(hard),
-     .help = "Hard negatives beside those of the strategy: items that the towers rank high for the "
-             "user and that are no positives. None when this group is not given; `hard: {}` takes "
-             "the defaults.",
-     .group = hard_options,
-     .group_size = sizeof(struct hard_options)},
-    {.name = NULL},
-};
+             "validation.",
+             .search = "0..1"),
+    OPT_BOOL(negatives_options, "shared", shared, "true",
+             "One set of negatives for the whole batch; false: one for each positive, with "
+             "strategies uniform and popularity."),
+    OPT_BOOL(negatives_options, "exclude_own", exclude_own, "true",
+             "A user's own positives do not count among the user's negatives. train's denominators "
+             "all and decoupled leave them out in any case."),
+    OPT_BOOL(negatives_options, "correct", correct, "true",
+             "Make up for how often each item is drawn (logQ correction), so that every strategy "
+             "aims at the weights that alpha says."),
+    OPT_INT(negatives_options, "stored", stored, "0", 0, 1000,
+            "Draw this many negatives for each positive once, keep them in the work database, "
+            "where `SELECT * FROM negatives` shows them, and train on these alone: `shared` and "
+            "`count` then have no say. Strategies uniform and popularity only; 0 stores none.",
+            .unit = "negatives"),
+    OPT_FLOAT(negatives_options, "dislike_weight", dislike_weight, "10", 0, 1e6,
+              "An item that the user dislikes (the interactions stage's `dislikes` and "
+              "`dislike_rating`) is one more negative of the user in each batch and weighs as this "
+              "many average items; 0 ignores dislikes.",
+              .unit = "items"),
+    OPT_GROUP(negatives_options, "hard", hard, hard_options,
+              "Hard negatives beside those of the strategy: items that the towers rank high for "
+              "the user and that are no positives. None when this group is not given; `hard: {}` "
+              "takes the defaults."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

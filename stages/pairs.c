@@ -41,128 +41,54 @@ struct pairs_options {
     bool queryable;
 };
 
-#define AT(field)           offsetof(struct pairs_options, field)
-#define USER_ITEM_AT(field) offsetof(struct user_item_options, field)
-#define ITEM_ITEM_AT(field) offsetof(struct item_item_options, field)
-#define EVIDENCE_AT(field)  offsetof(struct evidence_options, field)
-
 static const struct option user_item_options[] = {
-    {.name = "weights",
-     .type = OPTION_CHOICE,
-     .offset = USER_ITEM_AT(weights),
-     .default_text = "value",
-     .choices = positive_weights_names,
-     .help = "What a user-item positive counts in training: the interaction's weight (value), "
-             "log2(1 + weight), which keeps a weight of 1 at 1 (log), or always 1 (one)."},
-    {.name = NULL},
-};
+    OPT_CHOICE(user_item_options, "weights", weights, "value", positive_weights_names,
+               "What a user-item positive counts in training: the interaction's weight (value), "
+               "log2(1 + weight), which keeps a weight of 1 at 1 (log), or always 1 (one)."),
+    OPT_END};
 
 static const struct option item_item_options[] = {
-    {.name = "window",
-     .type = OPTION_DURATION,
-     .offset = ITEM_ITEM_AT(window),
-     .min = 1,
-     .max = 1e10,
-     .help = "Two items of a user are a pair when their events lie at most this far apart. Without "
-             "window and positions the whole history counts."},
-    {.name = "positions",
-     .type = OPTION_INT,
-     .offset = ITEM_ITEM_AT(positions),
-     .min = 1,
-     .max = 1000000,
-     .unit = "positions",
-     .help = "Two items of a user are a pair when they stand at most this many places apart in the "
-             "history ordered by time. Instead of window."},
-    {.name = "weighting",
-     .type = OPTION_CHOICE,
-     .offset = ITEM_ITEM_AT(weighting),
-     .default_text = "cosine",
-     .choices = pair_weighting_names,
-     .help = "How the strength of a pair follows from the users who have both items."},
-    {.name = "min_count",
-     .type = OPTION_INT,
-     .offset = ITEM_ITEM_AT(min_count),
-     .default_text = "1",
-     .min = 1,
-     .max = 1000000000,
-     .unit = "users",
-     .help = "Pairs that fewer users have are dropped."},
-    {.name = "top",
-     .type = OPTION_INT,
-     .offset = ITEM_ITEM_AT(top),
-     .default_text = "100",
-     .min = 1,
-     .max = 100000,
-     .unit = "partners",
-     .help = "Strongest partners kept for each item."},
-    {.name = "max_user_items",
-     .type = OPTION_INT,
-     .offset = ITEM_ITEM_AT(max_user_items),
-     .default_text = "1000",
-     .min = 2,
-     .max = 1000000,
-     .unit = "items",
-     .help =
-         "Of a longer history only the newest items make pairs, for their number grows with its "
-         "square."},
-    {.name = NULL},
-};
+    OPT_DURATION(item_item_options, "window", window, NULL, 1, 1e10,
+                 "Two items of a user are a pair when their events lie at most this far apart. "
+                 "Without window and positions the whole history counts."),
+    OPT_INT(item_item_options, "positions", positions, NULL, 1, 1000000,
+            "Two items of a user are a pair when they stand at most this many places apart in the "
+            "history ordered by time. Instead of window.",
+            .unit = "positions"),
+    OPT_CHOICE(item_item_options, "weighting", weighting, "cosine", pair_weighting_names,
+               "How the strength of a pair follows from the users who have both items."),
+    OPT_INT(item_item_options, "min_count", min_count, "1", 1, 1000000000,
+            "Pairs that fewer users have are dropped.", .unit = "users"),
+    OPT_INT(item_item_options, "top", top, "100", 1, 100000,
+            "Strongest partners kept for each item.", .unit = "partners"),
+    OPT_INT(item_item_options, "max_user_items", max_user_items, "1000", 2, 1000000,
+            "Of a longer history only the newest items make pairs, for their number grows with its "
+            "square.",
+            .unit = "items"),
+    OPT_END};
 
 static const struct option evidence_options[] = {
-    {.name = "weighting",
-     .type = OPTION_CHOICE,
-     .offset = EVIDENCE_AT(weighting),
-     .default_text = "degree_normalised",
-     .choices = pair_weighting_names,
-     .help = "How the strength of a pair follows from the users who have both items."},
-    {.name = "top",
-     .type = OPTION_INT,
-     .offset = EVIDENCE_AT(top),
-     .default_text = "500",
-     .min = 1,
-     .max = 100000,
-     .unit = "partners",
-     .help = "Strongest partners kept for each item."},
-    {.name = "max_user_items",
-     .type = OPTION_INT,
-     .offset = EVIDENCE_AT(max_user_items),
-     .default_text = "1000",
-     .min = 2,
-     .max = 1000000,
-     .unit = "items",
-     .help = "Of a longer history only the newest items count."},
-    {.name = NULL},
-};
+    OPT_CHOICE(evidence_options, "weighting", weighting, "degree_normalised", pair_weighting_names,
+               "How the strength of a pair follows from the users who have both items."),
+    OPT_INT(evidence_options, "top", top, "500", 1, 100000,
+            "Strongest partners kept for each item.", .unit = "partners"),
+    OPT_INT(evidence_options, "max_user_items", max_user_items, "1000", 2, 1000000,
+            "Of a longer history only the newest items count.", .unit = "items"),
+    OPT_END};
 
 static const struct option options[] = {
-    {.name = "user_item",
-     .type = OPTION_GROUP,
-     .offset = AT(user_item),
-     .help = "The user-item positives: every pair of the train part.",
-     .group = user_item_options,
-     .group_size = sizeof(struct user_item_options)},
-    {.name = "item_item",
-     .type = OPTION_GROUP,
-     .offset = AT(item_item),
-     .help = "Item-item pairs out of what users have in common, for train's co_interaction. None "
-             "are made when this group is not given; `item_item: {}` takes the defaults.",
-     .group = item_item_options,
-     .group_size = sizeof(struct item_item_options)},
-    {.name = "evidence",
-     .type = OPTION_GROUP,
-     .offset = AT(evidence),
-     .help = "Item-item pairs over the whole history for scoring. None are made when this group is "
-             "not given.",
-     .group = evidence_options,
-     .group_size = sizeof(struct evidence_options)},
-    {.name = "queryable",
-     .type = OPTION_BOOL,
-     .offset = AT(queryable),
-     .default_text = "true",
-     .help = "Write the user-item and item-item pairs that settings are chosen on to the "
-             "work database, where `SELECT * FROM pairs` shows them with their ids."},
-    {.name = NULL},
-};
+    OPT_GROUP(pairs_options, "user_item", user_item, user_item_options,
+              "The user-item positives: every pair of the train part."),
+    OPT_GROUP(pairs_options, "item_item", item_item, item_item_options,
+              "Item-item pairs out of what users have in common, for train's co_interaction. None "
+              "are made when this group is not given; `item_item: {}` takes the defaults."),
+    OPT_GROUP(pairs_options, "evidence", evidence, evidence_options,
+              "Item-item pairs over the whole history for scoring. None are made when this group "
+              "is not given."),
+    OPT_BOOL(pairs_options, "queryable", queryable, "true",
+             "Write the user-item and item-item pairs that settings are chosen on to the work "
+             "database, where `SELECT * FROM pairs` shows them with their ids."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

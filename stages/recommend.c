@@ -20,165 +20,86 @@ struct recommend_options {
     const char *rules[N_SERVING_RULES]; /* queries, NULL: no such rule */
 };
 
-#define AT(field) offsetof(struct recommend_options, field)
-
 static const char *const index_names[] = {"exact", "ivf", "auto", NULL};
 
 static const struct option options[] = {
-    {.name = "top",
-     .type = OPTION_INT,
-     .offset = AT(top),
-     .default_text = "50",
-     .min = 1,
-     .max = 10000,
-     .unit = "items",
-     .help = "Recommendations per user: exactly as many, unless the user has seen all but fewer "
-             "items."},
-    {.name = "exclude_seen",
-     .type = OPTION_BOOL,
-     .offset = AT(exclude_seen),
-     .default_text = "true",
-     .help = "Leaves out items that the user already has an event with, whatever its weight or "
-             "age."},
-    {.name = "exclude_disliked",
-     .type = OPTION_BOOL,
-     .offset = AT(exclude_disliked),
-     .default_text = "true",
-     .help = "Leaves out items that the user's newest event with them was a dislike of (the "
-             "`dislikes` of the interactions stage), even where `exclude_seen` is false."},
-    {.name = "cold_items",
-     .type = OPTION_BOOL,
-     .offset = AT(cold_items),
-     .default_text = "true",
-     .help = "Lets items that training did not know stand in lists and among similar items, as "
+    OPT_INT(
+        recommend_options, "top", top, "50", 1, 10000,
+        "Recommendations per user: exactly as many, unless the user has seen all but fewer items.",
+        .unit = "items"),
+    OPT_BOOL(
+        recommend_options, "exclude_seen", exclude_seen, "true",
+        "Leaves out items that the user already has an event with, whatever its weight or age."),
+    OPT_BOOL(recommend_options, "exclude_disliked", exclude_disliked, "true",
+             "Leaves out items that the user's newest event with them was a dislike of (the "
+             "`dislikes` of the interactions stage), even where `exclude_seen` is false."),
+    OPT_BOOL(recommend_options, "cold_items", cold_items, "true",
+             "Lets items that training did not know stand in lists and among similar items, as "
              "rows of the source `cold`, where their side data (the `features` stage) gave them a "
-             "vector. Their embeddings are published either way."},
-    {.name = "cold_users",
-     .type = OPTION_BOOL,
-     .offset = AT(cold_users),
-     .default_text = "true",
-     .help = "Makes lists for users without any event, too, where their side data gave them a "
-             "vector; false leaves them to the popular items. Users with events always get lists."},
-    {.name = "similar",
-     .type = OPTION_INT,
-     .offset = AT(similar),
-     .default_text = "20",
-     .min = 0,
-     .max = 10000,
-     .unit = "items",
-     .help = "Similar items per item, by the cosine of their vectors. 0: no such lists."},
-    {.name = "popular",
-     .type = OPTION_INT,
-     .offset = AT(popular),
-     .default_text = "100",
-     .min = 0,
-     .max = 1000000,
-     .unit = "items",
-     .help = "Length of the list of popular items, for users that the log does not know."},
-    {.name = "index",
-     .type = OPTION_CHOICE,
-     .offset = AT(index),
-     .default_text = "auto",
-     .choices = index_names,
-     .help = "How the best items are found: by the score of every item (`exact`), or by inverted "
-             "lists, which look only into the parts of the catalogue that suit a user best and "
-             "find nearly the same (`ivf`). `auto` is exact unless that would take more than some "
-             "five minutes on two cores."},
-    {.name = "min_recall",
-     .type = OPTION_FLOAT,
-     .offset = AT(min_recall),
-     .default_text = "0.98",
-     .min = 0.5,
-     .max = 0.9999,
-     .unit = "share",
-     .help = "What inverted lists must find of the exact lists' items, measured each run on a "
-             "sample of users and items; where they find less, lists are made exactly."},
-    {.name = "eligible",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_ELIGIBLE]),
-     .help = "A query on the source whose item_id are the items that may be recommended, popular "
+             "vector. Their embeddings are published either way."),
+    OPT_BOOL(recommend_options, "cold_users", cold_users, "true",
+             "Makes lists for users without any event, too, where their side data gave them a "
+             "vector; false leaves them to the popular items. Users with events always get lists."),
+    OPT_INT(recommend_options, "similar", similar, "20", 0, 10000,
+            "Similar items per item, by the cosine of their vectors. 0: no such lists.",
+            .unit = "items"),
+    OPT_INT(recommend_options, "popular", popular, "100", 0, 1000000,
+            "Length of the list of popular items, for users that the log does not know.",
+            .unit = "items"),
+    OPT_CHOICE(recommend_options, "index", index, "auto", index_names,
+               "How the best items are found: by the score of every item (`exact`), or by inverted "
+               "lists, which look only into the parts of the catalogue that suit a user best and "
+               "find nearly the same (`ivf`). `auto` is exact unless that would take more than "
+               "some five minutes on two cores."),
+    OPT_FLOAT(recommend_options, "min_recall", min_recall, "0.98", 0.5, 0.9999,
+              "What inverted lists must find of the exact lists' items, measured each run on a "
+              "sample of users and items; where they find less, lists are made exactly.",
+              .unit = "share"),
+    OPT_TEXT(recommend_options, "eligible", rules[RULE_ELIGIBLE], NULL,
+             "A query on the source whose item_id are the items that may be recommended, popular "
              "and similar ones included: SELECT item_id FROM products WHERE in_stock. With a "
              "column segment, a row offers its item to that segment alone (`segments`), and with "
-             "NULL there to everybody. Without the query, all of them."},
-    {.name = "segments",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_SEGMENTS]),
-     .help =
-         "A query on the source that gives user_id and segment: a country, a price list, an age "
-         "group. It says which rows of `eligible` count for whom; users without a segment, and "
-         "popular and similar items, have the rows for everybody."},
-    {.name = "exclude",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_EXCLUDE]),
-     .help = "A query on the source that gives user_id and item_id of what this user shall not be "
-             "recommended, beside what `exclude_seen` leaves out."},
-    {.name = "boosts",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_BOOSTS]),
-     .help = "A query on the source that gives item_id and boost, a number that is added to the "
+             "NULL there to everybody. Without the query, all of them."),
+    OPT_TEXT(recommend_options, "segments", rules[RULE_SEGMENTS], NULL,
+             "A query on the source that gives user_id and segment: a country, a price list, an "
+             "age group. It says which rows of `eligible` count for whom; users without a segment, "
+             "and popular and similar items, have the rows for everybody."),
+    OPT_TEXT(recommend_options, "exclude", rules[RULE_EXCLUDE], NULL,
+             "A query on the source that gives user_id and item_id of what this user shall not be "
+             "recommended, beside what `exclude_seen` leaves out."),
+    OPT_TEXT(recommend_options, "boosts", rules[RULE_BOOSTS], NULL,
+             "A query on the source that gives item_id and boost, a number that is added to the "
              "item's score in every list but the similar ones: 0.7 makes it about twice as likely "
-             "to be chosen, -0.7 half as likely."},
-    {.name = "categories",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_CATEGORIES]),
-     .help = "A query on the source that gives item_id and category, one row for each category of "
-             "the item: what `max_per_category` counts."},
-    {.name = "max_per_category",
-     .type = OPTION_INT,
-     .offset = AT(max_per_category),
-     .default_text = "0",
-     .min = 0,
-     .max = 10000,
-     .unit = "items",
-     .help = "A list has no more items of one category. Where too few others are left, the list is "
-             "filled all the same, with rows of the source `relaxed`. 0: no cap."},
-    {.name = "new_items",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_NEW_ITEMS]),
-     .help = "A query on the source whose item_id are new: what `min_new` counts."},
-    {.name = "min_new",
-     .type = OPTION_FLOAT,
-     .offset = AT(min_new),
-     .default_text = "0",
-     .min = 0,
-     .max = 1,
-     .unit = "share",
-     .help = "At least this share of each list's rows are new items, as long as there are so many "
-             "that the user may get; they take the last places where they would not stand in the "
-             "list anyway."},
-    {.name = "diversity",
-     .type = OPTION_FLOAT,
-     .offset = AT(diversity),
-     .default_text = "0",
-     .min = 0,
-     .max = 0.99,
-     .help = "Weighs unlikeness to what already stands in the list against the score (maximal "
-             "marginal relevance, among the best four times `top`): 0 is the score alone, 0.3 a "
-             "mild and 0.7 a strong mixture."},
-    {.name = "explain",
-     .type = OPTION_INT,
-     .offset = AT(explain),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .unit = "items",
-     .help = "Publishes for each row so many items of the user's history, those that gave most to "
-             "its score, in recommendation_reasons: \"because you liked\"."},
-    {.name = "users",
-     .type = OPTION_TEXT,
-     .offset = AT(rules[RULE_USERS]),
-     .help = "A query on the source whose user_id are the users who get lists. Without it, all of "
-             "them; every user's embedding is published either way."},
-    {.name = "active_within",
-     .type = OPTION_DURATION,
-     .offset = AT(active_within),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e10,
-     .help = "Only users get lists whose newest event is no older than this, seen from the newest "
-             "event of the log (90d). 0s: any age."},
-    {.name = NULL},
-};
+             "to be chosen, -0.7 half as likely."),
+    OPT_TEXT(recommend_options, "categories", rules[RULE_CATEGORIES], NULL,
+             "A query on the source that gives item_id and category, one row for each category of "
+             "the item: what `max_per_category` counts."),
+    OPT_INT(recommend_options, "max_per_category", max_per_category, "0", 0, 10000,
+            "A list has no more items of one category. Where too few others are left, the list is "
+            "filled all the same, with rows of the source `relaxed`. 0: no cap.",
+            .unit = "items"),
+    OPT_TEXT(recommend_options, "new_items", rules[RULE_NEW_ITEMS], NULL,
+             "A query on the source whose item_id are new: what `min_new` counts."),
+    OPT_FLOAT(recommend_options, "min_new", min_new, "0", 0, 1,
+              "At least this share of each list's rows are new items, as long as there are so many "
+              "that the user may get; they take the last places where they would not stand in the "
+              "list anyway.",
+              .unit = "share"),
+    OPT_FLOAT(recommend_options, "diversity", diversity, "0", 0, 0.99,
+              "Weighs unlikeness to what already stands in the list against the score (maximal "
+              "marginal relevance, among the best four times `top`): 0 is the score alone, 0.3 a "
+              "mild and 0.7 a strong mixture."),
+    OPT_INT(recommend_options, "explain", explain, "0", 0, 100,
+            "Publishes for each row so many items of the user's history, those that gave most to "
+            "its score, in recommendation_reasons: \"because you liked\".",
+            .unit = "items"),
+    OPT_TEXT(recommend_options, "users", rules[RULE_USERS], NULL,
+             "A query on the source whose user_id are the users who get lists. Without it, all of "
+             "them; every user's embedding is published either way."),
+    OPT_DURATION(recommend_options, "active_within", active_within, "0s", 0, 1e10,
+                 "Only users get lists whose newest event is no older than this, seen from the "
+                 "newest event of the log (90d). 0s: any age."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

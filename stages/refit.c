@@ -13,47 +13,24 @@ struct refit_options {
     double warm_rate;
 };
 
-#define AT(field) offsetof(struct refit_options, field)
-
 static const struct option options[] = {
-    {.name = "epochs",
-     .type = OPTION_INT,
-     .offset = AT(epochs),
-     .default_text = "0",
-     .min = 0,
-     .max = 100000,
-     .unit = "epochs",
-     .help = "Epochs to run. 0 takes the number that train chose on validation."},
-    {.name = "warm_start",
-     .type = OPTION_BOOL,
-     .offset = AT(warm_start),
-     .default_text = "false",
-     .help =
-         "Go on from the published vectors of the users and items that are known by their ids; "
-         "new ones start from nothing. Takes fewer epochs and keeps vectors close to "
-         "yesterday's, as the metrics warm_drift_users and warm_drift_items tell (mean cosine). "
-         "Only refit does this: the published vectors have seen the events that train and "
-         "evaluate hold out. Where nothing is published, or vectors of another dimension, or "
-         "of fewer than half of today's users or items, the start is cold."},
-    {.name = "warm_epochs",
-     .type = OPTION_INT,
-     .offset = AT(warm_epochs),
-     .default_text = "0",
-     .min = 0,
-     .max = 100000,
-     .unit = "epochs",
-     .help = "Epochs after a warm start, over which the learning rate's schedule then spans. 0 "
-             "takes a third of those of a cold start."},
-    {.name = "warm_rate",
-     .type = OPTION_FLOAT,
-     .offset = AT(warm_rate),
-     .default_text = "0.5",
-     .min = 1e-6,
-     .max = 10,
-     .help = "Learning rate after a warm start, as a share of that of a cold one. Where much is "
-             "new between two runs, 1 follows better."},
-    {.name = NULL},
-};
+    OPT_INT(refit_options, "epochs", epochs, "0", 0, 100000,
+            "Epochs to run. 0 takes the number that train chose on validation.", .unit = "epochs"),
+    OPT_BOOL(refit_options, "warm_start", warm_start, "false",
+             "Go on from the published vectors of the users and items that are known by their ids; "
+             "new ones start from nothing. Takes fewer epochs and keeps vectors close to "
+             "yesterday's, as the metrics warm_drift_users and warm_drift_items tell (mean "
+             "cosine). Only refit does this: the published vectors have seen the events that train "
+             "and evaluate hold out. Where nothing is published, or vectors of another dimension, "
+             "or of fewer than half of today's users or items, the start is cold."),
+    OPT_INT(refit_options, "warm_epochs", warm_epochs, "0", 0, 100000,
+            "Epochs after a warm start, over which the learning rate's schedule then spans. 0 "
+            "takes a third of those of a cold start.",
+            .unit = "epochs"),
+    OPT_FLOAT(refit_options, "warm_rate", warm_rate, "0.5", 1e-6, 10,
+              "Learning rate after a warm start, as a share of that of a cold one. Where much is "
+              "new between two runs, 1 follows better."),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

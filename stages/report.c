@@ -26,37 +26,18 @@ struct report_options {
     int64_t users, runs;
 };
 
-#define AT(field) offsetof(struct report_options, field)
-
 static const struct option options[] = {
-    {.name = "path",
-     .type = OPTION_PATH,
-     .offset = AT(path),
-     .required = true,
-     .help = "The HTML file that is written, replaced as a whole."},
-    {.name = "items",
-     .type = OPTION_TEXT,
-     .offset = AT(items),
-     .help = "A query on the source that gives item_id, and title and category: SELECT item_id, "
-             "title, category FROM products. Without it items are shown by their ids."},
-    {.name = "users",
-     .type = OPTION_INT,
-     .offset = AT(users),
-     .default_text = "5",
-     .min = 0,
-     .max = 100,
-     .unit = "users",
-     .help = "Users whose history is shown beside their recommendations, without their ids."},
-    {.name = "runs",
-     .type = OPTION_INT,
-     .offset = AT(runs),
-     .default_text = "60",
-     .min = 1,
-     .max = 1000,
-     .unit = "runs",
-     .help = "How far back the history goes."},
-    {.name = NULL},
-};
+    OPT_PATH(report_options, "path", path, "The HTML file that is written, replaced as a whole.",
+             .required = true),
+    OPT_TEXT(report_options, "items", items, NULL,
+             "A query on the source that gives item_id, and title and category: SELECT item_id, "
+             "title, category FROM products. Without it items are shown by their ids."),
+    OPT_INT(report_options, "users", users, "5", 0, 100,
+            "Users whose history is shown beside their recommendations, without their ids.",
+            .unit = "users"),
+    OPT_INT(report_options, "runs", runs, "60", 1, 1000, "How far back the history goes.",
+            .unit = "runs"),
+    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},

@@ -6,19 +6,22 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum option_type {
     OPTION_BOOL,       /* bool                                        true, false */
-    OPTION_INT,        /* int64_t                                     range by min, max */
+    OPTION_INT,        /* int64_t, or size_t where min >= 0           range by min, max */
     OPTION_FLOAT,      /* double, finite                              range by min, max */
     OPTION_AUTO,       /* double; `auto` is stored as NAN             number or auto */
     OPTION_DURATION,   /* double, seconds                             30d, 12h */
-    OPTION_BYTES,      /* int64_t                                     16G */
+    OPTION_BYTES,      /* int64_t or size_t                           16G */
     OPTION_TIME,       /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
     OPTION_TEXT,       /* const char *, NULL when not given and without a default; with a unit, a
                           bare number is such a text, too */
     OPTION_PATH,       /* const char *, relative paths resolved against the config's folder */
-    OPTION_CHOICE,     /* int: index into `choices` */
+    OPTION_CHOICE,     /* int or an enum: index into `choices` */
     OPTION_TEXT_LIST,  /* struct option_texts */
     OPTION_NUMBER_MAP, /* struct option_numbers: text -> double (range by min, max) */
     OPTION_TEXT_MAP,   /* struct option_pairs: text -> text */
@@ -27,6 +30,8 @@ enum option_type {
     OPTION_GROUP_MAP   /* struct option_groups: text -> group struct; `given` is set in its entries
                           where the struct begins with it (no option at offset 0) */
 };
+
+_Static_assert(sizeof(size_t) == sizeof(int64_t), "a count may stand where a number does");
 
 struct option_texts {
     size_t n;
@@ -66,6 +71,72 @@ struct option {
     const struct option *group; /* for OPTION_GROUP and OPTION_GROUP_MAP */
     size_t group_size;          /* sizeof the group struct */
 };
+
+/* ---- rows ----
+ *
+ *      static const struct option options[] = {
+ *          OPT_INT(shelf, "books", n_books, "10", 1, 500, "Books on it.", .unit = "books"),
+ *          OPT_BOOL(shelf, "sorted", sorted, "true", "Keep them in order."),
+ *          OPT_END};
+ *
+ * A row names its struct without the word `struct`; the field's type is checked. What comes after
+ * the help is further members of struct option. min and max: 0, 0 for no bounds. */
+#define OPT_ROW(Struct, Name, Type, Field, Fits, Default, ...)                                     \
+    {                                                                                              \
+        .name = (Name), .type = (Type),                                                            \
+        .offset = offsetof(struct Struct, Field) + 0 * sizeof(char[(Fits) ? 1 : -1]),              \
+        .default_text = (Default), .help = __VA_ARGS__                                             \
+    }
+/* Whether the field has one of these types; a choice may be any enum. */
+#define OPT_IS(Struct, Field, Type)  _Generic(((struct Struct *)0)->Field, Type : 1, default : 0)
+#define OPT_IS_INT(Struct, Field)    (OPT_IS(Struct, Field, int64_t) || OPT_IS(Struct, Field, size_t))
+#define OPT_IS_CHOICE(Struct, Field) (sizeof(((struct Struct *)0)->Field) == sizeof(int))
+#define OPT_IS_TEXT(Struct, Field)   OPT_IS(Struct, Field, const char *)
+
+#define OPT_BOOL(Struct, Name, Field, Default, ...)                                                \
+    OPT_ROW(Struct, Name, OPTION_BOOL, Field, OPT_IS(Struct, Field, bool), Default, __VA_ARGS__)
+#define OPT_INT(Struct, Name, Field, Default, Min, Max, ...)                                       \
+    OPT_ROW(Struct, Name, OPTION_INT, Field, OPT_IS_INT(Struct, Field), Default, __VA_ARGS__,      \
+            .min = (Min), .max = (Max))
+#define OPT_FLOAT(Struct, Name, Field, Default, Min, Max, ...)                                     \
+    OPT_ROW(Struct, Name, OPTION_FLOAT, Field, OPT_IS(Struct, Field, double), Default,             \
+            __VA_ARGS__, .min = (Min), .max = (Max))
+#define OPT_AUTO(Struct, Name, Field, Default, Min, Max, ...)                                      \
+    OPT_ROW(Struct, Name, OPTION_AUTO, Field, OPT_IS(Struct, Field, double), Default, __VA_ARGS__, \
+            .min = (Min), .max = (Max))
+#define OPT_DURATION(Struct, Name, Field, Default, Min, Max, ...)                                  \
+    OPT_ROW(Struct, Name, OPTION_DURATION, Field, OPT_IS(Struct, Field, double), Default,          \
+            __VA_ARGS__, .min = (Min), .max = (Max))
+#define OPT_BYTES(Struct, Name, Field, Default, ...)                                               \
+    OPT_ROW(Struct, Name, OPTION_BYTES, Field, OPT_IS_INT(Struct, Field), Default, __VA_ARGS__)
+#define OPT_TIME(Struct, Name, Field, ...)                                                         \
+    OPT_ROW(Struct, Name, OPTION_TIME, Field, OPT_IS(Struct, Field, int64_t), NULL, __VA_ARGS__)
+#define OPT_TEXT(Struct, Name, Field, Default, ...)                                                \
+    OPT_ROW(Struct, Name, OPTION_TEXT, Field, OPT_IS_TEXT(Struct, Field), Default, __VA_ARGS__)
+#define OPT_PATH(Struct, Name, Field, ...)                                                         \
+    OPT_ROW(Struct, Name, OPTION_PATH, Field, OPT_IS_TEXT(Struct, Field), NULL, __VA_ARGS__)
+#define OPT_CHOICE(Struct, Name, Field, Default, Choices, ...)                                     \
+    OPT_ROW(Struct, Name, OPTION_CHOICE, Field, OPT_IS_CHOICE(Struct, Field), Default,             \
+            __VA_ARGS__, .choices = (Choices))
+#define OPT_TEXTS(Struct, Name, Field, Default, ...)                                               \
+    OPT_ROW(Struct, Name, OPTION_TEXT_LIST, Field, OPT_IS(Struct, Field, struct option_texts),     \
+            Default, __VA_ARGS__)
+#define OPT_NUMBERS(Struct, Name, Field, Min, Max, ...)                                            \
+    OPT_ROW(Struct, Name, OPTION_NUMBER_MAP, Field, OPT_IS(Struct, Field, struct option_numbers),  \
+            NULL, __VA_ARGS__, .min = (Min), .max = (Max))
+#define OPT_PAIRS(Struct, Name, Field, ...)                                                        \
+    OPT_ROW(Struct, Name, OPTION_TEXT_MAP, Field, OPT_IS(Struct, Field, struct option_pairs),      \
+            NULL, __VA_ARGS__)
+#define OPT_GROUP(Struct, Name, Field, Table, ...)                                                 \
+    OPT_ROW(Struct, Name, OPTION_GROUP, Field, 1, NULL, __VA_ARGS__, .group = (Table),             \
+            .group_size = sizeof(((struct Struct *)0)->Field))
+#define OPT_GROUPS(Struct, Name, Field, Table, Each, ...)                                          \
+    OPT_ROW(Struct, Name, OPTION_GROUP_MAP, Field, OPT_IS(Struct, Field, struct option_groups),    \
+            NULL, __VA_ARGS__, .group = (Table), .group_size = sizeof(struct Each))
+#define OPT_END                                                                                    \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 /* Where a cross-field rule says what is wrong; implemented by the plan. `option` is a dotted path
  * inside the stage ("split.valid"), whose position is used. */

@@ -4,24 +4,20 @@
 
 #include "base/buf.h"
 
-#define MIN_OPTION(field, most, text)                                                              \
-    {                                                                                              \
-        .name = #field, .type = OPTION_FLOAT, .offset = offsetof(struct gate_rule, field),         \
-        .default_text = "0", .min = 0, .max = (most), .help = text " 0: no such rule."             \
-    }
-
 const struct option gate_rule_options[] = {
-    MIN_OPTION(min, 1e12, "The least value."),
-    MIN_OPTION(max, 1e12, "The greatest value."),
-    MIN_OPTION(of_previous, 1000,
-               "The least share of what the last published run measured; the first run passes."),
-    MIN_OPTION(over_popular, 1000, "The least multiple of the popularity baseline's value."),
-    MIN_OPTION(over_recent, 1000,
-               "The least multiple of what the items that are popular of late reach, by the "
-               "half-life that calibrate found best for them alone."),
-    MIN_OPTION(over_item_item, 1000, "The least multiple of the item-item baseline's value."),
-    {.name = NULL},
-};
+    OPT_FLOAT(gate_rule, "min", min, "0", 0, 1e12, "The least value. 0: no such rule."),
+    OPT_FLOAT(gate_rule, "max", max, "0", 0, 1e12, "The greatest value. 0: no such rule."),
+    OPT_FLOAT(gate_rule, "of_previous", of_previous, "0", 0, 1000,
+              "The least share of what the last published run measured; the first run passes. 0: "
+              "no such rule."),
+    OPT_FLOAT(gate_rule, "over_popular", over_popular, "0", 0, 1000,
+              "The least multiple of the popularity baseline's value. 0: no such rule."),
+    OPT_FLOAT(gate_rule, "over_recent", over_recent, "0", 0, 1000,
+              "The least multiple of what the items that are popular of late reach, by the "
+              "half-life that calibrate found best for them alone. 0: no such rule."),
+    OPT_FLOAT(gate_rule, "over_item_item", over_item_item, "0", 0, 1000,
+              "The least multiple of the item-item baseline's value. 0: no such rule."),
+    OPT_END};
 
 /* One value against one bound. */
 struct comparison {

@@ -10,186 +10,89 @@ static const char *const other_events_names[] = {"reject", "ignore", "fail", NUL
 static const char *const duplicates_names[] = {"sum", "max", "last", NULL};
 static const char *const bad_row_names[] = {"reject", "fail", NULL};
 
-#define SPLIT_OPTION(member) .offset = offsetof(struct split_options, member)
 static const struct option split_table[] = {
-    {.name = "by",
-     .type = OPTION_CHOICE,
-     SPLIT_OPTION(by),
-     .default_text = "auto",
-     .choices = split_by_names,
-     .help = "how validation and test are cut from the log: the newest events, the last items of "
-             "each user, a random part of each user's items, or not at all. `auto` is `time` where "
-             "the source has times and `random` elsewhere"},
-    {.name = "valid",
-     .type = OPTION_TEXT,
-     SPLIT_OPTION(valid),
-     .unit = "fraction, duration or items",
-     .help = "size of the validation part: a fraction (`0.1`, the default); with `by: time` also a "
+    OPT_CHOICE(split_options, "by", by, "auto", split_by_names,
+               "how validation and test are cut from the log: the newest events, the last items of "
+               "each user, a random part of each user's items, or not at all. `auto` is `time` "
+               "where the source has times and `random` elsewhere"),
+    OPT_TEXT(split_options, "valid", valid, NULL,
+             "size of the validation part: a fraction (`0.1`, the default); with `by: time` also a "
              "duration (`7d`), counted back from where test begins; with `by: leave_last` a number "
-             "of items per user (default 1). `0` cuts none"},
-    {.name = "test",
-     .type = OPTION_TEXT,
-     SPLIT_OPTION(test),
-     .unit = "fraction, duration or items",
-     .help = "size of the test part, as for `valid`; a duration counts back from the newest event"},
-    {.name = "valid_query",
-     .type = OPTION_TEXT,
-     SPLIT_OPTION(valid_query),
-     .help = "a validation part that is a table of its own: SELECT user_id, item_id [, weight, "
-             "time]. Its rows join the log that `refit` trains on"},
-    {.name = "test_query",
-     .type = OPTION_TEXT,
-     SPLIT_OPTION(test_query),
-     .help = "a test part that is a table of its own, as in public benchmarks; its rows are never "
-             "trained on"},
-    {.name = "cold_users",
-     .type = OPTION_FLOAT,
-     SPLIT_OPTION(cold_users),
-     .default_text = "0",
-     .min = 0,
-     .max = 0.5,
-     .unit = "share",
-     .help = "share of the users, drawn at random, whom training does not see until `refit`: the "
-             "last fifth of their items (by time; at random where there are no times) is asked "
-             "from a vector made of the others. `evaluate` shows them as the group cold_users, "
-             "together with users below min_user_interactions"},
-    {.name = "cold_items",
-     .type = OPTION_FLOAT,
-     SPLIT_OPTION(cold_items),
-     .default_text = "0",
-     .min = 0,
-     .max = 0.5,
-     .unit = "share",
-     .help = "share of the items, drawn at random, that training does not see until `refit`: "
-             "`evaluate` ranks them by their features alone, as the group cold_items, together "
-             "with the other items that training does not know"},
-    {.name = NULL}};
+             "of items per user (default 1). `0` cuts none",
+             .unit = "fraction, duration or items"),
+    OPT_TEXT(split_options, "test", test, NULL,
+             "size of the test part, as for `valid`; a duration counts back from the newest event",
+             .unit = "fraction, duration or items"),
+    OPT_TEXT(split_options, "valid_query", valid_query, NULL,
+             "a validation part that is a table of its own: SELECT user_id, item_id [, weight, "
+             "time]. Its rows join the log that `refit` trains on"),
+    OPT_TEXT(split_options, "test_query", test_query, NULL,
+             "a test part that is a table of its own, as in public benchmarks; its rows are never "
+             "trained on"),
+    OPT_FLOAT(split_options, "cold_users", cold_users, "0", 0, 0.5,
+              "share of the users, drawn at random, whom training does not see until `refit`: the "
+              "last fifth of their items (by time; at random where there are no times) is asked "
+              "from a vector made of the others. `evaluate` shows them as the group cold_users, "
+              "together with users below min_user_interactions",
+              .unit = "share"),
+    OPT_FLOAT(split_options, "cold_items", cold_items, "0", 0, 0.5,
+              "share of the items, drawn at random, that training does not see until `refit`: "
+              "`evaluate` ranks them by their features alone, as the group cold_items, together "
+              "with the other items that training does not know",
+              .unit = "share"),
+    OPT_END};
 
-#define OPTION(member) .offset = offsetof(struct interactions_options, member)
 const struct option interactions_option_table[] = {
-    {.name = "event_weights",
-     .type = OPTION_NUMBER_MAP,
-     OPTION(event_weights),
-     .min = 0,
-     .max = 1e9,
-     .help = "weight of each event type, such as `{view: 1, purchase: 5}`; 0 leaves a type out. "
-             "Multiplies the weight column where there is one"},
-    {.name = "other_events",
-     .type = OPTION_CHOICE,
-     OPTION(other_events),
-     .default_text = "reject",
-     .choices = other_events_names,
-     .help = "rows whose type event_weights does not list: bad rows, left out silently, or the end "
-             "of the run"},
-    {.name = "min_rating",
-     .type = OPTION_FLOAT,
-     OPTION(min_rating),
-     .default_text = "0",
-     .min = 0,
-     .max = 1e9,
-     .help = "above 0, the number of a row is a rating: rows below are no positives, the others "
-             "weigh 1. At 0 it is a weight"},
-    {.name = "dislikes",
-     .type = OPTION_TEXT_LIST,
-     OPTION(dislikes),
-     .help =
-         "event types that say that a user does not want an item, such as `[hide, thumbs_down]`. "
-         "Where a user and an item have both, the newer event counts, at the same second the "
-         "dislike; the number of such a row is not looked at. What dislikes do in training is "
-         "said by the negatives stage"},
-    {.name = "dislike_rating",
-     .type = OPTION_AUTO,
-     OPTION(dislike_rating),
-     .default_text = "auto",
-     .min = -1e9,
-     .max = 1e9,
-     .help = "ratings of at most this number are dislikes, those between it and min_rating say "
-             "nothing. `auto`: no rating is a dislike"},
-    {.name = "half_life",
-     .type = OPTION_DURATION,
-     OPTION(half_life),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e11,
-     .help = "age at which an event counts half, measured from the newest event trained on, never "
-             "from the clock; `0s` means no decay"},
-    {.name = "since", .type = OPTION_TIME, OPTION(since), .help = "older events are left out"},
-    {.name = "until",
-     .type = OPTION_TIME,
-     OPTION(until),
-     .help = "events from this time on are left out"},
-    {.name = "time_unit",
-     .type = OPTION_CHOICE,
-     OPTION(time_unit),
-     .default_text = "auto",
-     .choices = time_unit_names,
-     .help = "how times are written; `auto` finds it out from the first row. Either way every row "
-             "is checked: dates lie in 1980..2200, and a row of another unit ends the run"},
-    {.name = "duplicates",
-     .type = OPTION_CHOICE,
-     OPTION(duplicates),
-     .default_text = "sum",
-     .choices = duplicates_names,
-     .help = "the weight of several events of the same user and item. `last` is the newest event, "
-             "of two at the same second the later row"},
-    {.name = "min_user_interactions",
-     .type = OPTION_INT,
-     OPTION(min_user_interactions),
-     .default_text = "1",
-     .min = 1,
-     .max = 1e9,
-     .unit = "items",
-     .help = "users with fewer different items are not trained on, repeated together with "
-             "min_item_interactions until both hold"},
-    {.name = "min_item_interactions",
-     .type = OPTION_INT,
-     OPTION(min_item_interactions),
-     .default_text = "1",
-     .min = 1,
-     .max = 1e9,
-     .unit = "users",
-     .help = "items with fewer different users are not trained on"},
-    {.name = "max_user_interactions",
-     .type = OPTION_INT,
-     OPTION(max_user_interactions),
-     .default_text = "0",
-     .min = 0,
-     .max = 1e9,
-     .unit = "items",
-     .help = "the most items of a user that are trained on, the most recent ones; 0 means all. "
-             "Seen items are excluded from recommendations all the same"},
-    {.name = "on_bad_row",
-     .type = OPTION_CHOICE,
-     OPTION(on_bad_row),
-     .default_text = "reject",
-     .choices = bad_row_names,
-     .help = "a row with an unusable id, weight, time or event type is left out and reported in "
-             "the work database, or ends the run"},
-    {.name = "max_bad_rows",
-     .type = OPTION_INT,
-     OPTION(max_bad_rows),
-     .default_text = "1000",
-     .min = 0,
-     .max = 1e15,
-     .unit = "rows",
-     .help = "more rejected rows than these end the run"},
-    {.name = "refresh",
-     .type = OPTION_DURATION,
-     OPTION(refresh),
-     .default_text = "0s",
-     .min = 0,
-     .max = 1e10,
-     .help = "with source.key and a stage catch_up: for so long after the log was read (`7d`) runs "
-             "leave it, and all that is made of it up to refit, as it is, and catch_up adds what "
-             "is new; the first run after that makes everything anew, and so does one with "
-             "`--force`. `0s`: every run does"},
-    {.name = "split",
-     .type = OPTION_GROUP,
-     OPTION(split),
-     .help = "validation and test parts",
-     .group = split_table,
-     .group_size = sizeof(struct split_options)},
-    {.name = NULL}};
+    OPT_NUMBERS(interactions_options, "event_weights", event_weights, 0, 1e9,
+                "weight of each event type, such as `{view: 1, purchase: 5}`; 0 leaves a type out. "
+                "Multiplies the weight column where there is one"),
+    OPT_CHOICE(interactions_options, "other_events", other_events, "reject", other_events_names,
+               "rows whose type event_weights does not list: bad rows, left out silently, or the "
+               "end of the run"),
+    OPT_FLOAT(interactions_options, "min_rating", min_rating, "0", 0, 1e9,
+              "above 0, the number of a row is a rating: rows below are no positives, the others "
+              "weigh 1. At 0 it is a weight"),
+    OPT_TEXTS(interactions_options, "dislikes", dislikes, NULL,
+              "event types that say that a user does not want an item, such as `[hide, "
+              "thumbs_down]`. Where a user and an item have both, the newer event counts, at the "
+              "same second the dislike; the number of such a row is not looked at. What dislikes "
+              "do in training is said by the negatives stage"),
+    OPT_AUTO(interactions_options, "dislike_rating", dislike_rating, "auto", -1e9, 1e9,
+             "ratings of at most this number are dislikes, those between it and min_rating say "
+             "nothing. `auto`: no rating is a dislike"),
+    OPT_DURATION(interactions_options, "half_life", half_life, "0s", 0, 1e11,
+                 "age at which an event counts half, measured from the newest event trained on, "
+                 "never from the clock; `0s` means no decay"),
+    OPT_TIME(interactions_options, "since", since, "older events are left out"),
+    OPT_TIME(interactions_options, "until", until, "events from this time on are left out"),
+    OPT_CHOICE(interactions_options, "time_unit", time_unit, "auto", time_unit_names,
+               "how times are written; `auto` finds it out from the first row. Either way every "
+               "row is checked: dates lie in 1980..2200, and a row of another unit ends the run"),
+    OPT_CHOICE(interactions_options, "duplicates", duplicates, "sum", duplicates_names,
+               "the weight of several events of the same user and item. `last` is the newest "
+               "event, of two at the same second the later row"),
+    OPT_INT(interactions_options, "min_user_interactions", min_user_interactions, "1", 1, 1e9,
+            "users with fewer different items are not trained on, repeated together with "
+            "min_item_interactions until both hold",
+            .unit = "items"),
+    OPT_INT(interactions_options, "min_item_interactions", min_item_interactions, "1", 1, 1e9,
+            "items with fewer different users are not trained on", .unit = "users"),
+    OPT_INT(interactions_options, "max_user_interactions", max_user_interactions, "0", 0, 1e9,
+            "the most items of a user that are trained on, the most recent ones; 0 means all. Seen "
+            "items are excluded from recommendations all the same",
+            .unit = "items"),
+    OPT_CHOICE(interactions_options, "on_bad_row", on_bad_row, "reject", bad_row_names,
+               "a row with an unusable id, weight, time or event type is left out and reported in "
+               "the work database, or ends the run"),
+    OPT_INT(interactions_options, "max_bad_rows", max_bad_rows, "1000", 0, 1e15,
+            "more rejected rows than these end the run", .unit = "rows"),
+    OPT_DURATION(interactions_options, "refresh", refresh, "0s", 0, 1e10,
+                 "with source.key and a stage catch_up: for so long after the log was read (`7d`) "
+                 "runs leave it, and all that is made of it up to refit, as it is, and catch_up "
+                 "adds what is new; the first run after that makes everything anew, and so does "
+                 "one with `--force`. `0s`: every run does"),
+    OPT_GROUP(interactions_options, "split", split, split_table, "validation and test parts"),
+    OPT_END};
 
 /* The size of one part: as written, else the default of the kind of split. False with `why` for a
  * text that is no size. */

@@ -10,86 +10,45 @@ static const char *const exists_names[] = {"fail", "replace", "append", NULL};
 static const char *const type_names[] = {"text", "integer", "real", NULL};
 const char *const csv_type_sql[] = {"TEXT", "INTEGER", "REAL"};
 
-#define AT(member) offsetof(struct csv_import_options, member)
-
 const struct option csv_import_table[] = {
-    {.name = "file",
-     .type = OPTION_PATH,
-     .offset = AT(file),
-     .required = true,
-     .help = "The CSV file, plain or gzip, UTF-8, with a header row."},
-    {.name = "table",
-     .type = OPTION_TEXT,
-     .offset = AT(table),
-     .required = true,
-     .help = "The table of the source database to write. Its rejected rows go to TABLE_rejected."},
-    {.name = "delimiter",
-     .type = OPTION_TEXT,
-     .offset = AT(delimiter),
-     .default_text = ",",
-     .help = "The character between two fields, or tab."},
-    {.name = "quote",
-     .type = OPTION_TEXT,
-     .offset = AT(quote),
-     .default_text = "\"",
-     .help = "The character around a field that holds delimiters or line ends, or none: then "
-             "quotes are ordinary characters."},
-    {.name = "columns",
-     .type = OPTION_TEXT_MAP,
-     .offset = AT(columns),
-     .help = "Which columns to take: name in the file -> column of the table. Without it all are "
-             "taken under their own names."},
-    {.name = "types",
-     .type = OPTION_TEXT_MAP,
-     .offset = AT(types),
-     .help = "Column of the table -> integer, real or text. A column that is not named is text. A "
-             "field that is not a number of its type makes the row bad."},
-    {.name = "empty",
-     .type = OPTION_CHOICE,
-     .offset = AT(empty),
-     .default_text = "as_null",
-     .choices = empty_names,
-     .help = "What an empty field becomes: NULL, or text of length 0 (then a number may not be "
-             "empty)."},
-    {.name = "on_bad_row",
-     .type = OPTION_CHOICE,
-     .offset = AT(on_bad_row),
-     .default_text = "fail",
-     .choices = bad_row_names,
-     .help = "What to do with a bad row: stop, and leave the table as it was, or go on and keep "
-             "the row with its line and the reason in TABLE_rejected, which every such import "
-             "makes anew."},
-    {.name = "max_bad_rows",
-     .type = OPTION_INT,
-     .offset = AT(max_bad_rows),
-     .default_text = "1000",
-     .min = 0,
-     .max = 1e15,
-     .unit = "rows",
-     .help = "With on_bad_row: reject, how many bad rows are too many. A bad row over several "
-             "lines, as after a lost quote, counts once a line."},
-    {.name = "no_header",
-     .type = OPTION_BOOL,
-     .offset = AT(no_header),
-     .default_text = "false",
-     .help = "The file has no header: its first line is a row, its columns are called c1, c2 and "
-             "so on; `columns` gives them other names."},
-    {.name = "max_field_bytes",
-     .type = OPTION_BYTES,
-     .offset = AT(max_field_bytes),
-     .default_text = "1M",
-     .min = 1,
-     .max = 512.0 * 1024 * 1024,
-     .unit = "bytes",
-     .help = "A longer field makes the row bad; it is never held in memory."},
-    {.name = "if_exists",
-     .type = OPTION_CHOICE,
-     .offset = AT(if_exists),
-     .default_text = "fail",
-     .choices = exists_names,
-     .help = "When the table exists: stop; replace it by one with the file's columns (its indexes "
-             "and triggers are made again); or append the rows to it, all of them or none."},
-    {.name = NULL}};
+    OPT_PATH(csv_import_options, "file", file,
+             "The CSV file, plain or gzip, UTF-8, with a header row.", .required = true),
+    OPT_TEXT(csv_import_options, "table", table, NULL,
+             "The table of the source database to write. Its rejected rows go to TABLE_rejected.",
+             .required = true),
+    OPT_TEXT(csv_import_options, "delimiter", delimiter, ",",
+             "The character between two fields, or tab."),
+    OPT_TEXT(csv_import_options, "quote", quote, "\"",
+             "The character around a field that holds delimiters or line ends, or none: then "
+             "quotes are ordinary characters."),
+    OPT_PAIRS(csv_import_options, "columns", columns,
+              "Which columns to take: name in the file -> column of the table. Without it all are "
+              "taken under their own names."),
+    OPT_PAIRS(csv_import_options, "types", types,
+              "Column of the table -> integer, real or text. A column that is not named is text. A "
+              "field that is not a number of its type makes the row bad."),
+    OPT_CHOICE(
+        csv_import_options, "empty", empty, "as_null", empty_names,
+        "What an empty field becomes: NULL, or text of length 0 (then a number may not be empty)."),
+    OPT_CHOICE(
+        csv_import_options, "on_bad_row", on_bad_row, "fail", bad_row_names,
+        "What to do with a bad row: stop, and leave the table as it was, or go on and keep the row "
+        "with its line and the reason in TABLE_rejected, which every such import makes anew."),
+    OPT_INT(csv_import_options, "max_bad_rows", max_bad_rows, "1000", 0, 1e15,
+            "With on_bad_row: reject, how many bad rows are too many. A bad row over several "
+            "lines, as after a lost quote, counts once a line.",
+            .unit = "rows"),
+    OPT_BOOL(csv_import_options, "no_header", no_header, "false",
+             "The file has no header: its first line is a row, its columns are called c1, c2 and "
+             "so on; `columns` gives them other names."),
+    OPT_BYTES(csv_import_options, "max_field_bytes", max_field_bytes, "1M",
+              "A longer field makes the row bad; it is never held in memory.", .unit = "bytes",
+              .min = 1, .max = 512.0 * 1024 * 1024),
+    OPT_CHOICE(
+        csv_import_options, "if_exists", if_exists, "fail", exists_names,
+        "When the table exists: stop; replace it by one with the file's columns (its indexes and "
+        "triggers are made again); or append the rows to it, all of them or none."),
+    OPT_END};
 
 /* ---- rules ---- */
 
