@@ -10,7 +10,7 @@ OPTIMISE_release := -O2 -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 OPTIMISE_debug := -O0
 OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -g1
-CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map=$(CURDIR)=. \
+CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map='$(CURDIR)'=. \
           -fPIE -fstack-protector-strong $(WARNINGS) $(OPTIMISE_$(VARIANT))
 LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib
 CPPFLAGS := -Ipipeline -I. $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))) -MMD -MP
