@@ -126,7 +126,7 @@ check test soak:
 
 # the build for 64-bit ARM, under an emulator
 cross:
-	@MAKE="$(MAKE)" sh tests/platform/cross.sh
+	@sh tests/platform/cross.sh
 
 # one test alone: TEST is test_loss, fault/nights.sh, or cases of the command line
 TEST_PROGRAM := $(filter %/$(TEST),$(TESTS))

@@ -32,8 +32,9 @@ my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted
 # the longest first
 my @scripts = qw(data/run fault/interruption cli/run stage/planted fault/environment fault/neighbours fault/year
     cli/install fault/determinism fault/bad_input fault/nights cli/page cli/docs cli/reference
-    platform/program);
-push @scripts, 'platform/cross' if $is_soak;
+    platform/program platform/container);
+# another processor, compiler, folder and Debian
+unshift @scripts, qw(platform/debian platform/cross platform/builds) if $is_soak;
 # what is no more than quality, or other programs than ours, is left to the release build
 my @sanitized = grep {!m{fault/year|cli/install|cli/page|cli/docs|cli/reference|platform}} @scripts;
 

@@ -4,26 +4,25 @@
 set -u
 . "$(dirname "$0")/../support/tap.sh"
 
-# has WHAT PATTERN READELF_OPTIONS...; has_no the same
-has() {
-    what=$1 pattern=$2
-    shift 2
-    if readelf "$@" -W "$PROGRAM" | grep -qE "$pattern"; then pass "$what"; else fail "$what"; fi
+# read_elf PATTERN OPTIONS...: whether a line of what readelf says matches
+read_elf() {
+    pattern=$1
+    shift
+    readelf -W "$@" "$PROGRAM" | grep -E "$pattern"
 }
-has_no() {
-    what=$1 pattern=$2
-    shift 2
-    if readelf "$@" -W "$PROGRAM" | grep -qE "$pattern"; then fail "$what"; else pass "$what"; fi
+# lacks PATTERN OPTIONS...
+lacks() {
+    ! read_elf "$@"
 }
 
-has 'position-independent' 'FLAGS_1.*PIE' -d
-has 'relocations read-only' GNU_RELRO -l
-has 'bound before it runs' 'FLAGS_1.*NOW' -d
-has 'stack protector' __stack_chk_fail --dyn-syms
-has 'checked library calls' '__(snprintf|memcpy)_chk' --dyn-syms
-has 'a stack' GNU_STACK -l
-has_no 'no executable stack' 'GNU_STACK.*RWE' -l
-has_no 'no symbols' '\.(symtab|debug_info)' -S
-has_no 'no path of its own to libraries' 'R(UN)?PATH' -d
-has_no 'no name of the folder it was built in' "$(pwd)" -p .rodata -p .data
+check 'position-independent' read_elf 'FLAGS_1.*PIE' -d
+check 'relocations are read-only' read_elf GNU_RELRO -l
+check 'bound before it runs' read_elf 'FLAGS_1.*NOW' -d
+check 'a stack protector' read_elf __stack_chk_fail --dyn-syms
+check 'checked library calls' read_elf '__(snprintf|memcpy)_chk' --dyn-syms
+check 'a stack' read_elf GNU_STACK -l
+check 'that holds no code' lacks 'GNU_STACK.*RWE' -l
+check 'no symbols' lacks '\.(symtab|debug_info)' -S
+check 'no path of its own to libraries' lacks 'R(UN)?PATH' -d
+check 'no name of the folder it was built in' lacks "$root" -p .rodata
 end_of_tests
