@@ -111,10 +111,10 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
 
 /* What is taken where there is nothing to choose on. */
 static struct calibration unmeasured(const struct context *context, const struct scoring_options *o,
-                                     bool has_evidence, const struct towers *towers)
+                                     bool has_evidence, const struct embeddings *embeddings)
 {
     const bool is_auto = isnan(o->popularity);
-    const double beta = is_auto ? towers->alpha : o->popularity;
+    const double beta = is_auto ? embeddings->alpha : o->popularity;
     const double half_life = isnan(o->half_life) ? 0 : o->half_life;
     const double gamma = isnan(o->evidence) || !has_evidence ? 0 : o->evidence;
     log_write(context_log(context), LOG_WARNING,
@@ -126,7 +126,7 @@ static struct calibration unmeasured(const struct context *context, const struct
         .towers_beta = beta,
         .towers_half_life = half_life,
         .popular_half_life = half_life,
-        .alpha = towers->alpha,
+        .alpha = embeddings->alpha,
         .value = (double)NAN,
         .towers_value = (double)NAN};
 }
@@ -146,12 +146,12 @@ static enum status_code check_evidence(const struct scoring_options *o, bool has
 
 /* The weights as given, measured where there is a validation part, or searched for. */
 static enum status_code choose(struct context *context, const struct calibrate_options *o,
-                               const struct validation *validation, const struct towers *towers,
-                               const struct evidence *evidence, struct calibration *out,
-                               struct status *status)
+                               const struct validation *validation,
+                               const struct embeddings *embeddings, const struct evidence *evidence,
+                               struct calibration *out, struct status *status)
 {
     const struct calibration_request request = {.validation = validation,
-                                                .towers = towers,
+                                                .embeddings = embeddings,
                                                 .evidence = evidence,
                                                 .popularity = {o->from, o->to, o->step},
                                                 .given = {o->scoring.popularity,
@@ -159,7 +159,7 @@ static enum status_code choose(struct context *context, const struct calibrate_o
                                                           o->scoring.half_life},
                                                 .watch = context_watch(context)};
     if (validation->n_users == 0) {
-        *out = unmeasured(context, &o->scoring, evidence != NULL, towers);
+        *out = unmeasured(context, &o->scoring, evidence != NULL, embeddings);
         return STATUS_OK;
     }
     progress_start(context_progress(context), "calibrating", "users",
@@ -179,9 +179,9 @@ static enum status_code choose(struct context *context, const struct calibrate_o
     return code;
 }
 
-static enum status_code check_basis(const struct towers *towers, struct status *status)
+static enum status_code check_basis(const struct embeddings *embeddings, struct status *status)
 {
-    if (towers->basis == BASIS_FIT) {
+    if (embeddings->basis == BASIS_FIT) {
         return STATUS_OK;
     }
     return status_set(status, STATUS_CONFIG,
@@ -195,7 +195,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     const struct calibrate_options *o = values;
     const struct artifact *artifact = NULL;
     struct interactions interactions = {0};
-    struct towers towers = {0};
+    struct embeddings embeddings = {0};
     struct validation validation = {0};
     struct evidence evidence = {0};
     struct calibration calibration = {0};
@@ -203,8 +203,8 @@ static enum status_code calibrate_run(struct context *context, const void *value
     bool has_evidence = false;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&towers, artifact, status));
-    TRY(check_basis(&towers, status));
+    TRY(embeddings_load(&embeddings, artifact, status));
+    TRY(check_basis(&embeddings, status));
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
     TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], o->metric, (size_t)o->users,
@@ -213,7 +213,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(evidence_load(&evidence, artifact, BASIS_FIT, &interactions.basis[BASIS_FIT], &has_evidence,
                       status));
     TRY(check_evidence(&o->scoring, has_evidence, status));
-    TRY(choose(context, o, &validation, &towers, has_evidence ? &evidence : NULL, &calibration,
+    TRY(choose(context, o, &validation, &embeddings, has_evidence ? &evidence : NULL, &calibration,
                status));
     TRY(calibration_save(&calibration, o->metric, &out, status));
     context_set_rows(context, (int64_t)validation.n_users);

@@ -3,7 +3,7 @@
  * little further from the vectors at hand; stages below see base and delta as one
  * (catch_up/merged.h).
  *
- *      full night    nothing is behind the last key: no output, `towers` of refit go through
+ *      full night    nothing is behind the last key: no output, `embeddings` of refit go through
  *      small night   towers (of base and delta, with the delta that they know) and the delta
  */
 #include "base/mem.h"
@@ -139,14 +139,14 @@ struct catch_up {
     struct catch_up_start start;
     struct vocabulary updated; /* users with rows that the towers have not seen */
     struct delta delta;
-    struct artifact towers, made_delta; /* outputs; the delta is called "news" there */
+    struct artifact embeddings, made_delta; /* outputs; the delta is called "news" there */
     struct catch_up_result result;
 };
 
 static void catch_up_release(struct catch_up *work)
 {
     artifact_release(&work->made_delta);
-    artifact_release(&work->towers);
+    artifact_release(&work->embeddings);
     delta_release(&work->delta);
     vocabulary_release(&work->updated);
     catch_up_start_release(&work->start);
@@ -229,7 +229,7 @@ static enum status_code train(struct context *context, const struct catch_up_opt
                            &work->now, status));
     TRY(context_check_stop(context, status));
     TRY(delta_remember_core(&work->delta, &work->now, status));
-    TRY(catch_up_train(&request, &work->towers, &work->result, status));
+    TRY(catch_up_train(&request, &work->embeddings, &work->result, status));
 done:
     return code;
 }
@@ -246,11 +246,11 @@ static enum status_code output_trained(struct context *context, struct catch_up 
     TRY(delta_save(&work->delta, &work->made_delta, status));
     for (size_t a = 0; a < work->made_delta.n_arrays; a++) {
         const struct array *array = &work->made_delta.arrays[a];
-        TRY(artifact_copy(&work->towers, array->name, array->type, array->rows, array->columns,
+        TRY(artifact_copy(&work->embeddings, array->name, array->type, array->rows, array->columns,
                           array->data, status));
     }
-    TRY(catch_up_start_sign(context, &work->towers, status));
-    TRY(context_output(context, &work->towers, status));
+    TRY(catch_up_start_sign(context, &work->embeddings, status));
+    TRY(context_output(context, &work->embeddings, status));
     TRY(context_output(context, &work->made_delta, status));
 done:
     return code;

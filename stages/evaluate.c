@@ -102,12 +102,12 @@ struct judged_part {
 };
 
 static enum status_code choose_part(const struct interactions *interactions,
-                                    const struct towers *towers, struct judged_part *out,
+                                    const struct embeddings *embeddings, struct judged_part *out,
                                     struct status *status)
 {
-    const struct dataset *dataset = &interactions->basis[towers->basis];
+    const struct dataset *dataset = &interactions->basis[embeddings->basis];
     bool has_test = dataset->test.matrix.n_rows > 0;
-    if (towers->basis == BASIS_ALL && !interactions->test_is_given) {
+    if (embeddings->basis == BASIS_ALL && !interactions->test_is_given) {
         return status_set(status, STATUS_CONFIG,
                           "evaluate stands below refit, whose towers were trained on the test part "
                           "too; it must stand above refit, or the test must be a table of its own");
@@ -149,7 +149,7 @@ static enum status_code check_part(struct context *context, const struct evaluat
 
 /* The configured metrics and those of the gate, measured. */
 static enum status_code measure(struct context *context, const struct evaluate_options *o,
-                                const struct judged_part *part, const struct towers *towers,
+                                const struct judged_part *part, const struct embeddings *embeddings,
                                 const struct calibration *calibration,
                                 const struct evidence *evidence, struct metric_rows *rows,
                                 struct status *status)
@@ -170,7 +170,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .unknown = part->unknown,
         .unknown_users = part->unknown_users,
         .max_users = (size_t)o->users,
-        .towers = towers,
+        .embeddings = embeddings,
         .weights = calibration->weights,
         .towers_beta = calibration->towers_beta,
         .towers_half_life = calibration->towers_half_life,
@@ -193,14 +193,15 @@ done:
 
 /* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
 static enum status_code measure_cold(struct context *context, const struct evaluate_options *o,
-                                     const struct dataset *dataset, const struct towers *towers,
+                                     const struct dataset *dataset,
+                                     const struct embeddings *embeddings,
                                      const struct calibration *calibration,
                                      const struct evidence *evidence, struct metric_rows *rows,
                                      struct status *status)
 {
     const struct evaluation_cold_request request = {
         .dataset = dataset,
-        .towers = towers,
+        .embeddings = embeddings,
         .weights = calibration->weights,
         .evidence = evidence,
         .n_metrics = o->metrics.n,
@@ -280,7 +281,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     const struct evaluate_options *o = values;
     const struct artifact *artifact = NULL;
     struct interactions interactions = {0};
-    struct towers towers = {0};
+    struct embeddings embeddings = {0};
     struct judged_part part = {0};
     struct metric_rows rows = {0};
     struct artifact out = {0};
@@ -290,22 +291,22 @@ static enum status_code evaluate_run(struct context *context, const void *values
     double users = 0.0;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&towers, artifact, status));
+    TRY(embeddings_load(&embeddings, artifact, status));
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
     TRY(context_input(context, "calibration", &artifact, status));
-    TRY(calibration_load(&calibration, artifact, &towers, status));
+    TRY(calibration_load(&calibration, artifact, &embeddings, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&evidence, artifact, towers.basis, &interactions.basis[towers.basis],
+    TRY(evidence_load(&evidence, artifact, embeddings.basis, &interactions.basis[embeddings.basis],
                       &has_evidence, status));
     TRY(score_check(&calibration.weights, has_evidence, "evaluate", status));
-    TRY(choose_part(&interactions, &towers, &part, status));
+    TRY(choose_part(&interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {
-        TRY(measure(context, o, &part, &towers, &calibration, has_evidence ? &evidence : NULL,
+        TRY(measure(context, o, &part, &embeddings, &calibration, has_evidence ? &evidence : NULL,
                     &rows, status));
     }
-    TRY(measure_cold(context, o, part.dataset, &towers, &calibration,
+    TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration,
                      has_evidence ? &evidence : NULL, &rows, status));
     TRY(record(context, &rows, status));
     (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||

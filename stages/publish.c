@@ -42,7 +42,7 @@ struct vectors {
 /* Views over the input artifacts, and what has to be made. */
 struct publication {
     struct merged merged;
-    struct towers towers;
+    struct embeddings embeddings;
     struct features features;
     struct served_ids user_ids, item_ids;
     struct recommendations lists;
@@ -74,20 +74,21 @@ static enum status_code load(struct context *context, struct publication *p, str
     const struct artifact *artifact;
     TRY(merged_load(&p->merged, context, MERGED_IDS, status));
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&p->towers, artifact, status));
+    TRY(embeddings_load(&p->embeddings, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&p->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->merged.interactions, &p->towers, artifact,
-                        &p->features, status));
-    const struct dataset *dataset = &p->merged.interactions.basis[p->towers.basis];
-    if (p->towers.users.rows != dataset->n_users || p->towers.items.rows != dataset->n_items ||
-        p->lists.n_vectors != dataset->n_items + p->towers.cold_items.rows ||
-        (p->lists.n_cold > 0 && p->lists.dimension != p->towers.users.columns)) {
+    TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->merged.interactions, &p->embeddings,
+                        artifact, &p->features, status));
+    const struct dataset *dataset = &p->merged.interactions.basis[p->embeddings.basis];
+    if (p->embeddings.users.rows != dataset->n_users ||
+        p->embeddings.items.rows != dataset->n_items ||
+        p->lists.n_vectors != dataset->n_items + p->embeddings.cold_items.rows ||
+        (p->lists.n_cold > 0 && p->lists.dimension != p->embeddings.users.columns)) {
         TRY(status_set(status, STATUS_INTERNAL,
                        "publish: towers (%zu x %zu), recommendations (%zu items) and interactions "
                        "(%zu x %zu) do not fit together; run again with --force",
-                       p->towers.users.rows, p->towers.items.rows, p->lists.n_vectors,
+                       p->embeddings.users.rows, p->embeddings.items.rows, p->lists.n_vectors,
                        dataset->n_users, dataset->n_items));
     }
 done:
@@ -162,17 +163,17 @@ done:
 
 static enum status_code merge_vectors(struct publication *p, struct status *status)
 {
-    const struct dataset *dataset = &p->merged.interactions.basis[p->towers.basis];
+    const struct dataset *dataset = &p->merged.interactions.basis[p->embeddings.basis];
     const struct recommendations *lists = &p->lists;
     const struct vector_parts users = {
-        .known = p->towers.users,
-        .cold = const_matrix_of(lists->cold_vectors, lists->n_cold, p->towers.users.columns),
+        .known = p->embeddings.users,
+        .cold = const_matrix_of(lists->cold_vectors, lists->n_cold, p->embeddings.users.columns),
         .known_codes = dataset->users,
         .cold_codes = lists->cold_users};
-    const struct vector_parts items = {.known = p->towers.items,
-                                       .cold = p->towers.cold_items,
+    const struct vector_parts items = {.known = p->embeddings.items,
+                                       .cold = p->embeddings.cold_items,
                                        .known_codes = dataset->items,
-                                       .cold_codes = p->towers.cold_item_codes,
+                                       .cold_codes = p->embeddings.cold_item_codes,
                                        .cold_are_sources = true,
                                        .bias = lists->item_bias};
     enum status_code code;
@@ -214,7 +215,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .similar_anchors = lists->similar_anchors,
                                       .similar_items = lists->similar_items,
                                       .similar_scores = lists->similar_scores,
-                                      .dimension = p->towers.users.columns,
+                                      .dimension = p->embeddings.users.columns,
                                       .n_user_vectors = p->users.n,
                                       .n_item_vectors = p->items.n,
                                       .user_vector_codes = p->users.codes,

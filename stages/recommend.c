@@ -172,7 +172,7 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
 /* Views over the inputs, and the two numberings that are made of them. */
 struct sources {
     struct merged merged;
-    struct towers towers;
+    struct embeddings embeddings;
     struct features features;
     struct served_ids users, items;
     struct calibration calibration;
@@ -196,18 +196,18 @@ static enum status_code load(struct context *context, struct sources *sources,
 {
     const struct artifact *artifact = NULL;
     const struct interactions *interactions = &sources->merged.interactions;
-    const struct towers *towers = &sources->towers;
+    const struct embeddings *embeddings = &sources->embeddings;
     enum status_code code;
     TRY(merged_load(&sources->merged, context, MERGED_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&sources->towers, artifact, status));
+    TRY(embeddings_load(&sources->embeddings, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&sources->users, &sources->items, interactions, towers, artifact,
+    TRY(served_ids_load(&sources->users, &sources->items, interactions, embeddings, artifact,
                         &sources->features, status));
     TRY(context_input(context, "calibration", &artifact, status));
-    TRY(calibration_load(&sources->calibration, artifact, towers, status));
+    TRY(calibration_load(&sources->calibration, artifact, embeddings, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(merged_evidence(&sources->merged, artifact, towers->basis, &sources->evidence,
+    TRY(merged_evidence(&sources->merged, artifact, embeddings->basis, &sources->evidence,
                         &sources->has_evidence, status));
     TRY(score_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
 done:
@@ -352,7 +352,7 @@ static struct serving_request request_of(const struct recommend_options *o,
 {
     return (struct serving_request){
         .interactions = &sources->merged.interactions,
-        .towers = &sources->towers,
+        .embeddings = &sources->embeddings,
         .users = &sources->users,
         .items = &sources->items,
         .weights = sources->calibration.weights,
@@ -391,10 +391,11 @@ static enum status_code recommend_run(struct context *context, const void *value
     TRY(load(context, &sources, status));
     TRY(load_rules(context, o, &sources, status));
     const struct serving_request request = request_of(o, &sources, context);
-    const struct towers *towers = &sources.towers;
-    double n_items = (double)(towers->items.rows + (o->cold_items ? towers->cold_items.rows : 0));
+    const struct embeddings *embeddings = &sources.embeddings;
+    double n_items =
+        (double)(embeddings->items.rows + (o->cold_items ? embeddings->cold_items.rows : 0));
     progress_start(context_progress(context), "recommending", "lists",
-                   (double)(towers->users.rows + towers->cold_users.rows) +
+                   (double)(embeddings->users.rows + embeddings->cold_users.rows) +
                        (o->similar > 0 ? n_items : 0.0));
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));

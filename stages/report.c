@@ -52,7 +52,7 @@ static const struct stage_artifact inputs[] = {
 struct page {
     const struct report_options *options;
     struct merged merged;
-    struct towers towers;
+    struct embeddings embeddings;
     struct features features;
     struct served_ids users, items;
     struct recommendations lists;
@@ -82,11 +82,11 @@ static enum status_code load(struct context *context, struct page *page, struct 
     enum status_code code;
     TRY(merged_load(&page->merged, context, MERGED_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&page->towers, artifact, status));
+    TRY(embeddings_load(&page->embeddings, artifact, status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&page->lists, artifact, status));
     TRY(context_input(context, "features", &artifact, status));
-    TRY(served_ids_load(&page->users, &page->items, &page->merged.interactions, &page->towers,
+    TRY(served_ids_load(&page->users, &page->items, &page->merged.interactions, &page->embeddings,
                         artifact, &page->features, status));
     TRY(context_source(context, &db, status));
     TRY(item_names_read(&page->names, db, page->options->items,
@@ -254,8 +254,8 @@ static void add_dots(struct page *page, struct svg_chart *chart, const struct ma
 static enum status_code place_items(struct page *page, size_t n, struct mapped *mapped,
                                     double *places, struct status *status)
 {
-    const struct const_matrix items = page->towers.items;
-    const struct dataset *dataset = &page->merged.interactions.basis[page->towers.basis];
+    const struct const_matrix items = page->embeddings.items;
+    const struct dataset *dataset = &page->merged.interactions.basis[page->embeddings.basis];
     const size_t d = items.columns;
     float *vectors = NULL;
     enum status_code code;
@@ -277,7 +277,7 @@ done:
 
 static enum status_code add_map(struct page *page, struct status *status)
 {
-    const size_t n_items = page->towers.items.rows;
+    const size_t n_items = page->embeddings.items.rows;
     const size_t n = n_items < MAP_ITEMS ? n_items : MAP_ITEMS;
     struct svg_chart chart = {.out = &page->out};
     struct mapped *mapped = NULL;

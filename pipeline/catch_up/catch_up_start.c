@@ -7,19 +7,19 @@
 
 static const char start_slot[] = "start";
 
-static bool is_signed(const struct artifact *towers, const char *key)
+static bool is_signed(const struct artifact *embeddings, const char *key)
 {
-    const struct array *start = artifact_find(towers, start_slot);
+    const struct array *start = artifact_find(embeddings, start_slot);
     return start != NULL && start->type == ARRAY_U8 && start->rows == HASH_TEXT_MAX &&
            memcmp(start->data, key, HASH_TEXT_MAX) == 0;
 }
 
-enum status_code catch_up_start_sign(struct context *context, struct artifact *towers,
+enum status_code catch_up_start_sign(struct context *context, struct artifact *embeddings,
                                      struct status *status)
 {
     char key[HASH_TEXT_MAX] = "";
     snprintf(key, sizeof key, "%s", context_key(context));
-    return artifact_copy(towers, start_slot, ARRAY_U8, sizeof key, 1, key, status);
+    return artifact_copy(embeddings, start_slot, ARRAY_U8, sizeof key, 1, key, status);
 }
 
 /* The towers that the last night left, unless they are of another start. */
@@ -39,7 +39,7 @@ static enum status_code open_previous(struct catch_up_start *start, struct conte
     if (found) {
         TRY(vocabulary_merge(&base->users, &start->known.users, &start->users, NULL, NULL, status));
         TRY(vocabulary_merge(&base->items, &start->known.items, &start->items, NULL, NULL, status));
-        TRY(towers_load(&start->towers, &start->previous, status));
+        TRY(embeddings_load(&start->embeddings, &start->previous, status));
         start->user_codes = start->known.core_users;
         start->item_codes = start->known.core_items;
         start->is_previous = true;
@@ -55,13 +55,13 @@ done:
 static enum status_code check_rows(const struct catch_up_start *start, size_t n_users,
                                    size_t n_items, struct status *status)
 {
-    if (start->towers.users.rows == n_users && start->towers.items.rows == n_items) {
+    if (start->embeddings.users.rows == n_users && start->embeddings.items.rows == n_items) {
         return STATUS_OK;
     }
     return status_set(status, STATUS_INTERNAL,
                       "catch_up: towers of %zu users and %zu items for interactions of %zu and "
                       "%zu; run again with --force",
-                      start->towers.users.rows, start->towers.items.rows, n_users, n_items);
+                      start->embeddings.users.rows, start->embeddings.items.rows, n_users, n_items);
 }
 
 enum status_code catch_up_start_open(struct catch_up_start *start, struct context *context,
@@ -79,8 +79,8 @@ enum status_code catch_up_start_open(struct catch_up_start *start, struct contex
         goto done;
     }
     TRY(context_input(context, "towers", &artifact, status));
-    TRY(towers_load(&start->towers, artifact, status));
-    const struct dataset *dataset = &base->basis[start->towers.basis];
+    TRY(embeddings_load(&start->embeddings, artifact, status));
+    const struct dataset *dataset = &base->basis[start->embeddings.basis];
     start->users = vocabulary_view(&base->users);
     start->items = vocabulary_view(&base->items);
     start->user_codes = dataset->users;

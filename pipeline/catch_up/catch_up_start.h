@@ -19,7 +19,7 @@
 struct catch_up_start {
     struct artifact previous; /* the last output, when it is gone on from */
     bool is_previous;
-    struct towers towers;           /* a view */
+    struct embeddings embeddings;   /* a view */
     struct delta known;             /* a view: what they know beyond the base; empty: nothing */
     struct vocabulary users, items; /* the codes of their rows and cold vectors */
     const int32_t *user_codes, *item_codes; /* of the towers' rows, ascending */
@@ -31,8 +31,8 @@ MUST_CHECK enum status_code catch_up_start_open(struct catch_up_start *start,
                                                 const struct interactions *base, bool anew,
                                                 struct status *status);
 /* The array "start" of an artifact: what it was made from, for catch_up_start_open. */
-MUST_CHECK enum status_code catch_up_start_sign(struct context *context, struct artifact *towers,
-                                                struct status *status);
+MUST_CHECK enum status_code catch_up_start_sign(struct context *context,
+                                                struct artifact *embeddings, struct status *status);
 
 /* Where the vectors of one side belong tonight. Zero-initialise. */
 struct start_side {

@@ -71,7 +71,7 @@ static void adapt(struct trainer_settings *settings, const struct catch_up_reque
 {
     const double share = (double)request->epochs / (double)settings->epochs;
 
-    settings->temperature = request->start->towers.temperature;
+    settings->temperature = request->start->embeddings.temperature;
     settings->temperature_mode = TEMPERATURE_FIXED;
     settings->learning_rate *= request->rate;
     settings->schedule.warmup_epochs *= share;

@@ -24,21 +24,22 @@ struct side_view {
 static struct side_view view_side(const struct catch_up_request *request, enum tower_side side)
 {
     const struct catch_up_start *start = request->start;
-    const struct towers *towers = &start->towers;
+    const struct embeddings *embeddings = &start->embeddings;
     const struct dataset *all = all_of(request);
 
     if (side == SIDE_USERS) {
-        return (struct side_view){.before = {&start->users, start->user_codes, towers->users.rows},
-                                  .now = {&request->now->users, all->users, all->n_users},
-                                  .known = towers->users,
-                                  .cold = towers->cold_users,
-                                  .cold_codes = towers->cold_user_codes};
+        return (struct side_view){
+            .before = {&start->users, start->user_codes, embeddings->users.rows},
+            .now = {&request->now->users, all->users, all->n_users},
+            .known = embeddings->users,
+            .cold = embeddings->cold_users,
+            .cold_codes = embeddings->cold_user_codes};
     }
-    return (struct side_view){.before = {&start->items, start->item_codes, towers->items.rows},
+    return (struct side_view){.before = {&start->items, start->item_codes, embeddings->items.rows},
                               .now = {&request->now->items, all->items, all->n_items},
-                              .known = towers->items,
-                              .cold = towers->cold_items,
-                              .cold_codes = towers->cold_item_codes};
+                              .known = embeddings->items,
+                              .cold = embeddings->cold_items,
+                              .cold_codes = embeddings->cold_item_codes};
 }
 
 static const float *row_of(struct const_matrix m, int32_t row)
@@ -199,15 +200,16 @@ static enum status_code start_bias(struct catch_up_vectors *vectors,
                                    const struct catch_up_request *request, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct towers *towers = &request->start->towers;
+    const struct embeddings *embeddings = &request->start->embeddings;
     const size_t n = all_of(request)->n_items;
 
-    if (towers->item_bias != NULL) {
-        const float least = towers_cold_bias(towers->item_bias, towers->items.rows, 1.0);
+    if (embeddings->item_bias != NULL) {
+        const float least =
+            embeddings_cold_bias(embeddings->item_bias, embeddings->items.rows, 1.0);
         TRY(MEM_NEW(&vectors->bias, n, status));
         for (size_t i = 0; i < n; i++) {
             const int32_t row = vectors->side[SIDE_ITEMS].row_of[i];
-            vectors->bias[i] = row >= 0 ? towers->item_bias[row] : least;
+            vectors->bias[i] = row >= 0 ? embeddings->item_bias[row] : least;
         }
     }
 done:
@@ -220,7 +222,7 @@ enum status_code catch_up_vectors_init(struct catch_up_vectors *vectors,
 {
     enum status_code code;
 
-    vectors->dimension = request->start->towers.users.columns;
+    vectors->dimension = request->start->embeddings.users.columns;
     TRY(place(vectors, request, status));
     TRY(list_active(vectors, request, status));
     TRY(start_new(vectors, request, status));
@@ -304,7 +306,7 @@ static enum status_code collect_items(const struct catch_up_vectors *vectors,
         }
         if (known == all->n_items || all->items[known] != side->cold_codes[c]) {
             add_cold(out, side->cold_codes[c],
-                     row_of(request->start->towers.cold_items, side->cold_rows[c]),
+                     row_of(request->start->embeddings.cold_items, side->cold_rows[c]),
                      vectors->dimension);
         }
     }
@@ -351,9 +353,9 @@ static enum status_code collect_users(const struct catch_up_vectors *vectors,
             known++;
         }
         if (known == all->n_users || all->users[known] != user) {
-            const float *vector =
-                cold_user(vectors, request, user, with_history == user ? (int64_t)h : -1,
-                          cold_at(side, request->start->towers.cold_users, user, &next), scratch);
+            const float *vector = cold_user(
+                vectors, request, user, with_history == user ? (int64_t)h : -1,
+                cold_at(side, request->start->embeddings.cold_users, user, &next), scratch);
             if (vector != NULL) {
                 add_cold(out, user, vector, d);
             }
@@ -377,19 +379,19 @@ enum status_code catch_up_vectors_save(const struct catch_up_vectors *vectors,
 
     TRY(collect_users(vectors, request, &users, status));
     TRY(collect_items(vectors, request, &items, status));
-    const struct towers towers = {
+    const struct embeddings embeddings = {
         .users = const_matrix_of(vectors->vectors[SIDE_USERS], all->n_users, d),
         .items = const_matrix_of(vectors->vectors[SIDE_ITEMS], all->n_items, d),
         .basis = BASIS_ALL,
-        .temperature = request->start->towers.temperature,
-        .alpha = request->start->towers.alpha,
-        .epochs = request->start->towers.epochs + epochs,
+        .temperature = request->start->embeddings.temperature,
+        .alpha = request->start->embeddings.alpha,
+        .epochs = request->start->embeddings.epochs + epochs,
         .cold_user_codes = users.codes,
         .cold_item_codes = items.codes,
         .cold_users = const_matrix_of(users.vectors, users.n, d),
         .cold_items = const_matrix_of(items.vectors, items.n, d),
         .item_bias = vectors->bias};
-    TRY(towers_save(&towers, out, status));
+    TRY(embeddings_save(&embeddings, out, status));
 done:
     cold_vectors_release(&users);
     cold_vectors_release(&items);

@@ -10,8 +10,8 @@ struct plan;       /* config/plan.h */
 struct plan_stage; /* the same */
 
 /* An artifact that a stage reads or writes. Lists end with a NULL name. A name is resolved to the
- * nearest stage above that writes it: `refit` writes `towers` again, and whoever stands below it
- * reads those. */
+ * nearest stage above that writes it: `refit` writes `embeddings` again, and whoever stands below
+ * it reads those. */
 struct stage_artifact {
     const char *name;
     const char *help;

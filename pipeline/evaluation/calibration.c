@@ -148,7 +148,7 @@ static size_t choose(const struct trials *trials, bool with_evidence)
 static bool looks_at_half_lives(const struct calibration_request *request)
 {
     return request->validation->dataset->train.times != NULL &&
-           request->towers->item_bias == NULL && isnan(request->given.half_life);
+           request->embeddings->item_bias == NULL && isnan(request->given.half_life);
 }
 
 /* Pass 0: every half-life at a few weights, greater ones too, because what is new has small counts.
@@ -415,14 +415,14 @@ enum status_code calibration_search(const struct calibration_request *request, s
     struct validation thinned = {0};
     int32_t *users = NULL;
     struct settings *settings = NULL;
-    struct calibration made = {.alpha = request->towers->alpha,
+    struct calibration made = {.alpha = request->embeddings->alpha,
                                .popular_half_life =
                                    isnan(request->given.half_life) ? 0 : request->given.half_life};
     enum status_code code;
     assert(request->validation->n_users > 0);
     assert(request->popularity.from <= request->popularity.to && request->popularity.step > 0.0);
-    assert(request->towers->users.rows == request->validation->dataset->n_users);
-    assert(request->towers->items.rows == request->validation->dataset->n_items);
+    assert(request->embeddings->users.rows == request->validation->dataset->n_users);
+    assert(request->embeddings->items.rows == request->validation->dataset->n_items);
     TRY(thin_out(request->validation, &thinned, &users, status));
     sketch_request.validation = &thinned;
     TRY(MEM_NEW(&settings, 1, status));
@@ -534,15 +534,15 @@ static enum status_code check(const struct calibration *view, bool same_sizes,
 }
 
 enum status_code calibration_load(struct calibration *calibration, const struct artifact *artifact,
-                                  const struct towers *towers, struct status *status)
+                                  const struct embeddings *embeddings, struct status *status)
 {
     struct calibration view = {.is_view = true};
     bool same_sizes = true;
     enum status_code code = STATUS_OK;
     if (artifact == NULL) {
-        *calibration = (struct calibration){.weights.beta = towers->alpha,
-                                            .towers_beta = towers->alpha,
-                                            .alpha = towers->alpha,
+        *calibration = (struct calibration){.weights.beta = embeddings->alpha,
+                                            .towers_beta = embeddings->alpha,
+                                            .alpha = embeddings->alpha,
                                             .value = (double)NAN,
                                             .towers_value = (double)NAN,
                                             .is_view = true};

@@ -37,7 +37,8 @@ MUST_CHECK enum status_code calibration_save(const struct calibration *calibrati
  * calibration: beta is the exponent alpha that the training took out of the towers, gamma is 0. */
 MUST_CHECK enum status_code calibration_load(struct calibration *calibration,
                                              const struct artifact *artifact,
-                                             const struct towers *towers, struct status *status);
+                                             const struct embeddings *embeddings,
+                                             struct status *status);
 void calibration_release(struct calibration *calibration);
 
 #endif

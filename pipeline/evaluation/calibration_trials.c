@@ -72,7 +72,7 @@ static enum status_code fill_arrays(struct pass *pass, const struct trials *tria
         pass->gammas[v] = settings[v].gamma;
         pass->biases[v] = first < v ? pass->biases[first] : next;
         if (first == v) {
-            TRY(score_popularity(request->towers, dataset, &settings[v], next, status));
+            TRY(score_popularity(request->embeddings, dataset, &settings[v], next, status));
             next += n_items;
         }
     }
@@ -104,7 +104,7 @@ static enum status_code pass_init(struct pass *pass, const struct trials *trials
     TRY(MEM_NEW(&pass->biases, n, status));
     TRY(MEM_NEW(&pass->powers, n, status));
     TRY(MEM_NEW(&pass->gammas, n, status));
-    TRY(MEM_NEW(&pass->anchors, USER_BLOCK * trials->request->towers->users.columns, status));
+    TRY(MEM_NEW(&pass->anchors, USER_BLOCK * trials->request->embeddings->users.columns, status));
     TRY(MEM_NEW(&pass->lists, n_lists, status));
     TRY(MEM_NEW(&pass->scores, n_lists, status));
     TRY(fill_arrays(pass, trials, settings, status));
@@ -119,12 +119,13 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
     const struct calibration_request *request = trials->request;
     const struct validation *validation = request->validation;
     const struct dataset *dataset = validation->dataset;
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     const int32_t *users = validation->users + first;
-    size_t d = towers->users.columns, k = validation->k;
+    size_t d = embeddings->users.columns, k = validation->k;
     enum status_code code;
     for (size_t a = 0; a < count; a++) {
-        memcpy(pass->anchors + a * d, towers->users.data + (size_t)users[a] * towers->users.stride,
+        memcpy(pass->anchors + a * d,
+               embeddings->users.data + (size_t)users[a] * embeddings->users.stride,
                d * sizeof *pass->anchors);
     }
     const struct ranking_evidence evidence = {.evidence = request->evidence,
@@ -134,8 +135,8 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
                                               .powers = pass->powers};
     struct ranking ranking = {
         .anchors = const_matrix_of(pass->anchors, count, d),
-        .candidates = towers->items,
-        .scale = (float)(1.0 / towers->temperature),
+        .candidates = embeddings->items,
+        .scale = (float)(1.0 / embeddings->temperature),
         .n_biases = pass->n,
         .biases = pass->biases,
         .evidence = request->evidence == NULL ? NULL : &evidence,

@@ -15,7 +15,7 @@ struct calibration_grid {
 
 struct calibration_request {
     const struct validation *validation; /* with validation users */
-    const struct towers *towers;         /* of validation->dataset */
+    const struct embeddings *embeddings; /* of validation->dataset */
     const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
     struct calibration_grid popularity;  /* the betas of `auto` */
     struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */

@@ -189,7 +189,7 @@ static enum status_code prepare_blocks(struct evaluation *evaluation, struct sta
     n = n < USER_BLOCK ? n : USER_BLOCK;
     n = n < evaluation->n_rows ? n : evaluation->n_rows;
     evaluation->block = n;
-    size_t d = evaluation->request->towers->users.columns;
+    size_t d = evaluation->request->embeddings->users.columns;
     enum status_code code;
     TRY(MEM_NEW(&evaluation->lists, n * evaluation->max_k, status));
     TRY(MEM_NEW(&evaluation->scores, n * evaluation->max_k, status));
@@ -228,19 +228,19 @@ static void evaluation_release(struct evaluation *evaluation)
 static enum status_code rank_by_score(struct evaluation *evaluation, size_t first, size_t count,
                                       struct status *status)
 {
-    const struct towers *towers = evaluation->request->towers;
+    const struct embeddings *embeddings = evaluation->request->embeddings;
     const struct sparse *train = &evaluation->request->dataset->train.matrix;
     const int32_t *rows = evaluation->rows + first;
     struct ranking_evidence room;
-    size_t d = towers->users.columns;
+    size_t d = embeddings->users.columns;
     for (size_t a = 0; a < count; a++) {
         memcpy(evaluation->anchors + a * d,
-               towers->users.data + (size_t)rows[a] * towers->users.stride,
+               embeddings->users.data + (size_t)rows[a] * embeddings->users.stride,
                d * sizeof *evaluation->anchors);
     }
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
-        .candidates = towers->items,
+        .candidates = embeddings->items,
         .exclude = train,
         .exclude_rows = rows,
         .tie_rank = evaluation->tie_rank,
@@ -254,8 +254,8 @@ static enum status_code start_score(struct evaluation *evaluation,
                                     const struct score_weights *weights, struct status *status)
 {
     score_release(&evaluation->score);
-    return score_init(&evaluation->score, evaluation->request->towers, evaluation->request->dataset,
-                      evaluation->request->evidence, weights, status);
+    return score_init(&evaluation->score, evaluation->request->embeddings,
+                      evaluation->request->dataset, evaluation->request->evidence, weights, status);
 }
 
 static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
@@ -574,8 +574,8 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
                                     .data = request->watch.data};
     enum status_code code;
     assert(request->held_out->matrix.n_rows == request->dataset->n_users);
-    assert(request->towers->users.rows == request->dataset->n_users);
-    assert(request->towers->items.rows == request->dataset->n_items);
+    assert(request->embeddings->users.rows == request->dataset->n_users);
+    assert(request->embeddings->items.rows == request->dataset->n_items);
     TRY(parse_all(&evaluation, status));
     TRY(collect_users(&evaluation, status));
     TRY(prepare_items(&evaluation, status));

@@ -29,7 +29,7 @@ struct evaluation_request {
     const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
     size_t unknown_users;
     size_t max_users; /* of more, a seeded sample is judged */
-    const struct towers *towers;
+    const struct embeddings *embeddings;
     struct score_weights weights;         /* of the model nightjar */
     double towers_beta, towers_half_life; /* of the towers alone */
     double popular_half_life;             /* of popularity alone; of recent_popularity */

@@ -117,7 +117,8 @@ static enum status_code prepare_group(struct cold_evaluation *evaluation, size_t
     evaluation->block = evaluation->n_judged < USER_BLOCK ? evaluation->n_judged : USER_BLOCK;
     TRY(MEM_NEW(&evaluation->tie_rank, n_candidates, status));
     TRY(MEM_NEW(&evaluation->popularity, n_candidates, status));
-    TRY(MEM_NEW(&evaluation->anchors, evaluation->block * request->towers->items.columns, status));
+    TRY(MEM_NEW(&evaluation->anchors, evaluation->block * request->embeddings->items.columns,
+                status));
     TRY(MEM_NEW(&evaluation->lists, evaluation->block * evaluation->max_k, status));
     TRY(MEM_NEW(&evaluation->fallback, evaluation->block * evaluation->max_k, status));
     TRY(MEM_NEW(&evaluation->scores, evaluation->block * evaluation->max_k, status));
@@ -153,12 +154,12 @@ static enum status_code rank_users_by_popularity(struct cold_evaluation *evaluat
                                                  size_t count, int32_t *lists,
                                                  struct status *status)
 {
-    const struct towers *towers = evaluation->request->towers;
+    const struct embeddings *embeddings = evaluation->request->embeddings;
     const float *biases[1] = {evaluation->popularity};
-    memset(evaluation->anchors, 0, count * towers->items.columns * sizeof *evaluation->anchors);
+    memset(evaluation->anchors, 0, count * embeddings->items.columns * sizeof *evaluation->anchors);
     struct ranking ranking = {
-        .anchors = const_matrix_of(evaluation->anchors, count, towers->items.columns),
-        .candidates = towers->items,
+        .anchors = const_matrix_of(evaluation->anchors, count, embeddings->items.columns),
+        .candidates = embeddings->items,
         .scale = 1.0f,
         .n_biases = 1,
         .biases = biases,
@@ -174,11 +175,11 @@ static enum status_code rank_users_by_popularity(struct cold_evaluation *evaluat
 static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
-    const struct towers *towers = evaluation->request->towers;
+    const struct embeddings *embeddings = evaluation->request->embeddings;
     const struct sparse *histories = &evaluation->request->dataset->cold.history.matrix;
     const int32_t *judged = evaluation->judged + first;
     struct ranking_evidence room;
-    size_t d = towers->items.columns, k = evaluation->max_k;
+    size_t d = embeddings->items.columns, k = evaluation->max_k;
     enum status_code code;
     /* leaves anchors of zeros */
     TRY(rank_users_by_popularity(evaluation, first, count, evaluation->fallback, status));
@@ -186,13 +187,13 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
         int32_t vector = evaluation->vector_of[judged[a]];
         if (vector >= 0) {
             memcpy(evaluation->anchors + a * d,
-                   towers->cold_users.data + (size_t)vector * towers->cold_users.stride,
+                   embeddings->cold_users.data + (size_t)vector * embeddings->cold_users.stride,
                    d * sizeof *evaluation->anchors);
         }
     }
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
-        .candidates = towers->items,
+        .candidates = embeddings->items,
         .exclude = histories,
         .exclude_rows = judged,
         .tie_rank = evaluation->tie_rank,
@@ -221,17 +222,17 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
 {
     const struct evaluation_cold_request *request = evaluation->request;
     const struct dataset *dataset = request->dataset;
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     int64_t *counts = NULL;
     enum status_code code;
     TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.unknown, status));
     /* the permutation of the evaluation of everybody else */
     TRY(prepare_group(evaluation, dataset->n_items, "evaluation.ties", status));
-    TRY(match_codes(dataset->cold.users, dataset->cold.n_users, towers->cold_user_codes,
-                    towers->cold_users.rows, &evaluation->vector_of, status));
+    TRY(match_codes(dataset->cold.users, dataset->cold.n_users, embeddings->cold_user_codes,
+                    embeddings->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&counts, dataset->n_items, status));
     dataset_item_counts(dataset, counts);
-    TRY(score_init(&evaluation->score, towers, dataset, request->evidence, &request->weights,
+    TRY(score_init(&evaluation->score, embeddings, dataset, request->evidence, &request->weights,
                    status));
     for (size_t i = 0; i < dataset->n_items; i++) {
         evaluation->popularity[i] = (float)counts[i];
@@ -249,7 +250,7 @@ static enum status_code rank_cold_items(struct cold_evaluation *evaluation, size
                                         size_t count, const float *vectors, const uint8_t *eligible,
                                         struct status *status)
 {
-    size_t d = evaluation->request->towers->items.columns;
+    size_t d = evaluation->request->embeddings->items.columns;
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = const_matrix_of(vectors, evaluation->n_candidates, d),
@@ -266,8 +267,8 @@ static enum status_code rank_cold_items(struct cold_evaluation *evaluation, size
 static enum status_code list_items_by_towers(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
-    const struct towers *towers = evaluation->request->towers;
-    size_t d = towers->items.columns;
+    const struct embeddings *embeddings = evaluation->request->embeddings;
+    size_t d = embeddings->items.columns;
     float *vectors = NULL; /* (n_candidates, d), zeros where there is none */
     uint8_t *eligible = NULL;
     enum status_code code;
@@ -278,13 +279,14 @@ static enum status_code list_items_by_towers(struct cold_evaluation *evaluation,
         eligible[i] = vector >= 0;
         if (vector >= 0) {
             memcpy(vectors + i * d,
-                   towers->cold_items.data + (size_t)vector * towers->cold_items.stride,
+                   embeddings->cold_items.data + (size_t)vector * embeddings->cold_items.stride,
                    d * sizeof *vectors);
         }
     }
     for (size_t a = 0; a < count; a++) {
         memcpy(evaluation->anchors + a * d,
-               towers->users.data + (size_t)evaluation->judged[first + a] * towers->users.stride,
+               embeddings->users.data +
+                   (size_t)evaluation->judged[first + a] * embeddings->users.stride,
                d * sizeof *evaluation->anchors);
     }
     TRY(rank_cold_items(evaluation, first, count, vectors, eligible, status));
@@ -297,7 +299,7 @@ done:
 static enum status_code list_items_by_chance(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
-    size_t d = evaluation->request->towers->items.columns;
+    size_t d = evaluation->request->embeddings->items.columns;
     float *zeros = NULL;
     enum status_code code;
     TRY(MEM_NEW(&zeros, evaluation->n_candidates * d, status));
@@ -312,12 +314,12 @@ static enum status_code prepare_cold_items(struct cold_evaluation *evaluation,
                                            struct status *status)
 {
     const struct cold_part *cold = &evaluation->request->dataset->cold;
-    const struct towers *towers = evaluation->request->towers;
+    const struct embeddings *embeddings = evaluation->request->embeddings;
     enum status_code code;
     TRY(collect_judged(evaluation, &cold->item_held_out, NULL, status));
     TRY(prepare_group(evaluation, cold->n_items, "evaluation.cold_ties", status));
-    TRY(match_codes(cold->items, cold->n_items, towers->cold_item_codes, towers->cold_items.rows,
-                    &evaluation->vector_of, status));
+    TRY(match_codes(cold->items, cold->n_items, embeddings->cold_item_codes,
+                    embeddings->cold_items.rows, &evaluation->vector_of, status));
 done:
     return code;
 }
@@ -410,8 +412,8 @@ enum status_code evaluation_cold_run(const struct evaluation_cold_request *reque
 {
     struct cold_evaluation evaluation = {.request = request, .pool = pool};
     enum status_code code;
-    assert(request->towers->users.rows == request->dataset->n_users);
-    assert(request->towers->items.rows == request->dataset->n_items);
+    assert(request->embeddings->users.rows == request->dataset->n_users);
+    assert(request->embeddings->items.rows == request->dataset->n_items);
     TRY(parse_metrics(&evaluation, status));
     if (evaluation.n_asked > 0) {
         for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {

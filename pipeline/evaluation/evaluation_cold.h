@@ -26,8 +26,8 @@
 #include "towers/embeddings.h"
 
 struct evaluation_cold_request {
-    const struct dataset *dataset; /* the towers' basis, with its cold part */
-    const struct towers *towers;   /* their cold codes beyond the dataset's are ignored */
+    const struct dataset *dataset;       /* the towers' basis, with its cold part */
+    const struct embeddings *embeddings; /* their cold codes beyond the dataset's are ignored */
     struct score_weights weights;
     const struct evidence *evidence; /* of that basis; NULL: gamma is 0 */
     size_t n_metrics;

@@ -84,7 +84,7 @@ enum status_code validation_set_bias(struct validation *validation, double bias_
     int64_t *counts = NULL;
     TRY(MEM_NEW(&counts, n_items, status));
     dataset_item_counts(validation->dataset, counts);
-    towers_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
+    embeddings_popularity_bias(counts, NULL, n_items, bias_weight, validation->bias);
 done:
     mem_free(counts);
     return code;
@@ -158,8 +158,8 @@ enum status_code validation_run_grid(const struct validation *validation, struct
     dataset_item_counts(validation->dataset, counts);
     for (size_t w = 0; w < grid->n; w++) {
         biases[w] = terms + w * n_items;
-        towers_popularity_bias(counts, grid->learned, n_items, grid->weights[w],
-                               terms + w * n_items);
+        embeddings_popularity_bias(counts, grid->learned, n_items, grid->weights[w],
+                                   terms + w * n_items);
     }
     TRY(run_biases(validation, users, items, biases, grid->n, temperature, pool, means, of_users,
                    status));

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-enum status_code score_popularity(const struct towers *towers, const struct dataset *dataset,
+enum status_code score_popularity(const struct embeddings *embeddings,
+                                  const struct dataset *dataset,
                                   const struct score_weights *weights, float *out,
                                   struct status *status)
 {
@@ -14,8 +15,8 @@ enum status_code score_popularity(const struct towers *towers, const struct data
     TRY(MEM_NEW(&popularity, dataset->n_items, status));
     history_popularity(&dataset->train, weights->half_life, popularity);
     for (size_t i = 0; i < dataset->n_items; i++) {
-        const double term = towers->item_bias != NULL && weights->half_life == 0
-                                ? (double)towers->item_bias[i]
+        const double term = embeddings->item_bias != NULL && weights->half_life == 0
+                                ? (double)embeddings->item_bias[i]
                                 : log1p(popularity[i]);
         out[i] = (float)(weights->beta * term);
     }
@@ -24,15 +25,15 @@ done:
     return code;
 }
 
-enum status_code score_init(struct score *score, const struct towers *towers,
+enum status_code score_init(struct score *score, const struct embeddings *embeddings,
                             const struct dataset *dataset, const struct evidence *evidence,
                             const struct score_weights *weights, struct status *status)
 {
-    size_t n_items = towers->items.rows, n_cold = towers->cold_items.rows;
+    size_t n_items = embeddings->items.rows, n_cold = embeddings->cold_items.rows;
     enum status_code code;
     TRY(MEM_NEW(&score->bias, n_items + n_cold, status));
-    TRY(score_popularity(towers, dataset, weights, score->bias, status));
-    const float cold_bias = towers_cold_bias(towers->item_bias, n_items, weights->beta);
+    TRY(score_popularity(embeddings, dataset, weights, score->bias, status));
+    const float cold_bias = embeddings_cold_bias(embeddings->item_bias, n_items, weights->beta);
     for (size_t i = 0; i < n_cold; i++) {
         score->bias[n_items + i] = cold_bias;
     }
@@ -41,7 +42,7 @@ enum status_code score_init(struct score *score, const struct towers *towers,
         evidence_powers(evidence, weights->exponent, score->powers);
         score->evidence = evidence;
     }
-    score->scale = (float)(1.0 / towers->temperature);
+    score->scale = (float)(1.0 / embeddings->temperature);
     score->bias_rows[0] = score->bias;
     score->power_rows[0] = score->powers;
     score->gammas[0] = weights->gamma;

@@ -18,13 +18,13 @@ struct score {
 
 /* out (n_items) = the popularity term: beta log(1 + p_i) with the half-life of the weights, or beta
  * times the term that the towers have learned, which has none. `dataset` is the towers' basis. */
-MUST_CHECK enum status_code score_popularity(const struct towers *towers,
+MUST_CHECK enum status_code score_popularity(const struct embeddings *embeddings,
                                              const struct dataset *dataset,
                                              const struct score_weights *weights, float *out,
                                              struct status *status);
 /* `evidence` (of the basis `dataset`, like the towers; NULL allowed where gamma is 0) must outlive
  * it, like the artifact of the towers. */
-MUST_CHECK enum status_code score_init(struct score *score, const struct towers *towers,
+MUST_CHECK enum status_code score_init(struct score *score, const struct embeddings *embeddings,
                                        const struct dataset *dataset,
                                        const struct evidence *evidence,
                                        const struct score_weights *weights, struct status *status);

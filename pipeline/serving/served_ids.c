@@ -90,8 +90,9 @@ done:
 
 enum status_code served_ids_load(struct served_ids *users, struct served_ids *items,
                                  const struct interactions *interactions,
-                                 const struct towers *towers, const struct artifact *features,
-                                 struct features *view, struct status *status)
+                                 const struct embeddings *embeddings,
+                                 const struct artifact *features, struct features *view,
+                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
     if (features != NULL) {
@@ -99,10 +100,10 @@ enum status_code served_ids_load(struct served_ids *users, struct served_ids *it
     }
     TRY(served_ids_init(users, &interactions->users,
                         features == NULL ? NULL : &view->side[FEATURE_USERS],
-                        towers->cold_user_codes, towers->cold_users.rows, status));
+                        embeddings->cold_user_codes, embeddings->cold_users.rows, status));
     TRY(served_ids_init(items, &interactions->items,
                         features == NULL ? NULL : &view->side[FEATURE_ITEMS],
-                        towers->cold_item_codes, towers->cold_items.rows, status));
+                        embeddings->cold_item_codes, embeddings->cold_items.rows, status));
 done:
     return code;
 }

@@ -33,7 +33,7 @@ MUST_CHECK enum status_code served_ids_init(struct served_ids *ids, const struct
  * becomes a view; all of them must outlive users and items. */
 MUST_CHECK enum status_code served_ids_load(struct served_ids *users, struct served_ids *items,
                                             const struct interactions *interactions,
-                                            const struct towers *towers,
+                                            const struct embeddings *embeddings,
                                             const struct artifact *features, struct features *view,
                                             struct status *status);
 void served_ids_release(struct served_ids *ids);

@@ -10,7 +10,7 @@
  *            vector is the one that the towers encoded (of a history that training did not know, or
  *            of side data), else the normalised mean of the vectors of the history's items. A cold
  *            item's vector is the one that the towers encoded of its side data; it has no evidence
- *            and the popularity of an item without users (towers_cold_bias)
+ *            and the popularity of an item without users (embeddings_cold_bias)
  *   popular  the user has no vector: items by their number of users in the log, of late ones by
  *            their half-life;
  *            score = log(1 + that number)
@@ -55,7 +55,7 @@ bool serving_uses_index(enum serving_index index, double n_products);
 
 struct serving_request {
     const struct interactions *interactions;
-    const struct towers *towers;
+    const struct embeddings *embeddings;
     const struct served_ids *users, *items; /* of these interactions and towers */
     struct score_weights weights;
     double popular_half_life;        /* days, of the popular items; 0: none */

@@ -72,7 +72,7 @@ static void sample_add(struct sample *sample, const struct serving *serving, int
 /* Users of the towers that get lists, spread over all of them. */
 static void sample_users(struct sample *sample, const struct serving *serving)
 {
-    const struct const_matrix users = serving->request->towers->users;
+    const struct const_matrix users = serving->request->embeddings->users;
     const size_t step = users.rows / (2 * SAMPLE) + 1;
     for (size_t start = 0; start < step; start++) {
         for (size_t row = start; row < users.rows && sample->n < 2 * SAMPLE; row += step) {

@@ -10,10 +10,10 @@
 
 static enum status_code join_vectors(struct serving *serving, struct status *status)
 {
-    const struct towers *towers = serving->request->towers;
-    size_t d = towers->items.columns, total;
+    const struct embeddings *embeddings = serving->request->embeddings;
+    size_t d = embeddings->items.columns, total;
     enum status_code code = STATUS_OK;
-    serving->candidates = towers->items;
+    serving->candidates = embeddings->items;
     if (serving->n_candidates == serving->n_known) {
         return code;
     }
@@ -23,10 +23,10 @@ static enum status_code join_vectors(struct serving *serving, struct status *sta
     }
     TRY(MEM_NEW(&serving->joined, total, status));
     for (size_t c = 0; c < serving->n_candidates; c++) {
-        const float *vector =
-            c < serving->n_known
-                ? towers->items.data + c * towers->items.stride
-                : towers->cold_items.data + (c - serving->n_known) * towers->cold_items.stride;
+        const float *vector = c < serving->n_known
+                                  ? embeddings->items.data + c * embeddings->items.stride
+                                  : embeddings->cold_items.data +
+                                        (c - serving->n_known) * embeddings->cold_items.stride;
         memcpy(serving->joined + c * d, vector, d * sizeof *vector);
     }
     serving->candidates = const_matrix_of(serving->joined, serving->n_candidates, d);
@@ -66,9 +66,9 @@ void serving_set_segment(struct serving *serving, int32_t segment)
 static enum status_code prepare_candidates(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     size_t n_known = serving->dataset->n_items;
-    size_t n = n_known + (request->cold_items ? towers->cold_items.rows : 0);
+    size_t n = n_known + (request->cold_items ? embeddings->cold_items.rows : 0);
     enum status_code code;
     serving->n_known = n_known;
     serving->n_candidates = n;
@@ -80,7 +80,7 @@ static enum status_code prepare_candidates(struct serving *serving, struct statu
     }
     for (size_t c = 0; c < n; c++) {
         int32_t source =
-            c < n_known ? serving->dataset->items[c] : towers->cold_item_codes[c - n_known];
+            c < n_known ? serving->dataset->items[c] : embeddings->cold_item_codes[c - n_known];
         serving->candidate_codes[c] = request->items->served_of[source];
         serving->candidate_of[source] = (int32_t)c;
     }
@@ -195,10 +195,10 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
 {
     const struct serving_request *request = serving->request;
     struct recommendations *out = serving->out;
-    size_t n = serving->dataset->n_items + request->towers->cold_items.rows;
+    size_t n = serving->dataset->n_items + request->embeddings->cold_items.rows;
     const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
     enum status_code code;
-    TRY(score_init(&serving->score, request->towers, serving->dataset, request->evidence,
+    TRY(score_init(&serving->score, request->embeddings, serving->dataset, request->evidence,
                    &request->weights, status));
     TRY(MEM_NEW(&out->item_bias, n, status));
     memcpy(out->item_bias, serving->score.bias, n * sizeof *out->item_bias);
@@ -207,7 +207,7 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
         serving->score.bias[c] += boosts[request->items->source_of[serving->candidate_codes[c]]];
     }
     out->n_vectors = n;
-    out->temperature = request->towers->temperature;
+    out->temperature = request->embeddings->temperature;
     out->weights = request->weights;
 done:
     return code;
@@ -283,7 +283,7 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     TRY(MEM_NEW(&serving->user_row, request->users->n_codes, status));
     dataset_invert(dataset->users, dataset->n_users, request->users->n_codes, serving->user_row);
     TRY(MEM_NEW(&serving->cold_row, request->users->n_codes, status));
-    dataset_invert(request->towers->cold_user_codes, request->towers->cold_users.rows,
+    dataset_invert(request->embeddings->cold_user_codes, request->embeddings->cold_users.rows,
                    request->users->n_codes, serving->cold_row);
     TRY(prepare_candidates(serving, status));
     TRY(prepare_histories(serving, status));
@@ -294,7 +294,7 @@ enum status_code serving_prepare(struct serving *serving, struct status *status)
     serving->n_block = serving->index.n_lists > 0
                            ? INDEX_BLOCK_OF_THREAD * pool_threads(serving->pool)
                            : EXACT_BLOCK;
-    TRY(MEM_NEW(&serving->anchors, serving->n_block * request->towers->items.columns, status));
+    TRY(MEM_NEW(&serving->anchors, serving->n_block * request->embeddings->items.columns, status));
     TRY(MEM_NEW(&serving->anchor_users, serving->n_block, status));
     serving->n_room = serving->n_block * widest;
     serving->n_room =

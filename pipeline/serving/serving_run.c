@@ -71,7 +71,7 @@ done:
  * none, or when they cancel out. */
 static bool mean_vector(const struct serving *serving, size_t user, double *sum, float *vector)
 {
-    const struct const_matrix items = serving->request->towers->items;
+    const struct const_matrix items = serving->request->embeddings->items;
     const struct sparse *history = &serving->history;
     double squares = 0.0;
     memset(sum, 0, items.columns * sizeof *sum);
@@ -103,7 +103,7 @@ static bool may_be_cold(const struct serving *serving, size_t user)
 
 static bool cold_vector(const struct serving *serving, size_t user, double *sum, float *vector)
 {
-    const struct const_matrix encoded = serving->request->towers->cold_users;
+    const struct const_matrix encoded = serving->request->embeddings->cold_users;
     if (serving->cold_row[user] < 0) {
         return mean_vector(serving, user, sum, vector);
     }
@@ -117,7 +117,7 @@ static enum status_code collect_cold(struct serving *serving, struct status *sta
 {
     struct recommendations *out = serving->out;
     const struct served_ids *users = serving->request->users;
-    size_t d = serving->request->towers->items.columns, n = 0, total;
+    size_t d = serving->request->embeddings->items.columns, n = 0, total;
     double *sum = NULL;
     enum status_code code;
     for (size_t u = 0; u < users->n_codes; u++) {
@@ -164,18 +164,18 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
 {
     struct recommendations made = {0};
     struct serving serving = {.request = request,
-                              .dataset = &request->interactions->basis[request->towers->basis],
+                              .dataset = &request->interactions->basis[request->embeddings->basis],
                               .pool = pool,
                               .out = &made};
     enum status_code code;
     assert(request->top > 0);
-    assert(request->towers->users.rows == serving.dataset->n_users);
-    assert(request->towers->items.rows == serving.dataset->n_items);
+    assert(request->embeddings->users.rows == serving.dataset->n_users);
+    assert(request->embeddings->items.rows == serving.dataset->n_items);
     TRY(serving_prepare(&serving, status));
     TRY(collect_cold(&serving, status));
     serving.lists_total = (double)(serving.dataset->n_users + made.n_cold) +
                           (request->similar > 0 ? (double)serving.n_candidates : 0.0);
-    TRY(serve_users(&serving, serving.dataset->users, request->towers->users, PUBLISH_MODEL,
+    TRY(serve_users(&serving, serving.dataset->users, request->embeddings->users, PUBLISH_MODEL,
                     status));
     TRY(serve_cold_users(&serving, status));
     serving_fill_lists(&serving);

@@ -47,10 +47,10 @@ done:
     return code;
 }
 
-enum status_code towers_load(struct towers *towers, const struct artifact *artifact,
-                             struct status *status)
+enum status_code embeddings_load(struct embeddings *embeddings, const struct artifact *artifact,
+                                 struct status *status)
 {
-    struct towers loaded = {0};
+    struct embeddings loaded = {0};
     double basis;
     enum status_code code;
     TRY(load_matrix(artifact, "users", &loaded.users, status));
@@ -73,34 +73,34 @@ enum status_code towers_load(struct towers *towers, const struct artifact *artif
                           loaded.users.columns, loaded.items.columns, loaded.temperature);
         goto done;
     }
-    *towers = loaded;
+    *embeddings = loaded;
 done:
     return code;
 }
 
-enum status_code towers_save(const struct towers *towers, struct artifact *artifact,
-                             struct status *status)
+enum status_code embeddings_save(const struct embeddings *embeddings, struct artifact *artifact,
+                                 struct status *status)
 {
     enum status_code code;
-    assert(towers->users.stride == towers->users.columns);
-    assert(towers->items.stride == towers->items.columns);
+    assert(embeddings->users.stride == embeddings->users.columns);
+    assert(embeddings->items.stride == embeddings->items.columns);
     artifact_init(artifact, "towers");
-    TRY(artifact_copy(artifact, "users", ARRAY_F32, towers->users.rows, towers->users.columns,
-                      towers->users.data, status));
-    TRY(artifact_copy(artifact, "items", ARRAY_F32, towers->items.rows, towers->items.columns,
-                      towers->items.data, status));
-    TRY(save_cold(&towers->cold_users, towers->cold_user_codes, "cold_users", "cold_users.codes",
-                  artifact, status));
-    TRY(save_cold(&towers->cold_items, towers->cold_item_codes, "cold_items", "cold_items.codes",
-                  artifact, status));
-    if (towers->item_bias != NULL) {
-        TRY(artifact_copy(artifact, "item_bias", ARRAY_F32, towers->items.rows, 1,
-                          towers->item_bias, status));
+    TRY(artifact_copy(artifact, "users", ARRAY_F32, embeddings->users.rows,
+                      embeddings->users.columns, embeddings->users.data, status));
+    TRY(artifact_copy(artifact, "items", ARRAY_F32, embeddings->items.rows,
+                      embeddings->items.columns, embeddings->items.data, status));
+    TRY(save_cold(&embeddings->cold_users, embeddings->cold_user_codes, "cold_users",
+                  "cold_users.codes", artifact, status));
+    TRY(save_cold(&embeddings->cold_items, embeddings->cold_item_codes, "cold_items",
+                  "cold_items.codes", artifact, status));
+    if (embeddings->item_bias != NULL) {
+        TRY(artifact_copy(artifact, "item_bias", ARRAY_F32, embeddings->items.rows, 1,
+                          embeddings->item_bias, status));
     }
-    TRY(artifact_set_number(artifact, "basis", (double)towers->basis, status));
-    TRY(artifact_set_number(artifact, "temperature", towers->temperature, status));
-    TRY(artifact_set_number(artifact, "alpha", towers->alpha, status));
-    TRY(artifact_set_number(artifact, "epochs", towers->epochs, status));
+    TRY(artifact_set_number(artifact, "basis", (double)embeddings->basis, status));
+    TRY(artifact_set_number(artifact, "temperature", embeddings->temperature, status));
+    TRY(artifact_set_number(artifact, "alpha", embeddings->alpha, status));
+    TRY(artifact_set_number(artifact, "epochs", embeddings->epochs, status));
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);
@@ -108,15 +108,15 @@ done:
     return code;
 }
 
-void towers_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
-                            double beta, float *out)
+void embeddings_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
+                                double beta, float *out)
 {
     for (size_t i = 0; i < n_items; i++) {
         out[i] = (float)(beta * (learned != NULL ? (double)learned[i] : log1p((double)counts[i])));
     }
 }
 
-float towers_cold_bias(const float *learned, size_t n_items, double beta)
+float embeddings_cold_bias(const float *learned, size_t n_items, double beta)
 {
     if (learned == NULL || n_items == 0) {
         return 0.0f;

@@ -6,7 +6,7 @@
 #include "dataset/dataset.h"
 
 /* A view over the artifact "towers", which must outlive it. */
-struct towers {
+struct embeddings {
     struct const_matrix users; /* (n_users of the basis, d), unit length */
     struct const_matrix items; /* (n_items of the basis, d), unit length */
     enum basis basis;          /* which dataset the rows belong to */
@@ -15,23 +15,23 @@ struct towers {
     double epochs;             /* trained for */
     /* Entities without a row that the encoder gave a vector: users with a history or features,
        items with features alone. Codes are ascending: of the master vocabulary, then of the
-       features' extra one (model/features.h). None: 0 and NULL. */
+       features' extra one (features/feature_table.h). None: 0 and NULL. */
     const int32_t *cold_user_codes, *cold_item_codes; /* (cold_users.rows), (cold_items.rows) */
     struct const_matrix cold_users, cold_items;       /* (n, d), unit length */
     const float *item_bias; /* (n_items) learned popularity term; NULL: log(1 + n_i) */
 };
 
-MUST_CHECK enum status_code towers_load(struct towers *towers, const struct artifact *artifact,
-                                        struct status *status);
+MUST_CHECK enum status_code embeddings_load(struct embeddings *embeddings,
+                                            const struct artifact *artifact, struct status *status);
 /* Copies into arrays users, items, what there is of cold ones and bias, and the numbers. */
-MUST_CHECK enum status_code towers_save(const struct towers *towers, struct artifact *artifact,
-                                        struct status *status);
+MUST_CHECK enum status_code embeddings_save(const struct embeddings *embeddings,
+                                            struct artifact *artifact, struct status *status);
 /* out (n_items) = beta * log(1 + n_i), or beta * learned[i] where `learned` (n_items) is not NULL.
  */
-void towers_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
-                            double beta, float *out);
+void embeddings_popularity_bias(const int64_t *counts, const float *learned, size_t n_items,
+                                double beta, float *out);
 /* The same term of an item that no user has (n_i = 0): 0, or that of the least popular item where
  * the term is learned. */
-float towers_cold_bias(const float *learned, size_t n_items, double beta);
+float embeddings_cold_bias(const float *learned, size_t n_items, double beta);
 
 #endif

@@ -302,7 +302,7 @@ enum status_code training_output_towers(struct training *training, struct traine
         struct side_sources *side = &training->sources.side[s];
         n_cold[s] = pack_cold(result->cold[s], side->cold_codes, side->n_cold, d);
     }
-    struct towers towers = {
+    struct embeddings embeddings = {
         .users = const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
         .items = const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d),
         .basis = training->basis,
@@ -315,7 +315,7 @@ enum status_code training_output_towers(struct training *training, struct traine
         .cold_items = const_matrix_of(result->cold[SIDE_ITEMS], n_cold[SIDE_ITEMS], d),
         .item_bias = result->bias,
     };
-    TRY(towers_save(&towers, &artifact, status));
+    TRY(embeddings_save(&embeddings, &artifact, status));
     TRY(context_output(training->context, &artifact, status));
 done:
     artifact_release(&artifact);

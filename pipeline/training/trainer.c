@@ -161,8 +161,8 @@ static enum status_code prepare_epoch(struct trainer *trainer, struct status *st
         const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
     /* a threshold is compared with the logits of positives, which have no popularity term */
     bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
-    towers_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
-                           trainer->score_bias);
+    embeddings_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
+                               trainer->score_bias);
     struct hard_scores scores = {.users = users,
                                  .items = items,
                                  .scale = (float)(1.0 / temperature_now(trainer)),

@@ -130,16 +130,16 @@ static bool gives_the_towers(struct inputs *in, void **state, const char *slot, 
     struct status status = {0};
     struct trainer_hooks none = {0};
     struct trainer_result result = {0};
-    struct towers towers = {0};
+    struct embeddings embeddings = {0};
     struct artifact artifact = stage_artifact_of(state, slot);
     in->input.stop_after = (size_t)epochs;
     assert_int_equal(trainer_run(&in->input, &none, NULL, &result, &status), STATUS_OK);
-    assert_int_equal(towers_load(&towers, &artifact, &status), STATUS_OK);
-    assert_int_equal(towers.users.rows, result.n_users);
-    assert_int_equal(towers.items.rows, result.n_items);
-    const bool same = memcmp(towers.users.data, result.vectors[SIDE_USERS],
+    assert_int_equal(embeddings_load(&embeddings, &artifact, &status), STATUS_OK);
+    assert_int_equal(embeddings.users.rows, result.n_users);
+    assert_int_equal(embeddings.items.rows, result.n_items);
+    const bool same = memcmp(embeddings.users.data, result.vectors[SIDE_USERS],
                              result.n_users * result.dimension * sizeof(float)) == 0 &&
-                      memcmp(towers.items.data, result.vectors[SIDE_ITEMS],
+                      memcmp(embeddings.items.data, result.vectors[SIDE_ITEMS],
                              result.n_items * result.dimension * sizeof(float)) == 0;
     trainer_result_release(&result);
     artifact_release(&artifact);

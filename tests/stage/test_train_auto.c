@@ -73,10 +73,10 @@ static void the_best_trial_is_taken_and_kept_for_refit(void **state)
              stage_number(state, "train/training", "hard.count"));
     assert_rows(state, "SELECT settings, chosen FROM search_trial WHERE chosen = 1", text);
     for (int s = 0; s < 2; s++) {
-        const char *towers = s == 0 ? "train/towers" : "refit/towers";
-        assert_true(stage_number(state, towers, "temperature") ==
+        const char *embeddings = s == 0 ? "train/towers" : "refit/towers";
+        assert_true(stage_number(state, embeddings, "temperature") ==
                     stage_number(state, "train/training", "setting.temperature"));
-        assert_true(stage_number(state, towers, "alpha") ==
+        assert_true(stage_number(state, embeddings, "alpha") ==
                     stage_number(state, "train/training", "alpha"));
     }
 }

@@ -61,19 +61,20 @@ static double cosine(struct const_matrix m, size_t a, size_t b)
  * kind lies apart; one that is no product trains on its id. */
 static void features_give_cold_items_their_place(void **state)
 {
-    struct towers towers = {0};
+    struct embeddings embeddings = {0};
     struct status status = {0};
     stage_source(state, shop);
     run(state, SPLIT FEATURES NEGATIVES "- train: {" TRAIN ", id_dropout: 0.5}\n- refit: {}\n");
     struct artifact artifact = stage_artifact_of(state, "refit/towers");
-    assert_int_equal(towers_load(&towers, &artifact, &status), STATUS_OK);
-    assert_int_equal(towers.items.rows, 40);
-    assert_int_equal(towers.cold_items.rows, 3); /* of 102: what is missing says something, too */
-    assert_int_equal(towers.cold_item_codes[0], 40);
-    assert_int_equal(towers.cold_item_codes[1], 41);
+    assert_int_equal(embeddings_load(&embeddings, &artifact, &status), STATUS_OK);
+    assert_int_equal(embeddings.items.rows, 40);
+    assert_int_equal(embeddings.cold_items.rows,
+                     3); /* of 102: what is missing says something, too */
+    assert_int_equal(embeddings.cold_item_codes[0], 40);
+    assert_int_equal(embeddings.cold_item_codes[1], 41);
     double same = 0.0, other = 0.0;
     for (size_t u = 0; u < 60; u++) {
-        const struct const_matrix cold = towers.cold_items, users = towers.users;
+        const struct const_matrix cold = embeddings.cold_items, users = embeddings.users;
         for (size_t c = 0; c < 2; c++) {
             double score = 0.0;
             for (size_t d = 0; d < 8; d++) {
@@ -84,7 +85,7 @@ static void features_give_cold_items_their_place(void **state)
         }
     }
     assert_true(same > other + 0.3);
-    assert_true(cosine(towers.cold_items, 0, 1) < 0.9);
+    assert_true(cosine(embeddings.cold_items, 0, 1) < 0.9);
     artifact_release(&artifact);
 }
 

@@ -132,7 +132,7 @@ void ranking_data_init(struct ranking_data *data, size_t n_users, size_t n_items
     const struct dataset *dataset = &data->interactions.basis[basis];
     data->user_vectors = random_matrix(&rng, dataset->n_users, dimension, true);
     data->item_vectors = random_matrix(&rng, dataset->n_items, dimension, true);
-    data->towers = (struct towers){
+    data->embeddings = (struct embeddings){
         .users = const_matrix_of(data->user_vectors, dataset->n_users, dimension),
         .items = const_matrix_of(data->item_vectors, dataset->n_items, dimension),
         .basis = basis,

@@ -12,7 +12,7 @@
 struct ranking_data {
     struct interactions interactions;
     struct served_ids users, items; /* the master ids */
-    struct towers towers;           /* random unit vectors over the basis asked for */
+    struct embeddings embeddings;   /* random unit vectors over the basis asked for */
     float *user_vectors, *item_vectors;
 };
 

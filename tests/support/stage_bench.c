@@ -90,12 +90,12 @@ static enum status_code given_run(struct context *context, const void *options,
 {
     const struct given_options *o = options;
     struct ranking_data data;
-    struct artifact interactions = {0}, towers = {0};
+    struct artifact interactions = {0}, embeddings = {0};
     enum status_code code;
     stage_bench_data(&data, (enum basis)o->basis);
     shape_parts(&data.interactions, o);
-    TRY(towers_save(&data.towers, &towers, status));
-    TRY(context_output(context, &towers, status));
+    TRY(embeddings_save(&data.embeddings, &embeddings, status));
+    TRY(context_output(context, &embeddings, status));
     artifact_init(&interactions, "interactions");
     TRY(interactions_save(&data.interactions, &interactions, status));
     TRY(context_output(context, &interactions, status));

@@ -43,7 +43,7 @@ static struct calibration_request request_of(const struct calibration_case *c,
 {
     return (struct calibration_request){
         .validation = &c->validation,
-        .towers = &c->data.towers,
+        .embeddings = &c->data.embeddings,
         .popularity = grid,
         .given = {(double)NAN, (double)NAN, (double)NAN, (double)NAN}};
 }
@@ -56,15 +56,15 @@ static double value_at(double beta)
     double value = 0.0;
     float *users = NULL;
     case_init(&c, beta);
-    size_t d = c.data.towers.users.columns;
+    size_t d = c.data.embeddings.users.columns;
     assert_int_equal(MEM_NEW(&users, c.validation.n_users * d, &status), STATUS_OK);
     for (size_t a = 0; a < c.validation.n_users; a++) {
-        memcpy(users + a * d, c.data.towers.users.data + (size_t)c.validation.users[a] * d,
+        memcpy(users + a * d, c.data.embeddings.users.data + (size_t)c.validation.users[a] * d,
                d * sizeof *users);
     }
     assert_int_equal(validation_run(&c.validation, const_matrix_of(users, c.validation.n_users, d),
-                                    c.data.towers.items, NULL, c.data.towers.temperature, NULL,
-                                    &value, &status),
+                                    c.data.embeddings.items, NULL, c.data.embeddings.temperature,
+                                    NULL, &value, &status),
                      STATUS_OK);
     mem_free(users);
     case_release(&c);
@@ -106,21 +106,21 @@ static void rank_with(const struct calibration_request *request,
     struct status status = {0};
     const struct validation *validation = request->validation;
     const struct dataset *dataset = validation->dataset;
-    const size_t d = request->towers->users.columns, n = validation->n_users;
+    const size_t d = request->embeddings->users.columns, n = validation->n_users;
     struct score score = {0};
     struct ranking_evidence room;
     float *anchors = NULL, *scores = NULL;
     assert_int_equal(MEM_NEW(&anchors, n * d, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&scores, n * validation->k, &status), STATUS_OK);
     for (size_t a = 0; a < n; a++) {
-        memcpy(anchors + a * d, request->towers->users.data + (size_t)validation->users[a] * d,
+        memcpy(anchors + a * d, request->embeddings->users.data + (size_t)validation->users[a] * d,
                d * sizeof *anchors);
     }
     assert_int_equal(
-        score_init(&score, request->towers, dataset, request->evidence, weights, &status),
+        score_init(&score, request->embeddings, dataset, request->evidence, weights, &status),
         STATUS_OK);
     struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
-                              .candidates = request->towers->items,
+                              .candidates = request->embeddings->items,
                               .exclude = &dataset->train.matrix,
                               .exclude_rows = validation->users,
                               .tie_rank = validation->tie_rank,
@@ -376,10 +376,10 @@ static void zero_is_a_legal_answer(void **state)
             users[u * d + (size_t)dataset->valid.matrix.columns[e]] = 1.0f / sqrtf((float)n);
         }
     }
-    struct towers towers = c.data.towers;
-    towers.users = const_matrix_of(users, dataset->n_users, d);
-    towers.items = const_matrix_of(items, d, d);
-    request.towers = &towers;
+    struct embeddings embeddings = c.data.embeddings;
+    embeddings.users = const_matrix_of(users, dataset->n_users, d);
+    embeddings.items = const_matrix_of(items, d, d);
+    request.embeddings = &embeddings;
     assert_int_equal(calibration_search(&request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.beta == 0.0);
     assert_true(found.value > 0.6);
@@ -438,7 +438,7 @@ static void the_artifact_gives_the_calibration_back(void **state)
     struct status status = {0};
     double beta[] = {0.0, 0.5}, gamma[] = {0, 3}, exponent[] = {0, 0.25}, value[] = {0.1, 0.2};
     double users[] = {7, 5}, half_life[] = {0, 7};
-    struct towers towers = {.alpha = 0.25};
+    struct embeddings embeddings = {.alpha = 0.25};
     struct calibration saved = {.weights = {0.5, 3, 0.25, 7},
                                 .towers_half_life = 14,
                                 .popular_half_life = 1,
@@ -456,7 +456,7 @@ static void the_artifact_gives_the_calibration_back(void **state)
     struct calibration loaded = {0};
     struct artifact artifact = {0};
     assert_int_equal(calibration_save(&saved, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_OK);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_OK);
     assert_memory_equal(&loaded.weights, &saved.weights, sizeof saved.weights);
     assert_true(loaded.towers_beta == 0.75 && loaded.alpha == 0.3);
     assert_true(loaded.value == 0.2 && loaded.towers_value == 0.1);
@@ -471,7 +471,7 @@ static void the_artifact_gives_the_calibration_back(void **state)
     saved.n_grid = 0;
     saved.value = saved.towers_value = (double)NAN;
     assert_int_equal(calibration_save(&saved, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_OK);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_OK);
     assert_true(isnan(loaded.value) && isnan(loaded.towers_value));
     artifact_release(&artifact);
 }
@@ -480,9 +480,9 @@ static void without_an_artifact_the_training_decides(void **state)
 {
     (void)state;
     struct status status = {0};
-    struct towers towers = {.alpha = 0.25};
+    struct embeddings embeddings = {.alpha = 0.25};
     struct calibration loaded = {0};
-    assert_int_equal(calibration_load(&loaded, NULL, &towers, &status), STATUS_OK);
+    assert_int_equal(calibration_load(&loaded, NULL, &embeddings, &status), STATUS_OK);
     assert_true(loaded.weights.beta == 0.25 && loaded.towers_beta == 0.25);
     assert_true(loaded.weights.gamma == 0 && isnan(loaded.value));
     calibration_release(&loaded);
@@ -492,17 +492,17 @@ static void a_damaged_calibration_is_refused(void **state)
 {
     (void)state;
     struct status status = {0};
-    const struct towers towers = {.alpha = 0.5};
+    const struct embeddings embeddings = {.alpha = 0.5};
     struct calibration loaded = {.weights.beta = 42.0};
     const struct calibration negative = {.weights.gamma = -1};
     struct artifact artifact = {0};
     artifact_init(&artifact, "calibration");
     assert_int_equal(artifact_set_number(&artifact, "beta", 1.0, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_INTERNAL);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_INTERNAL);
     artifact_release(&artifact);
     status_clear(&status);
     assert_int_equal(calibration_save(&negative, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &towers, &status), STATUS_INTERNAL);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_INTERNAL);
     assert_non_null(strstr(status.message, "gamma -1"));
     assert_true(loaded.weights.beta == 42.0);
     artifact_release(&artifact);

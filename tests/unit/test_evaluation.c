@@ -29,7 +29,7 @@ static struct evaluation_request request_of(const struct ranking_data *data)
         .unknown = dataset->test_unknown,
         .unknown_users = 4,
         .max_users = SIZE_MAX,
-        .towers = &data->towers,
+        .embeddings = &data->embeddings,
         .weights = {.beta = 0.3},
         .prefix = "",
         .n_metrics = N_ASKED,
@@ -71,14 +71,14 @@ static int32_t *tower_lists(const struct evaluation_request *request)
     assert_int_equal(MEM_NEW(&lists, dataset->n_users * K, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&scores, dataset->n_users * K, &status), STATUS_OK);
     dataset_item_counts(dataset, counts);
-    towers_popularity_bias(counts, request->towers->item_bias, dataset->n_items,
-                           request->weights.beta, bias);
+    embeddings_popularity_bias(counts, request->embeddings->item_bias, dataset->n_items,
+                               request->weights.beta, bias);
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, dataset->n_items, ties);
     const float *biases[1] = {bias};
-    struct ranking ranking = {.anchors = request->towers->users,
-                              .candidates = request->towers->items,
-                              .scale = (float)(1.0 / request->towers->temperature),
+    struct ranking ranking = {.anchors = request->embeddings->users,
+                              .candidates = request->embeddings->items,
+                              .scale = (float)(1.0 / request->embeddings->temperature),
                               .n_biases = 1,
                               .biases = biases,
                               .exclude = &dataset->train.matrix,

@@ -93,10 +93,10 @@ static void cold_data_init(struct cold_data *cold, uint64_t seed)
     size_t n_items = choose_vectors(cold->item_codes, N_COLD_ITEMS, cold->tower_item_codes);
     cold->user_vectors = random_matrix(&rng, n_users, D, true);
     cold->item_vectors = random_matrix(&rng, n_items, D, true);
-    cold->data.towers.cold_user_codes = cold->tower_user_codes;
-    cold->data.towers.cold_item_codes = cold->tower_item_codes;
-    cold->data.towers.cold_users = const_matrix_of(cold->user_vectors, n_users, D);
-    cold->data.towers.cold_items = const_matrix_of(cold->item_vectors, n_items, D);
+    cold->data.embeddings.cold_user_codes = cold->tower_user_codes;
+    cold->data.embeddings.cold_item_codes = cold->tower_item_codes;
+    cold->data.embeddings.cold_users = const_matrix_of(cold->user_vectors, n_users, D);
+    cold->data.embeddings.cold_items = const_matrix_of(cold->item_vectors, n_items, D);
 }
 
 static void cold_data_release(struct cold_data *cold)
@@ -115,7 +115,7 @@ static struct evaluation_cold_request request_of(const struct cold_data *cold)
 {
     return (struct evaluation_cold_request){
         .dataset = &cold->data.interactions.basis[BASIS_FIT],
-        .towers = &cold->data.towers,
+        .embeddings = &cold->data.embeddings,
         .weights = {.beta = 0.3},
         .n_metrics = N_ASKED,
         .metrics = asked,
@@ -213,7 +213,7 @@ static void check_cold_users(const struct evaluation_cold_request *request,
 {
     const struct dataset *set = request->dataset;
     const struct cold_part *cold = &set->cold;
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     uint32_t *ties = permutation("evaluation.ties", set->n_items);
     int64_t counts[64];
     double scores[2][64], sums[2][2] = {{0}}, n = 0.0;
@@ -223,14 +223,16 @@ static void check_cold_users(const struct evaluation_cold_request *request,
         if (sparse_row_length(&cold->held_out, u) + (size_t)cold->unknown[u] == 0) {
             continue;
         }
-        const float *own = vector_of(&towers->cold_users, towers->cold_user_codes, cold->users[u]);
+        const float *own =
+            vector_of(&embeddings->cold_users, embeddings->cold_user_codes, cold->users[u]);
         for (size_t i = 0; i < set->n_items; i++) {
             bool known = sparse_has(&cold->history.matrix, u, (int32_t)i);
             scores[1][i] = known ? (double)NAN : (double)counts[i];
-            scores[0][i] = known || own == NULL
-                               ? scores[1][i]
-                               : dot(own, towers->items.data + i * D) / towers->temperature +
-                                     request->weights.beta * log1p((double)counts[i]);
+            scores[0][i] =
+                known || own == NULL
+                    ? scores[1][i]
+                    : dot(own, embeddings->items.data + i * D) / embeddings->temperature +
+                          request->weights.beta * log1p((double)counts[i]);
             if (evidence != NULL && own != NULL && !known) {
                 scores[0][i] +=
                     request->weights.gamma * naive_share(evidence, set, &cold->history.matrix, u, i,
@@ -252,7 +254,7 @@ static void check_cold_items(const struct evaluation_cold_request *request,
 {
     const struct dataset *set = request->dataset;
     const struct cold_part *cold = &set->cold;
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     uint32_t *ties = permutation("evaluation.cold_ties", cold->n_items);
     double scores[2][N_COLD_ITEMS], sums[2][2] = {{0}}, n = 0.0;
     for (size_t u = 0; u < set->n_users; u++) {
@@ -261,10 +263,10 @@ static void check_cold_items(const struct evaluation_cold_request *request,
         }
         for (size_t i = 0; i < cold->n_items; i++) {
             const float *item =
-                vector_of(&towers->cold_items, towers->cold_item_codes, cold->items[i]);
+                vector_of(&embeddings->cold_items, embeddings->cold_item_codes, cold->items[i]);
             bool seen = sparse_has(&cold->item_seen, u, (int32_t)i);
             scores[0][i] =
-                seen || item == NULL ? (double)NAN : dot(towers->users.data + u * D, item);
+                seen || item == NULL ? (double)NAN : dot(embeddings->users.data + u * D, item);
             scores[1][i] = seen ? (double)NAN : 0.0;
         }
         for (size_t m = 0; m < 2; m++) {
@@ -330,9 +332,9 @@ static void without_vectors_users_get_popular_items_and_items_are_missed(void **
     struct cold_data cold;
     struct metric_rows rows = {0};
     cold_data_init(&cold, 7);
-    struct towers *towers = &cold.data.towers;
-    towers->cold_users = towers->cold_items = (struct const_matrix){0};
-    towers->cold_user_codes = towers->cold_item_codes = NULL;
+    struct embeddings *embeddings = &cold.data.embeddings;
+    embeddings->cold_users = embeddings->cold_items = (struct const_matrix){0};
+    embeddings->cold_user_codes = embeddings->cold_item_codes = NULL;
     struct evaluation_cold_request request = request_of(&cold);
     assert_int_equal(evaluation_cold_run(&request, NULL, &rows, &status), STATUS_OK);
     assert_near(find(&rows, "ndcg@20", "nightjar", "cold_users"),
@@ -351,7 +353,7 @@ static void nobody_to_ask_gives_no_row(void **state)
     struct metric_rows rows = {0};
     ranking_data_init(&data, 60, 30, D, 0.2, BASIS_FIT, 6);
     struct evaluation_cold_request request = {.dataset = &data.interactions.basis[BASIS_FIT],
-                                              .towers = &data.towers,
+                                              .embeddings = &data.embeddings,
                                               .n_metrics = N_ASKED,
                                               .metrics = asked};
     assert_int_equal(evaluation_cold_run(&request, NULL, &rows, &status), STATUS_OK);

@@ -119,7 +119,7 @@ static void variants_init(struct variants *v, const struct evidence_case *c)
         v->weights[i] = weights[i];
         v->gammas[i] = weights[i].gamma;
         assert_int_equal(MEM_NEW(&v->bias[i], c->dataset->n_items, &status), STATUS_OK);
-        towers_popularity_bias(counts, NULL, c->dataset->n_items, weights[i].beta, v->bias[i]);
+        embeddings_popularity_bias(counts, NULL, c->dataset->n_items, weights[i].beta, v->bias[i]);
         if (i == 2 || i == 3) {
             v->powers[i] = v->powers[1];
             continue;
@@ -147,8 +147,8 @@ static void variants_release(struct variants *v)
 
 static struct ranking ranking_of(const struct evidence_case *c, const struct variants *v)
 {
-    return (struct ranking){.anchors = c->data.towers.users,
-                            .candidates = c->data.towers.items,
+    return (struct ranking){.anchors = c->data.embeddings.users,
+                            .candidates = c->data.embeddings.items,
                             .scale = 4.0f,
                             .n_biases = N_VARIANTS,
                             .biases = (const float *const *)v->bias,
@@ -160,10 +160,11 @@ static struct ranking ranking_of(const struct evidence_case *c, const struct var
 static double naive_score(const struct evidence_case *c, const struct score_weights *weights,
                           size_t user, size_t item)
 {
-    const struct towers *towers = &c->data.towers;
+    const struct embeddings *embeddings = &c->data.embeddings;
     double dot = 0, users = 0, share = 0;
     for (size_t j = 0; j < 6; j++) {
-        dot += (double)towers->users.data[user * 6 + j] * (double)towers->items.data[item * 6 + j];
+        dot += (double)embeddings->users.data[user * 6 + j] *
+               (double)embeddings->items.data[item * 6 + j];
     }
     for (size_t u = 0; u < c->dataset->n_users; u++) {
         users += sparse_has(&c->dataset->train.matrix, u, (int32_t)item) ? 1 : 0;

@@ -17,7 +17,7 @@ static struct serving_request request_of(const struct ranking_data *data)
 {
     return (struct serving_request){
         .interactions = &data->interactions,
-        .towers = &data->towers,
+        .embeddings = &data->embeddings,
         .users = &data->users,
         .items = &data->items,
         .weights = {.beta = 0.4},
@@ -42,21 +42,21 @@ static int32_t row_of(const int32_t *codes, size_t n, int32_t code)
 static bool naive_vector(const struct serving_request *request, int32_t user, double *vector,
                          enum publish_source *source)
 {
-    const struct towers *towers = request->towers;
-    const struct dataset *dataset = &request->interactions->basis[towers->basis];
+    const struct embeddings *embeddings = request->embeddings;
+    const struct dataset *dataset = &request->interactions->basis[embeddings->basis];
     const struct sparse *log = &request->interactions->log.matrix;
-    size_t d = towers->users.columns;
+    size_t d = embeddings->users.columns;
     int32_t row = row_of(dataset->users, dataset->n_users, user);
     double squares = 0.0;
     memset(vector, 0, d * sizeof *vector);
     *source = row >= 0 ? PUBLISH_MODEL : PUBLISH_COLD;
     for (size_t j = 0; j < d && row >= 0; j++) {
-        vector[j] = (double)towers->users.data[(size_t)row * d + j];
+        vector[j] = (double)embeddings->users.data[(size_t)row * d + j];
     }
     for (int64_t e = log->offsets[user]; e < log->offsets[user + 1] && row < 0; e++) {
         int32_t item = row_of(dataset->items, dataset->n_items, log->columns[e]);
         for (size_t j = 0; j < d && item >= 0; j++) {
-            vector[j] += (double)towers->items.data[(size_t)item * d + j];
+            vector[j] += (double)embeddings->items.data[(size_t)item * d + j];
         }
     }
     for (size_t j = 0; j < d; j++) {
@@ -70,18 +70,19 @@ static bool naive_vector(const struct serving_request *request, int32_t user, do
 
 static double naive_score(const struct serving_request *request, const double *vector, int32_t item)
 {
-    const struct towers *towers = request->towers;
-    const struct dataset *dataset = &request->interactions->basis[towers->basis];
+    const struct embeddings *embeddings = request->embeddings;
+    const struct dataset *dataset = &request->interactions->basis[embeddings->basis];
     int32_t row = row_of(dataset->items, dataset->n_items, item);
     double dot = 0.0, users = 0.0;
     assert_true(row >= 0);
-    for (size_t j = 0; j < towers->items.columns; j++) {
-        dot += vector[j] * (double)towers->items.data[(size_t)row * towers->items.columns + j];
+    for (size_t j = 0; j < embeddings->items.columns; j++) {
+        dot +=
+            vector[j] * (double)embeddings->items.data[(size_t)row * embeddings->items.columns + j];
     }
     for (size_t u = 0; u < dataset->n_users; u++) {
         users += sparse_has(&dataset->train.matrix, u, row) ? 1.0 : 0.0;
     }
-    return dot / towers->temperature + request->weights.beta * log(1.0 + users);
+    return dot / embeddings->temperature + request->weights.beta * log(1.0 + users);
 }
 
 static double log_users(const struct serving_request *request, int32_t item)
@@ -97,7 +98,7 @@ static double log_users(const struct serving_request *request, int32_t item)
 /* What the user may get at all: every item of the log, or the unseen ones. */
 static size_t n_eligible(const struct serving_request *request, int32_t user, bool with_vector)
 {
-    const struct dataset *dataset = &request->interactions->basis[request->towers->basis];
+    const struct dataset *dataset = &request->interactions->basis[request->embeddings->basis];
     size_t n = 0;
     for (size_t i = 0; i < request->interactions->items.n; i++) {
         bool has_vector = row_of(dataset->items, dataset->n_items, (int32_t)i) >= 0;
@@ -160,7 +161,7 @@ static void check_user(const struct serving_request *request, const struct recom
 static void check_nothing_better_is_left_out(const struct serving_request *request,
                                              const struct recommendations *made, int32_t user)
 {
-    const struct dataset *dataset = &request->interactions->basis[request->towers->basis];
+    const struct dataset *dataset = &request->interactions->basis[request->embeddings->basis];
     double vector[16];
     enum publish_source source;
     size_t last = (size_t)user * made->top + made->top - 1;
@@ -464,12 +465,12 @@ static void towers_survive_the_artifact(void **state)
     struct status status = {0};
     struct ranking_data data;
     struct artifact artifact = {0};
-    struct towers loaded = {0};
+    struct embeddings loaded = {0};
     ranking_data_init(&data, 40, 30, 6, 0.2, BASIS_ALL, 27);
-    assert_int_equal(towers_save(&data.towers, &artifact, &status), STATUS_OK);
-    assert_int_equal(towers_load(&loaded, &artifact, &status), STATUS_OK);
+    assert_int_equal(embeddings_save(&data.embeddings, &artifact, &status), STATUS_OK);
+    assert_int_equal(embeddings_load(&loaded, &artifact, &status), STATUS_OK);
     assert_int_equal(loaded.basis, BASIS_ALL);
-    assert_int_equal(loaded.users.rows, data.towers.users.rows);
+    assert_int_equal(loaded.users.rows, data.embeddings.users.rows);
     assert_int_equal(loaded.items.columns, 6);
     assert_memory_equal(loaded.items.data, data.item_vectors,
                         loaded.items.rows * 6 * sizeof(float));
@@ -477,7 +478,7 @@ static void towers_survive_the_artifact(void **state)
     artifact_release(&artifact);
     artifact_init(&artifact, "towers");
     loaded.alpha = 42.0;
-    assert_int_equal(towers_load(&loaded, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(embeddings_load(&loaded, &artifact, &status), STATUS_INTERNAL);
     assert_true(loaded.alpha == 42.0);
     artifact_release(&artifact);
     ranking_data_release(&data);

@@ -86,14 +86,14 @@ static void cold_shop_init(struct cold_shop *shop)
     ranking_data_init(&shop->data, N_USERS, N_ITEMS, D, 0.15, BASIS_ALL, 31);
     rng_init(&rng, 31, "test.serving_cold", 0, 0);
     struct interactions *interactions = &shop->data.interactions;
-    struct towers *towers = &shop->data.towers;
+    struct embeddings *embeddings = &shop->data.embeddings;
     interactions->disliked.matrix = some_dislikes(&rng);
     shop->user_vectors = random_matrix(&rng, N_COLD_USERS, D, true);
     shop->item_vectors = random_matrix(&rng, N_COLD_ITEMS, D, true);
-    towers->cold_user_codes = cold_users;
-    towers->cold_item_codes = cold_items;
-    towers->cold_users = const_matrix_of(shop->user_vectors, N_COLD_USERS, D);
-    towers->cold_items = const_matrix_of(shop->item_vectors, N_COLD_ITEMS, D);
+    embeddings->cold_user_codes = cold_users;
+    embeddings->cold_item_codes = cold_items;
+    embeddings->cold_users = const_matrix_of(shop->user_vectors, N_COLD_USERS, D);
+    embeddings->cold_items = const_matrix_of(shop->item_vectors, N_COLD_ITEMS, D);
     shop->side[FEATURE_USERS].n_master = N_USERS;
     shop->side[FEATURE_ITEMS].n_master = N_ITEMS;
     add_ids(&shop->side[FEATURE_USERS].extra, extra_users, 2);
@@ -126,7 +126,7 @@ static struct serving_request request_of(const struct cold_shop *shop)
 {
     return (struct serving_request){
         .interactions = &shop->data.interactions,
-        .towers = &shop->data.towers,
+        .embeddings = &shop->data.embeddings,
         .users = &shop->users,
         .items = &shop->items,
         .weights = {.beta = 0.2, .gamma = 1.5, .exponent = 0.25},
@@ -154,20 +154,20 @@ static int32_t place_of(const int32_t *codes, size_t n, int32_t code)
 /* The item's vector, NULL: none. *row: among the towers' items, -1: cold. */
 static const float *item_vector(const struct serving_request *request, int32_t item, int32_t *row)
 {
-    const struct towers *towers = request->towers;
+    const struct embeddings *embeddings = request->embeddings;
     const struct dataset *dataset = &request->interactions->basis[BASIS_ALL];
     int32_t cold = place_of(cold_items, N_COLD_ITEMS, item);
     *row = place_of(dataset->items, dataset->n_items, item);
     if (*row >= 0) {
-        return towers->items.data + (size_t)*row * D;
+        return embeddings->items.data + (size_t)*row * D;
     }
-    return cold >= 0 && request->cold_items ? towers->cold_items.data + (size_t)cold * D : NULL;
+    return cold >= 0 && request->cold_items ? embeddings->cold_items.data + (size_t)cold * D : NULL;
 }
 
 /* False: no vector. */
 static bool user_vector(const struct cold_shop *shop, int32_t user, double *vector, bool *cold)
 {
-    const struct towers *towers = &shop->data.towers;
+    const struct embeddings *embeddings = &shop->data.embeddings;
     const struct dataset *dataset = &shop->data.interactions.basis[BASIS_ALL];
     int32_t row = place_of(dataset->users, dataset->n_users, user);
     int32_t encoded = place_of(cold_users, N_COLD_USERS, user);
@@ -176,13 +176,13 @@ static bool user_vector(const struct cold_shop *shop, int32_t user, double *vect
     for (size_t j = 0; j < D; j++) {
         vector[j] = 0.0;
         if (row >= 0) {
-            vector[j] = (double)towers->users.data[(size_t)row * D + j];
+            vector[j] = (double)embeddings->users.data[(size_t)row * D + j];
         } else if (encoded >= 0) {
             vector[j] = (double)shop->user_vectors[(size_t)encoded * D + j];
         } else {
             const struct sparse *h = &shop->history;
             for (int64_t e = h->offsets[user]; e < h->offsets[user + 1]; e++) {
-                vector[j] += (double)towers->items.data[(size_t)h->columns[e] * D + j];
+                vector[j] += (double)embeddings->items.data[(size_t)h->columns[e] * D + j];
             }
         }
         squares += vector[j] * vector[j];
@@ -210,7 +210,7 @@ static double naive_score(const struct cold_shop *shop, const struct serving_req
     for (size_t j = 0; j < D; j++) {
         dot += vector[j] * (double)other[j];
     }
-    double score = dot / request->towers->temperature;
+    double score = dot / request->embeddings->temperature;
     if (row < 0) {
         return score;
     }
@@ -371,8 +371,8 @@ static void an_item_nobody_has_gets_the_least_learned_popularity(void **state)
 {
     (void)state;
     static const float learned[] = {0.5f, -1.25f, 2.0f};
-    assert_true(towers_cold_bias(NULL, 3, 2.0) == 0.0f);
-    assert_true(towers_cold_bias(learned, 3, 2.0) == -2.5f);
+    assert_true(embeddings_cold_bias(NULL, 3, 2.0) == 0.0f);
+    assert_true(embeddings_cold_bias(learned, 3, 2.0) == -2.5f);
 }
 
 static void threads_change_nothing(void **state)

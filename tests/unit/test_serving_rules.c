@@ -53,7 +53,7 @@ static void fixture_init(struct fixture *f, uint64_t seed)
         categories->offsets[i + 1] = n;
     }
     f->request = (struct serving_request){.interactions = &f->data.interactions,
-                                          .towers = &f->data.towers,
+                                          .embeddings = &f->data.embeddings,
                                           .users = &f->data.users,
                                           .items = &f->data.items,
                                           .weights = {.beta = 0.4},
@@ -260,7 +260,7 @@ static void reasons_are_the_largest_shares_of_the_history(void **state)
             if (made.sources[e] != PUBLISH_POPULAR &&
                 contains(dataset->items, dataset->n_items, log->columns[h])) {
                 const double share = cosine(&f, made.items[e], log->columns[h]) /
-                                     f.data.towers.temperature / (double)n;
+                                     f.data.embeddings.temperature / (double)n;
                 if (share > 1e-6) {
                     shares[n_positive++] = share;
                 }

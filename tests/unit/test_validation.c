@@ -30,13 +30,14 @@ static struct validation make(const struct dataset *dataset, const char *metric,
 }
 
 /* The vectors of the sampled users, in their order; free with mem_free. */
-static float *vectors_of(const struct validation *validation, const struct towers *towers)
+static float *vectors_of(const struct validation *validation, const struct embeddings *embeddings)
 {
     struct status status = {0};
     float *out = NULL;
     assert_int_equal(MEM_NEW(&out, validation->n_users * DIMENSION, &status), STATUS_OK);
     for (size_t a = 0; a < validation->n_users; a++) {
-        memcpy(out + a * DIMENSION, towers->users.data + (size_t)validation->users[a] * DIMENSION,
+        memcpy(out + a * DIMENSION,
+               embeddings->users.data + (size_t)validation->users[a] * DIMENSION,
                DIMENSION * sizeof *out);
     }
     return out;
@@ -48,12 +49,13 @@ static double run(const struct validation *validation, const struct ranking_data
     struct status status = {0};
     struct pool *pool = NULL;
     double value = -1.0;
-    float *users = vectors_of(validation, &data->towers);
+    float *users = vectors_of(validation, &data->embeddings);
     assert_int_equal(pool_new(threads, &pool, &status), STATUS_OK);
-    assert_int_equal(
-        validation_run(validation, const_matrix_of(users, validation->n_users, DIMENSION),
-                       data->towers.items, NULL, data->towers.temperature, pool, &value, &status),
-        STATUS_OK);
+    assert_int_equal(validation_run(validation,
+                                    const_matrix_of(users, validation->n_users, DIMENSION),
+                                    data->embeddings.items, NULL, data->embeddings.temperature,
+                                    pool, &value, &status),
+                     STATUS_OK);
     pool_free(pool);
     mem_free(users);
     return value;
@@ -65,7 +67,7 @@ static double naive_score(const struct ranking_data *data, const int64_t *counts
     double score = bias_weight * log(1.0 + (double)counts[item]);
     for (size_t j = 0; j < DIMENSION; j++) {
         score += (double)data->user_vectors[user * DIMENSION + j] *
-                 data->item_vectors[item * DIMENSION + j] / data->towers.temperature;
+                 data->item_vectors[item * DIMENSION + j] / data->embeddings.temperature;
     }
     return score;
 }
