@@ -13,6 +13,8 @@
 #include "run/context_data.h"
 #include "run/context_databases.h"
 
+#include <math.h>
+
 struct publish_options {
     char none; /* an empty struct is no C11 */
 };
@@ -394,12 +396,14 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
     (void)stage_options;
     /* narrow rows of some 20 bytes with their share of the b-tree, vectors as BLOBs, ids once */
     enum { ROW_BYTES = 24, ID_BYTES = 40 };
-    double n_lists = sizes->n_users * sizes->top, n_vectors = sizes->n_users + sizes->n_items;
+    const double items = sizes->n_items; /* of which a list has each once at the most */
+    double n_lists = sizes->n_users * fmin(sizes->top, items), n_vectors = sizes->n_users + items;
     double vector_bytes = 4 * sizes->dimension;
     out->rows = n_lists;
     out->memory_bytes = n_vectors * (vector_bytes + 4);
     out->output_bytes =
-        (n_lists * (1 + sizes->reasons) + sizes->n_items * sizes->similar) * ROW_BYTES +
+        (n_lists * (1 + fmin(sizes->reasons, items)) + items * fmin(sizes->similar, items)) *
+            ROW_BYTES +
         n_vectors * (vector_bytes + ID_BYTES);
     out->seconds = n_lists * 1.5e-6 + n_vectors * 3e-6;
 }

@@ -153,8 +153,9 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
 {
     const struct recommend_options *o = values;
     double anchors = sizes->n_users + (o->similar > 0 ? sizes->n_items : 0.0);
-    out->rows = sizes->n_users * (double)o->top + sizes->n_items * (double)o->similar;
-    const double reasons = sizes->n_users * (double)(o->top * o->explain) * 8.0;
+    const double top = fmin((double)o->top, sizes->n_items);
+    out->rows = sizes->n_users * top + sizes->n_items * fmin((double)o->similar, sizes->n_items);
+    const double reasons = sizes->n_users * top * fmin((double)o->explain, sizes->n_items) * 8.0;
     out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
     out->result_bytes = out->rows * 9.0 + reasons;
@@ -347,9 +348,16 @@ static void tell_index(void *data, const struct recommendations *made)
     tell_use(log, "similar items", &made->similar_index);
 }
 
+/* No list is longer than there are items, so no room is made for more. */
+static size_t at_most(int64_t asked, size_t n_items)
+{
+    return (size_t)asked < n_items ? (size_t)asked : n_items;
+}
+
 static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
+    const size_t n_items = sources->items.ids.n;
     return (struct serving_request){
         .interactions = &sources->merged.interactions,
         .embeddings = &sources->embeddings,
@@ -358,7 +366,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .weights = sources->calibration.weights,
         .popular_half_life = sources->calibration.popular_half_life,
         .evidence = sources->has_evidence ? &sources->evidence : NULL,
-        .top = (size_t)o->top,
+        .top = at_most(o->top, n_items > 0 ? n_items : 1),
         .exclude_seen = o->exclude_seen,
         .exclude_disliked = o->exclude_disliked,
         .cold_items = o->cold_items,
@@ -367,9 +375,9 @@ static struct serving_request request_of(const struct recommend_options *o,
         .max_per_category = (size_t)o->max_per_category,
         .min_new = o->min_new,
         .diversity = o->diversity,
-        .explain = (size_t)o->explain,
-        .similar = (size_t)o->similar,
-        .popular = (size_t)o->popular,
+        .explain = at_most(o->explain, n_items),
+        .similar = at_most(o->similar, n_items),
+        .popular = at_most(o->popular, n_items),
         .index = (enum serving_index)o->index,
         .min_recall = o->min_recall,
         .seed = context_seed(context),
@@ -400,7 +408,11 @@ static enum status_code recommend_run(struct context *context, const void *value
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
-    context_set_rows(context, (int64_t)(recommendations.n_served * recommendations.top));
+    int64_t n_rows = 0;
+    for (size_t e = 0; e < recommendations.n_served * recommendations.top; e++) {
+        n_rows += recommendations.items[e] >= 0;
+    }
+    context_set_rows(context, n_rows);
     TRY(recommendations_save(&recommendations, &out, status));
     TRY(context_output(context, &out, status));
 done:

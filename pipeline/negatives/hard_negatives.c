@@ -27,8 +27,9 @@ enum status_code hard_negatives_init(struct hard_negatives *hard,
         .settings = *settings, .n_users = n_users, .n_items = n_items, .top_k = top_k};
     size_t n = 0;
     enum status_code code = STATUS_OK;
+    made.settings.pool = settings->pool < n_items ? settings->pool : n_items;
     if (settings->count > 0) {
-        if (!num_multiply(n_users, settings->pool, &n)) {
+        if (!num_multiply(n_users, made.settings.pool, &n)) {
             n = SIZE_MAX; /* refused by MEM_NEW */
         }
         TRY(MEM_NEW(&made.items, n, status));

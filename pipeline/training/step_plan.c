@@ -24,8 +24,6 @@ enum status_code planner_init(struct planner *planner, const struct trainer_inpu
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = input->settings;
     const struct negative_settings *negatives = input->negatives;
-    size_t draws =
-        negatives->count > negatives->hard.count ? negatives->count : negatives->hard.count;
     /* the other denominators leave own positives out by definition */
     bool has_denominators = (loss_table[settings->loss].uses & LOSS_USES_DENOMINATORS) != 0;
     *planner = (struct planner){
@@ -36,6 +34,9 @@ enum status_code planner_init(struct planner *planner, const struct trainer_inpu
             negatives->exclude_own ||
             (has_denominators && settings->loss_settings.denominators != DENOMINATORS_INFONCE),
     };
+    size_t draws = planner->own_lists && negatives->count > negatives->hard.count
+                       ? negatives->count
+                       : negatives->hard.count;
     TRY(sampler_init(&planner->sampler, negatives, input->item_counts, n_items, status));
     TRY(MEM_NEW(&planner->draw_items, draws, status));
     TRY(MEM_NEW(&planner->draw_offsets, draws, status));
