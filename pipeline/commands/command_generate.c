@@ -1,13 +1,17 @@
 /* nightjar generate: a made-up shop's database. */
 #include "commands/command_list.h"
 
+#include "base/num.h"
 #include "shop/shop_database.h"
+
+#include <string.h>
 
 static const struct command_flag flags[] = {
     {"--users", "N", false, "users (default: 2000)"},
     {"--items", "N", false, "items (default: 1500)"},
     {"--events", "N", false, "events: views, carts, purchases (default: 160000)"},
-    {"--days", "N", false, "length of the log, which ends with the year 2025 (default: 90)"},
+    {"--days", "N", false, "length of the log (default: 90)"},
+    {"--until", "DATE", false, "the log ends before this day (default: 2026-01-01)"},
     {"--seed", "N", false, "equal seeds and numbers give equal shops (default: 1)"},
     {"--text-ids", NULL, false, "ids are TEXT (u1, i1) instead of INTEGER"},
     {"--oracle", "K", false,
@@ -16,6 +20,24 @@ static const struct command_flag flags[] = {
     {"--force", NULL, false, "replace the file when it exists"},
     {"--quiet", NULL, false, "no progress bar, no summary"},
     {NULL, NULL, false, NULL}};
+
+/* A day, say of `date -I`; without it *until stays 0. */
+static enum status_code read_until(const struct command_line *line, int64_t *until,
+                                   struct status *status)
+{
+    const char *text = command_flag_value(line, "--until");
+    const int64_t day = 86400;
+    int64_t time = 0;
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (!num_parse_iso8601(text, strlen(text), &time) || time <= 0 || time % day != 0) {
+        return status_set(status, STATUS_USAGE, "generate: --until %s is no day such as 2026-11-23",
+                          text);
+    }
+    *until = time;
+    return STATUS_OK;
+}
 
 static enum status_code read_options(const struct command_line *line,
                                      struct shop_database_options *options, struct status *status)
@@ -39,6 +61,7 @@ static enum status_code read_options(const struct command_line *line,
                                           .n_events = n_events,
                                           .n_days = n_days,
                                           .seed = (uint64_t)seed};
+    TRY(read_until(line, &options->shop.until, status));
     options->oracle_k = (size_t)oracle_k;
     options->text_ids = command_flag_count(line, "--text-ids") > 0;
     options->force = command_flag_count(line, "--force") > 0;

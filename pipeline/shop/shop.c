@@ -121,7 +121,8 @@ enum status_code shop_new(const struct shop_options *options, struct shop **out,
     TRY(check_options(options, status));
     TRY(MEM_NEW(&shop, 1, status));
     shop->options = *options;
-    shop->start = SHOP_LOG_END - options->n_days * SHOP_DAY_SECONDS;
+    shop->options.until = options->until != 0 ? options->until : SHOP_LOG_END;
+    shop->start = shop->options.until - options->n_days * SHOP_DAY_SECONDS;
     shop->n_topics = options->n_items < SHOP_TOPICS ? options->n_items : SHOP_TOPICS;
     shop->n_old_users = (options->n_users * 6 + 9) / 10;
     shop->n_old_items = options->n_items * 22 / 25;
@@ -170,8 +171,7 @@ int64_t shop_start(const struct shop *shop)
 
 int64_t shop_end(const struct shop *shop)
 {
-    (void)shop;
-    return SHOP_LOG_END;
+    return shop->options.until;
 }
 
 const char *shop_event_name(enum shop_event_type type)

@@ -136,8 +136,9 @@ int64_t shop_user_created_at(const struct shop *shop, size_t user)
     const double days_before = 700.0;
     size_t n_old = shop->n_old_users;
     double part = part_of_kind(shop, "shop.user.created", user, n_old, shop->options.n_users);
-    return user < n_old ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
-                        : shop->start + (int64_t)(part * (double)(SHOP_LOG_END - shop->start));
+    return user < n_old
+               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
+               : shop->start + (int64_t)(part * (double)(shop->options.until - shop->start));
 }
 
 int64_t shop_item_created_at(const struct shop *shop, size_t item)
@@ -146,8 +147,9 @@ int64_t shop_item_created_at(const struct shop *shop, size_t item)
     size_t n_old = shop->n_old_items;
     double part = part_of_kind(shop, "shop.item.created", item, n_old, shop->options.n_items);
     double late = (1.0 + 2.0 * part) / 3.0;
-    return item < n_old ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
-                        : shop->start + (int64_t)(late * (double)(SHOP_LOG_END - shop->start));
+    return item < n_old
+               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
+               : shop->start + (int64_t)(late * (double)(shop->options.until - shop->start));
 }
 
 void shop_make_item(const struct shop *shop, size_t number, struct item_traits *out)

@@ -11,6 +11,7 @@ struct shop_options {
     int64_t n_events;        /* at least 0 */
     int64_t n_days;          /* length of the log, 1 to SHOP_DAYS_MAX */
     uint64_t seed;
+    int64_t until; /* Unix seconds, a midnight: the log ends before it; 0: with the year 2025 */
 };
 
 struct shop_user {

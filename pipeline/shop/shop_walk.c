@@ -179,8 +179,8 @@ bool shop_next_event(struct shop *shop, struct shop_event *out)
         bool buys = walk->pending == SHOP_CART && walk->pending_purchase;
         walk->pending = buys ? SHOP_PURCHASE : SHOP_VIEW;
     }
-    if (walk->event.created_at >= SHOP_LOG_END) {
-        walk->event.created_at = SHOP_LOG_END - 1;
+    if (walk->event.created_at >= shop->options.until) {
+        walk->event.created_at = shop->options.until - 1;
     }
     walk->n_given++;
     *out = walk->event;
