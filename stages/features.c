@@ -130,7 +130,8 @@ static struct feature_query query_of(const struct features_options *o, size_t si
                                   .sql = o->side[side].query,
                                   .id_name = side_texts[side].id,
                                   .id_short = side_texts[side].id_short,
-                                  .timeout_seconds = source->query_timeout};
+                                  .timeout_seconds = source->query_timeout,
+                                  .takes_bad_values = o->on_bad_value == BAD_VALUE_IMPUTE};
 }
 
 static struct feature_rules rules_of(const struct features_options *o, size_t side,

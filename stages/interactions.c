@@ -9,6 +9,8 @@
 #include "run/context_databases.h"
 #include "run/source_log.h"
 
+#include <string.h>
+
 static const struct stage_artifact outputs[] = {
     {"interactions", "vocabularies; train, validation and test interactions; all events", false},
     {"reading", "with refresh: when the log was read, and how far", true},
@@ -72,6 +74,12 @@ static enum status_code interactions_check(struct context *context, const void *
     TRY(context_source(context, &source, status));
     TRY(event_columns_open(source, &request.interactions, &request.rules, &query, &columns,
                            status));
+    if (columns.index[COLUMN_WEIGHT] >= 0 && !(o->min_rating > 0) &&
+        strcmp(db_column_name(query, columns.index[COLUMN_WEIGHT]), "rating") == 0) {
+        log_write(context_log(context), LOG_WARNING,
+                  "interactions: the query gives a rating and min_rating says nothing: one star is "
+                  "a like, if a weak one; set min_rating, or call the column weight");
+    }
     if (o->refresh > 0 && o->max_user_interactions > 0 && columns.index[COLUMN_TIME] < 0) {
         code =
             status_set(status, STATUS_CONFIG,

@@ -207,7 +207,9 @@ static enum status_code run_check(const struct command_environment *environment,
     good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
     check_source(&checkup, status);
     check_output(&checkup, status);
-    const struct run_request request = {.plan = plan, .version = environment->version};
+    struct log warnings = {.stream = environment->out, .level = LOG_WARNING};
+    const struct run_request request = {
+        .plan = plan, .version = environment->version, .log = &warnings};
     TRY(runner_check(&request, report_stage, &checkup, status));
     if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
         problem(&checkup, status);

@@ -35,11 +35,16 @@ struct feature_query {
     const char *what, *sql;
     const char *id_name, *id_short; /* "item_id", "item" */
     double timeout_seconds;
+    bool takes_bad_values; /* the check leaves them to the run, which counts them as missing */
     const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
 };
 
+/* Whether a text is a JSON array of numbers with fractions: what a program puts out as a vector. */
+bool feature_is_vector(const char *text, size_t length);
+
 /* Whether the query compiles and has an id, at least one other column, and no name twice;
- * STATUS_CONFIG. `names` (zeroed; may be NULL) gets the other columns' names. Reads no row. */
+ * STATUS_CONFIG. `names` (zeroed; may be NULL) gets the other columns' names. A vector in one of
+ * the first rows, as a BLOB or a list of numbers, is STATUS_DATA. */
 MUST_CHECK enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
                                                  struct strings *names, struct status *status);
 /* Reads every row; `out` zeroed, untouched on error. Errors as above, and STATUS_DATA for an id

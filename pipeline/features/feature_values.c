@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "io/json_tree.h"
 #include "features/feature_encoder.h"
+#include "features/feature_reader.h"
 #include "features/feature_words.h"
 
 #include <math.h>
@@ -36,6 +37,10 @@ static enum status_code add_parts(struct feature_encoder *e, struct vocabulary *
     size_t at = 0, part_length;
     bool is_array = false;
 
+    if (feature_is_vector(text, length)) {
+        code = encoder_bad_value(e, row, "a list of numbers, and vectors are no side data", status);
+        goto done;
+    }
     if (text[0] == '[') {
         TRY(json_read_texts(text, length, &elements, &is_array, status));
         if (!is_array) {
