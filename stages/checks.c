@@ -217,7 +217,7 @@ static void check_future(struct inspection *inspection)
         num_format_duration(inspection->options->max_future, allowed);
         buf_addf(out,
                  "%zu pairs of user and item have events in the future, the last one %s ahead of "
-                 "the clock, max_future is %s",
+                 "the clock, max_future is %s; interactions' `until` leaves them out",
                  n, ahead, allowed);
         add_newest_rows(&inspection->sql, out);
     }

@@ -126,12 +126,11 @@ static void validate_hard(const struct negatives_options *o, struct option_repor
         return;
     }
     if (count != floor(count)) {
-        option_mistake(report, "hard.count", "count: %g is not a whole number from 0 to pool",
-                       count);
+        option_mistake(report, "hard.count", "%g is not a whole number from 0 to pool", count);
     }
     if (count > (double)hard->pool) {
         option_mistake(report, "hard.count",
-                       "count: %g hard negatives cannot be drawn from pool: %" PRId64
+                       "%g hard negatives cannot be drawn from pool: %" PRId64
                        " items; allowed: 0 to pool",
                        count, hard->pool);
     }
@@ -152,12 +151,12 @@ static void validate_auto_alpha(const struct negatives_options *o, struct option
     }
     if (o->stored > 0) {
         option_mistake(report, "alpha",
-                       "alpha: auto with stored: %" PRId64
+                       "auto with stored: %" PRId64
                        ": these negatives are drawn before train can choose; give a number",
                        o->stored);
     } else if (!o->correct && o->strategy != NEGATIVES_ALL && o->strategy != NEGATIVES_POPULARITY) {
         option_mistake(report, "alpha",
-                       "alpha: auto has nothing to choose: with `correct: false` alpha has no "
+                       "auto has nothing to choose: with `correct: false` alpha has no "
                        "effect on strategy %s",
                        strategy);
     }
@@ -170,20 +169,19 @@ static void negatives_validate(const void *values, struct option_report *report)
     validate_auto_alpha(o, report);
     if (o->stored > 0 && !draws_alone(o->strategy)) {
         option_mistake(report, "stored",
-                       "stored: %" PRId64
-                       " with strategy %s: negatives that belong to one positive "
+                       "%" PRId64 " with strategy %s: negatives that belong to one positive "
                        "are drawn by strategies uniform and popularity",
                        o->stored, strategy);
     } else if (!o->shared && !draws_alone(o->strategy)) {
         option_mistake(report, "shared",
-                       "shared: false with strategy %s: negatives that belong to one positive are "
+                       "false with strategy %s: negatives that belong to one positive are "
                        "drawn by strategies uniform and popularity",
                        strategy);
     }
     if (!o->correct && o->alpha > 0 && o->strategy != NEGATIVES_ALL &&
         o->strategy != NEGATIVES_POPULARITY) {
         option_mistake(report, "alpha",
-                       "alpha: %g has no effect on strategy %s with `correct: false`; allowed: "
+                       "%g has no effect on strategy %s with `correct: false`; allowed: "
                        "alpha 0, `correct: true`, or strategies all and popularity",
                        o->alpha, strategy);
     }

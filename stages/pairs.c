@@ -106,8 +106,7 @@ static void pairs_validate(const void *values, struct option_report *report)
     const struct pairs_options *o = values;
     if (o->item_item.window > 0 && o->item_item.positions > 0) {
         option_mistake(report, "item_item.positions",
-                       "positions: %" PRId64
-                       " stands beside window: pairs lie within a time gap or "
+                       "%" PRId64 " stands beside window: pairs lie within a time gap or "
                        "within a number of positions; give one of the two, or none for the whole "
                        "history",
                        o->item_item.positions);

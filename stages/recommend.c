@@ -121,8 +121,8 @@ static void check_pair(struct option_report *report, bool has_query, const char 
                        bool has_number, const char *number)
 {
     if (has_query != has_number) {
-        option_mistake(report, has_query ? query : number, "%s: it stands without %s, which %s",
-                       has_query ? query : number, has_query ? number : query,
+        option_mistake(report, has_query ? query : number, "it stands without %s, which %s",
+                       has_query ? number : query,
                        has_query ? "says how many" : "says which items they are");
     }
 }
@@ -135,7 +135,7 @@ static void recommend_validate(const void *values, struct option_report *report)
     check_pair(report, o->rules[RULE_NEW_ITEMS] != NULL, "new_items", o->min_new > 0, "min_new");
     if (o->rules[RULE_SEGMENTS] != NULL && o->rules[RULE_ELIGIBLE] == NULL) {
         option_mistake(report, "segments",
-                       "segments: it stands without eligible, whose column segment says what is "
+                       "it stands without eligible, whose column segment says what is "
                        "for whom");
     }
 }

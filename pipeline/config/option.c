@@ -105,12 +105,12 @@ const char *nearest_name(const char *const *names, size_t n, const char *name, s
 
 bool option_has_min(const struct option *option)
 {
-    return option->min < option->max && option->min > -1e15;
+    return option->min < option->max && option->min >= -1e15;
 }
 
 bool option_has_max(const struct option *option)
 {
-    return option->min < option->max && option->max < 1e15;
+    return option->min < option->max && option->max <= 1e15;
 }
 
 /* "90m", "36h", "30d": the largest unit that leaves a whole number. */

@@ -89,7 +89,9 @@ static void add_problem(struct builder *b, struct place place)
 {
     const yaml_parser_t *p = &b->parser;
     const char *problem = p->problem == NULL ? "unreadable" : p->problem;
-    const char *hint = variable_hint(b, place.line);
+    const char *hint = strstr(problem, "mapping values are not allowed") != NULL
+                           ? "; a text with \": \" in it needs quotes"
+                           : variable_hint(b, place.line);
     if (p->context == NULL) {
         mistakes_add(b->mistakes, place, "not valid YAML: %s%s", problem, hint);
     } else {

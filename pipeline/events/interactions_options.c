@@ -163,12 +163,12 @@ static void validate_dislikes(const struct interactions_options *o, struct optio
     }
     if (!isnan(o->dislike_rating) && !(o->min_rating > 0)) {
         option_mistake(report, "dislike_rating",
-                       "dislike_rating: %g without min_rating, which makes the number of a row a "
+                       "%g without min_rating, which makes the number of a row a "
                        "rating",
                        o->dislike_rating);
     } else if (!isnan(o->dislike_rating) && o->dislike_rating >= o->min_rating) {
         option_mistake(report, "dislike_rating",
-                       "dislike_rating: %g is not below min_rating: %g, from which a rating is "
+                       "%g is not below min_rating: %g, from which a rating is "
                        "positive",
                        o->dislike_rating, o->min_rating);
     }

@@ -208,12 +208,12 @@ static void validate_loss(const struct train_options *o, struct option_report *r
         double usual = settings[i].value;
         if ((uses & settings[i].use) == 0 && num_parse_double(text, strlen(text), &usual) &&
             settings[i].value != usual) {
-            option_mistake(report, name, "%s: %g has no effect on loss %s", name, settings[i].value,
+            option_mistake(report, name, "%g has no effect on loss %s", settings[i].value,
                            loss_names[o->loss]);
         }
     }
     if ((uses & LOSS_USES_DENOMINATORS) == 0 && o->denominators != DENOMINATORS_DECOUPLED) {
-        option_mistake(report, "denominators", "denominators: %s has no effect on loss %s",
+        option_mistake(report, "denominators", "%s has no effect on loss %s",
                        loss_denominators_names[o->denominators], loss_names[o->loss]);
     }
 }
