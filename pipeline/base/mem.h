@@ -63,9 +63,10 @@ MUST_CHECK enum status_code spill_new(const char *beside, size_t count, size_t s
 /* Another size from which on a block is worth a file; for tests. Returns the one before. */
 size_t spill_set_least(size_t bytes);
 /* The pages of a block of spill_new are not needed for a while; any other block of mem_new, and
- * NULL, is left alone. */
+ * NULL, is left alone. What stands before the block is read: never ask this of a place within one.
+ */
 void spill_rest(void *block);
-/* Whether a block is in a file. */
+/* Whether a block (none of its places) is in a file. */
 bool spill_has(const void *block);
 
 /* Typed front doors: MEM_NEW(&array, n, status), where `array` is a pointer to the element type. */

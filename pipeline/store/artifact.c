@@ -239,6 +239,13 @@ done:
     return code;
 }
 
+void array_rest(const struct array *array)
+{
+    if (!array->is_lent) {
+        spill_rest(array->data);
+    }
+}
+
 enum status_code artifact_hash(const struct artifact *artifact, char out[HASH_TEXT_MAX],
                                struct status *status)
 {
@@ -254,7 +261,7 @@ enum status_code artifact_hash(const struct artifact *artifact, char out[HASH_TE
         hash_add_int64(state, (int64_t)array->rows);
         hash_add_int64(state, (int64_t)array->columns);
         hash_add(state, array->data, array_bytes(array));
-        spill_rest(array->data);
+        array_rest(array);
     }
     hash_text(state, out);
 done:
@@ -276,7 +283,7 @@ size_t artifact_memory(const struct artifact *artifact)
     size_t total = 0;
     for (size_t i = 0; i < artifact->n_arrays; i++) {
         const struct array *array = &artifact->arrays[i];
-        total += spill_has(array->data) ? 0 : array_bytes(array);
+        total += !array->is_lent && spill_has(array->data) ? 0 : array_bytes(array);
     }
     return total;
 }

@@ -29,6 +29,8 @@ struct array {
 };
 
 size_t array_bytes(const struct array *array);
+/* spill_rest for an array of the artifact's own; what is lent may begin anywhere in a block. */
+void array_rest(const struct array *array);
 
 /* Zero-initialise. */
 struct artifact {

@@ -168,7 +168,7 @@ static enum status_code write_array(struct writer *writer, size_t position,
         if (writer->pending >= SAVE_BYTES) {
             TRY(db_commit(writer->work, status));
             writer->pending = 0;
-            spill_rest(array->data);
+            array_rest(array);
             TRY(db_begin_write(writer->work, status));
         }
     }
