@@ -25,8 +25,9 @@ chomp(my $n_cpus = `nproc`);
 my ($room) = `df -Pk /dev/shm 2>/dev/null` =~ m{(\d+)\s+\d+%\s+/dev/shm$}m;
 $ENV{TMPDIR} //= '/dev/shm' if !$is_soak && ($room // 0) > 4e6;
 
-my @programs = map {m{(test_\w+)\.c}} sort glob 'tests/{unit,stage}/test_*.c';
 my @slow = qw(test_train_resume test_publish_readers test_warm_start test_catch_up);
+my %is_slow = map {$_ => 1} @slow;
+my @quick = grep {!$is_slow{$_}} map {m{(test_\w+)\.c}} sort glob 'tests/{unit,stage}/test_*.c';
 my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted_lists trainer item_pairs
     tower optimizer train_batch);
 # the longest first
@@ -45,8 +46,10 @@ sub command {
     my ($variant, $what) = split ' ', $_[0], 2;
     return ['sh', '-c', 'echo 1..1; if "$@"; then echo ok; else echo not ok; fi', 'sh', $make,
         '--no-print-directory', '-s', split ' ', $what] if $variant eq 'make';
-    return ['env', "BUILD=build/$variant", 'sh', "tests/$what.sh"] if $what =~ m{/};
-    return [glob "build/$variant/tests/*/$what"];
+    # one that hangs is ended after half an hour; the soak may take as long as it likes
+    my @command = ('timeout', '-k', '10', $is_soak ? 0 : 1800);
+    return [@command, 'env', "BUILD=build/$variant", 'sh', "tests/$what.sh"] if $what =~ m{/};
+    return [@command, glob "build/$variant/tests/*/$what"];
 }
 
 # report JOB PARSER: one that has ended
@@ -86,12 +89,11 @@ sub suite {
 
 $| = 1;
 if ($mode eq 'check') {
-    my %is_slow = map {$_ => 1} @slow;
-    suite('release', 'tests', 'cli/run', 'cli/docs', 'cli/reference', grep {!$is_slow{$_}} @programs);
+    suite('release', 'tests', 'cli/run', 'cli/docs', 'cli/reference', @quick);
 } else {
     jobs(1, map {"make $_"} qw(layers format-check lint));
-    suite('release', 'tests', @scripts, @slow, @programs);
-    suite('asan', 'tests', @sanitized, @programs);
+    suite('release', 'tests', @scripts, @slow, @quick);
+    suite('asan', 'tests', @sanitized, @slow, @quick);
     suite('tsan', join(' ', map {"build/tsan/tests/unit/$_"} @threaded), @threaded);
 }
 my $seconds = time - $^T;
