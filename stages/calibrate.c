@@ -207,6 +207,8 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(check_basis(&embeddings, status));
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
+    TRY(embeddings_check_rows(&embeddings, interactions.basis[BASIS_FIT].n_users,
+                              interactions.basis[BASIS_FIT].n_items, status));
     TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], o->metric, (size_t)o->users,
                         0.0, context_seed(context), status));
     TRY(context_input(context, "evidence", &artifact, status));

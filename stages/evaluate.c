@@ -294,6 +294,8 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(embeddings_load(&embeddings, artifact, status));
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
+    TRY(embeddings_check_rows(&embeddings, interactions.basis[embeddings.basis].n_users,
+                              interactions.basis[embeddings.basis].n_items, status));
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&calibration, artifact, &embeddings, status));
     TRY(context_input(context, "evidence", &artifact, status));

@@ -82,14 +82,16 @@ static enum status_code load(struct context *context, struct publication *p, str
     TRY(context_input(context, "features", &artifact, status));
     TRY(served_ids_load(&p->user_ids, &p->item_ids, &p->merged.interactions, &p->embeddings,
                         artifact, &p->features, status));
+    TRY(recommendations_check(&p->lists, p->user_ids.ids.n, p->item_ids.ids.n, status));
     const struct dataset *dataset = &p->merged.interactions.basis[p->embeddings.basis];
     if (p->embeddings.users.rows != dataset->n_users ||
         p->embeddings.items.rows != dataset->n_items ||
         p->lists.n_vectors != dataset->n_items + p->embeddings.cold_items.rows ||
         (p->lists.n_cold > 0 && p->lists.dimension != p->embeddings.users.columns)) {
-        TRY(status_set(status, STATUS_INTERNAL,
+        TRY(status_set(status, STATUS_DATA,
                        "publish: towers (%zu x %zu), recommendations (%zu items) and interactions "
-                       "(%zu x %zu) do not fit together; run again with --force",
+                       "(%zu x %zu) do not fit together; the work database is of another version "
+                       "or damaged: delete it and run again",
                        p->embeddings.users.rows, p->embeddings.items.rows, p->lists.n_vectors,
                        dataset->n_users, dataset->n_items));
     }

@@ -100,16 +100,16 @@ static enum status_code refit_run(struct context *context, const void *values,
     struct warm_training warm = {0};
     struct trainer_result result = {0};
     struct trainer_settings settings = {0};
-    double best_epoch = 0.0, hard_count = 0.0;
+    size_t best_epoch = 0;
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
-    TRY(artifact_get_number(artifact, "best_epoch", &best_epoch, status));
+    TRY(artifact_get_count(artifact, "best_epoch", 100000, &best_epoch, status));
     TRY(training_prepare(&training, context, BASIS_ALL, &settings, status));
     TRY(artifact_get_number(artifact, "alpha", &training.negatives.alpha, status));
-    TRY(artifact_get_number(artifact, "hard.count", &hard_count, status));
-    training.negatives.hard.count = (size_t)hard_count;
+    TRY(artifact_get_count(artifact, "hard.count", HARD_COUNT_MAX, &training.negatives.hard.count,
+                           status));
     TRY(artifact_get_number(artifact, "checkpoint_every", &training.checkpoint_every, status));
-    training.input.stop_after = o->epochs > 0 ? (size_t)o->epochs : (size_t)best_epoch;
+    training.input.stop_after = o->epochs > 0 ? (size_t)o->epochs : best_epoch;
     if (training.input.stop_after > settings.epochs) {
         training.settings.epochs = training.input.stop_after;
     }

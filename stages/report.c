@@ -88,6 +88,7 @@ static enum status_code load(struct context *context, struct page *page, struct 
     TRY(context_input(context, "features", &artifact, status));
     TRY(served_ids_load(&page->users, &page->items, &page->merged.interactions, &page->embeddings,
                         artifact, &page->features, status));
+    TRY(recommendations_check(&page->lists, page->users.ids.n, page->items.ids.n, status));
     TRY(context_source(context, &db, status));
     TRY(item_names_read(&page->names, db, page->options->items,
                         context_settings(context)->source.query_timeout, &page->items, status));

@@ -52,18 +52,6 @@ done:
     return code;
 }
 
-static enum status_code check_rows(const struct catch_up_start *start, size_t n_users,
-                                   size_t n_items, struct status *status)
-{
-    if (start->embeddings.users.rows == n_users && start->embeddings.items.rows == n_items) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_INTERNAL,
-                      "catch_up: towers of %zu users and %zu items for interactions of %zu and "
-                      "%zu; run again with --force",
-                      start->embeddings.users.rows, start->embeddings.items.rows, n_users, n_items);
-}
-
 enum status_code catch_up_start_open(struct catch_up_start *start, struct context *context,
                                      const struct interactions *base, bool anew,
                                      struct status *status)
@@ -75,7 +63,8 @@ enum status_code catch_up_start_open(struct catch_up_start *start, struct contex
         TRY(open_previous(start, context, base, status));
     }
     if (start->is_previous) {
-        TRY(check_rows(start, start->known.n_core_users, start->known.n_core_items, status));
+        TRY(embeddings_check_rows(&start->embeddings, start->known.n_core_users,
+                                  start->known.n_core_items, status));
         goto done;
     }
     TRY(context_input(context, "towers", &artifact, status));
@@ -85,7 +74,7 @@ enum status_code catch_up_start_open(struct catch_up_start *start, struct contex
     start->items = vocabulary_view(&base->items);
     start->user_codes = dataset->users;
     start->item_codes = dataset->items;
-    TRY(check_rows(start, dataset->n_users, dataset->n_items, status));
+    TRY(embeddings_check_rows(&start->embeddings, dataset->n_users, dataset->n_items, status));
 done:
     return code;
 }

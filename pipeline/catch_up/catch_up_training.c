@@ -89,13 +89,11 @@ static enum status_code load_negatives(struct training *training, const struct a
     enum status_code code;
     const struct artifact *artifact = NULL;
     struct negative_settings *negatives = &training->negatives;
-    double hard_count = 0.0;
 
     TRY(context_input(training->context, "negatives", &artifact, status));
     TRY(negative_settings_load(negatives, artifact, status));
     TRY(artifact_get_number(chosen, "alpha", &negatives->alpha, status));
-    TRY(artifact_get_number(chosen, "hard.count", &hard_count, status));
-    negatives->hard.count = (size_t)hard_count;
+    TRY(artifact_get_count(chosen, "hard.count", HARD_COUNT_MAX, &negatives->hard.count, status));
     negatives->hard.from_epoch = 1;
     if (negatives->strategy == NEGATIVES_IN_BATCH || negatives->strategy == NEGATIVES_QUEUE) {
         negatives->strategy = NEGATIVES_MIXED;

@@ -175,11 +175,19 @@ enum status_code delta_load(struct delta *delta, const struct artifact *artifact
         }
     }
     apply_facts(&view, facts);
-    view.log.matrix.n_rows = slots[0].rows - 1;
+    view.log.matrix.n_rows = slots[0].rows > 0 ? slots[0].rows - 1 : 0;
     view.disliked.matrix.n_rows = slots[4].rows > 0 ? slots[4].rows - 1 : 0;
     view.log.matrix.n_columns = view.disliked.matrix.n_columns = view.items.n;
     view.n_core_users = slots[7].rows;
     view.n_core_items = slots[8].rows;
+    if (!sparse_is_sound(&view.log.matrix, slots[1].rows) || slots[2].rows != slots[1].rows ||
+        slots[3].rows != slots[1].rows || view.log.matrix.n_rows != view.users.n ||
+        !sparse_is_sound(&view.disliked.matrix, slots[5].rows) || slots[6].rows != slots[5].rows ||
+        (slots[4].rows > 0 && view.disliked.matrix.n_rows != view.users.n) ||
+        !codes_are_sound(view.core_users, view.n_core_users, SIZE_MAX) ||
+        !codes_are_sound(view.core_items, view.n_core_items, SIZE_MAX)) {
+        TRY(artifact_misfit(artifact, "news", "its arrays do not fit together", status));
+    }
     *delta = view;
 done:
     return code;

@@ -169,18 +169,6 @@ done:
     return code;
 }
 
-/* Extents follow from the lengths of the arrays; they must fit together. */
-static bool history_shape(struct history *history, size_t n_offsets, size_t n_columns,
-                          size_t n_entries)
-{
-    if (n_offsets == 0) {
-        return n_entries == 0;
-    }
-    history->matrix.n_rows = n_offsets - 1;
-    history->matrix.n_columns = n_columns;
-    return sparse_entries(&history->matrix) == n_entries;
-}
-
 static size_t slot_rows(const struct slots *slots, const void *address)
 {
     for (size_t i = 0; i < slots->n; i++) {
@@ -192,23 +180,40 @@ static size_t slot_rows(const struct slots *slots, const void *address)
     return 0;
 }
 
-static bool shape_history(const struct slots *slots, struct history *history, size_t n_columns)
-{
-    return history_shape(history, slot_rows(slots, &history->matrix.offsets), n_columns,
-                         slot_rows(slots, &history->matrix.columns));
-}
-
+/* Extents follow from the lengths of the arrays; they must fit together, and what is in them. */
 static bool shape_pattern(const struct slots *slots, struct sparse *matrix, size_t n_columns)
 {
-    struct history history = {.matrix = *matrix};
-    bool fits = history_shape(&history, slot_rows(slots, &matrix->offsets), n_columns,
-                              slot_rows(slots, &matrix->columns));
+    const size_t n_offsets = slot_rows(slots, &matrix->offsets);
+    const size_t n_entries = slot_rows(slots, &matrix->columns);
 
-    *matrix = history.matrix;
-    return fits;
+    matrix->n_rows = n_offsets == 0 ? 0 : n_offsets - 1;
+    matrix->n_columns = n_offsets == 0 ? 0 : n_columns;
+    return sparse_is_sound(matrix, n_entries);
 }
 
-static bool shape_cold(const struct slots *slots, struct dataset *set)
+/* There for each of n, or not at all. */
+static bool is_whole(const struct slots *slots, const void *address, const void *array, size_t n)
+{
+    return array == NULL || slot_rows(slots, address) == n;
+}
+
+static bool shape_history(const struct slots *slots, struct history *history, size_t n_columns)
+{
+    struct sparse *matrix = &history->matrix;
+    const size_t n = slot_rows(slots, &matrix->columns);
+
+    return shape_pattern(slots, matrix, n_columns) &&
+           is_whole(slots, &matrix->values, matrix->values, n) &&
+           is_whole(slots, &history->times, history->times, n);
+}
+
+static bool has_rows(const struct sparse *matrix, size_t n)
+{
+    return matrix->n_rows == 0 || matrix->n_rows == n;
+}
+
+static bool shape_cold(const struct slots *slots, struct dataset *set, size_t n_users,
+                       size_t n_items)
 {
     struct cold_part *cold = &set->cold;
 
@@ -217,22 +222,45 @@ static bool shape_cold(const struct slots *slots, struct dataset *set)
     return shape_history(slots, &cold->history, set->n_items) &&
            shape_pattern(slots, &cold->held_out, set->n_items) &&
            shape_pattern(slots, &cold->item_held_out, cold->n_items) &&
-           shape_pattern(slots, &cold->item_seen, cold->n_items);
+           shape_pattern(slots, &cold->item_seen, cold->n_items) &&
+           codes_are_sound(cold->users, cold->n_users, n_users) &&
+           codes_are_sound(cold->items, cold->n_items, n_items) &&
+           is_whole(slots, &cold->unknown, cold->unknown, cold->n_users) &&
+           has_rows(&cold->history.matrix, cold->n_users) &&
+           has_rows(&cold->held_out, cold->n_users) &&
+           has_rows(&cold->item_held_out, set->n_users) && has_rows(&cold->item_seen, set->n_users);
+}
+
+static bool shape_dataset(const struct slots *slots, struct dataset *set, size_t n_users,
+                          size_t n_items)
+{
+    set->n_users = slot_rows(slots, &set->users);
+    set->n_items = slot_rows(slots, &set->items);
+    return codes_are_sound(set->users, set->n_users, n_users) &&
+           codes_are_sound(set->items, set->n_items, n_items) &&
+           shape_history(slots, &set->train, set->n_items) &&
+           shape_history(slots, &set->dislikes, set->n_items) &&
+           shape_history(slots, &set->valid, set->n_items) &&
+           shape_history(slots, &set->test, set->n_items) &&
+           has_rows(&set->train.matrix, set->n_users) &&
+           has_rows(&set->dislikes.matrix, set->n_users) &&
+           has_rows(&set->valid.matrix, set->n_users) &&
+           has_rows(&set->test.matrix, set->n_users) &&
+           is_whole(slots, &set->valid_unknown, set->valid_unknown, set->n_users) &&
+           is_whole(slots, &set->test_unknown, set->test_unknown, set->n_users) &&
+           shape_cold(slots, set, n_users, n_items);
 }
 
 static bool shape_all(const struct slots *slots, struct interactions *interactions)
 {
-    bool fits = shape_history(slots, &interactions->log, interactions->items.n) &&
-                shape_history(slots, &interactions->disliked, interactions->items.n);
+    const size_t n_users = interactions->users.n, n_items = interactions->items.n;
+    bool fits = shape_history(slots, &interactions->log, n_items) &&
+                shape_history(slots, &interactions->disliked, n_items) &&
+                has_rows(&interactions->log.matrix, n_users) &&
+                has_rows(&interactions->disliked.matrix, n_users);
 
     for (size_t b = 0; b < N_BASES; b++) {
-        struct dataset *set = &interactions->basis[b];
-        set->n_users = slot_rows(slots, &set->users);
-        set->n_items = slot_rows(slots, &set->items);
-        fits = fits && shape_history(slots, &set->train, set->n_items) &&
-               shape_history(slots, &set->dislikes, set->n_items) &&
-               shape_history(slots, &set->valid, set->n_items) &&
-               shape_history(slots, &set->test, set->n_items) && shape_cold(slots, set);
+        fits = fits && shape_dataset(slots, &interactions->basis[b], n_users, n_items);
     }
     return fits;
 }
@@ -263,11 +291,8 @@ enum status_code interactions_load(struct interactions *interactions,
     }
     apply_facts(&view, facts);
     if (!shape_all(&slots, &view)) {
-        code = status_set(status, STATUS_INTERNAL,
-                          "artifact %s: its arrays do not fit together; the work database is "
-                          "damaged or of another version: delete it and run again",
-                          artifact->name);
-        goto done;
+        TRY(artifact_misfit(artifact, "users, items, log, fit, all", "they do not fit together",
+                            status));
     }
     *interactions = view;
 done:

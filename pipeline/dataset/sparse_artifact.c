@@ -66,13 +66,8 @@ static enum status_code get_extent(const struct artifact *artifact, const char *
                                    const char *part, size_t *extent, struct status *status)
 {
     char name[ARTIFACT_NAME_MAX];
-    double value = 0;
     array_name(name, prefix, part);
-    const enum status_code code = artifact_get_number(artifact, name, &value, status);
-    if (code == STATUS_OK) {
-        *extent = value >= 0 ? (size_t)value : 0;
-    }
-    return code;
+    return artifact_get_count(artifact, name, INT32_MAX, extent, status);
 }
 
 /* The array PREFIX.PART of `rows` elements. The view is not written through: a load is read-only by
@@ -103,9 +98,12 @@ enum status_code sparse_load(struct sparse *m, const struct artifact *artifact, 
     TRY(get_extent(artifact, prefix, "n_columns", &view.n_columns, status));
     TRY(get_part(artifact, prefix, "offsets", ARRAY_I64, view.n_rows + 1, &data, status));
     view.offsets = data;
-    const size_t entries = (size_t)view.offsets[view.n_rows];
+    const size_t entries = view.offsets[view.n_rows] < 0 ? 0 : (size_t)view.offsets[view.n_rows];
     TRY(get_part(artifact, prefix, "columns", ARRAY_I32, entries, &data, status));
     view.columns = data;
+    if (!sparse_is_sound(&view, entries)) {
+        TRY(artifact_misfit(artifact, prefix, "its offsets or columns are no matrix", status));
+    }
     array_name(name, prefix, "values");
     if (artifact_find(artifact, name) != NULL) {
         TRY(get_part(artifact, prefix, "values", ARRAY_F32, entries, &data, status));

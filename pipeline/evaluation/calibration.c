@@ -527,7 +527,7 @@ static enum status_code check(const struct calibration *view, bool same_sizes,
         isfinite(weights->exponent)) {
         return STATUS_OK;
     }
-    return status_set(status, STATUS_INTERNAL,
+    return status_set(status, STATUS_DATA,
                       "artifact calibration: beta %g, gamma %g, exponent %g, %zu grid points; the "
                       "work database is damaged or of another version: delete it",
                       weights->beta, weights->gamma, weights->exponent, view->n_grid);

@@ -69,7 +69,7 @@ enum status_code metric_rows_load(struct metric_rows *rows, const struct artifac
     TRY(artifact_get_strings(artifact, "group", &view.groups, status));
     TRY(artifact_get(artifact, "value", ARRAY_F64, &values, &view.n, NULL, status));
     if (view.names.n != view.n || view.models.n != view.n || view.groups.n != view.n) {
-        code = status_set(status, STATUS_INTERNAL,
+        code = status_set(status, STATUS_DATA,
                           "artifact metrics: %zu names, %zu models, %zu groups, %zu values; the "
                           "work database is damaged or of another version: delete it",
                           view.names.n, view.models.n, view.groups.n, view.n);

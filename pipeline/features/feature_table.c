@@ -109,10 +109,8 @@ done:
 static enum status_code misfit(const struct artifact *artifact, enum feature_side side,
                                struct status *status)
 {
-    return status_set(status, STATUS_INTERNAL,
-                      "artifact %s: the parts of %s do not fit together; the work database is of "
-                      "another version or damaged: delete it and run again",
-                      artifact->name, feature_side_names[side]);
+    return artifact_misfit(artifact, feature_side_names[side], "its parts do not fit together",
+                           status);
 }
 
 static enum status_code load_columns(struct feature_table *table, const struct artifact *artifact,
@@ -121,13 +119,13 @@ static enum status_code load_columns(struct feature_table *table, const struct a
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
     const void *layout = NULL, *scale = NULL;
-    size_t n = 0, width = 0, n_scales = 0;
+    size_t n = 0, width = 0, n_scales = 0, scale_width = 0;
 
     array_name(name, side, "layout");
     TRY(artifact_get(artifact, name, ARRAY_I64, &layout, &n, &width, status));
     array_name(name, side, "scale");
-    TRY(artifact_get(artifact, name, ARRAY_F64, &scale, &n_scales, NULL, status));
-    if (n != table->names.n || n != n_scales || width != N_LAYOUT) {
+    TRY(artifact_get(artifact, name, ARRAY_F64, &scale, &n_scales, &scale_width, status));
+    if (n != table->names.n || n_scales != n || scale_width != 2 || width != N_LAYOUT) {
         TRY(misfit(artifact, side, status));
     }
     TRY(MEM_NEW(&table->columns, n, status));
@@ -151,13 +149,11 @@ static enum status_code load_side(struct feature_table *table, const struct arti
 {
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
-    double n_master = 0;
     bool found = false;
 
     table->is_view = true;
     array_name(name, side, "n_master");
-    TRY(artifact_get_number(artifact, name, &n_master, status));
-    table->n_master = (size_t)n_master;
+    TRY(artifact_get_count(artifact, name, INT32_MAX, &table->n_master, status));
     array_name(name, side, "names");
     TRY(artifact_get_strings(artifact, name, &table->names, status));
     TRY(load_columns(table, artifact, side, status));
@@ -167,7 +163,17 @@ static enum status_code load_side(struct feature_table *table, const struct arti
     TRY(vocabulary_load(&table->extra, artifact, name, status));
     array_name(name, side, "matrix");
     TRY(sparse_load(&table->matrix, artifact, name, &found, status));
-    if (!found || table->matrix.n_rows != table->n_master + table->extra.n) {
+    size_t n_tokens = 0, n_values = 0;
+    bool fits = found && table->matrix.n_rows == table->n_master + table->extra.n;
+    for (size_t c = 0; fits && c < table->n_columns; c++) {
+        const struct feature_column *column = &table->columns[c];
+        fits = column->type > FEATURE_AUTO && column->type <= FEATURE_TEXT &&
+               column->first_token == n_tokens && column->n_values <= table->values.n &&
+               column->n_buckets <= table->matrix.n_columns;
+        n_values += column->n_values;
+        n_tokens += fits ? feature_column_tokens(column) : 0;
+    }
+    if (!fits || n_values != table->values.n || n_tokens != table->matrix.n_columns) {
         TRY(misfit(artifact, side, status));
     }
 done:

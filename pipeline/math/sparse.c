@@ -175,6 +175,37 @@ bool sparse_has(const struct sparse *m, size_t row, int32_t column)
     return columns_hold(columns, n, column);
 }
 
+bool codes_are_sound(const int32_t *codes, size_t n, size_t limit)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] < 0 || (size_t)codes[i] >= limit || (i > 0 && codes[i] <= codes[i - 1])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool sparse_is_sound(const struct sparse *m, size_t n_entries)
+{
+    if (m->n_rows == 0) {
+        return n_entries == 0;
+    }
+    if (m->offsets[0] != 0 || m->offsets[m->n_rows] != (int64_t)n_entries) {
+        return false;
+    }
+    for (size_t r = 0; r < m->n_rows; r++) { /* all of them before a column is looked at */
+        if (m->offsets[r + 1] < m->offsets[r]) {
+            return false;
+        }
+    }
+    for (size_t r = 0; r < m->n_rows; r++) {
+        if (!codes_are_sound(m->columns + m->offsets[r], sparse_row_length(m, r), m->n_columns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void sparse_release(struct sparse *m)
 {
     mem_free(m->offsets);

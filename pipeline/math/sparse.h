@@ -52,6 +52,12 @@ bool columns_hold(const int32_t *columns, size_t n, int32_t column);
 void columns_sort(int32_t *columns, size_t n);
 /* True when (row, column) is an entry. */
 bool sparse_has(const struct sparse *m, size_t row, int32_t column);
+/* Whether m, whose columns and values are arrays of n_entries, is what it should be: offsets that
+ * begin at 0, never fall and end at n_entries, columns that ascend within each row and are in
+ * range. For what was read from a file. */
+bool sparse_is_sound(const struct sparse *m, size_t n_entries);
+/* Whether codes (n) ascend and are in [0, limit). */
+bool codes_are_sound(const int32_t *codes, size_t n, size_t limit);
 void sparse_release(struct sparse *m);
 
 #endif

@@ -294,7 +294,7 @@ static enum status_code check_items(const int32_t *items, size_t n, size_t n_ite
 {
     for (size_t i = 0; i < n; i++) {
         if (items[i] < -1 || (items[i] >= 0 && (size_t)items[i] >= n_items)) {
-            return status_set(status, STATUS_INTERNAL,
+            return status_set(status, STATUS_DATA,
                               "artifact %s: array %s has item %" PRId32 ", allowed: -1 to %zu; the "
                               "work database is damaged and can be deleted",
                               artifact->name, items_slot, items[i], n_items - 1);

@@ -422,7 +422,7 @@ enum status_code negative_settings_load(struct negative_settings *settings,
         TRY(artifact_get_number(artifact, list[i].name, value, status));
         const bool is_auto = isnan(*value) && list[i].or_nan;
         if (!is_auto && !(*value >= list[i].least && *value <= list[i].most)) {
-            code = status_set(status, STATUS_INTERNAL,
+            code = status_set(status, STATUS_DATA,
                               "artifact %s: %s is %g, allowed: %g to %g; the work database is of "
                               "another version or damaged and can be deleted",
                               artifact->name, list[i].name, *value, list[i].least, list[i].most);

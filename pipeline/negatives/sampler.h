@@ -44,7 +44,7 @@ struct hard_settings {
     bool is_choice;    /* whether there are any is left to train (tuning/auto_settings.h) */
 };
 
-enum { HARD_COUNT_AUTO = 16 }; /* what train may choose */
+enum { HARD_COUNT_AUTO = 16, HARD_COUNT_MAX = 10000 }; /* what train may choose; at most */
 
 struct negative_settings {
     enum negative_strategy strategy;

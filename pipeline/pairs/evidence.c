@@ -19,7 +19,7 @@ static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
     if (pairs->n_rows == n_items && pairs->n_columns == n_items && pairs->values != NULL) {
         return STATUS_OK;
     }
-    return status_set(status, STATUS_INTERNAL,
+    return status_set(status, STATUS_DATA,
                       "artifact evidence: %zu x %zu pairs for %zu items; the work database is "
                       "damaged or of another version: delete it",
                       pairs->n_rows, pairs->n_columns, n_items);

@@ -203,7 +203,7 @@ enum status_code coordinate_search_load(struct coordinate_search *search,
                           (const double *)values + N_VALUES * t, &trials[t]);
     }
     if (!fits) {
-        code = status_set(status, STATUS_INTERNAL,
+        code = status_set(status, STATUS_DATA,
                           "artifact %s: %zu trials of %zu users do not fit a search over %zu "
                           "settings and %zu users; the work database can be deleted",
                           artifact->name, n, users, search->n_axes, search->n_users);

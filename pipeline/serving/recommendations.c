@@ -115,6 +115,13 @@ enum status_code recommendations_load(struct recommendations *recommendations,
             *extent(&view, member->columns) = columns;
         }
     }
+    for (size_t m = 0; m < N_MEMBERS; m++) { /* arrays that share an extent agree on it */
+        const struct member *member = &members[m];
+        const void *data;
+        TRY(artifact_get_sized(artifact, member->name, member->type, *extent(&view, member->rows),
+                               member->columns == SIZE_MAX ? 1 : *extent(&view, member->columns),
+                               &data, status));
+    }
     for (size_t n = 0; n < N_NUMBERS; n++) {
         TRY(artifact_get_number(artifact, numbers[n].name, number(&view, n), status));
     }
@@ -122,6 +129,38 @@ enum status_code recommendations_load(struct recommendations *recommendations,
     *recommendations = view;
 done:
     return code;
+}
+
+/* Whether all of codes (n) are from -1, which is nobody, to limit - 1. */
+static bool in_range(const int32_t *codes, size_t n, size_t limit)
+{
+    bool fits = true;
+    for (size_t i = 0; i < n; i++) {
+        fits = fits && codes[i] >= -1 && (codes[i] < 0 || (size_t)codes[i] < limit);
+    }
+    return fits;
+}
+
+enum status_code recommendations_check(const struct recommendations *r, size_t n_users,
+                                       size_t n_items, struct status *status)
+{
+    bool fits = r->n_reasons_all == r->n_reasons * r->top &&
+                codes_are_sound(r->served, r->n_served, n_users) &&
+                in_range(r->items, r->n_served * r->top, n_items) &&
+                in_range(r->reason_items, r->n_served * r->n_reasons_all, n_items) &&
+                in_range(r->popular_items, r->n_popular, n_items) &&
+                codes_are_sound(r->similar_anchors, r->n_similar_anchors, n_items) &&
+                in_range(r->similar_items, r->n_similar_anchors * r->similar_top, n_items) &&
+                codes_are_sound(r->cold_users, r->n_cold, n_users);
+    for (size_t i = 0; fits && i < r->n_served * r->n_reasons_all; i++) { /* none for no item */
+        fits = r->reason_items[i] < 0 || r->items[i / r->n_reasons] >= 0;
+    }
+    return fits ? STATUS_OK
+                : status_set(status, STATUS_DATA,
+                             "artifact recommendations: it has codes that %zu users and %zu items "
+                             "have not; the work database is of another version or damaged: delete "
+                             "it and run again",
+                             n_users, n_items);
 }
 
 void recommendations_rest(const struct recommendations *recommendations)

@@ -55,6 +55,10 @@ MUST_CHECK enum status_code recommendations_save(struct recommendations *recomme
 MUST_CHECK enum status_code recommendations_load(struct recommendations *recommendations,
                                                  const struct artifact *artifact,
                                                  struct status *status);
+/* Whether their codes are those of so many users and items; else STATUS_DATA. */
+MUST_CHECK enum status_code recommendations_check(const struct recommendations *recommendations,
+                                                  size_t n_users, size_t n_items,
+                                                  struct status *status);
 /* Lists that are in a file (base/mem.h) leave the memory until they are next looked at. */
 void recommendations_rest(const struct recommendations *recommendations);
 void recommendations_release(struct recommendations *recommendations);

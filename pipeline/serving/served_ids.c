@@ -46,11 +46,12 @@ static enum status_code check_codes(const struct id_merge *merge, size_t n_codes
     bool fits = merge->n == 0 || ((size_t)merge->extra[merge->n - 1] < n_codes &&
                                   (merge->n_master == 0 || merge->others->n == 0 ||
                                    merge->master->type == merge->others->type));
-    return fits ? STATUS_OK
-                : status_set(status, STATUS_INTERNAL,
-                             "the towers have a vector for code %ld, the interactions and the side "
-                             "data know %zu ids of one type; run again with --force",
-                             (long)merge->extra[merge->n - 1], n_codes);
+    return fits
+               ? STATUS_OK
+               : status_set(status, STATUS_DATA,
+                            "the towers have a vector for code %ld, the interactions and the side "
+                            "data know %zu ids of one type; delete the work database and run again",
+                            (long)merge->extra[merge->n - 1], n_codes);
 }
 
 enum status_code served_ids_init(struct served_ids *ids, const struct vocabulary *master,
@@ -94,7 +95,9 @@ enum status_code served_ids_load(struct served_ids *users, struct served_ids *it
                                  const struct artifact *features, struct features *view,
                                  struct status *status)
 {
-    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &interactions->basis[embeddings->basis];
+    enum status_code code;
+    TRY(embeddings_check_rows(embeddings, dataset->n_users, dataset->n_items, status));
     if (features != NULL) {
         TRY(features_load(view, features, status));
     }

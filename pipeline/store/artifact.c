@@ -150,11 +150,10 @@ const struct array *artifact_find(const struct artifact *artifact, const char *n
     return NULL;
 }
 
-/* For an artifact that does not look as this program writes it. */
-static enum status_code misfit(const struct artifact *artifact, const char *name,
-                               const char *problem, struct status *status)
+enum status_code artifact_misfit(const struct artifact *artifact, const char *name,
+                                 const char *problem, struct status *status)
 {
-    return status_set(status, STATUS_INTERNAL,
+    return status_set(status, STATUS_DATA,
                       "artifact %s, array %s: %s; the work database is of another version or "
                       "damaged: delete it and run again",
                       artifact->name, name, problem);
@@ -166,13 +165,13 @@ enum status_code artifact_get(const struct artifact *artifact, const char *name,
 {
     const struct array *array = artifact_find(artifact, name);
     if (array == NULL) {
-        return misfit(artifact, name, "it is missing", status);
+        return artifact_misfit(artifact, name, "it is missing", status);
     }
     if (array->type != type) {
         char problem[64];
         snprintf(problem, sizeof problem, "its type is %s, not %s", array_types[array->type].name,
                  array_types[type].name);
-        return misfit(artifact, name, problem, status);
+        return artifact_misfit(artifact, name, problem, status);
     }
     *data = array->data;
     if (rows != NULL) {
@@ -195,7 +194,7 @@ enum status_code artifact_get_sized(const struct artifact *artifact, const char 
         char problem[128];
         snprintf(problem, sizeof problem, "it is %zu x %zu, not %zu x %zu", seen_rows, seen_columns,
                  rows, columns);
-        return misfit(artifact, name, problem, status);
+        return artifact_misfit(artifact, name, problem, status);
     }
     return code;
 }
@@ -208,10 +207,24 @@ enum status_code artifact_get_number(const struct artifact *artifact, const char
     size_t rows, columns;
     TRY(artifact_get(artifact, name, ARRAY_F64, &data, &rows, &columns, status));
     if (rows != 1 || columns != 1) {
-        TRY(misfit(artifact, name, "it is not a single number", status));
+        TRY(artifact_misfit(artifact, name, "it is not a single number", status));
     }
     *value = *(const double *)data;
 done:
+    return code;
+}
+
+enum status_code artifact_get_count(const struct artifact *artifact, const char *name, size_t most,
+                                    size_t *count, struct status *status)
+{
+    double value = 0.0;
+    enum status_code code = artifact_get_number(artifact, name, &value, status);
+    if (code == STATUS_OK && !(value >= 0.0 && value <= (double)most)) {
+        code = artifact_misfit(artifact, name, "it is out of range", status);
+    }
+    if (code == STATUS_OK) {
+        *count = (size_t)value;
+    }
     return code;
 }
 
@@ -230,9 +243,13 @@ enum status_code artifact_get_strings(const struct artifact *artifact, const cha
     bytes = artifact_find(artifact, part);
     int64_t *starts = offsets->data;
     size_t n_starts = offsets->rows;
-    if (n_starts == 0 || offsets->columns != 1 || bytes->columns != 1 || starts[0] != 0 ||
-        starts[n_starts - 1] != (int64_t)bytes->rows) {
-        TRY(misfit(artifact, name, "offsets and bytes do not belong together", status));
+    bool fits = n_starts > 0 && offsets->columns == 1 && bytes->columns == 1 && starts[0] == 0 &&
+                starts[n_starts - 1] == (int64_t)bytes->rows;
+    for (size_t i = 1; fits && i < n_starts; i++) {
+        fits = starts[i] >= starts[i - 1];
+    }
+    if (!fits) {
+        TRY(artifact_misfit(artifact, name, "offsets and bytes do not belong together", status));
     }
     *strings = (struct strings){.n = n_starts - 1, .offsets = starts, .bytes = bytes->data};
 done:

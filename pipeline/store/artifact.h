@@ -72,12 +72,19 @@ const struct array *artifact_find(const struct artifact *artifact, const char *n
 MUST_CHECK enum status_code artifact_get(const struct artifact *artifact, const char *name,
                                          enum array_type type, const void **data, size_t *rows,
                                          size_t *columns, struct status *status);
+/* STATUS_DATA, for an artifact that does not look as this program writes it: of another version, or
+ * damaged. Loaders check what they would else trust: extents, offsets, codes. */
+enum status_code artifact_misfit(const struct artifact *artifact, const char *name,
+                                 const char *problem, struct status *status);
 /* The same of an array that must be (rows, columns); another shape is the same error. */
 MUST_CHECK enum status_code artifact_get_sized(const struct artifact *artifact, const char *name,
                                                enum array_type type, size_t rows, size_t columns,
                                                const void **data, struct status *status);
 MUST_CHECK enum status_code artifact_get_number(const struct artifact *artifact, const char *name,
                                                 double *value, struct status *status);
+/* A number that is a count, from 0 to `most`; else artifact_misfit. */
+MUST_CHECK enum status_code artifact_get_count(const struct artifact *artifact, const char *name,
+                                               size_t most, size_t *count, struct status *status);
 /* A view: *strings points into the artifact and is not released. */
 MUST_CHECK enum status_code artifact_get_strings(const struct artifact *artifact, const char *name,
                                                  struct strings *strings, struct status *status);

@@ -408,10 +408,7 @@ static enum status_code restore_array(float *out, const struct embedding_table *
     size_t rows = 0, columns = 0;
     enum status_code code = artifact_get(artifact, name, ARRAY_F32, &data, &rows, &columns, status);
     if (code == STATUS_OK && (rows != table->n || columns != width)) {
-        code = status_set(status, STATUS_INTERNAL,
-                          "checkpoint array %s is %zu x %zu, expected %zu x %zu: delete the work "
-                          "database",
-                          name, rows, columns, table->n, width);
+        code = artifact_misfit(artifact, name, "it is of another extent", status);
     }
     if (code == STATUS_OK) {
         memcpy(out, data, rows * columns * sizeof *out);

@@ -25,8 +25,11 @@ static enum status_code load_cold(const struct artifact *artifact, const char *n
     const void *data;
     if (artifact_find(artifact, name) != NULL) {
         TRY(load_matrix(artifact, name, out, status));
-        TRY(artifact_get(artifact, codes_name, ARRAY_I32, &data, NULL, NULL, status));
+        TRY(artifact_get_sized(artifact, codes_name, ARRAY_I32, out->rows, 1, &data, status));
         *codes = data;
+        if (!codes_are_sound(*codes, out->rows, SIZE_MAX)) {
+            TRY(artifact_misfit(artifact, codes_name, "its codes do not ascend", status));
+        }
     }
 done:
     return code;
@@ -63,19 +66,38 @@ enum status_code embeddings_load(struct embeddings *embeddings, const struct art
                   &loaded.cold_user_codes, status));
     TRY(load_cold(artifact, "cold_items", "cold_items.codes", &loaded.cold_items,
                   &loaded.cold_item_codes, status));
-    const struct array *bias = artifact_find(artifact, "item_bias");
-    loaded.item_bias = bias == NULL ? NULL : bias->data;
+    if (artifact_find(artifact, "item_bias") != NULL) {
+        const void *bias = NULL;
+        TRY(artifact_get_sized(artifact, "item_bias", ARRAY_F32, loaded.items.rows, 1, &bias,
+                               status));
+        loaded.item_bias = bias;
+    }
+    if (basis != (double)BASIS_ALL && basis != (double)BASIS_FIT) {
+        TRY(artifact_misfit(artifact, "basis", "it is none", status));
+    }
     loaded.basis = basis == (double)BASIS_ALL ? BASIS_ALL : BASIS_FIT;
-    if (loaded.users.columns != loaded.items.columns || !(loaded.temperature > 0.0)) {
-        code = status_set(status, STATUS_INTERNAL,
-                          "artifact towers: users have dimension %zu, items %zu, temperature %g; "
-                          "the work database is damaged or of another version: delete it",
-                          loaded.users.columns, loaded.items.columns, loaded.temperature);
-        goto done;
+    const size_t d = loaded.users.columns;
+    if (loaded.items.columns != d || !(loaded.temperature > 0.0) ||
+        (loaded.cold_users.rows > 0 && loaded.cold_users.columns != d) ||
+        (loaded.cold_items.rows > 0 && loaded.cold_items.columns != d)) {
+        TRY(artifact_misfit(artifact, "users, items",
+                            "they differ in their dimension, or the temperature is none", status));
     }
     *embeddings = loaded;
 done:
     return code;
+}
+
+enum status_code embeddings_check_rows(const struct embeddings *embeddings, size_t n_users,
+                                       size_t n_items, struct status *status)
+{
+    return embeddings->users.rows == n_users && embeddings->items.rows == n_items
+               ? STATUS_OK
+               : status_set(status, STATUS_DATA,
+                            "artifact towers: vectors of %zu users and %zu items for interactions "
+                            "of %zu and %zu; the work database is of another version or damaged: "
+                            "delete it and run again",
+                            embeddings->users.rows, embeddings->items.rows, n_users, n_items);
 }
 
 enum status_code embeddings_save(const struct embeddings *embeddings, struct artifact *artifact,

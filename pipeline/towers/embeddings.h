@@ -23,6 +23,10 @@ struct embeddings {
 
 MUST_CHECK enum status_code embeddings_load(struct embeddings *embeddings,
                                             const struct artifact *artifact, struct status *status);
+/* Whether they are those of a basis with so many users and items; else STATUS_DATA. */
+MUST_CHECK enum status_code embeddings_check_rows(const struct embeddings *embeddings,
+                                                  size_t n_users, size_t n_items,
+                                                  struct status *status);
 /* Copies into arrays users, items, what there is of cold ones and bias, and the numbers. */
 MUST_CHECK enum status_code embeddings_save(const struct embeddings *embeddings,
                                             struct artifact *artifact, struct status *status);

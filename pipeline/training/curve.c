@@ -85,10 +85,8 @@ enum status_code curve_load(struct curve_point **curve, size_t *n, const struct 
         array_name(c, name);
         TRY(artifact_get(artifact, name, ARRAY_F64, &values, &length, NULL, status));
         if (length != rows) {
-            code = status_set(status, STATUS_INTERNAL,
-                              "array %s has %zu rows, curve.epoch %zu: delete the work database",
-                              name, length, rows);
-            goto done;
+            TRY(artifact_misfit(artifact, name, "it is longer or shorter than curve.epoch",
+                                status));
         }
         for (size_t i = 0; i < rows; i++) {
             *place_of(&points[i], c) = ((const double *)values)[i];

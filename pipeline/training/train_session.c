@@ -112,6 +112,12 @@ static enum status_code load_pairs(struct training *training, struct status *sta
         size_t n = sparse_entries(&training->positives.matrix);
         TRY(sparse_load(&training->item_pairs, pairs, pairs_item_item_slots[training->basis],
                         &has_items, status));
+        const struct sparse *stored = &training->item_pairs;
+        const size_t n_items = training->positives.matrix.n_columns;
+        if (has_items && (stored->n_rows != n_items || stored->n_columns != n_items)) {
+            TRY(artifact_misfit(pairs, pairs_item_item_slots[training->basis],
+                                "it is of other items", status));
+        }
         TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
         training->positives.matrix.values = (float *)(uintptr_t)weights;
     }
@@ -150,9 +156,20 @@ static enum status_code load_negatives(struct training *training, struct status 
     const struct artifact *negatives = NULL;
     TRY(context_input(training->context, "negatives", &negatives, status));
     TRY(negative_settings_load(&training->negatives, negatives, status));
-    const struct array *stored = artifact_find(negatives, negative_stored_slots[training->basis]);
+    const char *name = negative_stored_slots[training->basis];
+    const struct array *stored = artifact_find(negatives, name);
     if (stored != NULL) {
-        training->input.stored_negatives = stored->data;
+        const struct sparse *train = &training->positives.matrix;
+        const void *data = NULL;
+        TRY(artifact_get_sized(negatives, name, ARRAY_I32, sparse_entries(train), stored->columns,
+                               &data, status));
+        const int32_t *items = data;
+        for (size_t i = 0; i < stored->rows * stored->columns; i++) {
+            if (items[i] < 0 || (size_t)items[i] >= train->n_columns) {
+                TRY(artifact_misfit(negatives, name, "it has items that are not there", status));
+            }
+        }
+        training->input.stored_negatives = items;
         training->input.n_stored = stored->columns;
     }
 done:

@@ -85,7 +85,8 @@ static enum status_code restore(struct trainer *trainer, const struct artifact *
     TRY(temperature_learner_load(&trainer->temperature, artifact, status));
     list_slots(trainer, slots);
     for (size_t i = 0; i < N_SLOTS; i++) {
-        TRY(artifact_get(artifact, slots[i].name, ARRAY_F32, &data, NULL, NULL, status));
+        TRY(artifact_get_sized(artifact, slots[i].name, ARRAY_F32, slots[i].rows, slots[i].columns,
+                               &data, status));
         memcpy(slots[i].data, data, slots[i].rows * slots[i].columns * sizeof(float));
     }
     list_numbers(trainer, numbers);
@@ -99,6 +100,10 @@ static enum status_code restore(struct trainer *trainer, const struct artifact *
         }
     }
     TRY(curve_load(&curve, &n_curve, artifact, status));
+    if (n_curve != trainer->epochs_done || n_curve > trainer->input->stop_after ||
+        trainer->best_epoch > n_curve) {
+        TRY(artifact_misfit(artifact, "curve.epoch", "it does not fit epochs_done", status));
+    }
     memcpy(trainer->curve, curve, n_curve * sizeof *curve);
 done:
     mem_free(curve);

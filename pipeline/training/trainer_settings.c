@@ -10,60 +10,63 @@ struct setting_row {
     const char *name;
     size_t offset;
     enum { SETTING_SIZE, SETTING_INT, SETTING_DOUBLE, SETTING_ENUM, SETTING_BOOL } type;
+    double most;              /* of a number, at the least 0 */
+    const char *const *names; /* of a choice: as many values as it has names */
 };
 
 #define AT(field) offsetof(struct trainer_settings, field)
 
 static const struct setting_row setting_rows[] = {
-    {"setting.dimension", AT(dimension), SETTING_SIZE},
-    {"setting.loss", AT(loss), SETTING_INT},
-    {"setting.denominators", AT(loss_settings.denominators), SETTING_ENUM},
-    {"setting.t2", AT(loss_settings.t2), SETTING_DOUBLE},
-    {"setting.margin", AT(loss_settings.margin), SETTING_DOUBLE},
-    {"setting.negative_weight", AT(loss_settings.negative_weight), SETTING_DOUBLE},
-    {"setting.uniformity", AT(loss_settings.uniformity), SETTING_DOUBLE},
-    {"setting.slk_width", AT(loss_settings.slk_width), SETTING_DOUBLE},
-    {"setting.slk_top_k", AT(slk_top_k), SETTING_SIZE},
-    {"setting.temperature", AT(temperature), SETTING_DOUBLE},
-    {"setting.temperature_mode", AT(temperature_mode), SETTING_ENUM},
-    {"setting.temperature_rate", AT(temperature_rate), SETTING_DOUBLE},
-    {"setting.optimizer", AT(optimizer.rule), SETTING_INT},
-    {"setting.weight_decay", AT(optimizer.weight_decay), SETTING_DOUBLE},
-    {"setting.momentum", AT(optimizer.momentum), SETTING_DOUBLE},
-    {"setting.clip", AT(clip), SETTING_DOUBLE},
-    {"setting.learning_rate", AT(learning_rate), SETTING_DOUBLE},
-    {"setting.schedule", AT(schedule.shape), SETTING_ENUM},
-    {"setting.warmup_epochs", AT(schedule.warmup_epochs), SETTING_DOUBLE},
-    {"setting.final_rate", AT(schedule.final_rate), SETTING_DOUBLE},
-    {"setting.step_factor", AT(schedule.step_factor), SETTING_DOUBLE},
-    {"setting.step_every", AT(schedule.step_every), SETTING_DOUBLE},
-    {"setting.epochs", AT(epochs), SETTING_SIZE},
-    {"setting.batch_users", AT(batch_users), SETTING_SIZE},
-    {"setting.degree_exponent", AT(degree_exponent), SETTING_DOUBLE},
-    {"setting.init_scale", AT(init_scale), SETTING_DOUBLE},
-    {"setting.history", AT(history.on), SETTING_BOOL},
-    {"setting.history.pooling", AT(history.pooling), SETTING_ENUM},
-    {"setting.history.half_life", AT(history.half_life), SETTING_DOUBLE},
-    {"setting.history.newest", AT(history.newest), SETTING_SIZE},
-    {"setting.history.hide", AT(history.hide), SETTING_DOUBLE},
-    {"setting.id_dropout", AT(id_dropout), SETTING_DOUBLE},
-    {"setting.dropout", AT(dropout), SETTING_DOUBLE},
-    {"setting.hidden_layers", AT(hidden_layers), SETTING_SIZE},
-    {"setting.hidden_units", AT(hidden_units), SETTING_SIZE},
-    {"setting.activation", AT(activation), SETTING_ENUM},
-    {"setting.hops", AT(propagation.hops), SETTING_SIZE},
-    {"setting.hop_weight", AT(propagation.weight), SETTING_DOUBLE},
-    {"setting.hop_sides", AT(propagation.sides), SETTING_ENUM},
-    {"setting.learn_bias", AT(learn_bias), SETTING_BOOL},
-    {"setting.co_items.weight", AT(co_items.weight), SETTING_DOUBLE},
-    {"setting.co_items.temperature", AT(co_items.temperature), SETTING_DOUBLE},
-    {"setting.co_items.share", AT(co_items.share), SETTING_DOUBLE},
-    {"setting.co_items.samples", AT(co_items.samples), SETTING_SIZE},
-    {"setting.views.weight", AT(views.weight), SETTING_DOUBLE},
-    {"setting.views.temperature", AT(views.temperature), SETTING_DOUBLE},
-    {"setting.views.change", AT(views.change), SETTING_ENUM},
-    {"setting.views.strength", AT(views.strength), SETTING_DOUBLE},
-    {"setting.strip_bytes", AT(strip_bytes), SETTING_SIZE},
+    {"setting.dimension", AT(dimension), SETTING_SIZE, 512, NULL},
+    {"setting.loss", AT(loss), SETTING_INT, 0, loss_names},
+    {"setting.denominators", AT(loss_settings.denominators), SETTING_ENUM, 0,
+     loss_denominators_names},
+    {"setting.t2", AT(loss_settings.t2), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.margin", AT(loss_settings.margin), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.negative_weight", AT(loss_settings.negative_weight), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.uniformity", AT(loss_settings.uniformity), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.slk_width", AT(loss_settings.slk_width), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.slk_top_k", AT(slk_top_k), SETTING_SIZE, 10000, NULL},
+    {"setting.temperature", AT(temperature), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.temperature_mode", AT(temperature_mode), SETTING_ENUM, 0, temperature_mode_names},
+    {"setting.temperature_rate", AT(temperature_rate), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.optimizer", AT(optimizer.rule), SETTING_INT, 0, optimizer_names},
+    {"setting.weight_decay", AT(optimizer.weight_decay), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.momentum", AT(optimizer.momentum), SETTING_DOUBLE, 1, NULL},
+    {"setting.clip", AT(clip), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.learning_rate", AT(learning_rate), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.schedule", AT(schedule.shape), SETTING_ENUM, 0, rate_schedule_names},
+    {"setting.warmup_epochs", AT(schedule.warmup_epochs), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.final_rate", AT(schedule.final_rate), SETTING_DOUBLE, 1, NULL},
+    {"setting.step_factor", AT(schedule.step_factor), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.step_every", AT(schedule.step_every), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.epochs", AT(epochs), SETTING_SIZE, 100000, NULL},
+    {"setting.batch_users", AT(batch_users), SETTING_SIZE, 1 << 20, NULL},
+    {"setting.degree_exponent", AT(degree_exponent), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.init_scale", AT(init_scale), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.history", AT(history.on), SETTING_BOOL, 1, NULL},
+    {"setting.history.pooling", AT(history.pooling), SETTING_ENUM, 0, pooling_names},
+    {"setting.history.half_life", AT(history.half_life), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.history.newest", AT(history.newest), SETTING_SIZE, 100000, NULL},
+    {"setting.history.hide", AT(history.hide), SETTING_DOUBLE, 1, NULL},
+    {"setting.id_dropout", AT(id_dropout), SETTING_DOUBLE, 1, NULL},
+    {"setting.dropout", AT(dropout), SETTING_DOUBLE, 1, NULL},
+    {"setting.hidden_layers", AT(hidden_layers), SETTING_SIZE, HIDDEN_MAX_LAYERS, NULL},
+    {"setting.hidden_units", AT(hidden_units), SETTING_SIZE, 4096, NULL},
+    {"setting.activation", AT(activation), SETTING_ENUM, 0, activation_names},
+    {"setting.hops", AT(propagation.hops), SETTING_SIZE, 3, NULL},
+    {"setting.hop_weight", AT(propagation.weight), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.hop_sides", AT(propagation.sides), SETTING_ENUM, 0, propagation_sides_names},
+    {"setting.learn_bias", AT(learn_bias), SETTING_BOOL, 1, NULL},
+    {"setting.co_items.weight", AT(co_items.weight), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.co_items.temperature", AT(co_items.temperature), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.co_items.share", AT(co_items.share), SETTING_DOUBLE, 1, NULL},
+    {"setting.co_items.samples", AT(co_items.samples), SETTING_SIZE, 1000, NULL},
+    {"setting.views.weight", AT(views.weight), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.views.temperature", AT(views.temperature), SETTING_DOUBLE, 1e12, NULL},
+    {"setting.views.change", AT(views.change), SETTING_ENUM, 0, view_change_names},
+    {"setting.views.strength", AT(views.strength), SETTING_DOUBLE, 1, NULL},
+    {"setting.strip_bytes", AT(strip_bytes), SETTING_SIZE, 1e15, NULL},
 };
 
 enum { N_SETTINGS = sizeof setting_rows / sizeof setting_rows[0] };
@@ -86,6 +89,17 @@ static double read_setting(const struct setting_row *row, const struct trainer_s
     unsigned number;
     memcpy(&number, place, sizeof number);
     return (double)number;
+}
+
+static bool is_allowed(const struct setting_row *row, double value)
+{
+    const double least = row->offset == AT(loss_settings.margin) ? -1.0 : 0.0;
+    double most = row->most;
+    for (size_t n = 0; row->names != NULL && row->names[n] != NULL; n++) {
+        most = (double)n;
+    }
+    most += row->names == view_change_names ? 1.0 : 0.0; /* none, which has no name */
+    return value >= least && value <= most;
 }
 
 static void write_setting(const struct setting_row *row, double value,
@@ -132,6 +146,9 @@ enum status_code trainer_settings_load(struct trainer_settings *settings,
     for (size_t i = 0; i < N_SETTINGS; i++) {
         double value = 0.0;
         TRY(artifact_get_number(artifact, setting_rows[i].name, &value, status));
+        if (!is_allowed(&setting_rows[i], value)) {
+            TRY(artifact_misfit(artifact, setting_rows[i].name, "it is out of range", status));
+        }
         write_setting(&setting_rows[i], value, &loaded);
     }
     *settings = loaded;

@@ -498,11 +498,11 @@ static void a_damaged_calibration_is_refused(void **state)
     struct artifact artifact = {0};
     artifact_init(&artifact, "calibration");
     assert_int_equal(artifact_set_number(&artifact, "beta", 1.0, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_INTERNAL);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_DATA);
     artifact_release(&artifact);
     status_clear(&status);
     assert_int_equal(calibration_save(&negative, "ndcg@20", &artifact, &status), STATUS_OK);
-    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_INTERNAL);
+    assert_int_equal(calibration_load(&loaded, &artifact, &embeddings, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "gamma -1"));
     assert_true(loaded.weights.beta == 42.0);
     artifact_release(&artifact);

@@ -183,7 +183,7 @@ static void trials_of_another_search_are_refused(void **state)
     artifact_init(&artifact, "search");
     assert_int_equal(coordinate_search_save(&made, &artifact, &status), STATUS_OK);
     other.n_users = N_USERS + 1;
-    assert_int_equal(coordinate_search_load(&other, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(coordinate_search_load(&other, &artifact, &status), STATUS_DATA);
     assert_int_equal(other.n, 0);
     assert_null(other.trials);
     artifact_release(&artifact);

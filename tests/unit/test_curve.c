@@ -70,7 +70,7 @@ static void a_curve_without_a_column_or_with_a_short_one_is_refused(void **state
                 artifact_copy(&artifact, "curve.participation", ARRAY_F64, 2, 1, two, &status),
                 STATUS_OK);
         }
-        assert_int_equal(curve_load(&loaded, &n, &artifact, &status), STATUS_INTERNAL);
+        assert_int_equal(curve_load(&loaded, &n, &artifact, &status), STATUS_DATA);
         assert_non_null(strstr(status.message, "curve.participation"));
         assert_true(loaded == NULL && n == 77);
         artifact_release(&artifact);

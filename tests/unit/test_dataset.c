@@ -206,7 +206,7 @@ static void an_artifact_whose_arrays_do_not_fit_is_refused(void **state)
     artifact_init(&artifact, "interactions");
     assert_ok(interactions_save(&made, &artifact, &status), &status);
     made.log.matrix.offsets[9]++;
-    assert_int_equal(interactions_load(&loaded, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(interactions_load(&loaded, &artifact, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "do not fit together"));
     assert_int_equal(loaded.n_rows, 77);
     interactions_release(&made);
@@ -220,7 +220,7 @@ static void an_empty_artifact_is_refused(void **state)
     struct artifact artifact = {0};
     struct status status = {0};
     artifact_init(&artifact, "interactions");
-    assert_int_equal(interactions_load(&loaded, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(interactions_load(&loaded, &artifact, &status), STATUS_DATA);
     assert_int_equal(loaded.n_rows, 77);
     artifact_release(&artifact);
 }

@@ -300,7 +300,7 @@ static void evidence_of_other_items_is_refused(void **state)
     other.n_items--;
     assert_int_equal(
         evidence_load(&evidence, &c.evidence.artifact, BASIS_FIT, &other, &found, &status),
-        STATUS_INTERNAL);
+        STATUS_DATA);
     assert_non_null(strstr(status.message, "delete it"));
     assert_false(found);
     assert_null(evidence.pairs.offsets);

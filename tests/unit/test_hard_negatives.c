@@ -312,14 +312,14 @@ static void a_checkpoint_gives_back_lists_and_thresholds(void **state)
     hard_negatives_release(&back);
 
     back = new_hard(3, 21, 2, 20);
-    assert_int_equal(hard_negatives_load(&back, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(hard_negatives_load(&back, &artifact, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "hard.items: it is 4250 x 20, not 4250 x 21"));
     assert_false(back.is_ready);
     hard_negatives_release(&back);
     status_clear(&status);
     back = new_hard(3, 20, 2, 0);
     ((int32_t *)artifact_find(&artifact, "hard.items")->data)[5] = ITEMS;
-    assert_int_equal(hard_negatives_load(&back, &artifact, &status), STATUS_INTERNAL);
+    assert_int_equal(hard_negatives_load(&back, &artifact, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "has item 40, allowed: -1 to 39"));
     hard_negatives_release(&back);
     hard_negatives_release(&hard);

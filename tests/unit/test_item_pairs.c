@@ -430,7 +430,7 @@ static void positive_weights_of_another_length_are_refused(void **state)
     assert_memory_equal(weights, three, sizeof three);
     weights = NULL;
     assert_int_equal(pairs_positive_weights(&artifact, BASIS_ALL, 4, &weights, &status),
-                     STATUS_INTERNAL);
+                     STATUS_DATA);
     assert_null(weights);
     artifact_release(&artifact);
 }

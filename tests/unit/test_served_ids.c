@@ -106,7 +106,7 @@ static void a_vector_of_an_id_that_nobody_knows_is_our_error(void **state)
     struct status status = {0};
     struct vocabulary master = integers_of(ids, 3);
     struct served_ids served = {0};
-    assert_int_equal(served_ids_init(&served, &master, NULL, cold, 2, &status), STATUS_INTERNAL);
+    assert_int_equal(served_ids_init(&served, &master, NULL, cold, 2, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "code 3"));
     assert_null(served.served_of);
     vocabulary_release(&master);

@@ -259,7 +259,7 @@ static void loading_what_is_not_there_fails_and_leaves_the_vocabulary(void **sta
     struct artifact artifact = {0};
     struct status status = {0};
     artifact_init(&artifact, "test");
-    assert_int_equal(vocabulary_load(&vocabulary, &artifact, "items", &status), STATUS_INTERNAL);
+    assert_int_equal(vocabulary_load(&vocabulary, &artifact, "items", &status), STATUS_DATA);
     assert_int_equal(vocabulary.n, 77);
     artifact_release(&artifact);
 }
