@@ -5,6 +5,11 @@
 #include "base/strings.h"
 #include "store/artifact.h"
 
+/* How lists are judged: raised when the same model would get other figures because something else
+ * is asked of it, so that figures of two protocols are never compared. 1: a list might have items
+ * of the validation part, which nobody is served. */
+enum { JUDGING_PROTOCOL = 2 };
+
 /* Zero-initialise. */
 struct metric_rows {
     size_t n;

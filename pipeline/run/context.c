@@ -188,22 +188,35 @@ enum status_code context_previous_metrics(struct context *context, struct metric
                                           struct status *status)
 {
     struct db_query *query = NULL;
-    bool row = false;
+    bool row = false, skipped = false;
     enum status_code code;
     TRY(db_prepare(context->work,
-                   "SELECT name, model, grp, value FROM run_metric WHERE run ="
+                   "SELECT name, model, grp, value, label = 'evaluate' AND"
+                   "  coalesce(judged_on, '') NOT LIKE '%; protocol ' || ?2"
+                   " FROM run_metric JOIN run USING (run) WHERE run ="
                    " (SELECT max(run) FROM run WHERE state = 'published' AND run < ?1)",
                    &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
+    TRY(db_bind_int64(query, 2, JUDGING_PROTOCOL, status));
     for (;;) {
         TRY(db_step(query, &row, status));
         if (!row) {
             break;
         }
         size_t length;
+        if (db_column_int64(query, 4) != 0) {
+            skipped = true;
+            continue;
+        }
         TRY(metric_rows_add(out, db_column_text(query, 0, &length),
                             db_column_text(query, 1, &length), db_column_text(query, 2, &length),
                             db_column_double(query, 3), status));
+    }
+    if (skipped && strcmp(context->stage->label, "evaluate") == 0) {
+        log_write(context->request->log, LOG_WARNING,
+                  "evaluate: the last published run was judged by another protocol than this one "
+                  "(%d): nothing is compared with it (of_previous)",
+                  JUDGING_PROTOCOL);
     }
 done:
     db_finalize(query);

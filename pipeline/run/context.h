@@ -65,8 +65,9 @@ MUST_CHECK enum status_code context_add_metric(struct context *context,
 /* All metrics of the run so far, those of unchanged stages included; *n of them. They live until
  * the next context_add_metric. */
 const struct publish_metric *context_metrics(const struct context *context, size_t *n);
-/* The metrics of the newest run before this one that published; none without such a run. Zeroed
- * `out`, the caller's to release. */
+/* The metrics of the newest run before this one that published; none without such a run. What was
+ * judged by another protocol (JUDGING_PROTOCOL) is left out. Zeroed `out`, the caller's to release.
+ */
 MUST_CHECK enum status_code context_previous_metrics(struct context *context,
                                                      struct metric_rows *out,
                                                      struct status *status);

@@ -2,6 +2,7 @@
 #include "run/run_record.h"
 
 #include "base/clock.h"
+#include "evaluation/metric_rows.h"
 #include "math/blas.h"
 #include "math/vec.h"
 #include "run/context.h"
@@ -177,7 +178,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
         "UPDATE run SET finished = ?2, state = ?3, exit_code = ?4, message = ?5, generation = ?6,"
         " judged_on = (SELECT CASE WHEN name LIKE 'valid:%'"
         "   THEN 'the validation part, on which settings were chosen'"
-        "   ELSE 'the test part, read once, by evaluate' END FROM run_metric"
+        "   ELSE 'the test part, read once, by evaluate' END || '; protocol ' || ?7 FROM run_metric"
         "  WHERE run = ?1 AND model = 'nightjar' AND grp = 'all' LIMIT 1) WHERE run = ?1";
     const bool is_afterwards = outcome->code == STATUS_OK && afterwards->code != STATUS_OK;
     char message[STATUS_FILE_MAX + 1024];
@@ -194,6 +195,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(bind_text(query, 3, state_of(context, outcome), status));
+    TRY(db_bind_int64(query, 7, JUDGING_PROTOCOL, status));
     TRY(db_bind_int64(query, 4, exit_code, status));
     if (text.length > 0) {
         TRY(bind_text(query, 5, buf_text(&text), status));
