@@ -125,6 +125,7 @@ static void print_error(const struct status *status)
 {
     char text[STATUS_FILE_MAX + STATUS_MESSAGE_MAX + 64];
     status_format(status, text, sizeof text);
+    private_show(text);
     const char *speaker = status->file[0] != '\0' && status->line > 0 ? "" : "nightjar: ";
     for (const char *line = text; *line != '\0';) {
         size_t length = strcspn(line, "\n");

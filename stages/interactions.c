@@ -133,6 +133,13 @@ static void tell(struct context *context, const struct interactions *interaction
               (long long)report->n_rows, left_out.length > 0 ? ", " : "", buf_text(&left_out),
               fit->n_users, fit->n_items, sparse_entries(&fit->train.matrix), n_valid, n_test,
               all->n_users, all->n_items, sparse_entries(&all->train.matrix));
+    if (report->n_rejected * 100 >= report->n_rows && report->n_rejected > 0) {
+        log_write(log, LOG_WARNING,
+                  "interactions: %.1f %% of the rows were left out as bad; their reasons: "
+                  "sqlite3 %s 'SELECT * FROM interactions_left_out', rows: interactions_rejected",
+                  100.0 * (double)report->n_rejected / (double)report->n_rows,
+                  context_settings(context)->work.database);
+    }
     if (report->n_dislikes > 0) {
         log_write(log, LOG_INFO,
                   "interactions: %zu pairs of known users and items are dislikes; %zu of them to "
@@ -286,8 +293,7 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(context_check_stop(context, status));
     TRY(extract_build(&extraction, &request, &interactions, status));
     TRY(context_check_stop(context, status));
-    TRY(extract_write_tables(context_work(context), &interactions, &extraction.report, &watch,
-                             status));
+    TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
     tell(context, &interactions, &request, &extraction.report);
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
     TRY(hand_on(context, &interactions, &extraction.report, status));

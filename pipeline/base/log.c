@@ -94,14 +94,18 @@ static void write_to_file(const struct log *log, enum log_level level, const cha
     write_line(log->file, &line);
 }
 
+enum { LOG_MESSAGE_MAX = 4096 };
+
+/* The file keeps no value of anybody's rows. */
 static void keep(const struct log *log, enum log_level level, const char *text)
 {
+    char kept[LOG_MESSAGE_MAX];
     if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
-        write_to_file(log, level, text);
+        (void)snprintf(kept, sizeof kept, "%s", text);
+        private_hide(kept);
+        write_to_file(log, level, kept);
     }
 }
-
-enum { LOG_MESSAGE_MAX = 4096 };
 
 void log_keep(struct log *log, enum log_level level, const char *format, ...)
 {
@@ -129,6 +133,7 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     keep(log, level, text);
     if (log->stream != NULL && level >= log->level && level < LOG_SILENT) {
         struct buf line = {0};
+        private_show(text);
         compose(log, level, text, &line);
         write_line(log->stream, &line);
         log->progress_on_line = false;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <string.h>
 
 static __attribute__((format(printf, 6, 0))) enum status_code set_text(
     struct status *status, enum status_code code, const char *file, size_t line, size_t column,
@@ -99,4 +100,34 @@ void status_format(const struct status *status, char *out, size_t capacity)
 void status_clear(struct status *status)
 {
     *status = (struct status){0};
+}
+
+void private_show(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from != PRIVATE_BEGIN[0] && *from != PRIVATE_END[0]) {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+/* A value without an end was cut off with the rest of its message. */
+void private_hide(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0';) {
+        if (*from != PRIVATE_BEGIN[0]) {
+            *to++ = *from++;
+            continue;
+        }
+        const size_t length = strcspn(from, PRIVATE_END);
+        const size_t whole = length + (from[length] != '\0');
+        const size_t dots = whole < 3 ? whole : 3; /* marks included, there is nearly always room */
+        memcpy(to, "...", dots);
+        to += dots;
+        from += whole;
+    }
+    *to = '\0';
 }

@@ -62,6 +62,14 @@ void status_add_line(struct status *status, const char *format, ...) PRINTF_LIKE
  * always terminated, cut when too long). */
 void status_format(const struct status *status, char *out, size_t capacity);
 
+/* A value out of somebody's rows stands in a message between these two. It is shown to whoever
+ * runs the program; what is kept (histories, log files) must not outlive the person's rows. */
+#define PRIVATE_BEGIN "\x0e"
+#define PRIVATE_END   "\x0f"
+/* In place: the text without the marks, and the text with "..." instead of each such value. */
+void private_show(char *text);
+void private_hide(char *text);
+
 /* Back to no error. */
 void status_clear(struct status *status);
 

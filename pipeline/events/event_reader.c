@@ -36,6 +36,8 @@ struct reader {
     struct event_clock clock;
     struct row_place place; /* of the current row */
     size_t event;           /* of event_weights: the last one found, likely the next one too */
+    struct buf mixed;       /* where ids of two types met first */
+    int64_t n_mixed_before, n_rows_before; /* of other queries, which their own ids belong to */
 };
 
 /* What the row holds, as far as it was read. */
@@ -95,13 +97,25 @@ static void describe_cell(struct db_query *statement, int column, char out[ROW_V
 
 static enum status_code too_many_bad_rows(const struct reader *reader, struct status *status)
 {
+    const struct event_rules *rules = reader->rules;
     struct buf text = {0};
+    char limit[NUM_TEXT_MAX + 2];
 
+    if (rules->max_bad_share > 0) {
+        snprintf(limit, sizeof limit, "%g%%", 100 * rules->max_bad_share);
+    } else {
+        snprintf(limit, sizeof limit, "%lld", (long long)rules->max_bad_rows);
+    }
     row_report_add(reader->report, &text);
     enum status_code code = status_set(
-        status, STATUS_DATA, "%s: more bad rows than max_bad_rows (%lld) after %lld rows: %s",
-        reader->query->what, (long long)reader->rules->max_bad_rows,
-        (long long)reader->report->n_rows, buf_text(&text));
+        status, STATUS_DATA,
+        "%s: more bad rows than max_bad_rows (%s) after %lld rows: %s; leave such rows out in the "
+        "query (%s), or raise max_bad_rows",
+        reader->query->what, limit, (long long)reader->report->n_rows, buf_text(&text),
+        reader->report->faults[FAULT_ITEM_NULL] > reader->report->faults[FAULT_USER_NULL]
+            ? "WHERE item_id IS NOT NULL"
+        : reader->report->faults[FAULT_USER_NULL] > 0 ? "WHERE user_id IS NOT NULL"
+                                                      : "WHERE ...");
     buf_release(&text);
     return code;
 }
@@ -110,47 +124,85 @@ static enum status_code too_many_bad_rows(const struct reader *reader, struct st
 static enum status_code reject(struct reader *reader, enum row_fault fault, int column,
                                struct status *status)
 {
+    enum status_code code;
     char value[ROW_VALUE_MAX];
+    const bool is_event = fault == FAULT_EVENT_UNKNOWN;
+    const bool is_type = fault == FAULT_USER_TYPE || fault == FAULT_ITEM_TYPE;
 
     describe_cell(reader->statement, column, value);
-    row_report_fault(reader->report, fault, &reader->place, value);
-    bool is_event = fault == FAULT_EVENT_UNKNOWN;
+    TRY(row_report_fault(reader->report, fault, &reader->place, value, status));
+    if (reader->rules->on_bad_row == BAD_ROW_FAIL && is_type) {
+        TRY(status_set(status, STATUS_DATA, "%s", buf_text(&reader->mixed)));
+    }
     if (reader->rules->on_bad_row == BAD_ROW_FAIL ||
         (is_event && reader->rules->other_events == OTHER_EVENTS_FAIL)) {
         struct buf text = {0};
         row_place_add(&reader->place, &text);
-        buf_addf(&text, ": %s%s%s", row_fault_names[fault], value[0] != '\0' ? ": " : "", value);
+        buf_addf(&text, ": %s%s" PRIVATE_BEGIN "%s" PRIVATE_END, row_fault_names[fault],
+                 value[0] != '\0' ? ": " : "", value);
         if (is_event) {
             buf_add_text(&text, " is not listed in event_weights");
         }
-        enum status_code code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
+        code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
         buf_release(&text);
-        return code;
+    } else if (reader->rules->max_bad_share == 0 &&
+               reader->report->n_rejected > reader->rules->max_bad_rows) {
+        code = too_many_bad_rows(reader, status);
     }
-    if (reader->report->n_rejected > reader->rules->max_bad_rows) {
+done:
+    return code;
+}
+
+static int64_t count_mixed(const struct row_report *report)
+{
+    return report->faults[FAULT_USER_TYPE] + report->faults[FAULT_ITEM_TYPE];
+}
+
+/* What can be told only when all rows are read. A stray id of the other type is a bad row; a column
+ * in which one id in twenty is, is two columns that were put together. */
+static enum status_code check_report(const struct reader *reader, struct status *status)
+{
+    const struct row_report *report = reader->report;
+    const double share = reader->rules->max_bad_share;
+    const int64_t n_mixed = count_mixed(report) - reader->n_mixed_before;
+
+    if (n_mixed * 20 > report->n_rows - reader->n_rows_before) {
+        return status_set(status, STATUS_DATA, "%s",
+                          reader->mixed.length > 0
+                              ? buf_text(&reader->mixed)
+                              : "ids of two types; all ids of a column must be of one type");
+    }
+    if (share > 0 && report->n_rejected > MAX_BAD_ROWS_LEAST &&
+        (double)report->n_rejected > share * (double)report->n_rows) {
         return too_many_bad_rows(reader, status);
     }
     return STATUS_OK;
 }
 
-static enum status_code refuse_mixed_ids(const struct reader *reader, int which,
-                                         const struct id_column *ids, enum id_type type,
-                                         struct status *status)
+/* The current row has an id of another type than the rows before. */
+static enum status_code reject_mixed(struct reader *reader, int which, const struct id_column *ids,
+                                     enum id_type type, struct status *status)
 {
-    struct buf text = {0};
-    char value[ROW_VALUE_MAX];
+    struct buf *text = &reader->mixed;
+    const bool is_user = which == COLUMN_USER;
 
-    describe_cell(reader->statement, reader->columns.index[which], value);
-    row_place_add(&reader->place, &text);
-    /* who it is stays out of messages and logs; where the row stands is told */
-    buf_addf(&text, ": %s%s%s is %s, but ", id_column_names[which], which == COLUMN_USER ? "" : " ",
-             which == COLUMN_USER ? "" : value, id_type_names[type]);
-    row_place_add(&ids->decided_by, &text);
-    buf_addf(&text, " has %s; all ids of a column must be of one type: use CAST in the query",
-             id_type_names[ids->type]);
-    enum status_code code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
-    buf_release(&text);
-    return code;
+    if (text->length == 0) {
+        char value[ROW_VALUE_MAX];
+        describe_cell(reader->statement, reader->columns.index[which], value);
+        row_place_add(&reader->place, text);
+        /* who it is stays out of messages and logs; where the row stands is told */
+        buf_addf(text, ": %s%s%s is %s, but ", id_column_names[which], is_user ? "" : " ",
+                 is_user ? "" : value, id_type_names[type]);
+        row_place_add(&ids->decided_by, text);
+        buf_addf(text, " has %s; all ids of a column must be of one type: use CAST in the query",
+                 id_type_names[ids->type]);
+        enum status_code code = buf_check(text, status);
+        if (code != STATUS_OK) {
+            return code;
+        }
+    }
+    return reject(reader, is_user ? FAULT_USER_TYPE : FAULT_ITEM_TYPE, reader->columns.index[which],
+                  status);
 }
 
 /* The fault of an id, or N_ROW_FAULTS. `first_fault` is FAULT_USER_NULL or FAULT_ITEM_NULL; the
@@ -202,7 +254,8 @@ static enum status_code read_id(struct reader *reader, int which, struct id_colu
         ids->type = id->type;
         ids->decided_by = reader->place;
     } else if (ids->type != id->type) {
-        return refuse_mixed_ids(reader, which, ids, id->type, status);
+        *verdict = ROW_LEFT_OUT;
+        return reject_mixed(reader, which, ids, id->type, status);
     }
     *verdict = ROW_ACCEPTED;
     return STATUS_OK;
@@ -503,9 +556,10 @@ static enum status_code read_key(struct reader *reader, bool *is_known, struct s
         describe_cell(reader->statement, key, value);
         place_row(reader);
         row_place_add(&reader->place, &text);
-        enum status_code code =
-            status_set(status, STATUS_DATA, "source.key: %s: %s is %s; a key is an INTEGER",
-                       buf_text(&text), reader->query->key, value[0] != '\0' ? value : "NULL");
+        enum status_code code = status_set(
+            status, STATUS_DATA,
+            "source.key: %s: %s is " PRIVATE_BEGIN "%s" PRIVATE_END "; a key is an INTEGER",
+            buf_text(&text), reader->query->key, value[0] != '\0' ? value : "NULL");
         buf_release(&text);
         return code;
     }
@@ -581,6 +635,10 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
         .place = {.query = query->what, .number = query->n_before}};
 
     assert(log->user_start == NULL);
+    if (query->is_given_part) {
+        reader.n_mixed_before = count_mixed(report);
+        reader.n_rows_before = report->n_rows;
+    }
     if (query->n_before > 0) { /* the rows before have said it */
         reader.clock.unit = (enum time_unit)log->time_unit;
         reader.clock.is_declared = reader.clock.unit != TIME_AUTO;
@@ -602,8 +660,10 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
         log->has_times = has_times;
     }
     TRY(read_rows(&reader, watch, status));
+    TRY(check_report(&reader, status));
     log->time_unit = (int)reader.clock.unit;
 done:
     db_finalize(reader.statement);
+    buf_release(&reader.mixed);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "publishing/forgotten.h"
 
 enum other_events { OTHER_EVENTS_REJECT, OTHER_EVENTS_IGNORE, OTHER_EVENTS_FAIL };
+enum { MAX_BAD_ROWS_LEAST = 1000 };
 enum bad_row { BAD_ROW_REJECT, BAD_ROW_FAIL };
 
 /* The rules of one row. Texts are the caller's. */
@@ -24,6 +25,8 @@ struct event_rules {
     enum time_unit time_unit;
     enum bad_row on_bad_row;
     int64_t max_bad_rows;              /* more rejected rows than these: STATUS_DATA */
+    double max_bad_share;              /* above 0, instead: than this share of the rows, and more
+                                          than MAX_BAD_ROWS_LEAST */
     const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
     const char *times_needed; /* the option that needs times, for the message; NULL: none does */
 };

@@ -118,6 +118,7 @@ enum status_code event_state_add(const struct extraction *extraction, struct art
                                    .last_key = extraction->log.last_key,
                                    .time_unit = extraction->log.time_unit,
                                    .has_times = extraction->log.has_times};
+    state->report.rejected = NULL;
     TRY(artifact_copy(artifact, "state", ARRAY_U8, sizeof *state, 1, state, status));
 done:
     mem_free(state);
@@ -218,9 +219,7 @@ static void set_query(struct reader_state *state, const char *query)
 {
     state->user_ids.decided_by.query = state->item_ids.decided_by.query = query;
     for (size_t f = 0; f < N_ROW_FAULTS; f++) {
-        for (size_t i = 0; i < ROW_EXAMPLES; i++) {
-            state->report.examples[f][i].place.query = query;
-        }
+        state->report.first[f].place.query = query;
     }
 }
 

@@ -63,9 +63,10 @@ static enum status_code refuse_unit(const struct event_clock *clock, enum time_u
 
     row_place_add(place, &text);
     if (raw->type == RAW_TEXT) {
-        buf_addf(&text, ": time '%.*s'", (int)(raw->length < 40 ? raw->length : 40), raw->text);
+        buf_addf(&text, ": time " PRIVATE_BEGIN "'%.*s'" PRIVATE_END,
+                 (int)(raw->length < 40 ? raw->length : 40), raw->text);
     } else {
-        buf_addf(&text, ": time %lld", (long long)number);
+        buf_addf(&text, ": time " PRIVATE_BEGIN "%lld" PRIVATE_END, (long long)number);
     }
     buf_addf(&text, " looks like %s, but ", time_unit_names[looks_like]);
     if (clock->is_declared) {

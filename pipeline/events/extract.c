@@ -49,6 +49,8 @@ enum status_code extract_read_log(struct db *source, const struct extract_reques
     struct event_log *log = &extraction->log;
 
     log->dislikes = &extraction->dislikes;
+    extraction->report.rejected = &extraction->rejected;
+    extraction->goes_on = extraction->report.n_rows > 0;
     query.after = log->last_key;
     query.n_before = extraction->report.n_rows;
     query.part = PART_TRAIN;
@@ -112,6 +114,7 @@ void extraction_release(struct extraction *extraction)
     event_log_release(&extraction->log);
     event_log_release(&extraction->test);
     event_log_release(&extraction->dislikes);
+    rejected_rows_release(&extraction->rejected);
 }
 
 enum status_code extract_save_facts(const struct row_report *report, struct artifact *artifact,

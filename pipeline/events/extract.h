@@ -21,7 +21,9 @@ struct extraction {
     struct event_log test;     /* rows of test_query; its dislikes count for nothing */
     struct event_log dislikes; /* of the log */
     bool has_given_test;
-    struct row_report report; /* of all queries together */
+    struct row_report report;      /* of all queries together */
+    struct rejected_rows rejected; /* of those that were read now */
+    bool goes_on;                  /* behind rows that earlier runs have read */
 };
 
 /* Reads all rows, or with rows in `extraction` already (event_store.h) those behind its last key;
@@ -44,11 +46,12 @@ void extraction_release(struct extraction *extraction);
 /* Replaces in the work database:
  *   users(code, user_id), items(code, item_id)           the master vocabularies
  *   interactions_left_out(kind, reason, n_rows)          kind: rule, fault
- *   interactions_rejected(query, row, rowid_of_row, reason, value)   the first few of each fault
+ *   interactions_rejected(query, row, rowid_of_row, reason, value)
+ *                                                        the first ROW_KEPT_MAX of each fault
  * in one transaction. */
 MUST_CHECK enum status_code extract_write_tables(struct db *work,
                                                  const struct interactions *interactions,
-                                                 const struct row_report *report,
+                                                 const struct extraction *extraction,
                                                  const struct watch *watch, struct status *status);
 /* The report's counts as numbers facts.rows, facts.accepted, facts.dislikes, facts.rejected and
  * facts.took.OPTION. */

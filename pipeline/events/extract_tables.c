@@ -9,8 +9,8 @@ static const char create_tables[] =
     "DROP TABLE IF EXISTS interactions_left_out;"
     "CREATE TABLE interactions_left_out(kind TEXT NOT NULL, reason TEXT NOT NULL,"
     " n_rows INTEGER NOT NULL);"
-    "DROP TABLE IF EXISTS interactions_rejected;"
-    "CREATE TABLE interactions_rejected(query TEXT NOT NULL, row INTEGER NOT NULL, rowid_of_row"
+    "CREATE TABLE IF NOT EXISTS interactions_rejected(query TEXT NOT NULL, row INTEGER NOT NULL, "
+    "rowid_of_row"
     " INTEGER, reason TEXT NOT NULL, value TEXT NOT NULL);";
 
 static enum status_code write_ids(struct db *work, const char *sql,
@@ -74,27 +74,7 @@ done:
     return code;
 }
 
-static enum status_code write_example(struct db_query *insert, const struct row_example *example,
-                                      const char *reason, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct row_place *place = &example->place;
-
-    TRY(db_bind_text(insert, 1, place->query, strlen(place->query), true, status));
-    TRY(db_bind_int64(insert, 2, place->number, status));
-    if (place->has_rowid) {
-        TRY(db_bind_int64(insert, 3, place->rowid, status));
-    } else {
-        TRY(db_bind_null(insert, 3, status));
-    }
-    TRY(db_bind_text(insert, 4, reason, strlen(reason), true, status));
-    TRY(db_bind_text(insert, 5, example->value, strlen(example->value), true, status));
-    TRY(db_run(insert, status));
-done:
-    return code;
-}
-
-static enum status_code write_examples(struct db *work, const struct row_report *report,
+static enum status_code write_rejected(struct db *work, const struct rejected_rows *rejected,
                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -102,10 +82,20 @@ static enum status_code write_examples(struct db *work, const struct row_report 
 
     TRY(db_prepare(work, "INSERT INTO interactions_rejected VALUES (?1, ?2, ?3, ?4, ?5)", &insert,
                    status));
-    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
-        for (int64_t i = 0; i < report->faults[f] && i < ROW_EXAMPLES; i++) {
-            TRY(write_example(insert, &report->examples[f][i], row_fault_names[f], status));
+    for (size_t r = 0; r < rejected->n; r++) {
+        const struct rejected_row *row = &rejected->rows[r];
+        const struct row_place *place = &row->place;
+        const char *reason = row_fault_names[row->fault];
+        TRY(db_bind_text(insert, 1, place->query, strlen(place->query), true, status));
+        TRY(db_bind_int64(insert, 2, place->number, status));
+        if (place->has_rowid) {
+            TRY(db_bind_int64(insert, 3, place->rowid, status));
+        } else {
+            TRY(db_bind_null(insert, 3, status));
         }
+        TRY(db_bind_text(insert, 4, reason, strlen(reason), true, status));
+        TRY(db_bind_text(insert, 5, row->value, strlen(row->value), true, status));
+        TRY(db_run(insert, status));
     }
 done:
     db_finalize(insert);
@@ -113,17 +103,20 @@ done:
 }
 
 enum status_code extract_write_tables(struct db *work, const struct interactions *interactions,
-                                      const struct row_report *report, const struct watch *watch,
-                                      struct status *status)
+                                      const struct extraction *extraction,
+                                      const struct watch *watch, struct status *status)
 {
     enum status_code code = STATUS_OK;
 
     TRY(db_begin_write(work, status));
+    if (!extraction->goes_on) {
+        TRY(db_exec(work, "DROP TABLE IF EXISTS interactions_rejected", status));
+    }
     TRY(db_exec(work, create_tables, status));
     TRY(write_ids(work, "INSERT INTO users VALUES (?1, ?2)", &interactions->users, watch, status));
     TRY(write_ids(work, "INSERT INTO items VALUES (?1, ?2)", &interactions->items, watch, status));
-    TRY(write_counts(work, report, status));
-    TRY(write_examples(work, report, status));
+    TRY(write_counts(work, &extraction->report, status));
+    TRY(write_rejected(work, &extraction->rejected, status));
     TRY(db_commit(work, status));
 done:
     if (code != STATUS_OK) {

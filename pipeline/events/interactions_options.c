@@ -1,6 +1,7 @@
 /* The table of the interactions stage's options, and what is made of them. */
 #include "events/interactions_options.h"
 
+#include "base/num.h"
 #include "events/event_columns.h"
 
 #include <assert.h>
@@ -84,8 +85,10 @@ const struct option interactions_option_table[] = {
     OPT_CHOICE(interactions_options, "on_bad_row", on_bad_row, "reject", bad_row_names,
                "a row with an unusable id, weight, time or event type is left out and reported in "
                "the work database, or ends the run"),
-    OPT_INT(interactions_options, "max_bad_rows", max_bad_rows, "1000", 0, 1e15,
-            "more rejected rows than these end the run", .unit = "rows"),
+    OPT_TEXT(interactions_options, "max_bad_rows", max_bad_rows, "5%",
+             "more rejected rows than these end the run: a number (`1000`), or a share of the rows "
+             "(`5%`), of which a thousand are allowed in any case",
+             .unit = "rows, or a share of them"),
     OPT_DURATION(interactions_options, "refresh", refresh, "0s", 0, 1e10,
                  "with source.key and a stage catch_up: for so long after the log was read (`7d`) "
                  "runs leave it, and all that is made of it up to refit, as it is, and catch_up "
@@ -182,6 +185,20 @@ const struct interactions_options *interactions_options_of(const struct plan *pl
     return stage->options;
 }
 
+/* "1000" or "5%". false: it is neither. */
+static bool read_bad_rows(const char *text, int64_t *rows, double *share)
+{
+    const size_t length = strlen(text);
+    *rows = 0;
+    *share = 0;
+    if (length > 1 && text[length - 1] == '%') {
+        const bool is_number = num_parse_double(text, length - 1, share);
+        *share /= 100;
+        return is_number && *share > 0 && *share <= 1;
+    }
+    return num_parse_int64(text, length, rows) && *rows >= 0;
+}
+
 void interactions_options_validate(const struct interactions_options *o,
                                    struct option_report *report)
 {
@@ -194,6 +211,13 @@ void interactions_options_validate(const struct interactions_options *o,
     }
     if (!any_weight) {
         option_mistake(report, "event_weights", "every event type has weight 0");
+    }
+    int64_t rows;
+    double share;
+    if (!read_bad_rows(o->max_bad_rows, &rows, &share)) {
+        option_mistake(report, "max_bad_rows",
+                       "\"%s\" is neither a number of rows (1000) nor a share of them (5%%)",
+                       o->max_bad_rows);
     }
     validate_dislikes(o, report);
     validate_split(&o->split, report);
@@ -234,7 +258,6 @@ enum status_code interactions_request(const struct interactions_options *o,
                                            .until = o->until,
                                            .time_unit = (enum time_unit)o->time_unit,
                                            .on_bad_row = (enum bad_row)o->on_bad_row,
-                                           .max_bad_rows = o->max_bad_rows,
                                            .times_needed = times_needed(o)},
                                  .dataset = {.duplicates = (enum duplicate_policy)o->duplicates,
                                              .half_life = o->half_life,
@@ -245,6 +268,8 @@ enum status_code interactions_request(const struct interactions_options *o,
                                            .seed = seed,
                                            .cold_users = o->split.cold_users,
                                            .cold_items = o->split.cold_items}};
+    (void)read_bad_rows(o->max_bad_rows, &request->rules.max_bad_rows,
+                        &request->rules.max_bad_share); /* validated */
     TRY(event_query_of_source(source, &request->interactions, status));
     if (!resolve_amount(by, o->split.valid, o->split.valid_query, &request->split.valid, why,
                         sizeof why) ||

@@ -26,8 +26,8 @@ struct interactions_options {
     int duplicates;
     int64_t min_user_interactions, min_item_interactions, max_user_interactions;
     int on_bad_row;
-    int64_t max_bad_rows;
-    double refresh; /* seconds; 0: every run reads what is new */
+    const char *max_bad_rows; /* "1000", "5%" */
+    double refresh;           /* seconds; 0: every run reads what is new */
     struct split_options split;
 };
 

@@ -1,6 +1,8 @@
 /* Counts and examples of rows that were left out, and the sentences made of them. */
 #include "events/row_report.h"
 
+#include "base/mem.h"
+
 const char *const row_filter_names[N_ROW_FILTERS] = {
     [FILTER_EVENT] = "event_weights", [FILTER_RATING] = "min_rating", [FILTER_SINCE] = "since",
     [FILTER_UNTIL] = "until",         [FILTER_FORGOTTEN] = "forget",
@@ -11,10 +13,12 @@ const char *const row_fault_names[N_ROW_FAULTS] = {
     [FAULT_USER_BLOB] = "user_id is a BLOB",
     [FAULT_USER_EMPTY] = "user_id is an empty text",
     [FAULT_USER_FRACTION] = "user_id is not a whole number",
+    [FAULT_USER_TYPE] = "user_id is of another type than those before",
     [FAULT_ITEM_NULL] = "item_id is NULL",
     [FAULT_ITEM_BLOB] = "item_id is a BLOB",
     [FAULT_ITEM_EMPTY] = "item_id is an empty text",
     [FAULT_ITEM_FRACTION] = "item_id is not a whole number",
+    [FAULT_ITEM_TYPE] = "item_id is of another type than those before",
     [FAULT_EVENT] = "event is NULL or a BLOB",
     [FAULT_EVENT_UNKNOWN] = "unknown event type",
     [FAULT_WEIGHT_NULL] = "weight is NULL (or NaN, which SQLite stores as NULL)",
@@ -25,17 +29,37 @@ const char *const row_fault_names[N_ROW_FAULTS] = {
     [FAULT_TIME_RANGE] = "time is outside 1980..2200",
 };
 
-void row_report_fault(struct row_report *report, enum row_fault fault,
-                      const struct row_place *place, const char *value)
+enum status_code row_report_fault(struct row_report *report, enum row_fault fault,
+                                  const struct row_place *place, const char *value,
+                                  struct status *status)
 {
+    enum status_code code = STATUS_OK;
+    struct rejected_rows *rejected = report->rejected;
+    struct rejected_row row = {.fault = fault, .place = *place};
     int64_t seen = report->faults[fault]++;
 
     report->n_rejected++;
-    if (seen < ROW_EXAMPLES) {
-        struct row_example *example = &report->examples[fault][seen];
-        example->place = *place;
-        snprintf(example->value, sizeof example->value, "%s", value);
+    snprintf(row.value, sizeof row.value, "%s", value);
+    if (seen == 0) {
+        report->first[fault] = row;
     }
+    if (rejected == NULL || seen >= ROW_KEPT_MAX) {
+        goto done;
+    }
+    if (rejected->n == rejected->capacity) {
+        size_t wider = rejected->capacity == 0 ? 64 : 2 * rejected->capacity;
+        TRY(MEM_RESIZE(&rejected->rows, rejected->n, wider, status));
+        rejected->capacity = wider;
+    }
+    rejected->rows[rejected->n++] = row;
+done:
+    return code;
+}
+
+void rejected_rows_release(struct rejected_rows *rejected)
+{
+    mem_free(rejected->rows);
+    *rejected = (struct rejected_rows){0};
 }
 
 void row_place_add(const struct row_place *place, struct buf *out)
@@ -66,11 +90,12 @@ void row_report_add(const struct row_report *report, struct buf *out)
     separator = ": ";
     for (size_t f = 0; f < N_ROW_FAULTS; f++) {
         if (report->faults[f] > 0) {
-            const struct row_example *example = &report->examples[f][0];
+            const struct rejected_row *example = &report->first[f];
             buf_addf(out, "%s%lld x %s (first: ", separator, (long long)report->faults[f],
                      row_fault_names[f]);
             row_place_add(&example->place, out);
-            buf_addf(out, "%s%s)", example->value[0] == '\0' ? "" : ", value ", example->value);
+            buf_addf(out, "%s" PRIVATE_BEGIN "%s" PRIVATE_END ")",
+                     example->value[0] == '\0' ? "" : ", value ", example->value);
             separator = "; ";
         }
     }

@@ -1,5 +1,5 @@
 /* What became of the rows that were read: accepted, left out by a rule of the configuration, or
- * rejected because they are wrong; with counts and the first few examples of each reason. */
+ * rejected because they are wrong; with exact counts, and the first rows of each reason. */
 #ifndef NIGHTJAR_EVENTS_ROW_REPORT_H
 #define NIGHTJAR_EVENTS_ROW_REPORT_H
 
@@ -22,10 +22,12 @@ enum row_fault {
     FAULT_USER_BLOB,
     FAULT_USER_EMPTY,
     FAULT_USER_FRACTION,
+    FAULT_USER_TYPE,
     FAULT_ITEM_NULL,
     FAULT_ITEM_BLOB,
     FAULT_ITEM_EMPTY,
     FAULT_ITEM_FRACTION,
+    FAULT_ITEM_TYPE,
     FAULT_EVENT,
     FAULT_EVENT_UNKNOWN,
     FAULT_WEIGHT_NULL,
@@ -38,7 +40,7 @@ enum row_fault {
 };
 extern const char *const row_fault_names[N_ROW_FAULTS];
 
-enum { ROW_EXAMPLES = 5, ROW_VALUE_MAX = 64 };
+enum { ROW_KEPT_MAX = 10000, ROW_VALUE_MAX = 64 };
 
 /* Where a row stands: its rowid where the source gives one, else its number in the query's result.
  */
@@ -49,10 +51,18 @@ struct row_place {
     int64_t number; /* one-based */
 };
 
-struct row_example {
+struct rejected_row {
+    enum row_fault fault;
     struct row_place place;
     char value[ROW_VALUE_MAX]; /* the value seen, shortened */
 };
+
+/* The first ROW_KEPT_MAX rows of each fault. Zero-initialise. */
+struct rejected_rows {
+    size_t n, capacity;
+    struct rejected_row *rows;
+};
+void rejected_rows_release(struct rejected_rows *rejected);
 
 /* Zero-initialise; holds no memory of its own. */
 struct row_report {
@@ -60,11 +70,13 @@ struct row_report {
     int64_t n_dislikes; /* sound rows that are dislikes, beside the accepted ones */
     int64_t filtered[N_ROW_FILTERS];
     int64_t faults[N_ROW_FAULTS];
-    struct row_example examples[N_ROW_FAULTS][ROW_EXAMPLES];
+    struct rejected_row first[N_ROW_FAULTS];
+    struct rejected_rows *rejected; /* gets the rows, too; NULL: nobody keeps them */
 };
 
-void row_report_fault(struct row_report *report, enum row_fault fault,
-                      const struct row_place *place, const char *value);
+MUST_CHECK enum status_code row_report_fault(struct row_report *report, enum row_fault fault,
+                                             const struct row_place *place, const char *value,
+                                             struct status *status);
 /* "row 17 of source.interactions", or "rowid 17 of ...". */
 void row_place_add(const struct row_place *place, struct buf *out);
 /* "7 dislikes, min_rating took 12 rows, since 3; 4 rejected: 3 x user_id is NULL (row 2 of ...)".

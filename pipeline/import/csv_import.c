@@ -183,10 +183,13 @@ static enum status_code keep_rejected(struct import *import, const struct fault 
                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct buf text = {0};
+    struct buf text = {0}, reason = {0};
     struct db_query *query = import->insert_rejected;
     TRY(db_bind_int64(query, 1, (int64_t)fault->line, status));
-    TRY(db_bind_text(query, 2, fault->reason, strlen(fault->reason), true, status));
+    buf_add_text(&reason, fault->reason);
+    TRY(buf_check(&reason, status));
+    private_show(reason.data); /* this table holds the rows themselves */
+    TRY(db_bind_text(query, 2, reason.data, strlen(reason.data), true, status));
     if (fault->text != NULL) {
         utf8_add_repaired(&text, fault->text, fault->text_length);
         TRY(buf_check(&text, status));
@@ -196,6 +199,7 @@ static enum status_code keep_rejected(struct import *import, const struct fault 
     }
     code = db_run(query, status);
 done:
+    buf_release(&reason);
     buf_release(&text);
     return code;
 }
@@ -240,10 +244,10 @@ static enum status_code reject_value(struct import *import, const struct csv_row
     enum status_code code = STATUS_OK;
     struct buf reason = {0};
     size_t length = row->lengths[column->field];
-    buf_addf(&reason, "column \"%s\": \"", column->name);
+    buf_addf(&reason, "column \"%s\": " PRIVATE_BEGIN "\"", column->name);
     utf8_add_repaired(&reason, row->fields[column->field],
                       length < SHOWN_BYTES ? length : SHOWN_BYTES);
-    buf_addf(&reason, "%s\" is not %s", length < SHOWN_BYTES ? "" : "...",
+    buf_addf(&reason, "%s\"" PRIVATE_END " is not %s", length < SHOWN_BYTES ? "" : "...",
              column->type == CSV_TYPE_INTEGER ? "an integer of at most 64 bits"
                                               : "a finite decimal number");
     TRY(buf_check(&reason, status));

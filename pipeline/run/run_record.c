@@ -184,6 +184,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     char message[STATUS_FILE_MAX + 1024];
     struct buf text = {0};
     status_format(is_afterwards ? afterwards : outcome, message, sizeof message);
+    private_hide(message);
     buf_add_text(&text, buf_text(&context->overruled));
     if (outcome->code != STATUS_OK || is_afterwards) {
         buf_addf(&text, "%s%s%s", text.length > 0 ? "\n" : "",

@@ -233,6 +233,7 @@ enum status_code source_log_hash_rules(struct context *context,
                                rules->time_unit,         rules->on_bad_row, rules->max_bad_rows,
                                rules->has_dislike_rating};
     hash_add(hash, numbers, sizeof numbers);
+    hash_add(hash, &rules->max_bad_share, sizeof rules->max_bad_share);
     hash_add(hash, &rules->min_rating, sizeof rules->min_rating);
     if (rules->has_dislike_rating) {
         hash_add(hash, &rules->dislike_rating, sizeof rules->dislike_rating);

@@ -138,11 +138,13 @@ static void tell_bad_rows(const struct warm_training *warm, struct context *cont
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct warm_side *side = &warm->vectors.side[s];
         if (side->n_bad > 0) {
-            log_write(context_log(context), LOG_WARNING,
-                      "%s: not of unit length in %s%s: %zu vectors, the first that of %s; they "
-                      "start anew",
-                      context_label(context), context_settings(context)->output.prefix, views[s],
-                      side->n_bad, buf_text(&side->first_bad));
+            log_write(
+                context_log(context), LOG_WARNING,
+                "%s: not of unit length in %s%s: %zu vectors, the first that of " PRIVATE_BEGIN
+                "%s" PRIVATE_END "; they "
+                "start anew",
+                context_label(context), context_settings(context)->output.prefix, views[s],
+                side->n_bad, buf_text(&side->first_bad));
         }
     }
 }

@@ -280,6 +280,7 @@ static enum status_code execute(struct search *search, struct tune_trial *trial,
     }
     if (code != STATUS_OK) {
         char *copy = NULL;
+        private_hide(failure.message);
         trial->value = (double)NAN;
         code = arena_copy_text(&search->result->arena, failure.message, strlen(failure.message),
                                &copy, status);

@@ -216,6 +216,7 @@ static void a_key_that_is_none_is_refused(void **state)
     assert_int_equal(
         run(state, "parts.db", "  interactions: SELECT * FROM odd\n", "{}", false, &status),
         STATUS_DATA);
+    private_show(status.message);
     assert_non_null(strstr(status.message, "source.key: row 2 of source.interactions: id is "
                                            "'two'; a key is an INTEGER"));
     assert_int_equal(count_segments(state, "parts.db"), 0);

@@ -171,6 +171,7 @@ static void refused(void **state, const char *stage, enum status_code code, cons
     char stages[1024];
     snprintf(stages, sizeof stages, "%s%s", INTERACTIONS, stage);
     assert_int_equal(stage_run(state, registry, stages, 1, &status), code);
+    private_show(status.message);
     if (strstr(status.message, part) == NULL) {
         fail_msg("message: %s\nexpected: %s", status.message, part);
     }

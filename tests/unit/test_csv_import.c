@@ -65,6 +65,7 @@ static void expect_error(struct fixture *f, enum status_code code, size_t line, 
 {
     assert_int_equal(run(f), code);
     assert_int_equal(f->status.code, code);
+    private_show(f->status.message);
     if (strstr(f->status.message, part) == NULL) {
         fail_msg("\"%s\" is not in \"%s\"", part, f->status.message);
     }
@@ -374,6 +375,7 @@ static void a_bad_number_is_a_bad_row_with_its_column(void **state)
         start(state, &f, text);
         f.options.types = (struct option_pairs){1, names, types};
         expect_error(&f, STATUS_DATA, 4, 7, "is not an integer of at most 64 bits");
+        private_show(f.status.message);
         assert_non_null(strstr(f.status.message, bad[i]));
         assert_int_equal(access(f.database, F_OK), -1); /* it was not there before, either */
     }

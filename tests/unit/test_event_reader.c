@@ -53,6 +53,7 @@ static void end(struct reading *reading)
 static void expect_failure(struct reading *reading, enum status_code code, const char *message)
 {
     assert_int_equal(read(reading), code);
+    private_show(reading->status.message);
     if (strstr(reading->status.message, message) == NULL) {
         fail_msg("'%s' does not say '%s'", reading->status.message, message);
     }
@@ -195,7 +196,7 @@ static void every_bad_row_is_rejected_and_reported_with_its_rowid(void **state)
         assert_int_equal(reading.report.n_accepted, 2);
         assert_int_equal(reading.report.n_rejected, 1);
         assert_int_equal(reading.report.faults[bad_rows[i].fault], 1);
-        const struct row_place *place = &reading.report.examples[bad_rows[i].fault][0].place;
+        const struct row_place *place = &reading.report.first[bad_rows[i].fault].place;
         assert_true(place->has_rowid);
         assert_int_equal(place->rowid, 21);
         assert_int_equal(place->number, 2);
@@ -345,7 +346,7 @@ static void a_table_is_read_by_its_columns_with_rowids_in_messages(void **state)
     reading.query.weight = "stars";
     expect_ok(&reading);
     assert_int_equal(reading.log.n, 1);
-    assert_int_equal(reading.report.examples[FAULT_ITEM_NULL][0].place.rowid, 8);
+    assert_int_equal(reading.report.first[FAULT_ITEM_NULL].place.rowid, 8);
     end(&reading);
 }
 
@@ -363,7 +364,7 @@ static void a_view_and_a_table_without_rowid_are_read_with_row_numbers(void **st
         reading.query.user = "user_id";
         reading.query.item = "item_id";
         expect_ok(&reading);
-        const struct row_place *place = &reading.report.examples[FAULT_ITEM_EMPTY][0].place;
+        const struct row_place *place = &reading.report.first[FAULT_ITEM_EMPTY].place;
         assert_false(place->has_rowid);
         assert_int_equal(place->number, 2);
         end(&reading);
@@ -418,6 +419,7 @@ static void nothing_left_says_what_took_the_rows(void **state)
         request.rules.until = cases[i].until;
         assert_int_equal(extract_read(reading.db, &request, NULL, &extraction, &reading.status),
                          STATUS_DATA);
+        private_show(reading.status.message);
         if (strstr(reading.status.message, cases[i].message) == NULL) {
             fail_msg("'%s' does not say '%s'", reading.status.message, cases[i].message);
         }

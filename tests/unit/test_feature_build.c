@@ -104,6 +104,7 @@ static void expect_warning(const struct attempt *a, size_t index, const char *ex
     assert_true(index < a->report.warnings.n);
     const char *warning = strings_get(&a->report.warnings, index, &length);
     snprintf(text, sizeof text, "%.*s", (int)length, warning);
+    private_show(text);
     assert_string_equal(text, expected);
 }
 
@@ -353,6 +354,7 @@ static void expect_error(void **state, const char *sql, const char *query,
 {
     struct attempt a;
     assert_int_equal(attempt(state, sql, query, rule, BAD_VALUE_REJECT, &a), code);
+    private_show(a.status.message);
     if (strcmp(a.status.message, message) != 0) {
         fail_msg("message: %s\nexpected: %s", a.status.message, message);
     }
