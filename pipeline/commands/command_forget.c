@@ -1,57 +1,50 @@
-/* nightjar forget: takes people out of all that nightjar has written, and keeps them out. */
+/* nightjar forget: takes people out of all that nightjar has written (run/written_files.h), and
+ * keeps them out.
+ *
+ *     collect  ->  look (who is known)  ->  keep out  ->  erase  ->  name who is not known
+ */
 #include "commands/command.h"
 
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/strings.h"
+#include "commands/source_query.h"
+#include "config/mistakes.h"
+#include "dataset/vocabulary.h"
 #include "io/line_reader.h"
 #include "publishing/erase.h"
-#include "publishing/generation.h"
+#include "run/written_files.h"
+#include "store/artifact.h"
 #include "store/lock.h"
-#include "store/migrate.h"
+#include "publishing/generation.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
-/* Ids as they were given. An id that is written like a whole number is meant as either type. */
+/* A way to write an id that was given: its text, or the INTEGER that the text names. */
+struct form {
+    struct row_id id;
+    size_t given; /* the id it stands for */
+};
+
+/* Ids as they were given, all as texts, and their forms. */
 struct wanted {
     struct strings texts;
-    int64_t *integers; /* (n_integers) */
-    size_t n_integers, capacity;
-    size_t n_people; /* ids given */
+    struct form *forms; /* (n_forms), ascending */
+    size_t n_forms;
+    bool *is_here;  /* (texts.n) something that is still there has the id */
+    bool *is_known; /* (texts.n) or it was forgotten before */
+    bool in_source; /* being looked at: rows that stay, and that later runs leave out */
 };
 
 static void wanted_release(struct wanted *wanted)
 {
     strings_release(&wanted->texts);
-    mem_free(wanted->integers);
+    mem_free(wanted->forms);
+    mem_free(wanted->is_here);
+    mem_free(wanted->is_known);
 }
 
-static enum status_code add_integer(struct wanted *wanted, int64_t id, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (wanted->n_integers == wanted->capacity) {
-        size_t wider = wanted->capacity == 0 ? 64 : 2 * wanted->capacity;
-        TRY(MEM_RESIZE(&wanted->integers, wanted->capacity, wider, status));
-        wanted->capacity = wider;
-    }
-    wanted->integers[wanted->n_integers++] = id;
-done:
-    return code;
-}
-
-static enum status_code add_written(struct wanted *wanted, const char *id, size_t length,
-                                    struct status *status)
-{
-    int64_t number;
-    enum status_code code;
-    TRY(strings_add(&wanted->texts, id, length, status));
-    if (num_parse_int64(id, length, &number)) {
-        TRY(add_integer(wanted, number, status));
-    }
-    wanted->n_people++;
-done:
-    return code;
-}
+/* ---- who is meant ---- */
 
 static enum status_code add_flags(struct wanted *wanted, const struct command_line *line,
                                   struct status *status)
@@ -63,7 +56,7 @@ static enum status_code add_flags(struct wanted *wanted, const struct command_li
         if (ids[i][0] == '\0') {
             return status_set(status, STATUS_USAGE, "forget: --user is empty");
         }
-        TRY(add_written(wanted, ids[i], strlen(ids[i]), status));
+        TRY(strings_add(&wanted->texts, ids[i], strlen(ids[i]), status));
     }
 done:
     return code;
@@ -90,7 +83,7 @@ static enum status_code add_file(struct wanted *wanted, const char *path, struct
                               "the line is too long for an id"));
         }
         if (length > 0) {
-            TRY(add_written(wanted, piece.text, length, status));
+            TRY(strings_add(&wanted->texts, piece.text, length, status));
         }
     }
 done:
@@ -98,39 +91,67 @@ done:
     return code;
 }
 
-/* The first column of the query's rows, in its own type. */
+/* The first column of the query's rows. */
 static enum status_code add_query(struct wanted *wanted, const struct plan *plan, const char *sql,
                                   struct status *status)
 {
     const struct plan_source *source = &plan->settings.source;
     struct db *db = NULL;
     struct db_query *query = NULL;
+    struct row_id id;
+    char digits[24];
     bool has_row;
     enum status_code code;
     TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
     db_leave_checkpoints(db);
     TRY(db_prepare_user(db, "--query", sql, source->query_timeout, &query, status));
-    for (;;) {
+    for (size_t row = 1;; row++) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
             break;
         }
-        const enum db_type type = db_column_type(query, 0);
-        if (type == DB_TEXT) {
-            size_t length;
-            const char *text = db_column_text(query, 0, &length);
-            TRY(strings_add(&wanted->texts, text, length, status));
-        } else if (type == DB_INTEGER) {
-            TRY(add_integer(wanted, db_column_int64(query, 0), status));
-        } else {
-            TRY(status_set(status, STATUS_DATA, "--query, row %zu: %s is neither INTEGER nor TEXT",
-                           wanted->n_people + 1, db_column_name(query, 0)));
+        const enum row_id_fault fault = row_id_read(query, 0, &id);
+        if (fault != ROW_ID_SOUND) {
+            TRY(status_set(status, STATUS_DATA, "--query, row %zu: %s %s", row,
+                           db_column_name(query, 0), row_id_faults[fault]));
         }
-        wanted->n_people++;
+        if (!id.is_text) {
+            id.length = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)id.integer);
+            id.text = digits;
+        }
+        TRY(strings_add(&wanted->texts, id.text, id.length, status));
     }
 done:
     db_finalize(query);
     db_close(db);
+    return code;
+}
+
+static int compare_forms(const void *a, const void *b)
+{
+    const struct form *x = a, *y = b;
+    return row_id_compare(&x->id, &y->id);
+}
+
+/* The forms of all ids, in order; texts stay those of `wanted`, which does not grow any more. */
+static enum status_code make_forms(struct wanted *wanted, struct status *status)
+{
+    enum status_code code;
+    TRY(MEM_NEW(&wanted->is_here, wanted->texts.n, status));
+    TRY(MEM_NEW(&wanted->is_known, wanted->texts.n, status));
+    TRY(MEM_NEW(&wanted->forms, 2 * wanted->texts.n, status));
+    for (size_t g = 0; g < wanted->texts.n; g++) {
+        struct form text = {.given = g, .id = {.is_text = true}}, number = {.given = g};
+        text.id.text = strings_get(&wanted->texts, g, &text.id.length);
+        wanted->forms[wanted->n_forms++] = text;
+        if (row_id_of_text(text.id.text, text.id.length, &number.id.integer)) {
+            wanted->forms[wanted->n_forms++] = number;
+        }
+    }
+    if (wanted->n_forms > 0) {
+        qsort(wanted->forms, wanted->n_forms, sizeof *wanted->forms, compare_forms);
+    }
+done:
     return code;
 }
 
@@ -151,75 +172,310 @@ static enum status_code collect(const struct command_line *line, const struct pl
     if (query != NULL) {
         TRY(add_query(wanted, plan, query, status));
     }
+    TRY(make_forms(wanted, status));
 done:
     return code;
 }
 
-static enum status_code list_people(const struct wanted *wanted, struct person **people, size_t *n,
-                                    struct status *status)
+/* ---- who is known ---- */
+
+/* Whoever has this id is known. */
+static void meet(struct wanted *wanted, const struct row_id *id)
 {
+    const struct form key = {.id = *id};
+    size_t low = 0, high = wanted->n_forms;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (compare_forms(&wanted->forms[middle], &key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < wanted->n_forms && compare_forms(&wanted->forms[low], &key) == 0; low++) {
+        const size_t given = wanted->forms[low].given;
+        wanted->is_here[given] |= !wanted->in_source || !wanted->is_known[given];
+        wanted->is_known[given] = true;
+    }
+}
+
+static size_t count(const struct wanted *wanted, const bool *flags)
+{
+    size_t n = 0;
+    for (size_t g = 0; g < wanted->texts.n; g++) {
+        n += flags[g];
+    }
+    return n;
+}
+
+/* Meets the ids in a column of all rows. */
+static enum status_code meet_rows(struct wanted *wanted, struct db_query *query, int column,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct row_id id;
+    bool has_row = true;
+    while (has_row) {
+        TRY(db_step(query, &has_row, status));
+        if (has_row && row_id_read(query, column, &id) == ROW_ID_SOUND) {
+            meet(wanted, &id);
+        }
+    }
+done:
+    return code;
+}
+
+/* Those who have side data alone: they have no place in the table of users. */
+static enum status_code meet_side_data(struct wanted *wanted, const struct plan *plan,
+                                       struct db *work, struct status *status)
+{
+    static const char *const without[] = {"items.", "users.matrix", NULL};
+    enum status_code code = STATUS_OK;
+    struct artifact artifact = {0};
+    struct vocabulary extra = {0};
+    struct buf slot = {0};
+    bool found = false;
+    for (size_t s = 0; s < plan->n_stages; s++) {
+        if (strcmp(plan->stages[s].stage->name, "features") == 0) {
+            artifact_slot_name(plan->stages[s].label, "features", &slot);
+            break;
+        }
+    }
+    if (slot.length > 0) {
+        TRY(buf_check(&slot, status));
+        TRY(artifact_load_without(work, buf_text(&slot), without, &artifact, &found, status));
+    }
+    if (found) {
+        TRY(vocabulary_load(&extra, &artifact, "users.extra", status));
+    }
+    for (size_t c = 0; c < extra.n; c++) {
+        struct row_id id = {.is_text = extra.type == ID_TEXT};
+        if (id.is_text) {
+            id.text = strings_get(&extra.texts, c, &id.length);
+        } else {
+            id.integer = extra.integers[c];
+        }
+        meet(wanted, &id);
+    }
+done:
+    vocabulary_release(&extra);
+    artifact_release(&artifact);
+    buf_release(&slot);
+    return code;
+}
+
+/* In a work database, whose results may be of another version: then nobody is known by it. */
+static enum status_code meet_work(struct wanted *wanted, const struct plan *plan, struct db *work,
+                                  struct status *status)
+{
+    struct db_query *query = NULL;
+    struct buf type = {0};
+    struct status ignored = {0};
     enum status_code code;
-    *n = wanted->texts.n + wanted->n_integers;
-    TRY(MEM_NEW(people, *n, status));
-    for (size_t i = 0; i < wanted->texts.n; i++) {
-        (*people)[i].is_text = true;
-        (*people)[i].text = strings_get(&wanted->texts, i, &(*people)[i].length);
+    TRY(db_object_type(work, "users", &type, status));
+    if (strcmp(buf_text(&type), "table") == 0) {
+        TRY(db_prepare(work, "SELECT user_id FROM users", &query, status));
+        TRY(meet_rows(wanted, query, 0, status));
     }
-    for (size_t i = 0; i < wanted->n_integers; i++) {
-        (*people)[wanted->texts.n + i].integer = wanted->integers[i];
+    if (count(wanted, wanted->is_here) < wanted->texts.n &&
+        meet_side_data(wanted, plan, work, &ignored) != STATUS_OK) {
+        status_clear(&ignored);
     }
 done:
+    db_finalize(query);
+    buf_release(&type);
     return code;
 }
 
-/* First they are kept out, so that a crash on the way leaves no run that would read them again. */
-static enum status_code erase(const struct plan_settings *settings, const struct person *people,
-                              size_t n, size_t *n_known, struct status *status)
+/* In the log itself: somebody who came since it was last read, or before anything was. A source
+ * that cannot be read knows nobody. */
+static void meet_source(struct wanted *wanted, const struct plan *plan)
 {
-    const char *prefix = settings->output.prefix, *work = settings->work.database;
+    const struct plan_source *source = &plan->settings.source;
+    struct status ignored = {0};
     struct db *db = NULL;
-    enum status_code code;
-    TRY(db_open(settings->output.database, DB_CREATE, settings->source.busy_timeout, &db, status));
-    TRY(publish_migrate(db, prefix, status));
-    TRY(forgotten_add(db, prefix, people, n, status));
-    if (access(work, F_OK) == 0) {
-        struct db *own = NULL;
-        TRY(db_open(work, DB_WRITE, settings->source.busy_timeout, &own, status));
-        code = erase_work(own, status);
-        db_close(own);
-        TRY(code);
+    struct db_query *rows = NULL;
+    struct event_columns columns;
+    enum status_code code = STATUS_OK;
+    if (source->database == NULL) {
+        return;
     }
-    TRY(erase_published(db, prefix, people, n, n_known, status));
+    wanted->in_source = true;
+    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, &ignored));
+    db_leave_checkpoints(db);
+    TRY(source_query_open(source, db, &rows, &columns, &ignored));
+    TRY(meet_rows(wanted, rows, columns.index[COLUMN_USER], &ignored));
 done:
+    db_finalize(rows);
     db_close(db);
+}
+
+/* ---- the way through the list ---- */
+
+/* What is open of the files that nightjar writes. */
+struct written {
+    struct db *output, *work, *tune; /* NULL: there is none */
+    struct lock pipeline, search;
+};
+
+static void written_close(struct written *written)
+{
+    db_close(written->output);
+    db_close(written->work);
+    db_close(written->tune);
+    lock_release(&written->search);
+    lock_release(&written->pipeline);
+}
+
+static enum status_code open_there(const char *path, double busy_timeout, struct db **db,
+                                   struct status *status)
+{
+    return access(path, F_OK) == 0 ? db_open(path, DB_WRITE, busy_timeout, db, status) : STATUS_OK;
+}
+
+static enum status_code written_open(struct written *written, const struct plan_settings *settings,
+                                     const struct lock_wait *wait, struct status *status)
+{
+    const char *work = settings->work.database;
+    const double patience = settings->source.busy_timeout;
+    struct buf path = {0};
+    enum status_code code;
+    TRY(lock_pipeline(work, wait, &written->pipeline, status));
+    written_tune_database(work, &path);
+    TRY(buf_check(&path, status));
+    if (access(buf_text(&path), F_OK) == 0) {
+        struct buf lock = {0};
+        written_tune_lock(work, &lock);
+        code = buf_check(&lock, status);
+        code = code == STATUS_OK ? lock_acquire(buf_text(&lock), wait, &written->search, status)
+                                 : code;
+        buf_release(&lock);
+        TRY(code);
+        TRY(open_there(buf_text(&path), patience, &written->tune, status));
+    }
+    TRY(open_there(work, patience, &written->work, status));
+    TRY(db_open(settings->output.database, DB_CREATE, patience, &written->output, status));
+    TRY(publish_migrate(written->output, settings->output.prefix, status));
+done:
+    buf_release(&path);
     return code;
+}
+
+/* Finds out who is here and who is known. *n_published: how many some generation has. */
+static enum status_code look(struct wanted *wanted, const struct plan *plan,
+                             const struct written *written, size_t *n_published,
+                             struct status *status)
+{
+    const char *prefix = plan->settings.output.prefix;
+    struct forgotten forgotten = {0};
+    enum status_code code;
+    for (size_t f = 0; f < wanted->n_forms; f++) {
+        const struct form *form = &wanted->forms[f];
+        bool is_published = false;
+        TRY(erase_look(written->output, prefix, &form->id, &is_published, status));
+        if (is_published) {
+            meet(wanted, &form->id);
+        }
+    }
+    *n_published = count(wanted, wanted->is_here);
+    TRY(forgotten_load(&forgotten, written->output, prefix, status));
+    for (size_t f = 0; f < wanted->n_forms; f++) {
+        wanted->is_known[wanted->forms[f].given] |= forgotten_has(&forgotten, &wanted->forms[f].id);
+    }
+    if (written->work != NULL) {
+        TRY(meet_work(wanted, plan, written->work, status));
+    }
+    if (written->tune != NULL) {
+        TRY(meet_work(wanted, plan, written->tune, status));
+    }
+    if (count(wanted, wanted->is_known) < wanted->texts.n) {
+        meet_source(wanted, plan);
+    }
+done:
+    forgotten_release(&forgotten);
+    return code;
+}
+
+/* First they are kept out, so that a crash on the way leaves no run that would read them again.
+ * Where nothing of anybody is left, only what an earlier call had to leave in a WAL goes. */
+static enum status_code forget(const struct wanted *wanted, const struct plan_settings *settings,
+                               const struct written *written, bool also_unknown,
+                               struct status *status)
+{
+    const char *prefix = settings->output.prefix;
+    struct db *const work[] = {written->work, written->tune};
+    const bool is_here = count(wanted, wanted->is_here) > 0;
+    struct row_id *people = NULL;
+    size_t n = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&people, wanted->n_forms, status));
+    for (size_t f = 0; f < wanted->n_forms; f++) {
+        if (wanted->is_known[wanted->forms[f].given] || also_unknown) {
+            people[n++] = wanted->forms[f].id;
+        }
+    }
+    if (n > 0) {
+        TRY(forgotten_add(written->output, prefix, people, n, status));
+    }
+    for (size_t w = 0; w < sizeof work / sizeof *work; w++) {
+        if (work[w] != NULL) {
+            TRY(is_here ? erase_work(work[w], status) : erase_wal(work[w], status));
+        }
+    }
+    TRY(erase_published(written->output, prefix, people, is_here ? n : 0, status));
+done:
+    mem_free(people);
+    return code;
+}
+
+/* Whoever asked must learn which of the ids was none. */
+static enum status_code name_unknown(const struct wanted *wanted, FILE *err, struct status *status)
+{
+    const size_t n = wanted->texts.n - count(wanted, wanted->is_known);
+    for (size_t g = 0; g < wanted->texts.n; g++) {
+        char shown[SHOWN_TEXT_MAX];
+        size_t length;
+        const char *text = strings_get(&wanted->texts, g, &length);
+        if (!wanted->is_known[g]) {
+            fprintf(err, "unknown: %s\n", shown_text(text, length, shown));
+        }
+    }
+    return n == 0 ? STATUS_OK
+                  : status_set(status, STATUS_DATA,
+                               "forget: %zu of %zu ids stand neither in the log nor in what "
+                               "nightjar has written; --also-unknown keeps them out of later runs "
+                               "all the same",
+                               n, wanted->texts.n);
 }
 
 static enum status_code run_forget(const struct command_environment *environment,
                                    const struct command_line *line, struct status *status)
 {
+    const bool also_unknown = command_flag_count(line, "--also-unknown") > 0;
     struct plan *plan = NULL;
     struct wanted wanted = {0};
-    struct person *people = NULL;
-    struct lock held = {.fd = -1};
+    struct written written = {.pipeline = {.fd = -1}, .search = {.fd = -1}};
     struct lock_wait wait = {.stop_signal = environment->stop_signal};
-    size_t n = 0, n_known = 0;
+    size_t n_published = 0;
     enum status_code code;
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(command_flag_duration(line, "--wait", &wait.seconds, status));
     TRY(collect(line, plan, &wanted, status));
-    TRY(list_people(&wanted, &people, &n, status));
-    if (n > 0) {
-        TRY(lock_pipeline(plan->settings.work.database, &wait, &held, status));
-        TRY(erase(&plan->settings, people, n, &n_known, status));
+    if (wanted.texts.n > 0) {
+        TRY(written_open(&written, &plan->settings, &wait, status));
+        TRY(look(&wanted, plan, &written, &n_published, status));
+        TRY(forget(&wanted, &plan->settings, &written, also_unknown, status));
     }
     fprintf(environment->err,
             "forgot %zu users, %zu of them had recommendations or embeddings; later runs leave "
-            "them out, the next one trains anew\n",
-            wanted.n_people, n_known);
+            "them out%s\n",
+            also_unknown ? wanted.texts.n : count(&wanted, wanted.is_known), n_published,
+            count(&wanted, wanted.is_here) > 0 ? ", the next one trains anew" : "");
+    if (!also_unknown) {
+        TRY(name_unknown(&wanted, environment->err, status));
+    }
 done:
-    lock_release(&held);
-    mem_free(people);
+    written_close(&written);
     wanted_release(&wanted);
     plan_free(plan);
     return code;
@@ -234,6 +490,9 @@ static const struct command_flag flags[] = {
     {.name = "--query",
      .value = "SQL",
      .help = "a query on the source whose first column holds the ids"},
+    {.name = "--also-unknown",
+     .help = "keep ids out of later runs that stand neither in the log nor in what nightjar has "
+             "written"},
     {.name = "--wait",
      .value = "TIME",
      .help = "wait so long (say 10m) for a run to end, instead of exit code 75"},
@@ -246,10 +505,11 @@ const struct command command_forget = {
     .usage = "CONFIG [options]",
     .description =
         "Deletes a person's recommendations, reasons and embeddings from every generation that is "
-        "kept, and all that the work file holds of the log; what is deleted is overwritten in the "
-        "files. Later runs leave the person's rows of the source out: they are known by a keyed "
-        "hash in the output database, never by the id. The rows of your own tables are yours to "
-        "delete. Safe to repeat, and to be called for ids that nightjar never saw.",
+        "kept, and all that the work files of `run` and `tune` hold of the log; what is deleted is "
+        "overwritten in the files. Later runs leave the person's rows of the source out: they are "
+        "known by a keyed hash in the output database, never by the id. The rows of your own "
+        "tables are yours to delete. 7, 7.0 and '7' are one person. An id that stands nowhere is "
+        "named and makes the exit code 65, after the others were forgotten. Safe to repeat.",
     .min_arguments = 1,
     .max_arguments = 1,
     .flags = flags,

@@ -6,6 +6,7 @@
 #include "io/json_writer.h"
 #include "base/utf8.h"
 #include "publishing/generation.h"
+#include "store/row_id.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -195,7 +196,7 @@ static enum status_code print_by_id(struct db *db, const char *sql,
     int64_t number;
     TRY(db_prepare(db, sql, &query, status));
     if (as_number) {
-        if (!num_parse_int64(view->id, strlen(view->id), &number)) {
+        if (!row_id_of_text(view->id, strlen(view->id), &number)) {
             goto done;
         }
         TRY(db_bind_int64(query, 1, number, status));

@@ -12,19 +12,9 @@
 
 /* Weights beyond these would leave the range of a float when they are multiplied or decayed. */
 static const double least_weight = 1e-30, greatest_weight = 1e30;
-/* Whole numbers up to here have a double of their own. */
-static const double greatest_whole = 9007199254740992.0;
 
 static const char *const id_type_names[] = {"nothing", "INTEGER", "TEXT"};
 static const char *const id_column_names[] = {"user_id", "item_id"};
-
-/* One id of the current row. Text lives until the next step. */
-struct raw_id {
-    enum id_type type;
-    int64_t integer;
-    const char *text;
-    size_t length;
-};
 
 struct reader {
     struct db_query *statement;
@@ -42,7 +32,7 @@ struct reader {
 
 /* What the row holds, as far as it was read. */
 struct row {
-    struct raw_id user, item;
+    struct row_id user, item;
     double weight;
     int64_t time;
     bool is_dislike;
@@ -206,41 +196,18 @@ static enum status_code reject_mixed(struct reader *reader, int which, const str
 }
 
 /* The fault of an id, or N_ROW_FAULTS. `first_fault` is FAULT_USER_NULL or FAULT_ITEM_NULL; the
- * others follow in the same order. */
+ * others follow in the order of row_id_fault. */
 static enum row_fault read_raw_id(struct db_query *statement, int column,
-                                  enum row_fault first_fault, struct raw_id *id)
+                                  enum row_fault first_fault, struct row_id *id)
 {
-    struct db_cell cell;
+    const enum row_id_fault fault = row_id_read(statement, column, id);
 
-    db_column_cell(statement, column, &cell);
-    switch (cell.type) {
-    case DB_INTEGER:
-        id->type = ID_INTEGER;
-        id->integer = cell.integer;
-        return N_ROW_FAULTS;
-    case DB_TEXT:
-        id->type = ID_TEXT;
-        id->text = cell.text;
-        id->length = cell.length;
-        return id->length > 0 ? N_ROW_FAULTS : first_fault + 2;
-    case DB_FLOAT:
-        if (!(fabs(cell.real) <= greatest_whole) || floor(cell.real) != cell.real) {
-            return first_fault + 3;
-        }
-        id->type = ID_INTEGER;
-        id->integer = (int64_t)cell.real;
-        return N_ROW_FAULTS;
-    case DB_BLOB:
-        return first_fault + 1;
-    case DB_NULL:
-        break;
-    }
-    return first_fault;
+    return fault == ROW_ID_SOUND ? N_ROW_FAULTS : first_fault + (enum row_fault)fault;
 }
 
 /* `which` is COLUMN_USER or COLUMN_ITEM. */
 static enum status_code read_id(struct reader *reader, int which, struct id_column *ids,
-                                struct raw_id *id, enum verdict *verdict, struct status *status)
+                                struct row_id *id, enum verdict *verdict, struct status *status)
 {
     int column = reader->columns.index[which];
     enum row_fault fault = read_raw_id(
@@ -250,12 +217,13 @@ static enum status_code read_id(struct reader *reader, int which, struct id_colu
         *verdict = ROW_LEFT_OUT;
         return reject(reader, fault, column, status);
     }
+    const enum id_type type = id->is_text ? ID_TEXT : ID_INTEGER;
     if (ids->type == ID_NONE) {
-        ids->type = id->type;
+        ids->type = type;
         ids->decided_by = reader->place;
-    } else if (ids->type != id->type) {
+    } else if (ids->type != type) {
         *verdict = ROW_LEFT_OUT;
-        return reject_mixed(reader, which, ids, id->type, status);
+        return reject_mixed(reader, which, ids, type, status);
     }
     *verdict = ROW_ACCEPTED;
     return STATUS_OK;
@@ -447,12 +415,11 @@ static enum status_code read_time(struct reader *reader, struct row *row, enum v
     return STATUS_OK;
 }
 
-static enum status_code add_id(struct vocabulary *vocabulary, const struct raw_id *id,
+static enum status_code add_id(struct vocabulary *vocabulary, const struct row_id *id,
                                int32_t *code, struct status *status)
 {
-    return id->type == ID_INTEGER
-               ? vocabulary_add_integer(vocabulary, id->integer, code, status)
-               : vocabulary_add_text(vocabulary, id->text, id->length, code, status);
+    return id->is_text ? vocabulary_add_text(vocabulary, id->text, id->length, code, status)
+                       : vocabulary_add_integer(vocabulary, id->integer, code, status);
 }
 
 static enum status_code accept(struct reader *reader, const struct row *row, struct status *status)
@@ -480,17 +447,16 @@ done:
 }
 
 /* A user that the log has already is not: the hash is taken once for each. */
-static bool is_forgotten(const struct reader *reader, const struct raw_id *id)
+static bool is_forgotten(const struct reader *reader, const struct row_id *id)
 {
     const struct vocabulary *known = &reader->log->users;
-    const struct person person = {id->type == ID_TEXT, id->integer, id->text, id->length};
     if (reader->rules->forgotten == NULL || reader->rules->forgotten->n == 0) {
         return false;
     }
-    const int32_t code = known->type != id->type ? -1
-                         : person.is_text        ? vocabulary_find_text(known, id->text, id->length)
-                                                 : vocabulary_find_integer(known, id->integer);
-    return code < 0 && forgotten_has(reader->rules->forgotten, &person);
+    const int32_t code = (known->type == ID_TEXT) != id->is_text ? -1
+                         : id->is_text ? vocabulary_find_text(known, id->text, id->length)
+                                       : vocabulary_find_integer(known, id->integer);
+    return code < 0 && forgotten_has(reader->rules->forgotten, id);
 }
 
 static enum status_code read_row(struct reader *reader, struct status *status)

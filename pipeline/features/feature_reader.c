@@ -10,9 +10,6 @@
 
 enum { FIRST_CAPACITY = 1024, ROWS_BETWEEN_LOOKS = 4096 };
 
-/* Whole numbers up to here have a double of their own. */
-static const double greatest_whole = 9007199254740992.0;
-
 static bool same_name(const char *a, const char *b)
 {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
@@ -182,30 +179,21 @@ static enum status_code take_id(struct feature_rows *rows, struct db_query *stat
                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const enum db_type type = db_column_type(statement, column);
     const size_t row = rows->ids.n;
+    struct row_id id_read;
     int32_t id_code = 0;
 
-    if (type == DB_NULL || type == DB_BLOB) {
-        return refuse_id(rows, type == DB_NULL ? "is NULL" : "is a BLOB", status);
+    const enum row_id_fault fault = row_id_read(statement, column, &id_read);
+    if (fault != ROW_ID_SOUND) {
+        return refuse_id(rows, row_id_faults[fault], status);
     }
-    if (rows->ids.type != ID_NONE && (type == DB_TEXT) != (rows->ids.type == ID_TEXT)) {
+    if (rows->ids.type != ID_NONE && id_read.is_text != (rows->ids.type == ID_TEXT)) {
         return refuse_mixed(rows, status);
     }
-    if (type == DB_TEXT) {
-        size_t length;
-        const char *text = db_column_text(statement, column, &length);
-        if (length == 0) {
-            return refuse_id(rows, "is an empty text", status);
-        }
-        TRY(vocabulary_add_text(&rows->ids, text, length, &id_code, status));
+    if (id_read.is_text) {
+        TRY(vocabulary_add_text(&rows->ids, id_read.text, id_read.length, &id_code, status));
     } else {
-        const double real = type == DB_FLOAT ? db_column_double(statement, column) : 0;
-        if (!(fabs(real) <= greatest_whole) || floor(real) != real) {
-            return refuse_id(rows, "is not a whole number", status);
-        }
-        const int64_t id = type == DB_FLOAT ? (int64_t)real : db_column_int64(statement, column);
-        TRY(vocabulary_add_integer(&rows->ids, id, &id_code, status));
+        TRY(vocabulary_add_integer(&rows->ids, id_read.integer, &id_code, status));
     }
     if ((size_t)id_code != row) {
         struct buf id = {0};
@@ -276,14 +264,10 @@ done:
 /* Whether the row is of somebody who does not exist any more. */
 static bool is_forgotten(const struct forgotten *forgotten, struct db_query *statement, int column)
 {
-    struct person person = {.is_text = db_column_type(statement, column) == DB_TEXT};
-    if (forgotten == NULL || forgotten->n == 0) {
+    struct row_id person;
+    if (forgotten == NULL || forgotten->n == 0 ||
+        row_id_read(statement, column, &person) != ROW_ID_SOUND) {
         return false;
-    }
-    if (person.is_text) {
-        person.text = db_column_text(statement, column, &person.length);
-    } else {
-        person.integer = db_column_int64(statement, column);
     }
     return forgotten_has(forgotten, &person);
 }

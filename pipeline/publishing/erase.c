@@ -1,7 +1,6 @@
 /* Secure deletion: SQLite overwrites deleted cells with zeros while secure_delete is on. */
 #include "publishing/erase.h"
 
-#include "base/mem.h"
 #include "publishing/publish_parts.h"
 
 /* ---- what is published ---- */
@@ -47,7 +46,7 @@ done:
 
 /* *value = what stands for the person in narrow rows; *found false: the generation does not know
  * them. */
-static enum status_code find_value(const struct erasure *erasure, const struct person *person,
+static enum status_code find_value(const struct erasure *erasure, const struct row_id *person,
                                    int64_t *value, bool *found, struct status *status)
 {
     struct db_query *query = NULL;
@@ -66,59 +65,80 @@ done:
     return code;
 }
 
-/* Deletes the rows of the value from one table, if the generation has it. */
-static enum status_code delete_rows(const struct erasure *erasure, enum publish_table table,
-                                    int64_t value, bool *any, struct status *status)
+/* Whether a table of the generation has rows of the value. */
+static enum status_code has_rows(const struct erasure *erasure, enum publish_table table,
+                                 int64_t value, bool *any, struct status *status)
 {
     struct db_query *query = NULL;
-    bool is_there = false, has_row = false;
+    bool is_there = false;
     enum status_code code;
+    *any = false;
     TRY(table_exists(erasure, publish_tables[table].name, &is_there, status));
-    if (!is_there) {
-        goto done;
-    }
-    TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
-                &query, status));
-    TRY(db_bind_int64(query, 1, value, status));
-    TRY(db_step(query, &has_row, status));
-    db_finalize(query);
-    query = NULL;
-    if (has_row) {
-        *any = true;
-        TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key,
+    if (is_there) {
+        TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
                     &query, status));
         TRY(db_bind_int64(query, 1, value, status));
-        TRY(db_run(query, status));
+        TRY(db_step(query, any, status));
     }
 done:
     db_finalize(query);
     return code;
 }
 
-static enum status_code erase_person(const struct erasure *erasure, const struct person *person,
-                                     bool *any, struct status *status)
+/* Deletes the rows of the value, and looks whether they are gone. */
+static enum status_code delete_rows(const struct erasure *erasure, enum publish_table table,
+                                    int64_t value, struct status *status)
+{
+    struct db_query *query = NULL;
+    bool any = false;
+    enum status_code code;
+    TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key,
+                &query, status));
+    TRY(db_bind_int64(query, 1, value, status));
+    TRY(db_run(query, status));
+    TRY(has_rows(erasure, table, value, &any, status));
+    if (any) {
+        TRY(status_set_at(status, STATUS_INTERNAL, db_path(erasure->db), 0, 0,
+                          "rows of the people are still in %s of generation %lld after they were "
+                          "deleted",
+                          publish_tables[table].name, (long long)erasure->generation));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* *any: the generation has the person, who is erased from it with `erase`. */
+static enum status_code visit_person(const struct erasure *erasure, const struct row_id *person,
+                                     bool erase, bool *any, struct status *status)
 {
     int64_t value;
-    bool found = false;
+    bool found = false, has = false;
     enum status_code code;
     TRY(find_value(erasure, person, &value, &found, status));
     for (int table = 0; found && table < N_TABLES; table++) {
-        if (publish_tables[table].has_users) {
-            TRY(delete_rows(erasure, (enum publish_table)table, value, any, status));
+        if (!publish_tables[table].has_users) {
+            continue;
         }
+        TRY(has_rows(erasure, (enum publish_table)table, value, &has, status));
+        if (has && erase) {
+            TRY(delete_rows(erasure, (enum publish_table)table, value, status));
+        }
+        *any = *any || has;
     }
 done:
     return code;
 }
 
-static enum status_code erase_generation(struct erasure *erasure, const struct person *people,
-                                         size_t n, bool *known, struct status *status)
+static enum status_code erase_generation(struct erasure *erasure, const struct row_id *people,
+                                         size_t n, struct status *status)
 {
     enum status_code code;
+    bool any = false;
     TRY(db_begin_write(erasure->db, status));
     TRY(table_exists(erasure, publish_tables[TABLE_USERS].name, &erasure->users_are_text, status));
     for (size_t p = 0; p < n; p++) {
-        TRY(erase_person(erasure, &people[p], &known[p], status));
+        TRY(visit_person(erasure, &people[p], true, &any, status));
     }
     TRY(db_commit(erasure->db, status));
 done:
@@ -143,7 +163,7 @@ done:
     return code;
 }
 
-static enum status_code truncate_wal(struct db *db, struct status *status)
+enum status_code erase_wal(struct db *db, struct status *status)
 {
     struct buf mode = {0};
     int64_t busy = 0;
@@ -163,28 +183,41 @@ done:
     return code;
 }
 
-enum status_code erase_published(struct db *db, const char *prefix, const struct person *people,
-                                 size_t n, size_t *n_known, struct status *status)
+enum status_code erase_look(struct db *db, const char *prefix, const struct row_id *person,
+                            bool *known, struct status *status)
 {
     struct erasure erasure = {.db = db, .prefix = prefix};
-    bool *known = NULL, found = false;
+    enum status_code code = STATUS_OK;
+    bool found = true;
+    *known = false;
+    while (found && !*known) {
+        TRY(next_generation(db, prefix, erasure.generation, &erasure.generation, &found, status));
+        if (found) {
+            TRY(table_exists(&erasure, publish_tables[TABLE_USERS].name, &erasure.users_are_text,
+                             status));
+            TRY(visit_person(&erasure, person, false, known, status));
+        }
+    }
+done:
+    return code;
+}
+
+enum status_code erase_published(struct db *db, const char *prefix, const struct row_id *people,
+                                 size_t n, struct status *status)
+{
+    struct erasure erasure = {.db = db, .prefix = prefix};
+    bool found = false;
     enum status_code code;
-    *n_known = 0;
-    TRY(MEM_NEW(&known, n, status));
     TRY(db_exec(db, "PRAGMA secure_delete = ON", status));
     for (;;) {
         TRY(next_generation(db, prefix, erasure.generation, &erasure.generation, &found, status));
         if (!found) {
             break;
         }
-        TRY(erase_generation(&erasure, people, n, known, status));
+        TRY(erase_generation(&erasure, people, n, status));
     }
-    TRY(truncate_wal(db, status));
-    for (size_t p = 0; p < n; p++) {
-        *n_known += known[p];
-    }
+    TRY(erase_wal(db, status));
 done:
-    mem_free(known);
     return code;
 }
 
@@ -229,15 +262,59 @@ done:
     return code;
 }
 
+/* The file is ours alone: what a trigger of somebody else does with a row that is deleted (keep it,
+ * copy it) nobody knows. */
+static enum status_code refuse_triggers(struct db *work, struct status *status)
+{
+    struct buf names = {0};
+    bool found = false;
+    enum status_code code;
+    TRY(db_get_text(work,
+                    "SELECT group_concat('\"' || name || '\" on ' || tbl_name, ', ') FROM "
+                    "sqlite_schema WHERE type = 'trigger'",
+                    &names, &found, status));
+    if (found) {
+        TRY(status_set_at(status, STATUS_CONFIG, db_path(work), 0, 0,
+                          "triggers that are not nightjar's: %s; drop them, for they say what "
+                          "becomes of rows that are deleted",
+                          buf_text(&names)));
+    }
+done:
+    buf_release(&names);
+    return code;
+}
+
+/* Nothing may be left: a program that does not share our lock may have written meanwhile. */
+static enum status_code check_empty(struct db *work, struct status *status)
+{
+    int64_t n = 0;
+    bool found;
+    enum status_code code;
+    TRY(db_get_int64(work,
+                     "SELECT (SELECT count(*) FROM artifact_chunk) + (SELECT count(*) FROM "
+                     "artifact_array) + (SELECT count(*) FROM artifact) + (SELECT count(*) FROM "
+                     "stage_state) + (SELECT count(*) FROM rejected_rows)",
+                     &n, &found, status));
+    if (n != 0) {
+        TRY(status_set_at(status, STATUS_INTERNAL, db_path(work), 0, 0,
+                          "%lld rows are still there after they were deleted", (long long)n));
+    }
+done:
+    return code;
+}
+
 enum status_code erase_work(struct db *work, struct status *status)
 {
     enum status_code code;
+    TRY(refuse_triggers(work, status));
     TRY(db_exec(work, "PRAGMA secure_delete = ON", status));
     TRY(db_begin_write(work, status));
     TRY(db_exec(work, empty_tables, status));
     TRY(drop_stage_tables(work, status));
+    TRY(check_empty(work, status));
     TRY(db_commit(work, status));
     TRY(db_exec(work, "VACUUM", status));
+    TRY(erase_wal(work, status));
 done:
     if (code != STATUS_OK) {
         db_rollback(work);

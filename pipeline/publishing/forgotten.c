@@ -12,7 +12,7 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, KEYED_HASH_BYTES);
 }
 
-static void hash_person(const uint8_t key[HASH_KEY_BYTES], const struct person *person,
+static void hash_person(const uint8_t key[HASH_KEY_BYTES], const struct row_id *person,
                         uint8_t out[KEYED_HASH_BYTES])
 {
     uint8_t bytes[8];
@@ -119,7 +119,7 @@ done:
     return code;
 }
 
-bool forgotten_has(const struct forgotten *forgotten, const struct person *person)
+bool forgotten_has(const struct forgotten *forgotten, const struct row_id *person)
 {
     uint8_t hash[KEYED_HASH_BYTES];
     if (forgotten->n == 0) {
@@ -154,7 +154,7 @@ done:
     return code;
 }
 
-enum status_code forgotten_add(struct db *db, const char *prefix, const struct person *people,
+enum status_code forgotten_add(struct db *db, const char *prefix, const struct row_id *people,
                                size_t n, struct status *status)
 {
     uint8_t key[HASH_KEY_BYTES], hash[KEYED_HASH_BYTES];

@@ -4,7 +4,7 @@
 #define NIGHTJAR_PUBLISHING_FORGOTTEN_H
 
 #include "base/hash.h"
-#include "store/db.h"
+#include "store/row_id.h"
 
 /* Zero-initialise. */
 struct forgotten {
@@ -13,23 +13,15 @@ struct forgotten {
     uint8_t *hashes; /* (n, KEYED_HASH_BYTES), ascending */
 };
 
-/* An id as it stands in the source. */
-struct person {
-    bool is_text;
-    int64_t integer;
-    const char *text; /* not ended by a NUL */
-    size_t length;
-};
-
 /* Empty where nobody was ever forgotten, or where our tables do not exist. */
 MUST_CHECK enum status_code forgotten_load(struct forgotten *forgotten, struct db *db,
                                            const char *prefix, struct status *status);
-bool forgotten_has(const struct forgotten *forgotten, const struct person *person);
+bool forgotten_has(const struct forgotten *forgotten, const struct row_id *person);
 void forgotten_release(struct forgotten *forgotten);
 
 /* Adds the hashes; those that are there stay. The tables exist (migrate_apply). One transaction. */
 MUST_CHECK enum status_code forgotten_add(struct db *db, const char *prefix,
-                                          const struct person *people, size_t n,
+                                          const struct row_id *people, size_t n,
                                           struct status *status);
 
 #endif

@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "publishing/publish_content.h"
 
-/* Looks for foreign tables or views under our names, and for our own ones of a newer version:
- * STATUS_CONFIG, naming them. Changes nothing. */
+/* Looks for foreign tables or views under our names, foreign triggers on our tables, and for our
+ * own ones of a newer version: STATUS_CONFIG, naming them. Changes nothing. */
 MUST_CHECK enum status_code publish_check_names(struct db *db, const char *prefix,
                                                 struct status *status);
 /* publish_check_names, then our fixed tables at this program's version (migrate_apply). */

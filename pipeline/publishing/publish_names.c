@@ -148,6 +148,38 @@ done:
     return code;
 }
 
+/* Adds the triggers on our tables: whoever made them, it was not us. */
+static enum status_code find_triggers(struct db *db, const char *prefix, struct buf *names,
+                                      struct status *status)
+{
+    struct buf sql = {0};
+    struct db_query *query = NULL;
+    enum status_code code;
+    bool has_row = false;
+    publish_add_sql(&sql, prefix,
+                    "SELECT s.name, s.tbl_name FROM sqlite_schema AS s JOIN sqlite_schema AS t"
+                    " ON t.name = s.tbl_name AND t.type = 'table' WHERE s.type = 'trigger'"
+                    " ORDER BY s.name");
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    for (;;) {
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        const char *table = db_column_text(query, 1, NULL);
+        if (classify(table, prefix) != NAME_FREE) {
+            buf_addf(names, "%s\"%s\" on %s", names->length > 0 ? ", " : "",
+                     db_column_text(query, 0, NULL), table);
+        }
+    }
+    TRY(buf_check(names, status));
+done:
+    db_finalize(query);
+    buf_release(&sql);
+    return code;
+}
+
 enum status_code publish_check_names(struct db *db, const char *prefix, struct status *status)
 {
     struct buf names = {0};
@@ -161,6 +193,14 @@ enum status_code publish_check_names(struct db *db, const char *prefix, struct s
                           "nightjar would write under names that are taken: %s; they are not "
                           "nightjar's, so nothing was changed: choose another output.prefix or "
                           "output.database, or rename them",
+                          buf_text(&names)));
+    }
+    TRY(find_triggers(db, prefix, &names, status));
+    if (names.length > 0) {
+        TRY(status_set_at(status, STATUS_CONFIG, db_path(db), 0, 0,
+                          "triggers stand on nightjar's tables that it did not make: %s; they say "
+                          "what becomes of its rows, also of those that are to be forgotten: drop "
+                          "them",
                           buf_text(&names)));
     }
 done:

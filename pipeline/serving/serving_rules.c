@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "store/row_id.h"
 
 #include <assert.h>
 #include <math.h>
@@ -112,28 +113,22 @@ static enum status_code find_id(struct reading *reading, int column, const struc
                                 int32_t *source, struct status *status)
 {
     static const char *const type_names[] = {"of no type", "INTEGER", "TEXT"};
-    enum db_type type = db_column_type(reading->statement, column);
-    enum id_type given = type == DB_INTEGER ? ID_INTEGER : type == DB_TEXT ? ID_TEXT : ID_NONE;
-    int32_t served;
-    if (given == ID_NONE || given != ids->ids.type) {
-        return status_set(
-            status, STATUS_DATA,
-            "%s, row %lld: %s is %s, the ids of the log are %s; use CAST in the query, "
-            "or leave such rows out",
-            reading->info->what, (long long)reading->n_rows,
-            db_column_name(reading->statement, column),
-            type == DB_NULL    ? "NULL"
-            : given == ID_NONE ? "neither INTEGER nor TEXT"
-                               : type_names[given],
-            type_names[ids->ids.type]);
+    struct row_id id;
+    const enum row_id_fault fault = row_id_read(reading->statement, column, &id);
+    const bool fits = fault == ROW_ID_SOUND && id.is_text == (ids->ids.type == ID_TEXT);
+    if (!fits) {
+        return status_set(status, STATUS_DATA,
+                          "%s, row %lld: %s %s, the ids of the log are %s; use CAST in the query, "
+                          "or leave such rows out",
+                          reading->info->what, (long long)reading->n_rows,
+                          db_column_name(reading->statement, column),
+                          fault != ROW_ID_SOUND ? row_id_faults[fault]
+                          : id.is_text          ? "is TEXT"
+                                                : "is INTEGER",
+                          type_names[ids->ids.type]);
     }
-    if (given == ID_INTEGER) {
-        served = vocabulary_find_integer(&ids->ids, db_column_int64(reading->statement, column));
-    } else {
-        size_t length;
-        const char *text = db_column_text(reading->statement, column, &length);
-        served = vocabulary_find_text(&ids->ids, text, length);
-    }
+    const int32_t served = id.is_text ? vocabulary_find_text(&ids->ids, id.text, id.length)
+                                      : vocabulary_find_integer(&ids->ids, id.integer);
     *source = served < 0 ? -1 : ids->source_of[served];
     return STATUS_OK;
 }

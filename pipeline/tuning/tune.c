@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config/search_space.h"
 #include "run/runner.h"
+#include "run/written_files.h"
 #include "store/artifact.h"
 #include "tuning/trial_plan.h"
 #include "tuning/tune_data.h"
@@ -38,20 +39,12 @@ struct search {
     double started;
 };
 
-/* "shop.work.db" -> "shop.tune.db", other names get ".tune.db" behind. */
 static enum status_code name_database(struct search *search, struct status *status)
 {
-    static const char usual[] = ".work.db";
-    const char *work = search->request->plan->settings.work.database;
-    size_t length = strlen(work);
     struct buf path = {0};
     char *copy = NULL;
     enum status_code code;
-    if (length > strlen(usual) && strcmp(work + length - strlen(usual), usual) == 0) {
-        length -= strlen(usual);
-    }
-    buf_add(&path, work, length);
-    buf_add_text(&path, ".tune.db");
+    written_tune_database(search->request->plan->settings.work.database, &path);
     TRY(buf_check(&path, status));
     TRY(arena_copy_text(&search->result->arena, buf_text(&path), path.length, &copy, status));
     search->path = copy;
@@ -64,7 +57,7 @@ static enum status_code acquire(struct search *search, struct status *status)
 {
     enum status_code code;
     struct buf path = {0};
-    buf_addf(&path, "%s.search.lock", search->path); /* the runner locks each trial by itself */
+    written_tune_lock(search->request->plan->settings.work.database, &path);
     TRY(buf_check(&path, status));
     TRY(lock_acquire(buf_text(&path), NULL, &search->lock, status));
     TRY(tune_store_open(search->path, search->request->plan->settings.source.busy_timeout,

@@ -31,10 +31,10 @@ static void people_are_known_again_by_type_and_value(void **state)
     char path[STORE_PATH_MAX];
     struct status status = {0};
     struct forgotten forgotten = {0};
-    const struct person text = {.is_text = true, .text = "17", .length = 2};
-    const struct person longer = {.is_text = true, .text = "170", .length = 3};
-    const struct person integer = {.integer = 17}, other = {.integer = -17};
-    const struct person both[] = {text, other};
+    const struct row_id text = {.is_text = true, .text = "17", .length = 2};
+    const struct row_id longer = {.is_text = true, .text = "170", .length = 3};
+    const struct row_id integer = {.integer = 17}, other = {.integer = -17};
+    const struct row_id both[] = {text, other};
     store_path(state, "out.db", path);
     struct db *db = store_open(path, DB_CREATE);
     assert_int_equal(forgotten_load(&forgotten, db, "", &status), STATUS_OK);

@@ -1,0 +1,21 @@
+/* Names that follow from those in the configuration. */
+#include "run/written_files.h"
+
+#include <string.h>
+
+void written_tune_database(const char *work, struct buf *path)
+{
+    static const char usual[] = ".work.db";
+    size_t length = strlen(work);
+    if (length > strlen(usual) && strcmp(work + length - strlen(usual), usual) == 0) {
+        length -= strlen(usual);
+    }
+    buf_add(path, work, length);
+    buf_add_text(path, ".tune.db");
+}
+
+void written_tune_lock(const char *work, struct buf *path)
+{
+    written_tune_database(work, path);
+    buf_add_text(path, ".search.lock"); /* the runner locks each trial by itself */
+}
