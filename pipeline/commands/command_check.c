@@ -102,6 +102,41 @@ static enum status_code advise_wal(const struct checkup *checkup, struct db *db,
     return code;
 }
 
+/* A table whose rowids are not AUTOINCREMENT gives the greatest one again after its row was
+ * deleted: the new row of that key looks like the one that was read. */
+static enum status_code advise_key(const struct checkup *checkup, struct db *db,
+                                   struct status *status)
+{
+    static const char reused[] =
+        "SELECT m.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c"
+        " WHERE m.type = 'table' AND c.pk = 1 AND c.type = 'INTEGER' COLLATE NOCASE"
+        " AND c.name = ?1 COLLATE NOCASE AND instr(lower(?2), lower(m.name)) > 0"
+        " AND (SELECT count(*) FROM pragma_table_info(m.name) WHERE pk > 0) = 1"
+        " AND m.sql NOT LIKE '%AUTOINCREMENT%' AND m.sql NOT LIKE '%WITHOUT ROWID%' LIMIT 1";
+    const struct plan_source *source = &checkup->plan->settings.source;
+    const char *from = source->table != NULL ? source->table : source->interactions;
+    struct db_query *query = NULL;
+    bool has_row = false;
+    enum status_code code = STATUS_OK;
+    if (source->key == NULL || from == NULL) {
+        return STATUS_OK;
+    }
+    TRY(db_prepare(db, reused, &query, status));
+    TRY(db_bind_text(query, 1, source->key, strlen(source->key), true, status));
+    TRY(db_bind_text(query, 2, from, strlen(from), true, status));
+    TRY(db_step(query, &has_row, status));
+    if (has_row) {
+        fprintf(checkup->out,
+                "note  source.key: SQLite may use the %s of a deleted row of %s again, and the new "
+                "row would not be read: declare it INTEGER PRIMARY KEY AUTOINCREMENT, or delete no "
+                "rows\n",
+                source->key, db_column_text(query, 0, NULL));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
 static void check_source(struct checkup *checkup, struct status *status)
 {
     const struct plan_source *source = &checkup->plan->settings.source;
@@ -129,7 +164,8 @@ static void check_source(struct checkup *checkup, struct status *status)
     if (check_fingerprint(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);
     }
-    if (advise_wal(checkup, db, status) != STATUS_OK) {
+    if (advise_wal(checkup, db, status) != STATUS_OK ||
+        advise_key(checkup, db, status) != STATUS_OK) {
         problem(checkup, status);
     }
     db_close(db);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "events/event_columns.h"
+#include "events/unique_keys.h"
 
 #include <assert.h>
 #include <math.h>
@@ -24,9 +25,10 @@ struct reader {
     struct event_log *log;
     struct row_report *report;
     struct event_clock clock;
-    struct row_place place; /* of the current row */
-    size_t event;           /* of event_weights: the last one found, likely the next one too */
-    struct buf mixed;       /* where ids of two types met first */
+    struct row_place place;  /* of the current row */
+    size_t event;            /* of event_weights: the last one found, likely the next one too */
+    struct unique_keys keys; /* of the rows that are new */
+    struct buf mixed;        /* where ids of two types met first */
     int64_t n_mixed_before, n_rows_before; /* of other queries, which their own ids belong to */
 };
 
@@ -506,6 +508,15 @@ static void place_row(struct reader *reader)
     }
 }
 
+static enum status_code refuse_keys(const struct reader *reader, const char *rows,
+                                    struct status *status)
+{
+    return status_set(status, STATUS_DATA,
+                      "source.key: %s of %s have the same %s; a key is unique: where the query "
+                      "joins two tables, make one of their ids, such as 2 * id and 2 * id + 1",
+                      rows, reader->query->what, reader->query->key);
+}
+
 /* Keeps the greatest key. One that is no INTEGER would never be found again. *is_known: the row was
  * read earlier. */
 static enum status_code read_key(struct reader *reader, bool *is_known, struct status *status)
@@ -531,9 +542,28 @@ static enum status_code read_key(struct reader *reader, bool *is_known, struct s
     }
     const int64_t value = db_column_int64(reader->statement, key);
     *is_known = reader->query->n_before > 0 && value == reader->query->after;
+    if (*is_known && reader->log->has_last) {
+        return refuse_keys(reader, "the last row that was read, and a new one,", status);
+    }
     reader->log->has_last = reader->log->has_last || *is_known;
     reader->log->last_key = value > reader->log->last_key ? value : reader->log->last_key;
-    return STATUS_OK;
+    return *is_known ? STATUS_OK : unique_keys_add(&reader->keys, value, status);
+}
+
+/* Rows of one key: the night after, those of them that are new would lie behind a key that was
+ * read, and never be seen. */
+static enum status_code check_keys(const struct reader *reader, struct status *status)
+{
+    bool collide = false;
+    size_t first, second;
+    enum status_code code = unique_keys_end(&reader->keys, &collide, &first, &second, status);
+
+    if (code == STATUS_OK && collide) {
+        char rows[64];
+        snprintf(rows, sizeof rows, "rows %zu and %zu", first + 1, second + 1);
+        code = refuse_keys(reader, rows, status);
+    }
+    return code;
 }
 
 /* Asking the time costs as much as reading a row, so it is asked every `interval` rows, which grows
@@ -627,9 +657,11 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
     }
     TRY(read_rows(&reader, watch, status));
     TRY(check_report(&reader, status));
+    TRY(check_keys(&reader, status));
     log->time_unit = (int)reader.clock.unit;
 done:
     db_finalize(reader.statement);
     buf_release(&reader.mixed);
+    unique_keys_release(&reader.keys);
     return code;
 }

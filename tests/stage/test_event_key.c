@@ -220,6 +220,17 @@ static void a_key_that_is_none_is_refused(void **state)
     assert_non_null(strstr(status.message, "source.key: row 2 of source.interactions: id is "
                                            "'two'; a key is an INTEGER"));
     assert_int_equal(count_segments(state, "parts.db"), 0);
+    stage_source(state, "CREATE TABLE a(id INTEGER PRIMARY KEY, user_id, item_id);"
+                        "CREATE TABLE b AS SELECT * FROM a;"
+                        "INSERT INTO a VALUES (1, 1, 1), (2, 1, 2), (9, 2, 1);"
+                        "INSERT INTO b VALUES (5, 1, 3), (2, 2, 2), (-7, 2, 3)");
+    assert_int_equal(run(state, "parts.db",
+                         "  interactions: SELECT * FROM a UNION ALL SELECT * FROM b\n", "{}", false,
+                         &status),
+                     STATUS_DATA);
+    assert_non_null(strstr(status.message, "source.key: rows 2 and 5 of source.interactions have "
+                                           "the same id; a key is unique"));
+    assert_int_equal(count_segments(state, "parts.db"), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
