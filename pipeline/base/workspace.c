@@ -38,7 +38,8 @@ void workspace_add(struct workspace *workspace, void *place, size_t count, size_
 static enum status_code grow(struct workspace *workspace, struct status *status)
 {
     char *block = NULL;
-    size_t keep = 0;
+    /* calls whose sizes vary a little find a block that has grown once large enough */
+    size_t keep = 0, bytes = workspace->wanted, slack = workspace->bytes > 0 ? bytes / 16 : 0;
     enum status_code code;
     if (workspace->n_reserved > 0) {
         const struct workspace_part *last = &workspace->parts[workspace->n_reserved - 1];
@@ -47,13 +48,14 @@ static enum status_code grow(struct workspace *workspace, struct status *status)
     } else { /* not both at once in memory */
         workspace_release(workspace);
     }
-    TRY(MEM_NEW(&block, workspace->wanted, status));
+    bytes += workspace->wanted == SIZE_MAX ? 0 : slack / LINE * LINE;
+    TRY(MEM_NEW(&block, bytes, status));
     if (keep > 0) {
         memcpy(block, workspace->block, keep);
     }
     mem_free(workspace->block);
     workspace->block = block;
-    workspace->bytes = workspace->wanted;
+    workspace->bytes = bytes;
 done:
     return code;
 }

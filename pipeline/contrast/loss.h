@@ -6,7 +6,12 @@
  * positives p weigh w_p, W = sum_p w_p; a negative c with offset b_c counts v_c = exp(b_c) times,
  * so that popularity and logQ offsets mean the same in every loss; V = sum_c v_c. A mean over the
  * negatives is sum_c v_c (...) / V: it does not grow with the number of negatives drawn. Every loss
- * doubles when its weights do. */
+ * doubles when its weights do.
+ *
+ * A new loss is a row of loss_table and its name in loss_names (loss.c): for softmax
+ *     {.kind = LOSS_SOFTMAX, .uses = LOSS_USES_DENOMINATORS | LOSS_USES_T2, .row = softmax_row}
+ * with softmax_row under its formula. The option, its help and the tests against finite differences
+ * go over the table. */
 #ifndef NIGHTJAR_CONTRAST_LOSS_H
 #define NIGHTJAR_CONTRAST_LOSS_H
 

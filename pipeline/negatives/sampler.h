@@ -7,7 +7,17 @@
  *     sampled: m draws from q;   b_c = alpha log(1 + n_c) - z - log(m q_c) + log(times drawn)
  * with z = log of the mean of (1 + n)^alpha over all items, so that sum_c exp(b_c) is about n_items
  * in every case, and a positive without offset stands beside negatives of mean weight 1.
- */
+ *
+ *     struct sampler sampler = {0};
+ *     TRY(sampler_init(&sampler, &settings, counts, n_items, status));
+ *     for each epoch:
+ *         sampler_start_epoch(&sampler);
+ *         for each batch, in order:
+ *             n = sampler_draw_shared(&sampler, &rng, positives, n_positives, items, offsets);
+ *     sampler_release(&sampler);
+ *
+ * candidate_set.h does that for a batch and numbers the items; hard_negatives.h and
+ * stored_negatives.h give an anchor negatives of its own. */
 #ifndef NIGHTJAR_NEGATIVES_SAMPLER_H
 #define NIGHTJAR_NEGATIVES_SAMPLER_H
 

@@ -3,7 +3,15 @@
  * its next step or by optimizer_catch_up, so the result is that of the dense optimizer, where
  * momentum moves every row in every step (on the user table, whose rows have a gradient once an
  * epoch, that is most of the movement). Rules are rows of a table in optimizer.c; clipping, which
- * looks at the gradients of all tables at once, is in embedding_table.h. */
+ * looks at the gradients of all tables at once, is in embedding_table.h.
+ *
+ *     struct optimizer optimizer = {0};
+ *     TRY(optimizer_init(&optimizer, &settings, n_rows, d, status));
+ *     each step: optimizer_read_row(&optimizer, &now, weights, row, out) for what it reads, with
+ *                now = optimizer_now(&optimizer, rate), then
+ *                optimizer_apply(&optimizer, weights, rows, n, gradient, rate, pool);
+ *     before all rows are read: optimizer_catch_up(&optimizer, weights, NULL, n_rows, rate, pool);
+ *     optimizer_release(&optimizer); */
 #ifndef NIGHTJAR_TOWERS_OPTIMIZER_H
 #define NIGHTJAR_TOWERS_OPTIMIZER_H
 
