@@ -33,6 +33,11 @@ includes | awk -v order="$order" '
             print $1 ": " room " includes " $2 ", which has no smaller number"
     }' | grep . && bad=1
 
+# no circle: a module is a source with its header
+includes | sed -e 's/^pipeline\///' -e 's/\.[ch] / /' -e 's/\.h$//' | awk '$1 != $2' |
+    tsort 2>&1 >/dev/null | sed -e 's/^tsort: -: input contains a loop:/a circle of files:/' -e 's/^tsort: /  /' |
+    grep . && bad=1
+
 # header:the one file that may see it
 for rule in cblas.h:pipeline/math/blas.c sqlite3.h:pipeline/store/db.c csv.h:pipeline/io/csv_reader.c \
     yaml.h:pipeline/config/yaml_doc.c zlib.h:pipeline/io/ cJSON.h:pipeline/ xxhash.h:pipeline/base/hash.c \
