@@ -52,7 +52,8 @@ static const struct option options[] = {
               "Distance of the popularity weights that auto tries; around the best it tries again "
               "in steps five times smaller."),
     OPT_TEXT(calibrate_options, "metric", metric, "ndcg@20",
-             "Validation metric to maximise, such as ndcg@20 or recall@50."),
+             "Validation metric to maximise, such as ndcg@20 or recall@50.",
+             .pattern = METRIC_PATTERN),
     OPT_INT(calibrate_options, "users", users, "10000", 1, INT32_MAX,
             "Users ranked for every weight, a seeded sample when there are more.", .unit = "users"),
     OPT_END};

@@ -28,7 +28,8 @@ static const struct option options[] = {
         "map@50, coverage@10, coverage@20, coverage@50, gini@20, novelty@20, popularity@20]",
         "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users and by "
         "group), coverage, gini, novelty, popularity (of the lists shown), each with @k, k from 1 "
-        "to 1000."),
+        "to 1000.",
+        .pattern = MEASURE_PATTERN),
     OPT_INT(evaluate_options, "users", users, "100000", 1, INT32_MAX,
             "Users judged, a seeded sample when there are more: each costs a ranking of all items "
             "for every model.",
@@ -36,7 +37,8 @@ static const struct option options[] = {
     OPT_GROUPS(evaluate_options, "gate", gate, gate_rule_options, gate_rule,
                "Rules that the model must pass, by metric, over all users; when one fails, the run "
                "ends with exit code 79 and what was published before stays. Example: {recall@20: "
-               "{over_popular: 1.2}}."),
+               "{over_popular: 1.2}}.",
+               .pattern = MEASURE_PATTERN),
     OPT_END};
 
 static const struct stage_artifact inputs[] = {

@@ -16,6 +16,10 @@ struct gate_options {
     double max_age;
 };
 
+static const char *const measured[] = {"users",         "rows",     "coverage",
+                                       "item_exposure", "rejected", NULL};
+enum { N_MEASURED = sizeof measured / sizeof *measured - 1 };
+
 static const struct option options[] = {
     OPT_GROUPS(
         gate_options, "rules", rules, gate_rule_options, gate_rule,
@@ -23,7 +27,8 @@ static const struct option options[] = {
         "share of the known items that stand in a list), `item_exposure` (the share of the lists "
         "that have the item most shown), `rejected` (the share of the log's rows that could not be "
         "read). When one fails, the run ends with exit code 79 and what was published before "
-        "stays. Example: {users: {of_previous: 0.9}, item_exposure: {max: 0.5}}."),
+        "stays. Example: {users: {of_previous: 0.9}, item_exposure: {max: 0.5}}.",
+        .choices = measured),
     OPT_DURATION(gate_options, "max_age", max_age, "0s", 0, 1e10,
                  "The newest event may be so old when the run starts (3d): an older one says that "
                  "the log is no longer filled. 0s: any age."),
@@ -35,9 +40,6 @@ static const struct stage_artifact inputs[] = {
     {.name = "recommendations"},
     {.name = NULL},
 };
-
-static const char *const measured[] = {"users", "rows", "coverage", "item_exposure", "rejected"};
-enum { N_MEASURED = sizeof measured / sizeof *measured };
 
 static void gate_validate(const void *values, struct option_report *report)
 {

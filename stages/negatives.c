@@ -36,7 +36,7 @@ static const struct option hard_options[] = {
     OPT_AUTO(hard_options, "count", count, "16", 0, 10000,
              "Hard negatives of each user and batch, a whole number, drawn anew in every epoch; 0: "
              "none. auto lets train try whether 16 help.",
-             .unit = "negatives"),
+             .unit = "negatives", .whole = true),
     OPT_INT(hard_options, "pool", pool, "200", 1, 10000,
             "They are drawn from this many of the user's best-scoring items that are no positives.",
             .unit = "items"),

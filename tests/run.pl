@@ -35,7 +35,7 @@ my @scripts = qw(data/run fault/interruption cli/run stage/planted fault/environ
     cli/install fault/determinism fault/bad_input fault/nights cli/page cli/docs cli/reference
     platform/program platform/container);
 # another processor, compiler, folder and Debian
-unshift @scripts, qw(platform/debian platform/cross platform/builds) if $is_soak;
+unshift @scripts, qw(platform/debian platform/cross platform/builds platform/schema) if $is_soak;
 # what is no more than quality, or other programs than ours, is left to the release build
 my @sanitized = grep {!m{fault/year|cli/install|cli/page|cli/docs|cli/reference|platform}} @scripts;
 

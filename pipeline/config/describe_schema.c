@@ -6,7 +6,8 @@
 #include "io/json_tree.h"
 
 #define VARIABLE_PATTERN "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}"
-#define NUMBER_PATTERN   "[0-9]*\\.?[0-9]+([eE][-+]?[0-9]+)?"
+#define DAY_PATTERN                                                                                \
+    "(02-[012][0-9]|(0[469]|11)-([012][0-9]|30)|(0[13578]|1[02])-([012][0-9]|3[01]))"
 
 static void put_choices(struct json_tree *tree, struct json *object, const char *const *choices)
 {
@@ -23,6 +24,57 @@ static void put_range(struct json_tree *tree, struct json *object, const struct 
     }
     if (option_has_max(option)) {
         (void)json_add_number(tree, object, "maximum", option->max);
+    }
+}
+
+/* Adds the regular expression of whole numbers below `limit`, leading zeros aside. */
+static void add_below(struct buf *out, int64_t limit)
+{
+    char digits[NUM_TEXT_MAX];
+    const size_t n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)limit);
+    if (n > 1) {
+        buf_addf(out, "[0-9]{1,%zu}", n - 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (digits[i] > (i == 0 && n > 1 ? '1' : '0')) {
+            buf_addf(out, "%s%.*s[%c-%c][0-9]{%zu}", n > 1 || i > 0 ? "|" : "", (int)i, digits,
+                     i == 0 && n > 1 ? '1' : '0', digits[i] - 1, n - 1 - i);
+        }
+    }
+}
+
+/* Adds "|NUMBER UNIT" for numbers up to `most`; fractions of the last one, and exponents, pass. */
+static void add_up_to(struct buf *out, double most, char unit)
+{
+    const int64_t whole = most < 1e18 ? (int64_t)most : (int64_t)1e18;
+    buf_add_text(out, "|(0*(");
+    if (whole > 0) {
+        add_below(out, whole);
+        buf_add_char(out, '|');
+    }
+    buf_addf(out, "%lld)(\\.[0-9]+)?|0*\\.[0-9]+|[0-9.]+[eE][-+]?[0-9]+)%c", (long long)whole,
+             unit);
+}
+
+/* A text that is a number with a unit, up to the option's maximum; a minimum above 0 forbids 0. */
+static void put_with_unit(struct json_tree *tree, struct json *object, const char *units,
+                          const double *sizes, double most, bool forbids_zero)
+{
+    struct buf pattern = {0};
+    buf_add_text(&pattern, "^(");
+    for (size_t i = 0; units[i] != '\0'; i++) {
+        struct buf one = {0};
+        add_up_to(&one, most / sizes[i], units[i]);
+        buf_add_text(&pattern, buf_text(&one) + (i == 0)); /* the first has no bar */
+        tree->failed = tree->failed || one.failed;
+        buf_release(&one);
+    }
+    buf_add_text(&pattern, ")$");
+    tree->failed = tree->failed || pattern.failed;
+    (void)json_add_text(tree, object, "pattern", buf_text(&pattern));
+    buf_release(&pattern);
+    if (forbids_zero) {
+        (void)json_add_text(tree, json_add_object(tree, object, "not"), "pattern", "^[0.]+[a-z]$");
     }
 }
 
@@ -43,44 +95,67 @@ static struct json *push_type(struct json_tree *tree, struct json *alternatives,
 /* Fills `object` with what one scalar may be. */
 static void put_scalar(struct json_tree *tree, struct json *object, const struct option *option)
 {
+    static const double seconds[] = {1, 60, 3600, 86400, 604800};
+    static const double bytes[] = {0x1p10, 0x1p20, 0x1p30, 0x1p40};
+    const double most = option_has_max(option) ? option->max : 0x1p63 - 1024;
     struct json *member = NULL;
-    if (option->type == OPTION_TEXT && option->unit != NULL) {
-        struct json *types = json_add_array(tree, object, "type");
-        (void)json_add_text(tree, types, NULL, "string");
-        (void)json_add_text(tree, types, NULL, "number");
-        return;
-    }
-    if (option->type == OPTION_TEXT || option->type == OPTION_PATH) {
+    const bool is_text = option->type == OPTION_TEXT || option->type == OPTION_PATH;
+    if (is_text && option->pattern == NULL && option->unit == NULL) {
         (void)json_add_text(tree, object, "type", "string");
+        if (option->type == OPTION_PATH) {
+            (void)json_add_number(tree, object, "minLength", 1);
+        }
         return;
     }
     struct json *any = json_add_array(tree, object, "anyOf");
     switch (option->type) {
+    case OPTION_TEXT:
+        member = push_type(tree, any, "string");
+        if (option->pattern != NULL) {
+            (void)json_add_text(tree, member, "pattern", option->pattern);
+        }
+        if (option->unit != NULL) { /* a bare number is such a text: a share or a count */
+            member = push_type(tree, any, "number");
+            (void)json_add_number(tree, member, "minimum", 0);
+            (void)json_add_number(tree, member, "maximum", 1);
+            (void)json_add_number(tree, push_type(tree, any, "integer"), "minimum", 0);
+        }
+        break;
     case OPTION_BOOL:
         (void)push_type(tree, any, "boolean");
         break;
     case OPTION_INT:
-        put_range(tree, push_type(tree, any, "integer"), option);
+        member = push_type(tree, any, "integer");
+        put_range(tree, member, option);
+        if (!option_has_max(option)) {
+            (void)json_add_number(tree, member, "maximum", 0x1p63);
+        }
         break;
     case OPTION_AUTO:
         member = json_add_object(tree, any, NULL);
         (void)json_add_text(tree, member, "const", "auto");
-        put_range(tree, push_type(tree, any, "number"), option);
+        put_range(tree, push_type(tree, any, option->whole ? "integer" : "number"), option);
         break;
     case OPTION_DURATION:
-        member = push_type(tree, any, "string");
-        (void)json_add_text(tree, member, "pattern", "^" NUMBER_PATTERN "[smhdw]$");
+        put_with_unit(tree, push_type(tree, any, "string"), "smhdw", seconds,
+                      option_has_max(option) ? option->max : 1e18,
+                      option_has_min(option) && option->min > 0);
         break;
     case OPTION_BYTES:
-        (void)push_type(tree, any, "integer");
-        member = push_type(tree, any, "string");
-        (void)json_add_text(tree, member, "pattern", "^([0-9]+|" NUMBER_PATTERN "[KMGT])$");
+        member = push_type(tree, any, "integer");
+        (void)json_add_number(tree, member, "minimum", option_has_min(option) ? option->min : 0);
+        (void)json_add_number(tree, member, "maximum", most);
+        (void)json_add_text(tree, push_type(tree, any, "string"), "pattern", "^[0-9]{1,18}$");
+        put_with_unit(tree, push_type(tree, any, "string"), "KMGT", bytes, most, false);
         break;
     case OPTION_TIME:
-        (void)push_type(tree, any, "integer");
+        member = push_type(tree, any, "integer");
+        (void)json_add_number(tree, member, "minimum", -0x1p63);
+        (void)json_add_number(tree, member, "maximum", 0x1p63);
         member = push_type(tree, any, "string");
         (void)json_add_text(tree, member, "pattern",
-                            "^(-?[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?)$");
+                            "^(-?[0-9]{1,18}|[0-9]{4}-" DAY_PATTERN
+                            "([T ][0-2][0-9]:[0-5][0-9].*)?)$");
         break;
     case OPTION_CHOICE:
         put_choices(tree, json_add_object(tree, any, NULL), option->choices);
@@ -113,8 +188,19 @@ static void put_option(struct json_tree *tree, struct json *object, const struct
         break;
     case OPTION_GROUP_MAP:
         put_types(tree, object, "object");
-        inner = json_add_object(tree, object, "additionalProperties");
-        put_table(tree, inner, option->group);
+        if (option->pattern != NULL) {
+            inner = json_add_object(tree, object, "propertyNames");
+            (void)json_add_text(tree, inner, "pattern", option->pattern);
+        }
+        if (option->choices == NULL) {
+            put_table(tree, json_add_object(tree, object, "additionalProperties"), option->group);
+            break;
+        }
+        (void)json_add_bool(tree, object, "additionalProperties", false);
+        inner = json_add_object(tree, object, "properties");
+        for (const char *const *name = option->choices; *name != NULL; name++) {
+            put_table(tree, json_add_object(tree, inner, *name), option->group);
+        }
         break;
     case OPTION_TEXT_LIST:
         put_types(tree, object, "array");
@@ -126,7 +212,9 @@ static void put_option(struct json_tree *tree, struct json *object, const struct
     case OPTION_TEXT_MAP:
         put_types(tree, object, "object");
         inner = json_add_object(tree, object, "additionalProperties");
-        element.type = option->type == OPTION_TEXT_MAP ? OPTION_TEXT : OPTION_FLOAT;
+        element.type = option->type == OPTION_NUMBER_MAP ? OPTION_FLOAT
+                       : option->choices != NULL         ? OPTION_CHOICE
+                                                         : OPTION_TEXT;
         put_scalar(tree, inner, &element);
         break;
     default:

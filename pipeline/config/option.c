@@ -220,8 +220,8 @@ void option_allowed(const struct option *option, struct buf *out)
 {
     buf_add_text(out, type_phrase(option->type));
     if (option->choices != NULL) {
-        if (option->type == OPTION_TEXT_LIST) {
-            buf_add_text(out, " out of");
+        if (option->type != OPTION_CHOICE) {
+            buf_add_text(out, option->type == OPTION_TEXT_LIST ? " out of" : ":");
         }
         for (size_t i = 0; option->choices[i] != NULL; i++) {
             buf_addf(out, "%s%s", i == 0 ? " " : ", ", option->choices[i]);

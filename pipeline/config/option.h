@@ -62,9 +62,13 @@ struct option {
                                    OPTION_TIME INT64_MIN, for AUTO NAN) */
     double min, max;            /* used when min < max; both ends allowed */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE, and for the elements of
-                                   OPTION_TEXT_LIST where only those are allowed */
-    const char *unit;           /* "users", "epochs"; NULL: none */
-    const char *help;           /* one or two sentences, no final newline */
+                                   OPTION_TEXT_LIST where only those are allowed; for editors also
+                                   the values of OPTION_TEXT_MAP, the names of OPTION_GROUP_MAP */
+    const char *pattern; /* for editors: what a text, a list's elements or a group map's names
+                            look like (ECMA regular expression); whose option it is checks it */
+    bool whole;          /* for editors: a number of OPTION_AUTO without a fraction */
+    const char *unit;    /* "users", "epochs"; NULL: none */
+    const char *help;    /* one or two sentences, no final newline */
     bool required;
     const char *search;         /* what `nightjar tune` tries, as search_space.h reads it:
                                    "0.05..0.4 log", "0, 0.5, 1"; NULL: left as the file has it */

@@ -41,7 +41,8 @@ static const struct option output_options[] = {
     OPT_PATH(plan_output, "database", database,
              "The SQLite file that receives the recommendations. Without it the source's."),
     OPT_TEXT(plan_output, "prefix", prefix, "",
-             "Begins the name of every table and view that is written: letters, digits and _."),
+             "Begins the name of every table and view that is written: letters, digits and _.",
+             .pattern = "^[A-Za-z0-9_]{0,64}$"),
     OPT_INT(plan_output, "keep", keep, "3", 1, 1000,
             "Published generations that are kept, the newest included.", .unit = "generations"),
     OPT_END};
@@ -56,7 +57,8 @@ static const struct option work_options[] = {
 
 const struct option plan_options[] = {
     OPT_TEXT(plan_settings, "pipeline", pipeline, NULL,
-             "The pipeline's name: letters, digits, - and _.", .required = true),
+             "The pipeline's name: letters, digits, - and _.", .required = true,
+             .pattern = "^[A-Za-z0-9_-]{1,64}$"),
     OPT_GROUP(plan_settings, "source", source, source_options, "Where the interactions come from."),
     OPT_GROUP(plan_settings, "output", output, output_options, "Where the recommendations go."),
     OPT_GROUP(plan_settings, "work", work, work_options, "Where nightjar keeps its state."),

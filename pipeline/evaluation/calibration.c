@@ -186,8 +186,8 @@ static void add_fine(struct settings *settings, const struct trials *trials)
     for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
         double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
         for (int part = 1; part < REFINE; part++) {
-            add_setting(settings, low + (high - low) * part / REFINE, trials->weights[i].half_life,
-                        0, 0);
+            add_setting(settings, low + (high - low) * part / (double)REFINE,
+                        trials->weights[i].half_life, 0, 0);
         }
     }
 }

@@ -8,6 +8,12 @@
 
 enum { METRIC_K_MAX = 1000 };
 
+/* What names of metric_table, and of both tables, look like, for editors (option.h). */
+#define METRIC_NAMES    "recall|ndcg|hit|precision|mrr|map"
+#define METRIC_AT       ")@0*([1-9][0-9]{0,2}|1000)$"
+#define METRIC_PATTERN  "^(" METRIC_NAMES METRIC_AT
+#define MEASURE_PATTERN "^(" METRIC_NAMES "|coverage|gini|novelty|popularity" METRIC_AT
+
 struct metric {
     const char *name; /* "recall", "ndcg", "hit", "precision", "mrr", "map" */
     /* hits[r] = 1 when the item at rank r + 1 is relevant; n_relevant > 0 includes unknown items */

@@ -11,6 +11,8 @@ static const char *const other_events_names[] = {"reject", "ignore", "fail", NUL
 static const char *const duplicates_names[] = {"sum", "max", "last", NULL};
 static const char *const bad_row_names[] = {"reject", "fail", NULL};
 
+#define PART_PATTERN "^(0*\\.[0-9]+|[0-9]+|[0-9]*\\.?[0-9]+([eE][-+]?[0-9]+)?[smhdw])$"
+
 static const struct option split_table[] = {
     OPT_CHOICE(split_options, "by", by, "auto", split_by_names,
                "how validation and test are cut from the log: the newest events, the last items of "
@@ -20,10 +22,10 @@ static const struct option split_table[] = {
              "size of the validation part: a fraction (`0.1`, the default); with `by: time` also a "
              "duration (`7d`), counted back from where test begins; with `by: leave_last` a number "
              "of items per user (default 1). `0` cuts none",
-             .unit = "fraction, duration or items"),
+             .unit = "fraction, duration or items", .pattern = PART_PATTERN),
     OPT_TEXT(split_options, "test", test, NULL,
              "size of the test part, as for `valid`; a duration counts back from the newest event",
-             .unit = "fraction, duration or items"),
+             .unit = "fraction, duration or items", .pattern = PART_PATTERN),
     OPT_TEXT(split_options, "valid_query", valid_query, NULL,
              "a validation part that is a table of its own: SELECT user_id, item_id [, weight, "
              "time]. Its rows join the log that `refit` trains on"),

@@ -15,18 +15,20 @@ const struct option csv_import_table[] = {
              "The CSV file, plain or gzip, UTF-8, with a header row.", .required = true),
     OPT_TEXT(csv_import_options, "table", table, NULL,
              "The table of the source database to write. Its rejected rows go to TABLE_rejected.",
-             .required = true),
+             .required = true, .pattern = "^."),
     OPT_TEXT(csv_import_options, "delimiter", delimiter, ",",
-             "The character between two fields, or tab."),
+             "The character between two fields, or tab.", .pattern = "^(.|tab)$"),
     OPT_TEXT(csv_import_options, "quote", quote, "\"",
              "The character around a field that holds delimiters or line ends, or none: then "
-             "quotes are ordinary characters."),
+             "quotes are ordinary characters.",
+             .pattern = "^(.|none)$"),
     OPT_PAIRS(csv_import_options, "columns", columns,
               "Which columns to take: name in the file -> column of the table. Without it all are "
               "taken under their own names."),
     OPT_PAIRS(csv_import_options, "types", types,
               "Column of the table -> integer, real or text. A column that is not named is text. A "
-              "field that is not a number of its type makes the row bad."),
+              "field that is not a number of its type makes the row bad.",
+              .choices = type_names),
     OPT_CHOICE(
         csv_import_options, "empty", empty, "as_null", empty_names,
         "What an empty field becomes: NULL, or text of length 0 (then a number may not be empty)."),

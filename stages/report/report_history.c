@@ -62,7 +62,7 @@ static void add_chart(struct buf *out, const char *title, const char *x_label, c
     static const double zero = 0;
     struct svg_chart chart = {
         .out = out, .x = svg_axis_empty(x_label, true), .y = svg_axis_empty(y_label, false)};
-    const char *names[SERIES_MAX];
+    const char *names[SERIES_MAX] = {NULL};
     size_t n_shown = 0;
     for (size_t s = 0; s < n; s++) {
         n_shown += has_values(series[s]);

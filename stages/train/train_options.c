@@ -44,7 +44,8 @@ static const struct option hidden_table[] = {
 static const struct option propagation_table[] = {
     OPT_AUTO(propagation_options, "hops", hops, "1", 0, 3,
              "How far neighbours reach, a whole number. 0 switches it off; auto tries whether one "
-             "hop helps."),
+             "hop helps.",
+             .whole = true),
     OPT_FLOAT(propagation_options, "weight", weight, "0.5", 0.01, 10,
               "Weight of each hop against the one before; 1 is LightGCN's mean."),
     OPT_CHOICE(propagation_options, "sides", sides, "items", propagation_sides_names,
@@ -171,7 +172,8 @@ const struct option train_options_table[] = {
               "Adds the contrast of two randomly changed looks at the same user, and at the same "
               "item (augmentation)."),
     OPT_TEXT(train_options, "metric", metric, "ndcg@20",
-             "Validation metric that chooses the epoch, such as ndcg@20 or recall@50."),
+             "Validation metric that chooses the epoch, such as ndcg@20 or recall@50.",
+             .pattern = METRIC_PATTERN),
     OPT_INT(train_options, "validate_every", validate_every, "1", 1, 100000,
             "Epochs between validations; the last epoch is always validated.", .unit = "epochs"),
     OPT_INT(train_options, "patience", patience, "5", 0, 100000,

@@ -18,7 +18,6 @@ try() {
 }
 try 'sh .ci/packages.sh && make -j2 demo'
 try 'sh .ci/packages.sh tests && make check'
-try 'make layers lint'
 try 'apt-get install -y -qq --no-install-recommends clang >/dev/null && make -s -j2 CC=clang BUILD=build/clang tests'
 COMMANDS
 cat >"$box/hook" <<HOOK
