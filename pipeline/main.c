@@ -1,5 +1,6 @@
 /* nightjar: the command table, signals, the one place that prints an error and the one that
  * returns an exit code. */
+#include "base/utf8.h"
 #include "commands/command_list.h"
 #include "commands/version.h"
 #include "config/stage_registry.h"
@@ -127,11 +128,14 @@ static void print_error(const struct status *status)
     status_format(status, text, sizeof text);
     private_show(text);
     const char *speaker = status->file[0] != '\0' && status->line > 0 ? "" : "nightjar: ";
-    for (const char *line = text; *line != '\0';) {
+    struct buf shown = {0}; /* what a message quotes must not drive the terminal */
+    utf8_add_repaired(&shown, text, strlen(text));
+    for (const char *line = shown.failed ? "out of memory" : buf_text(&shown); *line != '\0';) {
         size_t length = strcspn(line, "\n");
         fprintf(stderr, "%s%.*s\n", speaker, (int)length, line);
         line += length + (line[length] == '\n');
     }
+    buf_release(&shown);
 }
 
 int main(int argc, char **argv)

@@ -62,6 +62,17 @@ size_t utf8_valid_length(const char *text, size_t length)
     return length;
 }
 
+const char *utf8_other_encoding(const char *text, size_t length)
+{
+    if (length >= 4 &&
+        (memcmp(text, "\xff\xfe\0\0", 4) == 0 || memcmp(text, "\0\0\xfe\xff", 4) == 0)) {
+        return "UTF-32";
+    }
+    return length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)
+               ? "UTF-16"
+               : NULL;
+}
+
 void utf8_add_repaired(struct buf *out, const char *text, size_t length)
 {
     size_t at = 0;
@@ -69,10 +80,11 @@ void utf8_add_repaired(struct buf *out, const char *text, size_t length)
         const char *here = text + at;
         size_t sequence = utf8_sequence_length(here, length - at);
         unsigned char c = (unsigned char)*here;
-        bool is_control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
+        bool is_control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f ||
+                          (sequence == 2 && c == 0xc2 && (unsigned char)here[1] < 0xa0);
         if (sequence == 0 || is_control) {
             buf_add_text(out, REPLACEMENT);
-            at++;
+            at += sequence > 0 ? sequence : 1;
         } else {
             buf_add(out, here, sequence);
             at += sequence;

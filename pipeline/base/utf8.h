@@ -12,8 +12,12 @@ size_t utf8_sequence_length(const char *text, size_t left);
 /* Offset of the first byte that does not start a well-formed sequence; `length` when all do. */
 size_t utf8_valid_length(const char *text, size_t length);
 
-/* Adds the text with every byte that is not UTF-8, and every control character but tab and newline,
- * as U+FFFD: for text of unknown origin that is to be shown or stored. */
+/* What a byte order mark at the start says that the text is instead: "UTF-16" or "UTF-32"; NULL:
+ * nothing. */
+const char *utf8_other_encoding(const char *text, size_t length);
+
+/* Adds the text with every byte that is not UTF-8, and every control character (C0, DEL, C1) but
+ * tab and newline, as U+FFFD: for text of unknown origin that is to be shown or stored. */
 void utf8_add_repaired(struct buf *out, const char *text, size_t length);
 
 #endif

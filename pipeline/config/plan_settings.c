@@ -3,6 +3,8 @@
 
 #include "base/path.h"
 
+#include <strings.h>
+
 enum { NAME_MAX_LENGTH = 64 };
 
 static const struct option source_options[] = {
@@ -100,7 +102,9 @@ static void check_names(const struct plan_settings *settings, struct option_repo
                        shown_text(name, strlen(name), shown), NAME_MAX_LENGTH);
     }
     const char *prefix = settings->output.prefix;
-    if (strlen(prefix) > NAME_MAX_LENGTH || !has_only(prefix, "_")) {
+    if (strncasecmp(prefix, "sqlite_", 7) == 0) {
+        option_mistake(report, "output.prefix", "names that begin with sqlite_ are SQLite's own");
+    } else if (strlen(prefix) > NAME_MAX_LENGTH || !has_only(prefix, "_")) {
         option_mistake(report, "output.prefix",
                        "%s cannot begin a table's name; allowed: up to %d letters, digits and _",
                        shown_text(prefix, strlen(prefix), shown), NAME_MAX_LENGTH);

@@ -2,6 +2,7 @@
  * own documents, because those follow aliases, know no limits and lose duplicate keys. */
 #include "config/yaml_doc.h"
 
+#include "base/utf8.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -429,7 +430,12 @@ enum status_code yaml_doc_read(const char *file, struct arena *arena, struct mis
     enum status_code code = STATUS_OK;
 
     TRY(read_bytes(file, &bytes, status));
-    if (bytes.length > DOC_BYTES_MAX) {
+    const char *encoding = utf8_other_encoding(buf_text(&bytes), bytes.length);
+    if (encoding != NULL) {
+        mistakes_add(mistakes, start,
+                     "the file is %s; convert it to UTF-8 first: iconv -f %s -t UTF-8", encoding,
+                     encoding);
+    } else if (bytes.length > DOC_BYTES_MAX) {
         mistakes_add(mistakes, start, "the file has more than %d KiB", DOC_BYTES_MAX / 1024);
     } else {
         TRY(yaml_doc_parse(buf_text(&bytes), bytes.length, NULL, arena, mistakes, &found, status));

@@ -3,6 +3,7 @@
 #include "io/line_reader.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -265,10 +266,11 @@ static enum status_code look_at_start(struct line_reader *reader, struct status 
                           "the file is UTF-32; convert it to UTF-8 first: iconv -f UTF-32 -t "
                           "UTF-8"));
     }
-    if (starts_with(reader, "\xff\xfe", 2) || starts_with(reader, "\xfe\xff", 2)) {
+    const char *encoding = utf8_other_encoding(reader->input, reader->end);
+    if (encoding != NULL) {
         TRY(status_set_at(status, STATUS_DATA, reader->path, 1, 1,
-                          "the file is UTF-16; convert it to UTF-8 first: iconv -f UTF-16 -t "
-                          "UTF-8"));
+                          "the file is %s; convert it to UTF-8 first: iconv -f %s -t UTF-8",
+                          encoding, encoding));
     }
     reader->begin = starts_with(reader, "\xef\xbb\xbf", 3) ? 3 : 0;
     reader->has_cr_lines = memchr(reader->input, '\r', reader->end) != NULL &&

@@ -52,6 +52,31 @@ void context_source_done(struct context *context)
     context->source = NULL;
 }
 
+/* A new output database gets the encoding of the source's: SQLite attaches no other. One with
+ * tables keeps its own. */
+static enum status_code take_encoding(const struct plan_settings *settings, struct db *output,
+                                      struct status *status)
+{
+    enum status_code code;
+    struct db *source = NULL;
+    struct buf sql = {0};
+    bool found;
+    if (settings->source.database == NULL) {
+        return STATUS_OK;
+    }
+    TRY(db_open(settings->source.database, DB_READ, settings->source.busy_timeout, &source,
+                status));
+    db_leave_checkpoints(source);
+    buf_add_text(&sql, "PRAGMA encoding = '");
+    TRY(db_get_text(source, "PRAGMA encoding", &sql, &found, status));
+    buf_add_text(&sql, "'");
+    TRY(db_exec_buf(output, &sql, status));
+done:
+    buf_release(&sql);
+    db_close(source);
+    return code;
+}
+
 enum status_code context_output_db(struct context *context, struct db **out, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -69,6 +94,8 @@ enum status_code context_output_db(struct context *context, struct db **out, str
                     status));
         if (is_source) {
             db_leave_checkpoints(db);
+        } else {
+            TRY(take_encoding(settings, db, status));
         }
         context->output = db;
         db = NULL;

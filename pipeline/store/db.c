@@ -23,6 +23,7 @@ enum {
 struct db {
     sqlite3 *handle;
     char *path;
+    char *name; /* the path as SQLite is told it, which would take "file:a.db" for a URI */
     enum db_mode mode;
     double busy_seconds;
     bool is_restricted; /* a user's query is being prepared or stepped: the authorizer is strict */
@@ -137,6 +138,9 @@ static int authorize(void *data, int action, const char *first, const char *seco
     case SQLITE_PRAGMA: /* full-text tables ask this one on their own account */
         return first != NULL && sqlite3_stricmp(first, "data_version") == 0 ? SQLITE_OK
                                                                             : SQLITE_DENY;
+    case SQLITE_UPDATE: /* a table-valued function declares its columns; nobody can write there */
+        return first != NULL && sqlite3_stricmp(first, "sqlite_master") == 0 ? SQLITE_OK
+                                                                             : SQLITE_DENY;
     default:
         return SQLITE_DENY;
     }
@@ -193,7 +197,7 @@ static enum status_code play_back(const struct db *reader, struct status *status
     struct db writer = *reader;
     writer.handle = NULL;
     enum status_code code = STATUS_OK;
-    int result = sqlite3_open_v2(writer.path, &writer.handle,
+    int result = sqlite3_open_v2(writer.name, &writer.handle,
                                  SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
     if (result == SQLITE_OK) {
         sqlite3_extended_result_codes(writer.handle, 1);
@@ -213,7 +217,7 @@ static enum status_code open_handle(struct db *db, struct status *status)
     int flags = SQLITE_OPEN_NOMUTEX;
     flags |= db->mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= db->mode == DB_CREATE ? SQLITE_OPEN_CREATE : 0;
-    int result = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+    int result = sqlite3_open_v2(db->name, &db->handle, flags, NULL);
     if (result != SQLITE_OK) {
         return fail(db, result, "cannot open the database", status);
     }
@@ -253,6 +257,8 @@ enum status_code db_open(const char *path, enum db_mode mode, double busy_second
     size_t size = strlen(path) + 1;
     TRY(MEM_NEW(&db->path, size, status));
     memcpy(db->path, path, size);
+    TRY(MEM_NEW(&db->name, size + 2, status));
+    snprintf(db->name, size + 2, "%s%s", strncmp(path, "file:", 5) == 0 ? "./" : "", path);
     TRY(open_handle(db, status));
     *out = db;
     db = NULL;
@@ -273,6 +279,7 @@ void db_close(struct db *db)
         (void)result;
     }
     mem_free(db->path);
+    mem_free(db->name);
     mem_free(db);
 }
 
