@@ -316,14 +316,14 @@ static enum status_code run_small_night(struct context *context, const struct ca
 
     TRY(read_new_rows(context, work, &request, status));
     context_set_rows(context, work->rows.n_read);
-    if (rows->log.n + rows->dislikes.n == 0) {
+    if (rows->log.n + rows->dislikes.n + rows->seen.n == 0) {
         goto done; /* nothing that counts is new: what stands above goes through */
     }
     TRY(context_input_without(context, "interactions", merge_without, &work->log, status));
     TRY(interactions_load(&work->base, &work->log, status));
     TRY(catch_up_start_open(&work->start, context, &work->base, work->rows.is_anew, status));
     TRY(list_updated(work, status));
-    if (work->updated.n == 0) {
+    if (work->updated.n == 0 && rows->seen.n == work->start.known.n_seen) {
         TRY(output_previous(context, work, status));
     } else {
         TRY(delta_build(&work->rows.extraction, &request.dataset, &work->delta, status));

@@ -100,6 +100,7 @@ struct judged_part {
     const struct history *held_out; /* NULL: nothing to judge on */
     const int32_t *unknown;
     size_t unknown_users;
+    const struct sparse *barred;
     const char *prefix;
 };
 
@@ -119,10 +120,12 @@ static enum status_code choose_part(const struct interactions *interactions,
         out->held_out = &dataset->test;
         out->unknown = dataset->test_unknown;
         out->unknown_users = dataset->test_unknown_users;
+        out->barred = &dataset->test_barred;
     } else if (dataset->valid.matrix.n_rows > 0) {
         out->held_out = &dataset->valid;
         out->unknown = dataset->valid_unknown;
         out->unknown_users = dataset->valid_unknown_users;
+        out->barred = &dataset->valid_barred;
         out->prefix = "valid:";
     }
     return STATUS_OK;
@@ -171,6 +174,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .held_out = part->held_out,
         .unknown = part->unknown,
         .unknown_users = part->unknown_users,
+        .barred = part->barred,
         .max_users = (size_t)o->users,
         .embeddings = embeddings,
         .weights = calibration->weights,
@@ -333,7 +337,7 @@ const struct stage stage_evaluate = {
     .summary =
         "Measures the blended score beside its parts and two baselines on the test part; the "
         "gate may refuse.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct evaluate_options),
     .options = options,
     .inputs = inputs,

@@ -32,9 +32,10 @@ static void interactions_estimate(const void *options, const struct stage_sizes 
     const double n_ids = sizes->n_users + sizes->n_items;
 
     (void)options;
-    *out = (struct stage_estimate){.memory_bytes = rows * 21 + n * 4 * 16 + n_ids * 64,
-                                   .result_bytes = n * 3 * 16 + n_ids * 60,
-                                   .disk_bytes = n * 3 * 16 + n_ids * 60,
+    *out = (struct stage_estimate){.memory_bytes =
+                                       rows * 21 + n * 4 * 16 + sizes->n_seen * 48 + n_ids * 64,
+                                   .result_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
+                                   .disk_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
                                    .seconds = rows * 6e-7 + n_ids * 1e-6,
                                    .rows = rows};
 }
@@ -311,7 +312,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct interactions_options),
     .options = interactions_option_table,
     .inputs = inputs,

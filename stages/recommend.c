@@ -27,9 +27,10 @@ static const struct option options[] = {
         recommend_options, "top", top, "50", 1, 10000,
         "Recommendations per user: exactly as many, unless the user has seen all but fewer items.",
         .unit = "items"),
-    OPT_BOOL(
-        recommend_options, "exclude_seen", exclude_seen, "true",
-        "Leaves out items that the user already has an event with, whatever its weight or age."),
+    OPT_BOOL(recommend_options, "exclude_seen", exclude_seen, "true",
+             "Leaves out items that the user already has a row with, whatever its weight, rating "
+             "or age: "
+             "also one that the options of `interactions` leave out."),
     OPT_BOOL(recommend_options, "exclude_disliked", exclude_disliked, "true",
              "Leaves out items that the user's newest event with them was a dislike of (the "
              "`dislikes` of the interactions stage), even where `exclude_seen` is false."),
@@ -156,7 +157,8 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     const double top = fmin((double)o->top, sizes->n_items);
     out->rows = sizes->n_users * top + sizes->n_items * fmin((double)o->similar, sizes->n_items);
     const double reasons = sizes->n_users * top * fmin((double)o->explain, sizes->n_items) * 8.0;
-    out->memory_bytes = out->rows * 9.0 + reasons + sizes->n_interactions * 8.0 +
+    out->memory_bytes = out->rows * 9.0 + reasons +
+                        (sizes->n_interactions + 2.0 * sizes->n_seen) * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
     out->result_bytes = out->rows * 9.0 + reasons;
     out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: spill.h */

@@ -2,6 +2,7 @@
 #include "catch_up/delta.h"
 
 #include "base/mem.h"
+#include "events/dataset_build.h"
 #include "events/dislikes.h"
 
 #include <assert.h>
@@ -11,12 +12,14 @@ enum status_code delta_build(struct extraction *extraction, const struct dataset
 {
     enum status_code code = STATUS_OK;
     struct event_log *log = &extraction->log, *dislikes = &extraction->dislikes;
+    struct event_log *seen = &extraction->seen;
     struct delta made = {.rules = *rules,
                          .has_times = log->has_times,
                          .n_rows = extraction->report.n_rows,
                          .n_rejected = extraction->report.n_rejected,
                          .n_events = log->n,
-                         .n_dislikes = dislikes->n};
+                         .n_dislikes = dislikes->n,
+                         .n_seen = seen->n};
     bool found = false;
 
     if (log->users.type == ID_NONE) { /* dislikes alone */
@@ -30,6 +33,11 @@ enum status_code delta_build(struct extraction *extraction, const struct dataset
         dislikes->has_times = log->has_times;
         TRY(event_log_sort(dislikes, DUPLICATES_LAST, status));
         TRY(dislikes_fold(dislikes, PART_LOG, &log->users, &log->items, &made.disliked, status));
+    }
+    if (seen->n > 0) {
+        seen->has_times = log->has_times;
+        TRY(event_log_sort(seen, DUPLICATES_MAX, status));
+        TRY(seen_pairs_fold(seen, &made.seen, status));
     }
     made.newest = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
     made.users = log->users;
@@ -77,7 +85,7 @@ struct fact {
     double value;
 };
 
-enum { N_FACTS = 12 };
+enum { N_FACTS = 13 };
 
 static void list_facts(const struct delta *delta, struct fact out[N_FACTS])
 {
@@ -94,7 +102,8 @@ static void list_facts(const struct delta *delta, struct fact out[N_FACTS])
         {"news.min_user_interactions", (double)rules->min_user_interactions},
         {"news.min_item_interactions", (double)rules->min_item_interactions},
         {"news.max_user_interactions", (double)rules->max_user_interactions},
-        {"news.n_pairs", (double)delta->n_pairs}};
+        {"news.n_pairs", (double)delta->n_pairs},
+        {"news.n_seen", (double)delta->n_seen}};
 
     memcpy(out, facts, sizeof facts);
 }
@@ -113,6 +122,7 @@ static void apply_facts(struct delta *delta, const struct fact facts[N_FACTS])
                                           .min_item_interactions = (int64_t)facts[9].value,
                                           .max_user_interactions = (int64_t)facts[10].value};
     delta->n_pairs = (size_t)facts[11].value;
+    delta->n_seen = (size_t)facts[12].value;
 }
 
 enum status_code delta_save(struct delta *delta, struct artifact *artifact, struct status *status)
@@ -125,6 +135,7 @@ enum status_code delta_save(struct delta *delta, struct artifact *artifact, stru
 
     list_slots(delta, slots);
     list_facts(delta, facts);
+    TRY(seen_pairs_save(&delta->seen, artifact, "news.seen", status));
     TRY(vocabulary_save(&delta->users, artifact, "news.users", status));
     TRY(vocabulary_save(&delta->items, artifact, "news.items", status));
     for (size_t i = 0; i < N_FACTS; i++) {
@@ -140,6 +151,9 @@ enum status_code delta_save(struct delta *delta, struct artifact *artifact, stru
     }
     delta->is_view = true;
 done:
+    if (code != STATUS_OK) {
+        delta->seen.pairs = (struct sparse){0}; /* the artifact's, or gone */
+    }
     for (size_t i = 0; code != STATUS_OK && i < n_moved; i++) {
         mem_set_pointer(slots[i].place, NULL);
     }
@@ -162,6 +176,7 @@ enum status_code delta_load(struct delta *delta, const struct artifact *artifact
     list_facts(&view, facts);
     TRY(vocabulary_load(&view.users, artifact, "news.users", status));
     TRY(vocabulary_load(&view.items, artifact, "news.items", status));
+    TRY(seen_pairs_load(&view.seen, artifact, "news.seen", status));
     for (size_t i = 0; i < N_FACTS; i++) {
         TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
     }
@@ -197,6 +212,10 @@ void delta_release(struct delta *delta)
 {
     vocabulary_release(&delta->users);
     vocabulary_release(&delta->items);
+    if (delta->is_view) {
+        delta->seen.pairs = (struct sparse){0};
+    }
+    seen_pairs_release(&delta->seen);
     if (!delta->is_view) {
         history_release(&delta->log);
         history_release(&delta->disliked);

@@ -20,10 +20,11 @@ struct delta {
        the log has none. Weights are those at `newest`. */
     struct history log;
     struct history disliked; /* the pairs of new dislikes, without values; zero rows: none */
+    struct seen_pairs seen;  /* of new rows that count for nothing */
     bool has_times;
-    int64_t newest;              /* time of the newest new row that is no dislike; 0: none */
-    int64_t n_rows, n_rejected;  /* of base and delta together */
-    size_t n_events, n_dislikes; /* accepted new rows */
+    int64_t newest;             /* time of the newest new row that is no dislike; 0: none */
+    int64_t n_rows, n_rejected; /* of base and delta together */
+    size_t n_events, n_dislikes, n_seen; /* new rows of each kind */
     struct dataset_rules rules;
     /* Of base and delta together, NULL and 0 until they have been merged once: (n) master codes of
        the ALL basis, ascending; pairs of the log. */

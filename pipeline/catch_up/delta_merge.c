@@ -243,6 +243,35 @@ done:
     return code;
 }
 
+static enum status_code merge_seen(const struct seen_pairs *base, const struct seen_pairs *delta,
+                                   struct seen_pairs *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct history before = {.matrix = base->pairs}, now = {.matrix = delta->pairs};
+    struct history joined = {0};
+    struct maps maps = {0};
+
+    if (base->pairs.n_rows + delta->pairs.n_rows == 0) {
+        goto done;
+    }
+    TRY(MEM_NEW(&maps.base_users, base->users.n, status));
+    TRY(MEM_NEW(&maps.base_items, base->items.n, status));
+    TRY(MEM_NEW(&maps.delta_users, delta->users.n, status));
+    TRY(MEM_NEW(&maps.delta_items, delta->items.n, status));
+    TRY(vocabulary_merge(&base->users, &delta->users, &out->users, maps.base_users,
+                         maps.delta_users, status));
+    TRY(vocabulary_merge(&base->items, &delta->items, &out->items, maps.base_items,
+                         maps.delta_items, status));
+    struct join join = make_join(&before, &now, &maps, base->items.n, &joined);
+    TRY(join_histories(&join, out->users.n, out->items.n, false, NULL, status));
+    out->pairs = joined.matrix;
+    joined.matrix = (struct sparse){0};
+done:
+    history_release(&joined);
+    maps_release(&maps);
+    return code;
+}
+
 static enum status_code make_basis(const struct history *liked, const struct delta *delta,
                                    struct interactions *out, struct status *status)
 {
@@ -282,6 +311,7 @@ enum status_code interactions_merge(const struct interactions *base, const struc
     TRY(merge_ids(base, delta, &maps, &made, status));
     TRY(merge_logs(base, delta, &maps, spill, &made, status));
     TRY(merge_dislikes(base, delta, &maps, &made, &liked, &has_dislikes, status));
+    TRY(merge_seen(&base->seen, &delta->seen, &made.seen, status));
     TRY(make_basis(has_dislikes ? &liked : &made.log, delta, &made, status));
     interactions_drop_ordinals(&made, true);
     *out = made;

@@ -36,7 +36,7 @@ done:
         "all.test.", "all.cold.", "all.dislikes."
 
 const char *const merge_without[] = {DERIVED, NULL};
-static const char *const ids_without[] = {DERIVED, "log.", "disliked.", NULL};
+static const char *const ids_without[] = {DERIVED, "log.", "disliked.", "seen.", NULL};
 
 static enum status_code merge(struct merged *merged, struct context *context,
                               const struct delta *delta, enum merged_depth depth,

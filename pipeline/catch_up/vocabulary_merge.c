@@ -54,17 +54,3 @@ done:
     vocabulary_release(&made);
     return code;
 }
-
-void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map)
-{
-    size_t j = 0;
-
-    for (size_t i = 0; i < from->n; i++) {
-        int order = 1;
-        while (from->type == to->type && j < to->n &&
-               (order = vocabulary_compare(from, i, to, j)) > 0) {
-            j++;
-        }
-        map[i] = order == 0 ? (int32_t)j : -1;
-    }
-}

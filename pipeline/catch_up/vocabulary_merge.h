@@ -1,4 +1,4 @@
-/* Sorted vocabularies beside one another: their union, and where the ids of one are in another. */
+/* The union of two sorted vocabularies. */
 #ifndef NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
 #define NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
 
@@ -10,8 +10,5 @@
 MUST_CHECK enum status_code vocabulary_merge(const struct vocabulary *a, const struct vocabulary *b,
                                              struct vocabulary *out, int32_t *map_a, int32_t *map_b,
                                              struct status *status);
-/* map (from->n) = the code in `to` of each id of `from`, or -1. Both are sorted; ids of another
- * type are nowhere. Linear in both. */
-void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map);
 
 #endif

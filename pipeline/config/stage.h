@@ -31,6 +31,8 @@ struct stage_speeds {
 struct stage_sizes {
     double n_rows;                           /* that the source has */
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
+    double
+        n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */
     double n_threads;
     double dimension, epochs; /* of the training, 0 without one */
     double batch_negatives;   /* drawn for a batch; 0: all items are negatives */

@@ -3,6 +3,7 @@
 #include "dataset/dataset.h"
 
 #include "base/mem.h"
+#include "dataset/sparse_artifact.h"
 
 #include <assert.h>
 #include <math.h>
@@ -18,8 +19,8 @@ struct slot {
 };
 
 /* Four arrays of each history, two of each pattern, and of each basis two of the codes and two of
- * the unknown counts, of its cold part two and one. */
-enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 4 + 4 + 3 * 2 + 3) };
+ * the unknown counts, of its cold part two and one; what is barred is a pattern each. */
+enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 4 + 4 + 6 * 2 + 3) };
 
 struct slots {
     size_t n;
@@ -65,6 +66,8 @@ static void list_cold(struct cold_part *cold, const char *basis, struct slots *s
     add_history(slots, prefix, &cold->history);
     snprintf(prefix, sizeof prefix, "%s.cold.held_out", basis);
     add_pattern(slots, prefix, &cold->held_out);
+    snprintf(prefix, sizeof prefix, "%s.cold.barred", basis);
+    add_pattern(slots, prefix, &cold->barred);
     snprintf(prefix, sizeof prefix, "%s.cold.item_held_out", basis);
     add_pattern(slots, prefix, &cold->item_held_out);
     snprintf(prefix, sizeof prefix, "%s.cold.item_seen", basis);
@@ -78,7 +81,7 @@ static void list_slots(struct interactions *interactions, struct slots *slots)
     add_history(slots, "disliked", &interactions->disliked);
     for (size_t b = 0; b < N_BASES; b++) {
         struct dataset *set = &interactions->basis[b];
-        char prefix[16];
+        char prefix[32];
         add_slot(slots, basis_names[b], "users", ARRAY_I32, set->n_users, &set->users);
         add_slot(slots, basis_names[b], "items", ARRAY_I32, set->n_items, &set->items);
         snprintf(prefix, sizeof prefix, "%s.train", basis_names[b]);
@@ -91,6 +94,10 @@ static void list_slots(struct interactions *interactions, struct slots *slots)
         snprintf(prefix, sizeof prefix, "%s.test", basis_names[b]);
         add_history(slots, prefix, &set->test);
         add_slot(slots, prefix, "unknown", ARRAY_I32, set->n_users, &set->test_unknown);
+        snprintf(prefix, sizeof prefix, "%s.valid.barred", basis_names[b]);
+        add_pattern(slots, prefix, &set->valid_barred);
+        snprintf(prefix, sizeof prefix, "%s.test.barred", basis_names[b]);
+        add_pattern(slots, prefix, &set->test_barred);
         list_cold(&set->cold, basis_names[b], slots);
     }
 }
@@ -145,6 +152,7 @@ enum status_code interactions_save(struct interactions *interactions, struct art
 
     list_slots(interactions, &slots);
     list_facts(interactions, facts);
+    TRY(seen_pairs_save(&interactions->seen, artifact, "seen", status));
     TRY(vocabulary_save(&interactions->users, artifact, "users", status));
     TRY(vocabulary_save(&interactions->items, artifact, "items", status));
     for (size_t i = 0; i < N_FACTS; i++) {
@@ -164,6 +172,7 @@ done:
         for (size_t i = 0; i < n_moved; i++) {
             mem_set_pointer(slots.slot[i].place, NULL);
         }
+        interactions->seen.pairs = (struct sparse){0}; /* the artifact's */
         interactions_release(interactions);
     }
     return code;
@@ -221,13 +230,14 @@ static bool shape_cold(const struct slots *slots, struct dataset *set, size_t n_
     cold->n_items = slot_rows(slots, &cold->items);
     return shape_history(slots, &cold->history, set->n_items) &&
            shape_pattern(slots, &cold->held_out, set->n_items) &&
+           shape_pattern(slots, &cold->barred, set->n_items) &&
            shape_pattern(slots, &cold->item_held_out, cold->n_items) &&
            shape_pattern(slots, &cold->item_seen, cold->n_items) &&
            codes_are_sound(cold->users, cold->n_users, n_users) &&
            codes_are_sound(cold->items, cold->n_items, n_items) &&
            is_whole(slots, &cold->unknown, cold->unknown, cold->n_users) &&
            has_rows(&cold->history.matrix, cold->n_users) &&
-           has_rows(&cold->held_out, cold->n_users) &&
+           has_rows(&cold->held_out, cold->n_users) && has_rows(&cold->barred, cold->n_users) &&
            has_rows(&cold->item_held_out, set->n_users) && has_rows(&cold->item_seen, set->n_users);
 }
 
@@ -242,6 +252,10 @@ static bool shape_dataset(const struct slots *slots, struct dataset *set, size_t
            shape_history(slots, &set->dislikes, set->n_items) &&
            shape_history(slots, &set->valid, set->n_items) &&
            shape_history(slots, &set->test, set->n_items) &&
+           shape_pattern(slots, &set->valid_barred, set->n_items) &&
+           shape_pattern(slots, &set->test_barred, set->n_items) &&
+           has_rows(&set->valid_barred, set->n_users) &&
+           has_rows(&set->test_barred, set->n_users) &&
            has_rows(&set->train.matrix, set->n_users) &&
            has_rows(&set->dislikes.matrix, set->n_users) &&
            has_rows(&set->valid.matrix, set->n_users) &&
@@ -277,6 +291,7 @@ enum status_code interactions_load(struct interactions *interactions,
     list_facts(&view, facts);
     TRY(vocabulary_load(&view.users, artifact, "users", status));
     TRY(vocabulary_load(&view.items, artifact, "items", status));
+    TRY(seen_pairs_load(&view.seen, artifact, "seen", status));
     for (size_t i = 0; i < N_FACTS; i++) {
         TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
     }
@@ -306,6 +321,60 @@ void history_release(struct history *history)
     *history = (struct history){0};
 }
 
+enum status_code seen_pairs_save(struct seen_pairs *seen, struct artifact *artifact,
+                                 const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+
+    if (seen->pairs.n_rows == 0) {
+        return code;
+    }
+    snprintf(name, sizeof name, "%s.pairs", prefix);
+    TRY(sparse_save(&seen->pairs, artifact, name, status));
+    snprintf(name, sizeof name, "%s.users", prefix);
+    TRY(vocabulary_save(&seen->users, artifact, name, status));
+    snprintf(name, sizeof name, "%s.items", prefix);
+    TRY(vocabulary_save(&seen->items, artifact, name, status));
+done:
+    if (code != STATUS_OK) { /* they are the artifact's, or gone */
+        seen->pairs = (struct sparse){0};
+    }
+    return code;
+}
+
+enum status_code seen_pairs_load(struct seen_pairs *seen, const struct artifact *artifact,
+                                 const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+    bool found = false;
+
+    snprintf(name, sizeof name, "%s.pairs", prefix);
+    TRY(sparse_load(&seen->pairs, artifact, name, &found, status));
+    if (found) {
+        snprintf(name, sizeof name, "%s.users", prefix);
+        TRY(vocabulary_load(&seen->users, artifact, name, status));
+        snprintf(name, sizeof name, "%s.items", prefix);
+        TRY(vocabulary_load(&seen->items, artifact, name, status));
+        if (seen->pairs.n_rows != seen->users.n || seen->pairs.n_columns != seen->items.n) {
+            code = status_set(status, STATUS_DATA,
+                              "artifact %s: what was seen does not fit together; the work database "
+                              "is damaged or of another version: delete it and run again",
+                              artifact->name);
+        }
+    }
+done:
+    return code;
+}
+
+void seen_pairs_release(struct seen_pairs *seen)
+{
+    vocabulary_release(&seen->users);
+    vocabulary_release(&seen->items);
+    sparse_release(&seen->pairs);
+}
+
 static void cold_part_release(struct cold_part *cold)
 {
     mem_free((void *)cold->users);
@@ -313,6 +382,7 @@ static void cold_part_release(struct cold_part *cold)
     mem_free((void *)cold->items);
     history_release(&cold->history);
     sparse_release(&cold->held_out);
+    sparse_release(&cold->barred);
     sparse_release(&cold->item_held_out);
     sparse_release(&cold->item_seen);
 }
@@ -321,6 +391,10 @@ void interactions_release(struct interactions *interactions)
 {
     vocabulary_release(&interactions->users);
     vocabulary_release(&interactions->items);
+    if (interactions->is_view) {
+        interactions->seen.pairs = (struct sparse){0};
+    }
+    seen_pairs_release(&interactions->seen);
     if (!interactions->is_view) {
         history_release(&interactions->log);
         history_release(&interactions->disliked);
@@ -334,6 +408,8 @@ void interactions_release(struct interactions *interactions)
             history_release(&set->test);
             mem_free((void *)set->valid_unknown);
             mem_free((void *)set->test_unknown);
+            sparse_release(&set->valid_barred);
+            sparse_release(&set->test_barred);
             cold_part_release(&set->cold);
         }
     }

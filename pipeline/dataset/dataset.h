@@ -37,6 +37,8 @@ struct cold_part {
                     row has an entry; at most max_user_interactions of the newest */
     struct sparse held_out; /* (n_users, n_items of the basis) asked, without values */
     const int32_t *unknown; /* (n_users) asked items per user that the basis does not know */
+    struct sparse barred;   /* (n_users, n_items of the basis) what lists made for them would leave
+                               out, the history included; zero rows where nothing is asked */
     size_t n_items;
     const int32_t *items;        /* (n_items) master codes, ascending: every item without a row */
     struct sparse item_held_out; /* (n_users of the basis, n_items) asked, without values */
@@ -52,13 +54,23 @@ struct dataset {
     /* (n_users, n_items) explicit dislikes, none of them in train; matrix.values NULL. Of FIT those
        that were known when its train part ended. Zero rows when the log has none. */
     struct history dislikes;
-    /* Held-out parts: pairs that are also in train are already dropped; test holds nothing of
-       valid. Items unknown to train cannot stand in the matrix: *_unknown counts them per user,
-       they are misses. Zero rows (n_rows = 0) when the basis has no such part. */
+    /* Held-out parts: pairs that are also in train, or barred, are already dropped; test holds
+       nothing of valid. Items unknown to train cannot stand in the matrix: *_unknown counts them
+       per user, they are misses. Zero rows (n_rows = 0) when the basis has no such part. */
     struct history valid, test;
     const int32_t *valid_unknown, *test_unknown;    /* (n_users) or NULL */
     size_t valid_unknown_users, test_unknown_users; /* users with held-out pairs but no train row */
+    /* (n_users, n_items) what lists that were served when the part began would leave out beside
+       `train`: no judged list may have it. Zero rows: nothing. */
+    struct sparse valid_barred, test_barred;
     struct cold_part cold;
+};
+
+/* Pairs under vocabularies of their own: of rows that count for nothing, whose ids the log may not
+ * have. */
+struct seen_pairs {
+    struct vocabulary users, items; /* ascending */
+    struct sparse pairs;            /* (users, items), without values; zero rows: none */
 };
 
 struct interactions {
@@ -69,6 +81,8 @@ struct interactions {
        matrix.values NULL. Zero rows when the log has none. They stay in `log`, too, where the same
        pair had a positive event before. */
     struct history disliked;
+    struct seen_pairs seen; /* of rows of no weight, left out, too old, rated too low or unusable:
+                               seen all the same */
     struct dataset basis[N_BASES]; /* ALL has a test part only when the test is a given table; its
                                       valid part is always empty */
     bool has_times;
@@ -88,6 +102,14 @@ MUST_CHECK enum status_code interactions_load(struct interactions *interactions,
                                               struct status *status);
 void interactions_release(struct interactions *interactions);
 void history_release(struct history *history); /* of one that owns its arrays */
+void seen_pairs_release(struct seen_pairs *seen);
+/* Under PREFIX.users, PREFIX.items and PREFIX.pairs; nothing where there are none. Save moves the
+ * arrays into the artifact, leaving a view; on error the pairs are gone. */
+MUST_CHECK enum status_code seen_pairs_save(struct seen_pairs *seen, struct artifact *artifact,
+                                            const char *prefix, struct status *status);
+MUST_CHECK enum status_code seen_pairs_load(struct seen_pairs *seen,
+                                            const struct artifact *artifact, const char *prefix,
+                                            struct status *status);
 
 /* counts (n_items): n_i, the number of train users of each item. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);

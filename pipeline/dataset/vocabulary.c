@@ -258,6 +258,20 @@ void vocabulary_release(struct vocabulary *vocabulary)
     *vocabulary = (struct vocabulary){0};
 }
 
+void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map)
+{
+    size_t j = 0;
+
+    for (size_t i = 0; i < from->n; i++) {
+        int order = 1;
+        while (from->type == to->type && j < to->n &&
+               (order = vocabulary_compare(from, i, to, j)) > 0) {
+            j++;
+        }
+        map[i] = order == 0 ? (int32_t)j : -1;
+    }
+}
+
 enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
                                    size_t index, struct status *status)
 {

@@ -44,6 +44,9 @@ void vocabulary_drop_index(struct vocabulary *vocabulary);
  * on the order of rows. new_code (n) maps old codes to new ones. Call before any view is made. */
 MUST_CHECK enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
                                             struct status *status);
+/* map (from->n) = the code in `to` of each id of `from`, or -1. Both are sorted; ids of another
+ * type are nowhere. Linear in both. */
+void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map);
 /* < 0, 0 or > 0: id i of `a` in that order before, at or behind id j of `b`, of the same type. */
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j);
 /* The same for text id `code` and the bytes of another. */

@@ -32,26 +32,24 @@ static int compare_popular(const void *a, const void *b)
     return (x->tie_rank > y->tie_rank) - (x->tie_rank < y->tie_rank);
 }
 
-struct popularity_job {
-    const struct baseline_request *request;
-    const struct popular_item *order; /* (n_items) best first */
+struct order_job {
+    const struct order_request *request;
     int32_t *items;
 };
 
-static void popularity_block(void *data, size_t block, size_t worker)
+static void order_block(void *data, size_t block, size_t worker)
 {
     (void)worker;
-    const struct popularity_job *job = data;
-    const struct baseline_request *request = job->request;
-    const struct sparse *train = &request->dataset->train.matrix;
+    const struct order_job *job = data;
+    const struct order_request *request = job->request;
     size_t end = (block + 1) * USER_BLOCK;
     end = end < request->n_rows ? end : request->n_rows;
     for (size_t a = block * USER_BLOCK; a < end; a++) {
         int32_t *list = job->items + a * request->k;
         size_t n = 0;
-        for (size_t i = 0; i < request->dataset->n_items && n < request->k; i++) {
-            if (!sparse_has(train, (size_t)request->rows[a], job->order[i].item)) {
-                list[n++] = job->order[i].item;
+        for (size_t i = 0; i < request->n_items && n < request->k; i++) {
+            if (!sparse_has(request->exclude, (size_t)request->rows[a], request->order[i])) {
+                list[n++] = request->order[i];
             }
         }
         for (; n < request->k; n++) {
@@ -60,22 +58,49 @@ static void popularity_block(void *data, size_t block, size_t worker)
     }
 }
 
+void baseline_in_order(const struct order_request *request, struct pool *pool, int32_t *items)
+{
+    struct order_job job = {request, items};
+    pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, order_block, &job);
+}
+
+static const struct sparse *excluded_by(const struct baseline_request *request)
+{
+    return request->exclude != NULL ? request->exclude : &request->dataset->train.matrix;
+}
+
+enum status_code baseline_order(const double *popularity, const uint32_t *tie_rank, size_t n_items,
+                                int32_t *order, struct status *status)
+{
+    struct popular_item *popular = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&popular, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        popular[i] = (struct popular_item){popularity[i], tie_rank[i], (int32_t)i};
+    }
+    qsort(popular, n_items, sizeof *popular, compare_popular);
+    for (size_t i = 0; i < n_items; i++) {
+        order[i] = popular[i].item;
+    }
+done:
+    mem_free(popular);
+    return code;
+}
+
 enum status_code baseline_popularity(const struct baseline_request *request, double half_life_days,
                                      struct pool *pool, int32_t *items, struct status *status)
 {
     size_t n_items = request->dataset->n_items;
-    struct popular_item *order = NULL;
     double *popularity = NULL;
+    int32_t *order = NULL;
     enum status_code code;
     TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&order, n_items, status));
     history_popularity(&request->dataset->train, half_life_days, popularity);
-    for (size_t i = 0; i < n_items; i++) {
-        order[i] = (struct popular_item){popularity[i], request->tie_rank[i], (int32_t)i};
-    }
-    qsort(order, n_items, sizeof *order, compare_popular);
-    struct popularity_job job = {request, order, items};
-    pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, popularity_block, &job);
+    TRY(baseline_order(popularity, request->tie_rank, n_items, order, status));
+    const struct order_request in_order = {order,         n_items,         excluded_by(request),
+                                           request->rows, request->n_rows, request->k};
+    baseline_in_order(&in_order, pool, items);
 done:
     mem_free(popularity);
     mem_free(order);
@@ -92,8 +117,8 @@ struct item_item_job {
     int32_t *items;
 };
 
-/* sums (n_items) = sum over the user's items of their weights; own items become NaN, which no
- * selection takes. */
+/* sums (n_items) = sum over the user's items of their weights; what is excluded becomes NaN, which
+ * no selection takes. */
 static void score_user(const struct item_item_job *job, size_t row, float *sums)
 {
     const struct sparse *train = &job->request->dataset->train.matrix;
@@ -105,8 +130,9 @@ static void score_user(const struct item_item_job *job, size_t row, float *sums)
             sums[weights->columns[e]] += weights->values[e];
         }
     }
-    for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
-        sums[train->columns[h]] = NAN;
+    const struct sparse *excluded = excluded_by(job->request);
+    for (int64_t h = excluded->offsets[row]; h < excluded->offsets[row + 1]; h++) {
+        sums[excluded->columns[h]] = NAN;
     }
 }
 

@@ -1,5 +1,5 @@
 /* What every metric of the towers is shown beside: popularity and item-item cosine. Both rank all
- * items of a dataset for some of its users, own train items left out. */
+ * items of a dataset for some of its users, but what they have already. */
 #ifndef NIGHTJAR_EVALUATION_BASELINES_H
 #define NIGHTJAR_EVALUATION_BASELINES_H
 
@@ -14,9 +14,24 @@ struct baseline_request {
     size_t n_rows;
     const uint32_t *tie_rank; /* (n_items) equal scores: lower first */
     size_t k;
+    const struct sparse *exclude; /* (users, items) not to be ranked; NULL: the train items */
 };
 
 /* items (n_rows, k): columns, best first; -1 ends a list when fewer than k items are left. */
+
+/* The first k of an order that each row does not exclude. */
+struct order_request {
+    const int32_t *order; /* (n_items) best first */
+    size_t n_items;
+    const struct sparse *exclude; /* (its rows, n_items) */
+    const int32_t *rows;          /* (n_rows) rows of `exclude` */
+    size_t n_rows, k;
+};
+void baseline_in_order(const struct order_request *request, struct pool *pool, int32_t *items);
+
+/* order (n_items) = the items by falling popularity, equal ones by tie_rank. */
+MUST_CHECK enum status_code baseline_order(const double *popularity, const uint32_t *tie_rank,
+                                           size_t n_items, int32_t *order, struct status *status);
 
 /* By p_i, the train users of an item, of whom each loses half of its weight in half_life_days
  * (history_popularity); 0: by n_i. */

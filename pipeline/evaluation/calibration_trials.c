@@ -140,7 +140,7 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
         .n_biases = pass->n,
         .biases = pass->biases,
         .evidence = request->evidence == NULL ? NULL : &evidence,
-        .exclude = &dataset->train.matrix,
+        .exclude = validation_excluded(validation),
         .exclude_rows = users,
         .tie_rank = validation->tie_rank,
         .k = k,

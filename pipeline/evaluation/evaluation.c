@@ -49,12 +49,14 @@ struct evaluation {
     size_t n_asked, max_k;
     struct asked *asked;
     size_t n_rows;
-    int32_t *rows;       /* (n_rows) users with held-out pairs, ascending */
-    size_t block;        /* users ranked at a time */
-    uint32_t *tie_rank;  /* (n_items) */
-    int64_t *counts;     /* (n_items) n_i */
-    uint8_t *item_group; /* (n_items) in [0, N_ITEM_GROUPS) */
-    struct score score;  /* of the model that runs, where it is one of ours */
+    int32_t *rows;                /* (n_rows) users with held-out pairs, ascending */
+    size_t block;                 /* users ranked at a time */
+    uint32_t *tie_rank;           /* (n_items) */
+    int64_t *counts;              /* (n_items) n_i */
+    uint8_t *item_group;          /* (n_items) in [0, N_ITEM_GROUPS) */
+    struct score score;           /* of the model that runs, where it is one of ours */
+    struct sparse joined;         /* train and what is barred, where anything is */
+    const struct sparse *exclude; /* what no list has */
     struct sparse item_weights;
     int32_t *lists; /* (block, max_k) */
     float *scores;  /* (block, max_k) */
@@ -127,41 +129,30 @@ done:
     return code;
 }
 
-struct counted_item {
-    int64_t count;
-    int32_t item;
-};
-
-static int compare_counted(const void *a, const void *b)
-{
-    const struct counted_item *x = a, *y = b;
-    if (x->count != y->count) {
-        return x->count > y->count ? -1 : 1;
-    }
-    return (x->item > y->item) - (x->item < y->item);
-}
-
 /* An item belongs to the third of the interactions in which its own begin. */
 static enum status_code group_items(struct evaluation *evaluation, struct status *status)
 {
     size_t n_items = evaluation->request->dataset->n_items;
-    struct counted_item *order = NULL;
+    double *popularity = NULL;
+    int32_t *order = NULL;
     int64_t total = 0, before = 0;
     enum status_code code;
     TRY(MEM_NEW(&evaluation->item_group, n_items, status));
     TRY(MEM_NEW(&order, n_items, status));
+    TRY(MEM_NEW(&popularity, n_items, status));
+    history_popularity(&evaluation->request->dataset->train, 0, popularity);
+    TRY(baseline_order(popularity, evaluation->tie_rank, n_items, order, status));
     for (size_t i = 0; i < n_items; i++) {
-        order[i] = (struct counted_item){evaluation->counts[i], (int32_t)i};
         total += evaluation->counts[i];
     }
-    qsort(order, n_items, sizeof *order, compare_counted);
     for (size_t i = 0; i < n_items; i++) {
         int64_t third = total == 0 ? 0 : before * N_ITEM_GROUPS / total;
-        third = third < N_ITEM_GROUPS ? third : N_ITEM_GROUPS - 1;
-        evaluation->item_group[order[i].item] = (uint8_t)third;
-        before += order[i].count;
+        evaluation->item_group[order[i]] =
+            (uint8_t)(third < N_ITEM_GROUPS ? third : N_ITEM_GROUPS - 1);
+        before += evaluation->counts[order[i]];
     }
 done:
+    mem_free(popularity);
     mem_free(order);
     return code;
 }
@@ -178,6 +169,11 @@ static enum status_code prepare_items(struct evaluation *evaluation, struct stat
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, n_items, evaluation->tie_rank);
     TRY(group_items(evaluation, status));
+    evaluation->exclude = &request->dataset->train.matrix;
+    if (request->barred != NULL && request->barred->n_rows > 0) {
+        TRY(sparse_union(evaluation->exclude, request->barred, &evaluation->joined, status));
+        evaluation->exclude = &evaluation->joined;
+    }
 done:
     return code;
 }
@@ -216,6 +212,7 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->counts);
     mem_free(evaluation->item_group);
     score_release(&evaluation->score);
+    sparse_release(&evaluation->joined);
     sparse_release(&evaluation->item_weights);
     mem_free(evaluation->lists);
     mem_free(evaluation->scores);
@@ -241,7 +238,7 @@ static enum status_code rank_by_score(struct evaluation *evaluation, size_t firs
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = embeddings->items,
-        .exclude = train,
+        .exclude = evaluation->exclude,
         .exclude_rows = rows,
         .tie_rank = evaluation->tie_rank,
         .k = evaluation->max_k,
@@ -286,7 +283,8 @@ static struct baseline_request baseline_of(const struct evaluation *evaluation, 
                                      .rows = evaluation->rows + first,
                                      .n_rows = count,
                                      .tie_rank = evaluation->tie_rank,
-                                     .k = evaluation->max_k};
+                                     .k = evaluation->max_k,
+                                     .exclude = evaluation->exclude};
 }
 
 static enum status_code rank_popularity(struct evaluation *evaluation, size_t first, size_t count,

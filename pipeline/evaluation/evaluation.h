@@ -2,7 +2,9 @@
  * definitions are in metrics.c.
  *
  * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
- * sample. Own train items are left out of the ranking; validation items are not. Held-out items
+ * sample. As in lists that were served when the held-out part began, own train items and
+ * whatever else the user had before (validation items, when the test is judged; rows that count for
+ * nothing) are left out of the ranking. Held-out items
  * that training does not know count as relevant, so they are misses. Users that training does not
  * know have no row in the dataset and are left out of the means; their number is the row
  * "unknown_users". Equal scores stand in the order of one seeded permutation for all models.
@@ -28,7 +30,8 @@ struct evaluation_request {
     const struct history *held_out; /* its test part, or its validation part */
     const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
     size_t unknown_users;
-    size_t max_users; /* of more, a seeded sample is judged */
+    const struct sparse *barred; /* what lists leave out beside train, when that part begins */
+    size_t max_users;            /* of more, a seeded sample is judged */
     const struct embeddings *embeddings;
     struct score_weights weights;         /* of the model nightjar */
     double towers_beta, towers_half_life; /* of the towers alone */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "ranking/score.h"
+#include "evaluation/baselines.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/metrics.h"
 #include "ranking/ranking.h"
@@ -34,7 +35,7 @@ struct cold_evaluation {
     size_t n_candidates;
     uint32_t *tie_rank; /* (n_candidates) */
     struct score score; /* the score of cold users */
-    float *popularity;  /* (n_candidates) n_i; below 2^24 the order is exact */
+    int32_t *order;     /* (n_candidates) by popularity, or by chance; best first */
     int32_t *vector_of; /* (cold users or cold items) row of the towers' cold vectors, or -1 */
     float *anchors;     /* (block, d) */
     int32_t *lists;     /* (block, max_k) columns of held_out */
@@ -75,7 +76,7 @@ static void release_group(struct cold_evaluation *evaluation)
     mem_free(evaluation->judged);
     mem_free(evaluation->tie_rank);
     score_release(&evaluation->score);
-    mem_free(evaluation->popularity);
+    mem_free(evaluation->order);
     mem_free(evaluation->vector_of);
     mem_free(evaluation->anchors);
     mem_free(evaluation->lists);
@@ -116,7 +117,7 @@ static enum status_code prepare_group(struct cold_evaluation *evaluation, size_t
     evaluation->n_candidates = n_candidates;
     evaluation->block = evaluation->n_judged < USER_BLOCK ? evaluation->n_judged : USER_BLOCK;
     TRY(MEM_NEW(&evaluation->tie_rank, n_candidates, status));
-    TRY(MEM_NEW(&evaluation->popularity, n_candidates, status));
+    TRY(MEM_NEW(&evaluation->order, n_candidates, status));
     TRY(MEM_NEW(&evaluation->anchors, evaluation->block * request->embeddings->items.columns,
                 status));
     TRY(MEM_NEW(&evaluation->lists, evaluation->block * evaluation->max_k, status));
@@ -150,25 +151,23 @@ done:
 
 /* ---- cold users: each model fills lists (count, max_k) for the judged from `first` on ---- */
 
-static enum status_code rank_users_by_popularity(struct cold_evaluation *evaluation, size_t first,
-                                                 size_t count, int32_t *lists,
-                                                 struct status *status)
+/* Into `lists`: the first of the popular items, or of cold ones in the order of chance. */
+static void list_in_order(struct cold_evaluation *evaluation, const struct sparse *exclude,
+                          size_t first, size_t count, int32_t *lists)
 {
-    const struct embeddings *embeddings = evaluation->request->embeddings;
-    const float *biases[1] = {evaluation->popularity};
-    memset(evaluation->anchors, 0, count * embeddings->items.columns * sizeof *evaluation->anchors);
-    struct ranking ranking = {
-        .anchors = const_matrix_of(evaluation->anchors, count, embeddings->items.columns),
-        .candidates = embeddings->items,
-        .scale = 1.0f,
-        .n_biases = 1,
-        .biases = biases,
-        .exclude = &evaluation->request->dataset->cold.history.matrix,
-        .exclude_rows = evaluation->judged + first,
-        .tie_rank = evaluation->tie_rank,
-        .k = evaluation->max_k,
-    };
-    return ranking_run(&ranking, evaluation->pool, lists, evaluation->scores, status);
+    const struct order_request request = {.order = evaluation->order,
+                                          .n_items = evaluation->n_candidates,
+                                          .exclude = exclude,
+                                          .rows = evaluation->judged + first,
+                                          .n_rows = count,
+                                          .k = evaluation->max_k};
+    baseline_in_order(&request, evaluation->pool, lists);
+}
+
+static const struct sparse *barred_users(const struct cold_evaluation *evaluation)
+{
+    const struct cold_part *cold = &evaluation->request->dataset->cold;
+    return cold->barred.n_rows > 0 ? &cold->barred : &cold->history.matrix;
 }
 
 /* Whoever has no vector keeps the list by popularity. */
@@ -181,8 +180,8 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
     struct ranking_evidence room;
     size_t d = embeddings->items.columns, k = evaluation->max_k;
     enum status_code code;
-    /* leaves anchors of zeros */
-    TRY(rank_users_by_popularity(evaluation, first, count, evaluation->fallback, status));
+    list_in_order(evaluation, barred_users(evaluation), first, count, evaluation->fallback);
+    memset(evaluation->anchors, 0, count * d * sizeof *evaluation->anchors);
     for (size_t a = 0; a < count; a++) {
         int32_t vector = evaluation->vector_of[judged[a]];
         if (vector >= 0) {
@@ -194,7 +193,7 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = embeddings->items,
-        .exclude = histories,
+        .exclude = barred_users(evaluation),
         .exclude_rows = judged,
         .tie_rank = evaluation->tie_rank,
         .k = k,
@@ -214,7 +213,9 @@ done:
 static enum status_code list_users_by_popularity(struct cold_evaluation *evaluation, size_t first,
                                                  size_t count, struct status *status)
 {
-    return rank_users_by_popularity(evaluation, first, count, evaluation->lists, status);
+    (void)status;
+    list_in_order(evaluation, barred_users(evaluation), first, count, evaluation->lists);
+    return STATUS_OK;
 }
 
 static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
@@ -223,47 +224,27 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
     const struct evaluation_cold_request *request = evaluation->request;
     const struct dataset *dataset = request->dataset;
     const struct embeddings *embeddings = request->embeddings;
-    int64_t *counts = NULL;
+    double *popularity = NULL;
     enum status_code code;
     TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.unknown, status));
     /* the permutation of the evaluation of everybody else */
     TRY(prepare_group(evaluation, dataset->n_items, "evaluation.ties", status));
     TRY(match_codes(dataset->cold.users, dataset->cold.n_users, embeddings->cold_user_codes,
                     embeddings->cold_users.rows, &evaluation->vector_of, status));
-    TRY(MEM_NEW(&counts, dataset->n_items, status));
-    dataset_item_counts(dataset, counts);
+    TRY(MEM_NEW(&popularity, dataset->n_items, status));
+    history_popularity(&dataset->train, 0, popularity);
     TRY(score_init(&evaluation->score, embeddings, dataset, request->evidence, &request->weights,
                    status));
-    for (size_t i = 0; i < dataset->n_items; i++) {
-        evaluation->popularity[i] = (float)counts[i];
-    }
+    TRY(baseline_order(popularity, evaluation->tie_rank, dataset->n_items, evaluation->order,
+                       status));
 done:
-    mem_free(counts);
+    mem_free(popularity);
     return code;
 }
 
 /* ---- cold items ---- */
 
-/* Cosines with the cold items; those without a vector are not eligible. With `eligible` NULL and
- * anchors of zeros only the order of ties is left. */
-static enum status_code rank_cold_items(struct cold_evaluation *evaluation, size_t first,
-                                        size_t count, const float *vectors, const uint8_t *eligible,
-                                        struct status *status)
-{
-    size_t d = evaluation->request->embeddings->items.columns;
-    struct ranking ranking = {
-        .anchors = const_matrix_of(evaluation->anchors, count, d),
-        .candidates = const_matrix_of(vectors, evaluation->n_candidates, d),
-        .scale = 1.0f, /* one bias for all, n_i = 0, and any temperature keep the order */
-        .exclude = &evaluation->request->dataset->cold.item_seen,
-        .exclude_rows = evaluation->judged + first,
-        .eligible = eligible,
-        .tie_rank = evaluation->tie_rank,
-        .k = evaluation->max_k,
-    };
-    return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
-}
-
+/* Cosines with the cold items; those without a vector are not eligible. */
 static enum status_code list_items_by_towers(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
@@ -289,7 +270,17 @@ static enum status_code list_items_by_towers(struct cold_evaluation *evaluation,
                    (size_t)evaluation->judged[first + a] * embeddings->users.stride,
                d * sizeof *evaluation->anchors);
     }
-    TRY(rank_cold_items(evaluation, first, count, vectors, eligible, status));
+    struct ranking ranking = {
+        .anchors = const_matrix_of(evaluation->anchors, count, d),
+        .candidates = const_matrix_of(vectors, evaluation->n_candidates, d),
+        .scale = 1.0f, /* one bias for all, n_i = 0, and any temperature keep the order */
+        .exclude = &evaluation->request->dataset->cold.item_seen,
+        .exclude_rows = evaluation->judged + first,
+        .eligible = eligible,
+        .tie_rank = evaluation->tie_rank,
+        .k = evaluation->max_k,
+    };
+    TRY(ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status));
 done:
     mem_free(vectors);
     mem_free(eligible);
@@ -299,15 +290,10 @@ done:
 static enum status_code list_items_by_chance(struct cold_evaluation *evaluation, size_t first,
                                              size_t count, struct status *status)
 {
-    size_t d = evaluation->request->embeddings->items.columns;
-    float *zeros = NULL;
-    enum status_code code;
-    TRY(MEM_NEW(&zeros, evaluation->n_candidates * d, status));
-    memset(evaluation->anchors, 0, count * d * sizeof *evaluation->anchors);
-    TRY(rank_cold_items(evaluation, first, count, zeros, NULL, status));
-done:
-    mem_free(zeros);
-    return code;
+    (void)status;
+    list_in_order(evaluation, &evaluation->request->dataset->cold.item_seen, first, count,
+                  evaluation->lists);
+    return STATUS_OK;
 }
 
 static enum status_code prepare_cold_items(struct cold_evaluation *evaluation,
@@ -320,6 +306,9 @@ static enum status_code prepare_cold_items(struct cold_evaluation *evaluation,
     TRY(prepare_group(evaluation, cold->n_items, "evaluation.cold_ties", status));
     TRY(match_codes(cold->items, cold->n_items, embeddings->cold_item_codes,
                     embeddings->cold_items.rows, &evaluation->vector_of, status));
+    for (size_t i = 0; i < cold->n_items; i++) {
+        evaluation->order[evaluation->tie_rank[i]] = (int32_t)i;
+    }
 done:
     return code;
 }

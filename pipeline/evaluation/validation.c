@@ -60,6 +60,9 @@ enum status_code validation_init(struct validation *validation, const struct dat
     }
     TRY(sample_users(&made, max_users, seed, status));
     TRY(prepare_items(&made, bias_weight, seed, status));
+    if (dataset->valid_barred.n_rows > 0) {
+        TRY(sparse_union(&dataset->train.matrix, &dataset->valid_barred, &made.exclude, status));
+    }
     *validation = made;
 done:
     if (code != STATUS_OK) {
@@ -73,7 +76,14 @@ void validation_release(struct validation *validation)
     mem_free(validation->users);
     mem_free(validation->tie_rank);
     mem_free(validation->bias);
+    sparse_release(&validation->exclude);
     *validation = (struct validation){0};
+}
+
+const struct sparse *validation_excluded(const struct validation *validation)
+{
+    return validation->exclude.n_rows > 0 ? &validation->exclude
+                                          : &validation->dataset->train.matrix;
 }
 
 enum status_code validation_set_bias(struct validation *validation, double bias_weight,
@@ -110,7 +120,7 @@ static enum status_code run_biases(const struct validation *validation, struct c
         .scale = (float)(1.0 / temperature),
         .n_biases = n_biases,
         .biases = biases,
-        .exclude = &dataset->train.matrix,
+        .exclude = validation_excluded(validation),
         .exclude_rows = validation->users,
         .tie_rank = validation->tie_rank,
         .k = k,

@@ -12,10 +12,11 @@ struct validation {
     const struct dataset *dataset;
     const struct metric *metric;
     size_t k;
-    size_t n_users;     /* sampled */
-    int32_t *users;     /* (n_users) dataset rows, ascending */
-    uint32_t *tie_rank; /* (n_items) seeded permutation */
-    float *bias;        /* (n_items) popularity term alpha log(1 + n_i) of the score */
+    size_t n_users;        /* sampled */
+    int32_t *users;        /* (n_users) dataset rows, ascending */
+    uint32_t *tie_rank;    /* (n_items) seeded permutation */
+    struct sparse exclude; /* (users, items) train and what else is barred; no rows: train alone */
+    float *bias;           /* (n_items) popularity term alpha log(1 + n_i) of the score */
 };
 
 /* Weights of the popularity term, looked at side by side. */
@@ -34,6 +35,8 @@ MUST_CHECK enum status_code validation_init(struct validation *validation,
                                             struct status *status);
 void validation_release(struct validation *validation);
 
+/* What no judged list has: (users, items) of the dataset. */
+const struct sparse *validation_excluded(const struct validation *validation);
 /* Makes `bias_weight` the weight of the validation's own popularity term. */
 MUST_CHECK enum status_code validation_set_bias(struct validation *validation, double bias_weight,
                                                 struct status *status);

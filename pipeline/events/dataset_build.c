@@ -19,6 +19,8 @@ struct raw_parts {
     /* Only where there are dislikes: those of the train part, and the log without disliked pairs */
     bool has_dislikes;
     struct history train_dislikes, liked;
+    /* What was only seen before validation, and before a test that is cut from the log. */
+    struct history seen_early, seen_before;
 };
 
 static void raw_parts_release(struct raw_parts *raw)
@@ -30,6 +32,8 @@ static void raw_parts_release(struct raw_parts *raw)
     history_release(&raw->cold_asked);
     history_release(&raw->train_dislikes);
     history_release(&raw->liked);
+    history_release(&raw->seen_early);
+    history_release(&raw->seen_before);
 }
 
 static enum status_code hold_out(const struct history_cut *cut, struct history *out,
@@ -44,11 +48,35 @@ static enum status_code hold_out(const struct history_cut *cut, struct history *
     return code;
 }
 
+/* Pairs that lists served before a part leave out, beside the basis's train part. */
+static enum status_code bar(struct history_cut cut, const struct history *const *pairs,
+                            struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    memset(cut.seen, 0, sizeof cut.seen);
+    cut.skip_items = NULL;
+    for (; *pairs != NULL; pairs++) {
+        if (sparse_entries(&(*pairs)->matrix) > 0) {
+            cut.part = *pairs;
+            TRY(history_cut_add(&cut, out, status));
+        }
+    }
+done:
+    return code;
+}
+
 /* Fills valid and test of a basis whose training core is there; `trained` is what it is trained on
  * before cap and k-core. */
 static enum status_code add_held_out(const struct raw_parts *raw, const struct history *trained,
-                                     enum basis basis, struct dataset *set, struct status *status)
+                                     bool is_capped, enum basis basis, struct dataset *set,
+                                     struct status *status)
 {
+    static const struct history nothing = {0};
+    const struct history *capped = is_capped ? trained : &nothing;
+    const struct history *seen = raw->test_is_given ? &nothing : &raw->seen_before;
+    const struct history *const before_valid[] = {capped, &raw->seen_early, NULL};
+    const struct history *const before_test[] = {capped, &raw->valid, seen, NULL};
     enum status_code code = STATUS_OK;
     const struct sparse *matrix = &trained->matrix;
     int32_t *row_of = NULL, *column_of = NULL;
@@ -58,7 +86,7 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
     dataset_invert(set->users, set->n_users, matrix->n_rows, row_of);
     dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
     struct history_cut cut = {.part = &raw->valid,
-                              .seen = {trained, NULL},
+                              .seen = {trained, NULL, &raw->seen_early},
                               .row_of = row_of,
                               .column_of = column_of,
                               .n_master_users = matrix->n_rows,
@@ -67,12 +95,15 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
                               .n_columns = set->n_items};
     if (basis == BASIS_FIT && raw->has_valid) {
         TRY(hold_out(&cut, &set->valid, &set->valid_unknown, &set->valid_unknown_users, status));
+        TRY(bar(cut, before_valid, &set->valid_barred, status));
     }
     if (raw->has_test && (basis == BASIS_FIT || raw->test_is_given)) {
         cut.part = &raw->test;
         cut.seen[1] = raw->has_valid ? &raw->valid : NULL;
+        cut.seen[2] = seen;
         cut.skip_items = basis == BASIS_FIT ? raw->cold_items : NULL;
         TRY(hold_out(&cut, &set->test, &set->test_unknown, &set->test_unknown_users, status));
+        TRY(bar(cut, before_test, &set->test_barred, status));
     }
 done:
     mem_free(row_of);
@@ -258,7 +289,8 @@ static enum status_code add_cold_of_fit(const struct raw_parts *raw, size_t cap,
     struct cold_source source = {
         .known = &raw->train,
         .asked = {raw->has_test ? &raw->test : NULL, raw->has_cold ? &raw->cold_asked : NULL},
-        .dropped = raw->has_valid ? &raw->valid : NULL,
+        .dropped = {raw->has_valid ? &raw->valid : NULL,
+                    raw->test_is_given ? NULL : &raw->seen_before},
         .cold_items = raw->cold_items,
         .cap = cap};
 
@@ -305,6 +337,39 @@ done:
     return code;
 }
 
+/* Of the rows that were only seen: out->seen, and what of it the parts are judged beside. */
+static enum status_code fold_seen(struct event_log *seen, struct raw_parts *raw,
+                                  struct interactions *out, struct status *status)
+{
+    enum status_code code;
+
+    TRY(dislikes_fold(seen, PART_TRAIN, &out->users, &out->items, &raw->seen_early, status));
+    TRY(dislikes_fold(seen, PART_TRAIN | PART_VALID, &out->users, &out->items, &raw->seen_before,
+                      status));
+    TRY(seen_pairs_fold(seen, &out->seen, status));
+done:
+    return code;
+}
+
+enum status_code seen_pairs_fold(struct event_log *seen, struct seen_pairs *out,
+                                 struct status *status)
+{
+    enum status_code code;
+    struct history folded = {0};
+
+    TRY(event_log_fold(seen, PART_LOG, DUPLICATES_MAX, 0, &folded, status));
+    out->users = seen->users;
+    out->items = seen->items;
+    seen->users = seen->items = (struct vocabulary){0};
+    mem_free(folded.matrix.values);
+    folded.matrix.values = NULL;
+    out->pairs = folded.matrix;
+    folded.matrix = (struct sparse){0};
+done:
+    history_release(&folded);
+    return code;
+}
+
 enum status_code interactions_build(struct event_log *log, const struct event_log *given_test,
                                     const struct dataset_rules *rules, struct interactions *out,
                                     struct status *status)
@@ -313,6 +378,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     struct interactions made = {0};
     struct raw_parts raw = {0};
     struct dataset *fit = &made.basis[BASIS_FIT], *all = &made.basis[BASIS_ALL];
+    const bool is_capped = rules->max_user_interactions > 0;
     bool found = false;
 
     assert(log->user_start != NULL);
@@ -329,11 +395,14 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     if (log->dislikes != NULL && log->dislikes->n > 0) {
         TRY(settle_dislikes(log->dislikes, &raw, &made, status));
     }
+    if (log->seen != NULL && log->seen->n > 0) {
+        TRY(fold_seen(log->seen, &raw, &made, status));
+    }
     TRY(dataset_core(&raw.train, rules, "train part", fit, status));
-    TRY(add_held_out(&raw, &raw.train, BASIS_FIT, fit, status));
+    TRY(add_held_out(&raw, &raw.train, is_capped, BASIS_FIT, fit, status));
     TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
     TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, "all events", all, status));
-    TRY(add_held_out(&raw, &made.log, BASIS_ALL, all, status));
+    TRY(add_held_out(&raw, &made.log, is_capped, BASIS_ALL, all, status));
     TRY(add_cold_of_all(&raw, &made.log, (size_t)rules->max_user_interactions, all, status));
     if (raw.has_dislikes) {
         TRY(dislikes_renumber(&raw.train_dislikes, fit, status));

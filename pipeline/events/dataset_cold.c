@@ -106,6 +106,25 @@ static enum status_code take_pattern(const struct history_cut *cut, struct spars
     return code;
 }
 
+/* What is known and what is dropped. */
+static enum status_code take_barred(const struct cold_source *source, struct history_cut cut,
+                                    struct sparse *out, struct status *status)
+{
+    enum status_code code;
+    const struct history *parts[] = {source->known, source->dropped[0], source->dropped[1]};
+
+    memset(cut.seen, 0, sizeof cut.seen);
+    cut.skip_items = NULL;
+    for (size_t p = 0; p < 3; p++) {
+        if (parts[p] != NULL) {
+            cut.part = parts[p];
+            TRY(history_cut_add(&cut, out, status));
+        }
+    }
+done:
+    return code;
+}
+
 static enum status_code cut_users(const struct cold_source *source, const struct history *asked,
                                   const uint8_t *keep, const struct cold_maps *maps,
                                   struct dataset *set, struct status *status)
@@ -126,10 +145,14 @@ static enum status_code cut_users(const struct cold_source *source, const struct
     cut.part = asked;
     cut.keep = NULL;
     cut.seen[0] = source->known;
-    cut.seen[1] = source->dropped;
+    cut.seen[1] = source->dropped[0];
+    cut.seen[2] = source->dropped[1];
     cut.skip_items = source->cold_items; /* else every list would miss what nobody could know */
     TRY(take_pattern(&cut, &cold->held_out, &misses, status));
     cold->unknown = misses.unknown;
+    if (sparse_entries(&asked->matrix) > 0) {
+        TRY(take_barred(source, cut, &cold->barred, status));
+    }
 done:
     return code;
 }
@@ -148,10 +171,11 @@ static enum status_code cut_items(const struct cold_source *source, const struct
                               .n_rows = set->n_users,
                               .n_columns = cold->n_items};
 
-    TRY(take_pattern(&cut, &cold->item_seen, NULL, status));
+    TRY(take_barred(source, cut, &cold->item_seen, status));
     cut.part = asked;
     cut.seen[0] = source->known;
-    cut.seen[1] = source->dropped;
+    cut.seen[1] = source->dropped[0];
+    cut.seen[2] = source->dropped[1];
     TRY(take_pattern(&cut, &cold->item_held_out, NULL, status));
 done:
     return code;

@@ -9,10 +9,10 @@ struct cold_source {
     const struct history *known;    /* what a basis may know of anybody: what it is trained on,
                                        before cap and k-core, and the histories held out on purpose */
     const struct history *asked[2]; /* held-out pairs; NULL: none. Codes may go beyond the master */
-    const struct history *dropped;  /* pairs that are not asked although they are not known:
-                                       validation; NULL: none */
-    const uint8_t *cold_items;      /* (n_master_items) 1: held out on purpose; NULL: none */
-    size_t cap;                     /* newest pairs of a history; 0: all */
+    const struct history *dropped[2]; /* pairs that are neither asked nor ranked although they are
+                                         not known: validation, what was only seen; NULL: none */
+    const uint8_t *cold_items;        /* (n_master_items) 1: held out on purpose; NULL: none */
+    size_t cap;                       /* newest pairs of a history; 0: all */
 };
 
 /* Fills set->cold (zeroed) of a basis whose core is there. On an error it may be filled in part,

@@ -47,6 +47,9 @@ struct event_log {
     /* Where rows of the same source go that are dislikes (weight 1, vocabularies of their own);
        not owned. NULL: they are left out. */
     struct event_log *dislikes;
+    /* Where rows of the same source go that count for nothing (weight 1, vocabularies of their
+       own): their users have seen their items all the same; not owned. NULL: they are left out. */
+    struct event_log *seen;
 };
 
 MUST_CHECK enum status_code event_log_add(struct event_log *log, int32_t user, int32_t item,

@@ -367,18 +367,16 @@ static enum status_code read_weight(struct reader *reader, struct row *row, enum
     return STATUS_OK;
 }
 
-static enum status_code read_time(struct reader *reader, struct row *row, enum verdict *verdict,
-                                  struct status *status)
+/* The time of the current row, or its fault; N_ROW_FAULTS: there is none. */
+static enum status_code read_clock(struct reader *reader, int64_t *time, enum row_fault *fault,
+                                   struct status *status)
 {
-    static const enum row_fault faults[] = {
-        [TIME_BAD_TYPE] = FAULT_TIME_TYPE, [TIME_BAD_RANGE] = FAULT_TIME_RANGE};
-    int column = reader->columns.index[COLUMN_TIME];
     struct db_cell cell;
     struct raw_time raw = {0};
-    enum time_verdict time_verdict = TIME_OK;
+    enum time_verdict verdict = TIME_OK;
 
-    *verdict = ROW_LEFT_OUT;
-    db_column_cell(reader->statement, column, &cell);
+    db_column_cell(reader->statement, reader->columns.index[COLUMN_TIME], &cell);
+    *fault = cell.type == DB_NULL ? FAULT_TIME_NULL : FAULT_TIME_TYPE;
     switch (cell.type) {
     case DB_INTEGER:
         raw = (struct raw_time){.type = RAW_INTEGER, .integer = cell.integer};
@@ -390,17 +388,29 @@ static enum status_code read_time(struct reader *reader, struct row *row, enum v
         raw = (struct raw_time){.type = RAW_TEXT, .text = cell.text, .length = cell.length};
         break;
     case DB_NULL:
-        return reject(reader, FAULT_TIME_NULL, column, status);
     case DB_BLOB:
-        return reject(reader, FAULT_TIME_TYPE, column, status);
+        return STATUS_OK;
     }
     enum status_code code =
-        event_clock_read(&reader->clock, &raw, &reader->place, &time_verdict, &row->time, status);
+        event_clock_read(&reader->clock, &raw, &reader->place, &verdict, time, status);
+    *fault = verdict == TIME_OK         ? N_ROW_FAULTS
+             : verdict == TIME_BAD_TYPE ? FAULT_TIME_TYPE
+                                        : FAULT_TIME_RANGE;
+    return code;
+}
+
+static enum status_code read_time(struct reader *reader, struct row *row, enum verdict *verdict,
+                                  struct status *status)
+{
+    enum row_fault fault = N_ROW_FAULTS;
+
+    *verdict = ROW_LEFT_OUT;
+    enum status_code code = read_clock(reader, &row->time, &fault, status);
     if (code != STATUS_OK) {
         return code;
     }
-    if (time_verdict != TIME_OK) {
-        return reject(reader, faults[time_verdict], column, status);
+    if (fault != N_ROW_FAULTS) {
+        return reject(reader, fault, reader->columns.index[COLUMN_TIME], status);
     }
     if (!reader->query->is_given_part) {
         const struct event_rules *rules = reader->rules;
@@ -424,6 +434,39 @@ static enum status_code add_id(struct vocabulary *vocabulary, const struct row_i
                        : vocabulary_add_integer(vocabulary, id->integer, code, status);
 }
 
+/* A row that counts for nothing, whose user has seen its item all the same: since it came, or,
+ * where it has no sound time, since ever. */
+static enum status_code note_seen(struct reader *reader, const struct row *row,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct event_log *log = reader->log;
+    struct event_log *seen = log->seen;
+    const struct event_clock clock = reader->clock; /* a row that does not count decides no unit */
+    enum row_fault fault = N_ROW_FAULTS;
+    /* without times it came with the row that counts before it */
+    int64_t time = (int64_t)(log->n + (log->dislikes != NULL ? log->dislikes->n : 0)) - 1;
+    int32_t user = 0, item = 0;
+
+    if (seen == NULL || reader->query->is_given_part) {
+        goto done;
+    }
+    if (log->has_times) {
+        code = read_clock(reader, &time, &fault, status);
+        reader->clock = clock;
+        if (code == STATUS_DATA) {
+            status_clear(status);
+            fault = FAULT_TIME_RANGE;
+        }
+    }
+    TRY(add_id(&seen->users, &row->user, &user, status));
+    TRY(add_id(&seen->items, &row->item, &item, status));
+    TRY(event_log_add(seen, user, item, 1, fault == N_ROW_FAULTS ? time : TIME_FIRST,
+                      reader->query->part, status));
+done:
+    return code;
+}
+
 static enum status_code accept(struct reader *reader, const struct row *row, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -435,6 +478,7 @@ static enum status_code accept(struct reader *reader, const struct row *row, str
 
     if (log == NULL) {
         reader->report->filtered[FILTER_EVENT]++;
+        TRY(note_seen(reader, row, status));
         goto done;
     }
     TRY(add_id(&log->users, &row->user, &user, status));
@@ -465,6 +509,7 @@ static enum status_code read_row(struct reader *reader, struct status *status)
 {
     enum status_code code = STATUS_OK;
     enum verdict verdict = ROW_ACCEPTED;
+    bool has_pair = false;
     struct row row; /* the ids follow; clearing them here would be felt */
     const int *index = reader->columns.index;
     const bool types_count = reader->rules->event_weights.n > 0 || reader->rules->dislikes.n > 0;
@@ -480,6 +525,7 @@ static enum status_code read_row(struct reader *reader, struct status *status)
     if (verdict == ROW_ACCEPTED) {
         TRY(read_id(reader, COLUMN_ITEM, &reader->log->item_ids, &row.item, &verdict, status));
     }
+    has_pair = verdict == ROW_ACCEPTED;
     if (verdict == ROW_ACCEPTED && index[COLUMN_EVENT] >= 0 && types_count) {
         TRY(read_event(reader, &row, &verdict, status));
     }
@@ -491,6 +537,8 @@ static enum status_code read_row(struct reader *reader, struct status *status)
     }
     if (verdict == ROW_ACCEPTED) {
         TRY(accept(reader, &row, status));
+    } else if (has_pair) {
+        TRY(note_seen(reader, &row, status));
     }
 done:
     return code;

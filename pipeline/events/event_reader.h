@@ -8,12 +8,13 @@
 #include "events/event_rules.h"
 
 /* Adds the rows of the query to `log`, which may hold those of another query already, and dislikes
- * to log->dislikes; counts them in `report`. The number of a row whose type is a dislike is not
- * looked at. log->has_times is set by the first query; a later one must have times when the log
- * has. Errors: STATUS_CONFIG (columns, missing table, a rule without its column), STATUS_DATA
- * (mixed id types, wrong time unit, bad rows as the rules say), what db.h says. `watch`
- * (NULL allowed) is told at least ten times a second how many rows were read, as long as rows
- * arrive at that rate. */
+ * to log->dislikes, and the pairs of rows that are
+ * left out for anything but their ids to log->seen; counts them in `report`. The number of a row
+ * whose type is a dislike is not looked at. log->has_times is set by the first query; a later one
+ * must have times when the log has. Errors: STATUS_CONFIG (columns, missing table, a rule without
+ * its column), STATUS_DATA (mixed id types, wrong time unit, bad rows as the rules say), what db.h
+ * says. `watch` (NULL allowed) is told at least ten times a second how many rows were read, as long
+ * as rows arrive at that rate. */
 MUST_CHECK enum status_code event_reader_run(struct db *db, const struct event_query *query,
                                              const struct event_rules *rules,
                                              const struct watch *watch, struct event_log *log,

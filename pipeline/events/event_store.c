@@ -5,8 +5,7 @@
 
 /* With so many segments a run writes all rows anew as one. */
 enum { MOST_SEGMENTS = 64 };
-enum { N_LOGS = 2 };
-static const char *const log_names[N_LOGS] = {"events", "dislikes"};
+static const char *const log_names[N_STORED_LOGS] = {"events", "dislikes", "seen"};
 
 /* What the reader has to know to go on. The pointers within are set anew. */
 struct reader_state {
@@ -19,7 +18,7 @@ struct reader_state {
 
 static struct event_log *log_of(struct extraction *extraction, size_t which)
 {
-    return which == 0 ? &extraction->log : &extraction->dislikes;
+    return which == 0 ? &extraction->log : which == 1 ? &extraction->dislikes : &extraction->seen;
 }
 
 static void slot_name(const struct event_store *store, size_t segment, char out[ARTIFACT_NAME_MAX])
@@ -41,7 +40,7 @@ enum status_code event_store_clear(struct event_store *store, struct status *sta
         TRY(artifact_delete(store->work, slot, status));
     }
     store->n_segments = 0;
-    for (size_t l = 0; l < N_LOGS; l++) {
+    for (size_t l = 0; l < N_STORED_LOGS; l++) {
         store->n_logs[l] = store->n_users[l] = store->n_items[l] = 0;
     }
 done:
@@ -128,7 +127,8 @@ done:
 enum status_code event_store_save(struct event_store *store, const struct extraction *extraction,
                                   struct status *status)
 {
-    const struct event_log *const logs[N_LOGS] = {&extraction->log, &extraction->dislikes};
+    const struct event_log *const logs[N_STORED_LOGS] = {&extraction->log, &extraction->dislikes,
+                                                         &extraction->seen};
     struct artifact segment = {0};
     char slot[ARTIFACT_NAME_MAX];
     enum status_code code;
@@ -136,7 +136,7 @@ enum status_code event_store_save(struct event_store *store, const struct extrac
     if (store->n_segments == 0 || store->n_segments >= MOST_SEGMENTS) {
         TRY(event_store_clear(store, status));
     }
-    for (size_t l = 0; l < N_LOGS; l++) {
+    for (size_t l = 0; l < N_STORED_LOGS; l++) {
         TRY(add_rows(&segment, l, logs[l], store->n_logs[l], status));
         TRY(add_ids(&segment, l, "user_ids", &logs[l]->users, store->n_users[l], status));
         TRY(add_ids(&segment, l, "item_ids", &logs[l]->items, store->n_items[l], status));
@@ -258,7 +258,7 @@ static enum status_code load_segment(struct event_store *store, const struct art
     if (*fits) {
         TRY(event_state_get(segment, query, extraction, fits, status));
     }
-    for (size_t l = 0; *fits && l < N_LOGS; l++) {
+    for (size_t l = 0; *fits && l < N_STORED_LOGS; l++) {
         struct event_log *log = log_of(extraction, l);
         TRY(load_ids(segment, l, "user_ids", &log->users, status));
         TRY(load_ids(segment, l, "item_ids", &log->items, status));

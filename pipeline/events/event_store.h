@@ -8,13 +8,17 @@
 #include "base/hash.h"
 #include "events/extract.h"
 
+/* Events, dislikes, rows that were only seen. The version says what is kept of a row: rows that
+ * were kept by another one are read anew. */
+enum { N_STORED_LOGS = 3, EVENT_STORE_VERSION = 2 };
+
 struct event_store {
     struct db *work;
-    const char *label;         /* of the stage: slots are LABEL/events.0, LABEL/events.1, ... */
-    char rules[HASH_TEXT_MAX]; /* hash of what decides about a row */
-    size_t n_segments;         /* filled in by load */
-    size_t n_logs[2];          /* events, dislikes: rows that are stored */
-    size_t n_users[2], n_items[2];
+    const char *label;            /* of the stage: slots are LABEL/events.0, LABEL/events.1, ... */
+    char rules[HASH_TEXT_MAX];    /* hash of what decides about a row */
+    size_t n_segments;            /* filled in by load */
+    size_t n_logs[N_STORED_LOGS]; /* rows that are stored */
+    size_t n_users[N_STORED_LOGS], n_items[N_STORED_LOGS];
 };
 
 /* Fills extraction (zeroed) with the stored rows, ready for more; *found false: there are none. */

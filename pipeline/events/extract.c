@@ -51,6 +51,7 @@ enum status_code extract_read_log(struct db *source, const struct extract_reques
     log->dislikes = &extraction->dislikes;
     extraction->report.rejected = &extraction->rejected;
     extraction->goes_on = extraction->report.n_rows > 0;
+    log->seen = &extraction->seen;
     query.after = log->last_key;
     query.n_before = extraction->report.n_rows;
     query.part = PART_TRAIN;
@@ -98,6 +99,8 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     TRY(event_log_sort(&extraction->log, duplicates, status));
     extraction->dislikes.has_times = extraction->log.has_times;
     TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));
+    extraction->seen.has_times = extraction->log.has_times;
+    TRY(event_log_sort(&extraction->seen, DUPLICATES_MAX, status));
     if (test != NULL) {
         TRY(event_log_sort(test, duplicates, status));
     }
@@ -115,6 +118,7 @@ void extraction_release(struct extraction *extraction)
     event_log_release(&extraction->test);
     event_log_release(&extraction->dislikes);
     rejected_rows_release(&extraction->rejected);
+    event_log_release(&extraction->seen);
 }
 
 enum status_code extract_save_facts(const struct row_report *report, struct artifact *artifact,

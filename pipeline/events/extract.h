@@ -20,6 +20,7 @@ struct extraction {
     struct event_log log;
     struct event_log test;     /* rows of test_query; its dislikes count for nothing */
     struct event_log dislikes; /* of the log */
+    struct event_log seen;     /* of the log: rows that count for nothing */
     bool has_given_test;
     struct row_report report;      /* of all queries together */
     struct rejected_rows rejected; /* of those that were read now */

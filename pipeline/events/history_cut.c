@@ -11,7 +11,7 @@ static bool counts(const struct history_cut *cut, size_t user, int64_t entry)
         (cut->skip_items != NULL && (size_t)item < cut->n_master_items && cut->skip_items[item])) {
         return false;
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cut->seen / sizeof *cut->seen; i++) {
         const struct history *seen = cut->seen[i];
         if (seen != NULL && user < seen->matrix.n_rows && sparse_has(&seen->matrix, user, item)) {
             return false;
@@ -56,7 +56,7 @@ static size_t walk(const struct history_cut *cut, struct history *out,
             }
             if (out != NULL) {
                 out->matrix.columns[n] = column;
-                out->matrix.values[n] = part->values[e];
+                out->matrix.values[n] = part->values == NULL ? 1 : part->values[e];
                 out->times[n] = cut->part->times[e];
             }
             n++;
@@ -90,6 +90,29 @@ enum status_code history_cut_take(const struct history_cut *cut, struct history 
 done:
     history_release(&made);
     mem_free(counted.unknown);
+    return code;
+}
+
+enum status_code history_cut_add(const struct history_cut *cut, struct sparse *pattern,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct history taken = {0};
+    struct sparse both = {0};
+
+    TRY(history_cut_take(cut, &taken, NULL, status));
+    if (pattern->n_rows == 0) {
+        mem_free(taken.matrix.values);
+        *pattern = taken.matrix;
+        pattern->values = NULL;
+        taken.matrix = (struct sparse){0};
+    } else {
+        TRY(sparse_union(pattern, &taken.matrix, &both, status));
+        sparse_release(pattern);
+        *pattern = both;
+    }
+done:
+    history_release(&taken);
     return code;
 }
 

@@ -8,7 +8,7 @@
 struct history_cut {
     const struct history *part;
     const uint8_t *keep;           /* (entries of part) 0: the pair does not count; NULL: all do */
-    const struct history *seen[2]; /* pairs that do not count, in master codes; or NULL */
+    const struct history *seen[3]; /* pairs that do not count, in master codes; or NULL */
     const uint8_t *skip_items;     /* (n_master_items) 1: its pairs do not count; or NULL */
     /* Row and column of each master code, -1: none; rows ascend with codes, and so do columns.
        Codes beyond the master vocabularies (of a given test) have neither. */
@@ -24,11 +24,15 @@ struct history_cut_misses {
     size_t n_unknown_users; /* users without a row that have any pair that counts */
 };
 
-/* out (n_rows, n_columns), zeroed before: with the values and times of `part`, which has times.
+/* out (n_rows, n_columns), zeroed before: with the values (if it has any) and times of
+ * `part`.
  * `misses` may be NULL; its array is the caller's to free. On an error both are untouched. */
 MUST_CHECK enum status_code history_cut_take(const struct history_cut *cut, struct history *out,
                                              struct history_cut_misses *misses,
                                              struct status *status);
+/* pattern (n_rows, n_columns; zeroed: empty) = its pairs and those of the cut. */
+MUST_CHECK enum status_code history_cut_add(const struct history_cut *cut, struct sparse *pattern,
+                                            struct status *status);
 /* out, zeroed before = the pairs of either, as many rows and columns as the larger; where both have
  * one, that of `a`. Both have times. */
 MUST_CHECK enum status_code history_merge(const struct history *a, const struct history *b,

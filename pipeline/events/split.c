@@ -126,6 +126,53 @@ static enum status_code refuse_empty_train(const struct event_log *log, int64_t 
                       newest_text, log->n, border_text);
 }
 
+/* What was only seen goes with its pair where that is held out, on purpose or by user; else with
+ * the part in whose time it came, which starts with `first` of time, or with the user's own first
+ * events of leave_last; random has no before and after. */
+static enum status_code cut_seen(const struct event_log *log, enum split_by by,
+                                 const int64_t first_of_time[2], struct event_log *seen,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int32_t *users = NULL, *items = NULL;
+
+    TRY(MEM_NEW(&users, seen->users.n, status));
+    TRY(MEM_NEW(&items, seen->items.n, status));
+    vocabulary_locate(&seen->users, &log->users, users);
+    vocabulary_locate(&seen->items, &log->items, items);
+    for (size_t u = 0; u < seen->users.n; u++) {
+        int64_t at = users[u] < 0 ? 0 : log->user_start[users[u]];
+        const int64_t end = users[u] < 0 ? 0 : log->user_start[users[u] + 1];
+        int64_t first[2] = {first_of_time[0], first_of_time[1]};
+        for (int64_t e = at; by == SPLIT_LEAVE_LAST && e < end; e++) {
+            int64_t *of_part = &first[log->parts[e] == PART_TEST];
+            if ((log->parts[e] & (PART_VALID | PART_TEST)) != 0 && log->times[e] < *of_part) {
+                *of_part = log->times[e];
+            }
+        }
+        for (int64_t e = seen->user_start[u]; e < seen->user_start[u + 1]; e++) {
+            const int32_t item = items[seen->item_codes[e]];
+            unsigned part = seen->times[e] >= first[1]   ? PART_TEST
+                            : seen->times[e] >= first[0] ? PART_VALID
+                                                         : PART_TRAIN;
+            while (at < end && item >= 0 && log->item_codes[at] < item) {
+                at++;
+            }
+            for (int64_t i = at; i < end && log->item_codes[i] == item; i++) {
+                if (log->parts[i] == PART_COLD_ASKED ||
+                    (by != SPLIT_TIME && (log->parts[i] & (PART_VALID | PART_TEST)) != 0)) {
+                    part = log->parts[i];
+                }
+            }
+            seen->parts[e] = (uint8_t)part;
+        }
+    }
+done:
+    mem_free(users);
+    mem_free(items);
+    return code;
+}
+
 static enum status_code split_by_time(const struct split_settings *settings, struct event_log *log,
                                       struct status *status)
 {
@@ -147,7 +194,11 @@ static enum status_code split_by_time(const struct split_settings *settings, str
     if (log->dislikes != NULL) {
         dislikes_cut_at(log->dislikes, valid_border);
     }
-    return n_train > 0 ? STATUS_OK : refuse_empty_train(log, newest, valid_border, status);
+    if (n_train == 0) {
+        return refuse_empty_train(log, newest, valid_border, status);
+    }
+    const int64_t first[2] = {valid_border + 1, test_border + 1};
+    return log->seen == NULL ? STATUS_OK : cut_seen(log, SPLIT_TIME, first, log->seen, status);
 }
 
 /* The PART_TRAIN events of one user and item. */
@@ -277,6 +328,10 @@ static enum status_code split_by_user(const struct split_settings *settings, enu
     }
     if (by == SPLIT_LEAVE_LAST && log->dislikes != NULL) {
         dislikes_cut_by_user(log, log->dislikes);
+    }
+    if (log->seen != NULL) {
+        const int64_t first[2] = {INT64_MAX, INT64_MAX};
+        TRY(cut_seen(log, by, first, log->seen, status));
     }
 done:
     mem_free(pairs);

@@ -41,8 +41,9 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
  * By pairs, all events of a pair go to one part. Who is held out on purpose is drawn first and has
  * no event in the other parts. Dislikes (log->dislikes, sorted) leave train when they are newer
  * than the border of `time`, or no older than the user's first held-out event of leave_last; random
- * has no before and after, so there they all stay. Errors: STATUS_DATA when a cut leaves nothing in
- * train, STATUS_CONFIG for `time` without times. */
+ * has no before and after, so there they all stay. What was only seen (log->seen, sorted) goes with
+ * its pair where that is held out by user, else with the part in whose time it came. Errors:
+ * STATUS_DATA when a cut leaves nothing in train, STATUS_CONFIG for `time` without times. */
 MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
                                          struct event_log *log, struct status *status);
 

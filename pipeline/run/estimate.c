@@ -7,13 +7,13 @@
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;
 
-static const char *const count_names[] = {"rows", "users", "items", "interactions"};
+static const char *const count_names[] = {"rows", "users", "items", "interactions", "seen"};
 enum { N_COUNTS = sizeof count_names / sizeof *count_names };
 
 static double *count_at(struct stage_sizes *sizes, size_t index)
 {
     double *counts[N_COUNTS] = {&sizes->n_rows, &sizes->n_users, &sizes->n_items,
-                                &sizes->n_interactions};
+                                &sizes->n_interactions, &sizes->n_seen};
     return counts[index];
 }
 
@@ -45,7 +45,7 @@ enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool 
         }
         TRY(db_reset(query, status));
     }
-    *known = n == N_COUNTS;
+    *known = n >= N_COUNTS - 1; /* what was only seen was not always counted */
     if (*known) {
         *sizes = loaded;
     }
@@ -63,6 +63,7 @@ enum status_code estimate_measure(const struct artifact *interactions, struct st
         sizes->n_users = (double)view.users.n;
         sizes->n_items = (double)view.items.n;
         sizes->n_interactions = (double)sparse_entries(&view.log.matrix);
+        sizes->n_seen = (double)sparse_entries(&view.seen.pairs);
         sizes->n_rows = sizes->n_interactions;
         interactions_release(&view);
     }

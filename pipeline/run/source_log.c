@@ -229,9 +229,9 @@ enum status_code source_log_hash_rules(struct context *context,
     for (size_t i = 0; i < rules->dislikes.n; i++) {
         add_text(hash, rules->dislikes.values[i]);
     }
-    const int64_t numbers[] = {rules->other_events,      rules->since,      rules->until,
-                               rules->time_unit,         rules->on_bad_row, rules->max_bad_rows,
-                               rules->has_dislike_rating};
+    const int64_t numbers[] = {EVENT_STORE_VERSION, rules->other_events,      rules->since,
+                               rules->until,        rules->time_unit,         rules->on_bad_row,
+                               rules->max_bad_rows, rules->has_dislike_rating};
     hash_add(hash, numbers, sizeof numbers);
     hash_add(hash, &rules->max_bad_share, sizeof rules->max_bad_share);
     hash_add(hash, &rules->min_rating, sizeof rules->min_rating);

@@ -50,6 +50,7 @@ struct serving {
     int32_t segment;       /* of the anchors that are ranked; -1: none */
     uint8_t *eligible;     /* (n_candidates) to that segment, or NULL: all */
     uint8_t *eligible_new; /* (n_candidates) of these the new ones; NULL: no share is asked for */
+    struct sparse seen;    /* (source users, source items) by rows that count for nothing */
     struct sparse barred;  /* (source users, n_candidates) what is not recommended */
 
     size_t n_catalogue;           /* items with events in the log */

@@ -193,6 +193,8 @@ static bool is_barred(const struct serving *serving, size_t user, int32_t item)
     const struct sparse *disliked = &request->interactions->disliked.matrix;
     const struct sparse *log = &request->interactions->log.matrix;
     return (request->exclude_seen && user < log->n_rows && sparse_has(log, user, item)) ||
+           (request->exclude_seen && user < serving->seen.n_rows &&
+            sparse_has(&serving->seen, user, item)) ||
            (request->exclude_disliked && user < disliked->n_rows &&
             sparse_has(disliked, user, item)) ||
            (rules != NULL && user < rules->excluded.n_rows &&

@@ -128,32 +128,81 @@ done:
     return code;
 }
 
+/* seen = what rows that count for nothing say, in source codes: of users and items of the log, and
+ * of those that only side data have. */
+static enum status_code prepare_seen(struct serving *serving, struct status *status)
+{
+    const struct seen_pairs *seen = &serving->request->interactions->seen;
+    const struct served_ids *users = serving->request->users, *items = serving->request->items;
+    int32_t *user_of = NULL, *item_of = NULL; /* served codes */
+    int32_t *row_of = NULL;                   /* (source users) row of `seen` + 1; 0: none */
+    int64_t n = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&user_of, seen->users.n, status));
+    TRY(MEM_NEW(&item_of, seen->items.n, status));
+    TRY(MEM_NEW(&row_of, users->n_codes, status));
+    TRY(sparse_init(&serving->seen, users->n_codes, items->n_codes, sparse_entries(&seen->pairs),
+                    false, status));
+    vocabulary_locate(&seen->users, &users->ids, user_of);
+    vocabulary_locate(&seen->items, &items->ids, item_of);
+    for (size_t row = 0; row < seen->pairs.n_rows; row++) {
+        if (user_of[row] >= 0) {
+            row_of[users->source_of[user_of[row]]] = (int32_t)row + 1;
+        }
+    }
+    for (size_t u = 0; u < users->n_codes; u++) {
+        size_t n_columns = 0;
+        const int64_t first = n;
+        const int32_t *columns =
+            row_of[u] == 0 ? NULL : sparse_row(&seen->pairs, (size_t)row_of[u] - 1, &n_columns);
+        for (size_t e = 0; e < n_columns; e++) {
+            if (item_of[columns[e]] >= 0) {
+                serving->seen.columns[n++] = items->source_of[item_of[columns[e]]];
+            }
+        }
+        columns_sort(serving->seen.columns + first, (size_t)(n - first));
+        serving->seen.offsets[u + 1] = n;
+    }
+done:
+    mem_free(user_of);
+    mem_free(item_of);
+    mem_free(row_of);
+    return code;
+}
+
 static enum status_code prepare_histories(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
     const struct sparse *log = &request->interactions->log.matrix;
     const struct sparse *disliked = &request->interactions->disliked.matrix;
     static const struct sparse nothing = {0};
-    bool both = request->exclude_seen && request->exclude_disliked && disliked->n_rows > 0;
-    struct sparse either = {0}, own = {0}, by_rule = {0};
-    const struct sparse *excluded = request->rules == NULL ? &nothing : &request->rules->excluded;
+    const struct sparse *const parts[] = {
+        request->exclude_seen ? log : &nothing, request->exclude_seen ? &serving->seen : &nothing,
+        request->exclude_disliked ? disliked : &nothing,
+        request->rules == NULL ? &nothing : &request->rules->excluded};
+    struct sparse part = {0}, both = {0};
     enum status_code code;
     TRY(to_candidates(serving, log, disliked, serving->n_known, &serving->history, status));
-    if (both) {
-        TRY(sparse_union(log, disliked, &either, status));
+    if (request->interactions->seen.pairs.n_rows > 0) {
+        TRY(prepare_seen(serving, status));
     }
-    TRY(to_candidates(serving,
-                      both                        ? &either
-                      : request->exclude_seen     ? log
-                      : request->exclude_disliked ? disliked
-                                                  : &nothing,
-                      NULL, serving->n_candidates, &own, status));
-    TRY(to_candidates(serving, excluded, NULL, serving->n_candidates, &by_rule, status));
-    TRY(sparse_union(&own, &by_rule, &serving->barred, status));
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        if (p > 0 && sparse_entries(parts[p]) == 0) {
+            continue;
+        }
+        TRY(to_candidates(serving, parts[p], NULL, serving->n_candidates, &part, status));
+        if (p > 0) {
+            TRY(sparse_union(&serving->barred, &part, &both, status));
+            sparse_release(&part);
+            sparse_release(&serving->barred);
+            part = both;
+            both = (struct sparse){0};
+        }
+        serving->barred = part;
+        part = (struct sparse){0};
+    }
 done:
-    sparse_release(&by_rule);
-    sparse_release(&own);
-    sparse_release(&either);
+    sparse_release(&part);
     return code;
 }
 
@@ -319,6 +368,7 @@ void serving_release(struct serving *serving)
     mem_free(serving->cold_row);
     mem_free(serving->user_place);
     sparse_release(&serving->history);
+    sparse_release(&serving->seen);
     sparse_release(&serving->barred);
     mem_free(serving->popular);
     score_release(&serving->score);

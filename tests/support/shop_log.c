@@ -94,6 +94,19 @@ void shop_log_filter(struct shop_log *log, const struct event_rules *rules)
     log->n = kept;
 }
 
+void shop_log_left_out(const struct shop_log *log, const struct event_rules *rules,
+                       struct shop_log *out)
+{
+    *out = *log;
+    out->n = 0;
+    for (size_t r = 0; r < log->n; r++) {
+        struct shop_row row = log->rows[r];
+        if (!keeps(&row, rules)) {
+            out->rows[out->n++] = log->rows[r];
+        }
+    }
+}
+
 void shop_log_fold(const struct shop_log *log, unsigned parts, const struct dataset_rules *rules,
                    double half_life, struct naive *out)
 {

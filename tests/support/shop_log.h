@@ -34,6 +34,9 @@ void shop_log_fill(struct shop_log *log, struct rng *rng, size_t n);
 void shop_log_write(const struct shop_log *log, struct db *db, const char *name);
 /* Drops the rows that the rules leave out; weights become final. */
 void shop_log_filter(struct shop_log *log, const struct event_rules *rules);
+/* The rows that the rules leave out. */
+void shop_log_left_out(const struct shop_log *log, const struct event_rules *rules,
+                       struct shop_log *out);
 /* Folds the rows of `parts`. */
 void shop_log_fold(const struct shop_log *log, unsigned parts, const struct dataset_rules *rules,
                    double half_life, struct naive *out);

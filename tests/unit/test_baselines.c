@@ -84,7 +84,8 @@ static void popularity_ranks_by_train_users_without_own_items(void **state)
 {
     struct baseline_case *c = *state;
     struct status status = {0};
-    struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K};
+    struct baseline_request request = {c->dataset,  c->rows, c->dataset->n_users,
+                                       c->tie_rank, K,       NULL};
     assert_int_equal(baseline_popularity(&request, 0, NULL, c->items, &status), STATUS_OK);
     for (size_t a = 0; a < request.n_rows; a++) {
         for (size_t i = 0; i < c->dataset->n_items; i++) {
@@ -114,7 +115,8 @@ static void item_item_sums_the_cosines_of_the_history(void **state)
     struct sparse weights = {0};
     struct pool *pool = NULL;
     const struct sparse *train = &c->dataset->train.matrix;
-    struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K};
+    struct baseline_request request = {c->dataset,  c->rows, c->dataset->n_users,
+                                       c->tie_rank, K,       NULL};
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
     assert_int_equal(baseline_item_weights(c->dataset, NULL, pool, &weights, &status), STATUS_OK);
     assert_int_equal(baseline_item_item(&request, &weights, pool, c->items, &status), STATUS_OK);
@@ -149,7 +151,7 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     size_t k = c->dataset->n_items + 3;
     int32_t row = 0, *items = NULL;
     struct sparse weights = {0};
-    struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k};
+    struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k, NULL};
     size_t expected = c->dataset->n_items - sparse_row_length(&c->dataset->train.matrix, 0);
     assert_int_equal(MEM_NEW(&items, k, &status), STATUS_OK);
     assert_int_equal(baseline_popularity(&request, 0, NULL, items, &status), STATUS_OK);

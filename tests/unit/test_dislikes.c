@@ -30,6 +30,7 @@ struct times {
 struct naive_parts {
     struct times train, valid, test, all;  /* positives */
     struct times train_dislikes, dislikes; /* as far as the train part goes, and all of them */
+    struct times seen_early, seen_before;  /* neither of both: before validation, before the test */
 };
 
 static const char *const dislike_types[] = {"hide", "block"};
@@ -146,12 +147,40 @@ static void naive_leave_last(struct naive_parts *p, size_t u)
     }
 }
 
+/* Rows that count for nothing: with their pair where it is left out last, else with their time. */
+static void naive_seen(const struct row rows[ROWS], enum split_by by, int64_t valid_border,
+                       int64_t test_border, struct naive_parts *p)
+{
+    for (size_t r = 0; r < ROWS; r++) {
+        const size_t u = rows[r].user, i = rows[r].item;
+        bool in_valid = by == SPLIT_TIME && rows[r].time > valid_border;
+        bool in_test = by == SPLIT_TIME && rows[r].time > test_border;
+        for (size_t o = 0; o < ROWS && by == SPLIT_LEAVE_LAST; o++) {
+            if (rows[o].user == u && rows[o].is_positive && rows[o].time < rows[r].time) {
+                in_valid = in_valid || p->valid.at[u][rows[o].item] != NEVER;
+                in_test = in_test || p->test.at[u][rows[o].item] != NEVER;
+            }
+        }
+        if (by == SPLIT_LEAVE_LAST && (p->valid.at[u][i] != NEVER || p->test.at[u][i] != NEVER)) {
+            in_test = p->test.at[u][i] != NEVER;
+            in_valid = !in_test;
+        }
+        if (!rows[r].is_positive && !rows[r].is_dislike && !in_test) {
+            note(&p->seen_before, &rows[r]);
+            if (!in_valid) {
+                note(&p->seen_early, &rows[r]);
+            }
+        }
+    }
+}
+
 static void naive_split(const struct row rows[ROWS], const struct split_settings *split,
                         struct naive_parts *p)
 {
     int64_t newest = NEVER, first_held[USERS];
-    struct times *const tables[] = {&p->train, &p->valid,          &p->test,
-                                    &p->all,   &p->train_dislikes, &p->dislikes};
+    struct times *const tables[] = {&p->train,      &p->valid,          &p->test,
+                                    &p->all,        &p->train_dislikes, &p->dislikes,
+                                    &p->seen_early, &p->seen_before};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         clear_table(tables[t]);
     }
@@ -192,6 +221,7 @@ static void naive_split(const struct row rows[ROWS], const struct split_settings
             }
         }
     }
+    naive_seen(rows, split->by, valid_border, test_border, p);
 }
 
 /* Positives that were not disliked since. */
@@ -273,10 +303,12 @@ static void check_interactions(const struct interactions *made, const struct nai
         for (size_t i = 0; i < ITEMS; i++) {
             disliked.at[u][i] = liked.at[u][i] == NEVER ? p->dislikes.at[u][i] : NEVER;
             train_disliked.at[u][i] = train.at[u][i] == NEVER ? p->train_dislikes.at[u][i] : NEVER;
-            valid.at[u][i] = train.at[u][i] == NEVER && p->valid.at[u][i] > p->dislikes.at[u][i]
+            valid.at[u][i] = train.at[u][i] == NEVER && p->seen_early.at[u][i] == NEVER &&
+                                     p->valid.at[u][i] > p->dislikes.at[u][i]
                                  ? p->valid.at[u][i]
                                  : NEVER;
-            test.at[u][i] = train.at[u][i] == NEVER && p->test.at[u][i] > p->dislikes.at[u][i] &&
+            test.at[u][i] = train.at[u][i] == NEVER && p->seen_before.at[u][i] == NEVER &&
+                                    p->test.at[u][i] > p->dislikes.at[u][i] &&
                                     !(p->valid.at[u][i] > p->dislikes.at[u][i])
                                 ? p->test.at[u][i]
                                 : NEVER;

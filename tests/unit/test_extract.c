@@ -28,6 +28,8 @@ struct expected {
     struct shop_log log, test; /* filtered */
     bool test_is_given;
     struct naive all, train, valid, held; /* held: test */
+    struct shop_log left_out;             /* of the log */
+    struct naive early, before;           /* seen by these before validation, before the test */
     bool has_valid, has_test;
 };
 
@@ -92,7 +94,8 @@ static int64_t naive_border(const struct shop_log *log, const struct split_amoun
     }
 }
 
-static void naive_split_time(struct shop_log *log, const struct split_settings *split)
+static void naive_split_time(struct shop_log *log, struct shop_log *left_out,
+                             const struct split_settings *split)
 {
     int64_t newest = INT64_MIN;
     for (size_t r = 0; r < log->n; r++) {
@@ -105,6 +108,12 @@ static void naive_split_time(struct shop_log *log, const struct split_settings *
         log->rows[r].part = time > test_border    ? PART_TEST
                             : time > valid_border ? PART_VALID
                                                   : PART_TRAIN;
+    }
+    for (size_t r = 0; r < left_out->n; r++) {
+        int64_t time = left_out->rows[r].time;
+        left_out->rows[r].part = time > test_border    ? PART_TEST
+                                 : time > valid_border ? PART_VALID
+                                                       : PART_TRAIN;
     }
 }
 
@@ -142,16 +151,40 @@ static void naive_leave_last(struct shop_log *log, const struct split_settings *
     }
 }
 
+/* A row goes with its pair, or with the last part that began for its user before it came. */
+static void naive_leave_seen(const struct shop_log *log, struct shop_log *left_out)
+{
+    for (size_t l = 0; l < left_out->n; l++) {
+        struct shop_row *row = &left_out->rows[l];
+        bool is_held_out = false;
+        row->part = PART_TRAIN;
+        for (size_t r = 0; r < log->n && !is_held_out; r++) {
+            const struct shop_row *other = &log->rows[r];
+            if (other->user == row->user && other->part != PART_TRAIN) {
+                is_held_out = other->item == row->item;
+                if (is_held_out || (other->time <= row->time && other->part > row->part)) {
+                    row->part = other->part;
+                }
+            }
+        }
+    }
+}
+
 static void expect(struct expected *expected, const struct extract_request *request)
 {
     struct shop_log *log = &expected->log;
     struct event_rules given_rules = request->rules;
+    shop_log_left_out(log, &request->rules, &expected->left_out);
     shop_log_filter(log, &request->rules);
     if (request->split.by == SPLIT_TIME) {
-        naive_split_time(log, &request->split);
+        naive_split_time(log, &expected->left_out, &request->split);
     } else {
         naive_leave_last(log, &request->split, &request->dataset);
+        naive_leave_seen(log, &expected->left_out);
     }
+    shop_log_fold(&expected->left_out, PART_TRAIN, &request->dataset, 0, &expected->early);
+    shop_log_fold(&expected->left_out, PART_TRAIN | PART_VALID, &request->dataset, 0,
+                  &expected->before);
     expected->test_is_given = request->test_query != NULL;
     given_rules.event_weights.n = 0;
     given_rules.since = given_rules.until = INT64_MIN;
@@ -259,6 +292,23 @@ static void check_held_out(const struct interactions *made, const struct dataset
     }
 }
 
+/* Train and what is barred: all that was had before. */
+static void check_barred(const struct interactions *made, const struct dataset *set,
+                         const struct sparse *barred, const struct naive *seen,
+                         const struct naive *also)
+{
+    for (size_t row = 0; row < set->n_users; row++) {
+        for (size_t column = 0; column < set->n_items; column++) {
+            size_t u, i;
+            id_of(&made->users, set->users[row], &u);
+            id_of(&made->items, set->items[column], &i);
+            const bool is_barred = barred->n_rows > 0 && sparse_has(barred, row, (int32_t)column);
+            assert_true((is_barred || sparse_has(&set->train.matrix, row, (int32_t)column)) ==
+                        (seen->has[u][i] || also->has[u][i]));
+        }
+    }
+}
+
 static void check_basis(const struct interactions *made, enum basis basis,
                         const struct expected *expected, const struct dataset_rules *rules)
 {
@@ -271,16 +321,24 @@ static void check_basis(const struct interactions *made, enum basis basis,
         assert_true(sparse_row_length(&set->train.matrix, row) > 0);
     }
     const struct naive *valid = expected->has_valid ? &expected->valid : NULL;
+    struct naive before = expected->before; /* the test: seen, or in validation */
+    for (size_t p = 0; p < LOG_USERS * LOG_ITEMS; p++) {
+        bool *has = &before.has[p / LOG_ITEMS][p % LOG_ITEMS];
+        *has = (*has && !expected->test_is_given) ||
+               (valid != NULL && valid->has[p / LOG_ITEMS][p % LOG_ITEMS]);
+    }
     if (basis == BASIS_FIT && valid != NULL) {
         check_held_out(made, set, &set->valid, set->valid_unknown, set->valid_unknown_users, *valid,
-                       seen, NULL, &core);
+                       seen, &expected->early, &core);
+        check_barred(made, set, &set->valid_barred, seen, &expected->early);
     } else {
         assert_int_equal(set->valid.matrix.n_rows, 0);
         assert_null(set->valid_unknown);
     }
     if (expected->has_test && (basis == BASIS_FIT || expected->test_is_given)) {
         check_held_out(made, set, &set->test, set->test_unknown, set->test_unknown_users,
-                       expected->held, seen, valid, &core);
+                       expected->held, seen, &before, &core);
+        check_barred(made, set, &set->test_barred, seen, &before);
     } else {
         assert_int_equal(set->test.matrix.n_rows, 0);
         assert_null(set->test_unknown);
