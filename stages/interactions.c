@@ -312,7 +312,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct interactions_options),
     .options = interactions_option_table,
     .inputs = inputs,

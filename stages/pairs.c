@@ -361,7 +361,7 @@ extern const struct stage stage_pairs;
 const struct stage stage_pairs = {
     .name = "pairs",
     .summary = "Makes the positives: weighted user-item pairs and item-item co-interaction pairs.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct pairs_options),
     .options = options,
     .inputs = inputs,

@@ -50,8 +50,10 @@ static void put(struct join *join, int64_t b, int64_t k)
         double weight = weight_of(only, entry);
         if (b >= 0 && k >= 0) {
             const double before = weight_of(&join->base, b);
-            /* what came later stands later in the source, too */
-            const bool is_later = time >= time_of(&join->base, b);
+            /* without times, what came later stands later in the source */
+            const int64_t time_before = time_of(&join->base, b);
+            const bool is_tie = time == time_before && join->base.history->times != NULL;
+            const bool is_later = is_tie ? weight > before : time >= time_before;
             weight = join->duplicates == DUPLICATES_SUM   ? before + weight
                      : join->duplicates == DUPLICATES_MAX ? fmax(before, weight)
                      : is_later                           ? weight

@@ -2,6 +2,7 @@
  * saving and loading. How the data comes about is dataset_build.c's business. */
 #include "dataset/dataset.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "dataset/sparse_artifact.h"
 
@@ -414,6 +415,13 @@ void interactions_release(struct interactions *interactions)
         }
     }
     *interactions = (struct interactions){0};
+}
+
+uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item)
+{
+    const uint64_t key[] = {seed, user, item};
+
+    return hash_bytes64(key, sizeof key);
 }
 
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts)

@@ -111,6 +111,9 @@ MUST_CHECK enum status_code seen_pairs_load(struct seen_pairs *seen,
                                             const struct artifact *artifact, const char *prefix,
                                             struct status *status);
 
+/* What orders a user's pairs of one and the same time: a permutation of its own for every seed and
+ * user, which knows nothing of the order of ids or rows. */
+uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item);
 /* counts (n_items): n_i, the number of train users of each item. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
 /* popularity (n_columns): p_i(h) = sum over the pairs of column i of 2^(-age / h), the age of a

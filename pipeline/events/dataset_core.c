@@ -6,10 +6,11 @@
 /* One pair of a user with more of them than the cap. */
 struct candidate {
     int64_t time;
+    uint64_t tie;
     int64_t entry;
 };
 
-/* Newest first; entries of a row ascend by item, so equal times keep the lower item code. */
+/* Newest first. */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
@@ -17,7 +18,7 @@ static int compare_candidates(const void *left, const void *right)
     if (a->time != b->time) {
         return a->time > b->time ? -1 : 1;
     }
-    return (a->entry > b->entry) - (a->entry < b->entry);
+    return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
 static size_t longest_row(const struct sparse *matrix)
@@ -44,7 +45,9 @@ enum status_code history_mark_newest(const struct history *raw, size_t cap, uint
         size_t n = sparse_row_length(matrix, row);
         size_t n_kept = n;
         for (size_t i = 0; i < n; i++) {
-            candidates[i] = (struct candidate){raw->times[first + (int64_t)i], first + (int64_t)i};
+            const int64_t entry = first + (int64_t)i;
+            const uint64_t item = (uint64_t)matrix->columns[entry];
+            candidates[i] = (struct candidate){raw->times[entry], history_tie(0, row, item), entry};
         }
         if (n > cap) {
             qsort(candidates, n, sizeof *candidates, compare_candidates);

@@ -10,7 +10,7 @@ struct dataset_rules {
     int64_t min_user_interactions; /* k-core over pairs: every user of a basis has as many items */
     int64_t min_item_interactions; /* and every item as many users; iterated until both hold */
     int64_t max_user_interactions; /* newest pairs of a user that training sees; 0: all. Before the
-                                      k-core; equal times: lower item codes are kept */
+                                      k-core; equal times in the order of history_tie */
 };
 
 /* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
@@ -33,8 +33,8 @@ MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
 /* *out (n) = a copy of the codes, the caller's; *n_out = n. Untouched on error. */
 MUST_CHECK enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
                                                size_t *n_out, struct status *status);
-/* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; equal times keep the lower
- * item codes. */
+/* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; of equal times as
+ * history_tie says. */
 MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,
                                                 uint8_t *keep, struct status *status);
 

@@ -161,8 +161,8 @@ static int compare_repeats(const void *left, const void *right)
     return (a->row > b->row) - (a->row < b->row);
 }
 
-/* Orders events [first, end) of one pair: for `last` by time, else by time and weight, so that sums
- * do not depend on the order of rows. Without times the ordinal number only counts for `last`. */
+/* Orders events [first, end) of one pair by time and weight, so that nothing depends on the order
+ * of rows; without times the ordinal number counts for `last`, and for it alone. */
 static void order_repeats(struct event_log *log, size_t first, size_t end, bool by_time,
                           bool by_weight, struct repeat *scratch)
 {
@@ -218,7 +218,8 @@ static enum status_code order_pairs(struct event_log *log, enum duplicate_policy
     for (size_t e = 0, end; e < log->n; e = end) {
         end = event_log_pair_end(log, e);
         if (end - e > 1) {
-            order_repeats(log, e, end, log->has_times || is_last, !is_last, scratch);
+            order_repeats(log, e, end, log->has_times || is_last, log->has_times || !is_last,
+                          scratch);
         }
     }
 done:

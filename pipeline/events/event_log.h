@@ -19,7 +19,7 @@ enum event_part {
 enum duplicate_policy {
     DUPLICATES_SUM, /* weights of the pair's events added */
     DUPLICATES_MAX, /* the largest, after decay */
-    DUPLICATES_LAST /* of the newest event; of two at the same second the later row's */
+    DUPLICATES_LAST /* of the newest event; of two at the same second the greater */
 };
 
 /* The type that every id of a column must have, and the row that set it. */

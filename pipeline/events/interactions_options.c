@@ -73,7 +73,7 @@ const struct option interactions_option_table[] = {
                "row is checked: dates lie in 1980..2200, and a row of another unit ends the run"),
     OPT_CHOICE(interactions_options, "duplicates", duplicates, "sum", duplicates_names,
                "the weight of several events of the same user and item. `last` is the newest "
-               "event, of two at the same second the later row"),
+               "event, of two at the same second the greater weight"),
     OPT_INT(interactions_options, "min_user_interactions", min_user_interactions, "1", 1, 1e9,
             "users with fewer different items are not trained on, repeated together with "
             "min_item_interactions until both hold",

@@ -206,6 +206,7 @@ struct pair {
     size_t first, end; /* all events of the pair, of which some may be of a given part */
     int64_t newest;
     int32_t item;
+    uint64_t tie; /* of leave_last */
 };
 
 static int compare_pairs(const void *left, const void *right)
@@ -215,7 +216,7 @@ static int compare_pairs(const void *left, const void *right)
     if (a->newest != b->newest) {
         return a->newest < b->newest ? -1 : 1;
     }
-    return (a->item > b->item) - (a->item < b->item);
+    return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
 /* pairs gets the pairs of the user in item order; returns how many. */
@@ -249,20 +250,6 @@ static void set_part(struct event_log *log, const struct pair *pair, enum event_
     }
 }
 
-static void leave_last(const struct split_settings *settings, struct event_log *log,
-                       struct pair *pairs, size_t n)
-{
-    size_t n_test = (size_t)settings->test.value, n_valid = (size_t)settings->valid.value;
-
-    if (n <= n_test + n_valid) {
-        return;
-    }
-    qsort(pairs, n, sizeof *pairs, compare_pairs);
-    for (size_t i = n - n_test - n_valid; i < n; i++) {
-        set_part(log, &pairs[i], i >= n - n_test ? PART_TEST : PART_VALID);
-    }
-}
-
 uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code)
 {
     if (vocabulary->type == ID_INTEGER) {
@@ -271,6 +258,24 @@ uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code)
     size_t length;
     const char *text = strings_get(&vocabulary->texts, code, &length);
     return hash_bytes64(text, length);
+}
+
+static void leave_last(const struct split_settings *settings, struct event_log *log, size_t user,
+                       struct pair *pairs, size_t n)
+{
+    size_t n_test = (size_t)settings->test.value, n_valid = (size_t)settings->valid.value;
+
+    if (n <= n_test + n_valid) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        pairs[i].tie = history_tie(settings->seed, split_id_key(&log->users, user),
+                                   split_id_key(&log->items, (size_t)pairs[i].item));
+    }
+    qsort(pairs, n, sizeof *pairs, compare_pairs);
+    for (size_t i = n - n_test - n_valid; i < n; i++) {
+        set_part(log, &pairs[i], i >= n - n_test ? PART_TEST : PART_VALID);
+    }
 }
 
 /* A random part of the pairs, in the order of a permutation. */
@@ -321,7 +326,7 @@ static enum status_code split_by_user(const struct split_settings *settings, enu
     for (size_t user = 0; user < log->users.n; user++) {
         size_t n = list_pairs(log, user, pairs);
         if (by == SPLIT_LEAVE_LAST) {
-            leave_last(settings, log, pairs, n);
+            leave_last(settings, log, user, pairs, n);
         } else {
             draw_parts(settings, log, user, pairs, n, permutation);
         }

@@ -33,10 +33,9 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
  *               holds at most f of the events; events of one second stay together.
  *   leave_last: of each user's pairs, by their newest event, the last go to test, those before to
  *               validation; users with too few pairs to leave one in train stay in train. Pairs
- *               with the same second: the lower item code counts as older. Without times: by the
- *               order of rows.
- *   random:     of each user's pairs a random part, drawn by a stream of (seed, user id), rounded
- *               up or down at random so that the expectation is exact; one pair stays in train.
+ *               with the same second: in a random order of (seed, user id, item id). Without times:
+ * by the order of rows. random:     of each user's pairs a random part, drawn by a stream of (seed,
+ * user id), rounded up or down at random so that the expectation is exact; one pair stays in train.
  *   auto:       time with times, else random. none: everything stays in train.
  * By pairs, all events of a pair go to one part. Who is held out on purpose is drawn first and has
  * no event in the other parts. Dislikes (log->dislikes, sorted) leave train when they are newer
@@ -51,8 +50,8 @@ MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
  * other items with the chance `cold_users`, by streams of (seed, id). Sets log->cold_items and
  * the parts of their events, given ones too: every pair of a drawn item becomes
  * PART_COLD_ASKED; of a drawn user's other pairs the last fifth, at least one, PART_COLD_ASKED and
- * the rest PART_COLD_KNOWN. Last: by the newest event, of two at the same second the higher item
- * code; without times at random. With shares of 0 nothing happens. STATUS_DATA when no event is
+ * the rest PART_COLD_KNOWN. Last: by the newest event, those of one second, and all
+ * without times, at random. With shares of 0 nothing happens. STATUS_DATA when no event is
  * left. split_assign calls it. */
 MUST_CHECK enum status_code split_hold_out_cold(const struct split_settings *settings,
                                                 struct event_log *log, struct status *status);

@@ -15,6 +15,7 @@ struct own_pair {
     size_t first, end; /* its events */
     int64_t newest;
     int32_t item;
+    uint64_t tie;
 };
 
 static int compare_own_pairs(const void *left, const void *right)
@@ -24,7 +25,7 @@ static int compare_own_pairs(const void *left, const void *right)
     if (a->newest != b->newest) {
         return a->newest < b->newest ? -1 : 1;
     }
-    return (a->item > b->item) - (a->item < b->item);
+    return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
 static bool is_drawn(const struct split_settings *settings, const char *purpose, double share,
@@ -82,6 +83,10 @@ static void order_pairs(const struct split_settings *settings, const struct even
     struct rng rng;
 
     if (log->has_times) {
+        for (size_t i = 0; i < n; i++) {
+            pairs[i].tie = history_tie(settings->seed, split_id_key(&log->users, user),
+                                       split_id_key(&log->items, (size_t)pairs[i].item));
+        }
         qsort(pairs, n, sizeof *pairs, compare_own_pairs);
         for (size_t i = 0; i < n; i++) {
             order[i] = (uint32_t)i;

@@ -11,6 +11,7 @@ enum { USERS_PER_BLOCK = 256 };
 
 struct event {
     int64_t time;
+    uint64_t tie;
     int32_t item;
 };
 
@@ -19,7 +20,7 @@ struct span_job {
     const struct pair_settings *settings;
     struct pair_windows *windows;
     struct pair_span *spans; /* (counted entries) in the order of windows->items */
-    struct event **events; /* per worker: (longest history), NULL when no history is put in order */
+    struct event **events;   /* per worker: (longest history) */
 };
 
 static int compare_events(const void *a, const void *b)
@@ -28,7 +29,7 @@ static int compare_events(const void *a, const void *b)
     if (x->time != y->time) {
         return x->time < y->time ? -1 : 1;
     }
-    return x->item < y->item ? -1 : x->item > y->item;
+    return x->tie < y->tie ? -1 : x->tie > y->tie;
 }
 
 static size_t counted_length(const struct history *train, const struct pair_settings *settings,
@@ -50,15 +51,13 @@ static void order_history(const struct span_job *job, size_t user, size_t counte
     const size_t begin = (size_t)train->matrix.offsets[user];
     const int32_t *columns = train->matrix.columns + begin;
     *ordered = NULL;
-    if (job->settings->window == PAIR_WHOLE_HISTORY &&
-        (train->times == NULL || counted == length)) {
-        for (size_t k = 0; k < counted; k++) {
-            items[k] = columns[k * length / counted];
-        }
+    if (job->settings->window == PAIR_WHOLE_HISTORY && counted == length) {
+        memcpy(items, columns, counted * sizeof *items);
         return;
     }
     for (size_t k = 0; k < length; k++) {
-        events[k] = (struct event){train->times[begin + k], columns[k]};
+        events[k] = (struct event){train->times == NULL ? 0 : train->times[begin + k],
+                                   history_tie(0, user, (uint64_t)columns[k]), columns[k]};
     }
     qsort(events, length, sizeof *events, compare_events);
     *ordered = events + (length - counted);
@@ -195,7 +194,7 @@ static enum status_code new_events(const struct history *train, size_t n_workers
         const size_t length = sparse_row_length(&train->matrix, user);
         longest = length > longest ? length : longest;
     }
-    for (size_t w = 0; w < n_workers && train->times != NULL; w++) {
+    for (size_t w = 0; w < n_workers; w++) {
         TRY(MEM_NEW(&events[w], longest, status));
     }
 done:

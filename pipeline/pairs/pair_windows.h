@@ -17,8 +17,8 @@ struct pair_settings {
     int weighting;         /* index into pair_weighting_names */
     double min_count;      /* pairs seen by fewer users are dropped */
     size_t top;            /* strongest partners kept per item */
-    size_t max_user_items; /* a longer history counts with its newest items only (without times:
-                              with evenly spaced ones); 0: no cap */
+    size_t max_user_items; /* a longer history counts with its newest items only (of equal
+                              times, or without, with those that history_tie says); 0: no cap */
     struct watch watch;    /* told in additions */
 };
 

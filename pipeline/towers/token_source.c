@@ -23,6 +23,7 @@ bool view_needs_graph(enum view_change change)
 
 struct dated_item {
     int64_t time;
+    uint64_t tie;
     int32_t item;
 };
 
@@ -32,7 +33,7 @@ static int older_first(const void *a, const void *b)
     if (x->time != y->time) {
         return x->time < y->time ? -1 : 1;
     }
-    return (x->item > y->item) - (x->item < y->item);
+    return (x->tie > y->tie) - (x->tie < y->tie);
 }
 
 /* Weight of the item at `index` of `n`, oldest first, before they are scaled to 1 together. */
@@ -68,6 +69,7 @@ static void fill_row(struct token_source *source, const struct history *historie
     for (size_t i = 0; i < n; i++) {
         int64_t e = m->offsets[row] + (int64_t)i;
         items[i].item = m->columns[e];
+        items[i].tie = history_tie(0, row, (uint64_t)items[i].item);
         items[i].time = histories->times == NULL ? 0 : histories->times[e];
     }
     qsort(items, n, sizeof *items, older_first);

@@ -1,6 +1,8 @@
 /* Naive counterparts of event_reader.c, event_log.c and dataset_core.c. */
 #include "tests/support/shop_log.h"
 
+#include "base/hash.h"
+
 #include "tests/support/store_support.h"
 
 #include <math.h>
@@ -34,6 +36,17 @@ static void add_id(struct buf *sql, bool is_text, char kind, size_t index)
     } else {
         buf_addf(sql, "%lld", (long long)index * 10 - 50);
     }
+}
+
+uint64_t shop_log_id_key(const struct shop_log *log, bool is_item, size_t index)
+{
+    struct buf text = {0};
+    add_id(&text, log->text_ids, is_item ? 'i' : 'u', index);
+    /* a text stands in quotes */
+    const uint64_t key = log->text_ids ? hash_bytes64(buf_text(&text) + 1, text.length - 2)
+                                       : (uint64_t)strtoll(buf_text(&text), NULL, 10);
+    buf_release(&text);
+    return key;
 }
 
 void shop_log_write(const struct shop_log *log, struct db *db, const char *name)
@@ -131,7 +144,7 @@ void shop_log_fold(const struct shop_log *log, unsigned parts, const struct data
             *weight += value;
         } else if (rules->duplicates == DUPLICATES_MAX) {
             *weight = first || value > *weight ? value : *weight;
-        } else if (first || row->time >= *newest) {
+        } else if (first || row->time > *newest || (row->time == *newest && value > *weight)) {
             *weight = value;
         }
         *newest = first || row->time > *newest ? row->time : *newest;
@@ -139,17 +152,35 @@ void shop_log_fold(const struct shop_log *log, unsigned parts, const struct data
     }
 }
 
-static void cap_user(struct naive *naive, size_t user, int64_t cap)
+/* How many of [0, index) have a pair. */
+static uint64_t rank_of(const struct naive *all, bool is_item, size_t index)
 {
+    uint64_t rank = 0;
+    for (size_t a = 0; a < index; a++) {
+        bool any = false;
+        for (size_t b = 0; b < (size_t)(is_item ? LOG_USERS : LOG_ITEMS); b++) {
+            any = any || (is_item ? all->has[b][a] : all->has[a][b]);
+        }
+        rank += any;
+    }
+    return rank;
+}
+
+static void cap_user(struct naive *naive, const struct naive *all, size_t user, int64_t cap)
+{
+    const uint64_t code = rank_of(all, false, user);
     int64_t n = 0;
     for (size_t i = 0; i < LOG_ITEMS; i++) {
         n += naive->has[user][i];
     }
-    for (; n > cap; n--) { /* the oldest goes, of equal times the highest item */
+    for (; n > cap; n--) { /* the oldest goes, of equal times the last by history_tie */
         size_t oldest = LOG_ITEMS;
         for (size_t i = 0; i < LOG_ITEMS; i++) {
             if (naive->has[user][i] &&
-                (oldest == LOG_ITEMS || naive->newest[user][i] <= naive->newest[user][oldest])) {
+                (oldest == LOG_ITEMS || naive->newest[user][i] < naive->newest[user][oldest] ||
+                 (naive->newest[user][i] == naive->newest[user][oldest] &&
+                  history_tie(0, code, rank_of(all, true, i)) >
+                      history_tie(0, code, rank_of(all, true, oldest))))) {
                 oldest = i;
             }
         }
@@ -183,10 +214,10 @@ static bool drop_poor(struct naive *naive, const struct dataset_rules *rules)
     return changed;
 }
 
-void naive_core(struct naive *naive, const struct dataset_rules *rules)
+void naive_core(struct naive *naive, const struct naive *all, const struct dataset_rules *rules)
 {
     for (size_t u = 0; rules->max_user_interactions > 0 && u < LOG_USERS; u++) {
-        cap_user(naive, u, rules->max_user_interactions);
+        cap_user(naive, all, u, rules->max_user_interactions);
     }
     while (drop_poor(naive, rules)) {
     }

@@ -65,7 +65,11 @@ static struct kept keep(const struct history *history, size_t user, size_t cap)
         size_t oldest = length;
         for (size_t c = 0; c < length; c++) {
             const int64_t time = history->times == NULL ? 0 : history->times[begin + c];
-            if (!used[c] && (oldest == length || time < all.times[k])) {
+            if (!used[c] &&
+                (oldest == length || time < all.times[k] ||
+                 (time == all.times[k] &&
+                  history_tie(0, user, (uint64_t)history->matrix.columns[begin + c]) <
+                      history_tie(0, user, (uint64_t)history->matrix.columns[begin + oldest])))) {
                 oldest = c;
                 all.times[k] = time;
             }
@@ -75,7 +79,7 @@ static struct kept keep(const struct history *history, size_t user, size_t cap)
     }
     kept.n = cap > 0 && cap < length ? cap : length;
     for (size_t k = 0; k < kept.n; k++) {
-        const size_t from = history->times == NULL ? k * length / kept.n : length - kept.n + k;
+        const size_t from = length - kept.n + k;
         kept.items[k] = all.items[from];
         kept.times[k] = all.times[from];
     }
