@@ -115,10 +115,14 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
             (void)json_add_text(tree, member, "pattern", option->pattern);
         }
         if (option->unit != NULL) { /* a bare number is such a text: a share or a count */
-            member = push_type(tree, any, "number");
+            if (!option->whole) {
+                member = push_type(tree, any, "number");
+                (void)json_add_number(tree, member, "minimum", 0);
+                (void)json_add_number(tree, member, "maximum", 1);
+            }
+            member = push_type(tree, any, "integer");
             (void)json_add_number(tree, member, "minimum", 0);
-            (void)json_add_number(tree, member, "maximum", 1);
-            (void)json_add_number(tree, push_type(tree, any, "integer"), "minimum", 0);
+            (void)json_add_number(tree, member, "maximum", 0x1p63);
         }
         break;
     case OPTION_BOOL:

@@ -66,7 +66,8 @@ struct option {
                                    the values of OPTION_TEXT_MAP, the names of OPTION_GROUP_MAP */
     const char *pattern; /* for editors: what a text, a list's elements or a group map's names
                             look like (ECMA regular expression); whose option it is checks it */
-    bool whole;          /* for editors: a number of OPTION_AUTO without a fraction */
+    bool whole;          /* for editors: a number of OPTION_AUTO, or of a text with a unit,
+                                   without a fraction */
     const char *unit;    /* "users", "epochs"; NULL: none */
     const char *help;    /* one or two sentences, no final newline */
     bool required;

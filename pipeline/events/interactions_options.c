@@ -90,7 +90,8 @@ const struct option interactions_option_table[] = {
     OPT_TEXT(interactions_options, "max_bad_rows", max_bad_rows, "5%",
              "more rejected rows than these end the run: a number (`1000`), or a share of the rows "
              "(`5%`), of which a thousand are allowed in any case",
-             .unit = "rows, or a share of them"),
+             .unit = "rows, or a share of them", .whole = true,
+             .pattern = "^([0-9]{1,18}|([0-9]{1,2}(\\.[0-9]+)?|100(\\.0+)?)%)$"),
     OPT_DURATION(interactions_options, "refresh", refresh, "0s", 0, 1e10,
                  "with source.key and a stage catch_up: for so long after the log was read (`7d`) "
                  "runs leave it, and all that is made of it up to refit, as it is, and catch_up "
