@@ -101,7 +101,8 @@ enum status_code history_cut_add(const struct history_cut *cut, struct sparse *p
     struct sparse both = {0};
 
     TRY(history_cut_take(cut, &taken, NULL, status));
-    if (pattern->n_rows == 0) {
+    if (pattern->n_rows == 0) { /* empty, or nothing but an end */
+        sparse_release(pattern);
         mem_free(taken.matrix.values);
         *pattern = taken.matrix;
         pattern->values = NULL;
