@@ -176,26 +176,3 @@ void spill_rest(void *block)
         (void)madvise(head_of(block), head_of(block)->mapped, MADV_DONTNEED);
     }
 }
-
-/* ---- work memory ---- */
-
-enum status_code scratch_reserve(struct scratch *scratch, size_t count, size_t size,
-                                 struct status *status)
-{
-    if (count <= scratch->bytes / size) {
-        return STATUS_OK;
-    }
-    void *block = NULL;
-    enum status_code code = mem_new(count, size, &block, status);
-    if (code == STATUS_OK) {
-        mem_free(scratch->data);
-        *scratch = (struct scratch){block, count * size};
-    }
-    return code;
-}
-
-void scratch_release(struct scratch *scratch)
-{
-    mem_free(scratch->data);
-    *scratch = (struct scratch){0};
-}

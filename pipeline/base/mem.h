@@ -41,16 +41,6 @@ static inline void mem_set_pointer(void *place, const void *pointer)
     memcpy(place, &pointer, sizeof pointer);
 }
 
-/* Work memory that only grows. Zero-initialise. */
-struct scratch {
-    void *data;
-    size_t bytes;
-};
-/* Makes room for count elements of `size` bytes; the contents are lost when it has to grow. */
-MUST_CHECK enum status_code scratch_reserve(struct scratch *scratch, size_t count, size_t size,
-                                            struct status *status);
-void scratch_release(struct scratch *scratch);
-
 /* ---- large arrays in a file instead of in memory ----
  * They are used like any other and freed with mem_free, but only what is being looked at is in
  * memory, and the system can put that away, too. For what is mostly read front to back: lists, and
