@@ -26,9 +26,8 @@ static const struct option options[] = {
         "[recall@10, recall@20, recall@50, ndcg@10, ndcg@20, ndcg@50, hit@10, hit@20, hit@50, "
         "precision@10, precision@20, precision@50, mrr@10, mrr@20, mrr@50, map@10, map@20, "
         "map@50, coverage@10, coverage@20, coverage@50, gini@20, novelty@20, popularity@20]",
-        "What is measured: recall, ndcg, hit, precision, mrr, map (per user, over all users and by "
-        "group), coverage, gini, novelty, popularity (of the lists shown), each with @k, k from 1 "
-        "to 1000.",
+        "What is measured: " METRIC_NAMES " (per user, over all users and by group)" MEASURE_NAMES
+        " (of the lists shown), each with @k, k from 1 to 1000.",
         .pattern = MEASURE_PATTERN),
     OPT_INT(evaluate_options, "users", users, "100000", 1, INT32_MAX,
             "Users judged, a seeded sample when there are more: each costs a ranking of all items "
@@ -54,8 +53,8 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
-static const char metric_mistake[] = "%s is not one of recall, ndcg, hit, precision, mrr, map, "
-                                     "coverage, gini, novelty, popularity with @k, k from 1 to %d";
+static const char metric_mistake[] =
+    "%s is not one of " METRIC_NAMES MEASURE_NAMES " with @k, k from 1 to %d";
 
 static void evaluate_validate(const void *values, struct option_report *report)
 {

@@ -85,10 +85,9 @@ static double map(const uint8_t *hits, size_t k, size_t n_relevant)
     return sum / (double)smaller(k, n_relevant);
 }
 
-const struct metric metric_table[] = {
-    {"recall", recall}, {"ndcg", ndcg}, {"hit", hit}, {"precision", precision},
-    {"mrr", mrr},       {"map", map},   {NULL, NULL},
-};
+#define ROW(name) {#name, name},
+
+const struct metric metric_table[] = {METRICS(ROW, ROW){NULL, NULL}};
 
 /* Splits "name@k"; *name_length is what stands before the @. */
 static bool parse_at(const char *text, size_t length, size_t *name_length, size_t *k)
@@ -218,10 +217,7 @@ static double popularity(const struct exposure *exposure)
     return shown > 0.0 ? sum / shown : 0.0;
 }
 
-const struct list_measure list_measure_table[] = {
-    {"coverage", coverage},     {"gini", gini}, {"novelty", novelty},
-    {"popularity", popularity}, {NULL, NULL},
-};
+const struct list_measure list_measure_table[] = {LIST_MEASURES(ROW){NULL, NULL}};
 
 bool list_measure_parse(const char *text, size_t length, const struct list_measure **measure,
                         size_t *k)

@@ -8,14 +8,33 @@
 
 enum { METRIC_K_MAX = 1000 };
 
-/* What names of metric_table, and of both tables, look like, for editors (option.h). */
-#define METRIC_NAMES    "recall|ndcg|hit|precision|mrr|map"
-#define METRIC_AT       ")@0*([1-9][0-9]{0,2}|1000)$"
-#define METRIC_PATTERN  "^(" METRIC_NAMES METRIC_AT
-#define MEASURE_PATTERN "^(" METRIC_NAMES "|coverage|gini|novelty|popularity" METRIC_AT
+/* Every metric and measure, by the name of its function in metrics.c: the tables, the help,
+ * messages and the patterns that editors get (option.h) come from here. */
+#define METRICS(FIRST, ROW)                                                                        \
+    FIRST(recall)                                                                                  \
+    ROW(ndcg)                                                                                      \
+    ROW(hit)                                                                                       \
+    ROW(precision)                                                                                 \
+    ROW(mrr)                                                                                       \
+    ROW(map)
+#define LIST_MEASURES(ROW)                                                                         \
+    ROW(coverage)                                                                                  \
+    ROW(gini)                                                                                      \
+    ROW(novelty)                                                                                   \
+    ROW(popularity)
+
+#define METRIC_NAME(name) #name
+#define METRIC_NEXT(name) ", " #name
+#define METRIC_OR(name)   "|" #name
+#define METRIC_AT         ")@0*([1-9][0-9]{0,2}|1000)$"
+
+#define METRIC_NAMES    METRICS(METRIC_NAME, METRIC_NEXT) /* "recall, ndcg, ..." */
+#define MEASURE_NAMES   LIST_MEASURES(METRIC_NEXT)        /* ", coverage, ..." */
+#define METRIC_PATTERN  "^(" METRICS(METRIC_NAME, METRIC_OR) METRIC_AT
+#define MEASURE_PATTERN "^(" METRICS(METRIC_NAME, METRIC_OR) LIST_MEASURES(METRIC_OR) METRIC_AT
 
 struct metric {
-    const char *name; /* "recall", "ndcg", "hit", "precision", "mrr", "map" */
+    const char *name; /* "recall" */
     /* hits[r] = 1 when the item at rank r + 1 is relevant; n_relevant > 0 includes unknown items */
     double (*of_user)(const uint8_t *hits, size_t k, size_t n_relevant);
 };
@@ -43,7 +62,7 @@ struct exposure {
 };
 
 struct list_measure {
-    const char *name; /* "coverage", "gini", "novelty", "popularity" */
+    const char *name; /* "coverage" */
     double (*of_exposure)(const struct exposure *exposure);
 };
 extern const struct list_measure list_measure_table[]; /* ends with a NULL name */
