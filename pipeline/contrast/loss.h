@@ -8,10 +8,8 @@
  * negatives is sum_c v_c (...) / V: it does not grow with the number of negatives drawn. Every loss
  * doubles when its weights do.
  *
- * A new loss is a row of loss_table and its name in loss_names (loss.c): for softmax
- *     {.kind = LOSS_SOFTMAX, .uses = LOSS_USES_DENOMINATORS | LOSS_USES_T2, .row = softmax_row}
- * with softmax_row under its formula. The option, its help and the tests against finite differences
- * go over the table. */
+ * A new loss is a row of LOSSES below, with its functions under their formula in loss.c. The
+ * option, its help and the tests against finite differences go over the table. */
 #ifndef NIGHTJAR_CONTRAST_LOSS_H
 #define NIGHTJAR_CONTRAST_LOSS_H
 
@@ -98,8 +96,34 @@ struct loss {
     /* Returns the value and sets its derivative to the logit; NULL: 0. */
     double (*positive)(double logit, double temperature, double *slope);
 };
-/* Names and rows in the same order; the names end with NULL. */
-extern const char *const loss_names[];
+
+/* name, what the option's help says of it, its members of struct loss */
+#define LOSSES(ROW)                                                                                \
+    ROW(softmax, "cross-entropy against the negatives", .kind = LOSS_SOFTMAX,                      \
+        .uses = LOSS_USES_DENOMINATORS | LOSS_USES_T2, .row = softmax_row)                         \
+    ROW(bsl, "the same with a log-mean-exp over a user's positives", .kind = LOSS_SOFTMAX,         \
+        .uses = LOSS_USES_T2, .row = bsl_row)                                                      \
+    ROW(supcon, "softmax with all of a user's positives under the logarithm",                      \
+        .kind = LOSS_SOFTMAX, .row = supcon_row)                                                   \
+    ROW(slk, "softmax that favours positives within reach of the top ranks", .kind = LOSS_SOFTMAX, \
+        .uses = LOSS_USES_DENOMINATORS | LOSS_USES_T2 | LOSS_USES_SLK_WIDTH, .row = slk_row)       \
+    ROW(bpr, "logistic of the difference to a negative", .kind = LOSS_MARGIN,                      \
+        .shape = SHAPE_SOFTPLUS, .cut_each = true, .factor = bpr_factor)                           \
+    ROW(triplet, "hinge of that difference", .kind = LOSS_MARGIN, .uses = LOSS_USES_MARGIN,        \
+        .shape = SHAPE_HINGE, .cut_each = true, .margin_side = -1, .factor = triplet_factor)       \
+    ROW(warp, "triplet weighted by rank", .kind = LOSS_MARGIN, .uses = LOSS_USES_MARGIN,           \
+        .shape = SHAPE_HINGE, .cut_each = true, .margin_side = -1, .by_rank = true,                \
+        .factor = warp_factor)                                                                     \
+    ROW(ccl, "cosine plus hinge of the negatives' cosines", .kind = LOSS_MARGIN,                   \
+        .uses = LOSS_USES_MARGIN | LOSS_USES_NEGATIVE_WEIGHT, .shape = SHAPE_HINGE,                \
+        .margin_side = 1, .factor = ccl_factor, .positive = ccl_positive)                          \
+    ROW(logistic, "binary cross-entropy", .kind = LOSS_MARGIN, .uses = LOSS_USES_NEGATIVE_WEIGHT,  \
+        .shape = SHAPE_SOFTPLUS, .factor = logistic_factor, .positive = logistic_positive)         \
+    ROW(directau, "alignment and uniformity", .kind = LOSS_UNIFORM, .uses = LOSS_USES_UNIFORMITY)
+
+#define LOSS_HELP_ROW(name, help, ...) " " #name ": " help "."
+#define LOSS_HELP                      LOSSES(LOSS_HELP_ROW)
+extern const char *const loss_names[]; /* NULL-terminated, in the order of the rows */
 extern const struct loss loss_table[];
 
 #endif

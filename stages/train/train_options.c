@@ -68,14 +68,8 @@ static const struct option views_table[] = {
 
 const struct option train_options_table[] = {
     OPT_INT(train_options, "dimension", dimension, "64", 8, 512, "Length of the embeddings."),
-    OPT_CHOICE(
-        train_options, "loss", loss, "softmax", loss_names,
-        "The contrastive loss. softmax: cross-entropy against the negatives; bsl: the same with a "
-        "log-mean-exp over a user's positives; supcon: softmax with all of a user's positives "
-        "under the logarithm; slk: softmax that favours positives within reach of the top ranks; "
-        "bpr: logistic of the difference to a negative; triplet: hinge of that difference; warp: "
-        "triplet weighted by rank; ccl: cosine plus hinge of the negatives' cosines; logistic: "
-        "binary cross-entropy; directau: alignment and uniformity."),
+    OPT_CHOICE(train_options, "loss", loss, "softmax", loss_names,
+               "The contrastive loss." LOSS_HELP),
     OPT_CHOICE(
         train_options, "denominators", denominators, "decoupled", loss_denominators_names,
         "For softmax and slk: what stands under the logarithm beside the negatives: the positive "
