@@ -1,6 +1,19 @@
-/* SQLite connections and statements. db.c is the only file that sees sqlite3.h. Extended result
- * codes are mapped once: BUSY, LOCKED -> STATUS_BUSY; FULL, IOERR -> STATUS_IO; CANTOPEN ->
- * STATUS_NO_INPUT or STATUS_CANNOT_CREATE; NOTADB, CORRUPT -> STATUS_DATA; READONLY ->
+/* SQLite connections and statements, behind a narrow door: the db_*.c files alone see sqlite3.h.
+ *
+ *   db_open -> (db_prepare -> db_bind_... -> db_step, db_column_... until no row is left
+ *   -> db_finalize), as often as wanted -> db_close
+ *
+ * The ids of `items` above 10:
+ *
+ *   TRY(db_open(path, DB_READ, 5, &db, status));
+ *   TRY(db_prepare(db, "SELECT id FROM items WHERE id > ?1", &query, status));
+ *   TRY(db_bind_int64(query, 1, 10, status));
+ *   for (TRY(db_step(query, &has_row, status)); has_row; TRY(db_step(query, &has_row, status))) {
+ *       use(db_column_int64(query, 0));
+ *   }
+ *
+ * Extended result codes are mapped once: BUSY, LOCKED -> STATUS_BUSY; FULL, IOERR -> STATUS_IO;
+ * CANTOPEN -> STATUS_NO_INPUT or STATUS_CANNOT_CREATE; NOTADB, CORRUPT -> STATUS_DATA; READONLY ->
  * STATUS_CANNOT_CREATE, or STATUS_NO_INPUT where even reading needs to write (a WAL file in a
  * read-only folder, a journal to be played back); NOMEM -> STATUS_NO_MEMORY; TOOBIG -> STATUS_DATA;
  * else STATUS_INTERNAL. Messages name the file. A connection and its queries belong to one thread

@@ -39,7 +39,7 @@ includes | sed -e 's/^pipeline\///' -e 's/\.[ch] / /' -e 's/\.h$//' | awk '$1 !=
     grep . && bad=1
 
 # header:the one file that may see it
-for rule in cblas.h:pipeline/math/blas.c sqlite3.h:pipeline/store/db.c csv.h:pipeline/io/csv_reader.c \
+for rule in cblas.h:pipeline/math/blas.c csv.h:pipeline/io/csv_reader.c \
     yaml.h:pipeline/config/yaml_doc.c zlib.h:pipeline/io/ cJSON.h:pipeline/ xxhash.h:pipeline/base/hash.c \
     hmac.h:pipeline/base/; do
     seen=$(grep -l -E "#include <(.*/)?${rule%%:*}>" pipeline/*.c pipeline/*/*.[ch] stages/*.c)
@@ -49,6 +49,10 @@ for rule in cblas.h:pipeline/math/blas.c sqlite3.h:pipeline/store/db.c csv.h:pip
     *) echo "$seen: only ${rule#*:} may include ${rule%%:*}" && bad=1 ;;
     esac
 done
+
+grep -l '#include <sqlite3' pipeline/*.c pipeline/*/*.[ch] stages/*.c stages/*/*.[ch] |
+    grep -v '^pipeline/store/db_[a-z_]*\.[ch]$' |
+    sed 's/$/: only the db_* files of store may include sqlite3.h/' | grep . && bad=1
 
 # who opens files that we write
 grep -n -E '\b(creat\(|mkstemp|fopen\([^)]*"[wa])|O_CREAT' pipeline/*.c pipeline/*/*.c stages/*.c stages/*/*.c |

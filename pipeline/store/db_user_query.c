@@ -1,0 +1,167 @@
+/* Queries that a user wrote: reading alone, one statement, within a time limit. */
+#include "store/db_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { PROGRESS_OPCODES = 10000 }; /* some 100 us of work between two looks at the clock */
+
+/* In force while a user's query is prepared or stepped (a changed schema prepares it again). */
+int db_authorize(void *data, int action, const char *first, const char *second,
+                 const char *database, const char *source)
+{
+    const struct db *db = data;
+    (void)database;
+    (void)source;
+    if (!db->is_restricted) {
+        return SQLITE_OK;
+    }
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_FUNCTION:
+        return second != NULL && sqlite3_stricmp(second, "load_extension") == 0 ? SQLITE_DENY
+                                                                                : SQLITE_OK;
+    case SQLITE_PRAGMA: /* full-text tables ask this one on their own account */
+        return first != NULL && sqlite3_stricmp(first, "data_version") == 0 ? SQLITE_OK
+                                                                            : SQLITE_DENY;
+    case SQLITE_UPDATE: /* a table-valued function declares its columns; nobody can write there */
+        return first != NULL && sqlite3_stricmp(first, "sqlite_master") == 0 ? SQLITE_OK
+                                                                             : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* Stops the query being stepped when it is past its deadline. */
+static int check_deadline(void *data)
+{
+    const struct db *db = data;
+    return db->deadline > 0 && clock_monotonic() > db->deadline;
+}
+
+/* A user's query that does not compile: with its place in the text where SQLite knows it. */
+static enum status_code fail_user(const struct db *db, const char *what, int result,
+                                  struct status *status)
+{
+    int primary = result & 0xff;
+    if (primary == SQLITE_AUTH) {
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
+                             "%s: only reading is allowed in a query: one SELECT, WITH or VALUES, "
+                             "without ATTACH, PRAGMA, load_extension or changes (%s)",
+                             what, sqlite3_errmsg(db->handle));
+    }
+    if (primary != SQLITE_ERROR) {
+        return db_fail(db, result, what, status);
+    }
+    int offset = sqlite3_error_offset(db->handle);
+    if (offset >= 0) {
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s (at character %d)",
+                             what, sqlite3_errmsg(db->handle), offset + 1);
+    }
+    return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s", what,
+                         sqlite3_errmsg(db->handle));
+}
+
+/* Whether only space, comments and semicolons are left. */
+static bool tail_is_empty(struct db *db, const char *tail)
+{
+    while (*tail != '\0') {
+        sqlite3_stmt *statement = NULL;
+        const char *rest = NULL;
+        int result = sqlite3_prepare_v2(db->handle, tail, -1, &statement, &rest);
+        bool has_statement = result != SQLITE_OK || statement != NULL;
+        sqlite3_finalize(statement);
+        if (has_statement || rest == NULL || rest == tail) {
+            return false;
+        }
+        tail = rest;
+    }
+    return true;
+}
+
+static enum status_code check_user_statement(struct db *db, const char *what,
+                                             sqlite3_stmt *statement, const char *tail,
+                                             struct status *status)
+{
+    const char *problem = NULL;
+    if (statement == NULL) {
+        problem = "the query is empty";
+    } else if (!sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 ||
+               sqlite3_column_count(statement) == 0) {
+        problem = "the query must be a SELECT, WITH or VALUES statement";
+    } else if (sqlite3_bind_parameter_count(statement) != 0) {
+        problem = "the query has parameters (?, :name), for which there are no values";
+    } else if (!tail_is_empty(db, tail)) {
+        problem = "there must be one statement, with nothing after it";
+    }
+    if (problem == NULL) {
+        return STATUS_OK;
+    }
+    return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s", what, problem);
+}
+
+enum status_code db_prepare_user(struct db *db, const char *what, const char *sql,
+                                 double timeout_seconds, struct db_query **out,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct db_query *query = NULL;
+    const char *tail = NULL;
+    size_t size = strlen(what) + 1;
+    db->is_restricted = true;
+    TRY(MEM_NEW(&query, 1, status));
+    query->db = db;
+    query->timeout_seconds = timeout_seconds;
+    TRY(MEM_NEW(&query->what, size, status));
+    memcpy(query->what, what, size);
+    int result = sqlite3_prepare_v2(db->handle, sql, -1, &query->statement, &tail);
+    if (result != SQLITE_OK) {
+        TRY(fail_user(db, what, result, status));
+    }
+    TRY(check_user_statement(db, what, query->statement, tail, status));
+    sqlite3_progress_handler(db->handle, PROGRESS_OPCODES, check_deadline, db);
+    *out = query;
+    query = NULL;
+done:
+    db->is_restricted = false;
+    db_finalize(query);
+    return code;
+}
+
+int db_step_user(struct db_query *query)
+{
+    struct db *db = query->db;
+    if (query->deadline == 0) {
+        query->deadline = clock_monotonic() + query->timeout_seconds;
+    }
+    db->is_restricted = true;
+    db->deadline = query->deadline;
+    const int result = sqlite3_step(query->statement);
+    db->deadline = 0;
+    db->is_restricted = false;
+    return result;
+}
+
+enum status_code db_fail_user(const struct db_query *query, int result, struct status *status)
+{
+    const struct db *db = query->db;
+    switch (result & 0xff) {
+    case SQLITE_INTERRUPT:
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
+                             "%s: the query was not done within its time limit of %g s "
+                             "(source.query_timeout)",
+                             query->what, query->timeout_seconds);
+    case SQLITE_AUTH:
+        return fail_user(db, query->what, result, status);
+    case SQLITE_ERROR: /* it compiled, so a value is at fault: bad JSON, integer overflow */
+        return status_set_at(status, STATUS_DATA, db->path, 0, 0, "%s: the query failed: %s",
+                             query->what, sqlite3_errmsg(db->handle));
+    default:
+        return db_fail(db, result, query->what, status);
+    }
+}
