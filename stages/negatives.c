@@ -9,7 +9,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
-#include "store/bulk.h"
+#include "store/row_batch.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -268,19 +268,20 @@ static const char create_view[] =
     " CROSS JOIN items n ON n.code = s.negative";
 
 /* The stored negatives of one user, row `user` of the train matrix. */
-static enum status_code write_user(struct bulk *bulk, const struct dataset *dataset, size_t user,
-                                   const struct array *stored, struct status *status)
+static enum status_code write_user(struct row_batch *batch, const struct dataset *dataset,
+                                   size_t user, const struct array *stored, struct status *status)
 {
     const struct sparse *train = &dataset->train.matrix;
     enum status_code code = STATUS_OK;
-    TRY(db_bind_int64(bulk->query, 1, dataset->users[user], status));
     for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
         const int32_t *negatives = (const int32_t *)stored->data + (size_t)e * stored->columns;
-        TRY(db_bind_int64(bulk->query, 2, dataset->items[train->columns[e]], status));
         for (size_t d = 0; d < stored->columns; d++) {
-            TRY(db_bind_int64(bulk->query, 3, (int64_t)d + 1, status));
-            TRY(db_bind_int64(bulk->query, 4, dataset->items[negatives[d]], status));
-            TRY(bulk_add(bulk, status));
+            struct batch_cell *row = row_batch_row(batch);
+            row[0] = batch_integer(dataset->users[user]);
+            row[1] = batch_integer(dataset->items[train->columns[e]]);
+            row[2] = batch_integer((int64_t)d + 1);
+            row[3] = batch_integer(dataset->items[negatives[d]]);
+            TRY(row_batch_put(batch, status));
         }
     }
 done:
@@ -293,22 +294,22 @@ static enum status_code write_table(struct context *context, const struct datase
 {
     struct db *work = context_work(context);
     const struct array *stored = artifact_find(artifact, negative_stored_slots[BASIS_FIT]);
-    struct bulk bulk = {0};
+    struct row_batch batch = {0};
     enum status_code code = STATUS_OK;
     TRY(db_exec(work, drop_tables, status));
     if (stored == NULL) {
         goto done;
     }
     TRY(db_exec(work, create_table, status));
-    TRY(bulk_start(&bulk, work, "INSERT INTO negatives_stored VALUES (?1, ?2, ?3, ?4)", status));
+    TRY(row_batch_open(&batch, work, "negatives_stored", 4, ROW_BATCH_CHUNK, status));
     for (size_t user = 0; user < fit->n_users; user++) {
-        TRY(write_user(&bulk, fit, user, stored, status));
+        TRY(write_user(&batch, fit, user, stored, status));
         TRY(context_check_stop(context, status));
     }
-    TRY(bulk_finish(&bulk, status));
+    TRY(row_batch_write(&batch, status));
     TRY(db_exec(work, create_view, status));
 done:
-    bulk_release(&bulk);
+    row_batch_release(&batch);
     return code;
 }
 

@@ -8,7 +8,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
-#include "store/bulk.h"
+#include "store/row_batch.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -261,29 +261,29 @@ static const char create_view[] =
 
 /* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
  * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
-static enum status_code write_table(struct context *context, const char *insert,
+static enum status_code write_table(struct context *context, const char *table,
                                     const struct sparse *m, const float *weights,
                                     const int32_t *row_codes, const int32_t *column_codes,
                                     struct status *status)
 {
-    struct bulk bulk = {0};
+    struct row_batch batch = {0};
     enum status_code code = STATUS_OK;
-    TRY(bulk_start(&bulk, context_work(context), insert, status));
+    TRY(row_batch_open(&batch, context_work(context), table, 3, ROW_BATCH_CHUNK, status));
     for (size_t r = 0; r < m->n_rows; r++) {
-        TRY(db_bind_int64(bulk.query, 1, row_codes[r], status));
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            const double weight = weights == NULL ? 1 : (double)weights[e];
-            TRY(db_bind_int64(bulk.query, 2, column_codes[m->columns[e]], status));
-            TRY(db_bind_double(bulk.query, 3, weight, status));
-            TRY(bulk_add(&bulk, status));
+            struct batch_cell *row = row_batch_row(&batch);
+            row[0] = batch_integer(row_codes[r]);
+            row[1] = batch_integer(column_codes[m->columns[e]]);
+            row[2] = batch_real(weights == NULL ? 1 : (double)weights[e]);
+            TRY(row_batch_put(&batch, status));
         }
         if (r % ROWS_BETWEEN_CHECKS == 0) {
             TRY(context_check_stop(context, status));
         }
     }
-    TRY(bulk_finish(&bulk, status));
+    TRY(row_batch_write(&batch, status));
 done:
-    bulk_release(&bulk);
+    row_batch_release(&batch);
     return code;
 }
 
@@ -304,12 +304,12 @@ static enum status_code write_tables(struct context *context, const struct pairs
     TRY(db_exec(work, create_tables, status));
     TRY(pairs_positive_weights(pairs, BASIS_FIT, sparse_entries(&fit->train.matrix), &weights,
                                status));
-    TRY(write_table(context, "INSERT INTO pairs_user_item VALUES (?1, ?2, ?3)", &fit->train.matrix,
-                    weights, fit->users, fit->items, status));
+    TRY(write_table(context, "pairs_user_item", &fit->train.matrix, weights, fit->users, fit->items,
+                    status));
     TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
     if (found) {
-        TRY(write_table(context, "INSERT INTO pairs_item_item VALUES (?1, ?2, ?3)", &item_item,
-                        item_item.values, fit->items, fit->items, status));
+        TRY(write_table(context, "pairs_item_item", &item_item, item_item.values, fit->items,
+                        fit->items, status));
     }
     TRY(db_exec(work, create_view, status));
 done:

@@ -285,21 +285,19 @@ static enum status_code load_row(struct import *import, const struct csv_row *ro
 {
     enum status_code code = STATUS_OK;
     struct batch_cell *cells = row_batch_row(&import->insert);
-    bool is_full;
     if (row->problem != NULL) {
         return reject_row(import, row, row->problem_line, row->problem_column, row->problem,
                           status);
     }
     if (import->is_append) {
-        *cells++ = (struct batch_cell){.type = DB_INTEGER, .integer = (int64_t)row->line};
+        *cells++ = batch_integer((int64_t)row->line);
     }
     for (size_t i = 0; i < import->n_columns; i++) {
         if (!fill_cell(import, &import->columns[i], row, &cells[i])) {
             return reject_value(import, row, &import->columns[i], status);
         }
     }
-    row_batch_add(&import->insert, &is_full);
-    if (is_full) {
+    if (row_batch_add(&import->insert)) {
         TRY(row_batch_insert(&import->insert, status));
     }
     import->n_rows++;

@@ -4,12 +4,8 @@
 #include "publishing/publish_parts.h"
 #include "store/row_batch.h"
 
-/* Rows of a transaction. They are ready before it begins, so that other writers wait for the
- * inserts and the commit alone. */
-enum {
-    CHUNK_ROWS = 10000,
-    CHUNK_BYTES = 2 << 20 /* of BLOBs and texts: what a reader waits for in journal mode */
-};
+/* Of BLOBs and texts in a transaction: what a reader waits for in journal mode. */
+enum { CHUNK_BYTES = 2 << 20 };
 
 struct build {
     const struct publish_target *target;
@@ -78,15 +74,14 @@ static void fill_row(struct build *build, const char *kinds, const struct cell *
     }
 }
 
-/* Inserts the rows that wait. */
+/* Inserts the rows that wait. They are ready before the transaction begins, so that other writers
+ * wait for the inserts and the commit alone. */
 static enum status_code write_chunk(struct build *build, struct row_batch *batch,
                                     struct status *status)
 {
     const int64_t n_rows = (int64_t)batch->n_rows;
     enum status_code code;
-    TRY(db_begin_write(build->target->db, status));
-    TRY(row_batch_insert(batch, status));
-    TRY(db_commit(build->target->db, status));
+    TRY(row_batch_write(batch, status));
     build->rows_done += n_rows;
     build->chunk_bytes = 0;
     code = report(build, status);
@@ -105,14 +100,12 @@ static enum status_code fill_table(struct build *build, enum publish_table table
     size_t position = 0;
     publish_add_name(&name, build->target->prefix, info->name, build->generation);
     TRY(buf_check(&name, status));
-    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds), CHUNK_ROWS,
-                       status));
+    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds),
+                       ROW_BATCH_CHUNK, status));
     while (publish_next_row(build->content, table, &position, cells)) {
-        bool is_full;
         publish_hash_row(build->expected, info->kinds, cells);
         fill_row(build, info->kinds, cells, row_batch_row(&batch));
-        row_batch_add(&batch, &is_full);
-        if (is_full || build->chunk_bytes >= CHUNK_BYTES) {
+        if (row_batch_add(&batch) || build->chunk_bytes >= CHUNK_BYTES) {
             TRY(write_chunk(build, &batch, status));
         }
     }
@@ -143,7 +136,7 @@ static void read_row(struct db_query *query, const char *kinds, struct cell *cel
     }
 }
 
-/* SELECT of the next CHUNK_ROWS rows in key order, from the key (?1, ?2, ...) on. */
+/* SELECT of the next ROW_BATCH_CHUNK rows in key order, from the key (?1, ?2, ...) on. */
 static void add_select(struct buf *sql, const struct build *build, enum publish_table table)
 {
     const struct publish_table_info *info = &publish_tables[table];
@@ -153,7 +146,7 @@ static void add_select(struct buf *sql, const struct build *build, enum publish_
     for (int k = 1; k < info->n_keys; k++) {
         buf_addf(sql, ", ?%d", k + 1);
     }
-    buf_addf(sql, ") ORDER BY %s LIMIT %d", info->keys, CHUNK_ROWS);
+    buf_addf(sql, ") ORDER BY %s LIMIT %d", info->keys, ROW_BATCH_CHUNK);
 }
 
 /* Reads a chunk into the checksum; `next` is the key to start from and moves behind the last row
@@ -207,7 +200,7 @@ static enum status_code read_back(struct build *build, enum publish_table table,
             break;
         }
         ++*last;
-    } while (n_chunk == CHUNK_ROWS);
+    } while (n_chunk == ROW_BATCH_CHUNK);
     if (n != count) {
         TRY(status_set_at(status, STATUS_IO, db_path(build->target->db), 0, 0,
                           "generation %lld was not stored as it was meant: %s has %lld rows, "

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/output_file.h"
 #include "math/topk.h"
-#include "store/bulk.h"
+#include "store/row_batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,97 +53,99 @@ static enum status_code look_up(struct writing *w, size_t done, struct status *s
     return watch_check(&w->options->watch, status);
 }
 
-static enum status_code bind_text(struct db_query *query, int index, const char *text,
-                                  struct status *status)
+static void set_text(struct row_batch *batch, struct batch_cell *cell, const char *text)
 {
-    return db_bind_text(query, index, text, strlen(text), false, status);
+    row_batch_copy_text(batch, cell, text, strlen(text));
 }
 
 /* `number` is zero-based; ids begin at 1. */
-static enum status_code bind_id(const struct writing *w, struct db_query *query, int index,
-                                char kind, size_t number, struct status *status)
+static void set_id(const struct writing *w, struct row_batch *batch, struct batch_cell *cell,
+                   char kind, size_t number)
 {
-    if (!w->options->text_ids) {
-        return db_bind_int64(query, index, (int64_t)number + 1, status);
+    *cell = batch_integer((int64_t)number + 1);
+    if (w->options->text_ids) {
+        char text[ID_TEXT_MAX];
+        (void)snprintf(text, sizeof text, "%c%zu", kind, number + 1);
+        set_text(batch, cell, text);
     }
-    char text[ID_TEXT_MAX];
-    (void)snprintf(text, sizeof text, "%c%zu", kind, number + 1);
-    return bind_text(query, index, text, status);
 }
 
 static enum status_code write_users(struct writing *w, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct bulk bulk = {0};
+    struct row_batch batch = {0};
     size_t n = w->options->shop.n_users;
 
-    TRY(bulk_start(&bulk, w->db, "INSERT INTO users VALUES (?, ?, ?, ?)", status));
+    TRY(row_batch_open(&batch, w->db, "users", 4, ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "users", "rows", (double)n);
     for (size_t u = 0; u < n; u++) {
         struct shop_user user;
         shop_user(w->shop, u, &user);
-        TRY(bind_id(w, bulk.query, 1, 'u', u, status));
-        TRY(bind_text(bulk.query, 2, user.segment, status));
-        TRY(bind_text(bulk.query, 3, user.country, status));
-        TRY(db_bind_int64(bulk.query, 4, user.created_at, status));
-        TRY(bulk_add(&bulk, status));
+        struct batch_cell *row = row_batch_row(&batch);
+        set_id(w, &batch, &row[0], 'u', u);
+        set_text(&batch, &row[1], user.segment);
+        set_text(&batch, &row[2], user.country);
+        row[3] = batch_integer(user.created_at);
+        TRY(row_batch_put(&batch, status));
         TRY(look_up(w, u + 1, status));
     }
-    TRY(bulk_finish(&bulk, status));
+    TRY(row_batch_write(&batch, status));
 done:
-    bulk_release(&bulk);
+    row_batch_release(&batch);
     return code;
 }
 
 static enum status_code write_items(struct writing *w, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct bulk bulk = {0};
+    struct row_batch batch = {0};
     size_t n = w->options->shop.n_items;
 
-    TRY(bulk_start(&bulk, w->db, "INSERT INTO items VALUES (?, ?, ?, ?, ?)", status));
+    TRY(row_batch_open(&batch, w->db, "items", 5, ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "items", "rows", (double)n);
     for (size_t i = 0; i < n; i++) {
         struct shop_item item;
         shop_item(w->shop, i, &item);
-        TRY(bind_id(w, bulk.query, 1, 'i', i, status));
-        TRY(bind_text(bulk.query, 2, item.title, status));
-        TRY(bind_text(bulk.query, 3, item.category, status));
-        TRY(db_bind_double(bulk.query, 4, (double)item.price_cents / 100.0, status));
-        TRY(db_bind_int64(bulk.query, 5, item.created_at, status));
-        TRY(bulk_add(&bulk, status));
+        struct batch_cell *row = row_batch_row(&batch);
+        set_id(w, &batch, &row[0], 'i', i);
+        set_text(&batch, &row[1], item.title);
+        set_text(&batch, &row[2], item.category);
+        row[3] = batch_real((double)item.price_cents / 100.0);
+        row[4] = batch_integer(item.created_at);
+        TRY(row_batch_put(&batch, status));
         TRY(look_up(w, i + 1, status));
     }
-    TRY(bulk_finish(&bulk, status));
+    TRY(row_batch_write(&batch, status));
 done:
-    bulk_release(&bulk);
+    row_batch_release(&batch);
     return code;
 }
 
 static enum status_code write_events(struct writing *w, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct bulk bulk = {0};
+    struct row_batch batch = {0};
     struct shop_event event;
     size_t n = 0;
 
-    TRY(bulk_start(&bulk, w->db, "INSERT INTO events VALUES (?, ?, ?, ?, ?)", status));
+    TRY(row_batch_open(&batch, w->db, "events", 5, ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "events", "rows", (double)w->options->shop.n_events);
     w->newest = shop_start(w->shop);
     while (shop_next_event(w->shop, &event)) {
         n++;
         w->newest = event.created_at > w->newest ? event.created_at : w->newest;
-        TRY(db_bind_int64(bulk.query, 1, (int64_t)n, status));
-        TRY(bind_id(w, bulk.query, 2, 'u', event.user, status));
-        TRY(bind_id(w, bulk.query, 3, 'i', event.item, status));
-        TRY(bind_text(bulk.query, 4, shop_event_name(event.type), status));
-        TRY(db_bind_int64(bulk.query, 5, event.created_at, status));
-        TRY(bulk_add(&bulk, status));
+        struct batch_cell *row = row_batch_row(&batch);
+        row[0] = batch_integer((int64_t)n);
+        set_id(w, &batch, &row[1], 'u', event.user);
+        set_id(w, &batch, &row[2], 'i', event.item);
+        set_text(&batch, &row[3], shop_event_name(event.type));
+        row[4] = batch_integer(event.created_at);
+        TRY(row_batch_put(&batch, status));
         TRY(look_up(w, n, status));
     }
-    TRY(bulk_finish(&bulk, status));
+    TRY(row_batch_write(&batch, status));
 done:
-    bulk_release(&bulk);
+    row_batch_release(&batch);
     return code;
 }
 
@@ -153,7 +155,7 @@ struct oracle {
     float *scores;      /* (k) */
     int32_t *items;     /* (k) */
     struct db_query *seen;
-    struct bulk bulk;
+    struct row_batch batch;
 };
 
 /* Sets the probability of what the user had an event with before the last days to none. */
@@ -163,7 +165,7 @@ static enum status_code drop_seen(struct writing *w, struct oracle *oracle, size
     enum status_code code = STATUS_OK;
     bool has_row = false;
 
-    TRY(bind_id(w, oracle->seen, 1, 'u', user, status));
+    TRY(db_bind_int64(oracle->seen, 1, (int64_t)user + 1, status));
     TRY(db_bind_int64(oracle->seen, 2, w->newest - ORACLE_DAYS * SHOP_DAY_SECONDS, status));
     TRY(db_step(oracle->seen, &has_row, status));
     while (has_row) {
@@ -200,11 +202,12 @@ static enum status_code write_oracle_user(struct writing *w, struct oracle *orac
     topk_finish(&topk);
     for (size_t r = 0; r < topk.n; r++) {
         size_t item = (size_t)topk.indices[r];
-        TRY(bind_id(w, oracle->bulk.query, 1, 'u', user, status));
-        TRY(db_bind_int64(oracle->bulk.query, 2, (int64_t)r + 1, status));
-        TRY(bind_id(w, oracle->bulk.query, 3, 'i', item, status));
-        TRY(db_bind_double(oracle->bulk.query, 4, (double)topk.scores[r], status));
-        TRY(bulk_add(&oracle->bulk, status));
+        struct batch_cell *row = row_batch_row(&oracle->batch);
+        set_id(w, &oracle->batch, &row[0], 'u', user);
+        row[1] = batch_integer((int64_t)r + 1);
+        set_id(w, &oracle->batch, &row[2], 'i', item);
+        row[3] = batch_real((double)topk.scores[r]);
+        TRY(row_batch_put(&oracle->batch, status));
     }
 done:
     return code;
@@ -233,18 +236,18 @@ static enum status_code write_oracle(struct writing *w, struct status *status)
     TRY(MEM_NEW(&oracle.items, w->options->oracle_k, status));
     TRY(db_prepare(w->db,
                    text_ids ? "SELECT CAST(substr(item_id, 2) AS INTEGER) FROM events"
-                              " WHERE user_id = ? AND created_at <= ?"
+                              " WHERE user_id = 'u' || ? AND created_at <= ?"
                             : "SELECT item_id FROM events WHERE user_id = ? AND created_at <= ?",
                    &oracle.seen, status));
-    TRY(bulk_start(&oracle.bulk, w->db, "INSERT INTO oracle VALUES (?, ?, ?, ?)", status));
+    TRY(row_batch_open(&oracle.batch, w->db, "oracle", 4, ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "oracle", "users", (double)n_users);
     for (size_t u = 0; u < n_users; u++) {
         TRY(write_oracle_user(w, &oracle, u, status));
         TRY(look_up(w, (u + 1) * STEPS_BETWEEN_LOOKS, status));
     }
-    TRY(bulk_finish(&oracle.bulk, status));
+    TRY(row_batch_write(&oracle.batch, status));
 done:
-    bulk_release(&oracle.bulk);
+    row_batch_release(&oracle.batch);
     db_finalize(oracle.seen);
     mem_free(oracle.day);
     mem_free(oracle.mean);

@@ -32,6 +32,7 @@ enum status_code row_batch_open(struct row_batch *batch, struct db *db, const ch
 {
     const size_t fitting = PARAMETERS_MAX / n_columns;
     enum status_code code;
+    batch->db = db;
     batch->n_columns = n_columns;
     batch->group = fitting < GROUP_ROWS ? (fitting > 0 ? fitting : 1) : GROUP_ROWS;
     batch->capacity = capacity > 0 ? capacity : batch->group;
@@ -54,10 +55,10 @@ void row_batch_copy_text(struct row_batch *batch, struct batch_cell *cell, const
     buf_add(&batch->copies, text, length);
 }
 
-void row_batch_add(struct row_batch *batch, bool *is_full)
+bool row_batch_add(struct row_batch *batch)
 {
     batch->n_rows++;
-    *is_full = batch->n_rows == batch->capacity;
+    return batch->n_rows == batch->capacity;
 }
 
 static enum status_code bind(const struct row_batch *batch, struct db_query *query, int parameter,
@@ -109,6 +110,27 @@ enum status_code row_batch_insert(struct row_batch *batch, struct status *status
     buf_clear(&batch->copies);
 done:
     return code;
+}
+
+enum status_code row_batch_write(struct row_batch *batch, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (batch->n_rows == 0) {
+        return STATUS_OK;
+    }
+    TRY(db_begin_write(batch->db, status));
+    TRY(row_batch_insert(batch, status));
+    TRY(db_commit(batch->db, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(batch->db);
+    }
+    return code;
+}
+
+enum status_code row_batch_put(struct row_batch *batch, struct status *status)
+{
+    return row_batch_add(batch) ? row_batch_write(batch, status) : STATUS_OK;
 }
 
 void row_batch_release(struct row_batch *batch)
