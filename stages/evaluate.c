@@ -263,7 +263,8 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
                                          .prefix = part->prefix,
                                          .model = "nightjar",
                                          .rows = rows,
-                                         .previous = &previous};
+                                         .previous = &previous,
+                                         .n_users = (size_t)users};
     if (o->gate.n > 0 && users < 1.0) {
         code = status_set(status, STATUS_REFUSED,
                           "evaluate: the gate has nothing to judge: no user that training knows "

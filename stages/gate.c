@@ -9,6 +9,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "serving/recommendations.h"
+#include "serving/served_ids.h"
 #include "catch_up/merged.h"
 
 struct gate_options {
@@ -38,6 +39,8 @@ static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
     {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations"},
+    {.name = "towers", .help = "which items can be shown"},
+    {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = NULL},
 };
 
@@ -69,40 +72,35 @@ static double share(double part, double whole)
     return whole > 0.0 ? part / whole : 0.0;
 }
 
-/* rows: the five values, as model "data" under names that begin with "list_". */
-static enum status_code measure(const struct interactions *interactions,
+/* rows: the five values, of the model "lists". `most_shown` becomes the served code of the item
+ * that most lists have, and `shown_by` the number of those. */
+static enum status_code measure(const struct interactions *interactions, size_t n_items,
                                 const struct recommendations *lists, struct metric_rows *rows,
-                                struct status *status)
+                                int32_t *most_shown, int64_t *shown_by, struct status *status)
 {
     int64_t *shown = NULL;
-    size_t n_items = interactions->items.n, n_rows = 0, n_shown = 0;
-    int64_t most = 0;
+    size_t n_rows = 0, n_shown = 0;
+    int32_t most = 0;
     enum status_code code;
-    for (size_t i = 0; i < lists->n_served * lists->top; i++) {
-        /* served codes go on behind the log's: items that only the side data have */
-        if (lists->items[i] >= 0 && (size_t)lists->items[i] >= n_items) {
-            n_items = (size_t)lists->items[i] + 1;
-        }
-    }
     TRY(MEM_NEW(&shown, n_items + 1, status));
     for (size_t i = 0; i < lists->n_served * lists->top; i++) {
-        if (lists->items[i] >= 0) {
-            int64_t *n = &shown[lists->items[i]];
+        const int32_t item = lists->items[i];
+        if (item >= 0) {
             n_rows++;
-            n_shown += *n == 0;
-            *n += 1;
-            most = *n > most ? *n : most;
+            n_shown += shown[item] == 0;
+            shown[item]++;
+            most = shown[item] > shown[most] ? item : most;
         }
     }
     const double values[N_MEASURED] = {
         (double)lists->n_served, (double)n_rows, share((double)n_shown, (double)n_items),
-        share((double)most, (double)lists->n_served),
+        share((double)shown[most], (double)lists->n_served),
         share((double)interactions->n_rejected, (double)interactions->n_rows)};
     for (size_t m = 0; m < N_MEASURED; m++) {
-        char name[64];
-        snprintf(name, sizeof name, "list_%s", measured[m]);
-        TRY(metric_rows_add(rows, name, "data", "all", values[m], status));
+        TRY(metric_rows_add(rows, measured[m], "lists", "all", values[m], status));
     }
+    *most_shown = most;
+    *shown_by = shown[most];
 done:
     mem_free(shown);
     return code;
@@ -113,9 +111,7 @@ static enum status_code record(struct context *context, const struct metric_rows
 {
     enum status_code code = STATUS_OK;
     for (size_t m = 0; m < N_MEASURED; m++) {
-        char name[64];
-        snprintf(name, sizeof name, "list_%s", measured[m]);
-        const struct publish_metric metric = {name, "data", "all", rows->values[m]};
+        const struct publish_metric metric = {measured[m], "lists", "all", rows->values[m]};
         TRY(context_add_metric(context, &metric, status));
     }
 done:
@@ -153,25 +149,45 @@ static enum status_code gate_run(struct context *context, const void *values, st
     const struct gate_options *o = values;
     const struct artifact *artifact = NULL;
     struct merged merged = {0};
+    struct embeddings embeddings = {0};
+    struct features features = {0};
+    struct served_ids users = {0}, items = {0};
     struct recommendations lists = {0};
     struct metric_rows rows = {0}, previous = {0};
-    struct buf failure = {0};
+    struct buf failure = {0}, exposed = {0};
+    int32_t most_shown = 0;
+    int64_t shown_by = 0;
     enum status_code code;
     TRY(merged_load(&merged, context, MERGED_IDS, status));
+    TRY(context_input(context, "towers", &artifact, status));
+    TRY(embeddings_load(&embeddings, artifact, status));
+    TRY(context_input(context, "features", &artifact, status));
+    TRY(served_ids_load(&users, &items, &merged.interactions, &embeddings, artifact, &features,
+                        status));
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&lists, artifact, status));
-    TRY(measure(&merged.interactions, &lists, &rows, status));
+    TRY(recommendations_check(&lists, users.ids.n, items.ids.n, status));
+    TRY(measure(&merged.interactions, items.ids.n, &lists, &rows, &most_shown, &shown_by, status));
     TRY(record(context, &rows, status));
     TRY(context_previous_metrics(context, &previous, status));
     TRY(check_age(context, o->max_age, &merged.interactions, &failure, status));
+    if (shown_by > 0) {
+        buf_add_text(&exposed, ": item " PRIVATE_BEGIN);
+        vocabulary_format(&items.ids, most_shown, &exposed);
+        buf_addf(&exposed, PRIVATE_END " is in %lld of %zu lists", (long long)shown_by,
+                 lists.n_served);
+        TRY(buf_check(&exposed, status));
+    }
     const struct gate_request request = {.stage = "gate",
                                          .n = o->rules.n,
                                          .names = o->rules.names,
                                          .rules = o->rules.values,
-                                         .prefix = "list_",
-                                         .model = "data",
+                                         .prefix = "",
+                                         .model = "lists",
                                          .rows = &rows,
                                          .previous = &previous,
+                                         .noted = "item_exposure",
+                                         .note = buf_text(&exposed),
                                          .failure = failure.length > 0 ? buf_text(&failure) : NULL};
     code = gate_check(&request, status);
     if (code == STATUS_REFUSED) {
@@ -179,9 +195,13 @@ static enum status_code gate_run(struct context *context, const void *values, st
     }
 done:
     buf_release(&failure);
+    buf_release(&exposed);
     metric_rows_release(&previous);
     metric_rows_release(&rows);
     recommendations_release(&lists);
+    served_ids_release(&users);
+    served_ids_release(&items);
+    features_release(&features);
     merged_release(&merged);
     return code;
 }

@@ -3,6 +3,13 @@
 #include "evaluation/gate_rules.h"
 
 #include "base/buf.h"
+#include "evaluation/metrics.h"
+
+#include <math.h>
+
+/* Of so few users a refusal says how uncertain their mean is: of a thousand, the standard error of
+ * a recall of 0.1 is up to a tenth of it. */
+enum { FEW_USERS = 1000 };
 
 const struct option gate_rule_options[] = {
     OPT_FLOAT(gate_rule, "min", min, "0", 0, 1e12, "The least value. 0: no such rule."),
@@ -53,11 +60,38 @@ static bool compare(const struct comparison *comparison, struct buf *failures)
     return true;
 }
 
+/* Of the mean of n values in [0, 1], the standard error is at most this, whatever their
+ * distribution: their variance is at most mean (1 - mean) (Bhatia and Davis, 2000). */
+static double standard_error(double mean, size_t n)
+{
+    return sqrt(fmax(mean * (1.0 - mean), 0.0) / (double)n);
+}
+
+/* What stands behind the lines of a metric that failed. */
+static void add_note(const struct gate_request *request, size_t index, double value,
+                     struct buf *failures)
+{
+    const char *name = request->names[index];
+    const struct metric *metric;
+    size_t k;
+    if (request->noted != NULL && strcmp(name, request->noted) == 0) {
+        buf_add_text(failures, request->note);
+    }
+    if (request->n_users > 0 && request->n_users < FEW_USERS &&
+        metric_parse(name, strlen(name), &metric, &k)) {
+        buf_addf(failures,
+                 "\n%s%s is a mean over %zu users, its standard error up to %.2g: longer windows "
+                 "(`valid` and `test` of `split`) judge more of them",
+                 request->prefix, name, request->n_users, standard_error(value, request->n_users));
+    }
+}
+
 static enum status_code check_metric(const struct gate_request *request, size_t index,
                                      const char *metric, struct buf *failures,
                                      struct status *status)
 {
     const struct gate_rule *rule = &request->rules[index];
+    const size_t n_before = failures->length;
     const char *missing = NULL;
     double value;
     if (!metric_rows_find(request->rows, metric, request->model, "all", &value)) {
@@ -88,6 +122,9 @@ static enum status_code check_metric(const struct gate_request *request, size_t 
         if (rule->max > 0.0 && !(value <= rule->max)) {
             buf_addf(failures, "\n%s is %.6g, the gate asks for at most %.6g", metric, value,
                      rule->max);
+        }
+        if (failures->length > n_before) {
+            add_note(request, index, value, failures);
         }
     }
     if (missing != NULL) {

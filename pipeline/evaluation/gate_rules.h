@@ -29,11 +29,14 @@ struct gate_request {
     const char *model;                  /* whose rows are judged */
     const struct metric_rows *rows;     /* of this run */
     const struct metric_rows *previous; /* of the last published run; without a row, no rule */
-    const char *failure;                /* what the caller has found itself, or NULL */
+    const char *noted, *note; /* NULL: nothing; what stands behind each failure of that metric */
+    size_t n_users;           /* that means over users were taken of; 0: `rows` has none */
+    const char *failure;      /* what the caller has found itself, or NULL */
 };
 
 /* STATUS_REFUSED when a rule fails: the message has every rule that failed, a line each, with the
- * value and what it had to be. A value of this run that is missing is STATUS_INTERNAL. */
+ * value and what it had to be; of a mean over few users also how far chance alone moves it. A value
+ * of this run that is missing is STATUS_INTERNAL. */
 MUST_CHECK enum status_code gate_check(const struct gate_request *request, struct status *status);
 
 #endif

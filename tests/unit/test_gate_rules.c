@@ -111,6 +111,37 @@ static void all_failures_are_told_at_once(void **state)
     metric_rows_release(&rows);
 }
 
+static void a_mean_over_few_users_says_how_uncertain_it_is(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"recall@20"};
+    struct status status = {0};
+    struct metric_rows rows = values(0.1, 0.2, 0.1);
+    const struct metric_rows none = {0};
+    const struct gate_rule rule = {.over_popular = 1};
+    struct gate_request request = {.stage = "evaluate",
+                                   .n = 1,
+                                   .names = names,
+                                   .rules = &rule,
+                                   .prefix = "",
+                                   .model = "nightjar",
+                                   .rows = &rows,
+                                   .previous = &none,
+                                   .n_users = 31,
+                                   .noted = "recall@20",
+                                   .note = ": so it is"};
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    /* sqrt(0.1 * 0.9 / 31) */
+    assert_non_null(strstr(status.message,
+                           "popularity's 0.2): so it is\nrecall@20 is a mean over 31 "
+                           "users, its standard error up to 0.054: longer windows"));
+    status_clear(&status);
+    request.n_users = 5000;
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    assert_null(strstr(status.message, "standard error"));
+    metric_rows_release(&rows);
+}
+
 static void a_metric_that_was_not_measured_is_our_mistake(void **state)
 {
     (void)state;
@@ -150,6 +181,7 @@ int main(void)
         cmocka_unit_test(finding_as_little_as_a_baseline_that_found_nothing_is_refused),
         cmocka_unit_test(all_failures_are_told_at_once),
         cmocka_unit_test(the_greatest_value_and_the_last_run_are_bounds),
+        cmocka_unit_test(a_mean_over_few_users_says_how_uncertain_it_is),
         cmocka_unit_test(a_metric_that_was_not_measured_is_our_mistake),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

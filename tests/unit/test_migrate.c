@@ -46,6 +46,38 @@ static void a_work_database_gets_its_tables_once(void **state)
     db_close(db);
 }
 
+/* A history of before is what the gate compares the next night with. */
+static void what_the_gate_measured_gets_the_names_of_its_rules(void **state)
+{
+    static const char *const metrics[] = {
+        [MIGRATE_WORK] = "run_metric", [MIGRATE_OUTPUT] = "nightjar_metrics"};
+    for (enum migrate_set set = MIGRATE_WORK; set <= MIGRATE_OUTPUT; set++) {
+        struct status status = {0};
+        struct buf sql = {0};
+        char path[STORE_PATH_MAX];
+        store_path(state, set == MIGRATE_WORK ? "w.db" : "o.db", path);
+        struct db *db = store_open(path, DB_CREATE);
+        assert_int_equal(migrate_apply(db, set, "", &status), STATUS_OK);
+        buf_addf(&sql,
+                 "DELETE FROM nightjar_schema WHERE name LIKE '%%lists_metrics%%';"
+                 "INSERT INTO %s VALUES (1, 'list_item_exposure', 'data', 'all', 0.25%s),"
+                 " (1, 'list_users', 'data', 'all', 7%s), (1, 'users', 'data', 'all', 5%s)",
+                 metrics[set], set == MIGRATE_WORK ? ", 'gate'" : "",
+                 set == MIGRATE_WORK ? ", 'gate'" : "", set == MIGRATE_WORK ? ", 'evaluate'" : "");
+        store_exec(db, buf_text(&sql));
+        assert_int_equal(migrate_apply(db, set, "", &status), STATUS_OK);
+        buf_clear(&sql);
+        buf_addf(&sql,
+                 "SELECT group_concat(name || ' of ' || model || ' ' || value, ', ')"
+                 " FROM (SELECT * FROM %s ORDER BY name, model)",
+                 metrics[set]);
+        store_assert_rows(db, buf_text(&sql),
+                          "item_exposure of lists 0.25, users of data 5.0, users of lists 7.0\n");
+        buf_release(&sql);
+        db_close(db);
+    }
+}
+
 static void every_output_table_starts_with_the_prefix(void **state)
 {
     struct status status = {0};
@@ -126,6 +158,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_folder_setup, store_folder_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_work_database_gets_its_tables_once),
+        TEST(what_the_gate_measured_gets_the_names_of_its_rules),
         TEST(every_output_table_starts_with_the_prefix),
         TEST(a_newer_database_is_left_alone),
         TEST(foreign_tables_stop_the_output_migration),
