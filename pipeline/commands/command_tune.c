@@ -128,6 +128,13 @@ static enum status_code report(const struct tune_request *request, const struct 
 {
     enum status_code code = STATUS_OK;
     print_table(result, out);
+    if (!result->is_better && !isnan(result->gain)) {
+        fprintf(out,
+                "the best settings gain %.5f over the configuration as it is, no more than one "
+                "standard error (%.5f): nothing written\n",
+                result->gain, result->error);
+        goto done;
+    }
     if (!result->is_better) {
         fprintf(out, "no settings were better than the configuration as it is: nothing written\n");
         goto done;
@@ -226,8 +233,9 @@ const struct command command_tune = {
         "with a ninth of the epochs, the best third of them with a third, the best third of those "
         "with all. They are compared by the metric that calibrate, or without it train, takes on "
         "the validation part; the test part is not read, nothing is published. The first trial is "
-        "the configuration as it is. Settings that beat it after as many epochs are written beside "
-        "CONFIG, as CONFIG with these values changed and a comment on what they gained.\n"
+        "the configuration as it is. Settings that beat it after as many epochs, by more than one "
+        "standard error of the users' differences, are written beside CONFIG, as CONFIG with these "
+        "values changed and a comment on what they gained.\n"
         "The rows are read from the source once. Finished trials are kept beside the work "
         "database, in a file ending in .tune.db: a search that was interrupted goes on where it "
         "stopped, and one with more --trials builds on those before.",

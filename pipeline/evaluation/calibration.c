@@ -337,6 +337,10 @@ static enum status_code conclude(const struct trials *trials, const struct trial
     TRY(MEM_NEW(&made->grid_half_life, n, status));
     TRY(MEM_NEW(&made->grid_value, n, status));
     TRY(MEM_NEW(&made->grid_users, n, status));
+    made->n_users = request->validation->n_users;
+    TRY(MEM_NEW(&made->user_values, made->n_users, status));
+    memcpy(made->user_values, trials->user_values + chosen * made->n_users,
+           made->n_users * sizeof *made->user_values);
     copy_trials(trials, made);
     copy_trials(sketch, made);
     made->weights = trials->weights[chosen];
@@ -459,6 +463,7 @@ void calibration_release(struct calibration *calibration)
         mem_free(calibration->grid_half_life);
         mem_free(calibration->grid_value);
         mem_free(calibration->grid_users);
+        mem_free(calibration->user_values);
     }
     *calibration = (struct calibration){0};
 }
@@ -511,6 +516,8 @@ enum status_code calibration_save(const struct calibration *calibration, const c
         TRY(artifact_copy(artifact, grids[i].name, ARRAY_F64, calibration->n_grid, 1, grid,
                           status));
     }
+    TRY(artifact_copy(artifact, "user_values", ARRAY_F64, calibration->n_users, 1,
+                      calibration->user_values, status));
 done:
     strings_release(&name);
     if (code != STATUS_OK) {

@@ -9,8 +9,9 @@
 
 /* The artifact "calibration": numbers beta, half_life, gamma, exponent, towers_beta,
  * towers_half_life, popular_half_life, alpha, value, towers_value; grid.beta, grid.half_life,
- * grid.gamma, grid.exponent, grid.value and grid.users (n_grid) F64; the metric's name as strings
- * "metric". Zero-initialise; release frees what calibration_search made, never the view of a load.
+ * grid.gamma, grid.exponent, grid.value and grid.users (n_grid) and user_values (n_users) F64; the
+ * metric's name as strings "metric". Zero-initialise; release frees what calibration_search made,
+ * never the view of a load.
  */
 struct calibration {
     struct score_weights weights;         /* chosen */
@@ -18,6 +19,8 @@ struct calibration {
     double popular_half_life;             /* of popularity alone: what users without a vector get */
     double alpha;               /* of the training: what beta is without validation data */
     double value, towers_value; /* of the metric with and without evidence; NAN: not measured */
+    size_t n_users;
+    double *user_values; /* (n_users) of the metric with the weights chosen; not loaded */
     size_t n_grid;
     /* (n_grid) everything tried, and the number of users that it was tried on: values compare
        where that is the same. First all that was tried on every user, in the order of the search */

@@ -226,7 +226,7 @@ done:
 /* Of our schema, what may hold something of the log. */
 static const char empty_tables[] =
     "DELETE FROM artifact_chunk; DELETE FROM artifact_array; DELETE FROM artifact;"
-    "DELETE FROM stage_state; DELETE FROM rejected_rows";
+    "DELETE FROM stage_state; DELETE FROM rejected_rows; DELETE FROM tune_trial";
 
 /* What our schema has beside them tells of runs and settings; everything else stages have made. */
 static const char find_stage_table[] =
@@ -293,7 +293,8 @@ static enum status_code check_empty(struct db *work, struct status *status)
     TRY(db_get_int64(work,
                      "SELECT (SELECT count(*) FROM artifact_chunk) + (SELECT count(*) FROM "
                      "artifact_array) + (SELECT count(*) FROM artifact) + (SELECT count(*) FROM "
-                     "stage_state) + (SELECT count(*) FROM rejected_rows)",
+                     "stage_state) + (SELECT count(*) FROM rejected_rows) + (SELECT count(*) FROM "
+                     "tune_trial)",
                      &n, &found, status));
     if (n != 0) {
         TRY(status_set_at(status, STATUS_INTERNAL, db_path(work), 0, 0,

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The mean of a - b over the users whom both count, and its standard error; NAN of fewer than two.
+ */
+void paired_difference(const double *a, const double *b, size_t n_users, double *mean,
+                       double *error);
 /* Whether the trial with the values a (n_users) beats that with b by more than one standard error
  * of the paired differences. NAN: the user does not count. A trial in which nobody counts has
  * failed, and loses. */

@@ -11,6 +11,7 @@
 #include "config/search_space.h"
 #include "run/runner.h"
 #include "run/written_files.h"
+#include "search/paired.h"
 #include "store/artifact.h"
 #include "tuning/trial_plan.h"
 #include "tuning/tune_data.h"
@@ -196,8 +197,9 @@ done:
     return code;
 }
 
-/* The value that the stages of a trial have left in the work database; NAN: none was measured. */
-static enum status_code read_value(struct search *search, double *value, struct status *status)
+/* What the stages of a trial have left in the work database; value NAN: none was measured. */
+static enum status_code read_value(struct search *search, struct tune_trial *trial,
+                                   struct status *status)
 {
     enum status_code code;
     const struct plan_stage *last = &search->view.plan.stages[search->view.plan.n_stages - 1];
@@ -214,15 +216,26 @@ static enum status_code read_value(struct search *search, double *value, struct 
                           last->label, name);
         goto done;
     }
-    TRY(artifact_get_number(&artifact, is_calibrated ? "value" : "best_metric", value, status));
+    TRY(artifact_get_number(&artifact, is_calibrated ? "value" : "best_metric", &trial->value,
+                            status));
+    trial->n_users = 0;
+    if (artifact_find(&artifact, "user_values") != NULL) {
+        const void *values;
+        void *copy;
+        TRY(artifact_get(&artifact, "user_values", ARRAY_F64, &values, &trial->n_users, NULL,
+                         status));
+        TRY(arena_new(&search->result->arena, trial->n_users, sizeof(double), &copy, status));
+        memcpy(copy, values, trial->n_users * sizeof(double));
+        trial->user_values = copy;
+    }
 done:
     artifact_release(&artifact);
     buf_release(&slot);
     return code;
 }
 
-static enum status_code run_stages(struct search *search, const struct tune_trial *trial,
-                                   double *value, struct status *status)
+static enum status_code run_stages(struct search *search, struct tune_trial *trial,
+                                   struct status *status)
 {
     enum status_code code;
     const struct tune_request *request = search->request;
@@ -241,8 +254,8 @@ static enum status_code run_stages(struct search *search, const struct tune_tria
                                     .keep_source = true,
                                     .stop_signal = request->stop_signal};
     TRY(runner_run(&run, &ignored, status));
-    TRY(read_value(search, value, status));
-    if (isnan(*value)) {
+    TRY(read_value(search, trial, status));
+    if (isnan(trial->value)) {
         code =
             status_set(status, STATUS_CONFIG, "there is no validation part to compare trials on");
     }
@@ -264,7 +277,7 @@ static enum status_code execute(struct search *search, struct tune_trial *trial,
 {
     struct status failure = {0};
     double started = clock_monotonic();
-    enum status_code code = run_stages(search, trial, &trial->value, &failure);
+    enum status_code code = run_stages(search, trial, &failure);
     trial->seconds = clock_monotonic() - started;
     if (code != STATUS_OK && (trial->number == 0 || !is_lost(code))) {
         *status = failure;
@@ -385,6 +398,22 @@ static bool is_better(const struct tune_trial *a, const struct tune_trial *b)
     return a->value > b->value || (a->value == b->value && a->number < b->number);
 }
 
+/* Whether the best trial beats the configuration: of many settings one is always somewhat above it,
+ * so a gain within one standard error is none. */
+static void judge(struct tune_result *result)
+{
+    const struct tune_trial *best = &result->trials[0];
+    const struct tune_trial *before = &result->trials[result->baseline];
+    result->gain = result->error = NAN;
+    result->is_better = result->n_trials > 0 && best->number != 0 && best->value > before->value;
+    if (result->is_better && best->n_users > 0 && best->n_users == before->n_users) {
+        paired_difference(best->user_values, before->user_values, best->n_users, &result->gain,
+                          &result->error);
+        result->is_better =
+            paired_clearly_better(best->user_values, before->user_values, best->n_users);
+    }
+}
+
 /* The trials that have run, best first, trial 0 at the highest rung that another one finished. */
 static enum status_code rank(struct search *search, struct status *status)
 {
@@ -414,8 +443,7 @@ static enum status_code rank(struct search *search, struct status *status)
         result->baseline = result->trials[i].number == 0 ? i : result->baseline;
     }
     result->winner = 0;
-    result->is_better = n > 0 && result->trials[0].number != 0 &&
-                        result->trials[0].value > result->trials[result->baseline].value;
+    judge(result);
 done:
     return code;
 }

@@ -18,19 +18,21 @@ struct tune_result {
                                   rung, then by value; those that never started are left out */
     size_t winner;             /* into trials */
     size_t baseline;           /* into trials: the configuration as it is, at the winner's rung */
-    bool is_better;            /* the winner beats the configuration */
+    bool is_better;            /* the winner beats the configuration beyond chance */
+    double gain, error; /* of the winner over it: mean of the users' paired differences, and its
+                           standard error; NAN where the stages tell no values of users */
     bool out_of_time;
     double seconds; /* of all trials, those of earlier calls included */
     struct arena arena;
 };
 
-/* The validation value of one rung decides; the configuration itself runs first in every rung, so
- * that the winner is compared with it after equally many epochs. Out of time, that is the last
- * rung in which another trial has finished. A trial whose training fails by its settings
- * (STATUS_DATA, STATUS_CONFIG, STATUS_NO_MEMORY) loses; of trial 0 it is the search's error. Other
- * errors: STATUS_CONFIG without a train stage or a validation part, STATUS_USAGE for ranges,
- * STATUS_BUSY when another tune of the pipeline runs, STATUS_SIGNAL when stopped, and those of the
- * stages. */
+/* The validation value of one rung decides, and only a gain beyond one standard error counts; the
+ * configuration itself runs first in every rung, so that the winner is compared with it after
+ * equally many epochs. Out of time, that is the last rung in which another trial has finished. A
+ * trial whose training fails by its settings (STATUS_DATA, STATUS_CONFIG, STATUS_NO_MEMORY) loses;
+ * of trial 0 it is the search's error. Other errors: STATUS_CONFIG without a train stage or a
+ * validation part, STATUS_USAGE for ranges, STATUS_BUSY when another tune of the pipeline runs,
+ * STATUS_SIGNAL when stopped, and those of the stages. */
 MUST_CHECK enum status_code tune_run(const struct tune_request *request, struct tune_result *result,
                                      struct status *status);
 void tune_result_release(struct tune_result *result);

@@ -12,8 +12,11 @@ struct tune_trial {
     size_t n_settings;
     const char *const *settings; /* (n_settings) "PATH=VALUE" that differ from the configuration */
     size_t rung, epochs;
-    double value;        /* of the validation metric; NAN: it failed */
-    const char *message; /* why it failed, else NULL */
+    double value; /* of the validation metric; NAN: it failed */
+    size_t n_users;
+    const double *user_values; /* (n_users) of the metric, NAN: the user does not count; NULL: not
+                                  told */
+    const char *message;       /* why it failed, else NULL */
     double seconds;
     bool known; /* from an earlier call */
 };

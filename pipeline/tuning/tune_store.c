@@ -52,7 +52,7 @@ enum status_code tune_store_find(struct db *db, const struct tune_identity *iden
     enum status_code code;
     struct db_query *query = NULL;
     TRY(db_prepare(db,
-                   "SELECT value, message, seconds FROM tune_trial"
+                   "SELECT value, message, seconds, user_values FROM tune_trial"
                    " WHERE config = ?1 AND data = ?2 AND settings = ?3 AND epochs = ?4",
                    &query, status));
     TRY(bind_key(query, identity, trial, status));
@@ -63,8 +63,16 @@ enum status_code tune_store_find(struct db *db, const struct tune_identity *iden
     bool has_value = db_column_type(query, 0) != DB_NULL;
     trial->value = has_value ? db_column_double(query, 0) : (double)NAN;
     trial->seconds = db_column_double(query, 2);
+    size_t length;
+    const void *values = db_column_blob(query, 3, &length);
+    if (has_value && values != NULL && length % sizeof(double) == 0) {
+        void *copied = NULL;
+        trial->n_users = length / sizeof(double);
+        TRY(arena_new(arena, trial->n_users, sizeof(double), &copied, status));
+        memcpy(copied, values, length);
+        trial->user_values = copied;
+    }
     if (!has_value) {
-        size_t length;
         char *copy = NULL;
         const char *message = db_column_text(query, 1, &length);
         TRY(arena_copy_text(arena, message != NULL ? message : "", message != NULL ? length : 0,
@@ -81,10 +89,11 @@ enum status_code tune_store_put(struct db *db, const struct tune_identity *ident
 {
     enum status_code code;
     struct db_query *query = NULL;
-    TRY(db_prepare(db,
-                   "INSERT OR REPLACE INTO tune_trial (config, data, settings, epochs, value,"
-                   " message, seconds, finished) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                   &query, status));
+    TRY(db_prepare(
+        db,
+        "INSERT OR REPLACE INTO tune_trial (config, data, settings, epochs, value,"
+        " message, seconds, finished, user_values) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &query, status));
     TRY(bind_key(query, identity, trial, status));
     if (isnan(trial->value)) {
         TRY(db_bind_null(query, 5, status));
@@ -95,6 +104,10 @@ enum status_code tune_store_put(struct db *db, const struct tune_identity *ident
     }
     TRY(db_bind_double(query, 7, trial->seconds, status));
     TRY(db_bind_int64(query, 8, clock_unix(), status));
+    if (trial->n_users > 0) {
+        TRY(db_bind_blob(query, 9, trial->user_values, trial->n_users * sizeof *trial->user_values,
+                         false, status));
+    }
     TRY(db_run(query, status));
 done:
     db_finalize(query);

@@ -16,8 +16,8 @@ struct tune_identity {
 /* Opens the work database, made when missing, with its tables. Close with db_close. */
 MUST_CHECK enum status_code tune_store_open(const char *path, double busy_seconds, struct db **out,
                                             struct status *status);
-/* *found: the trial with these settings and trial->epochs is known; then value, message (in
- * `arena`) and seconds are filled. */
+/* *found: the trial with these settings and trial->epochs is known; then value, user_values and
+ * message (in `arena`) and seconds are filled. */
 MUST_CHECK enum status_code tune_store_find(struct db *db, const struct tune_identity *identity,
                                             struct tune_trial *trial, struct arena *arena,
                                             bool *found, struct status *status);

@@ -1,6 +1,7 @@
 /* The stages train and refit in real runs, behind interactions, pairs and negatives. What they
  * leave is compared with a training made here, straight from the artifacts that they read. */
 #include "base/mem.h"
+#include "evaluation/metrics.h"
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
@@ -165,6 +166,9 @@ static void training_stops_early_and_keeps_the_towers_of_the_best_epoch(void **s
         assert_true(curve[e].metric <= value);
     }
     assert_true(curve[(size_t)best - 1].metric == value);
+    const struct array *of_users = artifact_find(&in.training_artifact, "user_values");
+    assert_non_null(of_users);
+    assert_true(fabs(metric_mean(of_users->data, of_users->rows, NULL) - value) < 1e-12);
     assert_true(stage_number(state, "train/towers", "epochs") == best);
     assert_true(stage_number(state, "train/towers", "basis") == (double)BASIS_FIT);
     assert_true(gives_the_towers(&in, state, "train/towers", best));

@@ -20,6 +20,7 @@ static struct world {
     size_t stop_at;       /* this training is interrupted, from 1; 0: none */
     double fail_above;    /* trainings with a larger x fail; 0: none */
     bool nothing_to_tell; /* trainings give no value */
+    double luck;          /* by how much two users differ with x; 0: users are not told of */
     int64_t epochs[TRAINED_MAX];
     double warmup[TRAINED_MAX];
     volatile int signal;
@@ -66,12 +67,15 @@ static const struct option train_table[] = {{.name = "epochs",
                                             {.name = NULL}};
 
 static enum status_code give(struct context *context, const char *name, const char *number,
-                             double value, struct status *status)
+                             double value, const double *users, struct status *status)
 {
     enum status_code code;
     struct artifact artifact;
     artifact_init(&artifact, name);
     TRY(artifact_set_number(&artifact, number, value, status));
+    if (users != NULL) {
+        TRY(artifact_copy(&artifact, "user_values", ARRAY_F64, 2, 1, users, status));
+    }
     TRY(context_output(context, &artifact, status));
 done:
     artifact_release(&artifact);
@@ -83,7 +87,7 @@ static enum status_code load_run(struct context *context, const void *options,
 {
     (void)options;
     world.n_load++;
-    return give(context, "rows", "n", 3, status);
+    return give(context, "rows", "n", 3, NULL, status);
 }
 
 /* Nothing is known of the source: a usual run would load it each time. */
@@ -122,8 +126,9 @@ static enum status_code train_run(struct context *context, const void *values,
         return status_set(status, STATUS_DATA, "the loss is not a number");
     }
     double value = o->x + (o->mode == 1 ? 0.5 : 0.0) + 0.01 * (double)o->epochs;
+    const double users[] = {value - world.luck * o->x, value + world.luck * o->x};
     return give(context, "training", "best_metric", world.nothing_to_tell ? (double)NAN : value,
-                status);
+                world.luck > 0 ? users : NULL, status);
 }
 
 static enum status_code judge_run(struct context *context, const void *options,
@@ -337,6 +342,32 @@ static void the_configuration_is_kept_when_nothing_beats_it(void **state)
     tune_result_release(&result);
 }
 
+static void a_gain_within_one_standard_error_is_none(void **state)
+{
+    struct status status = {0};
+    struct tune_result first = {0}, again = {0};
+    char table[TABLE_MAX], expected[TABLE_MAX];
+    world.luck = 10;
+    assert_int_equal(search(state, "{}", 4, 0, false, &first, expected, &status), STATUS_OK);
+    const struct tune_trial *winner = &first.trials[first.winner];
+    const double gain = winner->value - first.trials[first.baseline].value;
+    assert_true(gain > 0);
+    assert_true(fabs(first.gain - gain) < 1e-12);
+    assert_true(first.error > first.gain);
+    assert_false(first.is_better);
+    /* what is known from an earlier call is compared in the same way */
+    assert_int_equal(search(state, "{}", 4, 0, false, &again, table, &status), STATUS_OK);
+    assert_string_equal(table, expected);
+    assert_true(again.trials[again.winner].known && again.error == first.error);
+    assert_false(again.is_better);
+    tune_result_release(&first);
+    tune_result_release(&again);
+    world.luck = 1e-9;
+    assert_int_equal(search(state, "{}", 4, 0, true, &first, table, &status), STATUS_OK);
+    assert_true(first.is_better);
+    tune_result_release(&first);
+}
+
 static void no_trial_starts_when_the_time_is_over(void **state)
 {
     struct status status = {0};
@@ -379,6 +410,7 @@ int main(void)
         TEST(a_trial_that_fails_loses),
         TEST(a_configuration_that_fails_is_the_error),
         TEST(the_configuration_is_kept_when_nothing_beats_it),
+        TEST(a_gain_within_one_standard_error_is_none),
         TEST(no_trial_starts_when_the_time_is_over),
         TEST(out_of_time_the_highest_rung_with_another_trial_decides),
     };
