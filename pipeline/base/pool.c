@@ -241,3 +241,23 @@ void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
     await_workers(pool);
     pool->beside = NULL;
 }
+
+struct rows_loop {
+    pool_rows_task *task;
+    void *data;
+    size_t n, block;
+};
+
+static void rows_block(void *data, size_t block, size_t worker)
+{
+    (void)worker;
+    const struct rows_loop *loop = data;
+    const size_t first = block * loop->block, left = loop->n - first;
+    loop->task(loop->data, first, left < loop->block ? loop->n : first + loop->block);
+}
+
+void pool_run_rows(struct pool *pool, size_t n, size_t block, pool_rows_task *task, void *data)
+{
+    struct rows_loop loop = {task, data, n, block};
+    pool_run(pool, (n + block - 1) / block, rows_block, &loop);
+}

@@ -23,6 +23,10 @@ size_t pool_threads(const struct pool *pool); /* NULL gives 1 */
  * pool NULL runs inline. Not reentrant: a task must not call pool_run. */
 void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data);
 
+/* The same over rows: task(data, first, last) for every `block` rows of [0, n). */
+typedef void pool_rows_task(void *data, size_t first, size_t last);
+void pool_run_rows(struct pool *pool, size_t n, size_t block, pool_rows_task *task, void *data);
+
 /* Lets the next pool_run do task(data, 0, worker), too: work that cannot be divided, that shares
  * nothing with the blocks and does not call pool_run. One at a time. A thread takes it up before
  * any block. With one thread, or pool NULL, it is done at once. */

@@ -27,15 +27,13 @@ void contrast_free(struct contrast *contrast)
 /* ---- gradients of sparse entries ---- */
 
 /* dA of a block of rows: the partial sums in chunk order, then the sparse entries. */
-static void anchor_gradient_task(void *data, size_t block, size_t worker)
+static void anchor_gradient_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
-    size_t b = batch->anchors.rows, d = batch->anchors.columns, first = 0, last = 0;
+    size_t b = batch->anchors.rows, d = batch->anchors.columns;
     const struct sparse *lists[2] = {&batch->positives, &batch->listed};
     const float *gradients[2] = {job->positive_gradient, job->listed_logits};
-    contrast_row_block(job, block, &first, &last);
     for (size_t a = first; a < last; a++) {
         float *out = job->result->anchors.data + a * d;
         memset(out, 0, d * sizeof *out);
@@ -79,14 +77,11 @@ static void order_columns_task(void *data, size_t block, size_t worker)
 }
 
 /* dC of a block of columns: what the sparse entries add to that of the tiles. */
-static void candidate_gradient_task(void *data, size_t block, size_t worker)
+static void candidate_gradient_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
-    size_t d = batch->anchors.columns, m = batch->candidates.rows;
-    size_t first = block * COLUMN_BLOCK;
-    size_t last = first + COLUMN_BLOCK < m ? first + COLUMN_BLOCK : m;
+    size_t d = batch->anchors.columns;
     size_t filled = batch->anchors.rows == 0 ? 0 : batch->n_negatives; /* by the tiles */
     size_t bare = first > filled ? first : filled;
     if (bare < last && !job->result->adds) {
@@ -160,7 +155,6 @@ static struct contrast_job job_of(struct contrast *contrast,
         .n_chunks = loss->kind == LOSS_UNIFORM ? 1 /* the gradient of the anchors' uniformity */
                     : n_tiles < MAX_CHUNKS     ? n_tiles
                                                : MAX_CHUNKS,
-        .n_row_blocks = (b + ROW_BLOCK - 1) / ROW_BLOCK,
         .keep = (loss->kind == LOSS_SOFTMAX || loss->by_rank) &&
                 n_tiles * b * TILE_STRIDE * sizeof(float) <= settings->strip_bytes,
         .scale = (float)(1.0 / settings->temperature),
@@ -195,9 +189,8 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
         break;
     }
     pool_beside(pool, order_columns_task, &job);
-    pool_run(pool, job.n_row_blocks, anchor_gradient_task, &job);
-    pool_run(pool, (batch->candidates.rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK,
-             candidate_gradient_task, &job);
+    pool_run_rows(pool, batch->anchors.rows, ROW_BLOCK, anchor_gradient_task, &job);
+    pool_run_rows(pool, batch->candidates.rows, COLUMN_BLOCK, candidate_gradient_task, &job);
     result->loss = 0.0;
     result->n_empty = 0;
     for (size_t a = 0; a < batch->anchors.rows; a++) {

@@ -41,7 +41,7 @@ struct contrast_job {
     const struct contrast_batch *batch;
     struct contrast_result *result;
     const struct vec_ops *vec;
-    size_t n_tiles, n_chunks, n_row_blocks;
+    size_t n_tiles, n_chunks;
     bool keep;   /* a tile's memory outlives the first pass */
     float scale; /* 1 / temperature */
 
@@ -98,8 +98,6 @@ void by_column_memory(struct by_column *out, const struct sparse *m, unsigned bi
 /* Counting sort of the entries; rows stay ascending within a run. */
 void by_column_fill(struct by_column *out, const struct sparse *m, unsigned bits);
 
-/* The rows [*first, *last) of a block of anchors. */
-void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last);
 /* The tiles [*first, *last) of a chunk. */
 void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last);
 /* logits[e] = scale <A_row, C_column> for the entries of one row. */

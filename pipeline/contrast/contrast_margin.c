@@ -97,24 +97,22 @@ static double row_weight(const struct sparse *positives, size_t a)
 
 /* Rows: logits of the sparse entries, weights of the negatives, cuts, and factors where they are
  * known already. */
-static void prepare_task(void *data, size_t block, size_t worker)
+static void prepare_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
     const struct loss *loss = job->settings->loss;
     double side = loss->margin_side * job->settings->loss_settings.margin * (double)job->scale;
-    size_t first_row = 0, last_row = 0, first = 0, last = 0;
-    contrast_row_block(job, block, &first_row, &last_row);
-    for (size_t a = first_row; a < last_row; a++) {
+    for (size_t a = first; a < last; a++) {
+        size_t first_cut = 0, last_cut = 0;
         contrast_entry_logits(job, &batch->positives, a, job->positive_logits);
         if (batch->listed.n_rows != 0) {
             contrast_entry_logits(job, &batch->listed, a, job->listed_logits);
         }
         job->negatives[a] = weigh_row(job, a);
         job->is_empty[a] = job->negatives[a] == 0.0;
-        cuts_of(job, a, &first, &last);
-        for (size_t k = first; k < last; k++) {
+        cuts_of(job, a, &first_cut, &last_cut);
+        for (size_t k = first_cut; k < last_cut; k++) {
             double weight = loss->cut_each ? (double)batch->positives.values[k]
                                            : row_weight(&batch->positives, a);
             job->cuts[k] = (float)((loss->cut_each ? (double)job->positive_logits[k] : 0.0) + side);
@@ -280,12 +278,9 @@ static double finish_row(const struct contrast_job *job, size_t a)
     return total;
 }
 
-static void finish_task(void *data, size_t block, size_t worker)
+static void finish_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
-    size_t first = 0, last = 0;
-    contrast_row_block(job, block, &first, &last);
     for (size_t a = first; a < last; a++) {
         job->row_loss[a] = finish_row(job, a);
         cut_list(job, a, NULL);
@@ -310,14 +305,15 @@ void contrast_margin_memory(struct contrast_job *job, struct workspace *workspac
 
 void contrast_margin(struct contrast_job *job, struct pool *pool)
 {
+    const size_t b = job->batch->anchors.rows;
     weigh_shared(job);
-    pool_run(pool, job->n_row_blocks, prepare_task, job);
+    pool_run_rows(pool, b, ROW_BLOCK, prepare_task, job);
     if (job->settings->loss->by_rank) {
         pool_run(pool, job->n_chunks, sums_task, job);
-        pool_run(pool, job->n_row_blocks, finish_task, job);
+        pool_run_rows(pool, b, ROW_BLOCK, finish_task, job);
         pool_run(pool, job->n_chunks, gradient_task, job);
     } else {
         pool_run(pool, job->n_chunks, gradient_task, job);
-        pool_run(pool, job->n_row_blocks, finish_task, job);
+        pool_run_rows(pool, b, ROW_BLOCK, finish_task, job);
     }
 }

@@ -161,12 +161,9 @@ static void diagnose_row(const struct contrast_job *job, size_t row)
     job->effective[row] = effective_negatives(job, row);
 }
 
-static void diagnose_task(void *data, size_t block, size_t worker)
+static void diagnose_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
-    size_t first = 0, last = 0;
-    contrast_row_block(job, block, &first, &last);
     for (size_t a = first; a < last; a++) {
         find_log_sum(job, a);
         diagnose_row(job, a);
@@ -184,7 +181,7 @@ void contrast_diagnose_start(struct contrast_job *job, struct pool *pool)
     }
     if (job->settings->loss->kind != LOSS_SOFTMAX) {
         first_pass(job, pool);
-        pool_run(pool, job->n_row_blocks, diagnose_task, job);
+        pool_run_rows(pool, job->batch->anchors.rows, ROW_BLOCK, diagnose_task, job);
     }
 }
 
@@ -229,27 +226,24 @@ static void mark_negatives(const struct contrast_batch *batch, size_t row, bool 
 }
 
 /* Rows: logits of the sparse entries, the loss, the factors of pass 2. */
-static void row_task(void *data, size_t block, size_t worker)
+static void row_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
     const struct contrast_batch *batch = job->batch;
-    size_t first_row = 0, last_row = 0;
-    contrast_row_block(job, block, &first_row, &last_row);
-    for (size_t a = first_row; a < last_row; a++) {
-        int64_t first = batch->positives.offsets[a];
+    for (size_t a = first; a < last; a++) {
+        int64_t p = batch->positives.offsets[a];
         find_log_sum(job, a);
         mark_negatives(batch, a, job->is_negative);
         job->is_empty[a] = job->log_sum[a] == -INFINITY;
         struct loss_row row = {.log_sum_negatives = job->log_sum[a],
                                .n_positives = sparse_row_length(&batch->positives, a),
-                               .logits = job->positive_logits + first,
-                               .weights = batch->positives.values + first,
-                               .is_negative = job->is_negative + first,
+                               .logits = job->positive_logits + p,
+                               .weights = batch->positives.values + p,
+                               .is_negative = job->is_negative + p,
                                .threshold =
                                    batch->thresholds == NULL ? -INFINITY : batch->thresholds[a]};
         job->row_loss[a] = job->settings->loss->row(&job->settings->loss_settings, &row,
-                                                    job->positive_gradient + first, &job->mass[a]);
+                                                    job->positive_gradient + p, &job->mass[a]);
         if (job->settings->diagnose) {
             diagnose_row(job, a);
         }
@@ -307,6 +301,6 @@ void contrast_softmax_memory(struct contrast_job *job, struct workspace *workspa
 void contrast_softmax(struct contrast_job *job, struct pool *pool)
 {
     first_pass(job, pool);
-    pool_run(pool, job->n_row_blocks, row_task, job);
+    pool_run_rows(pool, job->batch->anchors.rows, ROW_BLOCK, row_task, job);
     pool_run(pool, job->n_chunks, second_pass_task, job);
 }

@@ -56,13 +56,6 @@ void contrast_entry_logits(const struct contrast_job *job, const struct sparse *
 
 /* ---- who works on what ---- */
 
-void contrast_row_block(const struct contrast_job *job, size_t block, size_t *first, size_t *last)
-{
-    size_t b = job->batch->anchors.rows;
-    *first = block * ROW_BLOCK;
-    *last = *first + ROW_BLOCK < b ? *first + ROW_BLOCK : b;
-}
-
 void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last)
 {
     *first = chunk * job->n_tiles / job->n_chunks;

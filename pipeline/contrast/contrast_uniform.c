@@ -103,15 +103,12 @@ done:
 /* ---- the loss ---- */
 
 /* Alignment of a block of anchors. */
-static void align_task(void *data, size_t block, size_t worker)
+static void align_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct contrast_job *job = data;
     const struct sparse *positives = &job->batch->positives;
     double *row_loss = job->row_loss, temperature = job->settings->temperature;
     bool is_empty = job->batch->n_negatives < 2;
-    size_t first = 0, last = 0;
-    contrast_row_block(job, block, &first, &last);
     for (size_t a = first; a < last; a++) {
         contrast_entry_logits(job, positives, a, job->positive_logits);
         row_loss[a] = 0.0;
@@ -134,7 +131,7 @@ enum status_code contrast_uniform(struct contrast_job *job, struct pool *pool,
     struct matrix anchors = matrix_of(job->partial, b, d);
     struct matrix candidates = matrix_of(job->result->candidates.data, n, d);
     double anchor_value = 0.0, candidate_value = 0.0, share = 0.0;
-    pool_run(pool, job->n_row_blocks, align_task, job);
+    pool_run_rows(pool, b, ROW_BLOCK, align_task, job);
     if (sparse_entries(&batch->listed) > 0) {
         memset(job->listed_logits, 0, sparse_entries(&batch->listed) * sizeof(float));
     }

@@ -102,7 +102,6 @@ struct hidden_job {
     const struct hidden *hidden;
     struct hidden_pass *pass;
     float *x; /* forward: in x, out y */
-    size_t count;
     /* backward of one product: in (count, in) entered it, gradient (count, out) */
     const struct embedding_table *table;
     float *weight_gradient; /* (out, in): every row of the table is in play, slots are rows */
@@ -110,27 +109,25 @@ struct hidden_job {
 };
 
 /* A block of rows through all products. */
-static void forward_task(void *data, size_t block, size_t worker)
+static void forward_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct hidden_job *job = data;
     const struct hidden *hidden = job->hidden;
-    size_t first = block * ROW_BLOCK, d = hidden->dimension, u = hidden->units;
-    size_t n = job->count - first < ROW_BLOCK ? job->count - first : ROW_BLOCK;
+    size_t n = last - first, d = hidden->dimension, u = hidden->units;
     const float *in = job->pass->input + first * d;
     for (size_t l = 0; l <= hidden->n_layers; l++) {
         size_t n_in = width_in(hidden, l), n_out = width_out(hidden, l);
-        bool last = l == hidden->n_layers;
-        float *out = last ? job->x + first * d : job->pass->before[l] + first * u;
+        bool is_last = l == hidden->n_layers;
+        float *out = is_last ? job->x + first * d : job->pass->before[l] + first * u;
         const float *bias = hidden->biases[l].weights;
         /* the last product is added to x, which y starts from */
         blas_nt(1.0f, const_matrix_of(in, n, n_in),
-                const_matrix_of(hidden->weights[l].weights, n_out, n_in), last ? 1.0f : 0.0f,
+                const_matrix_of(hidden->weights[l].weights, n_out, n_in), is_last ? 1.0f : 0.0f,
                 matrix_of(out, n, n_out));
         for (size_t r = 0; r < n; r++) {
             vec_ops()->axpy(1.0f, bias, out + r * n_out, n_out);
         }
-        if (!last) {
+        if (!is_last) {
             float *after = job->pass->after[l] + first * u;
             for (size_t i = 0; i < n * u; i++) {
                 after[i] = (float)activate(hidden->activation, out[i]);
@@ -147,30 +144,25 @@ void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float
         return;
     }
     memcpy(pass->input, x, count * hidden->dimension * sizeof *x);
-    struct hidden_job job = {.hidden = hidden, .pass = pass, .x = x, .count = count};
-    pool_run(pool, (count + ROW_BLOCK - 1) / ROW_BLOCK, forward_task, &job);
+    struct hidden_job job = {.hidden = hidden, .pass = pass, .x = x};
+    pool_run_rows(pool, count, ROW_BLOCK, forward_task, &job);
 }
 
 /* A block of output units: the gradient of their weights. */
-static void weight_gradient_task(void *data, size_t block, size_t worker)
+static void weight_gradient_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct hidden_job *job = data;
-    size_t first = block * ROW_BLOCK, n_in = job->in.columns;
-    size_t n =
-        job->gradient.columns - first < ROW_BLOCK ? job->gradient.columns - first : ROW_BLOCK;
+    size_t n = last - first, n_in = job->in.columns;
     struct const_matrix g = {job->gradient.data + first, job->gradient.rows, n,
                              job->gradient.stride};
     blas_tn(1.0f, g, job->in, 1.0f, matrix_of(job->weight_gradient + first * n_in, n, n_in));
 }
 
 /* A block of rows: the gradient of what entered the product. */
-static void input_gradient_task(void *data, size_t block, size_t worker)
+static void input_gradient_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct hidden_job *job = data;
-    size_t first = block * ROW_BLOCK, n_in = job->table->dimension;
-    size_t n = job->count - first < ROW_BLOCK ? job->count - first : ROW_BLOCK;
+    size_t n = last - first, n_in = job->table->dimension;
     blas_nn(1.0f, matrix_rows(job->gradient, first, n),
             const_matrix_of(job->table->weights, job->table->n, n_in), 0.0f,
             matrix_of(job->x + first * n_in, n, n_in));
@@ -183,7 +175,6 @@ static void product_backward(struct hidden *hidden, size_t layer, const float *i
     size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
     float *bias = embedding_table_gradient(&hidden->biases[layer]);
     struct hidden_job job = {.hidden = hidden,
-                             .count = count,
                              .table = &hidden->weights[layer],
                              .weight_gradient = embedding_table_gradient(&hidden->weights[layer]),
                              .x = out,
@@ -192,8 +183,8 @@ static void product_backward(struct hidden *hidden, size_t layer, const float *i
     for (size_t r = 0; r < count; r++) {
         vec_ops()->axpy(1.0f, gradient + r * n_out, bias, n_out);
     }
-    pool_run(pool, (n_out + ROW_BLOCK - 1) / ROW_BLOCK, weight_gradient_task, &job);
-    pool_run(pool, (count + ROW_BLOCK - 1) / ROW_BLOCK, input_gradient_task, &job);
+    pool_run_rows(pool, n_out, ROW_BLOCK, weight_gradient_task, &job);
+    pool_run_rows(pool, count, ROW_BLOCK, input_gradient_task, &job);
 }
 
 void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient, size_t count,

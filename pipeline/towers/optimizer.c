@@ -319,17 +319,14 @@ struct rows_job {
     struct optimizer_update update;
     float *weights;
     const int32_t *rows;
-    size_t n;
     const float *gradient;
 };
 
-static void rows_task(void *data, size_t block, size_t worker)
+static void rows_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct rows_job *job = data;
     const size_t d = job->optimizer->dimension;
-    const size_t last = (block + 1) * ROW_BLOCK < job->n ? (block + 1) * ROW_BLOCK : job->n;
-    for (size_t i = block * ROW_BLOCK; i < last; i++) {
+    for (size_t i = first; i < last; i++) {
         size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
         if (job->rows != NULL && i + OPTIMIZER_AHEAD < last) {
             optimizer_prefetch_row(job->optimizer, job->weights,
@@ -344,26 +341,21 @@ static void rows_task(void *data, size_t block, size_t worker)
     }
 }
 
-static void run_rows(struct rows_job *job, struct pool *pool)
-{
-    pool_run(pool, (job->n + ROW_BLOCK - 1) / ROW_BLOCK, rows_task, job);
-}
-
 void optimizer_catch_up(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                         double rate, struct pool *pool)
 {
-    struct rows_job job = {.optimizer = optimizer, .weights = weights, .rows = rows, .n = n};
+    struct rows_job job = {.optimizer = optimizer, .weights = weights, .rows = rows};
     job.update.now = optimizer_now(optimizer, rate);
-    run_rows(&job, pool);
+    pool_run_rows(pool, n, ROW_BLOCK, rows_task, &job);
 }
 
 void optimizer_apply(struct optimizer *optimizer, float *weights, const int32_t *rows, size_t n,
                      const float *gradient, double rate, struct pool *pool)
 {
     struct rows_job job = {
-        .optimizer = optimizer, .weights = weights, .rows = rows, .n = n, .gradient = gradient};
+        .optimizer = optimizer, .weights = weights, .rows = rows, .gradient = gradient};
     job.update = optimizer_begin(optimizer, rate);
-    run_rows(&job, pool);
+    pool_run_rows(pool, n, ROW_BLOCK, rows_task, &job);
 }
 
 /* ---- the learning rate over the epochs ---- */

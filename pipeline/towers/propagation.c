@@ -86,16 +86,14 @@ static bool edge_is_dropped(const struct product_job *job, size_t row, int32_t c
            (is_dropped(view, "view.user", user) || is_dropped(view, "view.item", item));
 }
 
-static void product_task(void *data, size_t block, size_t worker)
+static void product_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct product_job *job = data;
     const struct sparse *m = job->matrix;
     const struct vec_ops *vec = vec_ops();
-    size_t d = job->dimension, last = (block + 1) * ROW_BLOCK;
+    size_t d = job->dimension;
     bool drops = view_needs_graph(job->view->change);
-    last = last < m->n_rows ? last : m->n_rows;
-    for (size_t r = block * ROW_BLOCK; r < last; r++) {
+    for (size_t r = first; r < last; r++) {
         float *out = job->out + r * d;
         memset(out, 0, d * sizeof *out);
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
@@ -114,8 +112,8 @@ static void apply(const struct propagation *propagation, const struct view *view
                              propagation->dimension, items_in, users_out};
     struct product_job down = {&propagation->backward, view,     false,
                                propagation->dimension, users_in, items_out};
-    pool_run(pool, (up.matrix->n_rows + ROW_BLOCK - 1) / ROW_BLOCK, product_task, &up);
-    pool_run(pool, (down.matrix->n_rows + ROW_BLOCK - 1) / ROW_BLOCK, product_task, &down);
+    pool_run_rows(pool, up.matrix->n_rows, ROW_BLOCK, product_task, &up);
+    pool_run_rows(pool, down.matrix->n_rows, ROW_BLOCK, product_task, &down);
 }
 
 static bool reaches_users(const struct propagation *propagation)

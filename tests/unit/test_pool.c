@@ -141,6 +141,34 @@ static void work_beside_that_was_dropped_never_runs(void **state)
     pool_drop_beside(NULL);
 }
 
+/* rows[i] counts its visits; a run longer than a block, or an empty one, spoils the first. */
+enum { ROWS = 100, BLOCK = 7 };
+
+static void count_rows(void *data, size_t first, size_t last)
+{
+    atomic_int *rows = data;
+    atomic_fetch_add(&rows[0], last - first > BLOCK || first >= last || first % BLOCK != 0);
+    for (size_t i = first; i < last; i++) {
+        atomic_fetch_add(&rows[i], 1);
+    }
+}
+
+static void rows_run_once_in_blocks_and_none_where_there_are_none(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct pool *pool = NULL;
+    atomic_int rows[ROWS] = {0};
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    pool_run_rows(pool, 0, BLOCK, count_rows, rows);
+    pool_run_rows(pool, ROWS, BLOCK, count_rows, rows);
+    pool_run_rows(NULL, ROWS / BLOCK * BLOCK, BLOCK, count_rows, rows);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(atomic_load(&rows[i]), i < ROWS / BLOCK * BLOCK ? 2 : 1);
+    }
+    pool_free(pool);
+}
+
 static void the_callers_signal_mask_is_restored(void **state)
 {
     (void)state;
@@ -164,6 +192,7 @@ int main(void)
         cmocka_unit_test(many_short_rounds_lose_no_block),
         cmocka_unit_test(work_beside_runs_once_with_the_next_round_even_without_blocks),
         cmocka_unit_test(work_beside_that_was_dropped_never_runs),
+        cmocka_unit_test(rows_run_once_in_blocks_and_none_where_there_are_none),
         cmocka_unit_test(the_callers_signal_mask_is_restored),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
