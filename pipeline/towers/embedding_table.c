@@ -14,7 +14,6 @@ struct table_job {
     const struct embedding_table *table;
     struct embedding_table *into; /* the same, where its gradient is added to */
     const int32_t *rows;
-    size_t count;
     const float *values;
     const struct sparse *matrix;
     float *out;
@@ -23,22 +22,11 @@ struct table_job {
     double scale;
 };
 
-static size_t block_end(size_t block, size_t count)
+static void init_task(void *data, size_t first, size_t last)
 {
-    return (block + 1) * ROW_BLOCK < count ? (block + 1) * ROW_BLOCK : count;
-}
-
-static void run_blocks(struct pool *pool, struct table_job *job, pool_task *task)
-{
-    pool_run(pool, (job->count + ROW_BLOCK - 1) / ROW_BLOCK, task, job);
-}
-
-static void init_task(void *data, size_t block, size_t worker)
-{
-    (void)worker;
     const struct table_job *job = data;
     size_t d = job->table->dimension;
-    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+    for (size_t i = first; i < last; i++) {
         struct rng rng;
         rng_init(&rng, job->seed, job->purpose, 0, i);
         for (size_t j = 0; j < d; j++) {
@@ -60,14 +48,10 @@ enum status_code embedding_table_init(struct embedding_table *table, size_t n, s
     for (size_t i = 0; i < n; i++) {
         made.slot_of[i] = -1;
     }
-    struct table_job job = {.table = &made,
-                            .out = made.weights,
-                            .count = n,
-                            .seed = seed,
-                            .purpose = purpose,
-                            .scale = scale};
+    struct table_job job = {
+        .table = &made, .out = made.weights, .seed = seed, .purpose = purpose, .scale = scale};
     if (scale > 0.0) {
-        run_blocks(pool, &job, init_task);
+        pool_run_rows(pool, n, ROW_BLOCK, init_task, &job);
     }
     *table = made;
 done:
@@ -168,11 +152,10 @@ void embedding_table_add_row(struct embedding_table *table, size_t row, const fl
     }
 }
 
-static void add_task(void *data, size_t block, size_t worker)
+static void add_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct table_job *job = data;
-    for (size_t i = block * ROW_BLOCK; i < block_end(block, job->count); i++) {
+    for (size_t i = first; i < last; i++) {
         size_t row = job->rows == NULL ? i : (size_t)job->rows[i];
         embedding_table_add_row(job->into, row, job->values + i * job->into->dimension);
     }
@@ -181,8 +164,8 @@ static void add_task(void *data, size_t block, size_t worker)
 void embedding_table_add(struct embedding_table *table, const int32_t *rows, size_t count,
                          const float *values, struct pool *pool)
 {
-    struct table_job job = {.into = table, .rows = rows, .count = count, .values = values};
-    run_blocks(pool, &job, add_task);
+    struct table_job job = {.into = table, .rows = rows, .values = values};
+    pool_run_rows(pool, count, ROW_BLOCK, add_task, &job);
 }
 
 /* Writes the 0 of a slot that nothing was added to. */
@@ -204,17 +187,15 @@ float *embedding_table_gradient(struct embedding_table *table)
 }
 
 /* Slots in blocks; each takes its entries in the order of m's rows. */
-static void add_sparse_task(void *data, size_t block, size_t worker)
+static void add_sparse_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct table_job *job = data;
     struct embedding_table *table = job->into;
     const struct vec_ops *vec = vec_ops();
     size_t d = table->dimension;
-    const int64_t *first = table->first;
-    for (size_t s = block * ROW_BLOCK; s < block_end(block, job->count); s++) {
+    for (size_t s = first; s < last; s++) {
         open_slot(table, s);
-        for (int64_t p = first[s]; p < first[s + 1]; p++) {
+        for (int64_t p = table->first[s]; p < table->first[s + 1]; p++) {
             int64_t e = table->entry[p];
             float value = job->matrix->values == NULL ? 1.0f : job->matrix->values[e];
             vec->axpy(value, job->values + (size_t)table->row[p] * d, table->gradient + s * d, d);
@@ -248,20 +229,19 @@ enum status_code embedding_table_add_sparse(struct embedding_table *table, const
             table->row[p] = (int32_t)r;
         }
     }
-    struct table_job job = {.into = table, .count = slots, .values = values, .matrix = m};
-    run_blocks(pool, &job, add_sparse_task);
+    struct table_job job = {.into = table, .values = values, .matrix = m};
+    pool_run_rows(pool, slots, ROW_BLOCK, add_sparse_task, &job);
 done:
     return code;
 }
 
-static void pool_rows_task(void *data, size_t block, size_t worker)
+static void sum_rows_task(void *data, size_t first, size_t last)
 {
-    (void)worker;
     const struct table_job *job = data;
     const struct sparse *m = job->matrix;
     const struct vec_ops *vec = vec_ops();
     size_t d = job->table->dimension;
-    for (size_t r = block * ROW_BLOCK; r < block_end(block, job->count); r++) {
+    for (size_t r = first; r < last; r++) {
         for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
             vec->axpy(m->values == NULL ? 1.0f : m->values[e],
                       job->table->weights + (size_t)m->columns[e] * d, job->out + r * d, d);
@@ -272,8 +252,8 @@ static void pool_rows_task(void *data, size_t block, size_t worker)
 void embedding_table_pool(const struct embedding_table *table, const struct sparse *m, float *out,
                           struct pool *pool)
 {
-    struct table_job job = {.table = table, .count = m->n_rows, .matrix = m, .out = out};
-    run_blocks(pool, &job, pool_rows_task);
+    struct table_job job = {.table = table, .matrix = m, .out = out};
+    pool_run_rows(pool, m->n_rows, ROW_BLOCK, sum_rows_task, &job);
 }
 
 /* ---- the size of a gradient ---- */
@@ -379,40 +359,34 @@ void embedding_table_settle(struct embedding_table *table, double rate, struct p
     optimizer_catch_up(&table->optimizer, table->weights, NULL, table->n, rate, pool);
 }
 
+/* Array i of a checkpoint, (n, *width): the weights, then the states. */
+static float *array_of(const struct embedding_table *table, size_t i, const char *prefix,
+                       char name[ARTIFACT_NAME_MAX], size_t *width)
+{
+    if (i == 0) {
+        snprintf(name, ARTIFACT_NAME_MAX, "%s.weights", prefix);
+        *width = table->dimension;
+        return table->weights;
+    }
+    snprintf(name, ARTIFACT_NAME_MAX, "%s.state%zu", prefix, i - 1);
+    *width = optimizer_state_width(&table->optimizer, i - 1);
+    return table->optimizer.states[i - 1];
+}
+
 enum status_code embedding_table_save(const struct embedding_table *table,
                                       struct artifact *artifact, const char *prefix,
                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
-    snprintf(name, sizeof name, "%s.weights", prefix);
-    TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, table->dimension, table->weights,
-                      status));
-    for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
-        snprintf(name, sizeof name, "%s.state%zu", prefix, s);
-        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n,
-                          optimizer_state_width(&table->optimizer, s), table->optimizer.states[s],
-                          status));
+    for (size_t i = 0; i <= table->optimizer.rule->n_states; i++) {
+        size_t width;
+        const float *values = array_of(table, i, prefix, name, &width);
+        TRY(artifact_lend(artifact, name, ARRAY_F32, table->n, width, values, status));
     }
     snprintf(name, sizeof name, "%s.steps", prefix);
     TRY(artifact_set_number(artifact, name, (double)table->optimizer.n_steps, status));
 done:
-    return code;
-}
-
-static enum status_code restore_array(float *out, const struct embedding_table *table, size_t width,
-                                      const struct artifact *artifact, const char *name,
-                                      struct status *status)
-{
-    const void *data = NULL;
-    size_t rows = 0, columns = 0;
-    enum status_code code = artifact_get(artifact, name, ARRAY_F32, &data, &rows, &columns, status);
-    if (code == STATUS_OK && (rows != table->n || columns != width)) {
-        code = artifact_misfit(artifact, name, "it is of another extent", status);
-    }
-    if (code == STATUS_OK) {
-        memcpy(out, data, rows * columns * sizeof *out);
-    }
     return code;
 }
 
@@ -423,12 +397,12 @@ enum status_code embedding_table_restore(struct embedding_table *table,
     enum status_code code = STATUS_OK;
     char name[ARTIFACT_NAME_MAX];
     double steps = 0.0;
-    snprintf(name, sizeof name, "%s.weights", prefix);
-    TRY(restore_array(table->weights, table, table->dimension, artifact, name, status));
-    for (size_t s = 0; s < table->optimizer.rule->n_states; s++) {
-        snprintf(name, sizeof name, "%s.state%zu", prefix, s);
-        TRY(restore_array(table->optimizer.states[s], table,
-                          optimizer_state_width(&table->optimizer, s), artifact, name, status));
+    for (size_t i = 0; i <= table->optimizer.rule->n_states; i++) {
+        size_t width;
+        const void *values = NULL;
+        float *out = array_of(table, i, prefix, name, &width);
+        TRY(artifact_get_sized(artifact, name, ARRAY_F32, table->n, width, &values, status));
+        memcpy(out, values, table->n * width * sizeof *out);
     }
     snprintf(name, sizeof name, "%s.steps", prefix);
     TRY(artifact_get_number(artifact, name, &steps, status));

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-static const char *const side_names[N_SIDES] = {"user", "item"};
-
 static bool has_graph(const struct encoder *encoder)
 {
     return encoder->propagation.settings.hops > 0;
@@ -185,15 +183,32 @@ done:
     return code;
 }
 
+/* What the tables are called in an artifact: user.<number>, item.<number> and bias. */
+static size_t named_tables(struct encoder *encoder, struct embedding_table *out[MAX_TABLES],
+                           char names[MAX_TABLES][ARTIFACT_NAME_MAX])
+{
+    static const char *const sides[N_SIDES] = {"user", "item"};
+    struct embedding_table *of_side[TOWER_MAX_TABLES];
+    size_t n = 0;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        size_t n_side = tower_tables(&encoder->towers[s], of_side);
+        for (size_t t = 0; t < n_side; t++) {
+            snprintf(names[n++], ARTIFACT_NAME_MAX, "%s.%zu", sides[s], t);
+        }
+    }
+    snprintf(names[n], ARTIFACT_NAME_MAX, "bias");
+    return all_tables(encoder, out);
+}
+
 enum status_code encoder_save(struct encoder *encoder, struct artifact *artifact,
                               struct status *status)
 {
     enum status_code code = STATUS_OK;
-    for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(tower_save(&encoder->towers[s], artifact, side_names[s], status));
-    }
-    if (encoder->bias.n > 0) {
-        TRY(embedding_table_save(&encoder->bias, artifact, "bias", status));
+    struct embedding_table *tables[MAX_TABLES];
+    char names[MAX_TABLES][ARTIFACT_NAME_MAX];
+    size_t n = named_tables(encoder, tables, names);
+    for (size_t t = 0; t < n; t++) {
+        TRY(embedding_table_save(tables[t], artifact, names[t], status));
     }
 done:
     return code;
@@ -203,11 +218,11 @@ enum status_code encoder_restore(struct encoder *encoder, const struct artifact 
                                  struct status *status)
 {
     enum status_code code = STATUS_OK;
-    for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(tower_restore(&encoder->towers[s], artifact, side_names[s], status));
-    }
-    if (encoder->bias.n > 0) {
-        TRY(embedding_table_restore(&encoder->bias, artifact, "bias", status));
+    struct embedding_table *tables[MAX_TABLES];
+    char names[MAX_TABLES][ARTIFACT_NAME_MAX];
+    size_t n = named_tables(encoder, tables, names);
+    for (size_t t = 0; t < n; t++) {
+        TRY(embedding_table_restore(tables[t], artifact, names[t], status));
     }
 done:
     return code;

@@ -9,7 +9,7 @@
 #define NIGHTJAR_TOWERS_TOWER_H
 
 #include "towers/hidden.h"
-#include "towers/token_source.h"
+#include "towers/tower_part.h"
 
 enum { TOWER_MAX_SOURCES = 2 };
 
@@ -22,12 +22,6 @@ struct tower_settings {
     double dropout;    /* share of x's components that training leaves out */
     size_t hidden_layers, hidden_units;
     enum activation activation;
-};
-
-struct tower_part {
-    const struct token_source *source; /* borrowed, (n, tokens) */
-    struct embedding_table table;      /* (tokens, d) */
-    struct embedding_table query;      /* attention: (1, d), else empty */
 };
 
 /* Zero-initialise. */
@@ -60,11 +54,9 @@ struct tower_pass {
     bool *has_id;         /* (count) the id takes part */
     bool drops_ids;       /* some may not */
     float *mask;          /* (count, d) dropout's factors, when it is on */
-    float *pooled;        /* (count, d): attention's output */
     int32_t *id_rows;     /* rows with an id, when some have none, */
     float *id_values;     /* and their gradients */
-    struct workspace token_workspaces[TOWER_MAX_SOURCES];
-    struct row_builder tokens[TOWER_MAX_SOURCES];
+    struct part_pass parts[TOWER_MAX_SOURCES];
     struct hidden_pass hidden;
 };
 
@@ -108,11 +100,5 @@ MUST_CHECK enum status_code tower_base_backward(struct tower *tower, struct towe
  * TOWER_MAX_TABLES. */
 enum { TOWER_MAX_TABLES = 1 + 2 * TOWER_MAX_SOURCES + 2 * (HIDDEN_MAX_LAYERS + 1) };
 size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_TABLES]);
-
-/* For checkpoints, of a tower that is settled: arrays PREFIX.<table>.* */
-MUST_CHECK enum status_code tower_save(struct tower *tower, struct artifact *artifact,
-                                       const char *prefix, struct status *status);
-MUST_CHECK enum status_code tower_restore(struct tower *tower, const struct artifact *artifact,
-                                          const char *prefix, struct status *status);
 
 #endif
