@@ -184,14 +184,8 @@ static enum status_code add_users(const struct event_log *log, size_t first, str
     int32_t ignored;
 
     for (size_t e = first; e < log->n; e++) {
-        const size_t user = (size_t)log->user_codes[e];
-        if (log->users.type == ID_INTEGER) {
-            TRY(vocabulary_add_integer(out, log->users.integers[user], &ignored, status));
-        } else {
-            size_t length;
-            const char *text = strings_get(&log->users.texts, user, &length);
-            TRY(vocabulary_add_text(out, text, length, &ignored, status));
-        }
+        const struct row_id user = vocabulary_id(&log->users, (size_t)log->user_codes[e]);
+        TRY(vocabulary_add(out, &user, &ignored, status));
     }
 done:
     return code;

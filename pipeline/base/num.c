@@ -23,11 +23,6 @@ bool num_multiply(size_t a, size_t b, size_t *product)
     return true;
 }
 
-bool num_fits_int32(int64_t value)
-{
-    return value >= INT32_MIN && value <= INT32_MAX;
-}
-
 bool num_parse_int64(const char *text, size_t length, int64_t *out)
 {
     size_t i = 0;

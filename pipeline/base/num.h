@@ -29,8 +29,6 @@ size_t num_format_bytes(double bytes, char out[NUM_TEXT_MAX]);
 /* "1 h 05 min", "3.2 s"; for messages. */
 size_t num_format_duration(double seconds, char out[NUM_TEXT_MAX]);
 
-/* Range checks before narrowing. */
-bool num_fits_int32(int64_t value);
 bool num_multiply(size_t a, size_t b, size_t *product); /* false on overflow */
 
 #endif

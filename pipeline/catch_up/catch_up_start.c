@@ -104,12 +104,9 @@ static int compare_cold(const void *left, const void *right)
 static int32_t code_of_extra(const struct vocabulary *extra, size_t k, const struct vocabulary *now)
 {
     int32_t code = -1;
-    if (extra != NULL && extra->type == now->type && extra->type == ID_INTEGER) {
-        code = vocabulary_find_integer(now, extra->integers[k]);
-    } else if (extra != NULL && extra->type == now->type) {
-        size_t length;
-        const char *text = strings_get(&extra->texts, k, &length);
-        code = vocabulary_find_text(now, text, length);
+    if (extra != NULL) {
+        const struct row_id id = vocabulary_id(extra, k);
+        code = vocabulary_find(now, &id);
     }
     return code >= 0 ? code : (int32_t)(now->n + k);
 }

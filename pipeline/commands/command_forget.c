@@ -249,12 +249,7 @@ static enum status_code meet_side_data(struct wanted *wanted, const struct plan 
         TRY(vocabulary_load(&extra, &artifact, "users.extra", status));
     }
     for (size_t c = 0; c < extra.n; c++) {
-        struct row_id id = {.is_text = extra.type == ID_TEXT};
-        if (id.is_text) {
-            id.text = strings_get(&extra.texts, c, &id.length);
-        } else {
-            id.integer = extra.integers[c];
-        }
+        const struct row_id id = vocabulary_id(&extra, c);
         meet(wanted, &id);
     }
 done:

@@ -3,36 +3,32 @@
  * here an id is an integer or a run of bytes. */
 #include "dataset/vocabulary.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <assert.h>
 
-static int compare_bytes(const char *a, size_t a_length, const char *b, size_t b_length)
+struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code)
 {
-    size_t common = a_length < b_length ? a_length : b_length;
-    int order = common == 0 ? 0 : memcmp(a, b, common);
-
-    return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
+    struct row_id id = {.is_text = vocabulary->type == ID_TEXT};
+    if (id.is_text) {
+        id.text = strings_get(&vocabulary->texts, code, &id.length);
+    } else {
+        id.integer = vocabulary->integers[code];
+    }
+    return id;
 }
 
-int vocabulary_compare_text(const struct vocabulary *vocabulary, size_t code, const char *id,
-                            size_t length)
+uint64_t vocabulary_key(const struct vocabulary *vocabulary, size_t code)
 {
-    size_t other_length;
-    const char *other = strings_get(&vocabulary->texts, code, &other_length);
-
-    return compare_bytes(other, other_length, id, length);
+    const struct row_id id = vocabulary_id(vocabulary, code);
+    return id.is_text ? hash_bytes64(id.text, id.length) : (uint64_t)id.integer;
 }
 
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j)
 {
-    assert(a->type == b->type);
-    if (a->type == ID_INTEGER) {
-        return (a->integers[i] > b->integers[j]) - (a->integers[i] < b->integers[j]);
-    }
-    size_t length;
-    const char *id = strings_get(&b->texts, j, &length);
-    return vocabulary_compare_text(a, i, id, length);
+    const struct row_id left = vocabulary_id(a, i), right = vocabulary_id(b, j);
+    return row_id_compare(&left, &right);
 }
 
 struct integer_key {
@@ -41,8 +37,7 @@ struct integer_key {
 };
 
 struct text_key {
-    const char *bytes;
-    size_t length;
+    struct row_id id;
     int32_t code;
 };
 
@@ -57,7 +52,7 @@ static int compare_text_keys(const void *left, const void *right)
 {
     const struct text_key *a = left, *b = right;
 
-    return compare_bytes(a->bytes, a->length, b->bytes, b->length);
+    return row_id_compare(&a->id, &b->id);
 }
 
 static enum status_code sort_integers(struct vocabulary *vocabulary, int32_t *new_code,
@@ -89,14 +84,11 @@ static enum status_code sort_texts(struct vocabulary *vocabulary, int32_t *new_c
 
     TRY(MEM_NEW(&keys, vocabulary->n, status));
     for (size_t i = 0; i < vocabulary->n; i++) {
-        keys[i].bytes = strings_get(&vocabulary->texts, i, &keys[i].length);
-        keys[i].code = (int32_t)i;
+        keys[i] = (struct text_key){vocabulary_id(vocabulary, i), (int32_t)i};
     }
     qsort(keys, vocabulary->n, sizeof *keys, compare_text_keys);
     for (size_t i = 0; i < vocabulary->n; i++) {
-        TRY(strings_add(&sorted, keys[i].bytes, keys[i].length, status));
-    }
-    for (size_t i = 0; i < vocabulary->n; i++) {
+        TRY(strings_add(&sorted, keys[i].id.text, keys[i].id.length, status));
         new_code[keys[i].code] = (int32_t)i;
     }
     strings_release(&vocabulary->texts);
@@ -108,31 +100,18 @@ done:
     return code;
 }
 
-static bool is_ascending(const struct vocabulary *vocabulary)
-{
-    for (size_t i = 1; i < vocabulary->n; i++) {
-        if (vocabulary->type == ID_INTEGER) {
-            if (vocabulary->integers[i - 1] >= vocabulary->integers[i]) {
-                return false;
-            }
-            continue;
-        }
-        size_t length;
-        const char *text = strings_get(&vocabulary->texts, i, &length);
-        if (vocabulary_compare_text(vocabulary, i - 1, text, length) >= 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
                                  struct status *status)
 {
     assert(!vocabulary->is_view);
     enum status_code code = STATUS_OK;
+    size_t n_ascending = 1;
 
-    if (is_ascending(vocabulary)) {
+    while (n_ascending < vocabulary->n &&
+           vocabulary_compare(vocabulary, n_ascending - 1, vocabulary, n_ascending) < 0) {
+        n_ascending++;
+    }
+    if (n_ascending >= vocabulary->n) {
         for (size_t i = 0; i < vocabulary->n; i++) {
             new_code[i] = (int32_t)i;
         }
@@ -150,13 +129,12 @@ done:
 void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out)
 {
     assert(code >= 0 && (size_t)code < vocabulary->n);
-    if (vocabulary->type == ID_INTEGER) {
-        buf_addf(out, "%lld", (long long)vocabulary->integers[code]);
-        return;
+    const struct row_id id = vocabulary_id(vocabulary, (size_t)code);
+    if (id.is_text) {
+        buf_add(out, id.text, id.length);
+    } else {
+        buf_addf(out, "%lld", (long long)id.integer);
     }
-    size_t length;
-    const char *text = strings_get(&vocabulary->texts, (size_t)code, &length);
-    buf_add(out, text, length);
 }
 
 static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *suffix)
@@ -238,14 +216,11 @@ done:
 
 struct vocabulary vocabulary_view(const struct vocabulary *vocabulary)
 {
-    struct vocabulary view = *vocabulary;
-
-    view.slots = NULL;
-    view.text_slots = NULL;
-    view.n_slots = 0;
-    view.is_direct = false;
-    view.is_view = true;
-    return view;
+    return (struct vocabulary){.type = vocabulary->type,
+                               .n = vocabulary->n,
+                               .integers = vocabulary->integers,
+                               .texts = vocabulary->texts,
+                               .is_view = true};
 }
 
 void vocabulary_release(struct vocabulary *vocabulary)
@@ -276,12 +251,11 @@ enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabula
                                    size_t index, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    if (ids->type == ID_INTEGER) {
-        ids->integers[ids->n] = from->integers[index];
+    const struct row_id id = vocabulary_id(from, index);
+    if (id.is_text) {
+        TRY(strings_add(&ids->texts, id.text, id.length, status));
     } else {
-        size_t length;
-        const char *text = strings_get(&from->texts, index, &length);
-        TRY(strings_add(&ids->texts, text, length, status));
+        ids->integers[ids->n] = id.integer;
     }
     ids->n++;
 done:

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "store/artifact.h"
+#include "store/row_id.h"
 
 enum id_type { ID_NONE, ID_INTEGER, ID_TEXT };
 
@@ -24,6 +25,8 @@ struct vocabulary {
 
 /* The code of the id, added when new. The caller has checked that the type fits. More than 2^31 - 2
  * ids is STATUS_DATA. */
+MUST_CHECK enum status_code vocabulary_add(struct vocabulary *vocabulary, const struct row_id *id,
+                                           int32_t *code, struct status *status);
 MUST_CHECK enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id,
                                                    int32_t *code, struct status *status);
 MUST_CHECK enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id,
@@ -33,9 +36,14 @@ MUST_CHECK enum status_code vocabulary_add_text(struct vocabulary *vocabulary, c
  * type, and `ids` has room for integers. */
 MUST_CHECK enum status_code vocabulary_append(struct vocabulary *ids, const struct vocabulary *from,
                                               size_t index, struct status *status);
-/* -1 when unknown. */
+/* -1 when unknown, as ids of another type are. */
+int32_t vocabulary_find(const struct vocabulary *vocabulary, const struct row_id *id);
 int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id);
 int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length);
+/* The id of a code; a text lives as long as the vocabulary and nothing is added. */
+struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code);
+/* What stands for an id in a random stream: the same whatever other ids there are. */
+uint64_t vocabulary_key(const struct vocabulary *vocabulary, size_t code);
 /* For a view in which many ids will be looked for; does nothing where there is an index. */
 MUST_CHECK enum status_code vocabulary_build_index(struct vocabulary *vocabulary,
                                                    struct status *status);
@@ -47,11 +55,8 @@ MUST_CHECK enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32
 /* map (from->n) = the code in `to` of each id of `from`, or -1. Both are sorted; ids of another
  * type are nowhere. Linear in both. */
 void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map);
-/* < 0, 0 or > 0: id i of `a` in that order before, at or behind id j of `b`, of the same type. */
+/* < 0, 0 or > 0: id i of `a` in that order before, at or behind id j of `b`. */
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j);
-/* The same for text id `code` and the bytes of another. */
-int vocabulary_compare_text(const struct vocabulary *vocabulary, size_t code, const char *id,
-                            size_t length);
 /* For messages and commands: the id as text. */
 void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out);
 

@@ -21,15 +21,6 @@ static uint64_t hash_integer(int64_t id)
     return x ^ (x >> 31);
 }
 
-static bool text_equals(const struct vocabulary *vocabulary, int32_t code, const char *id,
-                        size_t length)
-{
-    size_t other_length;
-    const char *other = strings_get(&vocabulary->texts, (size_t)code, &other_length);
-
-    return other_length == length && memcmp(other, id, length) == 0;
-}
-
 /* A slot holds code + 1, so that zeroed memory is an empty table. Both return the slot where the id
  * is or belongs. A text's slot holds the upper half of its hash as well: texts are compared only
  * where that is equal, and the index grows without reading them again. */
@@ -62,7 +53,10 @@ static size_t slot_of_text(const struct vocabulary *vocabulary, const char *id, 
     size_t slot = (size_t)(hash >> 32) & mask;
 
     for (uint64_t held; (held = vocabulary->text_slots[slot]) != 0; slot = (slot + 1) & mask) {
-        if (held >> 32 == hash >> 32 && text_equals(vocabulary, code_in_slot(held), id, length)) {
+        size_t held_length;
+        const char *text =
+            strings_get(&vocabulary->texts, (size_t)code_in_slot(held), &held_length);
+        if (held >> 32 == hash >> 32 && held_length == length && memcmp(text, id, length) == 0) {
             break;
         }
     }
@@ -161,15 +155,6 @@ static enum status_code check_count(const struct vocabulary *vocabulary, struct 
                             MAX_ID_COUNT);
 }
 
-/* The code of an id in the index, -1 when it is not there. */
-static int32_t indexed_integer(const struct vocabulary *vocabulary, int64_t id)
-{
-    if (vocabulary->is_direct) {
-        return (uint64_t)id < vocabulary->n_slots ? vocabulary->slots[id] - 1 : -1;
-    }
-    return vocabulary->slots[slot_of_integer(vocabulary, id)] - 1;
-}
-
 /* A place in the index for a new id, which grows when it is half full or does not reach to it. */
 static enum status_code reserve_integer(struct vocabulary *vocabulary, int64_t id,
                                         struct status *status)
@@ -201,46 +186,46 @@ static enum status_code reserve_text(struct vocabulary *vocabulary, struct statu
     return code;
 }
 
-int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id)
+int32_t vocabulary_find(const struct vocabulary *vocabulary, const struct row_id *id)
 {
-    if (vocabulary->type != ID_INTEGER) {
+    if (vocabulary->type != (id->is_text ? ID_TEXT : ID_INTEGER)) {
         return -1;
     }
     if (vocabulary->slots != NULL) {
-        return indexed_integer(vocabulary, id);
+        if (!vocabulary->is_direct) {
+            return vocabulary->slots[slot_of_integer(vocabulary, id->integer)] - 1;
+        }
+        return (uint64_t)id->integer < vocabulary->n_slots ? vocabulary->slots[id->integer] - 1
+                                                           : -1;
+    }
+    if (vocabulary->text_slots != NULL) {
+        const uint64_t hash = hash_bytes64(id->text, id->length);
+        const size_t slot = slot_of_text(vocabulary, id->text, id->length, hash);
+        return code_in_slot(vocabulary->text_slots[slot]);
     }
     size_t low = 0, high = vocabulary->n;
     while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (vocabulary->integers[middle] < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
+        const size_t middle = low + (high - low) / 2;
+        const struct row_id there = vocabulary_id(vocabulary, middle);
+        const int order = row_id_compare(&there, id);
+        if (order == 0) {
+            return (int32_t)middle;
         }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
     }
-    return low < vocabulary->n && vocabulary->integers[low] == id ? (int32_t)low : -1;
+    return -1;
+}
+
+int32_t vocabulary_find_integer(const struct vocabulary *vocabulary, int64_t id)
+{
+    return vocabulary_find(vocabulary, &(struct row_id){.integer = id});
 }
 
 int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id, size_t length)
 {
-    if (vocabulary->type != ID_TEXT) {
-        return -1;
-    }
-    if (vocabulary->text_slots != NULL) {
-        const uint64_t hash = hash_bytes64(id, length);
-        return code_in_slot(vocabulary->text_slots[slot_of_text(vocabulary, id, length, hash)]);
-    }
-    size_t low = 0, high = vocabulary->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (vocabulary_compare_text(vocabulary, middle, id, length) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < vocabulary->n && text_equals(vocabulary, (int32_t)low, id, length) ? (int32_t)low
-                                                                                    : -1;
+    return vocabulary_find(vocabulary,
+                           &(struct row_id){.is_text = true, .text = id, .length = length});
 }
 
 enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id, int32_t *code,
@@ -284,6 +269,13 @@ enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *
     put_text(vocabulary->text_slots, vocabulary->n_slots,
              text_slot(hash_bytes64(id, length), vocabulary->n++));
     return STATUS_OK;
+}
+
+enum status_code vocabulary_add(struct vocabulary *vocabulary, const struct row_id *id,
+                                int32_t *code, struct status *status)
+{
+    return id->is_text ? vocabulary_add_text(vocabulary, id->text, id->length, code, status)
+                       : vocabulary_add_integer(vocabulary, id->integer, code, status);
 }
 
 enum status_code vocabulary_build_index(struct vocabulary *vocabulary, struct status *status)

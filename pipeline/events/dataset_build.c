@@ -127,14 +127,8 @@ static enum status_code map_vocabulary(const struct vocabulary *given,
     if (code != STATUS_OK) {
         return code;
     }
+    vocabulary_locate(given, master, made);
     for (size_t c = 0; c < given->n; c++) {
-        if (given->type == ID_INTEGER) {
-            made[c] = vocabulary_find_integer(master, given->integers[c]);
-        } else {
-            size_t length;
-            const char *text = strings_get(&given->texts, c, &length);
-            made[c] = vocabulary_find_text(master, text, length);
-        }
         if (made[c] < 0) {
             made[c] = (int32_t)next++;
         }

@@ -13,13 +13,8 @@ static enum status_code add_ids(const struct vocabulary *from, struct vocabulary
     int32_t ignored;
 
     for (size_t c = 0; c < from->n && from->type == to->type; c++) {
-        if (from->type == ID_INTEGER) {
-            TRY(vocabulary_add_integer(to, from->integers[c], &ignored, status));
-        } else {
-            size_t length;
-            const char *text = strings_get(&from->texts, c, &length);
-            TRY(vocabulary_add_text(to, text, length, &ignored, status));
-        }
+        const struct row_id id = vocabulary_id(from, c);
+        TRY(vocabulary_add(to, &id, &ignored, status));
     }
 done:
     return code;
@@ -46,20 +41,6 @@ void dislikes_cut_at(struct event_log *dislikes, int64_t border)
     }
 }
 
-/* The code in `to` of the id with code c in `from`, or -1. */
-static int32_t find_id(const struct vocabulary *from, size_t c, const struct vocabulary *to)
-{
-    if (from->type != to->type) {
-        return -1;
-    }
-    if (from->type == ID_INTEGER) {
-        return vocabulary_find_integer(to, from->integers[c]);
-    }
-    size_t length;
-    const char *text = strings_get(&from->texts, c, &length);
-    return vocabulary_find_text(to, text, length);
-}
-
 /* Time of the user's first event outside PART_TRAIN; INT64_MAX: there is none. */
 static int64_t first_held_out(const struct event_log *log, int32_t user)
 {
@@ -77,7 +58,8 @@ void dislikes_cut_by_user(const struct event_log *log, struct event_log *dislike
 {
     assert(log->user_start != NULL && dislikes->user_start != NULL);
     for (size_t u = 0; u < dislikes->users.n; u++) {
-        const int32_t user = find_id(&dislikes->users, u, &log->users);
+        const struct row_id id = vocabulary_id(&dislikes->users, u);
+        const int32_t user = vocabulary_find(&log->users, &id);
         const int64_t first = user < 0 ? INT64_MAX : first_held_out(log, user);
         for (int64_t e = dislikes->user_start[u]; e < dislikes->user_start[u + 1]; e++) {
             if (dislikes->parts[e] == PART_TRAIN && dislikes->times[e] >= first) {
@@ -85,16 +67,6 @@ void dislikes_cut_by_user(const struct event_log *log, struct event_log *dislike
             }
         }
     }
-}
-
-static enum status_code map_ids(const struct vocabulary *from, const struct vocabulary *to,
-                                int32_t **map, struct status *status)
-{
-    const enum status_code code = MEM_NEW(map, from->n, status);
-    for (size_t c = 0; code == STATUS_OK && c < from->n; c++) {
-        (*map)[c] = find_id(from, c, to);
-    }
-    return code;
 }
 
 /* out = the entries of `from` under the codes of the maps (-1: left out). Maps ascend where they
@@ -143,8 +115,10 @@ enum status_code dislikes_fold(const struct event_log *dislikes, unsigned parts,
     int32_t *user_map = NULL, *item_map = NULL;
 
     TRY(event_log_fold(dislikes, parts, DUPLICATES_LAST, 0, &folded, status));
-    TRY(map_ids(&dislikes->users, users, &user_map, status));
-    TRY(map_ids(&dislikes->items, items, &item_map, status));
+    TRY(MEM_NEW(&user_map, dislikes->users.n, status));
+    TRY(MEM_NEW(&item_map, dislikes->items.n, status));
+    vocabulary_locate(&dislikes->users, users, user_map);
+    vocabulary_locate(&dislikes->items, items, item_map);
     TRY(map_codes(&folded, user_map, item_map, users->n, items->n, out, status));
 done:
     history_release(&folded);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <strings.h>
 
 enum { NAMES_MAX = 4 };
 
@@ -17,26 +18,11 @@ static const char *const column_names[N_EVENT_COLUMNS][NAMES_MAX] = {
     [COLUMN_ROWID] = {"rowid"},
 };
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-static bool same_name(const char *a, const char *b)
-{
-    for (; *a != '\0' && *b != '\0'; a++, b++) {
-        if (lower(*a) != lower(*b)) {
-            return false;
-        }
-    }
-    return *a == *b;
-}
-
 static int column_of_name(const char *name)
 {
     for (int column = 0; column < N_EVENT_COLUMNS; column++) {
         for (size_t i = 0; i < NAMES_MAX && column_names[column][i] != NULL; i++) {
-            if (same_name(name, column_names[column][i])) {
+            if (strcasecmp(name, column_names[column][i]) == 0) {
                 return column;
             }
         }
@@ -87,7 +73,7 @@ static enum status_code find_columns(const struct db_query *statement,
     for (int i = 0; i < db_column_count(statement); i++) {
         const char *name = db_column_name(statement, i);
         int column = column_of_name(name);
-        if (query->key != NULL && same_name(name, key_name(query))) {
+        if (query->key != NULL && strcasecmp(name, key_name(query)) == 0) {
             columns->key = i;
             if (column < 0) {
                 continue;

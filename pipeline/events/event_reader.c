@@ -427,13 +427,6 @@ static enum status_code read_time(struct reader *reader, struct row *row, enum v
     return STATUS_OK;
 }
 
-static enum status_code add_id(struct vocabulary *vocabulary, const struct row_id *id,
-                               int32_t *code, struct status *status)
-{
-    return id->is_text ? vocabulary_add_text(vocabulary, id->text, id->length, code, status)
-                       : vocabulary_add_integer(vocabulary, id->integer, code, status);
-}
-
 /* A row that counts for nothing, whose user has seen its item all the same: since it came, or,
  * where it has no sound time, since ever. */
 static enum status_code note_seen(struct reader *reader, const struct row *row,
@@ -459,8 +452,8 @@ static enum status_code note_seen(struct reader *reader, const struct row *row,
             fault = FAULT_TIME_RANGE;
         }
     }
-    TRY(add_id(&seen->users, &row->user, &user, status));
-    TRY(add_id(&seen->items, &row->item, &item, status));
+    TRY(vocabulary_add(&seen->users, &row->user, &user, status));
+    TRY(vocabulary_add(&seen->items, &row->item, &item, status));
     TRY(event_log_add(seen, user, item, 1, fault == N_ROW_FAULTS ? time : TIME_FIRST,
                       reader->query->part, status));
 done:
@@ -481,8 +474,8 @@ static enum status_code accept(struct reader *reader, const struct row *row, str
         TRY(note_seen(reader, row, status));
         goto done;
     }
-    TRY(add_id(&log->users, &row->user, &user, status));
-    TRY(add_id(&log->items, &row->item, &item, status));
+    TRY(vocabulary_add(&log->users, &row->user, &user, status));
+    TRY(vocabulary_add(&log->items, &row->item, &item, status));
     TRY(event_log_add(log, user, item, (float)row->weight,
                       reader->log->has_times ? row->time : (int64_t)ordinal, reader->query->part,
                       status));
@@ -499,10 +492,7 @@ static bool is_forgotten(const struct reader *reader, const struct row_id *id)
     if (reader->rules->forgotten == NULL || reader->rules->forgotten->n == 0) {
         return false;
     }
-    const int32_t code = (known->type == ID_TEXT) != id->is_text ? -1
-                         : id->is_text ? vocabulary_find_text(known, id->text, id->length)
-                                       : vocabulary_find_integer(known, id->integer);
-    return code < 0 && forgotten_has(reader->rules->forgotten, id);
+    return vocabulary_find(known, id) < 0 && forgotten_has(reader->rules->forgotten, id);
 }
 
 static enum status_code read_row(struct reader *reader, struct status *status)

@@ -2,7 +2,6 @@
 #include "events/split.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rng.h"
@@ -250,16 +249,6 @@ static void set_part(struct event_log *log, const struct pair *pair, enum event_
     }
 }
 
-uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code)
-{
-    if (vocabulary->type == ID_INTEGER) {
-        return (uint64_t)vocabulary->integers[code];
-    }
-    size_t length;
-    const char *text = strings_get(&vocabulary->texts, code, &length);
-    return hash_bytes64(text, length);
-}
-
 static void leave_last(const struct split_settings *settings, struct event_log *log, size_t user,
                        struct pair *pairs, size_t n)
 {
@@ -269,8 +258,8 @@ static void leave_last(const struct split_settings *settings, struct event_log *
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        pairs[i].tie = history_tie(settings->seed, split_id_key(&log->users, user),
-                                   split_id_key(&log->items, (size_t)pairs[i].item));
+        pairs[i].tie = history_tie(settings->seed, vocabulary_key(&log->users, user),
+                                   vocabulary_key(&log->items, (size_t)pairs[i].item));
     }
     qsort(pairs, n, sizeof *pairs, compare_pairs);
     for (size_t i = n - n_test - n_valid; i < n; i++) {
@@ -287,7 +276,7 @@ static void draw_parts(const struct split_settings *settings, struct event_log *
     if (n < 2) {
         return;
     }
-    rng_init(&rng, settings->seed, "interactions.split", 0, split_id_key(&log->users, user));
+    rng_init(&rng, settings->seed, "interactions.split", 0, vocabulary_key(&log->users, user));
     rng_permutation(&rng, n, permutation);
     size_t n_test = (size_t)floor(settings->test.value * (double)n + rng_double(&rng));
     size_t n_valid = (size_t)floor(settings->valid.value * (double)n + rng_double(&rng));

@@ -55,7 +55,5 @@ MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
  * left. split_assign calls it. */
 MUST_CHECK enum status_code split_hold_out_cold(const struct split_settings *settings,
                                                 struct event_log *log, struct status *status);
-/* What stands for an id in a random stream: the same whatever other ids there are. */
-uint64_t split_id_key(const struct vocabulary *vocabulary, size_t code);
 
 #endif

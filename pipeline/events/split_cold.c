@@ -33,7 +33,7 @@ static bool is_drawn(const struct split_settings *settings, const char *purpose,
 {
     struct rng rng;
 
-    rng_init(&rng, settings->seed, purpose, 0, split_id_key(vocabulary, code));
+    rng_init(&rng, settings->seed, purpose, 0, vocabulary_key(vocabulary, code));
     return rng_double(&rng) < share;
 }
 
@@ -84,8 +84,8 @@ static void order_pairs(const struct split_settings *settings, const struct even
 
     if (log->has_times) {
         for (size_t i = 0; i < n; i++) {
-            pairs[i].tie = history_tie(settings->seed, split_id_key(&log->users, user),
-                                       split_id_key(&log->items, (size_t)pairs[i].item));
+            pairs[i].tie = history_tie(settings->seed, vocabulary_key(&log->users, user),
+                                       vocabulary_key(&log->items, (size_t)pairs[i].item));
         }
         qsort(pairs, n, sizeof *pairs, compare_own_pairs);
         for (size_t i = 0; i < n; i++) {
@@ -93,7 +93,8 @@ static void order_pairs(const struct split_settings *settings, const struct even
         }
         return;
     }
-    rng_init(&rng, settings->seed, "interactions.cold_history", 0, split_id_key(&log->users, user));
+    rng_init(&rng, settings->seed, "interactions.cold_history", 0,
+             vocabulary_key(&log->users, user));
     rng_permutation(&rng, n, order);
 }
 

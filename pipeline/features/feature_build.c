@@ -6,26 +6,17 @@
 #include "base/num.h"
 #include "features/feature_tokens.h"
 
+#include <strings.h>
+
 /* The rule of a column: as listed, in any case of letters as SQL has it, else the one for others.
  */
-static bool same_name(const char *listed, const char *name, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        const char a = (char)(listed[i] >= 'A' && listed[i] <= 'Z' ? listed[i] + 32 : listed[i]);
-        const char b = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
-        if (a != b) { /* the end of a shorter one included */
-            return false;
-        }
-    }
-    return listed[length] == '\0';
-}
-
 static const struct feature_rule *find_rule(const struct feature_rules *rules, const char *name,
                                             size_t length)
 {
     const struct feature_rule *listed = rules->columns.values;
     for (size_t i = 0; i < rules->columns.n; i++) {
-        if (same_name(rules->columns.names[i], name, length)) {
+        const char *candidate = rules->columns.names[i];
+        if (strncasecmp(candidate, name, length) == 0 && candidate[length] == '\0') {
             return &listed[i];
         }
     }
@@ -82,7 +73,7 @@ enum status_code feature_rules_check(const struct feature_rules *rules, const st
     for (size_t i = 0; i < rules->columns.n; i++) {
         bool found = false;
         for (size_t c = 0; c < names->n && !found; c++) {
-            found = same_name(rules->columns.names[i], list[c], strlen(list[c]));
+            found = strcasecmp(rules->columns.names[i], list[c]) == 0;
         }
         if (!found) {
             TRY(refuse_name(rules, rules->columns.names[i], list, names->n, status));
@@ -158,29 +149,6 @@ static enum status_code check_id_types(const struct feature_rows *rows,
                       is_text ? "INTEGER" : "TEXT");
 }
 
-static int32_t find_id(const struct vocabulary *vocabulary, const struct feature_rows *rows,
-                       size_t row)
-{
-    if (rows->ids.type == ID_INTEGER) {
-        return vocabulary_find_integer(vocabulary, rows->ids.integers[row]);
-    }
-    size_t length;
-    const char *text = strings_get(&rows->ids.texts, row, &length);
-    return vocabulary_find_text(vocabulary, text, length);
-}
-
-static enum status_code add_extra(struct vocabulary *extra, const struct feature_rows *rows,
-                                  size_t row, struct status *status)
-{
-    int32_t ignored;
-    if (rows->ids.type == ID_INTEGER) {
-        return vocabulary_add_integer(extra, rows->ids.integers[row], &ignored, status);
-    }
-    size_t length;
-    const char *text = strings_get(&rows->ids.texts, row, &length);
-    return vocabulary_add_text(extra, text, length, &ignored, status);
-}
-
 /* Numbers the entities: those of `master`, and behind them ids that it does not have. */
 static enum status_code number_entities(struct assembly *a, const struct vocabulary *master,
                                         struct status *status)
@@ -191,12 +159,14 @@ static enum status_code number_entities(struct assembly *a, const struct vocabul
     int32_t *entity_of = NULL; /* (n_rows) entity, or -1 for one that master does not have */
     int32_t *new_code = NULL;  /* (extra->n) */
     size_t next = 0;
+    int32_t ignored;
 
     TRY(MEM_NEW(&entity_of, rows->ids.n, status));
     for (size_t r = 0; r < rows->ids.n; r++) {
-        entity_of[r] = find_id(master, rows, r);
+        const struct row_id id = vocabulary_id(&rows->ids, r);
+        entity_of[r] = vocabulary_find(master, &id);
         if (entity_of[r] < 0) {
-            TRY(add_extra(extra, rows, r, status));
+            TRY(vocabulary_add(extra, &id, &ignored, status));
         }
     }
     if (master->n + extra->n > (size_t)INT32_MAX) {

@@ -7,20 +7,9 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 enum { FIRST_CAPACITY = 1024, ROWS_BETWEEN_LOOKS = 4096 };
-
-static bool same_name(const char *a, const char *b)
-{
-    for (; *a != '\0' && *b != '\0'; a++, b++) {
-        const char small_a = (char)(*a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a);
-        const char small_b = (char)(*b >= 'A' && *b <= 'Z' ? *b - 'A' + 'a' : *b);
-        if (small_a != small_b) {
-            return false;
-        }
-    }
-    return *a == *b;
-}
 
 /* Index of the id column in the result. The names of the others are added to `names`. */
 static enum status_code find_columns(const struct db_query *statement,
@@ -33,9 +22,10 @@ static enum status_code find_columns(const struct db_query *statement,
 
     for (int i = 0; i < n; i++) {
         const char *name = db_column_name(statement, i);
-        const bool is_id = same_name(name, query->id_name) || same_name(name, query->id_short);
+        const bool is_id =
+            strcasecmp(name, query->id_name) == 0 || strcasecmp(name, query->id_short) == 0;
         for (int j = 0; j < i; j++) {
-            if (same_name(name, db_column_name(statement, j))) {
+            if (strcasecmp(name, db_column_name(statement, j)) == 0) {
                 TRY(status_set(status, STATUS_CONFIG,
                                "%s: two columns are called '%s'; name them apart with AS",
                                query->what, name));
@@ -190,11 +180,7 @@ static enum status_code take_id(struct feature_rows *rows, struct db_query *stat
     if (rows->ids.type != ID_NONE && id_read.is_text != (rows->ids.type == ID_TEXT)) {
         return refuse_mixed(rows, status);
     }
-    if (id_read.is_text) {
-        TRY(vocabulary_add_text(&rows->ids, id_read.text, id_read.length, &id_code, status));
-    } else {
-        TRY(vocabulary_add_integer(&rows->ids, id_read.integer, &id_code, status));
-    }
+    TRY(vocabulary_add(&rows->ids, &id_read, &id_code, status));
     if ((size_t)id_code != row) {
         struct buf id = {0};
         if (!are_people(rows)) {

@@ -253,81 +253,27 @@ done:
     return code;
 }
 
-/* The column of `table` with the name and type of column c of `other`, or SIZE_MAX; *first_value is
- * then where its values begin in table->values. */
-static size_t find_twin(const struct feature_table *table, const struct feature_table *other,
-                        size_t c, size_t *first_value)
+/* Whether `table` has a column of the name and type of column c of `other`. */
+static bool has_twin(const struct feature_table *table, const struct feature_table *other, size_t c)
 {
     size_t length, other_length;
     const char *name = strings_get(&other->names, c, &length);
-    *first_value = 0;
     for (size_t i = 0; i < table->n_columns; i++) {
         const char *candidate = strings_get(&table->names, i, &other_length);
         if (table->columns[i].type == other->columns[c].type && length == other_length &&
             memcmp(name, candidate, length) == 0) {
-            return i;
+            return true;
         }
-        *first_value += table->columns[i].n_values;
     }
-    return SIZE_MAX;
-}
-
-/* One column: its values by their text (both lists ascend), its buckets when there are as many, the
- * tokens behind them in their order. */
-static void match_column(const struct feature_table *now, size_t c, size_t first_value,
-                         const struct feature_table *before, size_t twin, size_t twin_value,
-                         int32_t *map)
-{
-    const struct feature_column *column = &now->columns[c], *old = &before->columns[twin];
-    int32_t *tokens = map + column->first_token;
-    size_t j = 0;
-    for (size_t i = 0; i < column->n_values; i++) {
-        size_t length, old_length = 0;
-        const char *value = strings_get(&now->values, first_value + i, &length);
-        int order = -1;
-        while (j < old->n_values && order < 0) {
-            const char *other = strings_get(&before->values, twin_value + j, &old_length);
-            order = memcmp(other, value, old_length < length ? old_length : length);
-            order = order != 0 ? order : (old_length > length) - (old_length < length);
-            j += order < 0;
-        }
-        tokens[i] = order == 0 ? (int32_t)(old->first_token + j) : -1;
-    }
-    const size_t n_tokens = feature_column_tokens(column);
-    for (size_t i = column->n_values; i < n_tokens; i++) {
-        const bool is_bucket = i < column->n_values + column->n_buckets;
-        const size_t from_end = n_tokens - i;
-        tokens[i] = is_bucket && column->n_buckets != old->n_buckets
-                        ? -1
-                        : (int32_t)(old->first_token + feature_column_tokens(old) - from_end);
-    }
-}
-
-void feature_table_match(const struct feature_table *now, const struct feature_table *before,
-                         int32_t *map)
-{
-    size_t first_value = 0, twin_value = 0;
-    for (size_t c = 0; c < now->n_columns; c++) {
-        const struct feature_column *column = &now->columns[c];
-        const size_t twin = find_twin(before, now, c, &twin_value);
-        if (twin != SIZE_MAX) {
-            match_column(now, c, first_value, before, twin, twin_value, map);
-        } else {
-            for (size_t i = 0; i < feature_column_tokens(column); i++) {
-                map[column->first_token + i] = -1;
-            }
-        }
-        first_value += column->n_values;
-    }
+    return false;
 }
 
 void feature_table_vanished(const struct feature_table *now, const struct feature_table *before,
                             struct buf *out)
 {
-    size_t ignored;
     bool any = false;
     for (size_t c = 0; c < before->n_columns; c++) {
-        if (find_twin(now, before, c, &ignored) == SIZE_MAX) {
+        if (!has_twin(now, before, c)) {
             size_t length;
             const char *name = strings_get(&before->names, c, &length);
             buf_add_text(out, any ? ", " : "");

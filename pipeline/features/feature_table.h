@@ -76,10 +76,6 @@ MUST_CHECK enum status_code features_select(const struct features *features, enu
 
 /* Number of tokens of a column: values, buckets, and those for the number and for "missing". */
 size_t feature_column_tokens(const struct feature_column *column);
-/* Where tokens of an earlier table are in this one, for a warm start: map (n_tokens of `now`) = the
- * token of `before` with the same column, type and meaning (value; bucket of as many), or -1. */
-void feature_table_match(const struct feature_table *now, const struct feature_table *before,
-                         int32_t *map);
 /* Adds "name, name" of the columns of `before` that `now` lacks or has as another type; nothing
  * when there are none. */
 void feature_table_vanished(const struct feature_table *now, const struct feature_table *before,

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 
+#include <strings.h>
+
 static const char *const empty_names[] = {"as_null", "as_text", NULL};
 static const char *const bad_row_names[] = {"fail", "reject", NULL};
 static const char *const exists_names[] = {"fail", "replace", "append", NULL};
@@ -77,17 +79,6 @@ static int read_type(const char *name)
     return -1;
 }
 
-static bool starts_with_sqlite(const char *name)
-{
-    static const char reserved[] = "sqlite_";
-    for (size_t i = 0; reserved[i] != '\0'; i++) {
-        if ((name[i] | 0x20) != (reserved[i] | 0x20)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void csv_import_check(const struct csv_import_options *options, csv_import_report *report,
                       void *data)
 {
@@ -111,7 +102,7 @@ void csv_import_check(const struct csv_import_options *options, csv_import_repor
         report(data, "quote", why);
     }
     if (options->table != NULL &&
-        (options->table[0] == '\0' || starts_with_sqlite(options->table))) {
+        (options->table[0] == '\0' || strncasecmp(options->table, "sqlite_", 7) == 0)) {
         snprintf(why, sizeof why,
                  "\"%.40s\" cannot be the name of a table: it is empty, or starts with sqlite_, "
                  "which SQLite keeps for itself",
@@ -137,22 +128,6 @@ void csv_import_dialect(const struct csv_import_options *options, struct csv_set
 }
 
 /* ---- the header ---- */
-
-/* As SQLite compares the names of columns. */
-static bool same_name(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        unsigned char x = (unsigned char)*a, y = (unsigned char)*b;
-        x = x >= 'A' && x <= 'Z' ? (unsigned char)(x | 0x20) : x;
-        y = y >= 'A' && y <= 'Z' ? (unsigned char)(y | 0x20) : y;
-        if (x != y) {
-            return false;
-        }
-        if (x == '\0') {
-            return true;
-        }
-    }
-}
 
 /* Finds the field called `name`; there must be one, and one only. */
 static enum status_code find_field(const struct csv_import_options *options,
@@ -196,7 +171,7 @@ static enum status_code check_names(const struct csv_import_options *options, si
                                  columns[i].field + 1);
         }
         for (size_t j = 0; j < i; j++) {
-            if (same_name(columns[i].name, columns[j].name)) {
+            if (strcasecmp(columns[i].name, columns[j].name) == 0) {
                 return status_set_at(status, STATUS_DATA, options->file, header_line, 0,
                                      "columns %zu and %zu of the file are both called \"%s\" in "
                                      "the table (SQLite does not tell capitals from small "
@@ -218,7 +193,7 @@ static enum status_code set_types(const struct csv_import_options *options, size
         bool is_found = false;
         for (size_t i = 0; i < n; i++) {
             names[i] = columns[i].name;
-            if (same_name(name, columns[i].name)) {
+            if (strcasecmp(name, columns[i].name) == 0) {
                 columns[i].type = (enum csv_type)read_type(options->types.values[t]);
                 is_found = true;
             }

@@ -39,6 +39,11 @@ static inline struct batch_cell batch_real(double value)
     return (struct batch_cell){.type = DB_FLOAT, .real = value};
 }
 
+static inline struct batch_cell batch_text(const char *text, size_t length)
+{
+    return (struct batch_cell){.type = DB_TEXT, .bytes = text, .length = length};
+}
+
 /* Zero-initialise. */
 struct row_batch {
     struct db *db;

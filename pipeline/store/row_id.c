@@ -58,7 +58,8 @@ int row_id_compare(const struct row_id *a, const struct row_id *b)
     if (!a->is_text) {
         return (a->integer > b->integer) - (a->integer < b->integer);
     }
-    const int order = memcmp(a->text, b->text, a->length < b->length ? a->length : b->length);
+    const size_t common = a->length < b->length ? a->length : b->length;
+    const int order = common == 0 ? 0 : memcmp(a->text, b->text, common);
     return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
