@@ -1,7 +1,9 @@
-/* Reading the queries of the interactions stage one after the other, and building its output. */
+/* Reading the queries of the interactions stage one after the other, building its output, and its
+ * tables in the work database, for people and for joins. */
 #include "events/extract.h"
 
 #include "events/dislikes.h"
+#include "store/row_batch.h"
 
 static enum status_code nothing_left(const struct extract_request *request,
                                      const struct row_report *report, struct status *status)
@@ -138,5 +140,121 @@ enum status_code extract_save_facts(const struct row_report *report, struct arti
         TRY(artifact_set_number(artifact, name, (double)report->filtered[f], status));
     }
 done:
+    return code;
+}
+
+/* ---- tables ---- */
+
+static const char create_tables[] =
+    "DROP TABLE IF EXISTS users;"
+    "CREATE TABLE users(code INTEGER PRIMARY KEY, user_id NOT NULL);"
+    "DROP TABLE IF EXISTS items;"
+    "CREATE TABLE items(code INTEGER PRIMARY KEY, item_id NOT NULL);"
+    "DROP TABLE IF EXISTS interactions_left_out;"
+    "CREATE TABLE interactions_left_out(kind TEXT NOT NULL, reason TEXT NOT NULL,"
+    " n_rows INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS interactions_rejected(query TEXT NOT NULL, row INTEGER NOT NULL, "
+    "rowid_of_row"
+    " INTEGER, reason TEXT NOT NULL, value TEXT NOT NULL);";
+
+static enum status_code write_ids(struct db *work, const char *table,
+                                  const struct vocabulary *vocabulary, const struct watch *watch,
+                                  struct status *status)
+{
+    enum { ROWS_BETWEEN_STEPS = 4096 };
+    enum status_code code;
+    struct row_batch batch = {0};
+
+    TRY(row_batch_open(&batch, work, table, 2, ROWS_BETWEEN_STEPS, status));
+    for (size_t c = 0; c < vocabulary->n; c++) {
+        const struct row_id id = vocabulary_id(vocabulary, c);
+        struct batch_cell *row = row_batch_row(&batch);
+        row[0] = batch_integer((int64_t)c);
+        row[1] = id.is_text ? batch_text(id.text, id.length) : batch_integer(id.integer);
+        if (row_batch_add(&batch)) {
+            TRY(row_batch_insert(&batch, status));
+            TRY(watch_step(watch, (double)c, 0.0, status));
+        }
+    }
+    TRY(row_batch_insert(&batch, status));
+done:
+    row_batch_release(&batch);
+    return code;
+}
+
+static enum status_code write_left_out(struct db *work, const struct row_report *report,
+                                       struct status *status)
+{
+    enum status_code code;
+    struct row_batch batch = {0};
+
+    TRY(row_batch_open(&batch, work, "interactions_left_out", 3, N_ROW_FILTERS + N_ROW_FAULTS,
+                       status));
+    for (size_t i = 0; i < N_ROW_FILTERS + N_ROW_FAULTS; i++) {
+        const bool is_rule = i < N_ROW_FILTERS;
+        const size_t f = is_rule ? i : i - N_ROW_FILTERS;
+        const char *reason = is_rule ? row_filter_names[f] : row_fault_names[f];
+        const int64_t n_rows = is_rule ? report->filtered[f] : report->faults[f];
+        struct batch_cell *row = row_batch_row(&batch);
+        if (n_rows > 0) {
+            row[0] = batch_text(is_rule ? "rule" : "fault", is_rule ? 4 : 5);
+            row[1] = batch_text(reason, strlen(reason));
+            row[2] = batch_integer(n_rows);
+            (void)row_batch_add(&batch);
+        }
+    }
+    TRY(row_batch_insert(&batch, status));
+done:
+    row_batch_release(&batch);
+    return code;
+}
+
+static enum status_code write_rejected(struct db *work, const struct rejected_rows *rejected,
+                                       struct status *status)
+{
+    enum status_code code;
+    struct row_batch batch = {0};
+
+    TRY(row_batch_open(&batch, work, "interactions_rejected", 5, 0, status));
+    for (size_t r = 0; r < rejected->n; r++) {
+        const struct rejected_row *bad = &rejected->rows[r];
+        const struct row_place *place = &bad->place;
+        const char *reason = row_fault_names[bad->fault];
+        struct batch_cell *row = row_batch_row(&batch);
+        row[0] = batch_text(place->query, strlen(place->query));
+        row[1] = batch_integer(place->number);
+        row[2] = place->has_rowid ? batch_integer(place->rowid) : (struct batch_cell){DB_NULL};
+        row[3] = batch_text(reason, strlen(reason));
+        row[4] = batch_text(bad->value, strlen(bad->value));
+        if (row_batch_add(&batch)) {
+            TRY(row_batch_insert(&batch, status));
+        }
+    }
+    TRY(row_batch_insert(&batch, status));
+done:
+    row_batch_release(&batch);
+    return code;
+}
+
+enum status_code extract_write_tables(struct db *work, const struct interactions *interactions,
+                                      const struct extraction *extraction,
+                                      const struct watch *watch, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    TRY(db_begin_write(work, status));
+    if (!extraction->goes_on) {
+        TRY(db_exec(work, "DROP TABLE IF EXISTS interactions_rejected", status));
+    }
+    TRY(db_exec(work, create_tables, status));
+    TRY(write_ids(work, "users", &interactions->users, watch, status));
+    TRY(write_ids(work, "items", &interactions->items, watch, status));
+    TRY(write_left_out(work, &extraction->report, status));
+    TRY(write_rejected(work, &extraction->rejected, status));
+    TRY(db_commit(work, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(work);
+    }
     return code;
 }
