@@ -58,13 +58,13 @@ $(LIBRARY): $(OBJECTS)
 	@echo "  AR $@"
 	@$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 define kernel_rule
-$(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c
+$(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c Makefile
 	@mkdir -p $$(@D)
 	@echo "  CC $$@"
 	@$$(CC) $$(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
@@ -179,19 +179,25 @@ lint:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --error-exitcode=1 -Ipipeline -I. pipeline stages
 
-# `make install PREFIX=/usr DESTDIR=...`; `make deb` leaves build/nightjar_VERSION_ARCH.deb
+# `make install PREFIX=/usr DESTDIR=...`; `make deb` leaves build/nightjar_VERSION_ARCH.deb.
+# The README's links lead to the pages where they stand then.
 PREFIX ?= /usr/local
 INSTALLED := $(DESTDIR)$(PREFIX)
+PAGES := $(INSTALLED)/share/doc/nightjar
 install: all
 	install -D -m 755 $(PROGRAM) $(INSTALLED)/bin/nightjar
 	install -d $(INSTALLED)/share/man/man1 $(INSTALLED)/share/bash-completion/completions \
-	  $(INSTALLED)/share/zsh/vendor-completions $(INSTALLED)/share/doc/nightjar/examples \
-	  $(INSTALLED)/lib/systemd/system
+	  $(INSTALLED)/share/zsh/vendor-completions $(INSTALLED)/lib/systemd/system \
+	  $(addprefix $(PAGES)/,examples topics schemas bench)
 	$(PROGRAM) help --man > $(INSTALLED)/share/man/man1/nightjar.1
 	$(PROGRAM) help --bash > $(INSTALLED)/share/bash-completion/completions/nightjar
 	$(PROGRAM) help --zsh > $(INSTALLED)/share/zsh/vendor-completions/_nightjar
-	install -m 644 README.md LICENSE schemas/stages.md $(INSTALLED)/share/doc/nightjar
-	install -m 644 configs/*.yaml configs/crontab.example $(INSTALLED)/share/doc/nightjar/examples
+	sed 's,(pipeline/commands/,(,; s,(tests/,(,; s,(configs/,(examples/,' README.md > $(PAGES)/README.md
+	install -m 644 CONTRIBUTING.md LICENSE $(PAGES)
+	install -m 644 configs/*.yaml configs/crontab.example $(PAGES)/examples
+	install -m 644 pipeline/commands/topics/* $(PAGES)/topics
+	install -m 644 schemas/stages.md schemas/pipeline.schema.json $(PAGES)/schemas
+	install -m 644 tests/bench/README.md tests/bench/growth.svg $(PAGES)/bench
 	install -m 644 configs/nightjar.timer $(INSTALLED)/lib/systemd/system
 	sed 's,/usr/bin/,$(PREFIX)/bin/,' configs/nightjar.service > $(INSTALLED)/lib/systemd/system/nightjar.service
 

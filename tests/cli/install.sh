@@ -15,7 +15,15 @@ make -s install PREFIX=/usr "DESTDIR=$box/root" "VARIANT=$(basename "$BUILD")" >
     cat "$box/said"
 share=$box/root/usr/share
 check 'the program' [ -x "$box/root/usr/bin/nightjar" ]
-check 'the examples' [ -s "$share/doc/nightjar/examples/nightly.yaml" ]
+pages=$share/doc/nightjar
+check 'the examples' [ -s "$pages/examples/nightly.yaml" ]
+check 'their schema' [ -s "$pages/examples/$(sed -n 's/.*\$schema=//p' "$pages/examples/nightly.yaml")" ]
+for page in $(cd "$pages" && find . -name '*.md'); do
+    grep -o '](\([^)#]*\)' "$pages/$page" | sed 's/^](//; /^https*:/d; /^$/d' >"$box/targets"
+    while read -r target; do
+        check "$page links to $target" [ -e "$pages/$(dirname "$page")/$target" ]
+    done <"$box/targets"
+done
 check 'the service' grep -q '^ExecStart=/usr/bin/nightjar run' \
     "$box/root/usr/lib/systemd/system/nightjar.service"
 check 'a command is completed' [ "$(completed roll)" = rollback ]
