@@ -225,6 +225,8 @@ enum status_code command_check_stop(const struct command_environment *environmen
                       consequence);
 }
 
+enum { HELP_COLUMN = 26, TERMINAL_COLUMNS = 80 };
+
 /* Help text broken into lines of at most `width` columns, continued at column `indent`. */
 static void print_wrapped(FILE *out, const char *text, size_t indent, size_t width)
 {
@@ -252,7 +254,6 @@ static void print_wrapped(FILE *out, const char *text, size_t indent, size_t wid
 
 static void print_flag(FILE *out, const struct command_flag *flag)
 {
-    enum { HELP_COLUMN = 26 };
     int width = fprintf(out, "  %s%s%s", flag->name, flag->value != NULL ? " " : "",
                         flag->value != NULL ? flag->value : "");
     if (width >= HELP_COLUMN) {
@@ -260,7 +261,7 @@ static void print_flag(FILE *out, const struct command_flag *flag)
         width = 0;
     }
     fprintf(out, "%*s", HELP_COLUMN - (width > 0 ? width : 0), "");
-    print_wrapped(out, flag->help, HELP_COLUMN, 96);
+    print_wrapped(out, flag->help, HELP_COLUMN, TERMINAL_COLUMNS);
 }
 
 void command_print_help(const struct command *command, FILE *out)
@@ -269,7 +270,7 @@ void command_print_help(const struct command *command, FILE *out)
                                                   .help = "print this text and exit"};
     fprintf(out, "usage: nightjar %s%s%s\n\n", command->name, command->usage[0] != '\0' ? " " : "",
             command->usage);
-    print_wrapped(out, command->description, 0, 96);
+    print_wrapped(out, command->description, 0, TERMINAL_COLUMNS);
     fputs("\nOptions:\n", out);
     size_t n = count_flags(command);
     for (size_t i = 0; i < n; i++) {

@@ -7,8 +7,8 @@
 void commands_help(const struct command_environment *environment, FILE *out)
 {
     fputs("usage: nightjar COMMAND [CONFIG] [options]\n\n"
-          "A nightly recommender over SQLite: reads a log of interactions, trains user and item\n"
-          "towers, and writes recommendations back.\n\nCommands:\n",
+          "A nightly recommender over SQLite: reads a log of interactions, trains user and\n"
+          "item towers, and writes recommendations back.\n\nCommands:\n",
           out);
     for (const struct command *const *c = environment->commands; *c != NULL; c++) {
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
@@ -17,10 +17,10 @@ void commands_help(const struct command_environment *environment, FILE *out)
     for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
         fprintf(out, "  %-13s %s\n", topic->name, help_topic_title(topic));
     }
-    fputs("\n`nightjar help NAME` explains a command, a topic or a stage. Exit codes: 0 done, 64\n"
-          "usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, 73 cannot create, 74 I/O\n"
-          "error, 75 busy (try again), 78 bad configuration, 79 trained but refused by the gate,\n"
-          "128+n on signal n.\n",
+    fputs("\n`nightjar help NAME` explains a command, a topic or a stage. Exit codes: 0 done,\n"
+          "64 usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, 73 cannot\n"
+          "create, 74 I/O error, 75 busy (try again), 78 bad configuration, 79 trained but\n"
+          "refused by the gate, 128+n on signal n.\n",
           out);
 }
 

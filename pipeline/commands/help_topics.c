@@ -29,11 +29,11 @@ void help_topic_print(const struct help_topic *topic, FILE *out)
             continue;
         }
         if (in_code || (*line)[0] == '\0') {
-            fprintf(out, "%s%s\n", (*line)[0] == '\0' ? "" : "        ", *line);
+            fprintf(out, "%s%s\n", (*line)[0] == '\0' ? "" : "    ", *line);
             continue;
         }
         const char *at = *line + strspn(*line, "#");
-        fputs(at == *line ? "    " : "", out); /* headings stand at the margin */
+        fputs(at == *line ? "  " : "", out); /* headings stand at the margin */
         for (at += at == *line ? 0 : 1; *at != '\0';) {
             size_t length;
             const char *end = link_end(at, &length);
@@ -104,7 +104,7 @@ void help_topic_man(const struct help_topic *topic, FILE *out)
         const char *text = *line + strspn(*line, " ");
         if (starts_with(*line, "```")) {
             in_code = !in_code;
-            fputs(in_code ? ".RS 4\n.nf\n" : ".fi\n.RE\n", out);
+            fputs(in_code ? ".RS 2\n.nf\n" : ".fi\n.RE\n", out);
         } else if (in_code) {
             man_text(out, *line);
             fputc('\n', out);
