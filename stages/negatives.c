@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "dataset/dataset.h"
-#include "negatives/sampler.h"
+#include "negatives/negatives_options.h"
 #include "negatives/stored_negatives.h"
 #include "run/context.h"
 #include "run/context_data.h"
@@ -14,88 +14,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
-
-struct hard_options {
-    bool given;
-    double count; /* a whole number; NAN: auto */
-    int64_t pool, skip, from_epoch, every;
-    double share; /* NAN: auto */
-};
-
-struct negatives_options {
-    int strategy;
-    int64_t count;
-    double alpha;
-    bool shared, exclude_own, correct;
-    int64_t stored;
-    double dislike_weight;
-    struct hard_options hard;
-};
-
-static const struct option hard_options[] = {
-    OPT_AUTO(hard_options, "count", count, "16", 0, 10000,
-             "Hard negatives of each user and batch, a whole number, drawn anew in every epoch; 0: "
-             "none. auto lets train try whether 16 help.",
-             .unit = "negatives", .whole = true),
-    OPT_INT(hard_options, "pool", pool, "200", 1, 10000,
-            "They are drawn from this many of the user's best-scoring items that are no positives.",
-            .unit = "items"),
-    OPT_INT(
-        hard_options, "skip", skip, "10", 0, 10000,
-        "The pool begins below this many of the very best ones, many of which the user would take.",
-        .unit = "items"),
-    OPT_INT(hard_options, "from_epoch", from_epoch, "5", 1, 100000,
-            "First epoch with hard negatives: before, the scores say little.", .unit = "epochs"),
-    OPT_INT(
-        hard_options, "every", every, "5", 1, 100000,
-        "Epochs until the pools are made anew, which costs about as much as validating every user.",
-        .unit = "epochs"),
-    OPT_AUTO(hard_options, "share", share, "auto", 1e-6, 1,
-             "What a user's hard negatives weigh together, before scores, as a share of all items. "
-             "`auto` is the pool's share of the catalogue: each drawn one then stands for its part "
-             "of the pool."),
-    OPT_END};
-
-static const struct option options[] = {
-    OPT_CHOICE(negatives_options, "strategy", strategy, "mixed", negative_strategy_names,
-               "Every item (all); draws that are uniform or in proportion to popularity; the "
-               "batch's own positives (in_batch), together with uniform draws (mixed) or with the "
-               "positives of the batches before it (queue).",
-               .search = "uniform, mixed"),
-    OPT_INT(negatives_options, "count", count, "8192", 1, 16777216,
-            "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
-            "the positives of earlier batches that are remembered. Strategies all and in_batch "
-            "take no notice of it; uniform becomes all where there are no more items than draws.",
-            .unit = "draws", .search = "2048, 4096, 8192"),
-    OPT_AUTO(negatives_options, "alpha", alpha, "0", 0, 2,
-             "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
-             "that the towers learn what popularity does not explain. auto lets train choose it on "
-             "validation.",
-             .search = "0..1"),
-    OPT_BOOL(negatives_options, "shared", shared, "true",
-             "One set of negatives for the whole batch; false: one for each positive, with "
-             "strategies uniform and popularity."),
-    OPT_BOOL(negatives_options, "exclude_own", exclude_own, "true",
-             "A user's own positives do not count among the user's negatives. train's denominators "
-             "all and decoupled leave them out in any case."),
-    OPT_BOOL(negatives_options, "correct", correct, "true",
-             "Make up for how often each item is drawn (logQ correction), so that every strategy "
-             "aims at the weights that alpha says."),
-    OPT_INT(negatives_options, "stored", stored, "0", 0, 1000,
-            "Draw this many negatives for each positive once, keep them in the work database, "
-            "where `SELECT * FROM negatives` shows them, and train on these alone: `shared` and "
-            "`count` then have no say. Strategies uniform and popularity only; 0 stores none.",
-            .unit = "negatives"),
-    OPT_FLOAT(negatives_options, "dislike_weight", dislike_weight, "10", 0, 1e6,
-              "An item that the user dislikes (the interactions stage's `dislikes` and "
-              "`dislike_rating`) is one more negative of the user in each batch and weighs as this "
-              "many average items; 0 ignores dislikes.",
-              .unit = "items"),
-    OPT_GROUP(negatives_options, "hard", hard, hard_options,
-              "Hard negatives beside those of the strategy: items that the towers rank high for "
-              "the user and that are no positives. None when this group is not given; `hard: {}` "
-              "takes the defaults."),
-    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
@@ -107,94 +25,14 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
-static bool draws_alone(int strategy)
-{
-    return strategy == NEGATIVES_UNIFORM || strategy == NEGATIVES_POPULARITY;
-}
-
-/* The most there can be. */
-static double hard_count(const struct hard_options *hard)
-{
-    return isnan(hard->count) ? HARD_COUNT_AUTO : hard->count;
-}
-
-static void validate_hard(const struct negatives_options *o, struct option_report *report)
-{
-    const struct hard_options *hard = &o->hard;
-    const double count = hard_count(hard);
-    if (!hard->given || count == 0) {
-        return;
-    }
-    if (count != floor(count)) {
-        option_mistake(report, "hard.count", "%g is not a whole number from 0 to pool", count);
-    }
-    if (count > (double)hard->pool) {
-        option_mistake(report, "hard.count",
-                       "%g hard negatives cannot be drawn from pool: %" PRId64
-                       " items; allowed: 0 to pool",
-                       count, hard->pool);
-    }
-    if (!o->correct && o->strategy != NEGATIVES_ALL) {
-        option_mistake(report, "hard",
-                       "hard negatives beside strategy %s need `correct: true`, which makes the "
-                       "drawn ones weigh as all items do: hard.share is a share of that",
-                       negative_strategy_names[o->strategy]);
-    }
-}
-
-/* Draws that are made or weighed here cannot wait for train to choose alpha. */
-static void validate_auto_alpha(const struct negatives_options *o, struct option_report *report)
-{
-    const char *strategy = negative_strategy_names[o->strategy];
-    if (!isnan(o->alpha)) {
-        return;
-    }
-    if (o->stored > 0) {
-        option_mistake(report, "alpha",
-                       "auto with stored: %" PRId64
-                       ": these negatives are drawn before train can choose; give a number",
-                       o->stored);
-    } else if (!o->correct && o->strategy != NEGATIVES_ALL && o->strategy != NEGATIVES_POPULARITY) {
-        option_mistake(report, "alpha",
-                       "auto has nothing to choose: with `correct: false` alpha has no "
-                       "effect on strategy %s",
-                       strategy);
-    }
-}
-
-static void negatives_validate(const void *values, struct option_report *report)
-{
-    const struct negatives_options *o = values;
-    const char *strategy = negative_strategy_names[o->strategy];
-    validate_auto_alpha(o, report);
-    if (o->stored > 0 && !draws_alone(o->strategy)) {
-        option_mistake(report, "stored",
-                       "%" PRId64 " with strategy %s: negatives that belong to one positive "
-                       "are drawn by strategies uniform and popularity",
-                       o->stored, strategy);
-    } else if (!o->shared && !draws_alone(o->strategy)) {
-        option_mistake(report, "shared",
-                       "false with strategy %s: negatives that belong to one positive are "
-                       "drawn by strategies uniform and popularity",
-                       strategy);
-    }
-    if (!o->correct && o->alpha > 0 && o->strategy != NEGATIVES_ALL &&
-        o->strategy != NEGATIVES_POPULARITY) {
-        option_mistake(report, "alpha",
-                       "%g has no effect on strategy %s with `correct: false`; allowed: "
-                       "alpha 0, `correct: true`, or strategies all and popularity",
-                       o->alpha, strategy);
-    }
-    validate_hard(o, report);
-}
-
 static void negatives_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct negatives_options *o = values;
-    sizes->in_batch = o->strategy == NEGATIVES_IN_BATCH || o->strategy == NEGATIVES_MIXED ||
-                      o->strategy == NEGATIVES_QUEUE;
-    if (o->strategy != NEGATIVES_ALL && o->strategy != NEGATIVES_IN_BATCH) {
-        sizes->batch_negatives = (double)o->count;
+    const enum negative_strategy strategy = o->settings.strategy;
+    sizes->in_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED ||
+                      strategy == NEGATIVES_QUEUE;
+    if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
+        sizes->batch_negatives = (double)o->settings.count;
     }
 }
 
@@ -313,32 +151,11 @@ done:
     return code;
 }
 
-static struct negative_settings settings_of(const struct negatives_options *o)
-{
-    const bool store = o->stored > 0;
-    return (struct negative_settings){
-        .strategy = (enum negative_strategy)o->strategy,
-        .count = (size_t)(store ? o->stored : o->count),
-        .alpha = o->alpha,
-        .shared = o->shared && !store,
-        .exclude_own = o->exclude_own,
-        .correct = o->correct,
-        .dislike_weight = o->dislike_weight,
-        .hard = {.count = o->hard.given ? (size_t)hard_count(&o->hard) : 0,
-                 .pool = (size_t)o->hard.pool,
-                 .skip = (size_t)o->hard.skip,
-                 .from_epoch = (size_t)o->hard.from_epoch,
-                 .every = (size_t)o->hard.every,
-                 .share = o->hard.share,
-                 .is_choice = o->hard.given && isnan(o->hard.count)},
-    };
-}
-
 static enum status_code negatives_run(struct context *context, const void *values,
                                       struct status *status)
 {
     const struct negatives_options *o = values;
-    const struct negative_settings settings = settings_of(o);
+    const struct negative_settings settings = negatives_options_settings(o);
     const struct artifact *input = NULL;
     struct interactions interactions = {0};
     struct artifact artifact = {0};
@@ -367,10 +184,10 @@ const struct stage stage_negatives = {
     .summary = "Says how negatives are drawn, and on demand draws and stores them.",
     .version = 4,
     .options_size = sizeof(struct negatives_options),
-    .options = options,
+    .options = negatives_options_table,
     .inputs = inputs,
     .outputs = outputs,
-    .validate = negatives_validate,
+    .validate = negatives_options_validate,
     .sizes = negatives_sizes,
     .estimate = negatives_estimate,
     .run = negatives_run,

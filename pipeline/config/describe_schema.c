@@ -136,9 +136,11 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
         }
         break;
     case OPTION_AUTO:
+    case OPTION_AUTO_INT:
         member = json_add_object(tree, any, NULL);
         (void)json_add_text(tree, member, "const", "auto");
-        put_range(tree, push_type(tree, any, option->whole ? "integer" : "number"), option);
+        put_range(tree, push_type(tree, any, option->type == OPTION_AUTO ? "number" : "integer"),
+                  option);
         break;
     case OPTION_DURATION:
         put_with_unit(tree, push_type(tree, any, "string"), "smhdw", seconds,
@@ -239,6 +241,7 @@ static void put_default(struct json_tree *tree, struct json *object, const struc
     case OPTION_INT:
     case OPTION_FLOAT:
     case OPTION_AUTO:
+    case OPTION_AUTO_INT:
     case OPTION_BYTES:
         if (num_parse_double(text, strlen(text), &number)) {
             (void)json_add_number(tree, object, "default", number);

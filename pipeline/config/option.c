@@ -156,10 +156,56 @@ void option_format_number(enum option_type type, double value, char *out)
         format_duration(value, out);
     } else if (type == OPTION_BYTES) {
         format_bytes(value, out);
-    } else if (type == OPTION_AUTO && isnan(value)) {
+    } else if (isnan(value)) {
         memcpy(out, "auto", sizeof "auto");
     } else {
         (void)num_format_double(value, out);
+    }
+}
+
+double option_number(const struct option *option, const void *options)
+{
+    const void *place = (const char *)options + option->offset;
+    switch (option->type) {
+    case OPTION_BOOL:
+    case OPTION_GROUP:
+        return *(const bool *)place ? 1.0 : 0.0;
+    case OPTION_CHOICE:
+        return (double)*(const int *)place;
+    case OPTION_AUTO_INT:
+        if (*(const size_t *)place == OPTION_AUTO_COUNT) {
+            return (double)NAN;
+        }
+        return (double)*(const int64_t *)place;
+    case OPTION_INT:
+    case OPTION_BYTES:
+    case OPTION_TIME:
+        return (double)*(const int64_t *)place;
+    default:
+        return *(const double *)place;
+    }
+}
+
+void option_set_number(const struct option *option, double value, void *options)
+{
+    void *place = (char *)options + option->offset;
+    switch (option->type) {
+    case OPTION_BOOL:
+    case OPTION_GROUP:
+        *(bool *)place = value != 0.0;
+        break;
+    case OPTION_CHOICE:
+        *(int *)place = (int)value;
+        break;
+    case OPTION_INT:
+    case OPTION_AUTO_INT:
+    case OPTION_BYTES:
+    case OPTION_TIME:
+        *(int64_t *)place = isnan(value) ? (int64_t)OPTION_AUTO_COUNT : (int64_t)value;
+        break;
+    default:
+        *(double *)place = value;
+        break;
     }
 }
 
@@ -174,6 +220,8 @@ static const char *type_phrase(enum option_type type)
         return "a number";
     case OPTION_AUTO:
         return "auto or a number";
+    case OPTION_AUTO_INT:
+        return "auto or a whole number";
     case OPTION_DURATION:
         return "a duration with its unit (s, m, h, d or w, say 30d)";
     case OPTION_BYTES:
@@ -277,13 +325,18 @@ static bool names_non_finite(const char *text, size_t length)
     return false;
 }
 
+static bool is_auto(const char *text, size_t length)
+{
+    return length == 4 && memcmp(text, "auto", 4) == 0;
+}
+
 static bool parse_number(const struct option *option, const char *text, size_t length,
                          double *value)
 {
     if (option->type == OPTION_DURATION) {
         return num_parse_duration(text, length, value);
     }
-    if (option->type == OPTION_AUTO && length == 4 && memcmp(text, "auto", 4) == 0) {
+    if (option->type == OPTION_AUTO && is_auto(text, length)) {
         *value = (double)NAN;
         return true;
     }
@@ -321,6 +374,11 @@ static bool parse_into_int64(const struct option *option, const char *text, size
     bool parsed = false;
     const char *problem = "is not a whole number";
 
+    if (option->type == OPTION_AUTO_INT && is_auto(text, length)) {
+        value = (int64_t)OPTION_AUTO_COUNT;
+        memcpy(place, &value, sizeof value);
+        return true;
+    }
     switch (option->type) {
     case OPTION_BYTES:
         parsed = num_parse_bytes(text, length, &value);
@@ -426,6 +484,7 @@ bool option_parse(const struct option *option, const char *text, size_t length, 
     case OPTION_BOOL:
         return parse_bool(option, text, length, place, why, why_capacity);
     case OPTION_INT:
+    case OPTION_AUTO_INT:
     case OPTION_BYTES:
     case OPTION_TIME:
         return parse_into_int64(option, text, length, place, why, why_capacity);

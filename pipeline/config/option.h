@@ -15,6 +15,7 @@ enum option_type {
     OPTION_INT,        /* int64_t, or size_t where min >= 0           range by min, max */
     OPTION_FLOAT,      /* double, finite                              range by min, max */
     OPTION_AUTO,       /* double; `auto` is stored as NAN             number or auto */
+    OPTION_AUTO_INT,   /* as OPTION_INT, min >= 0; `auto` is stored as OPTION_AUTO_COUNT */
     OPTION_DURATION,   /* double, seconds                             30d, 12h */
     OPTION_BYTES,      /* int64_t or size_t                           16G */
     OPTION_TIME,       /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
@@ -30,6 +31,8 @@ enum option_type {
     OPTION_GROUP_MAP   /* struct option_groups: text -> group struct; `given` is set in its entries
                           where the struct begins with it (no option at offset 0) */
 };
+
+#define OPTION_AUTO_COUNT ((size_t)-1)
 
 _Static_assert(sizeof(size_t) == sizeof(int64_t), "a count may stand where a number does");
 
@@ -66,8 +69,7 @@ struct option {
                                    the values of OPTION_TEXT_MAP, the names of OPTION_GROUP_MAP */
     const char *pattern; /* for editors: what a text, a list's elements or a group map's names
                             look like (ECMA regular expression); whose option it is checks it */
-    bool whole;          /* for editors: a number of OPTION_AUTO, or of a text with a unit,
-                                   without a fraction */
+    bool whole;          /* for editors: the number of a text with a unit has no fraction */
     const char *unit;    /* "users", "epochs"; NULL: none */
     const char *help;    /* one or two sentences, no final newline */
     bool required;
@@ -108,6 +110,9 @@ struct option {
             __VA_ARGS__, .min = (Min), .max = (Max))
 #define OPT_AUTO(Struct, Name, Field, Default, Min, Max, ...)                                      \
     OPT_ROW(Struct, Name, OPTION_AUTO, Field, OPT_IS(Struct, Field, double), Default, __VA_ARGS__, \
+            .min = (Min), .max = (Max))
+#define OPT_AUTO_INT(Struct, Name, Field, Default, Min, Max, ...)                                  \
+    OPT_ROW(Struct, Name, OPTION_AUTO_INT, Field, OPT_IS_INT(Struct, Field), Default, __VA_ARGS__, \
             .min = (Min), .max = (Max))
 #define OPT_DURATION(Struct, Name, Field, Default, Min, Max, ...)                                  \
     OPT_ROW(Struct, Name, OPTION_DURATION, Field, OPT_IS(Struct, Field, double), Default,          \
@@ -176,6 +181,10 @@ void option_allowed(const struct option *option, struct buf *out);
 /* A value in the option's own unit as it would stand in the file: 2592000 s of a duration is "30d".
  * `out` has NUM_TEXT_MAX (base/num.h) bytes. */
 void option_format_number(enum option_type type, double value, char *out);
+/* The value as a number: the index of a choice, 0 or 1 of a switch and of whether a group is given,
+ * NAN for auto. And back; the value must fit the type. Not for texts, lists and maps. */
+double option_number(const struct option *option, const void *options);
+void option_set_number(const struct option *option, double value, void *options);
 /* Whether a bound of min, max says something; both do not when min < max does not hold. */
 bool option_has_min(const struct option *option);
 bool option_has_max(const struct option *option);

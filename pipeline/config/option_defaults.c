@@ -8,9 +8,11 @@ static void set_nothing(const struct option *option, void *options)
 {
     char *place = (char *)options + option->offset;
     const double not_a_number = (double)NAN;
-    const int64_t no_time = INT64_MIN;
+    const int64_t no_time = INT64_MIN, no_count = (int64_t)OPTION_AUTO_COUNT;
     if (option->type == OPTION_AUTO) {
         memcpy(place, &not_a_number, sizeof not_a_number);
+    } else if (option->type == OPTION_AUTO_INT) {
+        memcpy(place, &no_count, sizeof no_count);
     } else if (option->type == OPTION_TIME) {
         memcpy(place, &no_time, sizeof no_time);
     }

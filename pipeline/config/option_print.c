@@ -33,13 +33,6 @@ static void add_quoted(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
-static void add_double(struct buf *out, enum option_type type, double value)
-{
-    char text[NUM_TEXT_MAX];
-    option_format_number(type, value, text);
-    buf_add_text(out, text);
-}
-
 static void add_texts(struct buf *out, const struct option_texts *texts)
 {
     buf_add_char(out, '[');
@@ -52,12 +45,14 @@ static void add_texts(struct buf *out, const struct option_texts *texts)
 
 static void add_numbers(struct buf *out, const struct option_numbers *numbers)
 {
+    char text[NUM_TEXT_MAX];
     buf_add_char(out, '{');
     for (size_t i = 0; i < numbers->n; i++) {
         buf_add_text(out, i == 0 ? "" : ", ");
         add_quoted(out, numbers->names[i]);
         buf_add_text(out, ": ");
-        add_double(out, OPTION_FLOAT, numbers->values[i]);
+        option_format_number(OPTION_FLOAT, numbers->values[i], text);
+        buf_add_text(out, text);
     }
     buf_add_char(out, '}');
 }
@@ -84,8 +79,10 @@ static void add_int64(struct buf *out, const struct option *option, int64_t valu
 }
 
 /* Everything but groups. Values are read through their own types: `place` is the member itself. */
-static void add_value(struct buf *out, const struct option *option, const void *place)
+static void add_value(struct buf *out, const struct option *option, const void *options)
 {
+    const void *place = (const char *)options + option->offset;
+    char text[NUM_TEXT_MAX];
     switch (option->type) {
     case OPTION_BOOL:
         buf_add_text(out, *(const bool *)place ? "true" : "false");
@@ -97,8 +94,10 @@ static void add_value(struct buf *out, const struct option *option, const void *
         break;
     case OPTION_FLOAT:
     case OPTION_AUTO:
+    case OPTION_AUTO_INT:
     case OPTION_DURATION:
-        add_double(out, option->type, *(const double *)place);
+        option_format_number(option->type, option_number(option, options), text);
+        buf_add_text(out, text);
         break;
     case OPTION_TEXT:
     case OPTION_PATH:
@@ -132,7 +131,7 @@ static void print_table(const struct option *table, const char *options, const c
     for (const struct option *o = table; o->name != NULL; o++) {
         const char *place = options + o->offset;
         buf_addf(out, "%s%s=", prefix, o->name);
-        add_value(out, o, place);
+        add_value(out, o, options);
         buf_add_char(out, '\n');
         if (o->type != OPTION_GROUP && o->type != OPTION_GROUP_MAP) {
             continue;

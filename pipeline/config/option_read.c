@@ -39,8 +39,9 @@ static bool check_form(const struct option *option, const struct scalar *scalar,
         return true;
     }
     if (scalar->quoted) {
-        bool numeric = type == OPTION_INT || type == OPTION_FLOAT || type == OPTION_BOOL ||
-                       (type == OPTION_AUTO && strcmp(scalar->text, "auto") != 0);
+        bool numeric =
+            type == OPTION_INT || type == OPTION_FLOAT || type == OPTION_BOOL ||
+            ((type == OPTION_AUTO || type == OPTION_AUTO_INT) && strcmp(scalar->text, "auto") != 0);
         if (numeric) {
             struct buf allowed = {0};
             option_allowed(option, &allowed);

@@ -24,7 +24,7 @@ void search_axis_value(const struct search_axis *axis, double u, char *out)
     } else {
         value = axis->low + u * (axis->high - axis->low);
     }
-    if (axis->option->type == OPTION_INT) {
+    if (axis->option->type == OPTION_INT || axis->option->type == OPTION_AUTO_INT) {
         value = fmin(fmax(round(value), axis->low), axis->high);
         (void)snprintf(out, NUM_TEXT_MAX, "%.0f", value);
         return;

@@ -22,21 +22,22 @@ union scalar_value {
     int choice;
 };
 
-static bool is_searchable(enum option_type type)
-{
-    return type == OPTION_BOOL || type == OPTION_INT || type == OPTION_FLOAT ||
-           type == OPTION_AUTO || type == OPTION_DURATION || type == OPTION_BYTES ||
-           type == OPTION_CHOICE;
-}
-
 static bool is_number(enum option_type type)
 {
-    return type == OPTION_INT || type == OPTION_FLOAT || type == OPTION_AUTO;
+    return type == OPTION_INT || type == OPTION_FLOAT || type == OPTION_AUTO ||
+           type == OPTION_AUTO_INT;
 }
 
-/* The value at `place`, which is of the option's type, as the file would have it. */
-static void format_value(const struct option *option, const void *place, struct buf *out)
+static bool is_searchable(enum option_type type)
 {
+    return is_number(type) || type == OPTION_BOOL || type == OPTION_DURATION ||
+           type == OPTION_BYTES || type == OPTION_CHOICE;
+}
+
+/* The option's value as the file would have it. */
+static void format_value(const struct option *option, const void *options, struct buf *out)
+{
+    const void *place = (const char *)options + option->offset;
     char text[NUM_TEXT_MAX];
     int64_t whole;
     switch (option->type) {
@@ -52,7 +53,7 @@ static void format_value(const struct option *option, const void *place, struct 
         buf_addf(out, "%lld", (long long)whole);
         break;
     default:
-        option_format_number(option->type, *(const double *)place, text);
+        option_format_number(option->type, option_number(option, options), text);
         buf_add_text(out, text);
         break;
     }
@@ -89,7 +90,7 @@ static bool read_value(const struct search_axis *axis, const char *text, size_t 
     if (!option_parse(&probe, text, length, &value, NULL, arena, why, why_capacity)) {
         return false;
     }
-    *number = probe.type == OPTION_INT ? (double)value.whole : value.number;
+    *number = option_number(&probe, &value);
     format_value(&probe, &value, &buf);
     bool copied = copy_buf(&buf, arena, canonical);
     buf_release(&buf);
@@ -251,7 +252,7 @@ static enum status_code set_texts(struct search_space *space, struct search_axis
     struct buf current = {0};
     char *copy = NULL;
     enum status_code code;
-    format_value(axis->option, options + axis->option->offset, &current);
+    format_value(axis->option, options, &current);
     TRY(arena_copy_text(&space->arena, path, strlen(path), &copy, status));
     axis->path = copy;
     TRY(buf_check(&current, status));

@@ -24,7 +24,6 @@
 #include "base/rng.h"
 #include "dataset/dataset.h"
 #include "math/index_set.h"
-#include "store/artifact.h"
 
 enum negative_strategy {
     NEGATIVES_ALL,        /* no sampling */
@@ -44,6 +43,7 @@ extern const char *const negative_stored_slots[N_BASES];
 
 /* Hard negatives: top-scoring items that are no positives (negatives/hard_negatives.h). */
 struct hard_settings {
+    bool given;        /* in the configuration; nobody else asks */
     size_t count;      /* drawn per user and batch; 0: none */
     size_t pool;       /* they are drawn from this many of the user's best non-positives ... */
     size_t skip;       /* ... after these very best ones, which are likely false negatives */
@@ -116,16 +116,5 @@ void sampler_draw_each(const struct sampler *sampler, struct rng *rng, size_t co
 /* b_c of `item` as one of `draws` draws (its in-batch part left out): for stored negatives. */
 float sampler_offset(const struct sampler *sampler, int32_t item, size_t draws);
 void sampler_release(struct sampler *sampler);
-
-/* The artifact "negatives": the settings as numbers and, when stored negatives were asked for,
- * fit.stored and all.stored: I32 (train entries, stored), item columns in the order of the train
- * matrix. `count` is then `stored` and `shared` is false. A user who has every item that can be
- * drawn gets the positive itself, which nothing can be learnt from. Offsets stay derived. */
-MUST_CHECK enum status_code negative_settings_save(const struct negative_settings *settings,
-                                                   struct artifact *artifact,
-                                                   struct status *status);
-MUST_CHECK enum status_code negative_settings_load(struct negative_settings *settings,
-                                                   const struct artifact *artifact,
-                                                   struct status *status);
 
 #endif

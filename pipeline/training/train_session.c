@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "math/vec.h"
+#include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"

@@ -3,7 +3,7 @@
 #include "dataset/dataset.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
-#include "negatives/sampler.h"
+#include "negatives/negatives_options.h"
 #include "tests/support/stage_support.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Draw frequencies by chi-square with fixed seeds; offsets against the formula in sampler.h. */
 #include "base/mem.h"
-#include "negatives/sampler.h"
+#include "negatives/negatives_options.h"
 
 #include <math.h>
 #include <setjmp.h>
