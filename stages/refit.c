@@ -4,6 +4,7 @@
  * Writes the artifact "towers" again: stages below read these. */
 #include "base/hash.h"
 #include "run/context_data.h"
+#include "training/train_options.h"
 #include "training/warm_training.h"
 
 struct refit_options {

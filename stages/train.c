@@ -5,8 +5,8 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "tuning/auto_settings.h"
+#include "training/train_options.h"
 #include "training/train_session.h"
-#include "stages/train/train_options.h"
 
 #include <math.h>
 
@@ -24,11 +24,27 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
+/* Which settings are auto, those of the negatives left out. */
+static void list_auto(const struct trainer_settings *s, bool is_auto[N_AUTO_SETTINGS])
+{
+    is_auto[AUTO_TEMPERATURE] = isnan(s->temperature);
+    is_auto[AUTO_ALPHA] = is_auto[AUTO_HARD] = false;
+    is_auto[AUTO_DEGREE_EXPONENT] = isnan(s->degree_exponent);
+    is_auto[AUTO_CO_ITEMS] = s->co_items.given && isnan(s->co_items.weight);
+    is_auto[AUTO_HOPS] = s->propagation.given && s->propagation.hops == OPTION_AUTO_COUNT;
+}
+
+/* Epochs of each trial of the search for them. */
+static size_t search_epochs(const struct train_options *o)
+{
+    return o->search_epochs > 0 ? o->search_epochs : (3 * o->settings.epochs + 3) / 4;
+}
+
 static void train_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct train_options *o = values;
-    sizes->dimension = (double)o->dimension;
-    sizes->epochs = (double)o->epochs;
+    sizes->dimension = (double)o->settings.dimension;
+    sizes->epochs = (double)o->settings.epochs;
 }
 
 static void train_estimate(const void *values, const struct stage_sizes *sizes,
@@ -37,9 +53,9 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
     bool is_auto[N_AUTO_SETTINGS];
-    train_options_auto(o, is_auto);
-    size_t searched = auto_trials_expected(is_auto) * train_options_search_epochs(o);
-    const double epochs = (double)o->epochs + (double)searched;
+    list_auto(&o->settings, is_auto);
+    size_t searched = auto_trials_expected(is_auto) * search_epochs(o);
+    const double epochs = (double)o->settings.epochs + (double)searched;
     trainer_estimate(&settings, sizes, epochs, out);
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
@@ -109,23 +125,23 @@ static enum status_code train_run(struct context *context, const void *values,
     struct validation validation = {0};
     struct trainer_settings settings = train_options_settings(o);
     bool is_auto[N_AUTO_SETTINGS];
-    train_options_auto(o, is_auto);
+    list_auto(&o->settings, is_auto);
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], o->metric,
-                        (size_t)o->validation_users, 0.0, context_seed(context), status));
+                        o->validation_users, 0.0, context_seed(context), status));
     if (validation.n_users == 0) {
         log_write(context_log(context), LOG_WARNING,
-                  "train: no validation part, so all %lld epochs are run and none is chosen",
-                  (long long)o->epochs);
+                  "train: no validation part, so all %zu epochs are run and none is chosen",
+                  settings.epochs);
     }
     training.metric = o->metric;
     training.checkpoint_every = o->checkpoint_every;
     training.input.validation = validation.n_users == 0 ? NULL : &validation;
-    TRY(auto_settings_choose(&training, is_auto, train_options_search_epochs(o), status));
+    TRY(auto_settings_choose(&training, is_auto, search_epochs(o), status));
     TRY(validation_set_bias(&validation, training.negatives.alpha, status));
-    training.input.validate_every = (size_t)o->validate_every;
-    training.input.patience = (size_t)o->patience;
-    training.input.stop_after = (size_t)o->epochs;
+    training.input.validate_every = o->validate_every;
+    training.input.patience = o->patience;
+    training.input.stop_after = settings.epochs;
     TRY(training_run(&training, &result, status));
     TRY(training_output_towers(&training, &result, status));
     TRY(save_training(context, &training, &result, status));

@@ -3,12 +3,14 @@
 #include "catch_up/catch_up_training.h"
 
 #include "base/mem.h"
+#include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "catch_up/catch_up_vectors.h"
 #include "catch_up/merged.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "training/train_options.h"
 
 #include <math.h>
 
@@ -77,8 +79,8 @@ static void adapt(struct trainer_settings *settings, const struct catch_up_reque
     settings->schedule.warmup_epochs *= share;
     settings->schedule.step_every *= share;
     settings->epochs = request->epochs;
-    settings->history.on = false;
-    settings->hidden_layers = 0;
+    settings->history.given = false;
+    settings->hidden.layers = 0;
     settings->propagation.hops = 0;
     settings->views.weight = 0.0;
 }

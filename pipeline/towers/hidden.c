@@ -21,14 +21,17 @@ static size_t width_out(const struct hidden *hidden, size_t layer)
     return layer == hidden->n_layers ? hidden->dimension : hidden->units;
 }
 
-enum status_code hidden_init(struct hidden *hidden, size_t n_layers, size_t units,
-                             enum activation activation, size_t dimension,
-                             const struct optimizer_settings *optimizer, uint64_t seed,
-                             const char *purpose, struct pool *pool, struct status *status)
+enum status_code hidden_init(struct hidden *hidden, const struct hidden_settings *settings,
+                             size_t dimension, const struct optimizer_settings *optimizer,
+                             uint64_t seed, const char *purpose, struct pool *pool,
+                             struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct hidden made = {
-        .n_layers = n_layers, .units = units, .dimension = dimension, .activation = activation};
+    const size_t n_layers = settings->layers;
+    struct hidden made = {.n_layers = n_layers,
+                          .units = settings->units,
+                          .dimension = dimension,
+                          .activation = settings->activation};
     for (size_t l = 0; l <= n_layers && n_layers > 0; l++) {
         char stream[64];
         size_t in = width_in(&made, l), out = width_out(&made, l);

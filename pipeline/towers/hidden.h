@@ -13,6 +13,12 @@ extern const char *const activation_names[]; /* NULL-terminated, in enum order *
 
 enum { HIDDEN_MAX_LAYERS = 3 };
 
+struct hidden_settings {
+    bool given;           /* in the configuration; nobody else asks */
+    size_t layers, units; /* 0 layers: none */
+    enum activation activation;
+};
+
 /* Zero-initialise; without layers everything is the identity. */
 struct hidden {
     size_t n_layers; /* hidden ones; there is one product more than that */
@@ -30,8 +36,8 @@ struct hidden_pass {
     float *gradient, *other;          /* (count, max(units, dimension)) */
 };
 
-MUST_CHECK enum status_code hidden_init(struct hidden *hidden, size_t n_layers, size_t units,
-                                        enum activation activation, size_t dimension,
+MUST_CHECK enum status_code hidden_init(struct hidden *hidden,
+                                        const struct hidden_settings *settings, size_t dimension,
                                         const struct optimizer_settings *optimizer, uint64_t seed,
                                         const char *purpose, struct pool *pool,
                                         struct status *status);

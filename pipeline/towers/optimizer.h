@@ -22,7 +22,7 @@
 enum { OPTIMIZER_MAX_STATES = 2, OPTIMIZER_AHEAD = 4 };
 
 struct optimizer_settings {
-    int64_t rule;        /* row of optimizer_table */
+    int rule;            /* row of optimizer_table */
     double weight_decay; /* decoupled: each step first takes w -= rate * weight_decay * w; >= 0 */
     double momentum;     /* share of its last movement that a weight keeps, [0, 1); only `sgd` */
 };

@@ -16,6 +16,7 @@ enum propagation_sides { PROPAGATE_BOTH, PROPAGATE_ITEMS, PROPAGATE_USERS };
 extern const char *const propagation_sides_names[]; /* NULL-terminated, in enum order */
 
 struct propagation_settings {
+    bool given;  /* in the configuration; nobody else asks */
     size_t hops; /* 0: none */
     double weight;
     enum propagation_sides sides;

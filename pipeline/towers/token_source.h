@@ -11,7 +11,7 @@ enum pooling { POOLING_MEAN, POOLING_DECAY, POOLING_ATTENTION };
 extern const char *const pooling_names[]; /* NULL-terminated, in enum order */
 
 struct history_settings {
-    bool on;
+    bool given; /* the towers read histories */
     enum pooling pooling;
     double half_life; /* decay: seconds before the user's newest event, or items without times */
     size_t newest;    /* items of a history that count */

@@ -24,9 +24,8 @@ enum status_code tower_init(struct tower *tower, size_t n, const struct tower_se
         TRY(part_init(&made.parts[made.n_parts++], &sources[s], made.dimension,
                       &settings->optimizer, seed, purpose, settings->init_scale, pool, status));
     }
-    TRY(hidden_init(&made.hidden, settings->hidden_layers, settings->hidden_units,
-                    settings->activation, made.dimension, &settings->optimizer, seed, purpose, pool,
-                    status));
+    TRY(hidden_init(&made.hidden, &settings->hidden, made.dimension, &settings->optimizer, seed,
+                    purpose, pool, status));
     *tower = made;
     made = (struct tower){0};
 done:

@@ -20,8 +20,7 @@ struct tower_settings {
     double id_dropout; /* share of the rows of a step whose id is left out, so that the sources
                           learn to carry entities without one; only where there are sources */
     double dropout;    /* share of x's components that training leaves out */
-    size_t hidden_layers, hidden_units;
-    enum activation activation;
+    struct hidden_settings hidden;
 };
 
 /* Zero-initialise. */

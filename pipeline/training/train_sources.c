@@ -119,7 +119,7 @@ enum status_code training_sources_init(struct training_sources *sources,
     TRY(list_cold_users(users, dataset, user_data ? &features->side[FEATURE_USERS] : NULL, status));
     TRY(list_cold_items(items, &dataset->cold, item_data ? &features->side[FEATURE_ITEMS] : NULL,
                         status));
-    if (history->on) {
+    if (history->given) {
         TRY(add_history(users, dataset, history, partners, status));
     }
     if (user_data) {

@@ -43,9 +43,7 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
         .init_scale = settings->init_scale,
         .id_dropout = settings->id_dropout,
         .dropout = settings->dropout,
-        .hidden_layers = settings->hidden_layers,
-        .hidden_units = settings->hidden_units,
-        .activation = settings->activation,
+        .hidden = settings->hidden,
     };
     for (size_t s = 0; s < N_SIDES; s++) {
         TRY(tower_init(&encoder->towers[s], trainer->n[s], &tower, input->sources[s].rows,

@@ -47,12 +47,6 @@ MUST_CHECK enum status_code trainer_run(const struct trainer_input *input,
                                         struct trainer_result *result, struct status *status);
 void trainer_result_release(struct trainer_result *result);
 
-/* As numbers "setting.*" of an artifact, so that refit uses what train chose. */
-MUST_CHECK enum status_code trainer_settings_save(const struct trainer_settings *settings,
-                                                  struct artifact *artifact, struct status *status);
-MUST_CHECK enum status_code trainer_settings_load(struct trainer_settings *settings,
-                                                  const struct artifact *artifact,
-                                                  struct status *status);
 /* Memory and time of training for `epochs` epochs, without validation. */
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,
                       double epochs, struct stage_estimate *out);

@@ -12,6 +12,7 @@
 
 /* The contrast of items against their co-interaction partners. */
 struct pair_contrast_settings {
+    bool given;    /* in the configuration; nobody else asks, here and below */
     double weight; /* against the user-item contrast; 0: none */
     double temperature;
     double share;   /* share of the items that are anchors in an epoch, (0, 1] */
@@ -20,6 +21,7 @@ struct pair_contrast_settings {
 
 /* The contrast of two changed views of the same entity. */
 struct view_settings {
+    bool given;
     double weight; /* 0: none */
     double temperature;
     enum view_change change;
@@ -28,7 +30,7 @@ struct view_settings {
 
 struct trainer_settings {
     size_t dimension;
-    int64_t loss; /* row of loss_table */
+    int loss; /* row of loss_table */
     struct loss_settings loss_settings;
     size_t slk_top_k;   /* K of the thresholds that the slk loss reads */
     double temperature; /* at the start, when it is learned */
@@ -44,8 +46,7 @@ struct trainer_settings {
     double init_scale;      /* standard deviation of the first weights */
     struct history_settings history;
     double id_dropout, dropout; /* see tower.h */
-    size_t hidden_layers, hidden_units;
-    enum activation activation;
+    struct hidden_settings hidden;
     struct propagation_settings propagation;
     bool learn_bias; /* a popularity term of its own for each item, learned with the towers */
     struct pair_contrast_settings co_items;

@@ -140,7 +140,8 @@ static void mistakes_have_their_place_and_leave_nothing(void **state)
         {"hidden: {activation: tanh}", "allowed: one of relu, gelu"},
         {"hidden: {layers: 9}", "hidden.layers"},
         {"propagation: {hops: 4}", "propagation.hops"},
-        {"propagation: {hops: 0.5}", "0.5 is not a whole number from 0 to 3"},
+        {"propagation: {hops: 0.5}",
+         "\"0.5\" is not a whole number; allowed: auto or a whole number from 0 to 3"},
         {"temperature: soon", "temperature"},
         {"degree_exponent: 2", "degree_exponent"},
     };

@@ -266,7 +266,7 @@ static void threads_do_not_change_a_byte_of_any_rule(void **state)
     rng_init(&rng, 9, "test.threads", 0, 0);
     float *begin = random_matrix(&rng, MANY, D, false), *g = random_matrix(&rng, MANY, D, false);
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    for (int64_t rule = 0; optimizer_names[rule] != NULL; rule++) {
+    for (int rule = 0; optimizer_names[rule] != NULL; rule++) {
         const struct optimizer_settings settings = {rule, 0.1, 0.9};
         float w[2][MANY * D];
         for (size_t p = 0; p < 2; p++) {

@@ -57,19 +57,18 @@ static void fixture_init(struct fixture *f, const struct shape *shape, struct po
     size_t n = 0;
     if (shape->history) {
         struct history_settings history = {
-            .on = true, .pooling = shape->pooling, .half_life = 2.0, .newest = 50};
+            .given = true, .pooling = shape->pooling, .half_life = 2.0, .newest = 50};
         assert_int_equal(token_source_history(&f->sources[n++], &f->train, &history, &status),
                          STATUS_OK);
     }
     if (shape->features) {
         fill_sparse(&f->sources[n++].matrix, N_USERS, TOKENS, &rng);
     }
-    struct tower_settings settings = {.dimension = D,
-                                      .init_scale = 0.5,
-                                      .dropout = shape->dropout,
-                                      .hidden_layers = shape->layers,
-                                      .hidden_units = 5,
-                                      .activation = shape->activation};
+    struct tower_settings settings = {
+        .dimension = D,
+        .init_scale = 0.5,
+        .dropout = shape->dropout,
+        .hidden = {.layers = shape->layers, .units = 5, .activation = shape->activation}};
     struct tower *towers = f->encoder.towers;
     assert_int_equal(tower_init(&towers[SIDE_USERS], N_USERS, &settings, f->sources, n, 3,
                                 "test.users", pool, &status),

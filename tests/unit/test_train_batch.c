@@ -300,18 +300,18 @@ static void with_fixed_hard_negatives(struct problem *p)
  * no difference. */
 static void with_noisy_looks(struct problem *p)
 {
-    p->settings.views = (struct view_settings){0.5, 0.5, VIEW_NOISE, 0.02};
+    p->settings.views = (struct view_settings){true, 0.5, 0.5, VIEW_NOISE, 0.02};
 }
 
 static void with_looks_of_fewer_components(struct problem *p)
 {
-    p->settings.views = (struct view_settings){0.5, 0.5, VIEW_DROPOUT, 0.3};
+    p->settings.views = (struct view_settings){true, 0.5, 0.5, VIEW_DROPOUT, 0.3};
 }
 
 static void with_the_graph_and_looks_of_fewer_edges(struct problem *p)
 {
-    p->settings.propagation = (struct propagation_settings){2, 0.5, PROPAGATE_BOTH};
-    p->settings.views = (struct view_settings){0.5, 0.5, VIEW_EDGES, 0.3};
+    p->settings.propagation = (struct propagation_settings){true, 2, 0.5, PROPAGATE_BOTH};
+    p->settings.views = (struct view_settings){true, 0.5, 0.5, VIEW_EDGES, 0.3};
 }
 
 static const struct {

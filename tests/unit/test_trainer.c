@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
+#include "training/train_options.h"
 #include "training/trainer.h"
 #include "tests/support/random_matrix.h"
 
@@ -205,7 +206,7 @@ static void one_and_two_threads_give_the_same_bytes_and_seeds_differ(void **stat
 static void a_clip_out_of_reach_changes_no_byte_with_any_optimizer(void **state)
 {
     (void)state;
-    for (int64_t rule = 0; optimizer_names[rule] != NULL; rule++) {
+    for (int rule = 0; optimizer_names[rule] != NULL; rule++) {
         struct fixture f;
         fixture_init(&f);
         f.settings.optimizer =
@@ -318,19 +319,19 @@ static void with_learned_temperature(struct fixture *f)
 
 static void with_noise_views(struct fixture *f)
 {
-    f->settings.views = (struct view_settings){0.3, 0.2, VIEW_NOISE, 0.2};
+    f->settings.views = (struct view_settings){true, 0.3, 0.2, VIEW_NOISE, 0.2};
 }
 
 static void with_a_graph_and_edge_views(struct fixture *f)
 {
-    f->settings.propagation = (struct propagation_settings){2, 0.5, PROPAGATE_BOTH};
-    f->settings.views = (struct view_settings){0.3, 0.2, VIEW_EDGES, 0.3};
+    f->settings.propagation = (struct propagation_settings){true, 2, 0.5, PROPAGATE_BOTH};
+    f->settings.views = (struct view_settings){true, 0.3, 0.2, VIEW_EDGES, 0.3};
 }
 
 static void with_hidden_layers_and_dropout(struct fixture *f)
 {
-    f->settings.hidden_layers = 1;
-    f->settings.hidden_units = 16;
+    f->settings.hidden.layers = 1;
+    f->settings.hidden.units = 16;
     f->settings.learning_rate = 0.01;
     f->settings.epochs = f->input.stop_after = 80;
     f->settings.dropout = 0.2;
@@ -409,7 +410,7 @@ static void a_hidden_history_alone_is_what_a_step_asks_for_and_new_users_are_enc
     struct fixture f;
     struct token_source rows = {0}, cold = {0};
     fixture_init(&f);
-    f.settings.history = (struct history_settings){.on = true, .newest = 100, .hide = 0.4};
+    f.settings.history = (struct history_settings){.given = true, .newest = 100, .hide = 0.4};
     f.settings.id_dropout = 0.5;
     f.settings.epochs = f.input.stop_after = 40;
     assert_int_equal(token_source_history(&rows, &f.train, &f.settings.history, &status),
