@@ -2,6 +2,7 @@
  * its validation part. Chooses the number of epochs and, by short trainings, the settings that are
  * `auto`; `refit` then trains on everything with the settings kept in the artifact "training". The
  * work itself is in training/trainer.c and tuning/auto_settings.c. */
+#include "base/mem.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "tuning/auto_settings.h"

@@ -175,10 +175,8 @@ static enum status_code connect_warm(struct parts *parts, size_t n_items, struct
     const float *from[N_SIDES];
 
     TRY(MEM_NEW(&parts->start_users, vectors->n_active * d, status));
-    for (size_t a = 0; a < vectors->n_active; a++) {
-        memcpy(parts->start_users + a * d,
-               vectors->vectors[SIDE_USERS] + (size_t)vectors->active[a] * d, d * sizeof(float));
-    }
+    matrix_gather(const_matrix_of(vectors->vectors[SIDE_USERS], parts->positives.n_rows, d),
+                  vectors->active, vectors->n_active, parts->start_users);
     from[SIDE_USERS] = parts->start_users;
     from[SIDE_ITEMS] = vectors->vectors[SIDE_ITEMS];
     for (size_t s = 0; s < N_SIDES; s++) {

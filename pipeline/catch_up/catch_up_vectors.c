@@ -42,9 +42,17 @@ static struct side_view view_side(const struct catch_up_request *request, enum t
                               .cold_codes = embeddings->cold_item_codes};
 }
 
-static const float *row_of(struct const_matrix m, int32_t row)
+/* The towers' cold vector with this code, or NULL; `next` goes on from call to call, by ascending
+ * code. */
+static const float *cold_at(const struct start_side *side, struct const_matrix cold, int32_t code,
+                            size_t *next)
 {
-    return m.data + (size_t)row * m.stride;
+    while (*next < side->n_cold && side->cold_codes[*next] < code) {
+        (*next)++;
+    }
+    return *next < side->n_cold && side->cold_codes[*next] == code
+               ? matrix_row(cold, (size_t)side->cold_rows[*next])
+               : NULL;
 }
 
 /* The vectors that the towers have: of rows, and cold ones of what is a row tonight. */
@@ -63,13 +71,9 @@ static enum status_code place_side(struct catch_up_vectors *vectors,
     TRY(SPILL_NEW(context_settings(request->context)->work.database, &vectors->vectors[side],
                   view.now.n * d, status));
     for (size_t r = 0; r < view.now.n; r++) {
-        const float *from = start->row_of[r] >= 0 ? row_of(view.known, start->row_of[r]) : NULL;
-        while (next < start->n_cold && start->cold_codes[next] < view.now.codes[r]) {
-            next++;
-        }
-        if (from == NULL && next < start->n_cold && start->cold_codes[next] == view.now.codes[r]) {
-            from = row_of(view.cold, start->cold_rows[next]);
-        }
+        const float *from = start->row_of[r] >= 0
+                                ? matrix_row(view.known, (size_t)start->row_of[r])
+                                : cold_at(start, view.cold, view.now.codes[r], &next);
         if (from != NULL) {
             memcpy(vectors->vectors[side] + r * d, from, d * sizeof(float));
         }
@@ -270,19 +274,6 @@ done:
     return code;
 }
 
-/* The towers' cold vector with this code, or NULL; `next` goes on from call to call, by ascending
- * code. */
-static const float *cold_at(const struct start_side *side, struct const_matrix cold, int32_t code,
-                            size_t *next)
-{
-    while (*next < side->n_cold && side->cold_codes[*next] < code) {
-        (*next)++;
-    }
-    return *next < side->n_cold && side->cold_codes[*next] == code
-               ? row_of(cold, side->cold_rows[*next])
-               : NULL;
-}
-
 static void add_cold(struct cold_vectors *cold, int32_t code, const float *vector, size_t d)
 {
     memcpy(cold->vectors + cold->n * d, vector, d * sizeof *vector);
@@ -306,7 +297,7 @@ static enum status_code collect_items(const struct catch_up_vectors *vectors,
         }
         if (known == all->n_items || all->items[known] != side->cold_codes[c]) {
             add_cold(out, side->cold_codes[c],
-                     row_of(request->start->embeddings.cold_items, side->cold_rows[c]),
+                     matrix_row(request->start->embeddings.cold_items, (size_t)side->cold_rows[c]),
                      vectors->dimension);
         }
     }

@@ -39,11 +39,6 @@ size_t embedding_health_draw(const struct sparse *positives, size_t count, uint6
     return n > 0 ? count : 0;
 }
 
-static const float *row_of(struct const_matrix m, size_t row)
-{
-    return m.data + row * m.stride;
-}
-
 static double squared_distance(const float *x, const float *y, size_t n)
 {
     double sum = 0.0;
@@ -58,8 +53,8 @@ static double alignment_of(const struct embedding_health_input *input)
 {
     double sum = 0.0;
     for (size_t i = 0; i < input->n_positives; i++) {
-        sum += squared_distance(row_of(input->users, (size_t)input->positives[2 * i]),
-                                row_of(input->items, (size_t)input->positives[2 * i + 1]),
+        sum += squared_distance(matrix_row(input->users, (size_t)input->positives[2 * i]),
+                                matrix_row(input->items, (size_t)input->positives[2 * i + 1]),
                                 input->users.columns);
     }
     return input->n_positives > 0 ? sum / (double)input->n_positives : NAN;
@@ -80,8 +75,8 @@ static void measure_pairs(struct const_matrix m, uint64_t seed, const char *purp
     for (size_t i = 0; i < HEALTH_PAIRS; i++) {
         size_t x = rng_below(&rng, m.rows), y = rng_below(&rng, m.rows - 1);
         y += y >= x ? 1 : 0;
-        kernel += exp(-2.0 * squared_distance(row_of(m, x), row_of(m, y), m.columns));
-        cosines += (double)vec->dot(row_of(m, x), row_of(m, y), m.columns);
+        kernel += exp(-2.0 * squared_distance(matrix_row(m, x), matrix_row(m, y), m.columns));
+        cosines += (double)vec->dot(matrix_row(m, x), matrix_row(m, y), m.columns);
     }
     *uniformity = log(kernel / HEALTH_PAIRS);
     *cosine = cosines / HEALTH_PAIRS;
@@ -106,7 +101,7 @@ static double mean_norm(const struct embedding_health_input *input)
     for (size_t t = 0; t < 2; t++) {
         size_t n = tables[t].data == NULL ? 0 : spaced_rows(tables[t]);
         for (size_t i = 0; i < n; i++) {
-            const float *row = row_of(tables[t], spaced_row(tables[t], i, n));
+            const float *row = matrix_row(tables[t], spaced_row(tables[t], i, n));
             sum += sqrt((double)vec_ops()->dot(row, row, tables[t].columns));
         }
         rows += n;
@@ -120,7 +115,7 @@ static void covariance_of(struct const_matrix m, double *mean, float *block, flo
 {
     size_t d = m.columns, n = spaced_rows(m);
     for (size_t i = 0; i < n; i++) {
-        const float *row = row_of(m, spaced_row(m, i, n));
+        const float *row = matrix_row(m, spaced_row(m, i, n));
         for (size_t j = 0; j < d; j++) {
             mean[j] += (double)row[j];
         }
@@ -131,7 +126,7 @@ static void covariance_of(struct const_matrix m, double *mean, float *block, flo
     for (size_t first = 0; first < n; first += ROW_BLOCK) {
         size_t count = n - first < ROW_BLOCK ? n - first : ROW_BLOCK;
         for (size_t i = 0; i < count; i++) {
-            const float *row = row_of(m, spaced_row(m, first + i, n));
+            const float *row = matrix_row(m, spaced_row(m, first + i, n));
             for (size_t j = 0; j < d; j++) {
                 block[i * d + j] = (float)((double)row[j] - mean[j]);
             }

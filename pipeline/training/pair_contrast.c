@@ -4,8 +4,6 @@
 
 #include "math/vec.h"
 
-#include <string.h>
-
 enum status_code pair_contrast_run(struct train_batch *batch, struct train_outcome *outcome,
                                    struct status *status)
 {
@@ -35,10 +33,8 @@ enum status_code pair_contrast_run(struct train_batch *batch, struct train_outco
     WORKSPACE_ADD(&side->workspace, &side->anchor_gradient, entries->n * d);
     TRY(workspace_reserve(&side->workspace, status));
     side->anchors = side->own_anchors;
-    for (size_t a = 0; a < entries->n; a++) {
-        memcpy(side->own_anchors + a * d, side->candidates + (size_t)entries->places[a] * d,
-               d * sizeof(float));
-    }
+    matrix_gather(const_matrix_of(side->candidates, side->n_candidates, d), entries->places,
+                  entries->n, side->own_anchors);
     TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
     for (size_t a = 0; a < entries->n; a++) { /* the anchors are items of the step, too */
         vec_ops()->axpy(1.0f, side->anchor_gradient + a * d,

@@ -17,17 +17,13 @@ static void trainer_release(struct trainer *trainer)
     train_batch_free(trainer->batch);
     encoder_release(&trainer->encoder);
     hard_negatives_release(&trainer->hard);
+    workspace_release(&trainer->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
-        mem_free(trainer->vectors[s]);
         mem_free(trainer->best_vectors[s]);
         mem_free(trainer->best_cold_vectors[s]);
-        mem_free(trainer->order[s]);
     }
-    void *blocks[] = {trainer->best_bias, trainer->validation_users, trainer->health_pairs,
-                      trainer->score_bias, trainer->curve};
-    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
-        mem_free(blocks[i]);
-    }
+    mem_free(trainer->best_bias);
+    mem_free(trainer->curve);
 }
 
 static enum status_code init_encoder(struct trainer *trainer, struct status *status)
@@ -83,24 +79,27 @@ static void start_warm(struct trainer *trainer)
     }
 }
 
+/* Work memory, and what the result will hold. */
 static enum status_code init_memory(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = trainer->input;
-    size_t d = input->settings->dimension;
+    struct workspace *workspace = &trainer->workspace;
+    size_t d = input->settings->dimension, n_items = trainer->n[SIDE_ITEMS];
+    workspace_begin(workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(MEM_NEW(&trainer->vectors[s], trainer->n[s] * d, status));
+        WORKSPACE_ADD(workspace, &trainer->vectors[s], trainer->n[s] * d);
+        WORKSPACE_ADD(workspace, &trainer->order[s], trainer->n[s]);
         TRY(SPILL_NEW(input->spill, &trainer->best_vectors[s], trainer->n[s] * d, status));
         TRY(MEM_NEW(&trainer->best_cold_vectors[s], input->sources[s].n_cold * d, status));
-        TRY(MEM_NEW(&trainer->order[s], trainer->n[s], status));
     }
-    TRY(MEM_NEW(&trainer->best_bias, trainer->n[SIDE_ITEMS], status));
-    TRY(MEM_NEW(&trainer->score_bias, trainer->n[SIDE_ITEMS], status));
-    TRY(MEM_NEW(&trainer->health_pairs, 2 * HEALTH_PAIRS, status));
+    WORKSPACE_ADD(workspace, &trainer->score_bias, n_items);
+    WORKSPACE_ADD(workspace, &trainer->health_pairs, 2 * HEALTH_PAIRS);
+    WORKSPACE_ADD(workspace, &trainer->validation_users,
+                  input->validation == NULL ? 0 : input->validation->n_users * d);
+    TRY(workspace_reserve(workspace, status));
+    TRY(MEM_NEW(&trainer->best_bias, n_items, status));
     TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
-    if (input->validation != NULL) {
-        TRY(MEM_NEW(&trainer->validation_users, input->validation->n_users * d, status));
-    }
 done:
     return code;
 }
@@ -140,43 +139,41 @@ static double temperature_now(const struct trainer *trainer)
                : settings->temperature;
 }
 
+/* The vectors as they are now into trainer->vectors. */
+static enum status_code encode(struct trainer *trainer, struct status *status)
+{
+    return encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
+                          trainer->vectors[SIDE_ITEMS], trainer->pool, status);
+}
+
+static struct const_matrix vectors_of(const struct trainer *trainer, enum tower_side side)
+{
+    return const_matrix_of(trainer->vectors[side], trainer->n[side],
+                           trainer->input->settings->dimension);
+}
+
 /* What an epoch takes from the towers as they are at its start: hard negatives. */
 static enum status_code prepare_epoch(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = trainer->input;
-    const struct trainer_settings *settings = input->settings;
-    size_t d = settings->dimension;
     train_batch_start_epoch(trainer->batch);
     if (!hard_negatives_due(&trainer->hard, trainer->epochs_done)) {
         goto done;
     }
-    TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
-                       trainer->vectors[SIDE_ITEMS], trainer->pool, status));
-    struct const_matrix users =
-        const_matrix_of(trainer->vectors[SIDE_USERS], trainer->n[SIDE_USERS], d);
-    struct const_matrix items =
-        const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d);
+    TRY(encode(trainer, status));
+    embeddings_popularity_bias(input->item_counts, NULL, trainer->n[SIDE_ITEMS],
+                               input->negatives->alpha, trainer->score_bias);
     /* a threshold is compared with the logits of positives, which have no popularity term */
-    bool by_scores_alone = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
-    embeddings_popularity_bias(input->item_counts, NULL, items.rows, input->negatives->alpha,
-                               trainer->score_bias);
-    struct hard_scores scores = {.users = users,
-                                 .items = items,
+    struct hard_scores scores = {.users = vectors_of(trainer, SIDE_USERS),
+                                 .items = vectors_of(trainer, SIDE_ITEMS),
                                  .scale = (float)(1.0 / temperature_now(trainer)),
-                                 .bias = by_scores_alone ? NULL : trainer->score_bias,
+                                 .bias = trainer->hard.top_k > 0 ? NULL : trainer->score_bias,
                                  .excluded = &input->train->matrix,
                                  .watch = trainer->hooks->watch};
     TRY(hard_negatives_refresh(&trainer->hard, &scores, trainer->pool, status));
 done:
     return code;
-}
-
-/* Share of the items that are anchors of an item-item or a view contrast in an epoch. */
-static double item_share(const struct trainer_settings *settings)
-{
-    double pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
-    return settings->views.weight > 0.0 ? fmax(pairs, 0.25) : pairs;
 }
 
 /* Of an order (n of them) the part that stands in a batch. Its numbers are below INT32_MAX. */
@@ -192,8 +189,11 @@ static struct train_step step_of(const struct trainer *trainer, size_t number)
 {
     const struct trainer_settings *settings = trainer->input->settings;
     size_t n = trainer->n_batches;
-    /* a new part of the items every epoch: the order is a new permutation */
-    size_t n_items = (size_t)ceil(item_share(settings) * (double)trainer->n[SIDE_ITEMS]);
+    /* of the items that are anchors of an item-item or a view contrast a new part every epoch: the
+       order is a new permutation */
+    double of_pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
+    double share = settings->views.weight > 0.0 ? fmax(of_pairs, 0.25) : of_pairs;
+    size_t n_items = (size_t)ceil(share * (double)trainer->n[SIDE_ITEMS]);
     double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
     struct train_step step = {
         .epoch = trainer->epochs_done,
@@ -247,25 +247,20 @@ done:
     return code;
 }
 
-static void shuffle(struct trainer *trainer)
+static enum status_code run_epoch(struct trainer *trainer, struct curve_point *point,
+                                  struct status *status)
 {
+    enum status_code code = STATUS_OK;
     static const char *const purposes[N_SIDES] = {"train.shuffle.users", "train.shuffle.items"};
+    const struct trainer_hooks *hooks = trainer->hooks;
+    struct train_outcome total = {0}, outcome = {0};
+    curve_point_init(point, trainer->epochs_done + 1);
+    TRY(prepare_epoch(trainer, status));
     for (size_t s = 0; s < N_SIDES; s++) {
         struct rng rng;
         rng_init(&rng, trainer->input->seed, purposes[s], trainer->epochs_done, 0);
         rng_permutation(&rng, trainer->n[s], trainer->order[s]);
     }
-}
-
-static enum status_code run_epoch(struct trainer *trainer, struct curve_point *point,
-                                  struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct trainer_hooks *hooks = trainer->hooks;
-    struct train_outcome total = {0}, outcome = {0};
-    curve_point_init(point, trainer->epochs_done + 1);
-    TRY(prepare_epoch(trainer, status));
-    shuffle(trainer);
     for (size_t b = 0; b < trainer->n_batches; b++) {
         TRY(watch_check(&hooks->watch, status));
         TRY(run_batch(trainer, b, &outcome, &point->rate, status));
@@ -304,12 +299,11 @@ static enum status_code measure(struct trainer *trainer, struct curve_point *poi
     enum status_code code = STATUS_OK;
     size_t d = trainer->input->settings->dimension;
     struct embedding_health health;
-    TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
-                       trainer->vectors[SIDE_ITEMS], trainer->pool, status));
+    TRY(encode(trainer, status));
     const struct tower *towers = trainer->encoder.towers;
     struct embedding_health_input input = {
-        .users = const_matrix_of(trainer->vectors[SIDE_USERS], trainer->n[SIDE_USERS], d),
-        .items = const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
+        .users = vectors_of(trainer, SIDE_USERS),
+        .items = vectors_of(trainer, SIDE_ITEMS),
         .user_weights = const_matrix_of(towers[SIDE_USERS].ids.weights, trainer->n[SIDE_USERS], d),
         .item_weights = const_matrix_of(towers[SIDE_ITEMS].ids.weights, trainer->n[SIDE_ITEMS], d),
         .positives = trainer->health_pairs,
@@ -372,15 +366,12 @@ static enum status_code validate(struct trainer *trainer, double *metric, struct
     const struct validation *validation = trainer->input->validation;
     const struct embedding_table *bias = &trainer->encoder.bias;
     size_t d = trainer->input->settings->dimension;
-    for (size_t i = 0; i < validation->n_users; i++) {
-        memcpy(trainer->validation_users + i * d,
-               trainer->vectors[SIDE_USERS] + (size_t)validation->users[i] * d, d * sizeof(float));
-    }
+    matrix_gather(vectors_of(trainer, SIDE_USERS), validation->users, validation->n_users,
+                  trainer->validation_users);
     TRY(validation_run(validation,
                        const_matrix_of(trainer->validation_users, validation->n_users, d),
-                       const_matrix_of(trainer->vectors[SIDE_ITEMS], trainer->n[SIDE_ITEMS], d),
-                       bias->n > 0 ? bias->weights : NULL, temperature_now(trainer), trainer->pool,
-                       metric, status));
+                       vectors_of(trainer, SIDE_ITEMS), bias->n > 0 ? bias->weights : NULL,
+                       temperature_now(trainer), trainer->pool, metric, status));
     if (isnan(trainer->best_metric) || *metric > trainer->best_metric) {
         TRY(keep_best(trainer, *metric, status));
     } else {
@@ -390,52 +381,40 @@ done:
     return code;
 }
 
-static bool validation_is_due(const struct trainer *trainer)
+static bool is_over(const struct trainer *trainer)
 {
     const struct trainer_input *input = trainer->input;
-    return input->validation != NULL &&
-           (trainer->epochs_done % input->validate_every == 0 ||
-            trainer->epochs_done == input->stop_after || trainer->is_cut_short);
-}
-
-static bool out_of_patience(const struct trainer *trainer)
-{
-    return trainer->input->patience > 0 && trainer->n_bad >= trainer->input->patience;
-}
-
-static bool checkpoint_is_due(const struct trainer *trainer)
-{
-    const struct trainer_hooks *hooks = trainer->hooks;
-    return hooks->checkpoint_save != NULL &&
-           (trainer->is_cut_short ||
-            (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)));
+    return trainer->epochs_done >= input->stop_after || trainer->is_cut_short ||
+           (input->patience > 0 && trainer->n_bad >= input->patience);
 }
 
 static enum status_code run_epochs(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct trainer_input *input = trainer->input;
     const struct trainer_hooks *hooks = trainer->hooks;
-    while (trainer->epochs_done < trainer->input->stop_after && !out_of_patience(trainer) &&
-           !trainer->is_cut_short) {
+    while (!is_over(trainer)) {
         struct curve_point *point = &trainer->curve[trainer->epochs_done];
         TRY(run_epoch(trainer, point, status));
         encoder_settle(&trainer->encoder, point->rate, trainer->pool);
         TRY(measure(trainer, point, status));
         trainer->epochs_done++;
-        trainer->is_cut_short = trainer->epochs_done < trainer->input->stop_after &&
+        trainer->is_cut_short = trainer->epochs_done < input->stop_after &&
                                 hooks->time_is_up != NULL &&
                                 hooks->time_is_up(hooks->data, trainer->epochs_done);
-        if (validation_is_due(trainer)) {
+        if (input->validation != NULL &&
+            (trainer->epochs_done % input->validate_every == 0 || is_over(trainer))) {
             TRY(validate(trainer, &point->metric, status));
         }
-        if (checkpoint_is_due(trainer)) {
+        if (hooks->checkpoint_save != NULL &&
+            (trainer->is_cut_short ||
+             (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)))) {
             TRY(trainer_checkpoint_save(trainer, status));
         }
     }
-    if (trainer->input->validation == NULL) {
+    if (input->validation == NULL) {
         /* a run that went on from a checkpoint after the last epoch has not measured yet */
-        TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
-                           trainer->vectors[SIDE_ITEMS], trainer->pool, status));
+        TRY(encode(trainer, status));
         TRY(keep_best(trainer, NAN, status));
     }
 done:
