@@ -168,12 +168,33 @@ static void maps_release(struct maps *maps)
     mem_free(maps->delta_items);
 }
 
+/* The ids of users and items that stand in either, and the maps to them. */
+static enum status_code merge_vocabularies(const struct vocabulary *base_users,
+                                           const struct vocabulary *base_items,
+                                           const struct vocabulary *delta_users,
+                                           const struct vocabulary *delta_items, struct maps *maps,
+                                           struct vocabulary *users, struct vocabulary *items,
+                                           struct status *status)
+{
+    enum status_code code;
+
+    TRY(MEM_NEW(&maps->base_users, base_users->n, status));
+    TRY(MEM_NEW(&maps->base_items, base_items->n, status));
+    TRY(MEM_NEW(&maps->delta_users, delta_users->n, status));
+    TRY(MEM_NEW(&maps->delta_items, delta_items->n, status));
+    TRY(vocabulary_merge(base_users, delta_users, users, maps->base_users, maps->delta_users,
+                         status));
+    TRY(vocabulary_merge(base_items, delta_items, items, maps->base_items, maps->delta_items,
+                         status));
+done:
+    return code;
+}
+
 /* Vocabularies and facts. */
 static enum status_code merge_ids(const struct interactions *base, const struct delta *delta,
                                   struct maps *maps, struct interactions *out,
                                   struct status *status)
 {
-    enum status_code code = STATUS_OK;
     const bool has_delta = sparse_entries(&delta->log.matrix) > 0;
 
     out->has_times = base->has_times;
@@ -181,16 +202,8 @@ static enum status_code merge_ids(const struct interactions *base, const struct 
     out->n_rejected = delta->n_rejected;
     out->newest_time =
         has_delta && delta->newest > base->newest_time ? delta->newest : base->newest_time;
-    TRY(MEM_NEW(&maps->base_users, base->users.n, status));
-    TRY(MEM_NEW(&maps->base_items, base->items.n, status));
-    TRY(MEM_NEW(&maps->delta_users, delta->users.n, status));
-    TRY(MEM_NEW(&maps->delta_items, delta->items.n, status));
-    TRY(vocabulary_merge(&base->users, &delta->users, &out->users, maps->base_users,
-                         maps->delta_users, status));
-    TRY(vocabulary_merge(&base->items, &delta->items, &out->items, maps->base_items,
-                         maps->delta_items, status));
-done:
-    return code;
+    return merge_vocabularies(&base->users, &base->items, &delta->users, &delta->items, maps,
+                              &out->users, &out->items, status);
 }
 
 /* What a weight at `then` is at `now`. */
@@ -256,14 +269,8 @@ static enum status_code merge_seen(const struct seen_pairs *base, const struct s
     if (base->pairs.n_rows + delta->pairs.n_rows == 0) {
         goto done;
     }
-    TRY(MEM_NEW(&maps.base_users, base->users.n, status));
-    TRY(MEM_NEW(&maps.base_items, base->items.n, status));
-    TRY(MEM_NEW(&maps.delta_users, delta->users.n, status));
-    TRY(MEM_NEW(&maps.delta_items, delta->items.n, status));
-    TRY(vocabulary_merge(&base->users, &delta->users, &out->users, maps.base_users,
-                         maps.delta_users, status));
-    TRY(vocabulary_merge(&base->items, &delta->items, &out->items, maps.base_items,
-                         maps.delta_items, status));
+    TRY(merge_vocabularies(&base->users, &base->items, &delta->users, &delta->items, &maps,
+                           &out->users, &out->items, status));
     struct join join = make_join(&before, &now, &maps, base->items.n, &joined);
     TRY(join_histories(&join, out->users.n, out->items.n, false, NULL, status));
     out->pairs = joined.matrix;

@@ -27,16 +27,6 @@ static size_t find_trial(const struct coordinate_search *search, const size_t *c
     return t;
 }
 
-static enum status_code make_room(struct coordinate_search *search, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(MEM_RESIZE(&search->trials, search->n, search->n + 1, status));
-    TRY(MEM_RESIZE(&search->user_values, search->n * search->n_users,
-                   (search->n + 1) * search->n_users, status));
-done:
-    return code;
-}
-
 /* *at = the trial of this choice, made when it is new. */
 static enum status_code try_choice(struct climb *climb, const size_t *choice, size_t *at,
                                    struct status *status)
@@ -47,7 +37,9 @@ static enum status_code try_choice(struct climb *climb, const size_t *choice, si
     if (t == search->n) {
         struct search_trial trial = {.value = NAN, .popularity = NAN, .seconds = NAN};
         memcpy(trial.choice, choice, sizeof trial.choice);
-        TRY(make_room(search, status));
+        TRY(MEM_RESIZE(&search->trials, t, t + 1, status));
+        TRY(MEM_RESIZE(&search->user_values, t * search->n_users, (t + 1) * search->n_users,
+                       status));
         TRY(climb->measure(climb->data, &trial, search->user_values + t * search->n_users, status));
         search->trials[t] = trial;
         search->n++;

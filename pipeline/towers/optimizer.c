@@ -182,14 +182,9 @@ const struct optimizer_rule optimizer_table[] = {
      .update = rowwise_adam_update},
 };
 
-static size_t state_width(const struct optimizer_rule *rule, size_t dimension, size_t s)
-{
-    return rule->is_row_state[s] ? 1 : dimension;
-}
-
 size_t optimizer_state_width(const struct optimizer *optimizer, size_t s)
 {
-    return state_width(optimizer->rule, optimizer->dimension, s);
+    return optimizer->rule->is_row_state[s] ? 1 : optimizer->dimension;
 }
 
 enum status_code optimizer_init(struct optimizer *optimizer,
@@ -205,7 +200,7 @@ enum status_code optimizer_init(struct optimizer *optimizer,
                              .dimension = dimension};
     assert(rule->n_states <= OPTIMIZER_MAX_STATES);
     for (size_t s = 0; s < rule->n_states; s++) {
-        TRY(MEM_NEW(&made.states[s], rows * state_width(rule, dimension, s), status));
+        TRY(MEM_NEW(&made.states[s], rows * optimizer_state_width(&made, s), status));
     }
     TRY(MEM_NEW(&made.row_steps, rows, status));
     *optimizer = made;

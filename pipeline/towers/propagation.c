@@ -3,6 +3,7 @@
  * chosen ones for k > 0; so the backward one is sum_k w^k P^k S_k g, by Horner's rule. */
 #include "towers/propagation.h"
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "math/vec.h"
 
@@ -34,10 +35,12 @@ enum status_code propagation_init(struct propagation *propagation,
         }
     }
     TRY(sparse_transpose(&made.forward, &made.backward, status));
+    workspace_begin(&made.workspace);
     for (size_t i = 0; i < 2; i++) {
-        TRY(MEM_NEW(&made.users[i], train->n_rows * dimension, status));
-        TRY(MEM_NEW(&made.items[i], train->n_columns * dimension, status));
+        WORKSPACE_ADD(&made.workspace, &made.users[i], train->n_rows * dimension);
+        WORKSPACE_ADD(&made.workspace, &made.items[i], train->n_columns * dimension);
     }
+    TRY(workspace_reserve(&made.workspace, status));
     *propagation = made;
     made = (struct propagation){0};
 done:
@@ -50,10 +53,7 @@ void propagation_release(struct propagation *propagation)
 {
     sparse_release(&propagation->forward);
     sparse_release(&propagation->backward);
-    for (size_t i = 0; i < 2; i++) {
-        mem_free(propagation->users[i]);
-        mem_free(propagation->items[i]);
-    }
+    workspace_release(&propagation->workspace);
 }
 
 struct product_job {
@@ -116,68 +116,36 @@ static void apply(const struct propagation *propagation, const struct view *view
     pool_run_rows(pool, down.matrix->n_rows, ROW_BLOCK, product_task, &down);
 }
 
-static bool reaches_users(const struct propagation *propagation)
+void propagation_run(struct propagation *propagation, const struct view *view, bool backward,
+                     float *users, float *items, struct pool *pool)
 {
-    return propagation->settings.sides != PROPAGATE_ITEMS;
-}
-
-static bool reaches_items(const struct propagation *propagation)
-{
-    return propagation->settings.sides != PROPAGATE_USERS;
-}
-
-static void forward_sum(struct propagation *propagation, const struct view *view, float *users,
-                        float *items, struct pool *pool)
-{
-    size_t nu = propagation->forward.n_rows * propagation->dimension;
-    size_t ni = propagation->forward.n_columns * propagation->dimension;
-    float *u[2] = {propagation->users[0], propagation->users[1]};
-    float *i[2] = {propagation->items[0], propagation->items[1]};
-    memcpy(u[0], users, nu * sizeof *users);
-    memcpy(i[0], items, ni * sizeof *items);
-    double weight = 1.0;
-    for (size_t k = 1; k <= propagation->settings.hops; k++) {
-        weight *= propagation->settings.weight;
-        apply(propagation, view, pool, u[(k - 1) % 2], i[(k - 1) % 2], u[k % 2], i[k % 2]);
-        if (reaches_users(propagation)) {
-            vec_ops()->axpy((float)weight, u[k % 2], users, nu);
+    const struct propagation_settings *settings = &propagation->settings;
+    const bool to_users = settings->sides != PROPAGATE_ITEMS;
+    const bool to_items = settings->sides != PROPAGATE_USERS;
+    const size_t hops = settings->hops;
+    const size_t nu = propagation->forward.n_rows * propagation->dimension;
+    const size_t ni = propagation->forward.n_columns * propagation->dimension;
+    float *const *u = propagation->users, *const *i = propagation->items;
+    if (!backward) {
+        double weight = 1.0;
+        memcpy(u[0], users, nu * sizeof *users);
+        memcpy(i[0], items, ni * sizeof *items);
+        for (size_t k = 1; k <= hops; k++) {
+            weight *= settings->weight;
+            apply(propagation, view, pool, u[(k - 1) % 2], i[(k - 1) % 2], u[k % 2], i[k % 2]);
+            vec_ops()->axpy((float)weight, u[k % 2], users, to_users ? nu : 0);
+            vec_ops()->axpy((float)weight, i[k % 2], items, to_items ? ni : 0);
         }
-        if (reaches_items(propagation)) {
-            vec_ops()->axpy((float)weight, i[k % 2], items, ni);
-        }
+        return;
     }
-}
-
-static void backward_sum(struct propagation *propagation, const struct view *view, float *users,
-                         float *items, struct pool *pool)
-{
-    size_t nu = propagation->forward.n_rows * propagation->dimension;
-    size_t ni = propagation->forward.n_columns * propagation->dimension;
-    float *u[2] = {propagation->users[0], propagation->users[1]};
-    float *i[2] = {propagation->items[0], propagation->items[1]};
-    size_t hops = propagation->settings.hops;
     memset(u[hops % 2], 0, nu * sizeof *users);
     memset(i[hops % 2], 0, ni * sizeof *items);
     for (size_t k = hops; k > 0; k--) {
-        double weight = pow(propagation->settings.weight, (double)k);
-        if (reaches_users(propagation)) {
-            vec_ops()->axpy((float)weight, users, u[k % 2], nu);
-        }
-        if (reaches_items(propagation)) {
-            vec_ops()->axpy((float)weight, items, i[k % 2], ni);
-        }
+        double weight = pow(settings->weight, (double)k);
+        vec_ops()->axpy((float)weight, users, u[k % 2], to_users ? nu : 0);
+        vec_ops()->axpy((float)weight, items, i[k % 2], to_items ? ni : 0);
         apply(propagation, view, pool, u[k % 2], i[k % 2], u[(k - 1) % 2], i[(k - 1) % 2]);
     }
     vec_ops()->axpy(1.0f, u[0], users, nu);
     vec_ops()->axpy(1.0f, i[0], items, ni);
-}
-
-void propagation_run(struct propagation *propagation, const struct view *view, bool backward,
-                     float *users, float *items, struct pool *pool)
-{
-    if (backward) {
-        backward_sum(propagation, view, users, items, pool);
-    } else {
-        forward_sum(propagation, view, users, items, pool);
-    }
 }

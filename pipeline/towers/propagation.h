@@ -7,8 +7,8 @@
 #ifndef NIGHTJAR_TOWERS_PROPAGATION_H
 #define NIGHTJAR_TOWERS_PROPAGATION_H
 
-#include "base/mem.h"
 #include "base/pool.h"
+#include "base/workspace.h"
 #include "math/sparse.h"
 #include "towers/view.h"
 
@@ -27,7 +27,8 @@ struct propagation {
     struct propagation_settings settings;
     size_t dimension;
     struct sparse forward, backward; /* N (n_users, n_items) and N^T */
-    float *users[2], *items[2];      /* work memory: this layer and the next */
+    struct workspace workspace;
+    float *users[2], *items[2]; /* this layer and the next */
 };
 
 /* train (n_users, n_items); its values do not matter. */
