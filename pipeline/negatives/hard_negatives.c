@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/workspace.h"
 #include "math/vec.h"
 #include "ranking/ranking.h"
 
@@ -71,8 +72,8 @@ struct refresh {
     int32_t *lists;                /* (n_users, k) best non-excluded items */
     float *list_scores;            /* (n_users, k) */
     int32_t *exclude_rows;         /* (n_users) */
-    float **excluded_scores;       /* per worker: (longest row of excluded) */
-    size_t n_workers;
+    float *excluded_scores;        /* (workers, longest) */
+    size_t longest;                /* row of excluded */
 };
 
 static int compare_descending(const void *a, const void *b)
@@ -101,14 +102,14 @@ static float find_threshold(const struct refresh *refresh, size_t slot, float *e
     const struct sparse *excluded = scores->excluded;
     const size_t user = refresh->first_user + slot, d = scores->users.columns;
     const int32_t *list = refresh->lists + slot * refresh->k;
-    const float *anchor = scores->users.data + user * scores->users.stride;
+    const float *anchor = matrix_row(scores->users, user);
     size_t n = 0, n_excluded = 0;
     while (n < refresh->k && list[n] >= 0) {
         n++;
     }
     for (int64_t e = excluded->offsets[user]; e < excluded->offsets[user + 1]; e++) {
         const size_t item = (size_t)excluded->columns[e];
-        const float *candidate = scores->items.data + item * scores->items.stride;
+        const float *candidate = matrix_row(scores->items, item);
         const float bias = scores->bias == NULL ? 0.0f : scores->bias[item];
         excluded_scores[n_excluded++] = scores->scale * vec_ops()->dot(anchor, candidate, d) + bias;
     }
@@ -133,45 +134,29 @@ static void keep_task(void *data, size_t block, size_t worker)
         }
         if (hard->thresholds != NULL) {
             hard->thresholds[user] =
-                find_threshold(refresh, slot, refresh->excluded_scores[worker]);
+                find_threshold(refresh, slot, refresh->excluded_scores + worker * refresh->longest);
         }
     }
 }
 
-static enum status_code prepare_refresh(struct refresh *refresh, struct status *status)
+/* Names the memory of the passes. */
+static void refresh_memory(struct refresh *refresh, size_t n_workers, struct workspace *workspace)
 {
     const struct hard_negatives *hard = refresh->hard;
     const struct sparse *excluded = refresh->scores->excluded;
     const size_t list = hard->items != NULL ? hard->settings.skip + hard->settings.pool : 0;
     const size_t most = hard->n_users < USERS_PER_PASS ? hard->n_users : USERS_PER_PASS;
-    size_t longest = 0;
-    enum status_code code = STATUS_OK;
     refresh->k = list > hard->top_k ? list : hard->top_k;
     refresh->k = refresh->k < hard->n_items ? refresh->k : hard->n_items;
     for (size_t user = 0; user < hard->n_users; user++) {
         const size_t length = sparse_row_length(excluded, user);
-        longest = length > longest ? length : longest;
+        refresh->longest = length > refresh->longest ? length : refresh->longest;
     }
-    TRY(MEM_NEW(&refresh->lists, most * refresh->k, status));
-    TRY(MEM_NEW(&refresh->list_scores, most * refresh->k, status));
-    TRY(MEM_NEW(&refresh->exclude_rows, most, status));
-    TRY(MEM_NEW(&refresh->excluded_scores, refresh->n_workers, status));
-    for (size_t w = 0; w < refresh->n_workers; w++) {
-        TRY(MEM_NEW(&refresh->excluded_scores[w], longest, status));
-    }
-done:
-    return code;
-}
-
-static void refresh_release(struct refresh *refresh)
-{
-    for (size_t w = 0; refresh->excluded_scores != NULL && w < refresh->n_workers; w++) {
-        mem_free(refresh->excluded_scores[w]);
-    }
-    mem_free(refresh->excluded_scores);
-    mem_free(refresh->lists);
-    mem_free(refresh->list_scores);
-    mem_free(refresh->exclude_rows);
+    workspace_begin(workspace);
+    WORKSPACE_ADD(workspace, &refresh->lists, most * refresh->k);
+    WORKSPACE_ADD(workspace, &refresh->list_scores, most * refresh->k);
+    WORKSPACE_ADD(workspace, &refresh->exclude_rows, most);
+    WORKSPACE_ADD(workspace, &refresh->excluded_scores, n_workers * refresh->longest);
 }
 
 static enum status_code run_pass(struct refresh *refresh, struct pool *pool, struct status *status)
@@ -204,14 +189,16 @@ enum status_code hard_negatives_refresh(struct hard_negatives *hard,
                                         const struct hard_scores *scores, struct pool *pool,
                                         struct status *status)
 {
-    struct refresh refresh = {.hard = hard, .scores = scores, .n_workers = pool_threads(pool)};
+    struct refresh refresh = {.hard = hard, .scores = scores};
+    struct workspace workspace = {0};
     enum status_code code = STATUS_OK;
     assert(scores->users.rows == hard->n_users && scores->items.rows == hard->n_items);
     assert(scores->excluded->n_rows == hard->n_users && hard->n_users <= INT32_MAX);
     if (hard->items == NULL && hard->thresholds == NULL) {
         return STATUS_OK;
     }
-    TRY(prepare_refresh(&refresh, status));
+    refresh_memory(&refresh, pool_threads(pool), &workspace);
+    TRY(workspace_reserve(&workspace, status));
     for (; refresh.first_user < hard->n_users; refresh.first_user += USERS_PER_PASS) {
         const size_t left = hard->n_users - refresh.first_user;
         refresh.n_users = left < USERS_PER_PASS ? left : USERS_PER_PASS;
@@ -220,7 +207,7 @@ enum status_code hard_negatives_refresh(struct hard_negatives *hard,
     }
     hard->is_ready = true;
 done:
-    refresh_release(&refresh);
+    workspace_release(&workspace);
     return code;
 }
 

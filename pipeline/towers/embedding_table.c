@@ -111,22 +111,6 @@ done:
     return code;
 }
 
-struct optimizer_step embedding_table_now(const struct embedding_table *table, double rate)
-{
-    return optimizer_now(&table->optimizer, rate);
-}
-
-void embedding_table_read_row(const struct embedding_table *table, const struct optimizer_step *now,
-                              size_t row, float *out)
-{
-    optimizer_read_row(&table->optimizer, now, table->weights, row, out);
-}
-
-void embedding_table_prefetch_row(const struct embedding_table *table, size_t row)
-{
-    optimizer_prefetch_row(&table->optimizer, table->weights, row);
-}
-
 enum status_code embedding_table_touch(struct embedding_table *table, const int32_t *rows,
                                        size_t count, double rate, struct pool *pool,
                                        struct status *status)
@@ -340,23 +324,6 @@ void embedding_table_step(struct embedding_table *table, double rate, double sca
         table->slot_of[table->touched[s]] = -1;
     }
     table->n_touched = 0;
-}
-
-struct optimizer_update embedding_table_begin_step(struct embedding_table *table, double rate)
-{
-    assert(table->n_touched == 0);
-    return optimizer_begin(&table->optimizer, rate);
-}
-
-void embedding_table_step_row(struct embedding_table *table, const struct optimizer_update *update,
-                              size_t row, const float *gradient)
-{
-    optimizer_apply_row(&table->optimizer, update, table->weights, row, gradient);
-}
-
-void embedding_table_settle(struct embedding_table *table, double rate, struct pool *pool)
-{
-    optimizer_catch_up(&table->optimizer, table->weights, NULL, table->n, rate, pool);
 }
 
 /* Array i of a checkpoint, (n, *width): the weights, then the states. */

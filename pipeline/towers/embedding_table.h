@@ -3,7 +3,9 @@
  * features, layers) is one.
  *
  * A step: embedding_table_join or embedding_table_touch before rows are read, embedding_table_add
- * for each gradient, embedding_table_step once. */
+ * for each gradient, embedding_table_step once. Who needs no gathering, because each row has one
+ * gradient, steps the table's optimizer row by row instead. Before all rows are read, saved or
+ * shown, optimizer_catch_up. */
 #ifndef NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 #define NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 
@@ -37,15 +39,9 @@ MUST_CHECK enum status_code embedding_table_init(struct embedding_table *table, 
 void embedding_table_release(struct embedding_table *table);
 
 /* Puts rows (count, repeats allowed; NULL: all) into play: gives them a gradient of 0, unless they
- * are in play already. Their weights are read by embedding_table_read_row. */
+ * are in play already. Their weights are read by optimizer_read_row. */
 MUST_CHECK enum status_code embedding_table_join(struct embedding_table *table, const int32_t *rows,
                                                  size_t count, struct status *status);
-/* out (dimension) = a row's weights at the present step; now = embedding_table_now of it. */
-struct optimizer_step embedding_table_now(const struct embedding_table *table, double rate);
-void embedding_table_read_row(const struct embedding_table *table, const struct optimizer_step *now,
-                              size_t row, float *out);
-/* Asks for what reading and moving the row will touch. */
-void embedding_table_prefetch_row(const struct embedding_table *table, size_t row);
 /* As embedding_table_join, and brings the rows up to the present step in place: for those who read
  * `weights` itself. */
 MUST_CHECK enum status_code embedding_table_touch(struct embedding_table *table,
@@ -73,14 +69,6 @@ double embedding_table_gradient_square(struct embedding_table *table, struct poo
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
 void embedding_table_step(struct embedding_table *table, double rate, double scale,
                           struct pool *pool);
-/* One step, row by row as gradients are made, of a table without rows in play:
- * embedding_table_begin_step, then embedding_table_step_row once for each row that has a gradient
- * (dimension); threads may take different rows. */
-struct optimizer_update embedding_table_begin_step(struct embedding_table *table, double rate);
-void embedding_table_step_row(struct embedding_table *table, const struct optimizer_update *update,
-                              size_t row, const float *gradient);
-/* Brings every row up to the present step: before all of them are read, saved or shown. */
-void embedding_table_settle(struct embedding_table *table, double rate, struct pool *pool);
 
 /* For checkpoints, which the table outlives: arrays PREFIX.weights, PREFIX.state<i> and the number
  * PREFIX.steps, of a table that is settled. */

@@ -142,7 +142,8 @@ void encoder_settle(struct encoder *encoder, double rate, struct pool *pool)
     struct embedding_table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     for (size_t t = 0; t < n; t++) {
-        embedding_table_settle(tables[t], rate, pool);
+        optimizer_catch_up(&tables[t]->optimizer, tables[t]->weights, NULL, tables[t]->n, rate,
+                           pool);
     }
 }
 

@@ -133,7 +133,7 @@ static void prefetch_row(const struct tower_job *job, size_t row)
     if (base != NULL) {
         mem_prefetch(base + row * tower->dimension, tower->dimension * sizeof *base);
     } else {
-        embedding_table_prefetch_row(&tower->ids, row);
+        optimizer_prefetch_row(&tower->ids.optimizer, tower->ids.weights, row);
     }
 }
 
@@ -152,7 +152,8 @@ static void gather_task(void *data, size_t first, size_t last)
         } else if (input->base != NULL) {
             memcpy(out, input->base + row_at(input, i) * d, d * sizeof *out);
         } else {
-            embedding_table_read_row(&job->tower->ids, &job->now, row_at(input, i), out);
+            const struct embedding_table *ids = &job->tower->ids;
+            optimizer_read_row(&ids->optimizer, &job->now, ids->weights, row_at(input, i), out);
         }
         if (job->is_straight) {
             normalise_row(job, i);
@@ -212,7 +213,7 @@ static enum status_code forward_base(struct tower *tower, bool is_straight, doub
     }
     struct tower_job job = {.tower = tower,
                             .pass = pass,
-                            .now = embedding_table_now(&tower->ids, rate),
+                            .now = optimizer_now(&tower->ids.optimizer, rate),
                             .out = x,
                             .is_straight = is_straight};
     pool_run_rows(pool, input->count, ROW_BLOCK, gather_task, &job);
@@ -295,7 +296,8 @@ static void normalise_backward_task(void *data, size_t first, size_t last)
         vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
         vec->scale(job->pass->inverse_norms[i], gradient, d);
         if (job->update != NULL) {
-            embedding_table_step_row(job->ids, job->update, row_at(&job->pass->input, i), gradient);
+            optimizer_apply_row(&job->ids->optimizer, job->update, job->ids->weights,
+                                row_at(&job->pass->input, i), gradient);
         } else if (job->ids != NULL && job->pass->has_id[i]) {
             embedding_table_add_row(job->ids, row_at(&job->pass->input, i), gradient);
         }
@@ -371,7 +373,8 @@ void tower_step_back(struct tower *tower, struct tower_pass *pass, float *gradie
                      struct pool *pool)
 {
     assert(is_straight(tower, &pass->input) && pass->input.is_only_view);
-    const struct optimizer_update update = embedding_table_begin_step(&tower->ids, rate);
+    assert(tower->ids.n_touched == 0);
+    const struct optimizer_update update = optimizer_begin(&tower->ids.optimizer, rate);
     struct tower_job job = {
         .tower = tower, .ids = &tower->ids, .update = &update, .pass = pass, .out = gradient};
     pool_run_rows(pool, pass->input.count, ROW_BLOCK, normalise_backward_task, &job);
