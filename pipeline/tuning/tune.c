@@ -31,7 +31,7 @@ struct search {
     struct search_space space;
     struct lock lock;
     struct db *db;
-    const char *path; /* of the search's work database */
+    struct buf path; /* of the search's work database */
     struct tune_identity identity;
     struct tune_trial *trials; /* (n_trials) the last rung of each that it finished */
     struct tune_trial baselines[HALVING_RUNGS]; /* trial 0 in every rung */
@@ -40,20 +40,6 @@ struct search {
     double started;
 };
 
-static enum status_code name_database(struct search *search, struct status *status)
-{
-    struct buf path = {0};
-    char *copy = NULL;
-    enum status_code code;
-    written_tune_database(search->request->plan->settings.work.database, &path);
-    TRY(buf_check(&path, status));
-    TRY(arena_copy_text(&search->result->arena, buf_text(&path), path.length, &copy, status));
-    search->path = copy;
-done:
-    buf_release(&path);
-    return code;
-}
-
 static enum status_code acquire(struct search *search, struct status *status)
 {
     enum status_code code;
@@ -61,8 +47,8 @@ static enum status_code acquire(struct search *search, struct status *status)
     written_tune_lock(search->request->plan->settings.work.database, &path);
     TRY(buf_check(&path, status));
     TRY(lock_acquire(buf_text(&path), NULL, &search->lock, status));
-    TRY(tune_store_open(search->path, search->request->plan->settings.source.busy_timeout,
-                        &search->db, status));
+    TRY(tune_store_open(buf_text(&search->path),
+                        search->request->plan->settings.source.busy_timeout, &search->db, status));
 done:
     buf_release(&path);
     return code;
@@ -112,8 +98,9 @@ static enum status_code set_up(struct search *search, size_t target, struct stat
 {
     enum status_code code;
     const struct tune_request *request = search->request;
-    TRY(name_database(search, status));
-    TRY(trial_view_init(&search->view, request->plan, target, search->path, status));
+    written_tune_database(request->plan->settings.work.database, &search->path);
+    TRY(buf_check(&search->path, status));
+    TRY(trial_view_init(&search->view, request->plan, target, buf_text(&search->path), status));
     size_t data = tune_data_position(&search->view.plan, search->view.plan.n_stages - 1);
     const struct search_request ranges = {.plan = &search->view.plan,
                                           .first = data == SIZE_MAX ? 0 : data + 1,
@@ -246,7 +233,7 @@ static enum status_code run_stages(struct search *search, struct tune_trial *tri
     TRY(trial_plan_load(request->plan->file, request->registry, trial->settings, trial->n_settings,
                         trial->epochs, &plan, status));
     TRY(trial_target(plan, &target, status));
-    TRY(trial_view_init(&view, plan, target, search->path, status));
+    TRY(trial_view_init(&view, plan, target, buf_text(&search->path), status));
     const struct run_request run = {.plan = &view.plan,
                                     .version = request->version,
                                     .log = request->log,
@@ -341,13 +328,8 @@ static enum status_code promote(struct search *search, size_t next, struct statu
         values[i] = search->trials[search->members[i]].value;
     }
     halving_order(values, search->n_members, order);
-    for (size_t i = 0; i < search->n_members && i < room; i++) {
-        if (search->members[order[i]] != 0 && !isnan(values[order[i]])) {
-            members[n++] = search->members[order[i]];
-        }
-    }
     /* where trial 0 takes the only place the best other one is compared with it all the same */
-    for (size_t i = 0; n == 1 && i < search->n_members; i++) {
+    for (size_t i = 0; i < search->n_members && (i < room || n == 1); i++) {
         if (search->members[order[i]] != 0 && !isnan(values[order[i]])) {
             members[n++] = search->members[order[i]];
         }
@@ -489,6 +471,7 @@ enum status_code tune_run(const struct tune_request *request, struct tune_result
     mem_free(search.members);
     search_space_release(&search.space);
     trial_view_release(&search.view);
+    buf_release(&search.path);
     return code;
 }
 
