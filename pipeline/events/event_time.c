@@ -31,19 +31,19 @@ static enum time_unit unit_of_number(int64_t number)
 
 /* A whole number out of any of the types; numbers that stand as text count as numbers, since a
  * column imported from CSV has no other. */
-static bool as_number(const struct raw_time *raw, int64_t *number)
+static bool as_number(const struct db_cell *cell, int64_t *number)
 {
-    double real = raw->real;
+    double real = cell->real;
 
-    if (raw->type == RAW_INTEGER) {
-        *number = raw->integer;
+    if (cell->type == DB_INTEGER) {
+        *number = cell->integer;
         return true;
     }
-    if (raw->type == RAW_TEXT) {
-        if (num_parse_int64(raw->text, raw->length, number)) {
+    if (cell->type == DB_TEXT) {
+        if (num_parse_int64(cell->text, cell->length, number)) {
             return true;
         }
-        if (!num_parse_double(raw->text, raw->length, &real)) {
+        if (!num_parse_double(cell->text, cell->length, &real)) {
             return false;
         }
     }
@@ -56,15 +56,15 @@ static bool as_number(const struct raw_time *raw, int64_t *number)
 }
 
 static enum status_code refuse_unit(const struct event_clock *clock, enum time_unit looks_like,
-                                    const struct raw_time *raw, int64_t number,
+                                    const struct db_cell *cell, int64_t number,
                                     const struct row_place *place, struct status *status)
 {
     struct buf text = {0};
 
     row_place_add(place, &text);
-    if (raw->type == RAW_TEXT) {
+    if (cell->type == DB_TEXT) {
         buf_addf(&text, ": time " PRIVATE_BEGIN "'%.*s'" PRIVATE_END,
-                 (int)(raw->length < 40 ? raw->length : 40), raw->text);
+                 (int)(cell->length < 40 ? cell->length : 40), cell->text);
     } else {
         buf_addf(&text, ": time " PRIVATE_BEGIN "%lld" PRIVATE_END, (long long)number);
     }
@@ -82,33 +82,36 @@ static enum status_code refuse_unit(const struct event_clock *clock, enum time_u
     return code;
 }
 
-enum status_code event_clock_read(struct event_clock *clock, const struct raw_time *raw,
-                                  const struct row_place *place, enum time_verdict *verdict,
+enum status_code event_clock_read(struct event_clock *clock, const struct db_cell *cell,
+                                  const struct row_place *place, enum row_fault *fault,
                                   int64_t *unix_seconds, struct status *status)
 {
     enum time_unit unit = TIME_AUTO;
     int64_t number = 0, seconds = 0;
 
-    if (as_number(raw, &number)) {
+    *fault = cell->type == DB_NULL ? FAULT_TIME_NULL : FAULT_TIME_TYPE;
+    if (cell->type == DB_NULL || cell->type == DB_BLOB) {
+        return STATUS_OK;
+    }
+    if (as_number(cell, &number)) {
         unit = unit_of_number(number);
         seconds = unit == TIME_MILLISECONDS ? floor_divide(number, 1000) : number;
-    } else if (num_parse_iso8601(raw->text, raw->length, &seconds)) {
+    } else if (num_parse_iso8601(cell->text, cell->length, &seconds)) {
         unit = seconds >= TIME_FIRST && seconds < TIME_END ? TIME_ISO8601 : TIME_AUTO;
     } else {
-        *verdict = TIME_BAD_TYPE;
         return STATUS_OK;
     }
     if (unit == TIME_AUTO) {
-        *verdict = TIME_BAD_RANGE;
+        *fault = FAULT_TIME_RANGE;
         return STATUS_OK;
     }
     if (clock->unit == TIME_AUTO) {
         clock->unit = unit;
         clock->decided_by = *place;
     } else if (clock->unit != unit) {
-        return refuse_unit(clock, unit, raw, number, place, status);
+        return refuse_unit(clock, unit, cell, number, place, status);
     }
-    *verdict = TIME_OK;
+    *fault = N_ROW_FAULTS;
     *unix_seconds = seconds;
     return STATUS_OK;
 }

@@ -20,23 +20,11 @@ struct event_clock {
     struct row_place decided_by;
 };
 
-/* A time as it stands in the source. */
-struct raw_time {
-    enum { RAW_INTEGER, RAW_REAL, RAW_TEXT } type;
-    int64_t integer;
-    double real;
-    const char *text; /* `length` bytes */
-    size_t length;
-};
-
-enum time_verdict { TIME_OK, TIME_BAD_TYPE, TIME_BAD_RANGE };
-
-/* *unix_seconds = the time of one row (fractions dropped downwards). TIME_OK, or what is wrong with
- * the row. A sound time of another unit than the column's is STATUS_DATA, naming the row: the whole
- * column would be read wrongly. */
-MUST_CHECK enum status_code event_clock_read(struct event_clock *clock, const struct raw_time *raw,
-                                             const struct row_place *place,
-                                             enum time_verdict *verdict, int64_t *unix_seconds,
-                                             struct status *status);
+/* *unix_seconds = the time of one row (fractions dropped downwards), with *fault N_ROW_FAULTS; or
+ * what is wrong with the row. A sound time of another unit than the column's is STATUS_DATA, naming
+ * the row: the whole column would be read wrongly. */
+MUST_CHECK enum status_code event_clock_read(struct event_clock *clock, const struct db_cell *cell,
+                                             const struct row_place *place, enum row_fault *fault,
+                                             int64_t *unix_seconds, struct status *status);
 
 #endif

@@ -2,6 +2,9 @@
 #include "events/row_report.h"
 
 #include "base/mem.h"
+#include "base/num.h"
+
+#include <math.h>
 
 const char *const row_filter_names[N_ROW_FILTERS] = {
     [FILTER_EVENT] = "event_weights", [FILTER_RATING] = "min_rating", [FILTER_SINCE] = "since",
@@ -28,6 +31,38 @@ const char *const row_fault_names[N_ROW_FAULTS] = {
     [FAULT_TIME_TYPE] = "time is neither a number nor an ISO-8601 text",
     [FAULT_TIME_RANGE] = "time is outside 1980..2200",
 };
+
+static void describe_text(const char *text, size_t length, char out[ROW_VALUE_MAX])
+{
+    size_t n = length < ROW_VALUE_MAX - 6 ? length : ROW_VALUE_MAX - 6;
+    char shown[ROW_VALUE_MAX] = "";
+
+    while (n > 0 && n < length && ((unsigned char)text[n] & 0xc0) == 0x80) {
+        n--; /* not within a character of several bytes */
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        shown[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+    }
+    snprintf(out, ROW_VALUE_MAX, "'%.*s%s'", (int)n, shown, n < length ? "..." : "");
+}
+
+void row_value_describe(struct db_query *query, int column, char out[ROW_VALUE_MAX])
+{
+    struct db_cell cell;
+
+    out[0] = '\0';
+    db_column_cell(query, column, &cell);
+    if (cell.type == DB_INTEGER) {
+        snprintf(out, ROW_VALUE_MAX, "%lld", (long long)cell.integer);
+    } else if (cell.type == DB_TEXT) {
+        describe_text(cell.text, cell.length, out);
+    } else if (cell.type == DB_FLOAT && isinf(cell.real)) {
+        snprintf(out, ROW_VALUE_MAX, "infinity");
+    } else if (cell.type == DB_FLOAT) {
+        num_format_double(cell.real, out);
+    }
+}
 
 enum status_code row_report_fault(struct row_report *report, enum row_fault fault,
                                   const struct row_place *place, const char *value,
@@ -66,6 +101,11 @@ void row_place_add(const struct row_place *place, struct buf *out)
 {
     buf_addf(out, "%s %lld of %s", place->has_rowid ? "rowid" : "row",
              (long long)(place->has_rowid ? place->rowid : place->number), place->query);
+}
+
+int64_t row_report_mixed(const struct row_report *report)
+{
+    return report->faults[FAULT_USER_TYPE] + report->faults[FAULT_ITEM_TYPE];
 }
 
 void row_report_add(const struct row_report *report, struct buf *out)

@@ -4,6 +4,7 @@
 #define NIGHTJAR_EVENTS_ROW_REPORT_H
 
 #include "base/buf.h"
+#include "store/db.h"
 
 /* Rules that a sound row falls under: counted, never an error by themselves. */
 enum row_filter {
@@ -77,8 +78,12 @@ struct row_report {
 MUST_CHECK enum status_code row_report_fault(struct row_report *report, enum row_fault fault,
                                              const struct row_place *place, const char *value,
                                              struct status *status);
+/* The value of a cell of the current row for a message; "" for NULL and a BLOB. */
+void row_value_describe(struct db_query *query, int column, char out[ROW_VALUE_MAX]);
 /* "row 17 of source.interactions", or "rowid 17 of ...". */
 void row_place_add(const struct row_place *place, struct buf *out);
+/* Rows whose user or item is of another type than those before. */
+int64_t row_report_mixed(const struct row_report *report);
 /* "7 dislikes, min_rating took 12 rows, since 3; 4 rejected: 3 x user_id is NULL (row 2 of ...)".
  * "" when every row was accepted. */
 void row_report_add(const struct row_report *report, struct buf *out);
