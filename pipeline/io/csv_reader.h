@@ -1,6 +1,15 @@
 /* CSV rows from a plain or gzip-compressed file, through libcsv and zlib, with true line numbers
  * and checked shape. Streams: memory is bounded by max_field_bytes, whatever the file holds.
- * csv_reader.c is the only file that sees csv.h; line_reader.c has zlib.
+ *
+ *   TRY(csv_reader_open(path, &settings, &reader, status));
+ *   for (;;) {
+ *       TRY(csv_reader_next(reader, &row, &has_row, status));
+ *       if (!has_row) {
+ *           break;
+ *       }
+ *       row.problem, or row.fields[0] of row.lengths[0] bytes, ...
+ *   }
+ *   csv_reader_close(reader);
  *
  * The dialect is RFC 4180, read strictly: a quote stands around a whole field and is doubled inside
  * it; spaces belong to the field. Lines end with LF or CRLF; a file that has CRs and no LF at all
@@ -10,35 +19,9 @@
 #ifndef NIGHTJAR_IO_CSV_READER_H
 #define NIGHTJAR_IO_CSV_READER_H
 
-#include "base/status.h"
+#include "io/csv_record.h"
 
 struct csv_reader;
-
-enum { CSV_COLUMNS_MAX = 2000, CSV_TEXT_MAX = 240 }; /* SQLite's default limit of columns */
-
-struct csv_settings {
-    char delimiter;         /* ',' */
-    char quote;             /* '"'; '\0': quotes are ordinary characters */
-    size_t max_field_bytes; /* longer fields make the row bad, without being held in memory */
-    bool no_header;         /* the first record is one of data; columns are called c1, c2 ... */
-};
-
-/* One record. Fields point into the reader and live until the next call. */
-struct csv_row {
-    size_t line;               /* line where the record starts, one-based, true even after embedded
-                                  newlines and blank lines */
-    size_t n_lines;            /* lines from there to its end; 1 without embedded newlines */
-    size_t n_fields;           /* in the file; at most n_columns of them are kept */
-    const char *const *fields; /* (min(n_fields, n_columns)) not terminated */
-    const size_t *lengths;
-    const char *problem;   /* NULL, or why the row is bad: "5 fields, the header has 4", "invalid
-                              UTF-8 in field 2", "NUL byte in field 1", "field 3 is longer than
-                              ... bytes", "unterminated quote" ... */
-    size_t problem_line;   /* line of the problem: of an unterminated quote, where it opened */
-    size_t problem_column; /* one-based byte column in that line, 0 unknown */
-    const char *text;      /* the start of the record as it stands in the file, not terminated */
-    size_t text_length;    /* at most CSV_TEXT_MAX */
-};
 
 /* Opens and reads the header row (a UTF-8 BOM is dropped); "-" is standard input. Errors:
  * STATUS_NO_INPUT (cannot open), STATUS_DATA (empty file, bad header, one of numbers alone, another
