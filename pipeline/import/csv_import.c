@@ -32,8 +32,7 @@ struct import {
     struct csv_import_column *columns;
     struct staged_column *staged_columns; /* the line first, when appending */
     struct staged_table rows, rejected;
-    struct row_batch insert;
-    struct db_query *insert_rejected;
+    struct row_batch insert, insert_rejected;
     struct buf rejected_name;
 
     int64_t n_rows, n_rejected;
@@ -101,22 +100,6 @@ done:
     return code;
 }
 
-/* Shows before the load, not after it, that the table has all the columns. */
-static enum status_code check_append(struct import *import, struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code = staged_table_move(&import->rows, 1, false, &query, status);
-    db_finalize(query);
-    if (code == STATUS_INTERNAL) {
-        struct status reason = *status;
-        status_clear(status);
-        code = status_set_at(
-            status, STATUS_DATA, import->options->file, csv_reader_header_line(import->reader), 0,
-            "the rows do not fit the table they are to be appended to: %s", reason.message);
-    }
-    return code;
-}
-
 static enum status_code make_staged_columns(struct import *import, size_t *n, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -146,6 +129,7 @@ done:
 static enum status_code prepare(struct import *import, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    struct db_query *move = NULL;
     size_t n = 0;
     TRY(db_begin_write(import->db, status));
     TRY(check_table(import, status));
@@ -153,88 +137,70 @@ static enum status_code prepare(struct import *import, struct status *status)
     TRY(staged_table_create(&import->rows, import->db, import->options->table,
                             import->staged_columns, n, status));
     TRY(staged_table_batch(&import->rows, &import->insert, status));
-    if (import->is_append) {
-        TRY(check_append(import, status));
+    if (import->is_append) { /* before the load, not after it: the table has all the columns */
+        code = staged_table_move(&import->rows, 1, false, &move, status);
+        if (code == STATUS_INTERNAL) {
+            struct status reason = *status;
+            status_clear(status);
+            code = status_set_at(
+                status, STATUS_DATA, import->options->file, csv_reader_header_line(import->reader),
+                0, "the rows do not fit the table they are to be appended to: %s", reason.message);
+        }
+        TRY(code);
     }
     if (keeps_rejected(import)) {
         TRY(check_rejected_table(import, status));
         TRY(staged_table_create(&import->rejected, import->db, buf_text(&import->rejected_name),
                                 rejected_columns,
                                 sizeof rejected_columns / sizeof *rejected_columns, status));
-        TRY(staged_table_insert(&import->rejected, &import->insert_rejected, status));
+        TRY(staged_table_batch(&import->rejected, &import->insert_rejected, status));
     }
 done:
+    db_finalize(move);
     return code;
 }
 
 /* ---- bad rows ---- */
 
-/* Why a row is bad, and where. */
-struct fault {
-    size_t line;               /* where the row starts */
-    size_t n_lines;            /* over which it goes */
-    size_t at_line, at_column; /* of the fault; column 0: unknown */
-    const char *reason;
-    const char *text; /* the row's beginning; NULL: not at hand */
-    size_t text_length;
-};
-
-static enum status_code keep_rejected(struct import *import, const struct fault *fault,
-                                      struct status *status)
+/* A row with a problem: kept aside, or the end of the import. */
+static enum status_code reject(struct import *import, const struct csv_row *row,
+                               struct status *status)
 {
+    const struct csv_import_options *options = import->options;
     enum status_code code = STATUS_OK;
+    struct batch_cell *cells;
     struct buf text = {0}, reason = {0};
-    struct db_query *query = import->insert_rejected;
-    TRY(db_bind_int64(query, 1, (int64_t)fault->line, status));
-    buf_add_text(&reason, fault->reason);
+    if (!keeps_rejected(import)) {
+        return status_set_at(status, STATUS_DATA, options->file, row->problem_line,
+                             row->problem_column, "%s", row->problem);
+    }
+    import->n_rejected++;
+    import->bad_lines += (int64_t)row->n_lines;
+    if (import->bad_lines > options->max_bad_rows) {
+        return status_set_at(status, STATUS_DATA, options->file, row->problem_line,
+                             row->problem_column,
+                             "%s; that makes %lld bad rows, and max_bad_rows is %lld", row->problem,
+                             (long long)import->bad_lines, (long long)options->max_bad_rows);
+    }
+    buf_add_text(&reason, row->problem);
     TRY(buf_check(&reason, status));
     private_show(reason.data); /* this table holds the rows themselves */
-    TRY(db_bind_text(query, 2, reason.data, strlen(reason.data), true, status));
-    if (fault->text != NULL) {
-        utf8_add_repaired(&text, fault->text, fault->text_length);
+    cells = row_batch_row(&import->insert_rejected);
+    cells[0] = batch_integer((int64_t)row->line);
+    row_batch_copy_text(&import->insert_rejected, &cells[1], reason.data, strlen(reason.data));
+    cells[2] = (struct batch_cell){.type = DB_NULL};
+    if (row->text != NULL) {
+        utf8_add_repaired(&text, row->text, row->text_length);
         TRY(buf_check(&text, status));
-        TRY(db_bind_text(query, 3, buf_text(&text), text.length, true, status));
-    } else {
-        TRY(db_bind_null(query, 3, status));
+        row_batch_copy_text(&import->insert_rejected, &cells[2], buf_text(&text), text.length);
     }
-    code = db_run(query, status);
+    if (row_batch_add(&import->insert_rejected)) {
+        TRY(row_batch_insert(&import->insert_rejected, status));
+    }
 done:
     buf_release(&reason);
     buf_release(&text);
     return code;
-}
-
-/* A bad row: kept aside, or the end of the import. */
-static enum status_code reject(struct import *import, const struct fault *fault,
-                               struct status *status)
-{
-    const struct csv_import_options *options = import->options;
-    if (!keeps_rejected(import)) {
-        return status_set_at(status, STATUS_DATA, options->file, fault->at_line, fault->at_column,
-                             "%s", fault->reason);
-    }
-    import->n_rejected++;
-    import->bad_lines += (int64_t)fault->n_lines;
-    if (import->bad_lines > options->max_bad_rows) {
-        return status_set_at(status, STATUS_DATA, options->file, fault->at_line, fault->at_column,
-                             "%s; that makes %lld bad rows, and max_bad_rows is %lld",
-                             fault->reason, (long long)import->bad_lines,
-                             (long long)options->max_bad_rows);
-    }
-    return keep_rejected(import, fault, status);
-}
-
-static enum status_code reject_row(struct import *import, const struct csv_row *row, size_t line,
-                                   size_t column, const char *reason, struct status *status)
-{
-    struct fault fault = {.line = row->line,
-                          .n_lines = row->n_lines,
-                          .at_line = line,
-                          .at_column = column,
-                          .reason = reason,
-                          .text = row->text,
-                          .text_length = row->text_length};
-    return reject(import, &fault, status);
 }
 
 static enum status_code reject_value(struct import *import, const struct csv_row *row,
@@ -242,6 +208,7 @@ static enum status_code reject_value(struct import *import, const struct csv_row
 {
     enum { SHOWN_BYTES = 40 };
     enum status_code code = STATUS_OK;
+    struct csv_row bad = *row;
     struct buf reason = {0};
     size_t length = row->lengths[column->field];
     buf_addf(&reason, "column \"%s\": " PRIVATE_BEGIN "\"", column->name);
@@ -251,9 +218,10 @@ static enum status_code reject_value(struct import *import, const struct csv_row
              column->type == CSV_TYPE_INTEGER ? "an integer of at most 64 bits"
                                               : "a finite decimal number");
     TRY(buf_check(&reason, status));
-    code = reject_row(import, row, row->line,
-                      csv_reader_field_column(import->reader, row, column->field),
-                      buf_text(&reason), status);
+    bad.problem = buf_text(&reason);
+    bad.problem_line = row->line;
+    bad.problem_column = csv_reader_field_column(import->reader, row, column->field);
+    code = reject(import, &bad, status);
 done:
     buf_release(&reason);
     return code;
@@ -286,8 +254,7 @@ static enum status_code load_row(struct import *import, const struct csv_row *ro
     enum status_code code = STATUS_OK;
     struct batch_cell *cells = row_batch_row(&import->insert);
     if (row->problem != NULL) {
-        return reject_row(import, row, row->problem_line, row->problem_column, row->problem,
-                          status);
+        return reject(import, row, status);
     }
     if (import->is_append) {
         *cells++ = batch_integer((int64_t)row->line);
@@ -319,10 +286,14 @@ static enum status_code tick(struct import *import, struct status *status)
     return watch_check(&target->watch, status);
 }
 
+/* Whatever waits is inserted and safe: a rollback does not reach it. */
 static enum status_code next_chunk(struct import *import, struct status *status)
 {
     enum status_code code;
     TRY(row_batch_insert(&import->insert, status));
+    if (keeps_rejected(import)) {
+        TRY(row_batch_insert(&import->insert_rejected, status));
+    }
     TRY(db_commit(import->db, status));
     TRY(db_begin_write(import->db, status));
     import->in_chunk = 0;
@@ -361,25 +332,7 @@ static bool is_fault_of_row(enum status_code code)
     return code == STATUS_INTERNAL || code == STATUS_DATA;
 }
 
-/* Appends the row that came from `line`; a rule of the table that it breaks makes it a bad row. */
-static enum status_code move_row(struct import *import, struct db_query *move, int64_t line,
-                                 struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(db_bind_int64(move, 1, line, status));
-    code = db_run(move, status);
-    if (is_fault_of_row(code)) {
-        struct status reason = *status;
-        status_clear(status);
-        struct fault fault = {
-            .line = (size_t)line, .n_lines = 1, .at_line = (size_t)line, .reason = reason.message};
-        import->n_rows--;
-        code = reject(import, &fault, status);
-    }
-done:
-    return code;
-}
-
+/* Row by row: one that breaks a rule of the table is a bad row. */
 static enum status_code move_row_by_row(struct import *import, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -394,7 +347,20 @@ static enum status_code move_row_by_row(struct import *import, struct status *st
     TRY(staged_table_move(&import->rows, 1, true, &move, status));
     TRY(db_step(lines, &has_row, status));
     while (has_row) {
-        TRY(move_row(import, move, db_column_int64(lines, 0), status));
+        const int64_t line = db_column_int64(lines, 0);
+        TRY(db_bind_int64(move, 1, line, status));
+        code = db_run(move, status);
+        if (is_fault_of_row(code)) {
+            struct status reason = *status;
+            const struct csv_row bad = {.line = (size_t)line,
+                                        .n_lines = 1,
+                                        .problem = reason.message,
+                                        .problem_line = (size_t)line};
+            status_clear(status);
+            import->n_rows--;
+            code = reject(import, &bad, status);
+        }
+        TRY(code);
         TRY(db_step(lines, &has_row, status));
     }
 done:
@@ -428,7 +394,7 @@ done:
 static enum status_code put_in_place(struct import *import, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(next_chunk(import, status));    /* the staged rows are safe: a rollback keeps them apart */
+    TRY(next_chunk(import, status));
     row_batch_release(&import->insert); /* SQLite renames no table that a statement has in use */
     if (import->is_append) {
         TRY(append_rows(import, status));
@@ -436,35 +402,14 @@ static enum status_code put_in_place(struct import *import, struct status *statu
         TRY(check_table(import, status)); /* others may have made one since */
         TRY(staged_table_replace(&import->rows, status));
     }
-    db_finalize(import->insert_rejected);
-    import->insert_rejected = NULL;
     if (keeps_rejected(import)) {
+        TRY(row_batch_insert(&import->insert_rejected, status));
+        row_batch_release(&import->insert_rejected);
         TRY(staged_table_replace(&import->rejected, status));
     }
     code = db_commit(import->db, status);
 done:
     return code;
-}
-
-/* Takes away what a failed import has staged. The first error is what counts: one here is dropped,
- * and the next import clears the rest. */
-static void clean_up(struct import *import)
-{
-    struct status ignored = {0};
-    db_rollback(import->db);
-    enum status_code code = db_begin_write(import->db, &ignored);
-    if (code == STATUS_OK && import->rows.db != NULL) {
-        code = staged_table_drop(&import->rows, &ignored);
-    }
-    if (code == STATUS_OK && import->rejected.db != NULL) {
-        code = staged_table_drop(&import->rejected, &ignored);
-    }
-    if (code == STATUS_OK) {
-        code = db_commit(import->db, &ignored);
-    }
-    if (code != STATUS_OK) {
-        db_rollback(import->db);
-    }
 }
 
 static enum status_code run(struct import *import, struct status *status)
@@ -493,17 +438,35 @@ done:
     return code;
 }
 
-static void release(struct import *import)
+static void end_statements(struct import *import)
 {
     row_batch_release(&import->insert);
-    db_finalize(import->insert_rejected);
-    staged_table_release(&import->rows);
-    staged_table_release(&import->rejected);
-    buf_release(&import->rejected_name);
-    db_close(import->db);
-    csv_reader_close(import->reader);
-    mem_free(import->columns);
-    mem_free(import->staged_columns);
+    row_batch_release(&import->insert_rejected);
+}
+
+/* Takes away what a failed import has staged; *is_empty: the database holds nothing else. The first
+ * error is what counts: one here is dropped, and the next import clears the rest. */
+static void clean_up(struct import *import, bool *is_empty)
+{
+    enum status_code code;
+    struct status ignored = {0};
+    int64_t n_tables = 0;
+    bool found = false;
+    end_statements(import);
+    db_rollback(import->db);
+    TRY(db_begin_write(import->db, &ignored));
+    if (import->rows.db != NULL) {
+        TRY(staged_table_drop(&import->rows, &ignored));
+    }
+    if (import->rejected.db != NULL) {
+        TRY(staged_table_drop(&import->rejected, &ignored));
+    }
+    TRY(db_commit(import->db, &ignored));
+    TRY(db_get_int64(import->db, "SELECT count(*) FROM sqlite_schema", &n_tables, &found,
+                     &ignored));
+done:
+    *is_empty = code == STATUS_OK && n_tables == 0;
+    db_rollback(import->db);
 }
 
 enum status_code csv_import_run(const struct csv_import_options *options,
@@ -511,27 +474,22 @@ enum status_code csv_import_run(const struct csv_import_options *options,
                                 struct csv_import_result *out, struct status *status)
 {
     struct import import = {.options = options, .target = target};
-    bool is_new = access(target->database, F_OK) != 0;
+    bool is_new = access(target->database, F_OK) != 0, is_empty = false;
     enum status_code code = run(&import, status);
-    bool is_opened = import.db != NULL;
-    bool has_tables = true;
-    if (code != STATUS_OK && is_opened) {
-        struct status ignored = {0};
-        int64_t n_tables = 0;
-        bool found = false;
-        row_batch_release(&import.insert);
-        db_finalize(import.insert_rejected);
-        import.insert_rejected = NULL;
-        clean_up(&import);
-        has_tables = db_get_int64(import.db, "SELECT count(*) FROM sqlite_schema", &n_tables,
-                                  &found, &ignored) != STATUS_OK ||
-                     n_tables > 0;
-    }
     if (code == STATUS_OK) {
         *out = (struct csv_import_result){.rows = import.n_rows, .rejected = import.n_rejected};
+    } else if (import.db != NULL) {
+        clean_up(&import, &is_empty);
     }
-    release(&import);
-    if (code != STATUS_OK && is_opened && is_new && !has_tables) {
+    end_statements(&import);
+    staged_table_release(&import.rows);
+    staged_table_release(&import.rejected);
+    buf_release(&import.rejected_name);
+    db_close(import.db);
+    csv_reader_close(import.reader);
+    mem_free(import.columns);
+    mem_free(import.staged_columns);
+    if (is_new && is_empty) {
         (void)unlink(target->database); /* as it was before: not there */
     }
     return code;

@@ -50,24 +50,6 @@ done:
     return code;
 }
 
-enum status_code staged_table_insert(struct staged_table *staged, struct db_query **out,
-                                     struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct buf sql = {0};
-    buf_add_text(&sql, "INSERT INTO ");
-    db_quote(&sql, buf_text(&staged->staging));
-    for (size_t i = 0; i < staged->n_columns; i++) {
-        buf_add_text(&sql, i == 0 ? " VALUES (?" : ", ?");
-    }
-    buf_add_text(&sql, ")");
-    TRY(buf_check(&sql, status));
-    code = db_prepare(staged->db, buf_text(&sql), out, status);
-done:
-    buf_release(&sql);
-    return code;
-}
-
 enum status_code staged_table_batch(struct staged_table *staged, struct row_batch *batch,
                                     struct status *status)
 {

@@ -25,10 +25,7 @@ MUST_CHECK enum status_code staged_table_create(struct staged_table *staged, str
                                                 const char *name,
                                                 const struct staged_column *columns,
                                                 size_t n_columns, struct status *status);
-/* An INSERT with one parameter a column, in their order. */
-MUST_CHECK enum status_code staged_table_insert(struct staged_table *staged, struct db_query **out,
-                                                struct status *status);
-/* The same for many rows. `batch` zeroed. */
+/* For rows of it. `batch` zeroed. */
 MUST_CHECK enum status_code staged_table_batch(struct staged_table *staged, struct row_batch *batch,
                                                struct status *status);
 /* In the caller's write transaction: drops the table called `name`, if there is one, renames the
