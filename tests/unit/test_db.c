@@ -316,7 +316,8 @@ static void a_user_query_names_what_does_not_exist(void **state)
     struct db *db = store_open(path, DB_READ);
     assert_refused(db, "SELECT * FROM evnts", "no such table: evnts");
     assert_refused(db, "SELECT usr FROM events", "no such column: usr (at character 8)");
-    assert_refused(db, "SELECT \"usr\" FROM events", "no such column: usr");
+    assert_refused(db, "SELECT \"usr\" FROM events", "no such column: "); /* 3.46 quotes it */
+    assert_refused(db, "SELECT \"usr\" FROM events", "usr");
     assert_refused(db, "SELEC 1", "syntax error (at character 1)");
     db_close(db);
 }
