@@ -1,7 +1,7 @@
 #!/bin/sh
 # A fresh Debian 12 and 13, a newcomer's commands: `packages.sh` alone installs what builds and runs the
 # demo, `packages.sh tests` what the tests need; clang builds it all too. Skipped where mmdebstrap cannot make
-# such a system.
+# such a system. debian.sh [RELEASE...]: these alone.
 set -u
 . "$(dirname "$0")/../support/tap.sh"
 
@@ -18,6 +18,7 @@ try() {
 }
 try 'sh .ci/packages.sh && make -j2 demo'
 try 'sh .ci/packages.sh tests && make check'
+try 'make -s layers format-check lint'
 try 'apt-get install -y -qq --no-install-recommends clang >/dev/null && make -s -j2 CC=clang BUILD=build/clang tests'
 COMMANDS
 cat >"$box/hook" <<HOOK
@@ -26,7 +27,8 @@ mkdir -p "\$1/nightjar" &&
     cp "$box/commands" "\$1/commands" &&
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "\$1" sh /commands >"$box/answers"
 HOOK
-for release in bookworm trixie; do
+[ $# -gt 0 ] || set -- bookworm trixie
+for release in "$@"; do
     : >"$box/answers"
     if ! command -v mmdebstrap >/dev/null; then
         skip "$release: no mmdebstrap (sh .ci/packages.sh soak)"
