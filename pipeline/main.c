@@ -68,7 +68,7 @@ static const struct command *find_command(const char *name)
 
 static enum status_code unknown_command(const char *name, struct status *status)
 {
-    const char *names[sizeof commands / sizeof *commands];
+    const char *names[sizeof commands / sizeof *commands] = {NULL};
     size_t n = 0;
     for (; commands[n] != NULL; n++) {
         names[n] = commands[n]->name;

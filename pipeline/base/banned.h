@@ -12,7 +12,7 @@
 #undef sprintf
 #undef vsprintf
 
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atof rand srand localtime       \
-    gmtime gets
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
+#pragma GCC poison rand srand localtime gmtime
 
 #endif

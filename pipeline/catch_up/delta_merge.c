@@ -22,8 +22,8 @@ struct join_side {
 struct join {
     struct join_side base, delta;
     enum duplicate_policy duplicates;
-    struct history *out;
-    int64_t n; /* entries so far */
+    struct history *out, made; /* made: until it is whole */
+    int64_t n;                 /* entries so far */
 };
 
 static int64_t time_of(const struct join_side *side, int64_t entry)
@@ -40,7 +40,7 @@ static double weight_of(const struct join_side *side, int64_t entry)
  */
 static void put(struct join *join, int64_t b, int64_t k)
 {
-    struct history *out = join->out;
+    struct history *out = &join->made;
     const struct join_side *only = k < 0 ? &join->base : &join->delta;
     const int64_t entry = k < 0 ? b : k, to = join->n++;
     int64_t time = time_of(only, entry);
@@ -71,7 +71,7 @@ static void put(struct join *join, int64_t b, int64_t k)
 static void copy_row(struct join *join, int64_t first, int64_t end)
 {
     const struct join_side *base = &join->base;
-    struct history *out = join->out;
+    struct history *out = &join->made;
     const size_t n = (size_t)(end - first);
     const bool as_is = base->factor >= 1; /* never more */
 
@@ -124,19 +124,19 @@ static enum status_code join_histories(struct join *join, size_t n_users, size_t
                                        bool with_values, const char *spill, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct history made = {.matrix = {.n_rows = n_users, .n_columns = n_items}};
-    struct history *out = join->out;
+    struct history *made = &join->made;
     const size_t most =
         sparse_entries(&join->base.history->matrix) + sparse_entries(&join->delta.history->matrix);
     size_t next_base = 0, next_news = 0;
 
-    TRY(MEM_NEW(&made.matrix.offsets, n_users + 1, status));
-    TRY(SPILL_NEW(spill, &made.matrix.columns, most, status));
-    TRY(SPILL_NEW(spill, &made.times, most, status));
+    made->matrix.n_rows = n_users;
+    made->matrix.n_columns = n_items;
+    TRY(MEM_NEW(&made->matrix.offsets, n_users + 1, status));
+    TRY(SPILL_NEW(spill, &made->matrix.columns, most, status));
+    TRY(SPILL_NEW(spill, &made->times, most, status));
     if (with_values) {
-        TRY(SPILL_NEW(spill, &made.matrix.values, most, status));
+        TRY(SPILL_NEW(spill, &made->matrix.values, most, status));
     }
-    join->out = &made;
     for (size_t user = 0; user < n_users; user++) {
         int64_t b, b_end, k, k_end;
         row_of_user(&join->base, user, &next_base, &b, &b_end);
@@ -146,12 +146,12 @@ static enum status_code join_histories(struct join *join, size_t n_users, size_t
         } else {
             join_rows(join, b, b_end, k, k_end);
         }
-        made.matrix.offsets[user + 1] = join->n;
+        made->matrix.offsets[user + 1] = join->n;
     }
-    *out = made;
-    made = (struct history){0};
+    *join->out = *made;
+    *made = (struct history){0};
 done:
-    history_release(&made);
+    history_release(made);
     return code;
 }
 

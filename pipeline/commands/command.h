@@ -17,12 +17,15 @@ struct command_flag {
 enum { COMMAND_FLAGS_MAX = 32, COMMAND_ARGUMENTS_MAX = 8, COMMAND_VALUES_MAX = 64 };
 
 /* The row that commands with a CONFIG share. */
+/* versions of clang-format disagree about braces in a macro */
+/* clang-format off */
 #define COMMAND_FLAG_SET                                                                           \
     {                                                                                              \
         .name = "--set", .value = "PATH=VALUE", .repeatable = true,                                \
         .help = "use VALUE for an option of the file, say stages.train.epochs=3; may be given "    \
                 "several times"                                                                    \
     }
+/* clang-format on */
 
 /* A parsed command line. */
 struct command_line {

@@ -7,7 +7,7 @@ static enum status_code find_stage(const struct stage_registry *registry, const 
                                    const struct stage **out, struct status *status)
 {
     enum { MAX_STAGES = 64 };
-    const char *names[MAX_STAGES];
+    const char *names[MAX_STAGES] = {NULL};
     size_t n = 0;
     for (; n < MAX_STAGES && registry->stages[n] != NULL; n++) {
         names[n] = registry->stages[n]->name;

@@ -88,6 +88,8 @@ struct option {
  *
  * A row names its struct without the word `struct`; the field's type is checked. What comes after
  * the help is further members of struct option. min and max: 0, 0 for no bounds. */
+/* versions of clang-format disagree about braces in a macro */
+/* clang-format off */
 #define OPT_ROW(Struct, Name, Type, Field, Fits, Default, ...)                                     \
     {                                                                                              \
         .name = (Name), .type = (Type),                                                            \
@@ -95,7 +97,9 @@ struct option {
         .default_text = (Default), .help = __VA_ARGS__                                             \
     }
 /* Whether the field has one of these types; a choice may be any enum. */
-#define OPT_IS(Struct, Field, Type)  _Generic(((struct Struct *)0)->Field, Type : 1, default : 0)
+#define OPT_IS(Struct, Field, Type)  _Generic(((struct Struct *)0)->Field, Type: 1, default: 0)
+#define OPT_END {.name = NULL}
+/* clang-format on */
 #define OPT_IS_INT(Struct, Field)    (OPT_IS(Struct, Field, int64_t) || OPT_IS(Struct, Field, size_t))
 #define OPT_IS_CHOICE(Struct, Field) (sizeof(((struct Struct *)0)->Field) == sizeof(int))
 #define OPT_IS_TEXT(Struct, Field)   OPT_IS(Struct, Field, const char *)
@@ -143,10 +147,6 @@ struct option {
 #define OPT_GROUPS(Struct, Name, Field, Table, Each, ...)                                          \
     OPT_ROW(Struct, Name, OPTION_GROUP_MAP, Field, OPT_IS(Struct, Field, struct option_groups),    \
             NULL, __VA_ARGS__, .group = (Table), .group_size = sizeof(struct Each))
-#define OPT_END                                                                                    \
-    {                                                                                              \
-        .name = NULL                                                                               \
-    }
 
 /* Where a cross-field rule says what is wrong; implemented by the plan. `option` is a dotted path
  * inside the stage ("split.valid"), whose position is used. */

@@ -253,7 +253,7 @@ static void refuse_entry_name(struct override *o, const struct doc_node *list, c
                               size_t length, int64_t count)
 {
     enum { NAMES_MAX = 64 };
-    const char *names[NAMES_MAX];
+    const char *names[NAMES_MAX] = {NULL};
     size_t n = 0;
     char shown[SHOWN_TEXT_MAX];
     struct buf all = {0};

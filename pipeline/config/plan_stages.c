@@ -30,7 +30,7 @@ const char *plan_stage_nearest(const struct stage_registry *registry, const char
                                size_t length)
 {
     enum { NAMES_MAX = 64 }; /* more stages than this are only searched in part */
-    const char *names[NAMES_MAX];
+    const char *names[NAMES_MAX] = {NULL};
     size_t n = 0;
     for (; n < NAMES_MAX && registry->stages[n] != NULL; n++) {
         names[n] = registry->stages[n]->name;

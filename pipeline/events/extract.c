@@ -182,27 +182,31 @@ done:
     return code;
 }
 
+/* A row for each of the n reasons of this kind that left out rows. */
+static void add_left_out(struct row_batch *batch, const char *kind, const char *const *reasons,
+                         const int64_t *n_rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct batch_cell *row = row_batch_row(batch);
+        if (n_rows[i] > 0) {
+            row[0] = batch_text(kind, strlen(kind));
+            row[1] = batch_text(reasons[i], strlen(reasons[i]));
+            row[2] = batch_integer(n_rows[i]);
+            (void)row_batch_add(batch);
+        }
+    }
+}
+
 static enum status_code write_left_out(struct db *work, const struct row_report *report,
                                        struct status *status)
 {
     enum status_code code;
     struct row_batch batch = {0};
 
-    TRY(row_batch_open(&batch, work, "interactions_left_out", 3, N_ROW_FILTERS + N_ROW_FAULTS,
-                       status));
-    for (size_t i = 0; i < N_ROW_FILTERS + N_ROW_FAULTS; i++) {
-        const bool is_rule = i < N_ROW_FILTERS;
-        const size_t f = is_rule ? i : i - N_ROW_FILTERS;
-        const char *reason = is_rule ? row_filter_names[f] : row_fault_names[f];
-        const int64_t n_rows = is_rule ? report->filtered[f] : report->faults[f];
-        struct batch_cell *row = row_batch_row(&batch);
-        if (n_rows > 0) {
-            row[0] = batch_text(is_rule ? "rule" : "fault", is_rule ? 4 : 5);
-            row[1] = batch_text(reason, strlen(reason));
-            row[2] = batch_integer(n_rows);
-            (void)row_batch_add(&batch);
-        }
-    }
+    TRY(row_batch_open(&batch, work, "interactions_left_out", 3,
+                       (size_t)N_ROW_FILTERS + N_ROW_FAULTS, status));
+    add_left_out(&batch, "rule", row_filter_names, report->filtered, N_ROW_FILTERS);
+    add_left_out(&batch, "fault", row_fault_names, report->faults, N_ROW_FAULTS);
     TRY(row_batch_insert(&batch, status));
 done:
     row_batch_release(&batch);
@@ -223,7 +227,8 @@ static enum status_code write_rejected(struct db *work, const struct rejected_ro
         struct batch_cell *row = row_batch_row(&batch);
         row[0] = batch_text(place->query, strlen(place->query));
         row[1] = batch_integer(place->number);
-        row[2] = place->has_rowid ? batch_integer(place->rowid) : (struct batch_cell){DB_NULL};
+        row[2] =
+            place->has_rowid ? batch_integer(place->rowid) : (struct batch_cell){.type = DB_NULL};
         row[3] = batch_text(reason, strlen(reason));
         row[4] = batch_text(bad->value, strlen(bad->value));
         if (row_batch_add(&batch)) {

@@ -91,7 +91,7 @@ void json_tree_release(struct json_tree *tree)
 static enum status_code add_element(const cJSON *element, struct strings *out,
                                     struct status *status)
 {
-    char number[NUM_TEXT_MAX];
+    char number[NUM_TEXT_MAX] = "";
     if (cJSON_IsString(element)) {
         return strings_add(out, element->valuestring, strlen(element->valuestring), status);
     }

@@ -126,9 +126,9 @@ static void too_many_values_are_refused(void **state)
     (void)state;
     struct command_line line;
     struct status status = {0};
-    char *words[COMMAND_VALUES_MAX + 1];
+    char word[] = "--set=a=1", *words[COMMAND_VALUES_MAX + 1];
     for (size_t i = 0; i <= COMMAND_VALUES_MAX; i++) {
-        words[i] = (char *)(uintptr_t) "--set=a=1";
+        words[i] = word;
     }
     assert_int_equal(command_parse(&command, COMMAND_VALUES_MAX + 1, words, &line, &status),
                      STATUS_USAGE);
