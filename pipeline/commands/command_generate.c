@@ -7,6 +7,9 @@
 #include <string.h>
 
 static const struct command_flag flags[] = {
+    {"--kind", "KIND", false,
+     "steady (default), or living: with trends of hours and days, seasons and weekdays, items that "
+     "leave (items.left_at), complements after a purchase, and things that are bought again"},
     {"--users", "N", false, "users (default: 2000)"},
     {"--items", "N", false, "items (default: 1500)"},
     {"--events", "N", false, "events: views, carts, purchases (default: 160000)"},
@@ -17,9 +20,27 @@ static const struct command_flag flags[] = {
     {"--oracle", "K", false,
      "also write the table oracle: each user's K best items for the last 7 days by the model that "
      "made the shop"},
+    {"--oracle-evenings", "N", false,
+     "of a living shop the table oracle has lists for the day after each of the last N evenings "
+     "(default: 14)"},
     {"--force", NULL, false, "replace the file when it exists"},
     {"--quiet", NULL, false, "no progress bar, no summary"},
     {NULL, NULL, false, NULL}};
+
+static enum status_code read_kind(const struct command_line *line, enum shop_kind *kind,
+                                  struct status *status)
+{
+    const char *text = command_flag_value(line, "--kind");
+    if (text == NULL || strcmp(text, "steady") == 0) {
+        return STATUS_OK;
+    }
+    if (strcmp(text, "living") != 0) {
+        return status_set(status, STATUS_USAGE, "generate: --kind %s is neither steady nor living",
+                          text);
+    }
+    *kind = SHOP_LIVING;
+    return STATUS_OK;
+}
 
 /* A day, say of `date -I`; without it *until stays 0. */
 static enum status_code read_until(const struct command_line *line, int64_t *until,
@@ -49,6 +70,7 @@ static enum status_code read_options(const struct command_line *line,
     int64_t n_days = 90;
     int64_t seed = 1;
     int64_t oracle_k = 0;
+    int64_t oracle_evenings = 14;
 
     TRY(command_flag_int64(line, "--users", 1, INT32_MAX, &n_users, status));
     TRY(command_flag_int64(line, "--items", 1, INT32_MAX, &n_items, status));
@@ -56,12 +78,15 @@ static enum status_code read_options(const struct command_line *line,
     TRY(command_flag_int64(line, "--days", 1, SHOP_DAYS_MAX, &n_days, status));
     TRY(command_flag_int64(line, "--seed", 0, INT64_MAX, &seed, status));
     TRY(command_flag_int64(line, "--oracle", 1, 1000000, &oracle_k, status));
+    TRY(command_flag_int64(line, "--oracle-evenings", 1, SHOP_DAYS_MAX, &oracle_evenings, status));
     options->shop = (struct shop_options){.n_users = (size_t)n_users,
                                           .n_items = (size_t)n_items,
                                           .n_events = n_events,
                                           .n_days = n_days,
                                           .seed = (uint64_t)seed};
     TRY(read_until(line, &options->shop.until, status));
+    TRY(read_kind(line, &options->shop.kind, status));
+    options->oracle_evenings = oracle_evenings;
     options->oracle_k = (size_t)oracle_k;
     options->text_ids = command_flag_count(line, "--text-ids") > 0;
     options->force = command_flag_count(line, "--force") > 0;
@@ -106,7 +131,8 @@ const struct command command_generate = {
         "Writes DATABASE with the tables users(user_id, segment, country, created_at), "
         "items(item_id, title, category, price, created_at) and events(event_id, user_id, item_id, "
         "event, created_at), from a model of interests, tastes, popularity, drift and sessions "
-        "that pipeline/shop/shop.c describes. Times are Unix seconds; events come roughly in the "
+        "that pipeline/shop/shop.c describes (with --kind living shop_living.c beside it). Times "
+        "are Unix seconds; events come roughly in the "
         "order of time.\n\n"
         "Any number of events takes no more memory than the users and items do. The database is "
         "made under the name DATABASE.partial and moved into place when it is complete; an "

@@ -36,6 +36,7 @@
 
 #include "base/mem.h"
 #include "shop/shop_internal.h"
+#include "shop/shop_living.h"
 
 #include <assert.h>
 #include <math.h>
@@ -45,6 +46,7 @@ static size_t cell_of(const struct item_traits *item)
     return ((size_t)item->topic * SHOP_STYLES + item->style) * SHOP_BANDS + item->band;
 }
 
+/* Traits, then ranks within the topics by a seeded permutation, then the grouping by cell. */
 static enum status_code make_items(struct shop *shop, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -125,19 +127,26 @@ enum status_code shop_new(const struct shop_options *options, struct shop **out,
     shop->start = shop->options.until - options->n_days * SHOP_DAY_SECONDS;
     shop->n_topics = options->n_items < SHOP_TOPICS ? options->n_items : SHOP_TOPICS;
     shop->n_old_users = (options->n_users * 6 + 9) / 10;
-    shop->n_old_items = options->n_items * 22 / 25;
+    bool is_living = options->kind == SHOP_LIVING;
+    shop->n_periods = is_living ? SHOP_QUARTERS : 1;
+    shop->n_old_items = options->n_items * (is_living ? 16 : 22) / 25;
     if (shop->n_old_items < shop->n_topics) {
         shop->n_old_items = shop->n_topics;
     }
-    shop->walk.table.day = -1;
-    shop->query.day = -1;
+    shop->walk.table.period = -1;
     TRY(MEM_NEW(&shop->items, options->n_items, status));
     TRY(MEM_NEW(&shop->places, options->n_items, status));
     TRY(MEM_NEW(&shop->walk.table.running, options->n_items, status));
-    TRY(MEM_NEW(&shop->query.running, options->n_items, status));
+    for (int64_t p = 0; p < shop->n_periods; p++) {
+        shop->query[p].period = -1;
+        TRY(MEM_NEW(&shop->query[p].running, options->n_items, status));
+    }
     TRY(MEM_NEW(&shop->activity_running, options->n_users, status));
     shop_make_profiles(shop);
     TRY(make_items(shop, status));
+    if (is_living) {
+        TRY(shop_living_new(shop, &shop->living, status));
+    }
     make_activities(shop);
     for (int64_t slot = 0; slot < options->n_days * SHOP_HOURS; slot++) {
         shop->traffic_total += shop_traffic(shop, slot);
@@ -159,7 +168,10 @@ void shop_free(struct shop *shop)
     mem_free(shop->items);
     mem_free(shop->places);
     mem_free(shop->walk.table.running);
-    mem_free(shop->query.running);
+    for (size_t p = 0; p < SHOP_QUARTERS; p++) {
+        mem_free(shop->query[p].running);
+    }
+    shop_living_free(shop->living);
     mem_free(shop->activity_running);
     mem_free(shop);
 }
@@ -180,33 +192,58 @@ const char *shop_event_name(enum shop_event_type type)
     return names[type];
 }
 
-void shop_probabilities(struct shop *shop, size_t user, int64_t day, double *probabilities)
+/* Adds `share` of what the user would look at in the period of the table. */
+static void add_views(const struct shop *shop, const struct user_traits *traits,
+                      const struct period_table *table, double share, double *probabilities)
 {
-    struct user_traits traits;
     double theta[SHOP_TOPICS];
     double tastes[SHOP_TASTES];
-    struct day_table *table = &shop->query;
-
-    assert(user < shop->options.n_users && day >= 0 && day < shop->options.n_days);
-    shop_build_day(shop, day, table);
-    shop_make_user(shop, user, &traits);
-    shop_interests(&traits, day, theta);
     double all = table->cell_running[SHOP_CELLS - 1];
+
+    shop_interests(shop, traits, table->period, theta);
     for (size_t topic = 0; topic < shop->n_topics; topic++) {
-        double z = shop_taste_weights(&traits, table, topic, tastes);
+        double z = shop_taste_weights(traits, table, topic, tastes);
         for (size_t taste = 0; taste < SHOP_TASTES; taste++) {
             size_t cell = topic * SHOP_TASTES + taste;
-            double by_curiosity = traits.curiosity / all;
+            double by_curiosity = traits->curiosity / all;
             double by_interest = table->cells[cell] > 0.0
-                                     ? (1.0 - traits.curiosity) * theta[topic] * tastes[taste] / z /
-                                           table->cells[cell]
+                                     ? (1.0 - traits->curiosity) * theta[topic] * tastes[taste] /
+                                           z / table->cells[cell]
                                      : 0.0;
             double before = 0.0;
             for (size_t p = shop->cell_first[cell]; p < shop->cell_first[cell + 1]; p++) {
-                probabilities[shop->places[p]] =
-                    (table->running[p] - before) * (by_curiosity + by_interest);
+                probabilities[shop->places[p]] +=
+                    share * ((table->running[p] - before) * (by_curiosity + by_interest));
                 before = table->running[p];
             }
         }
+    }
+}
+
+void shop_probabilities(struct shop *shop, size_t user, int64_t day, double *probabilities)
+{
+    struct user_traits traits;
+    struct living_mix mix = {.rest = 1.0};
+
+    assert(user < shop->options.n_users && day >= 0 && day < shop->options.n_days);
+    memset(probabilities, 0, shop->options.n_items * sizeof *probabilities);
+    shop_make_user(shop, user, &traits);
+    if (shop->living != NULL) {
+        shop_living_mix(shop, user, day, &mix);
+    }
+    for (int64_t p = 0; p < shop->n_periods; p++) {
+        int64_t hours = SHOP_HOURS / shop->n_periods;
+        double share = 0.0;
+        double whole = 0.0;
+        for (int64_t hour = 0; hour < SHOP_HOURS; hour++) {
+            double traffic = shop_traffic(shop, day * SHOP_HOURS + hour);
+            whole += traffic;
+            share += hour / hours == p ? traffic : 0.0;
+        }
+        shop_build_table(shop, day * shop->n_periods + p, &shop->query[p]);
+        add_views(shop, &traits, &shop->query[p], mix.rest * share / whole, probabilities);
+    }
+    for (size_t m = 0; m < mix.n; m++) {
+        probabilities[mix.items[m]] += mix.shares[m];
     }
 }

@@ -1,5 +1,6 @@
 /* A made-up shop whose truth is known: a generative model of users, items and events, for the demo,
- * tests and benchmarks. The model is described at the top of shop.c. Equal options give equal
+ * tests and benchmarks. The model is described at the top of shop.c,
+ * that of the other kind, a living shop, at the top of shop_living.c. Equal options give equal
  * results. Memory is O(users + items), whatever the number of events. */
 #ifndef NIGHTJAR_SHOP_SHOP_H
 #define NIGHTJAR_SHOP_SHOP_H
@@ -27,7 +28,9 @@ bool shop_next_event(struct shop *shop, struct shop_event *out);
 /* The exact probability of each item to be what `user` looks at next on a day of the log
  * (0 .. n_days - 1): probabilities is (n_items), sums to 1, 0 for items not sold yet. Independent
  * of shop_next_event and of what it has given so far, but resets no state of it either: may be
- * called at any time. */
+ * called at any time.
+ * In a living shop what came before a day counts: exact for each view of the day while
+ * shop_next_event has given all events before it and none after it. */
 void shop_probabilities(struct shop *shop, size_t user, int64_t day, double *probabilities);
 
 #endif

@@ -4,15 +4,12 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/output_file.h"
-#include "math/topk.h"
-#include "store/row_batch.h"
+#include "shop/shop_oracle.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { ORACLE_DAYS = 7, ID_TEXT_MAX = 32, STEPS_BETWEEN_LOOKS = 4096 };
 
 static const double busy_seconds = 5.0;
 
@@ -35,41 +32,6 @@ static const char *const schema_text =
     "CREATE TABLE events(event_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL,"
     " item_id TEXT NOT NULL, event TEXT NOT NULL, created_at INTEGER NOT NULL);";
 
-/* What the writers share. */
-struct writing {
-    const struct shop_database_options *options;
-    struct progress *progress;
-    struct shop *shop;
-    struct db *db;
-    int64_t newest; /* Unix seconds of the newest event */
-};
-
-static enum status_code look_up(struct writing *w, size_t done, struct status *status)
-{
-    if (done % STEPS_BETWEEN_LOOKS != 0) {
-        return STATUS_OK;
-    }
-    progress_update(w->progress, (double)done, NULL);
-    return watch_check(&w->options->watch, status);
-}
-
-static void set_text(struct row_batch *batch, struct batch_cell *cell, const char *text)
-{
-    row_batch_copy_text(batch, cell, text, strlen(text));
-}
-
-/* `number` is zero-based; ids begin at 1. */
-static void set_id(const struct writing *w, struct row_batch *batch, struct batch_cell *cell,
-                   char kind, size_t number)
-{
-    *cell = batch_integer((int64_t)number + 1);
-    if (w->options->text_ids) {
-        char text[ID_TEXT_MAX];
-        (void)snprintf(text, sizeof text, "%c%zu", kind, number + 1);
-        set_text(batch, cell, text);
-    }
-}
-
 static enum status_code write_users(struct writing *w, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -82,12 +44,12 @@ static enum status_code write_users(struct writing *w, struct status *status)
         struct shop_user user;
         shop_user(w->shop, u, &user);
         struct batch_cell *row = row_batch_row(&batch);
-        set_id(w, &batch, &row[0], 'u', u);
-        set_text(&batch, &row[1], user.segment);
-        set_text(&batch, &row[2], user.country);
+        writing_set_id(w, &batch, &row[0], 'u', u);
+        writing_set_text(&batch, &row[1], user.segment);
+        writing_set_text(&batch, &row[2], user.country);
         row[3] = batch_integer(user.created_at);
         TRY(row_batch_put(&batch, status));
-        TRY(look_up(w, u + 1, status));
+        TRY(writing_look_up(w, u + 1, status));
     }
     TRY(row_batch_write(&batch, status));
 done:
@@ -100,20 +62,25 @@ static enum status_code write_items(struct writing *w, struct status *status)
     enum status_code code = STATUS_OK;
     struct row_batch batch = {0};
     size_t n = w->options->shop.n_items;
+    bool is_living = w->options->shop.kind == SHOP_LIVING;
 
-    TRY(row_batch_open(&batch, w->db, "items", 5, ROW_BATCH_CHUNK, status));
+    TRY(row_batch_open(&batch, w->db, "items", is_living ? 6 : 5, ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "items", "rows", (double)n);
     for (size_t i = 0; i < n; i++) {
         struct shop_item item;
         shop_item(w->shop, i, &item);
         struct batch_cell *row = row_batch_row(&batch);
-        set_id(w, &batch, &row[0], 'i', i);
-        set_text(&batch, &row[1], item.title);
-        set_text(&batch, &row[2], item.category);
+        writing_set_id(w, &batch, &row[0], 'i', i);
+        writing_set_text(&batch, &row[1], item.title);
+        writing_set_text(&batch, &row[2], item.category);
         row[3] = batch_real((double)item.price_cents / 100.0);
         row[4] = batch_integer(item.created_at);
+        if (is_living) {
+            row[5] = item.left_at != 0 ? batch_integer(item.left_at)
+                                       : (struct batch_cell){.type = DB_NULL};
+        }
         TRY(row_batch_put(&batch, status));
-        TRY(look_up(w, i + 1, status));
+        TRY(writing_look_up(w, i + 1, status));
     }
     TRY(row_batch_write(&batch, status));
 done:
@@ -136,123 +103,16 @@ static enum status_code write_events(struct writing *w, struct status *status)
         w->newest = event.created_at > w->newest ? event.created_at : w->newest;
         struct batch_cell *row = row_batch_row(&batch);
         row[0] = batch_integer((int64_t)n);
-        set_id(w, &batch, &row[1], 'u', event.user);
-        set_id(w, &batch, &row[2], 'i', event.item);
-        set_text(&batch, &row[3], shop_event_name(event.type));
+        writing_set_id(w, &batch, &row[1], 'u', event.user);
+        writing_set_id(w, &batch, &row[2], 'i', event.item);
+        writing_set_text(&batch, &row[3], shop_event_name(event.type));
         row[4] = batch_integer(event.created_at);
         TRY(row_batch_put(&batch, status));
-        TRY(look_up(w, n, status));
+        TRY(writing_look_up(w, n, status));
     }
     TRY(row_batch_write(&batch, status));
 done:
     row_batch_release(&batch);
-    return code;
-}
-
-/* Scratch of the oracle, and its statements. */
-struct oracle {
-    double *day, *mean; /* (n_items) probabilities */
-    float *scores;      /* (k) */
-    int32_t *items;     /* (k) */
-    struct db_query *seen;
-    struct row_batch batch;
-};
-
-/* Sets the probability of what the user had an event with before the last days to none. */
-static enum status_code drop_seen(struct writing *w, struct oracle *oracle, size_t user,
-                                  struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    bool has_row = false;
-
-    TRY(db_bind_int64(oracle->seen, 1, (int64_t)user + 1, status));
-    TRY(db_bind_int64(oracle->seen, 2, w->newest - ORACLE_DAYS * SHOP_DAY_SECONDS, status));
-    TRY(db_step(oracle->seen, &has_row, status));
-    while (has_row) {
-        oracle->mean[db_column_int64(oracle->seen, 0) - 1] = 0.0;
-        TRY(db_step(oracle->seen, &has_row, status));
-    }
-    TRY(db_reset(oracle->seen, status));
-done:
-    return code;
-}
-
-static enum status_code write_oracle_user(struct writing *w, struct oracle *oracle, size_t user,
-                                          struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct shop_options *shop = &w->options->shop;
-    int64_t n_days = shop->n_days < ORACLE_DAYS ? shop->n_days : ORACLE_DAYS;
-    struct topk topk;
-
-    memset(oracle->mean, 0, shop->n_items * sizeof *oracle->mean);
-    for (int64_t day = shop->n_days - n_days; day < shop->n_days; day++) {
-        shop_probabilities(w->shop, user, day, oracle->day);
-        for (size_t i = 0; i < shop->n_items; i++) {
-            oracle->mean[i] += oracle->day[i] / (double)n_days;
-        }
-    }
-    TRY(drop_seen(w, oracle, user, status));
-    topk_init(&topk, w->options->oracle_k, oracle->scores, oracle->items, NULL);
-    for (size_t i = 0; i < shop->n_items; i++) {
-        if (oracle->mean[i] > 0.0) {
-            topk_offer(&topk, (float)oracle->mean[i], (int32_t)i);
-        }
-    }
-    topk_finish(&topk);
-    for (size_t r = 0; r < topk.n; r++) {
-        size_t item = (size_t)topk.indices[r];
-        struct batch_cell *row = row_batch_row(&oracle->batch);
-        set_id(w, &oracle->batch, &row[0], 'u', user);
-        row[1] = batch_integer((int64_t)r + 1);
-        set_id(w, &oracle->batch, &row[2], 'i', item);
-        row[3] = batch_real((double)topk.scores[r]);
-        TRY(row_batch_put(&oracle->batch, status));
-    }
-done:
-    return code;
-}
-
-static enum status_code write_oracle(struct writing *w, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    size_t n_users = w->options->shop.n_users;
-    bool text_ids = w->options->text_ids;
-    struct oracle oracle = {0};
-
-    TRY(db_exec(w->db,
-                text_ids ? "CREATE TABLE oracle(user_id TEXT NOT NULL, rank INTEGER NOT NULL,"
-                           " item_id TEXT NOT NULL, score REAL NOT NULL,"
-                           " PRIMARY KEY (user_id, rank)) WITHOUT ROWID;"
-                           "CREATE INDEX events_by_user ON events(user_id, created_at)"
-                         : "CREATE TABLE oracle(user_id INTEGER NOT NULL, rank INTEGER NOT NULL,"
-                           " item_id INTEGER NOT NULL, score REAL NOT NULL,"
-                           " PRIMARY KEY (user_id, rank)) WITHOUT ROWID;"
-                           "CREATE INDEX events_by_user ON events(user_id, created_at)",
-                status));
-    TRY(MEM_NEW(&oracle.day, w->options->shop.n_items, status));
-    TRY(MEM_NEW(&oracle.mean, w->options->shop.n_items, status));
-    TRY(MEM_NEW(&oracle.scores, w->options->oracle_k, status));
-    TRY(MEM_NEW(&oracle.items, w->options->oracle_k, status));
-    TRY(db_prepare(w->db,
-                   text_ids ? "SELECT CAST(substr(item_id, 2) AS INTEGER) FROM events"
-                              " WHERE user_id = 'u' || ? AND created_at <= ?"
-                            : "SELECT item_id FROM events WHERE user_id = ? AND created_at <= ?",
-                   &oracle.seen, status));
-    TRY(row_batch_open(&oracle.batch, w->db, "oracle", 4, ROW_BATCH_CHUNK, status));
-    progress_start(w->progress, "oracle", "users", (double)n_users);
-    for (size_t u = 0; u < n_users; u++) {
-        TRY(write_oracle_user(w, &oracle, u, status));
-        TRY(look_up(w, (u + 1) * STEPS_BETWEEN_LOOKS, status));
-    }
-    TRY(row_batch_write(&oracle.batch, status));
-done:
-    row_batch_release(&oracle.batch);
-    db_finalize(oracle.seen);
-    mem_free(oracle.day);
-    mem_free(oracle.mean);
-    mem_free(oracle.scores);
-    mem_free(oracle.items);
     return code;
 }
 
@@ -262,11 +122,14 @@ static enum status_code write_tables(struct writing *w, struct status *status)
 
     TRY(db_exec(w->db, fast_writing, status));
     TRY(db_exec(w->db, w->options->text_ids ? schema_text : schema_integer, status));
+    if (w->options->shop.kind == SHOP_LIVING) {
+        TRY(db_exec(w->db, "ALTER TABLE items ADD COLUMN left_at INTEGER", status));
+    }
     TRY(write_users(w, status));
     TRY(write_items(w, status));
     TRY(write_events(w, status));
     if (w->options->oracle_k > 0) {
-        TRY(write_oracle(w, status));
+        TRY(shop_oracle_write(w, status));
     }
 done:
     progress_finish(w->progress);

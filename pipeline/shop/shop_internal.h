@@ -11,7 +11,8 @@ enum {
     SHOP_TASTES = SHOP_STYLES * SHOP_BANDS,
     SHOP_CELLS = SHOP_TOPICS * SHOP_TASTES,
     SHOP_LATENTS = 4, /* dimension of what people are like */
-    SHOP_HOURS = 24
+    SHOP_HOURS = 24,
+    SHOP_QUARTERS = 4 /* periods of a day in a living shop */
 };
 
 #define SHOP_LOG_END INT64_C(1767225600) /* 2026-01-01T00:00:00Z, a Thursday */
@@ -35,9 +36,10 @@ struct user_traits {
     double curiosity; /* the share of views that have nothing to do with interests */
 };
 
-/* Popularity on one day, items grouped by cell (topic, style, band). */
-struct day_table {
-    int64_t day;                     /* -1: not built yet */
+/* Popularity in one period, items grouped by cell (topic, style, band). A period is a day, in a
+ * living shop a quarter of one. */
+struct period_table {
+    int64_t period;                  /* since the log began; -1: not built yet */
     double *running;                 /* (n_items) running sums of w within each cell, by place */
     double cells[SHOP_CELLS];        /* the sum of each cell */
     double cell_running[SHOP_CELLS]; /* running sums over the cells; the last one is W */
@@ -46,7 +48,7 @@ struct day_table {
 /* Where the walk through the log stands. */
 struct shop_walk {
     struct rng rng;
-    struct day_table table;
+    struct period_table table;
     int64_t n_given;
     int64_t slot;        /* hours since start, -1: not begun */
     double traffic_done; /* of the hours up to and with `slot` */
@@ -63,16 +65,18 @@ struct shop_walk {
 struct shop {
     struct shop_options options;
     int64_t start;
-    size_t n_topics; /* fewer than SHOP_TOPICS only when there are fewer items */
+    int64_t n_periods; /* a day */
+    size_t n_topics;   /* fewer than SHOP_TOPICS only when there are fewer items */
     size_t n_old_users, n_old_items;
     double topic_profiles[SHOP_TOPICS][SHOP_LATENTS]; /* unit length */
     double style_profiles[SHOP_STYLES][SHOP_LATENTS];
-    struct item_traits *items;         /* (n_items) */
-    int32_t *places;                   /* (n_items) item numbers grouped by cell */
-    size_t cell_first[SHOP_CELLS + 1]; /* into `places` */
-    double *activity_running;          /* (n_users) running sums */
-    double traffic_total;              /* over all hours of the log */
-    struct day_table query;            /* for shop_probabilities */
+    struct item_traits *items;                /* (n_items) */
+    int32_t *places;                          /* (n_items) item numbers grouped by cell */
+    size_t cell_first[SHOP_CELLS + 1];        /* into `places` */
+    double *activity_running;                 /* (n_users) running sums */
+    double traffic_total;                     /* over all hours of the log */
+    struct period_table query[SHOP_QUARTERS]; /* for shop_probabilities */
+    struct living *living;                    /* NULL in a steady shop */
     struct shop_walk walk;
 };
 
@@ -81,18 +85,21 @@ void shop_make_profiles(struct shop *shop);
 void shop_make_user(const struct shop *shop, size_t user, struct user_traits *out);
 int64_t shop_user_created_at(const struct shop *shop, size_t user);
 int64_t shop_item_created_at(const struct shop *shop, size_t item);
-/* theta_u on a day: (SHOP_TOPICS), adds up to 1. */
-void shop_interests(const struct user_traits *user, int64_t day, double theta[SHOP_TOPICS]);
+/* theta_u in a period: (SHOP_TOPICS), adds up to 1. */
+void shop_interests(const struct shop *shop, const struct user_traits *user, int64_t period,
+                    double theta[SHOP_TOPICS]);
 /* All traits but `base`, which needs a rank among the others, and `ordinal`. */
 void shop_make_item(const struct shop *shop, size_t number, struct item_traits *out);
 size_t shop_draw_weighted(struct rng *rng, const double *weights, size_t n);
 
 /* shop_walk.c */
-void shop_build_day(const struct shop *shop, int64_t day, struct day_table *table);
+void shop_build_table(const struct shop *shop, int64_t period, struct period_table *table);
 /* The weight of each taste of a topic for a user: out is (SHOP_TASTES); returns their sum, Z. */
-double shop_taste_weights(const struct user_traits *user, const struct day_table *table,
+double shop_taste_weights(const struct user_traits *user, const struct period_table *table,
                           size_t topic, double out[SHOP_TASTES]);
 /* The relative number of events in an hour of the log. */
 double shop_traffic(const struct shop *shop, int64_t slot);
+/* A number below 7, Monday first. */
+size_t shop_weekday(const struct shop *shop, int64_t day);
 
 #endif

@@ -2,6 +2,7 @@
  * described at the top of shop.c. */
 #include "shop/shop.h"
 #include "shop/shop_internal.h"
+#include "shop/shop_living.h"
 
 #include <assert.h>
 #include <math.h>
@@ -83,7 +84,7 @@ static void interests_of(const struct shop *shop, const double *latent, double o
 void shop_make_user(const struct shop *shop, size_t user, struct user_traits *out)
 {
     /* shares of the standard deviation that are new after the drift, or a user's own */
-    const double moved = 0.2;
+    const double moved = shop->living != NULL ? 0.6 : 0.2;
     const double own = 0.2;
     double latent[SHOP_LATENTS];
     double later[SHOP_LATENTS];
@@ -109,13 +110,25 @@ void shop_make_user(const struct shop *shop, size_t user, struct user_traits *ou
     out->drift_day = rng_double(&rng) * (double)shop->options.n_days;
 }
 
-void shop_interests(const struct user_traits *user, int64_t day, double theta[SHOP_TOPICS])
+void shop_interests(const struct shop *shop, const struct user_traits *user, int64_t period,
+                    double theta[SHOP_TOPICS])
 {
     const double change_days = 30.0;
+    int64_t day = period / shop->n_periods;
     double moved = ((double)day - user->drift_day) / change_days + 0.5;
     moved = moved < 0.0 ? 0.0 : moved > 1.0 ? 1.0 : moved;
     for (size_t k = 0; k < SHOP_TOPICS; k++) {
         theta[k] = (1.0 - moved) * user->before[k] + moved * user->after[k];
+    }
+    if (shop->living != NULL) {
+        shop_living_season(shop, day, theta);
+        double total = 0.0;
+        for (size_t k = 0; k < SHOP_TOPICS; k++) {
+            total += theta[k];
+        }
+        for (size_t k = 0; k < SHOP_TOPICS; k++) {
+            theta[k] /= total;
+        }
     }
 }
 
@@ -205,4 +218,5 @@ void shop_item(const struct shop *shop, size_t item, struct shop_item *out)
     out->category = topic->category;
     out->price_cents = ((int64_t)price + 1) * 100 - (rng_below(&rng, 3) == 0 ? 10 : 1);
     out->created_at = shop_item_created_at(shop, item);
+    out->left_at = shop->living != NULL ? shop_living_left_at(shop, item) : 0;
 }

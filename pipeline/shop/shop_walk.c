@@ -2,6 +2,7 @@
  * described at the top of shop.c. */
 #include "shop/shop.h"
 #include "shop/shop_internal.h"
+#include "shop/shop_living.h"
 
 #include <assert.h>
 #include <math.h>
@@ -12,10 +13,9 @@ static const double hour_traffic[SHOP_HOURS] = {0.5, 0.3, 0.2, 0.15, 0.15, 0.25,
                                                 1.0, 1.1, 1.1, 1.2,  1.4,  1.3,  1.1, 1.1,
                                                 1.2, 1.4, 1.7, 2.0,  2.1,  1.9,  1.4, 0.9};
 
-/* The first place of an ascending array whose value exceeds x; the last place when none does. */
 static const double two_pi = 6.283185307179586476925;
 
-static double weight_on(const struct item_traits *item, int64_t day)
+static double steady_weight(const struct item_traits *item, int64_t day)
 {
     if (item->first_day > day) {
         return 0.0;
@@ -26,26 +26,37 @@ static double weight_on(const struct item_traits *item, int64_t day)
     return (double)item->base * exp(0.2 * sin(angle)) * (1.0 + novelty);
 }
 
-void shop_build_day(const struct shop *shop, int64_t day, struct day_table *table)
+void shop_build_table(const struct shop *shop, int64_t period, struct period_table *table)
 {
-    if (table->day == day) {
+    double season[SHOP_TOPICS];
+    double all = 0.0;
+
+    if (table->period == period) {
         return;
     }
-    double all = 0.0;
+    for (size_t k = 0; k < SHOP_TOPICS; k++) {
+        season[k] = 1.0;
+    }
+    if (shop->living != NULL) {
+        shop_living_season(shop, period / shop->n_periods, season);
+    }
     for (size_t cell = 0; cell < SHOP_CELLS; cell++) {
         double sum = 0.0;
         for (size_t place = shop->cell_first[cell]; place < shop->cell_first[cell + 1]; place++) {
-            sum += weight_on(&shop->items[shop->places[place]], day);
+            size_t item = (size_t)shop->places[place];
+            sum += shop->living != NULL
+                       ? season[cell / SHOP_TASTES] * shop_living_weight(shop, item, period)
+                       : steady_weight(&shop->items[item], period);
             table->running[place] = sum;
         }
         all += sum;
         table->cells[cell] = sum;
         table->cell_running[cell] = all;
     }
-    table->day = day;
+    table->period = period;
 }
 
-double shop_taste_weights(const struct user_traits *user, const struct day_table *table,
+double shop_taste_weights(const struct user_traits *user, const struct period_table *table,
                           size_t topic, double out[SHOP_TASTES])
 {
     double sum = 0.0;
@@ -57,7 +68,7 @@ double shop_taste_weights(const struct user_traits *user, const struct day_table
     return sum;
 }
 
-/* Traits, then ranks within the topics by a seeded permutation, then the grouping by cell. */
+/* The first place of an ascending array whose value exceeds x; the last place when none does. */
 static size_t find_running(const double *running, size_t n, double x)
 {
     size_t low = 0;
@@ -73,13 +84,17 @@ static size_t find_running(const double *running, size_t n, double x)
     return low;
 }
 
+size_t shop_weekday(const struct shop *shop, int64_t day)
+{
+    /* 1970-01-01 was a Thursday; whole weeks keep the sum positive for logs that begin earlier */
+    return (size_t)((shop->start / SHOP_DAY_SECONDS + day + 3 + INT64_C(7) * 10000) % 7);
+}
+
 double shop_traffic(const struct shop *shop, int64_t slot)
 {
     int64_t day = slot / SHOP_HOURS;
-    /* 1970-01-01 was a Thursday; whole weeks keep the sum positive for logs that begin earlier */
-    int64_t since_monday = shop->start / SHOP_DAY_SECONDS + day + 3 + INT64_C(7) * 10000;
     double growth = 1.0 + (double)day / (double)shop->options.n_days / 3.0;
-    return weekday_traffic[since_monday % 7] * hour_traffic[slot % SHOP_HOURS] * growth;
+    return weekday_traffic[shop_weekday(shop, day)] * hour_traffic[slot % SHOP_HOURS] * growth;
 }
 
 /* How many users had registered by `time`: they are numbered in that order. */
@@ -113,7 +128,7 @@ static void find_slot(struct shop *shop)
     }
     if (walk->slot != before) {
         walk->n_users = users_registered(shop, shop->start + walk->slot * 3600);
-        shop_build_day(shop, walk->slot / SHOP_HOURS, &walk->table);
+        shop_build_table(shop, walk->slot * shop->n_periods / SHOP_HOURS, &walk->table);
     }
 }
 
@@ -125,21 +140,24 @@ static void begin_session(struct shop *shop)
 
     walk->event.user = find_running(shop->activity_running, walk->n_users, active);
     shop_make_user(shop, walk->event.user, &walk->user);
-    shop_interests(&walk->user, walk->table.day, theta);
+    shop_interests(shop, &walk->user, walk->table.period, theta);
     walk->topic = shop_draw_weighted(&walk->rng, theta, SHOP_TOPICS);
     walk->event.created_at = shop->start + walk->slot * 3600 + (int64_t)rng_below(&walk->rng, 3600);
     walk->n_views_left = 1;
     while (walk->n_views_left < 40 && rng_double(&walk->rng) < 0.5) {
         walk->n_views_left++;
     }
+    if (shop->living != NULL) {
+        shop_living_wake(shop, walk->event.user, walk->slot / SHOP_HOURS);
+    }
 }
 
-static void next_view(struct shop *shop)
+/* One more item that the user looks at by interest, or out of curiosity. */
+static void draw_view(struct shop *shop, bool is_curious)
 {
     struct shop_walk *walk = &shop->walk;
-    struct day_table *table = &walk->table;
+    struct period_table *table = &walk->table;
     double tastes[SHOP_TASTES];
-    bool is_curious = rng_double(&walk->rng) < walk->user.curiosity;
     size_t cell = 0;
 
     if (is_curious) {
@@ -153,11 +171,26 @@ static void next_view(struct shop *shop)
     double x = rng_double(&walk->rng) * table->cells[cell];
     size_t n = shop->cell_first[cell + 1] - first;
     walk->event.item = (size_t)shop->places[first + find_running(table->running + first, n, x)];
+}
+
+static void next_view(struct shop *shop)
+{
+    struct shop_walk *walk = &shop->walk;
+    bool is_living = shop->living != NULL;
+    bool is_due = is_living && shop_living_draw(shop, &walk->rng, &walk->event.item);
+    bool is_curious = !is_due && rng_double(&walk->rng) < walk->user.curiosity;
+
+    if (!is_due) {
+        draw_view(shop, is_curious);
+    }
     walk->event.type = SHOP_VIEW;
     walk->n_views_left--;
-    bool is_carted = rng_double(&walk->rng) < (is_curious ? 1.0 / 30.0 : 1.0 / 8.0);
-    walk->pending = is_carted ? SHOP_CART : SHOP_VIEW;
-    walk->pending_purchase = rng_double(&walk->rng) < 0.5;
+    double carts = is_curious ? 1.0 / 30.0 : 1.0 / 8.0;
+    if (is_living) {
+        carts = is_due ? 0.9 : 3.0 * carts;
+    }
+    walk->pending = rng_double(&walk->rng) < carts ? SHOP_CART : SHOP_VIEW;
+    walk->pending_purchase = rng_double(&walk->rng) < (is_living ? 0.8 : 0.5);
 }
 
 bool shop_next_event(struct shop *shop, struct shop_event *out)
@@ -179,8 +212,16 @@ bool shop_next_event(struct shop *shop, struct shop_event *out)
         bool buys = walk->pending == SHOP_CART && walk->pending_purchase;
         walk->pending = buys ? SHOP_PURCHASE : SHOP_VIEW;
     }
-    if (walk->event.created_at >= shop->options.until) {
-        walk->event.created_at = shop->options.until - 1;
+    /* what a living shop's day depends on is all before it: a session does not go on after midnight
+     */
+    int64_t day = walk->slot / SHOP_HOURS;
+    int64_t end =
+        shop->living != NULL ? shop->start + (day + 1) * SHOP_DAY_SECONDS : shop->options.until;
+    if (walk->event.created_at >= end) {
+        walk->event.created_at = end - 1;
+    }
+    if (shop->living != NULL && walk->event.type == SHOP_PURCHASE) {
+        shop_living_remember(shop, walk->event.user, walk->event.item, day);
     }
     walk->n_given++;
     *out = walk->event;

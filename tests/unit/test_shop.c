@@ -91,8 +91,9 @@ static void nothing_happens_before_its_time(void **state)
 static void probabilities_add_up_to_one_and_unsold_items_have_none(void **state)
 {
     (void)state;
-    static const struct shop_options shops[] = {
-        {300, 400, 0, 60, 7, 0}, {5, 1, 0, 1, 1, 0}, {1, 23, 0, 9, 3, 0}};
+    static const struct shop_options shops[] = {{300, 400, 0, 60, 7, 0, SHOP_STEADY},
+                                                {5, 1, 0, 1, 1, 0, SHOP_STEADY},
+                                                {1, 23, 0, 9, 3, 0, SHOP_STEADY}};
     static double p[400];
     for (size_t s = 0; s < sizeof shops / sizeof *shops; s++) {
         struct shop *shop = make(&shops[s]);
@@ -122,7 +123,7 @@ static void views_follow_the_stated_probabilities(void **state)
     (void)state;
     enum { ITEMS = 40, EVENTS = 200000 };
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        const struct shop_options options = {1, ITEMS, EVENTS, 1, seed, 0};
+        const struct shop_options options = {1, ITEMS, EVENTS, 1, seed, 0, SHOP_STEADY};
         struct shop *shop = make(&options);
         struct shop_event event;
         double p[ITEMS];
@@ -246,7 +247,7 @@ static void no_two_titles_are_equal(void **state)
 static void countries_have_their_shares(void **state)
 {
     (void)state;
-    const struct shop_options options = {20000, 30, 0, 30, 1, 0};
+    const struct shop_options options = {20000, 30, 0, 30, 1, 0, SHOP_STEADY};
     struct shop *shop = make(&options);
     double sum = 0.0;
     double german = 0.0;
@@ -275,13 +276,13 @@ static void options_out_of_range_are_refused(void **state)
     static const struct {
         struct shop_options options;
         const char *message;
-    } cases[] = {
-        {{0, 1, 1, 1, 1, 0}, "0 users: a shop has 1 to 2147483647"},
-        {{1, 0, 1, 1, 1, 0}, "0 items: a shop has 1 to 2147483647"},
-        {{1, (size_t)INT32_MAX + 1, 1, 1, 1, 0}, "2147483648 items: a shop has 1 to 2147483647"},
-        {{1, 1, -1, 1, 1, 0}, "-1 events: must not be negative"},
-        {{1, 1, 1, 0, 1, 0}, "0 days: a log has 1 to 36500"},
-        {{1, 1, 1, 36501, 1, 0}, "36501 days: a log has 1 to 36500"}};
+    } cases[] = {{{0, 1, 1, 1, 1, 0, SHOP_STEADY}, "0 users: a shop has 1 to 2147483647"},
+                 {{1, 0, 1, 1, 1, 0, SHOP_STEADY}, "0 items: a shop has 1 to 2147483647"},
+                 {{1, (size_t)INT32_MAX + 1, 1, 1, 1, 0, SHOP_STEADY},
+                  "2147483648 items: a shop has 1 to 2147483647"},
+                 {{1, 1, -1, 1, 1, 0, SHOP_STEADY}, "-1 events: must not be negative"},
+                 {{1, 1, 1, 0, 1, 0, SHOP_STEADY}, "0 days: a log has 1 to 36500"},
+                 {{1, 1, 1, 36501, 1, 0, SHOP_STEADY}, "36501 days: a log has 1 to 36500"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct status status = {0};
         struct shop *shop = NULL;
@@ -295,7 +296,7 @@ static void options_out_of_range_are_refused(void **state)
 static void the_longest_log_begins_a_century_ago(void **state)
 {
     (void)state;
-    const struct shop_options options = {3, 30, 1000, SHOP_DAYS_MAX, 1, 0};
+    const struct shop_options options = {3, 30, 1000, SHOP_DAYS_MAX, 1, 0, SHOP_STEADY};
     struct shop *shop = make(&options);
     struct shop_event event;
     int64_t n = 0;

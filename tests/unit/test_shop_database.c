@@ -183,6 +183,48 @@ static void the_oracle_ranks_by_the_models_probabilities(void **state)
     db_close(db);
 }
 
+static void a_living_shops_oracle_has_lists_for_evenings(void **state)
+{
+    struct place *place = *state;
+    struct shop_database_options options = small;
+    options.shop.kind = SHOP_LIVING;
+    options.oracle_evenings = 5;
+    for (int text = 0; text <= 1; text++) {
+        options.text_ids = text == 1;
+        options.force = true;
+        write_shop(place->shop, &options);
+        struct db *db = open_shop(place->shop);
+        assert_value(db, "SELECT count(*) FROM events", 3000);
+        assert_value(db, "SELECT count(*) > 20 FROM items WHERE left_at > created_at", 1);
+        assert_value(db, "SELECT count(DISTINCT evening) FROM oracle", 5);
+        /* lists for who comes the next day, and nobody else */
+        assert_value(db,
+                     "SELECT count(*) FROM (SELECT DISTINCT user_id, evening FROM oracle EXCEPT"
+                     " SELECT user_id, created_at / 86400 * 86400 FROM events)",
+                     0);
+        assert_value(db,
+                     "SELECT count(*) FROM (SELECT DISTINCT user_id, created_at / 86400 * 86400"
+                     " FROM events WHERE created_at >= (SELECT min(evening) FROM oracle)"
+                     " EXCEPT SELECT user_id, evening FROM oracle WHERE repeats = 1)",
+                     0);
+        /* what was had before stands only where it may, what is not sold nowhere */
+        assert_value(db,
+                     "SELECT count(*) FROM oracle o JOIN events e USING (user_id, item_id)"
+                     " WHERE repeats = 0 AND e.created_at < evening",
+                     0);
+        assert_value(db,
+                     "SELECT count(*) > 50 FROM oracle o WHERE repeats = 1 AND EXISTS (SELECT 1"
+                     " FROM events e WHERE e.user_id = o.user_id AND e.item_id = o.item_id AND"
+                     " e.created_at < evening)",
+                     1);
+        assert_value(db,
+                     "SELECT count(*) FROM oracle JOIN items USING (item_id)"
+                     " WHERE left_at <= evening OR created_at >= evening",
+                     0);
+        db_close(db);
+    }
+}
+
 static void an_existing_file_is_left_alone_without_force(void **state)
 {
     struct place *place = *state;
@@ -260,6 +302,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_have_their_rows_and_every_event_its_user_and_item,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_oracle_ranks_by_the_models_probabilities, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_living_shops_oracle_has_lists_for_evenings, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_existing_file_is_left_alone_without_force, set_up,
                                         tear_down),
