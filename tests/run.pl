@@ -34,8 +34,9 @@ my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted
 my @scripts = qw(data/run fault/interruption cli/run stage/planted fault/environment fault/neighbours fault/year
     cli/install fault/determinism fault/bad_input fault/nights cli/page cli/docs cli/reference
     platform/program platform/container);
-# another processor, compiler, folder and Debian
-unshift @scripts, qw(platform/debian platform/cross platform/builds platform/schema) if $is_soak;
+# another processor, compiler, folder and Debian; what a contributor adds
+unshift @scripts, qw(platform/debian platform/cross platform/builds platform/schema platform/one_place)
+    if $is_soak;
 # what is no more than quality, or other programs than ours, is left to the release build
 my @sanitized = grep {!m{fault/year|cli/install|cli/page|cli/docs|cli/reference|platform}} @scripts;
 

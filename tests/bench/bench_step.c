@@ -67,9 +67,9 @@ static void fill_train(struct step_data *s)
     mem_free(weights);
 }
 
-static int64_t rule_named(const char *name)
+static int rule_named(const char *name)
 {
-    int64_t rule = 0;
+    int rule = 0;
     while (strcmp(optimizer_names[rule], name) != 0) {
         rule++;
     }
