@@ -283,17 +283,45 @@ void option_allowed(const struct option *option, struct buf *out)
     }
 }
 
+bool option_is_single(enum option_type type)
+{
+    switch (type) {
+    case OPTION_TEXT_LIST:
+    case OPTION_NUMBER_MAP:
+    case OPTION_TEXT_MAP:
+    case OPTION_GROUP:
+    case OPTION_GROUP_MAP:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* One text on its way to an option. */
+struct parsing {
+    const struct option *option;
+    const char *text;
+    size_t length;
+    void *place;
+    char *why;
+    size_t why_capacity;
+};
+
 /* "VALUE is PROBLEM; allowed: ..." */
-static bool refuse(const struct option *option, const char *text, size_t length,
-                   const char *problem, char *why, size_t why_capacity)
+static bool refuse(const struct parsing *p, const char *problem)
 {
     char shown[SHOWN_TEXT_MAX];
     struct buf allowed = {0};
-    option_allowed(option, &allowed);
-    (void)snprintf(why, why_capacity, "%s %s; allowed: %s", shown_text(text, length, shown),
-                   problem, buf_text(&allowed));
+    option_allowed(p->option, &allowed);
+    (void)snprintf(p->why, p->why_capacity, "%s %s; allowed: %s",
+                   shown_text(p->text, p->length, shown), problem, buf_text(&allowed));
     buf_release(&allowed);
     return false;
+}
+
+static bool is_word(const struct parsing *p, const char *word)
+{
+    return strlen(word) == p->length && memcmp(p->text, word, p->length) == 0;
 }
 
 static bool in_range(const struct option *option, double value)
@@ -325,184 +353,145 @@ static bool names_non_finite(const char *text, size_t length)
     return false;
 }
 
-static bool is_auto(const char *text, size_t length)
+static bool parse_into_double(const struct parsing *p)
 {
-    return length == 4 && memcmp(text, "auto", 4) == 0;
-}
-
-static bool parse_number(const struct option *option, const char *text, size_t length,
-                         double *value)
-{
-    if (option->type == OPTION_DURATION) {
-        return num_parse_duration(text, length, value);
-    }
-    if (option->type == OPTION_AUTO && is_auto(text, length)) {
-        *value = (double)NAN;
-        return true;
-    }
-    return num_parse_double(text, length, value);
-}
-
-static bool parse_into_double(const struct option *option, const char *text, size_t length,
-                              void *place, char *why, size_t why_capacity)
-{
-    double value = 0.0;
-    if (!parse_number(option, text, length, &value)) {
-        const char *problem = "is not such a number";
-        double bare = 0.0;
-        if (option->type == OPTION_DURATION) {
-            problem = num_parse_double(text, length, &bare) ? "has no unit" : "is not a duration";
-        } else if (names_non_finite(text, length)) {
-            problem = "is not a finite number";
-        } else if (!num_parse_double(text, length, &bare)) {
-            problem = "is not a number";
+    const enum option_type type = p->option->type;
+    double value = (double)NAN, bare = 0.0;
+    const bool is_number = num_parse_double(p->text, p->length, &bare);
+    if (type == OPTION_DURATION) {
+        if (!num_parse_duration(p->text, p->length, &value)) {
+            return refuse(p, is_number ? "has no unit" : "is not a duration");
         }
-        return refuse(option, text, length, problem, why, why_capacity);
+    } else if (type != OPTION_AUTO || !is_word(p, "auto")) {
+        if (!is_number) {
+            return refuse(p, names_non_finite(p->text, p->length) ? "is not a finite number"
+                                                                  : "is not a number");
+        }
+        value = bare;
     }
-    if (!isnan(value) && !in_range(option, value)) {
-        return refuse(option, text, length, "is out of range", why, why_capacity);
+    if (!isnan(value) && !in_range(p->option, value)) {
+        return refuse(p, "is out of range");
     }
-    memcpy(place, &value, sizeof value);
+    memcpy(p->place, &value, sizeof value);
     return true;
 }
 
-static bool parse_into_int64(const struct option *option, const char *text, size_t length,
-                             void *place, char *why, size_t why_capacity)
+static bool parse_into_int64(const struct parsing *p)
 {
-    int64_t value = 0;
+    int64_t value = (int64_t)OPTION_AUTO_COUNT;
     double number = 0.0;
-    bool parsed = false;
-    const char *problem = "is not a whole number";
-
-    if (option->type == OPTION_AUTO_INT && is_auto(text, length)) {
-        value = (int64_t)OPTION_AUTO_COUNT;
-        memcpy(place, &value, sizeof value);
+    if (p->option->type == OPTION_AUTO_INT && is_word(p, "auto")) {
+        memcpy(p->place, &value, sizeof value);
         return true;
     }
-    switch (option->type) {
+    switch (p->option->type) {
     case OPTION_BYTES:
-        parsed = num_parse_bytes(text, length, &value);
-        problem = "is not a size";
+        if (!num_parse_bytes(p->text, p->length, &value)) {
+            return refuse(p, "is not a size");
+        }
         break;
     case OPTION_TIME:
-        parsed = num_parse_iso8601(text, length, &value) || num_parse_int64(text, length, &value);
-        problem = "is not a time";
-        break;
-    default:
-        parsed = num_parse_int64(text, length, &value);
-        if (!parsed && names_non_finite(text, length)) {
-            problem = "is not a finite number";
-        } else if (!parsed && !num_parse_double(text, length, &number)) {
-            problem = "is not a number";
+        if (!num_parse_iso8601(p->text, p->length, &value) &&
+            !num_parse_int64(p->text, p->length, &value)) {
+            return refuse(p, "is not a time");
         }
         break;
+    default:
+        if (!num_parse_int64(p->text, p->length, &value)) {
+            return refuse(p, names_non_finite(p->text, p->length) ? "is not a finite number"
+                             : num_parse_double(p->text, p->length, &number)
+                                 ? "is not a whole number"
+                                 : "is not a number");
+        }
     }
-    if (!parsed) {
-        return refuse(option, text, length, problem, why, why_capacity);
+    if (!in_range(p->option, (double)value)) {
+        return refuse(p, "is out of range");
     }
-    if (!in_range(option, (double)value)) {
-        return refuse(option, text, length, "is out of range", why, why_capacity);
-    }
-    memcpy(place, &value, sizeof value);
+    memcpy(p->place, &value, sizeof value);
     return true;
 }
 
-static bool parse_bool(const struct option *option, const char *text, size_t length, void *place,
-                       char *why, size_t why_capacity)
+static bool parse_choice(const struct parsing *p)
 {
-    bool value = length == 4 && memcmp(text, "true", 4) == 0;
-    if (!value && !(length == 5 && memcmp(text, "false", 5) == 0)) {
-        return refuse(option, text, length, "is not a boolean", why, why_capacity);
-    }
-    memcpy(place, &value, sizeof value);
-    return true;
-}
-
-static bool parse_choice(const struct option *option, const char *text, size_t length, void *place,
-                         char *why, size_t why_capacity)
-{
-    size_t n = 0;
-    for (; option->choices[n] != NULL; n++) {
-        if (strlen(option->choices[n]) == length && memcmp(option->choices[n], text, length) == 0) {
-            int value = (int)n;
-            memcpy(place, &value, sizeof value);
+    const char *const *choices = p->option->choices;
+    int n = 0;
+    for (; choices[n] != NULL; n++) {
+        if (is_word(p, choices[n])) {
+            memcpy(p->place, &n, sizeof n);
             return true;
         }
     }
     char problem[WHY_PART_MAX] = "is unknown";
-    const char *nearest = nearest_name(option->choices, n, text, length);
+    const char *nearest = nearest_name(choices, (size_t)n, p->text, p->length);
     if (nearest != NULL) {
         (void)snprintf(problem, sizeof problem, "is unknown, did you mean \"%s\"?", nearest);
     }
-    return refuse(option, text, length, problem, why, why_capacity);
+    return refuse(p, problem);
 }
 
 /* Texts and paths. */
-static bool parse_text(const struct option *option, const char *text, size_t length, void *place,
-                       const char *directory, struct arena *arena, char *why, size_t why_capacity)
+static bool parse_text(const struct parsing *p, const char *directory, struct arena *arena)
 {
     struct status status = {0};
     struct buf path = {0};
     char *copy = NULL;
 
-    if (option->type == OPTION_PATH) {
-        if (length == 0) {
-            return refuse(option, text, length, "is empty", why, why_capacity);
+    if (p->option->type == OPTION_PATH) {
+        if (p->length == 0) {
+            return refuse(p, "is empty");
         }
-        if (length > 1 && text[0] == '~' && text[1] == '/') {
-            return refuse(option, text, length,
-                          "begins with ~, which only a shell understands "
-                          "(write ${HOME})",
-                          why, why_capacity);
+        if (p->length > 1 && p->text[0] == '~' && p->text[1] == '/') {
+            return refuse(p, "begins with ~, which only a shell understands (write ${HOME})");
         }
-        if (text[0] != '/' && directory != NULL && strcmp(directory, ".") != 0) {
+        if (p->text[0] != '/' && directory != NULL && strcmp(directory, ".") != 0) {
             size_t n = strlen(directory);
             buf_add(&path, directory, n);
             buf_add_text(&path, n > 0 && directory[n - 1] == '/' ? "" : "/");
         }
     }
-    buf_add(&path, text, length);
+    buf_add(&path, p->text, p->length);
     enum status_code code = buf_check(&path, &status);
     if (code == STATUS_OK) {
         code = arena_copy_text(arena, buf_text(&path), path.length, &copy, &status);
     }
     buf_release(&path);
     if (code != STATUS_OK) {
-        (void)snprintf(why, why_capacity, "out of memory");
+        (void)snprintf(p->why, p->why_capacity, "out of memory");
         return false;
     }
     const char *value = copy;
-    memcpy(place, &value, sizeof value);
+    memcpy(p->place, &value, sizeof value);
     return true;
 }
 
 bool option_parse(const struct option *option, const char *text, size_t length, void *options,
                   const char *directory, struct arena *arena, char *why, size_t why_capacity)
 {
-    void *place = (char *)options + option->offset;
+    const struct parsing p = {option, text,        length, (char *)options + option->offset,
+                              why,    why_capacity};
+    const bool is_true = is_word(&p, "true");
     switch (option->type) {
     case OPTION_BOOL:
-        return parse_bool(option, text, length, place, why, why_capacity);
+        if (!is_true && !is_word(&p, "false")) {
+            return refuse(&p, "is not a boolean");
+        }
+        memcpy(p.place, &is_true, sizeof is_true);
+        return true;
     case OPTION_INT:
     case OPTION_AUTO_INT:
     case OPTION_BYTES:
     case OPTION_TIME:
-        return parse_into_int64(option, text, length, place, why, why_capacity);
+        return parse_into_int64(&p);
     case OPTION_FLOAT:
     case OPTION_AUTO:
     case OPTION_DURATION:
-        return parse_into_double(option, text, length, place, why, why_capacity);
+        return parse_into_double(&p);
     case OPTION_CHOICE:
-        return parse_choice(option, text, length, place, why, why_capacity);
+        return parse_choice(&p);
     case OPTION_TEXT:
     case OPTION_PATH:
-        return parse_text(option, text, length, place, directory, arena, why, why_capacity);
-    case OPTION_TEXT_LIST:
-    case OPTION_NUMBER_MAP:
-    case OPTION_TEXT_MAP:
-    case OPTION_GROUP:
-    case OPTION_GROUP_MAP:
-        break;
+        return parse_text(&p, directory, arena);
+    default:
+        return refuse(&p, "is a single value");
     }
-    return refuse(option, text, length, "is a single value", why, why_capacity);
 }

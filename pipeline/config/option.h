@@ -55,6 +55,9 @@ struct option_groups {
     const char *const *names;
     void *values; /* n group structs */
 };
+_Static_assert(sizeof(struct option_groups) == sizeof(struct option_numbers) &&
+                   sizeof(struct option_groups) == sizeof(struct option_pairs),
+               "maps are alike but for their values");
 
 /* One row. A table ends with a row whose name is NULL. */
 struct option {
@@ -185,6 +188,8 @@ void option_format_number(enum option_type type, double value, char *out);
  * NAN for auto. And back; the value must fit the type. Not for texts, lists and maps. */
 double option_number(const struct option *option, const void *options);
 void option_set_number(const struct option *option, double value, void *options);
+/* Whether it is one value: no list, map or group. */
+bool option_is_single(enum option_type type);
 /* Whether a bound of min, max says something; both do not when min < max does not hold. */
 bool option_has_min(const struct option *option);
 bool option_has_max(const struct option *option);

@@ -33,7 +33,7 @@ static void add_quoted(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
-static void add_texts(struct buf *out, const struct option_texts *texts)
+static void add_list(struct buf *out, const struct option_texts *texts)
 {
     buf_add_char(out, '[');
     for (size_t i = 0; i < texts->n; i++) {
@@ -43,39 +43,23 @@ static void add_texts(struct buf *out, const struct option_texts *texts)
     buf_add_char(out, ']');
 }
 
-static void add_numbers(struct buf *out, const struct option_numbers *numbers)
+/* A map to texts or to numbers; maps are alike but for their values. */
+static void add_map(struct buf *out, enum option_type type, const struct option_groups *map)
 {
     char text[NUM_TEXT_MAX];
     buf_add_char(out, '{');
-    for (size_t i = 0; i < numbers->n; i++) {
+    for (size_t i = 0; i < map->n; i++) {
         buf_add_text(out, i == 0 ? "" : ", ");
-        add_quoted(out, numbers->names[i]);
+        add_quoted(out, map->names[i]);
         buf_add_text(out, ": ");
-        option_format_number(OPTION_FLOAT, numbers->values[i], text);
-        buf_add_text(out, text);
+        if (type == OPTION_TEXT_MAP) {
+            add_quoted(out, ((const char *const *)map->values)[i]);
+        } else {
+            option_format_number(OPTION_FLOAT, ((const double *)map->values)[i], text);
+            buf_add_text(out, text);
+        }
     }
     buf_add_char(out, '}');
-}
-
-static void add_pairs(struct buf *out, const struct option_pairs *pairs)
-{
-    buf_add_char(out, '{');
-    for (size_t i = 0; i < pairs->n; i++) {
-        buf_add_text(out, i == 0 ? "" : ", ");
-        add_quoted(out, pairs->names[i]);
-        buf_add_text(out, ": ");
-        add_quoted(out, pairs->values[i]);
-    }
-    buf_add_char(out, '}');
-}
-
-static void add_int64(struct buf *out, const struct option *option, int64_t value)
-{
-    if (option->type == OPTION_TIME && value == INT64_MIN) {
-        buf_add_text(out, "none");
-    } else {
-        buf_addf(out, "%lld", (long long)value);
-    }
 }
 
 /* Everything but groups. Values are read through their own types: `place` is the member itself. */
@@ -90,7 +74,11 @@ static void add_value(struct buf *out, const struct option *option, const void *
     case OPTION_INT:
     case OPTION_BYTES:
     case OPTION_TIME:
-        add_int64(out, option, *(const int64_t *)place);
+        if (option->type == OPTION_TIME && *(const int64_t *)place == INT64_MIN) {
+            buf_add_text(out, "none");
+        } else {
+            buf_addf(out, "%lld", (long long)*(const int64_t *)place);
+        }
         break;
     case OPTION_FLOAT:
     case OPTION_AUTO:
@@ -107,13 +95,11 @@ static void add_value(struct buf *out, const struct option *option, const void *
         buf_add_text(out, option->choices[*(const int *)place]);
         break;
     case OPTION_TEXT_LIST:
-        add_texts(out, place);
+        add_list(out, place);
         break;
     case OPTION_NUMBER_MAP:
-        add_numbers(out, place);
-        break;
     case OPTION_TEXT_MAP:
-        add_pairs(out, place);
+        add_map(out, option->type, place);
         break;
     case OPTION_GROUP:
         buf_add_text(out, *(const bool *)place ? "given" : "none");

@@ -2,8 +2,9 @@
 #include "config/option_read.h"
 
 #include "base/num.h"
-#include "config/dropped.h"
 #include "config/variables.h"
+
+#include <math.h>
 
 /* One scalar as it will be parsed. */
 struct scalar {
@@ -189,29 +190,6 @@ static enum status_code read_texts(const struct option_reader *reader, const str
     return STATUS_OK;
 }
 
-/* The keys of a map, copied; members without a usable key are left out of *n. */
-static enum status_code read_names(const struct option_reader *reader, const struct doc_node *node,
-                                   const char *const **out, size_t *n, struct status *status)
-{
-    void *memory = NULL;
-    size_t count = 0;
-    enum status_code code = STATUS_OK;
-    TRY(arena_new(reader->arena, node->n, sizeof(const char *), &memory, status));
-    const char **names = memory;
-    for (const struct doc_node *child = node->first; child != NULL; child = child->next) {
-        char *name = NULL;
-        if (child->key == NULL) {
-            continue;
-        }
-        TRY(arena_copy_text(reader->arena, child->key, child->key_length, &name, status));
-        names[count++] = name;
-    }
-    *out = names;
-    *n = count;
-done:
-    return code;
-}
-
 /* "PATH.name" */
 static enum status_code join_path(const struct option_reader *reader, const char *path,
                                   const char *name, char **out, struct status *status)
@@ -223,65 +201,6 @@ static enum status_code join_path(const struct option_reader *reader, const char
         code = arena_copy_text(reader->arena, buf_text(&joined), joined.length, out, status);
     }
     buf_release(&joined);
-    return code;
-}
-
-/* Reads every value of a map into `values`, an array of elements of `size` bytes. */
-static enum status_code read_values(const struct option_reader *reader,
-                                    const struct option *element, const struct doc_node *node,
-                                    const char *path, void *values, size_t size,
-                                    struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    char *place = values;
-    for (const struct doc_node *child = node->first; child != NULL; child = child->next) {
-        char *name = NULL;
-        if (child->key == NULL) {
-            continue;
-        }
-        TRY(join_path(reader, path, child->key, &name, status));
-        read_scalar(reader, element, child, name, place);
-        place += size;
-    }
-done:
-    return code;
-}
-
-static enum status_code read_numbers(const struct option_reader *reader,
-                                     const struct option *option, const struct doc_node *node,
-                                     const char *path, void *options, struct status *status)
-{
-    struct option element = *option;
-    struct option_numbers numbers = {0};
-    void *values = NULL;
-    enum status_code code = STATUS_OK;
-
-    element.type = OPTION_FLOAT;
-    element.offset = 0;
-    TRY(read_names(reader, node, &numbers.names, &numbers.n, status));
-    TRY(arena_new(reader->arena, numbers.n, sizeof(double), &values, status));
-    TRY(read_values(reader, &element, node, path, values, sizeof(double), status));
-    numbers.values = values;
-    memcpy((char *)options + option->offset, &numbers, sizeof numbers);
-done:
-    return code;
-}
-
-static enum status_code read_pairs(const struct option_reader *reader, const struct option *option,
-                                   const struct doc_node *node, const char *path, void *options,
-                                   struct status *status)
-{
-    const struct option element = {.name = option->name, .type = OPTION_TEXT, .offset = 0};
-    struct option_pairs pairs = {0};
-    void *values = NULL;
-    enum status_code code = STATUS_OK;
-
-    TRY(read_names(reader, node, &pairs.names, &pairs.n, status));
-    TRY(arena_new(reader->arena, pairs.n, sizeof(const char *), &values, status));
-    TRY(read_values(reader, &element, node, path, values, sizeof(const char *), status));
-    pairs.values = values;
-    memcpy((char *)options + option->offset, &pairs, sizeof pairs);
-done:
     return code;
 }
 
@@ -297,60 +216,56 @@ static void set_given(const struct option *group, void *options)
     memcpy(options, &given, sizeof given);
 }
 
-/* How deep option_read goes is given by the table, never by the file. */
-static enum status_code read_groups(const struct option_reader *reader, const struct option *option,
-                                    const struct doc_node *node, const char *path, void *options,
-                                    struct status *status)
+/* A map: its names, and their values by the option's type. How deep this goes is given by the
+ * table, never by the file. Members without a usable key are left out. */
+static enum status_code read_map(const struct option_reader *reader, const struct option *option,
+                                 const struct doc_node *node, const char *path, void *options,
+                                 struct status *status)
 {
-    struct option_groups groups = {0};
-    size_t i = 0;
+    const bool is_numbers = option->type == OPTION_NUMBER_MAP;
+    const size_t size = option->type == OPTION_GROUP_MAP ? option->group_size
+                        : is_numbers                     ? sizeof(double)
+                                                         : sizeof(const char *);
+    const struct option element = {.name = option->name,
+                                   .type = is_numbers ? OPTION_FLOAT : OPTION_TEXT,
+                                   .min = option->min,
+                                   .max = option->max,
+                                   .unit = is_numbers ? option->unit : NULL};
+    struct option_groups map = {0};
+    void *memory = NULL;
     enum status_code code = STATUS_OK;
 
-    TRY(read_names(reader, node, &groups.names, &groups.n, status));
-    TRY(arena_new(reader->arena, groups.n, option->group_size, &groups.values, status));
+    TRY(arena_new(reader->arena, node->n, sizeof(const char *), &memory, status));
+    const char **names = memory;
+    map.names = names;
+    TRY(arena_new(reader->arena, node->n, size, &map.values, status));
     for (const struct doc_node *child = node->first; child != NULL; child = child->next) {
-        char *name = NULL;
+        char *name = NULL, *place = (char *)map.values + map.n * size;
         if (child->key == NULL) {
             continue;
         }
-        char *group = (char *)groups.values + i * option->group_size;
+        TRY(arena_copy_text(reader->arena, child->key, child->key_length, &name, status));
+        names[map.n++] = name;
         TRY(join_path(reader, path, child->key, &name, status));
-        TRY(option_read(reader, option->group, child, name, child->key_place, NULL, group, status));
-        set_given(option->group, group);
-        i++;
+        if (option->type == OPTION_GROUP_MAP) {
+            TRY(option_read(reader, option->group, child, name, child->key_place, NULL, place,
+                            status));
+            set_given(option->group, place);
+        } else {
+            read_scalar(reader, &element, child, name, place);
+        }
     }
-    memcpy((char *)options + option->offset, &groups, sizeof groups);
+    memcpy((char *)options + option->offset, &map, sizeof map);
 done:
     return code;
 }
 
-enum status_code option_read_value(const struct option_reader *reader, const struct option *option,
+/* The value of one option, of whatever type; `path` names it in messages. */
+static enum status_code read_value(const struct option_reader *reader, const struct option *option,
                                    const struct doc_node *node, const char *path, void *options,
                                    struct status *status)
 {
-    enum doc_kind kind = option->type == OPTION_TEXT_LIST ? DOC_LIST : DOC_MAP;
-    switch (option->type) {
-    case OPTION_TEXT_LIST:
-    case OPTION_NUMBER_MAP:
-    case OPTION_TEXT_MAP:
-    case OPTION_GROUP_MAP:
-        if (!check_kind(reader, option, node, kind, path)) {
-            return STATUS_OK;
-        }
-        break;
-    default:
-        break;
-    }
-    switch (option->type) {
-    case OPTION_TEXT_LIST:
-        return read_texts(reader, option, node, path, options, status);
-    case OPTION_NUMBER_MAP:
-        return read_numbers(reader, option, node, path, options, status);
-    case OPTION_TEXT_MAP:
-        return read_pairs(reader, option, node, path, options, status);
-    case OPTION_GROUP_MAP:
-        return read_groups(reader, option, node, path, options, status);
-    case OPTION_GROUP: {
+    if (option->type == OPTION_GROUP) {
         char *group = (char *)options + option->offset;
         memset(group, 0, option->group_size);
         enum status_code code =
@@ -358,43 +273,113 @@ enum status_code option_read_value(const struct option_reader *reader, const str
         set_given(option->group, group);
         return code;
     }
-    default:
+    if (option_is_single(option->type)) {
         read_scalar(reader, option, node, path, options);
         return STATUS_OK;
     }
+    const bool is_list = option->type == OPTION_TEXT_LIST;
+    if (!check_kind(reader, option, node, is_list ? DOC_LIST : DOC_MAP, path)) {
+        return STATUS_OK;
+    }
+    return is_list ? read_texts(reader, option, node, path, options, status)
+                   : read_map(reader, option, node, path, options, status);
 }
 
-static void refuse_unknown(const struct option_reader *reader, const struct option *table,
-                           const struct doc_node *child, const char *path, const char *handled,
-                           const char *full_path)
+/* ---- defaults: the same parsers as for the file, so that a default obeys its row ---- */
+
+/* Fills in the default of a row that is no group. */
+static enum status_code set_default(const struct option *option, const char *directory,
+                                    void *options, struct arena *arena, struct status *status)
 {
+    char why[WHY_MAX] = "empty";
+    struct mistakes mistakes = {0};
+    const struct option_reader reader = {
+        .directory = directory, .arena = arena, .mistakes = &mistakes};
+    const char *text = option->default_text;
+    struct doc_node *node = NULL;
+    bool fits = true;
+    enum status_code code = STATUS_OK;
+
+    if (text == NULL) { /* zero, except where zero is a value of its own */
+        if (option->type == OPTION_AUTO || option->type == OPTION_AUTO_INT) {
+            option_set_number(option, (double)NAN, options);
+        } else if (option->type == OPTION_TIME) {
+            memcpy((char *)options + option->offset, &(int64_t){INT64_MIN}, sizeof(int64_t));
+        }
+    } else if (option_is_single(option->type)) {
+        fits = option_parse(option, text, strlen(text), options, directory, arena, why, sizeof why);
+    } else {
+        TRY(yaml_doc_parse(text, strlen(text), "default", arena, &mistakes, &node, status));
+        if (node != NULL) {
+            TRY(read_value(&reader, option, node, option->name, options, status));
+        }
+        fits = node != NULL && mistakes.n == 0;
+        if (mistakes.n > 0) {
+            (void)snprintf(why, sizeof why, "%s", mistakes.items[0].text);
+        }
+    }
+    if (!fits) {
+        code = status_set(status, STATUS_INTERNAL, "option table: wrong default of \"%s\": %s",
+                          option->name, why);
+    }
+done:
+    mistakes_release(&mistakes);
+    return code;
+}
+
+/* option_defaults with relative paths resolved against `directory`. */
+static enum status_code set_defaults(const struct option *table, const char *directory,
+                                     void *options, struct arena *arena, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (const struct option *o = table; o->name != NULL; o++) {
+        if (o->type == OPTION_GROUP) {
+            TRY(set_defaults(o->group, directory, (char *)options + o->offset, arena, status));
+        } else {
+            TRY(set_default(o, directory, options, arena, status));
+        }
+    }
+done:
+    return code;
+}
+
+enum status_code option_defaults(const struct option *table, void *options, struct arena *arena,
+                                 struct status *status)
+{
+    return set_defaults(table, NULL, options, arena, status);
+}
+
+/* ---- a map of options ---- */
+
+void option_refuse_unknown(struct mistakes *mistakes, struct place place,
+                           const struct option *table, const char *where, const char *name,
+                           size_t length, const struct dropped_option *dropped, const char *more)
+{
+    const char *colon = where[0] == '\0' ? "" : ": ";
     char shown[SHOWN_TEXT_MAX];
     struct buf names = {0};
-    const struct dropped_option *row = dropped_find(full_path, strlen(full_path), NULL);
-    if (row != NULL) {
-        mistakes_add(reader->mistakes, child->key_place, "%s was dropped in version %s; %s",
-                     full_path, row->version, row->instead);
+    if (dropped != NULL) {
+        mistakes_add(mistakes, place, "%s was dropped in version %s; %s", dropped->path,
+                     dropped->version, dropped->instead);
         return;
     }
-    const char *nearest = option_nearest(table, child->key, child->key_length);
-    if (nearest == NULL && handled != NULL) {
-        nearest = nearest_name(&handled, 1, child->key, child->key_length);
+    const char *nearest = option_nearest(table, name, length);
+    if (nearest == NULL && more != NULL) {
+        nearest = nearest_name(&more, 1, name, length);
     }
-    (void)shown_text(child->key, child->key_length, shown);
+    (void)shown_text(name, length, shown);
     if (nearest != NULL) {
-        mistakes_add(reader->mistakes, child->key_place,
-                     "%s%sunknown option %s; did you mean \"%s\"?", path,
-                     path[0] == '\0' ? "" : ": ", shown, nearest);
+        mistakes_add(mistakes, place, "%s%sunknown option %s; did you mean \"%s\"?", where, colon,
+                     shown, nearest);
         return;
     }
     for (const struct option *o = table; o->name != NULL; o++) {
         buf_addf(&names, "%s%s", o == table ? "" : ", ", o->name);
     }
-    if (handled != NULL) {
-        buf_addf(&names, ", %s", handled);
+    if (more != NULL) {
+        buf_addf(&names, ", %s", more);
     }
-    mistakes_add(reader->mistakes, child->key_place, "%s%sunknown option %s; %s%s", path,
-                 path[0] == '\0' ? "" : ": ", shown,
+    mistakes_add(mistakes, place, "%s%sunknown option %s; %s%s", where, colon, shown,
                  names.length == 0 ? "there are no options here" : "the options are ",
                  buf_text(&names));
     buf_release(&names);
@@ -421,7 +406,7 @@ enum status_code option_read(const struct option_reader *reader, const struct op
     char shown[SHOWN_TEXT_MAX];
     enum status_code code = STATUS_OK;
 
-    TRY(option_defaults_in(table, reader->directory, options, reader->arena, status));
+    TRY(set_defaults(table, reader->directory, options, reader->arena, status));
     if (node != NULL && node->kind != DOC_MAP && !doc_is_null(node)) {
         if (!node->damaged) {
             mistakes_add(reader->mistakes, node->place,
@@ -442,10 +427,12 @@ enum status_code option_read(const struct option_reader *reader, const struct op
         const struct option *option = option_find(table, child->key, child->key_length);
         TRY(join_path(reader, path, child->key, &name, status));
         if (option == NULL) {
-            refuse_unknown(reader, table, child, path, handled, name);
+            option_refuse_unknown(reader->mistakes, child->key_place, table, path, child->key,
+                                  child->key_length, dropped_find(name, strlen(name), NULL),
+                                  handled);
             continue;
         }
-        TRY(option_read_value(reader, option, child, name, options, status));
+        TRY(read_value(reader, option, child, name, options, status));
     }
     check_required(reader, table, node, path, place);
 done:

@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_CONFIG_OPTION_READ_H
 #define NIGHTJAR_CONFIG_OPTION_READ_H
 
+#include "config/dropped.h"
 #include "config/option.h"
 #include "config/yaml_doc.h"
 
@@ -24,16 +25,13 @@ MUST_CHECK enum status_code option_read(const struct option_reader *reader,
                                         const char *path, struct place place, const char *handled,
                                         void *options, struct status *status);
 
-/* The same for the value of one option, of whatever type; `path` names it in messages. */
-MUST_CHECK enum status_code option_read_value(const struct option_reader *reader,
-                                              const struct option *option,
-                                              const struct doc_node *node, const char *path,
-                                              void *options, struct status *status);
-
-/* option_defaults with relative paths resolved against `directory`. */
-MUST_CHECK enum status_code option_defaults_in(const struct option *table, const char *directory,
-                                               void *options, struct arena *arena,
-                                               struct status *status);
+/* Notes at `place` that the table has no option called `name` (length bytes): what to write in
+ * place of one that was `dropped` (NULL: it was not), or the nearest name, or all of them. `where`
+ * begins the message ("train"; "": nothing); `more` is one more name that may stand there, or NULL.
+ */
+void option_refuse_unknown(struct mistakes *mistakes, struct place place,
+                           const struct option *table, const char *where, const char *name,
+                           size_t length, const struct dropped_option *dropped, const char *more);
 
 /* For option_mistake: which part of the file a validate function speaks of. */
 struct option_report {

@@ -4,7 +4,6 @@
 #include "config/plan_reading.h"
 
 #include "base/num.h"
-#include "config/dropped.h"
 
 enum { ORIGIN_MAX = 160 };
 
@@ -47,36 +46,6 @@ static size_t take_part(struct override *o, const char **part)
     size_t length = (size_t)((dot == NULL ? o->end : dot) - o->rest);
     o->rest = dot == NULL ? o->end : dot + 1;
     return length;
-}
-
-static void refuse_part(struct override *o, const struct option *table, const char *part,
-                        size_t length)
-{
-    char shown[SHOWN_TEXT_MAX];
-    struct buf names = {0};
-    const char *nearest = option_nearest(table, part, length);
-    const struct dropped_option *dropped =
-        o->stage == NULL ? NULL : dropped_find(o->stage, (size_t)(part + length - o->stage), NULL);
-    if (dropped != NULL) {
-        mistakes_add(&o->reading->mistakes, o->place, "%s was dropped in version %s; %s",
-                     dropped->path, dropped->version, dropped->instead);
-        return;
-    }
-    (void)shown_text(part, length, shown);
-    if (nearest != NULL) {
-        mistakes_add(&o->reading->mistakes, o->place, "unknown option %s; did you mean \"%s\"?",
-                     shown, nearest);
-        return;
-    }
-    for (const struct option *row = table; row->name != NULL; row++) {
-        buf_addf(&names, "%s%s", row == table ? "" : ", ", row->name);
-    }
-    if (table == plan_options) {
-        buf_add_text(&names, ", stages.STAGE.OPTION");
-    }
-    mistakes_add(&o->reading->mistakes, o->place, "unknown option %s; the options are %s", shown,
-                 buf_text(&names));
-    buf_release(&names);
 }
 
 /* Makes a place for a value: the member `key` of `map`, emptied, or a new one. */
@@ -168,25 +137,11 @@ done:
     return code;
 }
 
-static bool is_single(enum option_type type)
-{
-    switch (type) {
-    case OPTION_TEXT_LIST:
-    case OPTION_NUMBER_MAP:
-    case OPTION_TEXT_MAP:
-    case OPTION_GROUP:
-    case OPTION_GROUP_MAP:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static enum status_code put_value(struct override *o, const struct option *option,
                                   struct doc_node *map)
 {
     size_t length = strlen(option->name);
-    if (is_single(option->type)) {
+    if (option_is_single(option->type)) {
         put_single(o, map, option->name, length);
         return o->status->code;
     }
@@ -201,13 +156,16 @@ static enum status_code walk(struct override *o, const struct option *table, str
         size_t length = take_part(o, &part);
         const struct option *option = option_find(table, part, length);
         if (option == NULL) {
-            refuse_part(o, table, part, length);
+            const char *from = o->stage == NULL ? part : o->stage;
+            option_refuse_unknown(&o->reading->mistakes, o->place, table, "", part, length,
+                                  dropped_find(from, (size_t)(part + length - from), NULL),
+                                  table == plan_options ? "stages.STAGE.OPTION" : NULL);
             break;
         }
         if (o->rest == o->end) {
             return put_value(o, option, map);
         }
-        if (is_single(option->type) || option->type == OPTION_TEXT_LIST) {
+        if (option_is_single(option->type) || option->type == OPTION_TEXT_LIST) {
             mistakes_add(&o->reading->mistakes, o->place, "\"%s\" has no options of its own",
                          option->name);
             break;

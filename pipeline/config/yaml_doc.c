@@ -60,19 +60,6 @@ static const char *find_line(const struct builder *b, size_t line, size_t *lengt
     return at;
 }
 
-/* The first tab among the blanks that begin a line. */
-static bool find_tab_indent(const struct builder *b, size_t line, size_t *column)
-{
-    size_t length = 0;
-    const char *text = find_line(b, line, &length);
-    size_t i = 0;
-    while (i < length && text[i] == ' ') {
-        i++;
-    }
-    *column = i + 1;
-    return i < length && text[i] == '\t';
-}
-
 /* The brace of a variable ends a plain scalar inside { } or [ ], which libyaml cannot know. */
 static const char *variable_hint(const struct builder *b, size_t line)
 {
@@ -104,7 +91,7 @@ static void add_problem(struct builder *b, struct place place)
 static void note_parser_error(struct builder *b)
 {
     const yaml_parser_t *p = &b->parser;
-    size_t column = 0;
+    size_t length = 0;
 
     b->stopped = true;
     if (p->error == YAML_MEMORY_ERROR) {
@@ -118,8 +105,13 @@ static void note_parser_error(struct builder *b)
         return;
     }
     struct place place = place_of(b, p->problem_mark);
-    if (find_tab_indent(b, place.line, &column)) {
-        place.column = column;
+    const char *line = find_line(b, place.line, &length);
+    size_t n_blanks = 0;
+    while (n_blanks < length && line[n_blanks] == ' ') {
+        n_blanks++;
+    }
+    if (n_blanks < length && line[n_blanks] == '\t') {
+        place.column = n_blanks + 1;
         mistakes_add(b->mistakes, place, "a tab cannot indent in YAML: use spaces");
         return;
     }
@@ -147,25 +139,26 @@ static struct doc_node *new_node(struct builder *b, enum doc_kind kind, struct p
     return node;
 }
 
-/* Anchors and tags: refused, but reading goes on. */
+static const char no_aliases[] = "anchors and aliases are not allowed; write the value out";
+
+/* What the dialect leaves out, where a node has it (`name` not NULL); reading goes on. */
+static void refuse(struct builder *b, struct doc_node *node, const char *what,
+                   const yaml_char_t *name, const char *advice)
+{
+    char shown[SHOWN_TEXT_MAX];
+    if (name != NULL) {
+        const char *text = (const char *)name;
+        mistakes_add(b->mistakes, node->place, "%s %s: %s", what,
+                     shown_text(text, strlen(text), shown), advice);
+        node->damaged = true;
+    }
+}
+
 static void refuse_properties(struct builder *b, struct doc_node *node, const yaml_char_t *anchor,
                               const yaml_char_t *tag)
 {
-    char shown[SHOWN_TEXT_MAX];
-    if (anchor != NULL) {
-        const char *name = (const char *)anchor;
-        mistakes_add(b->mistakes, node->place,
-                     "anchor %s: anchors and aliases are not allowed; write the value out",
-                     shown_text(name, strlen(name), shown));
-        node->damaged = true;
-    }
-    if (tag != NULL) {
-        const char *name = (const char *)tag;
-        mistakes_add(b->mistakes, node->place,
-                     "tag %s: tags are not allowed; the option decides the type",
-                     shown_text(name, strlen(name), shown));
-        node->damaged = true;
-    }
+    refuse(b, node, "anchor", anchor, no_aliases);
+    refuse(b, node, "tag", tag, "tags are not allowed; the option decides the type");
 }
 
 /* True when the next node is a key of the innermost map. */
@@ -227,16 +220,10 @@ static void on_scalar(struct builder *b, const yaml_event_t *event)
 static void on_alias(struct builder *b, const yaml_event_t *event)
 {
     struct doc_node *node = new_node(b, DOC_SCALAR, place_of(b, event->start_mark));
-    char shown[SHOWN_TEXT_MAX];
-    if (node == NULL) {
-        return;
+    if (node != NULL) {
+        refuse(b, node, "alias", event->data.alias.anchor, no_aliases);
+        take_scalar_or_alias(b, node);
     }
-    const char *name = (const char *)event->data.alias.anchor;
-    mistakes_add(b->mistakes, node->place,
-                 "alias %s: anchors and aliases are not allowed; write the value out",
-                 shown_text(name, strlen(name), shown));
-    node->damaged = true;
-    take_scalar_or_alias(b, node);
 }
 
 static void on_collection_start(struct builder *b, const yaml_event_t *event)
@@ -321,21 +308,16 @@ static void refuse_duplicates(struct builder *b, const struct doc_node *map)
     mem_free(members);
 }
 
-static void on_document_start(struct builder *b, const yaml_event_t *event)
-{
-    if (b->had_document) {
-        mistakes_add(b->mistakes, place_of(b, event->start_mark),
-                     "a second document begins here: one file holds one pipeline");
-        b->stopped = true;
-    }
-    b->had_document = true;
-}
-
 static void on_event(struct builder *b, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        on_document_start(b, event);
+        if (b->had_document) {
+            mistakes_add(b->mistakes, place_of(b, event->start_mark),
+                         "a second document begins here: one file holds one pipeline");
+            b->stopped = true;
+        }
+        b->had_document = true;
         break;
     case YAML_SCALAR_EVENT:
         on_scalar(b, event);
