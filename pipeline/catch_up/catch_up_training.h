@@ -5,7 +5,16 @@
  *      rows with a vector   go on from it          users without new rows keep theirs
  *      new items            the mean of their users, or their cold vector of the side data
  *      new users            the mean of their items
- */
+ *
+ * A small night, in the order of the room's headers:
+ *
+ *     TRY(new_rows_read(&rows, context, reading, &request, status));     rows behind the base
+ *     TRY(catch_up_start_open(&start, context, &base, false, status));   towers to go on from
+ *     TRY(delta_build(&rows.extraction, &rules, &delta, status));        the rows, folded
+ *     TRY(interactions_merge(&base, &delta, NULL, &now, status));        base and delta
+ *     TRY(catch_up_train(&request, &towers, &result, status));           the artifact "towers"
+ *
+ * The stages behind it load what it left with merged_load (merged.h). */
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
 

@@ -8,8 +8,8 @@
  *      base + delta -interactions_merge--> interactions   of tonight: log, dislikes, the ALL basis
  *
  * Only the ALL basis is merged; settings are not chosen anew on a delta, so FIT is empty. */
-#ifndef NIGHTJAR_CATCH_UP_NEWS_H
-#define NIGHTJAR_CATCH_UP_NEWS_H
+#ifndef NIGHTJAR_CATCH_UP_DELTA_H
+#define NIGHTJAR_CATCH_UP_DELTA_H
 
 #include "events/extract.h"
 

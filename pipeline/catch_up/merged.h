@@ -1,8 +1,8 @@
 /* The interactions as they are tonight: what the stage interactions has read, and what catch_up has
  * added since. Whoever stands behind catch_up loads them here; without a delta this is
  * interactions_load. */
-#ifndef NIGHTJAR_CATCH_UP_NIGHT_H
-#define NIGHTJAR_CATCH_UP_NIGHT_H
+#ifndef NIGHTJAR_CATCH_UP_MERGED_H
+#define NIGHTJAR_CATCH_UP_MERGED_H
 
 #include "pairs/evidence.h"
 #include "catch_up/delta.h"

@@ -1,7 +1,7 @@
 /* The rows behind the base's last key: those of earlier nights out of the work database, tonight's
  * out of the source. */
-#ifndef NIGHTJAR_CATCH_UP_CATCH_UP_READING_H
-#define NIGHTJAR_CATCH_UP_CATCH_UP_READING_H
+#ifndef NIGHTJAR_CATCH_UP_NEW_ROWS_H
+#define NIGHTJAR_CATCH_UP_NEW_ROWS_H
 
 #include "events/event_store.h"
 #include "run/source_log.h"

@@ -1,6 +1,12 @@
 /* A set of small integers that hands out its members in ascending order: what a sparse accumulator
  * has touched, the distinct ones among many draws. Two levels of bits, so that going through the
- * members costs their number plus capacity / 4096, and no sort. */
+ * members costs their number plus capacity / 4096, and no sort.
+ *
+ *     struct index_set set = {0};
+ *     TRY(index_set_init(&set, n_items, status));
+ *     index_set_add(&set, 7), index_set_add(&set, 3), index_set_add(&set, 7);
+ *     n = index_set_drain(&set, members);    2: 3 and 7; the set is empty again
+ *     index_set_release(&set); */
 #ifndef NIGHTJAR_MATH_INDEX_SET_H
 #define NIGHTJAR_MATH_INDEX_SET_H
 

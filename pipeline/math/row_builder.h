@@ -1,5 +1,11 @@
-/* A sparse matrix written row by row into a workspace: name its memory, reserve the workspace,
- * clear it, then write. */
+/* A sparse matrix written row by row into a workspace.
+ *
+ *     workspace_begin(&workspace);
+ *     row_builder_memory(&builder, n_rows, n_entries, &workspace);    at the most
+ *     TRY(workspace_reserve(&workspace, status));
+ *     row_builder_clear(&builder);
+ *     for each row: row_builder_add(&builder, column, value); ... row_builder_end_row(&builder);
+ *     builder.matrix is it, until the workspace begins again */
 #ifndef NIGHTJAR_MATH_ROW_BUILDER_H
 #define NIGHTJAR_MATH_ROW_BUILDER_H
 

@@ -1,4 +1,12 @@
-/* Compressed sparse rows. Within a row, columns are strictly ascending. */
+/* Compressed sparse rows. Within a row, columns are strictly ascending.
+ *
+ *     struct sparse bought = {0}, buyers = {0};
+ *     TRY(sparse_init(&bought, n_users, n_items, n_entries, false, status));
+ *     row by row: bought.columns[to++] = item; ... bought.offsets[user + 1] = to;
+ *     TRY(sparse_transpose(&bought, &buyers, status));   (n_items, n_users)
+ *     const int32_t *items = sparse_row(&bought, user, &n);
+ *     sparse_release(&bought);
+ *     sparse_release(&buyers); */
 #ifndef NIGHTJAR_MATH_SPARSE_H
 #define NIGHTJAR_MATH_SPARSE_H
 

@@ -1,4 +1,10 @@
-/* Selection of the k best of many scores, ties broken by a rank that the caller gives. */
+/* Selection of the k best of many scores, ties broken by a rank that the caller gives.
+ *
+ *     struct topk topk;
+ *     topk_init(&topk, k, scores, indices, NULL);    scores and indices (k) are the caller's
+ *     topk_offer_range(&topk, block, count, first);  again for each block of scores
+ *     topk_finish(&topk);
+ *     indices[0 .. topk.n) are the best, best first */
 #ifndef NIGHTJAR_MATH_TOPK_H
 #define NIGHTJAR_MATH_TOPK_H
 

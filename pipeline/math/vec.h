@@ -1,7 +1,15 @@
 /* Float kernels: compiled once per instruction set (AVX-512, AVX2, NEON, and what every processor
  * of the architecture has) from one portable source, vec_kernels.c and product_kernels.c, and
  * chosen at run time. Sums are kept in float lanes and added in a fixed order per instruction set,
- * so results repeat exactly on a CPU type. */
+ * so results repeat exactly on a CPU type.
+ *
+ *     const struct vec_ops *vec = vec_ops();         once a task, not once a row
+ *     float cosine = vec->dot(user, item, d);
+ *     vec->axpy(cosine, item, gradient, d);          gradient += cosine * item
+ *
+ * The room: vec.h rows of floats; product.h a packed tile of them times another; blas.h any
+ * product; matrix.h and sparse.h the shapes; row_builder.h a sparse matrix row by row, index_set.h
+ * the distinct ones among many, topk.h the best among many. */
 #ifndef NIGHTJAR_MATH_VEC_H
 #define NIGHTJAR_MATH_VEC_H
 

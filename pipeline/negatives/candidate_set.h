@@ -1,5 +1,13 @@
 /* The candidates of one batch: distinct items, the shared negatives first, then items that are only
- * somebody's positive or listed negative; and where each item stands. */
+ * somebody's positive or listed negative; and where each item stands.
+ *
+ *     struct candidate_set set = {0};
+ *     TRY(candidate_set_init(&set, &sampler, status));
+ *     for each batch:
+ *         candidate_set_draw(&set, &sampler, &rng, positives, n_positives);
+ *         column = candidate_set_add(&set, item);    of every positive and listed negative
+ *         the batch's candidates are candidate_set_rows(&set), set.n of them
+ *     candidate_set_release(&set); */
 #ifndef NIGHTJAR_NEGATIVES_CANDIDATE_SET_H
 #define NIGHTJAR_NEGATIVES_CANDIDATE_SET_H
 

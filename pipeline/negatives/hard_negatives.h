@@ -7,7 +7,17 @@
  * The same ranking gives each user's K-th best score over all items, positives included, which
  * top-K-aware losses take as their threshold (the quantile beta_u^K of SL@K, Yang et al. 2025,
  * arXiv 2508.05673).
- */
+ *
+ *     struct hard_negatives hard = {0};
+ *     TRY(hard_negatives_init(&hard, &settings, n_users, n_items, 0, status));
+ *     before each epoch:
+ *         if (hard_negatives_due(&hard, epochs_done)) {
+ *             TRY(hard_negatives_refresh(&hard, &scores, pool, status));
+ *         }
+ *     of each user in a batch:
+ *         n = hard_negatives_draw(&hard, seed, epoch, user, items);
+ *         offset = hard_negatives_offset(&hard, &sampler, items[i], n);
+ *     hard_negatives_release(&hard); */
 #ifndef NIGHTJAR_NEGATIVES_HARD_NEGATIVES_H
 #define NIGHTJAR_NEGATIVES_HARD_NEGATIVES_H
 

@@ -1,4 +1,9 @@
-/* Negatives drawn once for each positive and kept, instead of anew in every batch. */
+/* Negatives drawn once for each positive and kept, instead of anew in every batch.
+ *
+ *     const struct stored_request request = {
+ *         .sampler = &sampler, .train = &train, .seed = 1, .n_stored = 8};
+ *     TRY(stored_negatives_draw(&request, pool, stored, status));
+ *     stored[8 e .. 8 e + 8) are the negatives of train's entry e */
 #ifndef NIGHTJAR_NEGATIVES_STORED_NEGATIVES_H
 #define NIGHTJAR_NEGATIVES_STORED_NEGATIVES_H
 

@@ -1,5 +1,15 @@
 /* The search for the settings that a configuration leaves to `auto`: by coordinates, uphill between
- * neighbouring candidates, each combination tried once. What a trial is, is the caller's. */
+ * neighbouring candidates, each combination tried once. What a trial is, is the caller's.
+ *
+ *     const struct search_axis axes[] = {{.n = 7, .start = 3, .most_trials = 4}};
+ *     struct coordinate_search search = {.n_axes = 1, .axes = axes, .n_users = n_users};
+ *     TRY(coordinate_search_load(&search, &artifact, status));    trials of an interrupted search
+ *     TRY(coordinate_search_run(&search, measure, data, &best, status));
+ *     search.trials[best].choice[0] is the candidate that won
+ *     coordinate_search_release(&search);
+ *
+ * Beside it: halving.h, by which `tune` spends its epochs; paired.h, by which both say that one
+ * trial is better than another. */
 #ifndef NIGHTJAR_SEARCH_COORDINATE_SEARCH_H
 #define NIGHTJAR_SEARCH_COORDINATE_SEARCH_H
 

@@ -1,7 +1,10 @@
 /* The schedule of successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm
  * identification and hyperparameter optimization", algorithm 1; the inner loop of Hyperband, Li et
  * al. 2018): many trials with few epochs each, the best third of them with three times as many, and
- * so on up to the configuration's own number. What a trial is, is others' business. */
+ * so on up to the configuration's own number. What a trial is, is others' business.
+ *
+ *     n_rungs = halving_schedule(30, 27, rungs);    27 trials of 3 epochs, 9 of 10, 3 of 30
+ *     in each rung: run its trials; halving_order(values, n, order); the first of them go on */
 #ifndef NIGHTJAR_SEARCH_HALVING_H
 #define NIGHTJAR_SEARCH_HALVING_H
 

@@ -1,5 +1,7 @@
 /* The comparison that every search makes: two trials, user by user, and a margin under which the
- * simpler one stays. */
+ * simpler one stays.
+ *
+ *     if (paired_clearly_better(values_of_new, values_of_old, n_users)) the new one is taken */
 #ifndef NIGHTJAR_SEARCH_PAIRED_H
 #define NIGHTJAR_SEARCH_PAIRED_H
 

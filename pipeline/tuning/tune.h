@@ -2,7 +2,22 @@
  * halving on the validation part of the data. A trial runs the stages that `calibrate` (or without
  * it `train`) needs, through the runner, in a work database of its own; the test part is read by no
  * stage of a trial. All trials see the same rows, extracted once. Finished trials are kept there,
- * so that a search goes on where it stopped. */
+ * so that a search goes on where it stopped.
+ *
+ *     const struct tune_request request = {.plan = plan,             as plan_load gave it
+ *                                          .registry = registry,
+ *                                          .log = log,
+ *                                          .n_trials = 27};
+ *     struct tune_result result = {0};
+ *     TRY(tune_run(&request, &result, status));
+ *     const struct tune_trial *best = &result.trials[result.winner];
+ *     if (result.is_better) {                                        into the file that plan is of
+ *         TRY(plan_edit(&text, plan->file, best->settings, best->n_settings, status));
+ *     }
+ *     tune_result_release(&result);
+ *
+ * Inside: trial_plan.h the stages of a trial; tune_data.h the rows; tune_store.h what is known. The
+ * room's other search is auto_settings.h, inside a run: what the configuration leaves to `auto`. */
 #ifndef NIGHTJAR_TUNING_TUNE_H
 #define NIGHTJAR_TUNING_TUNE_H
 
