@@ -41,30 +41,6 @@ static void parts_release(struct parts *parts)
     }
 }
 
-/* out (n, columns of m) = the rows of m; without values where it has none. */
-static enum status_code take_rows(const struct sparse *m, const int32_t *rows, size_t n,
-                                  struct sparse *out, struct status *status)
-{
-    enum status_code code;
-    size_t entries = 0;
-
-    for (size_t r = 0; r < n; r++) {
-        entries += sparse_row_length(m, (size_t)rows[r]);
-    }
-    TRY(sparse_init(out, n, m->n_columns, entries, m->values != NULL, status));
-    for (size_t r = 0; r < n; r++) {
-        const int64_t from = m->offsets[rows[r]], to = out->offsets[r];
-        const size_t length = sparse_row_length(m, (size_t)rows[r]);
-        memcpy(out->columns + to, m->columns + from, length * sizeof *out->columns);
-        if (m->values != NULL) {
-            memcpy(out->values + to, m->values + from, length * sizeof *out->values);
-        }
-        out->offsets[r + 1] = to + (int64_t)length;
-    }
-done:
-    return code;
-}
-
 /* ---- settings ---- */
 
 /* What train chose, without what a tower reads beside ids; few epochs, the schedule drawn together
@@ -115,8 +91,8 @@ static enum status_code load_positives(struct parts *parts, const struct catch_u
     struct sparse *positives = &parts->positives;
     double which = POSITIVES_VALUE;
 
-    TRY(take_rows(&request->now->basis[BASIS_ALL].train.matrix, parts->vectors.active,
-                  parts->vectors.n_active, positives, status));
+    TRY(sparse_gather(&request->now->basis[BASIS_ALL].train.matrix, parts->vectors.active,
+                      parts->vectors.n_active, positives, status));
     if (pairs != NULL) {
         TRY(artifact_get_number(pairs, pairs_positive_weights_slot, &which, status));
         pairs_weigh_positives((enum positive_weights)which, positives->values,
@@ -158,8 +134,8 @@ static enum status_code load_dislikes(struct parts *parts, const struct catch_up
     const struct sparse *all = &request->now->basis[BASIS_ALL].dislikes.matrix;
 
     if (parts->training.negatives.dislike_weight > 0.0 && all->n_rows > 0) {
-        TRY(take_rows(all, parts->vectors.active, parts->vectors.n_active, &parts->dislikes,
-                      status));
+        TRY(sparse_gather(all, parts->vectors.active, parts->vectors.n_active, &parts->dislikes,
+                          status));
         parts->training.input.dislikes = &parts->dislikes;
     }
 done:

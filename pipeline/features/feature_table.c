@@ -228,7 +228,6 @@ enum status_code features_select(const struct features *features, enum feature_s
 {
     enum status_code code = STATUS_OK;
     const struct sparse *m = &features->side[side].matrix;
-    size_t entries = 0;
 
     for (size_t i = 0; i < n; i++) {
         if (codes[i] < 0 || (size_t)codes[i] >= m->n_rows) {
@@ -237,18 +236,8 @@ enum status_code features_select(const struct features *features, enum feature_s
                               feature_side_names[side], codes[i], m->n_rows);
             goto done;
         }
-        entries += sparse_row_length(m, (size_t)codes[i]);
     }
-    TRY(sparse_init(out, n, m->n_columns, entries, true, status));
-    for (size_t i = 0; i < n; i++) {
-        const int64_t from = m->offsets[codes[i]], to = out->offsets[i];
-        const size_t length = sparse_row_length(m, (size_t)codes[i]);
-        out->offsets[i + 1] = to + (int64_t)length;
-        if (length > 0) {
-            memcpy(out->columns + to, m->columns + from, length * sizeof *out->columns);
-            memcpy(out->values + to, m->values + from, length * sizeof *out->values);
-        }
-    }
+    TRY(sparse_gather(m, codes, n, out, status));
 done:
     return code;
 }

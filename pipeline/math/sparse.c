@@ -62,6 +62,30 @@ done:
     return code;
 }
 
+enum status_code sparse_gather(const struct sparse *m, const int32_t *rows, size_t n,
+                               struct sparse *out, struct status *status)
+{
+    enum status_code code;
+    size_t entries = 0;
+    for (size_t i = 0; i < n; i++) {
+        entries += rows[i] < 0 ? 0 : sparse_row_length(m, (size_t)rows[i]);
+    }
+    TRY(sparse_init(out, n, m->n_columns, entries, m->values != NULL, status));
+    for (size_t i = 0; i < n; i++) {
+        const int64_t from = rows[i] < 0 ? 0 : m->offsets[rows[i]], to = out->offsets[i];
+        const size_t length = rows[i] < 0 ? 0 : sparse_row_length(m, (size_t)rows[i]);
+        out->offsets[i + 1] = to + (int64_t)length;
+        if (length > 0) {
+            memcpy(out->columns + to, m->columns + from, length * sizeof *out->columns);
+        }
+        if (length > 0 && m->values != NULL) {
+            memcpy(out->values + to, m->values + from, length * sizeof *out->values);
+        }
+    }
+done:
+    return code;
+}
+
 void sparse_column_counts(const struct sparse *m, int64_t *counts)
 {
     size_t entries = sparse_entries(m);

@@ -52,6 +52,10 @@ MUST_CHECK enum status_code sparse_union(const struct sparse *a, const struct sp
  * gone. Where they are not gone the numbers ascend. out must be zeroed. */
 MUST_CHECK enum status_code sparse_renumber(const struct sparse *m, const int32_t *map, size_t n,
                                             struct sparse *out, struct status *status);
+/* out (n, n_columns): row i is row rows[i] of m, an empty one where that is below 0. out must be
+ * zeroed. */
+MUST_CHECK enum status_code sparse_gather(const struct sparse *m, const int32_t *rows, size_t n,
+                                          struct sparse *out, struct status *status);
 /* counts[c] = number of entries in column c; counts is (n_columns). */
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
 /* Whether `column` is among the ascending `columns` (n), those of a row for one; binary search. */

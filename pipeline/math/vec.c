@@ -5,17 +5,6 @@ extern const struct vec_ops vec_ops_portable;
 
 #if defined __x86_64__
 extern const struct vec_ops vec_ops_avx2, vec_ops_avx512;
-
-static bool cpu_has_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-
-static bool cpu_has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
 #elif defined __aarch64__
 extern const struct vec_ops vec_ops_neon; /* every 64-bit ARM has it */
 #endif
@@ -24,10 +13,11 @@ size_t vec_ops_all(const struct vec_ops *sets[VEC_SETS_MAX])
 {
     size_t n = 0;
 #if defined __x86_64__
-    if (cpu_has_avx512()) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
         sets[n++] = &vec_ops_avx512;
     }
-    if (cpu_has_avx2()) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         sets[n++] = &vec_ops_avx2;
     }
 #elif defined __aarch64__

@@ -147,13 +147,6 @@ done:
     return code;
 }
 
-static void step_back(struct train_batch *batch, double rate)
-{
-    struct tower_pass *const passes[N_SIDES] = {&batch->users, &batch->items};
-    float *const gradients[N_SIDES] = {batch->user_gradient, batch->item_gradient};
-    encoder_step_back(batch->encoder, passes, gradients, rate, batch->pool);
-}
-
 enum status_code train_batch_step(struct train_batch *batch, const struct train_step *step,
                                   const struct train_step *next, struct train_outcome *outcome,
                                   struct status *status)
@@ -166,7 +159,9 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     TRY(user_contrast_run(batch, step, &made, status));
     TRY(pair_contrast_run(batch, &made, status));
     if (batch->view.is_only) {
-        step_back(batch, step->rate);
+        struct tower_pass *const passes[N_SIDES] = {&batch->users, &batch->items};
+        float *const gradients[N_SIDES] = {batch->user_gradient, batch->item_gradient};
+        encoder_step_back(batch->encoder, passes, gradients, step->rate, batch->pool);
     } else {
         TRY(backward_and_step(batch, step, &made, status));
     }

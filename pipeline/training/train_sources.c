@@ -67,18 +67,8 @@ static enum status_code add_history(struct side_sources *side, const struct data
     TRY(token_source_history(cold, &dataset->cold.history, settings, status));
     rows->partners = partners;
     /* empty rows for those without */
-    const struct sparse *known = &cold->matrix;
-    size_t entries = sparse_entries(known);
-    TRY(sparse_init(&longer, side->n_cold, dataset->n_items, entries, true, status));
-    for (size_t r = 0; r < side->n_cold; r++) {
-        int32_t row = side->history_rows[r];
-        longer.offsets[r + 1] =
-            longer.offsets[r] + (row < 0 ? 0 : known->offsets[row + 1] - known->offsets[row]);
-    }
-    if (entries > 0) {
-        memcpy(longer.columns, known->columns, entries * sizeof *longer.columns);
-        memcpy(longer.values, known->values, entries * sizeof *longer.values);
-    }
+    TRY(sparse_gather(&cold->matrix, side->history_rows, side->n_cold, &longer, status));
+    longer.n_columns = dataset->n_items;
     sparse_release(&cold->matrix);
     cold->matrix = longer;
     longer = (struct sparse){0};

@@ -149,6 +149,30 @@ static void a_union_has_what_either_has(void **state)
     }
 }
 
+static void gathered_rows_stand_in_the_order_asked_for_and_some_are_empty(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    static const int32_t rows[] = {7, -1, 0, 7, 3};
+    enum { N = sizeof rows / sizeof *rows };
+    float dense[ROWS][COLUMNS];
+    struct sparse m = {0}, out = {0};
+    fill(&m, dense, 1);
+    assert_int_equal(sparse_gather(&m, rows, N, &out, &status), STATUS_OK);
+    assert_int_equal(out.n_rows, N);
+    assert_true(sparse_is_sound(&out, sparse_entries(&out)));
+    for (size_t i = 0; i < N; i++) {
+        int64_t e = out.offsets[i];
+        for (int32_t c = 0; c < COLUMNS; c++) {
+            const bool is_entry = rows[i] >= 0 && dense[rows[i]][c] > 0;
+            assert_int_equal(sparse_has(&out, i, c), is_entry);
+            assert_true(!is_entry || out.values[e++] == dense[rows[i]][c]);
+        }
+    }
+    sparse_release(&m);
+    sparse_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +180,7 @@ int main(void)
         cmocka_unit_test(lookups_and_counts_agree_with_the_dense_table),
         cmocka_unit_test(other_numbers_for_rows_and_columns_keep_the_entries),
         cmocka_unit_test(a_union_has_what_either_has),
+        cmocka_unit_test(gathered_rows_stand_in_the_order_asked_for_and_some_are_empty),
         cmocka_unit_test(empty_and_oversized_matrices_are_handled),
     };
     return cmocka_run_group_tests_name("sparse", tests, NULL, NULL);
