@@ -48,22 +48,10 @@ static enum status_code hold_out(const struct history_cut *cut, struct history *
     return code;
 }
 
-/* Pairs that lists served before a part leave out, beside the basis's train part. */
-static enum status_code bar(struct history_cut cut, const struct history *const *pairs,
-                            struct sparse *out, struct status *status)
+/* NULL where there is no pair. */
+static const struct history *if_any(const struct history *history)
 {
-    enum status_code code = STATUS_OK;
-
-    memset(cut.seen, 0, sizeof cut.seen);
-    cut.skip_items = NULL;
-    for (; *pairs != NULL; pairs++) {
-        if (sparse_entries(&(*pairs)->matrix) > 0) {
-            cut.part = *pairs;
-            TRY(history_cut_add(&cut, out, status));
-        }
-    }
-done:
-    return code;
+    return sparse_entries(&history->matrix) > 0 ? history : NULL;
 }
 
 /* Fills valid and test of a basis whose training core is there; `trained` is what it is trained on
@@ -73,29 +61,20 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
                                      struct status *status)
 {
     static const struct history nothing = {0};
-    const struct history *capped = is_capped ? trained : &nothing;
+    const struct history *capped = is_capped ? if_any(trained) : NULL;
     const struct history *seen = raw->test_is_given ? &nothing : &raw->seen_before;
-    const struct history *const before_valid[] = {capped, &raw->seen_early, NULL};
-    const struct history *const before_test[] = {capped, &raw->valid, seen, NULL};
+    const struct history *const before_valid[] = {capped, if_any(&raw->seen_early)};
+    const struct history *const before_test[] = {capped, if_any(&raw->valid), if_any(seen)};
     enum status_code code = STATUS_OK;
-    const struct sparse *matrix = &trained->matrix;
-    int32_t *row_of = NULL, *column_of = NULL;
+    struct history_cut cut = {0};
 
-    TRY(MEM_NEW(&row_of, matrix->n_rows, status));
-    TRY(MEM_NEW(&column_of, matrix->n_columns, status));
-    dataset_invert(set->users, set->n_users, matrix->n_rows, row_of);
-    dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
-    struct history_cut cut = {.part = &raw->valid,
-                              .seen = {trained, NULL, &raw->seen_early},
-                              .row_of = row_of,
-                              .column_of = column_of,
-                              .n_master_users = matrix->n_rows,
-                              .n_master_items = matrix->n_columns,
-                              .n_rows = set->n_users,
-                              .n_columns = set->n_items};
+    TRY(history_cut_start(&cut, set, &trained->matrix, status));
+    cut.seen[0] = trained;
+    cut.seen[2] = &raw->seen_early;
     if (basis == BASIS_FIT && raw->has_valid) {
+        cut.part = &raw->valid;
         TRY(hold_out(&cut, &set->valid, &set->valid_unknown, &set->valid_unknown_users, status));
-        TRY(bar(cut, before_valid, &set->valid_barred, status));
+        TRY(history_cut_bar(cut, before_valid, 2, &set->valid_barred, status));
     }
     if (raw->has_test && (basis == BASIS_FIT || raw->test_is_given)) {
         cut.part = &raw->test;
@@ -103,11 +82,10 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
         cut.seen[2] = seen;
         cut.skip_items = basis == BASIS_FIT ? raw->cold_items : NULL;
         TRY(hold_out(&cut, &set->test, &set->test_unknown, &set->test_unknown_users, status));
-        TRY(bar(cut, before_test, &set->test_barred, status));
+        TRY(history_cut_bar(cut, before_test, 3, &set->test_barred, status));
     }
 done:
-    mem_free(row_of);
-    mem_free(column_of);
+    history_cut_release(&cut);
     return code;
 }
 
@@ -158,28 +136,30 @@ static size_t add_given_row(const struct history *given, size_t row, const int32
     return n;
 }
 
-/* out = the given test in master codes, extended by the ids that the log does not have. */
-static enum status_code extend_given(const struct event_log *given, const struct history *folded,
-                                     const struct interactions *master, struct history *out,
-                                     struct status *status)
+/* out = the given test, folded, in master codes, extended by the ids that the log does not have. */
+static enum status_code fold_given(const struct event_log *given, enum duplicate_policy duplicates,
+                                   const struct interactions *master, struct history *out,
+                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct history made = {0};
+    struct history made = {0}, folded = {0};
     int32_t *user_map = NULL, *item_map = NULL;
     int32_t *row_of = NULL; /* row of `folded` + 1 of each extended user code; 0: none */
-    size_t n_users = 0, n_items = 0, n = 0, entries = sparse_entries(&folded->matrix);
+    size_t n_users = 0, n_items = 0, n = 0;
 
+    TRY(event_log_fold(given, PART_LOG, duplicates, 0, &folded, status));
+    const size_t entries = sparse_entries(&folded.matrix);
     TRY(map_vocabulary(&given->users, &master->users, &user_map, &n_users, status));
     TRY(map_vocabulary(&given->items, &master->items, &item_map, &n_items, status));
     TRY(MEM_NEW(&row_of, n_users, status));
     TRY(sparse_init(&made.matrix, n_users, n_items, entries, true, status));
     TRY(MEM_NEW(&made.times, entries, status));
-    for (size_t row = 0; row < folded->matrix.n_rows; row++) {
+    for (size_t row = 0; row < folded.matrix.n_rows; row++) {
         row_of[user_map[row]] = (int32_t)row + 1;
     }
     for (size_t user = 0; user < n_users; user++) {
         if (row_of[user] > 0) {
-            n = add_given_row(folded, (size_t)row_of[user] - 1, item_map, master->items.n, &made,
+            n = add_given_row(&folded, (size_t)row_of[user] - 1, item_map, master->items.n, &made,
                               n);
         }
         made.matrix.offsets[user + 1] = (int64_t)n;
@@ -187,25 +167,11 @@ static enum status_code extend_given(const struct event_log *given, const struct
     *out = made;
     made = (struct history){0};
 done:
+    history_release(&folded);
     history_release(&made);
     mem_free(user_map);
     mem_free(item_map);
     mem_free(row_of);
-    return code;
-}
-
-static enum status_code fold_given_test(const struct event_log *given,
-                                        const struct dataset_rules *rules,
-                                        const struct interactions *master, struct raw_parts *raw,
-                                        struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct history folded = {0};
-
-    TRY(event_log_fold(given, PART_LOG, rules->duplicates, 0, &folded, status));
-    TRY(extend_given(given, &folded, master, &raw->test, status));
-done:
-    history_release(&folded);
     return code;
 }
 
@@ -235,24 +201,16 @@ void interactions_drop_ordinals(struct interactions *out, bool test_has_times)
     }
 }
 
-/* The parts present in the log, as a sum of enum event_part. */
-static unsigned parts_of(const struct event_log *log)
-{
-    unsigned parts = 0;
-
-    for (size_t e = 0; e < log->n; e++) {
-        parts |= log->parts[e];
-    }
-    return parts;
-}
-
 static enum status_code fold_parts(const struct event_log *log, const struct event_log *given_test,
                                    const struct dataset_rules *rules, struct raw_parts *raw,
                                    struct interactions *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    unsigned parts = parts_of(log);
+    unsigned parts = 0; /* that are there, as a sum of enum event_part */
 
+    for (size_t e = 0; e < log->n; e++) {
+        parts |= log->parts[e];
+    }
     raw->has_valid = (parts & PART_VALID) != 0;
     raw->test_is_given = given_test != NULL;
     raw->has_test = raw->test_is_given || (parts & PART_TEST) != 0;
@@ -298,15 +256,6 @@ done:
     return code;
 }
 
-static enum status_code add_cold_of_all(const struct raw_parts *raw, const struct history *log,
-                                        size_t cap, struct dataset *all, struct status *status)
-{
-    const struct cold_source source = {
-        .known = log, .asked = {raw->test_is_given ? &raw->test : NULL, NULL}, .cap = cap};
-
-    return dataset_cold(&source, all, status);
-}
-
 /* Takes disliked pairs out of every part, and liked ones out of the dislikes; fills out->disliked
  * and what `raw` keeps of dislikes. The log itself stays whole: what was seen was seen. */
 static enum status_code settle_dislikes(const struct event_log *dislikes, struct raw_parts *raw,
@@ -327,20 +276,6 @@ static enum status_code settle_dislikes(const struct event_log *dislikes, struct
     TRY(history_copy(&out->log, &raw->liked, status));
     TRY(dislikes_settle(&raw->liked, &out->disliked, false, status));
     raw->has_dislikes = true;
-done:
-    return code;
-}
-
-/* Of the rows that were only seen: out->seen, and what of it the parts are judged beside. */
-static enum status_code fold_seen(struct event_log *seen, struct raw_parts *raw,
-                                  struct interactions *out, struct status *status)
-{
-    enum status_code code;
-
-    TRY(dislikes_fold(seen, PART_TRAIN, &out->users, &out->items, &raw->seen_early, status));
-    TRY(dislikes_fold(seen, PART_TRAIN | PART_VALID, &out->users, &out->items, &raw->seen_before,
-                      status));
-    TRY(seen_pairs_fold(seen, &out->seen, status));
 done:
     return code;
 }
@@ -384,20 +319,27 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     made.test_is_given = raw.test_is_given;
     made.newest_time = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
     if (given_test != NULL) {
-        TRY(fold_given_test(given_test, rules, &made, &raw, status));
+        TRY(fold_given(given_test, rules->duplicates, &made, &raw.test, status));
     }
     if (log->dislikes != NULL && log->dislikes->n > 0) {
         TRY(settle_dislikes(log->dislikes, &raw, &made, status));
     }
     if (log->seen != NULL && log->seen->n > 0) {
-        TRY(fold_seen(log->seen, &raw, &made, status));
+        TRY(dislikes_fold(log->seen, PART_TRAIN, &made.users, &made.items, &raw.seen_early,
+                          status));
+        TRY(dislikes_fold(log->seen, PART_TRAIN | PART_VALID, &made.users, &made.items,
+                          &raw.seen_before, status));
+        TRY(seen_pairs_fold(log->seen, &made.seen, status));
     }
     TRY(dataset_core(&raw.train, rules, "train part", fit, status));
     TRY(add_held_out(&raw, &raw.train, is_capped, BASIS_FIT, fit, status));
     TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
     TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, "all events", all, status));
     TRY(add_held_out(&raw, &made.log, is_capped, BASIS_ALL, all, status));
-    TRY(add_cold_of_all(&raw, &made.log, (size_t)rules->max_user_interactions, all, status));
+    const struct cold_source of_all = {.known = &made.log,
+                                       .asked = {raw.test_is_given ? &raw.test : NULL, NULL},
+                                       .cap = (size_t)rules->max_user_interactions};
+    TRY(dataset_cold(&of_all, all, status));
     if (raw.has_dislikes) {
         TRY(dislikes_renumber(&raw.train_dislikes, fit, status));
         TRY(dislikes_renumber(&made.disliked, all, status));

@@ -2,6 +2,7 @@
 #include "events/dataset_core.h"
 
 #include "base/mem.h"
+#include "events/history_cut.h"
 
 /* One pair of a user with more of them than the cap. */
 struct candidate {
@@ -21,29 +22,26 @@ static int compare_candidates(const void *left, const void *right)
     return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
-static size_t longest_row(const struct sparse *matrix)
+enum status_code history_keep_newest(const struct history *raw, size_t cap, uint8_t **keep,
+                                     struct status *status)
 {
+    enum status_code code = STATUS_OK;
+    struct candidate *candidates = NULL;
+    const struct sparse *matrix = &raw->matrix;
     size_t longest = 0;
 
     for (size_t row = 0; row < matrix->n_rows; row++) {
         size_t length = sparse_row_length(matrix, row);
         longest = length > longest ? length : longest;
     }
-    return longest;
-}
-
-enum status_code history_mark_newest(const struct history *raw, size_t cap, uint8_t *keep,
-                                     struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct candidate *candidates = NULL;
-    const struct sparse *matrix = &raw->matrix;
-
-    TRY(MEM_NEW(&candidates, longest_row(matrix), status));
+    if (cap == 0 || longest <= cap) {
+        return STATUS_OK;
+    }
+    TRY(MEM_NEW(&candidates, longest, status));
+    TRY(MEM_NEW(keep, sparse_entries(matrix), status));
     for (size_t row = 0; row < matrix->n_rows; row++) {
         int64_t first = matrix->offsets[row];
         size_t n = sparse_row_length(matrix, row);
-        size_t n_kept = n;
         for (size_t i = 0; i < n; i++) {
             const int64_t entry = first + (int64_t)i;
             const uint64_t item = (uint64_t)matrix->columns[entry];
@@ -51,10 +49,9 @@ enum status_code history_mark_newest(const struct history *raw, size_t cap, uint
         }
         if (n > cap) {
             qsort(candidates, n, sizeof *candidates, compare_candidates);
-            n_kept = cap;
         }
-        for (size_t i = 0; i < n_kept; i++) {
-            keep[candidates[i].entry] = 1;
+        for (size_t i = 0; i < n && i < cap; i++) {
+            (*keep)[candidates[i].entry] = 1;
         }
     }
 done:
@@ -180,82 +177,41 @@ done:
     return code;
 }
 
-/* codes = the ascending codes c in [0, n) with gone[c] = 0. */
-static enum status_code list_present(const uint8_t *gone, size_t n, const int32_t **codes,
-                                     size_t *n_codes, struct status *status)
-{
-    size_t n_present = 0;
-    int32_t *list = NULL;
-
-    for (size_t c = 0; c < n; c++) {
-        n_present += gone[c] ? 0 : 1;
-    }
-    enum status_code code = MEM_NEW(&list, n_present, status);
-    if (code != STATUS_OK) {
-        return code;
-    }
-    n_present = 0;
-    for (size_t c = 0; c < n; c++) {
-        if (!gone[c]) {
-            list[n_present++] = (int32_t)c;
-        }
-    }
-    *codes = list;
-    *n_codes = n_present;
-    return STATUS_OK;
-}
-
-/* train = the kept entries of the dataset's users and items, in its own numbers. */
-static enum status_code renumber(const struct history *raw, const uint8_t *keep,
-                                 struct dataset *set, struct status *status)
+enum status_code dataset_list_codes(const uint8_t *left_out, size_t n, const int32_t **codes,
+                                    size_t *n_codes, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct sparse *matrix = &raw->matrix;
-    int32_t *column_of = NULL;
-    struct history made = {0};
-    size_t n = 0;
+    int32_t *list = NULL;
+    size_t n_listed = 0;
 
-    TRY(MEM_NEW(&column_of, matrix->n_columns, status));
-    dataset_invert(set->items, set->n_items, matrix->n_columns, column_of);
-    for (size_t row = 0; row < set->n_users; row++) {
-        size_t user = (size_t)set->users[row];
-        for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
-            n += (keep == NULL || keep[e]) && column_of[matrix->columns[e]] >= 0 ? 1 : 0;
+    for (size_t c = 0; c < n; c++) {
+        n_listed += !left_out[c];
+    }
+    TRY(MEM_NEW(&list, n_listed, status));
+    *codes = list;
+    *n_codes = n_listed;
+    for (size_t c = 0; c < n; c++) {
+        if (!left_out[c]) {
+            *list++ = (int32_t)c;
         }
     }
-    TRY(sparse_init(&made.matrix, set->n_users, set->n_items, n, true, status));
-    TRY(MEM_NEW(&made.times, n, status));
-    n = 0;
-    for (size_t row = 0; row < set->n_users; row++) {
-        size_t user = (size_t)set->users[row];
-        for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
-            int32_t column = column_of[matrix->columns[e]];
-            if ((keep == NULL || keep[e]) && column >= 0) {
-                made.matrix.columns[n] = column;
-                made.matrix.values[n] = matrix->values[e];
-                made.times[n++] = raw->times[e];
-            }
-        }
-        made.matrix.offsets[row + 1] = (int64_t)n;
-    }
-    set->train = made;
-    made = (struct history){0};
 done:
-    history_release(&made);
-    mem_free(column_of);
     return code;
 }
 
-/* keep (entries) = the newest pairs of each user; NULL: all of them. */
-static enum status_code mark_capped(const struct history *raw, size_t cap, uint8_t **keep,
-                                    struct status *status)
+/* train = the kept entries of the dataset's users and items, in its own numbers. */
+static enum status_code take_train(const struct history *raw, const uint8_t *keep,
+                                   struct dataset *set, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    if (cap > 0 && longest_row(&raw->matrix) > cap) {
-        TRY(MEM_NEW(keep, sparse_entries(&raw->matrix), status));
-        TRY(history_mark_newest(raw, cap, *keep, status));
-    }
+    struct history_cut cut = {0};
+
+    TRY(history_cut_start(&cut, set, &raw->matrix, status));
+    cut.part = raw;
+    cut.keep = keep;
+    TRY(history_cut_take(&cut, &set->train, NULL, status));
 done:
+    history_cut_release(&cut);
     return code;
 }
 
@@ -266,11 +222,12 @@ enum status_code dataset_core(const struct history *raw, const struct dataset_ru
     const struct sparse *matrix = &raw->matrix;
     uint8_t *keep = NULL, *gone = NULL;
 
-    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(history_keep_newest(raw, (size_t)rules->max_user_interactions, &keep, status));
     TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
     TRY(peel(matrix, keep, rules, gone, status));
-    TRY(list_present(gone, matrix->n_rows, &out->users, &out->n_users, status));
-    TRY(list_present(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items, status));
+    TRY(dataset_list_codes(gone, matrix->n_rows, &out->users, &out->n_users, status));
+    TRY(dataset_list_codes(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items,
+                           status));
     if (out->n_users == 0) {
         code =
             status_set(status, STATUS_DATA,
@@ -281,7 +238,7 @@ enum status_code dataset_core(const struct history *raw, const struct dataset_ru
                        (long long)rules->min_item_interactions, sparse_entries(matrix));
         goto done;
     }
-    TRY(renumber(raw, keep, out, status));
+    TRY(take_train(raw, keep, out, status));
 done:
     mem_free(keep);
     mem_free(gone);
@@ -308,10 +265,10 @@ enum status_code dataset_core_known(const struct history *raw, const struct data
     enum status_code code = STATUS_OK;
     uint8_t *keep = NULL;
 
-    TRY(mark_capped(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(history_keep_newest(raw, (size_t)rules->max_user_interactions, &keep, status));
     TRY(dataset_copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
     TRY(dataset_copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
-    TRY(renumber(raw, keep, out, status));
+    TRY(take_train(raw, keep, out, status));
 done:
     mem_free(keep);
     return code;

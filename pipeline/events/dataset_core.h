@@ -33,9 +33,13 @@ MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
 /* *out (n) = a copy of the codes, the caller's; *n_out = n. Untouched on error. */
 MUST_CHECK enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_t **out,
                                                size_t *n_out, struct status *status);
-/* keep (entries, zeroed) = 1 for the `cap` newest pairs of each user; of equal times as
- * history_tie says. */
-MUST_CHECK enum status_code history_mark_newest(const struct history *raw, size_t cap,
-                                                uint8_t *keep, struct status *status);
+/* *codes = the ascending codes c in [0, n) with left_out[c] = 0, the caller's. */
+MUST_CHECK enum status_code dataset_list_codes(const uint8_t *left_out, size_t n,
+                                               const int32_t **codes, size_t *n_codes,
+                                               struct status *status);
+/* *keep (entries) = 1 for the `cap` newest pairs of each user, of equal times as history_tie says;
+ * left NULL where that is all of them, and with cap 0. */
+MUST_CHECK enum status_code history_keep_newest(const struct history *raw, size_t cap,
+                                                uint8_t **keep, struct status *status);
 
 #endif

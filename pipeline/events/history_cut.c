@@ -20,36 +20,30 @@ static bool counts(const struct history_cut *cut, size_t user, int64_t entry)
     return true;
 }
 
-static int32_t row_of_user(const struct history_cut *cut, size_t user)
-{
-    return user < cut->n_master_users ? cut->row_of[user] : -1;
-}
-
-static int32_t column_of_item(const struct history_cut *cut, int32_t item)
-{
-    return (size_t)item < cut->n_master_items ? cut->column_of[item] : -1;
-}
-
 /* Walks the pairs that count; returns how many have a row and a column. Fills `out`, or where it is
  * NULL `misses`. Rows are in the order of users, so entries come in the order of the result. */
 static size_t walk(const struct history_cut *cut, struct history *out,
                    struct history_cut_misses *misses)
 {
     const struct sparse *part = &cut->part->matrix;
-    size_t n = 0;
+    size_t n = 0, next_row = 0;
 
     for (size_t user = 0; user < part->n_rows; user++) {
-        int32_t row = row_of_user(cut, user);
+        const int32_t row = user < cut->n_master_users ? cut->row_of[user] : -1;
         bool any = false;
+        for (; out != NULL && row >= 0 && next_row <= (size_t)row; next_row++) {
+            out->matrix.offsets[next_row] = (int64_t)n;
+        }
         for (int64_t e = part->offsets[user]; e < part->offsets[user + 1]; e++) {
+            const int32_t item = part->columns[e];
             if (!counts(cut, user, e)) {
                 continue;
             }
             any = true;
-            int32_t column = column_of_item(cut, part->columns[e]);
             if (row < 0) {
                 continue;
             }
+            const int32_t column = (size_t)item < cut->n_master_items ? cut->column_of[item] : -1;
             if (column < 0) {
                 misses->unknown[row] += out == NULL ? 1 : 0;
                 continue;
@@ -62,11 +56,34 @@ static size_t walk(const struct history_cut *cut, struct history *out,
             n++;
         }
         misses->n_unknown_users += out == NULL && row < 0 && any ? 1 : 0;
-        if (out != NULL && row >= 0) {
-            out->matrix.offsets[row + 1] = (int64_t)n;
-        }
+    }
+    for (; out != NULL && next_row <= cut->n_rows; next_row++) {
+        out->matrix.offsets[next_row] = (int64_t)n;
     }
     return n;
+}
+
+enum status_code history_cut_start(struct history_cut *cut, const struct dataset *set,
+                                   const struct sparse *master, struct status *status)
+{
+    enum status_code code;
+
+    *cut = (struct history_cut){.n_master_users = master->n_rows,
+                                .n_master_items = master->n_columns,
+                                .n_rows = set->n_users,
+                                .n_columns = set->n_items};
+    TRY(MEM_NEW(&cut->row_of, master->n_rows, status));
+    TRY(MEM_NEW(&cut->column_of, master->n_columns, status));
+    dataset_invert(set->users, set->n_users, master->n_rows, cut->row_of);
+    dataset_invert(set->items, set->n_items, master->n_columns, cut->column_of);
+done:
+    return code;
+}
+
+void history_cut_release(struct history_cut *cut)
+{
+    mem_free(cut->row_of);
+    mem_free(cut->column_of);
 }
 
 enum status_code history_cut_take(const struct history_cut *cut, struct history *out,
@@ -93,8 +110,9 @@ done:
     return code;
 }
 
-enum status_code history_cut_add(const struct history_cut *cut, struct sparse *pattern,
-                                 struct status *status)
+/* pattern (n_rows, n_columns; zeroed: empty) = its pairs and those of the cut. */
+static enum status_code add_pattern(const struct history_cut *cut, struct sparse *pattern,
+                                    struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct history taken = {0};
@@ -114,6 +132,23 @@ enum status_code history_cut_add(const struct history_cut *cut, struct sparse *p
     }
 done:
     history_release(&taken);
+    return code;
+}
+
+enum status_code history_cut_bar(struct history_cut cut, const struct history *const *parts,
+                                 size_t n_parts, struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    memset(cut.seen, 0, sizeof cut.seen);
+    cut.skip_items = NULL;
+    for (size_t p = 0; p < n_parts; p++) {
+        if (parts[p] != NULL) {
+            cut.part = parts[p];
+            TRY(add_pattern(&cut, out, status));
+        }
+    }
+done:
     return code;
 }
 
@@ -178,20 +213,7 @@ done:
 enum status_code history_copy(const struct history *from, struct history *out,
                               struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    const struct sparse *m = &from->matrix;
-    struct history made = {0};
-    size_t entries = sparse_entries(m);
+    static const struct history nothing = {0};
 
-    TRY(sparse_init(&made.matrix, m->n_rows, m->n_columns, entries, true, status));
-    TRY(MEM_NEW(&made.times, entries, status));
-    memcpy(made.matrix.offsets, m->offsets, (m->n_rows + 1) * sizeof *m->offsets);
-    memcpy(made.matrix.columns, m->columns, entries * sizeof *m->columns);
-    memcpy(made.matrix.values, m->values, entries * sizeof *m->values);
-    memcpy(made.times, from->times, entries * sizeof *made.times);
-    *out = made;
-    made = (struct history){0};
-done:
-    history_release(&made);
-    return code;
+    return history_merge(from, &nothing, out, status);
 }

@@ -111,20 +111,6 @@ static int64_t part_border(const struct event_log *log, const struct split_amoun
     return end;
 }
 
-static enum status_code refuse_empty_train(const struct event_log *log, int64_t newest,
-                                           int64_t border, struct status *status)
-{
-    char newest_text[CLOCK_TEXT_MAX], border_text[CLOCK_TEXT_MAX];
-
-    clock_format(newest, newest_text);
-    clock_format(border, border_text);
-    return status_set(status, STATUS_DATA,
-                      "split by time: no event is left for training: the log's newest event is of "
-                      "%s and all %zu events are newer than %s, where validation and test begin; "
-                      "make split.valid and split.test shorter",
-                      newest_text, log->n, border_text);
-}
-
 /* What was only seen goes with its pair where that is held out, on purpose or by user; else with
  * the part in whose time it came, which starts with `first` of time, or with the user's own first
  * events of leave_last; random has no before and after. */
@@ -194,23 +180,23 @@ static enum status_code split_by_time(const struct split_settings *settings, str
         dislikes_cut_at(log->dislikes, valid_border);
     }
     if (n_train == 0) {
-        return refuse_empty_train(log, newest, valid_border, status);
+        char newest_text[CLOCK_TEXT_MAX], border_text[CLOCK_TEXT_MAX];
+        clock_format(newest, newest_text);
+        clock_format(valid_border, border_text);
+        return status_set(
+            status, STATUS_DATA,
+            "split by time: no event is left for training: the log's newest event is of %s and all "
+            "%zu events are newer than %s, where validation and test begin; make split.valid and "
+            "split.test shorter",
+            newest_text, log->n, border_text);
     }
     const int64_t first[2] = {valid_border + 1, test_border + 1};
     return log->seen == NULL ? STATUS_OK : cut_seen(log, SPLIT_TIME, first, log->seen, status);
 }
 
-/* The PART_TRAIN events of one user and item. */
-struct pair {
-    size_t first, end; /* all events of the pair, of which some may be of a given part */
-    int64_t newest;
-    int32_t item;
-    uint64_t tie; /* of leave_last */
-};
-
 static int compare_pairs(const void *left, const void *right)
 {
-    const struct pair *a = left, *b = right;
+    const struct user_pair *a = left, *b = right;
 
     if (a->newest != b->newest) {
         return a->newest < b->newest ? -1 : 1;
@@ -218,58 +204,65 @@ static int compare_pairs(const void *left, const void *right)
     return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
-/* pairs gets the pairs of the user in item order; returns how many. */
-static size_t list_pairs(const struct event_log *log, size_t user, struct pair *pairs)
+size_t split_list_pairs(const struct event_log *log, size_t user, unsigned parts,
+                        struct user_pair *pairs)
 {
     size_t n = 0, last = (size_t)log->user_start[user + 1];
 
     for (size_t e = (size_t)log->user_start[user], end; e < last; e = end) {
-        struct pair pair = {.first = e, .newest = INT64_MIN, .item = log->item_codes[e]};
-        bool has_train = false;
+        struct user_pair pair = {.first = e, .newest = INT64_MIN, .item = log->item_codes[e]};
+        bool is_in_parts = false;
         end = pair.end = event_log_pair_end(log, e);
         for (size_t i = e; i < end; i++) {
-            if (log->parts[i] == PART_TRAIN) {
-                has_train = true;
+            if ((log->parts[i] & parts) != 0) {
+                is_in_parts = true;
                 pair.newest = log->times[i] > pair.newest ? log->times[i] : pair.newest;
             }
         }
-        if (has_train) {
+        if (is_in_parts) {
             pairs[n++] = pair;
         }
     }
     return n;
 }
 
-static void set_part(struct event_log *log, const struct pair *pair, enum event_part part)
+void split_order_pairs(const struct split_settings *settings, const struct event_log *log,
+                       size_t user, struct user_pair *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        pairs[i].tie = history_tie(settings->seed, vocabulary_key(&log->users, user),
+                                   vocabulary_key(&log->items, (size_t)pairs[i].item));
+    }
+    qsort(pairs, n, sizeof *pairs, compare_pairs);
+}
+
+void split_set_part(struct event_log *log, const struct user_pair *pair, unsigned parts,
+                    enum event_part part)
 {
     for (size_t e = pair->first; e < pair->end; e++) {
-        if (log->parts[e] == PART_TRAIN) {
+        if ((log->parts[e] & parts) != 0) {
             log->parts[e] = (uint8_t)part;
         }
     }
 }
 
 static void leave_last(const struct split_settings *settings, struct event_log *log, size_t user,
-                       struct pair *pairs, size_t n)
+                       struct user_pair *pairs, size_t n)
 {
     size_t n_test = (size_t)settings->test.value, n_valid = (size_t)settings->valid.value;
 
     if (n <= n_test + n_valid) {
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        pairs[i].tie = history_tie(settings->seed, vocabulary_key(&log->users, user),
-                                   vocabulary_key(&log->items, (size_t)pairs[i].item));
-    }
-    qsort(pairs, n, sizeof *pairs, compare_pairs);
+    split_order_pairs(settings, log, user, pairs, n);
     for (size_t i = n - n_test - n_valid; i < n; i++) {
-        set_part(log, &pairs[i], i >= n - n_test ? PART_TEST : PART_VALID);
+        split_set_part(log, &pairs[i], PART_TRAIN, i >= n - n_test ? PART_TEST : PART_VALID);
     }
 }
 
 /* A random part of the pairs, in the order of a permutation. */
 static void draw_parts(const struct split_settings *settings, struct event_log *log, size_t user,
-                       const struct pair *pairs, size_t n, uint32_t *permutation)
+                       const struct user_pair *pairs, size_t n, uint32_t *permutation)
 {
     struct rng rng;
 
@@ -287,11 +280,12 @@ static void draw_parts(const struct split_settings *settings, struct event_log *
         n_valid = n - 1 - n_test;
     }
     for (size_t i = 0; i < n_test + n_valid; i++) {
-        set_part(log, &pairs[permutation[i]], i < n_test ? PART_TEST : PART_VALID);
+        split_set_part(log, &pairs[permutation[i]], PART_TRAIN,
+                       i < n_test ? PART_TEST : PART_VALID);
     }
 }
 
-static size_t longest_user(const struct event_log *log)
+size_t split_longest_user(const struct event_log *log)
 {
     int64_t longest = 0;
 
@@ -306,14 +300,14 @@ static enum status_code split_by_user(const struct split_settings *settings, enu
                                       struct event_log *log, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct pair *pairs = NULL;
+    struct user_pair *pairs = NULL;
     uint32_t *permutation = NULL;
-    size_t longest = longest_user(log);
+    size_t longest = split_longest_user(log);
 
     TRY(MEM_NEW(&pairs, longest, status));
     TRY(MEM_NEW(&permutation, longest, status));
     for (size_t user = 0; user < log->users.n; user++) {
-        size_t n = list_pairs(log, user, pairs);
+        size_t n = split_list_pairs(log, user, PART_TRAIN, pairs);
         if (by == SPLIT_LEAVE_LAST) {
             leave_last(settings, log, user, pairs, n);
         } else {
@@ -340,26 +334,18 @@ enum status_code split_assign(const struct split_settings *settings, struct even
 
     assert(log->user_start != NULL);
     enum status_code code = split_hold_out_cold(settings, log, status);
-    if (code != STATUS_OK) {
+    if (code != STATUS_OK || by == SPLIT_NONE) {
         return code;
     }
     if (by == SPLIT_AUTO) {
         by = log->has_times ? SPLIT_TIME : SPLIT_RANDOM;
     }
-    switch (by) {
-    case SPLIT_TIME:
-        if (!log->has_times) {
-            return status_set(status, STATUS_CONFIG,
-                              "split.by: time needs a column of times in source.interactions");
-        }
-        return split_by_time(settings, log, status);
-    case SPLIT_LEAVE_LAST:
-    case SPLIT_RANDOM:
+    if (by != SPLIT_TIME) {
         return split_by_user(settings, by, log, status);
-    case SPLIT_AUTO:
-    case SPLIT_NONE:
-    case N_SPLITS:
-        break;
     }
-    return STATUS_OK;
+    if (!log->has_times) {
+        return status_set(status, STATUS_CONFIG,
+                          "split.by: time needs a column of times in source.interactions");
+    }
+    return split_by_time(settings, log, status);
 }

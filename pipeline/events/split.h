@@ -34,8 +34,9 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
  *   leave_last: of each user's pairs, by their newest event, the last go to test, those before to
  *               validation; users with too few pairs to leave one in train stay in train. Pairs
  *               with the same second: in a random order of (seed, user id, item id). Without times:
- * by the order of rows. random:     of each user's pairs a random part, drawn by a stream of (seed,
- * user id), rounded up or down at random so that the expectation is exact; one pair stays in train.
+ *               by the order of rows.
+ *   random:     of each user's pairs a random part, drawn by a stream of (seed, user id), rounded
+ *               up or down at random so that the expectation is exact; one pair stays in train.
  *   auto:       time with times, else random. none: everything stays in train.
  * By pairs, all events of a pair go to one part. Who is held out on purpose is drawn first and has
  * no event in the other parts. Dislikes (log->dislikes, sorted) leave train when they are newer
@@ -55,5 +56,27 @@ MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
  * left. split_assign calls it. */
 MUST_CHECK enum status_code split_hold_out_cold(const struct split_settings *settings,
                                                 struct event_log *log, struct status *status);
+
+/* ---- shared by the two files of this module ---- */
+
+/* The events of one user and item. */
+struct user_pair {
+    size_t first, end;
+    int64_t newest;
+    int32_t item;
+    uint64_t tie; /* set by split_order_pairs */
+};
+
+/* The user's pairs that have an event in `parts`, in item order; `newest` is that of these events.
+ * Returns how many. */
+size_t split_list_pairs(const struct event_log *log, size_t user, unsigned parts,
+                        struct user_pair *pairs);
+/* By their newest event; those of one second in a random order of (seed, user id, item id). */
+void split_order_pairs(const struct split_settings *settings, const struct event_log *log,
+                       size_t user, struct user_pair *pairs, size_t n);
+/* Moves the pair's events of `parts` to `part`. */
+void split_set_part(struct event_log *log, const struct user_pair *pair, unsigned parts,
+                    enum event_part part);
+size_t split_longest_user(const struct event_log *log); /* events */
 
 #endif
