@@ -31,73 +31,16 @@ int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabu
     return row_id_compare(&left, &right);
 }
 
-struct integer_key {
-    int64_t id;
-    int32_t code;
-};
-
-struct text_key {
+struct key {
     struct row_id id;
     int32_t code;
 };
 
-static int compare_integer_keys(const void *left, const void *right)
+static int compare_keys(const void *left, const void *right)
 {
-    const struct integer_key *a = left, *b = right;
-
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-static int compare_text_keys(const void *left, const void *right)
-{
-    const struct text_key *a = left, *b = right;
+    const struct key *a = left, *b = right;
 
     return row_id_compare(&a->id, &b->id);
-}
-
-static enum status_code sort_integers(struct vocabulary *vocabulary, int32_t *new_code,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct integer_key *keys = NULL;
-
-    TRY(MEM_NEW(&keys, vocabulary->n, status));
-    for (size_t i = 0; i < vocabulary->n; i++) {
-        keys[i] = (struct integer_key){vocabulary->integers[i], (int32_t)i};
-    }
-    qsort(keys, vocabulary->n, sizeof *keys, compare_integer_keys);
-    for (size_t i = 0; i < vocabulary->n; i++) {
-        vocabulary->integers[i] = keys[i].id;
-        new_code[keys[i].code] = (int32_t)i;
-    }
-done:
-    mem_free(keys);
-    return code;
-}
-
-static enum status_code sort_texts(struct vocabulary *vocabulary, int32_t *new_code,
-                                   struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct text_key *keys = NULL;
-    struct strings sorted = {0};
-
-    TRY(MEM_NEW(&keys, vocabulary->n, status));
-    for (size_t i = 0; i < vocabulary->n; i++) {
-        keys[i] = (struct text_key){vocabulary_id(vocabulary, i), (int32_t)i};
-    }
-    qsort(keys, vocabulary->n, sizeof *keys, compare_text_keys);
-    for (size_t i = 0; i < vocabulary->n; i++) {
-        TRY(strings_add(&sorted, keys[i].id.text, keys[i].id.length, status));
-        new_code[keys[i].code] = (int32_t)i;
-    }
-    strings_release(&vocabulary->texts);
-    vocabulary->texts = sorted;
-    sorted = (struct strings){0};
-done:
-    strings_release(&sorted);
-    mem_free(keys);
-    return code;
 }
 
 enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_code,
@@ -105,24 +48,44 @@ enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32_t *new_cod
 {
     assert(!vocabulary->is_view);
     enum status_code code = STATUS_OK;
-    size_t n_ascending = 1;
+    const size_t n = vocabulary->n;
+    const bool is_text = vocabulary->type == ID_TEXT;
+    struct key *keys = NULL;
+    struct strings sorted = {0};
+    size_t n_ascending = 0;
 
-    while (n_ascending < vocabulary->n &&
-           vocabulary_compare(vocabulary, n_ascending - 1, vocabulary, n_ascending) < 0) {
+    while (n_ascending < n &&
+           (n_ascending == 0 ||
+            vocabulary_compare(vocabulary, n_ascending - 1, vocabulary, n_ascending) < 0)) {
+        new_code[n_ascending] = (int32_t)n_ascending;
         n_ascending++;
     }
-    if (n_ascending >= vocabulary->n) {
-        for (size_t i = 0; i < vocabulary->n; i++) {
-            new_code[i] = (int32_t)i;
+    if (n_ascending < n) {
+        TRY(MEM_NEW(&keys, n, status));
+        for (size_t i = 0; i < n; i++) {
+            keys[i] = (struct key){vocabulary_id(vocabulary, i), (int32_t)i};
         }
-    } else if (vocabulary->type == ID_INTEGER) {
-        TRY(sort_integers(vocabulary, new_code, status));
-    } else {
-        TRY(sort_texts(vocabulary, new_code, status));
+        qsort(keys, n, sizeof *keys, compare_keys);
+        for (size_t i = 0; is_text && i < n; i++) {
+            TRY(strings_add(&sorted, keys[i].id.text, keys[i].id.length, status));
+        }
+        for (size_t i = 0; i < n; i++) {
+            new_code[keys[i].code] = (int32_t)i;
+        }
+        for (size_t i = 0; !is_text && i < n; i++) {
+            vocabulary->integers[i] = keys[i].id.integer;
+        }
+        if (is_text) {
+            strings_release(&vocabulary->texts);
+            vocabulary->texts = sorted;
+            sorted = (struct strings){0};
+        }
     }
     /* the index holds the old codes; finding works by binary search from here on */
     vocabulary_drop_index(vocabulary);
 done:
+    strings_release(&sorted);
+    mem_free(keys);
     return code;
 }
 
@@ -145,49 +108,28 @@ static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const ch
     (void)length;
 }
 
-/* An empty vocabulary still gets an array, so that loading finds one. */
-static enum status_code save_integers(struct vocabulary *vocabulary, struct artifact *artifact,
-                                      const char *prefix, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
-    int64_t *integers = vocabulary->integers;
-
-    if (integers == NULL) {
-        TRY(MEM_NEW(&integers, 0, status));
-    }
-    vocabulary->integers = integers;
-    vocabulary->is_view = true;
-    vocabulary->capacity = 0;
-    array_name(name, prefix, "integers");
-    TRY(artifact_take(artifact, name, ARRAY_I64, vocabulary->n, 1, integers, status));
-done:
-    return code;
-}
-
-static enum status_code save_texts(struct vocabulary *vocabulary, struct artifact *artifact,
-                                   const char *prefix, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
-    struct strings view = {0};
-
-    array_name(name, prefix, "texts");
-    TRY(artifact_set_strings(artifact, name, &vocabulary->texts, status));
-    TRY(artifact_get_strings(artifact, name, &view, status));
-    strings_release(&vocabulary->texts);
-    vocabulary->texts = view;
-    vocabulary->is_view = true;
-done:
-    return code;
-}
-
 enum status_code vocabulary_save(struct vocabulary *vocabulary, struct artifact *artifact,
                                  const char *prefix, struct status *status)
 {
     assert(!vocabulary->is_view);
-    return vocabulary->type == ID_TEXT ? save_texts(vocabulary, artifact, prefix, status)
-                                       : save_integers(vocabulary, artifact, prefix, status);
+    enum status_code code = STATUS_OK;
+    char name[ARTIFACT_NAME_MAX];
+
+    if (vocabulary->type == ID_TEXT) {
+        array_name(name, prefix, "texts");
+        TRY(artifact_move_strings(artifact, name, &vocabulary->texts, status));
+        vocabulary->is_view = true;
+        goto done;
+    }
+    if (vocabulary->integers == NULL) { /* an empty one has an array, too, that loading finds */
+        TRY(MEM_NEW(&vocabulary->integers, 0, status));
+    }
+    vocabulary->is_view = true;
+    vocabulary->capacity = 0;
+    array_name(name, prefix, "integers");
+    TRY(artifact_take(artifact, name, ARRAY_I64, vocabulary->n, 1, vocabulary->integers, status));
+done:
+    return code;
 }
 
 enum status_code vocabulary_load(struct vocabulary *vocabulary, const struct artifact *artifact,

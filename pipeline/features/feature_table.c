@@ -25,20 +25,6 @@ static void array_name(char out[ARTIFACT_NAME_MAX], enum feature_side side, cons
     (void)snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", feature_side_names[side], part);
 }
 
-/* Texts become a view over their copy in the artifact. */
-static enum status_code save_texts(struct strings *texts, struct artifact *artifact,
-                                   const char *name, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct strings view = {0};
-    TRY(artifact_set_strings(artifact, name, texts, status));
-    TRY(artifact_get_strings(artifact, name, &view, status));
-    strings_release(texts);
-    *texts = view;
-done:
-    return code;
-}
-
 static enum status_code save_columns(const struct feature_table *table, enum feature_side side,
                                      struct artifact *artifact, struct status *status)
 {
@@ -79,9 +65,9 @@ static enum status_code save_side(struct feature_table *table, enum feature_side
     TRY(artifact_set_number(artifact, name, (double)table->n_master, status));
     TRY(save_columns(table, side, artifact, status));
     array_name(name, side, "names");
-    TRY(save_texts(&table->names, artifact, name, status));
+    TRY(artifact_move_strings(artifact, name, &table->names, status));
     array_name(name, side, "values");
-    TRY(save_texts(&table->values, artifact, name, status));
+    TRY(artifact_move_strings(artifact, name, &table->values, status));
     array_name(name, side, "extra");
     TRY(vocabulary_save(&table->extra, artifact, name, status));
     /* the last step, for it leaves either a view or nothing */

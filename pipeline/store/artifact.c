@@ -233,25 +233,37 @@ enum status_code artifact_get_strings(const struct artifact *artifact, const cha
 {
     enum status_code code;
     char part[ARTIFACT_NAME_MAX];
-    const struct array *offsets, *bytes;
-    const void *data;
+    const void *offsets, *bytes;
+    size_t n_starts, width, n_bytes, byte_width;
     TRY(part_name(part, name, "offsets", status));
-    TRY(artifact_get(artifact, part, ARRAY_I64, &data, NULL, NULL, status));
-    offsets = artifact_find(artifact, part);
+    TRY(artifact_get(artifact, part, ARRAY_I64, &offsets, &n_starts, &width, status));
     TRY(part_name(part, name, "bytes", status));
-    TRY(artifact_get(artifact, part, ARRAY_U8, &data, NULL, NULL, status));
-    bytes = artifact_find(artifact, part);
-    int64_t *starts = offsets->data;
-    size_t n_starts = offsets->rows;
-    bool fits = n_starts > 0 && offsets->columns == 1 && bytes->columns == 1 && starts[0] == 0 &&
-                starts[n_starts - 1] == (int64_t)bytes->rows;
+    TRY(artifact_get(artifact, part, ARRAY_U8, &bytes, &n_bytes, &byte_width, status));
+    const int64_t *starts = offsets;
+    bool fits = n_starts > 0 && width == 1 && byte_width == 1 && starts[0] == 0 &&
+                starts[n_starts - 1] == (int64_t)n_bytes;
     for (size_t i = 1; fits && i < n_starts; i++) {
         fits = starts[i] >= starts[i - 1];
     }
     if (!fits) {
         TRY(artifact_misfit(artifact, name, "offsets and bytes do not belong together", status));
     }
-    *strings = (struct strings){.n = n_starts - 1, .offsets = starts, .bytes = bytes->data};
+    /* a view: nobody writes through it */
+    *strings =
+        (struct strings){.n = n_starts - 1, .offsets = (int64_t *)offsets, .bytes = (char *)bytes};
+done:
+    return code;
+}
+
+enum status_code artifact_move_strings(struct artifact *artifact, const char *name,
+                                       struct strings *strings, struct status *status)
+{
+    enum status_code code;
+    struct strings view = {0};
+    TRY(artifact_set_strings(artifact, name, strings, status));
+    TRY(artifact_get_strings(artifact, name, &view, status));
+    strings_release(strings);
+    *strings = view;
 done:
     return code;
 }

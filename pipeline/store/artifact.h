@@ -63,6 +63,9 @@ MUST_CHECK enum status_code artifact_set_number(struct artifact *artifact, const
 MUST_CHECK enum status_code artifact_set_strings(struct artifact *artifact, const char *name,
                                                  const struct strings *strings,
                                                  struct status *status);
+/* The same, after which `strings` is a view over the copy. */
+MUST_CHECK enum status_code artifact_move_strings(struct artifact *artifact, const char *name,
+                                                  struct strings *strings, struct status *status);
 
 /* NULL when there is none. */
 const struct array *artifact_find(const struct artifact *artifact, const char *name);
