@@ -40,7 +40,6 @@ enum status_code arena_new(struct arena *arena, size_t count, size_t size, void 
     }
     *out = block->payload + block->used;
     block->used += bytes;
-    arena->total += bytes;
     return STATUS_OK;
 }
 

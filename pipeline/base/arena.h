@@ -9,7 +9,6 @@ struct arena_block;
 /* Zero-initialise. */
 struct arena {
     struct arena_block *blocks;
-    size_t total; /* bytes handed out so far */
 };
 
 /* Zeroed memory of count * size bytes, aligned to 16; lives until arena_release. */

@@ -36,62 +36,39 @@ static void add_json_text(struct buf *line, const char *text)
 /* Control bytes would let a table or file name drive the reader's terminal. */
 static void add_plain_text(struct buf *line, const char *text)
 {
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c == '\n' || c == '\t') {
-            buf_add_char(line, ' ');
-        } else {
-            buf_add_char(line, c < 0x20 || c == 0x7f ? '?' : *at);
-        }
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        buf_add_char(line, c == '\n' || c == '\t' ? ' ' : c < 0x20 || c == 0x7f ? '?' : *text);
     }
 }
 
-static void compose_json(enum log_level level, const char *text, struct buf *line)
+/* Writes one line. Out of memory cuts it short: there is nobody to tell. */
+static void write_line(FILE *file, const struct log *log, enum log_level level, const char *text)
 {
-    char now[CLOCK_TEXT_MAX];
-    clock_format(clock_unix(), now);
-    buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now, level_names[level]);
-    add_json_text(line, text);
-    buf_add_text(line, "\"}\n");
-}
-
-static void compose(const struct log *log, enum log_level level, const char *text, struct buf *line)
-{
-    if (log->json) {
-        compose_json(level, text, line);
-        return;
-    }
-    bool color = log->color && level_colors[level][0] != '\0';
-    if (log->progress_on_line) {
-        buf_add_text(line, "\r\033[K");
-    }
-    buf_add_text(line, color ? level_colors[level] : "");
-    buf_add_text(line, level_prefixes[level]);
-    add_plain_text(line, text);
-    buf_add_text(line, color ? "\033[0m\n" : "\n");
-}
-
-/* Out of memory cuts a line short: there is nobody to tell. */
-static void write_line(FILE *file, struct buf *line)
-{
-    (void)fwrite(buf_text(line), 1, line->length, file);
-    (void)fflush(file);
-    buf_release(line);
-}
-
-static void write_to_file(const struct log *log, enum log_level level, const char *text)
-{
+    const bool is_shown = file == log->stream;
+    const bool color = is_shown && log->color && level_colors[level][0] != '\0';
     struct buf line = {0};
     char now[CLOCK_TEXT_MAX];
+    clock_format(clock_unix(), now);
     if (log->json) {
-        compose_json(level, text, &line);
+        buf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now,
+                 level_names[level]);
+        add_json_text(&line, text);
+        buf_add_text(&line, "\"}\n");
     } else {
-        clock_format(clock_unix(), now);
-        buf_addf(&line, "%s %s", now, level_prefixes[level]);
+        if (!is_shown) {
+            buf_addf(&line, "%s ", now);
+        } else if (log->progress_on_line) {
+            buf_add_text(&line, "\r\033[K");
+        }
+        buf_add_text(&line, color ? level_colors[level] : "");
+        buf_add_text(&line, level_prefixes[level]);
         add_plain_text(&line, text);
-        buf_add_char(&line, '\n');
+        buf_add_text(&line, color ? "\033[0m\n" : "\n");
     }
-    write_line(log->file, &line);
+    (void)fwrite(buf_text(&line), 1, line.length, file);
+    (void)fflush(file);
+    buf_release(&line);
 }
 
 enum { LOG_MESSAGE_MAX = 4096 };
@@ -103,7 +80,7 @@ static void keep(const struct log *log, enum log_level level, const char *text)
     if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
         (void)snprintf(kept, sizeof kept, "%s", text);
         private_hide(kept);
-        write_to_file(log, level, kept);
+        write_line(log->file, log, level, kept);
     }
 }
 
@@ -132,10 +109,8 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     va_end(arguments);
     keep(log, level, text);
     if (log->stream != NULL && level >= log->level && level < LOG_SILENT) {
-        struct buf line = {0};
         private_show(text);
-        compose(log, level, text, &line);
-        write_line(log->stream, &line);
+        write_line(log->stream, log, level, text);
         log->progress_on_line = false;
     }
 }

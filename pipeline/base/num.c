@@ -119,15 +119,6 @@ static void leave_c_locale(locale_t before, locale_t c_locale)
     }
 }
 
-static double strtod_c(const char *text)
-{
-    locale_t c_locale = (locale_t)0;
-    locale_t before = enter_c_locale(&c_locale);
-    double value = strtod(text, NULL);
-    leave_c_locale(before, c_locale);
-    return value;
-}
-
 bool num_parse_double(const char *text, size_t length, double *out)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -147,7 +138,10 @@ bool num_parse_double(const char *text, size_t length, double *out)
         char copy[NUM_PARSE_MAX];
         memcpy(copy, text, length);
         copy[length] = '\0';
-        value = strtod_c(copy);
+        locale_t c_locale = (locale_t)0;
+        locale_t before = enter_c_locale(&c_locale);
+        value = strtod(copy, NULL);
+        leave_c_locale(before, c_locale);
     }
     if (!isfinite(value)) {
         return false;
@@ -246,9 +240,7 @@ static bool days_of_civil(int year, int month, int day, int64_t *days)
 /* hh:mm[:ss[.fraction]] */
 static bool take_time_of_day(const char **at, const char *end, int *minutes, int *seconds)
 {
-    int hour = 0;
-    int minute = 0;
-    int second = 0;
+    int hour = 0, minute = 0, second = 0;
     if (!take_digits(at, end, 2, &hour) || !take_char(at, end, ':') ||
         !take_digits(at, end, 2, &minute) || hour > 23 || minute > 59) {
         return false;
@@ -275,8 +267,7 @@ static bool take_time_of_day(const char **at, const char *end, int *minutes, int
 /* Nothing, Z, or a sign and hh, hhmm or hh:mm. */
 static bool take_zone(const char **at, const char *end, int *offset_minutes)
 {
-    int hours = 0;
-    int minutes = 0;
+    int hours = 0, minutes = 0;
     *offset_minutes = 0;
     if (*at == end || take_char(at, end, 'Z')) {
         return true;
@@ -300,14 +291,8 @@ static bool take_zone(const char **at, const char *end, int *offset_minutes)
 
 bool num_parse_iso8601(const char *text, size_t length, int64_t *unix_seconds)
 {
-    const char *at = text;
-    const char *end = text + length;
-    int year = 0;
-    int month = 0;
-    int day = 0;
-    int minutes = 0;
-    int seconds = 0;
-    int offset = 0;
+    const char *at = text, *end = text + length;
+    int year = 0, month = 0, day = 0, minutes = 0, seconds = 0, offset = 0;
     int64_t days = 0;
 
     if (!take_digits(&at, end, 4, &year) || !take_char(&at, end, '-') ||

@@ -61,17 +61,25 @@ static bool has_news(struct pool *pool, uint64_t seen)
     return atomic_load(&pool->round) != seen || atomic_load(&pool->stop);
 }
 
-static void await_round(struct pool *pool, uint64_t seen)
+static bool is_done(struct pool *pool, uint64_t unused)
+{
+    (void)unused;
+    return atomic_load(&pool->n_working) == 0;
+}
+
+/* Waits until is_there(pool, seen): looking first, then asleep on `signal`. */
+static void await(struct pool *pool, bool (*is_there)(struct pool *, uint64_t), uint64_t seen,
+                  pthread_cond_t *signal)
 {
     for (size_t look = 0; look < LOOKS; look++) {
-        if (has_news(pool, seen)) {
+        if (is_there(pool, seen)) {
             return;
         }
         (void)sched_yield();
     }
     (void)pthread_mutex_lock(&pool->mutex);
-    while (!has_news(pool, seen)) {
-        (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
+    while (!is_there(pool, seen)) {
+        (void)pthread_cond_wait(signal, &pool->mutex);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
 }
@@ -83,7 +91,7 @@ static void *worker_main(void *argument)
     uint64_t seen = 0;
 
     for (;;) {
-        await_round(pool, seen);
+        await(pool, has_news, seen, &pool->has_work);
         if (atomic_load(&pool->stop)) {
             return NULL;
         }
@@ -97,30 +105,13 @@ static void *worker_main(void *argument)
     }
 }
 
-static void await_workers(struct pool *pool)
-{
-    for (size_t look = 0; look < LOOKS; look++) {
-        if (atomic_load(&pool->n_working) == 0) {
-            return;
-        }
-        (void)sched_yield();
-    }
-    (void)pthread_mutex_lock(&pool->mutex);
-    while (atomic_load(&pool->n_working) > 0) {
-        (void)pthread_cond_wait(&pool->all_done, &pool->mutex);
-    }
-    (void)pthread_mutex_unlock(&pool->mutex);
-}
-
+/* The cores that this process may use. */
 static size_t usable_cores(void)
 {
     cpu_set_t cores;
     CPU_ZERO(&cores);
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0) {
-        return 1;
-    }
-    int count = CPU_COUNT(&cores);
-    return count < 1 ? 1 : (size_t)count;
+    const bool is_known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+    return is_known && CPU_COUNT(&cores) > 1 ? (size_t)CPU_COUNT(&cores) : 1;
 }
 
 /* Signals go to the main thread, whose handlers set the stop flag: a worker inherits the mask that
@@ -238,7 +229,7 @@ void pool_run(struct pool *pool, size_t n_blocks, pool_task *task, void *data)
     (void)pthread_cond_broadcast(&pool->has_work);
     (void)pthread_mutex_unlock(&pool->mutex);
     work(pool, 0);
-    await_workers(pool);
+    await(pool, is_done, 0, &pool->all_done);
     pool->beside = NULL;
 }
 

@@ -176,16 +176,6 @@ done:
     return code;
 }
 
-static enum status_code reserve_text(struct vocabulary *vocabulary, struct status *status)
-{
-    enum status_code code = check_count(vocabulary, status);
-    if (code == STATUS_OK &&
-        (vocabulary->text_slots == NULL || vocabulary->n >= vocabulary->n_slots / 2)) {
-        code = index_texts(vocabulary, vocabulary->n + 1, status);
-    }
-    return code;
-}
-
 int32_t vocabulary_find(const struct vocabulary *vocabulary, const struct row_id *id)
 {
     if (vocabulary->type != (id->is_text ? ID_TEXT : ID_INTEGER)) {
@@ -257,7 +247,11 @@ enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *
         *code = known;
         return STATUS_OK;
     }
-    enum status_code result = reserve_text(vocabulary, status);
+    enum status_code result = check_count(vocabulary, status);
+    if (result == STATUS_OK &&
+        (vocabulary->text_slots == NULL || vocabulary->n >= vocabulary->n_slots / 2)) {
+        result = index_texts(vocabulary, vocabulary->n + 1, status);
+    }
     if (result == STATUS_OK) {
         result = strings_add(&vocabulary->texts, id, length, status);
     }

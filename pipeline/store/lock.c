@@ -33,18 +33,6 @@ static void read_holder(int fd, char out[HOLDER_MAX])
     }
 }
 
-static enum status_code write_holder(int fd, const char *path, struct status *status)
-{
-    char text[HOLDER_MAX], since[CLOCK_TEXT_MAX];
-    clock_format(clock_unix(), since);
-    int length = snprintf(text, sizeof text, "pid %ld since %s\n", (long)getpid(), since);
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
-        return status_set_at(status, STATUS_IO, path, 0, 0, "cannot write the lock file: %s",
-                             strerror(errno));
-    }
-    return STATUS_OK;
-}
-
 /* Takes the lock, asking every tenth of a second: flock itself cannot wait for a limited time. */
 static enum status_code take(int fd, const char *path, const struct lock_wait *wait,
                              struct status *status)
@@ -81,11 +69,17 @@ enum status_code lock_acquire(const char *path, const struct lock_wait *wait, st
                               struct status *status)
 {
     enum status_code code;
+    char text[HOLDER_MAX], since[CLOCK_TEXT_MAX];
     lock->fd = -1;
     int fd = -1;
     TRY(output_file_open(path, OUTPUT_UPDATE, OUTPUT_SHARED, "the lock file", &fd, status));
     TRY(take(fd, path, wait, status));
-    TRY(write_holder(fd, path, status));
+    clock_format(clock_unix(), since);
+    int length = snprintf(text, sizeof text, "pid %ld since %s\n", (long)getpid(), since);
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
+        TRY(status_set_at(status, STATUS_IO, path, 0, 0, "cannot write the lock file: %s",
+                          strerror(errno)));
+    }
     lock->fd = fd;
     fd = -1;
 done:

@@ -48,42 +48,31 @@ static void add_schema_table(struct buf *sql, const char *prefix)
     buf_release(&name);
 }
 
-/* Whether the table `name` has the columns that ours has. */
-static enum status_code has_our_columns(struct db *db, const char *name, bool *has,
-                                        struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    bool has_row = false;
-    TRY(db_prepare(db,
-                   "SELECT count(*) = 4 FROM pragma_table_info(?1)"
-                   " WHERE name IN ('part', 'version', 'name', 'applied')",
-                   &query, status));
-    TRY(db_bind_text(query, 1, name, strlen(name), true, status));
-    TRY(db_step(query, &has_row, status));
-    *has = has_row && db_column_int64(query, 0) == 1;
-done:
-    db_finalize(query);
-    return code;
-}
-
-/* Whether the version table is there, and ours. */
+/* Whether the version table is there, and has the columns that ours has. */
 static enum status_code find_schema_table(struct db *db, const char *prefix, bool *is_ours,
                                           bool *is_foreign, struct status *status)
 {
     enum status_code code;
+    struct db_query *query = NULL;
     struct buf name = {0}, type = {0};
+    bool has_row = false;
     *is_ours = *is_foreign = false;
     buf_addf(&name, "%snightjar_schema", prefix);
     TRY(buf_check(&name, status));
     TRY(db_object_type(db, buf_text(&name), &type, status));
-    if (type.length > 0) {
-        if (strcmp(buf_text(&type), "table") == 0) {
-            TRY(has_our_columns(db, buf_text(&name), is_ours, status));
-        }
-        *is_foreign = !*is_ours;
+    if (type.length == 0) {
+        goto done;
     }
+    TRY(db_prepare(db,
+                   "SELECT count(*) = 4 FROM pragma_table_info(?1)"
+                   " WHERE name IN ('part', 'version', 'name', 'applied')",
+                   &query, status));
+    TRY(db_bind_text(query, 1, buf_text(&name), name.length, true, status));
+    TRY(db_step(query, &has_row, status));
+    *is_ours = strcmp(buf_text(&type), "table") == 0 && db_column_int64(query, 0) == 1;
+    *is_foreign = !*is_ours;
 done:
+    db_finalize(query);
     buf_release(&name);
     buf_release(&type);
     return code;
