@@ -84,20 +84,6 @@ static void leave_if_poor(struct peeling *peeling, size_t node)
     }
 }
 
-static void count_degrees(struct peeling *peeling)
-{
-    const struct sparse *by_user = peeling->by_user;
-
-    for (size_t user = 0; user < by_user->n_rows; user++) {
-        for (int64_t e = by_user->offsets[user]; e < by_user->offsets[user + 1]; e++) {
-            if (peeling->keep == NULL || peeling->keep[e]) {
-                peeling->degree[user]++;
-                peeling->degree[by_user->n_rows + (size_t)by_user->columns[e]]++;
-            }
-        }
-    }
-}
-
 static void drop_neighbours(struct peeling *peeling, size_t node)
 {
     size_t n_users = peeling->by_user->n_rows;
@@ -155,7 +141,14 @@ static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
         .by_user = matrix, .keep = keep, .degree = degree, .gone = gone, .queue = queue};
     peeling.minimum[0] = rules->min_user_interactions > 1 ? rules->min_user_interactions : 1;
     peeling.minimum[1] = rules->min_item_interactions > 1 ? rules->min_item_interactions : 1;
-    count_degrees(&peeling);
+    for (size_t user = 0; user < matrix->n_rows; user++) {
+        for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
+            if (keep == NULL || keep[e]) {
+                degree[user]++;
+                degree[matrix->n_rows + (size_t)matrix->columns[e]]++;
+            }
+        }
+    }
     for (size_t node = 0; node < n_nodes; node++) {
         leave_if_poor(&peeling, node);
     }

@@ -41,19 +41,6 @@ static void list_names(struct buf *out)
     }
 }
 
-static enum status_code refuse_column(const char *what, const char *name, struct status *status)
-{
-    struct buf names = {0};
-
-    list_names(&names);
-    enum status_code code = status_set(
-        status, STATUS_CONFIG,
-        "%s: column '%s' is none of %s; rename it in the query (SELECT %s AS ...) or leave it out",
-        what, name, buf_text(&names), name);
-    buf_release(&names);
-    return code;
-}
-
 /* What the key is called in the result: in a query as there, of a table by a name of ours. */
 static const char *key_name(const struct event_query *query)
 {
@@ -80,7 +67,15 @@ static enum status_code find_columns(const struct db_query *statement,
             }
         }
         if (column < 0) {
-            return refuse_column(what, name, status);
+            struct buf names = {0};
+            list_names(&names);
+            enum status_code code =
+                status_set(status, STATUS_CONFIG,
+                           "%s: column '%s' is none of %s; rename it in the query (SELECT %s AS "
+                           "...) or leave it out",
+                           what, name, buf_text(&names), name);
+            buf_release(&names);
+            return code;
         }
         if (columns->index[column] >= 0) {
             return status_set(status, STATUS_CONFIG, "%s: columns '%s' and '%s' are both the %s",

@@ -11,31 +11,19 @@
 
 enum { FIRST_EVENTS = 4096 };
 
-static enum status_code grow(struct event_log *log, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    size_t n = log->n;
-    size_t capacity = log->capacity == 0 ? FIRST_EVENTS : 2 * log->capacity;
-
-    TRY(MEM_RESIZE(&log->user_codes, n, capacity, status));
-    TRY(MEM_RESIZE(&log->item_codes, n, capacity, status));
-    TRY(MEM_RESIZE(&log->weights, n, capacity, status));
-    TRY(MEM_RESIZE(&log->times, n, capacity, status));
-    TRY(MEM_RESIZE(&log->parts, n, capacity, status));
-    log->capacity = capacity;
-done:
-    return code;
-}
-
 enum status_code event_log_add(struct event_log *log, int32_t user, int32_t item, float weight,
                                int64_t time, enum event_part part, struct status *status)
 {
     assert(log->user_start == NULL && weight > 0);
+    enum status_code code = STATUS_OK;
     if (log->n == log->capacity) {
-        enum status_code code = grow(log, status);
-        if (code != STATUS_OK) {
-            return code;
-        }
+        const size_t n = log->n, capacity = n == 0 ? FIRST_EVENTS : 2 * n;
+        TRY(MEM_RESIZE(&log->user_codes, n, capacity, status));
+        TRY(MEM_RESIZE(&log->item_codes, n, capacity, status));
+        TRY(MEM_RESIZE(&log->weights, n, capacity, status));
+        TRY(MEM_RESIZE(&log->times, n, capacity, status));
+        TRY(MEM_RESIZE(&log->parts, n, capacity, status));
+        log->capacity = capacity;
     }
     size_t e = log->n++;
     log->user_codes[e] = user;
@@ -43,7 +31,8 @@ enum status_code event_log_add(struct event_log *log, int32_t user, int32_t item
     log->weights[e] = weight;
     log->times[e] = time;
     log->parts[e] = (uint8_t)part;
-    return STATUS_OK;
+done:
+    return code;
 }
 
 static void release_columns(struct event_log *log)

@@ -16,11 +16,6 @@ struct reader_state {
     bool has_times;
 };
 
-static struct event_log *log_of(struct extraction *extraction, size_t which)
-{
-    return which == 0 ? &extraction->log : which == 1 ? &extraction->dislikes : &extraction->seen;
-}
-
 static void slot_name(const struct event_store *store, size_t segment, char out[ARTIFACT_NAME_MAX])
 {
     snprintf(out, ARTIFACT_NAME_MAX, "%s/events.%zu", store->label, segment);
@@ -214,15 +209,6 @@ done:
     return code;
 }
 
-/* A text in the state stood in the memory of another run. */
-static void set_query(struct reader_state *state, const char *query)
-{
-    state->user_ids.decided_by.query = state->item_ids.decided_by.query = query;
-    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
-        state->report.first[f].place.query = query;
-    }
-}
-
 enum status_code event_state_get(const struct artifact *artifact, const char *query,
                                  struct extraction *extraction, bool *fits, struct status *status)
 {
@@ -235,7 +221,11 @@ enum status_code event_state_get(const struct artifact *artifact, const char *qu
     }
     TRY(MEM_NEW(&state, 1, status));
     memcpy(state, kept->data, sizeof *state);
-    set_query(state, query);
+    /* the texts in it stood in the memory of another run */
+    state->user_ids.decided_by.query = state->item_ids.decided_by.query = query;
+    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
+        state->report.first[f].place.query = query;
+    }
     extraction->report = state->report;
     extraction->log.user_ids = state->user_ids;
     extraction->log.item_ids = state->item_ids;
@@ -251,6 +241,8 @@ static enum status_code load_segment(struct event_store *store, const struct art
                                      const char *query, struct extraction *extraction, bool *fits,
                                      struct status *status)
 {
+    struct event_log *const logs[N_STORED_LOGS] = {&extraction->log, &extraction->dislikes,
+                                                   &extraction->seen};
     const struct array *rules = artifact_find(segment, "rules");
     enum status_code code = STATUS_OK;
     *fits = rules != NULL && rules->rows == sizeof store->rules &&
@@ -259,7 +251,7 @@ static enum status_code load_segment(struct event_store *store, const struct art
         TRY(event_state_get(segment, query, extraction, fits, status));
     }
     for (size_t l = 0; *fits && l < N_STORED_LOGS; l++) {
-        struct event_log *log = log_of(extraction, l);
+        struct event_log *log = logs[l];
         TRY(load_ids(segment, l, "user_ids", &log->users, status));
         TRY(load_ids(segment, l, "item_ids", &log->items, status));
         TRY(load_rows(segment, l, log, fits, status));

@@ -5,23 +5,6 @@
 #include "events/dislikes.h"
 #include "store/row_batch.h"
 
-static enum status_code nothing_left(const struct extract_request *request,
-                                     const struct row_report *report, struct status *status)
-{
-    const char *what = request->interactions.what;
-
-    if (report->n_rows == 0) {
-        return status_set(status, STATUS_DATA, "%s gives no rows", what);
-    }
-    struct buf taken = {0};
-    row_report_add(report, &taken);
-    enum status_code code =
-        status_set(status, STATUS_DATA, "%s: no positive interaction is left of %lld rows: %s",
-                   what, (long long)report->n_rows, buf_text(&taken));
-    buf_release(&taken);
-    return code;
-}
-
 static enum status_code read_given(struct db *source, const struct extract_request *request,
                                    const char *what, const char *sql, enum event_part part,
                                    const struct watch *watch, struct event_log *log,
@@ -71,8 +54,16 @@ enum status_code extract_read(struct db *source, const struct extract_request *r
     struct row_report *report = &extraction->report;
 
     TRY(extract_read_log(source, request, watch, extraction, status));
+    if (report->n_rows == 0) {
+        TRY(status_set(status, STATUS_DATA, "%s gives no rows", request->interactions.what));
+    }
     if (log->n == 0) {
-        code = nothing_left(request, report, status);
+        struct buf taken = {0};
+        row_report_add(report, &taken);
+        code =
+            status_set(status, STATUS_DATA, "%s: no positive interaction is left of %lld rows: %s",
+                       request->interactions.what, (long long)report->n_rows, buf_text(&taken));
+        buf_release(&taken);
         goto done;
     }
     if (request->valid_query != NULL) {

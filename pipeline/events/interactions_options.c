@@ -147,24 +147,16 @@ static void validate_split(const struct split_options *split, struct option_repo
     }
 }
 
-static bool is_listed(const struct option_numbers *weights, const char *name)
-{
-    for (size_t i = 0; i < weights->n; i++) {
-        if (strcmp(weights->names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void validate_dislikes(const struct interactions_options *o, struct option_report *report)
 {
     for (size_t i = 0; i < o->dislikes.n; i++) {
-        if (is_listed(&o->event_weights, o->dislikes.values[i])) {
-            option_mistake(report, "dislikes",
-                           "'%s' is listed in event_weights, too: an event type is positive or a "
-                           "dislike",
-                           o->dislikes.values[i]);
+        for (size_t w = 0; w < o->event_weights.n; w++) {
+            if (strcmp(o->event_weights.names[w], o->dislikes.values[i]) == 0) {
+                option_mistake(report, "dislikes",
+                               "'%s' is listed in event_weights, too: an event type is positive "
+                               "or a dislike",
+                               o->dislikes.values[i]);
+            }
         }
     }
     if (!isnan(o->dislike_rating) && !(o->min_rating > 0)) {

@@ -93,21 +93,6 @@ struct assembly {
     struct feature_table table;
 };
 
-static enum status_code encode_columns(struct assembly *a, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct feature_rows *rows = a->rows;
-    TRY(MEM_NEW(&a->blocks, rows->n_columns, status));
-    for (size_t c = 0; c < rows->n_columns; c++) {
-        size_t length;
-        const char *name = strings_get(&rows->names, c, &length);
-        TRY(feature_encode(rows, c, find_rule(a->rules, name, length), a->rules, &a->blocks[c],
-                           status));
-    }
-done:
-    return code;
-}
-
 /* The layout of the columns that stay. */
 static enum status_code lay_out(struct assembly *a, struct status *status)
 {
@@ -134,19 +119,6 @@ static enum status_code lay_out(struct assembly *a, struct status *status)
     table->matrix.n_columns = n_tokens;
 done:
     return code;
-}
-
-static enum status_code check_id_types(const struct feature_rows *rows,
-                                       const struct vocabulary *master, struct status *status)
-{
-    if (rows->ids.type == ID_NONE || master->type == ID_NONE || rows->ids.type == master->type) {
-        return STATUS_OK;
-    }
-    const bool is_text = rows->ids.type == ID_TEXT;
-    return status_set(status, STATUS_DATA,
-                      "%s: %s is %s here and %s in the interactions; make them alike with CAST",
-                      rows->what, rows->id_name, is_text ? "TEXT" : "INTEGER",
-                      is_text ? "INTEGER" : "TEXT");
 }
 
 /* Numbers the entities: those of `master`, and behind them ids that it does not have. */
@@ -331,8 +303,19 @@ enum status_code feature_table_build(const struct feature_rows *rows,
     struct assembly a = {.rows = rows, .rules = rules};
 
     TRY(feature_rules_check(rules, &rows->names, status));
-    TRY(check_id_types(rows, master, status));
-    TRY(encode_columns(&a, status));
+    if (rows->ids.type != ID_NONE && master->type != ID_NONE && rows->ids.type != master->type) {
+        const bool is_text = rows->ids.type == ID_TEXT;
+        TRY(status_set(status, STATUS_DATA,
+                       "%s: %s is %s here and %s in the interactions; make them alike with CAST",
+                       rows->what, rows->id_name, is_text ? "TEXT" : "INTEGER",
+                       is_text ? "INTEGER" : "TEXT"));
+    }
+    TRY(MEM_NEW(&a.blocks, rows->n_columns, status));
+    for (size_t c = 0; c < rows->n_columns; c++) {
+        size_t length;
+        const char *name = strings_get(&rows->names, c, &length);
+        TRY(feature_encode(rows, c, find_rule(rules, name, length), rules, &a.blocks[c], status));
+    }
     TRY(lay_out(&a, status));
     TRY(number_entities(&a, master, status));
     TRY(join_blocks(&a, status));

@@ -147,23 +147,6 @@ static bool are_people(const struct feature_rows *rows)
     return strcmp(rows->id_name, "user_id") == 0;
 }
 
-static enum status_code refuse_id(const struct feature_rows *rows, const char *problem,
-                                  struct status *status)
-{
-    return status_set(status, STATUS_DATA, "%s, row %zu: %s %s; filter such rows in the query",
-                      rows->what, rows->ids.n + 1, rows->id_name, problem);
-}
-
-static enum status_code refuse_mixed(const struct feature_rows *rows, struct status *status)
-{
-    return status_set(
-        status, STATUS_DATA,
-        "%s, row %zu: %s is %s, the rows before have %s; all ids must be of one type: "
-        "use CAST in the query",
-        rows->what, rows->ids.n + 1, rows->id_name, rows->ids.type == ID_TEXT ? "INTEGER" : "TEXT",
-        rows->ids.type == ID_TEXT ? "TEXT" : "INTEGER");
-}
-
 /* Adds the row's id; its code must be the row's number. */
 static enum status_code take_id(struct feature_rows *rows, struct db_query *statement, int column,
                                 struct status *status)
@@ -175,10 +158,15 @@ static enum status_code take_id(struct feature_rows *rows, struct db_query *stat
 
     const enum row_id_fault fault = row_id_read(statement, column, &id_read);
     if (fault != ROW_ID_SOUND) {
-        return refuse_id(rows, row_id_faults[fault], status);
+        return status_set(status, STATUS_DATA, "%s, row %zu: %s %s; filter such rows in the query",
+                          rows->what, row + 1, rows->id_name, row_id_faults[fault]);
     }
     if (rows->ids.type != ID_NONE && id_read.is_text != (rows->ids.type == ID_TEXT)) {
-        return refuse_mixed(rows, status);
+        return status_set(status, STATUS_DATA,
+                          "%s, row %zu: %s is %s, the rows before have %s; all ids must be of one "
+                          "type: use CAST in the query",
+                          rows->what, row + 1, rows->id_name, id_read.is_text ? "TEXT" : "INTEGER",
+                          id_read.is_text ? "INTEGER" : "TEXT");
     }
     TRY(vocabulary_add(&rows->ids, &id_read, &id_code, status));
     if ((size_t)id_code != row) {
@@ -203,36 +191,29 @@ static enum status_code take_cell(struct feature_cells *cells, size_t row,
 {
     enum status_code code = STATUS_OK;
     enum cell_kind kind = CELL_MISSING;
+    struct db_cell cell;
     char number[NUM_TEXT_MAX];
     const char *text = NULL;
     size_t length = 0;
     double value = 0;
 
-    switch (db_column_type(statement, column)) {
-    case DB_NULL:
-        break;
-    case DB_BLOB:
+    db_column_cell(statement, column, &cell);
+    if (cell.type == DB_BLOB) {
         kind = CELL_BLOB;
-        break;
-    case DB_TEXT:
-        text = db_column_text(statement, column, &length);
+    } else if (cell.type == DB_TEXT) {
+        text = cell.text;
+        length = cell.length;
         kind = length == 0 ? CELL_MISSING : CELL_TEXT;
-        break;
-    case DB_INTEGER:
+    } else if (cell.type == DB_INTEGER) {
         kind = CELL_NUMBER;
-        value = (double)db_column_int64(statement, column);
+        value = (double)cell.integer;
         text = number;
-        length = (size_t)snprintf(number, sizeof number, "%lld",
-                                  (long long)db_column_int64(statement, column));
-        break;
-    case DB_FLOAT:
-        value = db_column_double(statement, column);
+        length = (size_t)snprintf(number, sizeof number, "%lld", (long long)cell.integer);
+    } else if (cell.type == DB_FLOAT) {
+        value = cell.real;
         kind = isfinite(value) ? CELL_NUMBER : CELL_INFINITE;
-        if (kind == CELL_NUMBER) {
-            text = number;
-            length = num_format_double(value, number);
-        }
-        break;
+        text = number;
+        length = kind == CELL_NUMBER ? num_format_double(value, number) : 0;
     }
     if (row == cells->capacity) {
         const size_t capacity = row == 0 ? FIRST_CAPACITY : 2 * row;
@@ -243,36 +224,6 @@ static enum status_code take_cell(struct feature_cells *cells, size_t row,
     cells->kinds[row] = (uint8_t)kind;
     cells->numbers[row] = value;
     TRY(strings_add(&cells->texts, text, length, status));
-done:
-    return code;
-}
-
-/* Whether the row is of somebody who does not exist any more. */
-static bool is_forgotten(const struct forgotten *forgotten, struct db_query *statement, int column)
-{
-    struct row_id person;
-    if (forgotten == NULL || forgotten->n == 0 ||
-        row_id_read(statement, column, &person) != ROW_ID_SOUND) {
-        return false;
-    }
-    return forgotten_has(forgotten, &person);
-}
-
-static enum status_code take_row(struct feature_rows *rows, struct db_query *statement,
-                                 int id_column, const struct forgotten *forgotten,
-                                 struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t row = rows->ids.n;
-
-    if (is_forgotten(forgotten, statement, id_column)) {
-        return STATUS_OK;
-    }
-    TRY(take_id(rows, statement, id_column, status));
-    for (size_t c = 0; c < rows->n_columns; c++) {
-        const int column = (int)c + ((int)c >= id_column);
-        TRY(take_cell(&rows->cells[c], row, statement, column, status));
-    }
 done:
     return code;
 }
@@ -292,7 +243,17 @@ enum status_code feature_reader_run(struct db *db, const struct feature_query *q
     made.n_columns = made.names.n;
     TRY(db_step(statement, &has_row, status));
     while (has_row) {
-        TRY(take_row(&made, statement, id_column, query->forgotten, status));
+        struct row_id person; /* who may not exist any more */
+        if (query->forgotten == NULL || query->forgotten->n == 0 ||
+            row_id_read(statement, id_column, &person) != ROW_ID_SOUND ||
+            !forgotten_has(query->forgotten, &person)) {
+            const size_t row = made.ids.n;
+            TRY(take_id(&made, statement, id_column, status));
+            for (size_t c = 0; c < made.n_columns; c++) {
+                const int column = (int)c + ((int)c >= id_column);
+                TRY(take_cell(&made.cells[c], row, statement, column, status));
+            }
+        }
         if (made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
             TRY(watch_step(watch, (double)made.ids.n, 0.0, status));
         }
