@@ -1,10 +1,11 @@
 /* pairs: the positives. User-item positives with their weights; item-item pairs of co-interaction,
- * which `train` contrasts; and the evidence, a longer list of such pairs that
- * serves scoring. All are made for both bases. The counting is done in pairs/item_pairs.c; who uses
- * the pairs how is not known here. */
+ * which `train` contrasts; the evidence, a longer list of such pairs that serves scoring; and the
+ * transitions, what followed what. All are made for both bases. The counting is done in
+ * pairs/item_pairs.c and pairs/transitions.c; who uses the pairs how is not known here. */
 #include "base/mem.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
+#include "pairs/transitions.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -34,10 +35,18 @@ struct evidence_options {
     int64_t top, max_user_items;
 };
 
+struct transition_options {
+    bool given;
+    int64_t reach;
+    double decay, out_exponent, in_exponent;
+    int64_t top, max_user_items;
+};
+
 struct pairs_options {
     struct user_item_options user_item;
     struct item_item_options item_item;
     struct evidence_options evidence;
+    struct transition_options transitions;
     bool queryable;
 };
 
@@ -76,6 +85,27 @@ static const struct option evidence_options[] = {
             "Of a longer history only the newest items count.", .unit = "items"),
     OPT_END};
 
+static const struct option transition_options[] = {
+    OPT_INT(transition_options, "reach", reach, "10", 1, 1000,
+            "An item counts as what followed another when it stands at most this many places "
+            "behind it. Events of one and the same time are one place; three places count "
+            "however many events they have, more only while fewer events than this lie between.",
+            .unit = "places"),
+    OPT_FLOAT(transition_options, "decay", decay, "0.7", 1e-6, 1,
+              "What each further place takes of a pair's weight: decay^(distance - 1)."),
+    OPT_FLOAT(transition_options, "out_exponent", out_exponent, "0.5", 0, 1,
+              "A row is divided by its sum to this power: how much items that much followed are "
+              "held back."),
+    OPT_FLOAT(
+        transition_options, "in_exponent", in_exponent, "0.25", 0, 1,
+        "A column is divided by its sum, where that is above 1, to this power: how much items "
+        "that follow many are held back."),
+    OPT_INT(transition_options, "top", top, "200", 1, 100000,
+            "Strongest following items kept for each item.", .unit = "items"),
+    OPT_INT(transition_options, "max_user_items", max_user_items, "1000", 2, 1000000,
+            "Of a longer history only the newest items count.", .unit = "items"),
+    OPT_END};
+
 static const struct option options[] = {
     OPT_GROUP(pairs_options, "user_item", user_item, user_item_options,
               "The user-item positives: every pair of the train part."),
@@ -85,9 +115,12 @@ static const struct option options[] = {
     OPT_GROUP(pairs_options, "evidence", evidence, evidence_options,
               "Item-item pairs over the whole history for scoring. None are made when this group "
               "is not given."),
+    OPT_GROUP(pairs_options, "transitions", transitions, transition_options,
+              "What followed what in the histories, for scoring. None are made when this group is "
+              "not given, or when the interactions have no times."),
     OPT_BOOL(pairs_options, "queryable", queryable, "true",
-             "Write the user-item and item-item pairs that settings are chosen on to the work "
-             "database, where `SELECT * FROM pairs` shows them with their ids."),
+             "Write the user-item and item-item pairs and the transitions that settings are chosen "
+             "on to the work database, where `SELECT * FROM pairs` shows them with their ids."),
     OPT_END};
 
 static const struct stage_artifact inputs[] = {
@@ -98,6 +131,7 @@ static const struct stage_artifact inputs[] = {
 static const struct stage_artifact outputs[] = {
     {.name = "pairs", .help = "weights of the user-item positives, item-item pairs"},
     {.name = "evidence", .help = "item-item pairs for scoring"},
+    {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -113,13 +147,18 @@ static void pairs_validate(const void *values, struct option_report *report)
     }
 }
 
-/* Additions and rows of one product. Heavy users make the mean square about three times the square
- * of the mean (Gowalla: 2.8). */
-static void add_product_estimate(const struct stage_sizes *sizes, double top,
+/* Partners of an interaction over the whole history. Heavy users make the mean square about three
+ * times the square of the mean (Gowalla: 2.8). */
+static double whole_history(const struct stage_sizes *sizes)
+{
+    return 3 * sizes->n_interactions / fmax(sizes->n_users, 1);
+}
+
+/* Rows and seconds of one product. */
+static void add_product_estimate(const struct stage_sizes *sizes, double partners, double top,
                                  struct stage_estimate *out)
 {
-    const double length = sizes->n_interactions / fmax(sizes->n_users, 1);
-    const double additions = 3 * sizes->n_interactions * length;
+    const double additions = sizes->n_interactions * partners;
     const double rows = fmin(additions, sizes->n_items * fmin(top, sizes->n_items));
     const double scratch = 33 * sizes->n_items * sizes->n_threads + 24 * sizes->n_interactions;
     /* of one product while it runs; products follow one another */
@@ -136,12 +175,17 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
     *out = (struct stage_estimate){.rows = sizes->n_interactions,
                                    .result_bytes = N_BASES * 4 * sizes->n_interactions};
     if (o->item_item.given) {
-        add_product_estimate(sizes, (double)o->item_item.top, out);
+        add_product_estimate(sizes, whole_history(sizes), (double)o->item_item.top, out);
+    }
+    if (o->transitions.given) {
+        /* baskets have more events than places; half of a history lies before */
+        const double reached = fmin(3 * (double)o->transitions.reach, whole_history(sizes) / 2);
+        add_product_estimate(sizes, reached, (double)o->transitions.top, out);
     }
     const double queryable_rows = o->queryable ? out->rows : 0;
     out->seconds += 1e-6 * queryable_rows;
     if (o->evidence.given) {
-        add_product_estimate(sizes, (double)o->evidence.top, out);
+        add_product_estimate(sizes, whole_history(sizes), (double)o->evidence.top, out);
     }
     out->memory_bytes += out->result_bytes;
     out->disk_bytes = out->result_bytes + 18 * queryable_rows;
@@ -203,10 +247,30 @@ static struct pair_settings item_item_settings(const struct item_item_options *o
     };
 }
 
+static enum status_code add_transitions(struct context *context, const struct dataset *dataset,
+                                        const struct transition_options *o, const char *slot,
+                                        struct artifact *artifact, struct status *status)
+{
+    struct transition_settings settings = {.reach = (size_t)o->reach,
+                                           .decay = o->decay,
+                                           .out_exponent = o->out_exponent,
+                                           .in_exponent = o->in_exponent,
+                                           .top = (size_t)o->top,
+                                           .max_user_items = (size_t)o->max_user_items,
+                                           .watch = context_watch(context)};
+    struct sparse product = {0};
+    enum status_code code = STATUS_OK;
+    settings.watch.progress = show_percent;
+    progress_start(context_progress(context), slot, "%", 100);
+    code = transitions_count(&dataset->train, &settings, context_pool(context), &product, status);
+    progress_finish(context_progress(context));
+    return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
+}
+
 static enum status_code make_artifacts(struct context *context, const struct pairs_options *o,
                                        const struct interactions *interactions,
                                        struct artifact *pairs, struct artifact *evidence,
-                                       struct status *status)
+                                       struct artifact *transitions, struct status *status)
 {
     struct pair_settings item_item = item_item_settings(&o->item_item);
     struct pair_settings scoring = {
@@ -226,6 +290,10 @@ static enum status_code make_artifacts(struct context *context, const struct pai
         if (o->evidence.given) {
             TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b], evidence, status));
         }
+        if (o->transitions.given && interactions->has_times) {
+            TRY(add_transitions(context, dataset, &o->transitions, pairs_transition_slots[b],
+                                transitions, status));
+        }
     }
 done:
     if (code != STATUS_OK) {
@@ -241,12 +309,15 @@ static const char drop_tables[] =
     "DROP VIEW IF EXISTS pairs;"
     "DROP TABLE IF EXISTS pairs_user_item;"
     "DROP TABLE IF EXISTS pairs_item_item;"
+    "DROP TABLE IF EXISTS pairs_transition;"
     "DROP TABLE IF EXISTS pairs_user_user;"; /* of versions before 0.2.0 */
 static const char create_tables[] =
     "CREATE TABLE pairs_user_item (user INTEGER NOT NULL, item INTEGER NOT NULL,"
     " weight REAL NOT NULL, PRIMARY KEY (user, item)) WITHOUT ROWID;"
     "CREATE TABLE pairs_item_item (item INTEGER NOT NULL, partner INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;";
+    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;"
+    "CREATE TABLE pairs_transition (item INTEGER NOT NULL, following INTEGER NOT NULL,"
+    " weight REAL NOT NULL, PRIMARY KEY (item, following)) WITHOUT ROWID;";
 
 /* Made last, so that nobody sees a half-filled one. CROSS JOIN keeps the order of the tables: the
  * pairs of one anchor are one search in their table, whatever the planner would guess. */
@@ -257,7 +328,10 @@ static const char create_view[] =
     " CROSS JOIN items i ON i.code = p.item"
     " UNION ALL SELECT 'item_item', a.item_id, i.item_id, p.weight FROM items a"
     " CROSS JOIN pairs_item_item p ON p.item = a.code"
-    " CROSS JOIN items i ON i.code = p.partner";
+    " CROSS JOIN items i ON i.code = p.partner"
+    " UNION ALL SELECT 'transition', a.item_id, i.item_id, p.weight FROM items a"
+    " CROSS JOIN pairs_transition p ON p.item = a.code"
+    " CROSS JOIN items i ON i.code = p.following";
 
 /* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
  * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
@@ -287,15 +361,30 @@ done:
     return code;
 }
 
+/* The item-by-item entries of `slot`, where there are any. */
+static enum status_code write_product(struct context *context, const char *table,
+                                      const struct artifact *artifact, const char *slot,
+                                      const struct dataset *fit, struct status *status)
+{
+    struct sparse product = {0};
+    bool found = false;
+    enum status_code code = STATUS_OK;
+    TRY(sparse_load(&product, artifact, slot, &found, status));
+    if (found) {
+        TRY(write_table(context, table, &product, product.values, fit->items, fit->items, status));
+    }
+done:
+    return code;
+}
+
 static enum status_code write_tables(struct context *context, const struct pairs_options *o,
                                      const struct interactions *interactions,
-                                     const struct artifact *pairs, struct status *status)
+                                     const struct artifact *pairs,
+                                     const struct artifact *transitions, struct status *status)
 {
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     struct db *work = context_work(context);
     const float *weights = NULL;
-    struct sparse item_item = {0};
-    bool found = false;
     enum status_code code = STATUS_OK;
     TRY(db_exec(work, drop_tables, status));
     if (!o->queryable) {
@@ -306,26 +395,28 @@ static enum status_code write_tables(struct context *context, const struct pairs
                                status));
     TRY(write_table(context, "pairs_user_item", &fit->train.matrix, weights, fit->users, fit->items,
                     status));
-    TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
-    if (found) {
-        TRY(write_table(context, "pairs_item_item", &item_item, item_item.values, fit->items,
-                        fit->items, status));
-    }
+    TRY(write_product(context, "pairs_item_item", pairs, pairs_item_item_slots[BASIS_FIT], fit,
+                      status));
+    TRY(write_product(context, "pairs_transition", transitions, pairs_transition_slots[BASIS_FIT],
+                      fit, status));
     TRY(db_exec(work, create_view, status));
 done:
     return code;
 }
 
-/* User-item and item-item pairs of the FIT basis. */
+/* User-item and item-item pairs and transitions of the FIT basis. */
 static enum status_code count_pairs(const struct interactions *interactions,
-                                    const struct artifact *pairs, int64_t *n, struct status *status)
+                                    const struct artifact *pairs,
+                                    const struct artifact *transitions, int64_t *n,
+                                    struct status *status)
 {
-    struct sparse item_item = {0};
+    struct sparse item_item = {0}, following = {0};
     bool found = false;
     enum status_code code = STATUS_OK;
     TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
+    TRY(sparse_load(&following, transitions, pairs_transition_slots[BASIS_FIT], &found, status));
     *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
-                   sparse_entries(&item_item));
+                   sparse_entries(&item_item) + sparse_entries(&following));
 done:
     return code;
 }
@@ -336,21 +427,30 @@ static enum status_code pairs_run(struct context *context, const void *values,
     const struct pairs_options *o = values;
     const struct artifact *input = NULL;
     struct interactions interactions = {0};
-    struct artifact pairs = {0}, evidence = {0};
+    struct artifact pairs = {0}, evidence = {0}, transitions = {0};
     int64_t n_pairs = 0;
     enum status_code code = STATUS_OK;
     artifact_init(&pairs, "pairs");
     artifact_init(&evidence, "evidence");
+    artifact_init(&transitions, "transitions");
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
     TRY(artifact_set_number(&pairs, pairs_positive_weights_slot, o->user_item.weights, status));
-    TRY(make_artifacts(context, o, &interactions, &pairs, &evidence, status));
-    TRY(write_tables(context, o, &interactions, &pairs, status));
-    TRY(count_pairs(&interactions, &pairs, &n_pairs, status));
+    if (o->transitions.given && !interactions.has_times) {
+        log_write(context_log(context), LOG_INFO,
+                  "pairs: the interactions have no times: no transitions");
+    }
+    TRY(make_artifacts(context, o, &interactions, &pairs, &evidence, &transitions, status));
+    TRY(write_tables(context, o, &interactions, &pairs, &transitions, status));
+    TRY(count_pairs(&interactions, &pairs, &transitions, &n_pairs, status));
     context_set_rows(context, n_pairs);
     TRY(context_output(context, &pairs, status));
     TRY(context_output(context, &evidence, status));
+    if (o->transitions.given && interactions.has_times) {
+        TRY(context_output(context, &transitions, status));
+    }
 done:
+    artifact_release(&transitions);
     artifact_release(&pairs);
     artifact_release(&evidence);
     interactions_release(&interactions);

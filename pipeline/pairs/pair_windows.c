@@ -72,9 +72,44 @@ static uint64_t gap_between(const struct event *earlier, const struct event *lat
     return (uint64_t)later->time - (uint64_t)earlier->time;
 }
 
+size_t pair_steps_end(const struct pair_step *steps, size_t n, size_t at, size_t reach)
+{
+    size_t passed = 0;
+    for (size_t distance = 1; distance <= reach && at < n && steps[at].size > 0; distance++) {
+        if (distance > PAIR_STEPS_LEAST && passed >= reach) {
+            break;
+        }
+        passed += (size_t)steps[at].size;
+        at += (size_t)steps[at].size;
+    }
+    return at;
+}
+
+/* items and steps (counted) = the ordered events step by step, and behind them what is beyond
+ * PAIR_STEP_MOST of its step. */
+static void cut_steps(const struct event *ordered, size_t counted, int32_t *items,
+                      struct pair_step *steps)
+{
+    size_t place = 0, left_out = counted, end = 0;
+    for (int32_t number = 0; end < counted; number++) {
+        const size_t begin = end;
+        while (end < counted && ordered[end].time == ordered[begin].time) {
+            end++;
+        }
+        const size_t size = end - begin < PAIR_STEP_MOST ? end - begin : PAIR_STEP_MOST;
+        for (size_t k = begin; k < end; k++) {
+            const bool counts = k - begin < size;
+            const size_t to = counts ? place++ : --left_out;
+            items[to] = ordered[k].item;
+            steps[to] = (struct pair_step){number, counts ? (int32_t)size : 0};
+        }
+    }
+}
+
 /* spans (counted) of one user, whose items begin at `first`. */
 static void find_spans(const struct pair_settings *settings, const struct event *ordered,
-                       size_t counted, int64_t first, int32_t user, struct pair_span *spans)
+                       const struct pair_step *steps, size_t counted, int64_t first, int32_t user,
+                       struct pair_span *spans)
 {
     size_t low = 0, high = 0;
     for (size_t k = 0; k < counted; k++) {
@@ -96,6 +131,12 @@ static void find_spans(const struct pair_settings *settings, const struct event 
                 high++;
             }
             break;
+        case PAIR_FOLLOWING:
+            if (k >= low) { /* the first of its step, or nobody's partner */
+                low = k + (size_t)steps[k].size;
+                high = pair_steps_end(steps, counted, low, settings->max_positions);
+            }
+            break;
         }
         spans[k] = (struct pair_span){first + (int64_t)low, (int32_t)(high - low), user};
     }
@@ -110,9 +151,14 @@ static void span_task(void *data, size_t block, size_t worker)
     for (size_t user = block * USERS_PER_BLOCK; user < end; user++) {
         const int64_t first = windows->user_offsets[user];
         const size_t counted = (size_t)(windows->user_offsets[user + 1] - first);
+        struct pair_step *steps = windows->steps == NULL ? NULL : windows->steps + first;
         const struct event *ordered = NULL;
         order_history(job, user, counted, job->events[worker], windows->items + first, &ordered);
-        find_spans(job->settings, ordered, counted, first, (int32_t)user, job->spans + first);
+        if (steps != NULL) {
+            cut_steps(ordered, counted, windows->items + first, steps);
+        }
+        find_spans(job->settings, ordered, steps, counted, first, (int32_t)user,
+                   job->spans + first);
     }
 }
 
@@ -151,7 +197,8 @@ done:
 static enum status_code check_histories(const struct history *train,
                                         const struct pair_settings *settings, struct status *status)
 {
-    if (settings->window != PAIR_WHOLE_HISTORY && train->times == NULL) {
+    if (settings->window != PAIR_WHOLE_HISTORY && train->times == NULL &&
+        train->matrix.n_columns > 0) {
         return status_set(status, STATUS_CONFIG,
                           "item pairs within a %s need the time of each interaction, and the "
                           "interactions have none; allowed without times: the whole history",
@@ -180,6 +227,9 @@ static enum status_code count_histories(struct pair_windows *windows, const stru
             windows->user_offsets[user] + (int64_t)counted_length(train, settings, user);
     }
     TRY(MEM_NEW(&windows->items, (size_t)windows->user_offsets[windows->n_users], status));
+    if (settings->window == PAIR_FOLLOWING) {
+        TRY(MEM_NEW(&windows->steps, (size_t)windows->user_offsets[windows->n_users], status));
+    }
 done:
     return code;
 }
@@ -232,6 +282,7 @@ void pair_windows_release(struct pair_windows *windows)
 {
     mem_free(windows->user_offsets);
     mem_free(windows->items);
+    mem_free(windows->steps);
     mem_free(windows->item_offsets);
     mem_free(windows->spans);
     *windows = (struct pair_windows){0};

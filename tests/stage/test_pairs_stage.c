@@ -137,6 +137,50 @@ static void both_bases_are_made_and_evidence_only_on_demand(void **state)
     artifact_release(&evidence);
 }
 
+static void transitions_are_made_for_both_bases_and_can_be_queried(void **state)
+{
+    struct status status = {0};
+    struct sparse fit = {0}, all = {0};
+    bool found = false;
+    stage_source(state, log_with_times);
+    /* no two times are equal: a step is one event; halves add up without rounding */
+    stage_source(state, "UPDATE events SET time = 1700000000 + (time - 1700000000) * 6 + rowid");
+    run(state, INTERACTIONS
+        "- pairs: {transitions: {reach: 4, decay: 0.5, out_exponent: 0, in_exponent: 0}}\n");
+    struct db *db = work_with_source(state);
+    assert_same_rows(db,
+                     "SELECT anchor_id, positive_id, weight FROM pairs WHERE kind = 'transition'",
+                     "SELECT x, y, sum(w) FROM"
+                     " (WITH places AS (SELECT user_id, item_id, row_number() OVER"
+                     "  (PARTITION BY user_id ORDER BY time) AS place FROM source.events)"
+                     "  SELECT a.item_id AS x, b.item_id AS y, 2.0 / (1 << (b.place - a.place)) AS"
+                     "  w FROM places a JOIN places b ON a.user_id = b.user_id"
+                     "  AND b.place - a.place BETWEEN 1 AND 4) GROUP BY 1, 2");
+    db_close(db);
+
+    run(state, "- interactions: {split: {by: leave_last}}\n- pairs: {transitions: {top: 4}}\n");
+    struct artifact transitions = stage_artifact_of(state, "pairs/transitions");
+    assert_int_equal(sparse_load(&fit, &transitions, "fit.transitions", &found, &status),
+                     STATUS_OK);
+    assert_true(found && fit.n_rows == 25 && sparse_entries(&fit) == 25 * 4);
+    assert_int_equal(sparse_load(&all, &transitions, "all.transitions", &found, &status),
+                     STATUS_OK);
+    assert_true(found && sparse_entries(&all) == 25 * 4);
+    assert_true(memcmp(fit.values, all.values, 100 * sizeof *fit.values) != 0);
+    artifact_release(&transitions);
+}
+
+static void a_log_without_times_has_no_transitions(void **state)
+{
+    stage_source(state, log_with_times);
+    stage_source(state, "ALTER TABLE events DROP COLUMN time");
+    run(state, INTERACTIONS "- pairs: {transitions: {}}\n");
+    struct db *db = stage_work(state);
+    assert_int_equal(store_int64(db, "SELECT count(*) FROM pairs WHERE kind = 'transition'"), 0);
+    db_close(db);
+    assert_false(stage_has_artifact(state, "pairs/transitions"));
+}
+
 static void positives_weigh_what_the_option_says(void **state)
 {
     const char *const stages[] = {INTERACTIONS "- pairs: {user_item: {weights: value}}\n",
@@ -176,14 +220,15 @@ static void what_is_not_to_be_queryable_is_not_there(void **state)
 static void the_number_of_threads_changes_no_pair(void **state)
 {
     static const char stages[] =
-        INTERACTIONS "- pairs: {item_item: {weighting: pmi, top: 5}, evidence: {top: 9}}\n";
-    const char *const slots[] = {"pairs/pairs", "pairs/evidence"};
-    char hashes[2][2][HASH_TEXT_MAX];
+        INTERACTIONS "- pairs: {item_item: {weighting: pmi, top: 5}, evidence: {top: 9},"
+                     " transitions: {top: 8}}\n";
+    const char *const slots[] = {"pairs/pairs", "pairs/evidence", "pairs/transitions"};
+    char hashes[2][3][HASH_TEXT_MAX];
     stage_source(state, log_with_times);
     for (int threads = 1; threads <= 2; threads++) {
         struct status status;
         assert_int_equal(stage_run(state, registry, stages, threads, &status), STATUS_OK);
-        for (size_t s = 0; s < 2; s++) {
+        for (size_t s = 0; s < 3; s++) {
             struct artifact artifact = stage_artifact_of(state, slots[s]);
             assert_int_equal(artifact_hash(&artifact, hashes[threads - 1][s], &status), STATUS_OK);
             artifact_release(&artifact);
@@ -191,6 +236,7 @@ static void the_number_of_threads_changes_no_pair(void **state)
     }
     assert_string_equal(hashes[0][0], hashes[1][0]);
     assert_string_equal(hashes[0][1], hashes[1][1]);
+    assert_string_equal(hashes[0][2], hashes[1][2]);
 }
 
 static void a_window_and_positions_together_are_refused_with_their_place(void **state)
@@ -232,6 +278,8 @@ int main(void)
         STAGE_TEST(pairs_can_be_queried_with_their_ids),
         STAGE_TEST(windows_and_counts_bound_the_pairs),
         STAGE_TEST(both_bases_are_made_and_evidence_only_on_demand),
+        STAGE_TEST(transitions_are_made_for_both_bases_and_can_be_queried),
+        STAGE_TEST(a_log_without_times_has_no_transitions),
         STAGE_TEST(positives_weigh_what_the_option_says),
         STAGE_TEST(what_is_not_to_be_queryable_is_not_there),
         STAGE_TEST(the_number_of_threads_changes_no_pair),
