@@ -25,7 +25,7 @@ chomp(my $n_cpus = `nproc`);
 my ($room) = `df -Pk /dev/shm 2>/dev/null` =~ m{(\d+)\s+\d+%\s+/dev/shm$}m;
 $ENV{TMPDIR} //= '/dev/shm' if !$is_soak && ($room // 0) > 4e6;
 
-my @slow = qw(test_train_resume test_publish_readers test_warm_start test_catch_up);
+my @slow = qw(test_train_resume test_publish_readers test_warm_start test_catch_up test_damaged);
 my %is_slow = map {$_ => 1} @slow;
 my @quick = grep {!$is_slow{$_}} map {m{(test_\w+)\.c}} sort glob 'tests/{unit,stage}/test_*.c';
 my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted_lists trainer item_pairs
