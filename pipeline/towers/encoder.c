@@ -157,10 +157,11 @@ enum status_code encoder_encode(struct encoder *encoder, float *users, float *it
     float *out[N_SIDES] = {users, items};
     TRY(encoder_view_begin(encoder, &view, &plain, 0.0, pool, status));
     for (size_t s = 0; s < N_SIDES; s++) {
-        const struct tower *tower = &encoder->towers[s];
-        TRY(encoder_forward(encoder, (enum tower_side)s, &view, NULL, tower->n, 0.0, &pass, pool,
-                            status));
-        memcpy(out[s], pass.vectors, tower->n * tower->dimension * sizeof(float));
+        struct tower_input input = {.count = encoder->towers[s].n,
+                                    .base = has_graph(encoder) ? view.base[s] : NULL,
+                                    .out = out[s],
+                                    .view = plain};
+        TRY(tower_forward(&encoder->towers[s], &input, 0.0, &pass, pool, status));
     }
 done:
     tower_pass_release(&pass);
@@ -172,14 +173,14 @@ enum status_code encoder_encode_cold(struct encoder *encoder, enum tower_side si
                                      const struct token_source *sources, size_t count, float *out,
                                      struct pool *pool, struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    struct tower *tower = &encoder->towers[side];
     struct tower_pass pass = {0};
-    struct tower_input input = {
-        .count = count, .without_ids = true, .sources = sources, .view = {.change = VIEW_NONE}};
-    TRY(tower_forward(tower, &input, 0.0, &pass, pool, status));
-    memcpy(out, pass.vectors, count * tower->dimension * sizeof *out);
-done:
+    const struct tower_input input = {.count = count,
+                                      .without_ids = true,
+                                      .sources = sources,
+                                      .out = out,
+                                      .view = {.change = VIEW_NONE}};
+    const enum status_code code =
+        tower_forward(&encoder->towers[side], &input, 0.0, &pass, pool, status);
     tower_pass_release(&pass);
     return code;
 }

@@ -187,12 +187,15 @@ static enum status_code reserve_pass(const struct tower *tower, struct tower_pas
     const size_t n = input->count, d = tower->dimension;
     pass->drops_ids =
         reads_ids && training && tower->n_parts > 0 && tower->settings.id_dropout > 0.0;
+    pass->vectors = input->out;
     workspace_begin(workspace);
+    if (!is_base && input->out == NULL) {
+        WORKSPACE_ADD(workspace, &pass->vectors, n * d);
+    }
     WORKSPACE_ADD(workspace, &pass->has_id, n);
     WORKSPACE_ADD(workspace, &pass->id_rows, pass->drops_ids ? n : 0);
     WORKSPACE_ADD(workspace, &pass->id_values, pass->drops_ids ? n * d : 0);
     if (!is_base) {
-        WORKSPACE_ADD(workspace, &pass->vectors, n * d);
         WORKSPACE_ADD(workspace, &pass->inverse_norms, n);
         WORKSPACE_ADD(workspace, &pass->mask, dropout_share(tower, &input->view) > 0.0 ? n * d : 0);
         hidden_pass_memory(&tower->hidden, &pass->hidden, n, training, workspace);

@@ -41,6 +41,7 @@ struct tower_input {
     const struct token_source *sources; /* (n_parts) in place of the tower's own; NULL: its own */
     const float *base; /* (n, d): x of every row when it has been computed outside; or NULL */
     bool is_only_view; /* of its step, by a plain tower: tower_step_back takes it back */
+    float *out;        /* (count, d): where the vectors go; NULL: memory of the pass */
     struct view view;
 };
 

@@ -2,7 +2,6 @@
  * step_plan_user_items.c and step_plan_pairs.c. */
 #include "training/step_plan.h"
 
-#include "base/mem.h"
 #include <string.h>
 
 /* ---- the planner ---- */
@@ -21,7 +20,6 @@ static const struct token_source *hiding_source(const struct tower *tower)
 enum status_code planner_init(struct planner *planner, const struct trainer_input *input,
                               const struct tower *user_tower, size_t n_items, struct status *status)
 {
-    enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = input->settings;
     const struct negative_settings *negatives = input->negatives;
     /* the other denominators leave own positives out by definition */
@@ -34,22 +32,13 @@ enum status_code planner_init(struct planner *planner, const struct trainer_inpu
             negatives->exclude_own ||
             (has_denominators && settings->loss_settings.denominators != DENOMINATORS_INFONCE),
     };
-    size_t draws = planner->own_lists && negatives->count > negatives->hard.count
-                       ? negatives->count
-                       : negatives->hard.count;
-    TRY(sampler_init(&planner->sampler, negatives, input->item_counts, n_items, status));
-    TRY(MEM_NEW(&planner->draw_items, draws, status));
-    TRY(MEM_NEW(&planner->draw_offsets, draws, status));
-done:
-    return code;
+    return sampler_init(&planner->sampler, negatives, input->item_counts, n_items, status);
 }
 
 void planner_release(struct planner *planner)
 {
     sampler_release(&planner->sampler);
     workspace_release(&planner->workspace);
-    mem_free(planner->draw_items);
-    mem_free(planner->draw_offsets);
 }
 
 struct drawn_list planner_draw(struct planner *planner, struct rng *rng)
@@ -74,18 +63,22 @@ void step_plan_release(struct step_plan *plan)
     contrast_entries_release(&plan->item_pairs);
 }
 
-/* The items of all positives of the step's users, in order; *n of them. */
+/* The items of all positives of the step's users, in order, *n of them; and room for draws. */
 static enum status_code gather_positives(struct planner *planner, size_t *n, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *train = &planner->input->train->matrix;
+    const struct negative_settings *negatives = planner->input->negatives;
     const struct train_step *step = planner->step;
-    size_t total = 0;
+    size_t total = 0, draws = negatives->hard.count;
+    draws = planner->own_lists && negatives->count > draws ? negatives->count : draws;
     for (size_t i = 0; i < step->n_users; i++) {
         total += sparse_row_length(train, (size_t)step->users[i]);
     }
     workspace_begin(&planner->workspace);
     WORKSPACE_ADD(&planner->workspace, &planner->positives, total);
+    WORKSPACE_ADD(&planner->workspace, &planner->draw_items, draws);
+    WORKSPACE_ADD(&planner->workspace, &planner->draw_offsets, draws);
     TRY(workspace_reserve(&planner->workspace, status));
     int32_t *out = planner->positives;
     for (size_t i = 0; i < step->n_users; i++) {

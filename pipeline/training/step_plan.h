@@ -25,10 +25,10 @@ struct planner {
     struct sampler sampler;
     bool own_lists; /* negatives per positive instead of shared ones */
     bool exclude_own;
+    struct workspace workspace;
+    int32_t *positives;  /* items of the batch's positives, with repeats */
     int32_t *draw_items; /* room for the draws of one anchor */
     float *draw_offsets;
-    struct workspace workspace;
-    int32_t *positives; /* items of the batch's positives, with repeats */
     /* while it makes one */
     struct step_plan *plan;
     const struct train_step *step;
