@@ -212,6 +212,15 @@ enum status_code command_load_plan(const struct command_environment *environment
                      status);
 }
 
+void command_tell_doubts(const struct plan *plan, struct log *log)
+{
+    for (const char *line = plan->doubts; *line != '\0';) {
+        const size_t length = strcspn(line, "\n");
+        log_write(log, LOG_WARNING, "%s:%.*s", plan->file, (int)length, line);
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+}
+
 enum status_code command_check_stop(const struct command_environment *environment,
                                     const char *command, const char *consequence,
                                     struct status *status)

@@ -80,6 +80,8 @@ MUST_CHECK enum status_code command_flag_duration(const struct command_line *lin
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
                                               const struct command_line *line, struct plan **out,
                                               struct status *status);
+/* Writes the plan's doubts as warnings. */
+void command_tell_doubts(const struct plan *plan, struct log *log);
 
 /* STATUS_SIGNAL once a stop was asked for, with "COMMAND: stopped by signal N; CONSEQUENCE". */
 MUST_CHECK enum status_code command_check_stop(const struct command_environment *environment,

@@ -240,10 +240,11 @@ static enum status_code run_check(const struct command_environment *environment,
     struct checkup checkup = {.out = environment->out};
     TRY(command_load_plan(environment, line, &plan, status));
     checkup.plan = plan;
+    struct log warnings = {.stream = environment->out, .level = LOG_WARNING};
     good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
+    command_tell_doubts(plan, &warnings);
     check_source(&checkup, status);
     check_output(&checkup, status);
-    struct log warnings = {.stream = environment->out, .level = LOG_WARNING};
     const struct run_request request = {
         .plan = plan, .version = environment->version, .log = &warnings};
     TRY(runner_check(&request, report_stage, &checkup, status));

@@ -165,6 +165,11 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(open_log_file(line, &log, status));
+    const enum log_level level = log.level; /* a lost WHERE is trouble: cron is told, too */
+    log.level =
+        command_flag_count(line, "--quiet") > 0 || level < LOG_WARNING ? level : LOG_WARNING;
+    command_tell_doubts(plan, &log);
+    log.level = level;
     if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
         TRY(path_check_writable(command_flag_value(line, "--metrics-file"), status));
     }

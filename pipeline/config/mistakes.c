@@ -1,7 +1,6 @@
 /* Collecting, sorting and reporting mistakes. */
 #include "config/mistakes.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -66,7 +65,7 @@ enum status_code mistakes_report(struct mistakes *mistakes, const char *file, st
                           "out of memory after %zu mistakes of the configuration", mistakes->n);
     }
     if (mistakes->n == 0) {
-        return STATUS_OK;
+        return buf_check(&mistakes->doubts, status);
     }
     qsort(mistakes->items, mistakes->n, sizeof *mistakes->items, compare_mistakes);
 
@@ -107,6 +106,7 @@ void mistakes_release(struct mistakes *mistakes)
 {
     mem_free(mistakes->items);
     arena_release(&mistakes->arena);
+    buf_release(&mistakes->doubts);
     *mistakes = (struct mistakes){0};
 }
 

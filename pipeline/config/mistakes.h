@@ -3,6 +3,7 @@
 #define NIGHTJAR_CONFIG_MISTAKES_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* Where something stands. `origin` NULL: in the file; else what a message begins with instead of a
  * position ("--set seed=x"). Line and column are one-based. */
@@ -23,6 +24,7 @@ struct mistakes {
     size_t n, capacity;
     bool out_of_memory; /* one could not be kept; mistakes_report says so */
     struct arena arena; /* owns the texts */
+    struct buf doubts;  /* what is allowed and looks wrong: "LINE:COLUMN: text", a line each */
 };
 
 void mistakes_add(struct mistakes *mistakes, struct place place, const char *format, ...)

@@ -57,6 +57,8 @@ struct plan {
     struct plan_settings settings;
     const char *file;      /* as named on the command line */
     const char *directory; /* of the file: relative paths start there */
+    const char *doubts;    /* what the file may say and hardly means, "LINE:COLUMN: text" by lines;
+                              "": nothing. check and run tell it */
     size_t n_stages;
     struct plan_stage *stages;
     struct arena arena; /* owns everything above */

@@ -36,7 +36,7 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
     struct arena document = {0};
     struct plan *plan = NULL;
     struct plan_reading reading = {.registry = registry, .arena = &document};
-    char *name = NULL;
+    char *name = NULL, *doubts = NULL;
     enum status_code code = STATUS_OK;
 
     TRY(MEM_NEW(&plan, 1, status));
@@ -51,6 +51,9 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
         TRY(fill(&reading, overrides, n_overrides, status));
     }
     TRY(mistakes_report(&reading.mistakes, file, status));
+    TRY(arena_copy_text(&plan->arena, buf_text(&reading.mistakes.doubts),
+                        reading.mistakes.doubts.length, &doubts, status));
+    plan->doubts = doubts;
     plan->settings.source.is_imported = plan_find(plan, "import") != NULL;
     *out = plan;
     plan = NULL;

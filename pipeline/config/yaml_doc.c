@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <strings.h>
 #include <yaml.h>
 
 struct builder {
@@ -194,6 +195,51 @@ static void take_scalar_or_alias(struct builder *b, struct doc_node *node)
     }
 }
 
+/* The first SQL comment in `text` that goes on to the end of it: `--` without a line end behind it,
+ * or a comment that is never closed. NULL: none. */
+static const char *open_comment(const char *text)
+{
+    static const char quotes[] = "'\"`[";
+    while (*text != '\0') {
+        const char *end = text + 1;
+        if (strchr(quotes, *text) != NULL) {
+            end = strchr(text + 1, *text == '[' ? ']' : *text);
+            end = end == NULL ? NULL : end + 1;
+        } else if (strncmp(text, "--", 2) == 0 || strncmp(text, "/*", 2) == 0) {
+            end = *text == '-' ? strchr(text, '\n') : strstr(text + 2, "*/");
+            if (end == NULL || end[strspn(end, " \n")] == '\0') {
+                return text;
+            }
+        }
+        if (end == NULL) {
+            break; /* a quote that is never closed: SQLite says so */
+        }
+        text = end;
+    }
+    return NULL;
+}
+
+/* The lines of a query in `>`, or without a `|`, are one when it gets to SQLite: what stands behind
+ * a comment is part of it. */
+static void doubt_query(struct builder *b, const struct doc_node *node, bool has_lines)
+{
+    const char *text = node->text + strspn(node->text, " \n(");
+    char shown[SHOWN_TEXT_MAX];
+    if (node->place.origin != NULL ||
+        (strncasecmp(text, "select", 6) != 0 && strncasecmp(text, "with", 4) != 0)) {
+        return;
+    }
+    const char *comment = open_comment(text);
+    if (comment == NULL || (*comment == '-' && has_lines)) {
+        return;
+    }
+    buf_addf(&b->mistakes->doubts,
+             "%s%zu:%zu: the query ends in a comment, %s: begin it with | instead of >, so that "
+             "lines end, or leave the comment out",
+             b->mistakes->doubts.length > 0 ? "\n" : "", node->place.line, node->place.column,
+             shown_text(comment, strcspn(comment, "\n"), shown));
+}
+
 static void on_scalar(struct builder *b, const yaml_event_t *event)
 {
     struct doc_node *node = new_node(b, DOC_SCALAR, place_of(b, event->start_mark));
@@ -214,6 +260,7 @@ static void on_scalar(struct builder *b, const yaml_event_t *event)
         return;
     }
     node->text = text;
+    doubt_query(b, node, event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE);
     take_scalar_or_alias(b, node);
 }
 
