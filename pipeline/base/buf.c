@@ -54,23 +54,26 @@ void buf_add_char(struct buf *buf, char c)
     buf_add(buf, &c, 1);
 }
 
+void buf_addfv(struct buf *buf, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    if (length < 0) {
+        buf->failed = true;
+    } else if (reserve(buf, (size_t)length)) {
+        (void)vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
+        buf->length += (size_t)length;
+    }
+    va_end(again);
+}
+
 void buf_addf(struct buf *buf, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    buf_addfv(buf, format, arguments);
     va_end(arguments);
-    if (length < 0) {
-        buf->failed = true;
-        return;
-    }
-    if (!reserve(buf, (size_t)length)) {
-        return;
-    }
-    va_start(arguments, format);
-    (void)vsnprintf(buf->data + buf->length, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    buf->length += (size_t)length;
 }
 
 enum status_code buf_check(const struct buf *buf, struct status *status)

@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 
+#include <stdarg.h>
+
 /* Zero-initialise; `data` is NULL until the first addition. */
 struct buf {
     char *data;
@@ -18,6 +20,7 @@ void buf_add(struct buf *buf, const void *bytes, size_t length);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+void buf_addfv(struct buf *buf, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 MUST_CHECK enum status_code buf_check(const struct buf *buf, struct status *status);
 
 /* The text so far, "" when nothing was added. Valid until the next addition. */

@@ -11,34 +11,20 @@ static const char *const level_names[] = {"debug", "info", "warning", "error"};
 static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: "};
 static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"};
 
-/* A collector must never meet a line that is not JSON, whatever bytes a file name has. */
-static void add_json_text(struct buf *line, const char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        unsigned char c = (unsigned char)*text;
-        size_t length = utf8_sequence_length(text, left);
-        if (length == 0) {
-            buf_add_text(line, "\\ufffd");
-            length = 1;
-        } else if (c == '"' || c == '\\') {
-            buf_addf(line, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
-            buf_addf(line, "\\u%04x", (unsigned)c);
-        } else {
-            buf_add(line, text, length);
-        }
-        text += length;
-        left -= length;
-    }
-}
-
-/* Control bytes would let a table or file name drive the reader's terminal. */
+/* Control characters would let a table or file name drive the reader's terminal. */
 static void add_plain_text(struct buf *line, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
-        buf_add_char(line, c == '\n' || c == '\t' ? ' ' : c < 0x20 || c == 0x7f ? '?' : *text);
+    for (size_t left = strlen(text); left > 0;) {
+        const size_t sequence = utf8_sequence_length(text, left);
+        if (*text == '\n' || *text == '\t') {
+            buf_add_char(line, ' ');
+        } else if (sequence == 0 || utf8_is_control(text, sequence)) {
+            buf_add_char(line, '?');
+        } else {
+            buf_add(line, text, sequence);
+        }
+        text += sequence > 0 ? sequence : 1;
+        left -= sequence > 0 ? sequence : 1;
     }
 }
 
@@ -53,7 +39,7 @@ static void write_line(FILE *file, const struct log *log, enum log_level level, 
     if (log->json) {
         buf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now,
                  level_names[level]);
-        add_json_text(&line, text);
+        utf8_add_json(&line, text, strlen(text), false);
         buf_add_text(&line, "\"}\n");
     } else {
         if (!is_shown) {

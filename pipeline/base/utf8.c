@@ -73,21 +73,39 @@ const char *utf8_other_encoding(const char *text, size_t length)
                : NULL;
 }
 
+bool utf8_is_control(const char *text, size_t length)
+{
+    const unsigned char first = (unsigned char)text[0], second = (unsigned char)text[length - 1];
+    return first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && second < 0xa0);
+}
+
 void utf8_add_repaired(struct buf *out, const char *text, size_t length)
 {
-    size_t at = 0;
-    while (at < length) {
+    for (size_t at = 0; at < length;) {
         const char *here = text + at;
-        size_t sequence = utf8_sequence_length(here, length - at);
-        unsigned char c = (unsigned char)*here;
-        bool is_control = (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f ||
-                          (sequence == 2 && c == 0xc2 && (unsigned char)here[1] < 0xa0);
-        if (sequence == 0 || is_control) {
+        const size_t sequence = utf8_sequence_length(here, length - at);
+        if (sequence == 0 || (utf8_is_control(here, sequence) && *here != '\t' && *here != '\n')) {
             buf_add_text(out, REPLACEMENT);
-            at += sequence > 0 ? sequence : 1;
         } else {
             buf_add(out, here, sequence);
-            at += sequence;
         }
+        at += sequence > 0 ? sequence : 1;
+    }
+}
+
+void utf8_add_json(struct buf *out, const char *text, size_t length, bool is_document)
+{
+    for (size_t at = 0; at < length;) {
+        const char *here = text + at;
+        const size_t sequence = utf8_sequence_length(here, length - at);
+        if (sequence == 0) {
+            buf_add_text(out, "\\ufffd");
+        } else if (utf8_is_control(here, sequence) && !(is_document && *here == '\n')) {
+            buf_addf(out, "\\u%04x", (unsigned)(unsigned char)here[sequence - 1]);
+        } else {
+            buf_add_text(out, !is_document && (*here == '"' || *here == '\\') ? "\\" : "");
+            buf_add(out, here, sequence);
+        }
+        at += sequence > 0 ? sequence : 1;
     }
 }

@@ -3,6 +3,7 @@
 #include "commands/command.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "config/option.h"
 
 #include <assert.h>
@@ -210,6 +211,19 @@ enum status_code command_load_plan(const struct command_environment *environment
     const char *const *overrides = command_flag_values(line, "--set", &n_overrides);
     return plan_load(line->arguments[0], environment->registry, overrides, n_overrides, out,
                      status);
+}
+
+void command_print(FILE *out, const char *format, ...)
+{
+    struct buf text = {0}, shown = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    buf_addfv(&text, format, arguments);
+    va_end(arguments);
+    utf8_add_repaired(&shown, buf_text(&text), text.length);
+    fputs(buf_text(&shown), out);
+    buf_release(&text);
+    buf_release(&shown);
 }
 
 void command_tell_doubts(const struct plan *plan, struct log *log)

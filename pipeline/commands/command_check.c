@@ -21,11 +21,12 @@ static void good(const struct checkup *checkup, const char *format, ...) PRINTF_
 static void good(const struct checkup *checkup, const char *format, ...)
 {
     va_list arguments;
+    struct buf text = {0};
     va_start(arguments, format);
-    fputs("ok    ", checkup->out);
-    vfprintf(checkup->out, format, arguments);
-    fputc('\n', checkup->out);
+    buf_addfv(&text, format, arguments);
     va_end(arguments);
+    command_print(checkup->out, "ok    %s\n", buf_text(&text));
+    buf_release(&text);
 }
 
 /* Takes the error over as one problem, unless it was told already. */
@@ -93,10 +94,10 @@ static enum status_code advise_wal(const struct checkup *checkup, struct db *db,
     bool shared = path_same_file(settings->source.database, settings->output.database);
     if (code == STATUS_OK && shared && strcmp(buf_text(&mode), "wal") == 0 &&
         !db_has_wal_reset_fix()) {
-        fprintf(checkup->out,
-                "note  %s is in WAL mode and %s lacks the fix of the WAL-reset race (3.51.3, "
-                "3.50.7, 3.44.6): give output.database a file of its own\n",
-                settings->source.database, db_identity());
+        command_print(checkup->out,
+                      "note  %s is in WAL mode and %s lacks the fix of the WAL-reset race (3.51.3, "
+                      "3.50.7, 3.44.6): give output.database a file of its own\n",
+                      settings->source.database, db_identity());
     }
     buf_release(&mode);
     return code;
@@ -126,11 +127,12 @@ static enum status_code advise_key(const struct checkup *checkup, struct db *db,
     TRY(db_bind_text(query, 2, from, strlen(from), true, status));
     TRY(db_step(query, &has_row, status));
     if (has_row) {
-        fprintf(checkup->out,
-                "note  source.key: SQLite may use the %s of a deleted row of %s again, and the new "
-                "row would not be read: declare it INTEGER PRIMARY KEY AUTOINCREMENT, or delete no "
-                "rows\n",
-                source->key, db_column_text(query, 0, NULL));
+        command_print(
+            checkup->out,
+            "note  source.key: SQLite may use the %s of a deleted row of %s again, and the new "
+            "row would not be read: declare it INTEGER PRIMARY KEY AUTOINCREMENT, or delete no "
+            "rows\n",
+            source->key, db_column_text(query, 0, NULL));
     }
 done:
     db_finalize(query);
@@ -189,7 +191,7 @@ static enum status_code advise_takeover(const struct checkup *checkup, struct db
     enum status_code code =
         publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &line, status);
     if (line.length > 0) {
-        fprintf(checkup->out, "note  output: %s\n", buf_text(&line));
+        command_print(checkup->out, "note  output: %s\n", buf_text(&line));
     }
     buf_release(&line);
     return code;

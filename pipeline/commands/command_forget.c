@@ -432,7 +432,7 @@ static enum status_code name_unknown(const struct wanted *wanted, FILE *err, str
         size_t length;
         const char *text = strings_get(&wanted->texts, g, &length);
         if (!wanted->is_known[g]) {
-            fprintf(err, "unknown: %s\n", shown_text(text, length, shown));
+            command_print(err, "unknown: %s\n", shown_text(text, length, shown));
         }
     }
     return n == 0 ? STATUS_OK
@@ -461,11 +461,12 @@ static enum status_code run_forget(const struct command_environment *environment
         TRY(look(&wanted, plan, &written, &n_published, status));
         TRY(forget(&wanted, &plan->settings, &written, also_unknown, status));
     }
-    fprintf(environment->err,
-            "forgot %zu users, %zu of them had recommendations or embeddings; later runs leave "
-            "them out%s\n",
-            also_unknown ? wanted.texts.n : count(&wanted, wanted.is_known), n_published,
-            count(&wanted, wanted.is_here) > 0 ? ", the next one trains anew" : "");
+    command_print(
+        environment->err,
+        "forgot %zu users, %zu of them had recommendations or embeddings; later runs leave "
+        "them out%s\n",
+        also_unknown ? wanted.texts.n : count(&wanted, wanted.is_known), n_published,
+        count(&wanted, wanted.is_here) > 0 ? ", the next one trains anew" : "");
     if (!also_unknown) {
         TRY(name_unknown(&wanted, environment->err, status));
     }

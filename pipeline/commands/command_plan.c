@@ -221,7 +221,7 @@ static enum status_code print_plan(const struct command_environment *environment
     estimate_init(plan, pool_threads(pool), &sizes);
     TRY(find_sizes(environment, plan, command_flag_count(line, "--scan") > 0, &sizes, &origin,
                    status));
-    fprintf(out, "pipeline %s of %s\n", plan->settings.pipeline, plan->file);
+    command_print(out, "pipeline %s of %s\n", plan->settings.pipeline, plan->file);
     TRY(print_options(plan_options, sizeof plan->settings, &plan->settings, all, out, status));
     if (origin == SIZES_UNKNOWN) {
         fputs("data: unknown until the source has been made\n", out);

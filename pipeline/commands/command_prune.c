@@ -77,9 +77,10 @@ static enum status_code run_prune(const struct command_environment *environment,
         TRY(prune_published(db, plan, status));
     }
     TRY(prune_runs(plan, dry, &n_known, &n, status));
-    fprintf(environment->err, "%lld of %lld runs %s beyond work.keep_runs (%lld)%s\n", (long long)n,
-            (long long)n_known, dry ? "are" : "were", (long long)plan->settings.work.keep_runs,
-            dry ? "; nothing is dropped in a dry run" : "");
+    command_print(environment->err, "%lld of %lld runs %s beyond work.keep_runs (%lld)%s\n",
+                  (long long)n, (long long)n_known, dry ? "are" : "were",
+                  (long long)plan->settings.work.keep_runs,
+                  dry ? "; nothing is dropped in a dry run" : "");
 done:
     db_close(db);
     lock_release(&held);

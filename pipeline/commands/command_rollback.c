@@ -63,11 +63,11 @@ static enum status_code run_rollback(const struct command_environment *environme
     if (generation != current) {
         TRY(publish_rollback(db, settings->output.prefix, generation, status));
     }
-    fprintf(environment->err, "%s shows generation %lld%s\n", settings->output.database,
-            (long long)generation, generation == current ? " already" : "");
+    command_print(environment->err, "%s shows generation %lld%s\n", settings->output.database,
+                  (long long)generation, generation == current ? " already" : "");
     if (generation < current) {
-        fprintf(environment->err, "generation %lld is kept until later ones push it out\n",
-                (long long)current);
+        command_print(environment->err, "generation %lld is kept until later ones push it out\n",
+                      (long long)current);
     }
 done:
     db_close(db);

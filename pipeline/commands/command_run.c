@@ -56,7 +56,7 @@ static void show_summary(const struct display *display, const struct plan *plan,
         log_write(display->log, LOG_INFO, "%s", buf_text(&text));
     } else {
         log_keep(display->log, LOG_INFO, "%s", buf_text(&text));
-        fprintf(display->err, "%s\n", buf_text(&text));
+        command_print(display->err, "%s\n", buf_text(&text));
     }
     buf_release(&text);
 }

@@ -2,6 +2,7 @@
 #include "commands/published.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <unistd.h>
 
@@ -92,14 +93,20 @@ static enum status_code print_json(struct db *db, int64_t run, FILE *out, struct
 {
     enum status_code code;
     struct db_query *query = NULL;
+    struct buf text = {0}; /* SQLite escapes no control character beyond ASCII's first */
+    size_t length;
     bool has_row;
     TRY(db_prepare(db, run_as_json, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
     TRY(db_step(query, &has_row, status));
     if (has_row) {
-        fprintf(out, "%s\n", db_column_text(query, 0, NULL));
+        const char *document = db_column_text(query, 0, &length);
+        utf8_add_json(&text, document, length, true);
+        TRY(buf_check(&text, status));
+        fprintf(out, "%s\n", buf_text(&text));
     }
 done:
+    buf_release(&text);
     db_finalize(query);
     return code;
 }
@@ -175,7 +182,8 @@ static enum status_code run_runs(const struct command_environment *environment,
     TRY(command_load_plan(environment, line, &plan, status));
     const char *work = plan->settings.work.database;
     if (access(work, F_OK) != 0) {
-        fprintf(environment->err, "note: %s does not exist: this pipeline has not run yet\n", work);
+        command_print(environment->err, "note: %s does not exist: this pipeline has not run yet\n",
+                      work);
         fputs(json && shown == 0 ? "[\n]\n" : "", environment->out);
     } else if (shown > 0) {
         TRY(show_run(work, shown, json, environment->out, status));

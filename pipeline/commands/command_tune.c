@@ -21,7 +21,7 @@ static void print_settings(const struct tune_trial *trial, FILE *out)
         fputs("as configured", out);
     }
     for (size_t i = 0; i < trial->n_settings; i++) {
-        fprintf(out, "%s%s", i == 0 ? "" : " ", trial->settings[i] + strlen(prefix));
+        command_print(out, "%s%s", i == 0 ? "" : " ", trial->settings[i] + strlen(prefix));
     }
 }
 
@@ -57,7 +57,7 @@ static void show_trial(void *data, const struct tune_trial *trial)
     }
     print_settings(trial, display->err);
     if (trial->message != NULL) {
-        fprintf(display->err, ": %s", trial->message);
+        command_print(display->err, ": %s", trial->message);
     }
     fputc('\n', display->err);
 }
@@ -140,7 +140,7 @@ static enum status_code report(const struct tune_request *request, const struct 
         goto done;
     }
     TRY(tuned_file_write(request, result, path, status));
-    fprintf(out, "wrote %s\n", path);
+    command_print(out, "wrote %s\n", path);
 done:
     return code;
 }

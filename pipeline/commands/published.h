@@ -30,7 +30,9 @@ MUST_CHECK enum status_code published_print(struct db *db, const struct plan *pl
                                             size_t *n_rows, struct status *status);
 
 /* The same printing for any prepared query, from its first step on; with json an empty list is
- * printed when there are no rows. Control characters in texts are shown as U+FFFD. */
+ * printed when there are no rows. Control characters in texts are escaped in JSON and U+FFFD in
+ * tables.
+ */
 MUST_CHECK enum status_code rows_print(struct db_query *query, bool json, bool when_empty,
                                        FILE *out, size_t *n_rows, struct status *status);
 

@@ -2,6 +2,7 @@
 #include "config/mistakes.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 
@@ -112,32 +113,23 @@ void mistakes_release(struct mistakes *mistakes)
 
 const char *shown_text(const char *text, size_t length, char out[SHOWN_TEXT_MAX])
 {
-    static const char hexadecimal[] = "0123456789abcdef";
-    enum { ESCAPE_MAX = 4, TAIL = 5 }; /* \x1b; the closing quote, three dots and the terminator */
-    size_t used = 0;
-    size_t i = 0;
-
+    enum { CHARACTER_MAX = 4, TAIL = 5 }; /* the closing quote, three dots and the terminator */
+    size_t used = 0, i = 0;
     out[used++] = '"';
-    for (; i < length && used + ESCAPE_MAX + TAIL <= SHOWN_TEXT_MAX; i++) {
-        unsigned char c = (unsigned char)text[i];
+    while (i < length && used + CHARACTER_MAX + TAIL <= SHOWN_TEXT_MAX) {
+        const size_t sequence = utf8_sequence_length(text + i, length - i);
+        const size_t n = sequence > 0 ? sequence : 1; /* bytes that are no UTF-8 one by one */
+        const unsigned char c = (unsigned char)text[i + n - 1];
         if (c == '\n' || c == '\t') {
-            out[used++] = '\\';
-            out[used++] = c == '\n' ? 'n' : 't';
-        } else if (c < 0x20 || c == 0x7f) {
-            out[used++] = '\\';
-            out[used++] = 'x';
-            out[used++] = hexadecimal[c >> 4];
-            out[used++] = hexadecimal[c & 15];
+            used +=
+                (size_t)snprintf(out + used, SHOWN_TEXT_MAX - used, "\\%c", c == '\n' ? 'n' : 't');
+        } else if (sequence == 0 || utf8_is_control(text + i, n)) {
+            used += (size_t)snprintf(out + used, SHOWN_TEXT_MAX - used, "\\x%02x", c);
         } else {
-            out[used++] = (char)c;
+            memcpy(out + used, text + i, n);
+            used += n;
         }
-    }
-    if (i < length) {
-        /* never end within a character of several bytes */
-        while (i > 0 && used > 1 && ((unsigned char)text[i] & 0xc0) == 0x80) {
-            i--;
-            used--;
-        }
+        i += n;
     }
     out[used++] = '"';
     memcpy(out + used, i < length ? "..." : "", i < length ? 4 : 1);

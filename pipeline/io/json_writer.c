@@ -30,11 +30,13 @@ void json_list_row(struct json_list *list)
 
 void json_list_text(struct json_list *list, const char *name, const char *text, size_t length)
 {
-    struct buf clean = {0};
-    utf8_add_repaired(&clean, text, length);
-    list->text.failed = list->text.failed || clean.failed;
-    json_add_text(&list->row, list->row.root, name, buf_text(&clean));
-    buf_release(&clean);
+    struct buf quoted = {0}; /* by hand: cJSON ends a text at NUL and lets other controls through */
+    buf_add_char(&quoted, '"');
+    utf8_add_json(&quoted, text, length, false);
+    buf_add_char(&quoted, '"');
+    list->text.failed = list->text.failed || quoted.failed;
+    json_add_raw(&list->row, list->row.root, name, buf_text(&quoted));
+    buf_release(&quoted);
 }
 
 void json_list_int64(struct json_list *list, const char *name, int64_t value)

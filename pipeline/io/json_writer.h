@@ -13,7 +13,8 @@ struct json_list {
 
 /* Starts the next object; the additions below go into it. */
 void json_list_row(struct json_list *list);
-/* Bytes that are not UTF-8, and control characters but tab and newline, become U+FFFD. */
+/* Control characters are escaped, so that nothing is lost and none reaches a terminal; bytes that
+ * are not UTF-8 become U+FFFD. */
 void json_list_text(struct json_list *list, const char *name, const char *text, size_t length);
 void json_list_int64(struct json_list *list, const char *name, int64_t value); /* all digits */
 /* Not finite: null. */

@@ -46,6 +46,7 @@ static void control_bytes_never_reach_the_terminal(void **state)
     struct log log = {.level = LOG_INFO, .progress_on_line = true};
     assert_written(log, LOG_INFO, "a\033[2Jb\nc\td\x7f", "\r\033[Ka?[2Jb c d?\n");
     log.progress_on_line = false;
+    assert_written(log, LOG_INFO, "\xc3\xa9 \xc2\x9b \x9b", "\xc3\xa9 ? ?\n");
     log.color = true;
     assert_written(log, LOG_WARNING, "x", "\033[33mwarning: x\033[0m\n");
 }
@@ -54,14 +55,15 @@ static void json_lines_are_json_whatever_the_bytes(void **state)
 {
     (void)state;
     struct log log = {.level = LOG_INFO, .json = true};
-    char *out = written(log, LOG_WARNING,
-                        "say \"hi\" \\ \n\x01 \xc3\xa9 \xff \xc0\x80 \xed\xa0\x80 \xf0\x9f");
+    char *out =
+        written(log, LOG_WARNING,
+                "say \"hi\" \\ \n\x01 \xc3\xa9 \xff \xc0\x80 \xed\xa0\x80 \xf0\x9f \xc2\x9b");
     assert_memory_equal(out, "{\"time\":\"", 9);
     const char *rest = strstr(out, "\",\"level\"");
     assert_non_null(rest);
     assert_string_equal(
         rest, "\",\"level\":\"warning\",\"message\":\"say \\\"hi\\\" \\\\ \\u000a\\u0001 \xc3\xa9 "
-              "\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\"}\n");
+              "\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd \\u009b\"}\n");
     free(out);
 }
 

@@ -272,6 +272,7 @@ static void shown_texts_are_escaped_and_cut_between_characters(void **state)
     char text[200];
     (void)state;
     assert_string_equal(shown_text("a\x1b[1m\n", 6, out), "\"a\\x1b[1m\\n\"");
+    assert_string_equal(shown_text("\xc2\x9b \xff", 4, out), "\"\\x9b \\xff\"");
     for (size_t i = 0; i < sizeof text; i += 2) {
         memcpy(text + i, "\xc3\xa9", 2);
     }
