@@ -321,7 +321,7 @@ static enum status_code check(struct context *context, const void *stage_options
     /* an error counts here, where nothing has been done yet: with "nothing published" in its place
        the run would end after its training, over a generation that seems to have come meanwhile */
     if (settings->output.database != NULL) {
-        TRY(path_check_writable(settings->output.database, status));
+        TRY(path_check_writable(settings->output.database, PATH_DATABASE, status));
     }
     TRY(context_published_db(context, &db, status));
     if (db != NULL) {

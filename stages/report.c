@@ -447,7 +447,7 @@ static enum status_code report_check(struct context *context, const void *values
     const struct report_options *o = values;
     struct db *db = NULL;
     enum status_code code = STATUS_OK;
-    TRY(path_check_writable(o->path, status));
+    TRY(path_check_writable(o->path, PATH_TEXT, status));
     if (o->items != NULL && !context_settings(context)->source.is_imported) {
         TRY(context_source(context, &db, status));
         TRY(item_names_check(db, o->items, context_settings(context)->source.query_timeout,

@@ -2,12 +2,16 @@
 #define _XOPEN_SOURCE 700 /* realpath, which is POSIX, but an option there */
 #include "base/path.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/output_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LINK_MAX_BYTES = 4096 };
 
 bool path_same_file(const char *a, const char *b)
 {
@@ -48,25 +52,61 @@ done:
     return code;
 }
 
-enum status_code path_check_writable(const char *path, struct status *status)
+/* SQLite makes the file that a link leads to, but not its folder. */
+static enum status_code check_link(const char *path, const char *folder, struct status *status)
+{
+    char target[LINK_MAX_BYTES] = "", *slash;
+    const ssize_t length = readlink(path, target, sizeof target - 1);
+    struct buf full = {0};
+    enum status_code code;
+    if (length > 0 && target[0] != '/') {
+        buf_addf(&full, "%s/", folder);
+    }
+    buf_add_text(&full, target);
+    TRY(buf_check(&full, status));
+    slash = strrchr(full.data, '/');
+    slash[1] = '\0';
+    struct stat info;
+    const bool is_circle = stat(path, &info) != 0 && errno == ELOOP;
+    if (length <= 0 || is_circle || access(full.data, W_OK | X_OK) != 0) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "it is a symbolic link to %s, which cannot be made: %s", target,
+                          strerror(errno)));
+    }
+done:
+    buf_release(&full);
+    return code;
+}
+
+enum status_code path_check_writable(const char *path, enum path_use use, struct status *status)
 {
     const char *slash = strrchr(path, '/');
     const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + (slash == path);
     char *folder = NULL;
     struct stat info;
     enum status_code code;
+    if (use == PATH_TEXT && output_file_is_device(path)) {
+        return STATUS_OK;
+    }
     TRY(MEM_NEW(&folder, length + 2, status));
     memcpy(folder, slash == NULL ? "." : path, slash == NULL ? 1 : length);
+    const bool is_there = stat(path, &info) == 0;
     if (access(folder, W_OK | X_OK) != 0) {
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                           "its folder %s cannot be written: %s", folder, strerror(errno)));
     }
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0, "it is a folder, not a file"));
+    if (is_there && !S_ISREG(info.st_mode)) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          S_ISDIR(info.st_mode)
+                              ? "it is a folder, not a file"
+                              : "it is a device, pipe or socket, not a regular file"));
     }
-    if (access(path, F_OK) == 0 && access(path, W_OK) != 0) {
+    if (is_there && access(path, W_OK) != 0) {
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                           "the file cannot be written: %s", strerror(errno)));
+    }
+    if (!is_there && use == PATH_DATABASE && lstat(path, &info) == 0) {
+        TRY(check_link(path, folder, status));
     }
 done:
     mem_free(folder);

@@ -12,8 +12,13 @@ bool path_same_file(const char *a, const char *b);
  * and its own name, there or not. Where the folder cannot be told, the path as it is. mem_free. */
 MUST_CHECK enum status_code path_absolute(const char *path, char **out, struct status *status);
 
+enum path_use {
+    PATH_DATABASE,
+    PATH_TEXT /* a page, metrics: /dev/stdout or a terminal will do */
+};
 /* Whether a file can be written, or made where there is none, and others beside it (a database's
  * journal, a partial file). Looks, and changes nothing. Errors: STATUS_CANNOT_CREATE. */
-MUST_CHECK enum status_code path_check_writable(const char *path, struct status *status);
+MUST_CHECK enum status_code path_check_writable(const char *path, enum path_use use,
+                                                struct status *status);
 
 #endif

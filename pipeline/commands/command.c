@@ -203,14 +203,22 @@ enum status_code command_flag_duration(const struct command_line *line, const ch
     return STATUS_OK;
 }
 
+enum status_code command_check_waiting(void *data, struct status *status)
+{
+    const struct command_environment *environment =
+        *(const struct command_environment *const *)data;
+    return command_check_stop(environment, "reading", "nothing was done", status);
+}
+
 enum status_code command_load_plan(const struct command_environment *environment,
                                    const struct command_line *line, struct plan **out,
                                    struct status *status)
 {
     size_t n_overrides;
     const char *const *overrides = command_flag_values(line, "--set", &n_overrides);
-    return plan_load(line->arguments[0], environment->registry, overrides, n_overrides, out,
-                     status);
+    const struct watch watch = {.check_stop = command_check_waiting, .data = &environment};
+    return plan_load_watched(line->arguments[0], environment->registry, overrides, n_overrides,
+                             &watch, out, status);
 }
 
 void command_print(FILE *out, const char *format, ...)

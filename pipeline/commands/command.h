@@ -80,6 +80,8 @@ MUST_CHECK enum status_code command_flag_duration(const struct command_line *lin
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
                                               const struct command_line *line, struct plan **out,
                                               struct status *status);
+/* For the watch of who reads a file that may be a pipe; data: the environment's pointer. */
+enum status_code command_check_waiting(void *data, struct status *status);
 /* fprintf of a text in which names of files, tables or people stand: control characters among them
  * must not drive the terminal. */
 void command_print(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -176,7 +176,7 @@ static void check_source(struct checkup *checkup, struct status *status)
 static enum status_code check_writable(const struct checkup *checkup, const char *what,
                                        const char *path, struct status *status)
 {
-    if (path_check_writable(path, status) != STATUS_OK) {
+    if (path_check_writable(path, PATH_DATABASE, status) != STATUS_OK) {
         return status_add_context(status, "%s", what);
     }
     good(checkup, "%s: %s can be written", what, path);

@@ -63,12 +63,15 @@ done:
 }
 
 /* One id a line; empty lines count for nothing. */
-static enum status_code add_file(struct wanted *wanted, const char *path, struct status *status)
+static enum status_code add_file(struct wanted *wanted, const char *path,
+                                 const struct command_environment *environment,
+                                 struct status *status)
 {
     struct line_reader *reader = NULL;
     struct line_piece piece;
     enum status_code code;
-    TRY(line_reader_open(path, &reader, status));
+    const struct watch watch = {.check_stop = command_check_waiting, .data = &environment};
+    TRY(line_reader_open(path, &watch, &reader, status));
     for (;;) {
         TRY(line_reader_next(reader, &piece, status));
         if (piece.length == 0) {
@@ -155,7 +158,8 @@ done:
     return code;
 }
 
-static enum status_code collect(const struct command_line *line, const struct plan *plan,
+static enum status_code collect(const struct command_environment *environment,
+                                const struct command_line *line, const struct plan *plan,
                                 struct wanted *wanted, struct status *status)
 {
     const char *file = command_flag_value(line, "--file");
@@ -167,7 +171,7 @@ static enum status_code collect(const struct command_line *line, const struct pl
     }
     TRY(add_flags(wanted, line, status));
     if (file != NULL) {
-        TRY(add_file(wanted, file, status));
+        TRY(add_file(wanted, file, environment, status));
     }
     if (query != NULL) {
         TRY(add_query(wanted, plan, query, status));
@@ -455,7 +459,7 @@ static enum status_code run_forget(const struct command_environment *environment
     enum status_code code;
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(command_flag_duration(line, "--wait", &wait.seconds, status));
-    TRY(collect(line, plan, &wanted, status));
+    TRY(collect(environment, line, plan, &wanted, status));
     if (wanted.texts.n > 0) {
         TRY(written_open(&written, &plan->settings, &wait, status));
         TRY(look(&wanted, plan, &written, &n_published, status));

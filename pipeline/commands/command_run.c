@@ -171,7 +171,7 @@ static enum status_code run_run(const struct command_environment *environment,
     command_tell_doubts(plan, &log);
     log.level = level;
     if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
-        TRY(path_check_writable(command_flag_value(line, "--metrics-file"), status));
+        TRY(path_check_writable(command_flag_value(line, "--metrics-file"), PATH_TEXT, status));
     }
     const struct run_request request = {
         .plan = plan,

@@ -185,8 +185,7 @@ static enum status_code tune_command(const struct command_environment *environme
     if (command_flag_count(line, "--quiet") > 0 && command_flag_count(line, "--verbose") > 0) {
         return status_set(status, STATUS_USAGE, "tune: --quiet and --verbose exclude each other");
     }
-    enum status_code code =
-        plan_load(line->arguments[0], environment->registry, NULL, 0, &plan, status);
+    enum status_code code = command_load_plan(environment, line, &plan, status);
     if (code == STATUS_OK) {
         code = tune(environment, line, plan, status);
     }

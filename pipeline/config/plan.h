@@ -4,6 +4,7 @@
 #define NIGHTJAR_CONFIG_PLAN_H
 
 #include "base/buf.h"
+#include "base/watch.h"
 #include "config/stage.h"
 
 struct plan_source {
@@ -78,6 +79,12 @@ struct stage_registry {
 MUST_CHECK enum status_code plan_load(const char *file, const struct stage_registry *registry,
                                       const char *const *overrides, size_t n_overrides,
                                       struct plan **out, struct status *status);
+/* The same; the watch is asked while the file is a pipe that has nothing yet. */
+MUST_CHECK enum status_code plan_load_watched(const char *file,
+                                              const struct stage_registry *registry,
+                                              const char *const *overrides, size_t n_overrides,
+                                              const struct watch *watch, struct plan **out,
+                                              struct status *status);
 void plan_free(struct plan *plan); /* NULL allowed */
 
 /* Index of the stage that writes input `name` of stage `position` (the nearest above), or SIZE_MAX.

@@ -29,9 +29,10 @@ done:
     return code;
 }
 
-enum status_code plan_load(const char *file, const struct stage_registry *registry,
-                           const char *const *overrides, size_t n_overrides, struct plan **out,
-                           struct status *status)
+enum status_code plan_load_watched(const char *file, const struct stage_registry *registry,
+                                   const char *const *overrides, size_t n_overrides,
+                                   const struct watch *watch, struct plan **out,
+                                   struct status *status)
 {
     struct arena document = {0};
     struct plan *plan = NULL;
@@ -46,7 +47,7 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
     reading.plan = plan;
     reading.reader = (struct option_reader){
         .directory = plan->directory, .arena = &plan->arena, .mistakes = &reading.mistakes};
-    TRY(yaml_doc_read(file, &document, &reading.mistakes, &reading.root, status));
+    TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, status));
     if (reading.root != NULL) {
         TRY(fill(&reading, overrides, n_overrides, status));
     }
@@ -62,6 +63,13 @@ done:
     mistakes_release(&reading.mistakes);
     arena_release(&document);
     return code;
+}
+
+enum status_code plan_load(const char *file, const struct stage_registry *registry,
+                           const char *const *overrides, size_t n_overrides, struct plan **out,
+                           struct status *status)
+{
+    return plan_load_watched(file, registry, overrides, n_overrides, NULL, out, status);
 }
 
 void plan_free(struct plan *plan)

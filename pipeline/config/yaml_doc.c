@@ -2,11 +2,12 @@
  * own documents, because those follow aliases, know no limits and lose duplicate keys. */
 #include "config/yaml_doc.h"
 
+#include "base/input_file.h"
 #include "base/utf8.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <strings.h>
+#include <unistd.h>
 #include <yaml.h>
 
 struct builder {
@@ -426,31 +427,30 @@ enum status_code yaml_doc_parse(const char *text, size_t length, const char *ori
     return status->code;
 }
 
-/* At most one byte more than the limit, which is enough to know that it is passed. */
-static enum status_code read_bytes(const char *file, struct buf *out, struct status *status)
+/* Hardly more than the limit, which is enough to know that it is passed. */
+static enum status_code read_bytes(const char *file, const struct watch *watch, struct buf *out,
+                                   struct status *status)
 {
     char block[8192];
-    FILE *stream = fopen(file, "rb");
-    if (stream == NULL) {
-        return status_set(status, STATUS_NO_INPUT, "cannot open the pipeline file \"%s\": %s", file,
-                          strerror(errno));
-    }
+    int fd = -1;
     size_t n = 0;
+    enum status_code code;
+    TRY(input_file_open(file, "the pipeline file", &fd, status));
     do {
-        n = fread(block, 1, sizeof block, stream);
+        TRY(input_file_read(fd, file, watch, block, sizeof block, &n, status));
         buf_add(out, block, n);
     } while (n > 0 && out->length <= DOC_BYTES_MAX);
-    int failure = ferror(stream) ? errno : 0;
-    (void)fclose(stream);
-    if (failure != 0) {
-        return status_set(status, STATUS_NO_INPUT, "cannot read the pipeline file \"%s\": %s", file,
-                          strerror(failure));
+    TRY(buf_check(out, status));
+done:
+    if (fd >= 0) {
+        close(fd);
     }
-    return buf_check(out, status);
+    return code;
 }
 
-enum status_code yaml_doc_read(const char *file, struct arena *arena, struct mistakes *mistakes,
-                               struct doc_node **root, struct status *status)
+enum status_code yaml_doc_read(const char *file, const struct watch *watch, struct arena *arena,
+                               struct mistakes *mistakes, struct doc_node **root,
+                               struct status *status)
 {
     struct buf bytes = {0};
     struct doc_node *found = NULL;
@@ -458,7 +458,7 @@ enum status_code yaml_doc_read(const char *file, struct arena *arena, struct mis
     size_t n_before = mistakes->n;
     enum status_code code = STATUS_OK;
 
-    TRY(read_bytes(file, &bytes, status));
+    TRY(read_bytes(file, watch, &bytes, status));
     const char *encoding = utf8_other_encoding(buf_text(&bytes), bytes.length);
     if (encoding != NULL) {
         mistakes_add(mistakes, start,

@@ -7,6 +7,7 @@
 #define NIGHTJAR_CONFIG_YAML_DOC_H
 
 #include "base/buf.h"
+#include "base/watch.h"
 #include "config/mistakes.h"
 
 enum { DOC_DEPTH_MAX = 32, DOC_BYTES_MAX = 256 * 1024, DOC_NODES_MAX = 20000 };
@@ -28,11 +29,12 @@ struct doc_node {
     struct place key_place;
 };
 
-/* Reads a file. Missing or unreadable is STATUS_NO_INPUT. What is wrong with it goes to `mistakes`;
+/* Reads a file; `watch` (may be NULL) is asked while it is a pipe that has nothing. Missing is
+ * STATUS_NO_INPUT. What is wrong with it goes to `mistakes`;
  * when it cannot be read to its end or is not a map, *root is NULL. Nodes live in `arena`. */
-MUST_CHECK enum status_code yaml_doc_read(const char *file, struct arena *arena,
-                                          struct mistakes *mistakes, struct doc_node **root,
-                                          struct status *status);
+MUST_CHECK enum status_code yaml_doc_read(const char *file, const struct watch *watch,
+                                          struct arena *arena, struct mistakes *mistakes,
+                                          struct doc_node **root, struct status *status);
 /* The same for a text in memory, with any kind of root. `origin` goes into every place. */
 MUST_CHECK enum status_code yaml_doc_parse(const char *text, size_t length, const char *origin,
                                            struct arena *arena, struct mistakes *mistakes,

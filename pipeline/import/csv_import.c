@@ -416,7 +416,7 @@ static enum status_code run(struct import *import, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct csv_import_target *target = import->target;
-    struct csv_settings dialect;
+    struct csv_settings dialect = {.watch = &target->watch};
     int64_t consumed = 0, total = 0;
     csv_import_dialect(import->options, &dialect);
     TRY(csv_reader_open(import->options->file, &dialect, &import->reader, status));

@@ -115,7 +115,7 @@ enum status_code csv_reader_open(const char *path, const struct csv_settings *se
     struct csv_reader *reader = NULL;
     TRY(MEM_NEW(&reader, 1, status));
     reader->settings = *settings;
-    TRY(line_reader_open(path, &reader->lines, status));
+    TRY(line_reader_open(path, settings->watch, &reader->lines, status));
     TRY(csv_record_new(settings, line_reader_path(reader->lines), &reader->record, status));
     TRY(read_header(reader, status));
     *out = reader;

@@ -8,10 +8,11 @@
 enum { CSV_COLUMNS_MAX = 2000, CSV_TEXT_MAX = 240 }; /* SQLite's default limit of columns */
 
 struct csv_settings {
-    char delimiter;         /* ',' */
-    char quote;             /* '"'; '\0': quotes are ordinary characters */
-    size_t max_field_bytes; /* longer fields make the row bad, without being held in memory */
-    bool no_header;         /* the first record is one of data; columns are called c1, c2 ... */
+    char delimiter;            /* ',' */
+    char quote;                /* '"'; '\0': quotes are ordinary characters */
+    size_t max_field_bytes;    /* longer fields make the row bad, without being held in memory */
+    bool no_header;            /* the first record is one of data; columns are called c1, c2 ... */
+    const struct watch *watch; /* asked while a pipe has nothing; may be NULL */
 };
 
 /* One record. Fields point into the reader and live until the next call. */

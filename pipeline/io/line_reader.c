@@ -2,11 +2,10 @@
  * left to the caller. */
 #include "io/line_reader.h"
 
+#include "base/input_file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -20,6 +19,7 @@ enum gzip_part { NOT_GZIP, IN_MEMBER, BETWEEN_MEMBERS };
 
 struct line_reader {
     int fd; /* -1: not open */
+    const struct watch *watch;
     char *path;
     int64_t total, taken; /* bytes of the file, 0 unknown; read so far */
     unsigned char *raw;   /* (ZLIB_BYTES) as they stand in the file */
@@ -35,17 +35,12 @@ struct line_reader {
 static enum status_code read_bytes(struct line_reader *reader, void *out, size_t most, size_t *got,
                                    struct status *status)
 {
-    ssize_t n;
-    do {
-        n = read(reader->fd, out, most);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return status_set_at(status, STATUS_IO, reader->path, 0, 0, "cannot read: %s",
-                             strerror(errno));
+    enum status_code code =
+        input_file_read(reader->fd, reader->path, reader->watch, out, most, got, status);
+    if (code == STATUS_OK) {
+        reader->taken += (int64_t)*got;
     }
-    *got = (size_t)n;
-    reader->taken += n;
-    return STATUS_OK;
+    return code;
 }
 
 /* More of `raw` behind what is left of it, until at least `least` bytes are there or none come. */
@@ -222,15 +217,15 @@ static enum status_code open_file(struct line_reader *reader, struct status *sta
 {
     struct stat info;
     enum status_code code;
-    const bool is_stdin = strcmp(reader->path, "-") == 0;
-    reader->fd = is_stdin ? dup(STDIN_FILENO) : open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (reader->fd < 0 || fstat(reader->fd, &info) != 0 || S_ISDIR(info.st_mode)) {
-        const char *reason =
-            reader->fd >= 0 && S_ISDIR(info.st_mode) ? "it is a folder" : strerror(errno);
-        return status_set_at(status, STATUS_NO_INPUT, reader->path, 0, 0,
-                             "cannot open the file: %s", reason);
+    if (strcmp(reader->path, "-") == 0 && (reader->fd = dup(STDIN_FILENO)) < 0) {
+        return status_set(status, STATUS_NO_INPUT, "cannot read standard input");
     }
-    reader->total = S_ISREG(info.st_mode) ? (int64_t)info.st_size : 0;
+    if (reader->fd < 0) {
+        TRY(input_file_open(reader->path, "the file", &reader->fd, status));
+    }
+    if (fstat(reader->fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        reader->total = (int64_t)info.st_size;
+    }
     reader->stream.next_in = reader->raw;
     TRY(fill_raw(reader, 2, status));
     if (reader->stream.avail_in >= 2 && memcmp(reader->raw, gzip_magic, 2) == 0) {
@@ -279,7 +274,8 @@ done:
     return code;
 }
 
-enum status_code line_reader_open(const char *path, struct line_reader **out, struct status *status)
+enum status_code line_reader_open(const char *path, const struct watch *watch,
+                                  struct line_reader **out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct line_reader *reader = NULL;
@@ -287,6 +283,7 @@ enum status_code line_reader_open(const char *path, struct line_reader **out, st
     TRY(MEM_NEW(&reader, 1, status));
     reader->line = 1;
     reader->fd = -1;
+    reader->watch = watch;
     TRY(MEM_NEW(&reader->path, size, status));
     memcpy(reader->path, path, size);
     TRY(MEM_NEW(&reader->input, INPUT_BYTES, status));

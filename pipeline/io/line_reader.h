@@ -7,7 +7,7 @@
 #ifndef NIGHTJAR_IO_LINE_READER_H
 #define NIGHTJAR_IO_LINE_READER_H
 
-#include "base/status.h"
+#include "base/watch.h"
 
 struct line_reader;
 
@@ -21,10 +21,11 @@ struct line_piece {
     bool ends_in_bare_cr; /* a CR that is no line end in this file; the piece is cut behind it */
 };
 
-/* "-" is standard input. Errors: STATUS_NO_INPUT (cannot open), STATUS_DATA (UTF-16 or UTF-32, not
+/* "-" is standard input. `watch` (may be NULL) is asked while there is nothing to read, and must
+ * outlive the reader. Errors: STATUS_NO_INPUT (cannot open), STATUS_DATA (UTF-16 or UTF-32, not
  * gzip although named .gz, damaged gzip data, something else behind them), STATUS_IO. */
-MUST_CHECK enum status_code line_reader_open(const char *path, struct line_reader **out,
-                                             struct status *status);
+MUST_CHECK enum status_code line_reader_open(const char *path, const struct watch *watch,
+                                             struct line_reader **out, struct status *status);
 /* A piece is never cut inside a UTF-8 sequence. */
 MUST_CHECK enum status_code line_reader_next(struct line_reader *reader, struct line_piece *out,
                                              struct status *status);

@@ -378,8 +378,7 @@ enum status_code runner_run(const struct run_request *request, struct run_result
     TRY(resolve_flags(&runner, request, status));
     TRY(context_init(context, request, status));
     TRY(lock_pipeline(work, &wait, &lock, status));
-    TRY(db_open(work, DB_CREATE, request->plan->settings.source.busy_timeout, &context->work,
-                status));
+    TRY(db_open_private(work, request->plan->settings.source.busy_timeout, &context->work, status));
     TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));
     TRY(run_recorded(&runner, status));
 done:

@@ -184,9 +184,11 @@ enum status_code shop_database_write(const char *path, const struct shop_databas
     bool is_made = false;
     int fd = -1;
 
-    if (!options->force && lstat(path, &there) == 0) {
+    if (lstat(path, &there) == 0 && (!options->force || !S_ISREG(there.st_mode))) {
         code = status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                             "the file exists; choose another name, or --force to replace it");
+                             S_ISREG(there.st_mode)
+                                 ? "the file exists; choose another name, or --force to replace it"
+                                 : "something stands there that is not a regular file");
         goto done;
     }
     TRY(shop_new(&options->shop, &w.shop, status));

@@ -43,6 +43,9 @@ enum db_type { DB_NULL, DB_INTEGER, DB_FLOAT, DB_TEXT, DB_BLOB };
  * STATUS_CANNOT_CREATE. Double-quoted names that do not exist are errors, never texts. */
 MUST_CHECK enum status_code db_open(const char *path, enum db_mode mode, double busy_seconds,
                                     struct db **out, struct status *status);
+/* DB_CREATE of a file in which people's ids will be: a new one is its owner's alone. */
+MUST_CHECK enum status_code db_open_private(const char *path, double busy_seconds, struct db **out,
+                                            struct status *status);
 /* NULL allowed; rolls back an open transaction. All queries must be finalized before. */
 void db_close(struct db *db);
 /* This connection never checkpoints a WAL, not even when it closes: for a file that an application

@@ -2,12 +2,14 @@
 #include "store/db_internal.h"
 
 #include "base/mem.h"
+#include "base/output_file.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What stat() can tell before SQLite is asked: SQLite opens directories and empty files lazily and
  * reports both in words that help nobody. */
@@ -122,6 +124,21 @@ enum status_code db_open(const char *path, enum db_mode mode, double busy_second
 done:
     db_close(db);
     return code;
+}
+
+enum status_code db_open_private(const char *path, double busy_seconds, struct db **out,
+                                 struct status *status)
+{
+    /* SQLite would make it 0644, and gives journals the mode of the file. What is there stays; what
+       cannot be made SQLite has to tell. */
+    struct status ignored = {0};
+    struct stat there;
+    int fd;
+    if (lstat(path, &there) != 0 &&
+        output_file_open(path, OUTPUT_UPDATE, OUTPUT_PRIVATE, "", &fd, &ignored) == STATUS_OK) {
+        (void)close(fd);
+    }
+    return db_open(path, DB_CREATE, busy_seconds, out, status);
 }
 
 void db_close(struct db *db)

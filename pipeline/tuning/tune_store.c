@@ -17,7 +17,7 @@ enum status_code tune_store_open(const char *path, double busy_seconds, struct d
 {
     enum status_code code;
     struct db *db = NULL;
-    TRY(db_open(path, DB_CREATE, busy_seconds, &db, status));
+    TRY(db_open_private(path, busy_seconds, &db, status));
     TRY(migrate_apply(db, MIGRATE_WORK, "", status));
     *out = db;
     db = NULL;

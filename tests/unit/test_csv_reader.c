@@ -18,7 +18,7 @@
 /* A literal that may hold NULs, and its length. */
 #define BYTES(literal) literal, sizeof literal - 1
 
-static const struct csv_settings plain = {',', '"', 1024 * 1024, false};
+static const struct csv_settings plain = {',', '"', 1024 * 1024, false, NULL};
 
 /* Everything the reader gives, one record a line: "LINE+N_LINES [a][b]" or "LINE+N_LINES !problem
  * @line:column". An error ends it: "error CODE line:column message". */
@@ -172,7 +172,7 @@ static void a_file_of_carriage_returns_only_is_read(void **state)
 
 static void long_fields_are_bad_rows(void **state)
 {
-    struct csv_settings settings = {',', '"', 4, false};
+    struct csv_settings settings = {',', '"', 4, false, NULL};
     expect_bytes(state, BYTES("a,b\n1234,5\n1,12345\n\"1\"\"4\",\"12\n456\"\n7,8\n"), &settings,
                  "2+1 [1234][5]\n3+1 !field 2 is longer than 4 bytes @3:0\n"
                  "4+2 !field 2 is longer than 4 bytes @4:0\n6+1 [7][8]\n");
@@ -180,8 +180,8 @@ static void long_fields_are_bad_rows(void **state)
 
 static void other_dialects_are_read(void **state)
 {
-    struct csv_settings tabs = {'\t', '\0', 1024, false};
-    struct csv_settings semicolons = {';', '\'', 1024, false};
+    struct csv_settings tabs = {'\t', '\0', 1024, false, NULL};
+    struct csv_settings semicolons = {';', '\'', 1024, false, NULL};
     expect_bytes(state, BYTES("a\tb\n\"x\ty\"z\n'\t1,2\n"), &tabs,
                  "2+1 [\"x][y\"z]\n3+1 ['][1,2]\n");
     expect_bytes(state, BYTES("a\tb\nx\0\ty\n1\t2\n"), &tabs,
@@ -282,7 +282,7 @@ static void gzip_is_read_and_damage_is_found(void **state)
 /* Lines much longer than the input buffer, UTF-8 sequences and line ends on its border. */
 static void long_lines_are_the_same_in_pieces(void **state)
 {
-    struct csv_settings settings = {',', '"', 64 * 1024 * 1024, false};
+    struct csv_settings settings = {',', '"', 64 * 1024 * 1024, false, NULL};
     for (size_t shift = 0; shift < 4; shift++) {
         struct buf text = {0}, expected = {0}, seen = {0};
         char path[CSV_PATH_MAX];
