@@ -11,6 +11,7 @@
 struct scoring_options {
     bool given;
     double popularity, half_life, evidence, exponent; /* NAN: auto */
+    bool parts;
 };
 
 struct calibrate_options {
@@ -36,6 +37,10 @@ static const struct option scoring_options[] = {
     OPT_AUTO(scoring_options, "exponent", exponent, "auto", -2, 2,
              "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
              "auto chooses it on the validation part."),
+    OPT_BOOL(scoring_options, "parts", parts, "true",
+             "Where the log has times, weigh further parts, too, all at once by what users of the "
+             "validation part chose: popularity and evidence of late, transitions, own items. What "
+             "does not help is left out. A number given above turns it off."),
     OPT_END};
 
 static const struct option options[] = {
@@ -62,6 +67,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "train and validation parts; the test part is not read"},
     {.name = "towers", .help = "of the train stage: those of refit have seen the validation part"},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
+    {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -123,7 +129,10 @@ static struct calibration unmeasured(const struct context *context, const struct
               "evidence %g",
               beta, is_auto ? "the exponent of the training" : "as given", gamma);
     return (struct calibration){
-        .weights = {beta, gamma, isnan(o->exponent) || gamma == 0 ? 0 : o->exponent, half_life},
+        .weights = {.beta = beta,
+                    .gamma = gamma,
+                    .exponent = isnan(o->exponent) || gamma == 0 ? 0 : o->exponent,
+                    .half_life = half_life},
         .towers_beta = beta,
         .towers_half_life = half_life,
         .popular_half_life = half_life,
@@ -145,22 +154,58 @@ static enum status_code check_evidence(const struct scoring_options *o, bool has
                       o->evidence);
 }
 
+/* What is given is not argued with. */
+static bool is_auto(const struct scoring_options *o)
+{
+    return isnan(o->popularity) && isnan(o->half_life) && isnan(o->evidence) && isnan(o->exponent);
+}
+
+static void tell(struct context *context, const struct calibrate_options *o, size_t n_users,
+                 const struct calibration *made)
+{
+    const struct score_weights *weights = &made->weights;
+    struct log *log = context_log(context);
+    log_write(log, LOG_INFO,
+              "calibrate: popularity %g (training used %g), half-life %g days (0: of all time), "
+              "evidence %g, exponent %g: validation %s %.5f on %zu users; towers alone, "
+              "popularity %g: %.5f",
+              weights->beta, made->alpha, weights->half_life, weights->gamma, weights->exponent,
+              o->metric, made->value, n_users, made->towers_beta, made->towers_value);
+    if (made->blended_base > 0) {
+        log_write(log, LOG_INFO,
+                  "calibrate: further parts %s: %s %.5f, without them %.5f, on users whom the "
+                  "weights were not fitted on",
+                  weights->n_parts > 0 ? "help" : "are left out", o->metric, made->blended_value,
+                  made->blended_base);
+    }
+    for (size_t p = 0; p < weights->n_parts; p++) {
+        const struct score_part *part = &weights->parts[p];
+        log_write(log, LOG_INFO,
+                  "calibrate: %s, half-life %g days, %g places (0: all): weight %.4g",
+                  score_part_names[part->kind], part->half_life, part->half_places, part->weight);
+    }
+}
+
 /* The weights as given, measured where there is a validation part, or searched for. */
 static enum status_code choose(struct context *context, const struct calibrate_options *o,
                                const struct validation *validation,
-                               const struct embeddings *embeddings, const struct evidence *evidence,
-                               struct calibration *out, struct status *status)
+                               const struct embeddings *embeddings,
+                               const struct score_sources *sources, struct calibration *out,
+                               struct status *status)
 {
     const struct calibration_request request = {.validation = validation,
                                                 .embeddings = embeddings,
-                                                .evidence = evidence,
+                                                .sources = *sources,
                                                 .popularity = {o->from, o->to, o->step},
-                                                .given = {o->scoring.popularity,
-                                                          o->scoring.evidence, o->scoring.exponent,
-                                                          o->scoring.half_life},
+                                                .given = {.beta = o->scoring.popularity,
+                                                          .gamma = o->scoring.evidence,
+                                                          .exponent = o->scoring.exponent,
+                                                          .half_life = o->scoring.half_life},
+                                                .blends = o->scoring.parts && is_auto(&o->scoring),
+                                                .seed = context_seed(context),
                                                 .watch = context_watch(context)};
     if (validation->n_users == 0) {
-        *out = unmeasured(context, &o->scoring, evidence != NULL, embeddings);
+        *out = unmeasured(context, &o->scoring, sources->evidence != NULL, embeddings);
         return STATUS_OK;
     }
     progress_start(context_progress(context), "calibrating", "users",
@@ -168,14 +213,7 @@ static enum status_code choose(struct context *context, const struct calibrate_o
     enum status_code code = calibration_search(&request, context_pool(context), out, status);
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
-        log_write(
-            context_log(context), LOG_INFO,
-            "calibrate: popularity %g (training used %g), half-life %g days (0: of all time), "
-            "evidence %g, exponent %g: validation %s %.5f on %zu users; towers alone, "
-            "popularity %g: %.5f",
-            out->weights.beta, out->alpha, out->weights.half_life, out->weights.gamma,
-            out->weights.exponent, o->metric, out->value, validation->n_users, out->towers_beta,
-            out->towers_value);
+        tell(context, o, validation->n_users, out);
     }
     return code;
 }
@@ -198,10 +236,10 @@ static enum status_code calibrate_run(struct context *context, const void *value
     struct interactions interactions = {0};
     struct embeddings embeddings = {0};
     struct validation validation = {0};
-    struct evidence evidence = {0};
+    struct score_products products = {0};
     struct calibration calibration = {0};
     struct artifact out = {0};
-    bool has_evidence = false;
+    bool has_evidence = false, has_transitions = false;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
     TRY(embeddings_load(&embeddings, artifact, status));
@@ -213,18 +251,21 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], o->metric, (size_t)o->users,
                         0.0, context_seed(context), status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&evidence, artifact, BASIS_FIT, &interactions.basis[BASIS_FIT], &has_evidence,
-                      status));
+    TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, BASIS_FIT,
+                      &interactions.basis[BASIS_FIT], &has_evidence, status));
     TRY(check_evidence(&o->scoring, has_evidence, status));
-    TRY(choose(context, o, &validation, &embeddings, has_evidence ? &evidence : NULL, &calibration,
-               status));
+    TRY(context_input(context, "transitions", &artifact, status));
+    TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, BASIS_FIT,
+                      &interactions.basis[BASIS_FIT], &has_transitions, status));
+    const struct score_sources sources = score_sources_of(&products);
+    TRY(choose(context, o, &validation, &embeddings, &sources, &calibration, status));
     TRY(calibration_save(&calibration, o->metric, &out, status));
     context_set_rows(context, (int64_t)validation.n_users);
     TRY(context_output(context, &out, status));
 done:
     artifact_release(&out);
     calibration_release(&calibration);
-    evidence_release(&evidence);
+    score_products_release(&products);
     validation_release(&validation);
     interactions_release(&interactions);
     return code;
@@ -234,7 +275,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 3,
+    .version = 4,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

@@ -45,6 +45,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "towers", .help = "those of train; those of refit only with a given test table"},
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
+    {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -155,7 +156,7 @@ static enum status_code check_part(struct context *context, const struct evaluat
 static enum status_code measure(struct context *context, const struct evaluate_options *o,
                                 const struct judged_part *part, const struct embeddings *embeddings,
                                 const struct calibration *calibration,
-                                const struct evidence *evidence, struct metric_rows *rows,
+                                const struct score_sources *sources, struct metric_rows *rows,
                                 struct status *status)
 {
     const char **names = NULL;
@@ -180,7 +181,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .towers_beta = calibration->towers_beta,
         .towers_half_life = calibration->towers_half_life,
         .popular_half_life = calibration->popular_half_life,
-        .evidence = evidence,
+        .sources = *sources,
         .prefix = part->prefix,
         .n_metrics = n,
         .metrics = names,
@@ -201,14 +202,14 @@ static enum status_code measure_cold(struct context *context, const struct evalu
                                      const struct dataset *dataset,
                                      const struct embeddings *embeddings,
                                      const struct calibration *calibration,
-                                     const struct evidence *evidence, struct metric_rows *rows,
+                                     const struct score_sources *sources, struct metric_rows *rows,
                                      struct status *status)
 {
     const struct evaluation_cold_request request = {
         .dataset = dataset,
         .embeddings = embeddings,
         .weights = calibration->weights,
-        .evidence = evidence,
+        .sources = *sources,
         .n_metrics = o->metrics.n,
         .metrics = o->metrics.values,
         .seed = context_seed(context),
@@ -292,8 +293,8 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct metric_rows rows = {0};
     struct artifact out = {0};
     struct calibration calibration = {0};
-    struct evidence evidence = {0};
-    bool has_evidence = false;
+    struct score_products products = {0};
+    bool found = false;
     double users = 0.0;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
@@ -305,17 +306,20 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&calibration, artifact, &embeddings, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&evidence, artifact, embeddings.basis, &interactions.basis[embeddings.basis],
-                      &has_evidence, status));
-    TRY(score_check(&calibration.weights, has_evidence, "evaluate", status));
+    TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, embeddings.basis,
+                      &interactions.basis[embeddings.basis], &found, status));
+    TRY(context_input(context, "transitions", &artifact, status));
+    TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, embeddings.basis,
+                      &interactions.basis[embeddings.basis], &found, status));
+    TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
+    const struct score_sources sources = score_sources_of(&products);
+    TRY(score_check(&calibration.weights, &sources, "evaluate", status));
     TRY(choose_part(&interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {
-        TRY(measure(context, o, &part, &embeddings, &calibration, has_evidence ? &evidence : NULL,
-                    &rows, status));
+        TRY(measure(context, o, &part, &embeddings, &calibration, &sources, &rows, status));
     }
-    TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration,
-                     has_evidence ? &evidence : NULL, &rows, status));
+    TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration, &sources, &rows, status));
     TRY(record(context, &rows, status));
     (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||
            metric_rows_find(&rows, "valid:users", "data", "all", &users));
@@ -326,7 +330,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
 done:
     artifact_release(&out);
     metric_rows_release(&rows);
-    evidence_release(&evidence);
+    score_products_release(&products);
     interactions_release(&interactions);
     return code;
 }

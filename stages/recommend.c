@@ -109,6 +109,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
+    {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -179,15 +180,15 @@ struct sources {
     struct features features;
     struct served_ids users, items;
     struct calibration calibration;
-    struct evidence evidence;
+    struct score_products products;
+    struct score_sources scored_from; /* of the products */
     struct serving_rules rules;
-    bool has_evidence;
 };
 
 static void sources_release(struct sources *sources)
 {
     serving_rules_release(&sources->rules);
-    evidence_release(&sources->evidence);
+    score_products_release(&sources->products);
     served_ids_release(&sources->users);
     served_ids_release(&sources->items);
     features_release(&sources->features);
@@ -200,6 +201,7 @@ static enum status_code load(struct context *context, struct sources *sources,
     const struct artifact *artifact = NULL;
     const struct interactions *interactions = &sources->merged.interactions;
     const struct embeddings *embeddings = &sources->embeddings;
+    bool found;
     enum status_code code;
     TRY(merged_load(&sources->merged, context, MERGED_LOG, status));
     TRY(context_input(context, "towers", &artifact, status));
@@ -210,9 +212,14 @@ static enum status_code load(struct context *context, struct sources *sources,
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&sources->calibration, artifact, embeddings, status));
     TRY(context_input(context, "evidence", &artifact, status));
-    TRY(merged_evidence(&sources->merged, artifact, embeddings->basis, &sources->evidence,
-                        &sources->has_evidence, status));
-    TRY(score_check(&sources->calibration.weights, sources->has_evidence, "recommend", status));
+    TRY(merged_evidence(&sources->merged, EVIDENCE_CO_INTERACTION, artifact, embeddings->basis,
+                        &sources->products.evidence, &found, status));
+    TRY(context_input(context, "transitions", &artifact, status));
+    TRY(merged_evidence(&sources->merged, EVIDENCE_TRANSITIONS, artifact, embeddings->basis,
+                        &sources->products.transitions, &found, status));
+    TRY(evidence_of_own(&sources->products.own, embeddings->items.rows, status));
+    sources->scored_from = score_sources_of(&sources->products);
+    TRY(score_check(&sources->calibration.weights, &sources->scored_from, "recommend", status));
 done:
     return code;
 }
@@ -367,7 +374,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .items = &sources->items,
         .weights = sources->calibration.weights,
         .popular_half_life = sources->calibration.popular_half_life,
-        .evidence = sources->has_evidence ? &sources->evidence : NULL,
+        .sources = sources->scored_from,
         .top = at_most(o->top, n_items > 0 ? n_items : 1),
         .exclude_seen = o->exclude_seen,
         .exclude_disliked = o->exclude_disliked,

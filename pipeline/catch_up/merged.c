@@ -89,16 +89,16 @@ done:
     return code;
 }
 
-enum status_code merged_evidence(const struct merged *merged, const struct artifact *artifact,
-                                 enum basis basis, struct evidence *evidence, bool *found,
-                                 struct status *status)
+enum status_code merged_evidence(const struct merged *merged, enum evidence_kind kind,
+                                 const struct artifact *artifact, enum basis basis,
+                                 struct evidence *evidence, bool *found, struct status *status)
 {
     const struct dataset *dataset = &merged->interactions.basis[basis];
 
     if (merged->item_of == NULL) {
-        return evidence_load(evidence, artifact, basis, dataset, found, status);
+        return evidence_load(evidence, kind, artifact, basis, dataset, found, status);
     }
-    return evidence_load_renumbered(evidence, artifact, basis, merged->item_of,
+    return evidence_load_renumbered(evidence, kind, artifact, basis, merged->item_of,
                                     merged->n_base_items, dataset, found, status);
 }
 

@@ -29,7 +29,7 @@ extern const char *const merge_without[];
 MUST_CHECK enum status_code merged_load(struct merged *merged, struct context *context,
                                         enum merged_depth depth, struct status *status);
 /* evidence_load of a basis; with a delta that of ALL, in the columns of tonight. */
-MUST_CHECK enum status_code merged_evidence(const struct merged *merged,
+MUST_CHECK enum status_code merged_evidence(const struct merged *merged, enum evidence_kind kind,
                                             const struct artifact *artifact, enum basis basis,
                                             struct evidence *evidence, bool *found,
                                             struct status *status);

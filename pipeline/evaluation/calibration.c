@@ -8,6 +8,9 @@
  *      popular items too; on SKETCH_USERS users: it just finds the place
  *   5  gamma, beta and p finer around the best of all
  *
+ *   6  where the log has times, all parts of the score learned at once (blend.h), against the best
+ *      of 1 to 5
+ *
  * The best value wins; at equal values the longer half-life, then the smaller gamma, then the beta
  * nearer 0, then the smaller p. What is fixed by the request is not searched. Evidence, popularity
  * and its half-life are left out where they do not gain more than one standard error of
@@ -17,6 +20,7 @@
 
 #include "base/mem.h"
 #include "evaluation/baselines.h"
+#include "evaluation/blend.h"
 #include "search/paired.h"
 
 #include <assert.h>
@@ -57,8 +61,10 @@ static void add_setting(struct settings *settings, double beta, double half_life
                         double exponent)
 {
     assert(settings->n < GRID_MAX);
-    settings->list[settings->n++] =
-        (struct score_weights){beta, gamma, gamma > 0 ? exponent : 0, beta != 0 ? half_life : 0};
+    settings->list[settings->n++] = (struct score_weights){.beta = beta,
+                                                           .gamma = gamma,
+                                                           .exponent = gamma > 0 ? exponent : 0,
+                                                           .half_life = beta != 0 ? half_life : 0};
 }
 
 static bool is_simpler(const struct score_weights *a, const struct score_weights *b)
@@ -326,7 +332,7 @@ static enum status_code conclude(const struct trials *trials, const struct trial
                                  struct calibration *made, struct status *status)
 {
     const struct calibration_request *request = trials->request;
-    const double gamma = request->evidence == NULL ? 0 : request->given.gamma;
+    const double gamma = request->sources.evidence == NULL ? 0 : request->given.gamma;
     const size_t n = trials->n + sketch->n;
     const size_t towers = choose(trials, false);
     const size_t chosen = gamma > 0 ? best_of_gamma(trials, gamma) : choose(trials, true);
@@ -390,6 +396,31 @@ done:
     return code;
 }
 
+/* Pass 6. */
+static enum status_code try_blend(const struct calibration_request *request, struct pool *pool,
+                                  struct calibration *made, struct status *status)
+{
+    const struct blend_request blending = {
+        .validation = request->validation,
+        .embeddings = request->embeddings,
+        .sources = request->sources,
+        .base = made->weights,
+        .seed = request->seed,
+        .watch = {.check_stop = request->watch.check_stop, .data = request->watch.data}};
+    struct blend blend;
+    enum status_code code;
+    TRY(blend_fit(&blending, pool, &blend, status));
+    made->blended_value = blend.value;
+    made->blended_base = blend.base_value;
+    if (blend.is_better) {
+        made->weights = blend.weights;
+        TRY(blend_measure(&blending, &blend.weights, pool, made->user_values, status));
+        made->value = metric_mean(made->user_values, made->n_users, NULL);
+    }
+done:
+    return code;
+}
+
 /* The validation with SKETCH_USERS of its users at most; *users is the caller's to free. */
 static enum status_code thin_out(const struct validation *validation, struct validation *out,
                                  int32_t **users, struct status *status)
@@ -410,7 +441,7 @@ done:
 enum status_code calibration_search(const struct calibration_request *request, struct pool *pool,
                                     struct calibration *out, struct status *status)
 {
-    const bool with_evidence = request->evidence != NULL && request->given.gamma != 0;
+    const bool with_evidence = request->sources.evidence != NULL && request->given.gamma != 0;
     const bool with_half_lives = looks_at_half_lives(request);
     struct trials_progress progress = {0};
     struct calibration_request sketch_request = *request;
@@ -442,6 +473,9 @@ enum status_code calibration_search(const struct calibration_request *request, s
         TRY(try_evidence(&trials, &sketch, settings, status));
     }
     TRY(conclude(&trials, &sketch, &made, status));
+    if (request->blends && request->validation->dataset->train.times != NULL) {
+        TRY(try_blend(request, pool, &made, status));
+    }
     *out = made;
 done:
     mem_free(users);
@@ -486,6 +520,8 @@ static const struct number numbers[] = {
     {"towers_beta", AT(towers_beta)},
     {"towers_half_life", AT(towers_half_life)},
     {"popular_half_life", AT(popular_half_life)},
+    {"blended_value", AT(blended_value)},
+    {"blended_base", AT(blended_base)},
     {"alpha", AT(alpha)},
     {"value", AT(value)},
     {"towers_value", AT(towers_value)},
@@ -516,6 +552,7 @@ enum status_code calibration_save(const struct calibration *calibration, const c
         TRY(artifact_copy(artifact, grids[i].name, ARRAY_F64, calibration->n_grid, 1, grid,
                           status));
     }
+    TRY(score_parts_save(&calibration->weights, artifact, status));
     TRY(artifact_copy(artifact, "user_values", ARRAY_F64, calibration->n_users, 1,
                       calibration->user_values, status));
 done:
@@ -568,6 +605,7 @@ enum status_code calibration_load(struct calibration *calibration, const struct 
         same_sizes = same_sizes && (i == 0 || n == view.n_grid);
         view.n_grid = n;
     }
+    TRY(score_parts_load(&view.weights, artifact, status));
     TRY(check(&view, same_sizes, status));
     if (view.n_grid == 0) {
         view.value = view.towers_value = (double)NAN;

@@ -9,7 +9,8 @@
 
 /* The artifact "calibration": numbers beta, half_life, gamma, exponent, towers_beta,
  * towers_half_life, popular_half_life, alpha, value, towers_value; grid.beta, grid.half_life,
- * grid.gamma, grid.exponent, grid.value and grid.users (n_grid) and user_values (n_users) F64; the
+ * grid.gamma, grid.exponent, grid.value and grid.users (n_grid), part.kind, part.half_life,
+ * part.half_places and part.weight (n_parts) and user_values (n_users) F64; the
  * metric's name as strings "metric". Zero-initialise; release frees what calibration_search made,
  * never the view of a load.
  */
@@ -17,6 +18,8 @@ struct calibration {
     struct score_weights weights;         /* chosen */
     double towers_beta, towers_half_life; /* the best without evidence */
     double popular_half_life;             /* of popularity alone: what users without a vector get */
+    double blended_value, blended_base;   /* of users who were judged by weights of the others, with
+                                             all parts and with the base; 0: not looked at */
     double alpha;               /* of the training: what beta is without validation data */
     double value, towers_value; /* of the metric with and without evidence; NAN: not measured */
     size_t n_users;

@@ -76,11 +76,11 @@ static enum status_code fill_arrays(struct pass *pass, const struct trials *tria
             next += n_items;
         }
     }
-    for (size_t v = 0; request->evidence != NULL && v < pass->n; v++) {
+    for (size_t v = 0; request->sources.evidence != NULL && v < pass->n; v++) {
         size_t first = first_alike(settings, v, false);
         pass->powers[v] = first < v ? pass->powers[first] : next;
         if (first == v) {
-            evidence_powers(request->evidence, settings[v].exponent, next);
+            evidence_powers(request->sources.evidence, settings[v].exponent, next);
             next += n_items;
         }
     }
@@ -128,18 +128,18 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
                embeddings->users.data + (size_t)users[a] * embeddings->users.stride,
                d * sizeof *pass->anchors);
     }
-    const struct ranking_evidence evidence = {.evidence = request->evidence,
-                                              .histories = &dataset->train.matrix,
-                                              .history_rows = users,
-                                              .gammas = pass->gammas,
-                                              .powers = pass->powers};
+    const struct ranking_evidence evidence = {
+        .evidence = request->sources.evidence, .gammas = pass->gammas, .powers = pass->powers};
     struct ranking ranking = {
         .anchors = const_matrix_of(pass->anchors, count, d),
         .candidates = embeddings->items,
         .scale = (float)(1.0 / embeddings->temperature),
         .n_biases = pass->n,
         .biases = pass->biases,
-        .evidence = request->evidence == NULL ? NULL : &evidence,
+        .n_evidence = request->sources.evidence == NULL ? 0 : 1,
+        .evidence = &evidence,
+        .histories = &dataset->train.matrix,
+        .history_rows = users,
         .exclude = validation_excluded(validation),
         .exclude_rows = users,
         .tie_rank = validation->tie_rank,

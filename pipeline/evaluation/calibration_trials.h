@@ -6,8 +6,7 @@
 #include "base/pool.h"
 #include "base/watch.h"
 #include "evaluation/validation.h"
-#include "pairs/evidence.h"
-#include "towers/embeddings.h"
+#include "ranking/score.h"
 
 struct calibration_grid {
     double from, to, step; /* from <= to, step > 0 */
@@ -16,10 +15,12 @@ struct calibration_grid {
 struct calibration_request {
     const struct validation *validation; /* with validation users */
     const struct embeddings *embeddings; /* of validation->dataset */
-    const struct evidence *evidence;     /* of that dataset too; NULL: gamma is 0 */
+    struct score_sources sources;        /* of that dataset too */
     struct calibration_grid popularity;  /* the betas of `auto` */
     struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
-    struct watch watch;                  /* told in users, once for each pass */
+    bool blends;                         /* further parts are weighed, where the log has times */
+    uint64_t seed;
+    struct watch watch; /* told in users, once for each pass */
 };
 
 struct trials_progress {

@@ -226,9 +226,7 @@ static enum status_code rank_by_score(struct evaluation *evaluation, size_t firs
                                       struct status *status)
 {
     const struct embeddings *embeddings = evaluation->request->embeddings;
-    const struct sparse *train = &evaluation->request->dataset->train.matrix;
     const int32_t *rows = evaluation->rows + first;
-    struct ranking_evidence room;
     size_t d = embeddings->users.columns;
     for (size_t a = 0; a < count; a++) {
         memcpy(evaluation->anchors + a * d,
@@ -243,7 +241,7 @@ static enum status_code rank_by_score(struct evaluation *evaluation, size_t firs
         .tie_rank = evaluation->tie_rank,
         .k = evaluation->max_k,
     };
-    score_apply(&evaluation->score, train, rows, &room, &ranking);
+    score_apply(&evaluation->score, rows, &ranking);
     return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
 }
 
@@ -251,8 +249,9 @@ static enum status_code start_score(struct evaluation *evaluation,
                                     const struct score_weights *weights, struct status *status)
 {
     score_release(&evaluation->score);
-    return score_init(&evaluation->score, evaluation->request->embeddings,
-                      evaluation->request->dataset, evaluation->request->evidence, weights, status);
+    const struct evaluation_request *request = evaluation->request;
+    return score_init(&evaluation->score, request->embeddings, request->dataset, &request->sources,
+                      &request->dataset->train, weights, status);
 }
 
 static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
@@ -333,7 +332,7 @@ enum { N_MODELS = sizeof models / sizeof *models };
 
 static bool takes_part(const struct evaluation_request *request, const struct model *model)
 {
-    return (model->needs != NEEDS_EVIDENCE || request->evidence != NULL) &&
+    return (model->needs != NEEDS_EVIDENCE || request->sources.evidence != NULL) &&
            (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0);
 }
 

@@ -21,9 +21,8 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "pairs/evidence.h"
 #include "evaluation/metric_rows.h"
-#include "towers/embeddings.h"
+#include "ranking/score.h"
 
 struct evaluation_request {
     const struct dataset *dataset;  /* the towers' basis */
@@ -36,7 +35,7 @@ struct evaluation_request {
     struct score_weights weights;         /* of the model nightjar */
     double towers_beta, towers_half_life; /* of the towers alone */
     double popular_half_life;             /* of popularity alone; of recent_popularity */
-    const struct evidence *evidence;      /* of that basis; NULL (gamma 0 then): none was made */
+    struct score_sources sources;         /* of that basis */
     const char *prefix;                   /* put before every metric's name: "" or "valid:" */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */

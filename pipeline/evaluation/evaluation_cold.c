@@ -175,9 +175,7 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
                                              size_t count, struct status *status)
 {
     const struct embeddings *embeddings = evaluation->request->embeddings;
-    const struct sparse *histories = &evaluation->request->dataset->cold.history.matrix;
     const int32_t *judged = evaluation->judged + first;
-    struct ranking_evidence room;
     size_t d = embeddings->items.columns, k = evaluation->max_k;
     enum status_code code;
     list_in_order(evaluation, barred_users(evaluation), first, count, evaluation->fallback);
@@ -198,7 +196,7 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
         .tie_rank = evaluation->tie_rank,
         .k = k,
     };
-    score_apply(&evaluation->score, histories, judged, &room, &ranking);
+    score_apply(&evaluation->score, judged, &ranking);
     TRY(ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status));
     for (size_t a = 0; a < count; a++) {
         if (evaluation->vector_of[judged[a]] < 0) {
@@ -233,8 +231,8 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
                     embeddings->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&popularity, dataset->n_items, status));
     history_popularity(&dataset->train, 0, popularity);
-    TRY(score_init(&evaluation->score, embeddings, dataset, request->evidence, &request->weights,
-                   status));
+    TRY(score_init(&evaluation->score, embeddings, dataset, &request->sources,
+                   &dataset->cold.history, &request->weights, status));
     TRY(baseline_order(popularity, evaluation->tie_rank, dataset->n_items, evaluation->order,
                        status));
 done:

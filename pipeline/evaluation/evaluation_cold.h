@@ -21,7 +21,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "pairs/evidence.h"
+#include "ranking/score.h"
 #include "evaluation/metric_rows.h"
 #include "towers/embeddings.h"
 
@@ -29,7 +29,7 @@ struct evaluation_cold_request {
     const struct dataset *dataset;       /* the towers' basis, with its cold part */
     const struct embeddings *embeddings; /* their cold codes beyond the dataset's are ignored */
     struct score_weights weights;
-    const struct evidence *evidence; /* of that basis; NULL: gamma is 0 */
+    struct score_sources sources; /* of that basis */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; measures of whole lists are passed over,
                                    repeats are allowed */

@@ -25,8 +25,8 @@ static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
                       pairs->n_rows, pairs->n_columns, n_items);
 }
 
-static enum status_code weigh_items(struct evidence *evidence, const struct dataset *dataset,
-                                    struct status *status)
+static enum status_code weigh_items(struct evidence *evidence, enum evidence_kind kind,
+                                    const struct dataset *dataset, struct status *status)
 {
     int64_t *counts = NULL;
     enum status_code code;
@@ -36,7 +36,8 @@ static enum status_code weigh_items(struct evidence *evidence, const struct data
     dataset_item_counts(dataset, counts);
     for (size_t i = 0; i < dataset->n_items; i++) {
         const double users = counts[i] > 1 ? (double)counts[i] : 1.0;
-        evidence->history_weight[i] = (float)(1.0 / sqrt(users));
+        evidence->history_weight[i] =
+            kind == EVIDENCE_TRANSITIONS ? 1.0f : (float)(1.0 / sqrt(users));
         evidence->log_count[i] = (float)log(users);
     }
 done:
@@ -44,7 +45,7 @@ done:
     return code;
 }
 
-enum status_code evidence_load_renumbered(struct evidence *evidence,
+enum status_code evidence_load_renumbered(struct evidence *evidence, enum evidence_kind kind,
                                           const struct artifact *artifact, enum basis basis,
                                           const int32_t *item_of, size_t n_before,
                                           const struct dataset *dataset, bool *found,
@@ -55,7 +56,9 @@ enum status_code evidence_load_renumbered(struct evidence *evidence,
     bool has_pairs = false;
     enum status_code code = STATUS_OK;
     if (artifact != NULL) {
-        TRY(sparse_load(&stored, artifact, pairs_evidence_slots[basis], &has_pairs, status));
+        const char *slot = kind == EVIDENCE_TRANSITIONS ? pairs_transition_slots[basis]
+                                                        : pairs_evidence_slots[basis];
+        TRY(sparse_load(&stored, artifact, slot, &has_pairs, status));
     }
     if (has_pairs) {
         TRY(check_shape(&stored, n_before, status));
@@ -65,7 +68,7 @@ enum status_code evidence_load_renumbered(struct evidence *evidence,
             made.owns_pairs = true;
             TRY(sparse_renumber(&stored, item_of, dataset->n_items, &made.pairs, status));
         }
-        TRY(weigh_items(&made, dataset, status));
+        TRY(weigh_items(&made, kind, dataset, status));
     }
     *evidence = made;
     *found = has_pairs;
@@ -75,12 +78,31 @@ done:
     return code;
 }
 
-enum status_code evidence_load(struct evidence *evidence, const struct artifact *artifact,
-                               enum basis basis, const struct dataset *dataset, bool *found,
-                               struct status *status)
+enum status_code evidence_load(struct evidence *evidence, enum evidence_kind kind,
+                               const struct artifact *artifact, enum basis basis,
+                               const struct dataset *dataset, bool *found, struct status *status)
 {
-    return evidence_load_renumbered(evidence, artifact, basis, NULL, dataset->n_items, dataset,
-                                    found, status);
+    return evidence_load_renumbered(evidence, kind, artifact, basis, NULL, dataset->n_items,
+                                    dataset, found, status);
+}
+
+enum status_code evidence_of_own(struct evidence *evidence, size_t n_items, struct status *status)
+{
+    struct evidence made = {.owns_pairs = true};
+    enum status_code code;
+    TRY(sparse_init(&made.pairs, n_items, n_items, n_items, true, status));
+    TRY(MEM_NEW(&made.history_weight, n_items, status));
+    TRY(MEM_NEW(&made.log_count, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        made.pairs.columns[i] = (int32_t)i;
+        made.pairs.values[i] = made.history_weight[i] = 1;
+        made.pairs.offsets[i + 1] = (int64_t)i + 1;
+    }
+    *evidence = made;
+    made = (struct evidence){0};
+done:
+    evidence_release(&made);
+    return code;
 }
 
 void evidence_release(struct evidence *evidence)
@@ -146,12 +168,17 @@ static void prefetch_sum(const struct sparse *pairs, const float *sums, int64_t 
 }
 
 size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
-                    const int32_t *history, size_t n, int32_t *columns, float *values)
+                    const int32_t *history, const float *weights, size_t n, int32_t *columns,
+                    float *values)
 {
     const struct sparse *pairs = &evidence->pairs;
     float *sums = scratch->sums;
     for (size_t h = 0; h < n; h++) {
-        const float weight = evidence->history_weight[history[h]];
+        const float weight =
+            evidence->history_weight[history[h]] * (weights == NULL ? 1 : weights[h]);
+        if (weight == 0) {
+            continue;
+        }
         const int32_t *next_item = h + 1 < n ? &history[h + 1] : NULL;
         const int64_t end = pairs->offsets[history[h] + 1];
         for (int64_t e = pairs->offsets[history[h]]; e < end; e++) {

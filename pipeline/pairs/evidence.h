@@ -15,14 +15,6 @@
 #include "math/index_set.h"
 #include "dataset/dataset.h"
 
-/* The weights of the blended score. Zero: the towers alone, without popularity. */
-struct score_weights {
-    double beta;      /* of the popularity term log(1 + p_i), or of the learned one */
-    double gamma;     /* of the evidence, >= 0 */
-    double exponent;  /* p */
-    double half_life; /* days in which a pair that counts in p_i loses half; 0: p_i is n_i */
-};
-
 /* Zero-initialise. */
 struct evidence {
     struct sparse pairs; /* (n_items, n_items) G: a view over the artifact, unless it is owned */
@@ -31,9 +23,14 @@ struct evidence {
     float *log_count;      /* (n_items) log max(1, n_i) */
 };
 
-/* The evidence of a basis out of the artifact "evidence", which must outlive it; NULL allowed.
- * *found false (and *evidence zeroed) where there is none. `dataset` is that basis. */
-MUST_CHECK enum status_code evidence_load(struct evidence *evidence,
+/* Which product of the stage `pairs` speaks: co-interaction, or what followed what (transitions.h),
+ * whose w_h is 1. */
+enum evidence_kind { EVIDENCE_CO_INTERACTION, EVIDENCE_TRANSITIONS };
+
+/* The evidence of a basis out of the artifact "evidence" or "transitions", which must outlive it;
+ * NULL allowed. *found false (and *evidence zeroed) where there is none. `dataset` is that basis.
+ */
+MUST_CHECK enum status_code evidence_load(struct evidence *evidence, enum evidence_kind kind,
                                           const struct artifact *artifact, enum basis basis,
                                           const struct dataset *dataset, bool *found,
                                           struct status *status);
@@ -41,10 +38,14 @@ MUST_CHECK enum status_code evidence_load(struct evidence *evidence,
  * (n_before) = the column in `dataset` of each item of that, ascending, -1: none. item_of NULL: its
  * own items. */
 MUST_CHECK enum status_code evidence_load_renumbered(struct evidence *evidence,
+                                                     enum evidence_kind kind,
                                                      const struct artifact *artifact,
                                                      enum basis basis, const int32_t *item_of,
                                                      size_t n_before, const struct dataset *dataset,
                                                      bool *found, struct status *status);
+/* What an item says about itself alone, for users who come back to their own: G is the identity. */
+MUST_CHECK enum status_code evidence_of_own(struct evidence *evidence, size_t n_items,
+                                            struct status *status);
 void evidence_release(struct evidence *evidence);
 
 /* out (n_items) = n_i^p, 1 for an item without users. */
@@ -63,10 +64,12 @@ void evidence_scratch_release(struct evidence_scratch *scratch);
 
 /* No row of this history has more entries; at most n_items. */
 size_t evidence_row_bound(const struct evidence *evidence, const int32_t *history, size_t n);
-/* The entries c > 0 of a history (n items, ascending): columns ascend, own items among them;
- * columns and values hold evidence_row_bound elements. Returns how many there are. */
+/* The entries c > 0 of a history (n items, ascending), whose items count `weights` (n; NULL: 1):
+ * columns ascend, own items among them; columns and values hold evidence_row_bound elements.
+ * Returns how many there are. */
 size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
-                    const int32_t *history, size_t n, int32_t *columns, float *values);
+                    const int32_t *history, const float *weights, size_t n, int32_t *columns,
+                    float *values);
 /* What turns entries into shares of the maximum: 1 / max of c n^p over the items of the row that
  * are not in the history; 0 where there is none. `powers` (n_items) as of evidence_powers; NULL:
  * the values are weighed already. */

@@ -2,7 +2,7 @@
  * arrays, and waiting for memory is what they cost: loops prefetch, what an entry needs of its item
  * stands in one place, and only entries whose rest leaves them a chance get a product.
  *
- *   rest(c)  = bias[c] + gamma norm c(a, c) powers[c]
+ *   rest(c)  = bias[c] + all evidence of gamma norm c(a, c) powers[c]
  *   score(c) = scale <anchor, c> + rest(c) <= product_max + rest(c) */
 #include "ranking/inverted_internal.h"
 
@@ -15,11 +15,6 @@
 enum {
     ITEMS_AHEAD = 32,  /* entries whose item is prefetched */
     VECTORS_AHEAD = 8, /* and whose vector */
-};
-
-/* What an entry needs of its item. */
-struct evidence_item {
-    float power, bias;
 };
 
 /* ---- preparation ---- */
@@ -35,43 +30,36 @@ static double longest(struct const_matrix m)
     return sqrt(squares);
 }
 
-static size_t longest_row_bound(const struct ranking *ranking)
+/* The most entries of an anchor, of one kind of evidence or of all together. */
+static size_t longest_row_bound(const struct ranking *ranking, size_t n_items)
 {
     size_t longest_bound = 0;
     for (size_t a = 0; a < ranking->anchors.rows; a++) {
-        size_t n;
-        const int32_t *history = ranking_history(ranking->evidence, a, &n);
-        const size_t bound = evidence_row_bound(ranking->evidence->evidence, history, n);
+        size_t bound = 0;
+        for (size_t t = 0; t < ranking->n_evidence; t++) {
+            size_t n;
+            const int32_t *history = ranking_history(ranking, a, &n);
+            bound += evidence_row_bound(ranking->evidence[t].evidence, history, n);
+        }
         longest_bound = bound > longest_bound ? bound : longest_bound;
     }
-    return longest_bound;
+    return longest_bound < n_items ? longest_bound : n_items;
 }
 
-enum status_code inverted_evidence_init(struct inverted_evidence *evidence,
-                                        const struct ranking *ranking, struct status *status)
+void inverted_evidence_init(struct inverted_evidence *evidence, const struct ranking *ranking)
 {
-    const size_t n_items = ranking->evidence->evidence->pairs.n_rows;
-    enum status_code code;
-    assert(ranking->evidence->gammas[0] >= 0 && n_items <= ranking->candidates.rows);
-    assert(ranking->n_biases == 1);
-    TRY(MEM_NEW(&evidence->items, n_items, status));
-    for (size_t i = 0; i < n_items; i++) {
-        evidence->items[i].power = ranking->evidence->powers[0][i];
-        evidence->items[i].bias = ranking->biases[0][i];
+    const size_t n_items = ranking->evidence[0].evidence->pairs.n_rows;
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        assert(ranking->evidence[t].gammas[0] >= 0);
+        assert(ranking->evidence[t].evidence->pairs.n_rows == n_items);
     }
+    assert(n_items <= ranking->candidates.rows && ranking->n_biases == 1);
     evidence->ranking = ranking;
-    evidence->n_entries_max = longest_row_bound(ranking);
+    evidence->n_items = n_items;
+    evidence->n_entries_max = longest_row_bound(ranking, n_items);
     /* candidates have unit length; a little more, for what rounding adds */
     evidence->product_max =
         (float)(fabs((double)ranking->scale) * longest(ranking->anchors) * (1.0 + 1e-5));
-done:
-    return code;
-}
-
-void inverted_evidence_release(struct inverted_evidence *evidence)
-{
-    mem_free(evidence->items);
-    *evidence = (struct inverted_evidence){0};
 }
 
 enum status_code inverted_scratch_init(struct inverted_scratch *scratch,
@@ -86,8 +74,9 @@ enum status_code inverted_scratch_init(struct inverted_scratch *scratch,
     TRY(MEM_NEW(&scratch->best_rests, ranking->k, status));
     TRY(MEM_NEW(&scratch->columns, evidence->n_entries_max, status));
     TRY(MEM_NEW(&scratch->rests, evidence->n_entries_max, status));
-    TRY(MEM_NEW(&scratch->biases, evidence->n_entries_max, status));
-    TRY(evidence_scratch_init(&scratch->row, ranking->evidence->evidence, status));
+    TRY(MEM_NEW(&scratch->sums, evidence->n_items, status));
+    TRY(index_set_init(&scratch->touched, evidence->n_items, status));
+    TRY(evidence_scratch_init(&scratch->row, ranking->evidence[0].evidence, status));
 done:
     return code;
 }
@@ -100,38 +89,55 @@ void inverted_scratch_release(struct inverted_scratch *scratch)
     mem_free(scratch->best_rests);
     mem_free(scratch->columns);
     mem_free(scratch->rests);
-    mem_free(scratch->biases);
+    mem_free(scratch->sums);
+    index_set_release(&scratch->touched);
     evidence_scratch_release(&scratch->row);
     *scratch = (struct inverted_scratch){0};
 }
 
 /* ---- one anchor ---- */
 
+/* scratch->sums += what one kind of evidence gives to each candidate. */
+static void add_evidence(const struct ranking *ranking, const struct ranking_evidence *request,
+                         struct inverted_scratch *scratch, size_t anchor)
+{
+    const float *powers = request->powers[0];
+    const int32_t *columns = scratch->columns;
+    float *values = scratch->rests;
+    const size_t n =
+        ranking_evidence_row(ranking, request, &scratch->row, anchor, scratch->columns, values);
+    for (size_t e = 0; e < n; e++) {
+        const size_t ahead = e + ITEMS_AHEAD < n ? e + ITEMS_AHEAD : n - 1;
+        mem_prefetch(&powers[columns[ahead]], sizeof *powers);
+        values[e] *= powers[columns[e]];
+    }
+    const float factor = (float)request->gammas[0] *
+                         ranking_evidence_norm(ranking, request, anchor, columns, values, n, NULL);
+    for (size_t e = 0; factor != 0.0f && e < n; e++) {
+        scratch->sums[columns[e]] += factor * values[e];
+        index_set_add(&scratch->touched, columns[e]);
+    }
+}
+
 /* Columns and rests of the anchor's entries; returns their number, 0 where evidence adds nothing.
  */
 static size_t weigh_entries(const struct inverted_evidence *evidence,
                             struct inverted_scratch *scratch, size_t anchor)
 {
-    const struct ranking_evidence *request = evidence->ranking->evidence;
-    const int32_t *columns = scratch->columns;
-    float *rests = scratch->rests;
-    size_t n_history;
-    const int32_t *history = ranking_history(request, anchor, &n_history);
-    const size_t n =
-        evidence_row(request->evidence, &scratch->row, history, n_history, scratch->columns, rests);
+    const struct ranking *ranking = evidence->ranking;
+    const float *biases = ranking->biases[0];
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        add_evidence(ranking, &ranking->evidence[t], scratch, anchor);
+    }
+    const size_t n = index_set_drain(&scratch->touched, scratch->columns);
     for (size_t e = 0; e < n; e++) {
         const size_t ahead = e + ITEMS_AHEAD < n ? e + ITEMS_AHEAD : n - 1;
-        mem_prefetch(&evidence->items[columns[ahead]], sizeof *evidence->items);
-        const struct evidence_item *item = &evidence->items[columns[e]];
-        rests[e] *= item->power;
-        scratch->biases[e] = item->bias;
+        mem_prefetch(&biases[scratch->columns[ahead]], sizeof *biases);
+        const int32_t c = scratch->columns[e];
+        scratch->rests[e] = biases[c] + scratch->sums[c];
+        scratch->sums[c] = 0;
     }
-    const float factor =
-        (float)request->gammas[0] * evidence_norm(columns, rests, n, history, n_history, NULL);
-    for (size_t e = 0; e < n; e++) {
-        rests[e] = scratch->biases[e] + factor * rests[e];
-    }
-    return factor == 0.0f ? 0 : n;
+    return n;
 }
 
 /* Entries that are never recommended, own items first of all, get NaN, which no comparison passes.

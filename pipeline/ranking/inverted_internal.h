@@ -14,8 +14,8 @@ static inline bool inverted_is_eligible(const struct ranking *ranking, int32_t c
 struct inverted_evidence {
     const struct ranking *ranking; /* borrowed */
     float product_max;             /* no scale <anchor, candidate> is greater */
+    size_t n_items;                /* of the evidence */
     size_t n_entries_max;          /* of an anchor */
-    struct evidence_item *items;   /* (items of the evidence) */
 };
 
 /* One thread's memory. Zero-initialise. */
@@ -26,16 +26,14 @@ struct inverted_scratch {
     float *best_rests; /* (k) */
     int32_t *columns;  /* (n_entries_max) its entries */
     float *rests;      /* (n_entries_max) of the score, all but the product; NaN: out of it */
-    float *biases;     /* (n_entries_max) */
+    float *sums;       /* (n_items) zero between anchors */
+    struct index_set touched;
     struct evidence_scratch row;
 };
 
-/* `ranking` has a bias and evidence with a gamma >= 0, and must outlive it; its candidates have
- * unit length or are zero. */
-MUST_CHECK enum status_code inverted_evidence_init(struct inverted_evidence *evidence,
-                                                   const struct ranking *ranking,
-                                                   struct status *status);
-void inverted_evidence_release(struct inverted_evidence *evidence);
+/* `ranking` has a bias and evidence, of the same items, with gammas >= 0, and must outlive it; its
+ * candidates have unit length or are zero. */
+void inverted_evidence_init(struct inverted_evidence *evidence, const struct ranking *ranking);
 MUST_CHECK enum status_code inverted_scratch_init(struct inverted_scratch *scratch,
                                                   const struct inverted_evidence *evidence,
                                                   struct status *status);

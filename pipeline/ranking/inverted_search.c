@@ -167,7 +167,7 @@ static enum status_code worker_init(struct worker *worker, const struct search *
     TRY(MEM_NEW(&worker->slots, BLOCK * search->n_probes, status));
     TRY(MEM_NEW(&worker->slots_start, search->lists->n_lists + 1, status));
     TRY(MEM_NEW(&worker->slots_next, search->lists->n_lists, status));
-    if (ranking->evidence != NULL) {
+    if (ranking->n_evidence > 0) {
         TRY(inverted_scratch_init(&worker->scratch, &search->evidence, status));
     }
 done:
@@ -192,7 +192,6 @@ static void search_release(struct search *search)
     mem_free(search->head_vectors);
     mem_free(search->head_bias);
     mem_free(search->probes);
-    inverted_evidence_release(&search->evidence);
 }
 
 /* ---- one block ---- */
@@ -320,7 +319,7 @@ static void search_block(void *data, size_t index, size_t worker)
     scan_probes(&block, 1, search->n_probes);
     for (size_t slot = 0; slot < block.n; slot++) {
         struct topk *heap = &block.worker->heaps[slot];
-        if (ranking->evidence != NULL) {
+        if (ranking->n_evidence > 0) {
             inverted_evidence_add(&search->evidence, &block.worker->scratch, first + slot, heap);
         }
         topk_finish(heap);
@@ -339,7 +338,6 @@ static enum status_code rank_short(const struct search *search, struct pool *poo
     const struct ranking *ranking = search->ranking;
     const size_t n_anchors = ranking->anchors.rows, d = ranking->anchors.columns, k = ranking->k;
     struct ranking all = *ranking;
-    struct ranking_evidence evidence;
     int32_t *which = NULL, *items = NULL, *history_rows = NULL, *exclude_rows = NULL;
     float *anchors = NULL, *scores = NULL;
     size_t n = 0;
@@ -363,15 +361,11 @@ static enum status_code rank_short(const struct search *search, struct pool *poo
         memcpy(anchors + i * d, ranking->anchors.data + a * ranking->anchors.stride,
                d * sizeof *anchors);
         exclude_rows[i] = ranking->exclude_rows == NULL ? which[i] : ranking->exclude_rows[a];
-        history_rows[i] = ranking->evidence == NULL ? 0 : ranking->evidence->history_rows[a];
+        history_rows[i] = ranking->n_evidence == 0 ? 0 : ranking->history_rows[a];
     }
     all.anchors = const_matrix_of(anchors, n, d);
     all.exclude_rows = exclude_rows;
-    if (ranking->evidence != NULL) {
-        evidence = *ranking->evidence;
-        evidence.history_rows = history_rows;
-        all.evidence = &evidence;
-    }
+    all.history_rows = history_rows;
     TRY(ranking_run(&all, pool, items, scores, status));
     for (size_t i = 0; i < n; i++) {
         memcpy(search->items + (size_t)which[i] * k, items + i * k, k * sizeof *items);
@@ -405,8 +399,8 @@ enum status_code inverted_lists_search(const struct inverted_lists *lists,
     assert(ranking->candidates.rows == lists->candidates.rows && lists->n_lists > 0);
     TRY(choose_head(&search, status));
     TRY(choose_probes(&search, pool, status));
-    if (ranking->evidence != NULL) {
-        TRY(inverted_evidence_init(&search.evidence, ranking, status));
+    if (ranking->n_evidence > 0) {
+        inverted_evidence_init(&search.evidence, ranking);
     }
     TRY(MEM_NEW(&search.workers, search.n_workers, status));
     for (size_t w = 0; w < search.n_workers; w++) {

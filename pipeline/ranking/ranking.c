@@ -38,23 +38,23 @@ struct block_evidence {
 
 /* One thread's memory. */
 struct ranking_worker {
-    float *packed;      /* packed (d, CANDIDATE_TILE): scale * candidates^T */
-    float *products;    /* (PRODUCT_BLOCK, PRODUCT_STRIDE) */
-    float *scores;      /* (CANDIDATE_TILE) one row with its evidence */
-    struct topk *heaps; /* (n_variants, ANCHOR_BLOCK) */
-    size_t *exclude_at; /* (ANCHOR_BLOCK) next of the anchor's excluded candidates */
-    struct block_evidence evidence;
+    float *packed;                   /* packed (d, CANDIDATE_TILE): scale * candidates^T */
+    float *products;                 /* (PRODUCT_BLOCK, PRODUCT_STRIDE) */
+    float *scores;                   /* (CANDIDATE_TILE) one row with its evidence */
+    struct topk *heaps;              /* (n_variants, ANCHOR_BLOCK) */
+    size_t *exclude_at;              /* (ANCHOR_BLOCK) next of the anchor's excluded candidates */
+    struct block_evidence *evidence; /* (n_evidence) */
 };
 
 struct ranking_job {
     const struct ranking *ranking;
     const struct vec_ops *ops;
     size_t n_variants;
-    const float **biases; /* (n_variants) NULL: no bias; NaN where a candidate is not eligible */
-    float *masked;        /* (n_variants, n_candidates) the biases with that NaN, or NULL */
-    size_t n_entries_max; /* evidence of any block of anchors */
-    int32_t *items;       /* (n_variants, n_anchors, k) */
-    float *scores;        /* the same shape */
+    const float **biases;  /* (n_variants) NULL: no bias; NaN where a candidate is not eligible */
+    float *masked;         /* (n_variants, n_candidates) the biases with that NaN, or NULL */
+    size_t *n_entries_max; /* (n_evidence) entries of any block of anchors */
+    int32_t *items;        /* (n_variants, n_anchors, k) */
+    float *scores;         /* the same shape */
     size_t n_workers;
     struct ranking_worker *workers;
 };
@@ -86,8 +86,12 @@ static enum status_code check_finite(const struct ranking *ranking, struct statu
             fmax(bias, magnitude(const_matrix_of(ranking->biases[v], 1, ranking->candidates.rows)));
     }
     double gamma = 0.0;
-    for (size_t v = 0; ranking->evidence != NULL && v < ranking->n_biases; v++) {
-        gamma = fmax(gamma, fabs(ranking->evidence->gammas[v]));
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        double most = 0.0;
+        for (size_t v = 0; v < ranking->n_biases; v++) {
+            most = fmax(most, fabs(ranking->evidence[t].gammas[v]));
+        }
+        gamma += most;
     }
     double bound =
         fabs((double)ranking->scale) * anchors * candidates * (double)ranking->anchors.columns +
@@ -129,26 +133,27 @@ done:
 /* ---- evidence ---- */
 
 /* The largest sum of row bounds over the blocks of anchors, so that no task has to allocate. */
-static size_t count_entries(const struct ranking *ranking)
+static size_t count_entries(const struct ranking *ranking, const struct evidence *evidence)
 {
     size_t most = 0, sum = 0;
     for (size_t a = 0; a < ranking->anchors.rows; a++) {
         size_t n;
-        const int32_t *history = ranking_history(ranking->evidence, a, &n);
+        const int32_t *history = ranking_history(ranking, a, &n);
         sum = a % ANCHOR_BLOCK == 0 ? 0 : sum;
-        sum += evidence_row_bound(ranking->evidence->evidence, history, n);
+        sum += evidence_row_bound(evidence, history, n);
         most = sum > most ? sum : most;
     }
     return most;
 }
 
 static enum status_code block_evidence_init(struct block_evidence *block,
-                                            const struct ranking_job *job, struct status *status)
+                                            const struct ranking_job *job, size_t t,
+                                            struct status *status)
 {
     enum status_code code;
-    TRY(evidence_scratch_init(&block->scratch, job->ranking->evidence->evidence, status));
-    TRY(MEM_NEW(&block->columns, job->n_entries_max, status));
-    TRY(MEM_NEW(&block->values, job->n_entries_max, status));
+    TRY(evidence_scratch_init(&block->scratch, job->ranking->evidence[t].evidence, status));
+    TRY(MEM_NEW(&block->columns, job->n_entries_max[t], status));
+    TRY(MEM_NEW(&block->values, job->n_entries_max[t], status));
     TRY(MEM_NEW(&block->norms, job->n_variants * ANCHOR_BLOCK, status));
 done:
     return code;
@@ -164,15 +169,15 @@ static void block_evidence_release(struct block_evidence *block)
 
 /* The rows of n anchors and their norms under every variant. */
 static void block_evidence_start(struct block_evidence *block, const struct ranking_job *job,
-                                 size_t first_anchor, size_t n)
+                                 const struct ranking_evidence *request, size_t first_anchor,
+                                 size_t n)
 {
-    const struct ranking_evidence *request = job->ranking->evidence;
     block->starts[0] = 0;
     for (size_t slot = 0; slot < n; slot++) {
-        size_t n_history, start = block->starts[slot];
-        const int32_t *history = ranking_history(request, first_anchor + slot, &n_history);
-        size_t n_entries = evidence_row(request->evidence, &block->scratch, history, n_history,
-                                        block->columns + start, block->values + start);
+        size_t start = block->starts[slot];
+        size_t n_entries =
+            ranking_evidence_row(job->ranking, request, &block->scratch, first_anchor + slot,
+                                 block->columns + start, block->values + start);
         block->starts[slot + 1] = start + n_entries;
         block->at[slot] = start;
         for (size_t v = 0; v < job->n_variants; v++) {
@@ -180,8 +185,9 @@ static void block_evidence_start(struct block_evidence *block, const struct rank
             if (v > 0 && request->powers[v] == request->powers[v - 1]) {
                 *norm = block->norms[(v - 1) * ANCHOR_BLOCK + slot];
             } else {
-                *norm = evidence_norm(block->columns + start, block->values + start, n_entries,
-                                      history, n_history, request->powers[v]);
+                *norm = ranking_evidence_norm(job->ranking, request, first_anchor + slot,
+                                              block->columns + start, block->values + start,
+                                              n_entries, request->powers[v]);
             }
         }
     }
@@ -197,26 +203,46 @@ static size_t entries_below(const struct block_evidence *block, size_t slot, siz
     return entry;
 }
 
-/* The row of products with the evidence of a variant on top: in worker->scores, or `products`
- * themselves where there is nothing to add. Entries of the tile: [at, entries_end). */
+/* The row of products with all evidence of a variant on top, for the tile from `first` on: in
+ * worker->scores, or `products` themselves where there is nothing to add. */
 static const float *add_evidence(const struct ranking_job *job, struct ranking_worker *worker,
-                                 size_t variant, size_t slot, size_t entries_end, size_t first,
-                                 size_t count)
+                                 size_t variant, size_t slot, size_t first, size_t count)
 {
-    const struct ranking_evidence *request = job->ranking->evidence;
-    const struct block_evidence *block = &worker->evidence;
     const float *products = worker->products + slot % PRODUCT_BLOCK * PRODUCT_STRIDE;
-    const float *powers = request->powers[variant];
-    float factor = (float)request->gammas[variant] * block->norms[variant * ANCHOR_BLOCK + slot];
-    if (factor == 0.0f || block->at[slot] == entries_end) {
-        return products;
+    bool is_copied = false;
+    for (size_t t = 0; t < job->ranking->n_evidence; t++) {
+        const struct ranking_evidence *request = &job->ranking->evidence[t];
+        const struct block_evidence *block = &worker->evidence[t];
+        const float *powers = request->powers[variant];
+        const float factor =
+            (float)request->gammas[variant] * block->norms[variant * ANCHOR_BLOCK + slot];
+        const size_t end = entries_below(block, slot, first + count);
+        if (factor == 0.0f || block->at[slot] == end) {
+            continue;
+        }
+        if (!is_copied) {
+            memcpy(worker->scores, products, count * sizeof *products);
+            is_copied = true;
+        }
+        for (size_t e = block->at[slot]; e < end; e++) {
+            size_t candidate = (size_t)block->columns[e];
+            worker->scores[candidate - first] += factor * (block->values[e] * powers[candidate]);
+        }
     }
-    memcpy(worker->scores, products, count * sizeof *products);
-    for (size_t e = block->at[slot]; e < entries_end; e++) {
-        size_t candidate = (size_t)block->columns[e];
-        worker->scores[candidate - first] += factor * (block->values[e] * powers[candidate]);
+    return is_copied ? worker->scores : products;
+}
+
+/* Whether a variant's evidence is that of the one before it. */
+static bool same_evidence(const struct ranking *ranking, size_t variant)
+{
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        const struct ranking_evidence *request = &ranking->evidence[t];
+        if (variant == 0 || request->gammas[variant] != request->gammas[variant - 1] ||
+            request->powers[variant] != request->powers[variant - 1]) {
+            return false;
+        }
     }
-    return worker->scores;
+    return true;
 }
 
 /* ---- memory ---- */
@@ -224,7 +250,10 @@ static const float *add_evidence(const struct ranking_job *job, struct ranking_w
 static void job_release(struct ranking_job *job)
 {
     for (size_t w = 0; job->workers != NULL && w < job->n_workers; w++) {
-        block_evidence_release(&job->workers[w].evidence);
+        for (size_t t = 0; job->workers[w].evidence != NULL && t < job->ranking->n_evidence; t++) {
+            block_evidence_release(&job->workers[w].evidence[t]);
+        }
+        mem_free(job->workers[w].evidence);
         mem_free(job->workers[w].products);
         mem_free(job->workers[w].scores);
         mem_free(job->workers[w].packed);
@@ -232,6 +261,7 @@ static void job_release(struct ranking_job *job)
         mem_free(job->workers[w].exclude_at);
     }
     mem_free(job->workers);
+    mem_free(job->n_entries_max);
     mem_free(job->masked);
     mem_free(job->biases);
 }
@@ -249,8 +279,9 @@ static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
     if (ranking->eligible != NULL) {
         TRY(mask_biases(job, status));
     }
-    if (ranking->evidence != NULL) {
-        job->n_entries_max = count_entries(ranking);
+    TRY(MEM_NEW(&job->n_entries_max, ranking->n_evidence, status));
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        job->n_entries_max[t] = count_entries(ranking, ranking->evidence[t].evidence);
     }
     TRY(MEM_NEW(&job->workers, n_workers, status));
     job->n_workers = n_workers;
@@ -262,8 +293,9 @@ static enum status_code job_prepare(struct ranking_job *job, size_t n_workers,
         TRY(MEM_NEW(&worker->scores, CANDIDATE_TILE, status));
         TRY(MEM_NEW(&worker->heaps, job->n_variants * ANCHOR_BLOCK, status));
         TRY(MEM_NEW(&worker->exclude_at, ANCHOR_BLOCK, status));
-        if (ranking->evidence != NULL) {
-            TRY(block_evidence_init(&worker->evidence, job, status));
+        TRY(MEM_NEW(&worker->evidence, ranking->n_evidence, status));
+        for (size_t t = 0; t < ranking->n_evidence; t++) {
+            TRY(block_evidence_init(&worker->evidence[t], job, t, status));
         }
     }
 done:
@@ -304,19 +336,18 @@ static void offer_row(const struct ranking_job *job, struct topk *heap, const fl
 static void select_row(const struct ranking_job *job, struct ranking_worker *worker, size_t slot,
                        size_t first, size_t count)
 {
-    const struct ranking_evidence *evidence = job->ranking->evidence;
     const float *row = worker->products + slot % PRODUCT_BLOCK * PRODUCT_STRIDE;
-    size_t entries_end =
-        evidence == NULL ? 0 : entries_below(&worker->evidence, slot, first + count);
     for (size_t v = 0; v < job->n_variants; v++) {
-        if (evidence != NULL && (v == 0 || evidence->gammas[v] != evidence->gammas[v - 1] ||
-                                 evidence->powers[v] != evidence->powers[v - 1])) {
-            row = add_evidence(job, worker, v, slot, entries_end, first, count);
+        if (!same_evidence(job->ranking, v)) {
+            row = add_evidence(job, worker, v, slot, first, count);
         }
         const float *bias = job->biases[v] == NULL ? NULL : job->biases[v] + first;
         offer_row(job, &worker->heaps[v * ANCHOR_BLOCK + slot], row, bias, first, count);
     }
-    worker->evidence.at[slot] = entries_end;
+    for (size_t t = 0; t < job->ranking->n_evidence; t++) {
+        struct block_evidence *block = &worker->evidence[t];
+        block->at[slot] = entries_below(block, slot, first + count);
+    }
 }
 
 /* Heaps over the output arrays, and each anchor at the first of its excluded candidates. */
@@ -376,8 +407,8 @@ static void rank_block(void *data, size_t block, size_t worker_index)
     size_t left = ranking->anchors.rows - first_anchor;
     size_t n = left < ANCHOR_BLOCK ? left : ANCHOR_BLOCK;
     start_block(job, worker, first_anchor, n);
-    if (ranking->evidence != NULL) {
-        block_evidence_start(&worker->evidence, job, first_anchor, n);
+    for (size_t t = 0; t < ranking->n_evidence; t++) {
+        block_evidence_start(&worker->evidence[t], job, &ranking->evidence[t], first_anchor, n);
     }
     for (size_t first = 0; first < ranking->candidates.rows; first += CANDIDATE_TILE) {
         size_t rest = ranking->candidates.rows - first;
@@ -404,9 +435,9 @@ enum status_code ranking_run(const struct ranking *ranking, struct pool *pool, i
     assert(ranking->anchors.columns == ranking->candidates.columns && ranking->k > 0);
     assert(ranking->anchors.columns > 0 && ranking->anchors.columns <= INT_MAX);
     assert(ranking->candidates.rows <= INT32_MAX);
-    assert(ranking->evidence == NULL ||
+    assert(ranking->n_evidence == 0 ||
            (ranking->n_biases > 0 &&
-            ranking->evidence->evidence->pairs.n_rows <= ranking->candidates.rows));
+            ranking->evidence[0].evidence->pairs.n_rows <= ranking->candidates.rows));
     TRY(check_finite(ranking, status));
     TRY(job_prepare(&job, pool_threads(pool), status));
     size_t n_blocks = (ranking->anchors.rows + ANCHOR_BLOCK - 1) / ANCHOR_BLOCK;

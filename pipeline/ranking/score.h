@@ -1,19 +1,79 @@
-/* The blended score (evidence.h) under one set of weights, ready for ranking.c. */
+/* The blended score under one set of weights, ready for ranking.c:
+ *
+ *   score(u, i) = cos(u, i) / tau + beta log(1 + p_i) + gamma c(u, i)        evidence.h
+ *               + the sum over further parts of weight times value
+ *
+ *   evidence      c(u, i) of the history weighed by age 2^(-age / half_life) and by place
+ *                 2^(-place / half_places), 0 being the newest; a share of its maximum
+ *   transitions   the same of the pairs "what followed what" (transitions.h)
+ *   own           log(1 + w 2^(-age / half_life)) for an item of the history, w its pair's weight
+ *
+ * Items of one and the same time share the mean of their places. Ages are counted from the newest
+ * event that the history or the towers' basis has. */
 #ifndef NIGHTJAR_RANKING_SCORE_H
 #define NIGHTJAR_RANKING_SCORE_H
 
 #include "pairs/evidence.h"
 #include "ranking/ranking.h"
+#include "store/artifact.h"
 #include "towers/embeddings.h"
+
+enum score_part_kind { SCORE_EVIDENCE, SCORE_TRANSITIONS, SCORE_OWN, N_SCORE_PART_KINDS };
+extern const char *const score_part_names[]; /* in enum order; NULL-terminated */
+
+struct score_part {
+    enum score_part_kind kind;
+    double half_life;   /* days; 0: age does not count */
+    double half_places; /* 0: the place does not count */
+    double weight;      /* >= 0 */
+};
+
+enum { SCORE_PARTS_MAX = 24 };
+
+/* Zero: the towers alone, without popularity. */
+struct score_weights {
+    double beta;      /* of the popularity term log(1 + p_i), or of the learned one */
+    double gamma;     /* of the evidence, >= 0 */
+    double exponent;  /* p, of the parts evidence too */
+    double half_life; /* days in which a pair that counts in p_i loses half; 0: p_i is n_i */
+    size_t n_parts;
+    struct score_part parts[SCORE_PARTS_MAX];
+};
+
+/* What the parts are made of, all of the towers' basis; NULL: there is none, and no weight for it.
+ */
+struct score_sources {
+    const struct evidence *evidence, *transitions, *own;
+};
+/* The source of a kind of part. */
+const struct evidence *score_source(const struct score_sources *sources, enum score_part_kind kind);
+
+/* The parts among the arrays of an artifact: part.kind, part.half_life, part.half_places and
+ * part.weight (n_parts) F64. Values out of range are STATUS_DATA. */
+MUST_CHECK enum status_code score_parts_save(const struct score_weights *weights,
+                                             struct artifact *artifact, struct status *status);
+MUST_CHECK enum status_code score_parts_load(struct score_weights *weights,
+                                             const struct artifact *artifact,
+                                             struct status *status);
+
+/* What the sources are, for whoever loads them. Zero-initialise; each may be left so. */
+struct score_products {
+    struct evidence evidence, transitions, own;
+};
+struct score_sources score_sources_of(const struct score_products *products);
+void score_products_release(struct score_products *products);
 
 /* Zero-initialise. It points into itself: not to be moved once initialised. */
 struct score {
-    float scale;                     /* of the products: 1 / tau */
-    float *bias;                     /* (n_items, then the towers' cold items) popularity term */
-    float *powers;                   /* (n_items), NULL without evidence */
-    const struct evidence *evidence; /* NULL: gamma is 0 */
-    const float *bias_rows[1], *power_rows[1];
-    double gammas[1];
+    float scale;   /* of the products: 1 / tau */
+    float *bias;   /* (n_items, then the towers' cold items) popularity term */
+    float *powers; /* (2, n_items) n_i^p of the evidence, and 1 */
+    const struct history *histories;
+    size_t n_evidence;
+    struct ranking_evidence evidence[1 + SCORE_PARTS_MAX];
+    double gammas[1 + SCORE_PARTS_MAX];
+    float *entry_weights[1 + SCORE_PARTS_MAX]; /* NULL, or (entries of the histories) */
+    const float *bias_rows[1], *power_rows[2];
 };
 
 /* out (n_items) = the popularity term: beta log(1 + p_i) with the half-life of the weights, or beta
@@ -22,23 +82,29 @@ MUST_CHECK enum status_code score_popularity(const struct embeddings *embeddings
                                              const struct dataset *dataset,
                                              const struct score_weights *weights, float *out,
                                              struct status *status);
-/* `evidence` (of the basis `dataset`, like the towers; NULL allowed where gamma is 0) must outlive
- * it, like the artifact of the towers. */
+/* out (entries) = what each entry of the histories counts in a part; `now` in Unix seconds. A part
+ * that weighs neither age nor place, or histories without times: as if age and place were 0. */
+MUST_CHECK enum status_code score_entry_weights(const struct score_part *part,
+                                                const struct history *histories, int64_t now,
+                                                float *out, struct status *status);
+/* The newest time of the basis or the histories; 0 without times. */
+int64_t score_now(const struct dataset *dataset, const struct history *histories);
+/* The sources, the histories (columns are items of the towers, ascending), and the artifact of the
+ * towers must outlive it. */
 MUST_CHECK enum status_code score_init(struct score *score, const struct embeddings *embeddings,
                                        const struct dataset *dataset,
-                                       const struct evidence *evidence,
+                                       const struct score_sources *sources,
+                                       const struct history *histories,
                                        const struct score_weights *weights, struct status *status);
 void score_release(struct score *score);
 
-/* Fills scale, biases and evidence of a ranking; anchor a has the history in row rows[a] of
- * `histories` (columns are items of the towers, ascending). Candidates are the towers' items, or
- * these and then their cold items, which have no evidence. `room` belongs to the caller and lives
- * as long as the ranking. */
-void score_apply(const struct score *score, const struct sparse *histories, const int32_t *rows,
-                 struct ranking_evidence *room, struct ranking *ranking);
+/* Fills scale, biases and evidence of a ranking; anchor a has the history in row rows[a].
+ * Candidates are the towers' items, or these and then their cold items, which have no evidence. */
+void score_apply(const struct score *score, const int32_t *rows, struct ranking *ranking);
 
-/* A gamma without the evidence that it weighs: STATUS_INTERNAL, naming the stage. */
-MUST_CHECK enum status_code score_check(const struct score_weights *weights, bool has_evidence,
-                                        const char *stage, struct status *status);
+/* A weight without what it weighs: STATUS_INTERNAL, naming the stage. */
+MUST_CHECK enum status_code score_check(const struct score_weights *weights,
+                                        const struct score_sources *sources, const char *stage,
+                                        struct status *status);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_SERVING_RECOMMENDATIONS_H
 #define NIGHTJAR_SERVING_RECOMMENDATIONS_H
 
-#include "pairs/evidence.h"
+#include "ranking/score.h"
 #include "store/artifact.h"
 #include "publishing/generation.h"
 

@@ -40,7 +40,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "pairs/evidence.h"
+#include "ranking/score.h"
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
 #include "serving/serving_rules.h"
@@ -58,11 +58,11 @@ struct serving_request {
     const struct embeddings *embeddings;
     const struct served_ids *users, *items; /* of these interactions and towers */
     struct score_weights weights;
-    double popular_half_life;        /* days, of the popular items; 0: none */
-    const struct evidence *evidence; /* of the towers' basis; NULL: gamma is 0 */
-    size_t top;                      /* > 0: rows a user */
-    bool exclude_seen;               /* items of the user's log are left out */
-    bool exclude_disliked;           /* items are left out whose last word is the user's dislike */
+    double popular_half_life;     /* days, of the popular items; 0: none */
+    struct score_sources sources; /* of the towers' basis */
+    size_t top;                   /* > 0: rows a user */
+    bool exclude_seen;            /* items of the user's log are left out */
+    bool exclude_disliked;        /* items are left out whose last word is the user's dislike */
     bool cold_items; /* the towers' cold items stand among recommendations and similar items */
     bool cold_users; /* users without an event but with a vector get lists, too */
     const struct serving_rules *rules; /* NULL: none */

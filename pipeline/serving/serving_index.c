@@ -17,7 +17,6 @@ enum { SAMPLE = 256 };
 /* Lists of a sample: users, or candidates for similar items. */
 struct sample {
     struct ranking ranking;
-    struct ranking_evidence evidence;
     float *anchors;         /* (2 SAMPLE, d) */
     int32_t *rows;          /* (2 SAMPLE) users' source codes, or candidates */
     struct sparse self;     /* of candidates: each its own row */
@@ -159,7 +158,7 @@ static enum status_code measure_users(struct serving *serving, struct status *st
     TRY(sample_init(&sample, serving, serving->request->top, status));
     sample_users(&sample, serving);
     sample.ranking.exclude = &serving->barred;
-    score_apply(&serving->score, &serving->history, sample.rows, &sample.evidence, &sample.ranking);
+    score_apply(&serving->score, sample.rows, &sample.ranking);
     TRY(choose_probes(serving, &sample, &serving->out->users_index, status));
 done:
     sample_release(&sample);

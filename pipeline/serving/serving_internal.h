@@ -42,16 +42,16 @@ struct serving {
     const uint32_t *tie_rank; /* places, or NULL where they are the order of the candidates */
     int32_t *candidate_of;    /* (source items) candidate, or -1 */
 
-    int32_t *user_row;     /* (source users) row in the towers, or -1 */
-    int32_t *cold_row;     /* (source users) row in the towers' cold users, or -1 */
-    int32_t *user_place;   /* (source users) list of the user in the output, or -1 */
-    struct sparse history; /* (source users, n_known) what counts for the score */
-    bool choosy;           /* there are rules on whole lists */
-    int32_t segment;       /* of the anchors that are ranked; -1: none */
-    uint8_t *eligible;     /* (n_candidates) to that segment, or NULL: all */
-    uint8_t *eligible_new; /* (n_candidates) of these the new ones; NULL: no share is asked for */
-    struct sparse seen;    /* (source users, source items) by rows that count for nothing */
-    struct sparse barred;  /* (source users, n_candidates) what is not recommended */
+    int32_t *user_row;      /* (source users) row in the towers, or -1 */
+    int32_t *cold_row;      /* (source users) row in the towers' cold users, or -1 */
+    int32_t *user_place;    /* (source users) list of the user in the output, or -1 */
+    struct history history; /* (source users, n_known) what counts for the score */
+    bool choosy;            /* there are rules on whole lists */
+    int32_t segment;        /* of the anchors that are ranked; -1: none */
+    uint8_t *eligible;      /* (n_candidates) to that segment, or NULL: all */
+    uint8_t *eligible_new;  /* (n_candidates) of these the new ones; NULL: no share is asked for */
+    struct sparse seen;     /* (source users, source items) by rows that count for nothing */
+    struct sparse barred;   /* (source users, n_candidates) what is not recommended */
 
     size_t n_catalogue;           /* items with events in the log */
     struct popular_item *popular; /* (n_catalogue) best first, then lower code */

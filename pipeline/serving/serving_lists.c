@@ -328,7 +328,6 @@ static enum status_code rank(struct serving *serving, size_t first, size_t count
 {
     const size_t d = serving->candidates.columns;
     const struct index_use *use = &serving->out->users_index;
-    struct ranking_evidence room;
     struct ranking ranking = {
         .anchors = const_matrix_of(serving->anchors + first * d, count, d),
         .candidates = serving->candidates,
@@ -339,7 +338,7 @@ static enum status_code rank(struct serving *serving, size_t first, size_t count
         .k = depth,
     };
     enum status_code code;
-    score_apply(&serving->score, &serving->history, serving->anchor_users + first, &room, &ranking);
+    score_apply(&serving->score, serving->anchor_users + first, &ranking);
     TRY(serving_find(serving, &ranking, use, serving->lists, serving->scores, status));
     if (serving->new_lists != NULL) {
         ranking.eligible = serving->eligible_new;

@@ -100,10 +100,11 @@ done:
 /* ---- what users did ---- */
 
 /* out (n_rows, n_columns) = the pairs of `master` (fewer rows allowed, master items) that are not
- * in `but` (NULL, or without rows: nothing), as candidates; those from n_columns on fall out. */
+ * in `but` (NULL, or without rows: nothing), as candidates; those from n_columns on fall out.
+ * origin (entries of out): the entry of `master` that each comes from; NULL: nobody asks. */
 static enum status_code to_candidates(const struct serving *serving, const struct sparse *master,
                                       const struct sparse *but, size_t n_columns,
-                                      struct sparse *out, struct status *status)
+                                      struct sparse *out, int64_t *origin, struct status *status)
 {
     /* known items ascend like codes, and so do cold ones behind them */
     const size_t bounds[] = {0, serving->n_known, serving->n_candidates};
@@ -118,6 +119,9 @@ static enum status_code to_candidates(const struct serving *serving, const struc
                 int32_t c = serving->candidate_of[master->columns[e]];
                 if (c >= 0 && (size_t)c >= bounds[part] && (size_t)c < end &&
                     !(but != NULL && u < but->n_rows && sparse_has(but, u, master->columns[e]))) {
+                    if (origin != NULL) {
+                        origin[n] = e;
+                    }
                     out->columns[n++] = c;
                 }
             }
@@ -170,6 +174,37 @@ done:
     return code;
 }
 
+/* The log without items that were disliked since, with its times and weights where the score looks
+ * at these. */
+static enum status_code prepare_history(struct serving *serving, struct status *status)
+{
+    const struct interactions *interactions = serving->request->interactions;
+    const struct history *log = &interactions->log;
+    struct history *out = &serving->history;
+    const bool in_full = serving->request->weights.n_parts > 0;
+    int64_t *origin = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&origin, sparse_entries(&log->matrix), status));
+    TRY(to_candidates(serving, &log->matrix, &interactions->disliked.matrix, serving->n_known,
+                      &out->matrix, origin, status));
+    const size_t n = sparse_entries(&out->matrix);
+    if (in_full && log->times != NULL) {
+        TRY(MEM_NEW(&out->times, n, status));
+    }
+    if (in_full && log->matrix.values != NULL) {
+        TRY(MEM_NEW(&out->matrix.values, n, status));
+    }
+    for (size_t e = 0; out->times != NULL && e < n; e++) {
+        out->times[e] = log->times[origin[e]];
+    }
+    for (size_t e = 0; out->matrix.values != NULL && e < n; e++) {
+        out->matrix.values[e] = log->matrix.values[origin[e]];
+    }
+done:
+    mem_free(origin);
+    return code;
+}
+
 static enum status_code prepare_histories(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
@@ -182,7 +217,7 @@ static enum status_code prepare_histories(struct serving *serving, struct status
         request->rules == NULL ? &nothing : &request->rules->excluded};
     struct sparse part = {0}, both = {0};
     enum status_code code;
-    TRY(to_candidates(serving, log, disliked, serving->n_known, &serving->history, status));
+    TRY(prepare_history(serving, status));
     if (request->interactions->seen.pairs.n_rows > 0) {
         TRY(prepare_seen(serving, status));
     }
@@ -190,7 +225,7 @@ static enum status_code prepare_histories(struct serving *serving, struct status
         if (p > 0 && sparse_entries(parts[p]) == 0) {
             continue;
         }
-        TRY(to_candidates(serving, parts[p], NULL, serving->n_candidates, &part, status));
+        TRY(to_candidates(serving, parts[p], NULL, serving->n_candidates, &part, NULL, status));
         if (p > 0) {
             TRY(sparse_union(&serving->barred, &part, &both, status));
             sparse_release(&part);
@@ -247,8 +282,8 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     size_t n = serving->dataset->n_items + request->embeddings->cold_items.rows;
     const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
     enum status_code code;
-    TRY(score_init(&serving->score, request->embeddings, serving->dataset, request->evidence,
-                   &request->weights, status));
+    TRY(score_init(&serving->score, request->embeddings, serving->dataset, &request->sources,
+                   &serving->history, &request->weights, status));
     TRY(MEM_NEW(&out->item_bias, n, status));
     memcpy(out->item_bias, serving->score.bias, n * sizeof *out->item_bias);
     /* what is published is the towers' own; boosts only stand in the lists */
@@ -367,7 +402,7 @@ void serving_release(struct serving *serving)
     mem_free(serving->user_row);
     mem_free(serving->cold_row);
     mem_free(serving->user_place);
-    sparse_release(&serving->history);
+    history_release(&serving->history);
     sparse_release(&serving->seen);
     sparse_release(&serving->barred);
     mem_free(serving->popular);

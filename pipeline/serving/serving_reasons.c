@@ -1,8 +1,9 @@
 /* Why a row is there: what the items of the user's history gave to its score.
  *
- *   contribution(h, i) = cos(h, i) / (tau |H|) + gamma norm_u w_h G[h, i] n_i^p
+ *   contribution(h, i) = cos(h, i) / (tau |H|) + the sum over evidences of gamma norm_u w_h G[h, i]
+ * n_i^p
  *
- * The second part is history item h's exact share of the evidence (evidence.h); the first shares
+ * The second part is history item h's exact share of all evidence (evidence.h); the first shares
  * out the towers' part as if the user's vector were the mean of the vectors of the history H.
  * Popularity and boosts have no reason in the history. Only what adds to the score is named, the
  * largest first, equal ones by the lower item code. */
@@ -17,8 +18,9 @@ enum { USERS_AT_ONCE = 64 };
 /* One thread's memory. */
 struct reason_worker {
     struct evidence_scratch scratch;
-    int32_t *columns; /* (n_known) the user's evidence */
-    float *values;    /* (n_known) */
+    float factors[1 + SCORE_PARTS_MAX]; /* gamma times the user's norm, of each evidence */
+    int32_t *columns;                   /* (n_known) the user's evidence */
+    float *values;                      /* (n_known) */
 };
 
 struct reasons {
@@ -45,18 +47,19 @@ static void insert(int32_t *items, float *scores, size_t n, int32_t item, float 
     }
 }
 
-/* gamma times the user's norm; 0 without evidence. */
-static float evidence_factor(const struct serving *serving, struct reason_worker *worker,
-                             const int32_t *history, size_t n)
+static void weigh_evidence(const struct serving *serving, struct reason_worker *worker,
+                           int32_t user)
 {
-    const struct score *score = &serving->score;
-    if (score->evidence == NULL) {
-        return 0;
+    struct ranking ranking = {.k = 0};
+    score_apply(&serving->score, &user, &ranking);
+    for (size_t t = 0; t < ranking.n_evidence; t++) {
+        const struct ranking_evidence *evidence = &ranking.evidence[t];
+        const size_t n = ranking_evidence_row(&ranking, evidence, &worker->scratch, 0,
+                                              worker->columns, worker->values);
+        worker->factors[t] = (float)evidence->gammas[0] *
+                             ranking_evidence_norm(&ranking, evidence, 0, worker->columns,
+                                                   worker->values, n, evidence->powers[0]);
     }
-    const size_t n_entries = evidence_row(score->evidence, &worker->scratch, history, n,
-                                          worker->columns, worker->values);
-    return (float)score->gammas[0] *
-           evidence_norm(worker->columns, worker->values, n_entries, history, n, score->powers);
 }
 
 /* G[h, i], 0 where there is none. */
@@ -74,22 +77,26 @@ static float pair_value(const struct sparse *pairs, int32_t h, int32_t i)
     return low < pairs->offsets[h + 1] && pairs->columns[low] == i ? pairs->values[low] : 0;
 }
 
-static void explain_row(const struct serving *serving, const int32_t *history, size_t n,
-                        int32_t candidate, float factor, size_t entry)
+/* The history are n items, the first of which is the entry `first`. */
+static void explain_row(const struct serving *serving, const struct reason_worker *worker,
+                        size_t first, size_t n, int32_t candidate, size_t entry)
 {
     const struct score *score = &serving->score;
     const struct const_matrix vectors = serving->candidates;
+    const int32_t *history = serving->history.matrix.columns + first;
     struct recommendations *out = serving->out;
     const struct vec_ops *ops = vec_ops();
     const float *item = vectors.data + (size_t)candidate * vectors.stride;
-    const bool has_evidence = factor > 0 && (size_t)candidate < serving->n_known;
+    const size_t n_evidence = (size_t)candidate < serving->n_known ? score->n_evidence : 0;
     for (size_t h = 0; h < n; h++) {
         const float *known = vectors.data + (size_t)history[h] * vectors.stride;
         float share = score->scale * ops->dot(item, known, vectors.columns) / (float)n;
-        if (has_evidence) {
-            share += factor * score->evidence->history_weight[history[h]] *
-                     pair_value(&score->evidence->pairs, history[h], candidate) *
-                     score->powers[candidate];
+        for (size_t t = 0; t < n_evidence; t++) {
+            const struct ranking_evidence *kind = &score->evidence[t];
+            const float counts = kind->entry_weights == NULL ? 1 : kind->entry_weights[first + h];
+            share += worker->factors[t] * (counts * kind->evidence->history_weight[history[h]]) *
+                     pair_value(&kind->evidence->pairs, history[h], candidate) *
+                     kind->powers[0][candidate];
         }
         if (share > 0 && history[h] != candidate) {
             insert(out->reason_items + entry * out->n_reasons,
@@ -106,18 +113,18 @@ static void explain_block(void *data, size_t block, size_t worker)
     const struct recommendations *out = serving->out;
     const size_t n_users = serving->request->users->n_codes, end = (block + 1) * USERS_AT_ONCE;
     for (size_t u = block * USERS_AT_ONCE; u < end && u < n_users; u++) {
-        const int32_t *history = serving->history.columns + serving->history.offsets[u];
-        const size_t n = sparse_row_length(&serving->history, u);
+        const size_t start = (size_t)serving->history.matrix.offsets[u];
+        const size_t n = sparse_row_length(&serving->history.matrix, u);
         if (serving->user_place[u] < 0 || n == 0) {
             continue;
         }
-        const float factor = evidence_factor(serving, &reasons->workers[worker], history, n);
+        weigh_evidence(serving, &reasons->workers[worker], (int32_t)u);
         const size_t first = (size_t)serving->user_place[u] * out->top;
         for (size_t e = first; e < first + out->top && out->items[e] >= 0; e++) {
             const int32_t candidate =
                 serving->candidate_of[serving->request->items->source_of[out->items[e]]];
             if (candidate >= 0 && out->sources[e] != PUBLISH_POPULAR) {
-                explain_row(serving, history, n, candidate, factor, e);
+                explain_row(serving, &reasons->workers[worker], start, n, candidate, e);
             }
         }
     }
@@ -141,9 +148,9 @@ static enum status_code prepare(struct reasons *reasons, struct status *status)
         out->reason_items[i] = -1;
     }
     TRY(MEM_NEW(&reasons->workers, reasons->n_workers, status));
-    for (size_t w = 0; w < reasons->n_workers && serving->score.evidence != NULL; w++) {
+    for (size_t w = 0; w < reasons->n_workers && serving->score.n_evidence > 0; w++) {
         struct reason_worker *worker = &reasons->workers[w];
-        TRY(evidence_scratch_init(&worker->scratch, serving->score.evidence, status));
+        TRY(evidence_scratch_init(&worker->scratch, serving->score.evidence[0].evidence, status));
         TRY(MEM_NEW(&worker->columns, serving->n_known, status));
         TRY(MEM_NEW(&worker->values, serving->n_known, status));
     }

@@ -72,7 +72,7 @@ done:
 static bool mean_vector(const struct serving *serving, size_t user, double *sum, float *vector)
 {
     const struct const_matrix items = serving->request->embeddings->items;
-    const struct sparse *history = &serving->history;
+    const struct sparse *history = &serving->history.matrix;
     double squares = 0.0;
     memset(sum, 0, items.columns * sizeof *sum);
     for (int64_t e = history->offsets[user]; e < history->offsets[user + 1]; e++) {
@@ -98,7 +98,7 @@ static bool mean_vector(const struct serving *serving, size_t user, double *sum,
 static bool may_be_cold(const struct serving *serving, size_t user)
 {
     return serving->user_row[user] < 0 &&
-           (serving->cold_row[user] >= 0 || sparse_row_length(&serving->history, user) > 0);
+           (serving->cold_row[user] >= 0 || sparse_row_length(&serving->history.matrix, user) > 0);
 }
 
 static bool cold_vector(const struct serving *serving, size_t user, double *sum, float *vector)

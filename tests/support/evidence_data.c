@@ -31,9 +31,9 @@ void evidence_data_init(struct evidence_data *data, const struct dataset *datase
     artifact_init(&data->artifact, "evidence");
     assert_int_equal(sparse_save(&pairs, &data->artifact, pairs_evidence_slots[basis], &status),
                      STATUS_OK);
-    assert_int_equal(
-        evidence_load(&data->evidence, &data->artifact, basis, dataset, &found, &status),
-        STATUS_OK);
+    assert_int_equal(evidence_load(&data->evidence, EVIDENCE_CO_INTERACTION, &data->artifact, basis,
+                                   dataset, &found, &status),
+                     STATUS_OK);
     assert_true(found);
 }
 

@@ -108,7 +108,6 @@ static void rank_with(const struct calibration_request *request,
     const struct dataset *dataset = validation->dataset;
     const size_t d = request->embeddings->users.columns, n = validation->n_users;
     struct score score = {0};
-    struct ranking_evidence room;
     float *anchors = NULL, *scores = NULL;
     assert_int_equal(MEM_NEW(&anchors, n * d, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&scores, n * validation->k, &status), STATUS_OK);
@@ -116,16 +115,16 @@ static void rank_with(const struct calibration_request *request,
         memcpy(anchors + a * d, request->embeddings->users.data + (size_t)validation->users[a] * d,
                d * sizeof *anchors);
     }
-    assert_int_equal(
-        score_init(&score, request->embeddings, dataset, request->evidence, weights, &status),
-        STATUS_OK);
+    assert_int_equal(score_init(&score, request->embeddings, dataset, &request->sources,
+                                &dataset->train, weights, &status),
+                     STATUS_OK);
     struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
                               .candidates = request->embeddings->items,
                               .exclude = &dataset->train.matrix,
                               .exclude_rows = validation->users,
                               .tie_rank = validation->tie_rank,
                               .k = validation->k};
-    score_apply(&score, &dataset->train.matrix, validation->users, &room, &ranking);
+    score_apply(&score, validation->users, &ranking);
     assert_int_equal(ranking_run(&ranking, NULL, lists, scores, &status), STATUS_OK);
     score_release(&score);
     mem_free(anchors);
@@ -183,7 +182,7 @@ static void planted_init(struct planted_case *c, const struct score_weights *pla
         STATUS_OK);
     evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
     c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});
-    c->request.evidence = &c->evidence.evidence;
+    c->request.sources.evidence = &c->evidence.evidence;
     c->dataset.valid.matrix = plant(&c->request, planted);
     c->dataset.valid_unknown = NULL;
     c->validation = c->base.validation;
@@ -204,7 +203,8 @@ static void planted_weights_are_found(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0.4, 4, 0.25, 0};
+    const struct score_weights planted = {
+        .beta = 0.4, .gamma = 4, .exponent = 0.25, .half_life = 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.value > 0.97 && found.value > found.towers_value + 0.1);
@@ -221,7 +221,7 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0.2, 2, 0.5, 0};
+    const struct score_weights planted = {.beta = 0.2, .gamma = 2, .exponent = 0.5, .half_life = 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     const size_t n = c.validation.n_users, k = c.validation.k;
@@ -230,8 +230,10 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
     assert_int_equal(MEM_NEW(&lists, n * k, &status), STATUS_OK);
     assert_int_equal(MEM_NEW(&values, n, &status), STATUS_OK);
     for (size_t t = 0; t < found.n_grid; t += 3) {
-        const struct score_weights weights = {found.grid_beta[t], found.grid_gamma[t],
-                                              found.grid_exponent[t], found.grid_half_life[t]};
+        const struct score_weights weights = {.beta = found.grid_beta[t],
+                                              .gamma = found.grid_gamma[t],
+                                              .exponent = found.grid_exponent[t],
+                                              .half_life = found.grid_half_life[t]};
         rank_with(&c.request, &weights, lists);
         metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
                         &c.dataset.valid.matrix, NULL, values);
@@ -249,7 +251,7 @@ static void evidence_is_left_out_where_the_towers_know_everything(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0, 0, 0, 0};
+    const struct score_weights planted = {.beta = 0, .gamma = 0, .exponent = 0, .half_life = 0};
     planted_init(&c, &planted);
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.gamma == 0 && found.weights.beta == 0);
@@ -265,14 +267,16 @@ static void given_weights_are_not_argued_with(void **state)
     struct status status = {0};
     struct planted_case c;
     struct calibration found = {0};
-    const struct score_weights planted = {0, 0, 0, 0};
+    const struct score_weights planted = {.beta = 0, .gamma = 0, .exponent = 0, .half_life = 0};
     planted_init(&c, &planted);
-    c.request.given = (struct score_weights){0.3, 1.5, (double)NAN, (double)NAN};
+    c.request.given = (struct score_weights){
+        .beta = 0.3, .gamma = 1.5, .exponent = (double)NAN, .half_life = (double)NAN};
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.beta == 0.3 && found.weights.gamma == 1.5);
     assert_true(found.towers_beta == 0.3);
     calibration_release(&found);
-    c.request.given = (struct score_weights){(double)NAN, 0, (double)NAN, (double)NAN};
+    c.request.given = (struct score_weights){
+        .beta = (double)NAN, .gamma = 0, .exponent = (double)NAN, .half_life = (double)NAN};
     assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
     assert_true(found.weights.gamma == 0);
     calibration_release(&found);

@@ -189,7 +189,7 @@ static void evidence_adds_the_parts_of_the_score_as_models(void **state)
     assert_int_equal(evaluation_models(&request), 3);
     assert_int_equal(evaluation_run(&request, NULL, &plain, &status), STATUS_OK);
     assert_false(metric_rows_find(&plain, "ndcg@20", "towers", "all", &value));
-    request.evidence = &evidence.evidence;
+    request.sources.evidence = &evidence.evidence;
     request.towers_beta = 0.3;
     assert_int_equal(evaluation_models(&request), 5);
     assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
@@ -200,7 +200,8 @@ static void evidence_adds_the_parts_of_the_score_as_models(void **state)
                     find(&plain, asked[m], "nightjar", "all"));
     }
     metric_rows_release(&rows);
-    request.weights = (struct score_weights){0, 1000000, 0.5, 0};
+    request.weights =
+        (struct score_weights){.beta = 0, .gamma = 1000000, .exponent = 0.5, .half_life = 0};
     assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
     /* so much of it that the towers only order what has none */
     assert_near(find(&rows, "recall@5", "nightjar", "all"),

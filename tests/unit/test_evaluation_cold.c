@@ -207,7 +207,7 @@ static void check_group(const struct metric_rows *rows, const char *group, const
     }
 }
 
-/* evidence: what request->evidence is a part of, or NULL. */
+/* evidence: what request->sources.evidence is a part of, or NULL. */
 static void check_cold_users(const struct evaluation_cold_request *request,
                              const struct evidence_data *evidence, const struct metric_rows *rows)
 {
@@ -307,7 +307,7 @@ static void cold_users_get_the_evidence_of_their_history(void **state)
         cold_data_init(&cold, seed);
         struct evaluation_cold_request request = request_of(&cold);
         evidence_data_init(&evidence, request.dataset, BASIS_FIT, 20);
-        request.evidence = &evidence.evidence;
+        request.sources.evidence = &evidence.evidence;
         assert_int_equal(evaluation_cold_run(&request, NULL, &plain, &status), STATUS_OK);
         request.weights.gamma = 3.0;
         request.weights.exponent = 0.25;

@@ -69,7 +69,7 @@ static void rows_and_norms_agree_with_the_definition(void **state)
         const int32_t *history = train->columns + train->offsets[u];
         size_t n = sparse_row_length(train, u), n_found = 0, at = 0;
         size_t n_entries =
-            evidence_row(&c.evidence.evidence, &scratch, history, n, columns, values);
+            evidence_row(&c.evidence.evidence, &scratch, history, NULL, n, columns, values);
         float norm = evidence_norm(columns, values, n_entries, history, n, powers);
         assert_true(n_entries <= evidence_row_bound(&c.evidence.evidence, history, n));
         for (size_t i = 0; i < c.dataset->n_items; i++) {
@@ -110,7 +110,11 @@ struct variants {
 static void variants_init(struct variants *v, const struct evidence_case *c)
 {
     static const struct score_weights weights[N_VARIANTS] = {
-        {0.3, 0, 0, 0}, {0.3, 4, 0.25, 0}, {0.7, 4, 0.25, 0}, {0, 9, 0.25, 0}, {0.1, 2, 0.75, 0}};
+        {.beta = 0.3},
+        {.beta = 0.3, .gamma = 4, .exponent = 0.25},
+        {.beta = 0.7, .gamma = 4, .exponent = 0.25},
+        {.gamma = 9, .exponent = 0.25},
+        {.beta = 0.1, .gamma = 2, .exponent = 0.75}};
     struct status status = {0};
     int64_t *counts = NULL;
     assert_int_equal(MEM_NEW(&counts, c->dataset->n_items, &status), STATUS_OK);
@@ -128,8 +132,6 @@ static void variants_init(struct variants *v, const struct evidence_case *c)
         evidence_powers(&c->evidence.evidence, weights[i].exponent, v->powers[i]);
     }
     v->evidence = (struct ranking_evidence){.evidence = &c->evidence.evidence,
-                                            .histories = &c->dataset->train.matrix,
-                                            .history_rows = c->rows,
                                             .gammas = v->gammas,
                                             .powers = (const float *const *)v->powers};
     mem_free(counts);
@@ -152,7 +154,10 @@ static struct ranking ranking_of(const struct evidence_case *c, const struct var
                             .scale = 4.0f,
                             .n_biases = N_VARIANTS,
                             .biases = (const float *const *)v->bias,
+                            .n_evidence = 1,
                             .evidence = &v->evidence,
+                            .histories = &c->dataset->train.matrix,
+                            .history_rows = c->rows,
                             .exclude = &c->dataset->train.matrix,
                             .k = K};
 }
@@ -255,7 +260,8 @@ static void a_variant_has_the_same_bytes_alone_and_gamma_zero_those_without_evid
         own.powers = (const float *const *)v.powers + i;
         ranking.n_biases = 1;
         ranking.biases = (const float *const *)v.bias + i;
-        ranking.evidence = i == 0 ? NULL : &own;
+        ranking.n_evidence = i == 0 ? 0 : 1;
+        ranking.evidence = &own;
         assert_int_equal(ranking_run(&ranking, NULL, alone_items, alone, &status), STATUS_OK);
         assert_memory_equal(alone_items, items + i * list, list * sizeof *items);
         assert_memory_equal(alone, scores + i * list, list * sizeof *scores);
@@ -276,13 +282,14 @@ static void a_missing_artifact_or_slot_is_no_evidence(void **state)
     struct evidence evidence = {0};
     bool found = true;
     case_init(&c);
-    assert_int_equal(evidence_load(&evidence, NULL, BASIS_FIT, c.dataset, &found, &status),
+    assert_int_equal(evidence_load(&evidence, EVIDENCE_CO_INTERACTION, NULL, BASIS_FIT, c.dataset,
+                                   &found, &status),
                      STATUS_OK);
     assert_false(found);
     found = true;
-    assert_int_equal(
-        evidence_load(&evidence, &c.evidence.artifact, BASIS_ALL, c.dataset, &found, &status),
-        STATUS_OK);
+    assert_int_equal(evidence_load(&evidence, EVIDENCE_CO_INTERACTION, &c.evidence.artifact,
+                                   BASIS_ALL, c.dataset, &found, &status),
+                     STATUS_OK);
     assert_false(found);
     assert_null(evidence.history_weight);
     case_release(&c);
@@ -298,9 +305,9 @@ static void evidence_of_other_items_is_refused(void **state)
     case_init(&c);
     struct dataset other = *c.dataset;
     other.n_items--;
-    assert_int_equal(
-        evidence_load(&evidence, &c.evidence.artifact, BASIS_FIT, &other, &found, &status),
-        STATUS_DATA);
+    assert_int_equal(evidence_load(&evidence, EVIDENCE_CO_INTERACTION, &c.evidence.artifact,
+                                   BASIS_FIT, &other, &found, &status),
+                     STATUS_DATA);
     assert_non_null(strstr(status.message, "delete it"));
     assert_false(found);
     assert_null(evidence.pairs.offsets);
@@ -312,12 +319,14 @@ static void a_weight_without_its_evidence_is_refused(void **state)
     (void)state;
     struct status status = {0};
     struct score_weights weights = {.gamma = 2};
-    assert_int_equal(score_check(&weights, true, "recommend", &status), STATUS_OK);
-    assert_int_equal(score_check(&weights, false, "recommend", &status), STATUS_INTERNAL);
+    const struct evidence evidence = {0};
+    const struct score_sources with = {.evidence = &evidence}, without = {0};
+    assert_int_equal(score_check(&weights, &with, "recommend", &status), STATUS_OK);
+    assert_int_equal(score_check(&weights, &without, "recommend", &status), STATUS_INTERNAL);
     assert_non_null(strstr(status.message, "recommend"));
     status_clear(&status);
     weights.gamma = 0;
-    assert_int_equal(score_check(&weights, false, "recommend", &status), STATUS_OK);
+    assert_int_equal(score_check(&weights, &without, "recommend", &status), STATUS_OK);
 }
 
 int main(void)

@@ -110,11 +110,14 @@ static void problem_init(struct problem *p, bool with_extras)
     p->bias_rows[0] = p->bias;
     p->power_rows[0] = p->powers;
     p->gammas[0] = 3.0;
-    p->ranking_evidence =
-        (struct ranking_evidence){&p->evidence, &p->histories, p->rows, p->gammas, p->power_rows};
+    p->ranking_evidence = (struct ranking_evidence){
+        .evidence = &p->evidence, .gammas = p->gammas, .powers = p->power_rows};
     p->ranking.n_biases = 1;
     p->ranking.biases = p->bias_rows;
+    p->ranking.n_evidence = 1;
     p->ranking.evidence = &p->ranking_evidence;
+    p->ranking.histories = &p->histories;
+    p->ranking.history_rows = p->rows;
     p->ranking.exclude = &p->exclude;
     p->ranking.exclude_rows = p->rows;
     p->ranking.eligible = p->eligible;
@@ -268,7 +271,7 @@ static void threads_change_nothing(void **state)
         rows[a] = p.rows[a % N_ANCHORS];
     }
     p.ranking.anchors = const_matrix_of(anchors, MANY, D);
-    p.ranking.exclude_rows = p.ranking_evidence.history_rows = rows;
+    p.ranking.exclude_rows = p.ranking.history_rows = rows;
     p.ranking.k = FEW;
     struct lists one = search(&p.ranking, 4, 1), three = search(&p.ranking, 4, 3);
     assert_memory_equal(one.items, three.items, (size_t)MANY * FEW * sizeof *one.items);
@@ -314,7 +317,7 @@ static void anchors_that_meet_too_little_are_ranked_over_everything(void **state
         p.eligible[c] = c % 150 == 0; /* 40 of them, fewer than k in most lists */
     }
     p.ranking.n_biases = 0; /* no head that everybody meets */
-    p.ranking.evidence = NULL;
+    p.ranking.n_evidence = 0;
     struct lists truth = exact(&p.ranking), found = search(&p.ranking, 1, 1);
     assert_same_lists(&truth, &found, (size_t)N_ANCHORS * K);
     p.ranking.k = 50; /* more than there are: lists end with -1, in the same place */

@@ -251,7 +251,7 @@ static void evidence_of_the_log_is_added_for_every_user_with_a_vector(void **sta
     struct sparse histories = naive_histories(&data, BASIS_FIT);
     struct serving_request request = request_of(&data);
     evidence_data_init(&evidence, dataset, BASIS_FIT, 20);
-    request.evidence = &evidence.evidence;
+    request.sources.evidence = &evidence.evidence;
     assert_int_equal(serving_run(&request, NULL, &plain, &status), STATUS_OK);
     request.weights.gamma = 3;
     request.weights.exponent = 0.25;

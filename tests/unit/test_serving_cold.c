@@ -130,7 +130,7 @@ static struct serving_request request_of(const struct cold_shop *shop)
         .users = &shop->users,
         .items = &shop->items,
         .weights = {.beta = 0.2, .gamma = 1.5, .exponent = 0.25},
-        .evidence = &shop->evidence.evidence,
+        .sources.evidence = &shop->evidence.evidence,
         .top = 15,
         .exclude_seen = true,
         .exclude_disliked = true,

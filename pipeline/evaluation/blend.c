@@ -1,0 +1,490 @@
+/* Fitting the blend. With x(u, i) the base's score and the values of the parts, w >= 0 their
+ * weights,
+ *
+ *   loss(w) = mean over users u of mean over held-out items p of u of
+ *             log(exp(w x(u, p)) + the sum over other items i of exp(w x(u, i))) - w x(u, p)
+ *             + RIDGE |w|^2
+ *
+ * is convex: the multinomial logit of McFadden (1974). The other items are the best few of every
+ * part, which are those that could displace p in a list, and a sample. A part is left out when its
+ * weight lies within STEADY standard errors of 0 (the sandwich of White 1982, users being
+ * independent), the weakest first and all others fitted anew, so that parts which only help
+ * together stay together. What is left has to beat the base in lists made for users whom it was not
+ * fitted on: the odd ones with weights of the even ones, and the other way round. */
+#include "evaluation/blend.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "evaluation/blend_logit.h"
+#include "math/topk.h"
+#include "math/vec.h"
+#include "search/paired.h"
+
+#include <math.h>
+
+enum {
+    LEAST_USERS = 100,
+    MOST_USERS = 1500, /* evenly taken */
+    BEST_OF_PART = 40, /* items of each part that a user's choices are set against */
+    BEST_OF_SCORE = 60,
+    SAMPLED = 200,
+    MOST_CHOICES = 20, /* held-out items of a user */
+    USERS_AT_ONCE = 16
+};
+static const double steady = 1.0;
+static const double least_base = 0.02; /* weight: what the base adds to the cosine never goes */
+
+/* What is weighed beside the base. Half-lives in days, and in places. */
+static const struct score_part offered[] = {
+    {SCORE_EVIDENCE, 0, 0, 1},    {SCORE_EVIDENCE, 30, 0, 1},   {SCORE_EVIDENCE, 0, 8, 1},
+    {SCORE_TRANSITIONS, 0, 1, 1}, {SCORE_TRANSITIONS, 0, 4, 1}, {SCORE_TRANSITIONS, 0, 16, 1},
+    {SCORE_OWN, 0, 0, 1},         {SCORE_OWN, 14, 0, 1}};
+enum { N_OFFERED = sizeof offered / sizeof *offered };
+
+/* Columns of the values: the base's score; the cosine's part of it, by which the rest of the base
+ * can lose weight; the parts. */
+enum { BASE, COSINE, FIRST_PART };
+
+struct fitting {
+    const struct blend_request *request;
+    struct pool *pool;
+    struct validation validation; /* the request's, with fewer users */
+    int32_t *users;               /* (n_users) its users */
+    struct score_weights all;     /* the base, and every part with weight 1 */
+    struct score score;           /* of `all` */
+    struct ranking ranking;       /* the users' histories under it */
+    size_t n_columns;
+    size_t column_of[1 + SCORE_PARTS_MAX]; /* of each evidence of `score` */
+    int32_t *best;                         /* (n_users, BEST_OF_SCORE) by the base */
+    struct logit logit;
+};
+
+/* ---- the parts ---- */
+
+/* `all`, and the column of each part: FIRST_PART + its place in all.parts. */
+static void list_parts(struct fitting *fitting)
+{
+    const struct blend_request *request = fitting->request;
+    struct score_weights *all = &fitting->all;
+    size_t t = 0;
+    *all = request->base;
+    if (all->gamma > 0) {
+        fitting->column_of[t++] = BASE;
+    } else {
+        all->exponent = 0.5;
+    }
+    for (size_t p = 0; p < N_OFFERED; p++) {
+        if (score_source(&request->sources, offered[p].kind) != NULL) {
+            fitting->column_of[t++] = FIRST_PART + all->n_parts;
+            all->parts[all->n_parts++] = offered[p];
+        }
+    }
+    fitting->n_columns = FIRST_PART + all->n_parts;
+}
+
+/* The weights of a fit, told in units of the cosine's. */
+static struct score_weights to_weights(const struct fitting *fitting, const double *w)
+{
+    struct score_weights weights = fitting->all;
+    const double cosine = w[BASE] + w[COSINE];
+    weights.beta *= w[BASE] / cosine;
+    weights.gamma *= w[BASE] / cosine;
+    weights.n_parts = 0;
+    for (size_t p = 0; p < fitting->all.n_parts; p++) {
+        if (w[FIRST_PART + p] > 0) {
+            struct score_part part = fitting->all.parts[p];
+            part.weight = w[FIRST_PART + p] / cosine;
+            weights.parts[weights.n_parts++] = part;
+        }
+    }
+    return weights;
+}
+
+/* ---- lists ---- */
+
+static enum status_code rank(const struct fitting *fitting, const struct score *score, size_t k,
+                             int32_t *lists, struct status *status)
+{
+    const struct validation *validation = &fitting->validation;
+    const struct const_matrix vectors = fitting->request->embeddings->users;
+    const size_t n = validation->n_users, d = vectors.columns;
+    float *anchors = NULL, *scores = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&anchors, n * d, status));
+    TRY(MEM_NEW(&scores, n * k, status));
+    matrix_gather(vectors, validation->users, n, anchors);
+    struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
+                              .candidates = fitting->request->embeddings->items,
+                              .exclude = validation_excluded(validation),
+                              .exclude_rows = validation->users,
+                              .tie_rank = validation->tie_rank,
+                              .k = k};
+    score_apply(score, validation->users, &ranking);
+    TRY(ranking_run(&ranking, fitting->pool, lists, scores, status));
+done:
+    mem_free(anchors);
+    mem_free(scores);
+    return code;
+}
+
+static enum status_code start_score(const struct blend_request *request,
+                                    const struct score_weights *weights, struct score *score,
+                                    struct status *status)
+{
+    const struct dataset *dataset = request->validation->dataset;
+    return score_init(score, request->embeddings, dataset, &request->sources, &dataset->train,
+                      weights, status);
+}
+
+/* values (n_users) of the metric under the weights. */
+static enum status_code measure(const struct fitting *fitting, const struct score_weights *weights,
+                                double *values, struct status *status)
+{
+    const struct validation *validation = &fitting->validation;
+    const struct dataset *dataset = validation->dataset;
+    struct score score = {0};
+    int32_t *lists = NULL;
+    enum status_code code;
+    TRY(watch_check(&fitting->request->watch, status));
+    TRY(MEM_NEW(&lists, validation->n_users * validation->k, status));
+    TRY(start_score(fitting->request, weights, &score, status));
+    TRY(rank(fitting, &score, validation->k, lists, status));
+    metric_per_user(validation->metric, validation->k, lists, validation->k, validation->users,
+                    validation->n_users, &dataset->valid.matrix, dataset->valid_unknown, values);
+done:
+    score_release(&score);
+    mem_free(lists);
+    return code;
+}
+
+enum status_code blend_measure(const struct blend_request *request,
+                               const struct score_weights *weights, struct pool *pool,
+                               double *values, struct status *status)
+{
+    const struct fitting fitting = {
+        .request = request, .pool = pool, .validation = *request->validation};
+    return measure(&fitting, weights, values, status);
+}
+
+/* ---- the values of a user's items ---- */
+
+/* One thread's memory. */
+struct collector {
+    struct evidence_scratch scratch;
+    struct evidence_entries {
+        int32_t *columns; /* (n_items) */
+        float *values;    /* (n_items) times the item's power */
+        size_t n;
+    } rows[1 + SCORE_PARTS_MAX]; /* of the user's history, by evidence */
+    uint8_t *taken; /* (n_items) not to be taken (again): excluded, chosen, or in `items` */
+    int32_t *items; /* (n_items) the choices, then what they are set against */
+    int32_t *place; /* (n_items) of what is in `items` */
+    struct topk heap;
+    float best_scores[BEST_OF_PART];
+    int32_t best[BEST_OF_PART];
+    size_t n, n_choices, n_sure, n_barred; /* n_barred: never listed, or a choice too many */
+};
+
+struct collecting {
+    struct fitting *fitting;
+    struct collector *collectors; /* (threads) */
+};
+
+static void take(struct collector *c, int32_t item)
+{
+    if (!c->taken[item]) {
+        c->taken[item] = 1;
+        c->items[c->n++] = item;
+    }
+}
+
+/* The choices, and what is never listed. */
+static void take_choices(const struct fitting *fitting, struct collector *c, size_t user)
+{
+    const struct sparse *held_out = &fitting->validation.dataset->valid.matrix;
+    const struct sparse *excluded = validation_excluded(&fitting->validation);
+    size_t n;
+    const int32_t *items = sparse_row(held_out, user, &n);
+    c->n = 0;
+    for (size_t e = 0; e < n && c->n < MOST_CHOICES; e++) {
+        take(c, items[e]);
+    }
+    c->n_choices = c->n;
+    c->n_barred = n - c->n;
+    for (size_t e = 0; e < n; e++) {
+        c->taken[items[e]] = 1;
+    }
+    for (int64_t e = excluded->offsets[user]; e < excluded->offsets[user + 1]; e++) {
+        c->n_barred += c->taken[excluded->columns[e]] ? 0 : 1;
+        c->taken[excluded->columns[e]] = 1;
+    }
+}
+
+static void find_rows(const struct fitting *fitting, struct collector *c, size_t a)
+{
+    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+        const struct ranking_evidence *evidence = &fitting->ranking.evidence[t];
+        struct evidence_entries *row = &c->rows[t];
+        row->n = ranking_evidence_row(&fitting->ranking, evidence, &c->scratch, a, row->columns,
+                                      row->values);
+        for (size_t e = 0; e < row->n; e++) {
+            row->values[e] *= evidence->powers[0][row->columns[e]];
+        }
+    }
+}
+
+static void take_best(struct collector *c, const struct evidence_entries *row)
+{
+    topk_init(&c->heap, BEST_OF_PART, c->best_scores, c->best, NULL);
+    for (size_t e = 0; e < row->n; e++) {
+        if (!c->taken[row->columns[e]]) {
+            topk_offer(&c->heap, row->values[e], row->columns[e]);
+        }
+    }
+    for (size_t b = 0; b < c->heap.n; b++) {
+        take(c, c->best[b]);
+    }
+}
+
+/* What the choices of validation user a are set against. */
+static void take_others(const struct fitting *fitting, struct collector *c, size_t a)
+{
+    const size_t n_items = fitting->validation.dataset->n_items;
+    const int32_t *best = fitting->best + a * BEST_OF_SCORE;
+    struct rng rng;
+    for (size_t r = 0; r < BEST_OF_SCORE && best[r] >= 0; r++) {
+        take(c, best[r]);
+    }
+    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+        take_best(c, &c->rows[t]);
+    }
+    rng_init(&rng, fitting->request->seed, "blend.sample", 0, (uint64_t)a);
+    c->n_sure = c->n;
+    for (size_t s = 0; s < SAMPLED; s++) {
+        take(c, (int32_t)rng_below(&rng, n_items));
+    }
+}
+
+/* x (n, n_columns) of the items taken. */
+static void fill_values(const struct fitting *fitting, struct collector *c, size_t a, float *x)
+{
+    const struct embeddings *embeddings = fitting->request->embeddings;
+    const struct vec_ops *ops = vec_ops();
+    const size_t n_columns = fitting->n_columns;
+    const size_t user = (size_t)fitting->validation.users[a];
+    const float *vector = embeddings->users.data + user * embeddings->users.stride;
+    for (size_t i = 0; i < c->n; i++) {
+        const size_t item = (size_t)c->items[i];
+        c->place[item] = (int32_t)i;
+        x[i * n_columns + COSINE] =
+            fitting->score.scale *
+            ops->dot(vector, embeddings->items.data + item * embeddings->items.stride,
+                     embeddings->items.columns);
+        x[i * n_columns + BASE] = fitting->score.bias[item] + x[i * n_columns + COSINE];
+    }
+    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+        const struct ranking_evidence *evidence = &fitting->ranking.evidence[t];
+        const struct evidence_entries *row = &c->rows[t];
+        const float factor = (float)evidence->gammas[0] *
+                             ranking_evidence_norm(&fitting->ranking, evidence, a, row->columns,
+                                                   row->values, row->n, NULL);
+        for (size_t e = 0; e < row->n; e++) {
+            const int32_t place = c->place[row->columns[e]];
+            if (place >= 0) {
+                x[(size_t)place * n_columns + fitting->column_of[t]] += factor * row->values[e];
+            }
+        }
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        c->place[c->items[i]] = -1;
+    }
+}
+
+static void collect_block(void *data, size_t block, size_t worker)
+{
+    const struct collecting *job = data;
+    struct fitting *fitting = job->fitting;
+    struct collector *c = &job->collectors[worker];
+    const size_t n_items = fitting->validation.dataset->n_items;
+    size_t end = (block + 1) * USERS_AT_ONCE;
+    end = end < fitting->validation.n_users ? end : fitting->validation.n_users;
+    for (size_t a = block * USERS_AT_ONCE; a < end; a++) {
+        struct status status = {0};
+        struct logit_choice *choice = &fitting->logit.choices[a];
+        memset(c->taken, 0, n_items);
+        take_choices(fitting, c, (size_t)fitting->validation.users[a]);
+        if (c->n_choices == 0) {
+            continue;
+        }
+        find_rows(fitting, c, a);
+        take_others(fitting, c, a);
+        if (MEM_NEW(&choice->x, c->n * fitting->n_columns, &status) != STATUS_OK) {
+            fitting->logit.is_short_of_memory = true;
+            continue;
+        }
+        choice->n = c->n;
+        choice->n_chosen = c->n_choices;
+        choice->n_sure = c->n_sure;
+        choice->stands_for = (double)(n_items - c->n_sure - c->n_barred) /
+                             (double)(c->n > c->n_sure ? c->n - c->n_sure : 1);
+        fill_values(fitting, c, a, choice->x);
+    }
+}
+
+static void collectors_release(struct collector *collectors, size_t n)
+{
+    for (size_t w = 0; collectors != NULL && w < n; w++) {
+        evidence_scratch_release(&collectors[w].scratch);
+        for (size_t t = 0; t <= SCORE_PARTS_MAX; t++) {
+            mem_free(collectors[w].rows[t].columns);
+            mem_free(collectors[w].rows[t].values);
+        }
+        mem_free(collectors[w].taken);
+        mem_free(collectors[w].items);
+        mem_free(collectors[w].place);
+    }
+    mem_free(collectors);
+}
+
+static enum status_code collect(struct fitting *fitting, struct status *status)
+{
+    const size_t n_workers = pool_threads(fitting->pool);
+    const size_t n_items = fitting->validation.dataset->n_items;
+    struct collecting job = {.fitting = fitting};
+    enum status_code code;
+    TRY(logit_init(&fitting->logit, fitting->validation.n_users, fitting->n_columns, status));
+    TRY(MEM_NEW(&job.collectors, n_workers, status));
+    for (size_t w = 0; w < n_workers; w++) {
+        struct collector *c = &job.collectors[w];
+        if (fitting->ranking.n_evidence > 0) {
+            TRY(evidence_scratch_init(&c->scratch, fitting->ranking.evidence[0].evidence, status));
+        }
+        for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+            TRY(MEM_NEW(&c->rows[t].columns, n_items, status));
+            TRY(MEM_NEW(&c->rows[t].values, n_items, status));
+        }
+        TRY(MEM_NEW(&c->taken, n_items, status));
+        TRY(MEM_NEW(&c->items, n_items, status));
+        TRY(MEM_NEW(&c->place, n_items, status));
+        memset(c->place, -1, n_items * sizeof *c->place);
+    }
+    pool_run(fitting->pool, (fitting->validation.n_users + USERS_AT_ONCE - 1) / USERS_AT_ONCE,
+             collect_block, &job);
+    TRY(logit_ready(&fitting->logit, fitting->pool, status));
+done:
+    collectors_release(job.collectors, n_workers);
+    return code;
+}
+
+/* ---- in the order of things ---- */
+
+static enum status_code prepare(struct fitting *fitting, struct status *status)
+{
+    const struct blend_request *request = fitting->request;
+    const struct validation *whole = request->validation;
+    const size_t n = whole->n_users < MOST_USERS ? whole->n_users : MOST_USERS;
+    struct score score = {0};
+    enum status_code code;
+    TRY(MEM_NEW(&fitting->users, n, status));
+    for (size_t u = 0; u < n; u++) {
+        fitting->users[u] = whole->users[u * whole->n_users / n];
+    }
+    fitting->validation = *whole;
+    fitting->validation.users = fitting->users;
+    fitting->validation.n_users = n;
+    list_parts(fitting);
+    TRY(start_score(request, &fitting->all, &fitting->score, status));
+    score_apply(&fitting->score, fitting->users, &fitting->ranking);
+    TRY(MEM_NEW(&fitting->best, n * BEST_OF_SCORE, status));
+    TRY(start_score(request, &request->base, &score, status));
+    TRY(rank(fitting, &score, BEST_OF_SCORE, fitting->best, status));
+    TRY(watch_check(&request->watch, status));
+    TRY(collect(fitting, status));
+done:
+    score_release(&score);
+    return code;
+}
+
+/* The parts that stay, and the weights of all users. */
+static enum status_code eliminate(struct fitting *fitting, struct logit_fit *fit,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    bool is_done = false;
+    for (size_t j = 0; j < fitting->n_columns; j++) {
+        fit->least[j] = j == BASE ? least_base : 0;
+        fit->w[j] = j == BASE ? 1 : 0;
+    }
+    while (!is_done) {
+        size_t weakest = BASE;
+        TRY(watch_check(&fitting->request->watch, status));
+        logit_fit(&fitting->logit, LOGIT_ALL, fitting->pool, fit);
+        for (size_t j = COSINE; j < fitting->n_columns; j++) {
+            fit->is_out[j] = fit->is_out[j] || fit->w[j] == 0;
+            if (!fit->is_out[j] && fit->w[j] < steady * fit->error[j] &&
+                (weakest == BASE ||
+                 fit->w[j] * fit->error[weakest] < fit->w[weakest] * fit->error[j])) {
+                weakest = j;
+            }
+        }
+        is_done = weakest == BASE;
+        if (!is_done) {
+            fit->is_out[weakest] = true;
+            fit->w[weakest] = 0;
+        }
+    }
+done:
+    return code;
+}
+
+/* Half of the users under the weights of the other half, beside the base. */
+static enum status_code compare(struct fitting *fitting, const struct logit_fit *fit,
+                                struct blend *out, struct status *status)
+{
+    const size_t n = fitting->validation.n_users;
+    double *base = NULL, *blended = NULL, *half = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&base, n, status));
+    TRY(MEM_NEW(&blended, n, status));
+    TRY(MEM_NEW(&half, n, status));
+    TRY(measure(fitting, &fitting->request->base, base, status));
+    for (enum logit_users fold = LOGIT_EVEN; fold <= LOGIT_ODD; fold++) {
+        struct logit_fit of_half = *fit;
+        logit_fit(&fitting->logit, fold, fitting->pool, &of_half);
+        const struct score_weights weights = to_weights(fitting, of_half.w);
+        TRY(measure(fitting, &weights, half, status));
+        for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n; a += 2) {
+            blended[a] = half[a];
+        }
+    }
+    out->value = metric_mean(blended, n, NULL);
+    out->base_value = metric_mean(base, n, NULL);
+    out->is_better = paired_clearly_better(blended, base, n);
+done:
+    mem_free(base);
+    mem_free(blended);
+    mem_free(half);
+    return code;
+}
+
+enum status_code blend_fit(const struct blend_request *request, struct pool *pool,
+                           struct blend *out, struct status *status)
+{
+    struct fitting fitting = {.request = request, .pool = pool};
+    struct logit_fit fit = {.w = {0}};
+    struct blend made = {.weights = request->base};
+    enum status_code code = STATUS_OK;
+    if (request->validation->n_users >= LEAST_USERS) {
+        TRY(prepare(&fitting, status));
+        TRY(eliminate(&fitting, &fit, status));
+        TRY(compare(&fitting, &fit, &made, status));
+        made.weights = made.is_better ? to_weights(&fitting, fit.w) : request->base;
+    }
+    *out = made;
+done:
+    score_release(&fitting.score);
+    logit_release(&fitting.logit);
+    mem_free(fitting.users);
+    mem_free(fitting.best);
+    return code;
+}

@@ -1,0 +1,35 @@
+/* The weights of all parts of the score at once, learned on the validation part: what each user
+ * chose there against other items, a convex softmax loss over the parts' values. */
+#ifndef NIGHTJAR_EVALUATION_BLEND_H
+#define NIGHTJAR_EVALUATION_BLEND_H
+
+#include "base/pool.h"
+#include "base/watch.h"
+#include "evaluation/validation.h"
+#include "ranking/score.h"
+
+struct blend_request {
+    const struct validation *validation; /* with validation users, of a log with times */
+    const struct embeddings *embeddings; /* of validation->dataset */
+    struct score_sources sources;        /* of that dataset too; without own: nobody comes back */
+    struct score_weights base;           /* what has to be beaten: no parts */
+    uint64_t seed;
+    struct watch watch; /* asked between steps */
+};
+
+struct blend {
+    struct score_weights weights; /* with parts; of the cosine 1 */
+    bool is_better; /* on users whom its weights were not fitted on, by more than a standard error
+                       of the paired differences */
+    double value, base_value; /* the validation's metric on those users; 0: too few to fit on */
+};
+
+/* `out` is the base, and not better, where the users are fewer than 100. */
+MUST_CHECK enum status_code blend_fit(const struct blend_request *request, struct pool *pool,
+                                      struct blend *out, struct status *status);
+/* values (n_users of the validation) = its metric of each under these weights. */
+MUST_CHECK enum status_code blend_measure(const struct blend_request *request,
+                                          const struct score_weights *weights, struct pool *pool,
+                                          double *values, struct status *status);
+
+#endif

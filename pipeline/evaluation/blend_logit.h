@@ -1,0 +1,50 @@
+/* A multinomial logit with weights that are not negative (blend.c), by Newton steps. */
+#ifndef NIGHTJAR_EVALUATION_BLEND_LOGIT_H
+#define NIGHTJAR_EVALUATION_BLEND_LOGIT_H
+
+#include "base/pool.h"
+
+enum { LOGIT_COLUMNS_MAX = 32 };
+
+/* One user's choices: the first n_chosen rows, each against all rows from there on, of which those
+ * from n_sure on are a sample and each stand for so many. */
+struct logit_choice {
+    size_t n, n_chosen, n_sure; /* 0: the user does not count */
+    double stands_for;
+    float *x; /* (n, n_columns) */
+};
+
+/* Zero-initialise. */
+struct logit {
+    size_t n_users, n_columns;
+    struct logit_choice *choices;    /* (n_users) each owns its x */
+    bool is_short_of_memory;         /* while choices were filled in */
+    struct logit_sums *blocks;       /* of one pass over the users */
+    size_t n_weighed;                /* numbers in the greatest x */
+    float *weighed;                  /* (threads, n_weighed) */
+    double scale[LOGIT_COLUMNS_MAX]; /* a column's standard deviation; x is divided by it */
+};
+
+/* Which users count. */
+enum logit_users { LOGIT_EVEN, LOGIT_ODD, LOGIT_ALL };
+
+struct logit_fit {
+    double w[LOGIT_COLUMNS_MAX];     /* in: where to begin; out: the weights */
+    double error[LOGIT_COLUMNS_MAX]; /* out: standard error of each; 0 of what is out or at its
+                                        least */
+    double least[LOGIT_COLUMNS_MAX]; /* >= 0: no weight is smaller */
+    bool is_out[LOGIT_COLUMNS_MAX];  /* weight 0 */
+    double loss;
+};
+
+MUST_CHECK enum status_code logit_init(struct logit *logit, size_t n_users, size_t n_columns,
+                                       struct status *status);
+/* Once every choice is filled in: columns get one scale. `pool` is the one to fit with. */
+MUST_CHECK enum status_code logit_ready(struct logit *logit, const struct pool *pool,
+                                        struct status *status);
+/* The minimum of the loss that blend.c writes down. The same bytes for any number of threads. */
+void logit_fit(const struct logit *logit, enum logit_users users, struct pool *pool,
+               struct logit_fit *fit);
+void logit_release(struct logit *logit);
+
+#endif
