@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "base/workspace.h"
 #include "contrast/contrast_batch.h"
+#include "math/by_column.h"
 #include "math/vec.h"
 
 #include <string.h>
@@ -21,13 +22,6 @@ enum {
     COLUMN_BLOCK = 512,      /* candidates in a block of sparse gradient work */
     MAX_CHUNKS = 8,          /* dA is summed over runs of tiles, one partial sum a run */
     WORKER_PARTS = 5         /* of a worker's memory, see struct contrast_tile */
-};
-
-/* Sparse entries ordered by column, or by runs of as many columns as a tile has. */
-struct by_column {
-    int64_t *first; /* (runs + 2): entries of run r are [first[r], first[r + 1]) */
-    int32_t *row;   /* (entries) */
-    int64_t *entry; /* (entries) position in the row-wise arrays */
 };
 
 /* Of one cut, over some of the anchor's negatives. */
@@ -92,12 +86,6 @@ struct contrast_job {
 
 /* Names the memory of the tiles: of each worker, and of all where they are kept. */
 void contrast_tiles_memory(struct contrast_job *job, size_t n_workers, struct workspace *workspace);
-/* Names the memory for the entries of m by runs of 2^bits columns. */
-void by_column_memory(struct by_column *out, const struct sparse *m, unsigned bits,
-                      struct workspace *workspace);
-/* Counting sort of the entries; rows stay ascending within a run. */
-void by_column_fill(struct by_column *out, const struct sparse *m, unsigned bits);
-
 /* The tiles [*first, *last) of a chunk. */
 void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first, size_t *last);
 /* logits[e] = scale <A_row, C_column> for the entries of one row. */

@@ -175,14 +175,15 @@ static void add_sparse_task(void *data, size_t first, size_t last)
 {
     const struct table_job *job = data;
     struct embedding_table *table = job->into;
+    const struct by_column *by_slot = &table->by_slot;
     const struct vec_ops *vec = vec_ops();
     size_t d = table->dimension;
     for (size_t s = first; s < last; s++) {
         open_slot(table, s);
-        for (int64_t p = table->first[s]; p < table->first[s + 1]; p++) {
-            int64_t e = table->entry[p];
-            float value = job->matrix->values == NULL ? 1.0f : job->matrix->values[e];
-            vec->axpy(value, job->values + (size_t)table->row[p] * d, table->gradient + s * d, d);
+        for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1]; p++) {
+            const float *values = job->matrix->values;
+            vec->axpy(values == NULL ? 1.0f : values[by_slot->entry[p]],
+                      job->values + (size_t)by_slot->row[p] * d, table->gradient + s * d, d);
         }
     }
 }
@@ -192,29 +193,21 @@ enum status_code embedding_table_add_sparse(struct embedding_table *table, const
                                             struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t entries = sparse_entries(m), slots = table->n_touched;
+    struct sparse in_slots = {.n_rows = m->n_rows, .n_columns = table->n_touched};
+    size_t entries = sparse_entries(m);
+    in_slots.offsets = m->offsets;
     workspace_begin(&table->workspace);
-    WORKSPACE_ZERO(&table->workspace, &table->first, slots + 2);
-    WORKSPACE_ADD(&table->workspace, &table->entry, entries);
-    WORKSPACE_ADD(&table->workspace, &table->row, entries);
+    WORKSPACE_ADD(&table->workspace, &table->slots, entries);
+    by_column_memory(&table->by_slot, &in_slots, 0, &table->workspace);
     TRY(workspace_reserve(&table->workspace, status));
-    int64_t *first = table->first;
+    in_slots.columns = table->slots;
     for (size_t e = 0; e < entries; e++) {
         assert(table->slot_of[m->columns[e]] >= 0);
-        first[table->slot_of[m->columns[e]] + 2]++;
+        table->slots[e] = table->slot_of[m->columns[e]];
     }
-    for (size_t s = 0; s < slots; s++) {
-        first[s + 2] += first[s + 1];
-    }
-    for (size_t r = 0; r < m->n_rows; r++) {
-        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            int64_t p = first[table->slot_of[m->columns[e]] + 1]++;
-            table->entry[p] = e;
-            table->row[p] = (int32_t)r;
-        }
-    }
+    by_column_fill(&table->by_slot, &in_slots, 0);
     struct table_job job = {.into = table, .values = values, .matrix = m};
-    pool_run_rows(pool, slots, ROW_BLOCK, add_sparse_task, &job);
+    pool_run_rows(pool, table->n_touched, ROW_BLOCK, add_sparse_task, &job);
 done:
     return code;
 }

@@ -9,8 +9,7 @@
 #ifndef NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 #define NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 
-#include "base/workspace.h"
-#include "math/sparse.h"
+#include "math/by_column.h"
 #include "towers/optimizer.h"
 #include "store/artifact.h"
 
@@ -26,8 +25,8 @@ struct embedding_table {
     bool *is_empty;   /* (n_touched) the slot's gradient is 0 and not yet written */
     /* of embedding_table_add_sparse: its entries by slot */
     struct workspace workspace;
-    int64_t *first, *entry;
-    int32_t *row;
+    int32_t *slots; /* (entries) */
+    struct by_column by_slot;
 };
 
 /* weights ~ N(0, scale^2), each row from its own stream (seed, purpose, row); scale 0: zeros. */
