@@ -92,16 +92,6 @@ static void plan_next_task(void *data, size_t block, size_t worker)
         step_plan_make(batch->next_plan, &batch->planner, batch->next, &batch->next_status);
 }
 
-/* Has the next step planned beside the kernel's first round, which is what the pool runs next. */
-static void plan_next(struct train_batch *batch, const struct train_step *next)
-{
-    if (next != NULL && pool_threads(batch->pool) > 1) {
-        batch->next = next;
-        batch->next_plan = &batch->plans[batch->plan == &batch->plans[0]];
-        pool_beside(batch->pool, plan_next_task, batch);
-    }
-}
-
 /* ---- the step ---- */
 
 /* Vectors of the step's rows, and room for their gradients, which the user-item contrast fills. */
@@ -155,7 +145,12 @@ enum status_code train_batch_step(struct train_batch *batch, const struct train_
     struct train_outcome made = {0};
     TRY(take_plan(batch, step, status));
     TRY(forward(batch, step, status));
-    plan_next(batch, next);
+    if (next != NULL && pool_threads(batch->pool) > 1) {
+        /* beside the kernel's first round, which is what the pool runs next */
+        batch->next = next;
+        batch->next_plan = &batch->plans[batch->plan == &batch->plans[0]];
+        pool_beside(batch->pool, plan_next_task, batch);
+    }
     TRY(user_contrast_run(batch, step, &made, status));
     TRY(pair_contrast_run(batch, &made, status));
     if (batch->view.is_only) {

@@ -3,17 +3,12 @@
 
 #include "base/mem.h"
 
-static size_t count_extra(const struct feature_table *table)
-{
-    return table == NULL ? 0 : table->extra.n;
-}
-
 /* Items: all of the master vocabulary without a row, then every extra one. */
 static enum status_code list_cold_items(struct side_sources *side, const struct cold_part *cold,
                                         const struct feature_table *table, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t n = cold->n_items, n_extra = count_extra(table);
+    size_t n = cold->n_items, n_extra = table == NULL ? 0 : table->extra.n;
     TRY(MEM_NEW(&side->cold_codes, n + n_extra, status));
     if (n > 0) {
         memcpy(side->cold_codes, cold->items, n * sizeof *cold->items);

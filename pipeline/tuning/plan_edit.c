@@ -16,12 +16,6 @@ struct edit {
     struct status *status;
 };
 
-static enum status_code refuse(const struct edit *edit, const struct place *place, const char *why)
-{
-    return status_set_at(edit->status, STATUS_CONFIG, edit->file, place->line, place->column,
-                         "cannot write %s here: %s", edit->setting, why);
-}
-
 /* Byte offset of a place; columns count characters. */
 static size_t offset_of(const struct buf *text, const struct place *place)
 {
@@ -140,7 +134,10 @@ static enum status_code replace_scalar(struct edit *edit, const struct doc_node 
     size_t at = offset_of(edit->text, &node->place);
     size_t length = scalar_length(edit->text, at, node);
     if (node->kind != DOC_SCALAR || length == SIZE_MAX) {
-        return refuse(edit, &node->place, "what stands there is no single value on one line");
+        return status_set_at(
+            edit->status, STATUS_CONFIG, edit->file, node->place.line, node->place.column,
+            "cannot write %s here: what stands there is no single value on one line",
+            edit->setting);
     }
     return splice(edit->text, at, length, with, edit->status);
 }

@@ -36,11 +36,6 @@ size_t trial_epochs(const struct plan *plan)
     return epochs < 1 ? 1 : (size_t)epochs;
 }
 
-static bool leaves_artifacts(const struct plan_stage *stage)
-{
-    return stage->stage->outputs != NULL && stage->stage->outputs[0].name != NULL;
-}
-
 /* The view of the stages that are marked in needed (plan->n_stages). */
 static enum status_code take_stages(struct trial_view *view, const struct plan *plan,
                                     const bool *needed, struct status *status)
@@ -94,9 +89,9 @@ enum status_code trial_view_sources(struct trial_view *view, const struct plan *
     bool *needed = NULL;
     TRY(MEM_NEW(&needed, plan->n_stages, status));
     for (size_t i = 0; i < before; i++) {
-        const struct stage_artifact *inputs = plan->stages[i].stage->inputs;
-        needed[i] =
-            !leaves_artifacts(&plan->stages[i]) && (inputs == NULL || inputs[0].name == NULL);
+        const struct stage *stage = plan->stages[i].stage;
+        needed[i] = (stage->outputs == NULL || stage->outputs[0].name == NULL) &&
+                    (stage->inputs == NULL || stage->inputs[0].name == NULL);
     }
     TRY(take_stages(view, plan, needed, status));
 done:
