@@ -5,13 +5,13 @@
 
 enum {
     USERS_PER_BLOCK = 64,
-    BLOCKS_BETWEEN_CHECKS = 256,
+    USERS_BETWEEN_CHECKS = 256 * USERS_PER_BLOCK,
     REDRAWS = 64 /* of a blocked item, before the items that are left are listed */
 };
 
 struct store_job {
     const struct stored_request *request;
-    size_t first_block;
+    size_t first_user;
     int32_t *stored; /* (train entries, n_stored) */
 };
 
@@ -50,16 +50,12 @@ static int32_t draw_other(const struct stored_request *request, struct rng *rng,
     return draw_from_rest(request, rng, user, positive);
 }
 
-static void store_task(void *data, size_t block, size_t worker)
+static void store_task(void *data, size_t first, size_t last)
 {
     const struct store_job *job = data;
     const struct stored_request *request = job->request;
     const struct sparse *train = request->train;
-    size_t user = (job->first_block + block) * USERS_PER_BLOCK;
-    const size_t end =
-        user + USERS_PER_BLOCK < train->n_rows ? user + USERS_PER_BLOCK : train->n_rows;
-    (void)worker;
-    for (; user < end; user++) {
+    for (size_t user = job->first_user + first; user < job->first_user + last; user++) {
         struct rng rng;
         rng_init(&rng, request->seed, "negatives.stored", 0, user);
         for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
@@ -78,13 +74,13 @@ static void store_task(void *data, size_t block, size_t worker)
 enum status_code stored_negatives_draw(const struct stored_request *request, struct pool *pool,
                                        int32_t *stored, struct status *status)
 {
-    const size_t n_blocks = (request->train->n_rows + USERS_PER_BLOCK - 1) / USERS_PER_BLOCK;
+    const size_t n_users = request->train->n_rows;
     struct store_job job = {.request = request, .stored = stored};
     enum status_code code = STATUS_OK;
-    for (; job.first_block < n_blocks; job.first_block += BLOCKS_BETWEEN_CHECKS) {
-        const size_t left = n_blocks - job.first_block;
-        pool_run(pool, left < BLOCKS_BETWEEN_CHECKS ? left : BLOCKS_BETWEEN_CHECKS, store_task,
-                 &job);
+    for (; job.first_user < n_users; job.first_user += USERS_BETWEEN_CHECKS) {
+        const size_t left = n_users - job.first_user;
+        pool_run_rows(pool, left < USERS_BETWEEN_CHECKS ? left : USERS_BETWEEN_CHECKS,
+                      USERS_PER_BLOCK, store_task, &job);
         TRY(watch_check(&request->watch, status));
     }
 done:
