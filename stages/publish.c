@@ -316,7 +316,7 @@ static enum status_code check(struct context *context, const void *stage_options
     (void)stage_options;
     const struct plan_settings *settings = context_settings(context);
     struct db *db = NULL;
-    int64_t generation = 0;
+    struct published_info latest;
     enum status_code code;
     /* an error counts here, where nothing has been done yet: with "nothing published" in its place
        the run would end after its training, over a generation that seems to have come meanwhile */
@@ -326,34 +326,11 @@ static enum status_code check(struct context *context, const void *stage_options
     TRY(context_published_db(context, &db, status));
     if (db != NULL) {
         TRY(publish_check_names(db, settings->output.prefix, status));
-        TRY(publish_latest(db, settings->output.prefix, &generation, NULL, status));
-        context_set_published_before(context, generation);
+        TRY(publish_latest(db, settings->output.prefix, &latest, status));
+        context_set_published_before(context, latest.generation);
     }
 done:
     db_close(db);
-    return code;
-}
-
-/* Whether every table and view that publish has made is still there. */
-static enum status_code is_complete(struct db *db, const char *prefix, bool *complete,
-                                    struct status *status)
-{
-    enum status_code code;
-    struct buf sql = {0}, name = {0};
-    int64_t n_missing = 0;
-    bool found;
-    buf_addf(&name, "%snightjar_objects", prefix);
-    TRY(buf_check(&name, status));
-    buf_add_text(&sql, "SELECT count(*) FROM ");
-    db_quote(&sql, buf_text(&name));
-    buf_add_text(&sql, " AS o WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema AS s"
-                       " WHERE s.name = o.name COLLATE NOCASE AND s.type = o.type)");
-    TRY(buf_check(&sql, status));
-    TRY(db_get_int64(db, buf_text(&sql), &n_missing, &found, status));
-    *complete = n_missing == 0;
-done:
-    buf_release(&sql);
-    buf_release(&name);
     return code;
 }
 
@@ -368,22 +345,26 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     const struct plan_settings *settings = context_settings(context);
     struct db *db = NULL;
     struct hash_state *hash = NULL;
-    int64_t generation = 0;
-    bool complete = false;
-    char checksum[HASH_TEXT_MAX] = "";
+    struct published_info latest;
+    int64_t n_missing = 0;
+    bool found = false;
     out[0] = '\0';
     TRY(context_published_db(context, &db, status));
     if (db == NULL) {
         return STATUS_OK;
     }
-    TRY(publish_latest(db, settings->output.prefix, &generation, checksum, status));
-    if (generation != 0) {
-        TRY(is_complete(db, settings->output.prefix, &complete, status));
+    TRY(publish_latest(db, settings->output.prefix, &latest, status));
+    if (latest.generation != 0) {
+        TRY(publish_get_int64(db, settings->output.prefix,
+                              "SELECT count(*) FROM $nightjar_objects AS o WHERE NOT EXISTS (SELECT"
+                              " 1 FROM sqlite_schema AS s WHERE s.name = o.name COLLATE NOCASE"
+                              " AND s.type = o.type) AND generation <= ?1",
+                              INT64_MAX, &n_missing, &found, status));
     }
-    if (complete) {
+    if (found && n_missing == 0) {
         TRY(hash_new(&hash, status));
-        hash_add_int64(hash, generation);
-        hash_add_text(hash, checksum);
+        hash_add_int64(hash, latest.generation);
+        hash_add_text(hash, latest.checksum);
         hash_text(hash, out);
     }
 done:

@@ -6,31 +6,21 @@
 #include "store/lock.h"
 
 /* The newest generation before the current one whose tables are kept. */
-static const char previous[] =
-    "SELECT max(generation) FROM %s WHERE generation > 0 AND generation < %lld";
-
 static enum status_code find_previous(struct db *db, const struct plan *plan, int64_t current,
                                       int64_t *generation, struct status *status)
 {
     enum status_code code;
-    struct buf table = {0}, name = {0}, sql = {0};
     bool found;
-    buf_addf(&name, "%snightjar_objects", plan->settings.output.prefix);
-    TRY(buf_check(&name, status));
-    db_quote(&table, buf_text(&name));
-    TRY(buf_check(&table, status));
-    buf_addf(&sql, previous, buf_text(&table), (long long)current);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_int64(db, buf_text(&sql), generation, &found, status));
+    TRY(publish_get_int64(db, plan->settings.output.prefix,
+                          "SELECT max(generation) FROM $nightjar_objects"
+                          " WHERE generation > 0 AND generation < ?1",
+                          current, generation, &found, status));
     if (!found) {
         TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
                           "no generation before %lld is kept; output.keep is %lld",
                           (long long)current, (long long)plan->settings.output.keep));
     }
 done:
-    buf_release(&table);
-    buf_release(&name);
-    buf_release(&sql);
     return code;
 }
 
@@ -41,7 +31,8 @@ static enum status_code run_rollback(const struct command_environment *environme
     struct plan *plan = NULL;
     struct lock held = {.fd = -1};
     struct db *db = NULL;
-    int64_t current = 0, generation = 0;
+    struct published_info shown;
+    int64_t generation = 0;
     if (line->n_arguments > 1 &&
         (!num_parse_int64(line->arguments[1], strlen(line->arguments[1]), &generation) ||
          generation < 1)) {
@@ -56,7 +47,8 @@ static enum status_code run_rollback(const struct command_environment *environme
     db = NULL;
     TRY(lock_pipeline(settings->work.database, NULL, &held, status)); /* no run may publish */
     TRY(db_open(settings->output.database, DB_WRITE, settings->source.busy_timeout, &db, status));
-    TRY(publish_current(db, settings->output.prefix, &current, NULL, status));
+    TRY(publish_current(db, settings->output.prefix, &shown, status));
+    const int64_t current = shown.generation;
     if (generation == 0) {
         TRY(find_previous(db, plan, current, &generation, status));
     }

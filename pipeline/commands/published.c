@@ -15,7 +15,7 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
 {
     enum status_code code;
     struct db *db = NULL;
-    int64_t generation = 0;
+    struct published_info current;
     const struct plan_settings *settings = &plan->settings;
     if (settings->output.database == NULL) {
         return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
@@ -23,8 +23,8 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
     }
     TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db, status));
     db_leave_checkpoints(db);
-    TRY(publish_current(db, settings->output.prefix, &generation, NULL, status));
-    if (generation == 0) {
+    TRY(publish_current(db, settings->output.prefix, &current, status));
+    if (current.generation == 0) {
         TRY(status_set_at(status, STATUS_NO_INPUT, settings->output.database, 0, 0,
                           "nothing is published yet; `nightjar run %s` does it", plan->file));
     }
@@ -35,48 +35,24 @@ done:
     return code;
 }
 
-/* When the current generation was published; 0: nothing is. */
-static enum status_code read_standing(struct db *db, const char *prefix, int64_t *generation,
-                                      int64_t *published, struct status *status)
-{
-    enum status_code code;
-    struct buf sql = {0}, table = {0};
-    bool found;
-    TRY(publish_current(db, prefix, generation, NULL, status));
-    if (*generation != 0) {
-        buf_addf(&table, "%snightjar_generations", prefix);
-        buf_add_text(&sql, "SELECT published FROM ");
-        db_quote(&sql, buf_text(&table));
-        buf_addf(&sql, " WHERE generation = %lld", (long long)*generation);
-        TRY(buf_check(&table, status));
-        TRY(buf_check(&sql, status));
-        TRY(db_get_int64(db, buf_text(&sql), published, &found, status));
-    }
-done:
-    buf_release(&sql);
-    buf_release(&table);
-    return code;
-}
-
 void published_add_standing(const struct plan *plan, struct status *status)
 {
     const struct plan_settings *settings = &plan->settings;
     const char *file = settings->output.database;
     struct status ignored = {0}; /* the run's own error is what counts */
     struct db *db = NULL;
-    int64_t generation = 0, published = 0;
+    struct published_info current;
     char when[CLOCK_TEXT_MAX];
     if (file == NULL || access(file, R_OK) != 0 ||
         db_open(file, DB_READ, settings->source.busy_timeout, &db, &ignored) != STATUS_OK) {
         return;
     }
     db_leave_checkpoints(db);
-    if (read_standing(db, settings->output.prefix, &generation, &published, &ignored) ==
-            STATUS_OK &&
-        generation != 0) {
-        clock_format(published, when);
+    if (publish_current(db, settings->output.prefix, &current, &ignored) == STATUS_OK &&
+        current.generation != 0) {
+        clock_format(current.published, when);
         status_add_line(status, "published generation %lld of %s stays in place",
-                        (long long)generation, when);
+                        (long long)current.generation, when);
     }
     db_close(db);
 }

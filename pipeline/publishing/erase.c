@@ -1,6 +1,7 @@
 /* Secure deletion: SQLite overwrites deleted cells with zeros while secure_delete is on. */
 #include "publishing/erase.h"
 
+#include "publishing/generation.h"
 #include "publishing/publish_parts.h"
 
 /* ---- what is published ---- */
@@ -12,21 +13,6 @@ struct erasure {
     int64_t generation;
     bool users_are_text; /* then the dictionary users_gN says which code is whose */
 };
-
-static enum status_code table_exists(const struct erasure *erasure, const char *kind, bool *found,
-                                     struct status *status)
-{
-    struct buf name = {0}, type = {0};
-    enum status_code code;
-    publish_name(&name, erasure->prefix, kind, erasure->generation);
-    TRY(buf_check(&name, status));
-    TRY(db_object_type(erasure->db, buf_text(&name), &type, status));
-    *found = strcmp(buf_text(&type), "table") == 0;
-done:
-    buf_release(&name);
-    buf_release(&type);
-    return code;
-}
 
 /* "VERB table_gN WHERE column = ?1", prepared. */
 static enum status_code open_on(const struct erasure *erasure, const char *verb, const char *kind,
@@ -73,7 +59,8 @@ static enum status_code has_rows(const struct erasure *erasure, enum publish_tab
     bool is_there = false;
     enum status_code code;
     *any = false;
-    TRY(table_exists(erasure, publish_tables[table].name, &is_there, status));
+    TRY(publish_table_exists(erasure->db, erasure->prefix, publish_tables[table].name,
+                             erasure->generation, &is_there, status));
     if (is_there) {
         TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
                     &query, status));
@@ -136,7 +123,8 @@ static enum status_code erase_generation(struct erasure *erasure, const struct r
     enum status_code code;
     bool any = false;
     TRY(db_begin_write(erasure->db, status));
-    TRY(table_exists(erasure, publish_tables[TABLE_USERS].name, &erasure->users_are_text, status));
+    TRY(publish_table_exists(erasure->db, erasure->prefix, publish_tables[TABLE_USERS].name,
+                             erasure->generation, &erasure->users_are_text, status));
     for (size_t p = 0; p < n; p++) {
         TRY(visit_person(erasure, &people[p], true, &any, status));
     }
@@ -152,15 +140,9 @@ done:
 static enum status_code next_generation(struct db *db, const char *prefix, int64_t after,
                                         int64_t *generation, bool *found, struct status *status)
 {
-    struct buf sql = {0};
-    enum status_code code;
-    publish_add_sql(&sql, prefix, "SELECT min(generation) FROM $nightjar_objects WHERE generation");
-    buf_addf(&sql, " > %lld", (long long)after);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_int64(db, buf_text(&sql), generation, found, status));
-done:
-    buf_release(&sql);
-    return code;
+    return publish_get_int64(db, prefix,
+                             "SELECT min(generation) FROM $nightjar_objects WHERE generation > ?1",
+                             after, generation, found, status);
 }
 
 enum status_code erase_wal(struct db *db, struct status *status)
@@ -193,8 +175,8 @@ enum status_code erase_look(struct db *db, const char *prefix, const struct row_
     while (found && !*known) {
         TRY(next_generation(db, prefix, erasure.generation, &erasure.generation, &found, status));
         if (found) {
-            TRY(table_exists(&erasure, publish_tables[TABLE_USERS].name, &erasure.users_are_text,
-                             status));
+            TRY(publish_table_exists(db, prefix, publish_tables[TABLE_USERS].name,
+                                     erasure.generation, &erasure.users_are_text, status));
             TRY(visit_person(&erasure, person, false, known, status));
         }
     }

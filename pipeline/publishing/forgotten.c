@@ -26,26 +26,13 @@ static void hash_person(const uint8_t key[HASH_KEY_BYTES], const struct row_id *
     }
 }
 
-static enum status_code open_query(struct db *db, const char *prefix, const char *sql,
-                                   struct db_query **query, struct status *status)
-{
-    struct buf text = {0};
-    enum status_code code;
-    publish_add_sql(&text, prefix, sql);
-    TRY(buf_check(&text, status));
-    TRY(db_prepare(db, buf_text(&text), query, status));
-done:
-    buf_release(&text);
-    return code;
-}
-
 /* *found false: there is none yet. */
 static enum status_code read_key(struct db *db, const char *prefix, uint8_t key[HASH_KEY_BYTES],
                                  bool *found, struct status *status)
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(open_query(db, prefix, "SELECT key FROM $nightjar_forgotten_key", &query, status));
+    TRY(publish_prepare(db, prefix, "SELECT key FROM $nightjar_forgotten_key", &query, status));
     TRY(db_step(query, found, status));
     if (*found) {
         size_t length;
@@ -70,8 +57,8 @@ static enum status_code read_hashes(struct forgotten *out, struct db *db, const 
     size_t capacity = 0;
     bool has_row;
     enum status_code code;
-    TRY(open_query(db, prefix, "SELECT hash FROM $nightjar_forgotten ORDER BY hash", &query,
-                   status));
+    TRY(publish_prepare(db, prefix, "SELECT hash FROM $nightjar_forgotten ORDER BY hash", &query,
+                        status));
     for (;;) {
         size_t length;
         TRY(db_step(query, &has_row, status));
@@ -98,13 +85,10 @@ enum status_code forgotten_load(struct forgotten *forgotten, struct db *db, cons
                                 struct status *status)
 {
     struct forgotten found = {0};
-    struct buf name = {0}, type = {0};
     bool has_key = false;
     enum status_code code;
-    publish_name(&name, prefix, "nightjar_forgotten_key", 0);
-    TRY(buf_check(&name, status));
-    TRY(db_object_type(db, buf_text(&name), &type, status));
-    if (strcmp(buf_text(&type), "table") == 0) {
+    TRY(publish_table_exists(db, prefix, "nightjar_forgotten_key", 0, &has_key, status));
+    if (has_key) {
         TRY(read_key(db, prefix, found.key, &has_key, status));
     }
     if (has_key) {
@@ -114,8 +98,6 @@ enum status_code forgotten_load(struct forgotten *forgotten, struct db *db, cons
     found = (struct forgotten){0};
 done:
     forgotten_release(&found);
-    buf_release(&name);
-    buf_release(&type);
     return code;
 }
 
@@ -144,8 +126,8 @@ static enum status_code ensure_key(struct db *db, const char *prefix, uint8_t ke
     TRY(read_key(db, prefix, key, &found, status));
     if (!found) {
         TRY(keyed_hash_new_key(key, status));
-        TRY(open_query(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)", &query,
-                       status));
+        TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)",
+                            &query, status));
         TRY(db_bind_blob(query, 1, key, HASH_KEY_BYTES, true, status));
         TRY(db_run(query, status));
     }
@@ -162,8 +144,8 @@ enum status_code forgotten_add(struct db *db, const char *prefix, const struct r
     enum status_code code;
     TRY(db_begin_write(db, status));
     TRY(ensure_key(db, prefix, key, status));
-    TRY(open_query(db, prefix, "INSERT OR IGNORE INTO $nightjar_forgotten VALUES (?1, ?2)", &query,
-                   status));
+    TRY(publish_prepare(db, prefix, "INSERT OR IGNORE INTO $nightjar_forgotten VALUES (?1, ?2)",
+                        &query, status));
     for (size_t p = 0; p < n; p++) {
         hash_person(key, &people[p], hash);
         TRY(db_bind_blob(query, 1, hash, sizeof hash, true, status));

@@ -92,11 +92,9 @@ static enum status_code drop_table(const struct publish_target *target, const ch
         buf_add_text(&sql, "DROP TABLE IF EXISTS ");
         db_quote(&sql, name);
         TRY(db_exec_buf(db, &sql, status));
-        buf_clear(&sql);
     }
-    publish_add_sql(&sql, target->prefix, "DELETE FROM $nightjar_objects WHERE name = ?1");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    TRY(publish_prepare(db, target->prefix, "DELETE FROM $nightjar_objects WHERE name = ?1", &query,
+                        status));
     TRY(db_bind_text(query, 1, name, strlen(name), true, status));
     TRY(db_run(query, status));
     TRY(db_commit(db, status));
@@ -112,22 +110,19 @@ done:
 static enum status_code find_stale(const struct publish_target *target, struct buf *name,
                                    struct buf *kind, bool *found, struct status *status)
 {
-    struct buf sql = {0};
     struct db_query *query = NULL;
     enum status_code code;
-    int64_t keep = target->keep > 1 ? target->keep : 1;
-    publish_add_sql(&sql, target->prefix,
-                    "SELECT name, kind FROM $nightjar_objects"
-                    " WHERE generation > 0"
-                    " AND generation NOT IN (SELECT generation FROM $nightjar_current)"
-                    " AND generation NOT IN (SELECT DISTINCT generation FROM $nightjar_objects"
-                    "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
-                    "  ORDER BY generation DESC LIMIT ?1)"
-                    " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
-                    "  'user_embeddings') LIMIT 1");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(target->db, buf_text(&sql), &query, status));
-    TRY(db_bind_int64(query, 1, keep, status));
+    TRY(publish_prepare(target->db, target->prefix,
+                        "SELECT name, kind FROM $nightjar_objects"
+                        " WHERE generation > 0"
+                        " AND generation NOT IN (SELECT generation FROM $nightjar_current)"
+                        " AND generation NOT IN (SELECT DISTINCT generation FROM $nightjar_objects"
+                        "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
+                        "  ORDER BY generation DESC LIMIT ?1)"
+                        " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
+                        "  'user_embeddings') LIMIT 1",
+                        &query, status));
+    TRY(db_bind_int64(query, 1, target->keep > 1 ? target->keep : 1, status));
     TRY(db_step(query, found, status));
     if (*found) {
         buf_clear(name);
@@ -139,11 +134,10 @@ static enum status_code find_stale(const struct publish_target *target, struct b
     }
 done:
     db_finalize(query);
-    buf_release(&sql);
     return code;
 }
 
-static enum status_code drop_stale(const struct publish_target *target, struct status *status)
+enum status_code publish_prune(const struct publish_target *target, struct status *status)
 {
     struct buf name = {0}, kind = {0};
     enum status_code code;
@@ -177,7 +171,7 @@ enum status_code publish_generation(const struct publish_target *target,
     assert(target->keep >= 1);
     TRY(publish_check_content(content, counts, status));
     TRY(publish_migrate(target->db, target->prefix, status));
-    TRY(drop_stale(target, status));
+    TRY(publish_prune(target, status));
     TRY(publish_build(target, content, counts, &built, checksum, status));
     TRY(publish_switch(target, content, counts, built, checksum, build_started, status));
     *generation = built;
@@ -185,27 +179,21 @@ done:
     /* After the switch nothing is an error any more; after a failure the half-built tables go. What
        cannot be dropped now is found again by the next publish. */
     if (code == STATUS_OK || built > 0) {
-        if (drop_stale(target, &drop_status) != STATUS_OK && target->drop_status != NULL) {
+        if (publish_prune(target, &drop_status) != STATUS_OK && target->drop_status != NULL) {
             *target->drop_status = drop_status;
         }
     }
     return code;
 }
 
-enum status_code publish_prune(const struct publish_target *target, struct status *status)
-{
-    return drop_stale(target, status);
-}
-
 enum status_code publish_decisions(struct db *db, const char *prefix, int64_t keep,
                                    struct db_query **query, struct status *status)
 {
-    struct buf sql = {0};
     enum status_code code;
-    buf_addf(&sql, "WITH keep(n) AS (SELECT %lld), there AS (", (long long)(keep > 1 ? keep : 1));
-    publish_add_sql(
-        &sql, prefix,
-        "SELECT DISTINCT o.generation, g.published, c.generation AS shown, c.instead_of"
+    TRY(publish_prepare(
+        db, prefix,
+        "WITH keep(n) AS (SELECT ?1), there AS (SELECT DISTINCT o.generation, g.published, "
+        "c.generation AS shown, c.instead_of"
         " FROM $nightjar_objects AS o LEFT JOIN $nightjar_generations AS g USING (generation)"
         " LEFT JOIN $nightjar_current AS c WHERE o.generation > 0), reasons AS ("
         "SELECT generation, published, CASE"
@@ -219,32 +207,37 @@ enum status_code publish_decisions(struct db *db, const char *prefix, int64_t ke
         " iif(why != '', 'keep', 'drop') AS decision, CASE WHEN why != '' THEN why"
         " WHEN published IS NULL THEN 'left by an unfinished run'"
         " ELSE 'older than the newest ' || (SELECT n FROM keep) END AS why"
-        " FROM reasons ORDER BY generation DESC");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), query, status));
+        " FROM reasons ORDER BY generation DESC",
+        query, status));
+    TRY(db_bind_int64(*query, 1, keep > 1 ? keep : 1, status));
 done:
-    buf_release(&sql);
     return code;
 }
 
 enum status_code publish_describe_takeover(struct db *db, const char *prefix, const char *pipeline,
                                            struct buf *line, struct status *status)
 {
+    struct db_query *query = NULL;
     enum status_code code;
-    struct buf owner = {0};
-    int64_t generation = 0;
-    TRY(publish_current(db, prefix, &generation, NULL, status));
-    if (generation > 0) {
-        TRY(publish_history_text(db, prefix, "pipeline", generation, &owner, status));
-        if (strcmp(buf_text(&owner), pipeline) != 0) {
-            buf_addf(line,
-                     "the views (%srecommendations and so on) show what pipeline %s published, and "
-                     "%s takes them over; two pipelines in one file need an output.prefix each",
-                     prefix, buf_text(&owner), pipeline);
-            TRY(buf_check(line, status));
-        }
+    bool has_row = false;
+    TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &has_row, status));
+    if (!has_row) {
+        goto done;
+    }
+    TRY(publish_prepare(db, prefix,
+                        "SELECT pipeline FROM $nightjar_generations JOIN $nightjar_current"
+                        " USING (generation) WHERE pipeline <> ?1",
+                        &query, status));
+    TRY(db_bind_text(query, 1, pipeline, strlen(pipeline), true, status));
+    TRY(db_step(query, &has_row, status));
+    if (has_row) {
+        buf_addf(line,
+                 "the views (%srecommendations and so on) show what pipeline %s published, and "
+                 "%s takes them over; two pipelines in one file need an output.prefix each",
+                 prefix, db_column_text(query, 0, NULL), pipeline);
+        TRY(buf_check(line, status));
     }
 done:
-    buf_release(&owner);
+    db_finalize(query);
     return code;
 }

@@ -33,25 +33,24 @@ MUST_CHECK enum status_code publish_prune(const struct publish_target *target,
  * ("keep", "drop"), why. The caller's to finalize. */
 MUST_CHECK enum status_code publish_decisions(struct db *db, const char *prefix, int64_t keep,
                                               struct db_query **query, struct status *status);
-/* The current generation, or 0 when nothing is published (also when our tables do not exist).
- * `checksum` (may be NULL) gets the content checksum stored with it. */
-MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                            char checksum[HASH_TEXT_MAX], struct status *status);
-
-/* The same for what was published last, though a rollback may show an older generation. */
-MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
-                                           char checksum[HASH_TEXT_MAX], struct status *status);
-
-/* What the history says of the current generation. */
+/* What the history says of a generation. */
 struct published_info {
-    int64_t generation; /* 0: nothing is published */
+    int64_t generation; /* 0: nothing is published, and our tables may not exist */
     int64_t dimension;
-    int64_t run_started; /* of the run that published it, Unix seconds */
-    char checksum[HASH_TEXT_MAX];
+    int64_t run_started, published; /* the run that made it, its end; Unix seconds */
+    char checksum[HASH_TEXT_MAX];   /* of its rows */
 };
-MUST_CHECK enum status_code publish_current_info(struct db *db, const char *prefix,
-                                                 struct published_info *info,
-                                                 struct status *status);
+/* The generation that the views show. */
+MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix,
+                                            struct published_info *info, struct status *status);
+/* The one that was published last, though a rollback may show an older one. */
+MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix,
+                                           struct published_info *info, struct status *status);
+/* The one value of a query in which "$nightjar_..." stands for a table of ours and ?1 for
+ * `argument`. *found false, and `out` untouched: it has no row or NULL. */
+MUST_CHECK enum status_code publish_get_int64(struct db *db, const char *prefix, const char *text,
+                                              int64_t argument, int64_t *out, bool *found,
+                                              struct status *status);
 /* Two pipelines under the same names take over each other's views night after night: when the
  * current generation is of another one than `pipeline`, adds a line that says so. */
 MUST_CHECK enum status_code publish_describe_takeover(struct db *db, const char *prefix,

@@ -2,7 +2,6 @@
  * in between, then read back and compared with what was meant. Nothing here is visible to readers
  * of the views. */
 #include "publishing/publish_parts.h"
-#include "store/row_batch.h"
 
 /* Of BLOBs and texts in a transaction: what a reader waits for in journal mode. */
 enum { CHUNK_BYTES = 2 << 20 };
@@ -56,24 +55,6 @@ static enum status_code report(struct build *build, struct status *status)
     return watch_step(&target->watch, (double)build->rows_done, (double)build->rows_total, status);
 }
 
-/* The row's cells, whose bytes are the content's, as they wait to be inserted. */
-static void fill_row(struct build *build, const char *kinds, const struct cell *cells,
-                     struct batch_cell *row)
-{
-    for (size_t c = 0; kinds[c] != '\0'; c++) {
-        const enum db_type type = kinds[c] == 'i'   ? DB_INTEGER
-                                  : kinds[c] == 'd' ? DB_FLOAT
-                                  : kinds[c] == 't' ? DB_TEXT
-                                                    : DB_BLOB;
-        row[c] = (struct batch_cell){.type = type,
-                                     .integer = cells[c].integer,
-                                     .real = cells[c].real,
-                                     .bytes = cells[c].bytes,
-                                     .length = cells[c].length};
-        build->chunk_bytes += cells[c].length;
-    }
-}
-
 /* Inserts the rows that wait. They are ready before the transaction begins, so that other writers
  * wait for the inserts and the commit alone. */
 static enum status_code write_chunk(struct build *build, struct row_batch *batch,
@@ -94,17 +75,19 @@ static enum status_code fill_table(struct build *build, enum publish_table table
 {
     const struct publish_table_info *info = &publish_tables[table];
     struct row_batch batch = {0};
-    struct cell cells[CELLS_MAX];
     struct buf name = {0};
     enum status_code code;
     size_t position = 0;
     publish_add_name(&name, build->target->prefix, info->name, build->generation);
     TRY(buf_check(&name, status));
-    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), strlen(info->kinds),
-                       ROW_BATCH_CHUNK, status));
-    while (publish_next_row(build->content, table, &position, cells)) {
-        publish_hash_row(build->expected, info->kinds, cells);
-        fill_row(build, info->kinds, cells, row_batch_row(&batch));
+    TRY(row_batch_open(&batch, build->target->db, buf_text(&name), info->n_columns, ROW_BATCH_CHUNK,
+                       status));
+    struct batch_cell *row = row_batch_row(&batch);
+    for (; publish_next_row(build->content, table, &position, row); row = row_batch_row(&batch)) {
+        publish_hash_row(build->expected, row, info->n_columns);
+        for (size_t c = 0; c < info->n_columns; c++) {
+            build->chunk_bytes += row[c].length;
+        }
         if (row_batch_add(&batch) || build->chunk_bytes >= CHUNK_BYTES) {
             TRY(write_chunk(build, &batch, status));
         }
@@ -118,22 +101,20 @@ done:
     return code;
 }
 
-/* One row as it came back. The cells live until the next step. */
-static void read_row(struct db_query *query, const char *kinds, struct cell *cells)
+/* A cell as it came back, until the next step. */
+static struct batch_cell read_cell(struct db_query *query, int column)
 {
-    for (int i = 0; kinds[i] != '\0'; i++) {
-        struct cell *cell = &cells[i];
-        *cell = (struct cell){0};
-        if (kinds[i] == 'i') {
-            cell->integer = db_column_int64(query, i);
-        } else if (kinds[i] == 'd') {
-            cell->real = db_column_double(query, i);
-        } else if (kinds[i] == 't') {
-            cell->bytes = db_column_text(query, i, &cell->length);
-        } else {
-            cell->bytes = db_column_blob(query, i, &cell->length);
-        }
+    struct batch_cell cell = {.type = db_column_type(query, column)};
+    if (cell.type == DB_INTEGER) {
+        cell.integer = db_column_int64(query, column);
+    } else if (cell.type == DB_FLOAT) {
+        cell.real = db_column_double(query, column);
+    } else if (cell.type == DB_TEXT) {
+        cell.bytes = db_column_text(query, column, &cell.length);
+    } else {
+        cell.bytes = db_column_blob(query, column, &cell.length);
     }
+    return cell;
 }
 
 /* SELECT of the next ROW_BATCH_CHUNK rows in key order, from the key (?1, ?2, ...) on. */
@@ -156,7 +137,7 @@ static enum status_code read_chunk(struct build *build, struct db_query *query,
                                    int64_t *n_rows, struct status *status)
 {
     const struct publish_table_info *info = &publish_tables[table];
-    struct cell cells[CELLS_MAX];
+    struct batch_cell cells[CELLS_MAX];
     enum status_code code = STATUS_OK;
     bool has_row;
     *n_rows = 0;
@@ -168,8 +149,10 @@ static enum status_code read_chunk(struct build *build, struct db_query *query,
         if (!has_row) {
             break;
         }
-        read_row(query, info->kinds, cells);
-        publish_hash_row(build->actual, info->kinds, cells);
+        for (size_t c = 0; c < info->n_columns; c++) {
+            cells[c] = read_cell(query, (int)c);
+        }
+        publish_hash_row(build->actual, cells, info->n_columns);
         for (int k = 0; k < info->n_keys; k++) {
             next[k] = cells[k].integer;
         }

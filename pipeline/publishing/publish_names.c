@@ -49,17 +49,62 @@ void publish_add_sql(struct buf *sql, const char *prefix, const char *text)
     }
 }
 
+enum status_code publish_prepare(struct db *db, const char *prefix, const char *text,
+                                 struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    publish_add_sql(&sql, prefix, text);
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+enum status_code publish_get_int64(struct db *db, const char *prefix, const char *text,
+                                   int64_t argument, int64_t *out, bool *found,
+                                   struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(publish_prepare(db, prefix, text, &query, status));
+    TRY(db_bind_int64(query, 1, argument, status));
+    TRY(db_step(query, found, status));
+    *found = *found && db_column_type(query, 0) != DB_NULL;
+    if (*found) {
+        *out = db_column_int64(query, 0);
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code publish_table_exists(struct db *db, const char *prefix, const char *name,
+                                      int64_t generation, bool *found, struct status *status)
+{
+    struct buf full = {0}, type = {0};
+    enum status_code code;
+    publish_name(&full, prefix, name, generation);
+    TRY(buf_check(&full, status));
+    TRY(db_object_type(db, buf_text(&full), &type, status));
+    *found = strcmp(buf_text(&type), "table") == 0;
+done:
+    buf_release(&full);
+    buf_release(&type);
+    return code;
+}
+
 enum status_code publish_record(struct db *db, const char *prefix, const char *type,
                                 const char *name, int64_t generation, struct status *status)
 {
-    struct buf sql = {0}, full = {0};
+    struct buf full = {0};
     struct db_query *query = NULL;
     enum status_code code;
     publish_name(&full, prefix, name, generation);
-    publish_add_sql(&sql, prefix, "INSERT OR REPLACE INTO $nightjar_objects VALUES (?1,?2,?3,?4)");
     TRY(buf_check(&full, status));
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    TRY(publish_prepare(db, prefix, "INSERT OR REPLACE INTO $nightjar_objects VALUES (?1,?2,?3,?4)",
+                        &query, status));
     TRY(db_bind_text(query, 1, buf_text(&full), full.length, true, status));
     TRY(db_bind_text(query, 2, type, strlen(type), true, status));
     TRY(db_bind_text(query, 3, name, strlen(name), true, status));
@@ -67,7 +112,6 @@ enum status_code publish_record(struct db *db, const char *prefix, const char *t
     TRY(db_run(query, status));
 done:
     db_finalize(query);
-    buf_release(&sql);
     buf_release(&full);
     return code;
 }
@@ -112,82 +156,50 @@ static enum name_class classify(const char *name, const char *prefix)
     return NAME_FREE;
 }
 
-/* Adds the names in `db` that collide; `is_migrated`: the fixed tables are ours. */
-static enum status_code find_foreign(struct db *db, const char *prefix, bool is_migrated,
-                                     struct buf *names, struct status *status)
+/* Of the rows (name, how to show it) that `text` gives: adds those whose name publish would use.
+ * The fixed tables may be ours. */
+static enum status_code find_taken(struct db *db, const char *prefix, const char *text,
+                                   bool has_fixed, struct buf *shown, struct status *status)
 {
-    struct buf sql = {0};
     struct db_query *query = NULL;
     enum status_code code;
     bool has_row = false;
-    buf_add_text(&sql, "SELECT name, type FROM sqlite_schema AS s WHERE type <> 'trigger'");
-    if (is_migrated) {
-        publish_add_sql(&sql, prefix,
-                        " AND NOT EXISTS (SELECT 1 FROM $nightjar_objects AS o"
-                        " WHERE o.name = s.name AND o.type = s.type)");
-    }
-    buf_add_text(&sql, " ORDER BY name");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
+    TRY(publish_prepare(db, prefix, text, &query, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
             break;
         }
-        const char *name = db_column_text(query, 0, NULL);
-        enum name_class class = classify(name, prefix);
-        if (class == NAME_MADE || (class == NAME_FIXED && !is_migrated)) {
-            buf_addf(names, "%s%s \"%s\"", names->length > 0 ? ", " : "",
-                     db_column_text(query, 1, NULL), name);
+        const enum name_class class = classify(db_column_text(query, 0, NULL), prefix);
+        if (class == NAME_MADE || (class == NAME_FIXED && !has_fixed)) {
+            buf_addf(shown, "%s%s", shown->length > 0 ? ", " : "", db_column_text(query, 1, NULL));
         }
     }
-    TRY(buf_check(names, status));
+    TRY(buf_check(shown, status));
 done:
     db_finalize(query);
-    buf_release(&sql);
-    return code;
-}
-
-/* Adds the triggers on our tables: whoever made them, it was not us. */
-static enum status_code find_triggers(struct db *db, const char *prefix, struct buf *names,
-                                      struct status *status)
-{
-    struct buf sql = {0};
-    struct db_query *query = NULL;
-    enum status_code code;
-    bool has_row = false;
-    publish_add_sql(&sql, prefix,
-                    "SELECT s.name, s.tbl_name FROM sqlite_schema AS s JOIN sqlite_schema AS t"
-                    " ON t.name = s.tbl_name AND t.type = 'table' WHERE s.type = 'trigger'"
-                    " ORDER BY s.name");
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
-    for (;;) {
-        TRY(db_step(query, &has_row, status));
-        if (!has_row) {
-            break;
-        }
-        const char *table = db_column_text(query, 1, NULL);
-        if (classify(table, prefix) != NAME_FREE) {
-            buf_addf(names, "%s\"%s\" on %s", names->length > 0 ? ", " : "",
-                     db_column_text(query, 0, NULL), table);
-        }
-    }
-    TRY(buf_check(names, status));
-done:
-    db_finalize(query);
-    buf_release(&sql);
     return code;
 }
 
 enum status_code publish_check_names(struct db *db, const char *prefix, struct status *status)
 {
+    static const char any[] = "SELECT name, type || ' \"' || name || '\"' FROM sqlite_schema"
+                              " WHERE type <> 'trigger' ORDER BY name";
+    static const char foreign[] =
+        "SELECT name, type || ' \"' || name || '\"' FROM sqlite_schema AS s"
+        " WHERE type <> 'trigger' AND NOT EXISTS (SELECT 1 FROM $nightjar_objects AS o"
+        " WHERE o.name = s.name AND o.type = s.type) ORDER BY name";
+    /* whoever made them, it was not us */
+    static const char triggers[] =
+        "SELECT s.tbl_name, '\"' || s.name || '\" on ' || s.tbl_name FROM sqlite_schema AS s"
+        " JOIN sqlite_schema AS t ON t.name = s.tbl_name AND t.type = 'table'"
+        " WHERE s.type = 'trigger' ORDER BY s.name";
     struct buf names = {0};
     enum status_code code;
     int64_t version;
     bool is_foreign;
     TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, &is_foreign, status));
-    TRY(find_foreign(db, prefix, version > 0, &names, status));
+    TRY(find_taken(db, prefix, version > 0 ? foreign : any, version > 0, &names, status));
     if (names.length > 0) {
         TRY(status_set_at(status, STATUS_CONFIG, db_path(db), 0, 0,
                           "nightjar would write under names that are taken: %s; they are not "
@@ -195,7 +207,7 @@ enum status_code publish_check_names(struct db *db, const char *prefix, struct s
                           "output.database, or rename them",
                           buf_text(&names)));
     }
-    TRY(find_triggers(db, prefix, &names, status));
+    TRY(find_taken(db, prefix, triggers, false, &names, status));
     if (names.length > 0) {
         TRY(status_set_at(status, STATUS_CONFIG, db_path(db), 0, 0,
                           "triggers stand on nightjar's tables that it did not make: %s; they say "
@@ -219,99 +231,55 @@ done:
 
 /* ---- what the names show ---- */
 
-enum status_code publish_history_text(struct db *db, const char *prefix, const char *column,
-                                      int64_t generation, struct buf *text, struct status *status)
-{
-    struct buf sql = {0};
-    enum status_code code;
-    bool found;
-    buf_addf(&sql, "SELECT %s FROM ", column);
-    publish_add_name(&sql, prefix, "nightjar_generations", 0);
-    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_text(db, buf_text(&sql), text, &found, status));
-done:
-    buf_release(&sql);
-    return code;
-}
-
 /* The generation that `column` of the one row of nightjar_current names; 0 without the table. */
 static enum status_code read_current(struct db *db, const char *prefix, const char *column,
-                                     int64_t *generation, char checksum[HASH_TEXT_MAX],
-                                     struct status *status)
+                                     struct published_info *info, struct status *status)
 {
-    struct buf name = {0}, sql = {0}, type = {0}, text = {0};
+    struct published_info found = {0};
+    struct db_query *query = NULL;
+    struct buf text = {0};
     enum status_code code;
-    int64_t current = 0;
-    bool found = false;
-    publish_name(&name, prefix, "nightjar_current", 0);
-    buf_addf(&sql, "SELECT %s FROM ", column);
-    db_quote(&sql, buf_text(&name));
-    TRY(buf_check(&name, status));
-    TRY(buf_check(&sql, status));
-    TRY(db_object_type(db, buf_text(&name), &type, status));
-    if (type.length > 0) {
-        TRY(db_get_int64(db, buf_text(&sql), &current, &found, status));
+    bool has_row = false;
+    TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &has_row, status));
+    if (has_row) {
+        buf_addf(&text,
+                 "SELECT c.generation, dimension, run_started, published, coalesce(checksum, '')"
+                 " FROM (SELECT %s AS generation FROM $nightjar_current) AS c"
+                 " LEFT JOIN $nightjar_generations USING (generation)",
+                 column);
+        TRY(buf_check(&text, status));
+        TRY(publish_prepare(db, prefix, buf_text(&text), &query, status));
+        TRY(db_step(query, &has_row, status));
     }
-    if (checksum != NULL) {
-        if (found) {
-            TRY(publish_history_text(db, prefix, "checksum", current, &text, status));
-        }
-        snprintf(checksum, HASH_TEXT_MAX, "%s", buf_text(&text));
+    if (has_row) {
+        found = (struct published_info){.generation = db_column_int64(query, 0),
+                                        .dimension = db_column_int64(query, 1),
+                                        .run_started = db_column_int64(query, 2),
+                                        .published = db_column_int64(query, 3)};
+        snprintf(found.checksum, sizeof found.checksum, "%s", db_column_text(query, 4, NULL));
     }
-    *generation = found ? current : 0;
+    *info = found;
 done:
-    buf_release(&name);
-    buf_release(&sql);
-    buf_release(&type);
+    db_finalize(query);
     buf_release(&text);
     return code;
 }
 
-enum status_code publish_current(struct db *db, const char *prefix, int64_t *generation,
-                                 char checksum[HASH_TEXT_MAX], struct status *status)
+enum status_code publish_current(struct db *db, const char *prefix, struct published_info *info,
+                                 struct status *status)
 {
-    return read_current(db, prefix, "generation", generation, checksum, status);
+    return read_current(db, prefix, "generation", info, status);
 }
 
-enum status_code publish_latest(struct db *db, const char *prefix, int64_t *generation,
-                                char checksum[HASH_TEXT_MAX], struct status *status)
+enum status_code publish_latest(struct db *db, const char *prefix, struct published_info *info,
+                                struct status *status)
 {
     enum status_code code;
     int64_t version;
     TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, NULL, status));
     TRY(read_current(
         db, prefix, version >= ROLLBACK_VERSION ? "coalesce(instead_of, generation)" : "generation",
-        generation, checksum, status));
+        info, status));
 done:
-    return code;
-}
-
-enum status_code publish_current_info(struct db *db, const char *prefix,
-                                      struct published_info *info, struct status *status)
-{
-    enum status_code code;
-    struct buf sql = {0};
-    struct db_query *query = NULL;
-    struct published_info found = {0};
-    bool has_row = false;
-    TRY(publish_current(db, prefix, &found.generation, found.checksum, status));
-    if (found.generation != 0) {
-        publish_add_sql(&sql, prefix,
-                        "SELECT dimension, run_started FROM $nightjar_generations"
-                        " WHERE generation = ?1");
-        TRY(buf_check(&sql, status));
-        TRY(db_prepare(db, buf_text(&sql), &query, status));
-        TRY(db_bind_int64(query, 1, found.generation, status));
-        TRY(db_step(query, &has_row, status));
-        if (has_row) {
-            found.dimension = db_column_int64(query, 0);
-            found.run_started = db_column_int64(query, 1);
-        }
-    }
-    *info = found;
-done:
-    db_finalize(query);
-    buf_release(&sql);
     return code;
 }

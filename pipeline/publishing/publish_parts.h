@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "publishing/publish_content.h"
+#include "store/row_batch.h"
 
 /* The tables of a generation. The dictionaries exist only where ids are TEXT. */
 enum publish_table {
@@ -30,22 +31,13 @@ enum { CELLS_MAX = 6, KEYS_MAX = 3 };
 struct publish_table_info {
     const char *name;
     const char *columns; /* what follows CREATE TABLE name; user and item: id or code */
-    /* a letter a column, in order: i integer, d double, t text, b blob */
-    const char *kinds;
+    size_t n_columns;
     const char *key;  /* first column of the primary key */
     const char *keys; /* all of them: the first n_keys columns of the table */
     int n_keys;
     bool has_users; /* dropped with secure_delete */
 };
 extern const struct publish_table_info publish_tables[N_TABLES];
-
-/* One value of a row. */
-struct cell {
-    int64_t integer;
-    double real;
-    const void *bytes;
-    size_t length;
-};
 
 /* publish_names.c */
 
@@ -60,10 +52,13 @@ MUST_CHECK enum status_code publish_record(struct db *db, const char *prefix, co
 /* Adds `text`, where each "$name" (small letters and _) stands for our quoted fixed name. */
 void publish_add_sql(struct buf *sql, const char *prefix, const char *text);
 
-/* What a text column of the history holds for a generation. */
-MUST_CHECK enum status_code publish_history_text(struct db *db, const char *prefix,
-                                                 const char *column, int64_t generation,
-                                                 struct buf *text, struct status *status);
+/* Such a text, prepared. */
+MUST_CHECK enum status_code publish_prepare(struct db *db, const char *prefix, const char *text,
+                                            struct db_query **query, struct status *status);
+/* Whether the table of that name is there. */
+MUST_CHECK enum status_code publish_table_exists(struct db *db, const char *prefix,
+                                                 const char *name, int64_t generation, bool *found,
+                                                 struct status *status);
 
 /* publish_rows.c */
 
@@ -76,9 +71,9 @@ MUST_CHECK enum status_code publish_check_content(const struct publish_content *
 /* Fills `cells` with the next row of the table and moves *position (0 at first); false at the end.
  * Cells point into the content. */
 bool publish_next_row(const struct publish_content *content, enum publish_table table,
-                      size_t *position, struct cell cells[CELLS_MAX]);
+                      size_t *position, struct batch_cell cells[CELLS_MAX]);
 /* Adds a row to a checksum. */
-void publish_hash_row(struct hash_state *state, const char *kinds, const struct cell *cells);
+void publish_hash_row(struct hash_state *state, const struct batch_cell *cells, size_t n);
 
 /* publish_build.c */
 

@@ -13,39 +13,39 @@ const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "
  * "similar" hold the INTEGER id itself, or the code of a TEXT id. Narrow rows live in the key's
  * B-tree; rows with BLOBs in one by rowid. */
 const struct publish_table_info publish_tables[N_TABLES] = {
-    [TABLE_USERS] = {"users", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
+    [TABLE_USERS] = {"users", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", 2, "code",
                      "code", 1, true},
-    [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", "it", "code",
+    [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", 2, "code",
                      "code", 1, false},
     [TABLE_RECOMMENDATIONS] = {"recommendations",
                                "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
                                " item INTEGER NOT NULL, score REAL NOT NULL,"
                                " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
                                " WITHOUT ROWID",
-                               "iiidi", "\"user\"", "\"user\", rank", 2, true},
+                               5, "\"user\"", "\"user\", rank", 2, true},
     [TABLE_REASONS] = {"recommendation_reasons",
                        "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
                        " place INTEGER NOT NULL, item INTEGER NOT NULL,"
                        " because INTEGER NOT NULL, contribution REAL NOT NULL,"
                        " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                       "iiiiid", "\"user\"", "\"user\", rank, place", 3, true},
+                       6, "\"user\"", "\"user\", rank, place", 3, true},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
                              "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
                              " score REAL NOT NULL)",
-                             "iid", "rank", "rank", 1, false},
+                             3, "rank", "rank", 1, false},
     [TABLE_SIMILAR_ITEMS] = {"similar_items",
                              "(item INTEGER NOT NULL, rank INTEGER NOT NULL,"
                              " similar INTEGER NOT NULL, score REAL NOT NULL,"
                              " PRIMARY KEY (item, rank)) WITHOUT ROWID",
-                             "iiid", "item", "item, rank", 2, false},
+                             4, "item", "item, rank", 2, false},
     [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
                                "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
                                " source INTEGER NOT NULL)",
-                               "ibi", "\"user\"", "\"user\"", 1, true},
+                               3, "\"user\"", "\"user\"", 1, true},
     [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
                                "(item INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
                                " bias REAL NOT NULL, source INTEGER NOT NULL)",
-                               "ibdi", "item", "item", 1, false},
+                               4, "item", "item", 1, false},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)
@@ -55,39 +55,35 @@ bool publish_has_table(const struct publish_content *content, enum publish_table
 }
 
 /* What stands for the code in a narrow row. */
-static struct cell id_cell(const struct publish_ids *ids, int32_t code)
+static struct batch_cell id_cell(const struct publish_ids *ids, int32_t code)
 {
-    return (struct cell){.integer = ids->is_text ? code : ids->integers[code]};
-}
-
-static struct cell integer_cell(size_t value)
-{
-    return (struct cell){.integer = (int64_t)value};
+    return batch_integer(ids->is_text ? code : ids->integers[code]);
 }
 
 /* SQLite stores whole numbers of a REAL column as integers, which have no -0: adding 0 makes it +0
  * before the checksum sees it. */
-static struct cell real_cell(float value)
+static struct batch_cell real_cell(float value)
 {
-    return (struct cell){.real = (double)value + 0.0};
+    return batch_real((double)value + 0.0);
 }
 
-static struct cell vector_cell(const float *vectors, size_t index, size_t dimension)
+static struct batch_cell vector_cell(const float *vectors, size_t index, size_t dimension)
 {
-    return (struct cell){.bytes = vectors + index * dimension, .length = dimension * sizeof(float)};
+    return (struct batch_cell){
+        .type = DB_BLOB, .bytes = vectors + index * dimension, .length = dimension * sizeof(float)};
 }
 
 /* Row `code` of a dictionary. */
-static bool dictionary_row(const struct publish_ids *ids, size_t *position, struct cell *cells)
+static bool dictionary_row(const struct publish_ids *ids, size_t *position,
+                           struct batch_cell *cells)
 {
     size_t code = (*position)++;
     if (!ids->is_text || code >= ids->n) {
         return false;
     }
     int64_t start = ids->text_offsets[code];
-    cells[0] = integer_cell(code);
-    cells[1] = (struct cell){.bytes = ids->text_bytes + start,
-                             .length = (size_t)(ids->text_offsets[code + 1] - start)};
+    cells[0] = batch_integer((int64_t)code);
+    cells[1] = batch_text(ids->text_bytes + start, (size_t)(ids->text_offsets[code + 1] - start));
     return true;
 }
 
@@ -105,22 +101,23 @@ static bool seek_entry(const int32_t *entries, size_t n_lists, size_t top, size_
 }
 
 static bool recommendation_row(const struct publish_content *content, size_t *position,
-                               struct cell *cells)
+                               struct batch_cell *cells)
 {
     if (!seek_entry(content->rec_items, content->n_served, content->top, position)) {
         return false;
     }
     size_t i = (*position)++;
     cells[0] = id_cell(&content->users, content->served[i / content->top]);
-    cells[1] = integer_cell(i % content->top + 1);
+    cells[1] = batch_integer((int64_t)(i % content->top + 1));
     cells[2] = id_cell(&content->items, content->rec_items[i]);
     cells[3] = real_cell(content->rec_scores[i]);
-    cells[4] = integer_cell(content->rec_sources[i]);
+    cells[4] = batch_integer((int64_t)(content->rec_sources[i]));
     return true;
 }
 
 /* Reasons stand behind the entries of lists, so both may end early. */
-static bool reason_row(const struct publish_content *content, size_t *position, struct cell *cells)
+static bool reason_row(const struct publish_content *content, size_t *position,
+                       struct batch_cell *cells)
 {
     const size_t n = content->n_reasons;
     if (!seek_entry(content->reason_items, content->n_served * content->top, n, position)) {
@@ -128,15 +125,16 @@ static bool reason_row(const struct publish_content *content, size_t *position, 
     }
     const size_t i = (*position)++, entry = i / n;
     cells[0] = id_cell(&content->users, content->served[entry / content->top]);
-    cells[1] = integer_cell(entry % content->top + 1);
-    cells[2] = integer_cell(i % n + 1);
+    cells[1] = batch_integer((int64_t)(entry % content->top + 1));
+    cells[2] = batch_integer((int64_t)(i % n + 1));
     cells[3] = id_cell(&content->items, content->rec_items[entry]);
     cells[4] = id_cell(&content->items, content->reason_items[i]);
     cells[5] = real_cell(content->reason_scores[i]);
     return true;
 }
 
-static bool similar_row(const struct publish_content *content, size_t *position, struct cell *cells)
+static bool similar_row(const struct publish_content *content, size_t *position,
+                        struct batch_cell *cells)
 {
     size_t top = content->similar_top;
     if (!seek_entry(content->similar_items, content->n_similar_anchors, top, position)) {
@@ -144,26 +142,27 @@ static bool similar_row(const struct publish_content *content, size_t *position,
     }
     size_t i = (*position)++;
     cells[0] = id_cell(&content->items, content->similar_anchors[i / top]);
-    cells[1] = integer_cell(i % top + 1);
+    cells[1] = batch_integer((int64_t)(i % top + 1));
     cells[2] = id_cell(&content->items, content->similar_items[i]);
     cells[3] = real_cell(content->similar_scores[i]);
     return true;
 }
 
-static bool popular_row(const struct publish_content *content, size_t *position, struct cell *cells)
+static bool popular_row(const struct publish_content *content, size_t *position,
+                        struct batch_cell *cells)
 {
     size_t i = (*position)++;
     if (i >= content->n_popular) {
         return false;
     }
-    cells[0] = integer_cell(i + 1);
+    cells[0] = batch_integer((int64_t)(i + 1));
     cells[1] = id_cell(&content->items, content->popular_items[i]);
     cells[2] = real_cell(content->popular_scores[i]);
     return true;
 }
 
 static bool user_vector_row(const struct publish_content *content, size_t *position,
-                            struct cell *cells)
+                            struct batch_cell *cells)
 {
     size_t i = (*position)++;
     if (i >= content->n_user_vectors) {
@@ -171,12 +170,12 @@ static bool user_vector_row(const struct publish_content *content, size_t *posit
     }
     cells[0] = id_cell(&content->users, content->user_vector_codes[i]);
     cells[1] = vector_cell(content->user_vectors, i, content->dimension);
-    cells[2] = integer_cell(content->user_vector_sources[i]);
+    cells[2] = batch_integer((int64_t)(content->user_vector_sources[i]));
     return true;
 }
 
 static bool item_vector_row(const struct publish_content *content, size_t *position,
-                            struct cell *cells)
+                            struct batch_cell *cells)
 {
     size_t i = (*position)++;
     if (i >= content->n_item_vectors) {
@@ -185,12 +184,12 @@ static bool item_vector_row(const struct publish_content *content, size_t *posit
     cells[0] = id_cell(&content->items, content->item_vector_codes[i]);
     cells[1] = vector_cell(content->item_vectors, i, content->dimension);
     cells[2] = real_cell(content->item_bias[i]);
-    cells[3] = integer_cell(content->item_vector_sources[i]);
+    cells[3] = batch_integer((int64_t)(content->item_vector_sources[i]));
     return true;
 }
 
 bool publish_next_row(const struct publish_content *content, enum publish_table table,
-                      size_t *position, struct cell cells[CELLS_MAX])
+                      size_t *position, struct batch_cell cells[CELLS_MAX])
 {
     switch (table) {
     case TABLE_USERS:
@@ -214,22 +213,19 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
     }
 }
 
-void publish_hash_row(struct hash_state *state, const char *kinds, const struct cell *cells)
+void publish_hash_row(struct hash_state *state, const struct batch_cell *cells, size_t n)
 {
     int64_t numbers[CELLS_MAX] = {0};
-    size_t n = strlen(kinds);
     for (size_t i = 0; i < n; i++) {
-        if (kinds[i] == 'i') {
-            numbers[i] = cells[i].integer;
-        } else if (kinds[i] == 'd') {
+        if (cells[i].type == DB_FLOAT) {
             memcpy(&numbers[i], &cells[i].real, sizeof numbers[i]);
         } else {
-            numbers[i] = (int64_t)cells[i].length;
+            numbers[i] = cells[i].type == DB_INTEGER ? cells[i].integer : (int64_t)cells[i].length;
         }
     }
     hash_add(state, numbers, n * sizeof numbers[0]);
     for (size_t i = 0; i < n; i++) {
-        if (kinds[i] == 't' || kinds[i] == 'b') {
+        if (cells[i].type == DB_TEXT || cells[i].type == DB_BLOB) {
             hash_add(state, cells[i].bytes, cells[i].length);
         }
     }
@@ -356,7 +352,7 @@ done:
 
 static void count_rows(const struct publish_content *content, int64_t counts[N_TABLES])
 {
-    struct cell cells[CELLS_MAX];
+    struct batch_cell cells[CELLS_MAX];
     for (int table = 0; table < N_TABLES; table++) {
         size_t position = 0;
         counts[table] = 0;

@@ -169,18 +169,16 @@ static enum status_code check_tables_are_there(const struct publish_target *targ
                                                const struct publish_content *content,
                                                int64_t generation, struct status *status)
 {
-    struct buf sql = {0};
     enum status_code code;
     int64_t n_tables = 0, n_found = 0;
     bool found;
     for (int table = 0; table < N_TABLES; table++) {
         n_tables += publish_has_table(content, (enum publish_table)table);
     }
-    publish_add_sql(&sql, target->prefix,
-                    "SELECT count(*) FROM $nightjar_objects JOIN sqlite_schema USING (name, type)");
-    buf_addf(&sql, " WHERE generation = %lld", (long long)generation);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_int64(target->db, buf_text(&sql), &n_found, &found, status));
+    TRY(publish_get_int64(target->db, target->prefix,
+                          "SELECT count(*) FROM $nightjar_objects JOIN sqlite_schema"
+                          " USING (name, type) WHERE generation = ?1",
+                          generation, &n_found, &found, status));
     if (n_found != n_tables) {
         TRY(status_set_at(status, STATUS_BUSY, db_path(target->db), 0, 0,
                           "tables of generation %lld vanished while it was built: does another "
@@ -188,7 +186,6 @@ static enum status_code check_tables_are_there(const struct publish_target *targ
                           (long long)generation));
     }
 done:
-    buf_release(&sql);
     return code;
 }
 
@@ -210,20 +207,6 @@ static enum status_code bind_integers(struct db_query *query, int first, const i
     for (int i = 0; i < n && code == STATUS_OK; i++) {
         code = db_bind_int64(query, first + i, values[i], status);
     }
-    return code;
-}
-
-/* Prepares SQL with "$name" for our fixed names. */
-static enum status_code prepare(struct db *db, const char *prefix, const char *text,
-                                struct db_query **query, struct status *status)
-{
-    struct buf sql = {0};
-    enum status_code code;
-    publish_add_sql(&sql, prefix, text);
-    TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), query, status));
-done:
-    buf_release(&sql);
     return code;
 }
 
@@ -255,14 +238,15 @@ static enum status_code write_generation(const struct publish_target *target,
                       content->evidence_exponent};
     enum { N_INTEGERS = sizeof integers / sizeof integers[0] };
     enum { N_REALS = sizeof reals / sizeof reals[0] };
-    TRY(prepare(target->db, target->prefix,
-                "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
-                " generation, published, seed, run_started, build_started, dimension,"
-                " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
-                " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
-                " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
-                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                &query, status));
+    TRY(publish_prepare(
+        target->db, target->prefix,
+        "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
+        " generation, published, seed, run_started, build_started, dimension,"
+        " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
+        " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
+        " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &query, status));
     TRY(bind_texts(query, 1, texts, N_TEXTS, status));
     TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));
     for (int i = 0; i < N_REALS; i++) {
@@ -283,10 +267,11 @@ static enum status_code write_run(const struct publish_target *target,
     const char *texts[] = {content->pipeline, content->version, content->config_hash};
     int64_t integers[] = {generation, content->seed, content->run_started, clock_unix(),
                           content->n_interactions};
-    TRY(prepare(target->db, target->prefix,
-                "INSERT INTO $nightjar_runs (pipeline, version, config_hash, generation, seed,"
-                " started, finished, n_interactions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                &query, status));
+    TRY(publish_prepare(
+        target->db, target->prefix,
+        "INSERT INTO $nightjar_runs (pipeline, version, config_hash, generation, seed,"
+        " started, finished, n_interactions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        &query, status));
     TRY(bind_texts(query, 1, texts, 3, status));
     TRY(bind_integers(query, 4, integers, 5, status));
     TRY(db_run(query, status));
@@ -301,10 +286,10 @@ static enum status_code write_metrics(const struct publish_target *target,
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(prepare(target->db, target->prefix,
-                "INSERT INTO $nightjar_metrics (generation, name, model, \"group\", value)"
-                " VALUES (?, ?, ?, ?, ?)",
-                &query, status));
+    TRY(publish_prepare(target->db, target->prefix,
+                        "INSERT INTO $nightjar_metrics (generation, name, model, \"group\", value)"
+                        " VALUES (?, ?, ?, ?, ?)",
+                        &query, status));
     for (size_t i = 0; i < content->n_metrics; i++) {
         const struct publish_metric *metric = &content->metrics[i];
         const char *texts[] = {metric->name, metric->model, metric->group};
@@ -323,10 +308,10 @@ static enum status_code write_current(const struct publish_target *target, int64
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(prepare(target->db, target->prefix,
-                "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
-                " VALUES (1, ?, ?)",
-                &query, status));
+    TRY(publish_prepare(target->db, target->prefix,
+                        "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
+                        " VALUES (1, ?, ?)",
+                        &query, status));
     TRY(db_bind_int64(query, 1, generation, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(db_run(query, status));
@@ -339,19 +324,19 @@ done:
  */
 static enum status_code check_fence(const struct publish_target *target, struct status *status)
 {
-    int64_t latest = 0;
+    struct published_info latest;
     enum status_code code = STATUS_OK;
     if (target->expected_latest == NULL) {
         return code;
     }
-    TRY(publish_latest(target->db, target->prefix, &latest, NULL, status));
-    if (latest != *target->expected_latest) {
+    TRY(publish_latest(target->db, target->prefix, &latest, status));
+    if (latest.generation != *target->expected_latest) {
         code =
             status_set(status, STATUS_BUSY,
                        "generation %lld was published after this run began (it found %lld), by a "
                        "run that does not share its lock: two pipelines with one output.prefix, "
                        "or two machines; nothing is replaced",
-                       (long long)latest, (long long)*target->expected_latest);
+                       (long long)latest.generation, (long long)*target->expected_latest);
     }
 done:
     return code;
@@ -384,31 +369,15 @@ done:
     return code;
 }
 
-/* Whether the generation has a table of this kind. */
-static enum status_code has_table(struct db *db, const char *prefix, int64_t generation,
-                                  const char *kind, bool *found, struct status *status)
-{
-    enum status_code code;
-    struct buf name = {0}, type = {0};
-    publish_name(&name, prefix, kind, generation);
-    TRY(buf_check(&name, status));
-    TRY(db_object_type(db, buf_text(&name), &type, status));
-    *found = strcmp(buf_text(&type), "table") == 0;
-done:
-    buf_release(&name);
-    buf_release(&type);
-    return code;
-}
-
 static enum status_code write_rollback(struct db *db, const char *prefix, int64_t generation,
                                        struct status *status)
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(prepare(db, prefix,
-                "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
-                " instead_of = nullif(coalesce(instead_of, generation), ?1)",
-                &query, status));
+    TRY(publish_prepare(db, prefix,
+                        "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
+                        " instead_of = nullif(coalesce(instead_of, generation), ?1)",
+                        &query, status));
     TRY(db_bind_int64(query, 1, generation, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
     TRY(db_run(query, status));
@@ -453,14 +422,14 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
     TRY(publish_migrate(db, prefix, status));
     TRY(db_begin_write(db, status));
     TRY(publish_check_names(db, prefix, status));
-    TRY(has_table(db, prefix, generation, publish_tables[TABLE_USERS].name, &ids.users_are_text,
-                  status));
-    TRY(has_table(db, prefix, generation, publish_tables[TABLE_ITEMS].name, &ids.items_are_text,
-                  status));
+    TRY(publish_table_exists(db, prefix, publish_tables[TABLE_USERS].name, generation,
+                             &ids.users_are_text, status));
+    TRY(publish_table_exists(db, prefix, publish_tables[TABLE_ITEMS].name, generation,
+                             &ids.items_are_text, status));
     for (size_t i = 0; i < N_VIEWS; i++) {
         bool found;
         const char *name = publish_tables[views[i].table].name;
-        TRY(has_table(db, prefix, generation, name, &found, status));
+        TRY(publish_table_exists(db, prefix, name, generation, &found, status));
         if (!found && may_lack(&views[i])) {
             ids.lacks_reasons = true;
         } else if (!found) {

@@ -97,7 +97,7 @@ static enum status_code open_published(struct context *context, struct db **out,
     }
     TRY(code);
     if (version > 0 && !is_foreign) {
-        TRY(publish_current_info(db, prefix, info, status));
+        TRY(publish_current(db, prefix, info, status));
     }
     if (info->generation > 0) {
         *out = db;

@@ -188,19 +188,18 @@ static void the_history_tells_what_was_published(void **state)
 {
     struct status status = {0};
     struct db *db = open_output(state, "");
-    char checksum[HASH_TEXT_MAX], other[HASH_TEXT_MAX];
-    int64_t generation = 77;
+    struct published_info first = {.generation = 77}, other;
     publish(db, small, 1, 1);
-    assert_ok(publish_current(db, "", &generation, checksum, &status), &status);
-    assert_int_equal(generation, 1);
-    assert_int_equal(strlen(checksum), 32);
+    assert_ok(publish_current(db, "", &first, &status), &status);
+    assert_int_equal(first.generation, 1);
+    assert_int_equal(strlen(first.checksum), 32);
     publish(db, small, 1, 1);
-    assert_ok(publish_current(db, "", &generation, other, &status), &status);
-    assert_int_equal(generation, 2);
-    assert_string_equal(checksum, other); /* the same content */
+    assert_ok(publish_current(db, "", &other, &status), &status);
+    assert_int_equal(other.generation, 2);
+    assert_string_equal(first.checksum, other.checksum); /* the same content */
     publish(db, small, 2, 1);
-    assert_ok(publish_current(db, "", &generation, other, &status), &status);
-    assert_string_not_equal(checksum, other);
+    assert_ok(publish_current(db, "", &other, &status), &status);
+    assert_string_not_equal(first.checksum, other.checksum);
     store_assert_rows(
         db,
         "SELECT generation, dimension, temperature, popularity_weight, evidence_weight,"
@@ -219,17 +218,18 @@ static void the_history_tells_what_was_published(void **state)
 
 static void nothing_is_current_before_the_first_publish(void **state)
 {
-    char path[STORE_PATH_MAX], checksum[HASH_TEXT_MAX] = "x";
+    char path[STORE_PATH_MAX];
     struct status status = {0};
-    int64_t generation = 77;
+    struct published_info info = {.generation = 77, .checksum = "x"};
     store_path(state, "out.db", path);
     struct db *db = store_open(path, DB_CREATE);
-    assert_ok(publish_current(db, "p_", &generation, checksum, &status), &status);
-    assert_int_equal(generation, 0);
-    assert_string_equal(checksum, "");
+    assert_ok(publish_current(db, "p_", &info, &status), &status);
+    assert_int_equal(info.generation, 0);
+    assert_string_equal(info.checksum, "");
+    info.generation = 77;
     assert_ok(migrate_apply(db, MIGRATE_OUTPUT, "p_", &status), &status);
-    assert_ok(publish_current(db, "p_", &generation, NULL, &status), &status);
-    assert_int_equal(generation, 0);
+    assert_ok(publish_current(db, "p_", &info, &status), &status);
+    assert_int_equal(info.generation, 0);
     db_close(db);
 }
 

@@ -62,7 +62,7 @@ static void setup(struct fixture *f, void **state, const char *prefix, struct sa
     store_path(state, "out.db", path);
     f->db = store_open(path, DB_CREATE);
     publish(f->db, prefix, shape);
-    assert_ok(publish_current_info(f->db, prefix, &f->info, &status), &status);
+    assert_ok(publish_current(f->db, prefix, &f->info, &status), &status);
     struct vocabulary *users = &f->interactions.users, *items = &f->interactions.items;
     for (size_t i = 0; i < 5; i++) {
         assert_ok(text_today ? vocabulary_add_text(users, text_users_today[i],
@@ -122,7 +122,7 @@ static void the_history_says_what_is_published(void **state)
     assert_int_equal(f.info.dimension, D);
     assert_int_equal(f.info.run_started, 1700000000);
     assert_int_equal(strlen(f.info.checksum), 32);
-    assert_ok(publish_current_info(f.db, "other_", &f.info, &status), &status);
+    assert_ok(publish_current(f.db, "other_", &f.info, &status), &status);
     assert_int_equal(f.info.generation, 0);
     assert_string_equal(f.info.checksum, "");
     teardown(&f);
