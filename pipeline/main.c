@@ -73,14 +73,7 @@ static enum status_code unknown_command(const char *name, struct status *status)
     for (; commands[n] != NULL; n++) {
         names[n] = commands[n]->name;
     }
-    const char *nearest = nearest_name(names, n, name, strlen(name));
-    if (nearest != NULL) {
-        return status_set(status, STATUS_USAGE,
-                          "unknown command \"%s\"; did you mean %s? `nightjar help` lists all",
-                          name, nearest);
-    }
-    return status_set(status, STATUS_USAGE, "unknown command \"%s\"; `nightjar help` lists all",
-                      name);
+    return command_unknown("unknown command", name, strlen(name), names, n, "help", status);
 }
 
 /* True when --help or -h stands before a `--`. */

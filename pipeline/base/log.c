@@ -59,30 +59,6 @@ static void write_line(FILE *file, const struct log *log, enum log_level level, 
 
 enum { LOG_MESSAGE_MAX = 4096 };
 
-/* The file keeps no value of anybody's rows. */
-static void keep(const struct log *log, enum log_level level, const char *text)
-{
-    char kept[LOG_MESSAGE_MAX];
-    if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
-        (void)snprintf(kept, sizeof kept, "%s", text);
-        private_hide(kept);
-        write_line(log->file, log, level, kept);
-    }
-}
-
-void log_keep(struct log *log, enum log_level level, const char *format, ...)
-{
-    char text[LOG_MESSAGE_MAX];
-    va_list arguments;
-    if (log == NULL) {
-        return;
-    }
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    keep(log, level, text);
-}
-
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
     char text[LOG_MESSAGE_MAX];
@@ -93,7 +69,12 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    keep(log, level, text);
+    if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
+        char kept[LOG_MESSAGE_MAX]; /* without the values of anybody's rows */
+        (void)snprintf(kept, sizeof kept, "%s", text);
+        private_hide(kept);
+        write_line(log->file, log, level, kept);
+    }
     if (log->stream != NULL && level >= log->level && level < LOG_SILENT) {
         private_show(text);
         write_line(log->stream, log, level, text);

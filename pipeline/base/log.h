@@ -18,7 +18,5 @@ struct log {
 
 /* `log` NULL discards. One line a call, no trailing newline in the format. */
 void log_write(struct log *log, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
-/* The same for `file` alone: what the stream gets in another form. */
-void log_keep(struct log *log, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -12,7 +12,7 @@
 static size_t count_flags(const struct command *command)
 {
     size_t n = 0;
-    while (command->flags != NULL && command->flags[n].name != NULL) {
+    while (command->flags[n].name != NULL) {
         n++;
     }
     assert(n <= COMMAND_FLAGS_MAX);
@@ -32,24 +32,28 @@ static size_t find_flag(const struct command *command, const char *name, size_t 
     return SIZE_MAX;
 }
 
+enum status_code command_unknown(const char *what, const char *word, size_t length,
+                                 const char *const *names, size_t n, const char *list,
+                                 struct status *status)
+{
+    const char *nearest = nearest_name(names, n, word, length);
+    return status_set(status, STATUS_USAGE, "%s \"%.*s\"; %s%s%s`nightjar %s` lists all", what,
+                      (int)length, word, nearest != NULL ? "did you mean " : "",
+                      nearest != NULL ? nearest : "", nearest != NULL ? "? " : "", list);
+}
+
 static enum status_code unknown_flag(const struct command *command, const char *word, size_t length,
                                      struct status *status)
 {
     const char *names[COMMAND_FLAGS_MAX + 1] = {"--help"};
+    char what[64], list[64];
     size_t n = count_flags(command);
     for (size_t i = 0; i < n; i++) {
         names[i + 1] = command->flags[i].name;
     }
-    const char *nearest = nearest_name(names, n + 1, word, length);
-    if (nearest != NULL) {
-        return status_set(status, STATUS_USAGE,
-                          "%s: unknown option %.*s; did you mean %s? `nightjar %s --help` lists "
-                          "all",
-                          command->name, (int)length, word, nearest, command->name);
-    }
-    return status_set(status, STATUS_USAGE,
-                      "%s: unknown option %.*s; `nightjar %s --help` lists the options",
-                      command->name, (int)length, word, command->name);
+    snprintf(what, sizeof what, "%s: unknown option", command->name);
+    snprintf(list, sizeof list, "%s --help", command->name);
+    return command_unknown(what, word, length, names, n + 1, list, status);
 }
 
 /* Keeps one value of flag `index` (a switch has the value ""). */
@@ -145,25 +149,28 @@ done:
     return code;
 }
 
-size_t command_flag_count(const struct command_line *line, const char *name)
+/* Index of a flag that the command's own table has. */
+static size_t own_flag(const struct command_line *line, const char *name)
 {
     size_t index = find_flag(line->command, name, strlen(name));
     assert(index != SIZE_MAX);
-    return line->n_values[index];
+    return index;
+}
+
+size_t command_flag_count(const struct command_line *line, const char *name)
+{
+    return line->n_values[own_flag(line, name)];
 }
 
 const char *command_flag_value(const struct command_line *line, const char *name)
 {
-    size_t index = find_flag(line->command, name, strlen(name));
-    assert(index != SIZE_MAX);
-    size_t n = line->n_values[index];
+    size_t index = own_flag(line, name), n = line->n_values[index];
     return n == 0 ? NULL : line->values[index][n - 1];
 }
 
 const char *const *command_flag_values(const struct command_line *line, const char *name, size_t *n)
 {
-    size_t index = find_flag(line->command, name, strlen(name));
-    assert(index != SIZE_MAX);
+    size_t index = own_flag(line, name);
     *n = line->n_values[index];
     return line->values[index];
 }
@@ -214,8 +221,10 @@ enum status_code command_load_plan(const struct command_environment *environment
                                    const struct command_line *line, struct plan **out,
                                    struct status *status)
 {
-    size_t n_overrides;
-    const char *const *overrides = command_flag_values(line, "--set", &n_overrides);
+    const bool takes_set = find_flag(line->command, "--set", strlen("--set")) != SIZE_MAX;
+    size_t n_overrides = 0;
+    const char *const *overrides =
+        takes_set ? command_flag_values(line, "--set", &n_overrides) : NULL;
     const struct watch watch = {.check_stop = command_check_waiting, .data = &environment};
     return plan_load_watched(line->arguments[0], environment->registry, overrides, n_overrides,
                              &watch, out, status);
@@ -241,6 +250,19 @@ void command_tell_doubts(const struct plan *plan, struct log *log)
         log_write(log, LOG_WARNING, "%s:%.*s", plan->file, (int)length, line);
         line += length + (line[length] == '\n' ? 1 : 0);
     }
+}
+
+enum status_code command_loudness(const struct command_environment *environment,
+                                  const struct command_line *line, bool *verbose, bool *talks,
+                                  struct status *status)
+{
+    const bool quiet = command_flag_count(line, "--quiet") > 0;
+    *verbose = command_flag_count(line, "--verbose") > 0;
+    *talks = !quiet && (*verbose || environment->err_is_terminal);
+    return quiet && *verbose
+               ? status_set(status, STATUS_USAGE, "%s: --quiet and --verbose exclude each other",
+                            line->command->name)
+               : STATUS_OK;
 }
 
 enum status_code command_check_stop(const struct command_environment *environment,

@@ -53,7 +53,7 @@ struct command {
     const char *usage;       /* "CONFIG [options]" */
     const char *description; /* a paragraph or two for --help */
     size_t min_arguments, max_arguments;
-    const struct command_flag *flags; /* ends with a NULL name; NULL: none of its own */
+    const struct command_flag *flags; /* ends with a NULL name */
     enum status_code (*run)(const struct command_environment *environment,
                             const struct command_line *line, struct status *status);
 };
@@ -75,7 +75,7 @@ MUST_CHECK enum status_code command_flag_int64(const struct command_line *line, 
 /* The same for a time above 0 with its unit ("10m"), in seconds. */
 MUST_CHECK enum status_code command_flag_duration(const struct command_line *line, const char *name,
                                                   double *out, struct status *status);
-/* Loads the plan of the first argument with the --set overrides: for commands whose table has
+/* Loads the plan of the first argument with the --set overrides, where the command's table has
  * COMMAND_FLAG_SET. Errors as plan_load. Free with plan_free. */
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
                                               const struct command_line *line, struct plan **out,
@@ -87,6 +87,17 @@ enum status_code command_check_waiting(void *data, struct status *status);
 void command_print(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Writes the plan's doubts as warnings. */
 void command_tell_doubts(const struct plan *plan, struct log *log);
+
+/* How loud --quiet and --verbose make the command, which exclude each other: STATUS_USAGE. Without
+ * either it *talks when stderr is a terminal. */
+MUST_CHECK enum status_code command_loudness(const struct command_environment *environment,
+                                             const struct command_line *line, bool *verbose,
+                                             bool *talks, struct status *status);
+/* STATUS_USAGE: `what` ("unknown command"), the word (length bytes), the nearest of the names, and
+ * the command line that lists them all. */
+MUST_CHECK enum status_code command_unknown(const char *what, const char *word, size_t length,
+                                            const char *const *names, size_t n, const char *list,
+                                            struct status *status);
 
 /* STATUS_SIGNAL once a stop was asked for, with "COMMAND: stopped by signal N; CONSEQUENCE". */
 MUST_CHECK enum status_code command_check_stop(const struct command_environment *environment,

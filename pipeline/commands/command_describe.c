@@ -16,10 +16,8 @@ static enum status_code find_stage(const struct stage_registry *registry, const 
             return STATUS_OK;
         }
     }
-    const char *nearest = nearest_name(names, n, name, strlen(name));
-    return status_set(status, STATUS_USAGE, "describe: unknown stage \"%s\"; %s%s%s", name,
-                      nearest != NULL ? "did you mean " : "`nightjar describe` lists all",
-                      nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    return command_unknown("describe: unknown stage", name, strlen(name), names, n, "describe",
+                           status);
 }
 
 static enum status_code run_describe(const struct command_environment *environment,

@@ -46,22 +46,6 @@ static void wanted_release(struct wanted *wanted)
 
 /* ---- who is meant ---- */
 
-static enum status_code add_flags(struct wanted *wanted, const struct command_line *line,
-                                  struct status *status)
-{
-    size_t n;
-    const char *const *ids = command_flag_values(line, "--user", &n);
-    enum status_code code = STATUS_OK;
-    for (size_t i = 0; i < n; i++) {
-        if (ids[i][0] == '\0') {
-            return status_set(status, STATUS_USAGE, "forget: --user is empty");
-        }
-        TRY(strings_add(&wanted->texts, ids[i], strlen(ids[i]), status));
-    }
-done:
-    return code;
-}
-
 /* One id a line; empty lines count for nothing. */
 static enum status_code add_file(struct wanted *wanted, const char *path,
                                  const struct command_environment *environment,
@@ -164,12 +148,19 @@ static enum status_code collect(const struct command_environment *environment,
 {
     const char *file = command_flag_value(line, "--file");
     const char *query = command_flag_value(line, "--query");
-    enum status_code code;
-    if (command_flag_count(line, "--user") == 0 && file == NULL && query == NULL) {
+    size_t n;
+    const char *const *ids = command_flag_values(line, "--user", &n);
+    enum status_code code = STATUS_OK;
+    if (n == 0 && file == NULL && query == NULL) {
         return status_set(status, STATUS_USAGE,
                           "forget: who? give --user ID, --file FILE or --query SQL");
     }
-    TRY(add_flags(wanted, line, status));
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i][0] == '\0') {
+            return status_set(status, STATUS_USAGE, "forget: --user is empty");
+        }
+        TRY(strings_add(&wanted->texts, ids[i], strlen(ids[i]), status));
+    }
     if (file != NULL) {
         TRY(add_file(wanted, file, environment, status));
     }
@@ -326,37 +317,30 @@ static void written_close(struct written *written)
     lock_release(&written->pipeline);
 }
 
-static enum status_code open_there(const char *path, double busy_timeout, struct db **db,
-                                   struct status *status)
-{
-    return access(path, F_OK) == 0 ? db_open(path, DB_WRITE, busy_timeout, db, status) : STATUS_OK;
-}
-
 static enum status_code written_open(struct written *written, const struct plan_settings *settings,
                                      const struct lock_wait *wait, struct status *status)
 {
     const char *work = settings->work.database;
     const double patience = settings->source.busy_timeout;
-    struct buf path = {0};
+    struct buf tune = {0}, lock = {0};
     enum status_code code;
     TRY(lock_pipeline(work, wait, &written->pipeline, status));
-    written_tune_database(work, &path);
-    TRY(buf_check(&path, status));
-    if (access(buf_text(&path), F_OK) == 0) {
-        struct buf lock = {0};
-        written_tune_lock(work, &lock);
-        code = buf_check(&lock, status);
-        code = code == STATUS_OK ? lock_acquire(buf_text(&lock), wait, &written->search, status)
-                                 : code;
-        buf_release(&lock);
-        TRY(code);
-        TRY(open_there(buf_text(&path), patience, &written->tune, status));
+    written_tune_database(work, &tune);
+    written_tune_lock(work, &lock);
+    TRY(buf_check(&tune, status));
+    TRY(buf_check(&lock, status));
+    if (access(buf_text(&tune), F_OK) == 0) {
+        TRY(lock_acquire(buf_text(&lock), wait, &written->search, status));
+        TRY(db_open(buf_text(&tune), DB_WRITE, patience, &written->tune, status));
     }
-    TRY(open_there(work, patience, &written->work, status));
+    if (access(work, F_OK) == 0) {
+        TRY(db_open(work, DB_WRITE, patience, &written->work, status));
+    }
     TRY(db_open(settings->output.database, DB_CREATE, patience, &written->output, status));
     TRY(publish_migrate(written->output, settings->output.prefix, status));
 done:
-    buf_release(&path);
+    buf_release(&tune);
+    buf_release(&lock);
     return code;
 }
 

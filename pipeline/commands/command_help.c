@@ -63,10 +63,7 @@ static enum status_code explain(const struct command_environment *environment, c
             goto done;
         }
     }
-    const char *nearest = nearest_name(names, n, name, strlen(name));
-    TRY(status_set(status, STATUS_USAGE, "help: unknown topic \"%s\"; %s%s%s", name,
-                   nearest != NULL ? "did you mean " : "`nightjar help` lists all",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "?" : ""));
+    TRY(command_unknown("help: unknown topic", name, strlen(name), names, n, "help", status));
 done:
     buf_release(&text);
     return code;

@@ -12,27 +12,30 @@
 struct display {
     struct log *log;
     FILE *err;
-    bool lines; /* one line a stage, and the summary */
+    bool lines; /* one line a stage, and the summary, in place of log messages */
 };
+
+/* The log, or of it only the file where lines of another form are shown. */
+static struct log log_beside(const struct display *display)
+{
+    struct log log = *display->log;
+    log.stream = display->lines ? NULL : log.stream;
+    return log;
+}
 
 static void show_stage(void *data, const char *label, bool skipped, double seconds, int64_t rows)
 {
     const struct display *display = data;
+    struct log log = log_beside(display);
     char duration[NUM_TEXT_MAX];
     num_format_duration(seconds, duration);
-    const char *outcome = skipped ? "unchanged" : "done";
-    if (!display->lines || display->log->json) {
-        log_write(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label, outcome, duration,
-                  (long long)rows);
-        return;
-    }
-    log_keep(display->log, LOG_INFO, "%s: %s in %s, %lld rows", label, outcome, duration,
-             (long long)rows);
-    if (skipped) {
+    log_write(&log, LOG_INFO, "%s: %s in %s, %lld rows", label, skipped ? "unchanged" : "done",
+              duration, (long long)rows);
+    if (display->lines && skipped) {
         fprintf(display->err, "  %-14s unchanged\n", label);
-    } else if (rows > 0) {
+    } else if (display->lines && rows > 0) {
         fprintf(display->err, "  %-14s %10s  %12lld rows\n", label, duration, (long long)rows);
-    } else {
+    } else if (display->lines) {
         fprintf(display->err, "  %-14s %10s\n", label, duration);
     }
 }
@@ -40,6 +43,7 @@ static void show_stage(void *data, const char *label, bool skipped, double secon
 static void show_summary(const struct display *display, const struct plan *plan,
                          const struct run_result *result)
 {
+    struct log log = log_beside(display);
     struct buf text = {0};
     char duration[NUM_TEXT_MAX];
     num_format_duration(result->seconds, duration);
@@ -52,10 +56,8 @@ static void show_summary(const struct display *display, const struct plan *plan,
     } else {
         buf_add_text(&text, "nothing new to publish");
     }
-    if (!display->lines || display->log->json) {
-        log_write(display->log, LOG_INFO, "%s", buf_text(&text));
-    } else {
-        log_keep(display->log, LOG_INFO, "%s", buf_text(&text));
+    log_write(&log, LOG_INFO, "%s", buf_text(&text));
+    if (display->lines) {
         command_print(display->err, "%s\n", buf_text(&text));
     }
     buf_release(&text);
@@ -69,16 +71,15 @@ static enum status_code set_up_log(const struct command_environment *environment
 {
     const char *format = command_flag_value(line, "--log-format");
     const char *no_color = getenv("NO_COLOR");
-    bool quiet = command_flag_count(line, "--quiet") > 0;
-    bool verbose = command_flag_count(line, "--verbose") > 0;
-    if (quiet && verbose) {
-        return status_set(status, STATUS_USAGE, "run: --quiet and --verbose exclude each other");
+    bool verbose, talks;
+    enum status_code code = command_loudness(environment, line, &verbose, &talks, status);
+    if (code != STATUS_OK) {
+        return code;
     }
     if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
         return status_set(status, STATUS_USAGE,
                           "run: --log-format is \"%s\"; text and json are allowed", format);
     }
-    bool talks = !quiet && (verbose || environment->err_is_terminal);
     *log = (struct log){.stream = environment->err,
                         .level = verbose ? LOG_DEBUG
                                  : talks ? LOG_INFO
@@ -86,7 +87,7 @@ static enum status_code set_up_log(const struct command_environment *environment
                         .json = format != NULL && strcmp(format, "json") == 0,
                         .color = environment->err_is_terminal &&
                                  (no_color == NULL || no_color[0] == '\0')};
-    *display = (struct display){.log = log, .err = environment->err, .lines = talks};
+    *display = (struct display){.log = log, .err = environment->err, .lines = talks && !log->json};
     return STATUS_OK;
 }
 
@@ -146,7 +147,9 @@ static enum status_code report_end(const struct command_line *line, const struct
                             line->arguments[0]);
         }
         status_format(status, text, sizeof text);
-        log_keep(log, LOG_ERROR, "%s", text);
+        struct log file = *log;
+        file.stream = NULL; /* main.c shows it */
+        log_write(&file, LOG_ERROR, "%s", text);
     }
     return code;
 }
@@ -177,7 +180,7 @@ static enum status_code run_run(const struct command_environment *environment,
         .plan = plan,
         .version = environment->version,
         .log = &log,
-        .show_progress = display.lines && !log.json && environment->err_is_terminal,
+        .show_progress = display.lines && environment->err_is_terminal,
         .force = command_flag_count(line, "--force") > 0,
         .publish_anyway = command_flag_count(line, "--publish-anyway") > 0,
         .from = command_flag_value(line, "--from"),

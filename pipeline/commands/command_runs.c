@@ -35,6 +35,9 @@ static const char run_as_json[] =
     "SELECT json_object('run', run, 'pipeline', pipeline, 'state', state,"
     " 'started', strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch'),"
     " 'seconds', finished - started, 'exit_code', exit_code, 'generation', generation,"
+    " 'gate', CASE WHEN state = 'refused' THEN 'refused'"
+    "  WHEN state IN ('published', 'finished') AND message IS NOT NULL THEN 'overruled'"
+    "  WHEN state IN ('published', 'finished') THEN 'passed' END,"
     " 'judged_on', judged_on, 'message', message, 'version', version, 'libraries', libraries, "
     "'cpu', cpu,"
     " 'config_hash', config_hash, 'seed', seed,"
@@ -46,27 +49,9 @@ static const char run_as_json[] =
     "   (SELECT * FROM run_metric WHERE run = ?1 ORDER BY model, name, grp)))"
     " FROM run WHERE run = ?1";
 
-/* The run as tables; the first has a line a fact. */
+/* The run as tables; the first has a line a fact of the document. */
 static const char run_facts[] =
-    "SELECT fact, value FROM (SELECT 1 AS place, 'run' AS fact, run AS value FROM run"
-    " WHERE run = ?1 UNION ALL SELECT 2, 'pipeline', pipeline FROM run WHERE run = ?1"
-    " UNION ALL SELECT 3, 'state', state FROM run WHERE run = ?1"
-    " UNION ALL SELECT 4, 'started', strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch')"
-    "  FROM run WHERE run = ?1"
-    " UNION ALL SELECT 5, 'seconds', finished - started FROM run WHERE run = ?1"
-    " UNION ALL SELECT 6, 'exit_code', exit_code FROM run WHERE run = ?1"
-    " UNION ALL SELECT 7, 'generation', generation FROM run WHERE run = ?1"
-    " UNION ALL SELECT 8, 'gate', CASE WHEN state = 'refused' THEN 'refused'"
-    "  WHEN state IN ('published', 'finished') AND message IS NOT NULL THEN 'overruled'"
-    "  WHEN state IN ('published', 'finished') THEN 'passed' END FROM run WHERE run = ?1"
-    " UNION ALL SELECT 9, 'judged_on', judged_on FROM run WHERE run = ?1"
-    " UNION ALL SELECT 10, 'message', message FROM run WHERE run = ?1"
-    " UNION ALL SELECT 11, 'version', version FROM run WHERE run = ?1"
-    " UNION ALL SELECT 12, 'libraries', libraries FROM run WHERE run = ?1"
-    " UNION ALL SELECT 13, 'cpu', cpu FROM run WHERE run = ?1"
-    " UNION ALL SELECT 14, 'config_hash', config_hash FROM run WHERE run = ?1"
-    " UNION ALL SELECT 15, 'seed', seed FROM run WHERE run = ?1)"
-    " WHERE value IS NOT NULL ORDER BY place";
+    "SELECT key AS fact, atom AS value FROM json_each((%s)) WHERE atom IS NOT NULL";
 static const char run_stages[] =
     "SELECT label AS stage, state, round(seconds, 3) AS seconds,"
     " round(cpu_seconds, 3) AS cpu_seconds, n_rows AS rows FROM stage_run WHERE run = ?1"
@@ -89,66 +74,45 @@ done:
     return code;
 }
 
-static enum status_code print_json(struct db *db, int64_t run, FILE *out, struct status *status)
-{
-    enum status_code code;
-    struct db_query *query = NULL;
-    struct buf text = {0}; /* SQLite escapes no control character beyond ASCII's first */
-    size_t length;
-    bool has_row;
-    TRY(db_prepare(db, run_as_json, &query, status));
-    TRY(db_bind_int64(query, 1, run, status));
-    TRY(db_step(query, &has_row, status));
-    if (has_row) {
-        const char *document = db_column_text(query, 0, &length);
-        utf8_add_json(&text, document, length, true);
-        TRY(buf_check(&text, status));
-        fprintf(out, "%s\n", buf_text(&text));
-    }
-done:
-    buf_release(&text);
-    db_finalize(query);
-    return code;
-}
-
-static enum status_code check_run(struct db *db, int64_t run, struct status *status)
-{
-    enum status_code code;
-    int64_t first = 0, last = 0;
-    bool found, has_first;
-    struct buf sql = {0};
-    buf_addf(&sql, "SELECT run FROM run WHERE run = %lld", (long long)run);
-    TRY(buf_check(&sql, status));
-    TRY(db_get_int64(db, buf_text(&sql), &last, &found, status));
-    if (!found) {
-        TRY(db_get_int64(db, "SELECT min(run) FROM run", &first, &has_first, status));
-        TRY(db_get_int64(db, "SELECT max(run) FROM run", &last, &has_first, status));
-        TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
-                          "there is no run %lld; runs %lld to %lld are known", (long long)run,
-                          (long long)first, (long long)last));
-    }
-done:
-    buf_release(&sql);
-    return code;
-}
-
 static enum status_code show_run(const char *work, int64_t run, bool json, FILE *out,
                                  struct status *status)
 {
     enum status_code code;
     struct db *db = NULL;
+    struct db_query *document = NULL;
+    struct buf shown = {0};
+    int64_t first = 0, last = 0;
+    bool has_row;
     TRY(db_open(work, DB_READ, 5, &db, status));
-    TRY(check_run(db, run, status));
+    TRY(db_prepare(db, run_as_json, &document, status));
+    TRY(db_bind_int64(document, 1, run, status));
+    TRY(db_step(document, &has_row, status));
+    if (!has_row) {
+        TRY(db_get_int64(db, "SELECT min(run) FROM run", &first, &has_row, status));
+        TRY(db_get_int64(db, "SELECT max(run) FROM run", &last, &has_row, status));
+        TRY(status_set_at(status, STATUS_NO_INPUT, db_path(db), 0, 0,
+                          "there is no run %lld; runs %lld to %lld are known", (long long)run,
+                          (long long)first, (long long)last));
+    }
     if (json) {
-        TRY(print_json(db, run, out, status));
+        size_t length;
+        const char *text = db_column_text(document, 0, &length);
+        utf8_add_json(&shown, text, length,
+                      true); /* SQLite escapes no control beyond ASCII's first */
+        TRY(buf_check(&shown, status));
+        fprintf(out, "%s\n", buf_text(&shown));
     } else {
-        TRY(print_part(db, run_facts, run, out, status));
+        buf_addf(&shown, run_facts, run_as_json);
+        TRY(buf_check(&shown, status));
+        TRY(print_part(db, buf_text(&shown), run, out, status));
         fputc('\n', out);
         TRY(print_part(db, run_stages, run, out, status));
         fputc('\n', out);
         TRY(print_part(db, run_metrics, run, out, status));
     }
 done:
+    buf_release(&shown);
+    db_finalize(document);
     db_close(db);
     return code;
 }

@@ -1,37 +1,25 @@
 /* nightjar similar: the published neighbours of an item. */
 #include "commands/published.h"
 
+static enum status_code refuse(const struct command_environment *environment, struct db *db,
+                               const struct plan *plan, const struct published_query *query,
+                               struct status *status)
+{
+    (void)environment;
+    (void)plan;
+    return status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
+                         "item \"%s\" has no similar items: it is not in the data, or too few "
+                         "users have it",
+                         query->id);
+}
+
 static enum status_code run_similar(const struct command_environment *environment,
                                     const struct command_line *line, struct status *status)
 {
-    enum status_code code;
-    struct plan *plan = NULL;
-    struct db *db = NULL;
-    size_t n_rows;
-    struct published_query query = {.before = "SELECT rank, similar_item_id, score FROM ",
-                                    .view = "similar_items",
-                                    .after = " WHERE item_id = ?1 ORDER BY rank LIMIT ?2",
-                                    .id = command_flag_value(line, "--item"),
-                                    .limit = 10,
-                                    .json = command_flag_count(line, "--json") > 0};
-    if (query.id == NULL || query.id[0] == '\0') {
-        return status_set(status, STATUS_USAGE, "similar: --item ID is needed");
-    }
-    TRY(command_flag_int64(line, "--top", 1, 1000000, &query.limit, status));
-    TRY(command_load_plan(environment, line, &plan, status));
-    TRY(published_open(plan, &db, status));
-    TRY(published_print(db, plan, &query, environment->out, &n_rows, status));
-    if (n_rows == 0) {
-        TRY(status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
-                          "item \"%s\" has no similar items: it is not in the data, or too few "
-                          "users have it",
-                          query.id));
-    }
-    TRY(command_flush(environment->out, status));
-done:
-    db_close(db);
-    plan_free(plan);
-    return code;
+    const struct published_query query = {.before = "SELECT rank, similar_item_id, score FROM ",
+                                          .view = "similar_items",
+                                          .after = " WHERE item_id = ?1 ORDER BY rank LIMIT ?2"};
+    return published_lookup(environment, line, "--item", query, refuse, status);
 }
 
 static const struct command_flag flags[] = {

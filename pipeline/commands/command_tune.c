@@ -102,18 +102,9 @@ static enum status_code read_flags(const struct command_line *line, struct tune_
 {
     enum status_code code;
     int64_t trials = TRIALS_DEFAULT, seed = request->plan->settings.seed;
-    const char *max_time = command_flag_value(line, "--max-time");
     TRY(command_flag_int64(line, "--trials", 2, TRIALS_MAX, &trials, status));
     TRY(command_flag_int64(line, "--seed", 0, INT64_MAX, &seed, status));
-    if (max_time != NULL &&
-        (!num_parse_duration(max_time, strlen(max_time), &request->max_seconds) ||
-         request->max_seconds <= 0)) {
-        code = status_set(status, STATUS_USAGE,
-                          "tune: --max-time is \"%s\"; a duration with its unit is allowed, say "
-                          "30m",
-                          max_time);
-        goto done;
-    }
+    TRY(command_flag_duration(line, "--max-time", &request->max_seconds, status));
     request->n_trials = (size_t)trials;
     request->seed = (uint64_t)seed;
     request->vary = command_flag_values(line, "--vary", &request->n_vary);
@@ -145,18 +136,18 @@ done:
     return code;
 }
 
-static enum status_code tune(const struct command_environment *environment,
-                             const struct command_line *line, struct plan *plan,
-                             struct status *status)
+static enum status_code run_tune(const struct command_environment *environment,
+                                 const struct command_line *line, struct status *status)
 {
     enum status_code code;
-    bool verbose = command_flag_count(line, "--verbose") > 0;
-    bool quiet = command_flag_count(line, "--quiet") > 0;
-    bool talks = !quiet && (verbose || environment->err_is_terminal);
-    struct log log = {.stream = environment->err, .level = verbose ? LOG_DEBUG : LOG_SILENT};
-    struct display display = {.err = environment->err, .lines = talks};
+    bool verbose, talks;
+    struct plan *plan = NULL;
     struct tune_result result = {0};
     struct buf path = {0};
+    TRY(command_loudness(environment, line, &verbose, &talks, status));
+    TRY(command_load_plan(environment, line, &plan, status));
+    struct log log = {.stream = environment->err, .level = verbose ? LOG_DEBUG : LOG_SILENT};
+    struct display display = {.err = environment->err, .lines = talks};
     struct tune_request request = {.plan = plan,
                                    .registry = environment->registry,
                                    .version = environment->version,
@@ -175,20 +166,6 @@ static enum status_code tune(const struct command_environment *environment,
 done:
     tune_result_release(&result);
     buf_release(&path);
-    return code;
-}
-
-static enum status_code tune_command(const struct command_environment *environment,
-                                     const struct command_line *line, struct status *status)
-{
-    struct plan *plan = NULL;
-    if (command_flag_count(line, "--quiet") > 0 && command_flag_count(line, "--verbose") > 0) {
-        return status_set(status, STATUS_USAGE, "tune: --quiet and --verbose exclude each other");
-    }
-    enum status_code code = command_load_plan(environment, line, &plan, status);
-    if (code == STATUS_OK) {
-        code = tune(environment, line, plan, status);
-    }
     plan_free(plan);
     return code;
 }
@@ -241,4 +218,4 @@ const struct command command_tune = {
     .min_arguments = 1,
     .max_arguments = 1,
     .flags = flags,
-    .run = tune_command};
+    .run = run_tune};

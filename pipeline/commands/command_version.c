@@ -17,10 +17,13 @@ static enum status_code run_version(const struct command_environment *environmen
     return command_flush(out, status);
 }
 
+static const struct command_flag flags[] = {{.name = NULL}};
+
 const struct command command_version = {
     .name = "version",
     .summary = "print the versions of nightjar and its libraries",
     .usage = "",
     .description = "Prints the version of nightjar, of the libraries it runs with, and the vector "
                    "instructions it uses on this CPU: what results depend on beside the data.",
+    .flags = flags,
     .run = run_version};

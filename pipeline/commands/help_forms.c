@@ -4,11 +4,6 @@
 #include "commands/command_list.h"
 #include "commands/help_topics.h"
 
-static bool has_flags(const struct command *command)
-{
-    return command->flags != NULL && command->flags[0].name != NULL;
-}
-
 /* ---- the man page ---- */
 
 static void man_flag(FILE *out, const struct command_flag *flag)
@@ -33,7 +28,7 @@ static void man_command(FILE *out, const struct command *command)
     fputs("\"\n", out);
     man_text(out, command->description);
     fputc('\n', out);
-    for (size_t f = 0; has_flags(command) && command->flags[f].name != NULL; f++) {
+    for (size_t f = 0; command->flags[f].name != NULL; f++) {
         man_flag(out, &command->flags[f]);
     }
 }
@@ -89,7 +84,7 @@ static void list_topics(const struct command_environment *environment, FILE *out
 static void list_flags(FILE *out, const struct command *command)
 {
     fputs("--help", out);
-    for (size_t f = 0; has_flags(command) && command->flags[f].name != NULL; f++) {
+    for (size_t f = 0; command->flags[f].name != NULL; f++) {
         fprintf(out, " %s", command->flags[f].name);
     }
 }
@@ -153,7 +148,7 @@ void help_zsh(const struct command_environment *environment, FILE *out)
     fputs("    )\n    _describe command commands\n    return\nfi\ncase $words[2] in\n", out);
     for (const struct command *const *c = environment->commands; *c != NULL; c++) {
         fprintf(out, "%s)\n    _arguments '1: :' '--help[print the usage]'", (*c)->name);
-        for (size_t f = 0; has_flags(*c) && (*c)->flags[f].name != NULL; f++) {
+        for (size_t f = 0; (*c)->flags[f].name != NULL; f++) {
             const struct command_flag *flag = &(*c)->flags[f];
             fprintf(out, " \\\n        '%s%s[", flag->repeatable ? "*" : "", flag->name);
             zsh_text(out, flag->help);

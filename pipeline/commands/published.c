@@ -163,35 +163,14 @@ done:
     return code;
 }
 
-static enum status_code print_by_id(struct db *db, const char *sql,
-                                    const struct published_query *view, bool as_number, FILE *out,
-                                    size_t *n_rows, struct status *status)
-{
-    enum status_code code;
-    struct db_query *query = NULL;
-    int64_t number;
-    TRY(db_prepare(db, sql, &query, status));
-    if (as_number) {
-        if (!row_id_of_text(view->id, strlen(view->id), &number)) {
-            goto done;
-        }
-        TRY(db_bind_int64(query, 1, number, status));
-    } else if (view->id != NULL) {
-        TRY(db_bind_text(query, 1, view->id, strlen(view->id), true, status));
-    }
-    TRY(db_bind_int64(query, 2, view->limit, status));
-    TRY(rows_print(query, view->json, false, out, n_rows, status));
-done:
-    db_finalize(query);
-    return code;
-}
-
 enum status_code published_print(struct db *db, const struct plan *plan,
                                  const struct published_query *query, FILE *out, size_t *n_rows,
                                  struct status *status)
 {
     enum status_code code;
     struct buf sql = {0}, name = {0}, type = {0};
+    struct db_query *rows = NULL;
+    int64_t number;
     *n_rows = 0;
     buf_addf(&name, "%s%s", plan->settings.output.prefix, query->view);
     TRY(buf_check(&name, status));
@@ -205,13 +184,51 @@ enum status_code published_print(struct db *db, const struct plan *plan,
     db_quote(&sql, buf_text(&name));
     buf_add_text(&sql, query->after);
     TRY(buf_check(&sql, status));
-    TRY(print_by_id(db, buf_text(&sql), query, false, out, n_rows, status));
-    if (*n_rows == 0 && query->id != NULL) {
-        TRY(print_by_id(db, buf_text(&sql), query, true, out, n_rows, status));
+    TRY(db_prepare(db, buf_text(&sql), &rows, status));
+    TRY(db_bind_int64(rows, 2, query->limit, status));
+    if (query->id != NULL) {
+        TRY(db_bind_text(rows, 1, query->id, strlen(query->id), true, status));
+    }
+    TRY(rows_print(rows, query->json, false, out, n_rows, status));
+    if (*n_rows == 0 && query->id != NULL &&
+        row_id_of_text(query->id, strlen(query->id), &number)) {
+        TRY(db_reset(rows, status));
+        TRY(db_bind_int64(rows, 1, number, status));
+        TRY(rows_print(rows, query->json, false, out, n_rows, status));
     }
 done:
+    db_finalize(rows);
     buf_release(&sql);
     buf_release(&name);
     buf_release(&type);
+    return code;
+}
+
+enum status_code published_lookup(const struct command_environment *environment,
+                                  const struct command_line *line, const char *flag,
+                                  struct published_query query, published_none_fn *none,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct plan *plan = NULL;
+    struct db *db = NULL;
+    size_t n_rows;
+    query.id = command_flag_value(line, flag);
+    query.limit = 10;
+    query.json = command_flag_count(line, "--json") > 0;
+    if (query.id == NULL || query.id[0] == '\0') {
+        return status_set(status, STATUS_USAGE, "%s: %s ID is needed", line->command->name, flag);
+    }
+    TRY(command_flag_int64(line, "--top", 1, 1000000, &query.limit, status));
+    TRY(command_load_plan(environment, line, &plan, status));
+    TRY(published_open(plan, &db, status));
+    TRY(published_print(db, plan, &query, environment->out, &n_rows, status));
+    if (n_rows == 0) {
+        TRY(none(environment, db, plan, &query, status));
+    }
+    TRY(command_flush(environment->out, status));
+done:
+    db_close(db);
+    plan_free(plan);
     return code;
 }

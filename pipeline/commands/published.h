@@ -29,6 +29,18 @@ MUST_CHECK enum status_code published_print(struct db *db, const struct plan *pl
                                             const struct published_query *query, FILE *out,
                                             size_t *n_rows, struct status *status);
 
+/* What `recommend` and `similar` do: the rows of the view for the id that `flag` gives, --top of
+ * them, as --json says; what comes where there are none, `none` knows. `query` without id, limit
+ * and json. */
+typedef enum status_code published_none_fn(const struct command_environment *environment,
+                                           struct db *db, const struct plan *plan,
+                                           const struct published_query *query,
+                                           struct status *status);
+MUST_CHECK enum status_code published_lookup(const struct command_environment *environment,
+                                             const struct command_line *line, const char *flag,
+                                             struct published_query query, published_none_fn *none,
+                                             struct status *status);
+
 /* The same printing for any prepared query, from its first step on; with json an empty list is
  * printed when there are no rows. Control characters in texts are escaped in JSON and U+FFFD in
  * tables.
