@@ -25,16 +25,6 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
-/* Which settings are auto, those of the negatives left out. */
-static void list_auto(const struct trainer_settings *s, bool is_auto[N_AUTO_SETTINGS])
-{
-    is_auto[AUTO_TEMPERATURE] = isnan(s->temperature);
-    is_auto[AUTO_ALPHA] = is_auto[AUTO_HARD] = false;
-    is_auto[AUTO_DEGREE_EXPONENT] = isnan(s->degree_exponent);
-    is_auto[AUTO_CO_ITEMS] = s->co_items.given && isnan(s->co_items.weight);
-    is_auto[AUTO_HOPS] = s->propagation.given && s->propagation.hops == OPTION_AUTO_COUNT;
-}
-
 /* Epochs of each trial of the search for them. */
 static size_t search_epochs(const struct train_options *o)
 {
@@ -54,7 +44,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
     bool is_auto[N_AUTO_SETTINGS];
-    list_auto(&o->settings, is_auto);
+    auto_settings_asked(&o->settings, is_auto);
     size_t searched = auto_trials_expected(is_auto) * search_epochs(o);
     const double epochs = (double)o->settings.epochs + (double)searched;
     trainer_estimate(&settings, sizes, epochs, out);
@@ -126,7 +116,7 @@ static enum status_code train_run(struct context *context, const void *values,
     struct validation validation = {0};
     struct trainer_settings settings = train_options_settings(o);
     bool is_auto[N_AUTO_SETTINGS];
-    list_auto(&o->settings, is_auto);
+    auto_settings_asked(&o->settings, is_auto);
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], o->metric,
                         o->validation_users, 0.0, context_seed(context), status));

@@ -7,8 +7,9 @@
 
 #include <assert.h>
 #include <math.h>
+#include <strings.h>
 
-enum { NAME_COMPARED_MAX = 64, WHY_PART_MAX = 512 };
+enum { TABLE_MAX = 128, WHY_PART_MAX = 512 };
 
 const struct option *option_find(const struct option *table, const char *name, size_t length)
 {
@@ -20,87 +21,36 @@ const struct option *option_find(const struct option *table, const char *name, s
     return NULL;
 }
 
-static char lower(char c)
+const struct option *option_at(const struct option *table, const void *options, const char *path,
+                               size_t *holder, bool *is_given)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Damerau-Levenshtein distance in its restricted form (no edit between swapped neighbours), small
- * and capital letters being equal. Both lengths are at most NAME_COMPARED_MAX. */
-static size_t name_distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    size_t rows[3][NAME_COMPARED_MAX + 1];
-    size_t *before = rows[0];
-    size_t *last = rows[1];
-    size_t *row = rows[2];
-
-    for (size_t j = 0; j <= b_length; j++) {
-        last[j] = j;
-        before[j] = 0;
-    }
-    for (size_t i = 1; i <= a_length; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t change = lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1;
-            size_t best = smaller(last[j - 1] + change, smaller(last[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-                lower(a[i - 2]) == lower(b[j - 1])) {
-                best = smaller(best, before[j - 2] + 1);
-            }
-            row[j] = best;
+    *holder = 0;
+    *is_given = true;
+    for (;;) {
+        size_t length = strcspn(path, ".");
+        const struct option *option = option_find(table, path, length);
+        if (option == NULL || path[length] == '\0') {
+            return option;
         }
-        size_t *oldest = before;
-        before = last;
-        last = row;
-        row = oldest;
+        if (option->type != OPTION_GROUP) {
+            return NULL;
+        }
+        *is_given = *is_given && option_number(option, (const char *)options + *holder) != 0.0;
+        *holder += option->offset;
+        table = option->group;
+        path += length + 1;
     }
-    return last[b_length];
-}
-
-/* Keeps the better of *best and `candidate`. */
-static void consider_name(const char *candidate, const char *name, size_t length, const char **best,
-                          size_t *best_distance)
-{
-    size_t candidate_length = strlen(candidate);
-    if (length > NAME_COMPARED_MAX || candidate_length > NAME_COMPARED_MAX) {
-        return;
-    }
-    size_t distance = name_distance(name, length, candidate, candidate_length);
-    if (distance < *best_distance) {
-        *best = candidate;
-        *best_distance = distance;
-    }
-}
-
-/* One more than the largest distance at which a name is still suggested. */
-static size_t distance_limit(size_t length)
-{
-    return (length >= 3 ? length / 3 : 1) + 1;
 }
 
 const char *option_nearest(const struct option *table, const char *name, size_t length)
 {
-    const char *best = NULL;
-    size_t best_distance = distance_limit(length);
-    for (; table->name != NULL; table++) {
-        consider_name(table->name, name, length, &best, &best_distance);
+    const char *names[TABLE_MAX];
+    size_t n = 0;
+    for (; table[n].name != NULL; n++) {
+        assert(n < TABLE_MAX);
+        names[n] = table[n].name;
     }
-    return best;
-}
-
-const char *nearest_name(const char *const *names, size_t n, const char *name, size_t length)
-{
-    const char *best = NULL;
-    size_t best_distance = distance_limit(length);
-    for (size_t i = 0; i < n; i++) {
-        consider_name(names[i], name, length, &best, &best_distance);
-    }
-    return best;
+    return nearest_name(names, n, name, length);
 }
 
 bool option_has_min(const struct option *option)
@@ -342,11 +292,7 @@ static bool names_non_finite(const char *text, size_t length)
     }
     for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
         size_t n = strlen(words[w]);
-        size_t j = 0;
-        while (j < n && i + j < length && lower(text[i + j]) == words[w][j]) {
-            j++;
-        }
-        if (j == n && i + j == length) {
+        if (i + n == length && strncasecmp(text + i, words[w], n) == 0) {
             return true;
         }
     }

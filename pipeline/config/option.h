@@ -5,6 +5,7 @@
 #define NIGHTJAR_CONFIG_OPTION_H
 
 #include "base/arena.h"
+#include "base/nearest_name.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,11 +160,12 @@ void option_mistake(struct option_report *report, const char *option, const char
 
 /* The row called `name` (length bytes), or NULL. */
 const struct option *option_find(const struct option *table, const char *name, size_t length);
-/* The closest name in the table by Damerau-Levenshtein distance of at most a third of the length
- * (at least 1), or NULL. */
+/* The option that a dotted path names ("temperature", "co_interaction.weight"), or NULL. *holder is
+ * where the struct that has it lies in `options`; *is_given whether all groups above it are. */
+const struct option *option_at(const struct option *table, const void *options, const char *path,
+                               size_t *holder, bool *is_given);
+/* nearest_name of the table, or NULL. */
 const char *option_nearest(const struct option *table, const char *name, size_t length);
-/* The same over any list. */
-const char *nearest_name(const char *const *names, size_t n, const char *name, size_t length);
 /* Fills `options` (zeroed, of the table's struct) with the defaults. Texts live in `arena`. A
  * default that its own row does not allow is our bug: STATUS_INTERNAL. Relative default paths stay
  * as they are; the plan resolves them. */

@@ -7,13 +7,6 @@
 
 enum { VALUES_MAX = 64 };
 
-/* Where one option of the plan is. */
-struct found_option {
-    const struct option *option;
-    const char *struct_at; /* the struct that holds it */
-    bool in_missing_group; /* a group above it is not in the file */
-};
-
 /* One scalar of any searchable type; the option is read into it with offset 0. */
 union scalar_value {
     bool truth;
@@ -187,32 +180,6 @@ bool search_range_parse(const char *text, struct search_axis *axis, struct arena
     return parse_range(text, dots, length, axis, arena, why, why_capacity);
 }
 
-/* The option that `path` ("temperature", "co_interaction.weight") names below `table`. */
-static bool find_option(const struct option *table, const char *options, const char *path,
-                        struct found_option *out)
-{
-    *out = (struct found_option){0};
-    for (;;) {
-        size_t length = strcspn(path, ".");
-        const struct option *row = option_find(table, path, length);
-        if (row == NULL) {
-            return false;
-        }
-        if (path[length] == '\0') {
-            out->option = row;
-            out->struct_at = options;
-            return true;
-        }
-        if (row->type != OPTION_GROUP) {
-            return false;
-        }
-        options += row->offset;
-        out->in_missing_group = out->in_missing_group || !*(const bool *)options;
-        table = row->group;
-        path += length + 1;
-    }
-}
-
 static struct search_axis *find_axis(const struct search_space *space, const char *path)
 {
     for (size_t i = 0; i < space->n; i++) {
@@ -381,7 +348,8 @@ static enum status_code vary(struct search_space *space, const struct search_req
     enum status_code code = STATUS_OK;
     const char *rest = NULL;
     const struct plan_stage *stage = NULL;
-    struct found_option found = {0};
+    size_t holder = 0;
+    bool is_given = true;
     char why[WHY_MAX];
     if (strncmp(path, stages, strlen(stages)) == 0) {
         stage = match_stage(request->plan, path + strlen(stages), &rest);
@@ -392,7 +360,9 @@ static enum status_code vary(struct search_space *space, const struct search_req
                           "stages.STAGE.OPTION, the stage being one up to train and calibrate",
                           path);
     }
-    if (!find_option(stage->stage->options, stage->options, rest, &found)) {
+    const struct option *option =
+        option_at(stage->stage->options, stage->options, rest, &holder, &is_given);
+    if (option == NULL) {
         const char *nearest = option_nearest(stage->stage->options, rest, strlen(rest));
         return status_set(status, STATUS_USAGE, "--vary %s: %s has no such option%s%s%s", path,
                           stage->label, nearest != NULL ? "; did you mean " : "",
@@ -402,18 +372,18 @@ static enum status_code vary(struct search_space *space, const struct search_req
     if (refused != NULL) {
         return status_set(status, STATUS_USAGE, "--vary %s: %s", path, refused);
     }
-    struct search_axis axis = {.option = found.option};
+    struct search_axis axis = {.option = option};
     if (!search_range_parse(range, &axis, &space->arena, why, sizeof why)) {
         return status_set(status, STATUS_USAGE, "--vary %s=%s: %s", path, range, why);
     }
     /* a narrower range of an option that is searched by its logarithm is so, too */
-    const char *own = found.option->search;
+    const char *own = option->search;
     if (axis.kind == SEARCH_LINEAR && axis.low > 0 && own != NULL &&
         ends_with(own, strlen(own), " log")) {
         axis.kind = SEARCH_LOG;
     }
-    TRY(set_texts(space, &axis, path, found.struct_at, status));
-    if (found.in_missing_group) {
+    TRY(set_texts(space, &axis, path, (const char *)stage->options + holder, status));
+    if (!is_given) {
         axis.current = ""; /* no value equals "not there" */
     }
     TRY(put_axis(space, &axis, status));

@@ -160,6 +160,7 @@ struct negative_settings negatives_options_settings(const struct negatives_optio
     return settings;
 }
 
+_Static_assert(offsetof(struct negatives_options, settings) == 0, "rows fit the settings alone");
 static const struct kept_settings kept = {
     .table = negatives_options_table,
     .size = sizeof(struct negative_settings),

@@ -314,8 +314,7 @@ static const struct kept_name kept_names[] = {
     {NULL, NULL},
 };
 
-_Static_assert(offsetof(struct train_options, settings) == 0,
-               "their rows are those below its size");
+_Static_assert(offsetof(struct train_options, settings) == 0, "rows fit the settings alone");
 static const struct kept_settings kept = {.table = train_options_table,
                                           .size = sizeof(struct trainer_settings),
                                           .prefix = "setting.",

@@ -2,6 +2,8 @@
 #include "tuning/auto_trial.h"
 
 #include "base/mem.h"
+#include "negatives/negatives_options.h"
+#include "training/train_options.h"
 
 #include <assert.h>
 #include <math.h>
@@ -34,6 +36,14 @@ enum { TRIAL_DIMENSION = 64, TRIAL_NEGATIVES = 1024 };
 static const double popularity_weights[] = {0, 0.2, 0.4, 0.6, 0.8, 1, 1.2};
 enum { N_POPULARITY = sizeof popularity_weights / sizeof *popularity_weights };
 
+static const char negatives_prefix[] = "negatives.";
+
+static bool is_of_negatives(enum auto_setting setting)
+{
+    const char *name = auto_candidates[setting].name;
+    return strncmp(name, negatives_prefix, strlen(negatives_prefix)) == 0;
+}
+
 static double distance(enum auto_setting setting, double a, double b)
 {
     return setting == AUTO_TEMPERATURE ? fabs(log(a / b)) : fabs(a - b);
@@ -60,32 +70,40 @@ size_t auto_trials_expected(const bool is_auto[N_AUTO_SETTINGS])
     return n == 0 ? 0 : n + 1;
 }
 
+/* The setting's row in its stage's table; `settings` are those of train or of negatives, which the
+ * name tells. */
+static const struct option *setting_at(enum auto_setting setting, const void *settings,
+                                       size_t *holder, bool *is_given)
+{
+    const char *name = auto_candidates[setting].name;
+    const bool of_negatives = is_of_negatives(setting);
+    const struct option *option =
+        option_at(of_negatives ? negatives_options_table : train_options_table, settings,
+                  name + (of_negatives ? strlen(negatives_prefix) : 0), holder, is_given);
+    assert(option != NULL);
+    return option;
+}
+
+void auto_settings_asked(const struct trainer_settings *settings, bool is_auto[N_AUTO_SETTINGS])
+{
+    for (enum auto_setting s = 0; s < N_AUTO_SETTINGS; s++) {
+        size_t holder;
+        bool is_given = false;
+        const struct option *option =
+            is_of_negatives(s) ? NULL : setting_at(s, settings, &holder, &is_given);
+        is_auto[s] = is_given && isnan(option_number(option, (const char *)settings + holder));
+    }
+}
+
 void auto_setting_apply(enum auto_setting setting, double value, struct trainer_settings *settings,
                         struct negative_settings *negatives)
 {
-    switch (setting) {
-    case AUTO_TEMPERATURE:
-        settings->temperature = value;
-        break;
-    case AUTO_ALPHA:
-        negatives->alpha = value;
-        break;
-    case AUTO_DEGREE_EXPONENT:
-        settings->degree_exponent = value;
-        break;
-    case AUTO_CO_ITEMS:
-        settings->co_items.weight = value;
-        break;
-    case AUTO_HOPS:
-        settings->propagation.hops = (size_t)value;
-        break;
-    case AUTO_HARD:
-        negatives->hard.count = (size_t)value;
-        negatives->hard.is_choice = false;
-        break;
-    case N_AUTO_SETTINGS:
-        assert(!"a number of settings");
-    }
+    void *owner = is_of_negatives(setting) ? (void *)negatives : (void *)settings;
+    size_t holder;
+    bool is_given;
+    const struct option *option = setting_at(setting, owner, &holder, &is_given);
+    option_set_number(option, value, (char *)owner + holder);
+    negatives->hard.is_choice = negatives->hard.is_choice && setting != AUTO_HARD;
 }
 
 /* The last vectors at every popularity weight; the best one's values go out. */

@@ -32,6 +32,10 @@ extern const struct auto_candidates auto_candidates[N_AUTO_SETTINGS];
 size_t auto_nearest(enum auto_setting setting, double x);
 /* About how many short trainings a search over the settings marked makes; 0 when none is. */
 size_t auto_trials_expected(const bool is_auto[N_AUTO_SETTINGS]);
+/* Marks the settings of train that are auto as the file has them (train_options.h); those of
+ * negatives are not. */
+void auto_settings_asked(const struct trainer_settings *settings, bool is_auto[N_AUTO_SETTINGS]);
+/* Sets it in train's or negatives' settings, by the row of its name in their option tables. */
 void auto_setting_apply(enum auto_setting setting, double value, struct trainer_settings *settings,
                         struct negative_settings *negatives);
 
