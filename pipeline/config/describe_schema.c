@@ -78,13 +78,6 @@ static void put_with_unit(struct json_tree *tree, struct json *object, const cha
     }
 }
 
-/* One member of an anyOf that stands for a variable of the environment. */
-static void allow_variable(struct json_tree *tree, struct json *alternatives)
-{
-    struct json *variable = json_add_object(tree, alternatives, NULL);
-    (void)json_add_text(tree, variable, "$ref", "#/definitions/variable");
-}
-
 static struct json *push_type(struct json_tree *tree, struct json *alternatives, const char *type)
 {
     struct json *member = json_add_object(tree, alternatives, NULL);
@@ -170,7 +163,8 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
         put_range(tree, push_type(tree, any, "number"), option);
         break;
     }
-    allow_variable(tree, any);
+    member = json_add_object(tree, any, NULL);
+    (void)json_add_text(tree, member, "$ref", "#/definitions/variable");
 }
 
 /* ["object", "null"]: a map whose value may be left empty */
@@ -233,31 +227,16 @@ static void put_option(struct json_tree *tree, struct json *object, const struct
 static void put_default(struct json_tree *tree, struct json *object, const struct option *option)
 {
     const char *text = option->default_text;
+    const enum option_type type = option->type;
+    const bool may_be_number = type == OPTION_INT || type == OPTION_FLOAT || type == OPTION_AUTO ||
+                               type == OPTION_AUTO_INT || type == OPTION_BYTES;
     double number = 0.0;
-    switch (option->type) {
-    case OPTION_BOOL:
+    if (type == OPTION_BOOL) {
         (void)json_add_bool(tree, object, "default", strcmp(text, "true") == 0);
-        break;
-    case OPTION_INT:
-    case OPTION_FLOAT:
-    case OPTION_AUTO:
-    case OPTION_AUTO_INT:
-    case OPTION_BYTES:
-        if (num_parse_double(text, strlen(text), &number)) {
-            (void)json_add_number(tree, object, "default", number);
-        } else {
-            (void)json_add_text(tree, object, "default", text);
-        }
-        break;
-    case OPTION_TEXT_LIST:
-    case OPTION_NUMBER_MAP:
-    case OPTION_TEXT_MAP:
-    case OPTION_GROUP:
-    case OPTION_GROUP_MAP:
-        break;
-    default:
+    } else if (may_be_number && num_parse_double(text, strlen(text), &number)) {
+        (void)json_add_number(tree, object, "default", number);
+    } else if (option_is_single(type)) {
         (void)json_add_text(tree, object, "default", text);
-        break;
     }
 }
 
@@ -278,22 +257,6 @@ static void put_description(struct json_tree *tree, struct json *object,
     tree->failed = tree->failed || text.failed;
     (void)json_add_text(tree, object, "description", buf_text(&text));
     buf_release(&text);
-}
-
-static void put_properties(struct json_tree *tree, struct json *properties, struct json *required,
-                           const struct option *table)
-{
-    for (const struct option *o = table; o->name != NULL; o++) {
-        struct json *property = json_add_object(tree, properties, o->name);
-        put_description(tree, property, o);
-        put_option(tree, property, o);
-        if (o->default_text != NULL) {
-            put_default(tree, property, o);
-        }
-        if (o->required) {
-            (void)json_add_text(tree, required, NULL, o->name);
-        }
-    }
 }
 
 static bool has_required(const struct option *table)
@@ -319,7 +282,17 @@ static void put_table(struct json_tree *tree, struct json *object, const struct 
     }
     (void)json_add_bool(tree, object, "additionalProperties", false);
     struct json *properties = json_add_object(tree, object, "properties");
-    put_properties(tree, properties, required, table);
+    for (const struct option *o = table; o->name != NULL; o++) {
+        struct json *property = json_add_object(tree, properties, o->name);
+        put_description(tree, property, o);
+        put_option(tree, property, o);
+        if (o->default_text != NULL) {
+            put_default(tree, property, o);
+        }
+        if (o->required) {
+            (void)json_add_text(tree, required, NULL, o->name);
+        }
+    }
 }
 
 /* One entry of `stages`: a name, or a map with one of the names as its only key. */

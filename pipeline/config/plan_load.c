@@ -17,18 +17,6 @@ static enum status_code copy_folder(struct arena *arena, const char *file, const
     return code;
 }
 
-/* Everything after the document is there. */
-static enum status_code fill(struct plan_reading *reading, const char *const *overrides,
-                             size_t n_overrides, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    TRY(plan_override(reading, overrides, n_overrides, status));
-    TRY(plan_read_settings(reading, status));
-    TRY(plan_read_stages(reading, status));
-done:
-    return code;
-}
-
 enum status_code plan_load_watched(const char *file, const struct stage_registry *registry,
                                    const char *const *overrides, size_t n_overrides,
                                    const struct watch *watch, struct plan **out,
@@ -49,7 +37,9 @@ enum status_code plan_load_watched(const char *file, const struct stage_registry
         .directory = plan->directory, .arena = &plan->arena, .mistakes = &reading.mistakes};
     TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, status));
     if (reading.root != NULL) {
-        TRY(fill(&reading, overrides, n_overrides, status));
+        TRY(plan_override(&reading, overrides, n_overrides, status));
+        TRY(plan_read_settings(&reading, status));
+        TRY(plan_read_stages(&reading, status));
     }
     TRY(mistakes_report(&reading.mistakes, file, status));
     TRY(arena_copy_text(&plan->arena, buf_text(&reading.mistakes.doubts),

@@ -28,8 +28,5 @@ MUST_CHECK enum status_code plan_read_stages(struct plan_reading *reading, struc
 const char *plan_entry_name(const struct doc_node *entry);
 /* The registered stage, or NULL. */
 const struct stage *plan_stage_named(const struct stage_registry *registry, const char *name);
-/* The registered stage whose name is nearest, or NULL. */
-const char *plan_stage_nearest(const struct stage_registry *registry, const char *name,
-                               size_t length);
 
 #endif

@@ -26,18 +26,6 @@ const struct stage *plan_stage_named(const struct stage_registry *registry, cons
     return NULL;
 }
 
-const char *plan_stage_nearest(const struct stage_registry *registry, const char *name,
-                               size_t length)
-{
-    enum { NAMES_MAX = 64 }; /* more stages than this are only searched in part */
-    const char *names[NAMES_MAX] = {NULL};
-    size_t n = 0;
-    for (; n < NAMES_MAX && registry->stages[n] != NULL; n++) {
-        names[n] = registry->stages[n]->name;
-    }
-    return nearest_name(names, n, name, length);
-}
-
 static void refuse_entry(struct plan_reading *reading, const struct doc_node *entry)
 {
     char shown[SHOWN_TEXT_MAX];
@@ -59,21 +47,27 @@ static void refuse_entry(struct plan_reading *reading, const struct doc_node *en
 
 static void refuse_unknown_stage(struct plan_reading *reading, const char *name, struct place place)
 {
+    enum { NAMES_MAX = 64 }; /* more stages than this are only searched in part */
+    const char *names[NAMES_MAX];
     char shown[SHOWN_TEXT_MAX];
-    struct buf names = {0};
-    const char *nearest = plan_stage_nearest(reading->registry, name, strlen(name));
+    struct buf all = {0};
+    for (size_t i = 0; reading->registry->stages[i] != NULL; i++) {
+        buf_addf(&all, "%s%s", i == 0 ? "" : ", ", reading->registry->stages[i]->name);
+    }
+    size_t n = 0;
+    for (; n < NAMES_MAX && reading->registry->stages[n] != NULL; n++) {
+        names[n] = reading->registry->stages[n]->name;
+    }
+    const char *nearest = nearest_name(names, n, name, strlen(name));
     (void)shown_text(name, strlen(name), shown);
     if (nearest != NULL) {
         mistakes_add(&reading->mistakes, place, "unknown stage %s; did you mean \"%s\"?", shown,
                      nearest);
-        return;
+    } else {
+        mistakes_add(&reading->mistakes, place, "unknown stage %s; the stages are %s", shown,
+                     buf_text(&all));
     }
-    for (size_t i = 0; reading->registry->stages[i] != NULL; i++) {
-        buf_addf(&names, "%s%s", i == 0 ? "" : ", ", reading->registry->stages[i]->name);
-    }
-    mistakes_add(&reading->mistakes, place, "unknown stage %s; the stages are %s", shown,
-                 buf_text(&names));
-    buf_release(&names);
+    buf_release(&all);
 }
 
 /* The label of the stage at `position`; a repeated one is counted from 2. */
