@@ -26,15 +26,26 @@ bool path_same_file(const char *a, const char *b)
            info_a.st_ino == info_b.st_ino;
 }
 
+/* *out = the folder of a file as the path names it, mem_free. */
+static enum status_code folder_of(const char *path, char **out, struct status *status)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + (slash == path);
+    const enum status_code code = MEM_NEW(out, length + 2, status);
+    if (code == STATUS_OK) {
+        memcpy(*out, slash == NULL ? "." : path, slash == NULL ? 1 : length);
+    }
+    return code;
+}
+
 enum status_code path_absolute(const char *path, char **out, struct status *status)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
-    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1, n_name = strlen(name);
+    const size_t n_name = strlen(name);
     char *folder = NULL, *resolved = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&folder, length + 2, status));
-    memcpy(folder, slash == NULL ? "." : path, slash == NULL ? 1 : length);
+    TRY(folder_of(path, &folder, status));
     resolved = realpath(folder, NULL);
     if (resolved == NULL) {
         TRY(MEM_NEW(out, strlen(path) + 1, status));
@@ -80,16 +91,13 @@ done:
 
 enum status_code path_check_writable(const char *path, enum path_use use, struct status *status)
 {
-    const char *slash = strrchr(path, '/');
-    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + (slash == path);
     char *folder = NULL;
     struct stat info;
     enum status_code code;
     if (use == PATH_TEXT && output_file_is_device(path)) {
         return STATUS_OK;
     }
-    TRY(MEM_NEW(&folder, length + 2, status));
-    memcpy(folder, slash == NULL ? "." : path, slash == NULL ? 1 : length);
+    TRY(folder_of(path, &folder, status));
     const bool is_there = stat(path, &info) == 0;
     if (access(folder, W_OK | X_OK) != 0) {
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,

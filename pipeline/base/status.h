@@ -1,7 +1,23 @@
 /* The error value. A fallible function returns a code and takes a caller-owned `struct status` as
  * its last argument, where the first error is kept with its place; later errors never overwrite
  * it. The codes are the process exit codes (sysexits, plus 79), so main.c returns them as they
- * are. Printing is main.c's business alone. */
+ * are. Printing is main.c's business alone.
+ *
+ *     enum status_code rows_load(const char *path, struct rows *out, struct status *status)
+ *     {
+ *         enum status_code code = STATUS_OK;
+ *         struct rows made = {0};
+ *         TRY(rows_read(path, &made, status));         an error goes to done as it is
+ *         if (made.n == 0) {
+ *             TRY(status_set(status, STATUS_DATA, "%s has no rows", path));
+ *         }
+ *         *out = made;                                 outputs last: untouched on an error
+ *         made = (struct rows){0};
+ *     done:
+ *         rows_release(&made);                         whatever is still held
+ *         return code;
+ *     }
+ */
 #ifndef NIGHTJAR_BASE_STATUS_H
 #define NIGHTJAR_BASE_STATUS_H
 

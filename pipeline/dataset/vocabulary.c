@@ -100,24 +100,15 @@ void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct
     }
 }
 
-static void array_name(char out[ARTIFACT_NAME_MAX], const char *prefix, const char *suffix)
-{
-    int length = snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", prefix, suffix);
-
-    assert(length > 0 && length < ARTIFACT_NAME_MAX);
-    (void)length;
-}
-
 enum status_code vocabulary_save(struct vocabulary *vocabulary, struct artifact *artifact,
                                  const char *prefix, struct status *status)
 {
     assert(!vocabulary->is_view);
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
 
     if (vocabulary->type == ID_TEXT) {
-        array_name(name, prefix, "texts");
-        TRY(artifact_move_strings(artifact, name, &vocabulary->texts, status));
+        TRY(artifact_move_strings(artifact, artifact_part(prefix, "texts").text, &vocabulary->texts,
+                                  status));
         vocabulary->is_view = true;
         goto done;
     }
@@ -126,8 +117,8 @@ enum status_code vocabulary_save(struct vocabulary *vocabulary, struct artifact 
     }
     vocabulary->is_view = true;
     vocabulary->capacity = 0;
-    array_name(name, prefix, "integers");
-    TRY(artifact_take(artifact, name, ARRAY_I64, vocabulary->n, 1, vocabulary->integers, status));
+    TRY(artifact_take(artifact, artifact_part(prefix, "integers").text, ARRAY_I64, vocabulary->n, 1,
+                      vocabulary->integers, status));
 done:
     return code;
 }
@@ -136,18 +127,17 @@ enum status_code vocabulary_load(struct vocabulary *vocabulary, const struct art
                                  const char *prefix, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
+    const struct artifact_part integers = artifact_part(prefix, "integers");
     struct vocabulary view = {.is_view = true};
     const void *data = NULL;
 
-    array_name(name, prefix, "integers");
-    if (artifact_find(artifact, name) != NULL) {
-        TRY(artifact_get(artifact, name, ARRAY_I64, &data, &view.n, NULL, status));
+    if (artifact_find(artifact, integers.text) != NULL) {
+        TRY(artifact_get(artifact, integers.text, ARRAY_I64, &data, &view.n, NULL, status));
         view.integers = (int64_t *)data; /* a view: nobody writes through it */
         view.type = view.n == 0 ? ID_NONE : ID_INTEGER;
     } else {
-        array_name(name, prefix, "texts");
-        TRY(artifact_get_strings(artifact, name, &view.texts, status));
+        TRY(artifact_get_strings(artifact, artifact_part(prefix, "texts").text, &view.texts,
+                                 status));
         view.n = view.texts.n;
         view.type = ID_TEXT;
     }

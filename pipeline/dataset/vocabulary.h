@@ -1,4 +1,10 @@
-/* Ids as they stand in the source (all INTEGER or all TEXT) against dense codes 0..n-1. */
+/* Ids as they stand in the source (all INTEGER or all TEXT) against dense codes 0..n-1.
+ *
+ *     vocabulary_add, as ids come -> vocabulary_sort -> vocabulary_save
+ *     vocabulary_load -> vocabulary_find, vocabulary_id, vocabulary_locate
+ *
+ * The ids 30, 10, 20, 10 get the codes 0, 1, 2, 1; vocabulary_sort makes 30 code 2, 10 code 0 and
+ * 20 code 1: new_code is {2, 0, 1}. */
 #ifndef NIGHTJAR_DATASET_VOCABULARY_H
 #define NIGHTJAR_DATASET_VOCABULARY_H
 

@@ -146,36 +146,6 @@ done:
     return code;
 }
 
-static enum status_code check_count(const struct vocabulary *vocabulary, struct status *status)
-{
-    return vocabulary->n < MAX_ID_COUNT
-               ? STATUS_OK
-               : status_set(status, STATUS_DATA,
-                            "more than %d different ids; codes have 31 bits: filter the query",
-                            MAX_ID_COUNT);
-}
-
-/* A place in the index for a new id, which grows when it is half full or does not reach to it. */
-static enum status_code reserve_integer(struct vocabulary *vocabulary, int64_t id,
-                                        struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const bool has_place = vocabulary->slots != NULL && vocabulary->n < vocabulary->n_slots / 2 &&
-                           (!vocabulary->is_direct || (uint64_t)id < vocabulary->n_slots);
-
-    TRY(check_count(vocabulary, status));
-    if (!has_place) {
-        TRY(index_integers(vocabulary, vocabulary->n + 1, id, status));
-    }
-    if (vocabulary->n == vocabulary->capacity) {
-        size_t capacity = vocabulary->capacity == 0 ? FIRST_CAPACITY : 2 * vocabulary->capacity;
-        TRY(MEM_RESIZE(&vocabulary->integers, vocabulary->n, capacity, status));
-        vocabulary->capacity = capacity;
-    }
-done:
-    return code;
-}
-
 int32_t vocabulary_find(const struct vocabulary *vocabulary, const struct row_id *id)
 {
     if (vocabulary->type != (id->is_text ? ID_TEXT : ID_INTEGER)) {
@@ -218,58 +188,61 @@ int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id
                            &(struct row_id){.is_text = true, .text = id, .length = length});
 }
 
+enum status_code vocabulary_add(struct vocabulary *vocabulary, const struct row_id *id,
+                                int32_t *out, struct status *status)
+{
+    assert(!vocabulary->is_view && vocabulary->type != (id->is_text ? ID_INTEGER : ID_TEXT));
+    enum status_code code = STATUS_OK;
+    const size_t n = vocabulary->n;
+    const bool is_half_full = n >= vocabulary->n_slots / 2;
+    const int32_t known = vocabulary_find(vocabulary, id);
+    if (known >= 0) {
+        *out = known;
+        return STATUS_OK;
+    }
+    if (n >= MAX_ID_COUNT) {
+        TRY(status_set(status, STATUS_DATA,
+                       "more than %d different ids; codes have 31 bits: filter the query",
+                       MAX_ID_COUNT));
+    }
+    if (id->is_text) {
+        if (vocabulary->text_slots == NULL || is_half_full) {
+            TRY(index_texts(vocabulary, n + 1, status));
+        }
+        TRY(strings_add(&vocabulary->texts, id->text, id->length, status));
+        put_text(vocabulary->text_slots, vocabulary->n_slots,
+                 text_slot(hash_bytes64(id->text, id->length), n));
+    } else {
+        if (vocabulary->slots == NULL || is_half_full ||
+            (vocabulary->is_direct && (uint64_t)id->integer >= vocabulary->n_slots)) {
+            TRY(index_integers(vocabulary, n + 1, id->integer, status));
+        }
+        if (n == vocabulary->capacity) {
+            const size_t capacity = n == 0 ? FIRST_CAPACITY : 2 * n;
+            TRY(MEM_RESIZE(&vocabulary->integers, n, capacity, status));
+            vocabulary->capacity = capacity;
+        }
+        vocabulary->integers[n] = id->integer;
+        vocabulary->slots[slot_for_integer(vocabulary, id->integer)] = (int32_t)n + 1;
+    }
+    vocabulary->type = id->is_text ? ID_TEXT : ID_INTEGER;
+    vocabulary->n++;
+    *out = (int32_t)n;
+done:
+    return code;
+}
+
 enum status_code vocabulary_add_integer(struct vocabulary *vocabulary, int64_t id, int32_t *code,
                                         struct status *status)
 {
-    assert(!vocabulary->is_view && vocabulary->type != ID_TEXT);
-    const int32_t known = vocabulary_find_integer(vocabulary, id);
-    if (known >= 0) {
-        *code = known;
-        return STATUS_OK;
-    }
-    enum status_code result = reserve_integer(vocabulary, id, status);
-    if (result != STATUS_OK) {
-        return result;
-    }
-    vocabulary->type = ID_INTEGER;
-    vocabulary->integers[vocabulary->n] = id;
-    *code = (int32_t)vocabulary->n++;
-    vocabulary->slots[slot_for_integer(vocabulary, id)] = *code + 1;
-    return STATUS_OK;
+    return vocabulary_add(vocabulary, &(struct row_id){.integer = id}, code, status);
 }
 
 enum status_code vocabulary_add_text(struct vocabulary *vocabulary, const char *id, size_t length,
                                      int32_t *code, struct status *status)
 {
-    assert(!vocabulary->is_view && vocabulary->type != ID_INTEGER);
-    const int32_t known = vocabulary_find_text(vocabulary, id, length);
-    if (known >= 0) {
-        *code = known;
-        return STATUS_OK;
-    }
-    enum status_code result = check_count(vocabulary, status);
-    if (result == STATUS_OK &&
-        (vocabulary->text_slots == NULL || vocabulary->n >= vocabulary->n_slots / 2)) {
-        result = index_texts(vocabulary, vocabulary->n + 1, status);
-    }
-    if (result == STATUS_OK) {
-        result = strings_add(&vocabulary->texts, id, length, status);
-    }
-    if (result != STATUS_OK) {
-        return result;
-    }
-    vocabulary->type = ID_TEXT;
-    *code = (int32_t)vocabulary->n;
-    put_text(vocabulary->text_slots, vocabulary->n_slots,
-             text_slot(hash_bytes64(id, length), vocabulary->n++));
-    return STATUS_OK;
-}
-
-enum status_code vocabulary_add(struct vocabulary *vocabulary, const struct row_id *id,
-                                int32_t *code, struct status *status)
-{
-    return id->is_text ? vocabulary_add_text(vocabulary, id->text, id->length, code, status)
-                       : vocabulary_add_integer(vocabulary, id->integer, code, status);
+    return vocabulary_add(
+        vocabulary, &(struct row_id){.is_text = true, .text = id, .length = length}, code, status);
 }
 
 enum status_code vocabulary_build_index(struct vocabulary *vocabulary, struct status *status)

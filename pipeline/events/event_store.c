@@ -44,22 +44,16 @@ done:
 
 /* ---- saving ---- */
 
-struct part_name {
-    char text[ARTIFACT_NAME_MAX];
-};
-
-static struct part_name name_of(size_t which, const char *part)
+static struct artifact_part name_of(size_t which, const char *part)
 {
-    struct part_name name;
-    snprintf(name.text, sizeof name.text, "%s.%s", log_names[which], part);
-    return name;
+    return artifact_part(log_names[which], part);
 }
 
 /* Ids [first, n): as integers, or as texts. */
 static enum status_code add_ids(struct artifact *segment, size_t which, const char *part,
                                 const struct vocabulary *ids, size_t first, struct status *status)
 {
-    const struct part_name name = name_of(which, part);
+    const struct artifact_part name = name_of(which, part);
     struct strings texts = {0};
     enum status_code code = STATUS_OK;
     if (ids->type == ID_INTEGER) {
@@ -162,18 +156,17 @@ static const void *column(const struct artifact *segment, size_t which, const ch
 static enum status_code load_ids(const struct artifact *segment, size_t which, const char *part,
                                  struct vocabulary *ids, struct status *status)
 {
-    const struct part_name name = name_of(which, part);
+    const struct artifact_part name = name_of(which, part);
     const struct array *integers = artifact_find(segment, name.text);
     const bool is_text = integers == NULL;
     struct strings texts = {0};
     enum status_code code = STATUS_OK;
-    char offsets[ARTIFACT_NAME_MAX + 16];
     int32_t added;
     for (size_t i = 0; !is_text && integers->type == ARRAY_I64 && i < integers->rows; i++) {
         TRY(vocabulary_add_integer(ids, ((const int64_t *)integers->data)[i], &added, status));
     }
-    (void)snprintf(offsets, sizeof offsets, "%s.offsets", name.text);
-    if (is_text && artifact_find(segment, offsets) != NULL) { /* a log without ids has neither */
+    if (is_text && artifact_find(segment, artifact_part(name.text, "offsets").text) !=
+                       NULL) { /* a log without ids has neither */
         TRY(artifact_get_strings(segment, name.text, &texts, status));
     }
     for (size_t i = 0; i < texts.n; i++) {

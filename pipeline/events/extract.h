@@ -1,5 +1,15 @@
 /* The whole way from the user's database to struct interactions, and what is left behind for people
- * to look at. The interactions stage is these calls and its option table. */
+ * to look at. The interactions stage is these calls and its option table.
+ *
+ *     interactions_request    what to read and how (interactions_options.h)
+ *     extract_read            the rows, one by one, into an event log (event_reader.h, event_row.h)
+ *     extract_build           the log sorted and cut (event_log.h, split.h), its parts in the
+ *                             numbers of each basis (dataset_build.h)
+ *     extract_write_tables, extract_save_facts, extraction_release
+ *
+ * The rows (ann, tea, 09:00), (ann, tea, 10:00), (bob, tea, 11:00) and (bob, jam, 12:00), of which
+ * the newest quarter is test: train has ann-tea, of weight 2 with duplicates: sum, and bob-tea. The
+ * test has bob-jam; training does not know jam, so that only the cold part asks for it. */
 #ifndef NIGHTJAR_EVENTS_EXTRACT_H
 #define NIGHTJAR_EVENTS_EXTRACT_H
 

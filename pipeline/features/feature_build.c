@@ -23,63 +23,41 @@ static const struct feature_rule *find_rule(const struct feature_rules *rules, c
     return rules->other;
 }
 
-/* A zero-terminated list of the names. */
-static enum status_code list_names(const struct strings *names, struct arena *arena,
-                                   const char ***out, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    void *memory = NULL;
-    TRY(arena_new(arena, names->n, sizeof(const char *), &memory, status));
-    const char **list = memory;
-    for (size_t i = 0; i < names->n; i++) {
-        size_t length;
-        const char *name = strings_get(names, i, &length);
-        char *copy;
-        TRY(arena_copy_text(arena, name, length, &copy, status));
-        list[i] = copy;
-    }
-    *out = list;
-done:
-    return code;
-}
-
-static enum status_code refuse_name(const struct feature_rules *rules, const char *listed,
-                                    const char *const *names, size_t n, struct status *status)
-{
-    const char *nearest = nearest_name(names, n, listed, strlen(listed));
-    struct buf all = {0};
-    if (nearest != NULL) {
-        return status_set(status, STATUS_CONFIG,
-                          "%s: the query has no column '%s'; did you mean '%s'?", rules->what,
-                          listed, nearest);
-    }
-    for (size_t i = 0; i < n; i++) {
-        buf_addf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
-    }
-    const enum status_code code =
-        status_set(status, STATUS_CONFIG, "%s: the query has no column '%s'; its columns are %s",
-                   rules->what, listed, buf_text(&all));
-    buf_release(&all);
-    return code;
-}
-
 enum status_code feature_rules_check(const struct feature_rules *rules, const struct strings *names,
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct arena arena = {0};
-    const char **list = NULL;
-    TRY(list_names(names, &arena, &list, status));
+    struct buf all = {0};
+    void *memory = NULL;
+    TRY(arena_new(&arena, names->n, sizeof(const char *), &memory, status));
+    const char **list = memory; /* the names, zero-terminated */
+    for (size_t c = 0; c < names->n; c++) {
+        size_t length;
+        const char *name = strings_get(names, c, &length);
+        char *copy;
+        TRY(arena_copy_text(&arena, name, length, &copy, status));
+        list[c] = copy;
+        buf_addf(&all, "%s%s", c > 0 ? ", " : "", copy);
+    }
     for (size_t i = 0; i < rules->columns.n; i++) {
-        bool found = false;
-        for (size_t c = 0; c < names->n && !found; c++) {
-            found = strcasecmp(rules->columns.names[i], list[c]) == 0;
+        const char *listed = rules->columns.names[i];
+        size_t c = 0;
+        while (c < names->n && strcasecmp(listed, list[c]) != 0) {
+            c++;
         }
-        if (!found) {
-            TRY(refuse_name(rules, rules->columns.names[i], list, names->n, status));
+        if (c == names->n) {
+            const char *nearest = nearest_name(list, names->n, listed, strlen(listed));
+            TRY(nearest != NULL ? status_set(status, STATUS_CONFIG,
+                                             "%s: the query has no column '%s'; did you mean '%s'?",
+                                             rules->what, listed, nearest)
+                                : status_set(status, STATUS_CONFIG,
+                                             "%s: the query has no column '%s'; its columns are %s",
+                                             rules->what, listed, buf_text(&all)));
         }
     }
 done:
+    buf_release(&all);
     arena_release(&arena);
     return code;
 }

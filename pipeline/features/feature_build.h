@@ -1,4 +1,13 @@
-/* From the rows of a side-data query to the token matrix of one side (feature_table.h). */
+/* From the rows of a side-data query to the token matrix of one side (feature_table.h).
+ *
+ *     feature_reader_run      the rows, column by column
+ *     feature_table_build     the tokens of each column (feature_tokens.h), side by side
+ *     features_save, features_load, features_select
+ *
+ * Two items, 7 with price 3 and tags ["a"], 8 with price 5 and tags ["a", "b"], two buckets for
+ * rare tags: the tokens are price 0, price is missing 1, tag a 2, tag b 3, the buckets 4 and 5. The
+ * mean price is 4, the deviation 1, so that item 7 is {0: -1, 2: 1} and item 8 {0: 1, 2: .71, 3:
+ * .71}. */
 #ifndef NIGHTJAR_FEATURES_FEATURE_BUILD_H
 #define NIGHTJAR_FEATURES_FEATURE_BUILD_H
 

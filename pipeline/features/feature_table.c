@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "dataset/sparse_artifact.h"
 
-#include <stdio.h>
-
 const char *const feature_side_names[N_FEATURE_SIDES] = {"items", "users"};
 const char *const feature_type_names[] = {"auto", "categorical", "multi", "numeric", "text", NULL};
 
@@ -20,16 +18,15 @@ size_t feature_column_tokens(const struct feature_column *column)
     return column->n_values + column->n_buckets + number + missing;
 }
 
-static void array_name(char out[ARTIFACT_NAME_MAX], enum feature_side side, const char *part)
+static struct artifact_part part_of(enum feature_side side, const char *part)
 {
-    (void)snprintf(out, ARTIFACT_NAME_MAX, "%s.%s", feature_side_names[side], part);
+    return artifact_part(feature_side_names[side], part);
 }
 
 static enum status_code save_columns(const struct feature_table *table, enum feature_side side,
                                      struct artifact *artifact, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
     const size_t n = table->n_columns;
     int64_t *layout = NULL; /* (n, N_LAYOUT) */
     double *scale = NULL;   /* (n, 2) mean, sd */
@@ -45,10 +42,9 @@ static enum status_code save_columns(const struct feature_table *table, enum fea
         scale[2 * c] = column->mean;
         scale[2 * c + 1] = column->sd;
     }
-    array_name(name, side, "layout");
-    TRY(artifact_copy(artifact, name, ARRAY_I64, n, N_LAYOUT, layout, status));
-    array_name(name, side, "scale");
-    TRY(artifact_copy(artifact, name, ARRAY_F64, n, 2, scale, status));
+    TRY(artifact_copy(artifact, part_of(side, "layout").text, ARRAY_I64, n, N_LAYOUT, layout,
+                      status));
+    TRY(artifact_copy(artifact, part_of(side, "scale").text, ARRAY_F64, n, 2, scale, status));
 done:
     mem_free(layout);
     mem_free(scale);
@@ -59,20 +55,15 @@ static enum status_code save_side(struct feature_table *table, enum feature_side
                                   struct artifact *artifact, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
 
-    array_name(name, side, "n_master");
-    TRY(artifact_set_number(artifact, name, (double)table->n_master, status));
+    TRY(artifact_set_number(artifact, part_of(side, "n_master").text, (double)table->n_master,
+                            status));
     TRY(save_columns(table, side, artifact, status));
-    array_name(name, side, "names");
-    TRY(artifact_move_strings(artifact, name, &table->names, status));
-    array_name(name, side, "values");
-    TRY(artifact_move_strings(artifact, name, &table->values, status));
-    array_name(name, side, "extra");
-    TRY(vocabulary_save(&table->extra, artifact, name, status));
+    TRY(artifact_move_strings(artifact, part_of(side, "names").text, &table->names, status));
+    TRY(artifact_move_strings(artifact, part_of(side, "values").text, &table->values, status));
+    TRY(vocabulary_save(&table->extra, artifact, part_of(side, "extra").text, status));
     /* the last step, for it leaves either a view or nothing */
-    array_name(name, side, "matrix");
-    TRY(sparse_save(&table->matrix, artifact, name, status));
+    TRY(sparse_save(&table->matrix, artifact, part_of(side, "matrix").text, status));
     table->is_view = true;
 done:
     return code;
@@ -103,14 +94,13 @@ static enum status_code load_columns(struct feature_table *table, const struct a
                                      enum feature_side side, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
     const void *layout = NULL, *scale = NULL;
     size_t n = 0, width = 0, n_scales = 0, scale_width = 0;
 
-    array_name(name, side, "layout");
-    TRY(artifact_get(artifact, name, ARRAY_I64, &layout, &n, &width, status));
-    array_name(name, side, "scale");
-    TRY(artifact_get(artifact, name, ARRAY_F64, &scale, &n_scales, &scale_width, status));
+    TRY(artifact_get(artifact, part_of(side, "layout").text, ARRAY_I64, &layout, &n, &width,
+                     status));
+    TRY(artifact_get(artifact, part_of(side, "scale").text, ARRAY_F64, &scale, &n_scales,
+                     &scale_width, status));
     if (n != table->names.n || n_scales != n || scale_width != 2 || width != N_LAYOUT) {
         TRY(misfit(artifact, side, status));
     }
@@ -134,21 +124,16 @@ static enum status_code load_side(struct feature_table *table, const struct arti
                                   enum feature_side side, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    char name[ARTIFACT_NAME_MAX];
     bool found = false;
 
     table->is_view = true;
-    array_name(name, side, "n_master");
-    TRY(artifact_get_count(artifact, name, INT32_MAX, &table->n_master, status));
-    array_name(name, side, "names");
-    TRY(artifact_get_strings(artifact, name, &table->names, status));
+    TRY(artifact_get_count(artifact, part_of(side, "n_master").text, INT32_MAX, &table->n_master,
+                           status));
+    TRY(artifact_get_strings(artifact, part_of(side, "names").text, &table->names, status));
     TRY(load_columns(table, artifact, side, status));
-    array_name(name, side, "values");
-    TRY(artifact_get_strings(artifact, name, &table->values, status));
-    array_name(name, side, "extra");
-    TRY(vocabulary_load(&table->extra, artifact, name, status));
-    array_name(name, side, "matrix");
-    TRY(sparse_load(&table->matrix, artifact, name, &found, status));
+    TRY(artifact_get_strings(artifact, part_of(side, "values").text, &table->values, status));
+    TRY(vocabulary_load(&table->extra, artifact, part_of(side, "extra").text, status));
+    TRY(sparse_load(&table->matrix, artifact, part_of(side, "matrix").text, &found, status));
     size_t n_tokens = 0, n_values = 0;
     bool fits = found && table->matrix.n_rows == table->n_master + table->extra.n;
     for (size_t c = 0; fits && c < table->n_columns; c++) {

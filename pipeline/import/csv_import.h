@@ -1,6 +1,13 @@
 /* From a CSV file to a table: the work of the import stage and of the import command. The rows are
  * loaded into a staging table in transactions of 10,000 rows, and take their place in one at the
- * end: a failure at any moment leaves the table as it was. */
+ * end: a failure at any moment leaves the table as it was.
+ *
+ *     csv_import_check(&options, report, data);                  the rules across options
+ *     TRY(csv_import_run(&options, &target, &result, status));
+ *
+ * The file "id,price\n1,2.5\n2,x\n" with types {price: real} and on_bad_row reject makes TABLE(id
+ * TEXT, price REAL) with one row, and TABLE_rejected with another: line 3, column "price": "x" is
+ * not a finite decimal number. */
 #ifndef NIGHTJAR_IMPORT_CSV_IMPORT_H
 #define NIGHTJAR_IMPORT_CSV_IMPORT_H
 

@@ -1,6 +1,7 @@
 /* The progress bar: one terminal line, redrawn in place, shared with the log. */
 #include "io/progress.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
 
@@ -8,7 +9,7 @@
 
 #define WIPE "\r\033[K"
 
-enum { BAR_CELLS = 16, COUNT_TEXT_MAX = 24 };
+enum { BAR_CELLS = 16 };
 
 static const double redraw_seconds = 0.1;
 /* Before this much time has gone by, a rate is an accident and the time left a guess. */
@@ -20,7 +21,7 @@ static FILE *stream_of(const struct progress *progress)
 }
 
 /* "950", "12.3k", "4.56M": three or four digits at any size. */
-static void format_count(double value, char out[COUNT_TEXT_MAX])
+static void format_count(double value, char out[NUM_TEXT_MAX])
 {
     static const struct {
         double scale;
@@ -29,12 +30,12 @@ static void format_count(double value, char out[COUNT_TEXT_MAX])
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (value >= steps[i].scale) {
             double shown = value / (steps[i].scale == 1e4 ? 1e3 : steps[i].scale);
-            snprintf(out, COUNT_TEXT_MAX, "%.*f%s", shown < 10 ? 2 : 1, shown, steps[i].suffix);
+            snprintf(out, NUM_TEXT_MAX, "%.*f%s", shown < 10 ? 2 : 1, shown, steps[i].suffix);
             return;
         }
     }
     bool is_whole = value == floor(value);
-    snprintf(out, COUNT_TEXT_MAX, "%.*f", is_whole || value >= 100 ? 0 : 1, value);
+    snprintf(out, NUM_TEXT_MAX, "%.*f", is_whole || value >= 100 ? 0 : 1, value);
 }
 
 void progress_start(struct progress *progress, const char *label, const char *unit, double total)
@@ -49,28 +50,12 @@ void progress_start(struct progress *progress, const char *label, const char *un
     progress->drawn = progress->started - redraw_seconds;
 }
 
-/* Room left at the end of a line of which `used` characters may be taken. */
-static size_t rest(size_t used)
-{
-    return used < PROGRESS_LINE_MAX ? PROGRESS_LINE_MAX - used : 0;
-}
-
-static void append(char out[PROGRESS_LINE_MAX], size_t *used, const char *text)
-{
-    if (rest(*used) > 1) {
-        int length = snprintf(out + *used, rest(*used), "%s", text);
-        *used += length > 0 ? (size_t)length : 0;
-    }
-}
-
 void progress_format(const struct progress *progress, double done, double elapsed, const char *note,
                      char out[PROGRESS_LINE_MAX])
 {
-    char count[COUNT_TEXT_MAX], text[PROGRESS_LINE_MAX];
-    size_t used = 0;
-    out[0] = '\0';
-    snprintf(text, sizeof text, "%.20s ", progress->label);
-    append(out, &used, text);
+    char text[NUM_TEXT_MAX];
+    struct buf line = {0};
+    buf_addf(&line, "%.20s ", progress->label);
     if (progress->total > 0) {
         double share = fmin(fmax(done / progress->total, 0), 1);
         char bar[BAR_CELLS + 1];
@@ -78,28 +63,24 @@ void progress_format(const struct progress *progress, double done, double elapse
         memset(bar, '-', BAR_CELLS);
         memset(bar, '#', filled);
         bar[BAR_CELLS] = '\0';
-        snprintf(text, sizeof text, "[%s] %3d%% ", bar, (int)(share * 100));
-        append(out, &used, text);
+        buf_addf(&line, "[%s] %3d%% ", bar, (int)(share * 100));
     }
-    format_count(done, count);
-    snprintf(text, sizeof text, "%s %s", count, progress->unit);
-    append(out, &used, text);
+    format_count(done, text);
+    buf_addf(&line, "%s %s", text, progress->unit);
     double rate = elapsed >= settle_seconds ? done / elapsed : 0;
     if (rate > 0) {
-        format_count(rate, count);
-        snprintf(text, sizeof text, ", %s/s", count);
-        append(out, &used, text);
+        format_count(rate, text);
+        buf_addf(&line, ", %s/s", text);
     }
     if (rate > 0 && progress->total > done) {
-        char left[NUM_TEXT_MAX];
-        num_format_duration((progress->total - done) / rate, left);
-        snprintf(text, sizeof text, ", %s left", left);
-        append(out, &used, text);
+        num_format_duration((progress->total - done) / rate, text);
+        buf_addf(&line, ", %s left", text);
     }
     if (note != NULL) {
-        append(out, &used, "  ");
-        append(out, &used, note);
+        buf_addf(&line, "  %s", note);
     }
+    snprintf(out, PROGRESS_LINE_MAX, "%s", buf_text(&line));
+    buf_release(&line);
     for (char *at = out; *at != '\0'; at++) { /* a file's name must not drive the terminal */
         *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
     }

@@ -124,6 +124,15 @@ static enum status_code part_name(char out[ARTIFACT_NAME_MAX], const char *name,
     return STATUS_OK;
 }
 
+struct artifact_part artifact_part(const char *prefix, const char *suffix)
+{
+    struct artifact_part part;
+    const int length = snprintf(part.text, sizeof part.text, "%s.%s", prefix, suffix);
+    assert(length > 0 && (size_t)length < sizeof part.text);
+    (void)length;
+    return part;
+}
+
 enum status_code artifact_set_strings(struct artifact *artifact, const char *name,
                                       const struct strings *strings, struct status *status)
 {

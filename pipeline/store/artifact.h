@@ -1,5 +1,16 @@
 /* Artifacts: named sets of typed arrays, the only form in which data moves between stages. Kept in
- * memory during a run and in the work database between runs, in chunks of CHUNK_BYTES. */
+ * memory during a run and in the work database between runs, in chunks of CHUNK_BYTES.
+ *
+ *     artifact_init(&artifact, "prices");
+ *     TRY(artifact_copy(&artifact, "cents", ARRAY_I64, n, 1, cents, status));
+ *     TRY(artifact_save(work, "shop/prices", &artifact, status));
+ *     artifact_release(&artifact);
+ *
+ * and in another stage, or another run:
+ *
+ *     TRY(artifact_load(work, "shop/prices", &artifact, &found, status));
+ *     TRY(artifact_get(&artifact, "cents", ARRAY_I64, &cents, &n, NULL, status));
+ */
 #ifndef NIGHTJAR_STORE_ARTIFACT_H
 #define NIGHTJAR_STORE_ARTIFACT_H
 
@@ -66,6 +77,12 @@ MUST_CHECK enum status_code artifact_set_strings(struct artifact *artifact, cons
 /* The same, after which `strings` is a view over the copy. */
 MUST_CHECK enum status_code artifact_move_strings(struct artifact *artifact, const char *name,
                                                   struct strings *strings, struct status *status);
+
+/* "PREFIX.SUFFIX", the name of an array; must be short enough. */
+struct artifact_part {
+    char text[ARTIFACT_NAME_MAX];
+};
+struct artifact_part artifact_part(const char *prefix, const char *suffix);
 
 /* NULL when there is none. */
 const struct array *artifact_find(const struct artifact *artifact, const char *name);
