@@ -1,5 +1,30 @@
 /* The command contract. A command is one file under pipeline/commands/ that exports one
- * `const struct command`; main.c holds the list. */
+ * `const struct command`; command_list.h and main.c hold the list. The table of flags gives
+ * parsing,
+ * --help, the man page and the completions.
+ *
+ *     static enum status_code run_show(const struct command_environment *environment,
+ *                                      const struct command_line *line, struct status *status)
+ *     {
+ *         enum status_code code;
+ *         struct plan *plan = NULL;
+ *         int64_t last = 20;
+ *         TRY(command_flag_int64(line, "--last", 1, INT64_MAX, &last, status));
+ *         TRY(command_load_plan(environment, line, &plan, status));
+ *         fprintf(environment->out, "%s\n", plan->settings.pipeline);
+ *         TRY(command_flush(environment->out, status));
+ *     done:
+ *         plan_free(plan);
+ *         return code;
+ *     }
+ *     static const struct command_flag flags[] = {
+ *         {.name = "--last", .value = "N", .help = "..."}, COMMAND_FLAG_SET, {.name = NULL}};
+ *     const struct command command_show = {.name = "show", .usage = "CONFIG [options]",
+ *                                          .min_arguments = 1, .max_arguments = 1,
+ *                                          .flags = flags, .run = run_show};
+ *
+ * main.c: command_parse, then run; what run returns is printed and becomes the exit code there.
+ * What is wrong with the line is found before anything is opened. */
 #ifndef NIGHTJAR_COMMANDS_COMMAND_H
 #define NIGHTJAR_COMMANDS_COMMAND_H
 

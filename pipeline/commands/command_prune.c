@@ -23,14 +23,6 @@ done:
     return code;
 }
 
-static enum status_code prune_published(struct db *db, const struct plan *plan,
-                                        struct status *status)
-{
-    const struct plan_output *output = &plan->settings.output;
-    const struct publish_target target = {.db = db, .prefix = output->prefix, .keep = output->keep};
-    return publish_prune(&target, status);
-}
-
 /* *n: the runs beyond work.keep_runs, dropped unless dry. */
 static enum status_code prune_runs(const struct plan *plan, bool dry, int64_t *n_known, int64_t *n,
                                    struct status *status)
@@ -74,7 +66,9 @@ static enum status_code run_prune(const struct command_environment *environment,
     }
     TRY(print_decisions(db, plan, json, environment->out, status));
     if (!dry) {
-        TRY(prune_published(db, plan, status));
+        const struct publish_target target = {
+            .db = db, .prefix = plan->settings.output.prefix, .keep = plan->settings.output.keep};
+        TRY(publish_prune(&target, status));
     }
     TRY(prune_runs(plan, dry, &n_known, &n, status));
     command_print(environment->err, "%lld of %lld runs %s beyond work.keep_runs (%lld)%s\n",

@@ -266,35 +266,25 @@ done:
     return code;
 }
 
-/* Nothing may be left: a program that does not share our lock may have written meanwhile. */
-static enum status_code check_empty(struct db *work, struct status *status)
-{
-    int64_t n = 0;
-    bool found;
-    enum status_code code;
-    TRY(db_get_int64(work,
-                     "SELECT (SELECT count(*) FROM artifact_chunk) + (SELECT count(*) FROM "
-                     "artifact_array) + (SELECT count(*) FROM artifact) + (SELECT count(*) FROM "
-                     "stage_state) + (SELECT count(*) FROM rejected_rows) + (SELECT count(*) FROM "
-                     "tune_trial)",
-                     &n, &found, status));
-    if (n != 0) {
-        TRY(status_set_at(status, STATUS_INTERNAL, db_path(work), 0, 0,
-                          "%lld rows are still there after they were deleted", (long long)n));
-    }
-done:
-    return code;
-}
-
 enum status_code erase_work(struct db *work, struct status *status)
 {
     enum status_code code;
+    int64_t n = 0;
+    bool found;
     TRY(refuse_triggers(work, status));
     TRY(db_exec(work, "PRAGMA secure_delete = ON", status));
     TRY(db_begin_write(work, status));
     TRY(db_exec(work, empty_tables, status));
     TRY(drop_stage_tables(work, status));
-    TRY(check_empty(work, status));
+    TRY(db_get_int64(work,
+                     "SELECT (SELECT count(*) FROM artifact_chunk) + (SELECT count(*) FROM "
+                     "artifact_array) + (SELECT count(*) FROM artifact) + (SELECT count(*) FROM "
+                     "stage_state) + (SELECT count(*) FROM rejected_rows)",
+                     &n, &found, status));
+    if (n != 0) {
+        TRY(status_set_at(status, STATUS_INTERNAL, db_path(work), 0, 0,
+                          "%lld rows are still there after they were deleted", (long long)n));
+    }
     TRY(db_commit(work, status));
     TRY(db_exec(work, "VACUUM", status));
     TRY(erase_wal(work, status));

@@ -1,6 +1,26 @@
 /* Generations in the output database: tables NAME_g<N> built in short transactions, verified, then
  * made visible at once by replacing the views. What people query is written at the top of
- * generation.c. A reader sees the whole old generation or the whole new one. */
+ * generation.c. A reader sees the whole old generation or the whole new one.
+ *
+ *     before the work:
+ *         TRY(publish_check_names(db, prefix, status));            nothing of ours is taken
+ *         TRY(publish_latest(db, prefix, &latest, status));        the fence
+ *     after it:
+ *         const struct publish_target target = {.db = db, .prefix = "", .keep = 3,
+ *                                               .expected_latest = &latest.generation};
+ *         const struct publish_content content = {
+ *             .users = {.n = 2, .integers = (int64_t[]){7, 8}},    code 0 is user 7
+ *             .items = {.n = 2, .integers = (int64_t[]){40, 41}},
+ *             .n_served = 1, .top = 2,
+ *             .served = (int32_t[]){0},                            user 7 gets
+ *             .rec_items = (int32_t[]){1, -1},                     item 41, and no more
+ *             .rec_scores = (float[]){0.5F, 0},
+ *             .rec_sources = (uint8_t[]){PUBLISH_MODEL, 0}};
+ *         TRY(publish_generation(&target, &content, &generation, status));
+ *     and when it was a mistake:
+ *         TRY(publish_rollback(db, prefix, generation - 1, status));
+ *
+ * forgotten.h and erase.h take people out of all of it. */
 #ifndef NIGHTJAR_PUBLISHING_GENERATION_H
 #define NIGHTJAR_PUBLISHING_GENERATION_H
 

@@ -4,15 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static size_t count_outputs(const struct stage *stage)
-{
-    size_t n = 0;
-    while (stage->outputs != NULL && stage->outputs[n].name != NULL) {
-        n++;
-    }
-    return n;
-}
-
 /* A hash of every resolved option, for the run's record. */
 static enum status_code hash_config(const struct plan *plan, char out[HASH_TEXT_MAX],
                                     struct status *status)
@@ -47,7 +38,12 @@ enum status_code context_init(struct context *context, const struct run_request 
     context->progress = (struct progress){.log = request->log, .enabled = request->show_progress};
     TRY(MEM_NEW(&context->first_slot, plan->n_stages + 1, status));
     for (size_t i = 0; i < plan->n_stages; i++) {
-        context->first_slot[i + 1] = context->first_slot[i] + count_outputs(plan->stages[i].stage);
+        const struct stage_artifact *outputs = plan->stages[i].stage->outputs;
+        size_t n = 0;
+        while (outputs != NULL && outputs[n].name != NULL) {
+            n++;
+        }
+        context->first_slot[i + 1] = context->first_slot[i] + n;
     }
     TRY(MEM_NEW(&context->slots, context->first_slot[plan->n_stages], status));
     TRY(hash_config(plan, context->config_hash, status));

@@ -16,23 +16,6 @@ static enum status_code bind_text(struct db_query *query, int index, const char 
     return db_bind_text(query, index, text, strlen(text), true, status);
 }
 
-/* The newest run when it did not get to its end, else 0. One that the data made fail is over: the
- * remedy is in the source, which the next run has to read again. */
-static enum status_code find_unfinished(struct db *work, int64_t *run, struct status *status)
-{
-    bool found;
-    enum status_code code =
-        db_get_int64(work,
-                     "SELECT run FROM run WHERE run = (SELECT max(run) FROM run)"
-                     " AND (state IN ('running', 'killed', 'interrupted')"
-                     "  OR (state = 'failed' AND exit_code <> 65))", /* STATUS_DATA */
-                     run, &found, status);
-    if (code == STATUS_OK && !found) {
-        *run = 0;
-    }
-    return code;
-}
-
 enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                                   struct status *status)
 {
@@ -42,7 +25,12 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     char libraries[256], cpu[64];
     struct db *work = context->work;
     TRY(db_begin_write(work, status));
-    TRY(find_unfinished(work, unfinished, status));
+    *unfinished = 0; /* a run that the data made fail is over: the next one reads them again */
+    TRY(db_get_int64(work,
+                     "SELECT run FROM run WHERE run = (SELECT max(run) FROM run)"
+                     " AND (state IN ('running', 'killed', 'interrupted')"
+                     "  OR (state = 'failed' AND exit_code <> 65))", /* STATUS_DATA */
+                     unfinished, &found, status));
     TRY(db_exec(work,
                 "UPDATE run SET state = 'killed', message = 'ended without a word: killed, or the "
                 "machine went down' WHERE state = 'running'",

@@ -60,19 +60,6 @@ done:
     return code;
 }
 
-static enum status_code resolve_flags(struct runner *runner, const struct run_request *request,
-                                      struct status *status)
-{
-    enum status_code code;
-    if (request->from != NULL && request->only != NULL) {
-        return status_set(status, STATUS_USAGE, "--from and --only exclude each other");
-    }
-    TRY(find_stage(request->plan, "--from", request->from, &runner->from, status));
-    TRY(find_stage(request->plan, "--only", request->only, &runner->only, status));
-done:
-    return code;
-}
-
 /* With --only, the artifacts at hand must do: what is missing is the caller's to make. */
 static enum status_code check_only(struct runner *runner, struct status *status)
 {
@@ -375,7 +362,11 @@ enum status_code runner_run(const struct run_request *request, struct run_result
     const char *work = request->plan->settings.work.database;
     const struct lock_wait wait = {.seconds = request->wait, .stop_signal = request->stop_signal};
     double started = clock_monotonic();
-    TRY(resolve_flags(&runner, request, status));
+    if (request->from != NULL && request->only != NULL) {
+        return status_set(status, STATUS_USAGE, "--from and --only exclude each other");
+    }
+    TRY(find_stage(request->plan, "--from", request->from, &runner.from, status));
+    TRY(find_stage(request->plan, "--only", request->only, &runner.only, status));
     TRY(context_init(context, request, status));
     TRY(lock_pipeline(work, &wait, &lock, status));
     TRY(db_open_private(work, request->plan->settings.source.busy_timeout, &context->work, status));

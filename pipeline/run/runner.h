@@ -1,4 +1,21 @@
-/* Runs a plan: decides what is unchanged, runs the rest in order, keeps artifacts and history. */
+/* Runs a plan: decides what is unchanged, runs the rest in order, keeps artifacts and history.
+ *
+ *     struct plan *plan = NULL;
+ *     struct run_result result = {0};
+ *     TRY(plan_load("shop.yaml", &stage_registry, NULL, 0, &plan, status));
+ *     const struct run_request request = {.plan = plan, .version = "0.2.0", .log = &log};
+ *     TRY(runner_check(&request, report, NULL, status));     what `nightjar check` asks
+ *     TRY(runner_run(&request, &result, status));
+ *     result.generation is what people read now
+ *
+ * Under the pipeline's lock, for each stage in turn: cache_key and cache_decide say whether it is
+ * as it was; else its run() is called with a context (context.h), context_save_outputs keeps what
+ * it made, cache_remember what that was made from, run_record_stage how it went.
+ *
+ * Files: runner.c the order; cache.c what need not be redone; context*.c what a stage may ask and
+ * tell; run_record.c the history; estimate.c, speeds.c and disk_space.c whether there is room and
+ * time; source_log.c how far the source's log goes; metrics_file.c the same for monitoring;
+ * written_files.h every file that nightjar writes. */
 #ifndef NIGHTJAR_RUN_RUNNER_H
 #define NIGHTJAR_RUN_RUNNER_H
 
@@ -14,7 +31,7 @@ struct run_result {
     size_t n_run, n_skipped;
 };
 
-/* What would stop a stage later and can be seen now, without a run: `told` hears how each stage
+/* What would stop a stage later and can be seen now, without a run: `report` hears how each stage
  * that looks fares. Changes nothing. */
 MUST_CHECK enum status_code runner_check(const struct run_request *request,
                                          void (*report)(void *data, const char *label,
