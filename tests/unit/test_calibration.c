@@ -41,11 +41,13 @@ static void case_release(struct calibration_case *c)
 static struct calibration_request request_of(const struct calibration_case *c,
                                              struct calibration_grid grid)
 {
-    return (struct calibration_request){
-        .validation = &c->validation,
-        .embeddings = &c->data.embeddings,
-        .popularity = grid,
-        .given = {(double)NAN, (double)NAN, (double)NAN, (double)NAN}};
+    return (struct calibration_request){.validation = &c->validation,
+                                        .embeddings = &c->data.embeddings,
+                                        .popularity = grid,
+                                        .given = {.beta = (double)NAN,
+                                                  .gamma = (double)NAN,
+                                                  .exponent = (double)NAN,
+                                                  .half_life = (double)NAN}};
 }
 
 /* The metric at one weight through validation_run, which ranks with a single bias. */
@@ -443,20 +445,21 @@ static void the_artifact_gives_the_calibration_back(void **state)
     double beta[] = {0.0, 0.5}, gamma[] = {0, 3}, exponent[] = {0, 0.25}, value[] = {0.1, 0.2};
     double users[] = {7, 5}, half_life[] = {0, 7};
     struct embeddings embeddings = {.alpha = 0.25};
-    struct calibration saved = {.weights = {0.5, 3, 0.25, 7},
-                                .towers_half_life = 14,
-                                .popular_half_life = 1,
-                                .towers_beta = 0.75,
-                                .alpha = 0.3,
-                                .value = 0.2,
-                                .towers_value = 0.1,
-                                .n_grid = 2,
-                                .grid_beta = beta,
-                                .grid_half_life = half_life,
-                                .grid_gamma = gamma,
-                                .grid_exponent = exponent,
-                                .grid_value = value,
-                                .grid_users = users};
+    struct calibration saved = {
+        .weights = {.beta = 0.5, .gamma = 3, .exponent = 0.25, .half_life = 7},
+        .towers_half_life = 14,
+        .popular_half_life = 1,
+        .towers_beta = 0.75,
+        .alpha = 0.3,
+        .value = 0.2,
+        .towers_value = 0.1,
+        .n_grid = 2,
+        .grid_beta = beta,
+        .grid_half_life = half_life,
+        .grid_gamma = gamma,
+        .grid_exponent = exponent,
+        .grid_value = value,
+        .grid_users = users};
     struct calibration loaded = {0};
     struct artifact artifact = {0};
     assert_int_equal(calibration_save(&saved, "ndcg@20", &artifact, &status), STATUS_OK);
