@@ -1,0 +1,118 @@
+/* A pipeline's file read into a tree, and what a tree is asked for. libyaml is yaml_doc.c's. */
+#include "config/yaml_doc.h"
+
+#include "base/input_file.h"
+#include "base/utf8.h"
+
+#include <unistd.h>
+
+/* Hardly more than the limit, which is enough to know that it is passed. */
+static enum status_code read_bytes(const char *file, const struct watch *watch, struct buf *out,
+                                   struct status *status)
+{
+    char block[8192];
+    int fd = -1;
+    size_t n = 0;
+    enum status_code code;
+    TRY(input_file_open(file, "the pipeline file", &fd, status));
+    do {
+        TRY(input_file_read(fd, file, watch, block, sizeof block, &n, status));
+        buf_add(out, block, n);
+    } while (n > 0 && out->length <= DOC_BYTES_MAX);
+    TRY(buf_check(out, status));
+done:
+    if (fd >= 0) {
+        close(fd);
+    }
+    return code;
+}
+
+enum status_code yaml_doc_read(const char *file, const struct watch *watch, struct arena *arena,
+                               struct mistakes *mistakes, struct doc_node **root,
+                               struct status *status)
+{
+    struct buf bytes = {0};
+    struct doc_node *found = NULL;
+    const struct place start = {.line = 1, .column = 1};
+    size_t n_before = mistakes->n;
+    enum status_code code = STATUS_OK;
+
+    TRY(read_bytes(file, watch, &bytes, status));
+    const char *encoding = utf8_other_encoding(buf_text(&bytes), bytes.length);
+    if (encoding != NULL) {
+        mistakes_add(mistakes, start,
+                     "the file is %s; convert it to UTF-8 first: iconv -f %s -t UTF-8", encoding,
+                     encoding);
+    } else if (bytes.length > DOC_BYTES_MAX) {
+        mistakes_add(mistakes, start, "the file has more than %d KiB", DOC_BYTES_MAX / 1024);
+    } else {
+        TRY(yaml_doc_parse(buf_text(&bytes), bytes.length, NULL, arena, mistakes, &found, status));
+    }
+    if (found == NULL && mistakes->n == n_before) {
+        mistakes_add(mistakes, start,
+                     "the file is empty; a pipeline has at least \"pipeline:\" and \"stages:\"");
+    } else if (found != NULL && found->kind != DOC_MAP) {
+        if (!found->damaged) {
+            mistakes_add(mistakes, found->place,
+                         "the top level is %s; it must be a map with \"pipeline:\" and \"stages:\"",
+                         doc_kind_name(found));
+        }
+        found = NULL;
+    }
+    *root = found;
+done:
+    buf_release(&bytes);
+    return code;
+}
+
+struct doc_node *doc_find(const struct doc_node *node, const char *key, size_t length)
+{
+    if (node == NULL || node->kind != DOC_MAP) {
+        return NULL;
+    }
+    for (struct doc_node *child = node->first; child != NULL; child = child->next) {
+        if (child->key != NULL && child->key_length == length &&
+            memcmp(child->key, key, length) == 0) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+bool doc_is_null(const struct doc_node *node)
+{
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
+    if (node->kind != DOC_SCALAR || node->quoted || node->raw) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) {
+        if (strcmp(node->text, nulls[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void doc_append(struct doc_node *parent, struct doc_node *child)
+{
+    if (parent->last == NULL) {
+        parent->first = child;
+    } else {
+        parent->last->next = child;
+    }
+    parent->last = child;
+    parent->n++;
+}
+
+const char *doc_kind_name(const struct doc_node *node)
+{
+    switch (node->kind) {
+    case DOC_LIST:
+        return "a list";
+    case DOC_MAP:
+        return "a map";
+    case DOC_SCALAR:
+        break;
+    }
+    return "a single value";
+}
