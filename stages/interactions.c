@@ -164,6 +164,16 @@ static void tell(struct context *context, const struct interactions *interaction
     buf_release(&left_out);
 }
 
+static void tell_repeats(struct context *context, double share, bool count)
+{
+    log_write(
+        context_log(context), LOG_INFO,
+        "interactions: split.repeats: auto: %.1f %% of the newest tenth's events are of items "
+        "that their users had before (from %.0f %% on they count): %s",
+        100 * share, 100 * SPLIT_REPEATS,
+        count ? "repeats count as choices" : "only new items count");
+}
+
 /* The cold part of FIT, where somebody is asked about it, or should have been. */
 static void tell_cold(struct context *context, const struct dataset *fit,
                       const struct split_settings *split)
@@ -296,6 +306,9 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(context_check_stop(context, status));
     TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
     tell(context, &interactions, &request, &extraction.report);
+    if (request.split.repeats == CHOICE_AUTO) {
+        tell_repeats(context, extraction.repeat_share, interactions.basis[BASIS_FIT].repeats);
+    }
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
     TRY(hand_on(context, &interactions, &extraction.report, status));
     context_set_rows(context, extraction.report.n_rows);

@@ -200,6 +200,9 @@ static enum status_code merge_ids(const struct interactions *base, const struct 
     out->has_times = base->has_times;
     out->n_rows = delta->n_rows;
     out->n_rejected = delta->n_rejected;
+    for (size_t b = 0; b < N_BASES; b++) {
+        out->basis[b].repeats = base->basis[b].repeats;
+    }
     out->newest_time =
         has_delta && delta->newest > base->newest_time ? delta->newest : base->newest_time;
     return merge_vocabularies(&base->users, &base->items, &delta->users, &delta->items, maps,
@@ -281,10 +284,14 @@ done:
     return code;
 }
 
-static enum status_code make_basis(const struct history *liked, const struct delta *delta,
+/* Where repeats count, what the base has for its events' sake stays. */
+static enum status_code make_basis(const struct history *liked, const struct interactions *base,
+                                   const struct delta *delta, const struct maps *maps,
                                    struct interactions *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct dataset *before = &base->basis[BASIS_ALL];
+    uint8_t *lasting = NULL;
     struct dataset *all = &out->basis[BASIS_ALL];
     const struct core_codes core = {.users = delta->core_users,
                                     .items = delta->core_items,
@@ -296,13 +303,18 @@ static enum status_code make_basis(const struct history *liked, const struct del
     if (core.users != NULL) {
         TRY(dataset_core_known(liked, &delta->rules, &core, all, status));
     } else {
-        TRY(dataset_core(liked, &delta->rules, "all events", all, status));
+        TRY(MEM_NEW(&lasting, out->items.n, status));
+        for (size_t i = 0; before->repeats && i < before->n_items; i++) {
+            lasting[maps->base_items[before->items[i]]] = 1;
+        }
+        TRY(dataset_core(liked, &delta->rules, lasting, "all events", all, status));
     }
     TRY(dataset_cold(&cold, all, status));
     if (out->disliked.matrix.n_rows > 0) {
         TRY(dislikes_renumber(&out->disliked, all, status));
     }
 done:
+    mem_free(lasting);
     return code;
 }
 
@@ -321,7 +333,7 @@ enum status_code interactions_merge(const struct interactions *base, const struc
     TRY(merge_logs(base, delta, &maps, spill, &made, status));
     TRY(merge_dislikes(base, delta, &maps, &made, &liked, &has_dislikes, status));
     TRY(merge_seen(&base->seen, &delta->seen, &made.seen, status));
-    TRY(make_basis(has_dislikes ? &liked : &made.log, delta, &made, status));
+    TRY(make_basis(has_dislikes ? &liked : &made.log, base, delta, &maps, &made, status));
     interactions_drop_ordinals(&made, true);
     *out = made;
     made = (struct interactions){0};

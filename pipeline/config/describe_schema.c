@@ -158,6 +158,9 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
         break;
     case OPTION_CHOICE:
         put_choices(tree, json_add_object(tree, any, NULL), option->choices);
+        if (option->choices == option_false_true_auto) {
+            (void)push_type(tree, any, "boolean");
+        }
         break;
     default:
         put_range(tree, push_type(tree, any, "number"), option);

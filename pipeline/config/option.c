@@ -11,6 +11,8 @@
 
 enum { TABLE_MAX = 128, WHY_PART_MAX = 512 };
 
+const char *const option_false_true_auto[] = {"false", "true", "auto", NULL};
+
 const struct option *option_find(const struct option *table, const char *name, size_t length)
 {
     for (; table->name != NULL; table++) {

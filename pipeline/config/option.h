@@ -35,6 +35,10 @@ enum option_type {
 
 #define OPTION_AUTO_COUNT ((size_t)-1)
 
+/* Choices of what is off, on, or decided by the data. */
+enum { CHOICE_FALSE, CHOICE_TRUE, CHOICE_AUTO };
+extern const char *const option_false_true_auto[];
+
 _Static_assert(sizeof(size_t) == sizeof(int64_t), "a count may stand where a number does");
 
 struct option_texts {

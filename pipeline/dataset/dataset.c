@@ -109,7 +109,7 @@ struct fact {
     double value;
 };
 
-enum { N_FACTS = 9 };
+enum { N_FACTS = 10 };
 
 static void list_facts(const struct interactions *interactions, struct fact facts[N_FACTS])
 {
@@ -124,7 +124,8 @@ static void list_facts(const struct interactions *interactions, struct fact fact
         {"fit.valid.unknown_users", (double)fit->valid_unknown_users},
         {"fit.test.unknown_users", (double)fit->test_unknown_users},
         {"all.valid.unknown_users", (double)all->valid_unknown_users},
-        {"all.test.unknown_users", (double)all->test_unknown_users}};
+        {"all.test.unknown_users", (double)all->test_unknown_users},
+        {"repeats", fit->repeats ? 1 : 0}};
 
     memcpy(facts, list, sizeof list);
 }
@@ -140,6 +141,9 @@ static void apply_facts(struct interactions *interactions, const struct fact fac
     interactions->basis[BASIS_FIT].test_unknown_users = (size_t)facts[6].value;
     interactions->basis[BASIS_ALL].valid_unknown_users = (size_t)facts[7].value;
     interactions->basis[BASIS_ALL].test_unknown_users = (size_t)facts[8].value;
+    for (size_t b = 0; b < N_BASES; b++) {
+        interactions->basis[b].repeats = facts[9].value != 0;
+    }
 }
 
 enum status_code interactions_save(struct interactions *interactions, struct artifact *artifact,
@@ -293,8 +297,10 @@ enum status_code interactions_load(struct interactions *interactions,
     TRY(vocabulary_load(&view.users, artifact, "users", status));
     TRY(vocabulary_load(&view.items, artifact, "items", status));
     TRY(seen_pairs_load(&view.seen, artifact, "seen", status));
-    for (size_t i = 0; i < N_FACTS; i++) {
-        TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
+    for (size_t i = 0; i < N_FACTS; i++) { /* artifacts of before repeats were known have none */
+        if (i < N_FACTS - 1 || artifact_find(artifact, facts[i].name) != NULL) {
+            TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
+        }
     }
     for (size_t i = 0; i < slots.n; i++) {
         struct slot *slot = &slots.slot[i];
@@ -443,6 +449,17 @@ void history_popularity(const struct history *history, double half_life_days, do
         const double days = decays ? (double)(newest - history->times[e]) / 86400.0 : 0;
         popularity[m->columns[e]] += decays ? exp2(-days / half_life_days) : 1.0;
     }
+}
+
+enum status_code dataset_excluded(const struct dataset *dataset, const struct sparse *barred,
+                                  struct sparse *out, struct status *status)
+{
+    if (dataset->repeats) {
+        return sparse_init(out, dataset->n_users, dataset->n_items, 0, false, status);
+    }
+    return barred == NULL || barred->n_rows == 0
+               ? STATUS_OK
+               : sparse_union(&dataset->train.matrix, barred, out, status);
 }
 
 void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map)

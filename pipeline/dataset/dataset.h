@@ -54,9 +54,11 @@ struct dataset {
     /* (n_users, n_items) explicit dislikes, none of them in train; matrix.values NULL. Of FIT those
        that were known when its train part ended. Zero rows when the log has none. */
     struct history dislikes;
+    bool repeats; /* held-out parts keep what the user had before, and nothing of that is barred */
     /* Held-out parts: pairs that are also in train, or barred, are already dropped; test holds
-       nothing of valid. Items unknown to train cannot stand in the matrix: *_unknown counts them
-       per user, they are misses. Zero rows (n_rows = 0) when the basis has no such part. */
+       nothing of valid. With repeats they hold all of their events' pairs. Items unknown to train
+       cannot stand in the matrix: *_unknown counts them per user, they are misses. Zero rows
+       (n_rows = 0) when the basis has no such part. */
     struct history valid, test;
     const int32_t *valid_unknown, *test_unknown;    /* (n_users) or NULL */
     size_t valid_unknown_users, test_unknown_users; /* users with held-out pairs but no train row */
@@ -120,6 +122,12 @@ void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
  * pair counted from the newest of the history; h in days. h = 0, or a history without times: every
  * pair counts 1. */
 void history_popularity(const struct history *history, double half_life_days, double *popularity);
+/* out (n_users, n_items; zeroed before) = what no list has that is judged on a held-out part with
+ * this `barred` (NULL allowed): train and that, nothing where repeats count. It is left without
+ * rows where it would be train alone. */
+MUST_CHECK enum status_code dataset_excluded(const struct dataset *dataset,
+                                             const struct sparse *barred, struct sparse *out,
+                                             struct status *status);
 /* map (n_master) = row of each master code in `codes` (ascending, n), or -1. */
 void dataset_invert(const int32_t *codes, size_t n, size_t n_master, int32_t *map);
 

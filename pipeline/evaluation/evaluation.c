@@ -27,6 +27,7 @@ enum {
 static const char *const group_names[N_GROUPS] = {"all",          "users:1-4",  "users:5-19",
                                                   "users:20-99",  "users:100+", "items:head",
                                                   "items:middle", "items:tail"};
+enum { OWN_HALF_LIFE = 90 }; /* days, of the model own */
 static const size_t user_group_ends[N_USER_GROUPS - 1] = {5, 20, 100};
 
 /* One asked metric or measure; exactly one of the two pointers is set. */
@@ -55,7 +56,7 @@ struct evaluation {
     int64_t *counts;              /* (n_items) n_i */
     uint8_t *item_group;          /* (n_items) in [0, N_ITEM_GROUPS) */
     struct score score;           /* of the model that runs, where it is one of ours */
-    struct sparse joined;         /* train and what is barred, where anything is */
+    struct sparse joined;         /* dataset_excluded */
     const struct sparse *exclude; /* what no list has */
     struct sparse item_weights;
     int32_t *lists; /* (block, max_k) */
@@ -169,11 +170,9 @@ static enum status_code prepare_items(struct evaluation *evaluation, struct stat
     rng_init(&rng, request->seed, "evaluation.ties", 0, 0);
     rng_permutation(&rng, n_items, evaluation->tie_rank);
     TRY(group_items(evaluation, status));
-    evaluation->exclude = &request->dataset->train.matrix;
-    if (request->barred != NULL && request->barred->n_rows > 0) {
-        TRY(sparse_union(evaluation->exclude, request->barred, &evaluation->joined, status));
-        evaluation->exclude = &evaluation->joined;
-    }
+    TRY(dataset_excluded(request->dataset, request->barred, &evaluation->joined, status));
+    evaluation->exclude =
+        evaluation->joined.n_rows > 0 ? &evaluation->joined : &request->dataset->train.matrix;
 done:
     return code;
 }
@@ -275,6 +274,18 @@ static enum status_code start_evidence(struct evaluation *evaluation, struct sta
     return code;
 }
 
+/* What the user had, by decayed weight; behind it, and between equals, the popular items. */
+static enum status_code start_own(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.beta = 1e-3,
+                                          .half_life = evaluation->request->popular_half_life,
+                                          .n_parts = 1,
+                                          .parts = {{SCORE_OWN, OWN_HALF_LIFE, 0, 1}}};
+    enum status_code code = start_score(evaluation, &weights, status);
+    evaluation->score.scale = 0;
+    return code;
+}
+
 static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
                                            size_t count)
 {
@@ -310,7 +321,7 @@ static enum status_code rank_item_item(struct evaluation *evaluation, size_t fir
 }
 
 /* What a model cannot do without. */
-enum needs { NEEDS_NOTHING, NEEDS_EVIDENCE, NEEDS_HALF_LIFE };
+enum needs { NEEDS_NOTHING, NEEDS_EVIDENCE, NEEDS_HALF_LIFE, NEEDS_REPEATS };
 
 struct model {
     const char *name;
@@ -327,13 +338,16 @@ static const struct model models[] = {
     {"popularity", NEEDS_NOTHING, NULL, rank_popularity},
     {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
     {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
+    {"own", NEEDS_REPEATS, start_own, rank_by_score},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
 static bool takes_part(const struct evaluation_request *request, const struct model *model)
 {
     return (model->needs != NEEDS_EVIDENCE || request->sources.evidence != NULL) &&
-           (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0);
+           (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0) &&
+           (model->needs != NEEDS_REPEATS ||
+            (request->dataset->repeats && request->sources.own != NULL));
 }
 
 size_t evaluation_models(const struct evaluation_request *request)
@@ -556,6 +570,9 @@ static enum status_code add_counts(const struct evaluation *evaluation, struct m
             TRY(add_row(evaluation, "users", "data", g, evaluation->groups[g].n_users, rows,
                         status));
         }
+    }
+    if (evaluation->request->dataset->repeats) {
+        TRY(add_row(evaluation, METRIC_REPEATS, "data", 0, 1, rows, status));
     }
     TRY(add_row(evaluation, "unknown_users", "data", 0, (double)evaluation->request->unknown_users,
                 rows, status));

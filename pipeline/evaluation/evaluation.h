@@ -4,9 +4,9 @@
  * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
  * sample. As in lists that were served when the held-out part began, own train items and
  * whatever else the user had before (validation items, when the test is judged; rows that count for
- * nothing) are left out of the ranking. Held-out items
- * that training does not know count as relevant, so they are misses. Users that training does not
- * know have no row in the dataset and are left out of the means; their number is the row
+ * nothing) are left out of the ranking; where repeats count, nothing is. Held-out items that
+ * training does not know count as relevant, so they are misses. Users that training does not know
+ * have no row in the dataset and are left out of the means; their number is the row
  * "unknown_users". Equal scores stand in the order of one seeded permutation for all models.
  *
  * Groups, beside "all":
@@ -48,10 +48,11 @@ size_t evaluation_models(const struct evaluation_request *request);
 /* Whether `name` is a metric or list measure with its @k. */
 bool evaluation_knows(const char *name);
 /* Adds rows for each group with users and each model: nightjar (the blended score), popularity and
- * item_item; with a popular_half_life also recent_popularity; with evidence also towers (nightjar
- * with gamma 0 and its own beta) and evidence (nothing but the evidence, with the exponent of
- * nightjar). And the counts "users" (each group) and "unknown_users" under the model "data". `rows`
- * is appended to. */
+ * item_item; with a popular_half_life also recent_popularity; where repeats count also own (the
+ * items of the user's history by log(1 + w 2^(-age / 90 days)), the popular ones behind them), and
+ * the row METRIC_REPEATS; with evidence also towers (nightjar with gamma 0 and its own beta) and
+ * evidence (nothing but the evidence, with the exponent of nightjar). And the counts "users" (each
+ * group) and "unknown_users" under the model "data". `rows` is appended to. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
                                            struct pool *pool, struct metric_rows *rows,
                                            struct status *status);

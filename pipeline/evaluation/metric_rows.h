@@ -9,6 +9,9 @@
  * is asked of it, so that figures of two protocols are never compared. 1: a list might have items
  * of the validation part, which nobody is served. */
 enum { JUDGING_PROTOCOL = 2 };
+/* Name of a row (of "data", 1) that stands among the others where items count that a user had
+ * before, which makes another protocol of each. */
+#define METRIC_REPEATS "repeats"
 
 /* Zero-initialise. */
 struct metric_rows {

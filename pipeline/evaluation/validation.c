@@ -60,9 +60,7 @@ enum status_code validation_init(struct validation *validation, const struct dat
     }
     TRY(sample_users(&made, max_users, seed, status));
     TRY(prepare_items(&made, bias_weight, seed, status));
-    if (dataset->valid_barred.n_rows > 0) {
-        TRY(sparse_union(&dataset->train.matrix, &dataset->valid_barred, &made.exclude, status));
-    }
+    TRY(dataset_excluded(dataset, &dataset->valid_barred, &made.exclude, status));
     *validation = made;
 done:
     if (code != STATUS_OK) {

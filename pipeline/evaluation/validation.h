@@ -15,7 +15,7 @@ struct validation {
     size_t n_users;        /* sampled */
     int32_t *users;        /* (n_users) dataset rows, ascending */
     uint32_t *tie_rank;    /* (n_items) seeded permutation */
-    struct sparse exclude; /* (users, items) train and what else is barred; no rows: train alone */
+    struct sparse exclude; /* dataset_excluded; no rows: train alone */
     float *bias;           /* (n_items) popularity term alpha log(1 + n_i) of the score */
 };
 

@@ -299,6 +299,27 @@ done:
     return code;
 }
 
+/* Where repeats count, an item stays that has as many events as it would need users, a person's own
+ * place for one: lasting (n_items) is 1 for those by the events of `parts`. */
+static enum status_code mark_lasting(const struct event_log *log, unsigned parts,
+                                     const struct dataset_rules *rules, size_t n_items,
+                                     uint8_t *lasting, struct status *status)
+{
+    enum status_code code;
+    int64_t *n_events = NULL;
+
+    TRY(MEM_NEW(&n_events, n_items, status));
+    for (size_t e = 0; e < log->n; e++) {
+        n_events[log->item_codes[e]] += (log->parts[e] & parts) != 0;
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        lasting[i] = rules->repeats && n_events[i] >= rules->min_item_interactions;
+    }
+done:
+    mem_free(n_events);
+    return code;
+}
+
 enum status_code interactions_build(struct event_log *log, const struct event_log *given_test,
                                     const struct dataset_rules *rules, struct interactions *out,
                                     struct status *status)
@@ -308,6 +329,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     struct raw_parts raw = {0};
     struct dataset *fit = &made.basis[BASIS_FIT], *all = &made.basis[BASIS_ALL];
     const bool is_capped = rules->max_user_interactions > 0;
+    uint8_t *lasting = NULL;
     bool found = false;
 
     assert(log->user_start != NULL);
@@ -317,6 +339,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     log->users = log->items = (struct vocabulary){0};
     made.has_times = log->has_times;
     made.test_is_given = raw.test_is_given;
+    fit->repeats = all->repeats = rules->repeats;
     made.newest_time = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
     if (given_test != NULL) {
         TRY(fold_given(given_test, rules->duplicates, &made, &raw.test, status));
@@ -331,10 +354,14 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
                           &raw.seen_before, status));
         TRY(seen_pairs_fold(log->seen, &made.seen, status));
     }
-    TRY(dataset_core(&raw.train, rules, "train part", fit, status));
+    TRY(MEM_NEW(&lasting, made.items.n, status));
+    TRY(mark_lasting(log, PART_TRAIN, rules, made.items.n, lasting, status));
+    TRY(dataset_core(&raw.train, rules, lasting, "train part", fit, status));
     TRY(add_held_out(&raw, &raw.train, is_capped, BASIS_FIT, fit, status));
     TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
-    TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, "all events", all, status));
+    TRY(mark_lasting(log, PART_LOG, rules, made.items.n, lasting, status));
+    TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, lasting, "all events", all,
+                     status));
     TRY(add_held_out(&raw, &made.log, is_capped, BASIS_ALL, all, status));
     const struct cold_source of_all = {.known = &made.log,
                                        .asked = {raw.test_is_given ? &raw.test : NULL, NULL},
@@ -348,6 +375,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     *out = made;
     made = (struct interactions){0};
 done:
+    mem_free(lasting);
     raw_parts_release(&raw);
     interactions_release(&made);
     return code;

@@ -7,7 +7,8 @@
 /* Decay counts from the newest event of what a basis is trained on, so that nothing of the later
  * parts reaches FIT. Held-out weights do not decay. A held-out pair is dropped when the user has it
  * among the basis's training events (before cap and k-core); from test, also when it is in
- * validation; from either, when it was seen before (log->seen, sorted and split, or NULL). Nothing
+ * validation; from either, when it was seen before (log->seen, sorted and split, or NULL); with
+ * repeats it never is. Nothing
  * of what is held out on purpose reaches FIT outside its cold part; ALL knows no such difference.
  * `log` is sorted and split; its vocabularies move into `out`. `given_test` (NULL: none) is a
  * sorted log of its own whose vocabularies are compared by id; both bases then get it as their test

@@ -67,6 +67,7 @@ struct peeling {
     const struct sparse *by_item; /* its transpose */
     const uint8_t *keep;          /* (entries of by_user) or NULL: all */
     const int64_t *item_entry;    /* (entries) place in by_user of each entry of by_item */
+    const uint8_t *lasting;       /* (n_items) 1: an item that one user is enough for; or NULL */
     int64_t minimum[2];           /* of users, of items */
     int64_t *degree;              /* (n_users + n_items) */
     uint8_t *gone;                /* (n_users + n_items) */
@@ -76,9 +77,11 @@ struct peeling {
 
 static void leave_if_poor(struct peeling *peeling, size_t node)
 {
-    size_t n_users = peeling->by_user->n_rows;
+    const size_t n_users = peeling->by_user->n_rows;
+    const bool is_item = node >= n_users;
+    const bool lasts = is_item && peeling->lasting != NULL && peeling->lasting[node - n_users];
 
-    if (!peeling->gone[node] && peeling->degree[node] < peeling->minimum[node >= n_users]) {
+    if (!peeling->gone[node] && peeling->degree[node] < (lasts ? 1 : peeling->minimum[is_item])) {
         peeling->gone[node] = 1;
         peeling->queue[peeling->n_queued++] = node;
     }
@@ -125,8 +128,8 @@ done:
 
 /* gone (n_users + n_items) = 1 for what is outside the k-core of the kept entries. */
 static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
-                             const struct dataset_rules *rules, uint8_t *gone,
-                             struct status *status)
+                             const struct dataset_rules *rules, const uint8_t *lasting,
+                             uint8_t *gone, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct sparse by_item = {0}, pattern = *matrix;
@@ -137,8 +140,12 @@ static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
     pattern.values = NULL;
     TRY(MEM_NEW(&degree, n_nodes, status));
     TRY(MEM_NEW(&queue, n_nodes, status));
-    struct peeling peeling = {
-        .by_user = matrix, .keep = keep, .degree = degree, .gone = gone, .queue = queue};
+    struct peeling peeling = {.by_user = matrix,
+                              .keep = keep,
+                              .lasting = lasting,
+                              .degree = degree,
+                              .gone = gone,
+                              .queue = queue};
     peeling.minimum[0] = rules->min_user_interactions > 1 ? rules->min_user_interactions : 1;
     peeling.minimum[1] = rules->min_item_interactions > 1 ? rules->min_item_interactions : 1;
     for (size_t user = 0; user < matrix->n_rows; user++) {
@@ -209,7 +216,8 @@ done:
 }
 
 enum status_code dataset_core(const struct history *raw, const struct dataset_rules *rules,
-                              const char *basis_name, struct dataset *out, struct status *status)
+                              const uint8_t *lasting, const char *basis_name, struct dataset *out,
+                              struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *matrix = &raw->matrix;
@@ -217,7 +225,7 @@ enum status_code dataset_core(const struct history *raw, const struct dataset_ru
 
     TRY(history_keep_newest(raw, (size_t)rules->max_user_interactions, &keep, status));
     TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
-    TRY(peel(matrix, keep, rules, gone, status));
+    TRY(peel(matrix, keep, rules, lasting, gone, status));
     TRY(dataset_list_codes(gone, matrix->n_rows, &out->users, &out->n_users, status));
     TRY(dataset_list_codes(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items,
                            status));

@@ -11,14 +11,17 @@ struct dataset_rules {
     int64_t min_item_interactions; /* and every item as many users; iterated until both hold */
     int64_t max_user_interactions; /* newest pairs of a user that training sees; 0: all. Before the
                                       k-core; equal times in the order of history_tie */
+    bool repeats;                  /* held-out parts keep pairs that the user had before */
 };
 
 /* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
- * times may be ordinal numbers. `basis_name` stands in messages. STATUS_DATA when nothing is left.
+ * times may be ordinal numbers. `lasting` (master items; NULL: none): 1 for an item that stays with
+ * any user. `basis_name` stands in messages. STATUS_DATA when nothing is left.
  */
 MUST_CHECK enum status_code dataset_core(const struct history *raw,
-                                         const struct dataset_rules *rules, const char *basis_name,
-                                         struct dataset *out, struct status *status);
+                                         const struct dataset_rules *rules, const uint8_t *lasting,
+                                         const char *basis_name, struct dataset *out,
+                                         struct status *status);
 /* Master codes of a core, ascending. */
 struct core_codes {
     const int32_t *users, *items; /* (n_users), (n_items) */

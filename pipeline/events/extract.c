@@ -86,7 +86,8 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
 {
     enum status_code code = STATUS_OK;
     struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
-    enum duplicate_policy duplicates = request->dataset.duplicates;
+    struct dataset_rules rules = request->dataset;
+    enum duplicate_policy duplicates = rules.duplicates;
 
     TRY(dislikes_add_ids(&extraction->dislikes, &extraction->log, status));
     TRY(event_log_sort(&extraction->log, duplicates, status));
@@ -97,8 +98,9 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     if (test != NULL) {
         TRY(event_log_sort(test, duplicates, status));
     }
+    rules.repeats = split_repeats(&request->split, &extraction->log, &extraction->repeat_share);
     TRY(split_assign(&request->split, &extraction->log, status));
-    TRY(interactions_build(&extraction->log, test, &request->dataset, out, status));
+    TRY(interactions_build(&extraction->log, test, &rules, out, status));
     out->n_rows = extraction->report.n_rows;
     out->n_rejected = extraction->report.n_rejected;
 done:

@@ -34,6 +34,7 @@ struct extraction {
     bool has_given_test;
     struct row_report report;      /* of all queries together */
     struct rejected_rows rejected; /* of those that were read now */
+    double repeat_share;           /* split_repeats */
     bool goes_on;                  /* behind rows that earlier runs have read */
 };
 

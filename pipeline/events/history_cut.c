@@ -11,7 +11,7 @@ static bool counts(const struct history_cut *cut, size_t user, int64_t entry)
         (cut->skip_items != NULL && (size_t)item < cut->n_master_items && cut->skip_items[item])) {
         return false;
     }
-    for (size_t i = 0; i < sizeof cut->seen / sizeof *cut->seen; i++) {
+    for (size_t i = 0; !cut->repeats && i < sizeof cut->seen / sizeof *cut->seen; i++) {
         const struct history *seen = cut->seen[i];
         if (seen != NULL && user < seen->matrix.n_rows && sparse_has(&seen->matrix, user, item)) {
             return false;
@@ -68,7 +68,8 @@ enum status_code history_cut_start(struct history_cut *cut, const struct dataset
 {
     enum status_code code;
 
-    *cut = (struct history_cut){.n_master_users = master->n_rows,
+    *cut = (struct history_cut){.repeats = set->repeats,
+                                .n_master_users = master->n_rows,
                                 .n_master_items = master->n_columns,
                                 .n_rows = set->n_users,
                                 .n_columns = set->n_items};
@@ -140,6 +141,9 @@ enum status_code history_cut_bar(struct history_cut cut, const struct history *c
 {
     enum status_code code = STATUS_OK;
 
+    if (cut.repeats) {
+        return sparse_init(out, cut.n_rows, cut.n_columns, 0, false, status);
+    }
     memset(cut.seen, 0, sizeof cut.seen);
     cut.skip_items = NULL;
     for (size_t p = 0; p < n_parts; p++) {

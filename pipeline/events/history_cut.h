@@ -9,6 +9,7 @@ struct history_cut {
     const struct history *part;
     const uint8_t *keep;           /* (entries of part) 0: the pair does not count; NULL: all do */
     const struct history *seen[3]; /* pairs that do not count, in master codes; or NULL */
+    bool repeats;                  /* they count all the same */
     const uint8_t *skip_items;     /* (n_master_items) 1: its pairs do not count; or NULL */
     /* Row and column of each master code, -1: none; rows ascend with codes, and so do columns.
        Codes beyond the master vocabularies (of a given test) have neither. */
@@ -36,7 +37,7 @@ MUST_CHECK enum status_code history_cut_take(const struct history_cut *cut, stru
                                              struct history_cut_misses *misses,
                                              struct status *status);
 /* out (n_rows, n_columns; zeroed) = the pairs of all parts that are not NULL, whatever was seen:
- * what lists leave out. Zeroed still when there is no part. */
+ * what lists leave out. Zeroed still when there is no part; with repeats there is no pair. */
 MUST_CHECK enum status_code history_cut_bar(struct history_cut cut,
                                             const struct history *const *parts, size_t n_parts,
                                             struct sparse *out, struct status *status);

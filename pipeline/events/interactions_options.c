@@ -43,6 +43,12 @@ static const struct option split_table[] = {
               "`evaluate` ranks them by their features alone, as the group cold_items, together "
               "with the other items that training does not know",
               .unit = "share"),
+    OPT_CHOICE(split_options, "repeats", repeats, "false", option_false_true_auto,
+               "whether a user who comes back to an item chose it again: then the parts keep pairs "
+               "that the user had before, and no judged list leaves out what was seen, as lists of "
+               "`recommend` with `exclude_seen: false` do. `auto`: where the user had the item "
+               "before in at least a quarter of the events of the log's newest tenth. Only `by: "
+               "time` and parts that are given have such pairs"),
     OPT_END};
 
 const struct option interactions_option_table[] = {
@@ -78,8 +84,11 @@ const struct option interactions_option_table[] = {
             "users with fewer different items are not trained on, repeated together with "
             "min_item_interactions until both hold",
             .unit = "items"),
-    OPT_INT(interactions_options, "min_item_interactions", min_item_interactions, "1", 1, 1e9,
-            "items with fewer different users are not trained on", .unit = "users"),
+    OPT_INT(
+        interactions_options, "min_item_interactions", min_item_interactions, "1", 1, 1e9,
+        "items with fewer different users are not trained on; where repeats count (`split`) those "
+        "with fewer events, too",
+        .unit = "users"),
     OPT_INT(interactions_options, "max_user_interactions", max_user_interactions, "0", 0, 1e9,
             "the most items of a user that are trained on, the most recent ones; 0 means all. Seen "
             "items are excluded from recommendations all the same",
@@ -133,6 +142,12 @@ static void validate_split(const struct split_options *split, struct option_repo
         option_mistake(report, "split.valid",
                        "valid and valid_query exclude each other: validation "
                        "is cut from the log or a table of its own");
+    }
+    if (split->repeats == CHOICE_TRUE && (by == SPLIT_LEAVE_LAST || by == SPLIT_RANDOM)) {
+        option_mistake(report, "split.repeats",
+                       "by: %s holds out all events of a pair, so nobody comes back to it; repeats "
+                       "needs by: time",
+                       split_by_names[by]);
     }
     if (split->test != NULL && split->test_query != NULL) {
         option_mistake(report, "split.test",
@@ -223,6 +238,9 @@ static const char *times_needed(const struct interactions_options *o)
     if (o->split.by == SPLIT_TIME) {
         return "split.by: time";
     }
+    if (o->split.by == SPLIT_AUTO && o->split.repeats == CHOICE_TRUE) {
+        return "split.repeats: true";
+    }
     if (o->half_life > 0) {
         return "half_life";
     }
@@ -262,7 +280,8 @@ enum status_code interactions_request(const struct interactions_options *o,
                                  .split = {.by = by,
                                            .seed = seed,
                                            .cold_users = o->split.cold_users,
-                                           .cold_items = o->split.cold_items}};
+                                           .cold_items = o->split.cold_items,
+                                           .repeats = o->split.repeats}};
     (void)read_bad_rows(o->max_bad_rows, &request->rules.max_bad_rows,
                         &request->rules.max_bad_share); /* validated */
     TRY(event_query_of_source(source, &request->interactions, status));

@@ -12,6 +12,7 @@ struct split_options {
     const char *valid, *test;
     const char *valid_query, *test_query;
     double cold_users, cold_items;
+    int repeats; /* CHOICE_* */
 };
 
 struct interactions_options {

@@ -2,6 +2,7 @@
 #ifndef NIGHTJAR_EVENTS_SPLIT_H
 #define NIGHTJAR_EVENTS_SPLIT_H
 
+#include "config/option.h"
 #include "events/event_log.h"
 
 enum split_by { SPLIT_AUTO, SPLIT_TIME, SPLIT_LEAVE_LAST, SPLIT_RANDOM, SPLIT_NONE, N_SPLITS };
@@ -18,6 +19,7 @@ struct split_settings {
     struct split_amount valid, test;
     uint64_t seed;
     double cold_users, cold_items; /* shares in [0, 1) held out on purpose */
+    int repeats;                   /* CHOICE_*: whether the parts keep what a user had before */
 };
 
 /* Reads "7d", "2" or "0.1" as what `by` takes; "0" is nothing. On a mistake writes what is allowed
@@ -46,6 +48,14 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
  * STATUS_DATA when a cut leaves nothing in train, STATUS_CONFIG for `time` without times. */
 MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
                                          struct event_log *log, struct status *status);
+
+/* Whether parts of the sorted log, which is not yet split, are to keep pairs that their users had
+ * before. auto: where *share is SPLIT_REPEATS or more, the share of the newest tenth's events whose
+ * user had the item before that tenth began. It is 0 where it is not asked for, without times, and
+ * where whole pairs are held out, of which no event is left to come back to. */
+bool split_repeats(const struct split_settings *settings, const struct event_log *log,
+                   double *share);
+#define SPLIT_REPEATS 0.25
 
 /* Draws each item with the chance `cold_items`, then each user that has two pairs or more with
  * other items with the chance `cold_users`, by streams of (seed, id). Sets log->cold_items and

@@ -188,16 +188,23 @@ enum status_code context_previous_metrics(struct context *context, struct metric
                                           struct status *status)
 {
     struct db_query *query = NULL;
-    bool row = false, skipped = false;
+    bool row = false, skipped = false, repeats = false;
     enum status_code code;
+    for (size_t m = 0; m < context->n_metrics; m++) {
+        const char *name = context->metrics[m].name;
+        repeats = repeats || strcmp(name, METRIC_REPEATS) == 0 ||
+                  strcmp(name, "valid:" METRIC_REPEATS) == 0;
+    }
     TRY(db_prepare(context->work,
                    "SELECT name, model, grp, value, label = 'evaluate' AND"
-                   "  coalesce(judged_on, '') NOT LIKE '%; protocol ' || ?2"
+                   "  (coalesce(judged_on, '') NOT LIKE '%; protocol ' || ?2"
+                   "   OR (judged_on LIKE '%; repeats count;%') <> ?3)"
                    " FROM run_metric JOIN run USING (run) WHERE run ="
                    " (SELECT max(run) FROM run WHERE state = 'published' AND run < ?1)",
                    &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, JUDGING_PROTOCOL, status));
+    TRY(db_bind_int64(query, 3, repeats, status));
     for (;;) {
         TRY(db_step(query, &row, status));
         if (!row) {
@@ -215,8 +222,8 @@ enum status_code context_previous_metrics(struct context *context, struct metric
     if (skipped && strcmp(context->stage->label, "evaluate") == 0) {
         log_write(context->request->log, LOG_WARNING,
                   "evaluate: the last published run was judged by another protocol than this one "
-                  "(%d): nothing is compared with it (of_previous)",
-                  JUDGING_PROTOCOL);
+                  "(%d%s): nothing is compared with it (of_previous)",
+                  JUDGING_PROTOCOL, repeats ? ", repeats count" : "");
     }
 done:
     db_finalize(query);

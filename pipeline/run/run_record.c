@@ -166,7 +166,10 @@ enum status_code run_record_end(struct context *context, const struct status *ou
         "UPDATE run SET finished = ?2, state = ?3, exit_code = ?4, message = ?5, generation = ?6,"
         " judged_on = (SELECT CASE WHEN name LIKE 'valid:%'"
         "   THEN 'the validation part, on which settings were chosen'"
-        "   ELSE 'the test part, read once, by evaluate' END || '; protocol ' || ?7 FROM run_metric"
+        "   ELSE 'the test part, read once, by evaluate' END ||"
+        "   CASE WHEN EXISTS (SELECT 1 FROM run_metric WHERE run = ?1 AND model = 'data'"
+        "    AND name IN ('" METRIC_REPEATS "', 'valid:" METRIC_REPEATS "'))"
+        "   THEN '; repeats count' ELSE '' END || '; protocol ' || ?7 FROM run_metric"
         "  WHERE run = ?1 AND model = 'nightjar' AND grp = 'all' LIMIT 1) WHERE run = ?1";
     const bool is_afterwards = outcome->code == STATUS_OK && afterwards->code != STATUS_OK;
     char message[STATUS_FILE_MAX + 1024];

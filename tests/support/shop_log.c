@@ -148,6 +148,7 @@ void shop_log_fold(const struct shop_log *log, unsigned parts, const struct data
             *weight = value;
         }
         *newest = first || row->time > *newest ? row->time : *newest;
+        out->events[row->item]++;
         out->has[row->user][row->item] = true;
     }
 }
@@ -206,7 +207,8 @@ static bool drop_poor(struct naive *naive, const struct dataset_rules *rules)
         for (size_t u = 0; u < LOG_USERS; u++) {
             n += naive->has[u][i];
         }
-        for (size_t u = 0; n < rules->min_item_interactions && u < LOG_USERS; u++) {
+        const bool lasts = rules->repeats && naive->events[i] >= rules->min_item_interactions;
+        for (size_t u = 0; n < rules->min_item_interactions && !lasts && u < LOG_USERS; u++) {
             changed = changed || naive->has[u][i];
             naive->has[u][i] = false;
         }

@@ -27,6 +27,7 @@ struct naive {
     bool has[LOG_USERS][LOG_ITEMS];
     double weight[LOG_USERS][LOG_ITEMS];
     int64_t newest[LOG_USERS][LOG_ITEMS];
+    int64_t events[LOG_ITEMS];
 };
 
 void shop_log_fill(struct shop_log *log, struct rng *rng, size_t n);

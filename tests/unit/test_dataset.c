@@ -85,6 +85,7 @@ static struct interactions make_interactions(bool with_times)
         set->users = make_codes(set->n_users, 2 - (int32_t)b);
         set->items = make_codes(set->n_items, 1);
         set->train = make_history(set->n_users, set->n_items, with_times);
+        set->repeats = with_times;
     }
     struct dataset *fit = &made.basis[BASIS_FIT];
     fit->cold = (struct cold_part){.n_users = 5,
@@ -169,6 +170,7 @@ static void check_round_trip(bool with_times)
         assert_int_equal(set->users[3], 3 * (2 - (int)b));
         check_history(&set->train, &expected.basis[b].train);
         assert_int_equal(set->valid.matrix.n_rows, b == BASIS_FIT ? 4 : 0);
+        assert_true(set->repeats == with_times);
     }
     check_history(&loaded.basis[BASIS_FIT].valid, &expected.basis[BASIS_FIT].valid);
     assert_int_equal(loaded.basis[BASIS_FIT].valid_unknown[3], 9);

@@ -68,8 +68,9 @@ static void read_rows(const struct world *world, size_t first, size_t end, struc
 
 static void build(const struct world *world, size_t end, struct interactions *out)
 {
-    const struct extract_request request = {.dataset = world->rules,
-                                            .split = {.by = SPLIT_NONE, .seed = 1}};
+    const struct extract_request request = {
+        .dataset = world->rules,
+        .split = {.by = SPLIT_NONE, .seed = 1, .repeats = world->rules.repeats}};
     struct extraction extraction = {0};
     struct status status = {0};
     read_rows(world, 0, end, &extraction);
@@ -198,6 +199,42 @@ static void base_and_news_are_what_reading_at_once_gives(void **state)
     }
 }
 
+/* What the base has for its events' sake, though of one user, is still there with the news. */
+static void lasting_items_of_the_base_stay(void **state)
+{
+    (void)state;
+    struct world world = {.has_times = true,
+                          .n_base = ALL_ROWS - 60,
+                          .seed = 5,
+                          .rules = {.repeats = true, .min_item_interactions = 12}};
+    struct interactions base = {0}, merged = {0};
+    struct extraction rows = {0};
+    struct delta delta = {0};
+    struct status status = {0};
+    size_t n_lasting = 0;
+    build(&world, world.n_base, &base);
+    read_rows(&world, world.n_base, ALL_ROWS, &rows);
+    assert_ok(delta_build(&rows, &world.rules, &delta, &status), &status);
+    assert_ok(interactions_merge(&base, &delta, NULL, &merged, &status), &status);
+    const struct dataset *before = &base.basis[BASIS_ALL], *now = &merged.basis[BASIS_ALL];
+    int64_t counts[ALL_ROWS];
+    dataset_item_counts(before, counts);
+    assert_true(now->repeats && before->n_items <= now->n_items);
+    for (size_t i = 0, j = 0; i < before->n_items; i++, j++) {
+        while (j < now->n_items && vocabulary_key(&merged.items, (size_t)now->items[j]) !=
+                                       vocabulary_key(&base.items, (size_t)before->items[i])) {
+            j++;
+        }
+        assert_true(j < now->n_items);
+        n_lasting += counts[i] < world.rules.min_item_interactions;
+    }
+    assert_true(n_lasting > 0);
+    delta_release(&delta);
+    extraction_release(&rows);
+    interactions_release(&merged);
+    interactions_release(&base);
+}
+
 static void news_of_dislikes_alone_take_pairs_away(void **state)
 {
     const struct world world = {.has_times = true, .n_base = 200, .seed = 3};
@@ -248,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base_and_news_are_what_reading_at_once_gives),
+        cmocka_unit_test(lasting_items_of_the_base_stay),
         cmocka_unit_test(news_of_dislikes_alone_take_pairs_away),
         cmocka_unit_test(an_artifact_without_news_has_none),
     };

@@ -215,6 +215,39 @@ static void evidence_adds_the_parts_of_the_score_as_models(void **state)
 }
 
 /* Recall of an item group, relevant items counted one by one. */
+/* Whoever has chosen their own items again is served best by those. */
+static void own_items_are_judged_where_repeats_count(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    struct evidence own = {0};
+    double value = 0.0;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    struct dataset *dataset = &data.interactions.basis[BASIS_FIT];
+    request.held_out = &dataset->train;
+    request.unknown = NULL;
+    dataset->repeats = true;
+    assert_int_equal(evidence_of_own(&own, dataset->n_items, &status), STATUS_OK);
+    request.sources.own = &own;
+    assert_int_equal(evaluation_models(&request), 4);
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    assert_near(find(&rows, "repeats", "data", "all"), 1);
+    assert_near(find(&rows, "ndcg@20", "own", "all"), 1);
+    assert_true(find(&rows, "ndcg@20", "popularity", "all") < 0.5);
+    metric_rows_release(&rows);
+    dataset->repeats = false; /* then they stand in no list */
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    assert_false(metric_rows_find(&rows, "repeats", "data", "all", &value));
+    assert_false(metric_rows_find(&rows, "ndcg@20", "own", "all", &value));
+    assert_near(find(&rows, "ndcg@20", "popularity", "all"), 0);
+    metric_rows_release(&rows);
+    evidence_release(&own);
+    ranking_data_release(&data);
+}
+
 static void item_groups_count_relevant_items_of_the_group_only(void **state)
 {
     (void)state;
@@ -382,6 +415,7 @@ int main(void)
         cmocka_unit_test(overall_and_user_groups_agree_with_a_naive_evaluation),
         cmocka_unit_test(every_asked_name_has_one_row_per_model_and_group),
         cmocka_unit_test(evidence_adds_the_parts_of_the_score_as_models),
+        cmocka_unit_test(own_items_are_judged_where_repeats_count),
         cmocka_unit_test(item_groups_count_relevant_items_of_the_group_only),
         cmocka_unit_test(a_sample_of_the_users_is_judged_when_there_are_more),
         cmocka_unit_test(the_number_of_threads_changes_no_value),

@@ -52,6 +52,8 @@ static void draw_request(struct rng *rng, struct extract_request *request)
                     .min_item_interactions = 1 + (int64_t)rng_below(rng, 4),
                     .max_user_interactions = rng_below(rng, 2) == 0 ? 0 : 6},
         .split = {.by = by, .seed = 3}};
+    request->dataset.repeats = by == SPLIT_TIME && rng_below(rng, 3) == 0;
+    request->split.repeats = request->dataset.repeats ? CHOICE_TRUE : CHOICE_FALSE;
     if (rng_below(rng, 2) == 0) {
         request->rules.event_weights = (struct option_numbers){2, weight_names, weight_values};
     }
@@ -257,9 +259,11 @@ static void check_history(const struct interactions *made, const struct history 
     }
 }
 
-/* Drops from `held` what was seen; what is unknown to `core` is counted and dropped, too. */
+/* Drops from `held` what was seen, unless repeats count; what is unknown to `core` is counted and
+ * dropped, too. */
 static void naive_hold_out(struct naive *held, const struct naive *seen, const struct naive *also,
-                           const struct naive *core, int32_t unknown[LOG_USERS], size_t *users)
+                           const struct naive *core, bool repeats, int32_t unknown[LOG_USERS],
+                           size_t *users)
 {
     *users = 0;
     for (size_t u = 0; u < LOG_USERS; u++) {
@@ -273,7 +277,8 @@ static void naive_hold_out(struct naive *held, const struct naive *seen, const s
             for (size_t v = 0; v < LOG_USERS; v++) {
                 item_is_known = item_is_known || core->has[v][i];
             }
-            bool stays = held->has[u][i] && !seen->has[u][i] && (also == NULL || !also->has[u][i]);
+            const bool is_new = !seen->has[u][i] && (also == NULL || !also->has[u][i]);
+            const bool stays = held->has[u][i] && (repeats || is_new);
             counts = counts || stays;
             unknown[u] += stays && user_is_known && !item_is_known;
             held->has[u][i] = stays && user_is_known && item_is_known;
@@ -289,7 +294,7 @@ static void check_held_out(const struct interactions *made, const struct dataset
 {
     int32_t naive_unknown[LOG_USERS];
     size_t naive_users;
-    naive_hold_out(&held, seen, also, core, naive_unknown, &naive_users);
+    naive_hold_out(&held, seen, also, core, set->repeats, naive_unknown, &naive_users);
     assert_int_equal(part->matrix.n_rows, set->n_users);
     assert_int_equal(part->matrix.n_columns, set->n_items);
     check_history(made, part, set->users, set->items, &held);
@@ -301,12 +306,13 @@ static void check_held_out(const struct interactions *made, const struct dataset
     }
 }
 
-/* Train and what is barred: all that was had before. */
+/* Train and what is barred: all that was had before. Where repeats count nothing is barred. */
 static void check_barred(const struct interactions *made, const struct dataset *set,
                          const struct sparse *barred, const struct naive *seen,
                          const struct naive *also)
 {
-    for (size_t row = 0; row < set->n_users; row++) {
+    assert_true(!set->repeats || sparse_entries(barred) == 0);
+    for (size_t row = 0; !set->repeats && row < set->n_users; row++) {
         for (size_t column = 0; column < set->n_items; column++) {
             size_t u, i;
             id_of(&made->users, set->users[row], &u);
@@ -324,6 +330,7 @@ static void check_basis(const struct interactions *made, enum basis basis,
     const struct dataset *set = &made->basis[basis];
     const struct naive *seen = basis == BASIS_FIT ? &expected->train : &expected->all;
     struct naive core = *seen;
+    assert_true(set->repeats == rules->repeats);
     naive_core(&core, &expected->all, rules);
     check_history(made, &set->train, set->users, set->items, &core);
     for (size_t row = 0; row < set->n_users; row++) {

@@ -156,6 +156,36 @@ static void a_time_split_counts_back_from_the_newest_event(void **state)
     event_log_release(&log);
 }
 
+/* Of the newest ten of a hundred events `n_known` are of items that their user had before. */
+static void repeats_count_where_a_quarter_of_the_newest_events_are_some(void **state)
+{
+    (void)state;
+    const struct split_settings time = {.by = SPLIT_TIME, .repeats = CHOICE_AUTO};
+    for (int64_t n_known = 0; n_known <= 4; n_known++) {
+        struct event_log log = {.has_times = true};
+        double share = -1;
+        for (int64_t e = 0; e < 90; e++) {
+            add(&log, 1 + e % 3, e / 3, 1700000000 + e);
+        }
+        for (int64_t e = 0; e < 10; e++) { /* within the newest tenth nothing is had before it */
+            add(&log, 4, e < n_known ? 1 : 100 + e % 2, 1700000090 + e);
+        }
+        add(&log, 4, 1, 1700000000);
+        sort(&log);
+        assert_true(split_repeats(&time, &log, &share) == (n_known >= 3));
+        assert_true(fabs(share - (double)n_known / 10) < 1e-12);
+        struct split_settings other = time;
+        other.by = SPLIT_LEAVE_LAST; /* nothing of a held-out pair is left to come back to */
+        assert_false(split_repeats(&other, &log, &share));
+        assert_true(share == 0);
+        other.repeats = CHOICE_TRUE;
+        assert_true(split_repeats(&other, &log, &share));
+        log.has_times = false;
+        assert_false(split_repeats(&time, &log, &share));
+        event_log_release(&log);
+    }
+}
+
 static void events_of_one_second_are_never_parted_by_a_fraction(void **state)
 {
     (void)state;
@@ -290,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_users_random_part_depends_on_the_seed_and_on_no_other_user),
         cmocka_unit_test(leave_last_takes_the_order_of_rows_where_there_are_no_times),
         cmocka_unit_test(a_time_split_counts_back_from_the_newest_event),
+        cmocka_unit_test(repeats_count_where_a_quarter_of_the_newest_events_are_some),
         cmocka_unit_test(events_of_one_second_are_never_parted_by_a_fraction),
         cmocka_unit_test(a_split_longer_than_the_log_is_refused_with_its_dates),
         cmocka_unit_test(a_time_split_without_times_is_a_mistake_of_the_configuration),
