@@ -257,6 +257,9 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(context_input(context, "transitions", &artifact, status));
     TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, BASIS_FIT,
                       &interactions.basis[BASIS_FIT], &has_transitions, status));
+    if (interactions.basis[BASIS_FIT].repeats) {
+        TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
+    }
     const struct score_sources sources = score_sources_of(&products);
     TRY(choose(context, o, &validation, &embeddings, &sources, &calibration, status));
     TRY(calibration_save(&calibration, o->metric, &out, status));

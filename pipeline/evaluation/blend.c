@@ -42,8 +42,9 @@ static const struct score_part offered[] = {
 enum { N_OFFERED = sizeof offered / sizeof *offered };
 
 /* Columns of the values: the base's score; the cosine's part of it, by which the rest of the base
- * can lose weight; the parts. */
-enum { BASE, COSINE, FIRST_PART };
+ * can lose weight; where own items speak for themselves the popularity's part, which the cosine
+ * that spoke for them has held down; the parts. */
+enum { BASE, COSINE, POPULARITY, FIRST_PART };
 
 struct fitting {
     const struct blend_request *request;
@@ -87,7 +88,7 @@ static struct score_weights to_weights(const struct fitting *fitting, const doub
 {
     struct score_weights weights = fitting->all;
     const double cosine = w[BASE] + w[COSINE];
-    weights.beta *= w[BASE] / cosine;
+    weights.beta *= (w[BASE] + w[POPULARITY]) / cosine;
     weights.gamma *= w[BASE] / cosine;
     weights.n_parts = 0;
     for (size_t p = 0; p < fitting->all.n_parts; p++) {
@@ -280,6 +281,7 @@ static void fill_values(const struct fitting *fitting, struct collector *c, size
             fitting->score.scale *
             ops->dot(vector, embeddings->items.data + item * embeddings->items.stride,
                      embeddings->items.columns);
+        x[i * n_columns + POPULARITY] = fitting->score.bias[item];
         x[i * n_columns + BASE] = fitting->score.bias[item] + x[i * n_columns + COSINE];
     }
     for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
@@ -414,6 +416,7 @@ static enum status_code eliminate(struct fitting *fitting, struct logit_fit *fit
     for (size_t j = 0; j < fitting->n_columns; j++) {
         fit->least[j] = j == BASE ? least_base : 0;
         fit->w[j] = j == BASE ? 1 : 0;
+        fit->is_out[j] = j == POPULARITY && fitting->request->sources.own == NULL;
     }
     while (!is_done) {
         size_t weakest = BASE;

@@ -128,8 +128,10 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
                embeddings->users.data + (size_t)users[a] * embeddings->users.stride,
                d * sizeof *pass->anchors);
     }
-    const struct ranking_evidence evidence = {
-        .evidence = request->sources.evidence, .gammas = pass->gammas, .powers = pass->powers};
+    const struct ranking_evidence evidence = {.evidence = request->sources.evidence,
+                                              .of_all = dataset->repeats,
+                                              .gammas = pass->gammas,
+                                              .powers = pass->powers};
     struct ranking ranking = {
         .anchors = const_matrix_of(pass->anchors, count, d),
         .candidates = embeddings->items,

@@ -8,7 +8,9 @@
  * degree_normalised weighting, c is the user's row of Rn Rn^T Rn, the linear filter of GF-CF (Shen
  * et al. 2021, How powerful is graph convolution for recommendation?, eq. 8), up to a factor of the
  * user that the maximum takes away. The maximum goes over items outside the history, which are the
- * ones that are recommended; an item of the history itself may so get more than gamma. */
+ * ones that are recommended; an item of the history itself may so get more than gamma. Where
+ * repeats count, it goes over all: with nothing but places of its own a history has next to nothing
+ * outside. */
 #ifndef NIGHTJAR_PAIRS_EVIDENCE_H
 #define NIGHTJAR_PAIRS_EVIDENCE_H
 

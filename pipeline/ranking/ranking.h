@@ -15,6 +15,7 @@ struct ranking_evidence {
     const struct evidence *evidence;
     const float *entry_weights; /* (entries of the histories) what each counts; NULL: 1 */
     bool is_absolute;           /* norm_a is 1, not what makes the best item 1 */
+    bool of_all;                /* the best of all items, not of those outside the history */
     const double *gammas;       /* (variants) 0: this variant takes none */
     const float *const *powers; /* (variants) arrays of (items of the evidence); variants that share
                                    an array, and among these a gamma, cost less side by side */
@@ -70,7 +71,8 @@ static inline float ranking_evidence_norm(const struct ranking *ranking,
     size_t n;
     const int32_t *history = ranking_history(ranking, anchor, &n);
     return evidence->is_absolute ? 1
-                                 : evidence_norm(columns, values, n_entries, history, n, powers);
+                                 : evidence_norm(columns, values, n_entries, history,
+                                                 evidence->of_all ? 0 : n, powers);
 }
 
 /* The candidates that an anchor leaves out, ascending: *n of them. */

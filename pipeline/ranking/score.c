@@ -218,6 +218,7 @@ static enum status_code add_evidence(struct score *score, const struct score_sou
         (struct ranking_evidence){.evidence = score_source(sources, kind),
                                   .entry_weights = score->entry_weights[t],
                                   .is_absolute = kind == SCORE_OWN,
+                                  .of_all = score->repeats,
                                   .gammas = &score->gammas[t],
                                   .powers = &score->power_rows[kind == SCORE_EVIDENCE ? 0 : 1]};
     score->n_evidence++;
@@ -248,6 +249,7 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
     }
     score->scale = (float)(1.0 / embeddings->temperature);
     score->histories = histories;
+    score->repeats = dataset->repeats;
     score->bias_rows[0] = score->bias;
     score->power_rows[0] = score->powers;
     score->power_rows[1] = score->powers + n_items;

@@ -69,6 +69,7 @@ struct score {
     float *bias;   /* (n_items, then the towers' cold items) popularity term */
     float *powers; /* (2, n_items) n_i^p of the evidence, and 1 */
     const struct history *histories;
+    bool repeats; /* of the dataset: own items may stand in lists */
     size_t n_evidence;
     struct ranking_evidence evidence[1 + SCORE_PARTS_MAX];
     double gammas[1 + SCORE_PARTS_MAX];

@@ -282,6 +282,38 @@ static void what_does_not_help_is_left_out(void **state)
     mem_free(w);
 }
 
+static void what_people_come_back_to_is_learned_where_repeats_count(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct walk *w = NULL;
+    struct evidence own = {0};
+    struct blend blend = {0};
+    assert_int_equal(MEM_NEW(&w, 1, &status), STATUS_OK);
+    walk_init(w, false);
+    for (size_t u = 0; u < USERS; u++) { /* to what they had last but one */
+        w->dataset.valid.matrix.columns[u] = w->dataset.train.matrix.columns[u * SEEN + SEEN - 2];
+    }
+    validation_release(&w->validation);
+    w->dataset.repeats = true;
+    assert_int_equal(validation_init(&w->validation, &w->dataset, "ndcg@10", USERS, 0, 1, &status),
+                     STATUS_OK);
+    assert_int_equal(evidence_of_own(&own, ITEMS, &status), STATUS_OK);
+    struct blend_request request = request_of(w);
+    request.sources.own = &own;
+    assert_int_equal(blend_fit(&request, NULL, &blend, &status), STATUS_OK);
+    assert_true(blend.is_better && blend.value > 0.5 && blend.base_value < 0.5);
+    double of_own = 0;
+    for (size_t p = 0; p < blend.weights.n_parts; p++) {
+        const struct score_part *part = &blend.weights.parts[p];
+        of_own += part->kind == SCORE_OWN ? part->weight : 0;
+    }
+    assert_true(of_own > 0);
+    evidence_release(&own);
+    walk_release(w);
+    mem_free(w);
+}
+
 /* ---- what an entry of a history counts ---- */
 
 static void items_of_one_time_share_the_mean_of_their_places(void **state)
@@ -318,6 +350,7 @@ int main(void)
         cmocka_unit_test(halves_and_threads),
         cmocka_unit_test(choices_that_follow_the_last_one_are_learned),
         cmocka_unit_test(what_does_not_help_is_left_out),
+        cmocka_unit_test(what_people_come_back_to_is_learned_where_repeats_count),
         cmocka_unit_test(items_of_one_time_share_the_mean_of_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
