@@ -13,7 +13,8 @@
 
 struct recommend_options {
     int64_t top;
-    bool exclude_seen, exclude_disliked, cold_items, cold_users;
+    int exclude_seen; /* CHOICE_* */
+    bool exclude_disliked, cold_items, cold_users;
     int64_t similar, popular, max_per_category, explain;
     double active_within, min_new, diversity, min_recall;
     int index;                          /* enum serving_index */
@@ -27,10 +28,11 @@ static const struct option options[] = {
         recommend_options, "top", top, "50", 1, 10000,
         "Recommendations per user: exactly as many, unless the user has seen all but fewer items.",
         .unit = "items"),
-    OPT_BOOL(recommend_options, "exclude_seen", exclude_seen, "true",
-             "Leaves out items that the user already has a row with, whatever its weight, rating "
-             "or age: "
-             "also one that the options of `interactions` leave out."),
+    OPT_CHOICE(recommend_options, "exclude_seen", exclude_seen, "true", option_false_true_auto,
+               "Leaves out items that the user already has a row with, whatever its weight, rating "
+               "or age: "
+               "also one that the options of `interactions` leave out. `auto` does so unless "
+               "repeats count (the `split` of the interactions stage)."),
     OPT_BOOL(recommend_options, "exclude_disliked", exclude_disliked, "true",
              "Leaves out items that the user's newest event with them was a dislike of (the "
              "`dislikes` of the interactions stage), even where `exclude_seen` is false."),
@@ -376,7 +378,9 @@ static struct serving_request request_of(const struct recommend_options *o,
         .popular_half_life = sources->calibration.popular_half_life,
         .sources = sources->scored_from,
         .top = at_most(o->top, n_items > 0 ? n_items : 1),
-        .exclude_seen = o->exclude_seen,
+        .exclude_seen = o->exclude_seen == CHOICE_TRUE ||
+                        (o->exclude_seen == CHOICE_AUTO &&
+                         !sources->merged.interactions.basis[BASIS_ALL].repeats),
         .exclude_disliked = o->exclude_disliked,
         .cold_items = o->cold_items,
         .cold_users = o->cold_users,
