@@ -36,14 +36,6 @@ struct wanted {
     bool in_source; /* being looked at: rows that stay, and that later runs leave out */
 };
 
-static void wanted_release(struct wanted *wanted)
-{
-    strings_release(&wanted->texts);
-    mem_free(wanted->forms);
-    mem_free(wanted->is_here);
-    mem_free(wanted->is_known);
-}
-
 /* ---- who is meant ---- */
 
 /* One id a line; empty lines count for nothing. */
@@ -460,7 +452,10 @@ static enum status_code run_forget(const struct command_environment *environment
     }
 done:
     written_close(&written);
-    wanted_release(&wanted);
+    strings_release(&wanted.texts);
+    mem_free(wanted.forms);
+    mem_free(wanted.is_here);
+    mem_free(wanted.is_known);
     plan_free(plan);
     return code;
 }
