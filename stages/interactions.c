@@ -9,6 +9,7 @@
 #include "run/context_databases.h"
 #include "run/source_log.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct stage_artifact outputs[] = {
@@ -30,10 +31,12 @@ static void interactions_estimate(const void *options, const struct stage_sizes 
 {
     const double rows = sizes->n_rows, n = sizes->n_interactions;
     const double n_ids = sizes->n_users + sizes->n_items;
+    /* the keys and two copies in which they are sorted, gone before the pairs are built */
+    const double keys = sizes->has_key ? rows * 24 : 0;
 
     (void)options;
-    *out = (struct stage_estimate){.memory_bytes =
-                                       rows * 21 + n * 4 * 16 + sizes->n_seen * 48 + n_ids * 64,
+    *out = (struct stage_estimate){.memory_bytes = rows * 21 + fmax(keys, n * 4 * 16) +
+                                                   sizes->n_seen * 48 + n_ids * 64,
                                    .result_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
                                    .disk_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
                                    .seconds = rows * 6e-7 + n_ids * 1e-6,

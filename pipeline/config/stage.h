@@ -30,6 +30,7 @@ struct stage_speeds {
 /* What is known of the data when a cost is estimated. */
 struct stage_sizes {
     double n_rows;                           /* that the source has */
+    bool has_key;                            /* source.key is given */
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
     double
         n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */

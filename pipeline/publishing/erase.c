@@ -205,10 +205,12 @@ done:
 
 /* ---- the work database ---- */
 
-/* Of our schema, what may hold something of the log. */
+/* Of our schema, what may hold something of the log. Earlier versions kept the values that a
+ * message about unusable rows (STATUS_DATA) quoted. */
 static const char empty_tables[] =
     "DELETE FROM artifact_chunk; DELETE FROM artifact_array; DELETE FROM artifact;"
-    "DELETE FROM stage_state; DELETE FROM rejected_rows; DELETE FROM tune_trial";
+    "DELETE FROM stage_state; DELETE FROM rejected_rows; DELETE FROM tune_trial;"
+    "UPDATE run SET message = 'erased by forget' WHERE exit_code = 65 AND message IS NOT NULL";
 
 /* What our schema has beside them tells of runs and settings; everything else stages have made. */
 static const char find_stage_table[] =

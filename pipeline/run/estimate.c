@@ -19,7 +19,8 @@ static double *count_at(struct stage_sizes *sizes, size_t index)
 
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes)
 {
-    *sizes = (struct stage_sizes){.n_threads = (double)n_threads};
+    *sizes = (struct stage_sizes){.n_threads = (double)n_threads,
+                                  .has_key = plan->settings.source.key != NULL};
     for (size_t i = 0; i < plan->n_stages; i++) {
         if (plan->stages[i].stage->sizes != NULL) {
             plan->stages[i].stage->sizes(plan->stages[i].options, sizes);
