@@ -563,11 +563,10 @@ done:
     return code;
 }
 
-static enum status_code check(const struct calibration *view, bool same_sizes,
-                              struct status *status)
+static enum status_code check(const struct calibration *view, bool is_sound, struct status *status)
 {
     const struct score_weights *weights = &view->weights;
-    if (same_sizes && isfinite(weights->beta) && isfinite(weights->gamma) && weights->gamma >= 0 &&
+    if (is_sound && isfinite(weights->beta) && isfinite(weights->gamma) && weights->gamma >= 0 &&
         isfinite(weights->exponent)) {
         return STATUS_OK;
     }
@@ -581,7 +580,7 @@ enum status_code calibration_load(struct calibration *calibration, const struct 
                                   const struct embeddings *embeddings, struct status *status)
 {
     struct calibration view = {.is_view = true};
-    bool same_sizes = true;
+    bool is_sound = true;
     enum status_code code = STATUS_OK;
     if (artifact == NULL) {
         *calibration = (struct calibration){.weights.beta = embeddings->alpha,
@@ -596,17 +595,18 @@ enum status_code calibration_load(struct calibration *calibration, const struct 
         double value;
         TRY(artifact_get_number(artifact, numbers[i].name, &value, status));
         memcpy((char *)&view + numbers[i].offset, &value, sizeof value);
+        is_sound = is_sound && isfinite(value);
     }
     for (size_t i = 0; i < N_GRIDS; i++) {
         const void *grid;
         size_t n;
         TRY(artifact_get(artifact, grids[i].name, ARRAY_F64, &grid, &n, NULL, status));
         mem_set_pointer((char *)&view + grids[i].offset, grid);
-        same_sizes = same_sizes && (i == 0 || n == view.n_grid);
+        is_sound = is_sound && (i == 0 || n == view.n_grid);
         view.n_grid = n;
     }
     TRY(score_parts_load(&view.weights, artifact, status));
-    TRY(check(&view, same_sizes, status));
+    TRY(check(&view, is_sound, status));
     if (view.n_grid == 0) {
         view.value = view.towers_value = (double)NAN;
     }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <stddef.h>
 
 /* One array of the artifact: where its pointer and its extents stand in the struct. */
@@ -141,6 +142,22 @@ static bool in_range(const int32_t *codes, size_t n, size_t limit)
     return fits;
 }
 
+static bool is_finite(const struct recommendations *recommendations, const struct member *member)
+{
+    const char *at = (const char *)recommendations;
+    const float *values = pointer(recommendations, member);
+    size_t n, columns = 1;
+    bool finite = true;
+    memcpy(&n, at + member->rows, sizeof n);
+    if (member->columns != SIZE_MAX) {
+        memcpy(&columns, at + member->columns, sizeof columns);
+    }
+    for (size_t i = 0; i < n * columns; i++) {
+        finite = finite && isfinite(values[i]);
+    }
+    return finite;
+}
+
 enum status_code recommendations_check(const struct recommendations *r, size_t n_users,
                                        size_t n_items, struct status *status)
 {
@@ -155,10 +172,19 @@ enum status_code recommendations_check(const struct recommendations *r, size_t n
     for (size_t i = 0; fits && i < r->n_served * r->n_reasons_all; i++) { /* none for no item */
         fits = r->reason_items[i] < 0 || r->items[i / r->n_reasons] >= 0;
     }
+    for (size_t m = 0; m < N_MEMBERS; m++) {
+        fits = fits && (members[m].type != ARRAY_F32 || is_finite(r, &members[m]));
+    }
+    for (size_t n = 0; n < N_NUMBERS; n++) {
+        double value;
+        memcpy(&value, (const char *)r + numbers[n].value, sizeof value);
+        fits = fits && isfinite(value);
+    }
     return fits ? STATUS_OK
                 : status_set(status, STATUS_DATA,
                              "artifact recommendations: it has codes that %zu users and %zu items "
-                             "have not; the work database is of another version or damaged: delete "
+                             "have not, or scores that are no numbers; the work database is of "
+                             "another version or damaged: delete "
                              "it and run again",
                              n_users, n_items);
 }

@@ -50,6 +50,21 @@ done:
     return code;
 }
 
+/* Whether no element is NaN or infinite. */
+static bool is_finite(struct const_matrix matrix)
+{
+    const uint32_t exponent = UINT32_C(0x7f800000);
+    bool has_other = false;
+    for (size_t row = 0; row < matrix.rows; row++) {
+        for (size_t column = 0; column < matrix.columns; column++) {
+            uint32_t bits;
+            memcpy(&bits, matrix.data + row * matrix.stride + column, sizeof bits);
+            has_other |= (bits & exponent) == exponent;
+        }
+    }
+    return !has_other;
+}
+
 enum status_code embeddings_load(struct embeddings *embeddings, const struct artifact *artifact,
                                  struct status *status)
 {
@@ -82,6 +97,12 @@ enum status_code embeddings_load(struct embeddings *embeddings, const struct art
         (loaded.cold_items.rows > 0 && loaded.cold_items.columns != d)) {
         TRY(artifact_misfit(artifact, "users, items",
                             "they differ in their dimension, or the temperature is none", status));
+    }
+    if (!is_finite(loaded.users) || !is_finite(loaded.items) || !is_finite(loaded.cold_users) ||
+        !is_finite(loaded.cold_items) ||
+        (loaded.item_bias != NULL &&
+         !is_finite(const_matrix_of(loaded.item_bias, loaded.items.rows, 1)))) {
+        TRY(artifact_misfit(artifact, "users, items", "some are not finite", status));
     }
     *embeddings = loaded;
 done:

@@ -4,6 +4,7 @@
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -70,9 +71,9 @@ static void copy_file(void **state, const char *from, const char *to)
     fclose(out);
 }
 
-enum damage { LESS, MORE, SHORTER, N_DAMAGES };
+enum damage { LESS, MORE, SHORTER, NO_NUMBER, N_DAMAGES };
 
-/* One element, in the middle, far below or above what it may be; or a row less. */
+/* One element, in the middle, far below or above what it may be, or not a number; or a row less. */
 static void do_damage(struct array *array, enum damage damage)
 {
     const size_t n = array->rows * array->columns;
@@ -81,6 +82,12 @@ static void do_damage(struct array *array, enum damage damage)
     }
     if (damage == SHORTER) {
         array->rows--;
+    } else if (damage == NO_NUMBER) {
+        if (array->type == ARRAY_F32) {
+            ((float *)array->data)[n / 2] = NAN;
+        } else if (array->type == ARRAY_F64) {
+            ((double *)array->data)[n / 2] = (double)NAN;
+        }
     } else if (array->type == ARRAY_I32) {
         ((int32_t *)array->data)[n / 2] = damage == LESS ? -7 : INT32_MAX;
     } else if (array->type == ARRAY_I64) {
