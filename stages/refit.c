@@ -1,7 +1,8 @@
 /* refit: the towers that are served. Trains on every event of the log (the ALL basis) with the
  * settings that `train` kept and for as many epochs as it chose, so that yesterday's events count
- * tomorrow morning; or, with warm_start, goes on from the published vectors for fewer epochs.
- * Writes the artifact "towers" again: stages below read these. */
+ * tomorrow morning; or, with warm_start, goes on from the published vectors for fewer epochs; or,
+ * with `events: fit`, on those of train again, so that nothing held out reaches a parameter or a
+ * count. Writes the artifact "towers" again: stages below read these. */
 #include "base/hash.h"
 #include "run/context_data.h"
 #include "training/train_options.h"
@@ -9,12 +10,20 @@
 
 struct refit_options {
     int64_t epochs;
+    int events; /* enum basis */
     bool warm_start;
     int64_t warm_epochs;
     double warm_rate;
 };
 
+static const char *const events_names[] = {
+    [BASIS_FIT] = "fit", [BASIS_ALL] = "all", [N_BASES] = NULL};
+
 static const struct option options[] = {
+    OPT_CHOICE(refit_options, "events", events, "all", events_names,
+               "What towers and counts may know: all events; or only the train part (fit), as in "
+               "published leave-one-out protocols. Lists read whole histories and leave out "
+               "everything seen in either case."),
     OPT_INT(refit_options, "epochs", epochs, "0", 0, 100000,
             "Epochs to run. 0 takes the number that train chose on validation.", .unit = "epochs"),
     OPT_BOOL(refit_options, "warm_start", warm_start, "false",
@@ -46,6 +55,15 @@ static const struct stage_artifact outputs[] = {
     {.name = "towers", .help = "the served vectors, trained on the whole log"},
     {.name = NULL},
 };
+
+static void refit_validate(const void *values, struct option_report *report)
+{
+    const struct refit_options *o = values;
+    if (o->events == BASIS_FIT && o->warm_start) {
+        option_mistake(report, "warm_start",
+                       "goes on from published vectors, which `events: fit` must not know");
+    }
+}
 
 static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
@@ -105,7 +123,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
     TRY(artifact_get_count(artifact, "best_epoch", 100000, &best_epoch, status));
-    TRY(training_prepare(&training, context, BASIS_ALL, &settings, status));
+    TRY(training_prepare(&training, context, (enum basis)o->events, &settings, status));
     TRY(artifact_get_number(artifact, "alpha", &training.negatives.alpha, status));
     TRY(artifact_get_count(artifact, "hard.count", HARD_COUNT_MAX, &training.negatives.hard.count,
                            status));
@@ -136,11 +154,12 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,
     .outputs = outputs,
+    .validate = refit_validate,
     .estimate = refit_estimate,
     .fingerprint = refit_fingerprint,
     .run = refit_run,
