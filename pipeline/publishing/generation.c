@@ -1,16 +1,19 @@
 /* Publishing a generation. What people query are views; PREFIX stands before every name:
  *
  *      recommendations (user_id, rank, item_id, score, source, generation)    rank from 1
+ *      recommendation_reasons (user_id, rank, item_id, place, because_item_id, contribution)
+ *      recommendation_parts   (user_id, rank, part, value, weight)    their sum is the score
  *      popular_items   (rank, item_id, score)            for users that are not in the list above
  *      similar_items   (item_id, rank, similar_item_id, score)
  *      user_embeddings (user_id, embedding, source)      float32, little-endian, unit length
  *      item_embeddings (item_id, embedding, bias, source)
-                                        score = cosine / tau + bias + evidence
+                                        score = cosine / tau + bias + further parts
  *      nightjar_generations, nightjar_runs, nightjar_metrics, nightjar_current     tables
  *
  * Behind them stand the tables of each generation N (publish_rows.c):
  *
- *      recommendations_gN, popular_items_gN, similar_items_gN, user_embeddings_gN,
+ *      recommendations_gN, recommendation_reasons_gN, recommendation_parts_gN, popular_items_gN,
+ similar_items_gN, user_embeddings_gN,
  *      item_embeddings_gN, and users_gN, items_gN (code, id) where ids are TEXT
  *
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in

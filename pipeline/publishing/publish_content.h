@@ -32,6 +32,12 @@ struct publish_metric {
     double value;
 };
 
+/* Of what scores are the sum: weight times the value that a row has. */
+struct publish_part {
+    const char *name; /* "cosine", "transitions:4" */
+    double weight;
+};
+
 /* Everything that a generation holds. All arrays are the caller's. */
 struct publish_content {
     struct publish_ids users, items;
@@ -46,6 +52,10 @@ struct publish_content {
     size_t n_reasons;
     const int32_t *reason_items; /* (n_served, top, n_reasons) item codes */
     const float *reason_scores;  /* the same shape */
+    /* what the scores are made of; values of 0 are no rows */
+    size_t n_parts;
+    const struct publish_part *parts; /* (n_parts) */
+    const float *part_values;         /* (n_served, top, n_parts) */
     size_t n_popular;
     const int32_t *popular_items; /* (n_popular) */
     const float *popular_scores;
@@ -61,6 +71,7 @@ struct publish_content {
     const float *item_bias;                                   /* (n_item_vectors) */
     double temperature, popularity_weight;                    /* tau, beta: in the generation row */
     double evidence_weight, evidence_exponent;                /* gamma, p: the same */
+    const char *score_parts; /* JSON of the further parts: the same; NULL: [] */
     size_t n_metrics;
     const struct publish_metric *metrics;
     /* the run row */

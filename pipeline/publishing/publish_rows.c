@@ -29,6 +29,12 @@ const struct publish_table_info publish_tables[N_TABLES] = {
                        " because INTEGER NOT NULL, contribution REAL NOT NULL,"
                        " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
                        6, "\"user\"", "\"user\", rank, place", 3, true},
+    [TABLE_PARTS] = {"recommendation_parts",
+                     "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                     " place INTEGER NOT NULL, part TEXT NOT NULL,"
+                     " value REAL NOT NULL, weight REAL NOT NULL,"
+                     " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
+                     6, "\"user\"", "\"user\", rank, place", 3, true},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
                              "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
                              " score REAL NOT NULL)",
@@ -62,9 +68,9 @@ static struct batch_cell id_cell(const struct publish_ids *ids, int32_t code)
 
 /* SQLite stores whole numbers of a REAL column as integers, which have no -0: adding 0 makes it +0
  * before the checksum sees it. */
-static struct batch_cell real_cell(float value)
+static struct batch_cell real_cell(double value)
 {
-    return batch_real((double)value + 0.0);
+    return batch_real(value + 0.0);
 }
 
 static struct batch_cell vector_cell(const float *vectors, size_t index, size_t dimension)
@@ -110,7 +116,7 @@ static bool recommendation_row(const struct publish_content *content, size_t *po
     cells[0] = id_cell(&content->users, content->served[i / content->top]);
     cells[1] = batch_integer((int64_t)(i % content->top + 1));
     cells[2] = id_cell(&content->items, content->rec_items[i]);
-    cells[3] = real_cell(content->rec_scores[i]);
+    cells[3] = real_cell((double)content->rec_scores[i]);
     cells[4] = batch_integer((int64_t)(content->rec_sources[i]));
     return true;
 }
@@ -129,7 +135,28 @@ static bool reason_row(const struct publish_content *content, size_t *position,
     cells[2] = batch_integer((int64_t)(i % n + 1));
     cells[3] = id_cell(&content->items, content->rec_items[entry]);
     cells[4] = id_cell(&content->items, content->reason_items[i]);
-    cells[5] = real_cell(content->reason_scores[i]);
+    cells[5] = real_cell((double)content->reason_scores[i]);
+    return true;
+}
+
+static bool part_row(const struct publish_content *content, size_t *position,
+                     struct batch_cell *cells)
+{
+    const size_t n = content->n_parts, end = content->n_served * content->top * n;
+    while (*position < end && content->part_values[*position] == 0) {
+        ++*position;
+    }
+    if (*position >= end) {
+        return false;
+    }
+    const size_t i = (*position)++, entry = i / n;
+    const struct publish_part *part = &content->parts[i % n];
+    cells[0] = id_cell(&content->users, content->served[entry / content->top]);
+    cells[1] = batch_integer((int64_t)(entry % content->top + 1));
+    cells[2] = batch_integer((int64_t)(i % n + 1));
+    cells[3] = batch_text(part->name, strlen(part->name));
+    cells[4] = real_cell((double)content->part_values[i]);
+    cells[5] = real_cell(part->weight);
     return true;
 }
 
@@ -144,7 +171,7 @@ static bool similar_row(const struct publish_content *content, size_t *position,
     cells[0] = id_cell(&content->items, content->similar_anchors[i / top]);
     cells[1] = batch_integer((int64_t)(i % top + 1));
     cells[2] = id_cell(&content->items, content->similar_items[i]);
-    cells[3] = real_cell(content->similar_scores[i]);
+    cells[3] = real_cell((double)content->similar_scores[i]);
     return true;
 }
 
@@ -157,7 +184,7 @@ static bool popular_row(const struct publish_content *content, size_t *position,
     }
     cells[0] = batch_integer((int64_t)(i + 1));
     cells[1] = id_cell(&content->items, content->popular_items[i]);
-    cells[2] = real_cell(content->popular_scores[i]);
+    cells[2] = real_cell((double)content->popular_scores[i]);
     return true;
 }
 
@@ -183,7 +210,7 @@ static bool item_vector_row(const struct publish_content *content, size_t *posit
     }
     cells[0] = id_cell(&content->items, content->item_vector_codes[i]);
     cells[1] = vector_cell(content->item_vectors, i, content->dimension);
-    cells[2] = real_cell(content->item_bias[i]);
+    cells[2] = real_cell((double)content->item_bias[i]);
     cells[3] = batch_integer((int64_t)(content->item_vector_sources[i]));
     return true;
 }
@@ -200,6 +227,8 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
         return recommendation_row(content, position, cells);
     case TABLE_REASONS:
         return reason_row(content, position, cells);
+    case TABLE_PARTS:
+        return part_row(content, position, cells);
     case TABLE_POPULAR_ITEMS:
         return popular_row(content, position, cells);
     case TABLE_SIMILAR_ITEMS:
@@ -320,6 +349,12 @@ static enum status_code check_recommendations(const struct publish_content *cont
          i++) {
         if (content->rec_items[i / content->n_reasons] < 0) {
             TRY(broken("a reason for no recommendation", i, status));
+        }
+    }
+    for (size_t i = 0; i < content->n_served * content->top * content->n_parts; i++) {
+        const bool ends = content->rec_items[i / content->n_parts] < 0;
+        if (!isfinite(content->part_values[i]) || (ends && content->part_values[i] != 0)) {
+            TRY(broken("parts must be finite, and of a recommendation", i, status));
         }
     }
 done:

@@ -42,6 +42,12 @@ static const struct view {
       {"place", "place", ROLE_PLAIN},
       {"because_item_id", "because", ROLE_ITEM},
       {"contribution", "contribution", ROLE_PLAIN}}},
+    {TABLE_PARTS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"rank", "rank", ROLE_PLAIN},
+      {"part", "part", ROLE_PLAIN},
+      {"value", "value", ROLE_PLAIN},
+      {"weight", "weight", ROLE_PLAIN}}},
     {TABLE_POPULAR_ITEMS,
      {{"rank", "rank", ROLE_PLAIN},
       {"item_id", "item", ROLE_ITEM},
@@ -66,7 +72,7 @@ enum { N_VIEWS = sizeof views / sizeof views[0] };
 /* What a generation's views depend on. */
 struct view_ids {
     bool users_are_text, items_are_text; /* then a dictionary holds them */
-    bool lacks_reasons;                  /* made before there were any */
+    bool lacks[N_TABLES];                /* made before there was such a table */
     int64_t generation;
 };
 
@@ -124,7 +130,7 @@ static void add_view(struct buf *sql, const char *prefix, const struct view_ids 
 /* Generations of an older nightjar have no such table: then the view is empty. */
 static bool may_lack(const struct view *view)
 {
-    return view->table == TABLE_REASONS;
+    return view->table == TABLE_REASONS || view->table == TABLE_PARTS;
 }
 
 /* Its columns, and never a row. */
@@ -151,7 +157,7 @@ static enum status_code replace_views(struct db *db, const char *prefix, const s
         publish_add_name(&sql, prefix, name, 0);
         TRY(db_exec_buf(db, &sql, status));
         buf_clear(&sql);
-        if (may_lack(&views[i]) && ids->lacks_reasons) {
+        if (ids->lacks[views[i].table]) {
             add_empty_view(&sql, prefix, &views[i]);
         } else {
             add_view(&sql, prefix, ids, &views[i]);
@@ -218,7 +224,8 @@ static enum status_code write_generation(const struct publish_target *target,
 {
     struct db_query *query = NULL;
     enum status_code code;
-    const char *texts[] = {content->pipeline, content->version, content->config_hash, checksum};
+    const char *texts[] = {content->pipeline, content->version, content->config_hash, checksum,
+                           content->score_parts != NULL ? content->score_parts : "[]"};
     int64_t integers[] = {generation,
                           clock_unix(),
                           content->seed,
@@ -241,11 +248,11 @@ static enum status_code write_generation(const struct publish_target *target,
     TRY(publish_prepare(
         target->db, target->prefix,
         "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
-        " generation, published, seed, run_started, build_started, dimension,"
+        " score_parts, generation, published, seed, run_started, build_started, dimension,"
         " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
         " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
         " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &query, status));
     TRY(bind_texts(query, 1, texts, N_TEXTS, status));
     TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));
@@ -431,7 +438,7 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
         const char *name = publish_tables[views[i].table].name;
         TRY(publish_table_exists(db, prefix, name, generation, &found, status));
         if (!found && may_lack(&views[i])) {
-            ids.lacks_reasons = true;
+            ids.lacks[views[i].table] = true;
         } else if (!found) {
             TRY(status_set_at(
                 status, STATUS_NO_INPUT, db_path(db), 0, 0,

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-enum { N_REASONS = 2, N_POPULAR = 3, TEXT_MAX = 24 };
+enum { N_REASONS = 2, N_PARTS = 3, N_POPULAR = 3, TEXT_MAX = 24 };
 
 static void *block_new(struct sample *sample, size_t count, size_t size)
 {
@@ -87,6 +87,15 @@ static void set_lists(struct sample *sample, struct sample_shape shape, float ve
     }
     content->reason_items = reasons;
     content->reason_scores = floats_new(sample, n_entries * N_REASONS, version);
+    static const struct publish_part parts[N_PARTS] = {
+        {"cosine", 8}, {"popularity", 0.5}, {"own:14d", 2}};
+    float *values = floats_new(sample, n_entries * N_PARTS, version);
+    for (size_t i = 0; i < n_entries * N_PARTS; i++) { /* no row has the second one */
+        values[i] = items[i / N_PARTS] < 0 || i % N_PARTS == 1 ? 0 : values[i];
+    }
+    content->n_parts = N_PARTS;
+    content->parts = parts;
+    content->part_values = values;
     content->n_popular = N_POPULAR;
     content->popular_items = codes_new(sample, N_POPULAR);
     content->popular_scores = floats_new(sample, N_POPULAR, version);
@@ -122,6 +131,7 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->popularity_weight = 0.7;
     content->evidence_weight = 2.5;
     content->evidence_exponent = 0.25;
+    content->score_parts = "[{\"part\":\"own:14d\"}]";
     sample->metric = (struct publish_metric){"ndcg@20", "nightjar", "all", 0.25};
     content->n_metrics = 1;
     content->metrics = &sample->metric;

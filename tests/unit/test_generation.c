@@ -112,6 +112,9 @@ static void text_ids_are_shown_as_they_are(void **state)
                       " ORDER BY rank, place",
                       "user-0|1|item-1|1|item-3|0.5\nuser-0|1|item-1|2|item-0|0.5\n"
                       "user-0|2|item-2|1|item-1|0.5\n");
+    store_assert_rows(db,
+                      "SELECT * FROM recommendation_parts WHERE user_id = 'user-0' AND rank = 2",
+                      "user-0|2|cosine|0.5|8.0\nuser-0|2|own:14d|0.5|2.0\n");
     store_assert_rows(db, "SELECT * FROM popular_items ORDER BY rank",
                       "1|item-0|0.5\n2|item-1|0.5\n3|item-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items WHERE item_id = 'item-3'",
@@ -205,10 +208,12 @@ static void the_history_tells_what_was_published(void **state)
         "SELECT generation, dimension, temperature, popularity_weight, evidence_weight,"
         " evidence_exponent, n_interactions, n_users, n_items, n_recommendations, n_popular_items, "
         "n_similar_items, n_user_embeddings,"
-        " n_item_embeddings, pipeline, seed, config_hash, version, run_started"
+        " n_item_embeddings, pipeline, seed, config_hash, version, run_started, score_parts"
         " FROM nightjar_generations WHERE generation <> 2",
-        "1|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n"
-        "3|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000\n");
+        "1|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000|"
+        "[{\"part\":\"own:14d\"}]\n"
+        "3|4|0.15|0.7|2.5|0.25|1234|3|4|5|3|4|3|4|shop|42|cafe|0.1|1700000000|"
+        "[{\"part\":\"own:14d\"}]\n");
     store_assert_rows(db, "SELECT run, generation, pipeline FROM nightjar_runs",
                       "1|1|shop\n2|2|shop\n3|3|shop\n");
     store_assert_rows(db, "SELECT * FROM nightjar_metrics WHERE generation = 3",
@@ -285,7 +290,7 @@ static void only_keep_generations_stay(void **state)
                      4);
     assert_int_equal(store_int64(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%\\_g_'"
                                      " ESCAPE '\\'"),
-                     6 + 8);
+                     7 + 9);
     db_close(db);
 }
 
@@ -505,7 +510,7 @@ static void another_publishers_cleanup_stops_the_switch(void **state)
     publish(db, small, 1, 3);
     struct buf before = dump(db);
     struct interruption interruption = {
-        .at = 16, /* read back already */
+        .at = 22, /* read back already */
         .path = path,
         .sql = "DROP TABLE popular_items_g2;"
                "DELETE FROM nightjar_objects WHERE name = 'popular_items_g2'"};
@@ -636,11 +641,30 @@ static void content_that_makes_no_sense_is_refused(void **state)
     sample.content.rec_items = no_items;
     assert_refused(db, &sample, STATUS_INTERNAL, "a reason for no recommendation");
     sample.content.n_reasons = 0;
+    assert_refused(db, &sample, STATUS_INTERNAL, "parts must be finite, and of a recommendation");
+    sample.content.n_parts = 0;
     assert_refused(db, &sample, STATUS_DATA, "nothing to publish");
     sample.content = good;
     assert_dump(db, &before);
     buf_release(&before);
     sample_release(&sample);
+    db_close(db);
+}
+
+static void a_generation_from_before_the_parts_is_shown_without_them(void **state)
+{
+    struct db *db = open_output(state, "");
+    struct status status = {0};
+    publish(db, small, 1, 3);
+    store_exec(db, "DROP VIEW recommendation_parts; DROP TABLE recommendation_parts_g1;"
+                   "DELETE FROM nightjar_objects WHERE kind = 'recommendation_parts'");
+    publish(db, small, 2, 3);
+    assert_ok(publish_rollback(db, "", 1, &status), &status);
+    store_assert_rows(db, "SELECT count(*), max(value * weight) FROM recommendation_parts",
+                      "0|NULL\n");
+    assert_true(store_int64(db, "SELECT count(*) FROM recommendation_reasons") > 0);
+    assert_ok(publish_rollback(db, "", 2, &status), &status);
+    assert_int_equal(store_int64(db, "SELECT count(*) FROM recommendation_parts"), 10);
     db_close(db);
 }
 
@@ -704,6 +728,7 @@ int main(void)
         TEST(dropped_user_ids_leave_no_trace_in_the_file),
         TEST(a_run_that_began_before_the_newest_one_does_not_replace_it),
         TEST(content_that_makes_no_sense_is_refused),
+        TEST(a_generation_from_before_the_parts_is_shown_without_them),
         TEST(a_negative_zero_is_stored_like_a_zero),
     };
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

@@ -78,6 +78,21 @@ static void what_the_gate_measured_gets_the_names_of_its_rules(void **state)
     db_close(db);
 }
 
+static void generations_of_before_have_no_further_parts(void **state)
+{
+    struct db *db = open_fresh(state);
+    store_exec(db, "CREATE TABLE \"@prefix@nightjar_generations\" (generation);"
+                   "INSERT INTO \"@prefix@nightjar_generations\" VALUES (7)");
+    for (const struct embedded_sql *file = embedded_sql; file->name != NULL; file++) {
+        if (strstr(file->name, "output_score_parts") != NULL) {
+            store_exec(db, file->sql);
+        }
+    }
+    store_assert_rows(db, "SELECT generation, score_parts FROM \"@prefix@nightjar_generations\"",
+                      "7|[]\n");
+    db_close(db);
+}
+
 static void every_output_table_starts_with_the_prefix(void **state)
 {
     struct status status = {0};
@@ -159,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_work_database_gets_its_tables_once),
         TEST(what_the_gate_measured_gets_the_names_of_its_rules),
+        TEST(generations_of_before_have_no_further_parts),
         TEST(every_output_table_starts_with_the_prefix),
         TEST(a_newer_database_is_left_alone),
         TEST(foreign_tables_stop_the_output_migration),
