@@ -49,6 +49,9 @@ struct publication {
     struct served_ids user_ids, item_ids;
     struct recommendations lists;
     struct vectors users, items;
+    struct score_term terms[SCORE_TERMS_MAX];
+    struct publish_part parts[SCORE_TERMS_MAX]; /* of the terms */
+    struct buf score_parts;
 };
 
 static void vectors_release(struct vectors *vectors)
@@ -68,6 +71,7 @@ static void release(struct publication *p)
     features_release(&p->features);
     merged_release(&p->merged);
     recommendations_release(&p->lists);
+    buf_release(&p->score_parts);
 }
 
 static enum status_code load(struct context *context, struct publication *p, struct status *status)
@@ -196,6 +200,17 @@ static struct publish_ids ids_of(const struct vocabulary *vocabulary)
                                 .text_bytes = vocabulary->texts.bytes};
 }
 
+/* What the scores are the sum of. */
+static enum status_code tell_parts(struct publication *p, struct status *status)
+{
+    const size_t n = score_terms(&p->lists.weights, p->lists.temperature, p->terms);
+    for (size_t t = 0; t < n; t++) {
+        p->parts[t] = (struct publish_part){p->terms[t].name, p->terms[t].weight};
+    }
+    score_parts_tell(&p->lists.weights, &p->score_parts);
+    return buf_check(&p->score_parts, status);
+}
+
 static struct publish_content content_of(const struct context *context, const struct publication *p)
 {
     const struct plan_settings *settings = context_settings(context);
@@ -211,6 +226,9 @@ static struct publish_content content_of(const struct context *context, const st
                                       .n_reasons = lists->n_reasons,
                                       .reason_items = lists->reason_items,
                                       .reason_scores = lists->reason_scores,
+                                      .n_parts = lists->n_parts,
+                                      .parts = p->parts,
+                                      .part_values = lists->part_values,
                                       .n_popular = lists->n_popular,
                                       .popular_items = lists->popular_items,
                                       .popular_scores = lists->popular_scores,
@@ -233,6 +251,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .popularity_weight = lists->weights.beta,
                                       .evidence_weight = lists->weights.gamma,
                                       .evidence_exponent = lists->weights.exponent,
+                                      .score_parts = buf_text(&p->score_parts),
                                       .pipeline = settings->pipeline,
                                       .config_hash = context_config_hash(context),
                                       .version = context_version(context),
@@ -275,6 +294,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     const struct plan_settings *settings = context_settings(context);
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, status));
+    TRY(tell_parts(&p, status));
     TRY(context_output_db(context, &db, status));
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};
@@ -384,10 +404,10 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
     double vector_bytes = 4 * sizes->dimension;
     out->rows = n_lists;
     out->memory_bytes = n_vectors * (vector_bytes + 4);
-    out->output_bytes =
-        (n_lists * (1 + fmin(sizes->reasons, items)) + items * fmin(sizes->similar, items)) *
-            ROW_BYTES +
-        n_vectors * (vector_bytes + ID_BYTES);
+    out->output_bytes = (n_lists * (1 + fmin(sizes->reasons, items) + 1.5 * sizes->parts) +
+                         items * fmin(sizes->similar, items)) *
+                            ROW_BYTES +
+                        n_vectors * (vector_bytes + ID_BYTES);
     out->seconds = n_lists * 1.5e-6 + n_vectors * 3e-6;
 }
 

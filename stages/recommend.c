@@ -14,12 +14,15 @@
 struct recommend_options {
     int64_t top;
     int exclude_seen; /* CHOICE_* */
-    bool exclude_disliked, cold_items, cold_users;
+    bool exclude_disliked, cold_items, cold_users, parts;
     int64_t similar, popular, max_per_category, explain;
     double active_within, min_new, diversity, min_recall;
     int index;                          /* enum serving_index */
     const char *rules[N_SERVING_RULES]; /* queries, NULL: no such rule */
 };
+
+/* Cosine, popularity, evidence, boost, and half of what calibrate offers. */
+enum { USUAL_PARTS = 8 };
 
 static const char *const index_names[] = {"exact", "ivf", "auto", NULL};
 
@@ -96,6 +99,9 @@ static const struct option options[] = {
             "Publishes for each row so many items of the user's history, those that gave most to "
             "its score, in recommendation_reasons: \"because you liked\".",
             .unit = "items"),
+    OPT_BOOL(recommend_options, "parts", parts, "false",
+             "Publishes what each score is the sum of, in recommendation_parts: cosine, "
+             "popularity, evidence, each further part that `calibrate` weighed, boost."),
     OPT_TEXT(recommend_options, "users", rules[RULE_USERS], NULL,
              "A query on the source whose user_id are the users who get lists. Without it, all of "
              "them; every user's embedding is published either way."),
@@ -149,6 +155,7 @@ static void recommend_sizes(const void *values, struct stage_sizes *sizes)
     const struct recommend_options *o = values;
     sizes->top = (double)o->top;
     sizes->reasons = (double)o->explain;
+    sizes->parts = o->parts ? USUAL_PARTS : 0;
     sizes->similar = (double)o->similar;
 }
 
@@ -159,7 +166,9 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     double anchors = sizes->n_users + (o->similar > 0 ? sizes->n_items : 0.0);
     const double top = fmin((double)o->top, sizes->n_items);
     out->rows = sizes->n_users * top + sizes->n_items * fmin((double)o->similar, sizes->n_items);
-    const double reasons = sizes->n_users * top * fmin((double)o->explain, sizes->n_items) * 8.0;
+    const double reasons =
+        sizes->n_users * top *
+        (fmin((double)o->explain, sizes->n_items) * 8.0 + (o->parts ? USUAL_PARTS * 4.0 : 0.0));
     out->memory_bytes = out->rows * 9.0 + reasons +
                         (sizes->n_interactions + 2.0 * sizes->n_seen) * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
@@ -389,6 +398,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .min_new = o->min_new,
         .diversity = o->diversity,
         .explain = at_most(o->explain, n_items),
+        .parts = o->parts,
         .similar = at_most(o->similar, n_items),
         .popular = at_most(o->popular, n_items),
         .index = (enum serving_index)o->index,
@@ -439,7 +449,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

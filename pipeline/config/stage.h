@@ -38,8 +38,8 @@ struct stage_sizes {
     double dimension, epochs; /* of the training, 0 without one */
     double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
     bool in_batch;            /* the batch's positives are negatives, too */
-    /* of the lists, 0 without any: rows a user, reasons a row, similar items an item */
-    double top, reasons, similar;
+    /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item */
+    double top, reasons, parts, similar;
     struct stage_speeds speeds;
 };
 

@@ -173,6 +173,61 @@ done:
     return code;
 }
 
+/* ---- the parts as they are shown ---- */
+
+/* Its kind, and what of a history it looks at: "evidence:30d", "transitions:4", "own:all". */
+static void name_term(const struct score_part *part, struct score_term *term)
+{
+    char age[16] = "", places[16] = "";
+    if (part->half_life > 0) {
+        snprintf(age, sizeof age, ":%.4gd", part->half_life);
+    }
+    if (part->half_places > 0) {
+        snprintf(places, sizeof places, ":%.4g", part->half_places);
+    }
+    snprintf(term->name, sizeof term->name, "%s%s%s%s", score_part_names[part->kind], age, places,
+             age[0] == '\0' && places[0] == '\0' ? ":all" : "");
+}
+
+size_t score_terms(const struct score_weights *weights, double temperature,
+                   struct score_term terms[SCORE_TERMS_MAX])
+{
+    size_t n = 0;
+    terms[n++] = (struct score_term){"cosine", 1 / temperature};
+    terms[n++] = (struct score_term){"popularity", weights->beta};
+    if (weights->gamma > 0) {
+        terms[n++] = (struct score_term){"evidence", weights->gamma};
+    }
+    for (size_t p = 0; p < weights->n_parts; p++) {
+        const struct score_part *part = &weights->parts[p];
+        if (part->weight > 0) {
+            terms[n].weight = part->weight;
+            name_term(part, &terms[n++]);
+        }
+    }
+    terms[n++] = (struct score_term){"boost", 1};
+    return n;
+}
+
+void score_parts_tell(const struct score_weights *weights, struct buf *out)
+{
+    const char *comma = "";
+    buf_add_char(out, '[');
+    for (size_t p = 0; p < weights->n_parts; p++) {
+        const struct score_part *part = &weights->parts[p];
+        struct score_term term;
+        if (part->weight > 0) {
+            name_term(part, &term);
+            buf_addf(out,
+                     "%s{\"part\":\"%s\",\"half_life_days\":%.17g,\"half_places\":%.17g,"
+                     "\"weight\":%.17g}",
+                     comma, term.name, part->half_life, part->half_places, part->weight);
+            comma = ",";
+        }
+    }
+    buf_add_char(out, ']');
+}
+
 /* ---- the score ---- */
 
 static const struct evidence *or_null(const struct evidence *evidence)

@@ -13,6 +13,7 @@
 #ifndef NIGHTJAR_RANKING_SCORE_H
 #define NIGHTJAR_RANKING_SCORE_H
 
+#include "base/buf.h"
 #include "pairs/evidence.h"
 #include "ranking/ranking.h"
 #include "store/artifact.h"
@@ -62,6 +63,20 @@ struct score_products {
 };
 struct score_sources score_sources_of(const struct score_products *products);
 void score_products_release(struct score_products *products);
+
+/* The score as it is shown: the sum of weight times value over cosine, popularity, evidence, the
+ * further parts that count, and boost, in this order. */
+struct score_term {
+    char name[48]; /* "cosine", "transitions:4", "evidence:30d", "own:all" */
+    double weight;
+};
+enum { SCORE_TERMS_MAX = SCORE_PARTS_MAX + 4 };
+/* Returns how many terms there are: three and one for each evidence of a struct score. */
+size_t score_terms(const struct score_weights *weights, double temperature,
+                   struct score_term terms[SCORE_TERMS_MAX]);
+/* Adds the further parts that count as JSON: an array of {part, half_life_days, half_places,
+ * weight}. */
+void score_parts_tell(const struct score_weights *weights, struct buf *out);
 
 /* Zero-initialise. It points into itself: not to be moved once initialised. */
 struct score {

@@ -23,6 +23,7 @@ static const struct member members[] = {
     {"sources", ARRAY_U8, AT(sources), AT(n_served), AT(top)},
     {"reasons.items", ARRAY_I32, AT(reason_items), AT(n_served), AT(n_reasons_all)},
     {"reasons.scores", ARRAY_F32, AT(reason_scores), AT(n_served), AT(n_reasons_all)},
+    {"parts", ARRAY_F32, AT(part_values), AT(n_served), AT(n_parts_all)},
     {"popular.items", ARRAY_I32, AT(popular_items), AT(n_popular), SIZE_MAX},
     {"popular.scores", ARRAY_F32, AT(popular_scores), AT(n_popular), SIZE_MAX},
     {"similar.anchors", ARRAY_I32, AT(similar_anchors), AT(n_similar_anchors), SIZE_MAX},
@@ -92,6 +93,7 @@ enum status_code recommendations_save(struct recommendations *recommendations,
     for (size_t n = 0; n < N_NUMBERS; n++) {
         TRY(artifact_set_number(artifact, numbers[n].name, *number(recommendations, n), status));
     }
+    TRY(score_parts_save(&recommendations->weights, artifact, status));
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);
@@ -126,7 +128,9 @@ enum status_code recommendations_load(struct recommendations *recommendations,
     for (size_t n = 0; n < N_NUMBERS; n++) {
         TRY(artifact_get_number(artifact, numbers[n].name, number(&view, n), status));
     }
+    TRY(score_parts_load(&view.weights, artifact, status));
     view.n_reasons = view.top == 0 ? 0 : view.n_reasons_all / view.top;
+    view.n_parts = view.top == 0 ? 0 : view.n_parts_all / view.top;
     *recommendations = view;
 done:
     return code;
@@ -161,14 +165,17 @@ static bool is_finite(const struct recommendations *recommendations, const struc
 enum status_code recommendations_check(const struct recommendations *r, size_t n_users,
                                        size_t n_items, struct status *status)
 {
-    bool fits = r->n_reasons_all == r->n_reasons * r->top &&
-                codes_are_sound(r->served, r->n_served, n_users) &&
-                in_range(r->items, r->n_served * r->top, n_items) &&
-                in_range(r->reason_items, r->n_served * r->n_reasons_all, n_items) &&
-                in_range(r->popular_items, r->n_popular, n_items) &&
-                codes_are_sound(r->similar_anchors, r->n_similar_anchors, n_items) &&
-                in_range(r->similar_items, r->n_similar_anchors * r->similar_top, n_items) &&
-                codes_are_sound(r->cold_users, r->n_cold, n_users);
+    struct score_term terms[SCORE_TERMS_MAX];
+    bool fits =
+        r->n_reasons_all == r->n_reasons * r->top && r->n_parts_all == r->n_parts * r->top &&
+        (r->n_parts == 0 || r->n_parts == score_terms(&r->weights, r->temperature, terms)) &&
+        codes_are_sound(r->served, r->n_served, n_users) &&
+        in_range(r->items, r->n_served * r->top, n_items) &&
+        in_range(r->reason_items, r->n_served * r->n_reasons_all, n_items) &&
+        in_range(r->popular_items, r->n_popular, n_items) &&
+        codes_are_sound(r->similar_anchors, r->n_similar_anchors, n_items) &&
+        in_range(r->similar_items, r->n_similar_anchors * r->similar_top, n_items) &&
+        codes_are_sound(r->cold_users, r->n_cold, n_users);
     for (size_t i = 0; fits && i < r->n_served * r->n_reasons_all; i++) { /* none for no item */
         fits = r->reason_items[i] < 0 || r->items[i / r->n_reasons] >= 0;
     }

@@ -26,6 +26,11 @@ struct recommendations {
     size_t n_reasons, n_reasons_all;
     int32_t *reason_items; /* (n_served, top * n_reasons) */
     float *reason_scores;
+    /* what the scores are made of: values of the score_terms of weights and temperature, which sum
+       to a row's score by their weights, and are 0 in rows by popularity alone; n_parts_all = top *
+       n_parts columns. 0: not asked for */
+    size_t n_parts, n_parts_all;
+    float *part_values; /* (n_served, top * n_parts) */
     /* for users that the output does not know: the items with the most users in the log */
     size_t n_popular;
     int32_t *popular_items; /* (n_popular) */

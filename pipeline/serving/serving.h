@@ -4,7 +4,7 @@
  *
  * Where a row comes from:
  *   model    the user has a row in the towers, and so has the item: the blended score of
- *            evidence.h, n_i and evidence of the towers' basis; the history is the user's whole log
+ *            score.h, n_i and evidence of the towers' basis; the history is the user's whole log
  *            without items that were disliked since
  *   cold     the same score, where the towers have a row for one of the two at most. A cold user's
  *            vector is the one that the towers encoded (of a history that training did not know, or
@@ -70,6 +70,7 @@ struct serving_request {
     double min_new;   /* share of a list's rows, of the rules' new items; 0: none */
     double diversity; /* in [0, 1); 0: by score alone */
     size_t explain;   /* reasons a row; 0: none (serving_reasons.c) */
+    bool parts;       /* what each score is made of, too */
     size_t similar;   /* similar items per item; 0: none */
     size_t popular;   /* items of the popular list; 0: none */
     enum serving_index index;

@@ -4,7 +4,7 @@
  *      serving_run.c       users and their vectors, in the order of things
  *      serving_lists.c     a user's list out of what was ranked, by the rules
  *      serving_index.c     inverted lists, where they are used, and how well they do
- *      serving_reasons.c   what of a user's history carried a row
+ *      serving_reasons.c   what carried a row: of a user's history, and of the score's parts
  *      serving_items.c     the popular list and similar items
  *
  * Inside, users and items are source codes (served_ids.h) or candidates; served codes stand only in
@@ -104,7 +104,7 @@ MUST_CHECK enum status_code serving_rank_anchors(struct serving *serving,
 /* Lists of users without a vector, and of those whom the towers had nothing for. */
 void serving_fill_lists(struct serving *serving);
 
-/* serving_reasons.c: reasons of every row of the towers' lists. */
+/* serving_reasons.c: reasons and parts of every row of the towers' lists. */
 MUST_CHECK enum status_code serving_explain(struct serving *serving, struct status *status);
 
 /* serving_items.c */

@@ -280,6 +280,77 @@ static void evidence_of_the_log_is_added_for_every_user_with_a_vector(void **sta
     ranking_data_release(&data);
 }
 
+/* Weight times value of a row's parts, which is its score. */
+static double sum_of_parts(const struct recommendations *made, size_t entry)
+{
+    struct score_term terms[SCORE_TERMS_MAX];
+    double sum = 0;
+    assert_int_equal(score_terms(&made->weights, made->temperature, terms), made->n_parts);
+    for (size_t p = 0; p < made->n_parts; p++) {
+        sum += terms[p].weight * (double)made->part_values[entry * made->n_parts + p];
+    }
+    return sum;
+}
+
+static void the_parts_of_a_row_sum_to_its_score(void **state)
+{
+    (void)state;
+    enum { N_ITEMS = 50 };
+    struct status status = {0};
+    struct ranking_data data;
+    struct evidence_data evidence;
+    struct evidence own = {0};
+    struct serving_rules rules = {0};
+    struct recommendations made = {0};
+    struct score_term terms[SCORE_TERMS_MAX];
+    static const char *const names[] = {"cosine",        "popularity", "evidence", "evidence:30d",
+                                        "transitions:4", "own:14d:2",  "boost"};
+    size_t n_with[7] = {0};
+    ranking_data_init(&data, 90, N_ITEMS, 6, 0.15, BASIS_FIT, 27);
+    const struct dataset *dataset = &data.interactions.basis[BASIS_FIT];
+    struct history *log = &data.interactions.log;
+    evidence_data_init(&evidence, dataset, BASIS_FIT, 20);
+    assert_int_equal(evidence_of_own(&own, dataset->n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&rules.boosts, N_ITEMS, &status), STATUS_OK);
+    rules.boosts[7] = 0.5F;
+    assert_int_equal(MEM_NEW(&log->times, sparse_entries(&log->matrix), &status), STATUS_OK);
+    for (size_t e = 0; e < sparse_entries(&log->matrix); e++) {
+        log->times[e] = (int64_t)(e * 7919 % 100) * 86400;
+    }
+    struct serving_request request = request_of(&data);
+    request.exclude_seen = false;
+    request.parts = true;
+    request.rules = &rules;
+    request.sources = (struct score_sources){&evidence.evidence, &evidence.evidence, &own};
+    request.weights.gamma = 3;
+    request.weights.exponent = 0.25;
+    request.weights.n_parts = 4;
+    request.weights.parts[0] = (struct score_part){SCORE_EVIDENCE, 30, 0, 1.5};
+    request.weights.parts[1] = (struct score_part){SCORE_EVIDENCE, 0, 0, 0};
+    request.weights.parts[2] = (struct score_part){SCORE_TRANSITIONS, 0, 4, 2};
+    request.weights.parts[3] = (struct score_part){SCORE_OWN, 14, 2, 0.75};
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_int_equal(score_terms(&made.weights, made.temperature, terms), 7);
+    for (size_t e = 0; e < made.n_served * made.top; e++) {
+        const bool scored = made.items[e] >= 0 && made.sources[e] != PUBLISH_POPULAR;
+        assert_true(fabs(sum_of_parts(&made, e) - (scored ? (double)made.scores[e] : 0)) <
+                    tolerance);
+        for (size_t p = 0; p < 7; p++) {
+            n_with[p] += made.part_values[e * 7 + p] != 0;
+        }
+    }
+    for (size_t p = 0; p < 7; p++) {
+        assert_string_equal(terms[p].name, names[p]);
+        assert_true(n_with[p] > 0);
+    }
+    recommendations_release(&made);
+    mem_free(log->times);
+    serving_rules_release(&rules);
+    evidence_release(&own);
+    evidence_data_release(&evidence);
+    ranking_data_release(&data);
+}
+
 static void short_lists_are_filled_up_from_the_rest_of_the_catalogue(void **state)
 {
     (void)state;
@@ -401,6 +472,8 @@ static void assert_same(const struct recommendations *a, const struct recommenda
                         a->n_popular * sizeof *a->popular_items);
     assert_memory_equal(a->cold_vectors, b->cold_vectors,
                         a->n_cold * a->dimension * sizeof *a->cold_vectors);
+    assert_int_equal(a->n_parts, b->n_parts);
+    assert_memory_equal(a->part_values, b->part_values, rows * a->n_parts * sizeof(float));
     assert_memory_equal(a->item_bias, b->item_bias, a->n_vectors * sizeof *a->item_bias);
     assert_true(a->temperature == b->temperature && a->weights.beta == b->weights.beta &&
                 a->weights.gamma == b->weights.gamma && a->weights.exponent == b->weights.exponent);
@@ -416,6 +489,7 @@ static void threads_and_the_artifact_change_nothing(void **state)
     struct artifact artifact = {0};
     ranking_data_init(&data, 300, 50, 6, 0.15, BASIS_ALL, 25);
     struct serving_request request = request_of(&data);
+    request.parts = true;
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
     assert_int_equal(serving_run(&request, NULL, &one, &status), STATUS_OK);
     assert_int_equal(serving_run(&request, pool, &three, &status), STATUS_OK);
@@ -528,6 +602,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_user_gets_the_best_unseen_items),
         cmocka_unit_test(evidence_of_the_log_is_added_for_every_user_with_a_vector),
+        cmocka_unit_test(the_parts_of_a_row_sum_to_its_score),
         cmocka_unit_test(short_lists_are_filled_up_from_the_rest_of_the_catalogue),
         cmocka_unit_test(similar_items_are_the_nearest_without_the_item_itself),
         cmocka_unit_test(popular_items_and_cold_vectors_are_complete),
