@@ -118,6 +118,9 @@ static enum status_code train_run(struct context *context, const void *values,
     bool is_auto[N_AUTO_SETTINGS];
     auto_settings_asked(&o->settings, is_auto);
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
+    /* what users come back to speaks for itself in the score: the towers are asked for what is new
+     */
+    training.interactions.basis[BASIS_FIT].repeats = false;
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], o->metric,
                         o->validation_users, 0.0, context_seed(context), status));
     if (validation.n_users == 0) {

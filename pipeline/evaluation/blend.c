@@ -38,7 +38,7 @@ static const double least_base = 0.02; /* weight: what the base adds to the cosi
 static const struct score_part offered[] = {
     {SCORE_EVIDENCE, 0, 0, 1},    {SCORE_EVIDENCE, 30, 0, 1},   {SCORE_EVIDENCE, 0, 8, 1},
     {SCORE_TRANSITIONS, 0, 1, 1}, {SCORE_TRANSITIONS, 0, 4, 1}, {SCORE_TRANSITIONS, 0, 16, 1},
-    {SCORE_OWN, 0, 0, 1},         {SCORE_OWN, 14, 0, 1}};
+    {SCORE_OWN, 0, 0, 1},         {SCORE_OWN, 14, 0, 1},        {SCORE_HAD, 0, 0, 1}};
 enum { N_OFFERED = sizeof offered / sizeof *offered };
 
 /* Columns of the values: the base's score; the cosine's part of it, by which the rest of the base

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *const score_part_names[] = {"evidence", "transitions", "own", NULL};
+const char *const score_part_names[] = {"evidence", "transitions", "own", "had", NULL};
 
 static const double day = 86400;
 /* What counts less is not looked at: old items are many. */
@@ -252,8 +252,7 @@ const struct evidence *score_source(const struct score_sources *sources, enum sc
 {
     return kind == SCORE_EVIDENCE      ? sources->evidence
            : kind == SCORE_TRANSITIONS ? sources->transitions
-           : kind == SCORE_OWN         ? sources->own
-                                       : NULL;
+                                       : sources->own;
 }
 
 /* One more evidence; `part` NULL: the one that gamma weighs. */
@@ -272,7 +271,7 @@ static enum status_code add_evidence(struct score *score, const struct score_sou
     score->evidence[t] =
         (struct ranking_evidence){.evidence = score_source(sources, kind),
                                   .entry_weights = score->entry_weights[t],
-                                  .is_absolute = kind == SCORE_OWN,
+                                  .is_absolute = kind == SCORE_OWN || kind == SCORE_HAD,
                                   .of_all = score->repeats,
                                   .gammas = &score->gammas[t],
                                   .powers = &score->power_rows[kind == SCORE_EVIDENCE ? 0 : 1]};

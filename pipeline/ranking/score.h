@@ -7,6 +7,7 @@
  *                 2^(-place / half_places), 0 being the newest; a share of its maximum
  *   transitions   the same of the pairs "what followed what" (transitions.h)
  *   own           log(1 + w 2^(-age / half_life)) for an item of the history, w its pair's weight
+ *   had           1 for an item of the history, however little and long ago
  *
  * Items of one and the same time share the mean of their places. Ages are counted from the newest
  * event that the history or the towers' basis has. */
@@ -19,7 +20,13 @@
 #include "store/artifact.h"
 #include "towers/embeddings.h"
 
-enum score_part_kind { SCORE_EVIDENCE, SCORE_TRANSITIONS, SCORE_OWN, N_SCORE_PART_KINDS };
+enum score_part_kind {
+    SCORE_EVIDENCE,
+    SCORE_TRANSITIONS,
+    SCORE_OWN,
+    SCORE_HAD,
+    N_SCORE_PART_KINDS
+};
 extern const char *const score_part_names[]; /* in enum order; NULL-terminated */
 
 struct score_part {

@@ -306,7 +306,7 @@ static void what_people_come_back_to_is_learned_where_repeats_count(void **state
     double of_own = 0;
     for (size_t p = 0; p < blend.weights.n_parts; p++) {
         const struct score_part *part = &blend.weights.parts[p];
-        of_own += part->kind == SCORE_OWN ? part->weight : 0;
+        of_own += part->kind == SCORE_OWN || part->kind == SCORE_HAD ? part->weight : 0;
     }
     assert_true(of_own > 0);
     evidence_release(&own);
