@@ -9,16 +9,40 @@
 #include "evaluation/evaluation.h"
 #include "evaluation/evaluation_cold.h"
 #include "evaluation/gate_rules.h"
+#include "evaluation/rolling.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "run/context_databases.h"
+#include "store/row_batch.h"
 
 #include <math.h>
+
+struct roll_options {
+    bool given;
+    int64_t days;
+    struct option_texts metrics;
+    bool lists;
+};
 
 struct evaluate_options {
     struct option_texts metrics;
     int64_t users;
+    struct roll_options roll;
     struct option_groups gate; /* metric -> struct gate_rule */
 };
+
+static const struct option roll_options[] = {
+    OPT_INT(roll_options, "days", days, "14", 1, ROLLING_DAYS_MAX,
+            "The last so many days of the test part, 24 hours each, counted back from its newest "
+            "event. Only whole days count.",
+            .unit = "days"),
+    OPT_TEXTS(roll_options, "metrics", metrics, "[recall@20, ndcg@20]",
+              "What is measured of each: " METRIC_NAMES " with @k, k from 1 to 1000.",
+              .pattern = METRIC_PATTERN),
+    OPT_BOOL(roll_options, "lists", lists, "false",
+             "Leaves all lists in the work database, in evaluate_lists (evening, model, user_id, "
+             "rank, item_id), for a judge of your own."),
+    OPT_END};
 
 static const struct option options[] = {
     OPT_TEXTS(
@@ -33,6 +57,10 @@ static const struct option options[] = {
             "Users judged, a seeded sample when there are more: each costs a ranking of all items "
             "for every model.",
             .unit = "users"),
+    OPT_GROUP(evaluate_options, "roll", roll, roll_options,
+              "Also judges as lists are used, made every night, so that the truth is the next day: "
+              "for each of the last days histories, popularity and evidence are those of the "
+              "evening before, the vectors stay. Needs a split by time with a test part."),
     OPT_GROUPS(evaluate_options, "gate", gate, gate_rule_options, gate_rule,
                "Rules that the model must pass, by metric, over all users; when one fails, the run "
                "ends with exit code 79 and what was published before stays. Example: {recall@20: "
@@ -46,6 +74,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
+    {.name = "late_events", .help = "what came after the train part", .optional = true},
     {.name = NULL},
 };
 
@@ -63,6 +92,16 @@ static void evaluate_validate(const void *values, struct option_report *report)
     for (size_t m = 0; m < o->metrics.n; m++) {
         if (!evaluation_knows(o->metrics.values[m])) {
             option_mistake(report, "metrics", metric_mistake, o->metrics.values[m], METRIC_K_MAX);
+        }
+    }
+    for (size_t m = 0; m < o->roll.metrics.n; m++) {
+        const struct metric *metric;
+        const char *name = o->roll.metrics.values[m];
+        size_t k;
+        if (!metric_parse(name, strlen(name), &metric, &k)) {
+            option_mistake(report, "roll.metrics",
+                           "%s is not one of " METRIC_NAMES " with @k, k from 1 to %d", name,
+                           METRIC_K_MAX);
         }
     }
     for (size_t g = 0; g < o->gate.n; g++) {
@@ -152,24 +191,14 @@ static enum status_code check_part(struct context *context, const struct evaluat
     return STATUS_OK;
 }
 
-/* The configured metrics and those of the gate, measured. */
-static enum status_code measure(struct context *context, const struct evaluate_options *o,
-                                const struct judged_part *part, const struct embeddings *embeddings,
-                                const struct calibration *calibration,
-                                const struct score_sources *sources, struct metric_rows *rows,
-                                struct status *status)
+static struct evaluation_request request_of(struct context *context,
+                                            const struct evaluate_options *o,
+                                            const struct judged_part *part,
+                                            const struct embeddings *embeddings,
+                                            const struct calibration *calibration,
+                                            const struct score_sources *sources)
 {
-    const char **names = NULL;
-    size_t n = 0;
-    enum status_code code;
-    TRY(MEM_NEW(&names, o->metrics.n + o->gate.n, status));
-    for (size_t m = 0; m < o->metrics.n; m++) {
-        names[n++] = o->metrics.values[m];
-    }
-    for (size_t g = 0; g < o->gate.n; g++) {
-        names[n++] = o->gate.names[g];
-    }
-    struct evaluation_request request = {
+    return (struct evaluation_request){
         .dataset = part->dataset,
         .held_out = part->held_out,
         .unknown = part->unknown,
@@ -183,17 +212,126 @@ static enum status_code measure(struct context *context, const struct evaluate_o
         .popular_half_life = calibration->popular_half_life,
         .sources = *sources,
         .prefix = part->prefix,
-        .n_metrics = n,
-        .metrics = names,
         .seed = context_seed(context),
-        .watch = context_watch(context),
+        .watch = context_stop_watch(context),
     };
+}
+
+/* The configured metrics and those of the gate, measured. */
+static enum status_code measure(struct context *context, const struct evaluate_options *o,
+                                struct evaluation_request request, struct metric_rows *rows,
+                                struct status *status)
+{
+    const char **names = NULL;
+    size_t n = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&names, o->metrics.n + o->gate.n, status));
+    for (size_t m = 0; m < o->metrics.n; m++) {
+        names[n++] = o->metrics.values[m];
+    }
+    for (size_t g = 0; g < o->gate.n; g++) {
+        names[n++] = o->gate.names[g];
+    }
+    request.n_metrics = n;
+    request.metrics = names;
+    request.watch = context_watch(context);
     progress_start(context_progress(context), "evaluating", "users",
-                   (double)(evaluation_models(&request) * part->dataset->n_users));
+                   (double)(evaluation_models(&request) * request.dataset->n_users));
     code = evaluation_run(&request, context_pool(context), rows, status);
     progress_finish(context_progress(context));
 done:
     mem_free(names);
+    return code;
+}
+
+/* ---- one evening after the other ---- */
+
+/* Who takes the lists of the evenings: the rows of evaluate_lists. */
+struct evening_lists {
+    const struct interactions *interactions;
+    struct row_batch batch;
+};
+
+static struct batch_cell id_cell(const struct vocabulary *ids, int32_t code)
+{
+    const struct row_id id = vocabulary_id(ids, (size_t)code);
+    return id.is_text ? batch_text(id.text, id.length) : batch_integer(id.integer);
+}
+
+static enum status_code keep_lists(const struct evaluation_request *request, const char *model,
+                                   const int32_t *rows, size_t n, const int32_t *lists, size_t k,
+                                   struct status *status)
+{
+    struct evening_lists *out = request->take_data;
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = request->dataset;
+    for (size_t a = 0; a < n; a++) {
+        for (size_t r = 0; r < k && lists[a * k + r] >= 0; r++) {
+            struct batch_cell *row = row_batch_row(&out->batch);
+            row[0] = batch_integer(request->evening);
+            row[1] = batch_text(model, strlen(model));
+            row[2] = id_cell(&out->interactions->users, dataset->users[rows[a]]);
+            row[3] = batch_integer((int64_t)r + 1);
+            row[4] = id_cell(&out->interactions->items, dataset->items[lists[a * k + r]]);
+            TRY(row_batch_put(&out->batch, status));
+        }
+    }
+done:
+    return code;
+}
+
+static const char make_lists_table[] =
+    "DROP TABLE IF EXISTS evaluate_lists;"
+    "CREATE TABLE evaluate_lists(evening INTEGER NOT NULL, model TEXT NOT NULL, user_id NOT NULL,"
+    " rank INTEGER NOT NULL, item_id NOT NULL)";
+
+static enum status_code roll(struct context *context, const struct evaluate_options *o,
+                             const struct interactions *interactions,
+                             const struct evaluation_request *judged, struct metric_rows *rows,
+                             struct status *status)
+{
+    const struct artifact *artifact = NULL;
+    struct evening_lists lists = {.interactions = interactions};
+    struct late_events events = {0};
+    struct rolling_request request = {.evaluation = *judged,
+                                      .interactions = interactions,
+                                      .events = &events,
+                                      .days = (size_t)o->roll.days,
+                                      .watch = context_watch(context)};
+    size_t n = 0;
+    enum status_code code;
+    TRY(context_input(context, "late_events", &artifact, status));
+    if (artifact == NULL || judged->prefix[0] != '\0' || judged->dataset->train.times == NULL) {
+        log_write(context_log(context), LOG_WARNING,
+                  "evaluate: roll: there is no test part that is newer than all else, nothing is "
+                  "judged by evening; it takes a log with times and split.by: time with a test "
+                  "(after an update of nightjar also one run with --force)");
+        return STATUS_OK;
+    }
+    TRY(late_events_load(&events, artifact, interactions->users.n, interactions->items.n, status));
+    request.evaluation.n_metrics = o->roll.metrics.n;
+    request.evaluation.metrics = o->roll.metrics.values;
+    if (o->roll.lists) {
+        TRY(db_exec(context_work(context), make_lists_table, status));
+        TRY(row_batch_open(&lists.batch, context_work(context), "evaluate_lists", 5,
+                           ROW_BATCH_CHUNK, status));
+        request.evaluation.take_lists = keep_lists;
+        request.evaluation.take_data = &lists;
+    }
+    progress_start(context_progress(context), "evaluating", "evenings", (double)request.days);
+    code = rolling_run(&request, context_pool(context), rows, &n, status);
+    progress_finish(context_progress(context));
+    if (code == STATUS_OK && o->roll.lists) {
+        code = row_batch_write(&lists.batch, status);
+    }
+    if (code == STATUS_OK && n < request.days) {
+        log_write(context_log(context), n == 0 ? LOG_WARNING : LOG_INFO,
+                  "evaluate: roll: %zu of %zu evenings are judged: the test part is shorter, or "
+                  "nobody known chose anything new on a day",
+                  n, request.days);
+    }
+done:
+    row_batch_release(&lists.batch);
     return code;
 }
 
@@ -317,7 +455,12 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(choose_part(&interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {
-        TRY(measure(context, o, &part, &embeddings, &calibration, &sources, &rows, status));
+        const struct evaluation_request request =
+            request_of(context, o, &part, &embeddings, &calibration, &sources);
+        TRY(measure(context, o, request, &rows, status));
+        if (o->roll.given) {
+            TRY(roll(context, o, &interactions, &request, &rows, status));
+        }
     }
     TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration, &sources, &rows, status));
     TRY(record(context, &rows, status));

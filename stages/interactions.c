@@ -4,6 +4,7 @@
 #include "events/event_columns.h"
 #include "events/event_store.h"
 #include "events/interactions_options.h"
+#include "events/late_events.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -14,6 +15,7 @@
 
 static const struct stage_artifact outputs[] = {
     {"interactions", "vocabularies; train, validation and test interactions; all events", false},
+    {"late_events", "of a split by time: each event behind the train part", true},
     {"reading", "with refresh: when the log was read, and how far", true},
     {NULL, NULL, false}};
 static const struct stage_artifact inputs[] = {{NULL, NULL, false}};
@@ -207,15 +209,19 @@ static void tell_cold(struct context *context, const struct dataset *fit,
 }
 
 static enum status_code hand_on(struct context *context, struct interactions *interactions,
-                                const struct row_report *report, struct status *status)
+                                const struct extraction *extraction, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct artifact artifact = {0};
 
     artifact_init(&artifact, "interactions");
     TRY(interactions_save(interactions, &artifact, status));
-    TRY(extract_save_facts(report, &artifact, status));
+    TRY(extract_save_facts(&extraction->report, &artifact, status));
     TRY(context_output(context, &artifact, status));
+    TRY(late_events_gather(&extraction->log, &artifact, status));
+    if (artifact.n_arrays > 0) {
+        TRY(context_output(context, &artifact, status));
+    }
 done:
     artifact_release(&artifact);
     return code;
@@ -313,7 +319,7 @@ static enum status_code interactions_run(struct context *context, const void *op
         tell_repeats(context, extraction.repeat_share, interactions.basis[BASIS_FIT].repeats);
     }
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
-    TRY(hand_on(context, &interactions, &extraction.report, status));
+    TRY(hand_on(context, &interactions, &extraction, status));
     context_set_rows(context, extraction.report.n_rows);
 done:
     progress_finish(context_progress(context));

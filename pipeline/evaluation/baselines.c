@@ -125,9 +125,11 @@ static void score_user(const struct item_item_job *job, size_t row, float *sums)
     const struct sparse *weights = job->weights;
     memset(sums, 0, job->request->dataset->n_items * sizeof *sums);
     for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
-        int32_t item = train->columns[h];
+        const int32_t item = train->columns[h];
+        const float share =
+            job->request->entry_weights == NULL ? 1 : job->request->entry_weights[h];
         for (int64_t e = weights->offsets[item]; e < weights->offsets[item + 1]; e++) {
-            sums[weights->columns[e]] += weights->values[e];
+            sums[weights->columns[e]] += share * weights->values[e];
         }
     }
     const struct sparse *excluded = excluded_by(job->request);

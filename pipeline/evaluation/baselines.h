@@ -15,6 +15,7 @@ struct baseline_request {
     const uint32_t *tie_rank; /* (n_items) equal scores: lower first */
     size_t k;
     const struct sparse *exclude; /* (users, items) not to be ranked; NULL: the train items */
+    const float *entry_weights;   /* (train entries) what each counts for item-item; NULL: 1 */
 };
 
 /* items (n_rows, k): columns, best first; -1 ends a list when fewer than k items are left. */
@@ -39,8 +40,9 @@ MUST_CHECK enum status_code baseline_popularity(const struct baseline_request *r
                                                 double half_life_days, struct pool *pool,
                                                 int32_t *items, struct status *status);
 
-/* By sum over the user's train items h of w[h][i]: item-based top-n (Deshpande and Karypis, TOIS
- * 2004) with plain sums. Items without any weight follow in tie order. */
+/* By sum over the user's train items h of w[h][i], times the weight of h: item-based top-n
+ * (Deshpande and Karypis, TOIS 2004) with plain sums. Items without any weight follow in tie order.
+ */
 MUST_CHECK enum status_code baseline_item_item(const struct baseline_request *request,
                                                const struct sparse *weights, struct pool *pool,
                                                int32_t *items, struct status *status);

@@ -27,7 +27,8 @@ enum {
 static const char *const group_names[N_GROUPS] = {"all",          "users:1-4",  "users:5-19",
                                                   "users:20-99",  "users:100+", "items:head",
                                                   "items:middle", "items:tail"};
-enum { OWN_HALF_LIFE = 90 }; /* days, of the model own */
+enum { OWN_HALF_LIFE = 90 };    /* days, of the model own */
+enum { RECENT_HALF_LIFE = 30 }; /* days, of item_item_recent */
 static const size_t user_group_ends[N_USER_GROUPS - 1] = {5, 20, 100};
 
 /* One asked metric or measure; exactly one of the two pointers is set. */
@@ -50,19 +51,21 @@ struct evaluation {
     size_t n_asked, max_k;
     struct asked *asked;
     size_t n_rows;
-    int32_t *rows;                /* (n_rows) users with held-out pairs, ascending */
-    size_t block;                 /* users ranked at a time */
-    uint32_t *tie_rank;           /* (n_items) */
-    int64_t *counts;              /* (n_items) n_i */
-    uint8_t *item_group;          /* (n_items) in [0, N_ITEM_GROUPS) */
-    struct score score;           /* of the model that runs, where it is one of ours */
-    struct sparse joined;         /* dataset_excluded */
-    const struct sparse *exclude; /* what no list has */
-    struct sparse item_weights;
-    int32_t *lists; /* (block, max_k) */
-    float *scores;  /* (block, max_k) */
-    float *anchors; /* (block, d) */
-    double *values; /* (block, N_SETS, n_asked) NAN: the user does not count */
+    int32_t *rows;                     /* (n_rows) users with held-out pairs, ascending */
+    size_t block;                      /* users ranked at a time */
+    uint32_t *tie_rank;                /* (n_items) */
+    int64_t *counts;                   /* (n_items) n_i */
+    uint8_t *item_group;               /* (n_items) in [0, N_ITEM_GROUPS) */
+    struct score score;                /* of the model that runs, where it is one of ours */
+    struct sparse joined;              /* dataset_excluded */
+    const struct sparse *exclude;      /* what no list has */
+    struct sparse made_weights;        /* where the request has none */
+    const struct sparse *item_weights; /* of the item-item baseline */
+    float *entry_weights;              /* (train entries) of item_item_recent */
+    int32_t *lists;                    /* (block, max_k) */
+    float *scores;                     /* (block, max_k) */
+    float *anchors;                    /* (block, d) */
+    double *values;                    /* (block, N_SETS, n_asked) NAN: the user does not count */
     struct group_sum groups[N_GROUPS];
     double users_done; /* over all models */
 };
@@ -212,7 +215,8 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->item_group);
     score_release(&evaluation->score);
     sparse_release(&evaluation->joined);
-    sparse_release(&evaluation->item_weights);
+    sparse_release(&evaluation->made_weights);
+    mem_free(evaluation->entry_weights);
     mem_free(evaluation->lists);
     mem_free(evaluation->scores);
     mem_free(evaluation->anchors);
@@ -286,6 +290,43 @@ static enum status_code start_own(struct evaluation *evaluation, struct status *
     return code;
 }
 
+/* A user's newest item alone, with the others of its second; behind what followed it, and between
+ * equals, the popular items. */
+static enum status_code start_transitions(struct evaluation *evaluation, struct status *status)
+{
+    const struct history *train = &evaluation->request->dataset->train;
+    const struct score_weights weights = {.beta = 1e-3,
+                                          .half_life = evaluation->request->popular_half_life,
+                                          .n_parts = 1,
+                                          .parts = {{SCORE_TRANSITIONS, 0, 1, 1}}};
+    enum status_code code;
+    TRY(start_score(evaluation, &weights, status));
+    evaluation->score.scale = 0;
+    for (size_t u = 0; u < train->matrix.n_rows; u++) {
+        int64_t newest = INT64_MIN;
+        for (int64_t e = train->matrix.offsets[u]; e < train->matrix.offsets[u + 1]; e++) {
+            newest = train->times[e] > newest ? train->times[e] : newest;
+        }
+        for (int64_t e = train->matrix.offsets[u]; e < train->matrix.offsets[u + 1]; e++) {
+            evaluation->score.entry_weights[0][e] = train->times[e] == newest ? 1 : 0;
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code start_item_item_recent(struct evaluation *evaluation, struct status *status)
+{
+    const struct dataset *dataset = evaluation->request->dataset;
+    const struct score_part part = {.kind = SCORE_EVIDENCE, .half_life = RECENT_HALF_LIFE};
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->entry_weights, sparse_entries(&dataset->train.matrix), status));
+    TRY(score_entry_weights(&part, &dataset->train, score_now(dataset, &dataset->train),
+                            evaluation->entry_weights, status));
+done:
+    return code;
+}
+
 static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
                                            size_t count)
 {
@@ -316,12 +357,28 @@ static enum status_code rank_item_item(struct evaluation *evaluation, size_t fir
                                        struct status *status)
 {
     struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_item_item(&request, &evaluation->item_weights, evaluation->pool,
+    return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
+                              evaluation->lists, status);
+}
+
+static enum status_code rank_item_item_recent(struct evaluation *evaluation, size_t first,
+                                              size_t count, struct status *status)
+{
+    struct baseline_request request = baseline_of(evaluation, first, count);
+    request.entry_weights = evaluation->entry_weights;
+    return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
                               evaluation->lists, status);
 }
 
 /* What a model cannot do without. */
-enum needs { NEEDS_NOTHING, NEEDS_EVIDENCE, NEEDS_HALF_LIFE, NEEDS_REPEATS };
+enum needs {
+    NEEDS_NOTHING,
+    NEEDS_EVIDENCE,
+    NEEDS_HALF_LIFE,
+    NEEDS_REPEATS,
+    NEEDS_EVENING,
+    NEEDS_TRANSITIONS
+};
 
 struct model {
     const char *name;
@@ -339,6 +396,8 @@ static const struct model models[] = {
     {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
     {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
     {"own", NEEDS_REPEATS, start_own, rank_by_score},
+    {"item_item_recent", NEEDS_EVENING, start_item_item_recent, rank_item_item_recent},
+    {"transitions", NEEDS_TRANSITIONS, start_transitions, rank_by_score},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
@@ -347,7 +406,10 @@ static bool takes_part(const struct evaluation_request *request, const struct mo
     return (model->needs != NEEDS_EVIDENCE || request->sources.evidence != NULL) &&
            (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0) &&
            (model->needs != NEEDS_REPEATS ||
-            (request->dataset->repeats && request->sources.own != NULL));
+            (request->dataset->repeats && request->sources.own != NULL)) &&
+           (model->needs != NEEDS_EVENING || request->is_evening) &&
+           (model->needs != NEEDS_TRANSITIONS ||
+            (request->is_evening && request->sources.transitions != NULL));
 }
 
 size_t evaluation_models(const struct evaluation_request *request)
@@ -541,6 +603,7 @@ static enum status_code say_progress(struct evaluation *evaluation, double users
 static enum status_code evaluate_model(struct evaluation *evaluation, const struct model *model,
                                        struct metric_rows *rows, struct status *status)
 {
+    const struct evaluation_request *request = evaluation->request;
     enum status_code code;
     TRY(start_model(evaluation, status));
     if (model->start != NULL) {
@@ -551,6 +614,10 @@ static enum status_code evaluate_model(struct evaluation *evaluation, const stru
         struct judge_job job = {evaluation, first,
                                 left < evaluation->block ? left : evaluation->block};
         TRY(model->rank(evaluation, first, job.count, status));
+        if (request->take_lists != NULL) {
+            TRY(request->take_lists(request, model->name, evaluation->rows + first, job.count,
+                                    evaluation->lists, evaluation->max_k, status));
+        }
         pool_run(evaluation->pool, (job.count + JUDGE_BLOCK - 1) / JUDGE_BLOCK, judge_block, &job);
         add_block(evaluation, first, job.count);
         TRY(say_progress(evaluation, (double)job.count, status));
@@ -595,8 +662,12 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
     TRY(prepare_items(&evaluation, status));
     TRY(prepare_blocks(&evaluation, status));
     TRY(say_progress(&evaluation, 0.0, status));
-    TRY(baseline_item_weights(request->dataset, &stop_only, pool, &evaluation.item_weights,
-                              status));
+    evaluation.item_weights = request->item_weights;
+    if (request->item_weights == NULL) {
+        TRY(baseline_item_weights(request->dataset, &stop_only, pool, &evaluation.made_weights,
+                                  status));
+        evaluation.item_weights = &evaluation.made_weights;
+    }
     for (size_t m = 0; m < N_MODELS; m++) {
         if (takes_part(request, &models[m])) {
             TRY(evaluate_model(&evaluation, &models[m], rows, status));

@@ -41,6 +41,15 @@ struct evaluation_request {
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */
     uint64_t seed;
     struct watch watch; /* told in users, once for each model */
+    /* Judged is one evening after the other (rolling.h): with models that look at time, too */
+    bool is_evening;
+    int64_t evening;                   /* Unix seconds */
+    const struct sparse *item_weights; /* baseline_item_weights, borrowed; NULL: made here */
+    /* Takes what was ranked, lists (n, k) of the dataset's rows; NULL: nobody does */
+    enum status_code (*take_lists)(const struct evaluation_request *request, const char *model,
+                                   const int32_t *rows, size_t n, const int32_t *lists, size_t k,
+                                   struct status *status);
+    void *take_data;
 };
 
 /* How many models are measured: what the watch's total counts each user for. */
@@ -51,8 +60,10 @@ bool evaluation_knows(const char *name);
  * item_item; with a popular_half_life also recent_popularity; where repeats count also own (the
  * items of the user's history by log(1 + w 2^(-age / 90 days)), the popular ones behind them), and
  * the row METRIC_REPEATS; with evidence also towers (nightjar with gamma 0 and its own beta) and
- * evidence (nothing but the evidence, with the exponent of nightjar). And the counts "users" (each
- * group) and "unknown_users" under the model "data". `rows` is appended to. */
+ * evidence (nothing but the evidence, with the exponent of nightjar); of an evening
+ * item_item_recent (each of the history's items counts half after 30 days) and, with transitions,
+ * transitions (what followed the newest item, or its basket). And the counts "users" (each group)
+ * and "unknown_users" under the model "data". `rows` is appended to. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
                                            struct pool *pool, struct metric_rows *rows,
                                            struct status *status);

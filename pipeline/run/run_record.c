@@ -167,6 +167,8 @@ enum status_code run_record_end(struct context *context, const struct status *ou
         " judged_on = (SELECT CASE WHEN name LIKE 'valid:%'"
         "   THEN 'the validation part, on which settings were chosen'"
         "   ELSE 'the test part, read once, by evaluate' END ||"
+        "   CASE WHEN EXISTS (SELECT 1 FROM run_metric WHERE run = ?1 AND grp = 'evenings')"
+        "   THEN ', as a whole and evening by evening' ELSE '' END ||"
         "   CASE WHEN EXISTS (SELECT 1 FROM run_metric WHERE run = ?1 AND model = 'data'"
         "    AND name IN ('" METRIC_REPEATS "', 'valid:" METRIC_REPEATS "'))"
         "   THEN '; repeats count' ELSE '' END || '; protocol ' || ?7 FROM run_metric"

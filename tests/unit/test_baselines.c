@@ -84,8 +84,8 @@ static void popularity_ranks_by_train_users_without_own_items(void **state)
 {
     struct baseline_case *c = *state;
     struct status status = {0};
-    struct baseline_request request = {c->dataset,  c->rows, c->dataset->n_users,
-                                       c->tie_rank, K,       NULL};
+    struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
+                                       NULL,       NULL};
     assert_int_equal(baseline_popularity(&request, 0, NULL, c->items, &status), STATUS_OK);
     for (size_t a = 0; a < request.n_rows; a++) {
         for (size_t i = 0; i < c->dataset->n_items; i++) {
@@ -115,31 +115,42 @@ static void item_item_sums_the_cosines_of_the_history(void **state)
     struct sparse weights = {0};
     struct pool *pool = NULL;
     const struct sparse *train = &c->dataset->train.matrix;
-    struct baseline_request request = {c->dataset,  c->rows, c->dataset->n_users,
-                                       c->tie_rank, K,       NULL};
+    struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
+                                       NULL,       NULL};
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
     assert_int_equal(baseline_item_weights(c->dataset, NULL, pool, &weights, &status), STATUS_OK);
-    assert_int_equal(baseline_item_item(&request, &weights, pool, c->items, &status), STATUS_OK);
     for (size_t h = 0; h < c->dataset->n_items; h++) {
         for (int64_t e = weights.offsets[h]; e < weights.offsets[h + 1]; e++) {
             double expected = cosine(c, h, (size_t)weights.columns[e]);
             assert_true(fabs((double)weights.values[e] - expected) < 1e-6);
         }
     }
-    for (size_t a = 0; a < request.n_rows; a++) {
-        size_t row = (size_t)c->rows[a];
-        for (size_t i = 0; i < c->dataset->n_items; i++) {
-            float sum = 0.0f;
-            for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
-                int32_t own = train->columns[h];
-                for (int64_t e = weights.offsets[own]; e < weights.offsets[own + 1]; e++) {
-                    sum += weights.columns[e] == (int32_t)i ? weights.values[e] : 0.0f;
-                }
-            }
-            c->scores[i] = (double)sum;
+    float *shares = NULL; /* of the history's entries: all 1, then falling */
+    assert_int_equal(MEM_NEW(&shares, sparse_entries(train), &status), STATUS_OK);
+    for (int round = 0; round < 2; round++) {
+        for (size_t e = 0; e < sparse_entries(train); e++) {
+            shares[e] = round == 0 ? 1.0f : 1.0f / (float)(1 + e % 5);
         }
-        assert_best_items(c, row, c->items + a * K);
+        request.entry_weights = round == 0 ? NULL : shares;
+        assert_int_equal(baseline_item_item(&request, &weights, pool, c->items, &status),
+                         STATUS_OK);
+        for (size_t a = 0; a < request.n_rows; a++) {
+            size_t row = (size_t)c->rows[a];
+            for (size_t i = 0; i < c->dataset->n_items; i++) {
+                float sum = 0.0f;
+                for (int64_t h = train->offsets[row]; h < train->offsets[row + 1]; h++) {
+                    int32_t own = train->columns[h];
+                    for (int64_t e = weights.offsets[own]; e < weights.offsets[own + 1]; e++) {
+                        sum +=
+                            weights.columns[e] == (int32_t)i ? shares[h] * weights.values[e] : 0.0f;
+                    }
+                }
+                c->scores[i] = (double)sum;
+            }
+            assert_best_items(c, row, c->items + a * K);
+        }
     }
+    mem_free(shares);
     sparse_release(&weights);
     pool_free(pool);
 }
@@ -151,7 +162,7 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     size_t k = c->dataset->n_items + 3;
     int32_t row = 0, *items = NULL;
     struct sparse weights = {0};
-    struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k, NULL};
+    struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k, NULL, NULL};
     size_t expected = c->dataset->n_items - sparse_row_length(&c->dataset->train.matrix, 0);
     assert_int_equal(MEM_NEW(&items, k, &status), STATUS_OK);
     assert_int_equal(baseline_popularity(&request, 0, NULL, items, &status), STATUS_OK);

@@ -1,0 +1,107 @@
+/* Gathering, and the artifact. */
+#include "events/late_events.h"
+
+#include "base/mem.h"
+
+enum { LATE = PART_VALID | PART_TEST };
+
+/* Whether all of the test part is newer than all of the rest, *before being its newest time. */
+static bool is_cut_by_time(const struct event_log *log, int64_t *before)
+{
+    bool has_rest = false, has_test = false;
+    *before = event_log_newest(log, PART_TRAIN | PART_VALID, &has_rest);
+    int64_t oldest = INT64_MAX;
+    for (size_t e = 0; e < log->n; e++) {
+        if (log->parts[e] == PART_TEST) {
+            has_test = true;
+            oldest = log->times[e] < oldest ? log->times[e] : oldest;
+        }
+    }
+    return log->has_times && has_test && has_rest && oldest > *before;
+}
+
+enum status_code late_events_gather(const struct event_log *log, struct artifact *artifact,
+                                    struct status *status)
+{
+    int32_t *users = NULL, *items = NULL;
+    int64_t *times = NULL;
+    float *weights = NULL;
+    uint8_t *parts = NULL;
+    int64_t before;
+    size_t n = 0;
+    enum status_code code = STATUS_OK;
+    if (!is_cut_by_time(log, &before)) {
+        return code;
+    }
+    for (size_t e = 0; e < log->n; e++) {
+        n += (log->parts[e] & LATE) != 0 ? 1 : 0;
+    }
+    TRY(MEM_NEW(&users, n, status));
+    TRY(MEM_NEW(&items, n, status));
+    TRY(MEM_NEW(&times, n, status));
+    TRY(MEM_NEW(&weights, n, status));
+    TRY(MEM_NEW(&parts, n, status));
+    n = 0;
+    for (size_t e = 0, end; e < log->n; e = end) {
+        unsigned seen = 0;
+        end = event_log_pair_end(log, e);
+        for (size_t i = e; i < end; i++) {
+            seen |= log->parts[i];
+        }
+        for (size_t i = e; i < end; i++) {
+            if ((log->parts[i] & LATE) != 0) {
+                users[n] = log->user_codes[i];
+                items[n] = log->item_codes[i];
+                times[n] = log->times[i];
+                weights[n] = log->weights[i];
+                parts[n++] = (uint8_t)(log->parts[i] | (seen & PART_TRAIN));
+            }
+        }
+    }
+    artifact_init(artifact, "late_events");
+    TRY(artifact_set_number(artifact, "before", (double)before, status));
+    TRY(artifact_copy(artifact, "users", ARRAY_I32, n, 1, users, status));
+    TRY(artifact_copy(artifact, "items", ARRAY_I32, n, 1, items, status));
+    TRY(artifact_copy(artifact, "times", ARRAY_I64, n, 1, times, status));
+    TRY(artifact_copy(artifact, "weights", ARRAY_F32, n, 1, weights, status));
+    TRY(artifact_copy(artifact, "parts", ARRAY_U8, n, 1, parts, status));
+done:
+    mem_free(users);
+    mem_free(items);
+    mem_free(times);
+    mem_free(weights);
+    mem_free(parts);
+    if (code != STATUS_OK) {
+        artifact_release(artifact);
+    }
+    return code;
+}
+
+enum status_code late_events_load(struct late_events *events, const struct artifact *artifact,
+                                  size_t n_users, size_t n_items, struct status *status)
+{
+    const void *users, *items, *times, *weights, *parts;
+    double before;
+    size_t n;
+    enum status_code code;
+    TRY(artifact_get_number(artifact, "before", &before, status));
+    TRY(artifact_get(artifact, "users", ARRAY_I32, &users, &n, NULL, status));
+    TRY(artifact_get_sized(artifact, "items", ARRAY_I32, n, 1, &items, status));
+    TRY(artifact_get_sized(artifact, "times", ARRAY_I64, n, 1, &times, status));
+    TRY(artifact_get_sized(artifact, "weights", ARRAY_F32, n, 1, &weights, status));
+    TRY(artifact_get_sized(artifact, "parts", ARRAY_U8, n, 1, &parts, status));
+    const struct late_events view = {n, users, items, times, weights, parts, (int64_t)before};
+    for (size_t e = 0; e < n; e++) {
+        const bool is_same_user = e > 0 && view.users[e] == view.users[e - 1];
+        const bool ascends = e == 0 || view.users[e] > view.users[e - 1] ||
+                             (is_same_user && view.items[e] >= view.items[e - 1]);
+        if (!ascends || view.users[e] < 0 || (size_t)view.users[e] >= n_users ||
+            view.items[e] < 0 || (size_t)view.items[e] >= n_items) {
+            TRY(artifact_misfit(artifact, "users, items", "they are out of range or order",
+                                status));
+        }
+    }
+    *events = view;
+done:
+    return code;
+}
