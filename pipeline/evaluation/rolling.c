@@ -249,8 +249,8 @@ static enum status_code judge(const struct rolling_request *request, int64_t tim
     clock_format(time, date);
     snprintf(group, sizeof group, "evening:%.10s", date);
     for (size_t line = 0; line < all.n; line++) {
-        const bool is_kept = line_has(&all.groups, line, "all") &&
-                             !line_has(&all.names, line, METRIC_REPEATS);
+        const bool is_kept =
+            line_has(&all.groups, line, "all") && !line_has(&all.names, line, METRIC_REPEATS);
         if (is_kept) {
             TRY(copy_line(&all, line, "", group, all.values[line], rows, status));
         }

@@ -118,7 +118,8 @@ static struct naive_pair naive(const struct problem *problem, int32_t user, int3
             came = true;
         }
     }
-    pair.is_asked = came && pair.value <= 0 && !was_trained;
+    pair.is_asked = came && (problem->data.interactions.basis[BASIS_FIT].repeats ||
+                             (pair.value <= 0 && !was_trained));
     return pair;
 }
 
@@ -132,8 +133,9 @@ static void an_evening_has_what_a_plain_loop_finds(void **state)
     const struct dataset *dataset = &problem.data.interactions.basis[BASIS_FIT];
     const struct rolling_request request = request_of(&problem, DAYS);
     dataset_invert(dataset->items, dataset->n_items, N_ITEMS, columns);
-    for (int64_t day = 0; day < DAYS; day++) {
-        const int64_t time = before + 1 + day * ROLLING_DAY;
+    for (int64_t round = 0; round < 2 * DAYS; round++) {
+        const int64_t day = round % DAYS, time = before + 1 + day * ROLLING_DAY;
+        problem.data.interactions.basis[BASIS_FIT].repeats = round >= DAYS;
         struct evening evening = {0};
         size_t n_asked = 0;
         assert_int_equal(evening_init(&evening, &request, time, &status), STATUS_OK);
