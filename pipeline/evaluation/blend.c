@@ -311,7 +311,7 @@ static void collect_block(void *data, size_t block, size_t worker)
     size_t end = (block + 1) * USERS_AT_ONCE;
     end = end < fitting->validation.n_users ? end : fitting->validation.n_users;
     for (size_t a = block * USERS_AT_ONCE; a < end; a++) {
-        struct status status = {0};
+        struct status ignored = {0};
         struct logit_choice *choice = &fitting->logit.choices[a];
         memset(c->taken, 0, n_items);
         take_choices(fitting, c, (size_t)fitting->validation.users[a]);
@@ -320,11 +320,10 @@ static void collect_block(void *data, size_t block, size_t worker)
         }
         find_rows(fitting, c, a);
         take_others(fitting, c, a);
-        if (MEM_NEW(&choice->x, c->n * fitting->n_columns, &status) != STATUS_OK) {
-            fitting->logit.is_short_of_memory = true;
-            continue;
-        }
         choice->n = c->n;
+        if (MEM_NEW(&choice->x, c->n * fitting->n_columns, &ignored) != STATUS_OK) {
+            continue; /* logit_ready says so */
+        }
         choice->n_chosen = c->n_choices;
         choice->n_sure = c->n_sure;
         choice->stands_for = (double)(n_items - c->n_sure - c->n_barred) /

@@ -58,12 +58,12 @@ enum status_code logit_ready(struct logit *logit, const struct pool *pool, struc
 {
     double sum[MAX] = {0}, squares[MAX] = {0}, n = 0;
     const size_t n_columns = logit->n_columns;
-    if (logit->is_short_of_memory) {
-        return status_set(status, STATUS_NO_MEMORY, "no memory for the choices of %zu users",
-                          logit->n_users);
-    }
     for (size_t u = 0; u < logit->n_users; u++) {
         const struct logit_choice *choice = &logit->choices[u];
+        if (choice->n > 0 && choice->x == NULL) {
+            return status_set(status, STATUS_NO_MEMORY, "no memory for the choices of %zu users",
+                              logit->n_users);
+        }
         n += (double)choice->n;
         logit->n_weighed =
             choice->n * n_columns > logit->n_weighed ? choice->n * n_columns : logit->n_weighed;

@@ -11,14 +11,13 @@ enum { LOGIT_COLUMNS_MAX = 32 };
 struct logit_choice {
     size_t n, n_chosen, n_sure; /* 0: the user does not count */
     double stands_for;
-    float *x; /* (n, n_columns) */
+    float *x; /* (n, n_columns); NULL beside n > 0: there was no memory for it */
 };
 
 /* Zero-initialise. */
 struct logit {
     size_t n_users, n_columns;
     struct logit_choice *choices;    /* (n_users) each owns its x */
-    bool is_short_of_memory;         /* while choices were filled in */
     struct logit_sums *blocks;       /* of one pass over the users */
     size_t n_weighed;                /* numbers in the greatest x */
     float *weighed;                  /* (threads, n_weighed) */
@@ -39,7 +38,8 @@ struct logit_fit {
 
 MUST_CHECK enum status_code logit_init(struct logit *logit, size_t n_users, size_t n_columns,
                                        struct status *status);
-/* Once every choice is filled in: columns get one scale. `pool` is the one to fit with. */
+/* Once every choice is filled in: columns get one scale. `pool` is the one to fit with. A choice
+ * without its x: STATUS_NO_MEMORY. */
 MUST_CHECK enum status_code logit_ready(struct logit *logit, const struct pool *pool,
                                         struct status *status);
 /* The minimum of the loss that blend.c writes down. The same bytes for any number of threads. */

@@ -119,6 +119,17 @@ static void what_is_out_or_has_a_least_weight_keeps_it(void **state)
     logit_release(&logit);
 }
 
+static void a_choice_without_its_values_is_no_memory(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct logit logit = {0};
+    assert_int_equal(logit_init(&logit, N_USERS, N_COLUMNS, &status), STATUS_OK);
+    logit.choices[N_USERS - 1].n = N_ROWS;
+    assert_int_equal(logit_ready(&logit, NULL, &status), STATUS_NO_MEMORY);
+    logit_release(&logit);
+}
+
 static void halves_and_threads(void **state)
 {
     (void)state;
@@ -347,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fit_is_the_minimum_of_the_naive_loss),
         cmocka_unit_test(what_is_out_or_has_a_least_weight_keeps_it),
+        cmocka_unit_test(a_choice_without_its_values_is_no_memory),
         cmocka_unit_test(halves_and_threads),
         cmocka_unit_test(choices_that_follow_the_last_one_are_learned),
         cmocka_unit_test(what_does_not_help_is_left_out),
