@@ -6,7 +6,7 @@
 
 enum { STEADY_DAYS = 7 };
 
-/* In a steady shop, with text ids; in a living one, with text ids. */
+/* By kind of shop, then without and with text ids. */
 static const char *const tables[2][2] = {
     {"CREATE TABLE oracle(user_id INTEGER NOT NULL, rank INTEGER NOT NULL,"
      " item_id INTEGER NOT NULL, score REAL NOT NULL, PRIMARY KEY (user_id, rank)) WITHOUT ROWID",
@@ -96,7 +96,8 @@ static enum status_code write_steady(struct writing *w, struct oracle *oracle,
         }
         TRY(drop_seen(oracle, u, w->newest - STEADY_DAYS * SHOP_DAY_SECONDS, status));
         TRY(write_list(w, oracle, u, 0, false, status));
-        TRY(writing_look_up(w, (u + 1) * STEPS_BETWEEN_LOOKS, status));
+        progress_update(w->progress, (double)(u + 1), NULL);
+        TRY(watch_check(&w->options->watch, status));
     }
 done:
     return code;
