@@ -1,7 +1,7 @@
-/* calibrate: how much popularity and co-interaction evidence count at scoring time (the formula is
- * in pairs/evidence.h). The weights are chosen on the validation part, 0 being a legal answer. The
+/* calibrate: how much popularity, evidence and further parts count at scoring time (the formula is
+ * in ranking/score.h). The weights are chosen on the validation part, 0 being a legal answer. The
  * stage reads the FIT basis' train and validation parts and nothing of its test part. The search is
- * in evaluation/calibration.c. */
+ * in evaluation/calibration.c, the fit of all parts at once in evaluation/blend.c. */
 #include "evaluation/calibration.h"
 #include "run/context.h"
 #include "run/context_data.h"

@@ -29,9 +29,9 @@ struct kept_settings {
  * whether it is given. */
 MUST_CHECK enum status_code settings_save(const struct kept_settings *kept, const void *settings,
                                           struct artifact *artifact, struct status *status);
-/* What the artifact does not have, because an earlier version wrote it, gets its default. Errors:
- * STATUS_DATA for what the option could not be; `settings` are then untouched where it is not of
- * the table's options. A choice has its names, a number goes from the lesser of 0 and min to max,
+/* What the artifact does not have, because an earlier version wrote it, gets its default; fields
+ * without a kept option are left as they are. STATUS_DATA, `settings` untouched, for what the
+ * option could not be: a choice has its names, a number goes from the lesser of 0 and min to max,
  * because what is not given may be 0. */
 MUST_CHECK enum status_code settings_load(const struct kept_settings *kept, void *settings,
                                           const struct artifact *artifact, struct status *status);

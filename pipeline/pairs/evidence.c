@@ -13,16 +13,16 @@
 /* A sum is asked for so many entries ahead: sums lie anywhere in megabytes. */
 enum { COLUMNS_AHEAD = 48 };
 
-static enum status_code check_shape(const struct sparse *pairs, size_t n_items,
-                                    struct status *status)
+static enum status_code check_shape(const struct sparse *pairs, const struct artifact *artifact,
+                                    size_t n_items, struct status *status)
 {
     if (pairs->n_rows == n_items && pairs->n_columns == n_items && pairs->values != NULL) {
         return STATUS_OK;
     }
     return status_set(status, STATUS_DATA,
-                      "artifact evidence: %zu x %zu pairs for %zu items; the work database is "
-                      "damaged or of another version: delete it",
-                      pairs->n_rows, pairs->n_columns, n_items);
+                      "artifact %s: %zu x %zu pairs for %zu items; the work database is damaged or "
+                      "of another version: delete it",
+                      artifact->name, pairs->n_rows, pairs->n_columns, n_items);
 }
 
 static enum status_code weigh_items(struct evidence *evidence, enum evidence_kind kind,
@@ -61,7 +61,7 @@ enum status_code evidence_load_renumbered(struct evidence *evidence, enum eviden
         TRY(sparse_load(&stored, artifact, slot, &has_pairs, status));
     }
     if (has_pairs) {
-        TRY(check_shape(&stored, n_before, status));
+        TRY(check_shape(&stored, artifact, n_before, status));
         made.pairs = stored;
         if (item_of != NULL) {
             made.pairs = (struct sparse){0};

@@ -1,8 +1,8 @@
-/* Co-interaction evidence: what the items of a history say about every other item, added to the
- * towers' score.
+/* Evidence: what the items of a history say about every other item, added to the towers' score
+ * (ranking/score.h) as a share of its maximum.
  *
- *   c(u, i)     = sum over the history's items h of w_h G[h, i], w_h = 1 / sqrt(n_h)
- *   blended     = cos / tau + beta log(1 + p_i) + gamma c(u, i) n_i^p / max over j of c(u, j) n_j^p
+ *   c(u, i) = sum over the history's items h of w_h G[h, i], w_h = 1 / sqrt(n_h)
+ *   share   = c(u, i) n_i^p / max over j of c(u, j) n_j^p
  *
  * with G the artifact "evidence" (item_pairs.h) and n_i the train users of an item. With G of the
  * degree_normalised weighting, c is the user's row of Rn Rn^T Rn, the linear filter of GF-CF (Shen

@@ -11,10 +11,14 @@
  *
  * The ten items most often bought by the same users as item i:
  *
- *     const struct pair_settings settings = {.window = PAIR_WHOLE_HISTORY, .min_count = 2, .top =
- * 10}; struct sparse pairs = {0}; TRY(pairs_item_item(&dataset->train, &settings, pool, &pairs,
- * status)); for (int64_t e = pairs.offsets[i]; e < pairs.offsets[i + 1]; e++) pairs.columns[e] is a
- * partner, pairs.values[e] its weight sparse_release(&pairs); */
+ *     const struct pair_settings settings = {
+ *         .window = PAIR_WHOLE_HISTORY, .min_count = 2, .top = 10};
+ *     struct sparse pairs = {0};
+ *     TRY(pairs_item_item(&dataset->train, &settings, pool, &pairs, status));
+ *     for (int64_t e = pairs.offsets[i]; e < pairs.offsets[i + 1]; e++) {
+ *         use(pairs.columns[e], pairs.values[e]);
+ *     }
+ *     sparse_release(&pairs); */
 #ifndef NIGHTJAR_PAIRS_ITEM_PAIRS_H
 #define NIGHTJAR_PAIRS_ITEM_PAIRS_H
 

@@ -1,6 +1,6 @@
 /* Who stands beside whom in a history: for every interaction, the span of the same user's
- * interactions that lie within the pairing window. Made once for item_pairs.c, in the order in
- * which an item-by-item product wants it. */
+ * interactions that lie within the pairing window. Made once for item_pairs.c or transitions.c, in
+ * the order in which an item-by-item product wants it. */
 #ifndef NIGHTJAR_PAIRS_PAIR_WINDOWS_H
 #define NIGHTJAR_PAIRS_PAIR_WINDOWS_H
 

@@ -22,7 +22,7 @@
 
 enum {
     BLOCK = 8192,  /* anchors of a task: enough to share lists */
-    GROUP = 32,    /* anchors of a product; always as many rows, see block_anchors of ranking.c */
+    GROUP = 32,    /* anchors of a product: always all rows, as BLAS rounds by their number */
     TILE = 1024,   /* members of a product: 32 x 1024 products are 128 KiB */
     HEAD = 2048,   /* candidates with the greatest biases, which every anchor meets */
     HEAD_LIST = -1 /* in place of a list's number */

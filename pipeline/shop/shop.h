@@ -1,7 +1,7 @@
 /* A made-up shop whose truth is known: a generative model of users, items and events, for the demo,
- * tests and benchmarks. The model is described at the top of shop.c,
- * that of the other kind, a living shop, at the top of shop_living.c. Equal options give equal
- * results. Memory is O(users + items), whatever the number of events. */
+ * tests and benchmarks. The model is described at the top of shop.c, that of the other kind, a
+ * living shop, at the top of shop_living.c. Equal options give equal results. Memory is
+ * O(users + items), whatever the number of events. */
 #ifndef NIGHTJAR_SHOP_SHOP_H
 #define NIGHTJAR_SHOP_SHOP_H
 

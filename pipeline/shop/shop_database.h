@@ -1,5 +1,5 @@
-/* Writes a made-up shop into a new SQLite file: tables users, items, events, and oracle when asked
- * for. */
+/* Writes a made-up shop into a new SQLite file: tables users, items (of a living shop with a column
+ * left_at, NULL: it stays), events, and oracle when asked for. */
 #ifndef NIGHTJAR_SHOP_SHOP_DATABASE_H
 #define NIGHTJAR_SHOP_SHOP_DATABASE_H
 

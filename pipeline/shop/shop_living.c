@@ -87,7 +87,8 @@ static void make_item(const struct shop *shop, size_t number, struct living_item
     out->interval_days = is_consumed ? (float)interval : 0.0F;
 }
 
-/* Any items of the next topic, if it can be such that are sold as long as the item itself. */
+/* Any items of the next topic, rather such that are sold at least as long as the item itself: the
+ * last of TRIES draws is taken as it is. */
 static void make_complements(const struct shop *shop, size_t number, struct living_item *items)
 {
     size_t topic = (shop->items[number].topic + 1U) % shop->n_topics;

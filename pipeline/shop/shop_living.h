@@ -29,6 +29,7 @@ MUST_CHECK enum status_code shop_living_new(const struct shop *shop, struct livi
 void shop_living_free(struct living *living); /* NULL allowed */
 
 int64_t shop_living_left_at(const struct shop *shop, size_t item); /* 0: it stays */
+/* w_i(t) of a period but for its season; 0 where the item is not sold. */
 double shop_living_weight(const struct shop *shop, size_t item, int64_t period);
 /* Multiplies each topic's weight by the season and the weekday. */
 void shop_living_season(const struct shop *shop, int64_t day, double weights[SHOP_TOPICS]);

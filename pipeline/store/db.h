@@ -54,6 +54,8 @@ void db_leave_checkpoints(struct db *db);
 const char *db_path(const struct db *db);
 /* "SQLite 3.40.1"; when another version is linked than was compiled against, its bare number. */
 const char *db_identity(void);
+/* Whether the linked SQLite has the fix of the WAL-reset race: without it two connections that
+ * write and checkpoint one WAL database at once can lose commits. */
 bool db_has_wal_reset_fix(void);
 /* "wal", "delete", ... of this file. */
 MUST_CHECK enum status_code db_journal_mode(struct db *db, struct buf *out, struct status *status);
