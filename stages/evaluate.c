@@ -280,8 +280,8 @@ done:
     return code;
 }
 
+static const char drop_lists_table[] = "DROP TABLE IF EXISTS evaluate_lists";
 static const char make_lists_table[] =
-    "DROP TABLE IF EXISTS evaluate_lists;"
     "CREATE TABLE evaluate_lists(evening INTEGER NOT NULL, model TEXT NOT NULL, user_id NOT NULL,"
     " rank INTEGER NOT NULL, item_id NOT NULL)";
 
@@ -311,6 +311,7 @@ static enum status_code roll(struct context *context, const struct evaluate_opti
     TRY(late_events_load(&events, artifact, interactions->users.n, interactions->items.n, status));
     request.evaluation.n_metrics = o->roll.metrics.n;
     request.evaluation.metrics = o->roll.metrics.values;
+    TRY(db_exec(context_work(context), drop_lists_table, status));
     if (o->roll.lists) {
         TRY(db_exec(context_work(context), make_lists_table, status));
         TRY(row_batch_open(&lists.batch, context_work(context), "evaluate_lists", 5,
