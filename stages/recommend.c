@@ -173,7 +173,7 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
                         (sizes->n_interactions + 2.0 * sizes->n_seen) * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0;
     out->result_bytes = out->rows * 9.0 + reasons;
-    out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: spill.h */
+    out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: SPILL_NEW */
     /* an index needs the item vectors once more, and looks at some eighth of the products */
     const double products = anchors * sizes->n_items * sizes->dimension;
     const bool has_index = serving_uses_index((enum serving_index)o->index, products);

@@ -29,8 +29,8 @@ enum {
 /* The evidence of a block of anchors: anchor s has the entries [starts[s], starts[s + 1]). */
 struct block_evidence {
     struct evidence_scratch scratch;
-    int32_t *columns; /* (entries_max of the job) */
-    float *values;    /* (entries_max) */
+    int32_t *columns; /* (n_entries_max of the job) */
+    float *values;    /* (n_entries_max) */
     size_t starts[ANCHOR_BLOCK + 1];
     size_t at[ANCHOR_BLOCK]; /* next entry for the tile to come */
     float *norms;            /* (n_variants, ANCHOR_BLOCK) */
