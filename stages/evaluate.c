@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "ranking/score.h"
+#include "evaluation/baselines.h"
 #include "evaluation/calibration.h"
 #include "evaluation/evaluation.h"
 #include "evaluation/evaluation_cold.h"
@@ -130,6 +131,10 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     out->memory_bytes = 16.0 * rows + 24.0 * sizes->n_interactions + sizes->n_items * 64.0 +
                         sizes->n_users * 4.0 +
                         8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
+    if (o->roll.given) { /* histories and their weights are made anew for each evening */
+        out->seconds += (double)o->roll.days * sizes->n_interactions * 2e-7;
+        out->memory_bytes += 16.0 * sizes->n_interactions;
+    }
     out->rows = judged;
 }
 
@@ -433,6 +438,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct artifact out = {0};
     struct calibration calibration = {0};
     struct score_products products = {0};
+    struct sparse item_weights = {0};
     bool found = false;
     double users = 0.0;
     enum status_code code;
@@ -456,8 +462,11 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(choose_part(&interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
     if (part.held_out != NULL) {
-        const struct evaluation_request request =
+        struct evaluation_request request =
             request_of(context, o, &part, &embeddings, &calibration, &sources);
+        TRY(baseline_item_weights(part.dataset, &request.watch, context_pool(context),
+                                  &item_weights, status));
+        request.item_weights = &item_weights;
         TRY(measure(context, o, request, &rows, status));
         if (o->roll.given) {
             TRY(roll(context, o, &interactions, &request, &rows, status));
@@ -474,6 +483,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
 done:
     artifact_release(&out);
     metric_rows_release(&rows);
+    sparse_release(&item_weights);
     score_products_release(&products);
     interactions_release(&interactions);
     return code;

@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "evaluation/baselines.h"
 
 #include <assert.h>
 #include <math.h>
@@ -231,8 +230,8 @@ done:
 /* ---- one evening after the other ---- */
 
 static enum status_code judge(const struct rolling_request *request, int64_t time,
-                              const struct evening *evening, const struct sparse *item_weights,
-                              struct pool *pool, struct metric_rows *rows, struct status *status)
+                              const struct evening *evening, struct pool *pool,
+                              struct metric_rows *rows, struct status *status)
 {
     struct evaluation_request judged = request->evaluation;
     struct metric_rows all = {0};
@@ -242,7 +241,6 @@ static enum status_code judge(const struct rolling_request *request, int64_t tim
     judged.held_out = &evening->dataset.test;
     judged.unknown = evening->unknown;
     judged.unknown_users = evening->unknown_users;
-    judged.item_weights = item_weights;
     judged.is_evening = true;
     judged.evening = time;
     TRY(evaluation_run(&judged, pool, &all, status));
@@ -265,7 +263,6 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
 {
     const struct late_events *events = request->events;
     const size_t first = rows->n;
-    struct sparse item_weights = {0};
     struct evening evening = {0};
     size_t n = 0, n_lines = 0;
     int64_t newest = INT64_MIN;
@@ -273,8 +270,6 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     for (size_t e = 0; e < events->n; e++) {
         newest = events->times[e] > newest ? events->times[e] : newest;
     }
-    TRY(baseline_item_weights(request->evaluation.dataset, &request->evaluation.watch, pool,
-                              &item_weights, status));
     for (size_t day = request->days; day > 0; day--) {
         const int64_t time = newest + 1 - (int64_t)day * ROLLING_DAY;
         TRY(watch_step(&request->watch, (double)(request->days - day), (double)request->days,
@@ -285,7 +280,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
         evening_release(&evening);
         TRY(evening_init(&evening, request, time, status));
         if (is_anybody_asked(&evening)) {
-            TRY(judge(request, time, &evening, &item_weights, pool, rows, status));
+            TRY(judge(request, time, &evening, pool, rows, status));
             n++;
             n_lines = (rows->n - first) / n;
         }
@@ -296,6 +291,5 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     *n_evenings = n;
 done:
     evening_release(&evening);
-    sparse_release(&item_weights);
     return code;
 }

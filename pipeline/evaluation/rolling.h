@@ -24,7 +24,7 @@ enum { ROLLING_DAY = 86400, ROLLING_DAYS_MAX = 366 };
 
 struct rolling_request {
     /* Of the test part as a whole, whose dataset has times. What an evening has of its own is put
-       in its place; all metrics are of the user's list. */
+       in its place; its item_weights are those of all evenings, all metrics of the user's list. */
     struct evaluation_request evaluation;
     const struct interactions *interactions; /* that the dataset is a basis of */
     const struct late_events *events;
