@@ -406,9 +406,9 @@ done:
     return code;
 }
 
-/* The parts that stay, and the weights of all users. */
-static enum status_code eliminate(struct fitting *fitting, struct logit_fit *fit,
-                                  struct status *status)
+/* The parts that stay for these users, and their weights. */
+static enum status_code eliminate(struct fitting *fitting, enum logit_users users,
+                                  struct logit_fit *fit, struct status *status)
 {
     enum status_code code = STATUS_OK;
     bool is_done = false;
@@ -420,7 +420,7 @@ static enum status_code eliminate(struct fitting *fitting, struct logit_fit *fit
     while (!is_done) {
         size_t weakest = BASE;
         TRY(watch_check(&fitting->request->watch, status));
-        logit_fit(&fitting->logit, LOGIT_ALL, fitting->pool, fit);
+        logit_fit(&fitting->logit, users, fitting->pool, fit);
         for (size_t j = COSINE; j < fitting->n_columns; j++) {
             fit->is_out[j] = fit->is_out[j] || fit->w[j] == 0;
             if (!fit->is_out[j] && fit->w[j] < steady * fit->error[j] &&
@@ -440,8 +440,7 @@ done:
 }
 
 /* Half of the users under the weights of the other half, beside the base. */
-static enum status_code compare(struct fitting *fitting, const struct logit_fit *fit,
-                                struct blend *out, struct status *status)
+static enum status_code compare(struct fitting *fitting, struct blend *out, struct status *status)
 {
     const size_t n = fitting->validation.n_users;
     double *base = NULL, *blended = NULL, *half = NULL;
@@ -451,8 +450,8 @@ static enum status_code compare(struct fitting *fitting, const struct logit_fit 
     TRY(MEM_NEW(&half, n, status));
     TRY(measure(fitting, &fitting->request->base, base, status));
     for (enum logit_users fold = LOGIT_EVEN; fold <= LOGIT_ODD; fold++) {
-        struct logit_fit of_half = *fit;
-        logit_fit(&fitting->logit, fold, fitting->pool, &of_half);
+        struct logit_fit of_half = {.w = {0}};
+        TRY(eliminate(fitting, fold, &of_half, status));
         const struct score_weights weights = to_weights(fitting, of_half.w);
         TRY(measure(fitting, &weights, half, status));
         for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n; a += 2) {
@@ -478,8 +477,8 @@ enum status_code blend_fit(const struct blend_request *request, struct pool *poo
     enum status_code code = STATUS_OK;
     if (request->validation->n_users >= LEAST_USERS) {
         TRY(prepare(&fitting, status));
-        TRY(eliminate(&fitting, &fit, status));
-        TRY(compare(&fitting, &fit, &made, status));
+        TRY(eliminate(&fitting, LOGIT_ALL, &fit, status));
+        TRY(compare(&fitting, &made, status));
         made.weights = made.is_better ? to_weights(&fitting, fit.w) : request->base;
     }
     *out = made;

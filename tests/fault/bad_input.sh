@@ -106,6 +106,6 @@ refused 'the k-core takes all rows' 65 'min_item_interactions: 100000 took all' 
 
 # the command line, the gate
 refused 'a stage that is not there' 64 'no stage "trian".*train' : --from trian
-refused 'an unknown flag' 64 'unknown option --frobnicate' : --frobnicate
+refused 'an unknown flag' 64 'unknown option "--frobnicate"' : --frobnicate
 refused 'the gate' 79 'ndcg@20 is' : --set 'stages.evaluate.gate={ndcg@20: {min: 1}}'
 end_of_tests
