@@ -7,6 +7,7 @@
 #include "base/num.h"
 
 #include <assert.h>
+#include <ctype.h>
 
 struct csv_reader {
     struct line_reader *lines;
@@ -47,10 +48,15 @@ static enum status_code check_first_record(const struct csv_reader *reader,
                                            const struct csv_row *row, struct status *status)
 {
     const char *path = line_reader_path(reader->lines);
-    bool is_numeric = true;
+    bool is_name = false, is_empty = true;
     for (size_t i = 0; i < row->n_fields; i++) {
         double unused;
-        is_numeric = is_numeric && num_parse_double(row->fields[i], row->lengths[i], &unused);
+        const bool is_number = num_parse_double(row->fields[i], row->lengths[i], &unused);
+        for (size_t b = 0; b < row->lengths[i]; b++) { /* letters, those beyond ASCII among them */
+            const unsigned char c = (unsigned char)row->fields[i][b];
+            is_name = is_name || (!is_number && (isalpha(c) || c >= 0x80));
+            is_empty = is_empty && (ispunct(c) || isspace(c));
+        }
     }
     for (const char *other = ";\t|"; row->n_fields == 1 && *other != '\0'; other++) {
         if (memchr(row->fields[0], *other, row->lengths[0]) != NULL) {
@@ -62,7 +68,7 @@ static enum status_code check_first_record(const struct csv_reader *reader,
                                  reader->settings.delimiter, shown, shown);
         }
     }
-    if (is_numeric && !reader->settings.no_header) {
+    if (!is_name && !is_empty && !reader->settings.no_header) {
         return status_set_at(status, STATUS_DATA, path, row->line, 0,
                              "the header is nothing but numbers: for a file without one give "
                              "--no-header, in a pipeline `no_header: true`; its columns are called "
