@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A way to write an id that was given: its text, or the INTEGER that the text names. */
+/* A way to write an id that was given: its text, the INTEGER that the text names, or for 7 and 7.0
+ * the other of the two as a text. */
 struct form {
     struct row_id id;
     size_t given; /* the id it stands for */
@@ -29,7 +30,8 @@ struct form {
 /* Ids as they were given, all as texts, and their forms. */
 struct wanted {
     struct strings texts;
-    struct form *forms; /* (n_forms), ascending */
+    struct strings twins; /* texts of forms that nobody gave */
+    struct form *forms;   /* (n_forms), ascending */
     size_t n_forms;
     bool *is_here;  /* (texts.n) something that is still there has the id */
     bool *is_known; /* (texts.n) or it was forgotten before */
@@ -112,17 +114,44 @@ static int compare_forms(const void *a, const void *b)
     return row_id_compare(&x->id, &y->id);
 }
 
+/* For 7 the text 7.0, and the other way round: a log whose column is TEXT may have either. Empty
+ * for anything else, 007 among it, which may be somebody of its own. */
+static enum status_code add_twin(struct wanted *wanted, size_t given, struct status *status)
+{
+    char whole[24], real[28];
+    size_t length;
+    int64_t integer;
+    const char *text = strings_get(&wanted->texts, given, &length);
+    if (!row_id_of_text(text, length, &integer)) {
+        return strings_add(&wanted->twins, "", 0, status);
+    }
+    snprintf(whole, sizeof whole, "%lld", (long long)integer);
+    snprintf(real, sizeof real, "%s.0", whole);
+    const char *twin = length == strlen(whole) && memcmp(text, whole, length) == 0 ? real
+                       : length == strlen(real) && memcmp(text, real, length) == 0 ? whole
+                                                                                   : "";
+    return strings_add(&wanted->twins, twin, strlen(twin), status);
+}
+
 /* The forms of all ids, in order; texts stay those of `wanted`, which does not grow any more. */
 static enum status_code make_forms(struct wanted *wanted, struct status *status)
 {
     enum status_code code;
     TRY(MEM_NEW(&wanted->is_here, wanted->texts.n, status));
     TRY(MEM_NEW(&wanted->is_known, wanted->texts.n, status));
-    TRY(MEM_NEW(&wanted->forms, 2 * wanted->texts.n, status));
+    TRY(MEM_NEW(&wanted->forms, 3 * wanted->texts.n, status));
     for (size_t g = 0; g < wanted->texts.n; g++) {
-        struct form text = {.given = g, .id = {.is_text = true}}, number = {.given = g};
+        TRY(add_twin(wanted, g, status));
+    }
+    for (size_t g = 0; g < wanted->texts.n; g++) {
+        struct form text = {.given = g, .id = {.is_text = true}}, twin = text,
+                    number = {.given = g};
         text.id.text = strings_get(&wanted->texts, g, &text.id.length);
         wanted->forms[wanted->n_forms++] = text;
+        twin.id.text = strings_get(&wanted->twins, g, &twin.id.length);
+        if (twin.id.length > 0) {
+            wanted->forms[wanted->n_forms++] = twin;
+        }
         if (row_id_of_text(text.id.text, text.id.length, &number.id.integer)) {
             wanted->forms[wanted->n_forms++] = number;
         }
@@ -453,6 +482,7 @@ static enum status_code run_forget(const struct command_environment *environment
 done:
     written_close(&written);
     strings_release(&wanted.texts);
+    strings_release(&wanted.twins);
     mem_free(wanted.forms);
     mem_free(wanted.is_here);
     mem_free(wanted.is_known);
