@@ -106,12 +106,17 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     const double ranked = 3.0 * users + fmin(users, 2500.0);
     const double varied = (points + 38.0) * users + 73.0 * fmin(users, 2500.0) - ranked;
     double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;
+    const struct metric *metric;
+    size_t k = 0;
+    (void)metric_parse(o->metric, strlen(o->metric), &metric, &k); /* validated */
+    const double block = fmin(fmin((double)o->users, sizes->n_users), 2048.0);
     points += 111.0;
     out->seconds =
         sizes->n_items * (ranked * sizes->speeds.ranking + varied * sizes->speeds.variant) +
         pairs * 1e-8 / fmax(sizes->n_threads, 1.0);
     out->memory_bytes =
-        points * (users * 8.0 + 2048.0 * 20.0 * 8.0) + 30.0 * sizes->n_items * 4.0 +
+        points * (users * 8.0 + block * fmin((double)k, sizes->n_items) * 8.0) +
+        30.0 * sizes->n_items * 4.0 +
         fmax(sizes->n_threads, 1.0) * 128.0 * 8.0 * fmin(sizes->n_items, pairs / fmax(users, 1.0));
     out->rows = users;
 }

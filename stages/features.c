@@ -102,6 +102,17 @@ static void features_validate(const void *options, struct option_report *report)
     }
 }
 
+static void features_sizes(const void *options, struct stage_sizes *sizes)
+{
+    const struct features_options *o = options;
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        const struct feature_rule *rules = o->side[s].columns.values;
+        for (size_t c = 0; c < o->side[s].columns.n; c++) {
+            sizes->n_buckets += (double)rules[c].buckets;
+        }
+    }
+}
+
 /* A cell costs its text, an offset and a number while it is read; a token 8 bytes, once in its
  * column and once in the matrix. How many columns and words there are is not known before: five
  * columns of 24 bytes with eight tokens in all are taken. */
@@ -118,7 +129,8 @@ static void features_estimate(const void *options, const struct stage_sizes *siz
             out->rows += counts[s];
         }
     }
-    out->memory_bytes = out->rows * (COLUMNS * CELL_BYTES + 2 * TOKENS * TOKEN_BYTES + ID_BYTES);
+    out->memory_bytes = out->rows * (COLUMNS * CELL_BYTES + 2 * TOKENS * TOKEN_BYTES + ID_BYTES) +
+                        8 * sizes->n_buckets;
     out->disk_bytes = out->rows * (TOKENS * TOKEN_BYTES + 8);
     out->seconds = out->rows * COLUMNS * 5e-7;
 }
@@ -379,6 +391,7 @@ const struct stage stage_features = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = features_validate,
+    .sizes = features_sizes,
     .estimate = features_estimate,
     .check = features_check,
     .fingerprint = features_fingerprint,

@@ -34,6 +34,8 @@ static void negatives_sizes(const void *values, struct stage_sizes *sizes)
     if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
         sizes->batch_negatives = (double)o->settings.count;
     }
+    const struct negative_settings settings = negatives_options_settings(o);
+    sizes->own_negatives = settings.shared ? 0 : (double)settings.count;
 }
 
 static void negatives_estimate(const void *values, const struct stage_sizes *sizes,

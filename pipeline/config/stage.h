@@ -35,8 +35,11 @@ struct stage_sizes {
     double
         n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */
     double n_threads;
+    double
+        n_buckets; /* tokens of side data that share embeddings, as far as options ask for them */
     double dimension, epochs; /* of the training, 0 without one */
     double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
+    double own_negatives;     /* of each positive, 0 where they are shared */
     bool in_batch;            /* the batch's positives are negatives, too */
     /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item */
     double top, reasons, parts, similar;

@@ -17,8 +17,8 @@ struct pass {
     const float **biases; /* (n) rows of arrays */
     const float **powers; /* (n) the same */
     double *gammas;       /* (n) */
-    float *anchors;       /* (USER_BLOCK, d) */
-    int32_t *lists;       /* (n, USER_BLOCK, k) */
+    float *anchors;       /* (users of a block, d) */
+    int32_t *lists;       /* (n, users of a block, k) */
     float *scores;        /* the same shape */
 };
 
@@ -88,12 +88,21 @@ done:
     return code;
 }
 
+/* Places of a list: there are no more than items. */
+static size_t list_length(const struct validation *validation)
+{
+    const size_t n_items = validation->dataset->n_items;
+    return validation->k < n_items ? validation->k : n_items;
+}
+
 static enum status_code pass_init(struct pass *pass, const struct trials *trials,
                                   const struct score_weights *settings, size_t n,
                                   struct status *status)
 {
     const struct validation *validation = trials->request->validation;
-    size_t n_lists = n * USER_BLOCK * validation->k, n_arrays = 0;
+    const size_t n_users = validation->n_users < USER_BLOCK ? validation->n_users : USER_BLOCK;
+    const size_t n_lists = n * n_users * list_length(validation);
+    size_t n_arrays = 0;
     enum status_code code;
     *pass = (struct pass){.n = n, .first = trials->n};
     for (size_t v = 0; v < n; v++) {
@@ -104,7 +113,7 @@ static enum status_code pass_init(struct pass *pass, const struct trials *trials
     TRY(MEM_NEW(&pass->biases, n, status));
     TRY(MEM_NEW(&pass->powers, n, status));
     TRY(MEM_NEW(&pass->gammas, n, status));
-    TRY(MEM_NEW(&pass->anchors, USER_BLOCK * trials->request->embeddings->users.columns, status));
+    TRY(MEM_NEW(&pass->anchors, n_users * trials->request->embeddings->users.columns, status));
     TRY(MEM_NEW(&pass->lists, n_lists, status));
     TRY(MEM_NEW(&pass->scores, n_lists, status));
     TRY(fill_arrays(pass, trials, settings, status));
@@ -121,7 +130,7 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
     const struct dataset *dataset = validation->dataset;
     const struct embeddings *embeddings = request->embeddings;
     const int32_t *users = validation->users + first;
-    size_t d = embeddings->users.columns, k = validation->k;
+    size_t d = embeddings->users.columns, k = list_length(validation);
     enum status_code code;
     for (size_t a = 0; a < count; a++) {
         memcpy(pass->anchors + a * d,
@@ -149,8 +158,8 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
     };
     TRY(ranking_run(&ranking, trials->pool, pass->lists, pass->scores, status));
     for (size_t v = 0; v < pass->n; v++) {
-        metric_per_user(validation->metric, k, pass->lists + v * count * k, k, users, count,
-                        &dataset->valid.matrix, dataset->valid_unknown,
+        metric_per_user(validation->metric, validation->k, pass->lists + v * count * k, k, users,
+                        count, &dataset->valid.matrix, dataset->valid_unknown,
                         trials->user_values + (pass->first + v) * validation->n_users + first);
     }
 done:

@@ -38,6 +38,9 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     b = b < users ? b : users;
     double negatives = batch_negatives(sizes, b);
     double strip = b * negatives * sizeof(float);
+    /* negatives of each positive: the item, its offset and its logit */
+    const double own =
+        sizes->own_negatives * sizes->n_interactions * b / fmax(users, 1.0) * 3.0 * sizeof(float);
     strip = strip < (double)settings->strip_bytes ? strip : (double)settings->strip_bytes;
     /* weights, the optimizer's states, the vectors of now (encoded) and of the best epoch */
     const struct optimizer_rule *rule = &optimizer_table[settings->optimizer.rule];
@@ -46,11 +49,15 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
         kept += rule->is_row_state[s] ? 1.0 / d : 1.0;
     }
     double hops = (double)settings->propagation.hops;
-    double units = (double)settings->hidden.layers * (double)settings->hidden.units;
+    const double layers = (double)settings->hidden.layers, width = (double)settings->hidden.units;
+    const double units = layers * width;
+    /* of each tower: from the input to the first layer, between layers, from the last one back */
+    const double hidden = layers > 0 ? 2.0 * width * (2.0 * d + (layers - 1.0) * width) : 0.0;
     double entities = users + items, read = b + negatives; /* rows that a batch encodes */
-    out->memory_bytes = sizeof(float) * (entities * d * (kept + 1.0 + 2.0 * hops) +
-                                         items * (d * 4.0 + 6.0) + 2.0 * units * read) +
-                        strip;
+    out->memory_bytes =
+        sizeof(float) * (entities * d * (kept + 1.0 + 2.0 * hops) + items * (d * 4.0 + 6.0) +
+                         2.0 * units * read + (sizes->n_buckets * d + hidden) * kept) +
+        strip + own;
     out->result_bytes = sizeof(float) * entities * d;
     out->disk_bytes = sizeof(float) * entities * d * kept; /* a checkpoint */
     const double batches = users / fmax(b, 1.0);
