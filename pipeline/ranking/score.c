@@ -176,8 +176,9 @@ done:
 /* ---- the parts as they are shown ---- */
 
 /* Its kind, and what of a history it looks at: "evidence:30d", "transitions:4", "own:all". */
-static void name_term(const struct score_part *part, struct score_term *term)
+static struct score_term term_of(const struct score_part *part)
 {
+    struct score_term term = {.weight = part->weight};
     char age[16] = "", places[16] = "";
     if (part->half_life > 0) {
         snprintf(age, sizeof age, ":%.4gd", part->half_life);
@@ -185,8 +186,9 @@ static void name_term(const struct score_part *part, struct score_term *term)
     if (part->half_places > 0) {
         snprintf(places, sizeof places, ":%.4g", part->half_places);
     }
-    snprintf(term->name, sizeof term->name, "%s%s%s%s", score_part_names[part->kind], age, places,
+    snprintf(term.name, sizeof term.name, "%s%s%s%s", score_part_names[part->kind], age, places,
              age[0] == '\0' && places[0] == '\0' ? ":all" : "");
+    return term;
 }
 
 size_t score_terms(const struct score_weights *weights, double temperature,
@@ -201,8 +203,7 @@ size_t score_terms(const struct score_weights *weights, double temperature,
     for (size_t p = 0; p < weights->n_parts; p++) {
         const struct score_part *part = &weights->parts[p];
         if (part->weight > 0) {
-            terms[n].weight = part->weight;
-            name_term(part, &terms[n++]);
+            terms[n++] = term_of(part);
         }
     }
     terms[n++] = (struct score_term){"boost", 1};
@@ -215,9 +216,8 @@ void score_parts_tell(const struct score_weights *weights, struct buf *out)
     buf_add_char(out, '[');
     for (size_t p = 0; p < weights->n_parts; p++) {
         const struct score_part *part = &weights->parts[p];
-        struct score_term term;
+        const struct score_term term = term_of(part);
         if (part->weight > 0) {
-            name_term(part, &term);
             buf_addf(out,
                      "%s{\"part\":\"%s\",\"half_life_days\":%.17g,\"half_places\":%.17g,"
                      "\"weight\":%.17g}",
