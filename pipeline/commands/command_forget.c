@@ -33,9 +33,10 @@ struct wanted {
     struct strings twins; /* texts of forms that nobody gave */
     struct form *forms;   /* (n_forms), ascending */
     size_t n_forms;
-    bool *is_here;  /* (texts.n) something that is still there has the id */
-    bool *is_known; /* (texts.n) or it was forgotten before */
-    bool in_source; /* being looked at: rows that stay, and that later runs leave out */
+    bool *is_here;        /* (texts.n) something that is still there has the id */
+    bool *is_known;       /* (texts.n) or it was forgotten before */
+    bool in_source;       /* being looked at: rows that stay, and that later runs leave out */
+    struct status unread; /* why the log could not be looked at */
 };
 
 /* ---- who is meant ---- */
@@ -299,11 +300,11 @@ done:
 }
 
 /* In the log itself: somebody who came since it was last read, or before anything was. A source
- * that cannot be read knows nobody. */
+ * that cannot be read knows nobody, which is told to whoever names one that it may have. */
 static void meet_source(struct wanted *wanted, const struct plan *plan)
 {
     const struct plan_source *source = &plan->settings.source;
-    struct status ignored = {0};
+    struct status *unread = &wanted->unread;
     struct db *db = NULL;
     struct db_query *rows = NULL;
     struct event_columns columns;
@@ -312,10 +313,10 @@ static void meet_source(struct wanted *wanted, const struct plan *plan)
         return;
     }
     wanted->in_source = true;
-    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, &ignored));
+    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, unread));
     db_leave_checkpoints(db);
-    TRY(source_query_open(source, db, &rows, &columns, &ignored));
-    TRY(meet_rows(wanted, rows, columns.index[COLUMN_USER], &ignored));
+    TRY(source_query_open(source, db, &rows, &columns, unread));
+    TRY(meet_rows(wanted, rows, columns.index[COLUMN_USER], unread));
 done:
     db_finalize(rows);
     db_close(db);
@@ -443,6 +444,11 @@ static enum status_code name_unknown(const struct wanted *wanted, FILE *err, str
         if (!wanted->is_known[g]) {
             command_print(err, "unknown: %s\n", shown_text(text, length, shown));
         }
+    }
+    if (n > 0 && wanted->unread.code != STATUS_OK) {
+        return status_set(status, wanted->unread.code,
+                          "forget: the log, which may have %zu of %zu ids, could not be read: %s",
+                          n, wanted->texts.n, wanted->unread.message);
     }
     return n == 0 ? STATUS_OK
                   : status_set(status, STATUS_DATA,
