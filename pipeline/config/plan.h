@@ -1,5 +1,14 @@
 /* The immutable plan: a pipeline file, checked and resolved against the option tables. Nothing
- * after the plan reads YAML. */
+ * after the plan reads YAML.
+ *
+ *     TRY(plan_load("shop.yaml", &stage_registry, NULL, 0, &plan, status));
+ *     const struct train_options *train = plan_find(plan, "train")->options;
+ *     train->settings.epochs                   30, where the file says `- train: {epochs: 30}`
+ *     plan_free(plan);
+ *
+ * In plan_load yaml_doc.h reads the file, variables.h puts in what ${NAME} stands for,
+ * plan_override.c lays --set over it, option_read.h fills the structs that the option tables
+ * describe, and every stage's `validate` has its say. */
 #ifndef NIGHTJAR_CONFIG_PLAN_H
 #define NIGHTJAR_CONFIG_PLAN_H
 

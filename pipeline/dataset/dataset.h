@@ -10,6 +10,15 @@
  * master code but no row is the basis's cold part.
  *
  *      source ids --vocabulary--> master codes --dataset.users / .items--> rows and columns
+ *
+ * A stage reads it so; the ids of the items that the first user of FIT had, one by one:
+ *
+ *     TRY(context_input(context, "interactions", &artifact, status));
+ *     TRY(interactions_load(&interactions, artifact, status));
+ *     const struct dataset *fit = &interactions.basis[BASIS_FIT];
+ *     const int32_t *columns = sparse_row(&fit->train.matrix, 0, &n);
+ *     vocabulary_id(&interactions.items, fit->items[columns[0]])      and so on, n of them
+ *     interactions_release(&interactions);
  */
 #ifndef NIGHTJAR_DATASET_DATASET_H
 #define NIGHTJAR_DATASET_DATASET_H

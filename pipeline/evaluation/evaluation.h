@@ -15,7 +15,24 @@
  *        holds a third of the train interactions. The ranking still goes over all items; relevant
  *        are the user's held-out items in the group; users without any are left out. Unknown items
  *        belong to no group.
- * The measures of whole lists (coverage, gini, novelty, popularity) are taken for "all" only. */
+ * The measures of whole lists (coverage, gini, novelty, popularity) are taken for "all" only.
+ *
+ *     validation_init, validation_run     one metric while towers train (validation.h)
+ *     calibration_search, blend_fit       the weights of the score (calibration.h, blend.h)
+ *     evaluation_run                      all metrics, models and groups
+ *     evaluation_cold_run, rolling_run    who has no row; evening by evening
+ *     gate_check                          whether that is good enough (gate_rules.h)
+ *
+ * What the towers alone are worth on the validation part:
+ *
+ *     const struct evaluation_request request = {
+ *         .dataset = fit, .held_out = &fit->valid, .unknown = fit->valid_unknown,
+ *         .barred = &fit->valid_barred, .max_users = 10000, .embeddings = &embeddings,
+ *         .weights = {.beta = embeddings.alpha}, .prefix = "valid:",
+ *         .n_metrics = 1, .metrics = (const char *[]){"ndcg@20"}};
+ *     TRY(evaluation_run(&request, pool, &rows, status));
+ *     metric_rows_find(&rows, "valid:ndcg@20", "nightjar", "all", &value);
+ */
 #ifndef NIGHTJAR_EVALUATION_EVALUATION_H
 #define NIGHTJAR_EVALUATION_EVALUATION_H
 

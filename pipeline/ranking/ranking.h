@@ -1,6 +1,22 @@
 /* Exact top-k of many anchors over many candidates by blocked products and selection. Everything
  * that ranks goes through here: validation, calibration, evaluation, recommendations, similar
- * items. */
+ * items.
+ *
+ *     score_init          weights, towers and products made arrays over items and histories
+ * (score.h) score_apply         these in a struct ranking ranking_run         the lists;
+ * inverted_lists_search finds them without every product
+ *
+ * The ten best items of two users, rows 4 and 7 of the towers, but what they had:
+ *
+ *     const int32_t rows[2] = {4, 7};
+ *     matrix_gather(embeddings.users, rows, 2, anchors);
+ *     struct ranking ranking = {.anchors = const_matrix_of(anchors, 2, d),
+ *                               .candidates = embeddings.items,
+ *                               .exclude = &dataset->train.matrix, .exclude_rows = rows, .k = 10};
+ *     TRY(score_init(&score, &embeddings, dataset, &sources, &dataset->train, &weights, status));
+ *     score_apply(&score, rows, &ranking);
+ *     TRY(ranking_run(&ranking, pool, items, scores, status));           items[10] is row 7's best
+ */
 #ifndef NIGHTJAR_RANKING_RANKING_H
 #define NIGHTJAR_RANKING_RANKING_H
 

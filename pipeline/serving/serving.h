@@ -1,4 +1,8 @@
-/* Makes the lists that are published: exact top-k for every user of the log (and, when asked, for
+/* served_ids_load, serving_rules_read, serving_run, recommendations_save: in this order the stage
+ * `recommend` calls. Of user 7 and the items 40, 41 and 42 of the log, of which he had 40 and the
+ * rules make 42 not eligible, `top: 2` lists 41, and then nothing.
+ *
+ * Makes the lists that are published: exact top-k for every user of the log (and, when asked, for
  * users that only the side data have), similar items and the popular list, in served codes
  * (served_ids.h).
  *

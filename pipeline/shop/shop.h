@@ -1,7 +1,16 @@
 /* A made-up shop whose truth is known: a generative model of users, items and events, for the demo,
  * tests and benchmarks. The model is described at the top of shop.c, that of the other kind, a
  * living shop, at the top of shop_living.c. Equal options give equal results. Memory is
- * O(users + items), whatever the number of events. */
+ * O(users + items), whatever the number of events.
+ *
+ *     struct shop *shop = NULL;
+ *     struct shop_event event;
+ *     TRY(shop_new(&options, &shop, status));
+ *     while (shop_next_event(shop, &event)) ...            the log, hour by hour
+ *     shop_probabilities(shop, user, day, out);            what the oracle knows of a user's day
+ *     shop_free(shop);
+ *
+ * shop_database.h writes all of it into an SQLite file. */
 #ifndef NIGHTJAR_SHOP_SHOP_H
 #define NIGHTJAR_SHOP_SHOP_H
 
