@@ -205,6 +205,7 @@ static enum status_code add_means(struct metric_rows *rows, size_t first, size_t
                                   struct status *status)
 {
     enum status_code code;
+    assert(rows->n == first + n * n_lines);
     for (size_t line = first; line < first + n_lines; line++) {
         double sum = 0, squares = 0;
         for (size_t j = 0; j < n; j++) {
@@ -267,6 +268,10 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     size_t n = 0, n_lines = 0;
     int64_t newest = INT64_MIN;
     enum status_code code;
+    *n_evenings = 0;
+    if (events->n == 0) {
+        return STATUS_OK;
+    }
     for (size_t e = 0; e < events->n; e++) {
         newest = events->times[e] > newest ? events->times[e] : newest;
     }
@@ -282,7 +287,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
         if (is_anybody_asked(&evening)) {
             TRY(judge(request, time, &evening, pool, rows, status));
             n++;
-            n_lines = (rows->n - first) / n;
+            n_lines = n == 1 ? rows->n - first : n_lines;
         }
     }
     if (n > 0) {

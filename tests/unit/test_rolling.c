@@ -215,12 +215,28 @@ static void empty_and_missing_days_are_skipped_and_threads_change_nothing(void *
     problem_release(&problem);
 }
 
+static void without_late_events_there_is_no_evening(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct problem problem;
+    struct metric_rows rows = {0};
+    size_t n = 1;
+    problem_init(&problem);
+    problem.events.n = 0;
+    const struct rolling_request request = request_of(&problem, DAYS);
+    assert_int_equal(rolling_run(&request, NULL, &rows, &n, &status), STATUS_OK);
+    assert_true(n == 0 && rows.n == 0);
+    problem_release(&problem);
+}
+
 int main(void)
 {
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_evening_has_what_a_plain_loop_finds),
         cmocka_unit_test(empty_and_missing_days_are_skipped_and_threads_change_nothing),
+        cmocka_unit_test(without_late_events_there_is_no_evening),
     };
     return cmocka_run_group_tests_name("rolling", tests, NULL, NULL);
 }
