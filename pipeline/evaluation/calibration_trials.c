@@ -58,33 +58,54 @@ static size_t first_alike(const struct score_weights *settings, size_t v, bool b
     return first;
 }
 
+/* The popularity terms of the settings with the half-life of settings[of], each written once, from
+ * *next on; `terms` (n_items) is scratch. */
+static void fill_biases(struct pass *pass, const struct trials *trials,
+                        const struct score_weights *settings, size_t of, double *terms,
+                        float **next)
+{
+    const struct calibration_request *request = trials->request;
+    const struct dataset *dataset = request->validation->dataset;
+    score_popularity(request->embeddings, dataset, settings[of].half_life, terms);
+    for (size_t v = of; v < pass->n; v++) {
+        if (settings[v].half_life != settings[of].half_life) {
+            continue;
+        }
+        size_t first = first_alike(settings, v, true);
+        pass->biases[v] = first < v ? pass->biases[first] : *next;
+        if (first == v) {
+            score_popularity_weigh(terms, dataset->n_items, settings[v].beta, *next);
+            *next += dataset->n_items;
+        }
+    }
+}
+
 /* One array for every popularity term and, with evidence, for every exponent that differs. */
 static enum status_code fill_arrays(struct pass *pass, const struct trials *trials,
                                     const struct score_weights *settings, struct status *status)
 {
-    const struct calibration_request *request = trials->request;
-    const struct dataset *dataset = request->validation->dataset;
-    const size_t n_items = dataset->n_items;
+    const struct evidence *evidence = trials->request->sources.evidence;
+    const size_t n_items = trials->request->validation->dataset->n_items;
+    double *terms = NULL;
     float *next = pass->arrays;
-    enum status_code code = STATUS_OK;
+    enum status_code code;
+    TRY(MEM_NEW(&terms, n_items, status));
     for (size_t v = 0; v < pass->n; v++) {
-        size_t first = first_alike(settings, v, true);
         pass->gammas[v] = settings[v].gamma;
-        pass->biases[v] = first < v ? pass->biases[first] : next;
-        if (first == v) {
-            TRY(score_popularity(request->embeddings, dataset, &settings[v], next, status));
-            next += n_items;
+        if (pass->biases[v] == NULL) {
+            fill_biases(pass, trials, settings, v, terms, &next);
         }
     }
-    for (size_t v = 0; request->sources.evidence != NULL && v < pass->n; v++) {
+    for (size_t v = 0; evidence != NULL && v < pass->n; v++) {
         size_t first = first_alike(settings, v, false);
         pass->powers[v] = first < v ? pass->powers[first] : next;
         if (first == v) {
-            evidence_powers(request->sources.evidence, settings[v].exponent, next);
+            evidence_powers(evidence, settings[v].exponent, next);
             next += n_items;
         }
     }
 done:
+    mem_free(terms);
     return code;
 }
 
@@ -130,19 +151,15 @@ static enum status_code pass_block(struct pass *pass, struct trials *trials, siz
     const struct dataset *dataset = validation->dataset;
     const struct embeddings *embeddings = request->embeddings;
     const int32_t *users = validation->users + first;
-    size_t d = embeddings->users.columns, k = list_length(validation);
+    const size_t k = list_length(validation);
     enum status_code code;
-    for (size_t a = 0; a < count; a++) {
-        memcpy(pass->anchors + a * d,
-               embeddings->users.data + (size_t)users[a] * embeddings->users.stride,
-               d * sizeof *pass->anchors);
-    }
+    matrix_gather(embeddings->users, users, count, pass->anchors);
     const struct ranking_evidence evidence = {.evidence = request->sources.evidence,
                                               .of_all = dataset->repeats,
                                               .gammas = pass->gammas,
                                               .powers = pass->powers};
     struct ranking ranking = {
-        .anchors = const_matrix_of(pass->anchors, count, d),
+        .anchors = const_matrix_of(pass->anchors, count, embeddings->users.columns),
         .candidates = embeddings->items,
         .scale = (float)(1.0 / embeddings->temperature),
         .n_biases = pass->n,

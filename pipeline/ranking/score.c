@@ -12,24 +12,21 @@ static const double day = 86400;
 /* What counts less is not looked at: old items are many. */
 static const float least_weight = 1e-5f;
 
-enum status_code score_popularity(const struct embeddings *embeddings,
-                                  const struct dataset *dataset,
-                                  const struct score_weights *weights, float *out,
-                                  struct status *status)
+void score_popularity(const struct embeddings *embeddings, const struct dataset *dataset,
+                      double half_life, double *terms)
 {
-    double *popularity = NULL;
-    enum status_code code;
-    TRY(MEM_NEW(&popularity, dataset->n_items, status));
-    history_popularity(&dataset->train, weights->half_life, popularity);
+    const bool is_learned = embeddings->item_bias != NULL && half_life == 0;
+    history_popularity(&dataset->train, half_life, terms);
     for (size_t i = 0; i < dataset->n_items; i++) {
-        const double term = embeddings->item_bias != NULL && weights->half_life == 0
-                                ? (double)embeddings->item_bias[i]
-                                : log1p(popularity[i]);
-        out[i] = (float)(weights->beta * term);
+        terms[i] = is_learned ? (double)embeddings->item_bias[i] : log1p(terms[i]);
     }
-done:
-    mem_free(popularity);
-    return code;
+}
+
+void score_popularity_weigh(const double *terms, size_t n_items, double beta, float *out)
+{
+    for (size_t i = 0; i < n_items; i++) {
+        out[i] = (float)(beta * terms[i]);
+    }
 }
 
 /* ---- what an entry of a history counts ---- */
@@ -287,9 +284,12 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
 {
     const size_t n_items = embeddings->items.rows, n_cold = embeddings->cold_items.rows;
     const int64_t now = weights->n_parts > 0 ? score_now(dataset, histories) : 0;
+    double *popularity = NULL;
     enum status_code code;
     TRY(MEM_NEW(&score->bias, n_items + n_cold, status));
-    TRY(score_popularity(embeddings, dataset, weights, score->bias, status));
+    TRY(MEM_NEW(&popularity, n_items, status));
+    score_popularity(embeddings, dataset, weights->half_life, popularity);
+    score_popularity_weigh(popularity, n_items, weights->beta, score->bias);
     const float cold_bias = embeddings_cold_bias(embeddings->item_bias, n_items, weights->beta);
     for (size_t i = 0; i < n_cold; i++) {
         score->bias[n_items + i] = cold_bias;
@@ -317,6 +317,7 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
         }
     }
 done:
+    mem_free(popularity);
     if (code != STATUS_OK) {
         score_release(score);
     }

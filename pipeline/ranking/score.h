@@ -99,12 +99,12 @@ struct score {
     const float *bias_rows[1], *power_rows[2];
 };
 
-/* out (n_items) = the popularity term: beta log(1 + p_i) with the half-life of the weights, or beta
- * times the term that the towers have learned, which has none. `dataset` is the towers' basis. */
-MUST_CHECK enum status_code score_popularity(const struct embeddings *embeddings,
-                                             const struct dataset *dataset,
-                                             const struct score_weights *weights, float *out,
-                                             struct status *status);
+/* terms (n_items) = what beta weighs: log(1 + p_i) with that half-life, or the term that the towers
+ * have learned, which has none. `dataset` is the towers' basis. */
+void score_popularity(const struct embeddings *embeddings, const struct dataset *dataset,
+                      double half_life, double *terms);
+/* out (n_items) = beta times the terms: the popularity term of the score. */
+void score_popularity_weigh(const double *terms, size_t n_items, double beta, float *out);
 /* out (entries) = what each entry of the histories counts in a part; `now` in Unix seconds. A part
  * that weighs neither age nor place, or histories without times: as if age and place were 0. */
 MUST_CHECK enum status_code score_entry_weights(const struct score_part *part,
