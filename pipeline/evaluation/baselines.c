@@ -37,14 +37,11 @@ struct order_job {
     int32_t *items;
 };
 
-static void order_block(void *data, size_t block, size_t worker)
+static void order_rows(void *data, size_t first, size_t end)
 {
-    (void)worker;
     const struct order_job *job = data;
     const struct order_request *request = job->request;
-    size_t end = (block + 1) * USER_BLOCK;
-    end = end < request->n_rows ? end : request->n_rows;
-    for (size_t a = block * USER_BLOCK; a < end; a++) {
+    for (size_t a = first; a < end; a++) {
         int32_t *list = job->items + a * request->k;
         size_t n = 0;
         for (size_t i = 0; i < request->n_items && n < request->k; i++) {
@@ -61,7 +58,7 @@ static void order_block(void *data, size_t block, size_t worker)
 void baseline_in_order(const struct order_request *request, struct pool *pool, int32_t *items)
 {
     struct order_job job = {request, items};
-    pool_run(pool, (request->n_rows + USER_BLOCK - 1) / USER_BLOCK, order_block, &job);
+    pool_run_rows(pool, request->n_rows, USER_BLOCK, order_rows, &job);
 }
 
 static const struct sparse *excluded_by(const struct baseline_request *request)

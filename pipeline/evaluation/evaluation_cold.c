@@ -183,9 +183,7 @@ static enum status_code rank_users_by_towers(struct cold_evaluation *evaluation,
     for (size_t a = 0; a < count; a++) {
         int32_t vector = evaluation->vector_of[judged[a]];
         if (vector >= 0) {
-            memcpy(evaluation->anchors + a * d,
-                   embeddings->cold_users.data + (size_t)vector * embeddings->cold_users.stride,
-                   d * sizeof *evaluation->anchors);
+            matrix_gather(embeddings->cold_users, &vector, 1, evaluation->anchors + a * d);
         }
     }
     struct ranking ranking = {
@@ -257,17 +255,10 @@ static enum status_code list_items_by_towers(struct cold_evaluation *evaluation,
         int32_t vector = evaluation->vector_of[i];
         eligible[i] = vector >= 0;
         if (vector >= 0) {
-            memcpy(vectors + i * d,
-                   embeddings->cold_items.data + (size_t)vector * embeddings->cold_items.stride,
-                   d * sizeof *vectors);
+            matrix_gather(embeddings->cold_items, &vector, 1, vectors + i * d);
         }
     }
-    for (size_t a = 0; a < count; a++) {
-        memcpy(evaluation->anchors + a * d,
-               embeddings->users.data +
-                   (size_t)evaluation->judged[first + a] * embeddings->users.stride,
-               d * sizeof *evaluation->anchors);
-    }
+    matrix_gather(embeddings->users, evaluation->judged + first, count, evaluation->anchors);
     struct ranking ranking = {
         .anchors = const_matrix_of(evaluation->anchors, count, d),
         .candidates = const_matrix_of(vectors, evaluation->n_candidates, d),

@@ -80,11 +80,9 @@ static enum status_code choose_head(struct search *search, struct status *status
     }
     search->n_head = heap.n;
     columns_sort(search->head, search->n_head);
+    matrix_gather(candidates, search->head, search->n_head, search->head_vectors);
     for (size_t h = 0; h < search->n_head; h++) {
-        const size_t c = (size_t)search->head[h];
-        memcpy(search->head_vectors + h * d, candidates.data + c * candidates.stride,
-               d * sizeof *search->head_vectors);
-        search->head_bias[h] = search->bias[c];
+        search->head_bias[h] = search->bias[search->head[h]];
     }
 done:
     mem_free(scores);
@@ -256,8 +254,7 @@ static void scan_list(const struct block *block, int64_t list, const int32_t *sl
         const size_t size = n - group < GROUP ? n - group : GROUP;
         for (size_t g = 0; g < size; g++) {
             const size_t slot = slots == NULL ? group + g : (size_t)slots[group + g];
-            memcpy(worker->anchors + g * d,
-                   ranking->anchors.data + (block->first + slot) * ranking->anchors.stride,
+            memcpy(worker->anchors + g * d, matrix_row(ranking->anchors, block->first + slot),
                    d * sizeof *worker->anchors);
         }
         for (size_t first = 0; first < range.count; first += TILE) {
@@ -356,10 +353,9 @@ static enum status_code rank_short(const struct search *search, struct pool *poo
     TRY(MEM_NEW(&scores, n * k, status));
     TRY(MEM_NEW(&history_rows, n, status));
     TRY(MEM_NEW(&exclude_rows, n, status));
+    matrix_gather(ranking->anchors, which, n, anchors);
     for (size_t i = 0; i < n; i++) {
         const size_t a = (size_t)which[i];
-        memcpy(anchors + i * d, ranking->anchors.data + a * ranking->anchors.stride,
-               d * sizeof *anchors);
         exclude_rows[i] = ranking->exclude_rows == NULL ? which[i] : ranking->exclude_rows[a];
         history_rows[i] = ranking->n_evidence == 0 ? 0 : ranking->history_rows[a];
     }

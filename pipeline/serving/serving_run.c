@@ -56,8 +56,7 @@ static enum status_code serve_users(struct serving *serving, const int32_t *user
             serving_set_segment(serving, segment);
         }
         serving->anchor_users[serving->n_anchors] = user;
-        memcpy(serving->anchors + serving->n_anchors++ * d,
-               vectors.data + (size_t)order[i] * vectors.stride, d * sizeof *serving->anchors);
+        matrix_gather(vectors, &order[i], 1, serving->anchors + serving->n_anchors++ * d);
     }
     TRY(serving_rank_anchors(serving, source, status));
 done:
@@ -107,8 +106,7 @@ static bool cold_vector(const struct serving *serving, size_t user, double *sum,
     if (serving->cold_row[user] < 0) {
         return mean_vector(serving, user, sum, vector);
     }
-    memcpy(vector, encoded.data + (size_t)serving->cold_row[user] * encoded.stride,
-           encoded.columns * sizeof *vector);
+    matrix_gather(encoded, &serving->cold_row[user], 1, vector);
     return true;
 }
 

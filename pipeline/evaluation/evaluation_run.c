@@ -1,14 +1,12 @@
 /* Evaluation block by block: a block of users is ranked by one model, judged in parallel into a
  * table of values per user, and added to the groups' sums in user order, so that memory does not
  * grow with the number of users and the sums are the same with any number of threads. */
-#include "evaluation/evaluation.h"
+#include "evaluation/evaluation_internal.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "evaluation/baselines.h"
-#include "ranking/score.h"
-#include "evaluation/metrics.h"
 
 #include <assert.h>
 #include <math.h>
@@ -17,58 +15,13 @@ enum {
     USER_BLOCK = 8192,
     LEAST_BLOCK = 256,
     BLOCK_SCORES = 1 << 30, /* one to two seconds: so long does a stop wait */
-    JUDGE_BLOCK = 64,
-    N_USER_GROUPS = 4,
-    N_ITEM_GROUPS = 3,
-    N_SETS = 1 + N_ITEM_GROUPS, /* relevant items: all of them, or one item group's */
-    N_GROUPS = 1 + N_USER_GROUPS + N_ITEM_GROUPS
+    JUDGE_BLOCK = 64
 };
 
 static const char *const group_names[N_GROUPS] = {"all",          "users:1-4",  "users:5-19",
                                                   "users:20-99",  "users:100+", "items:head",
                                                   "items:middle", "items:tail"};
-enum { OWN_HALF_LIFE = 90 };    /* days, of the model own */
-enum { RECENT_HALF_LIFE = 30 }; /* days, of item_item_recent */
 static const size_t user_group_ends[N_USER_GROUPS - 1] = {5, 20, 100};
-
-/* One asked metric or measure; exactly one of the two pointers is set. */
-struct asked {
-    const char *name;
-    const struct metric *metric;
-    const struct list_measure *measure;
-    size_t k;
-    struct exposure exposure; /* of the measure, refilled for each model */
-};
-
-struct group_sum {
-    double n_users;
-    double *sums; /* (n_asked) */
-};
-
-struct evaluation {
-    const struct evaluation_request *request;
-    struct pool *pool;
-    size_t n_asked, max_k;
-    struct asked *asked;
-    size_t n_rows;
-    int32_t *rows;                     /* (n_rows) users with held-out pairs, ascending */
-    size_t block;                      /* users ranked at a time */
-    uint32_t *tie_rank;                /* (n_items) */
-    int64_t *counts;                   /* (n_items) n_i */
-    uint8_t *item_group;               /* (n_items) in [0, N_ITEM_GROUPS) */
-    struct score score;                /* of the model that runs, where it is one of ours */
-    struct sparse joined;              /* dataset_excluded */
-    const struct sparse *exclude;      /* what no list has */
-    struct sparse made_weights;        /* where the request has none */
-    const struct sparse *item_weights; /* of the item-item baseline */
-    float *entry_weights;              /* (train entries) of item_item_recent */
-    int32_t *lists;                    /* (block, max_k) */
-    float *scores;                     /* (block, max_k) */
-    float *anchors;                    /* (block, d) */
-    double *values;                    /* (block, N_SETS, n_asked) NAN: the user does not count */
-    struct group_sum groups[N_GROUPS];
-    double users_done; /* over all models */
-};
 
 /* ---- preparation ---- */
 
@@ -223,204 +176,6 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->values);
 }
 
-/* ---- models: each fills lists (count, max_k) for the rows from `first` on ---- */
-
-static enum status_code rank_by_score(struct evaluation *evaluation, size_t first, size_t count,
-                                      struct status *status)
-{
-    const struct embeddings *embeddings = evaluation->request->embeddings;
-    const int32_t *rows = evaluation->rows + first;
-    size_t d = embeddings->users.columns;
-    for (size_t a = 0; a < count; a++) {
-        memcpy(evaluation->anchors + a * d,
-               embeddings->users.data + (size_t)rows[a] * embeddings->users.stride,
-               d * sizeof *evaluation->anchors);
-    }
-    struct ranking ranking = {
-        .anchors = const_matrix_of(evaluation->anchors, count, d),
-        .candidates = embeddings->items,
-        .exclude = evaluation->exclude,
-        .exclude_rows = rows,
-        .tie_rank = evaluation->tie_rank,
-        .k = evaluation->max_k,
-    };
-    score_apply(&evaluation->score, rows, &ranking);
-    return ranking_run(&ranking, evaluation->pool, evaluation->lists, evaluation->scores, status);
-}
-
-static enum status_code start_score(struct evaluation *evaluation,
-                                    const struct score_weights *weights, struct status *status)
-{
-    score_release(&evaluation->score);
-    const struct evaluation_request *request = evaluation->request;
-    return score_init(&evaluation->score, request->embeddings, request->dataset, &request->sources,
-                      &request->dataset->train, weights, status);
-}
-
-static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
-{
-    return start_score(evaluation, &evaluation->request->weights, status);
-}
-
-static enum status_code start_towers(struct evaluation *evaluation, struct status *status)
-{
-    const struct score_weights weights = {.beta = evaluation->request->towers_beta,
-                                          .half_life = evaluation->request->towers_half_life};
-    return start_score(evaluation, &weights, status);
-}
-
-static enum status_code start_evidence(struct evaluation *evaluation, struct status *status)
-{
-    const struct score_weights weights = {.gamma = 1,
-                                          .exponent = evaluation->request->weights.exponent};
-    enum status_code code = start_score(evaluation, &weights, status);
-    evaluation->score.scale = 0;
-    return code;
-}
-
-/* What the user had, by decayed weight; behind it, and between equals, the popular items. */
-static enum status_code start_own(struct evaluation *evaluation, struct status *status)
-{
-    const struct score_weights weights = {.beta = 1e-3,
-                                          .half_life = evaluation->request->popular_half_life,
-                                          .n_parts = 1,
-                                          .parts = {{SCORE_OWN, OWN_HALF_LIFE, 0, 1}}};
-    enum status_code code = start_score(evaluation, &weights, status);
-    evaluation->score.scale = 0;
-    return code;
-}
-
-/* A user's newest item alone, with the others of its second; behind what followed it, and between
- * equals, the popular items. */
-static enum status_code start_transitions(struct evaluation *evaluation, struct status *status)
-{
-    const struct history *train = &evaluation->request->dataset->train;
-    const struct score_weights weights = {.beta = 1e-3,
-                                          .half_life = evaluation->request->popular_half_life,
-                                          .n_parts = 1,
-                                          .parts = {{SCORE_TRANSITIONS, 0, 1, 1}}};
-    enum status_code code;
-    TRY(start_score(evaluation, &weights, status));
-    evaluation->score.scale = 0;
-    for (size_t u = 0; u < train->matrix.n_rows; u++) {
-        int64_t newest = INT64_MIN;
-        for (int64_t e = train->matrix.offsets[u]; e < train->matrix.offsets[u + 1]; e++) {
-            newest = train->times[e] > newest ? train->times[e] : newest;
-        }
-        for (int64_t e = train->matrix.offsets[u]; e < train->matrix.offsets[u + 1]; e++) {
-            evaluation->score.entry_weights[0][e] = train->times[e] == newest ? 1 : 0;
-        }
-    }
-done:
-    return code;
-}
-
-static enum status_code start_item_item_recent(struct evaluation *evaluation, struct status *status)
-{
-    const struct dataset *dataset = evaluation->request->dataset;
-    const struct score_part part = {.kind = SCORE_EVIDENCE, .half_life = RECENT_HALF_LIFE};
-    enum status_code code;
-    TRY(MEM_NEW(&evaluation->entry_weights, sparse_entries(&dataset->train.matrix), status));
-    TRY(score_entry_weights(&part, &dataset->train, score_now(dataset, &dataset->train),
-                            evaluation->entry_weights, status));
-done:
-    return code;
-}
-
-static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
-                                           size_t count)
-{
-    return (struct baseline_request){.dataset = evaluation->request->dataset,
-                                     .rows = evaluation->rows + first,
-                                     .n_rows = count,
-                                     .tie_rank = evaluation->tie_rank,
-                                     .k = evaluation->max_k,
-                                     .exclude = evaluation->exclude};
-}
-
-static enum status_code rank_popularity(struct evaluation *evaluation, size_t first, size_t count,
-                                        struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_popularity(&request, 0, evaluation->pool, evaluation->lists, status);
-}
-
-static enum status_code rank_recent(struct evaluation *evaluation, size_t first, size_t count,
-                                    struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_popularity(&request, evaluation->request->popular_half_life, evaluation->pool,
-                               evaluation->lists, status);
-}
-
-static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,
-                                       struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
-                              evaluation->lists, status);
-}
-
-static enum status_code rank_item_item_recent(struct evaluation *evaluation, size_t first,
-                                              size_t count, struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    request.entry_weights = evaluation->entry_weights;
-    return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
-                              evaluation->lists, status);
-}
-
-/* What a model cannot do without. */
-enum needs {
-    NEEDS_NOTHING,
-    NEEDS_EVIDENCE,
-    NEEDS_HALF_LIFE,
-    NEEDS_REPEATS,
-    NEEDS_EVENING,
-    NEEDS_TRANSITIONS
-};
-
-struct model {
-    const char *name;
-    enum needs needs;
-    enum status_code (*start)(struct evaluation *evaluation, struct status *status); /* or NULL */
-    enum status_code (*rank)(struct evaluation *evaluation, size_t first, size_t count,
-                             struct status *status);
-};
-
-static const struct model models[] = {
-    {"nightjar", NEEDS_NOTHING, start_nightjar, rank_by_score},
-    {"towers", NEEDS_EVIDENCE, start_towers, rank_by_score},
-    {"evidence", NEEDS_EVIDENCE, start_evidence, rank_by_score},
-    {"popularity", NEEDS_NOTHING, NULL, rank_popularity},
-    {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
-    {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
-    {"own", NEEDS_REPEATS, start_own, rank_by_score},
-    {"item_item_recent", NEEDS_EVENING, start_item_item_recent, rank_item_item_recent},
-    {"transitions", NEEDS_TRANSITIONS, start_transitions, rank_by_score},
-};
-enum { N_MODELS = sizeof models / sizeof *models };
-
-static bool takes_part(const struct evaluation_request *request, const struct model *model)
-{
-    return (model->needs != NEEDS_EVIDENCE || request->sources.evidence != NULL) &&
-           (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0) &&
-           (model->needs != NEEDS_REPEATS ||
-            (request->dataset->repeats && request->sources.own != NULL)) &&
-           (model->needs != NEEDS_EVENING || request->is_evening) &&
-           (model->needs != NEEDS_TRANSITIONS ||
-            (request->is_evening && request->sources.transitions != NULL));
-}
-
-size_t evaluation_models(const struct evaluation_request *request)
-{
-    size_t n = 0;
-    for (size_t m = 0; m < N_MODELS; m++) {
-        n += takes_part(request, &models[m]) ? 1 : 0;
-    }
-    return n;
-}
-
 /* ---- judging ---- */
 
 /* What one user's list hits, for each set of relevant items. */
@@ -449,19 +204,16 @@ static void judge_list(const struct evaluation *evaluation, size_t row, const in
 
 struct judge_job {
     const struct evaluation *evaluation;
-    size_t first, count;
+    size_t first; /* of the block's rows */
 };
 
-/* values of a block of users */
-static void judge_block(void *data, size_t block, size_t worker)
+/* values of users [begin, end) of the block */
+static void judge_rows(void *data, size_t begin, size_t end)
 {
-    (void)worker;
     const struct judge_job *job = data;
     const struct evaluation *evaluation = job->evaluation;
     struct judged judged;
-    size_t end = (block + 1) * JUDGE_BLOCK;
-    end = end < job->count ? end : job->count;
-    for (size_t a = block * JUDGE_BLOCK; a < end; a++) {
+    for (size_t a = begin; a < end; a++) {
         double *values = evaluation->values + a * N_SETS * evaluation->n_asked;
         judge_list(evaluation, (size_t)evaluation->rows[job->first + a],
                    evaluation->lists + a * evaluation->max_k, &judged);
@@ -611,16 +363,16 @@ static enum status_code evaluate_model(struct evaluation *evaluation, const stru
     }
     for (size_t first = 0; first < evaluation->n_rows; first += evaluation->block) {
         size_t left = evaluation->n_rows - first;
-        struct judge_job job = {evaluation, first,
-                                left < evaluation->block ? left : evaluation->block};
-        TRY(model->rank(evaluation, first, job.count, status));
+        size_t count = left < evaluation->block ? left : evaluation->block;
+        struct judge_job job = {evaluation, first};
+        TRY(model->rank(evaluation, first, count, status));
         if (request->take_lists != NULL) {
-            TRY(request->take_lists(request, model->name, evaluation->rows + first, job.count,
+            TRY(request->take_lists(request, model->name, evaluation->rows + first, count,
                                     evaluation->lists, evaluation->max_k, status));
         }
-        pool_run(evaluation->pool, (job.count + JUDGE_BLOCK - 1) / JUDGE_BLOCK, judge_block, &job);
-        add_block(evaluation, first, job.count);
-        TRY(say_progress(evaluation, (double)job.count, status));
+        pool_run_rows(evaluation->pool, count, JUDGE_BLOCK, judge_rows, &job);
+        add_block(evaluation, first, count);
+        TRY(say_progress(evaluation, (double)count, status));
     }
     TRY(finish_model(evaluation, model->name, rows, status));
 done:
@@ -668,10 +420,9 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
                                   status));
         evaluation.item_weights = &evaluation.made_weights;
     }
-    for (size_t m = 0; m < N_MODELS; m++) {
-        if (takes_part(request, &models[m])) {
-            TRY(evaluate_model(&evaluation, &models[m], rows, status));
-        }
+    for (const struct model *model = evaluation_next_model(request, NULL); model != NULL;
+         model = evaluation_next_model(request, model)) {
+        TRY(evaluate_model(&evaluation, model, rows, status));
     }
     TRY(add_counts(&evaluation, rows, status));
 done:
