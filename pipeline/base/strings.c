@@ -55,6 +55,13 @@ const char *strings_get(const struct strings *strings, size_t index, size_t *len
     return strings->bytes + first;
 }
 
+bool strings_equal(const struct strings *strings, size_t index, const char *text)
+{
+    size_t length;
+    const char *at = strings_get(strings, index, &length);
+    return length == strlen(text) && memcmp(at, text, length) == 0;
+}
+
 void strings_release(struct strings *strings)
 {
     mem_free(strings->offsets);

@@ -15,6 +15,7 @@ struct strings {
 MUST_CHECK enum status_code strings_add(struct strings *strings, const char *text, size_t length,
                                         struct status *status);
 const char *strings_get(const struct strings *strings, size_t index, size_t *length);
+bool strings_equal(const struct strings *strings, size_t index, const char *text);
 void strings_release(struct strings *strings);
 
 #endif

@@ -22,19 +22,12 @@ done:
     return code;
 }
 
-static bool equals(const struct strings *strings, size_t index, const char *text)
-{
-    size_t length;
-    const char *at = strings_get(strings, index, &length);
-    return length == strlen(text) && memcmp(at, text, length) == 0;
-}
-
 bool metric_rows_find(const struct metric_rows *rows, const char *name, const char *model,
                       const char *group, double *value)
 {
     for (size_t i = 0; i < rows->n; i++) {
-        if (equals(&rows->names, i, name) && equals(&rows->models, i, model) &&
-            equals(&rows->groups, i, group)) {
+        if (strings_equal(&rows->names, i, name) && strings_equal(&rows->models, i, model) &&
+            strings_equal(&rows->groups, i, group)) {
             *value = rows->values[i];
             return true;
         }
@@ -58,36 +51,11 @@ done:
     return code;
 }
 
-enum status_code metric_rows_load(struct metric_rows *rows, const struct artifact *artifact,
-                                  struct status *status)
-{
-    struct metric_rows view = {.is_view = true};
-    const void *values;
-    enum status_code code;
-    TRY(artifact_get_strings(artifact, "name", &view.names, status));
-    TRY(artifact_get_strings(artifact, "model", &view.models, status));
-    TRY(artifact_get_strings(artifact, "group", &view.groups, status));
-    TRY(artifact_get(artifact, "value", ARRAY_F64, &values, &view.n, NULL, status));
-    if (view.names.n != view.n || view.models.n != view.n || view.groups.n != view.n) {
-        code = status_set(status, STATUS_DATA,
-                          "artifact metrics: %zu names, %zu models, %zu groups, %zu values; the "
-                          "work database is damaged or of another version: delete it",
-                          view.names.n, view.models.n, view.groups.n, view.n);
-        goto done;
-    }
-    view.values = (double *)values;
-    *rows = view;
-done:
-    return code;
-}
-
 void metric_rows_release(struct metric_rows *rows)
 {
-    if (!rows->is_view) {
-        strings_release(&rows->names);
-        strings_release(&rows->models);
-        strings_release(&rows->groups);
-        mem_free(rows->values);
-    }
+    strings_release(&rows->names);
+    strings_release(&rows->models);
+    strings_release(&rows->groups);
+    mem_free(rows->values);
     *rows = (struct metric_rows){0};
 }

@@ -22,7 +22,6 @@ struct metric_rows {
     struct strings groups; /* "all", "users:5-19", "items:head" ... */
     double *values;        /* (n) */
     size_t capacity;
-    bool is_view;
 };
 
 MUST_CHECK enum status_code metric_rows_add(struct metric_rows *rows, const char *name,
@@ -34,10 +33,6 @@ bool metric_rows_find(const struct metric_rows *rows, const char *name, const ch
 /* Copies into the artifact "metrics": strings name, model, group; value (n) F64. */
 MUST_CHECK enum status_code metric_rows_save(const struct metric_rows *rows,
                                              struct artifact *artifact, struct status *status);
-/* A view over the artifact, which must outlive it. */
-MUST_CHECK enum status_code metric_rows_load(struct metric_rows *rows,
-                                             const struct artifact *artifact,
-                                             struct status *status);
 void metric_rows_release(struct metric_rows *rows);
 
 #endif

@@ -192,13 +192,6 @@ done:
     return code;
 }
 
-static bool line_has(const struct strings *strings, size_t line, const char *text)
-{
-    size_t length;
-    const char *at = strings_get(strings, line, &length);
-    return length == strlen(text) && memcmp(at, text, length) == 0;
-}
-
 /* Under the group "evenings": of the lines of n evenings, each n_lines in the same order from
  * `first` on, the means and standard errors, and the sums of counts. */
 static enum status_code add_means(struct metric_rows *rows, size_t first, size_t n_lines, size_t n,
@@ -216,7 +209,7 @@ static enum status_code add_means(struct metric_rows *rows, size_t first, size_t
             const double off = rows->values[line + j * n_lines] - mean;
             squares += off * off;
         }
-        const bool is_count = line_has(&rows->models, line, "data");
+        const bool is_count = strings_equal(&rows->models, line, "data");
         TRY(copy_line(rows, line, "", "evenings", is_count ? sum : mean, rows, status));
         if (!is_count && n > 1) {
             const double error = sqrt(squares / (double)(n - 1) / (double)n);
@@ -248,8 +241,8 @@ static enum status_code judge(const struct rolling_request *request, int64_t tim
     clock_format(time, date);
     snprintf(group, sizeof group, "evening:%.10s", date);
     for (size_t line = 0; line < all.n; line++) {
-        const bool is_kept =
-            line_has(&all.groups, line, "all") && !line_has(&all.names, line, METRIC_REPEATS);
+        const bool is_kept = strings_equal(&all.groups, line, "all") &&
+                             !strings_equal(&all.names, line, METRIC_REPEATS);
         if (is_kept) {
             TRY(copy_line(&all, line, "", group, all.values[line], rows, status));
         }

@@ -11,19 +11,32 @@
 
 extern const struct stage stage_interactions, stage_negatives, stage_train, stage_evaluate;
 
-static double saved(void **state, const char *name, const char *model)
+/* What was saved, by the names of that artifact; NAN where there is no row. */
+static double value_of(struct artifact *artifact, const char *name, const char *model,
+                       const char *group)
 {
     struct status status = {0};
-    struct artifact artifact = {0};
     struct metric_rows rows = {0};
+    const void *values;
     double value = (double)NAN;
-    if (!stage_bench_artifact(state, "evaluate/metrics", &artifact)) {
-        return value;
-    }
-    assert_int_equal(metric_rows_load(&rows, &artifact, &status), STATUS_OK);
-    (void)metric_rows_find(&rows, name, model, "all", &value);
-    artifact_release(&artifact);
+    assert_int_equal(artifact_get_strings(artifact, "name", &rows.names, &status), STATUS_OK);
+    assert_int_equal(artifact_get_strings(artifact, "model", &rows.models, &status), STATUS_OK);
+    assert_int_equal(artifact_get_strings(artifact, "group", &rows.groups, &status), STATUS_OK);
+    assert_int_equal(artifact_get(artifact, "value", ARRAY_F64, &values, &rows.n, NULL, &status),
+                     STATUS_OK);
+    assert_true(rows.n == rows.names.n && rows.n == rows.models.n && rows.n == rows.groups.n);
+    rows.values = (double *)values;
+    (void)metric_rows_find(&rows, name, model, group, &value);
+    artifact_release(artifact);
     return value;
+}
+
+static double saved(void **state, const char *name, const char *model)
+{
+    struct artifact artifact = {0};
+    return stage_bench_artifact(state, "evaluate/metrics", &artifact)
+               ? value_of(&artifact, name, model, "all")
+               : (double)NAN;
 }
 
 static void it_measures_the_test_part_beside_both_baselines(void **state)
@@ -174,14 +187,8 @@ static void a_gate_with_nobody_to_judge_refuses(void **state)
 /* Values of group cold_users and cold_items; NAN where there is no row. */
 static double cold_value(void **state, const char *name, const char *model, const char *group)
 {
-    struct status status = {0};
-    struct metric_rows rows = {0};
-    double value = (double)NAN;
     struct artifact artifact = stage_artifact_of(state, "evaluate/metrics");
-    assert_int_equal(metric_rows_load(&rows, &artifact, &status), STATUS_OK);
-    (void)metric_rows_find(&rows, name, model, group, &value);
-    artifact_release(&artifact);
-    return value;
+    return value_of(&artifact, name, model, group);
 }
 
 static void cold_users_and_items_have_lines_of_their_own(void **state)
