@@ -181,11 +181,6 @@ int64_t shop_start(const struct shop *shop)
     return shop->start;
 }
 
-int64_t shop_end(const struct shop *shop)
-{
-    return shop->options.until;
-}
-
 const char *shop_event_name(enum shop_event_type type)
 {
     static const char *const names[] = {"view", "cart", "purchase"};

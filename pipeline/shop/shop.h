@@ -23,8 +23,7 @@ MUST_CHECK enum status_code shop_new(const struct shop_options *options, struct 
                                      struct status *status);
 void shop_free(struct shop *shop); /* NULL allowed */
 
-int64_t shop_start(const struct shop *shop);            /* Unix seconds, a midnight: the log is */
-int64_t shop_end(const struct shop *shop);              /* in [start, end) */
+int64_t shop_start(const struct shop *shop); /* Unix seconds, a midnight: the log's n_days begin */
 const char *shop_event_name(enum shop_event_type type); /* "view", "cart", "purchase" */
 
 void shop_user(const struct shop *shop, size_t user, struct shop_user *out);

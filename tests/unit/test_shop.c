@@ -21,6 +21,11 @@ static struct shop *make(const struct shop_options *options)
     return shop;
 }
 
+static int64_t end_of(const struct shop *shop, const struct shop_options *options)
+{
+    return shop_start(shop) + options->n_days * 86400;
+}
+
 static void equal_seeds_give_equal_logs_and_others_do_not(void **state)
 {
     (void)state;
@@ -66,7 +71,7 @@ static void nothing_happens_before_its_time(void **state)
     for (size_t i = 0; i < small.n_items; i++) {
         struct shop_item item;
         shop_item(shop, i, &item);
-        assert_true(item.created_at < shop_end(shop) && item.price_cents > 0);
+        assert_true(item.created_at < end_of(shop, &small) && item.price_cents > 0);
         n_late_items += item.created_at >= shop_start(shop) ? 1 : 0;
     }
     assert_int_equal(n_late_items, 48); /* 12 % of 400 */
@@ -78,7 +83,7 @@ static void nothing_happens_before_its_time(void **state)
         shop_item(shop, event.item, &item);
         assert_true(user.created_at <= event.created_at);
         assert_true(item.created_at <= event.created_at);
-        assert_true(event.created_at >= hour && event.created_at < shop_end(shop));
+        assert_true(event.created_at >= hour && event.created_at < end_of(shop, &small));
         /* a session of 40 views lasts less than four hours: later ones begin no earlier */
         hour = event.created_at - INT64_C(5) * 3600 > hour ? event.created_at - INT64_C(5) * 3600
                                                            : hour;
@@ -156,7 +161,7 @@ static void carts_follow_views_and_purchases_follow_carts(void **state)
             assert_int_equal(before.type, event.type - 1);
             assert_true(before.user == event.user && before.item == event.item);
             assert_true(before.created_at < event.created_at ||
-                        event.created_at == shop_end(shop) - 1);
+                        event.created_at == end_of(shop, &small) - 1);
         }
         before = event;
     }
@@ -196,7 +201,7 @@ static void popularity_rhythm_and_activity_are_uneven_as_documented(void **state
         evening += hour >= 19 && hour < 22 ? 1.0 : 0.0;
         sundays += weekday == 6 ? 1.0 : 0.0;
         tuesdays += weekday == 1 ? 1.0 : 0.0;
-        first_half += event.created_at < (shop_start(shop) + shop_end(shop)) / 2 ? 1.0 : 0.0;
+        first_half += event.created_at < (shop_start(shop) + end_of(shop, &small)) / 2 ? 1.0 : 0.0;
     }
     qsort(items, 400, sizeof *items, descending);
     qsort(users, 300, sizeof *users, descending);
@@ -302,7 +307,8 @@ static void the_longest_log_begins_a_century_ago(void **state)
     int64_t n = 0;
     assert_true(shop_start(shop) < 0);
     while (shop_next_event(shop, &event)) {
-        assert_true(event.created_at >= shop_start(shop) && event.created_at < shop_end(shop));
+        assert_true(event.created_at >= shop_start(shop) &&
+                    event.created_at < end_of(shop, &options));
         n++;
     }
     assert_int_equal(n, 1000);
