@@ -7,26 +7,19 @@
 #include "base/rng.h"
 #include "ranking/score.h"
 #include "evaluation/baselines.h"
-#include "evaluation/evaluation.h"
-#include "evaluation/metrics.h"
+#include "evaluation/evaluation_internal.h"
 #include "ranking/ranking.h"
 
 #include <assert.h>
 
 enum { USER_BLOCK = 8192 };
 
-struct asked_metric {
-    const char *name;
-    const struct metric *metric;
-    size_t k;
-    double sum; /* of the model at work */
-};
-
 struct cold_evaluation {
     const struct evaluation_cold_request *request;
     struct pool *pool;
     size_t n_asked, max_k;
-    struct asked_metric *asked; /* (n_asked) */
+    struct asked *asked; /* (n_asked) metrics */
+    double *sums;        /* (n_asked) of the model at work */
     /* of the group at work */
     size_t n_judged, block; /* block: most users ranked at once */
     int32_t *judged;        /* (n_judged) rows of held_out with something to ask, ascending */
@@ -46,27 +39,21 @@ struct cold_evaluation {
 
 /* ---- preparation ---- */
 
+/* Measures of whole lists are taken of everybody else only. */
 static enum status_code parse_metrics(struct cold_evaluation *evaluation, struct status *status)
 {
     const struct evaluation_cold_request *request = evaluation->request;
+    size_t n = 0;
     enum status_code code;
-    TRY(MEM_NEW(&evaluation->asked, request->n_metrics, status));
-    for (size_t m = 0; m < request->n_metrics; m++) {
-        struct asked_metric asked = {.name = request->metrics[m]};
-        bool repeated = false;
-        if (!evaluation_knows(asked.name)) {
-            return status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20",
-                              asked.name);
+    TRY(evaluation_parse(request->metrics, request->n_metrics, &evaluation->asked, &n, status));
+    for (size_t m = 0; m < n; m++) {
+        const struct asked asked = evaluation->asked[m];
+        if (asked.metric != NULL) {
+            evaluation->asked[evaluation->n_asked++] = asked;
+            evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
         }
-        for (size_t other = 0; other < evaluation->n_asked; other++) {
-            repeated = repeated || strcmp(evaluation->asked[other].name, asked.name) == 0;
-        }
-        if (repeated || !metric_parse(asked.name, strlen(asked.name), &asked.metric, &asked.k)) {
-            continue;
-        }
-        evaluation->asked[evaluation->n_asked++] = asked;
-        evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
     }
+    TRY(MEM_NEW(&evaluation->sums, evaluation->n_asked, status));
 done:
     return code;
 }
@@ -87,7 +74,8 @@ static void release_group(struct cold_evaluation *evaluation)
                                            .pool = evaluation->pool,
                                            .n_asked = evaluation->n_asked,
                                            .max_k = evaluation->max_k,
-                                           .asked = evaluation->asked};
+                                           .asked = evaluation->asked,
+                                           .sums = evaluation->sums};
 }
 
 /* The rows of held_out that are asked anything. A part that is not there has no rows. */
@@ -327,40 +315,32 @@ static const struct cold_group groups[] = {
      {{"nightjar", list_items_by_towers}, {"popularity", list_items_by_chance}}},
 };
 
-/* Every judged user has something relevant, so every value counts. */
-static void add_values(struct cold_evaluation *evaluation, size_t first, size_t count)
-{
-    for (size_t m = 0; m < evaluation->n_asked; m++) {
-        struct asked_metric *asked = &evaluation->asked[m];
-        metric_per_user(asked->metric, asked->k, evaluation->lists, evaluation->max_k,
-                        evaluation->judged + first, count, evaluation->held_out,
-                        evaluation->unknown, evaluation->values);
-        for (size_t a = 0; a < count; a++) {
-            asked->sum += evaluation->values[a];
-        }
-    }
-}
-
 static enum status_code evaluate_model(struct cold_evaluation *evaluation, const char *group,
                                        const struct cold_model *model, struct metric_rows *rows,
                                        struct status *status)
 {
     const struct evaluation_cold_request *request = evaluation->request;
     enum status_code code = STATUS_OK;
-    for (size_t m = 0; m < evaluation->n_asked; m++) {
-        evaluation->asked[m].sum = 0.0;
-    }
+    memset(evaluation->sums, 0, evaluation->n_asked * sizeof *evaluation->sums);
     for (size_t first = 0; first < evaluation->n_judged; first += evaluation->block) {
         size_t left = evaluation->n_judged - first;
         size_t count = left < evaluation->block ? left : evaluation->block;
         TRY(watch_check(&request->watch, status));
         TRY(model->list(evaluation, first, count, status));
-        add_values(evaluation, first, count);
+        for (size_t m = 0; m < evaluation->n_asked; m++) {
+            const struct asked *asked = &evaluation->asked[m];
+            metric_per_user(asked->metric, asked->k, evaluation->lists, evaluation->max_k,
+                            evaluation->judged + first, count, evaluation->held_out,
+                            evaluation->unknown, evaluation->values);
+            /* every judged user has something relevant, so every value counts */
+            for (size_t a = 0; a < count; a++) {
+                evaluation->sums[m] += evaluation->values[a];
+            }
+        }
     }
     for (size_t m = 0; m < evaluation->n_asked; m++) {
-        const struct asked_metric *asked = &evaluation->asked[m];
-        TRY(metric_rows_add(rows, asked->name, model->name, group,
-                            asked->sum / (double)evaluation->n_judged, status));
+        TRY(metric_rows_add(rows, evaluation->asked[m].name, model->name, group,
+                            evaluation->sums[m] / (double)evaluation->n_judged, status));
     }
 done:
     return code;
@@ -400,5 +380,6 @@ enum status_code evaluation_cold_run(const struct evaluation_cold_request *reque
     }
 done:
     mem_free(evaluation.asked);
+    mem_free(evaluation.sums);
     return code;
 }

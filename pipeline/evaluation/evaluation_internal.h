@@ -22,6 +22,11 @@ struct asked {
     struct exposure exposure; /* of the measure, refilled for each model */
 };
 
+/* The asked names, repeats dropped; *asked is the caller's to free. */
+MUST_CHECK enum status_code evaluation_parse(const char *const *names, size_t n_names,
+                                             struct asked **asked, size_t *n_asked,
+                                             struct status *status);
+
 struct group_sum {
     double n_users;
     double *sums; /* (n_asked) */

@@ -38,29 +38,24 @@ bool evaluation_knows(const char *name)
     return parse_asked(name, &asked);
 }
 
-/* The asked names, repeats dropped. */
-static enum status_code parse_all(struct evaluation *evaluation, struct status *status)
+enum status_code evaluation_parse(const char *const *names, size_t n_names, struct asked **asked,
+                                  size_t *n_asked, struct status *status)
 {
-    const struct evaluation_request *request = evaluation->request;
+    size_t n = 0;
     enum status_code code;
-    TRY(MEM_NEW(&evaluation->asked, request->n_metrics, status));
-    for (size_t m = 0; m < request->n_metrics; m++) {
-        struct asked asked;
-        bool known = parse_asked(request->metrics[m], &asked);
+    TRY(MEM_NEW(asked, n_names, status));
+    for (size_t m = 0; m < n_names; m++) {
         bool repeated = false;
-        for (size_t other = 0; other < evaluation->n_asked; other++) {
-            repeated = repeated || strcmp(evaluation->asked[other].name, asked.name) == 0;
-        }
-        if (!known) {
+        if (!parse_asked(names[m], &(*asked)[n])) {
             return status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20",
-                              request->metrics[m]);
+                              names[m]);
         }
-        if (repeated) {
-            continue;
+        for (size_t other = 0; other < n; other++) {
+            repeated = repeated || strcmp((*asked)[other].name, names[m]) == 0;
         }
-        evaluation->asked[evaluation->n_asked++] = asked;
-        evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
+        n += repeated ? 0 : 1;
     }
+    *n_asked = n;
 done:
     return code;
 }
@@ -409,7 +404,12 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
     assert(request->held_out->matrix.n_rows == request->dataset->n_users);
     assert(request->embeddings->users.rows == request->dataset->n_users);
     assert(request->embeddings->items.rows == request->dataset->n_items);
-    TRY(parse_all(&evaluation, status));
+    TRY(evaluation_parse(request->metrics, request->n_metrics, &evaluation.asked,
+                         &evaluation.n_asked, status));
+    for (size_t m = 0; m < evaluation.n_asked; m++) {
+        const size_t k = evaluation.asked[m].k;
+        evaluation.max_k = k > evaluation.max_k ? k : evaluation.max_k;
+    }
     TRY(collect_users(&evaluation, status));
     TRY(prepare_items(&evaluation, status));
     TRY(prepare_blocks(&evaluation, status));

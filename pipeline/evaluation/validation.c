@@ -9,21 +9,16 @@
 #include <assert.h>
 #include <math.h>
 
-static bool has_validation(const struct dataset *dataset, size_t user)
-{
-    return dataset->valid.matrix.n_rows != 0 &&
-           sparse_row_length(&dataset->valid.matrix, user) != 0;
-}
-
 /* Every user with a validation part, or a sample of them. */
 static enum status_code sample_users(struct validation *validation, size_t max_users, uint64_t seed,
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = validation->dataset;
+    const struct sparse *valid = &dataset->valid.matrix; /* without such a part it has no rows */
     TRY(MEM_NEW(&validation->users, dataset->n_users, status));
-    for (size_t u = 0; u < dataset->n_users; u++) {
-        if (has_validation(dataset, u)) {
+    for (size_t u = 0; u < valid->n_rows; u++) {
+        if (sparse_row_length(valid, u) > 0) {
             validation->users[validation->n_users++] = (int32_t)u;
         }
     }

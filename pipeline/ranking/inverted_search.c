@@ -89,11 +89,6 @@ done:
     return code;
 }
 
-static bool in_head(const struct search *search, int32_t candidate)
-{
-    return columns_hold(search->head, search->n_head, candidate);
-}
-
 /* What is left of a list is judged by its mean bias; a list of which nothing is left is never
  * looked into: its bias is NaN, which no ranking takes. */
 static enum status_code spread_bias(struct search *search, float **list_bias, struct status *status)
@@ -107,8 +102,8 @@ static enum status_code spread_bias(struct search *search, float **list_bias, st
         size_t n = 0;
         for (int64_t m = lists->starts[list]; m < lists->starts[list + 1]; m++) {
             const int32_t candidate = lists->members[m];
-            const bool is_left =
-                inverted_is_eligible(search->ranking, candidate) && !in_head(search, candidate);
+            const bool is_left = inverted_is_eligible(search->ranking, candidate) &&
+                                 !columns_hold(search->head, search->n_head, candidate);
             const float bias = search->bias == NULL ? 0.0f : search->bias[candidate];
             search->member_bias[m] = is_left ? bias : NAN;
             sum += is_left ? (double)bias : 0.0;

@@ -67,12 +67,6 @@ static void *pointer(const struct recommendations *recommendations, const struct
     return mem_pointer_at((const char *)recommendations + member->pointer);
 }
 
-static void set_pointer(struct recommendations *recommendations, const struct member *member,
-                        const void *value)
-{
-    mem_set_pointer((char *)recommendations + member->pointer, value);
-}
-
 enum status_code recommendations_save(struct recommendations *recommendations,
                                       struct artifact *artifact, struct status *status)
 {
@@ -112,7 +106,7 @@ enum status_code recommendations_load(struct recommendations *recommendations,
         const void *data;
         size_t rows, columns;
         TRY(artifact_get(artifact, member->name, member->type, &data, &rows, &columns, status));
-        set_pointer(&view, member, data);
+        mem_set_pointer((char *)&view + member->pointer, data);
         *extent(&view, member->rows) = rows;
         if (member->columns != SIZE_MAX) {
             *extent(&view, member->columns) = columns;
