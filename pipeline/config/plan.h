@@ -23,6 +23,8 @@ struct plan_source {
     const char *interactions; /* SQL: one SELECT; or NULL when table and columns are given */
     const char *table, *user, *item, *event, *weight, *time; /* the other way to name them */
     const char *fingerprint;                                 /* SQL, or NULL */
+    int64_t as_of;        /* Unix seconds: rows of the log from then on do not exist; 0: all do. No
+                             option: a backtest sets it */
     const char *key;      /* column that only grows: later runs read what is new; or NULL */
     double busy_timeout;  /* seconds to wait for a writer */
     double query_timeout; /* seconds a query of the user may take, from its first row to its end */

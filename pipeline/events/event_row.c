@@ -288,7 +288,8 @@ static enum status_code read_time(struct row_reader *reader, struct row *row, st
     if (rules->since != INT64_MIN && row->time < rules->since) {
         return leave_out(reader, row, FILTER_SINCE);
     }
-    if (rules->until != INT64_MIN && row->time >= rules->until) {
+    if ((rules->until != INT64_MIN && row->time >= rules->until) ||
+        (rules->as_of != 0 && row->time >= rules->as_of)) {
         return leave_out(reader, row, FILTER_UNTIL);
     }
     return STATUS_OK;
@@ -319,6 +320,9 @@ static enum status_code note_seen(struct row_reader *reader, const struct row *r
         if (event_clock_read(&clock, &cell, &reader->place, &fault, &time, status) != STATUS_OK) {
             status_clear(status);
             fault = FAULT_TIME_RANGE;
+        }
+        if (fault == N_ROW_FAULTS && reader->rules->as_of != 0 && time >= reader->rules->as_of) {
+            return STATUS_OK;
         }
     }
     TRY(vocabulary_add(&seen->users, &row->user, &user, status));

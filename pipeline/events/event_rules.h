@@ -22,6 +22,7 @@ struct event_rules {
                                      lower than min_rating, is a dislike */
     double dislike_rating;
     int64_t since, until; /* since <= time < until; INT64_MIN = not given */
+    int64_t as_of;        /* rows from then on do not exist, not even as seen; 0: all do */
     enum time_unit time_unit;
     enum bad_row on_bad_row;
     int64_t max_bad_rows;              /* more rejected rows than these: STATUS_DATA */
