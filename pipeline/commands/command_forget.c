@@ -326,8 +326,8 @@ done:
 
 /* What is open of the files that nightjar writes. */
 struct written {
-    struct db *output, *work, *tune; /* NULL: there is none */
-    struct lock pipeline, search;
+    struct db *output, *work, *tune, *tried_output, *tried_work; /* NULL: there is none */
+    struct lock pipeline, search, backtest;
 };
 
 static void written_close(struct written *written)
@@ -335,6 +335,9 @@ static void written_close(struct written *written)
     db_close(written->output);
     db_close(written->work);
     db_close(written->tune);
+    db_close(written->tried_output);
+    db_close(written->tried_work);
+    lock_release(&written->backtest);
     lock_release(&written->search);
     lock_release(&written->pipeline);
 }
@@ -344,16 +347,28 @@ static enum status_code written_open(struct written *written, const struct plan_
 {
     const char *work = settings->work.database;
     const double patience = settings->source.busy_timeout;
-    struct buf tune = {0}, lock = {0};
+    struct buf tune = {0}, lock = {0}, tried_output = {0}, tried_work = {0};
     enum status_code code;
     TRY(lock_pipeline(work, wait, &written->pipeline, status));
     written_tune_database(work, &tune);
     written_tune_lock(work, &lock);
+    written_backtest_output(work, &tried_output);
+    written_backtest_work(work, &tried_work);
+    TRY(buf_check(&tried_output, status));
+    TRY(buf_check(&tried_work, status));
     TRY(buf_check(&tune, status));
     TRY(buf_check(&lock, status));
     if (access(buf_text(&tune), F_OK) == 0) {
         TRY(lock_acquire(buf_text(&lock), wait, &written->search, status));
         TRY(db_open(buf_text(&tune), DB_WRITE, patience, &written->tune, status));
+    }
+    if (access(buf_text(&tried_output), F_OK) == 0 || access(buf_text(&tried_work), F_OK) == 0) {
+        TRY(lock_pipeline(buf_text(&tried_output), wait, &written->backtest, status));
+        TRY(db_open(buf_text(&tried_output), DB_CREATE, patience, &written->tried_output, status));
+        TRY(publish_migrate(written->tried_output, "", status));
+    }
+    if (access(buf_text(&tried_work), F_OK) == 0) {
+        TRY(db_open(buf_text(&tried_work), DB_WRITE, patience, &written->tried_work, status));
     }
     if (access(work, F_OK) == 0) {
         TRY(db_open(work, DB_WRITE, patience, &written->work, status));
@@ -363,6 +378,8 @@ static enum status_code written_open(struct written *written, const struct plan_
 done:
     buf_release(&tune);
     buf_release(&lock);
+    buf_release(&tried_output);
+    buf_release(&tried_work);
     return code;
 }
 
@@ -378,6 +395,9 @@ static enum status_code look(struct wanted *wanted, const struct plan *plan,
         const struct form *form = &wanted->forms[f];
         bool is_published = false;
         TRY(erase_look(written->output, prefix, &form->id, &is_published, status));
+        if (!is_published && written->tried_output != NULL) {
+            TRY(erase_look(written->tried_output, "", &form->id, &is_published, status));
+        }
         if (is_published) {
             meet(wanted, &form->id);
         }
@@ -387,11 +407,11 @@ static enum status_code look(struct wanted *wanted, const struct plan *plan,
     for (size_t f = 0; f < wanted->n_forms; f++) {
         wanted->is_known[wanted->forms[f].given] |= forgotten_has(&forgotten, &wanted->forms[f].id);
     }
-    if (written->work != NULL) {
-        TRY(meet_work(wanted, plan, written->work, status));
-    }
-    if (written->tune != NULL) {
-        TRY(meet_work(wanted, plan, written->tune, status));
+    struct db *const work[] = {written->work, written->tune, written->tried_work};
+    for (size_t w = 0; w < sizeof work / sizeof *work; w++) {
+        if (work[w] != NULL) {
+            TRY(meet_work(wanted, plan, work[w], status));
+        }
     }
     if (count(wanted, wanted->is_known) < wanted->texts.n) {
         meet_source(wanted, plan);
@@ -408,7 +428,7 @@ static enum status_code forget(const struct wanted *wanted, const struct plan_se
                                struct status *status)
 {
     const char *prefix = settings->output.prefix;
-    struct db *const work[] = {written->work, written->tune};
+    struct db *const work[] = {written->work, written->tune, written->tried_work};
     const bool is_here = count(wanted, wanted->is_here) > 0;
     struct row_id *people = NULL;
     size_t n = 0;
@@ -426,6 +446,9 @@ static enum status_code forget(const struct wanted *wanted, const struct plan_se
         if (work[w] != NULL) {
             TRY(is_here ? erase_work(work[w], status) : erase_wal(work[w], status));
         }
+    }
+    if (written->tried_output != NULL) {
+        TRY(erase_published(written->tried_output, "", people, is_here ? n : 0, status));
     }
     TRY(erase_published(written->output, prefix, people, is_here ? n : 0, status));
 done:
@@ -464,7 +487,7 @@ static enum status_code run_forget(const struct command_environment *environment
     const bool also_unknown = command_flag_count(line, "--also-unknown") > 0;
     struct plan *plan = NULL;
     struct wanted wanted = {0};
-    struct written written = {.pipeline = {.fd = -1}, .search = {.fd = -1}};
+    struct written written = {.pipeline = {.fd = -1}, .search = {.fd = -1}, .backtest = {.fd = -1}};
     struct lock_wait wait = {.stop_signal = environment->stop_signal};
     size_t n_published = 0;
     enum status_code code;
@@ -520,7 +543,8 @@ const struct command command_forget = {
     .usage = "CONFIG [options]",
     .description =
         "Deletes a person's recommendations, reasons and embeddings from every generation that is "
-        "kept, and all that the work files of `run` and `tune` hold of the log; what is deleted is "
+        "kept, and all that the work files of `run`, `tune` and `backtest` hold of the log; what "
+        "is deleted is "
         "overwritten in the files. Later runs leave the person's rows of the source out: they are "
         "known by a keyed hash in the output database, never by the id. The rows of your own "
         "tables are yours to delete. 7, 7.0 and '7' are one person. An id that stands nowhere is "

@@ -9,6 +9,7 @@ extern const struct command command_plan;
 extern const struct command command_check;
 extern const struct command command_describe;
 extern const struct command command_tune;
+extern const struct command command_backtest;
 extern const struct command command_recommend;
 extern const struct command command_similar;
 extern const struct command command_runs;

@@ -162,3 +162,34 @@ done:
     }
     return code;
 }
+
+enum status_code forgotten_copy(struct db *db, const char *prefix,
+                                const struct forgotten *forgotten, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(db_begin_write(db, status));
+    TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)", &query,
+                        status));
+    TRY(db_bind_blob(query, 1, forgotten->key, HASH_KEY_BYTES, true, status));
+    TRY(db_run(query, status));
+    db_finalize(query);
+    query = NULL;
+    TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten VALUES (?1, ?2)", &query,
+                        status));
+    for (size_t p = 0; p < forgotten->n; p++) {
+        TRY(db_bind_blob(query, 1, forgotten->hashes + p * KEYED_HASH_BYTES, KEYED_HASH_BYTES, true,
+                         status));
+        TRY(db_bind_int64(query, 2, clock_unix(), status));
+        TRY(db_run(query, status));
+    }
+    db_finalize(query);
+    query = NULL;
+    TRY(db_commit(db, status));
+done:
+    db_finalize(query);
+    if (code != STATUS_OK) {
+        db_rollback(db);
+    }
+    return code;
+}

@@ -23,5 +23,9 @@ void forgotten_release(struct forgotten *forgotten);
 MUST_CHECK enum status_code forgotten_add(struct db *db, const char *prefix,
                                           const struct row_id *people, size_t n,
                                           struct status *status);
+/* The same people in another output database, whose tables exist and are empty. One transaction. */
+MUST_CHECK enum status_code forgotten_copy(struct db *db, const char *prefix,
+                                           const struct forgotten *forgotten,
+                                           struct status *status);
 
 #endif

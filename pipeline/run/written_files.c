@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void written_tune_database(const char *work, struct buf *path)
+static void beside(const char *work, const char *ending, struct buf *path)
 {
     static const char usual[] = ".work.db";
     size_t length = strlen(work);
@@ -11,11 +11,26 @@ void written_tune_database(const char *work, struct buf *path)
         length -= strlen(usual);
     }
     buf_add(path, work, length);
-    buf_add_text(path, ".tune.db");
+    buf_add_text(path, ending);
+}
+
+void written_tune_database(const char *work, struct buf *path)
+{
+    beside(work, ".tune.db", path);
 }
 
 void written_tune_lock(const char *work, struct buf *path)
 {
     written_tune_database(work, path);
     buf_add_text(path, ".search.lock"); /* the runner locks each trial by itself */
+}
+
+void written_backtest_work(const char *work, struct buf *path)
+{
+    beside(work, ".backtest.work.db", path);
+}
+
+void written_backtest_output(const char *work, struct buf *path)
+{
+    beside(work, ".backtest.db", path);
 }

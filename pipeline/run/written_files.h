@@ -5,6 +5,8 @@
  *   work.database               the log and all that was made of it, rejected rows: emptied but for
  *                               the history of runs, whose messages keep no value of a row
  *   NAME.tune.db                the same, of the trials of `tune`
+ *   NAME.backtest.work.db       the same, of an evening of `backtest`, which removes it
+ *   NAME.backtest.db            the lists of that evening, likewise; its rows are erased
  *   their -wal, -shm, -journal  emptied with them
  *   spill files                 have no name, and end with the process
  *   .lock, .search.lock         a process id
@@ -24,5 +26,9 @@
 void written_tune_database(const char *work, struct buf *path);
 /* Whose lock keeps two searches apart. */
 void written_tune_lock(const char *work, struct buf *path);
+/* "shop.work.db" -> "shop.backtest.work.db" and "shop.backtest.db". The lock of the second keeps
+ * two backtests apart. */
+void written_backtest_work(const char *work, struct buf *path);
+void written_backtest_output(const char *work, struct buf *path);
 
 #endif
