@@ -2,9 +2,9 @@
  * that ranks goes through here: validation, calibration, evaluation, recommendations, similar
  * items.
  *
- *     score_init          weights, towers and products made arrays over items and histories
- * (score.h) score_apply         these in a struct ranking ranking_run         the lists;
- * inverted_lists_search finds them without every product
+ *     score_init      weights, towers, products: arrays over items and histories (score.h)
+ *     score_apply     these in a struct ranking
+ *     ranking_run     the lists; inverted_lists_search finds them without every product
  *
  * The ten best items of two users, rows 4 and 7 of the towers, but what they had:
  *
