@@ -122,6 +122,10 @@ static void interactions_validate_plan(const struct plan *plan, const struct pla
     }
 }
 
+/* Bad rows in percent from which cron is told: few rows may be many of them without that the run
+ * ends (MAX_BAD_ROWS_LEAST). */
+static const double alert_percent = 5;
+
 /* What a person wants to know after the stage, and an empty part that was asked for. */
 static void tell(struct context *context, const struct interactions *interactions,
                  const struct extract_request *request, const struct row_report *report)
@@ -140,11 +144,11 @@ static void tell(struct context *context, const struct interactions *interaction
               fit->n_users, fit->n_items, sparse_entries(&fit->train.matrix), n_valid, n_test,
               all->n_users, all->n_items, sparse_entries(&all->train.matrix));
     if (report->n_rejected * 100 >= report->n_rows && report->n_rejected > 0) {
-        log_write(log, LOG_WARNING,
+        const double percent = 100.0 * (double)report->n_rejected / (double)report->n_rows;
+        log_write(log, percent >= alert_percent ? LOG_ALERT : LOG_WARNING,
                   "interactions: %.1f %% of the rows were left out as bad; their reasons: "
                   "sqlite3 %s 'SELECT * FROM interactions_left_out', rows: interactions_rejected",
-                  100.0 * (double)report->n_rejected / (double)report->n_rows,
-                  context_settings(context)->work.database);
+                  percent, context_settings(context)->work.database);
     }
     if (report->n_dislikes > 0) {
         log_write(log, LOG_INFO,

@@ -7,9 +7,9 @@
 
 #include <stdarg.h>
 
-static const char *const level_names[] = {"debug", "info", "warning", "error"};
-static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: "};
-static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"};
+static const char *const level_names[] = {"debug", "info", "warning", "error", "warning"};
+static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: ", "warning: "};
+static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m", "\033[33m"};
 
 /* Control characters would let a table or file name drive the reader's terminal. */
 static void add_plain_text(struct buf *line, const char *text)

@@ -5,7 +5,8 @@
 
 #include "base/status.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_SILENT };
+/* LOG_ALERT: a warning that somebody should read even where nobody watches: cron mails it. */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_ALERT, LOG_SILENT };
 
 struct log {
     FILE *stream;         /* NULL: nothing is shown */

@@ -63,14 +63,15 @@ static void show_summary(const struct display *display, const struct plan *plan,
     buf_release(&text);
 }
 
-/* How much to say: nothing without a terminal unless asked for, because cron mails what is printed.
- */
+/* How much to say: without a terminal only what somebody must read, unless asked for, because cron
+ * mails what is printed. */
 static enum status_code set_up_log(const struct command_environment *environment,
                                    const struct command_line *line, struct log *log,
                                    struct display *display, struct status *status)
 {
     const char *format = command_flag_value(line, "--log-format");
     const char *no_color = getenv("NO_COLOR");
+    const bool quiet = command_flag_count(line, "--quiet") > 0;
     bool verbose, talks;
     enum status_code code = command_loudness(environment, line, &verbose, &talks, status);
     if (code != STATUS_OK) {
@@ -83,7 +84,8 @@ static enum status_code set_up_log(const struct command_environment *environment
     *log = (struct log){.stream = environment->err,
                         .level = verbose ? LOG_DEBUG
                                  : talks ? LOG_INFO
-                                         : LOG_SILENT,
+                                 : quiet ? LOG_SILENT
+                                         : LOG_ALERT,
                         .json = format != NULL && strcmp(format, "json") == 0,
                         .color = environment->err_is_terminal &&
                                  (no_color == NULL || no_color[0] == '\0')};
@@ -131,8 +133,7 @@ static enum status_code report_end(const struct command_line *line, const struct
     }
     if (code == STATUS_OK && result->afterwards.code != STATUS_OK) {
         status_format(&result->afterwards, text, sizeof text);
-        log->level = log->level < LOG_WARNING ? log->level : LOG_WARNING;
-        log_write(log, LOG_WARNING, "generation %lld is published; what came after failed: %s",
+        log_write(log, LOG_ALERT, "generation %lld is published; what came after failed: %s",
                   (long long)result->generation, text);
     }
     if (code != STATUS_OK && code != STATUS_USAGE) {
@@ -168,11 +169,7 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(open_log_file(line, &log, status));
-    const enum log_level level = log.level; /* a lost WHERE is trouble: cron is told, too */
-    log.level =
-        command_flag_count(line, "--quiet") > 0 || level < LOG_WARNING ? level : LOG_WARNING;
     command_tell_doubts(plan, &log);
-    log.level = level;
     if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
         TRY(path_check_writable(command_flag_value(line, "--metrics-file"), PATH_TEXT, status));
     }
