@@ -26,9 +26,9 @@ done:
     return code;
 }
 
-enum status_code extract_read_log(struct db *source, const struct extract_request *request,
-                                  const struct watch *watch, struct extraction *extraction,
-                                  struct status *status)
+static enum status_code read_log(struct db *source, const struct extract_request *request,
+                                 const struct watch *watch, struct extraction *extraction,
+                                 struct status *status)
 {
     struct event_query query = request->interactions;
     struct event_log *log = &extraction->log;
@@ -43,6 +43,37 @@ enum status_code extract_read_log(struct db *source, const struct extract_reques
     query.is_given_part = false;
     return event_reader_run(source, &query, &request->rules, watch, log, &extraction->report,
                             status);
+}
+
+/* The first id of a column says of which type all of them are. Where most of the others disagree it
+ * was the odd one: `ids` then gets their type, and where the first of them stands; else nothing is
+ * decided. */
+static bool is_outvoted(const struct row_report *report, enum row_fault fault,
+                        struct id_column *ids)
+{
+    const bool is = report->faults[fault] * 2 > report->n_rows;
+    *ids = is ? (struct id_column){ids->type == ID_TEXT ? ID_INTEGER : ID_TEXT,
+                                   report->first[fault].place}
+              : (struct id_column){0};
+    return is;
+}
+
+enum status_code extract_read_log(struct db *source, const struct extract_request *request,
+                                  const struct watch *watch, struct extraction *extraction,
+                                  struct status *status)
+{
+    enum status_code code = read_log(source, request, watch, extraction, status);
+    struct id_column users = extraction->log.user_ids, items = extraction->log.item_ids;
+    const bool odd_user = is_outvoted(&extraction->report, FAULT_USER_TYPE, &users);
+    const bool odd_item = is_outvoted(&extraction->report, FAULT_ITEM_TYPE, &items);
+    if (code == STATUS_DATA && request->rules.on_bad_row == BAD_ROW_REJECT &&
+        !extraction->goes_on && (odd_user || odd_item)) {
+        extraction_release(extraction);
+        *extraction = (struct extraction){.log = {.user_ids = users, .item_ids = items}};
+        status_clear(status);
+        code = read_log(source, request, watch, extraction, status);
+    }
+    return code;
 }
 
 enum status_code extract_read(struct db *source, const struct extract_request *request,
