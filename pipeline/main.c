@@ -163,5 +163,10 @@ int main(int argc, char **argv)
         fflush(stdout);
         print_error(&status);
     }
+    if (code == STATUS_NO_MEMORY) {
+        /* threads of OpenBLAS that wait for memory are waited for at an ordinary exit, for ever */
+        fflush(stderr);
+        _exit((int)code);
+    }
     return code == STATUS_SIGNAL ? (int)STATUS_SIGNAL + status.signal : (int)code;
 }

@@ -216,6 +216,7 @@ static enum status_code print_plan(const struct command_environment *environment
     struct pool *pool = NULL;
     enum sizes_origin origin;
     bool all = command_flag_count(line, "--verbose") > 0;
+    TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
     TRY(pool_new((size_t)plan->settings.threads, &pool, status));
     estimate_init(plan, pool_threads(pool), &sizes);

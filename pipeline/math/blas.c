@@ -7,6 +7,18 @@
 #include <cblas.h>
 #include <limits.h>
 
+enum status_code blas_check_memory(struct status *status)
+{
+    enum { BUFFERS = 192 << 20 }; /* bytes; 128 MiB and a little in the builds of Debian */
+    char *block = NULL;
+    enum status_code code = MEM_NEW(&block, BUFFERS, status);
+    if (code != STATUS_OK) {
+        (void)status_add_context(status, "matrix products");
+    }
+    mem_free(block);
+    return code;
+}
+
 void blas_init(void)
 {
     /* Large enough to miss OpenBLAS's small-matrix kernels, which work without its buffers. */

@@ -9,6 +9,8 @@
 /* Once, before any product and before threads start: sets OpenBLAS to one thread and makes it
  * allocate its buffers (it hangs, rather than fails, when that runs out of memory later). */
 void blas_init(void);
+/* Before that: whether there is room for these buffers; STATUS_NO_MEMORY. */
+MUST_CHECK enum status_code blas_check_memory(struct status *status);
 
 /* "OpenBLAS 0.3.21 ... SkylakeX": part of the cache key, for results differ between CPU kernels. */
 const char *blas_identity(void);

@@ -330,6 +330,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
 {
     enum status_code code;
     struct context *context = &runner->context;
+    TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
     TRY(pool_new((size_t)context->plan->settings.threads, &context->pool, status));
     TRY(run_record_begin(context, &runner->unfinished_run, status));
