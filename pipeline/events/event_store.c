@@ -107,6 +107,10 @@ enum status_code event_state_add(const struct extraction *extraction, struct art
                                    .time_unit = extraction->log.time_unit,
                                    .has_times = extraction->log.has_times};
     state->report.rejected = NULL;
+    state->user_ids.decided_by.query = state->item_ids.decided_by.query = NULL;
+    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
+        state->report.first[f].place.query = NULL;
+    }
     TRY(artifact_copy(artifact, "state", ARRAY_U8, sizeof *state, 1, state, status));
 done:
     mem_free(state);
