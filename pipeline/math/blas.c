@@ -1,4 +1,5 @@
 /* Matrix products: the only file that sees cblas.h. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "math/blas.h"
 
 #include "base/mem.h"
@@ -6,17 +7,19 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
+#include <sys/mman.h>
 
 enum status_code blas_check_memory(struct status *status)
 {
     enum { BUFFERS = 192 << 20 }; /* bytes; 128 MiB and a little in the builds of Debian */
-    char *block = NULL;
-    enum status_code code = MEM_NEW(&block, BUFFERS, status);
-    if (code != STATUS_OK) {
-        (void)status_add_context(status, "matrix products");
+    void *room = mmap(NULL, BUFFERS, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) {
+        return status_set(status, STATUS_NO_MEMORY,
+                          "out of memory: OpenBLAS has no room for its buffers of %d MiB",
+                          BUFFERS >> 20);
     }
-    mem_free(block);
-    return code;
+    munmap(room, BUFFERS);
+    return STATUS_OK;
 }
 
 void blas_init(void)
