@@ -9,12 +9,16 @@ static enum status_code run_version(const struct command_environment *environmen
 {
     (void)line;
     FILE *out = environment->out;
+    enum status_code code;
+    TRY(blas_check_memory(status));
     blas_init();
     fprintf(out, "nightjar %s\n", environment->version);
     fprintf(out, "%s\n", db_identity());
     fprintf(out, "%s\n", blas_identity());
     fprintf(out, "vector kernels: %s\n", vec_ops()->name);
-    return command_flush(out, status);
+    TRY(command_flush(out, status));
+done:
+    return code;
 }
 
 static const struct command_flag flags[] = {{.name = NULL}};
