@@ -117,18 +117,31 @@ void forgotten_release(struct forgotten *forgotten)
     *forgotten = (struct forgotten){0};
 }
 
-static enum status_code ensure_key(struct db *db, const char *prefix, uint8_t key[HASH_KEY_BYTES],
-                                   struct status *status)
+static enum status_code write_key(struct db *db, const char *prefix,
+                                  const uint8_t key[HASH_KEY_BYTES], struct status *status)
 {
     struct db_query *query = NULL;
-    bool found = false;
     enum status_code code;
-    TRY(read_key(db, prefix, key, &found, status));
-    if (!found) {
-        TRY(keyed_hash_new_key(key, status));
-        TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)",
-                            &query, status));
-        TRY(db_bind_blob(query, 1, key, HASH_KEY_BYTES, true, status));
+    TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)", &query,
+                        status));
+    TRY(db_bind_blob(query, 1, key, HASH_KEY_BYTES, true, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+/* hashes (n, KEYED_HASH_BYTES); those that are there stay. */
+static enum status_code write_hashes(struct db *db, const char *prefix, const uint8_t *hashes,
+                                     size_t n, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(publish_prepare(db, prefix, "INSERT OR IGNORE INTO $nightjar_forgotten VALUES (?1, ?2)",
+                        &query, status));
+    for (size_t p = 0; p < n; p++) {
+        TRY(db_bind_blob(query, 1, hashes + p * KEYED_HASH_BYTES, KEYED_HASH_BYTES, true, status));
+        TRY(db_bind_int64(query, 2, clock_unix(), status));
         TRY(db_run(query, status));
     }
 done:
@@ -139,55 +152,38 @@ done:
 enum status_code forgotten_add(struct db *db, const char *prefix, const struct row_id *people,
                                size_t n, struct status *status)
 {
-    uint8_t key[HASH_KEY_BYTES], hash[KEYED_HASH_BYTES];
-    struct db_query *query = NULL;
+    uint8_t key[HASH_KEY_BYTES], *hashes = NULL;
+    bool found = false;
     enum status_code code;
+    TRY(MEM_NEW(&hashes, n * KEYED_HASH_BYTES, status));
     TRY(db_begin_write(db, status));
-    TRY(ensure_key(db, prefix, key, status));
-    TRY(publish_prepare(db, prefix, "INSERT OR IGNORE INTO $nightjar_forgotten VALUES (?1, ?2)",
-                        &query, status));
-    for (size_t p = 0; p < n; p++) {
-        hash_person(key, &people[p], hash);
-        TRY(db_bind_blob(query, 1, hash, sizeof hash, true, status));
-        TRY(db_bind_int64(query, 2, clock_unix(), status));
-        TRY(db_run(query, status));
+    TRY(read_key(db, prefix, key, &found, status));
+    if (!found) {
+        TRY(keyed_hash_new_key(key, status));
+        TRY(write_key(db, prefix, key, status));
     }
-    db_finalize(query);
-    query = NULL;
+    for (size_t p = 0; p < n; p++) {
+        hash_person(key, &people[p], hashes + p * KEYED_HASH_BYTES);
+    }
+    TRY(write_hashes(db, prefix, hashes, n, status));
     TRY(db_commit(db, status));
 done:
-    db_finalize(query);
     if (code != STATUS_OK) {
         db_rollback(db);
     }
+    mem_free(hashes);
     return code;
 }
 
 enum status_code forgotten_copy(struct db *db, const char *prefix,
                                 const struct forgotten *forgotten, struct status *status)
 {
-    struct db_query *query = NULL;
     enum status_code code;
     TRY(db_begin_write(db, status));
-    TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten_key VALUES (1, ?1)", &query,
-                        status));
-    TRY(db_bind_blob(query, 1, forgotten->key, HASH_KEY_BYTES, true, status));
-    TRY(db_run(query, status));
-    db_finalize(query);
-    query = NULL;
-    TRY(publish_prepare(db, prefix, "INSERT INTO $nightjar_forgotten VALUES (?1, ?2)", &query,
-                        status));
-    for (size_t p = 0; p < forgotten->n; p++) {
-        TRY(db_bind_blob(query, 1, forgotten->hashes + p * KEYED_HASH_BYTES, KEYED_HASH_BYTES, true,
-                         status));
-        TRY(db_bind_int64(query, 2, clock_unix(), status));
-        TRY(db_run(query, status));
-    }
-    db_finalize(query);
-    query = NULL;
+    TRY(write_key(db, prefix, forgotten->key, status));
+    TRY(write_hashes(db, prefix, forgotten->hashes, forgotten->n, status));
     TRY(db_commit(db, status));
 done:
-    db_finalize(query);
     if (code != STATUS_OK) {
         db_rollback(db);
     }
