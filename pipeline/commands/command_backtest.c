@@ -17,6 +17,7 @@
 #include "store/lock.h"
 #include "tuning/trial_plan.h"
 
+#include <errno.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -111,19 +112,20 @@ done:
 }
 
 /* Both databases, with what SQLite puts beside them. */
-static void remove_files(const struct backtest *test)
+static enum status_code remove_files(const struct backtest *test, struct status *status)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
-    const struct buf *const files[] = {&test->output, &test->work};
-    struct buf name = {0};
-    for (size_t i = 0; i < 2 * sizeof endings / sizeof *endings; i++) {
-        buf_clear(&name);
-        buf_addf(&name, "%s%s", buf_text(files[i % 2]), endings[i / 2]);
-        if (!name.failed) {
-            (void)unlink(buf_text(&name));
+    const char *const files[] = {buf_text(&test->output), buf_text(&test->work)};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (unlink(files[i]) != 0 && errno != ENOENT) {
+            TRY(status_set_at(status, STATUS_CANNOT_CREATE, files[i], 0, 0,
+                              "cannot remove the database of the evening before: %s",
+                              strerror(errno)));
         }
+        TRY(db_remove_companions(files[i], status));
     }
-    buf_release(&name);
+done:
+    return code;
 }
 
 /* The pipeline as it would have run at `time`. */
@@ -133,7 +135,7 @@ static enum status_code run_evening(struct backtest *test, int64_t time, struct 
     struct run_result ignored;
     struct db *db = NULL;
     enum status_code code;
-    remove_files(test);
+    TRY(remove_files(test, status));
     settings->source.as_of = time;
     if (test->forgotten.n > 0) {
         TRY(db_open_private(buf_text(&test->output), settings->source.busy_timeout, &db, status));
@@ -185,19 +187,12 @@ static enum status_code print_row(struct backtest *test, const char *name, size_
 /* Over the evenings that were judged. */
 static enum status_code print_means(struct backtest *test, size_t n_users, struct status *status)
 {
-    const double n = (double)test->n_judged;
     double *means = NULL, *errors = NULL;
     enum status_code code;
     TRY(MEM_NEW(&means, test->n_columns, status));
     TRY(MEM_NEW(&errors, test->n_columns, status));
     for (size_t c = 0; c < test->n_columns; c++) {
-        for (size_t j = 0; j < test->n_judged; j++) {
-            means[c] += test->means[j * test->n_columns + c] / n;
-        }
-        for (size_t j = 0; j < test->n_judged; j++) {
-            errors[c] += pow(test->means[j * test->n_columns + c] - means[c], 2);
-        }
-        errors[c] = n > 1 ? sqrt(errors[c] / (n - 1) / n) : (double)NAN;
+        metric_mean_error(test->means + c, test->n_columns, test->n_judged, &means[c], &errors[c]);
     }
     TRY(print_row(test, "mean", n_users, means, status));
     TRY(print_row(test, "error", n_users, errors, status));
@@ -276,7 +271,8 @@ static enum status_code run_backtest(const struct command_environment *environme
     TRY(command_flush(environment->out, status));
 done:
     if (test.lock.fd >= 0 && command_flag_count(line, "--keep") == 0) {
-        remove_files(&test);
+        struct status left = {0}; /* the figures are printed */
+        (void)!remove_files(&test, &left);
     }
     lock_release(&test.lock);
     trial_view_release(&test.view);

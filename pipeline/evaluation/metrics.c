@@ -167,6 +167,20 @@ double metric_mean(const double *values, size_t n, size_t *n_valid)
     return valid == 0 ? 0.0 : sum / (double)valid;
 }
 
+void metric_mean_error(const double *values, size_t step, size_t n, double *mean, double *error)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += values[i * step];
+    }
+    *mean = sum / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        const double off = values[i * step] - *mean;
+        squares += off * off;
+    }
+    *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : (double)NAN;
+}
+
 /* Catalogue coverage@k: share of the items that at least one list shows (Ge et al., RecSys 2010).
  */
 static double coverage(const struct exposure *exposure)

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "evaluation/metrics.h"
 
 #include <assert.h>
 #include <math.h>
@@ -200,19 +201,17 @@ static enum status_code add_means(struct metric_rows *rows, size_t first, size_t
     enum status_code code;
     assert(rows->n == first + n * n_lines);
     for (size_t line = first; line < first + n_lines; line++) {
-        double sum = 0, squares = 0;
-        for (size_t j = 0; j < n; j++) {
-            sum += rows->values[line + j * n_lines];
-        }
-        const double mean = sum / (double)n;
-        for (size_t j = 0; j < n; j++) {
-            const double off = rows->values[line + j * n_lines] - mean;
-            squares += off * off;
-        }
         const bool is_count = strings_equal(&rows->models, line, "data");
-        TRY(copy_line(rows, line, "", "evenings", is_count ? sum : mean, rows, status));
+        double value = 0, error = 0;
+        if (is_count) {
+            for (size_t j = 0; j < n; j++) {
+                value += rows->values[line + j * n_lines];
+            }
+        } else {
+            metric_mean_error(rows->values + line, n_lines, n, &value, &error);
+        }
+        TRY(copy_line(rows, line, "", "evenings", value, rows, status));
         if (!is_count && n > 1) {
-            const double error = sqrt(squares / (double)(n - 1) / (double)n);
             TRY(copy_line(rows, line, ":error", "evenings", error, rows, status));
         }
     }

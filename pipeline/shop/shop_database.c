@@ -144,9 +144,7 @@ static enum status_code cannot_create(const char *path, const char *what, struct
 /* Puts the complete file `from` in the place of `to`. */
 static enum status_code move_into_place(const char *from, const char *to, struct status *status)
 {
-    static const char *const companions[] = {"-journal", "-wal", "-shm"};
     enum status_code code = STATUS_OK;
-    struct buf name = {0};
     int file = open(from, O_RDONLY);
 
     if (file < 0 || fsync(file) != 0) {
@@ -154,15 +152,7 @@ static enum status_code move_into_place(const char *from, const char *to, struct
                              strerror(errno));
         goto done;
     }
-    /* SQLite would replay what an older database of this name left there into the new one */
-    for (size_t i = 0; i < sizeof companions / sizeof *companions; i++) {
-        buf_clear(&name);
-        buf_addf(&name, "%s%s", to, companions[i]);
-        TRY(buf_check(&name, status));
-        if (unlink(buf_text(&name)) != 0 && errno != ENOENT) {
-            TRY(cannot_create(buf_text(&name), "cannot remove the leftover file", status));
-        }
-    }
+    TRY(db_remove_companions(to, status));
     if (rename(from, to) != 0) {
         code = cannot_create(to, "cannot put the new database here", status);
     }
@@ -170,7 +160,6 @@ done:
     if (file >= 0) {
         (void)close(file);
     }
-    buf_release(&name);
     return code;
 }
 

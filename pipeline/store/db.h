@@ -46,6 +46,9 @@ MUST_CHECK enum status_code db_open(const char *path, enum db_mode mode, double 
 /* DB_CREATE of a file in which people's ids will be: a new one is its owner's alone. */
 MUST_CHECK enum status_code db_open_private(const char *path, double busy_seconds, struct db **out,
                                             struct status *status);
+/* Removes what SQLite puts beside a database of this name (journal, WAL and its index), which it
+ * would replay into the next one; what is not there is no error. STATUS_CANNOT_CREATE. */
+MUST_CHECK enum status_code db_remove_companions(const char *path, struct status *status);
 /* NULL allowed; rolls back an open transaction. All queries must be finalized before. */
 void db_close(struct db *db);
 /* This connection never checkpoints a WAL, not even when it closes: for a file that an application

@@ -1,6 +1,7 @@
 /* Opening with checks, and closing. */
 #include "store/db_internal.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/output_file.h"
 
@@ -139,6 +140,25 @@ enum status_code db_open_private(const char *path, double busy_seconds, struct d
         (void)close(fd);
     }
     return db_open(path, DB_CREATE, busy_seconds, out, status);
+}
+
+enum status_code db_remove_companions(const char *path, struct status *status)
+{
+    static const char *const companions[] = {"-journal", "-wal", "-shm"};
+    struct buf name = {0};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < sizeof companions / sizeof *companions; i++) {
+        buf_clear(&name);
+        buf_addf(&name, "%s%s", path, companions[i]);
+        TRY(buf_check(&name, status));
+        if (unlink(buf_text(&name)) != 0 && errno != ENOENT) {
+            TRY(status_set_at(status, STATUS_CANNOT_CREATE, buf_text(&name), 0, 0,
+                              "cannot remove the leftover file: %s", strerror(errno)));
+        }
+    }
+done:
+    buf_release(&name);
+    return code;
 }
 
 void db_close(struct db *db)
