@@ -8,6 +8,8 @@
 #include "run/context_data.h"
 #include "run/context_databases.h"
 
+#include <math.h>
+
 struct side_options {
     bool given;
     const char *query;
@@ -25,9 +27,12 @@ static const char *const bad_value_names[] = {"reject", "impute", NULL};
 static const struct option column_table[] = {
     OPT_CHOICE(
         feature_rule, "type", type, "auto", feature_type_names,
-        "what a cell holds: one category, several (a list), a number or words. `auto` goes by the "
-        "cells: numeric where more are numbers than texts, multi where every text is a JSON array, "
-        "categorical where three rows or more share a text on average, else text"),
+        "what a cell holds: one category, several (a list), a number, words or a vector (a BLOB of "
+        "little-endian float32, or a JSON array of numbers). `auto` goes by the cells: vector "
+        "where "
+        "most are BLOBs or arrays of numbers with fractions, numeric where more are numbers than "
+        "texts, multi where every text is a JSON array, categorical where three rows or more share "
+        "a text on average, else text"),
     OPT_TEXT(feature_rule, "separator", separator, ",",
              "what stands between the parts of a `multi` cell; a cell that begins with [ is read "
              "as a JSON array instead"),
@@ -39,6 +44,13 @@ static const struct option column_table[] = {
             "embeddings shared by hash: of the words of a `text` column, of the rare values of a "
             "categorical or multi one. 0 takes 16384 for words and 256 for values",
             .unit = "embeddings"),
+    OPT_INT(feature_rule, "dimension", dimension, "0", 0, VECTOR_NUMBERS_MAX,
+            "numbers that every vector of a `vector` column must have. 0: as many as the first one",
+            .unit = "numbers"),
+    OPT_INT(feature_rule, "components", components, "64", 0, VECTOR_NUMBERS_MAX,
+            "principal components that are kept of a `vector` column. 0 keeps all numbers as they "
+            "are: 8 bytes of memory each, a row",
+            .unit = "numbers"),
     OPT_END};
 
 static const struct option side_table[] = {
@@ -102,20 +114,32 @@ static void features_validate(const void *options, struct option_report *report)
     }
 }
 
+/* Numbers and components of a vector of the column; where neither the options nor the source say,
+ * those of a common model of texts. */
+static void vector_size(const struct feature_rule *rule, double *numbers, double *components)
+{
+    *numbers = rule->dimension > 0 ? (double)rule->dimension : 768.0;
+    *components = rule->components > 0 ? fmin((double)rule->components, *numbers) : *numbers;
+}
+
 static void features_sizes(const void *options, struct stage_sizes *sizes)
 {
     const struct features_options *o = options;
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
         const struct feature_rule *rules = o->side[s].columns.values;
         for (size_t c = 0; c < o->side[s].columns.n; c++) {
-            sizes->n_buckets += (double)rules[c].buckets;
+            double numbers, components;
+            vector_size(&rules[c], &numbers, &components);
+            sizes->n_buckets +=
+                rules[c].type == FEATURE_VECTOR ? components : (double)rules[c].buckets;
         }
     }
 }
 
 /* A cell costs its text, an offset and a number while it is read; a token 8 bytes, once in its
  * column and once in the matrix. How many columns and words there are is not known before: five
- * columns of 24 bytes with eight tokens in all are taken. */
+ * columns of 24 bytes with eight tokens in all are taken. A vector stands twice in memory while its
+ * components are looked for. */
 static void features_estimate(const void *options, const struct stage_sizes *sizes,
                               struct stage_estimate *out)
 {
@@ -123,16 +147,26 @@ static void features_estimate(const void *options, const struct stage_sizes *siz
     const struct features_options *o = options;
     const double counts[N_FEATURE_SIDES] = {sizes->n_items, sizes->n_users};
 
-    *out = (struct stage_estimate){0};
+    *out = (struct stage_estimate){.memory_bytes = 8 * sizes->n_buckets};
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        const struct feature_rule *rules = o->side[s].columns.values;
+        double cells = COLUMNS * CELL_BYTES + ID_BYTES, tokens = TOKENS, seconds = COLUMNS * 5e-7;
+        for (size_t c = 0; c < o->side[s].columns.n; c++) {
+            double numbers, components;
+            vector_size(&rules[c], &numbers, &components);
+            if (rules[c].type == FEATURE_VECTOR) {
+                cells += 2 * numbers * sizeof(float);
+                tokens += components;
+                seconds += numbers * components * 5e-10;
+            }
+        }
         if (o->side[s].given) {
             out->rows += counts[s];
+            out->memory_bytes += counts[s] * (cells + 2 * tokens * TOKEN_BYTES);
+            out->disk_bytes += counts[s] * (tokens * TOKEN_BYTES + 8);
+            out->seconds += counts[s] * seconds;
         }
     }
-    out->memory_bytes = out->rows * (COLUMNS * CELL_BYTES + 2 * TOKENS * TOKEN_BYTES + ID_BYTES) +
-                        8 * sizes->n_buckets;
-    out->disk_bytes = out->rows * (TOKENS * TOKEN_BYTES + 8);
-    out->seconds = out->rows * COLUMNS * 5e-7;
 }
 
 static struct feature_query query_of(const struct features_options *o, size_t side,
@@ -142,8 +176,7 @@ static struct feature_query query_of(const struct features_options *o, size_t si
                                   .sql = o->side[side].query,
                                   .id_name = side_texts[side].id,
                                   .id_short = side_texts[side].id_short,
-                                  .timeout_seconds = source->query_timeout,
-                                  .takes_bad_values = o->on_bad_value == BAD_VALUE_IMPUTE};
+                                  .timeout_seconds = source->query_timeout};
 }
 
 static struct feature_rules rules_of(const struct features_options *o, size_t side,
@@ -155,18 +188,34 @@ static struct feature_rules rules_of(const struct features_options *o, size_t si
                                   .on_bad_value = (enum bad_value)o->on_bad_value};
 }
 
-static enum status_code check_side(struct db *source, const struct features_options *o, size_t side,
-                                   const struct plan_source *settings, struct status *status)
+/* The first rows; what they are is told of vectors alone, for other types take the whole column. */
+static enum status_code check_side(struct context *context, struct db *source,
+                                   const struct features_options *o, size_t side,
+                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct feature_query query = query_of(o, side, settings);
-    const struct feature_rules rules = rules_of(o, side, NULL);
-    struct strings names = {0};
+    enum { ROWS_LOOKED_AT = 20 };
+    const struct plan_source *settings = &context_settings(context)->source;
+    struct feature_query query = query_of(o, side, settings);
+    struct feature_rule other = {0};
+    struct feature_rules rules = rules_of(o, side, &other);
+    struct feature_rows rows = {0};
+    struct arena texts = {0};
+    struct buf seen = {0};
 
-    TRY(feature_reader_check(source, &query, &names, status));
-    TRY(feature_rules_check(&rules, &names, status));
+    query.most_rows = ROWS_LOOKED_AT;
+    TRY(option_defaults(column_table, &other, &texts, status));
+    TRY(feature_reader_run(source, &query, NULL, &rows, status));
+    TRY(feature_rules_check(&rules, &rows.names, status));
+    TRY(feature_vectors_check(&rows, &rules, &seen, status));
+    if (seen.length > 0) {
+        log_write(context_log(context), LOG_INFO, "%s: %s", side_texts[side].query,
+                  buf_text(&seen));
+    }
 done:
-    strings_release(&names);
+    feature_rows_release(&rows);
+    arena_release(&texts);
+    buf_release(&seen);
     return code;
 }
 
@@ -185,7 +234,7 @@ static enum status_code features_check(struct context *context, const void *opti
     TRY(context_source(context, &source, status));
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
         if (o->side[s].given) {
-            TRY(check_side(source, o, s, settings, status));
+            TRY(check_side(context, source, o, s, status));
         }
     }
     if (o->fingerprint != NULL) {
@@ -383,8 +432,8 @@ done:
 extern const struct stage stage_features;
 const struct stage stage_features = {
     .name = "features",
-    .summary = "Reads side data of items and users (categories, lists, numbers, words) as tokens "
-               "that the towers learn embeddings of.",
+    .summary = "Reads side data of items and users (categories, lists, numbers, words, vectors) as "
+               "tokens that the towers learn embeddings of.",
     .version = 1,
     .options_size = sizeof(struct features_options),
     .options = option_table,

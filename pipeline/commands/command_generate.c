@@ -17,6 +17,9 @@ static const struct command_flag flags[] = {
     {"--until", "DATE", false, "the log ends before this day (default: 2026-01-01)"},
     {"--seed", "N", false, "equal seeds and numbers give equal shops (default: 1)"},
     {"--text-ids", NULL, false, "ids are TEXT (u1, i1) instead of INTEGER"},
+    {"--vectors", "N", false,
+     "items have a column image: a vector of N numbers (float32) that tells, with noise, what the "
+     "item is like"},
     {"--oracle", "K", false,
      "also write the table oracle: each user's K best items for the last 7 days by the model that "
      "made the shop"},
@@ -70,6 +73,7 @@ static enum status_code read_options(const struct command_line *line,
     int64_t n_days = 90;
     int64_t seed = 1;
     int64_t oracle_k = 0;
+    int64_t vector_numbers = 0;
     int64_t oracle_evenings = 14;
 
     TRY(command_flag_int64(line, "--users", 1, INT32_MAX, &n_users, status));
@@ -77,6 +81,7 @@ static enum status_code read_options(const struct command_line *line,
     TRY(command_flag_int64(line, "--events", 0, INT64_C(1) << 40, &n_events, status));
     TRY(command_flag_int64(line, "--days", 1, SHOP_DAYS_MAX, &n_days, status));
     TRY(command_flag_int64(line, "--seed", 0, INT64_MAX, &seed, status));
+    TRY(command_flag_int64(line, "--vectors", 1, 8192, &vector_numbers, status));
     TRY(command_flag_int64(line, "--oracle", 1, 1000000, &oracle_k, status));
     TRY(command_flag_int64(line, "--oracle-evenings", 1, SHOP_DAYS_MAX, &oracle_evenings, status));
     options->shop = (struct shop_options){.n_users = (size_t)n_users,
@@ -88,6 +93,7 @@ static enum status_code read_options(const struct command_line *line,
     TRY(read_kind(line, &options->shop.kind, status));
     options->oracle_evenings = oracle_evenings;
     options->oracle_k = (size_t)oracle_k;
+    options->vector_numbers = (size_t)vector_numbers;
     options->text_ids = command_flag_count(line, "--text-ids") > 0;
     options->force = command_flag_count(line, "--force") > 0;
 done:

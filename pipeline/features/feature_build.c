@@ -62,6 +62,40 @@ done:
     return code;
 }
 
+enum status_code feature_vectors_check(const struct feature_rows *rows,
+                                       const struct feature_rules *rules, struct buf *out,
+                                       struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct feature_block block = {0};
+    for (size_t c = 0; c < rows->n_columns; c++) {
+        size_t length, first = 0;
+        const char *name = strings_get(&rows->names, c, &length);
+        struct feature_rule rule = *find_rule(rules, name, length);
+        while (first < rows->ids.n && rows->cells[c].kinds[first] == CELL_MISSING) {
+            first++;
+        }
+        if (first == rows->ids.n ||
+            (rule.type != FEATURE_VECTOR &&
+             (rule.type != FEATURE_AUTO || !feature_is_vector(&rows->cells[c], first)))) {
+            continue;
+        }
+        rule.type = FEATURE_VECTOR;
+        TRY(feature_encode(rows, c, &rule, rules, &block, status));
+        const size_t n = block.column.dimension, most = (size_t)rule.components;
+        const size_t kept = most > 0 && most < n ? most : n;
+        buf_addf(out,
+                 "%s%.*s: vectors of %zu numbers, of which %zu components take %zu bytes a row",
+                 out->length > 0 ? "; " : "", (int)length, name, n, kept,
+                 kept * (sizeof(int32_t) + sizeof(float)));
+        feature_block_release(&block);
+    }
+    TRY(buf_check(out, status));
+done:
+    feature_block_release(&block);
+    return code;
+}
+
 /* What is made on the way to a table. */
 struct assembly {
     const struct feature_rows *rows;
@@ -238,6 +272,9 @@ static void describe_column(const struct assembly *a, size_t c, struct buf *out)
         buf_addf(out, ", mean %.6g, sd %.6g", column->mean, column->sd);
     } else if (column->type == FEATURE_TEXT) {
         buf_addf(out, ", %zu buckets", column->n_buckets);
+    } else if (column->type == FEATURE_VECTOR) {
+        buf_addf(out, ", %zu numbers, of them %zu components with %.0f %% of the variance",
+                 column->dimension, column->n_buckets, 100.0 * column->kept);
     } else {
         buf_addf(out, ", %zu values", column->n_values);
     }

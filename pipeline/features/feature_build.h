@@ -24,12 +24,18 @@ struct feature_report {
 /* STATUS_CONFIG when a listed column is not in `names`, with the nearest name. */
 MUST_CHECK enum status_code feature_rules_check(const struct feature_rules *rules,
                                                 const struct strings *names, struct status *status);
+/* For a look at the first rows, whose types are not known yet: builds the columns of vectors alone,
+ * with the errors of feature_table_build, and adds a sentence of each to `out`. */
+MUST_CHECK enum status_code feature_vectors_check(const struct feature_rows *rows,
+                                                  const struct feature_rules *rules,
+                                                  struct buf *out, struct status *status);
 /* out = the rows as tokens of the entities of `master` and of those that only the rows know.
  *
- * Types found out by themselves (`auto`): numeric where more cells hold numbers than texts; multi
- * where every text begins with "["; categorical where a value has three entities or more on
- * average; else text. A column without any value, or a numeric one with a single value, is left out
- * with a warning.
+ * Types found out by themselves (`auto`): vector where more than half of the cells that are not
+ * missing are BLOBs or JSON arrays of numbers with fractions; numeric where more hold numbers than
+ * texts; multi where every text begins with "["; categorical where a value has three entities or
+ * more on average; else text. A column without any value, or a numeric one with a single value, is
+ * left out with a warning.
  *
  * A value that does not fit its column (infinite, a BLOB, no number in a numeric column, a broken
  * JSON array in a multi one) is STATUS_DATA with row, id, column and value, or with

@@ -31,9 +31,9 @@ enum status_code encoder_bad_value(struct feature_encoder *e, size_t row, const 
     if (e->cells->kinds[row] == CELL_INFINITE || e->cells->kinds[row] == CELL_BLOB) {
         buf_add_text(&text, e->cells->kinds[row] == CELL_BLOB ? "a BLOB" : "infinite");
     } else {
-        buf_addf(&text, PRIVATE_BEGIN "%s" PRIVATE_END ", %s", shown_text(value, length, shown),
-                 problem);
+        buf_addf(&text, PRIVATE_BEGIN "%s" PRIVATE_END, shown_text(value, length, shown));
     }
+    buf_addf(&text, "%s%s", problem[0] != '\0' ? ", " : "", problem);
     TRY(buf_check(&text, status));
     if (e->rules->on_bad_value == BAD_VALUE_REJECT) {
         TRY(status_set(status, STATUS_DATA,

@@ -1,5 +1,6 @@
 /* The work on one column of side data: its cells in, its tokens row by row out. Shared by the files
- * that know a type: feature_tokens.c (numbers, words) and feature_values.c (categories, lists). */
+ * that know a type: feature_tokens.c (numbers, words), feature_values.c (categories, lists) and
+ * feature_vectors.c. */
 #ifndef NIGHTJAR_FEATURES_FEATURE_ENCODER_H
 #define NIGHTJAR_FEATURES_FEATURE_ENCODER_H
 
@@ -33,7 +34,7 @@ struct feature_encoder {
 MUST_CHECK enum status_code encoder_look_up(const struct feature_encoder *e, size_t row,
                                             struct status *status);
 /* The cell does not fit: STATUS_DATA, or it is counted as missing, as the rules say. `problem`
- * follows the value in the message; an infinite number and a BLOB say it themselves. */
+ * follows the value in the message; "": an infinite number and a BLOB say it themselves. */
 MUST_CHECK enum status_code encoder_bad_value(struct feature_encoder *e, size_t row,
                                               const char *problem, struct status *status);
 /* The text of a cell, of length 0 when it is missing. It lives as long as the rows. */
@@ -51,5 +52,9 @@ void encoder_end_row(struct feature_encoder *e, size_t row);
 
 /* A categorical or a multi column (block->column.type says which). */
 MUST_CHECK enum status_code encode_values(struct feature_encoder *e, struct status *status);
+/* A column of vectors. */
+MUST_CHECK enum status_code encode_vectors(struct feature_encoder *e, struct status *status);
+/* Whether a cell looks like one: any BLOB, and a JSON array of numbers with fractions. */
+bool feature_is_vector(const struct feature_cells *cells, size_t row);
 
 #endif

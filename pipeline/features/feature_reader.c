@@ -76,72 +76,6 @@ done:
     return code;
 }
 
-bool feature_is_vector(const char *text, size_t length)
-{
-    bool has_fraction = false, has_comma = false;
-    if (length < 2 || text[0] != '[' || text[length - 1] != ']') {
-        return false;
-    }
-    for (size_t i = 1; i + 1 < length; i++) {
-        if (memchr("0123456789+-.eE, \t\r\n", text[i], 21) == NULL) {
-            return false;
-        }
-        has_fraction = has_fraction || text[i] == '.';
-        has_comma = has_comma || text[i] == ',';
-    }
-    return has_fraction && has_comma;
-}
-
-/* The first rows hold no vector, neither as a BLOB nor as a list of numbers. */
-static enum status_code check_cells(struct db_query *statement, const struct feature_query *query,
-                                    int id_column, struct status *status)
-{
-    enum { ROWS_LOOKED_AT = 20 };
-    enum status_code code = STATUS_OK;
-    bool has_row = true;
-    for (size_t row = 1; row <= ROWS_LOOKED_AT; row++) {
-        TRY(db_step(statement, &has_row, status));
-        for (int c = 0; has_row && c < db_column_count(statement); c++) {
-            const enum db_type type = db_column_type(statement, c);
-            size_t length = 0;
-            const char *text = type == DB_TEXT ? db_column_text(statement, c, &length) : "";
-            const bool is_vector = feature_is_vector(text, length);
-            if (c != id_column && (type == DB_BLOB || is_vector)) {
-                TRY(status_set(status, STATUS_DATA,
-                               "%s, row %zu: %s is %s; vectors are no side data: leave the column "
-                               "out of the query",
-                               query->what, row, db_column_name(statement, c),
-                               is_vector ? "a list of numbers" : "a BLOB"));
-            }
-        }
-        if (!has_row) {
-            break;
-        }
-    }
-done:
-    return code;
-}
-
-enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
-                                      struct strings *names, struct status *status)
-{
-    struct db_query *statement = NULL;
-    struct strings found = {0};
-    int id_column;
-    enum status_code code = open_query(db, query, &statement, &found, &id_column, status);
-
-    if (code == STATUS_OK && !query->takes_bad_values) {
-        code = check_cells(statement, query, id_column, status);
-    }
-    if (code == STATUS_OK && names != NULL) {
-        *names = found;
-        found = (struct strings){0};
-    }
-    db_finalize(statement);
-    strings_release(&found);
-    return code;
-}
-
 static bool are_people(const struct feature_rows *rows)
 {
     return strcmp(rows->id_name, "user_id") == 0;
@@ -200,6 +134,8 @@ static enum status_code take_cell(struct feature_cells *cells, size_t row,
     db_column_cell(statement, column, &cell);
     if (cell.type == DB_BLOB) {
         kind = CELL_BLOB;
+        text = cell.text;
+        length = cell.length <= VECTOR_BYTES_MAX ? cell.length : 0;
     } else if (cell.type == DB_TEXT) {
         text = cell.text;
         length = cell.length;
@@ -256,6 +192,9 @@ enum status_code feature_reader_run(struct db *db, const struct feature_query *q
         }
         if (made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
             TRY(watch_step(watch, (double)made.ids.n, 0.0, status));
+        }
+        if (query->most_rows > 0 && made.ids.n == query->most_rows) {
+            break;
         }
         TRY(db_step(statement, &has_row, status));
     }

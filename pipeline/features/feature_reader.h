@@ -10,12 +10,15 @@
 /* An empty text counts as missing, as NULL does: that is how it comes out of CSV files. */
 enum cell_kind { CELL_MISSING, CELL_NUMBER, CELL_TEXT, CELL_INFINITE, CELL_BLOB };
 
+/* Longer BLOBs are no vectors. */
+enum { VECTOR_NUMBERS_MAX = 8192, VECTOR_BYTES_MAX = 4 * VECTOR_NUMBERS_MAX };
+
 /* One column. */
 struct feature_cells {
     uint8_t *kinds;       /* (n_rows) enum cell_kind */
     double *numbers;      /* (n_rows) CELL_NUMBER: the number as it stands, finite */
     struct strings texts; /* (n_rows) CELL_TEXT: the text. CELL_NUMBER: its decimal text, all digits
-                             of an INTEGER included */
+                             of an INTEGER included. CELL_BLOB: its bytes, none if too many */
     size_t capacity;
 };
 
@@ -35,22 +38,14 @@ struct feature_query {
     const char *what, *sql;
     const char *id_name, *id_short; /* "item_id", "item" */
     double timeout_seconds;
-    bool takes_bad_values; /* the check leaves them to the run, which counts them as missing */
+    size_t most_rows;                  /* the others are not read; 0: all are */
     const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
 };
 
-/* Whether a text is a JSON array of numbers with fractions: what a program puts out as a vector. */
-bool feature_is_vector(const char *text, size_t length);
-
-/* Whether the query compiles and has an id, at least one other column, and no name twice;
- * STATUS_CONFIG. `names` (zeroed; may be NULL) gets the other columns' names. A vector in one of
- * the first rows, as a BLOB or a list of numbers, is STATUS_DATA. */
-MUST_CHECK enum status_code feature_reader_check(struct db *db, const struct feature_query *query,
-                                                 struct strings *names, struct status *status);
-/* Reads every row; `out` zeroed, untouched on error. Errors as above, and STATUS_DATA for an id
- * that is NULL, empty, a BLOB or a fraction, ids of two types, an id with two rows. A REAL id that
- * is a whole number counts as that INTEGER. `watch` (NULL allowed) is told every few thousand rows
- * how many were read. */
+/* Reads every row; `out` zeroed, untouched on error. STATUS_CONFIG when the query does not compile,
+ * has no id, no other column or a name twice; STATUS_DATA for an id that is NULL, empty, a BLOB or
+ * a fraction, ids of two types, an id with two rows. A REAL id that is a whole number counts as
+ * that INTEGER. `watch` (NULL allowed) is told every few thousand rows how many were read. */
 MUST_CHECK enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
                                                const struct watch *watch, struct feature_rows *out,
                                                struct status *status);

@@ -14,6 +14,8 @@ struct feature_rule {
     const char *separator; /* of a multi column; at least one byte */
     int64_t min_count;     /* entities that a value needs for a token of its own */
     int64_t buckets;       /* tokens shared by hash; 0: 256, for words 16384 */
+    int64_t dimension;     /* numbers of a vector; 0: as the first row has */
+    int64_t components;    /* of a vector that are kept; 0: all */
 };
 
 struct feature_rules {

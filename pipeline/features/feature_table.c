@@ -6,7 +6,8 @@
 #include "dataset/sparse_artifact.h"
 
 const char *const feature_side_names[N_FEATURE_SIDES] = {"items", "users"};
-const char *const feature_type_names[] = {"auto", "categorical", "multi", "numeric", "text", NULL};
+const char *const feature_type_names[] = {"auto", "categorical", "multi", "numeric",
+                                          "text", "vector",      NULL};
 
 /* Columns of the array SIDE.layout. */
 enum { LAYOUT_TYPE, LAYOUT_FIRST, LAYOUT_VALUES, LAYOUT_BUCKETS, N_LAYOUT };
@@ -138,7 +139,7 @@ static enum status_code load_side(struct feature_table *table, const struct arti
     bool fits = found && table->matrix.n_rows == table->n_master + table->extra.n;
     for (size_t c = 0; fits && c < table->n_columns; c++) {
         const struct feature_column *column = &table->columns[c];
-        fits = column->type > FEATURE_AUTO && column->type <= FEATURE_TEXT &&
+        fits = column->type > FEATURE_AUTO && column->type <= FEATURE_VECTOR &&
                column->first_token == n_tokens && column->n_values <= table->values.n &&
                column->n_buckets <= table->matrix.n_columns;
         n_values += column->n_values;

@@ -8,6 +8,8 @@
  *   multi          one a frequent value, hashed buckets        1 / sqrt(tokens of the entity)
  *   numeric        one, and one for "missing"                  (x - mean) / sd within -5..5; 1
  *   text           hashed buckets of words                     tf x idf, the entity's at length 1
+ *   vector         one a component                             its direction from the mean, length
+ * 1
  *
  * So each column's part of a row has a length of about 1 and columns count alike. An entity without
  * a row in the table, and one without tags or words, has no tokens there.
@@ -29,7 +31,8 @@ enum feature_type {
     FEATURE_CATEGORICAL,
     FEATURE_MULTI,
     FEATURE_NUMERIC,
-    FEATURE_TEXT
+    FEATURE_TEXT,
+    FEATURE_VECTOR
 };
 extern const char *const feature_type_names[]; /* as in the configuration; NULL-terminated */
 
@@ -38,8 +41,10 @@ struct feature_column {
     enum feature_type type; /* never FEATURE_AUTO */
     size_t first_token;
     size_t n_values;  /* values with a token of their own */
-    size_t n_buckets; /* tokens shared by hash */
+    size_t n_buckets; /* tokens shared by hash; of a vector, its components */
     double mean, sd;  /* of a numeric column, over the entities that have a value */
+    size_t dimension; /* of a vector, and the share of the variance that its components */
+    double kept;      /* keep: for people, in no artifact */
 };
 
 /* One side. Zero-initialise. */

@@ -1,6 +1,7 @@
 /* Columns of side data as tokens: the type of a column, numbers and words; categories and lists are
- * in feature_values.c. Every type passes twice over its rows: what the whole column says
- * (vocabulary, mean, document frequencies) comes first, the values of the rows second. */
+ * in feature_values.c, vectors in feature_vectors.c. Every type passes twice over its rows: what
+ * the whole column says (vocabulary, mean, document frequencies) comes first, the values of the
+ * rows second. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -192,20 +193,24 @@ static enum status_code find_type(const struct feature_encoder *e, enum feature_
 {
     enum status_code code = STATUS_OK;
     struct vocabulary distinct = {0};
-    size_t n_numbers = 0, n_texts = 0, n_arrays = 0;
+    size_t n_numbers = 0, n_texts = 0, n_arrays = 0, n_vectors = 0, n_missing = 0;
 
     for (size_t r = 0; r < e->n_rows; r++) {
         size_t length;
         const char *text = strings_get(&e->cells->texts, r, &length);
         int32_t ignored;
         n_numbers += e->cells->kinds[r] == CELL_NUMBER || e->cells->kinds[r] == CELL_INFINITE;
+        n_vectors += feature_is_vector(e->cells, r);
+        n_missing += e->cells->kinds[r] == CELL_MISSING;
         if (e->cells->kinds[r] == CELL_TEXT) {
             n_texts++;
             n_arrays += text[0] == '[';
             TRY(vocabulary_add_text(&distinct, text, length, &ignored, status));
         }
     }
-    if (n_numbers > n_texts || n_texts == 0) {
+    if (2 * n_vectors > e->n_rows - n_missing) {
+        *type = FEATURE_VECTOR;
+    } else if (n_numbers > n_texts || n_texts == 0) {
         *type = FEATURE_NUMERIC;
     } else if (n_arrays == n_texts) {
         *type = FEATURE_MULTI;
@@ -243,6 +248,9 @@ enum status_code feature_encode(const struct feature_rows *rows, size_t index,
         break;
     case FEATURE_TEXT:
         TRY(encode_words(&e, status));
+        break;
+    case FEATURE_VECTOR:
+        TRY(encode_vectors(&e, status));
         break;
     case FEATURE_AUTO:
     case FEATURE_NUMERIC:

@@ -37,8 +37,9 @@ static enum status_code add_parts(struct feature_encoder *e, struct vocabulary *
     size_t at = 0, part_length;
     bool is_array = false;
 
-    if (feature_is_vector(text, length)) {
-        code = encoder_bad_value(e, row, "a list of numbers, and vectors are no side data", status);
+    if (feature_is_vector(e->cells, row)) {
+        code = encoder_bad_value(e, row, "a list of numbers: read the column as `type: vector`",
+                                 status);
         goto done;
     }
     if (text[0] == '[') {

@@ -28,6 +28,9 @@ const char *shop_event_name(enum shop_event_type type); /* "view", "cart", "purc
 
 void shop_user(const struct shop *shop, size_t user, struct shop_user *out);
 void shop_item(const struct shop *shop, size_t item, struct shop_item *out);
+/* out (n) = what a picture of the item might give as a vector: a direction of its topic, one of its
+ * style and one of its price band, one that all items share, and noise of half their length. */
+void shop_item_vector(const struct shop *shop, size_t item, size_t n, float *out);
 
 /* The next event of the log, false when all n_events were given. Hour follows hour; within an hour
  * whole sessions follow one another. */

@@ -62,9 +62,13 @@ static enum status_code write_items(struct writing *w, struct status *status)
     enum status_code code = STATUS_OK;
     struct row_batch batch = {0};
     size_t n = w->options->shop.n_items;
-    bool is_living = w->options->shop.kind == SHOP_LIVING;
+    const bool is_living = w->options->shop.kind == SHOP_LIVING;
+    const size_t n_numbers = w->options->vector_numbers;
+    float *vector = NULL; /* (n_numbers) */
 
-    TRY(row_batch_open(&batch, w->db, "items", is_living ? 6 : 5, ROW_BATCH_CHUNK, status));
+    TRY(MEM_NEW(&vector, n_numbers, status));
+    TRY(row_batch_open(&batch, w->db, "items", 5 + (size_t)is_living + (size_t)(n_numbers > 0),
+                       ROW_BATCH_CHUNK, status));
     progress_start(w->progress, "items", "rows", (double)n);
     for (size_t i = 0; i < n; i++) {
         struct shop_item item;
@@ -79,11 +83,18 @@ static enum status_code write_items(struct writing *w, struct status *status)
             row[5] = item.left_at != 0 ? batch_integer(item.left_at)
                                        : (struct batch_cell){.type = DB_NULL};
         }
+        if (n_numbers > 0) { /* as they stand in memory: little-endian, as in what is published */
+            struct batch_cell *cell = &row[5 + (size_t)is_living];
+            shop_item_vector(w->shop, i, n_numbers, vector);
+            row_batch_copy_text(&batch, cell, (const char *)vector, n_numbers * sizeof *vector);
+            cell->type = DB_BLOB;
+        }
         TRY(row_batch_put(&batch, status));
         TRY(writing_look_up(w, i + 1, status));
     }
     TRY(row_batch_write(&batch, status));
 done:
+    mem_free(vector);
     row_batch_release(&batch);
     return code;
 }
@@ -124,6 +135,9 @@ static enum status_code write_tables(struct writing *w, struct status *status)
     TRY(db_exec(w->db, w->options->text_ids ? schema_text : schema_integer, status));
     if (w->options->shop.kind == SHOP_LIVING) {
         TRY(db_exec(w->db, "ALTER TABLE items ADD COLUMN left_at INTEGER", status));
+    }
+    if (w->options->vector_numbers > 0) {
+        TRY(db_exec(w->db, "ALTER TABLE items ADD COLUMN image BLOB", status));
     }
     TRY(write_users(w, status));
     TRY(write_items(w, status));

@@ -1,5 +1,6 @@
 /* Writes a made-up shop into a new SQLite file: tables users, items (of a living shop with a column
- * left_at, NULL: it stays), events, and oracle when asked for. */
+ * left_at, NULL: it stays; with vectors a column image, little-endian float32), events, and oracle
+ * when asked for. */
 #ifndef NIGHTJAR_SHOP_SHOP_DATABASE_H
 #define NIGHTJAR_SHOP_SHOP_DATABASE_H
 

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 static const double two_pi = 6.283185307179586476925;
 
@@ -219,4 +220,27 @@ void shop_item(const struct shop *shop, size_t item, struct shop_item *out)
     out->price_cents = ((int64_t)price + 1) * 100 - (rng_below(&rng, 3) == 0 ? 10 : 1);
     out->created_at = shop_item_created_at(shop, item);
     out->left_at = shop->living != NULL ? shop_living_left_at(shop, item) : 0;
+}
+
+/* out (n) += scale x the direction of what `purpose` and `number` name, of length about 1. */
+static void add_direction(const struct shop *shop, const char *purpose, size_t number, double scale,
+                          size_t n, float *out)
+{
+    struct rng rng;
+    rng_init(&rng, shop->options.seed, purpose, 0, number);
+    for (size_t i = 0; i < n; i++) {
+        out[i] += (float)(scale * rng_normal(&rng) / sqrt((double)n));
+    }
+}
+
+void shop_item_vector(const struct shop *shop, size_t item, size_t n, float *out)
+{
+    const double noise = 0.5 * sqrt(3.0);
+    const struct item_traits *traits = &shop->items[item];
+    memset(out, 0, n * sizeof *out);
+    add_direction(shop, "shop.vector.topic", traits->topic, 1.0, n, out);
+    add_direction(shop, "shop.vector.style", traits->style, 1.0, n, out);
+    add_direction(shop, "shop.vector.band", traits->band, 1.0, n, out);
+    add_direction(shop, "shop.vector.shared", 0, 2.0, n, out);
+    add_direction(shop, "shop.vector.noise", item, noise, n, out);
 }

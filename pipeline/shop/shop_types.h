@@ -22,6 +22,7 @@ struct shop_options {
 struct shop_database_options {
     struct shop_options shop;
     bool text_ids;           /* "u1", "i1", ... instead of 1, ... */
+    size_t vector_numbers;   /* of the column items.image; 0: no such column */
     size_t oracle_k;         /* rows a list in the table oracle; 0: no such table */
     int64_t oracle_evenings; /* at least 1, of a living shop */
     bool force;              /* an existing file is replaced */

@@ -113,7 +113,7 @@ struct db_cell {
     enum db_type type;
     int64_t integer;  /* of DB_INTEGER */
     double real;      /* of DB_FLOAT */
-    const char *text; /* of DB_TEXT: `length` bytes, until the next step */
+    const char *text; /* of DB_TEXT and DB_BLOB: `length` bytes, until the next step */
     size_t length;
 };
 void db_column_cell(struct db_query *query, int column, struct db_cell *cell);

@@ -193,5 +193,9 @@ void db_column_cell(struct db_query *query, int column, struct db_cell *cell)
         cell->text = cell->text != NULL ? cell->text : "";
     } else if (cell->type == DB_FLOAT) {
         cell->real = sqlite3_value_double(value);
+    } else if (cell->type == DB_BLOB) {
+        cell->text = sqlite3_value_blob(value);
+        cell->length = (size_t)sqlite3_value_bytes(value);
+        cell->text = cell->text != NULL ? cell->text : "";
     }
 }

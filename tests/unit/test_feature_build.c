@@ -253,6 +253,58 @@ static void words_weigh_by_how_rare_they_are_and_rows_have_length_one(void **sta
     finish(&a);
 }
 
+static const struct feature_rule vector = {.type = FEATURE_VECTOR, .separator = ","};
+
+static void vectors_are_directions_from_the_mean(void **state)
+{
+    /* unit vectors (1, 0), (0, 1), (0, 1), (0, 1): the mean is (1/4, 3/4) */
+    static const char *const tables[] = {
+        "CREATE TABLE t(item_id, x); INSERT INTO t VALUES"
+        " (10,x'0000803f00000000'),(20,x'0000000000000040'),(30,NULL),(40,x'0000000000004040'),"
+        "(50,x'000000000000803f')",
+        "CREATE TABLE t(item_id, x); INSERT INTO t VALUES"
+        " (10,'[1.0, 0]'),(20,'[0,2.5e0]'),(30,NULL),(40,' [ 0 , 3.5 ] '),(50,'[0.0,1]')"};
+    const double half = sqrt(0.5);
+    for (size_t i = 0; i < 2; i++) {
+        struct attempt a;
+        build(state, tables[i], i == 0 ? NULL : &vector, &a);
+        assert_int_equal(a.table.columns[0].type, FEATURE_VECTOR);
+        assert_int_equal(a.table.matrix.n_columns, 2);
+        expect_row(&a, 0, 2, (int32_t[]){0, 1}, (double[]){half, -half});
+        expect_row(&a, 1, 2, (int32_t[]){0, 1}, (double[]){-half, half});
+        expect_row(&a, 2, 0, NULL, NULL);
+        expect_row(&a, 3, 2, (int32_t[]){0, 1}, (double[]){-half, half});
+        expect_warning(&a, 0, "features.items.query: 1 of 5 rows have nothing in column x");
+        finish(&a);
+    }
+}
+
+static void the_greatest_components_of_vectors_are_kept(void **state)
+{
+    /* 40 vectors near the circle of the first two numbers of five */
+    const struct feature_rule rule = {.type = FEATURE_VECTOR, .separator = ",", .components = 2};
+    struct attempt a;
+    build(state,
+          "CREATE TABLE t(item_id, x);"
+          "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 40)"
+          "INSERT INTO t SELECT 10 * k, json_array(cos(k * 0.5), sin(k * 0.5), 0.01 * (k % 3), 0,"
+          " 0.01 * (k % 2)) FROM n",
+          &rule, &a);
+    assert_int_equal(a.table.columns[0].dimension, 5);
+    assert_int_equal(a.table.matrix.n_columns, 2);
+    assert_true(a.table.columns[0].kept > 0.999 && a.table.columns[0].kept < 1.0);
+    for (size_t entity = 0; entity < 3; entity++) { /* the cosines of neighbours on the circle */
+        const float *v = a.table.matrix.values + a.table.matrix.offsets[entity];
+        const double cosine = (double)v[0] * (double)v[2] + (double)v[1] * (double)v[3];
+        assert_int_equal(sparse_row_length(&a.table.matrix, entity), 2);
+        assert_true(fabs(cosine - cos(0.5)) < 0.05);
+    }
+    assert_non_null(
+        strstr(buf_text(&a.report.summary),
+               "x: vector, 5 numbers, of them 2 components with 100 % of the variance"));
+    finish(&a);
+}
+
 static void columns_stand_side_by_side_in_the_order_of_the_query(void **state)
 {
     const struct feature_rule rule = {
@@ -393,10 +445,75 @@ static void a_value_that_does_not_fit_is_named_with_row_id_and_column(void **sta
                  "them alike with CAST");
     expect_error(state, "CREATE TABLE t(item_id, x); INSERT INTO t VALUES (5,x'00')", all, &text,
                  STATUS_DATA, "features.items.query, row 1 (item_id 5): x is a BLOB" ADVICE);
+    expect_error(state, "CREATE TABLE t(item_id, x); INSERT INTO t VALUES (5,'[.5,1]')", all,
+                 &multi, STATUS_DATA,
+                 "features.items.query, row 1 (item_id 5): x is \"[.5,1]\", a list of numbers: "
+                 "read the column as `type: vector`" ADVICE);
     expect_error(state, "CREATE TABLE t(item_id, x); INSERT INTO t VALUES (5,'[1,')", all, &multi,
                  STATUS_DATA,
                  "features.items.query, row 1 (item_id 5): x is \"[1,\", which begins like a JSON "
                  "array of texts and is none" ADVICE);
+}
+
+static void a_vector_that_is_none_is_named_with_row_id_and_column(void **state)
+{
+    const struct feature_rule three = {
+        .type = FEATURE_VECTOR, .separator = ",", .dimension = 3, .components = 64};
+#define AT "features.items.query, row 2 (item_id 20): x is "
+    static const struct {
+        const char *value, *problem;
+    } bad[] = {
+        {"x'0000803f'", "a BLOB, of 1 numbers where the column's vectors have 2"},
+        {"x'0000803f00'", "a BLOB, which is no vector of little-endian float32"},
+        {"x'0000803f0000c07f'", "a BLOB, with a number that is not finite"},
+        {"x'0000807f00000000'", "a BLOB, with a number that is not finite"},
+        {"zeroblob(8)", "a BLOB, all zeros, which have no direction"},
+        {"zeroblob(4 * 8193)", "a BLOB, which is no vector of little-endian float32"},
+        {"'[1, nan]'", "\"[1, nan]\", which is neither a JSON array of numbers nor a BLOB"},
+        {"'[1, 1e39]'", "\"[1, 1e39]\", which is neither a JSON array of numbers nor a BLOB"},
+        {"'[1, ]'", "\"[1, ]\", which is neither a JSON array of numbers nor a BLOB"},
+        {"'[]'", "\"[]\", which is neither a JSON array of numbers nor a BLOB"},
+        {"'[1, 2'", "\"[1, 2\", which is neither a JSON array of numbers nor a BLOB"},
+        {"'[1, 2, 3]'", "\"[1, 2, 3]\", of 3 numbers where the column's vectors have 2"},
+        {"7", "\"7\", which is neither a JSON array of numbers nor a BLOB"},
+        {"9e999", "infinite, which is neither a JSON array of numbers nor a BLOB"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char sql[256], message[512];
+        snprintf(sql, sizeof sql,
+                 "CREATE TABLE t(item_id, x); INSERT INTO t VALUES (10,'[1,2]'),(20,%s)",
+                 bad[i].value);
+        snprintf(message, sizeof message, AT "%s" ADVICE, bad[i].problem);
+        expect_error(state, sql, all, &vector, STATUS_DATA, message);
+    }
+    expect_error(state, "CREATE TABLE t(item_id, x); INSERT INTO t VALUES (10,'[1,2]')", all,
+                 &three, STATUS_DATA,
+                 "features.items.query, row 1 (item_id 10): x is \"[1,2]\", of 2 numbers where the "
+                 "column's vectors have 3" ADVICE);
+    struct attempt a;
+    assert_int_equal(attempt(state,
+                             "CREATE TABLE t(item_id, x); INSERT INTO t VALUES"
+                             " (10,'[1,2]'),(20,'[1]'),(30,'[2,1]'),(40,x'00')",
+                             all, &vector, BAD_VALUE_IMPUTE, &a),
+                     STATUS_OK);
+    expect_row(&a, 1, 0, NULL, NULL);
+    expect_warning(&a, 0,
+                   "2 values count as missing, first " AT
+                   "\"[1]\", of 1 numbers where the column's vectors have 2");
+    finish(&a);
+}
+
+static void equal_vectors_say_nothing(void **state)
+{
+    struct attempt a;
+    build(state,
+          "CREATE TABLE t(item_id, x, y); INSERT INTO t VALUES (10,'[1,2]',1),(20,'[2,4]',2)",
+          &vector, &a);
+    assert_int_equal(a.table.n_columns, 1);
+    expect_warning(&a, 0,
+                   "features.items.query: column x has the same vector in every row: it is left "
+                   "out");
+    finish(&a);
 }
 
 static void a_bad_value_may_count_as_missing(void **state)
@@ -557,6 +674,10 @@ int main(void)
         TEST(numbers_are_standardised_and_missing_ones_have_a_token),
         TEST(a_number_far_out_is_cut_at_five_deviations),
         TEST(words_weigh_by_how_rare_they_are_and_rows_have_length_one),
+        TEST(vectors_are_directions_from_the_mean),
+        TEST(the_greatest_components_of_vectors_are_kept),
+        TEST(a_vector_that_is_none_is_named_with_row_id_and_column),
+        TEST(equal_vectors_say_nothing),
         TEST(columns_stand_side_by_side_in_the_order_of_the_query),
         TEST(types_are_found_out_where_none_is_given),
         TEST(ids_that_the_interactions_lack_follow_in_their_order),
