@@ -155,7 +155,7 @@ static enum status_code measure(struct context *context, struct inspection *insp
     static const char *const names[] = {"log_events", "log_users", "log_items", "log_rejected",
                                         "log_unknown_events"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        const struct publish_metric metric = {names[i], "data", "all", values[i]};
+        const struct publish_metric metric = {names[i], "data", "all", values[i], 0};
         TRY(metric_rows_add(&inspection->now, names[i], "data", "all", values[i], status));
         TRY(context_add_metric(context, &metric, status));
     }

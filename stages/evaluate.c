@@ -135,6 +135,7 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
         out->seconds += (double)o->roll.days * sizes->n_interactions * 2e-7;
         out->memory_bytes += 16.0 * sizes->n_interactions;
     }
+    out->memory_bytes += 16.0 * judged; /* of the judged metric, each user's values */
     out->rows = judged;
 }
 
@@ -239,6 +240,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
     }
     request.n_metrics = n;
     request.metrics = names;
+    request.judged = evaluation_judged(names, o->metrics.n, n);
     request.watch = context_watch(context);
     progress_start(context_progress(context), "evaluating", "users",
                    (double)(evaluation_models(&request) * request.dataset->n_users));
@@ -383,7 +385,7 @@ static enum status_code record(struct context *context, const struct metric_rows
         TRY(copy_text(&rows->models, i, &model, status));
         TRY(copy_text(&rows->groups, i, &group, status));
         struct publish_metric metric = {buf_text(&name), buf_text(&model), buf_text(&group),
-                                        rows->values[i]};
+                                        rows->values[i], rows->errors[i]};
         TRY(context_add_metric(context, &metric, status));
     }
 done:

@@ -111,7 +111,7 @@ static enum status_code record(struct context *context, const struct metric_rows
 {
     enum status_code code = STATUS_OK;
     for (size_t m = 0; m < N_MEASURED; m++) {
-        const struct publish_metric metric = {measured[m], "lists", "all", rows->values[m]};
+        const struct publish_metric metric = {measured[m], "lists", "all", rows->values[m], 0};
         TRY(context_add_metric(context, &metric, status));
     }
 done:

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 
@@ -337,6 +338,25 @@ size_t num_format_double(double value, char out[NUM_TEXT_MAX])
     }
     leave_c_locale(before, c_locale);
     return (size_t)length;
+}
+
+size_t num_format_count(int64_t count, char out[NUM_TEXT_MAX])
+{
+    char digits[NUM_TEXT_MAX];
+    const int n = snprintf(digits, sizeof digits, "%" PRIu64,
+                           count < 0 ? 0 - (uint64_t)count : (uint64_t)count);
+    size_t length = 0;
+    if (count < 0) {
+        out[length++] = '-';
+    }
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0) {
+            out[length++] = ',';
+        }
+        out[length++] = digits[i];
+    }
+    out[length] = '\0';
+    return length;
 }
 
 /* "%.*f unit", always with a point. */

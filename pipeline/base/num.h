@@ -24,6 +24,8 @@ bool num_parse_iso8601(const char *text, size_t length, int64_t *unix_seconds);
 enum { NUM_TEXT_MAX = 40 };
 /* The shortest decimal text that reads back as the same value; '.' always. Returns its length. */
 size_t num_format_double(double value, char out[NUM_TEXT_MAX]);
+/* "1,956,000", "-12". */
+size_t num_format_count(int64_t count, char out[NUM_TEXT_MAX]);
 /* "1.5 GiB", "12 KiB"; for messages. */
 size_t num_format_bytes(double bytes, char out[NUM_TEXT_MAX]);
 /* "1 h 05 min", "3.2 s"; for messages. */

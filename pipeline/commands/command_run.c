@@ -1,4 +1,5 @@
 /* nightjar run: a whole pipeline, from the log to the published tables. */
+#include "commands/morning.h"
 #include "commands/published.h"
 
 #include "base/path.h"
@@ -40,6 +41,29 @@ static void show_stage(void *data, const char *label, bool skipped, double secon
     }
 }
 
+/* How good it is, a line each. The run is over: what cannot be read is not said. */
+static void show_morning(const struct display *display, const struct plan *plan, int64_t run)
+{
+    struct log log = log_beside(display);
+    struct status ignored = {0};
+    struct buf lines = {0};
+    struct db *work = NULL;
+    if (db_open(plan->settings.work.database, DB_READ, plan->settings.source.busy_timeout, &work,
+                &ignored) == STATUS_OK &&
+        morning_add(plan, work, run, &lines, &ignored) == STATUS_OK) {
+        for (const char *line = buf_text(&lines); *line != '\0';) {
+            const size_t length = strcspn(line, "\n");
+            log_write(&log, LOG_INFO, "%.*s", (int)(length - 2), line + 2); /* not indented */
+            line += length + 1;
+        }
+        if (display->lines) {
+            command_print(display->err, "%s", buf_text(&lines));
+        }
+    }
+    db_close(work);
+    buf_release(&lines);
+}
+
 static void show_summary(const struct display *display, const struct plan *plan,
                          const struct run_result *result)
 {
@@ -61,6 +85,7 @@ static void show_summary(const struct display *display, const struct plan *plan,
         command_print(display->err, "%s\n", buf_text(&text));
     }
     buf_release(&text);
+    show_morning(display, plan, result->run);
 }
 
 /* How much to say: without a terminal only what somebody must read, unless asked for, because cron

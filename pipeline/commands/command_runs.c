@@ -1,4 +1,5 @@
 /* nightjar runs: the history of runs, failed and refused ones included. */
+#include "commands/morning.h"
 #include "commands/published.h"
 
 #include "base/num.h"
@@ -8,20 +9,26 @@
 
 static const char history[] =
     "SELECT run, state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
-    " finished - started AS seconds, exit_code, generation, message"
+    " finished - started AS seconds, exit_code, generation,"
+    " CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2) THEN 'yes' END AS shown,"
+    " message"
     " FROM (SELECT * FROM run ORDER BY run DESC LIMIT ?1) ORDER BY run";
 
-static enum status_code print_history(const char *work, int64_t last, bool json, FILE *out,
+static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
                                       struct status *status)
 {
     enum status_code code;
     struct db *db = NULL;
     struct db_query *query = NULL;
+    int64_t shown;
     size_t n_rows;
-    TRY(db_open(work, DB_READ, 5, &db, status));
+    TRY(morning_shown(plan, &shown, status));
+    TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
-    TRY(rows_print(query, json, true, out, &n_rows, status));
+    TRY(db_bind_int64(query, 2, shown, status));
+    code = json ? rows_print(query, true, true, out, &n_rows, status)
+                : rows_print_aligned(query, out, status);
 done:
     db_finalize(query);
     db_close(db);
@@ -45,7 +52,7 @@ static const char run_as_json[] =
     "   'seconds', seconds, 'cpu_seconds', cpu_seconds, 'rows', n_rows)) FROM"
     "   (SELECT * FROM stage_run WHERE run = ?1 ORDER BY position)),"
     " 'metrics', (SELECT json_group_array(json_object('name', name, 'model', model,"
-    "   'group', grp, 'value', value)) FROM"
+    "   'group', grp, 'value', value, 'error', error)) FROM"
     "   (SELECT * FROM run_metric WHERE run = ?1 ORDER BY model, name, grp)))"
     " FROM run WHERE run = ?1";
 
@@ -60,22 +67,60 @@ static const char run_metrics[] =
     "SELECT model, name AS metric, grp AS \"group\", round(value, 6) AS value FROM run_metric"
     " WHERE run = ?1 ORDER BY model, name, grp";
 
+/* What a run came to; ?2 is the generation that the views show. The second column is what there is
+ * to say beside the figures. */
+static const char run_head[] = "SELECT printf('run %d of %s, %s%s: %s%s%s', run, pipeline,"
+                               "  strftime('%Y-%m-%d %H:%M:%S UTC', started, 'unixepoch'),"
+                               "  coalesce(printf(', %d s', finished - started), ''), state,"
+                               "  coalesce(printf(' generation %d', generation), ''),"
+                               "  CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2)"
+                               "   THEN ', which the views show' ELSE '' END),"
+                               " coalesce(message || char(10), '') FROM run WHERE run = ?1";
+
 static enum status_code print_part(struct db *db, const char *sql, int64_t run, FILE *out,
                                    struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
-    size_t n_rows;
     TRY(db_prepare(db, sql, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
-    TRY(rows_print(query, false, true, out, &n_rows, status));
+    TRY(rows_print_aligned(query, out, status));
 done:
     db_finalize(query);
     return code;
 }
 
-static enum status_code show_run(const char *work, int64_t run, bool json, FILE *out,
-                                 struct status *status)
+/* One screen: what the run came to, its stages. */
+static enum status_code show_morning(const struct plan *plan, struct db *db, int64_t run, FILE *out,
+                                     struct status *status)
+{
+    struct db_query *query = NULL;
+    struct buf text = {0};
+    int64_t shown;
+    bool has_row;
+    enum status_code code;
+    TRY(morning_shown(plan, &shown, status));
+    TRY(db_prepare(db, run_head, &query, status));
+    TRY(db_bind_int64(query, 1, run, status));
+    TRY(db_bind_int64(query, 2, shown, status));
+    TRY(db_step(query, &has_row, status));
+    buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));
+    TRY(morning_add(plan, db, run, &text, status));
+    buf_addf(&text, "%s\n", db_column_text(query, 1, NULL));
+    TRY(buf_check(&text, status));
+    command_print(out, "%s", buf_text(&text)); /* a message may hold anything */
+    TRY(print_part(db, run_stages, run, out, status));
+    fprintf(out, "\nall that is known: nightjar runs %s show %lld --all\n", plan->file,
+            (long long)run);
+done:
+    db_finalize(query);
+    buf_release(&text);
+    return code;
+}
+
+/* run 0: the newest one */
+static enum status_code show_run(const struct plan *plan, int64_t run, bool all, bool json,
+                                 FILE *out, struct status *status)
 {
     enum status_code code;
     struct db *db = NULL;
@@ -83,7 +128,10 @@ static enum status_code show_run(const char *work, int64_t run, bool json, FILE 
     struct buf shown = {0};
     int64_t first = 0, last = 0;
     bool has_row;
-    TRY(db_open(work, DB_READ, 5, &db, status));
+    TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
+    if (run == 0) {
+        TRY(db_get_int64(db, "SELECT max(run) FROM run", &run, &has_row, status));
+    }
     TRY(db_prepare(db, run_as_json, &document, status));
     TRY(db_bind_int64(document, 1, run, status));
     TRY(db_step(document, &has_row, status));
@@ -101,6 +149,8 @@ static enum status_code show_run(const char *work, int64_t run, bool json, FILE 
                       true); /* SQLite escapes no control beyond ASCII's first */
         TRY(buf_check(&shown, status));
         fprintf(out, "%s\n", buf_text(&shown));
+    } else if (!all) {
+        TRY(show_morning(plan, db, run, out, status));
     } else {
         buf_addf(&shown, run_facts, run_as_json);
         TRY(buf_check(&shown, status));
@@ -117,18 +167,18 @@ done:
     return code;
 }
 
-/* `CONFIG` alone, or `CONFIG show N`. */
+/* `CONFIG` alone, `CONFIG show` (*shown = 0) or `CONFIG show N`. */
 static enum status_code read_arguments(const struct command_line *line, int64_t *shown,
                                        struct status *status)
 {
-    if (line->n_arguments == 1) {
-        return STATUS_OK;
-    }
     const char *number = line->n_arguments == 3 ? line->arguments[2] : "";
-    if (strcmp(line->arguments[1], "show") != 0 ||
-        !num_parse_int64(number, strlen(number), shown) || *shown < 1) {
+    if (line->n_arguments > 1 &&
+        (strcmp(line->arguments[1], "show") != 0 ||
+         (line->n_arguments == 3 &&
+          (!num_parse_int64(number, strlen(number), shown) || *shown < 1)))) {
         return status_set(status, STATUS_USAGE,
-                          "runs: \"%s%s%s\" is not understood; `runs CONFIG show N` shows run N",
+                          "runs: \"%s%s%s\" is not understood; `runs CONFIG show N` shows run N, "
+                          "`runs CONFIG show` the newest",
                           line->arguments[1], number[0] != '\0' ? " " : "", number);
     }
     return STATUS_OK;
@@ -148,11 +198,12 @@ static enum status_code run_runs(const struct command_environment *environment,
     if (access(work, F_OK) != 0) {
         command_print(environment->err, "note: %s does not exist: this pipeline has not run yet\n",
                       work);
-        fputs(json && shown == 0 ? "[\n]\n" : "", environment->out);
-    } else if (shown > 0) {
-        TRY(show_run(work, shown, json, environment->out, status));
+        fputs(json && line->n_arguments == 1 ? "[\n]\n" : "", environment->out);
+    } else if (line->n_arguments > 1) {
+        TRY(show_run(plan, shown, command_flag_count(line, "--all") > 0, json, environment->out,
+                     status));
     } else {
-        TRY(print_history(work, last, json, environment->out, status));
+        TRY(print_history(plan, last, json, environment->out, status));
     }
     TRY(command_flush(environment->out, status));
 done:
@@ -162,18 +213,23 @@ done:
 
 static const struct command_flag flags[] = {
     {.name = "--last", .value = "N", .help = "the last N runs; 20 when not given"},
-    {.name = "--json", .help = "JSON instead of tables"},
+    {.name = "--all", .help = "with `show`: all that is known, every metric too"},
+    {.name = "--json", .help = "JSON instead of tables; with `show` all that is known"},
     COMMAND_FLAG_SET,
     {.name = NULL}};
 
 const struct command command_runs = {
     .name = "runs",
     .summary = "list the runs of a pipeline, failed and refused ones too",
-    .usage = "CONFIG [show N] [options]",
-    .description = "Lists the runs that the work database knows, oldest first: published, finished "
-                   "(nothing to publish), refused by the gate, failed, interrupted by a signal, "
-                   "killed, running. `show N` prints all that is known of run N: stages with time "
-                   "and rows, metrics, the gate, and what its figures depend on.",
+    .usage = "CONFIG [show [N]] [options]",
+    .description =
+        "Lists the runs that the work database knows, oldest first: published, finished "
+        "(nothing to publish), refused by the gate, failed, interrupted by a signal, "
+        "killed, running. `shown` marks the run whose generation the views show, after a "
+        "rollback too. `show N` tells of run N (without N the newest) how good its lists "
+        "are beside the best baseline and whether that could be chance, what has changed "
+        "since the last run before it that published, and how its stages went; with "
+        "--all all that is known: every metric, and what figures depend on.",
     .min_arguments = 1,
     .max_arguments = 3,
     .flags = flags,

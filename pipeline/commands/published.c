@@ -2,7 +2,9 @@
 #include "commands/published.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/num.h"
+#include "base/strings.h"
 #include "io/json_writer.h"
 #include "base/utf8.h"
 #include "publishing/generation.h"
@@ -160,6 +162,82 @@ enum status_code rows_print(struct db_query *query, bool json, bool when_empty, 
 done:
     json_list_release(&list);
     buf_release(&line);
+    return code;
+}
+
+/* How many columns of a terminal the bytes take, at one a character. */
+static int shown_width(const char *text)
+{
+    int width = 0;
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return width;
+}
+
+/* All cells, the header's first. */
+struct aligned {
+    struct strings cells;
+    size_t n_columns;
+    int *widths;      /* (n_columns) */
+    bool *is_numbers; /* (n_columns) no cell is a text */
+};
+
+static enum status_code aligned_read(struct aligned *table, struct db_query *query,
+                                     struct status *status)
+{
+    struct buf cell = {0};
+    bool has_row = true;
+    enum status_code code;
+    table->n_columns = (size_t)db_column_count(query);
+    TRY(MEM_NEW(&table->widths, table->n_columns, status));
+    TRY(MEM_NEW(&table->is_numbers, table->n_columns, status));
+    for (size_t row = 0; has_row; row++) {
+        for (size_t c = 0; c < table->n_columns; c++) {
+            buf_clear(&cell);
+            if (row == 0) {
+                buf_add_text(&cell, db_column_name(query, (int)c));
+                table->is_numbers[c] = true;
+            } else {
+                const enum db_type type = db_column_type(query, (int)c);
+                add_text(&cell, query, (int)c);
+                buf_add_text(&cell, cell.length == 0 ? "-" : "");
+                table->is_numbers[c] = table->is_numbers[c] && type != DB_TEXT && type != DB_BLOB;
+            }
+            TRY(buf_check(&cell, status));
+            const int width = shown_width(buf_text(&cell));
+            table->widths[c] = width > table->widths[c] ? width : table->widths[c];
+            TRY(strings_add(&table->cells, buf_text(&cell), cell.length + 1, status));
+        }
+        TRY(db_step(query, &has_row, status));
+    }
+done:
+    buf_release(&cell);
+    return code;
+}
+
+enum status_code rows_print_aligned(struct db_query *query, FILE *out, struct status *status)
+{
+    struct aligned table = {0};
+    enum status_code code;
+    TRY(aligned_read(&table, query, status));
+    for (size_t i = 0; i < table.cells.n; i++) {
+        const size_t c = i % table.n_columns;
+        size_t length;
+        const char *text = strings_get(&table.cells, i, &length);
+        const int pad = table.widths[c] - shown_width(text);
+        const bool is_last = c + 1 == table.n_columns;
+        if (table.is_numbers[c]) {
+            fprintf(out, "%*s%s%s", pad, "", text, is_last ? "\n" : "  ");
+        } else {
+            fprintf(out, "%s%*s", text, is_last ? 0 : pad + 2, "");
+            fputs(is_last ? "\n" : "", out);
+        }
+    }
+done:
+    strings_release(&table.cells);
+    mem_free(table.widths);
+    mem_free(table.is_numbers);
     return code;
 }
 

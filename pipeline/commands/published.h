@@ -48,4 +48,9 @@ MUST_CHECK enum status_code published_lookup(const struct command_environment *e
 MUST_CHECK enum status_code rows_print(struct db_query *query, bool json, bool when_empty,
                                        FILE *out, size_t *n_rows, struct status *status);
 
+/* The rows as a table for people: columns as wide as their widest cell, the last one as it is;
+ * numbers to the right, "-" where there is nothing. */
+MUST_CHECK enum status_code rows_print_aligned(struct db_query *query, FILE *out,
+                                               struct status *status);
+
 #endif

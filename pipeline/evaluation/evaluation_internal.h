@@ -54,7 +54,9 @@ struct evaluation {
     float *anchors;                    /* (block, d) */
     double *values;                    /* (block, N_SETS, n_asked) NAN: the user does not count */
     struct group_sum groups[N_GROUPS];
-    double users_done; /* over all models */
+    size_t judged;          /* index of the judged metric; n_asked: there is none */
+    double *own, *of_model; /* (n_rows) its values of nightjar, of the model at hand; or NULL */
+    double users_done;      /* over all models */
 };
 
 /* What a model cannot do without. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "evaluation/baselines.h"
+#include "search/paired.h"
 
 #include <assert.h>
 #include <math.h>
@@ -36,6 +37,25 @@ bool evaluation_knows(const char *name)
 {
     struct asked asked;
     return parse_asked(name, &asked);
+}
+
+const char *evaluation_judged(const char *const *names, size_t gate, size_t n)
+{
+    const struct metric *metric;
+    const char *judged = NULL;
+    size_t k;
+    for (size_t m = gate; m < n; m++) {
+        if (metric_parse(names[m], strlen(names[m]), &metric, &k)) {
+            return names[m];
+        }
+    }
+    for (size_t m = 0; m < gate; m++) {
+        if (metric_parse(names[m], strlen(names[m]), &metric, &k) &&
+            (judged == NULL || strcmp(names[m], "ndcg@20") == 0)) {
+            judged = names[m];
+        }
+    }
+    return judged;
 }
 
 enum status_code evaluation_parse(const char *const *names, size_t n_names, struct asked **asked,
@@ -128,6 +148,24 @@ done:
     return code;
 }
 
+/* Whose values are kept user by user. */
+static enum status_code prepare_judged(struct evaluation *evaluation, struct status *status)
+{
+    const char *judged = evaluation->request->judged;
+    enum status_code code = STATUS_OK;
+    while (evaluation->judged < evaluation->n_asked &&
+           (judged == NULL || evaluation->asked[evaluation->judged].metric == NULL ||
+            strcmp(evaluation->asked[evaluation->judged].name, judged) != 0)) {
+        evaluation->judged++;
+    }
+    if (evaluation->judged < evaluation->n_asked) {
+        TRY(MEM_NEW(&evaluation->own, evaluation->n_rows, status));
+        TRY(MEM_NEW(&evaluation->of_model, evaluation->n_rows, status));
+    }
+done:
+    return code;
+}
+
 static enum status_code prepare_blocks(struct evaluation *evaluation, struct status *status)
 {
     size_t n = BLOCK_SCORES / (evaluation->request->dataset->n_items + 1);
@@ -144,6 +182,7 @@ static enum status_code prepare_blocks(struct evaluation *evaluation, struct sta
     for (size_t g = 0; g < N_GROUPS; g++) {
         TRY(MEM_NEW(&evaluation->groups[g].sums, evaluation->n_asked, status));
     }
+    TRY(prepare_judged(evaluation, status));
 done:
     return code;
 }
@@ -169,6 +208,8 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->scores);
     mem_free(evaluation->anchors);
     mem_free(evaluation->values);
+    mem_free(evaluation->own);
+    mem_free(evaluation->of_model);
 }
 
 /* ---- judging ---- */
@@ -262,6 +303,9 @@ static void add_block(struct evaluation *evaluation, size_t first, size_t count)
     for (size_t a = 0; a < count; a++) {
         size_t row = (size_t)evaluation->rows[first + a];
         const double *values = evaluation->values + a * N_SETS * n;
+        if (evaluation->judged < n) {
+            evaluation->of_model[first + a] = values[evaluation->judged];
+        }
         add_to_group(&evaluation->groups[0], evaluation->asked, n, values);
         add_to_group(&evaluation->groups[1 + user_group(evaluation, row)], evaluation->asked, n,
                      values);
@@ -316,6 +360,20 @@ done:
     return code;
 }
 
+/* The standard error of the row that was added last, the judged metric's; see evaluation_run. */
+static void add_error(struct evaluation *evaluation, const char *model, struct metric_rows *rows)
+{
+    const size_t n = evaluation->n_rows;
+    double mean, error;
+    if (strcmp(model, "nightjar") == 0) {
+        memcpy(evaluation->own, evaluation->of_model, n * sizeof *evaluation->own);
+        metric_mean_error(evaluation->own, 1, n, &mean, &error);
+    } else {
+        paired_difference(evaluation->own, evaluation->of_model, n, &mean, &error);
+    }
+    rows->errors[rows->n - 1] = isfinite(error) ? error : 0;
+}
+
 static enum status_code finish_model(struct evaluation *evaluation, const char *name,
                                      struct metric_rows *rows, struct status *status)
 {
@@ -327,6 +385,9 @@ static enum status_code finish_model(struct evaluation *evaluation, const char *
             if (asked->metric != NULL) {
                 TRY(add_row(evaluation, asked->name, name, g, group->sums[m] / group->n_users, rows,
                             status));
+                if (g == 0 && m == evaluation->judged) {
+                    add_error(evaluation, name, rows);
+                }
             } else if (g == 0) {
                 exposure_finish(&asked->exposure);
                 TRY(add_row(evaluation, asked->name, name, g,

@@ -12,11 +12,13 @@ enum status_code metric_rows_add(struct metric_rows *rows, const char *name, con
     if (rows->n == rows->capacity) {
         size_t capacity = rows->capacity == 0 ? FIRST_CAPACITY : 2 * rows->capacity;
         TRY(MEM_RESIZE(&rows->values, rows->capacity, capacity, status));
+        TRY(MEM_RESIZE(&rows->errors, rows->capacity, capacity, status));
         rows->capacity = capacity;
     }
     TRY(strings_add(&rows->names, name, strlen(name), status));
     TRY(strings_add(&rows->models, model, strlen(model), status));
     TRY(strings_add(&rows->groups, group, strlen(group), status));
+    rows->errors[rows->n] = 0;
     rows->values[rows->n++] = value;
 done:
     return code;
@@ -57,5 +59,6 @@ void metric_rows_release(struct metric_rows *rows)
     strings_release(&rows->models);
     strings_release(&rows->groups);
     mem_free(rows->values);
+    mem_free(rows->errors);
     *rows = (struct metric_rows){0};
 }

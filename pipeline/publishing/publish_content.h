@@ -30,6 +30,7 @@ struct publish_metric {
     const char *model; /* "nightjar", "popularity", "item_item" */
     const char *group; /* "all", "users:1-4", ... */
     double value;
+    double error; /* of metric_rows; above 0 where it is known: for the run's history alone */
 };
 
 /* Of what scores are the sum: weight times the value that a row has. */

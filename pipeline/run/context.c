@@ -178,8 +178,11 @@ enum status_code context_add_metric(struct context *context, const struct publis
     TRY(arena_copy_text(&context->texts, metric->name, strlen(metric->name), &name, status));
     TRY(arena_copy_text(&context->texts, metric->model, strlen(metric->model), &model, status));
     TRY(arena_copy_text(&context->texts, metric->group, strlen(metric->group), &group, status));
-    context->metrics[context->n_metrics++] = (struct publish_metric){
-        .name = name, .model = model, .group = group, .value = metric->value};
+    context->metrics[context->n_metrics++] = (struct publish_metric){.name = name,
+                                                                     .model = model,
+                                                                     .group = group,
+                                                                     .value = metric->value,
+                                                                     .error = metric->error};
 done:
     return code;
 }

@@ -65,8 +65,8 @@ static enum status_code write_metrics(struct context *context, struct status *st
     enum status_code code = STATUS_OK;
     struct db_query *query = NULL;
     TRY(db_prepare(context->work,
-                   "INSERT OR REPLACE INTO run_metric (run, name, model, grp, value, label)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   "INSERT OR REPLACE INTO run_metric (run, name, model, grp, value, label,"
+                   " error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0))",
                    &query, status));
     for (size_t i = context->n_metrics_before; i < context->n_metrics; i++) {
         const struct publish_metric *metric = &context->metrics[i];
@@ -76,6 +76,7 @@ static enum status_code write_metrics(struct context *context, struct status *st
         TRY(bind_text(query, 4, metric->group, status));
         TRY(db_bind_double(query, 5, metric->value, status));
         TRY(bind_text(query, 6, context->stage->label, status));
+        TRY(db_bind_double(query, 7, metric->error, status));
         TRY(db_run(query, status));
     }
 done:
@@ -117,10 +118,11 @@ enum status_code run_record_copy_metrics(struct context *context, int64_t from,
     enum status_code code;
     struct db_query *query = NULL;
     bool has_row;
-    TRY(db_prepare(context->work,
-                   "SELECT name, model, grp, value FROM run_metric WHERE run = ?1 AND label = ?2"
-                   " ORDER BY name, model, grp",
-                   &query, status));
+    TRY(db_prepare(
+        context->work,
+        "SELECT name, model, grp, value, error FROM run_metric WHERE run = ?1 AND label = ?2"
+        " ORDER BY name, model, grp",
+        &query, status));
     TRY(db_bind_int64(query, 1, from, status));
     TRY(bind_text(query, 2, context->stage->label, status));
     for (;;) {
@@ -131,7 +133,8 @@ enum status_code run_record_copy_metrics(struct context *context, int64_t from,
         const struct publish_metric metric = {.name = db_column_text(query, 0, NULL),
                                               .model = db_column_text(query, 1, NULL),
                                               .group = db_column_text(query, 2, NULL),
-                                              .value = db_column_double(query, 3)};
+                                              .value = db_column_double(query, 3),
+                                              .error = db_column_double(query, 4)};
         TRY(context_add_metric(context, &metric, status));
     }
 done:

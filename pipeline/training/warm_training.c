@@ -202,7 +202,7 @@ done:
 static enum status_code add_metric(struct context *context, const char *name, double value,
                                    struct status *status)
 {
-    const struct publish_metric metric = {name, "data", "all", value};
+    const struct publish_metric metric = {name, "data", "all", value, 0};
     return context_add_metric(context, &metric, status);
 }
 

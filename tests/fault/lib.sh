@@ -85,7 +85,7 @@ integrity() {
 
 # on_record: state and exit code of the last run, as `nightjar runs` shows them
 on_record() {
-    "$program" runs "$box/shop.yaml" --last 1 2>&1 | awk -F '\t' 'NR > 1 {print $2, $5}'
+    "$program" runs "$box/shop.yaml" --last 1 2>&1 | awk 'NR > 1 {print $2, $5}'
 }
 
 # stages_of_last_run STATE: the labels of the stages that ended so

@@ -132,7 +132,7 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->evidence_weight = 2.5;
     content->evidence_exponent = 0.25;
     content->score_parts = "[{\"part\":\"own:14d\"}]";
-    sample->metric = (struct publish_metric){"ndcg@20", "nightjar", "all", 0.25};
+    sample->metric = (struct publish_metric){"ndcg@20", "nightjar", "all", 0.25, 0};
     content->n_metrics = 1;
     content->metrics = &sample->metric;
     content->pipeline = "shop";

@@ -248,6 +248,81 @@ static void own_items_are_judged_where_repeats_count(void **state)
     ranking_data_release(&data);
 }
 
+/* recall@5 of each user, by the lists that the evaluation hands out. */
+struct by_user {
+    double own[200], popular[200];
+};
+
+static enum status_code take_recalls(const struct evaluation_request *request, const char *model,
+                                     const int32_t *rows, size_t n, const int32_t *lists, size_t k,
+                                     struct status *status)
+{
+    (void)status;
+    struct by_user *out = request->take_data;
+    double *values = strcmp(model, "nightjar") == 0     ? out->own
+                     : strcmp(model, "popularity") == 0 ? out->popular
+                                                        : NULL;
+    for (size_t a = 0; values != NULL && a < n; a++) {
+        const struct sparse *held_out = &request->held_out->matrix;
+        const size_t asked_for = sparse_row_length(held_out, (size_t)rows[a]) +
+                                 (size_t)(request->unknown == NULL ? 0 : request->unknown[rows[a]]);
+        double hits = 0;
+        for (size_t r = 0; r < 5; r++) {
+            hits += sparse_has(held_out, (size_t)rows[a], lists[a * k + r]) ? 1 : 0;
+        }
+        values[rows[a]] = hits / (double)asked_for;
+    }
+    return STATUS_OK;
+}
+
+/* The standard error of the mean of a - b, over the users who count. */
+static double naive_error(const double *a, const double *b, size_t n)
+{
+    double sum = 0, squares = 0, counted = 0;
+    for (size_t u = 0; u < n; u++) {
+        sum += isnan(a[u]) ? 0 : a[u] - b[u];
+        counted += isnan(a[u]) ? 0 : 1;
+    }
+    for (size_t u = 0; u < n; u++) {
+        squares += isnan(a[u]) ? 0 : pow(a[u] - b[u] - sum / counted, 2);
+    }
+    return sqrt(squares / (counted - 1) / counted);
+}
+
+static void the_judged_metric_has_errors_user_by_user(void **state)
+{
+    (void)state;
+    static const double zeros[200];
+    struct status status = {0};
+    struct ranking_data data;
+    struct metric_rows rows = {0};
+    struct by_user values;
+    ranking_data_init(&data, 150, 60, 6, 0.15, BASIS_FIT, 2);
+    struct evaluation_request request = request_of(&data);
+    for (size_t u = 0; u < 200; u++) {
+        values.own[u] = values.popular[u] = (double)NAN;
+    }
+    request.judged = "recall@5";
+    request.take_lists = take_recalls;
+    request.take_data = &values;
+    assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);
+    size_t n_errors = 0;
+    for (size_t i = 0; i < rows.n; i++) {
+        const bool is_judged =
+            strings_equal(&rows.names, i, "recall@5") && strings_equal(&rows.groups, i, "all");
+        if (is_judged && strings_equal(&rows.models, i, "nightjar")) {
+            assert_near(rows.errors[i], naive_error(values.own, zeros, 150));
+        } else if (is_judged && strings_equal(&rows.models, i, "popularity")) {
+            assert_near(rows.errors[i], naive_error(values.own, values.popular, 150));
+        }
+        assert_int_equal(rows.errors[i] > 0, is_judged);
+        n_errors += is_judged ? 1 : 0;
+    }
+    assert_int_equal(n_errors, evaluation_models(&request));
+    metric_rows_release(&rows);
+    ranking_data_release(&data);
+}
+
 static void item_groups_count_relevant_items_of_the_group_only(void **state)
 {
     (void)state;
@@ -414,6 +489,7 @@ int main(void)
         cmocka_unit_test(every_asked_name_has_one_row_per_model_and_group),
         cmocka_unit_test(evidence_adds_the_parts_of_the_score_as_models),
         cmocka_unit_test(own_items_are_judged_where_repeats_count),
+        cmocka_unit_test(the_judged_metric_has_errors_user_by_user),
         cmocka_unit_test(item_groups_count_relevant_items_of_the_group_only),
         cmocka_unit_test(a_sample_of_the_users_is_judged_when_there_are_more),
         cmocka_unit_test(the_number_of_threads_changes_no_value),

@@ -289,6 +289,22 @@ static void amounts_for_people_are_rounded(void **state)
     }
 }
 
+static void counts_have_separators(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},          {999, "999"},           {1956, "1,956"},
+        {-1000, "-1,000"}, {1234567, "1,234,567"}, {INT64_MIN, "-9,223,372,036,854,775,808"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[NUM_TEXT_MAX];
+        assert_int_equal(num_format_count(cases[i].value, text), strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void products_that_overflow_are_noticed(void **state)
 {
     (void)state;
@@ -313,6 +329,7 @@ int main(void)
         cmocka_unit_test(dates_become_unix_seconds),
         cmocka_unit_test(dates_that_do_not_exist_are_refused),
         cmocka_unit_test(amounts_for_people_are_rounded),
+        cmocka_unit_test(counts_have_separators),
         cmocka_unit_test(products_that_overflow_are_noticed),
     };
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);

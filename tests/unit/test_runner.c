@@ -100,7 +100,7 @@ static enum status_code halve_run(struct context *context, const void *options,
     enum status_code code;
     double value;
     world.n_halve++;
-    const struct publish_metric metric = {"half@1", "nightjar", "all", 0.5};
+    const struct publish_metric metric = {"half@1", "nightjar", "all", 0.5, 0};
     TRY(take_number(context, "numbers", &value, status));
     TRY(context_add_metric(context, &metric, status));
     if (world.publish) {

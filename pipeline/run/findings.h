@@ -1,0 +1,62 @@
+/* What people want to know of a run in the morning: how good its lists are beside the best
+ * baseline, whether that may be chance, what has changed since the night before. Out of the history
+ * in the work database and of that of published generations; `run`, `runs show` and the report say
+ * it in the same words.
+ *
+ *     struct findings findings = {0};
+ *     TRY(findings_read(work, output, prefix, run, &findings, status));
+ *     findings_add_quality(&findings, &text);    "ndcg@20 0.0903, 1.18 times item-item (0.0764) on
+ *                                                 1,425 users; a difference this size is no
+ * accident"
+ */
+#ifndef NIGHTJAR_RUN_FINDINGS_H
+#define NIGHTJAR_RUN_FINDINGS_H
+
+#include "base/buf.h"
+#include "store/db.h"
+
+enum { FINDINGS_NAME_MAX = 64 };
+
+/* Counts of a generation; NAN: nothing is known. */
+struct findings_counts {
+    double users; /* with a list */
+    double rows;  /* of all lists */
+    double items; /* known to the pipeline */
+    double pairs; /* of user and item in the log */
+};
+
+struct findings {
+    int64_t run, started; /* 0: no run published before; Unix seconds */
+    char state[16];
+    int64_t generation; /* published by the run; 0: none */
+    /* What it is told by: the gate's own metric, else ndcg@20 (evaluation.h: judged); "": nothing
+       was measured. Errors NAN: unknown. */
+    char metric[FINDINGS_NAME_MAX];
+    double value, error;                     /* of nightjar */
+    char baseline[FINDINGS_NAME_MAX];        /* the best one; "": there is none */
+    double baseline_value, difference_error; /* of nightjar's mean difference to it */
+    double n_users;                          /* that were judged */
+    struct findings_counts counts;           /* of its generation, or of the one in place */
+    int64_t before, before_started;          /* the last run before it that published */
+    double before_value, before_error;       /* NAN: not judged alike */
+    struct findings_counts before_counts;
+};
+
+/* output NULL: nothing is published. A run that is not there is STATUS_NO_INPUT. */
+MUST_CHECK enum status_code findings_read(struct db *work, struct db *output, const char *prefix,
+                                          int64_t run, struct findings *findings,
+                                          struct status *status);
+
+/* How nightjar compares with the best baseline. */
+enum findings_verdict { BETTER, WORSE, CHANCE, NOT_KNOWN };
+enum findings_verdict findings_verdict(const struct findings *findings);
+
+/* A sentence each, without a line end; nothing where there is nothing to say. */
+void findings_add_quality(const struct findings *findings, struct buf *out);
+void findings_add_change(const struct findings *findings, struct buf *out);
+void findings_add_counts(const struct findings *findings, struct buf *out);
+
+/* The models for people: "item-item" of item_item. */
+const char *findings_model(const char *model);
+
+#endif
