@@ -397,18 +397,28 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
                      struct stage_estimate *out)
 {
     (void)stage_options;
-    /* narrow rows of some 20 bytes with their share of the b-tree, vectors as BLOBs, ids once */
-    enum { ROW_BYTES = 24, ID_BYTES = 40 };
+    /* narrow rows with their share of the b-tree, those of the lists in an index too, each with the
+       id that people search by, which a TEXT makes longer; vectors as BLOBs */
+    enum { ROW_BYTES = 26, INDEX_BYTES = 12, INDEX_MEMORY = 64 << 20, VECTOR_ROW_BYTES = 20 };
     const double items = sizes->n_items; /* of which a list has each once at the most */
-    double n_lists = sizes->n_users * fmin(sizes->top, items), n_vectors = sizes->n_users + items;
-    /* with their reasons, and with parts, whose rows are longer */
-    const double n_narrow = n_lists * (1 + fmin(sizes->reasons, items) + 1.5 * sizes->parts);
-    double vector_bytes = 4 * sizes->dimension;
+    const double n_lists = sizes->n_users * fmin(sizes->top, items),
+                 n_vectors = sizes->n_users + items;
+    const double n_similar = items * fmin(sizes->similar, items);
+    /* reasons and parts, whose rows are longer */
+    const double n_told = n_lists * (fmin(sizes->reasons, items) + 1.5 * sizes->parts);
+    const double index_bytes =
+        n_lists * (INDEX_BYTES + sizes->user_id_bytes + sizes->item_id_bytes);
+    const double vector_bytes = 4 * sizes->dimension;
+    const double n_narrow = n_lists + n_told;
     out->rows = n_lists;
-    out->memory_bytes = n_vectors * (vector_bytes + 4);
-    out->output_bytes = (n_narrow + items * fmin(sizes->similar, items)) * ROW_BYTES +
-                        n_vectors * (vector_bytes + ID_BYTES);
-    out->seconds = n_narrow * 1.5e-6 + n_vectors * 3e-6;
+    out->memory_bytes = n_vectors * (vector_bytes + 4) + fmin(index_bytes, INDEX_MEMORY);
+    out->output_bytes =
+        index_bytes + n_lists * (ROW_BYTES + sizes->user_id_bytes + sizes->item_id_bytes) +
+        n_told * (ROW_BYTES + sizes->user_id_bytes) +
+        n_similar * (ROW_BYTES + sizes->item_id_bytes) +
+        n_vectors * (vector_bytes + VECTOR_ROW_BYTES) +
+        2 * (sizes->n_users * sizes->user_id_bytes + 2 * items * sizes->item_id_bytes);
+    out->seconds = n_narrow * 1.5e-6 + n_lists * 1e-6 + n_vectors * 3e-6;
 }
 
 const struct stage stage_publish = {

@@ -105,6 +105,8 @@ static enum status_code scan(const struct command_environment *environment, cons
     sizes->n_users = (double)users.n;
     sizes->n_items = (double)items.n;
     sizes->n_rows = n;
+    sizes->user_id_bytes = vocabulary_mean_bytes(&users);
+    sizes->item_id_bytes = vocabulary_mean_bytes(&items);
     sizes->n_interactions = fmin(round(distinct_count(&pairs)), n);
 done:
     db_finalize(rows);

@@ -34,6 +34,7 @@ struct stage_sizes {
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
     double
         n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */
+    double user_id_bytes, item_id_bytes; /* the mean of ids that are TEXT, 0: INTEGER */
     double n_threads;
     double
         n_buckets; /* tokens of side data that share embeddings, as far as options ask for them */

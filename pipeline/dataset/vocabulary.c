@@ -89,6 +89,13 @@ done:
     return code;
 }
 
+double vocabulary_mean_bytes(const struct vocabulary *vocabulary)
+{
+    const size_t n = vocabulary->n;
+    return vocabulary->type == ID_TEXT && n > 0 ? (double)vocabulary->texts.offsets[n] / (double)n
+                                                : 0;
+}
+
 void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out)
 {
     assert(code >= 0 && (size_t)code < vocabulary->n);

@@ -63,6 +63,8 @@ MUST_CHECK enum status_code vocabulary_sort(struct vocabulary *vocabulary, int32
 void vocabulary_locate(const struct vocabulary *from, const struct vocabulary *to, int32_t *map);
 /* < 0, 0 or > 0: id i of `a` in that order before, at or behind id j of `b`. */
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j);
+/* Of ids that are TEXT; 0 where they are INTEGER, or none. */
+double vocabulary_mean_bytes(const struct vocabulary *vocabulary);
 /* For messages and commands: the id as text. */
 void vocabulary_format(const struct vocabulary *vocabulary, int32_t code, struct buf *out);
 

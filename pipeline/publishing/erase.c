@@ -11,12 +11,20 @@ struct erasure {
     struct db *db;
     const char *prefix;
     int64_t generation;
-    bool users_are_text; /* then the dictionary users_gN says which code is whose */
+    struct publish_form form;
 };
 
-/* "VERB table_gN WHERE column = ?1", prepared. */
+static enum status_code bind_id(struct db_query *query, const struct row_id *id,
+                                struct status *status)
+{
+    return id->is_text ? db_bind_text(query, 1, id->text, id->length, true, status)
+                       : db_bind_int64(query, 1, id->integer, status);
+}
+
+/* "VERB table_gN WHERE column = ?1", prepared and bound. */
 static enum status_code open_on(const struct erasure *erasure, const char *verb, const char *kind,
-                                const char *column, struct db_query **query, struct status *status)
+                                const char *column, const struct row_id *id,
+                                struct db_query **query, struct status *status)
 {
     struct buf sql = {0};
     enum status_code code;
@@ -25,35 +33,35 @@ static enum status_code open_on(const struct erasure *erasure, const char *verb,
     buf_addf(&sql, " WHERE %s = ?1", column);
     TRY(buf_check(&sql, status));
     TRY(db_prepare(erasure->db, buf_text(&sql), query, status));
+    TRY(bind_id(*query, id, status));
 done:
     buf_release(&sql);
     return code;
 }
 
-/* *value = what stands for the person in narrow rows; *found false: the generation does not know
- * them. */
-static enum status_code find_value(const struct erasure *erasure, const struct row_id *person,
-                                   int64_t *value, bool *found, struct status *status)
+/* *found false: the generation does not know the person. */
+static enum status_code find_key(const struct erasure *erasure, const struct row_id *person,
+                                 struct row_id *key, bool *found, struct status *status)
 {
+    const struct publish_form *form = &erasure->form;
     struct db_query *query = NULL;
     enum status_code code = STATUS_OK;
-    *found = person->is_text == erasure->users_are_text;
-    *value = person->integer;
-    if (*found && erasure->users_are_text) {
-        TRY(open_on(erasure, "SELECT code FROM", publish_tables[TABLE_USERS].name, "id", &query,
-                    status));
-        TRY(db_bind_text(query, 1, person->text, person->length, true, status));
+    *key = *person;
+    *found = person->is_text == (form->has_users || form->users_are_text);
+    if (*found && form->has_users) {
+        TRY(open_on(erasure, "SELECT code FROM", publish_tables[TABLE_USERS].name, "id", person,
+                    &query, status));
         TRY(db_step(query, found, status));
-        *value = *found ? db_column_int64(query, 0) : 0;
+        *key = (struct row_id){.integer = *found ? db_column_int64(query, 0) : 0};
     }
 done:
     db_finalize(query);
     return code;
 }
 
-/* Whether a table of the generation has rows of the value. */
+/* Whether a table of the generation has rows of the person. */
 static enum status_code has_rows(const struct erasure *erasure, enum publish_table table,
-                                 int64_t value, bool *any, struct status *status)
+                                 const struct row_id *key, bool *any, struct status *status)
 {
     struct db_query *query = NULL;
     bool is_there = false;
@@ -63,8 +71,7 @@ static enum status_code has_rows(const struct erasure *erasure, enum publish_tab
                              erasure->generation, &is_there, status));
     if (is_there) {
         TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
-                    &query, status));
-        TRY(db_bind_int64(query, 1, value, status));
+                    key, &query, status));
         TRY(db_step(query, any, status));
     }
 done:
@@ -72,18 +79,17 @@ done:
     return code;
 }
 
-/* Deletes the rows of the value, and looks whether they are gone. */
+/* Deletes the rows of the person, and looks whether they are gone. */
 static enum status_code delete_rows(const struct erasure *erasure, enum publish_table table,
-                                    int64_t value, struct status *status)
+                                    const struct row_id *key, struct status *status)
 {
     struct db_query *query = NULL;
     bool any = false;
     enum status_code code;
-    TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key,
+    TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key, key,
                 &query, status));
-    TRY(db_bind_int64(query, 1, value, status));
     TRY(db_run(query, status));
-    TRY(has_rows(erasure, table, value, &any, status));
+    TRY(has_rows(erasure, table, key, &any, status));
     if (any) {
         TRY(status_set_at(status, STATUS_INTERNAL, db_path(erasure->db), 0, 0,
                           "rows of the people are still in %s of generation %lld after they were "
@@ -99,17 +105,17 @@ done:
 static enum status_code visit_person(const struct erasure *erasure, const struct row_id *person,
                                      bool erase, bool *any, struct status *status)
 {
-    int64_t value;
+    struct row_id key;
     bool found = false, has = false;
     enum status_code code;
-    TRY(find_value(erasure, person, &value, &found, status));
+    TRY(find_key(erasure, person, &key, &found, status));
     for (int table = 0; found && table < N_TABLES; table++) {
         if (!publish_tables[table].has_users) {
             continue;
         }
-        TRY(has_rows(erasure, (enum publish_table)table, value, &has, status));
+        TRY(has_rows(erasure, (enum publish_table)table, &key, &has, status));
         if (has && erase) {
-            TRY(delete_rows(erasure, (enum publish_table)table, value, status));
+            TRY(delete_rows(erasure, (enum publish_table)table, &key, status));
         }
         *any = *any || has;
     }
@@ -123,8 +129,8 @@ static enum status_code erase_generation(struct erasure *erasure, const struct r
     enum status_code code;
     bool any = false;
     TRY(db_begin_write(erasure->db, status));
-    TRY(publish_table_exists(erasure->db, erasure->prefix, publish_tables[TABLE_USERS].name,
-                             erasure->generation, &erasure->users_are_text, status));
+    TRY(publish_read_form(erasure->db, erasure->prefix, erasure->generation, &erasure->form,
+                          status));
     for (size_t p = 0; p < n; p++) {
         TRY(visit_person(erasure, &people[p], true, &any, status));
     }
@@ -175,8 +181,7 @@ enum status_code erase_look(struct db *db, const char *prefix, const struct row_
     while (found && !*known) {
         TRY(next_generation(db, prefix, erasure.generation, &erasure.generation, &found, status));
         if (found) {
-            TRY(publish_table_exists(db, prefix, publish_tables[TABLE_USERS].name,
-                                     erasure.generation, &erasure.users_are_text, status));
+            TRY(publish_read_form(db, prefix, erasure.generation, &erasure.form, status));
             TRY(visit_person(&erasure, person, false, known, status));
         }
     }

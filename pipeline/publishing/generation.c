@@ -13,8 +13,8 @@
  * Behind them stand the tables of each generation N (publish_rows.c):
  *
  *      recommendations_gN, recommendation_reasons_gN, recommendation_parts_gN, popular_items_gN,
- similar_items_gN, user_embeddings_gN,
- *      item_embeddings_gN, and users_gN, items_gN (code, id) where ids are TEXT
+ similar_items_gN, user_embeddings_gN, item_embeddings_gN, and items_gN (code, id) where ids of
+ *      items are TEXT
  *
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
  * short transactions -> switch in one transaction -> drop what is beyond `keep`. Before the switch
@@ -33,33 +33,30 @@ enum { DROP_ROWS = 10000 };
 static enum status_code empty_table(struct db *db, const char *table, const char *key,
                                     struct status *status)
 {
-    struct buf find = {0}, delete = {0};
-    struct db_query *query = NULL;
+    struct buf many = {0}, delete = {0};
     enum status_code code;
-    int64_t last;
+    int64_t is_many;
     bool found;
-    buf_addf(&find, "SELECT %s FROM ", key);
-    db_quote(&find, table);
-    buf_addf(&find, " ORDER BY %s LIMIT 1 OFFSET %d", key, DROP_ROWS);
+    buf_add_text(&many, "SELECT 1 FROM ");
+    db_quote(&many, table);
+    buf_addf(&many, " LIMIT 1 OFFSET %d", DROP_ROWS);
     buf_add_text(&delete, "DELETE FROM ");
     db_quote(&delete, table);
-    buf_addf(&delete, " WHERE %s <= ?1", key);
-    TRY(buf_check(&find, status));
-    TRY(buf_check(&delete, status));
-    TRY(db_prepare(db, buf_text(&delete), &query, status));
+    buf_addf(&delete, " WHERE %s <= (SELECT %s FROM ", key, key);
+    db_quote(&delete, table);
+    buf_addf(&delete, " ORDER BY %s LIMIT 1 OFFSET %d)", key, DROP_ROWS);
+    TRY(buf_check(&many, status));
     for (;;) {
-        TRY(db_get_int64(db, buf_text(&find), &last, &found, status));
+        TRY(db_get_int64(db, buf_text(&many), &is_many, &found, status));
         if (!found) {
             break;
         }
         TRY(db_begin_write(db, status));
-        TRY(db_bind_int64(query, 1, last, status));
-        TRY(db_run(query, status));
+        TRY(db_exec_buf(db, &delete, status));
         TRY(db_commit(db, status));
     }
 done:
-    db_finalize(query);
-    buf_release(&find);
+    buf_release(&many);
     buf_release(&delete);
     return code;
 }

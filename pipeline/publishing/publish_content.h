@@ -6,7 +6,7 @@
 #include "store/db.h"
 
 /* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
- * the codes, so that rows are written in the order of their keys. */
+ * the codes, so that rows are written in the order of their keys; texts had better, by bytes. */
 struct publish_ids {
     bool is_text;
     size_t n;

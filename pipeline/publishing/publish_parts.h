@@ -13,7 +13,8 @@
 #include "publishing/publish_content.h"
 #include "store/row_batch.h"
 
-/* The tables of a generation. The dictionaries exist only where ids are TEXT. */
+/* The tables of a generation. `items` (code, id) exists only where ids of items are TEXT; `users`
+ * only in generations of an older nightjar, whose rows hold codes in place of all TEXT ids. */
 enum publish_table {
     TABLE_USERS,
     TABLE_ITEMS,
@@ -31,12 +32,14 @@ enum { CELLS_MAX = 6, KEYS_MAX = 3 };
 
 struct publish_table_info {
     const char *name;
-    const char *columns; /* what follows CREATE TABLE name; user and item: id or code */
+    const char *columns; /* what follows CREATE TABLE name; "$user", "$item": type of the ids */
     size_t n_columns;
     const char *key;  /* first column of the primary key */
     const char *keys; /* all of them: the first n_keys columns of the table */
     int n_keys;
-    bool has_users; /* dropped with secure_delete */
+    bool has_users;         /* dropped with secure_delete */
+    const char *index_name; /* of the index on `indexed`, or NULL */
+    const char *indexed;
 };
 extern const struct publish_table_info publish_tables[N_TABLES];
 
@@ -61,6 +64,15 @@ MUST_CHECK enum status_code publish_table_exists(struct db *db, const char *pref
                                                  const char *name, int64_t generation, bool *found,
                                                  struct status *status);
 
+/* How a generation holds its ids. */
+struct publish_form {
+    bool users_are_text, items_are_text; /* in the rows that people search by them */
+    bool has_users, has_items;           /* dictionaries of TEXT ids, for the codes in other rows */
+};
+/* Of one that has tables. */
+MUST_CHECK enum status_code publish_read_form(struct db *db, const char *prefix, int64_t generation,
+                                              struct publish_form *form, struct status *status);
+
 /* publish_rows.c */
 
 /* Whether the content has the table at all (dictionaries: TEXT ids only). */
@@ -73,8 +85,9 @@ MUST_CHECK enum status_code publish_check_content(const struct publish_content *
  * Cells point into the content. */
 bool publish_next_row(const struct publish_content *content, enum publish_table table,
                       size_t *position, struct batch_cell cells[CELLS_MAX]);
-/* Adds a row to a checksum. */
-void publish_hash_row(struct hash_state *state, const struct batch_cell *cells, size_t n);
+/* The checksum of a row. That of a table is the sum, which does not depend on the order: a file in
+ * UTF-16 sorts TEXT ids otherwise than we do. */
+uint64_t publish_row_hash(const struct batch_cell *cells, size_t n);
 
 /* publish_build.c */
 

@@ -9,59 +9,69 @@ const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "
                                                              [PUBLISH_POPULAR] = "popular",
                                                              [PUBLISH_RELAXED] = "relaxed"};
 
-/* `users` and `items` are dictionaries: code to TEXT id. Elsewhere the columns "user", "item" and
- * "similar" hold the INTEGER id itself, or the code of a TEXT id. Narrow rows live in the key's
- * B-tree; rows with BLOBs in one by rowid. */
+/* "user" and "item" hold the id itself, so that the view over the table has no join and SQLite puts
+ * it into any query as if it were the table. "because", "similar" and the item of a reason, by
+ * which nobody searches, hold the INTEGER id or the code of a TEXT id in `items`: the view looks
+ * that up row by row. Narrow rows live in the key's B-tree; rows with BLOBs in one by rowid. */
 const struct publish_table_info publish_tables[N_TABLES] = {
-    [TABLE_USERS] = {"users", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", 2, "code",
-                     "code", 1, true},
-    [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)", 2, "code",
-                     "code", 1, false},
+    [TABLE_USERS] = {"users", NULL, 2, "code", "code", 1, true, NULL, NULL},
+    [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL)", 2, "code", "code", 1,
+                     false, NULL, NULL},
     [TABLE_RECOMMENDATIONS] = {"recommendations",
-                               "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
-                               " item INTEGER NOT NULL, score REAL NOT NULL,"
+                               "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
+                               " item $item NOT NULL, score REAL NOT NULL,"
                                " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
                                " WITHOUT ROWID",
-                               5, "\"user\"", "\"user\", rank", 2, true},
+                               5, "\"user\"", "\"user\", rank", 2, true, "recommendations_item",
+                               "item"},
     [TABLE_REASONS] = {"recommendation_reasons",
-                       "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                       "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
                        " place INTEGER NOT NULL, item INTEGER NOT NULL,"
                        " because INTEGER NOT NULL, contribution REAL NOT NULL,"
                        " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                       6, "\"user\"", "\"user\", rank, place", 3, true},
+                       6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL},
     [TABLE_PARTS] = {"recommendation_parts",
-                     "(\"user\" INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                     "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
                      " place INTEGER NOT NULL, part TEXT NOT NULL,"
                      " value REAL NOT NULL, weight REAL NOT NULL,"
                      " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                     6, "\"user\"", "\"user\", rank, place", 3, true},
+                     6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
-                             "(rank INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
+                             "(rank INTEGER PRIMARY KEY, item $item NOT NULL,"
                              " score REAL NOT NULL)",
-                             3, "rank", "rank", 1, false},
+                             3, "rank", "rank", 1, false, NULL, NULL},
     [TABLE_SIMILAR_ITEMS] = {"similar_items",
-                             "(item INTEGER NOT NULL, rank INTEGER NOT NULL,"
+                             "(item $item NOT NULL, rank INTEGER NOT NULL,"
                              " similar INTEGER NOT NULL, score REAL NOT NULL,"
                              " PRIMARY KEY (item, rank)) WITHOUT ROWID",
-                             4, "item", "item, rank", 2, false},
+                             4, "item", "item, rank", 2, false, NULL, NULL},
     [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
-                               "(\"user\" INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
+                               "(\"user\" $user PRIMARY KEY NOT NULL, embedding BLOB NOT NULL,"
                                " source INTEGER NOT NULL)",
-                               3, "\"user\"", "\"user\"", 1, true},
+                               3, "\"user\"", "\"user\"", 1, true, NULL, NULL},
     [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
-                               "(item INTEGER PRIMARY KEY, embedding BLOB NOT NULL,"
+                               "(item $item PRIMARY KEY NOT NULL, embedding BLOB NOT NULL,"
                                " bias REAL NOT NULL, source INTEGER NOT NULL)",
-                               4, "item", "item", 1, false},
+                               4, "item", "item", 1, false, NULL, NULL},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)
 {
-    return (table != TABLE_USERS || content->users.is_text) &&
-           (table != TABLE_ITEMS || content->items.is_text);
+    return table != TABLE_USERS && (table != TABLE_ITEMS || content->items.is_text);
 }
 
-/* What stands for the code in a narrow row. */
+/* The id of a code. */
 static struct batch_cell id_cell(const struct publish_ids *ids, int32_t code)
+{
+    if (!ids->is_text) {
+        return batch_integer(ids->integers[code]);
+    }
+    const int64_t start = ids->text_offsets[code];
+    return batch_text(ids->text_bytes + start, (size_t)(ids->text_offsets[code + 1] - start));
+}
+
+/* What stands for it where nobody searches by it. */
+static struct batch_cell code_cell(const struct publish_ids *ids, int32_t code)
 {
     return batch_integer(ids->is_text ? code : ids->integers[code]);
 }
@@ -87,9 +97,8 @@ static bool dictionary_row(const struct publish_ids *ids, size_t *position,
     if (!ids->is_text || code >= ids->n) {
         return false;
     }
-    int64_t start = ids->text_offsets[code];
     cells[0] = batch_integer((int64_t)code);
-    cells[1] = batch_text(ids->text_bytes + start, (size_t)(ids->text_offsets[code + 1] - start));
+    cells[1] = id_cell(ids, (int32_t)code);
     return true;
 }
 
@@ -133,8 +142,8 @@ static bool reason_row(const struct publish_content *content, size_t *position,
     cells[0] = id_cell(&content->users, content->served[entry / content->top]);
     cells[1] = batch_integer((int64_t)(entry % content->top + 1));
     cells[2] = batch_integer((int64_t)(i % n + 1));
-    cells[3] = id_cell(&content->items, content->rec_items[entry]);
-    cells[4] = id_cell(&content->items, content->reason_items[i]);
+    cells[3] = code_cell(&content->items, content->rec_items[entry]);
+    cells[4] = code_cell(&content->items, content->reason_items[i]);
     cells[5] = real_cell((double)content->reason_scores[i]);
     return true;
 }
@@ -170,7 +179,7 @@ static bool similar_row(const struct publish_content *content, size_t *position,
     size_t i = (*position)++;
     cells[0] = id_cell(&content->items, content->similar_anchors[i / top]);
     cells[1] = batch_integer((int64_t)(i % top + 1));
-    cells[2] = id_cell(&content->items, content->similar_items[i]);
+    cells[2] = code_cell(&content->items, content->similar_items[i]);
     cells[3] = real_cell((double)content->similar_scores[i]);
     return true;
 }
@@ -219,8 +228,6 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
                       size_t *position, struct batch_cell cells[CELLS_MAX])
 {
     switch (table) {
-    case TABLE_USERS:
-        return dictionary_row(&content->users, position, cells);
     case TABLE_ITEMS:
         return dictionary_row(&content->items, position, cells);
     case TABLE_RECOMMENDATIONS:
@@ -242,22 +249,19 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
     }
 }
 
-void publish_hash_row(struct hash_state *state, const struct batch_cell *cells, size_t n)
+uint64_t publish_row_hash(const struct batch_cell *cells, size_t n)
 {
     int64_t numbers[CELLS_MAX] = {0};
     for (size_t i = 0; i < n; i++) {
         if (cells[i].type == DB_FLOAT) {
             memcpy(&numbers[i], &cells[i].real, sizeof numbers[i]);
+        } else if (cells[i].type == DB_INTEGER) {
+            numbers[i] = cells[i].integer;
         } else {
-            numbers[i] = cells[i].type == DB_INTEGER ? cells[i].integer : (int64_t)cells[i].length;
+            numbers[i] = (int64_t)hash_bytes64(cells[i].bytes, cells[i].length);
         }
     }
-    hash_add(state, numbers, n * sizeof numbers[0]);
-    for (size_t i = 0; i < n; i++) {
-        if (cells[i].type == DB_TEXT || cells[i].type == DB_BLOB) {
-            hash_add(state, cells[i].bytes, cells[i].length);
-        }
-    }
+    return hash_bytes64(numbers, n * sizeof numbers[0]);
 }
 
 static enum status_code broken(const char *what, size_t index, struct status *status)

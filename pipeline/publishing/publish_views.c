@@ -11,6 +11,7 @@ enum column_role {
     ROLE_PLAIN,
     ROLE_USER,
     ROLE_ITEM,
+    ROLE_ITEM_CODE, /* an item that nobody searches by */
     ROLE_SOURCE,
     ROLE_GENERATION
 };
@@ -38,9 +39,9 @@ static const struct view {
     {TABLE_REASONS,
      {{"user_id", "\"user\"", ROLE_USER},
       {"rank", "rank", ROLE_PLAIN},
-      {"item_id", "item", ROLE_ITEM},
+      {"item_id", "item", ROLE_ITEM_CODE},
       {"place", "place", ROLE_PLAIN},
-      {"because_item_id", "because", ROLE_ITEM},
+      {"because_item_id", "because", ROLE_ITEM_CODE},
       {"contribution", "contribution", ROLE_PLAIN}}},
     {TABLE_PARTS,
      {{"user_id", "\"user\"", ROLE_USER},
@@ -55,7 +56,7 @@ static const struct view {
     {TABLE_SIMILAR_ITEMS,
      {{"item_id", "item", ROLE_ITEM},
       {"rank", "rank", ROLE_PLAIN},
-      {"similar_item_id", "similar", ROLE_ITEM},
+      {"similar_item_id", "similar", ROLE_ITEM_CODE},
       {"score", "score", ROLE_PLAIN}}},
     {TABLE_USER_EMBEDDINGS,
      {{"user_id", "\"user\"", ROLE_USER},
@@ -71,23 +72,32 @@ enum { N_VIEWS = sizeof views / sizeof views[0] };
 
 /* What a generation's views depend on. */
 struct view_ids {
-    bool users_are_text, items_are_text; /* then a dictionary holds them */
-    bool lacks[N_TABLES];                /* made before there was such a table */
+    struct publish_form form;
+    bool lacks[N_TABLES]; /* made before there was such a table */
     int64_t generation;
 };
 
-/* Whether the column is a code that a dictionary turns into the id. */
-static bool is_coded(const struct view_ids *ids, enum column_role role)
+/* The dictionary that the view joins, which only generations of an older nightjar need; else
+ * N_TABLES. */
+static enum publish_table find_joined(const struct view_ids *ids, enum column_role role)
 {
-    return (role == ROLE_USER && ids->users_are_text) || (role == ROLE_ITEM && ids->items_are_text);
+    const struct publish_form *form = &ids->form;
+    if (role == ROLE_USER && form->has_users && !form->users_are_text) {
+        return TABLE_USERS;
+    }
+    return role == ROLE_ITEM && form->has_items && !form->items_are_text ? TABLE_ITEMS : N_TABLES;
 }
 
-/* "expression AS name"; dictionary i is the alias d<i> of column i. */
-static void add_column(struct buf *sql, const struct view_ids *ids,
+/* "expression AS name"; a joined dictionary is the alias d<i> of column i. */
+static void add_column(struct buf *sql, const char *prefix, const struct view_ids *ids,
                        const struct view_column *column, int index)
 {
-    if (is_coded(ids, column->role)) {
+    if (find_joined(ids, column->role) != N_TABLES) {
         buf_addf(sql, "d%d.id", index);
+    } else if (column->role == ROLE_ITEM_CODE && ids->form.has_items) {
+        buf_add_text(sql, "(SELECT id FROM ");
+        publish_add_name(sql, prefix, publish_tables[TABLE_ITEMS].name, ids->generation);
+        buf_addf(sql, " AS d WHERE d.code = t.%s)", column->column);
     } else if (column->role == ROLE_SOURCE) {
         buf_addf(sql, "CASE t.%s", column->column);
         for (int i = 0; i < PUBLISH_N_SOURCES; i++) {
@@ -111,15 +121,15 @@ static void add_view(struct buf *sql, const char *prefix, const struct view_ids 
     buf_add_text(sql, " AS SELECT ");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         buf_add_text(sql, i > 0 ? ", " : "");
-        add_column(sql, ids, &view->columns[i], i);
+        add_column(sql, prefix, ids, &view->columns[i], i);
     }
     buf_add_text(sql, " FROM ");
     publish_add_name(sql, prefix, name, ids->generation);
     buf_add_text(sql, " AS t");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         const struct view_column *column = &view->columns[i];
-        if (is_coded(ids, column->role)) {
-            enum publish_table dictionary = column->role == ROLE_USER ? TABLE_USERS : TABLE_ITEMS;
+        const enum publish_table dictionary = find_joined(ids, column->role);
+        if (dictionary != N_TABLES) {
             buf_add_text(sql, " JOIN ");
             publish_add_name(sql, prefix, publish_tables[dictionary].name, ids->generation);
             buf_addf(sql, " AS d%d ON d%d.code = t.%s", i, i, column->column);
@@ -364,9 +374,8 @@ enum status_code publish_switch(const struct publish_target *target,
     TRY(write_run(target, content, generation, status));
     TRY(write_metrics(target, content, generation, status));
     TRY(write_current(target, generation, status));
-    const struct view_ids ids = {.users_are_text = content->users.is_text,
-                                 .items_are_text = content->items.is_text,
-                                 .generation = generation};
+    struct view_ids ids = {.generation = generation};
+    TRY(publish_read_form(target->db, target->prefix, generation, &ids.form, status));
     TRY(replace_views(target->db, target->prefix, &ids, status));
     TRY(db_commit(target->db, status));
 done:
@@ -429,10 +438,7 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
     TRY(publish_migrate(db, prefix, status));
     TRY(db_begin_write(db, status));
     TRY(publish_check_names(db, prefix, status));
-    TRY(publish_table_exists(db, prefix, publish_tables[TABLE_USERS].name, generation,
-                             &ids.users_are_text, status));
-    TRY(publish_table_exists(db, prefix, publish_tables[TABLE_ITEMS].name, generation,
-                             &ids.items_are_text, status));
+    TRY(publish_read_form(db, prefix, generation, &ids.form, status));
     for (size_t i = 0; i < N_VIEWS; i++) {
         bool found;
         const char *name = publish_tables[views[i].table].name;

@@ -7,13 +7,16 @@
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;
 
-static const char *const count_names[] = {"rows", "users", "items", "interactions", "seen"};
+static const char *const count_names[] = {"rows", "users",         "items",        "interactions",
+                                          "seen", "user_id_bytes", "item_id_bytes"};
 enum { N_COUNTS = sizeof count_names / sizeof *count_names };
+enum { N_ALWAYS = 4 }; /* the first ones: what follows was not always counted */
 
 static double *count_at(struct stage_sizes *sizes, size_t index)
 {
-    double *counts[N_COUNTS] = {&sizes->n_rows, &sizes->n_users, &sizes->n_items,
-                                &sizes->n_interactions, &sizes->n_seen};
+    double *counts[N_COUNTS] = {&sizes->n_rows,         &sizes->n_users, &sizes->n_items,
+                                &sizes->n_interactions, &sizes->n_seen,  &sizes->user_id_bytes,
+                                &sizes->item_id_bytes};
     return counts[index];
 }
 
@@ -46,7 +49,7 @@ enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool 
         }
         TRY(db_reset(query, status));
     }
-    *known = n >= N_COUNTS - 1; /* what was only seen was not always counted */
+    *known = n >= N_ALWAYS;
     if (*known) {
         *sizes = loaded;
     }
@@ -66,6 +69,8 @@ enum status_code estimate_measure(const struct artifact *interactions, struct st
         sizes->n_interactions = (double)sparse_entries(&view.log.matrix);
         sizes->n_seen = (double)sparse_entries(&view.seen.pairs);
         sizes->n_rows = sizes->n_interactions;
+        sizes->user_id_bytes = vocabulary_mean_bytes(&view.users);
+        sizes->item_id_bytes = vocabulary_mean_bytes(&view.items);
         interactions_release(&view);
     }
     if (code == STATUS_OK && artifact_find(interactions, "facts.rows") != NULL) {

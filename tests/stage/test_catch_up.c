@@ -393,10 +393,9 @@ static void the_vectors_stay_near_those_of_the_full_night(void **state)
     struct db *db = open_in(state, "a.db");
     store_exec(db, sql);
     store_assert_rows(db,
-                      "SELECT DISTINCT i.id IN (SELECT user_id FROM shop.day1) = (a.embedding <>"
-                      " b.embedding) FROM user_embeddings_g1 AS a JOIN users_g1 AS i"
-                      " ON i.code = a.\"user\" JOIN users_g2 AS j ON j.id = i.id"
-                      " JOIN user_embeddings_g2 AS b ON b.\"user\" = j.code",
+                      "SELECT DISTINCT a.\"user\" IN (SELECT user_id FROM shop.day1) ="
+                      " (a.embedding <> b.embedding) FROM user_embeddings_g1 AS a"
+                      " JOIN user_embeddings_g2 AS b USING (\"user\")",
                       "1\n");
     db_close(db);
 }

@@ -228,8 +228,7 @@ static void a_bad_vector_is_named_and_counts_as_new(void **state)
     run_night(state, &usual, NULL);
     next_morning(state);
     struct db *db = open_in(state, "a.db");
-    store_exec(db, "UPDATE user_embeddings_g1 SET embedding = zeroblob(64) WHERE \"user\" ="
-                   " (SELECT code FROM users_g1 WHERE id = 'u7')");
+    store_exec(db, "UPDATE user_embeddings_g1 SET embedding = zeroblob(64) WHERE \"user\" = 'u7'");
     db_close(db);
     run_night(state, &usual, &said);
     assert_non_null(strstr(
@@ -244,10 +243,8 @@ static void a_bad_vector_is_named_and_counts_as_new(void **state)
 
 static void threads_change_no_byte(void **state)
 {
-    static const char rows[] = "SELECT id, hex(embedding) FROM user_embeddings_g2 JOIN users_g2"
-                               " ON code = \"user\" UNION ALL"
-                               " SELECT id, hex(embedding) FROM item_embeddings_g2 JOIN items_g2"
-                               " ON code = item ORDER BY 1";
+    static const char rows[] = "SELECT \"user\", hex(embedding) FROM user_embeddings_g2 UNION ALL"
+                               " SELECT item, hex(embedding) FROM item_embeddings_g2 ORDER BY 1";
     static const struct night three = {"b", "", 16, 3};
     shop_setup(state);
     run_night(state, &usual, NULL);
