@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "training/column_worth.h"
 #include "tuning/auto_settings.h"
 #include "training/train_options.h"
 #include "training/train_session.h"
@@ -136,6 +137,7 @@ static enum status_code train_run(struct context *context, const void *values,
     training.input.validate_every = o->validate_every;
     training.input.patience = o->patience;
     training.input.stop_after = settings.epochs;
+    training.hooks.at_end = column_worth_report;
     TRY(training_run(&training, &result, status));
     TRY(training_output_towers(&training, &result, status));
     TRY(save_training(context, &training, &result, status));

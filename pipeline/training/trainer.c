@@ -475,6 +475,10 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
         TRY(trainer_checkpoint_load(&trainer, status));
     }
     TRY(run_epochs(&trainer, status));
+    if (hooks->at_end != NULL) {
+        TRY(hooks->at_end(hooks->data, &trainer.encoder, trainer.vectors, temperature_now(&trainer),
+                          status));
+    }
     hand_over(&trainer, result);
 done:
     trainer_release(&trainer);

@@ -69,6 +69,10 @@ struct trainer_hooks {
                                         struct status *status);
     /* between epochs: whether the next one would go beyond the time that the run has */
     bool (*time_is_up)(void *data, size_t epochs_done);
+    /* after the last epoch: the encoder is that of this epoch, settled; vectors[side] (n,
+       dimension) is memory to use */
+    enum status_code (*at_end)(void *data, struct encoder *encoder, float *const vectors[N_SIDES],
+                               double temperature, struct status *status);
 };
 
 /* What a tower reads beside ids, in the order of its parts, for its own rows and for the entities
