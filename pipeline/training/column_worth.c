@@ -94,7 +94,8 @@ done:
 static enum status_code add(const struct training *training, const char *group, double value,
                             struct status *status)
 {
-    const struct publish_metric metric = {training->metric, "towers", group, value};
+    const struct publish_metric metric = {
+        .name = training->metric, .model = "towers", .group = group, .value = value};
     return context_add_metric(training->context, &metric, status);
 }
 
