@@ -283,6 +283,7 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
                                         always_due,
                                         keep_checkpoint,
                                         give_checkpoint,
+                                        NULL,
                                         NULL};
     for (size_t stop = 5; stop < 48; stop += 7) {
         struct status status = {0};
@@ -384,6 +385,7 @@ static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_
                                             always_due,
                                             keep_checkpoint,
                                             give_checkpoint,
+                                            NULL,
                                             NULL};
         struct trainer_result one = train(&f, 1), three = train(&f, 3);
         assert_same_result(&one, &three);
@@ -603,6 +605,7 @@ static void a_resumed_run_stops_where_the_whole_one_does(void **state)
                                         always_due,
                                         keep_checkpoint,
                                         give_checkpoint,
+                                        NULL,
                                         NULL};
     /* in the first epoch behind the best one, and in the last */
     const size_t stop_epochs[] = {whole.best_epoch + 1, whole.n_curve};
@@ -643,7 +646,7 @@ static void training_cut_short_validates_and_goes_on_from_there(void **state)
     struct trainer_result whole = train(&f, 1), cut = {0}, resumed = {0};
     struct status status = {0};
     struct trainer_hooks hooks = {
-        &f, {0}, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs};
+        &f, {0}, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs, NULL};
     assert_false(whole.is_cut_short);
     assert_int_equal(trainer_run(&f.input, &hooks, NULL, &cut, &status), STATUS_OK);
     assert_true(cut.is_cut_short);
