@@ -38,9 +38,10 @@ static const struct option scoring_options[] = {
              "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
              "auto chooses it on the validation part."),
     OPT_BOOL(scoring_options, "parts", parts, "true",
-             "Where the log has times, weigh further parts, too, all at once by what users of the "
-             "validation part chose: popularity and evidence of late, transitions, own items. What "
-             "does not help is left out. A number given above turns it off."),
+             "Where the log has times, or pairs made learned evidence (`ridge`), weigh further "
+             "parts, too, all at once by what users of the validation part chose: evidence of "
+             "late, transitions, ridge, own items. What does not help is left out. A number given "
+             "above turns it off."),
     OPT_END};
 
 static const struct option options[] = {
@@ -68,6 +69,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "towers", .help = "of the train stage: those of refit have seen the validation part"},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
+    {.name = "ridge", .help = "learned item-item evidence, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -244,7 +246,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     struct score_products products = {0};
     struct calibration calibration = {0};
     struct artifact out = {0};
-    bool has_evidence = false, has_transitions = false;
+    bool has_evidence = false, found = false;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
     TRY(embeddings_load(&embeddings, artifact, status));
@@ -261,7 +263,10 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(check_evidence(&o->scoring, has_evidence, status));
     TRY(context_input(context, "transitions", &artifact, status));
     TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, BASIS_FIT,
-                      &interactions.basis[BASIS_FIT], &has_transitions, status));
+                      &interactions.basis[BASIS_FIT], &found, status));
+    TRY(context_input(context, "ridge", &artifact, status));
+    TRY(evidence_load(&products.ridge, EVIDENCE_RIDGE, artifact, BASIS_FIT,
+                      &interactions.basis[BASIS_FIT], &found, status));
     if (interactions.basis[BASIS_FIT].repeats) {
         TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
     }

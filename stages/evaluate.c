@@ -75,6 +75,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
+    {.name = "ridge", .help = "learned item-item evidence, for scoring", .optional = true},
     {.name = "late_events", .help = "what came after the train part", .optional = true},
     {.name = NULL},
 };
@@ -122,8 +123,8 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     const double ranked = judged * sizes->n_items;
     /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
     double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);
-    /* three rankings at most: the blended score, the towers and the evidence alone */
-    out->seconds = 3.0 * ranked * sizes->speeds.ranking +
+    /* four rankings at most: the blended score, the towers, and both kinds of evidence alone */
+    out->seconds = 4.0 * ranked * sizes->speeds.ranking +
                    (pairs * 2e-9 + judged * 4e-4) / fmax(sizes->n_threads, 1.0);
     /* the item-item baseline: its rows while and after they are made, and the history beside them
      */
@@ -457,6 +458,9 @@ static enum status_code evaluate_run(struct context *context, const void *values
                       &interactions.basis[embeddings.basis], &found, status));
     TRY(context_input(context, "transitions", &artifact, status));
     TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, embeddings.basis,
+                      &interactions.basis[embeddings.basis], &found, status));
+    TRY(context_input(context, "ridge", &artifact, status));
+    TRY(evidence_load(&products.ridge, EVIDENCE_RIDGE, artifact, embeddings.basis,
                       &interactions.basis[embeddings.basis], &found, status));
     TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
     const struct score_sources sources = score_sources_of(&products);

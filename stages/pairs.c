@@ -1,20 +1,19 @@
 /* pairs: the positives. User-item positives with their weights; item-item pairs of co-interaction,
- * which `train` contrasts; the evidence, a longer list of such pairs that serves scoring; and the
- * transitions, what followed what. All are made for both bases. The counting is done in
- * pairs/item_pairs.c and pairs/transitions.c; who uses the pairs how is not known here. */
+ * which `train` contrasts; the evidence, a longer list of such pairs that serves scoring; the
+ * transitions, what followed what; and ridge, the pairs that regressions learn. All are made for
+ * both bases. The counting is done in pairs/item_pairs.c, pairs/transitions.c and pairs/ridge.c;
+ * who uses the pairs how is not known here. */
 #include "base/mem.h"
+#include "evaluation/ridge_choice.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "pairs/transitions.h"
 #include "run/context.h"
 #include "run/context_data.h"
-#include "run/context_databases.h"
-#include "store/row_batch.h"
+#include "stages/pairs/pair_tables.h"
 
 #include <inttypes.h>
 #include <math.h>
-
-enum { ROWS_BETWEEN_CHECKS = 256 }; /* rows of a matrix between two looks for a stop request */
 
 struct user_item_options {
     bool given;
@@ -42,11 +41,22 @@ struct transition_options {
     int64_t top, max_user_items;
 };
 
+struct ridge_options {
+    bool given;
+    double strength; /* NAN: auto */
+    int64_t partners, max_user_items;
+};
+
+/* What is tried where the strength is `auto`; without a validation part it is the first. */
+static const double strengths[] = {10, 3, 30, 100};
+enum { N_STRENGTHS = sizeof strengths / sizeof *strengths };
+
 struct pairs_options {
     struct user_item_options user_item;
     struct item_item_options item_item;
     struct evidence_options evidence;
     struct transition_options transitions;
+    struct ridge_options ridge;
     bool queryable;
 };
 
@@ -106,6 +116,19 @@ static const struct option transition_options[] = {
             "Of a longer history only the newest items count.", .unit = "items"),
     OPT_END};
 
+static const struct option ridge_options[] = {
+    OPT_AUTO(
+        ridge_options, "strength", strength, "auto", 1e-3, 1e9,
+        "How strongly a partner is held back: strength times the square root of its number of "
+        "users is added to that number. auto takes the one of 3, 10, 30 and 100 whose evidence "
+        "alone ranks best on the validation part, and 10 where there is none."),
+    OPT_INT(ridge_options, "partners", partners, "100", 1, 1000,
+            "Items that each item is foretold from, those of the greatest cosine.",
+            .unit = "partners"),
+    OPT_INT(ridge_options, "max_user_items", max_user_items, "1000", 2, 1000000,
+            "Of a longer history only the newest items name partners.", .unit = "items"),
+    OPT_END};
+
 static const struct option options[] = {
     OPT_GROUP(pairs_options, "user_item", user_item, user_item_options,
               "The user-item positives: every pair of the train part."),
@@ -118,9 +141,14 @@ static const struct option options[] = {
     OPT_GROUP(pairs_options, "transitions", transitions, transition_options,
               "What followed what in the histories, for scoring. None are made when this group is "
               "not given, or when the interactions have no times."),
+    OPT_GROUP(pairs_options, "ridge", ridge, ridge_options,
+              "Learned item-item evidence, for scoring: who has an item, foretold by a regression "
+              "from who has its strongest partners. None is made when this group is not given; "
+              "`ridge: {}` takes the defaults."),
     OPT_BOOL(pairs_options, "queryable", queryable, "true",
-             "Write the user-item and item-item pairs and the transitions that settings are chosen "
-             "on to the work database, where `SELECT * FROM pairs` shows them with their ids."),
+             "Write the user-item and item-item pairs, the transitions and the learned pairs that "
+             "settings are chosen on to the work database, where `SELECT * FROM pairs` shows them "
+             "with their ids."),
     OPT_END};
 
 static const struct stage_artifact inputs[] = {
@@ -132,6 +160,7 @@ static const struct stage_artifact outputs[] = {
     {.name = "pairs", .help = "weights of the user-item positives, item-item pairs"},
     {.name = "evidence", .help = "item-item pairs for scoring"},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
+    {.name = "ridge", .help = "learned item-item evidence, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -168,6 +197,29 @@ static void add_product_estimate(const struct stage_sizes *sizes, double partner
     out->rows += rows;
 }
 
+/* The regressions: partners by a product, then per item its partners' users, and their equations.
+ */
+static void add_ridge_estimate(const struct stage_sizes *sizes, const struct ridge_options *o,
+                               struct stage_estimate *out)
+{
+    const double partners = fmin((double)o->partners, sizes->n_items);
+    const double strengths_tried = isnan(o->strength) ? N_STRENGTHS : 1;
+    /* partners are liked more than the mean item */
+    const double users =
+        fmin(3 * partners * sizes->n_interactions, partners * sizes->n_items * sizes->n_users);
+    const double equations = sizes->n_items * (strengths_tried + 1) / N_BASES;
+    const double ranked = fmin(sizes->n_users, 2500) * sizes->n_items * strengths_tried;
+    const double running =
+        4 * (2 + strengths_tried) * sizes->n_items * partners + 8 * sizes->n_interactions +
+        sizes->n_threads * (16 * sizes->n_users + 8 * partners * partners +
+                            4 * fmin(sizes->n_interactions, partners * sizes->n_users));
+    add_product_estimate(sizes, whole_history(sizes), partners, out);
+    out->memory_bytes = fmax(out->memory_bytes, running);
+    out->seconds += (N_BASES * (3e-9 * users + 2e-11 * equations * pow(partners, 3)) +
+                     (strengths_tried > 1 ? 1e-9 * ranked : 0)) /
+                    fmax(sizes->n_threads, 1);
+}
+
 static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -181,6 +233,9 @@ static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
         /* baskets have more events than places; half of a history lies before */
         const double reached = fmin(3 * (double)o->transitions.reach, whole_history(sizes) / 2);
         add_product_estimate(sizes, reached, (double)o->transitions.top, out);
+    }
+    if (o->ridge.given) {
+        add_ridge_estimate(sizes, &o->ridge, out);
     }
     const double queryable_rows = o->queryable ? out->rows : 0;
     out->seconds += 1e-6 * queryable_rows;
@@ -267,10 +322,39 @@ static enum status_code add_transitions(struct context *context, const struct da
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
 }
 
-static enum status_code make_artifacts(struct context *context, const struct pairs_options *o,
-                                       const struct interactions *interactions,
-                                       struct artifact *pairs, struct artifact *evidence,
-                                       struct artifact *transitions, struct status *status)
+/* The regressions of one basis. Of several strengths one is chosen and left in the settings. */
+static enum status_code add_ridge(struct context *context, const struct dataset *dataset,
+                                  struct ridge_settings *settings, const char *slot,
+                                  struct artifact *artifact, struct status *status)
+{
+    struct ridge ridge = {0};
+    struct sparse product = {0};
+    struct ridge_choice choice = {0};
+    enum status_code code;
+    progress_start(context_progress(context), slot, "%", 100);
+    code = ridge_init(&ridge, &dataset->train, settings, context_pool(context), status);
+    progress_finish(context_progress(context));
+    TRY(code);
+    if (settings->n_strengths > 1) {
+        TRY(ridge_choose(&ridge, dataset, context_seed(context), &settings->watch,
+                         context_pool(context), &choice, status));
+        log_write(context_log(context), LOG_INFO,
+                  "pairs: ridge with strength %g: ndcg@20 %.5f by itself, on %zu users of the "
+                  "validation part",
+                  settings->strengths[choice.strength], choice.value, choice.n_users);
+    }
+    TRY(ridge_pairs(&ridge, choice.strength, &product, status));
+    TRY(sparse_save(&product, artifact, slot, status));
+    settings->strengths += choice.strength;
+    settings->n_strengths = 1;
+done:
+    ridge_release(&ridge);
+    return code;
+}
+
+static enum status_code make_products(struct context *context, const struct pairs_options *o,
+                                      const struct interactions *interactions,
+                                      struct pair_products *products, struct status *status)
 {
     struct pair_settings item_item = item_item_settings(&o->item_item);
     struct pair_settings scoring = {
@@ -280,19 +364,33 @@ static enum status_code make_artifacts(struct context *context, const struct pai
         .top = (size_t)o->evidence.top,
         .max_user_items = (size_t)o->evidence.max_user_items,
     };
+    const bool is_auto = isnan(o->ridge.strength);
+    struct ridge_settings ridge = {.partners = (size_t)o->ridge.partners,
+                                   .max_user_items = (size_t)o->ridge.max_user_items,
+                                   .strengths = is_auto ? strengths : &o->ridge.strength,
+                                   .n_strengths = is_auto ? N_STRENGTHS : 1,
+                                   .watch = context_watch(context)};
     enum status_code code = STATUS_OK;
+    ridge.watch.progress = show_percent;
     for (size_t b = 0; b < N_BASES; b++) {
         const struct dataset *dataset = &interactions->basis[b];
-        TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], pairs, status));
+        TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], &products->pairs,
+                          status));
         if (o->item_item.given) {
-            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b], pairs, status));
+            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b],
+                            &products->pairs, status));
         }
         if (o->evidence.given) {
-            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b], evidence, status));
+            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b],
+                            &products->evidence, status));
         }
         if (o->transitions.given && interactions->has_times) {
             TRY(add_transitions(context, dataset, &o->transitions, pairs_transition_slots[b],
-                                transitions, status));
+                                &products->transitions, status));
+        }
+        if (o->ridge.given) { /* FIT first: ALL has learned the validation part */
+            TRY(add_ridge(context, dataset, &ridge, pairs_ridge_slots[b], &products->ridge,
+                          status));
         }
     }
 done:
@@ -302,157 +400,43 @@ done:
     return code;
 }
 
-/* ---- tables in the work database: codes of the tables users and items, and a view with ids ----
- */
-
-static const char drop_tables[] =
-    "DROP VIEW IF EXISTS pairs;"
-    "DROP TABLE IF EXISTS pairs_user_item;"
-    "DROP TABLE IF EXISTS pairs_item_item;"
-    "DROP TABLE IF EXISTS pairs_transition;"
-    "DROP TABLE IF EXISTS pairs_user_user;"; /* of versions before 0.2.0 */
-static const char create_tables[] =
-    "CREATE TABLE pairs_user_item (user INTEGER NOT NULL, item INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (user, item)) WITHOUT ROWID;"
-    "CREATE TABLE pairs_item_item (item INTEGER NOT NULL, partner INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (item, partner)) WITHOUT ROWID;"
-    "CREATE TABLE pairs_transition (item INTEGER NOT NULL, following INTEGER NOT NULL,"
-    " weight REAL NOT NULL, PRIMARY KEY (item, following)) WITHOUT ROWID;";
-
-/* Made last, so that nobody sees a half-filled one. CROSS JOIN keeps the order of the tables: the
- * pairs of one anchor are one search in their table, whatever the planner would guess. */
-static const char create_view[] =
-    "CREATE VIEW pairs (kind, anchor_id, positive_id, weight) AS"
-    " SELECT 'user_item', u.user_id, i.item_id, p.weight FROM users u"
-    " CROSS JOIN pairs_user_item p ON p.user = u.code"
-    " CROSS JOIN items i ON i.code = p.item"
-    " UNION ALL SELECT 'item_item', a.item_id, i.item_id, p.weight FROM items a"
-    " CROSS JOIN pairs_item_item p ON p.item = a.code"
-    " CROSS JOIN items i ON i.code = p.partner"
-    " UNION ALL SELECT 'transition', a.item_id, i.item_id, p.weight FROM items a"
-    " CROSS JOIN pairs_transition p ON p.item = a.code"
-    " CROSS JOIN items i ON i.code = p.following";
-
-/* One row an entry of m, as master codes: rows and columns are those of `row_codes` and
- * `column_codes`, all ascending, so that rows come in key order. weights NULL: 1. */
-static enum status_code write_table(struct context *context, const char *table,
-                                    const struct sparse *m, const float *weights,
-                                    const int32_t *row_codes, const int32_t *column_codes,
-                                    struct status *status)
-{
-    struct row_batch batch = {0};
-    enum status_code code = STATUS_OK;
-    TRY(row_batch_open(&batch, context_work(context), table, 3, ROW_BATCH_CHUNK, status));
-    for (size_t r = 0; r < m->n_rows; r++) {
-        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            struct batch_cell *row = row_batch_row(&batch);
-            row[0] = batch_integer(row_codes[r]);
-            row[1] = batch_integer(column_codes[m->columns[e]]);
-            row[2] = batch_real(weights == NULL ? 1 : (double)weights[e]);
-            TRY(row_batch_put(&batch, status));
-        }
-        if (r % ROWS_BETWEEN_CHECKS == 0) {
-            TRY(context_check_stop(context, status));
-        }
-    }
-    TRY(row_batch_write(&batch, status));
-done:
-    row_batch_release(&batch);
-    return code;
-}
-
-/* The item-by-item entries of `slot`, where there are any. */
-static enum status_code write_product(struct context *context, const char *table,
-                                      const struct artifact *artifact, const char *slot,
-                                      const struct dataset *fit, struct status *status)
-{
-    struct sparse product = {0};
-    bool found = false;
-    enum status_code code = STATUS_OK;
-    TRY(sparse_load(&product, artifact, slot, &found, status));
-    if (found) {
-        TRY(write_table(context, table, &product, product.values, fit->items, fit->items, status));
-    }
-done:
-    return code;
-}
-
-static enum status_code write_tables(struct context *context, const struct pairs_options *o,
-                                     const struct interactions *interactions,
-                                     const struct artifact *pairs,
-                                     const struct artifact *transitions, struct status *status)
-{
-    const struct dataset *fit = &interactions->basis[BASIS_FIT];
-    struct db *work = context_work(context);
-    const float *weights = NULL;
-    enum status_code code = STATUS_OK;
-    TRY(db_exec(work, drop_tables, status));
-    if (!o->queryable) {
-        goto done;
-    }
-    TRY(db_exec(work, create_tables, status));
-    TRY(pairs_positive_weights(pairs, BASIS_FIT, sparse_entries(&fit->train.matrix), &weights,
-                               status));
-    TRY(write_table(context, "pairs_user_item", &fit->train.matrix, weights, fit->users, fit->items,
-                    status));
-    TRY(write_product(context, "pairs_item_item", pairs, pairs_item_item_slots[BASIS_FIT], fit,
-                      status));
-    TRY(write_product(context, "pairs_transition", transitions, pairs_transition_slots[BASIS_FIT],
-                      fit, status));
-    TRY(db_exec(work, create_view, status));
-done:
-    return code;
-}
-
-/* User-item and item-item pairs and transitions of the FIT basis. */
-static enum status_code count_pairs(const struct interactions *interactions,
-                                    const struct artifact *pairs,
-                                    const struct artifact *transitions, int64_t *n,
-                                    struct status *status)
-{
-    struct sparse item_item = {0}, following = {0};
-    bool found = false;
-    enum status_code code = STATUS_OK;
-    TRY(sparse_load(&item_item, pairs, pairs_item_item_slots[BASIS_FIT], &found, status));
-    TRY(sparse_load(&following, transitions, pairs_transition_slots[BASIS_FIT], &found, status));
-    *n = (int64_t)(sparse_entries(&interactions->basis[BASIS_FIT].train.matrix) +
-                   sparse_entries(&item_item) + sparse_entries(&following));
-done:
-    return code;
-}
-
 static enum status_code pairs_run(struct context *context, const void *values,
                                   struct status *status)
 {
     const struct pairs_options *o = values;
     const struct artifact *input = NULL;
     struct interactions interactions = {0};
-    struct artifact pairs = {0}, evidence = {0}, transitions = {0};
+    struct pair_products products = {0};
     int64_t n_pairs = 0;
     enum status_code code = STATUS_OK;
-    artifact_init(&pairs, "pairs");
-    artifact_init(&evidence, "evidence");
-    artifact_init(&transitions, "transitions");
+    artifact_init(&products.pairs, "pairs");
+    artifact_init(&products.evidence, "evidence");
+    artifact_init(&products.transitions, "transitions");
+    artifact_init(&products.ridge, "ridge");
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
-    TRY(artifact_set_number(&pairs, pairs_positive_weights_slot, o->user_item.weights, status));
+    TRY(artifact_set_number(&products.pairs, pairs_positive_weights_slot, o->user_item.weights,
+                            status));
     if (o->transitions.given && !interactions.has_times) {
         log_write(context_log(context), LOG_INFO,
                   "pairs: the interactions have no times: no transitions");
     }
-    TRY(make_artifacts(context, o, &interactions, &pairs, &evidence, &transitions, status));
-    TRY(write_tables(context, o, &interactions, &pairs, &transitions, status));
-    TRY(count_pairs(&interactions, &pairs, &transitions, &n_pairs, status));
+    TRY(make_products(context, o, &interactions, &products, status));
+    TRY(pair_tables_write(context, o->queryable, &interactions, &products, &n_pairs, status));
     context_set_rows(context, n_pairs);
-    TRY(context_output(context, &pairs, status));
-    TRY(context_output(context, &evidence, status));
+    TRY(context_output(context, &products.pairs, status));
+    TRY(context_output(context, &products.evidence, status));
     if (o->transitions.given && interactions.has_times) {
-        TRY(context_output(context, &transitions, status));
+        TRY(context_output(context, &products.transitions, status));
+    }
+    if (o->ridge.given) {
+        TRY(context_output(context, &products.ridge, status));
     }
 done:
-    artifact_release(&transitions);
-    artifact_release(&pairs);
-    artifact_release(&evidence);
+    artifact_release(&products.ridge);
+    artifact_release(&products.transitions);
+    artifact_release(&products.pairs);
+    artifact_release(&products.evidence);
     interactions_release(&interactions);
     return code;
 }

@@ -118,6 +118,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "calibration", .help = "the weights of the score", .optional = true},
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
+    {.name = "ridge", .help = "learned item-item evidence, for scoring", .optional = true},
     {.name = NULL},
 };
 
@@ -228,6 +229,9 @@ static enum status_code load(struct context *context, struct sources *sources,
     TRY(context_input(context, "transitions", &artifact, status));
     TRY(merged_evidence(&sources->merged, EVIDENCE_TRANSITIONS, artifact, embeddings->basis,
                         &sources->products.transitions, &found, status));
+    TRY(context_input(context, "ridge", &artifact, status));
+    TRY(merged_evidence(&sources->merged, EVIDENCE_RIDGE, artifact, embeddings->basis,
+                        &sources->products.ridge, &found, status));
     TRY(evidence_of_own(&sources->products.own, embeddings->items.rows, status));
     sources->scored_from = score_sources_of(&sources->products);
     TRY(score_check(&sources->calibration.weights, &sources->scored_from, "recommend", status));

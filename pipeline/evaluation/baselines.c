@@ -173,24 +173,13 @@ done:
     return code;
 }
 
-static int weighting_named(const char *name)
-{
-    int weighting = 0;
-    while (pair_weighting_names[weighting] != NULL &&
-           strcmp(pair_weighting_names[weighting], name) != 0) {
-        weighting++;
-    }
-    assert(pair_weighting_names[weighting] != NULL);
-    return weighting;
-}
-
 enum status_code baseline_item_weights(const struct dataset *dataset, const struct watch *watch,
                                        struct pool *pool, struct sparse *weights,
                                        struct status *status)
 {
     struct pair_settings settings = {
         .window = PAIR_WHOLE_HISTORY,
-        .weighting = weighting_named("cosine"),
+        .weighting = pair_weighting_named("cosine"),
         .min_count = 1.0,
         .top = ITEM_ITEM_TOP,
         .max_user_items = ITEM_ITEM_MAX_USER_ITEMS,

@@ -38,7 +38,8 @@ static const double least_base = 0.02; /* weight: what the base adds to the cosi
 static const struct score_part offered[] = {
     {SCORE_EVIDENCE, 0, 0, 1},    {SCORE_EVIDENCE, 30, 0, 1},   {SCORE_EVIDENCE, 0, 8, 1},
     {SCORE_TRANSITIONS, 0, 1, 1}, {SCORE_TRANSITIONS, 0, 4, 1}, {SCORE_TRANSITIONS, 0, 16, 1},
-    {SCORE_OWN, 0, 0, 1},         {SCORE_OWN, 14, 0, 1},        {SCORE_HAD, 0, 0, 1}};
+    {SCORE_OWN, 0, 0, 1},         {SCORE_OWN, 14, 0, 1},        {SCORE_HAD, 0, 0, 1},
+    {SCORE_RIDGE, 0, 0, 1},       {SCORE_RIDGE, 0, 8, 1}};
 enum { N_OFFERED = sizeof offered / sizeof *offered };
 
 /* Columns of the values: the base's score; the cosine's part of it, by which the rest of the base
@@ -66,6 +67,7 @@ struct fitting {
 static void list_parts(struct fitting *fitting)
 {
     const struct blend_request *request = fitting->request;
+    const bool has_times = request->validation->dataset->train.times != NULL;
     struct score_weights *all = &fitting->all;
     size_t t = 0;
     *all = request->base;
@@ -75,7 +77,9 @@ static void list_parts(struct fitting *fitting)
         all->exponent = 0.5;
     }
     for (size_t p = 0; p < N_OFFERED; p++) {
-        if (score_source(&request->sources, offered[p].kind) != NULL) {
+        const bool needs_times = offered[p].half_life > 0 || offered[p].half_places > 0;
+        if (score_source(&request->sources, offered[p].kind) != NULL &&
+            (has_times || !needs_times)) {
             fitting->column_of[t++] = FIRST_PART + all->n_parts;
             all->parts[all->n_parts++] = offered[p];
         }

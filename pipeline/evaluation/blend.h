@@ -9,7 +9,7 @@
 #include "ranking/score.h"
 
 struct blend_request {
-    const struct validation *validation; /* with validation users, of a log with times */
+    const struct validation *validation; /* with validation users */
     const struct embeddings *embeddings; /* of validation->dataset */
     struct score_sources sources;        /* of that dataset too; without own: nobody comes back */
     struct score_weights base;           /* what has to be beaten: no parts */

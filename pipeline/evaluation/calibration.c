@@ -8,8 +8,8 @@
  *      popular items too; on SKETCH_USERS users: it just finds the place
  *   5  gamma, beta and p finer around the best of all
  *
- *   6  where the log has times, all parts of the score learned at once (blend.h), against the best
- *      of 1 to 5
+ *   6  where the log has times or there is learned evidence, all parts of the score learned at once
+ *      (blend.h), against the best of 1 to 5
  *
  * The best value wins; at equal values the longer half-life, then the smaller gamma, then the beta
  * nearer 0, then the smaller p. What is fixed by the request is not searched. Evidence, popularity
@@ -396,6 +396,12 @@ done:
     return code;
 }
 
+/* Whether there is more to weigh than passes 1 to 5 have weighed. */
+static bool has_further_parts(const struct calibration_request *request)
+{
+    return request->validation->dataset->train.times != NULL || request->sources.ridge != NULL;
+}
+
 /* Pass 6. */
 static enum status_code try_blend(const struct calibration_request *request, struct pool *pool,
                                   struct calibration *made, struct status *status)
@@ -473,7 +479,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
         TRY(try_evidence(&trials, &sketch, settings, status));
     }
     TRY(conclude(&trials, &sketch, &made, status));
-    if (request->blends && request->validation->dataset->train.times != NULL) {
+    if (request->blends && has_further_parts(request)) {
         TRY(try_blend(request, pool, &made, status));
     }
     *out = made;

@@ -66,7 +66,8 @@ enum needs {
     NEEDS_HALF_LIFE,
     NEEDS_REPEATS,
     NEEDS_EVENING,
-    NEEDS_TRANSITIONS
+    NEEDS_TRANSITIONS,
+    NEEDS_RIDGE
 };
 
 struct model {

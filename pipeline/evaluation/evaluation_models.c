@@ -57,6 +57,14 @@ static enum status_code start_evidence(struct evaluation *evaluation, struct sta
     return code;
 }
 
+static enum status_code start_ridge(struct evaluation *evaluation, struct status *status)
+{
+    const struct score_weights weights = {.n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 1}}};
+    enum status_code code = start_score(evaluation, &weights, status);
+    evaluation->score.scale = 0;
+    return code;
+}
+
 /* What the user had, by decayed weight; behind it, and between equals, the popular items. */
 static enum status_code start_own(struct evaluation *evaluation, struct status *status)
 {
@@ -157,6 +165,7 @@ static const struct model models[] = {
     {"nightjar", NEEDS_NOTHING, start_nightjar, rank_by_score},
     {"towers", NEEDS_EVIDENCE, start_towers, rank_by_score},
     {"evidence", NEEDS_EVIDENCE, start_evidence, rank_by_score},
+    {"ridge", NEEDS_RIDGE, start_ridge, rank_by_score},
     {"popularity", NEEDS_NOTHING, NULL, rank_popularity},
     {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
     {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
@@ -174,7 +183,8 @@ static bool takes_part(const struct evaluation_request *request, const struct mo
             (request->dataset->repeats && request->sources.own != NULL)) &&
            (model->needs != NEEDS_EVENING || request->is_evening) &&
            (model->needs != NEEDS_TRANSITIONS ||
-            (request->is_evening && request->sources.transitions != NULL));
+            (request->is_evening && request->sources.transitions != NULL)) &&
+           (model->needs != NEEDS_RIDGE || request->sources.ridge != NULL);
 }
 
 const struct model *evaluation_next_model(const struct evaluation_request *request,

@@ -1,4 +1,4 @@
-/* Matrix products: the only file that sees cblas.h. */
+/* Matrix products and equations: the only file that sees OpenBLAS's headers. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "math/blas.h"
 
@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <cblas.h>
+#include <f77blas.h> /* LAPACK, which cblas.h has nothing of */
 #include <limits.h>
 #include <sys/mman.h>
 
@@ -85,4 +86,17 @@ void blas_tn(float alpha, struct const_matrix a, struct const_matrix b, float be
 {
     assert(a.columns == c.rows && b.columns == c.columns && a.rows == b.rows);
     multiply(CblasTrans, CblasNoTrans, a.rows, alpha, a, b, beta, c);
+}
+
+bool blas_solve_positive(struct matrix a, float *b)
+{
+    assert(a.rows == a.columns && a.stride >= a.columns);
+    blasint n = dimension(a.rows), stride = leading(a.stride), failed = 0;
+    char upper[] = "U"; /* our lower triangle by columns */
+    BLASFUNC(spotrf)(upper, &n, a.data, &stride, &failed);
+    if (failed == 0) {
+        cblas_strsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, a.data, stride, b, 1);
+        cblas_strsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, a.data, stride, b, 1);
+    }
+    return failed == 0;
 }

@@ -1,5 +1,5 @@
-/* Single-precision matrix products through OpenBLAS, single-threaded in the calling thread: our own
- * pool owns the threads. The only file that sees cblas.h. */
+/* Single-precision matrix products and equations through OpenBLAS, single-threaded in the calling
+ * thread: our own pool owns the threads. Its .c file alone sees OpenBLAS's headers. */
 #ifndef NIGHTJAR_MATH_BLAS_H
 #define NIGHTJAR_MATH_BLAS_H
 
@@ -23,5 +23,9 @@ void blas_nn(float alpha, struct const_matrix a, struct const_matrix b, float be
              struct matrix c); /* c = alpha a b + beta c:   (m,k) (k,n) (m,n) */
 void blas_tn(float alpha, struct const_matrix a, struct const_matrix b, float beta,
              struct matrix c); /* c = alpha a^T b + beta c: (k,m) (k,n) (m,n) */
+
+/* b (n) = x with a x = b, by Cholesky; a (n, n) is symmetric, its lower triangle is read and used
+ * up. False, with b unchanged, where a is not positive definite in floats. */
+MUST_CHECK bool blas_solve_positive(struct matrix a, float *b);
 
 #endif

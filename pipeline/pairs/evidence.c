@@ -37,7 +37,7 @@ static enum status_code weigh_items(struct evidence *evidence, enum evidence_kin
     for (size_t i = 0; i < dataset->n_items; i++) {
         const double users = counts[i] > 1 ? (double)counts[i] : 1.0;
         evidence->history_weight[i] =
-            kind == EVIDENCE_TRANSITIONS ? 1.0f : (float)(1.0 / sqrt(users));
+            kind == EVIDENCE_CO_INTERACTION ? (float)(1.0 / sqrt(users)) : 1.0f;
         evidence->log_count[i] = (float)log(users);
     }
 done:
@@ -57,6 +57,7 @@ enum status_code evidence_load_renumbered(struct evidence *evidence, enum eviden
     enum status_code code = STATUS_OK;
     if (artifact != NULL) {
         const char *slot = kind == EVIDENCE_TRANSITIONS ? pairs_transition_slots[basis]
+                           : kind == EVIDENCE_RIDGE     ? pairs_ridge_slots[basis]
                                                         : pairs_evidence_slots[basis];
         TRY(sparse_load(&stored, artifact, slot, &has_pairs, status));
     }

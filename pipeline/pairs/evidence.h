@@ -25,12 +25,12 @@ struct evidence {
     float *log_count;      /* (n_items) log max(1, n_i) */
 };
 
-/* Which product of the stage `pairs` speaks: co-interaction, or what followed what (transitions.h),
- * whose w_h is 1. */
-enum evidence_kind { EVIDENCE_CO_INTERACTION, EVIDENCE_TRANSITIONS };
+/* Which product of the stage `pairs` speaks: co-interaction, what followed what (transitions.h), or
+ * what partners foretell (ridge.h); w_h of the last two is 1. */
+enum evidence_kind { EVIDENCE_CO_INTERACTION, EVIDENCE_TRANSITIONS, EVIDENCE_RIDGE };
 
-/* The evidence of a basis out of the artifact "evidence" or "transitions", which must outlive it;
- * NULL allowed. *found false (and *evidence zeroed) where there is none. `dataset` is that basis.
+/* The evidence of a basis out of the artifact that the kind has, which must outlive it; NULL
+ * allowed. *found false (and *evidence zeroed) where there is none. `dataset` is that basis.
  */
 MUST_CHECK enum status_code evidence_load(struct evidence *evidence, enum evidence_kind kind,
                                           const struct artifact *artifact, enum basis basis,

@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "pairs/pair_rows.h"
 
+#include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { SPANS_AHEAD = 8 }; /* a span of that many later is asked for */
 
@@ -90,6 +92,17 @@ struct weighting {
 
 const char *const pair_weighting_names[] = {WEIGHTINGS(WEIGHTING_NAME) NULL};
 static const struct weighting weightings[] = {WEIGHTINGS(WEIGHTING_ROW)};
+
+int pair_weighting_named(const char *name)
+{
+    int weighting = 0;
+    while (pair_weighting_names[weighting] != NULL &&
+           strcmp(pair_weighting_names[weighting], name) != 0) {
+        weighting++;
+    }
+    assert(pair_weighting_names[weighting] != NULL);
+    return weighting;
+}
 
 /* ---- one row of the product ---- */
 

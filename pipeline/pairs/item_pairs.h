@@ -26,6 +26,8 @@
 
 extern const char *const pair_weighting_names[]; /* count, cosine, pmi, lift, ultragcn,
                                                     degree_normalised; NULL-terminated */
+/* The place of one of these names. */
+int pair_weighting_named(const char *name);
 
 /* out (n_items, n_items): row = anchor item, entries = its strongest partners, value = weight > 0,
  * no diagonal. Equal weights are kept by lower column. `out` zeroed; release with sparse_release.

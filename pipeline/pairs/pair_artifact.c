@@ -7,6 +7,7 @@ const char *const pairs_positive_slots[N_BASES] = {"fit.user_item", "all.user_it
 const char *const pairs_item_item_slots[N_BASES] = {"fit.item_item", "all.item_item"};
 const char *const pairs_evidence_slots[N_BASES] = {"fit.evidence", "all.evidence"};
 const char *const pairs_transition_slots[N_BASES] = {"fit.transitions", "all.transitions"};
+const char *const pairs_ridge_slots[N_BASES] = {"fit.ridge", "all.ridge"};
 
 const char *const positive_weights_names[] = {"value", "log", "one", NULL};
 const char *const pairs_positive_weights_slot = "positive_weights";

@@ -13,12 +13,13 @@ extern const char *const pairs_positive_weights_slot; /* number of the artifact 
 /* out (n) = the weights of positives with `values` (n). */
 void pairs_weigh_positives(enum positive_weights which, const float *values, size_t n, float *out);
 
-/* Where each basis stands in the artifacts "pairs" (positives, item pairs), "evidence" and
- * "transitions". */
+/* Where each basis stands in the artifacts "pairs" (positives, item pairs), "evidence",
+ * "transitions" and "ridge". */
 extern const char *const pairs_positive_slots[N_BASES];
 extern const char *const pairs_item_item_slots[N_BASES];
 extern const char *const pairs_evidence_slots[N_BASES];
 extern const char *const pairs_transition_slots[N_BASES];
+extern const char *const pairs_ridge_slots[N_BASES];
 
 /* The weights of the positives in the artifact "pairs": *weights (n_entries) is borrowed, or NULL
  * when every positive weighs 1. `n_entries` is that of the basis' train matrix. */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *const score_part_names[] = {"evidence", "transitions", "own", "had", NULL};
+const char *const score_part_names[] = {"evidence", "transitions", "own", "had", "ridge", NULL};
 
 static const double day = 86400;
 /* What counts less is not looked at: old items are many. */
@@ -235,7 +235,7 @@ static const struct evidence *or_null(const struct evidence *evidence)
 struct score_sources score_sources_of(const struct score_products *products)
 {
     return (struct score_sources){or_null(&products->evidence), or_null(&products->transitions),
-                                  or_null(&products->own)};
+                                  or_null(&products->own), or_null(&products->ridge)};
 }
 
 void score_products_release(struct score_products *products)
@@ -243,12 +243,14 @@ void score_products_release(struct score_products *products)
     evidence_release(&products->evidence);
     evidence_release(&products->transitions);
     evidence_release(&products->own);
+    evidence_release(&products->ridge);
 }
 
 const struct evidence *score_source(const struct score_sources *sources, enum score_part_kind kind)
 {
     return kind == SCORE_EVIDENCE      ? sources->evidence
            : kind == SCORE_TRANSITIONS ? sources->transitions
+           : kind == SCORE_RIDGE       ? sources->ridge
                                        : sources->own;
 }
 

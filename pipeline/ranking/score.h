@@ -6,6 +6,7 @@
  *   evidence      c(u, i) of the history weighed by age 2^(-age / half_life) and by place
  *                 2^(-place / half_places), 0 being the newest; a share of its maximum
  *   transitions   the same of the pairs "what followed what" (transitions.h)
+ *   ridge         the same of what partners foretell (ridge.h)
  *   own           log(1 + w 2^(-age / half_life)) for an item of the history, w its pair's weight
  *   had           1 for an item of the history, however little and long ago
  *
@@ -25,6 +26,7 @@ enum score_part_kind {
     SCORE_TRANSITIONS,
     SCORE_OWN,
     SCORE_HAD,
+    SCORE_RIDGE,
     N_SCORE_PART_KINDS
 };
 extern const char *const score_part_names[]; /* in enum order; NULL-terminated */
@@ -51,7 +53,7 @@ struct score_weights {
 /* What the parts are made of, all of the towers' basis; NULL: there is none, and no weight for it.
  */
 struct score_sources {
-    const struct evidence *evidence, *transitions, *own;
+    const struct evidence *evidence, *transitions, *own, *ridge;
 };
 /* The source of a kind of part. */
 const struct evidence *score_source(const struct score_sources *sources, enum score_part_kind kind);
@@ -66,7 +68,7 @@ MUST_CHECK enum status_code score_parts_load(struct score_weights *weights,
 
 /* What the sources are, for whoever loads them. Zero-initialise; each may be left so. */
 struct score_products {
-    struct evidence evidence, transitions, own;
+    struct evidence evidence, transitions, own, ridge;
 };
 struct score_sources score_sources_of(const struct score_products *products);
 void score_products_release(struct score_products *products);

@@ -170,6 +170,52 @@ static void transitions_are_made_for_both_bases_and_can_be_queried(void **state)
     artifact_release(&transitions);
 }
 
+static void assert_same_ridge(void **state, const char *stages, const char *expected)
+{
+    char hashes[2][HASH_TEXT_MAX];
+    const char *const both[] = {stages, expected};
+    for (size_t s = 0; s < 2; s++) {
+        struct status status = {0};
+        run(state, both[s]);
+        struct artifact ridge = stage_artifact_of(state, "pairs/ridge");
+        assert_int_equal(artifact_hash(&ridge, hashes[s], &status), STATUS_OK);
+        artifact_release(&ridge);
+    }
+    assert_string_equal(hashes[0], hashes[1]);
+}
+
+static void learned_pairs_are_made_for_both_bases_and_can_be_queried(void **state)
+{
+    struct status status = {0};
+    struct sparse fit = {0}, all = {0};
+    bool found = false;
+    stage_source(state, log_with_times);
+    run(state, "- interactions: {split: {by: leave_last}}\n- pairs: {ridge: {partners: 4}}\n");
+    struct artifact ridge = stage_artifact_of(state, "pairs/ridge");
+    assert_int_equal(sparse_load(&fit, &ridge, "fit.ridge", &found, &status), STATUS_OK);
+    assert_true(found && fit.n_rows == 25 && sparse_entries(&fit) > 25);
+    assert_true(sparse_entries(&fit) <= 25 * 4);
+    assert_int_equal(sparse_load(&all, &ridge, "all.ridge", &found, &status), STATUS_OK);
+    assert_true(found && sparse_entries(&all) > 25 && sparse_entries(&all) <= 25 * 4);
+    struct db *db = stage_work(state);
+    assert_int_equal(store_int64(db, "SELECT count(*) FROM pairs WHERE kind = 'ridge'"),
+                     (int64_t)sparse_entries(&fit));
+    assert_int_equal(store_int64(db, "SELECT count(*) FROM pairs WHERE kind = 'ridge' AND"
+                                     " (weight <= 0 OR anchor_id = positive_id)"),
+                     0);
+    db_close(db);
+    artifact_release(&ridge);
+    run(state, INTERACTIONS "- pairs: {}\n");
+    assert_false(stage_has_artifact(state, "pairs/ridge"));
+}
+
+static void without_a_validation_part_a_strength_of_10_is_taken(void **state)
+{
+    stage_source(state, log_with_times);
+    assert_same_ridge(state, INTERACTIONS "- pairs: {ridge: {}}\n",
+                      INTERACTIONS "- pairs: {ridge: {strength: 10}}\n");
+}
+
 static void a_log_without_times_has_no_transitions(void **state)
 {
     stage_source(state, log_with_times);
@@ -221,22 +267,24 @@ static void the_number_of_threads_changes_no_pair(void **state)
 {
     static const char stages[] =
         INTERACTIONS "- pairs: {item_item: {weighting: pmi, top: 5}, evidence: {top: 9},"
-                     " transitions: {top: 8}}\n";
-    const char *const slots[] = {"pairs/pairs", "pairs/evidence", "pairs/transitions"};
-    char hashes[2][3][HASH_TEXT_MAX];
+                     " transitions: {top: 8}, ridge: {partners: 6}}\n";
+    enum { N_SLOTS = 4 };
+    const char *const slots[] = {"pairs/pairs", "pairs/evidence", "pairs/transitions",
+                                 "pairs/ridge"};
+    char hashes[2][N_SLOTS][HASH_TEXT_MAX];
     stage_source(state, log_with_times);
     for (int threads = 1; threads <= 2; threads++) {
         struct status status;
         assert_int_equal(stage_run(state, registry, stages, threads, &status), STATUS_OK);
-        for (size_t s = 0; s < 3; s++) {
+        for (size_t s = 0; s < N_SLOTS; s++) {
             struct artifact artifact = stage_artifact_of(state, slots[s]);
             assert_int_equal(artifact_hash(&artifact, hashes[threads - 1][s], &status), STATUS_OK);
             artifact_release(&artifact);
         }
     }
-    assert_string_equal(hashes[0][0], hashes[1][0]);
-    assert_string_equal(hashes[0][1], hashes[1][1]);
-    assert_string_equal(hashes[0][2], hashes[1][2]);
+    for (size_t s = 0; s < N_SLOTS; s++) {
+        assert_string_equal(hashes[0][s], hashes[1][s]);
+    }
 }
 
 static void a_window_and_positions_together_are_refused_with_their_place(void **state)
@@ -279,6 +327,8 @@ int main(void)
         STAGE_TEST(windows_and_counts_bound_the_pairs),
         STAGE_TEST(both_bases_are_made_and_evidence_only_on_demand),
         STAGE_TEST(transitions_are_made_for_both_bases_and_can_be_queried),
+        STAGE_TEST(learned_pairs_are_made_for_both_bases_and_can_be_queried),
+        STAGE_TEST(without_a_validation_part_a_strength_of_10_is_taken),
         STAGE_TEST(a_log_without_times_has_no_transitions),
         STAGE_TEST(positives_weigh_what_the_option_says),
         STAGE_TEST(what_is_not_to_be_queryable_is_not_there),

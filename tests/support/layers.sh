@@ -39,7 +39,7 @@ includes | sed -e 's/^pipeline\///' -e 's/\.[ch] / /' -e 's/\.h$//' | awk '$1 !=
     grep . && bad=1
 
 # header:the one file that may see it
-for rule in cblas.h:pipeline/math/blas.c csv.h:pipeline/io/csv_record.c \
+for rule in cblas.h:pipeline/math/blas.c f77blas.h:pipeline/math/blas.c csv.h:pipeline/io/csv_record.c \
     yaml.h:pipeline/config/yaml_doc.c zlib.h:pipeline/io/ cJSON.h:pipeline/ xxhash.h:pipeline/base/hash.c \
     hmac.h:pipeline/base/; do
     seen=$(grep -l -E "#include <(.*/)?${rule%%:*}>" pipeline/*.c pipeline/*/*.[ch] stages/*.c)

@@ -90,6 +90,53 @@ static void products_agree_with_loops(void **state)
     }
 }
 
+/* a = M M^T + 1 for a random M, of which the upper triangle is NaN; tolerance: its condition is
+ * some 1e3. */
+static void equations_are_solved_and_impossible_ones_refused(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 2, 17, 140};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const size_t n = sizes[s];
+        struct rng rng;
+        struct status status = {0};
+        float *x = NULL, *b = NULL;
+        rng_init(&rng, n, "equations", 0, 0);
+        struct matrix m = random_matrix(&rng, n, n), a = random_matrix(&rng, n, n);
+        assert_int_equal(MEM_NEW(&x, n + 1, &status), STATUS_OK);
+        assert_int_equal(MEM_NEW(&b, n + 1, &status), STATUS_OK);
+        for (size_t i = 0; i < n; i++) {
+            x[i] = (float)rng_normal(&rng);
+        }
+        for (size_t i = 0; i < n; i++) {
+            double product = 0;
+            for (size_t j = 0; j < n; j++) {
+                double sum = i == j ? 1 : 0;
+                for (size_t k = 0; k < n; k++) {
+                    sum += (double)at(m, false, i, k) * (double)at(m, false, j, k) / (double)n;
+                }
+                a.data[i * a.stride + j] = j <= i ? (float)sum : NAN;
+                product += sum * (double)x[j];
+            }
+            b[i] = (float)product;
+        }
+        assert_true(blas_solve_positive(a, b));
+        for (size_t i = 0; i < n; i++) {
+            assert_true(fabs((double)b[i] - (double)x[i]) < 1e-4);
+        }
+        for (size_t i = 0; i < n; i++) { /* factored already: make it indefinite */
+            a.data[i * a.stride + i] = -1;
+            b[i] = x[i];
+        }
+        assert_true(blas_solve_positive(a, b) == (n == 0));
+        assert_memory_equal(b, x, n * sizeof *b);
+        mem_free(x);
+        mem_free(b);
+        mem_free(m.data);
+        mem_free(a.data);
+    }
+}
+
 static void the_library_names_itself(void **state)
 {
     (void)state;
@@ -100,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_agree_with_loops),
+        cmocka_unit_test(equations_are_solved_and_impossible_ones_refused),
         cmocka_unit_test(the_library_names_itself),
     };
     blas_init();

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "evaluation/blend_logit.h"
 #include "pairs/pair_artifact.h"
+#include "pairs/ridge.h"
 #include "pairs/transitions.h"
 
 #include <math.h>
@@ -273,6 +274,47 @@ static void choices_that_follow_the_last_one_are_learned(void **state)
     mem_free(w);
 }
 
+/* What partners foretell needs no times; parts that look at them are not offered without. */
+static void without_times_learned_evidence_is_weighed(void **state)
+{
+    (void)state;
+    const double strength = 3;
+    const struct ridge_settings settings = {
+        .partners = 10, .strengths = &strength, .n_strengths = 1};
+    struct status status = {0};
+    struct walk *w = NULL;
+    struct blend blend = {0};
+    struct ridge ridge = {0};
+    struct sparse pairs = {0};
+    struct artifact artifact = {0};
+    struct evidence evidence = {0};
+    bool found;
+    assert_int_equal(MEM_NEW(&w, 1, &status), STATUS_OK);
+    walk_init(w, true);
+    w->dataset.train.times = w->dataset.valid.times = NULL;
+    assert_int_equal(ridge_init(&ridge, &w->dataset.train, &settings, NULL, &status), STATUS_OK);
+    assert_int_equal(ridge_pairs(&ridge, 0, &pairs, &status), STATUS_OK);
+    artifact_init(&artifact, "ridge");
+    assert_int_equal(sparse_save(&pairs, &artifact, pairs_ridge_slots[BASIS_FIT], &status),
+                     STATUS_OK);
+    assert_int_equal(evidence_load(&evidence, EVIDENCE_RIDGE, &artifact, BASIS_FIT, &w->dataset,
+                                   &found, &status),
+                     STATUS_OK);
+    assert_true(found);
+    struct blend_request request = request_of(w);
+    request.sources = (struct score_sources){.ridge = &evidence};
+    assert_int_equal(blend_fit(&request, NULL, &blend, &status), STATUS_OK);
+    assert_true(blend.is_better && blend.value > 0.3 && blend.base_value < 0.2);
+    assert_int_equal(blend.weights.n_parts, 1);
+    assert_int_equal(blend.weights.parts[0].kind, SCORE_RIDGE);
+    assert_true(blend.weights.parts[0].half_places == 0 && blend.weights.parts[0].weight > 0);
+    evidence_release(&evidence);
+    artifact_release(&artifact);
+    ridge_release(&ridge);
+    walk_release(w);
+    mem_free(w);
+}
+
 static void what_does_not_help_is_left_out(void **state)
 {
     (void)state;
@@ -361,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_choice_without_its_values_is_no_memory),
         cmocka_unit_test(halves_and_threads),
         cmocka_unit_test(choices_that_follow_the_last_one_are_learned),
+        cmocka_unit_test(without_times_learned_evidence_is_weighed),
         cmocka_unit_test(what_does_not_help_is_left_out),
         cmocka_unit_test(what_people_come_back_to_is_learned_where_repeats_count),
         cmocka_unit_test(items_of_one_time_share_the_mean_of_their_places),

@@ -28,15 +28,6 @@ struct reference {
     double item_users[ITEMS], partners[ITEMS], n_users;
 };
 
-static int weighting_named(const char *name)
-{
-    int w = 0;
-    while (strcmp(pair_weighting_names[w], name) != 0) {
-        w++;
-    }
-    return w;
-}
-
 static struct history random_history(uint64_t seed, bool with_times)
 {
     struct history history = {0};
@@ -240,7 +231,7 @@ static void equal_weights_are_kept_by_lower_column(void **state)
     struct history history = {0};
     struct sparse m = {0};
     const struct pair_settings s = {
-        .weighting = weighting_named("count"), .min_count = 1, .top = 3};
+        .weighting = pair_weighting_named("count"), .min_count = 1, .top = 3};
     assert_int_equal(sparse_init(&history.matrix, 1, 6, 6, false, &status), STATUS_OK);
     history.matrix.offsets[1] = 6;
     for (int32_t c = 0; c < 6; c++) {
@@ -312,7 +303,7 @@ static void one_huge_user_costs_no_more_than_the_cap(void **state)
     struct history history = {0};
     struct sparse m = {0};
     struct calls calls = {0};
-    const struct pair_settings s = {.weighting = weighting_named("count"),
+    const struct pair_settings s = {.weighting = pair_weighting_named("count"),
                                     .min_count = 1,
                                     .top = 1000,
                                     .max_user_items = CAP,

@@ -304,8 +304,9 @@ static void the_parts_of_a_row_sum_to_its_score(void **state)
     struct recommendations made = {0};
     struct score_term terms[SCORE_TERMS_MAX];
     static const char *const names[] = {"cosine",        "popularity", "evidence", "evidence:30d",
-                                        "transitions:4", "own:14d:2",  "boost"};
-    size_t n_with[7] = {0};
+                                        "transitions:4", "own:14d:2",  "ridge:8",  "boost"};
+    enum { N_TERMS = sizeof names / sizeof *names };
+    size_t n_with[N_TERMS] = {0};
     ranking_data_init(&data, 90, N_ITEMS, 6, 0.15, BASIS_FIT, 27);
     const struct dataset *dataset = &data.interactions.basis[BASIS_FIT];
     struct history *log = &data.interactions.log;
@@ -321,25 +322,27 @@ static void the_parts_of_a_row_sum_to_its_score(void **state)
     request.exclude_seen = false;
     request.parts = true;
     request.rules = &rules;
-    request.sources = (struct score_sources){&evidence.evidence, &evidence.evidence, &own};
+    request.sources =
+        (struct score_sources){&evidence.evidence, &evidence.evidence, &own, &evidence.evidence};
     request.weights.gamma = 3;
     request.weights.exponent = 0.25;
-    request.weights.n_parts = 4;
+    request.weights.n_parts = 5;
     request.weights.parts[0] = (struct score_part){SCORE_EVIDENCE, 30, 0, 1.5};
     request.weights.parts[1] = (struct score_part){SCORE_EVIDENCE, 0, 0, 0};
     request.weights.parts[2] = (struct score_part){SCORE_TRANSITIONS, 0, 4, 2};
     request.weights.parts[3] = (struct score_part){SCORE_OWN, 14, 2, 0.75};
+    request.weights.parts[4] = (struct score_part){SCORE_RIDGE, 0, 8, 0.5};
     assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
-    assert_int_equal(score_terms(&made.weights, made.temperature, terms), 7);
+    assert_int_equal(score_terms(&made.weights, made.temperature, terms), N_TERMS);
     for (size_t e = 0; e < made.n_served * made.top; e++) {
         const bool scored = made.items[e] >= 0 && made.sources[e] != PUBLISH_POPULAR;
         assert_true(fabs(sum_of_parts(&made, e) - (scored ? (double)made.scores[e] : 0)) <
                     tolerance);
-        for (size_t p = 0; p < 7; p++) {
-            n_with[p] += made.part_values[e * 7 + p] != 0;
+        for (size_t p = 0; p < N_TERMS; p++) {
+            n_with[p] += made.part_values[e * N_TERMS + p] != 0;
         }
     }
-    for (size_t p = 0; p < 7; p++) {
+    for (size_t p = 0; p < N_TERMS; p++) {
         assert_string_equal(terms[p].name, names[p]);
         assert_true(n_with[p] > 0);
     }

@@ -1,0 +1,291 @@
+/* Partners by cosine, then one regression an item. What two items have in common is counted anew
+ * for each regression, out of the histories: exact, and no matrix of all items is ever held. */
+#include "pairs/ridge.h"
+
+#include "base/mem.h"
+#include "math/blas.h"
+#include "pairs/item_pairs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ITEMS_PER_BLOCK = 8, ITEMS_PER_SLICE = 512 };
+static const double least_shift = 0.125; /* of the diagonal, which is 1 and the penalty */
+
+struct regressions {
+    const struct ridge_settings *settings;
+    struct sparse users; /* (n_items, n_users) of each item */
+    struct ridge *ridge;
+    size_t first_item, end_item; /* of the slice that runs */
+    struct worker *workers;
+};
+
+/* One thread's memory. Members are the partners of an item, ascending, and the item behind them. */
+struct worker {
+    int32_t *counts;  /* (n_users) members that a user has; zero between items */
+    int32_t *touched; /* (n_users + 1) those who have some */
+    int64_t *ends;    /* (n_users) where the user's members end in `had` */
+    int32_t *had; /* (as many as the members have users) by user: places of members, ascending */
+    int32_t *members; /* (partners + 1) */
+    float *roots;     /* (partners + 1) 1 / sqrt(n) */
+    float *gram;      /* (partners + 1)^2 lower triangle: users in common, then their cosine */
+    float *factor;    /* (partners)^2 */
+    float *solution;  /* (partners) */
+};
+
+/* ---- what the members have in common ---- */
+
+/* had and ends: the members that each user has. Returns how many users have some. */
+static size_t list_members(const struct regressions *r, struct worker *w, size_t n)
+{
+    size_t n_touched = 0;
+    int64_t end = 0;
+    for (size_t k = 0; k < n; k++) {
+        size_t n_users;
+        const int32_t *users = sparse_row(&r->users, (size_t)w->members[k], &n_users);
+        for (size_t u = 0; u < n_users; u++) {
+            w->touched[n_touched] = users[u];
+            n_touched += w->counts[users[u]]++ == 0;
+        }
+    }
+    for (size_t t = 0; t < n_touched; t++) {
+        w->ends[w->touched[t]] = end;
+        end += w->counts[w->touched[t]];
+    }
+    for (size_t k = 0; k < n; k++) {
+        size_t n_users;
+        const int32_t *users = sparse_row(&r->users, (size_t)w->members[k], &n_users);
+        for (size_t u = 0; u < n_users; u++) {
+            w->had[w->ends[users[u]]++] = (int32_t)k;
+        }
+    }
+    return n_touched;
+}
+
+/* gram (n, n): the cosines below its diagonal. */
+static void fill_gram(const struct regressions *r, struct worker *w, size_t n)
+{
+    const size_t n_touched = list_members(r, w, n);
+    memset(w->gram, 0, n * n * sizeof *w->gram);
+    for (size_t t = 0; t < n_touched; t++) {
+        const int32_t user = w->touched[t];
+        const size_t n_had = (size_t)w->counts[user];
+        const int32_t *had = w->had + w->ends[user] - n_had;
+        for (size_t a = 1; a < n_had; a++) {
+            float *row = w->gram + (size_t)had[a] * n;
+            for (size_t b = 0; b < a; b++) {
+                row[had[b]] += 1;
+            }
+        }
+        w->counts[user] = 0;
+    }
+    for (size_t k = 0; k < n; k++) {
+        w->roots[k] =
+            (float)(1 / sqrt((double)sparse_row_length(&r->users, (size_t)w->members[k])));
+        for (size_t l = 0; l < k; l++) {
+            w->gram[k * n + l] *= w->roots[k] * w->roots[l];
+        }
+    }
+}
+
+/* ---- one item ---- */
+
+/* solution (n) of (C + diag(strength / sqrt(n)) + shift) z = c, with C the cosines of the partners
+ * and c theirs with the item: the regression in units of 1 / sqrt(n), whose condition does not hang
+ * on how popular the partners are. */
+static void solve(struct worker *w, double strength, size_t n)
+{
+    double shift = 0;
+    do {
+        for (size_t k = 0; k < n; k++) {
+            memcpy(w->factor + k * n, w->gram + k * (n + 1), k * sizeof *w->factor);
+            w->factor[k * n + k] = (float)(1 + shift + strength * (double)w->roots[k]);
+        }
+        memcpy(w->solution, w->gram + n * (n + 1), n * sizeof *w->solution);
+        shift = shift == 0 ? least_shift : 2 * shift;
+    } while (!blas_solve_positive(matrix_of(w->factor, n, n), w->solution));
+}
+
+static void regress(const struct regressions *r, struct worker *w, size_t item)
+{
+    const struct ridge *ridge = r->ridge;
+    const int64_t first = ridge->partners.offsets[item];
+    size_t n;
+    const int32_t *partners = sparse_row(&ridge->partners, item, &n);
+    if (n == 0) {
+        return;
+    }
+    memcpy(w->members, partners, n * sizeof *w->members);
+    w->members[n] = (int32_t)item;
+    fill_gram(r, w, n + 1);
+    for (size_t s = 0; s < ridge->n_strengths; s++) {
+        solve(w, r->settings->strengths[s], n);
+        for (size_t k = 0; k < n; k++) {
+            ridge->coefficients[s][first + (int64_t)k] = w->solution[k] * w->roots[k] / w->roots[n];
+        }
+    }
+}
+
+static void regress_block(void *data, size_t block, size_t worker)
+{
+    const struct regressions *r = data;
+    const size_t first = r->first_item + block * ITEMS_PER_BLOCK;
+    for (size_t i = first; i < first + ITEMS_PER_BLOCK && i < r->end_item; i++) {
+        regress(r, &r->workers[worker], i);
+    }
+}
+
+/* ---- all of them ---- */
+
+static enum status_code find_partners(const struct history *train,
+                                      const struct ridge_settings *settings, struct pool *pool,
+                                      struct sparse *out, struct status *status)
+{
+    const struct pair_settings by_cosine = {
+        .window = PAIR_WHOLE_HISTORY,
+        .weighting = pair_weighting_named("cosine"),
+        .min_count = 1,
+        .top = settings->partners,
+        .max_user_items = settings->max_user_items,
+        .watch = {.check_stop = settings->watch.check_stop, .data = settings->watch.data}};
+    enum status_code code = pairs_item_item(train, &by_cosine, pool, out, status);
+    mem_free(out->values);
+    out->values = NULL;
+    return code;
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return x > y ? -1 : x < y;
+}
+
+/* *most = how many users any n items can have together. */
+static enum status_code most_users(const struct sparse *users, size_t n, size_t *most,
+                                   struct status *status)
+{
+    size_t *lengths = NULL;
+    enum status_code code;
+    *most = 0;
+    TRY(MEM_NEW(&lengths, users->n_rows, status));
+    for (size_t i = 0; i < users->n_rows; i++) {
+        lengths[i] = sparse_row_length(users, i);
+    }
+    qsort(lengths, users->n_rows, sizeof *lengths, longest_first);
+    for (size_t i = 0; i < n && i < users->n_rows; i++) {
+        *most += lengths[i];
+    }
+done:
+    mem_free(lengths);
+    return code;
+}
+
+static enum status_code new_workers(struct regressions *r, size_t n_workers, struct status *status)
+{
+    const size_t n_users = r->users.n_columns;
+    size_t n = 0, most = 0;
+    enum status_code code;
+    for (size_t i = 0; i < r->users.n_rows; i++) { /* partners, and the item */
+        const size_t n_members = sparse_row_length(&r->ridge->partners, i) + 1;
+        n = n_members > n ? n_members : n;
+    }
+    TRY(most_users(&r->users, n, &most, status));
+    TRY(MEM_NEW(&r->workers, n_workers, status));
+    for (size_t t = 0; t < n_workers; t++) {
+        struct worker *w = &r->workers[t];
+        TRY(MEM_NEW(&w->counts, n_users, status));
+        TRY(MEM_NEW(&w->touched, n_users + 1, status));
+        TRY(MEM_NEW(&w->ends, n_users, status));
+        TRY(MEM_NEW(&w->had, most, status));
+        TRY(MEM_NEW(&w->members, n, status));
+        TRY(MEM_NEW(&w->roots, n, status));
+        TRY(MEM_NEW(&w->gram, n * n, status));
+        TRY(MEM_NEW(&w->factor, n * n, status));
+        TRY(MEM_NEW(&w->solution, n, status));
+    }
+done:
+    return code;
+}
+
+static void release_workers(struct worker *workers, size_t n_workers)
+{
+    for (size_t t = 0; workers != NULL && t < n_workers; t++) {
+        mem_free(workers[t].counts);
+        mem_free(workers[t].touched);
+        mem_free(workers[t].ends);
+        mem_free(workers[t].had);
+        mem_free(workers[t].members);
+        mem_free(workers[t].roots);
+        mem_free(workers[t].gram);
+        mem_free(workers[t].factor);
+        mem_free(workers[t].solution);
+    }
+    mem_free(workers);
+}
+
+enum status_code ridge_init(struct ridge *ridge, const struct history *train,
+                            const struct ridge_settings *settings, struct pool *pool,
+                            struct status *status)
+{
+    const size_t n_items = train->matrix.n_columns;
+    struct ridge made = {.n_strengths = settings->n_strengths};
+    struct regressions r = {.settings = settings, .ridge = &made};
+    enum status_code code;
+    TRY(find_partners(train, settings, pool, &made.partners, status));
+    TRY(sparse_transpose(&train->matrix, &r.users, status));
+    TRY(MEM_NEW(&made.coefficients, settings->n_strengths, status));
+    for (size_t s = 0; s < settings->n_strengths; s++) {
+        TRY(MEM_NEW(&made.coefficients[s], sparse_entries(&made.partners), status));
+    }
+    TRY(new_workers(&r, pool_threads(pool), status));
+    for (r.first_item = 0; r.first_item < n_items; r.first_item = r.end_item) {
+        r.end_item = r.first_item + ITEMS_PER_SLICE;
+        r.end_item = r.end_item < n_items ? r.end_item : n_items;
+        const size_t n_slice = r.end_item - r.first_item;
+        pool_run(pool, (n_slice + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK, regress_block, &r);
+        TRY(watch_step(&settings->watch, (double)r.end_item, (double)n_items, status));
+    }
+    *ridge = made;
+    made = (struct ridge){0};
+done:
+    release_workers(r.workers, pool_threads(pool));
+    sparse_release(&r.users);
+    ridge_release(&made);
+    return code;
+}
+
+enum status_code ridge_pairs(const struct ridge *ridge, size_t strength, struct sparse *out,
+                             struct status *status)
+{
+    const struct sparse *partners = &ridge->partners;
+    const float *coefficients = ridge->coefficients[strength];
+    struct sparse by_item = {0};
+    int64_t kept = 0;
+    enum status_code code;
+    TRY(sparse_init(&by_item, partners->n_rows, partners->n_columns, sparse_entries(partners), true,
+                    status));
+    for (size_t i = 0; i < partners->n_rows; i++) {
+        for (int64_t e = partners->offsets[i]; e < partners->offsets[i + 1]; e++) {
+            if (coefficients[e] > 0) {
+                by_item.columns[kept] = partners->columns[e];
+                by_item.values[kept++] = coefficients[e];
+            }
+        }
+        by_item.offsets[i + 1] = kept;
+    }
+    TRY(sparse_transpose(&by_item, out, status));
+done:
+    sparse_release(&by_item);
+    return code;
+}
+
+void ridge_release(struct ridge *ridge)
+{
+    for (size_t s = 0; ridge->coefficients != NULL && s < ridge->n_strengths; s++) {
+        mem_free(ridge->coefficients[s]);
+    }
+    mem_free(ridge->coefficients);
+    sparse_release(&ridge->partners);
+    *ridge = (struct ridge){0};
+}
