@@ -4,6 +4,7 @@
 
 #include "commands/command.h"
 
+extern const struct command command_init;
 extern const struct command command_run;
 extern const struct command command_plan;
 extern const struct command command_check;

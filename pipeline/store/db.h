@@ -70,6 +70,8 @@ MUST_CHECK enum status_code db_exec_buf(struct db *db, const struct buf *sql,
                                         struct status *status);
 /* Adds "name" with quotes doubled. The only way an identifier of a config gets into SQL. */
 void db_quote(struct buf *out, const char *name);
+/* The same without the quotes where SQL needs none: for a query that somebody is to read. */
+void db_quote_lightly(struct buf *out, const char *name);
 
 MUST_CHECK enum status_code db_prepare(struct db *db, const char *sql, struct db_query **out,
                                        struct status *status);

@@ -27,6 +27,19 @@ void db_quote(struct buf *out, const char *name)
     buf_add_char(out, '"');
 }
 
+void db_quote_lightly(struct buf *out, const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    const size_t length = strlen(name);
+    const bool is_digit = name[0] >= '0' && name[0] <= '9';
+    if (length > 0 && !is_digit && strspn(name, plain) == length &&
+        sqlite3_keyword_check(name, (int)length) == 0) {
+        buf_add_text(out, name);
+    } else {
+        db_quote(out, name);
+    }
+}
+
 /* Prepares and makes the first step; *query is NULL when there is no value. */
 static enum status_code first_value(struct db *db, const char *sql, struct db_query **query,
                                     struct status *status)

@@ -94,6 +94,11 @@ done
 cd "$box/shop" || exit 1
 cp "$box"/blocks/README.md.*.yaml shop.yaml
 nightjar generate shop.db --users 150 --items 60 --events 3000 --days 60 --quiet
+says_init() {
+    nightjar init shop.db --output - --yes | grep -v '^#' >said.yaml
+    grep -v '^#' shop.yaml | diff said.yaml -
+}
+check 'the quick start is what init writes' says_init
 check 'the quick start is checked' nightjar check shop.yaml
 check 'the quick start runs' nightjar run shop.yaml --publish-anyway
 check 'and runs' nightjar run shop.yaml --publish-anyway --set stages.train.temperature=0.2
@@ -103,7 +108,7 @@ while read -r line; do
     check "$line" sh -c "$line"
 done <"$box/lines"
 for block in "$box"/blocks/*.sql; do
-    database=reco.db
+    database=shop.reco.db
     grep -q ATTACH "$block" && database=shop.db
     check "the SQL of $(basename "$block")" sh -c "sqlite3 -batch $database <'$block'"
 done

@@ -1,0 +1,77 @@
+/* Titles and categories for people who look at the report. */
+#include "discovery/proposal_parts.h"
+
+void proposal_add_as(struct buf *part, const char *name, bool is_first)
+{
+    if (is_first && strcmp(buf_text(part), name) != 0) {
+        buf_addf(part, " AS %s", name);
+    }
+}
+
+static const struct schema_column *category_of(const struct schema_table *table)
+{
+    const struct schema_column *best = NULL;
+    for (size_t c = 0; c < table->n_columns; c++) {
+        /* a bare number tells nobody anything */
+        const bool says = !table->columns[c].words.is_id || table->columns[c].table >= 0;
+        if (words_category(&table->columns[c].words) >
+                (best != NULL ? words_category(&best->words) : 0) &&
+            table->title != (int)c && says) {
+            best = &table->columns[c];
+        }
+    }
+    return best;
+}
+
+void proposal_add_items_query(const struct proposal *proposal, struct buf *sql)
+{
+    const struct log_candidate *candidate = proposal->logs[0].candidate;
+    const struct schema_column *item =
+        &proposal->schema.tables[candidate->item.table].columns[candidate->item.column];
+    if (item->table < 0 || proposal->schema.tables[item->table].title < 0) {
+        return;
+    }
+    const struct schema_table *table = &proposal->schema.tables[item->table];
+    const struct schema_column *category = category_of(table);
+    const struct schema_table *other =
+        category != NULL && category->table >= 0 && category->table != item->table
+            ? &proposal->schema.tables[category->table]
+            : NULL;
+    const struct schema_column *shown = category;
+    if (other != NULL) {
+        shown = other->title >= 0 ? &other->columns[other->title] : NULL;
+    }
+    struct buf part = {0};
+    const struct {
+        const struct schema_table *table;
+        const struct schema_column *column;
+        const char *name;
+    } columns[] = {{table, &table->columns[item->column], "item_id"},
+                   {table, &table->columns[table->title], "title"},
+                   {other != NULL ? other : table, shown, "category"}};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns && columns[i].column != NULL; i++) {
+        buf_clear(&part);
+        if (other != NULL && shown != NULL) {
+            db_quote_lightly(&part, columns[i].table->name);
+            buf_add_char(&part, '.');
+        }
+        db_quote_lightly(&part, columns[i].column->name);
+        proposal_add_as(&part, columns[i].name, true);
+        buf_addf(sql, "%s%s", i == 0 ? "SELECT " : ", ", buf_text(&part));
+    }
+    buf_addf(sql, "%sFROM ", other != NULL && shown != NULL ? "\n        " : " ");
+    db_quote_lightly(sql, table->name);
+    if (other != NULL && shown != NULL) {
+        buf_add_text(sql, " LEFT JOIN ");
+        db_quote_lightly(sql, other->name);
+        buf_add_text(sql, " ON ");
+        db_quote_lightly(sql, other->name);
+        buf_add_char(sql, '.');
+        db_quote_lightly(sql, other->columns[category->column].name);
+        buf_add_text(sql, " = ");
+        db_quote_lightly(sql, table->name);
+        buf_add_char(sql, '.');
+        db_quote_lightly(sql, category->name);
+    }
+    buf_release(&part);
+}

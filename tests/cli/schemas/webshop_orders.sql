@@ -1,0 +1,24 @@
+-- orders and their lines; the user and the time stand in the order, the category in a table of its own
+-- expect SELECT orders.customer_id AS user_id, order_items.product_id AS item_id,
+-- expect orders.ordered_at AS created_at
+-- expect FROM order_items JOIN orders ON orders.id = order_items.order_id
+-- expect its quantity is not used
+-- expect products.id AS item_id, products.name AS title, categories.name AS category
+-- expect LEFT JOIN categories ON categories.id = products.category_id
+-- expect ISO-8601
+-- run
+CREATE TABLE customers(id INTEGER PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, created_at TEXT);
+CREATE TABLE categories(id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE products(id INTEGER PRIMARY KEY, name TEXT, price REAL, category_id INTEGER REFERENCES categories(id));
+CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers(id),
+    ordered_at TEXT NOT NULL, shipped_at TEXT, status TEXT);
+CREATE TABLE order_items(order_id INTEGER NOT NULL REFERENCES orders(id),
+    product_id INTEGER NOT NULL REFERENCES products(id), quantity INTEGER, unit_price REAL,
+    PRIMARY KEY (order_id, product_id));
+INSERT INTO customers(id, email) SELECT value, value || '@example.org' FROM generate_series(1, 60);
+INSERT INTO categories SELECT value, 'kind ' || value FROM generate_series(1, 4);
+INSERT INTO products SELECT value, 'thing ' || value, 1, value % 4 + 1 FROM generate_series(1, 40);
+INSERT INTO orders SELECT value, value * 7919 % 60 + 1, datetime(1700000000 + value * 9000, 'unixepoch'), NULL, 'paid'
+    FROM generate_series(1, 900);
+INSERT INTO order_items SELECT o.value, (o.value * 31 + l.value * 7) % 40 + 1, 1, 1
+    FROM generate_series(1, 900) AS o, generate_series(1, 3) AS l;
