@@ -315,6 +315,7 @@ static enum status_code run_small_night(struct context *context, const struct ca
     }
     TRY(context_input_without(context, "interactions", merge_without, &work->log, status));
     TRY(interactions_load(&work->base, &work->log, status));
+    TRY(extract_load_half_life(&request.dataset, &work->log, status));
     TRY(catch_up_start_open(&work->start, context, &work->base, work->rows.is_anew, status));
     TRY(list_updated(work, status));
     if (work->updated.n == 0 && rows->seen.n == work->start.known.n_seen) {

@@ -135,6 +135,10 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
         put_range(tree, push_type(tree, any, option->type == OPTION_AUTO ? "number" : "integer"),
                   option);
         break;
+    case OPTION_AUTO_DURATION:
+        member = json_add_object(tree, any, NULL);
+        (void)json_add_text(tree, member, "const", "auto");
+        /* fall through */
     case OPTION_DURATION:
         put_with_unit(tree, push_type(tree, any, "string"), "smhdw", seconds,
                       option_has_max(option) ? option->max : 1e18,

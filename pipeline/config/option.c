@@ -104,12 +104,12 @@ static void format_bytes(double bytes, char *out)
 
 void option_format_number(enum option_type type, double value, char *out)
 {
-    if (type == OPTION_DURATION) {
+    if (isnan(value)) {
+        memcpy(out, "auto", sizeof "auto");
+    } else if (type == OPTION_DURATION || type == OPTION_AUTO_DURATION) {
         format_duration(value, out);
     } else if (type == OPTION_BYTES) {
         format_bytes(value, out);
-    } else if (isnan(value)) {
-        memcpy(out, "auto", sizeof "auto");
     } else {
         (void)num_format_double(value, out);
     }
@@ -176,6 +176,8 @@ static const char *type_phrase(enum option_type type)
         return "auto or a whole number";
     case OPTION_DURATION:
         return "a duration with its unit (s, m, h, d or w, say 30d)";
+    case OPTION_AUTO_DURATION:
+        return "auto or a duration with its unit (s, m, h, d or w, say 30d)";
     case OPTION_BYTES:
         return "a number of bytes, or of units of 1024 (K, M, G or T, say 16G)";
     case OPTION_TIME:
@@ -204,9 +206,8 @@ static void add_range(const struct option *option, struct buf *out)
 {
     char low[NUM_TEXT_MAX];
     char high[NUM_TEXT_MAX];
-    enum option_type type = option->type == OPTION_AUTO ? OPTION_FLOAT : option->type;
-    option_format_number(type, option->min, low);
-    option_format_number(type, option->max, high);
+    option_format_number(option->type, option->min, low);
+    option_format_number(option->type, option->max, high);
     if (option_has_min(option) && option_has_max(option)) {
         buf_addf(out, " from %s to %s", low, high);
     } else if (option_has_min(option)) {
@@ -306,11 +307,14 @@ static bool parse_into_double(const struct parsing *p)
     const enum option_type type = p->option->type;
     double value = (double)NAN, bare = 0.0;
     const bool is_number = num_parse_double(p->text, p->length, &bare);
-    if (type == OPTION_DURATION) {
+    const bool may_be_auto = type == OPTION_AUTO || type == OPTION_AUTO_DURATION;
+    if (may_be_auto && is_word(p, "auto")) {
+        value = (double)NAN;
+    } else if (type == OPTION_DURATION || type == OPTION_AUTO_DURATION) {
         if (!num_parse_duration(p->text, p->length, &value)) {
             return refuse(p, is_number ? "has no unit" : "is not a duration");
         }
-    } else if (type != OPTION_AUTO || !is_word(p, "auto")) {
+    } else {
         if (!is_number) {
             return refuse(p, names_non_finite(p->text, p->length) ? "is not a finite number"
                                                                   : "is not a number");
@@ -433,6 +437,7 @@ bool option_parse(const struct option *option, const char *text, size_t length, 
     case OPTION_FLOAT:
     case OPTION_AUTO:
     case OPTION_DURATION:
+    case OPTION_AUTO_DURATION:
         return parse_into_double(&p);
     case OPTION_CHOICE:
         return parse_choice(&p);

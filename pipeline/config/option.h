@@ -12,25 +12,26 @@
 #include <stdint.h>
 
 enum option_type {
-    OPTION_BOOL,       /* bool                                        true, false */
-    OPTION_INT,        /* int64_t, or size_t where min >= 0           range by min, max */
-    OPTION_FLOAT,      /* double, finite                              range by min, max */
-    OPTION_AUTO,       /* double; `auto` is stored as NAN             number or auto */
-    OPTION_AUTO_INT,   /* as OPTION_INT, min >= 0; `auto` is stored as OPTION_AUTO_COUNT */
-    OPTION_DURATION,   /* double, seconds                             30d, 12h */
-    OPTION_BYTES,      /* int64_t or size_t                           16G */
-    OPTION_TIME,       /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
-    OPTION_TEXT,       /* const char *, NULL when not given and without a default; with a unit, a
-                          bare number is such a text, too */
-    OPTION_PATH,       /* const char *, relative paths resolved against the config's folder */
-    OPTION_CHOICE,     /* int or an enum: index into `choices` */
-    OPTION_TEXT_LIST,  /* struct option_texts */
-    OPTION_NUMBER_MAP, /* struct option_numbers: text -> double (range by min, max) */
-    OPTION_TEXT_MAP,   /* struct option_pairs: text -> text */
-    OPTION_GROUP,      /* the group's struct, nested at `offset`; its first member must be
-                          `bool given`, set when the group stands in the file */
-    OPTION_GROUP_MAP   /* struct option_groups: text -> group struct; `given` is set in its entries
-                          where the struct begins with it (no option at offset 0) */
+    OPTION_BOOL,          /* bool                                        true, false */
+    OPTION_INT,           /* int64_t, or size_t where min >= 0           range by min, max */
+    OPTION_FLOAT,         /* double, finite                              range by min, max */
+    OPTION_AUTO,          /* double; `auto` is stored as NAN             number or auto */
+    OPTION_AUTO_INT,      /* as OPTION_INT, min >= 0; `auto` is stored as OPTION_AUTO_COUNT */
+    OPTION_DURATION,      /* double, seconds                             30d, 12h */
+    OPTION_AUTO_DURATION, /* double, seconds; `auto` is stored as NAN  30d or auto */
+    OPTION_BYTES,         /* int64_t or size_t                           16G */
+    OPTION_TIME,          /* int64_t, Unix seconds; ISO-8601 or integer  INT64_MIN = not given */
+    OPTION_TEXT,          /* const char *, NULL when not given and without a default; with a unit, a
+                             bare number is such a text, too */
+    OPTION_PATH,          /* const char *, relative paths resolved against the config's folder */
+    OPTION_CHOICE,        /* int or an enum: index into `choices` */
+    OPTION_TEXT_LIST,     /* struct option_texts */
+    OPTION_NUMBER_MAP,    /* struct option_numbers: text -> double (range by min, max) */
+    OPTION_TEXT_MAP,      /* struct option_pairs: text -> text */
+    OPTION_GROUP,         /* the group's struct, nested at `offset`; its first member must be
+                             `bool given`, set when the group stands in the file */
+    OPTION_GROUP_MAP /* struct option_groups: text -> group struct; `given` is set in its entries
+                        where the struct begins with it (no option at offset 0) */
 };
 
 #define OPTION_AUTO_COUNT ((size_t)-1)
@@ -128,6 +129,9 @@ struct option {
             .min = (Min), .max = (Max))
 #define OPT_DURATION(Struct, Name, Field, Default, Min, Max, ...)                                  \
     OPT_ROW(Struct, Name, OPTION_DURATION, Field, OPT_IS(Struct, Field, double), Default,          \
+            __VA_ARGS__, .min = (Min), .max = (Max))
+#define OPT_AUTO_DURATION(Struct, Name, Field, Default, Min, Max, ...)                             \
+    OPT_ROW(Struct, Name, OPTION_AUTO_DURATION, Field, OPT_IS(Struct, Field, double), Default,     \
             __VA_ARGS__, .min = (Min), .max = (Max))
 #define OPT_BYTES(Struct, Name, Field, Default, ...)                                               \
     OPT_ROW(Struct, Name, OPTION_BYTES, Field, OPT_IS_INT(Struct, Field), Default, __VA_ARGS__)

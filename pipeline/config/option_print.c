@@ -84,6 +84,7 @@ static void add_value(struct buf *out, const struct option *option, const void *
     case OPTION_AUTO:
     case OPTION_AUTO_INT:
     case OPTION_DURATION:
+    case OPTION_AUTO_DURATION:
         option_format_number(option->type, option_number(option, options), text);
         buf_add_text(out, text);
         break;

@@ -301,7 +301,8 @@ static enum status_code set_default(const struct option *option, const char *dir
     enum status_code code = STATUS_OK;
 
     if (text == NULL) { /* zero, except where zero is a value of its own */
-        if (option->type == OPTION_AUTO || option->type == OPTION_AUTO_INT) {
+        if (option->type == OPTION_AUTO || option->type == OPTION_AUTO_INT ||
+            option->type == OPTION_AUTO_DURATION) {
             option_set_number(option, (double)NAN, options);
         } else if (option->type == OPTION_TIME) {
             memcpy((char *)options + option->offset, &(int64_t){INT64_MIN}, sizeof(int64_t));

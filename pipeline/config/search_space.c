@@ -24,7 +24,7 @@ static bool is_number(enum option_type type)
 static bool is_searchable(enum option_type type)
 {
     return is_number(type) || type == OPTION_BOOL || type == OPTION_DURATION ||
-           type == OPTION_BYTES || type == OPTION_CHOICE;
+           type == OPTION_AUTO_DURATION || type == OPTION_BYTES || type == OPTION_CHOICE;
 }
 
 /* The option's value as the file would have it. */

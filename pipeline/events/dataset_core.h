@@ -6,7 +6,7 @@
 
 struct dataset_rules {
     enum duplicate_policy duplicates;
-    double half_life;              /* seconds, 0: no decay */
+    double half_life;              /* seconds, 0: no decay; NAN: the log is yet to decide */
     int64_t min_user_interactions; /* k-core over pairs: every user of a basis has as many items */
     int64_t min_item_interactions; /* and every item as many users; iterated until both hold */
     int64_t max_user_interactions; /* newest pairs of a user that training sees; 0: all. Before the

@@ -5,6 +5,8 @@
 #include "events/dislikes.h"
 #include "store/row_batch.h"
 
+#include <math.h>
+
 static enum status_code read_given(struct db *source, const struct extract_request *request,
                                    const char *what, const char *sql, enum event_part part,
                                    const struct watch *watch, struct event_log *log,
@@ -112,13 +114,11 @@ done:
     return code;
 }
 
-enum status_code extract_build(struct extraction *extraction, const struct extract_request *request,
-                               struct interactions *out, struct status *status)
+enum status_code extract_split(struct extraction *extraction, struct extract_request *request,
+                               struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
-    struct dataset_rules rules = request->dataset;
-    enum duplicate_policy duplicates = rules.duplicates;
+    const enum duplicate_policy duplicates = request->dataset.duplicates;
 
     TRY(dislikes_add_ids(&extraction->dislikes, &extraction->log, status));
     TRY(event_log_sort(&extraction->log, duplicates, status));
@@ -126,12 +126,23 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));
     extraction->seen.has_times = extraction->log.has_times;
     TRY(event_log_sort(&extraction->seen, DUPLICATES_MAX, status));
-    if (test != NULL) {
-        TRY(event_log_sort(test, duplicates, status));
+    if (extraction->has_given_test) {
+        TRY(event_log_sort(&extraction->test, duplicates, status));
     }
-    rules.repeats = split_repeats(&request->split, &extraction->log, &extraction->repeat_share);
+    request->dataset.repeats =
+        split_repeats(&request->split, &extraction->log, &extraction->repeat_share);
     TRY(split_assign(&request->split, &extraction->log, status));
-    TRY(interactions_build(&extraction->log, test, &rules, out, status));
+done:
+    return code;
+}
+
+enum status_code extract_build(struct extraction *extraction, const struct extract_request *request,
+                               struct interactions *out, struct status *status)
+{
+    enum status_code code;
+    const struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
+
+    TRY(interactions_build(&extraction->log, test, &request->dataset, out, status));
     out->n_rows = extraction->report.n_rows;
     out->n_rejected = extraction->report.n_rejected;
 done:
@@ -165,6 +176,20 @@ enum status_code extract_save_facts(const struct row_report *report, struct arti
     }
 done:
     return code;
+}
+
+enum status_code extract_save_half_life(const struct dataset_rules *rules,
+                                        struct artifact *artifact, struct status *status)
+{
+    return artifact_set_number(artifact, "facts.half_life", rules->half_life, status);
+}
+
+enum status_code extract_load_half_life(struct dataset_rules *rules,
+                                        const struct artifact *artifact, struct status *status)
+{
+    return isnan(rules->half_life)
+               ? artifact_get_number(artifact, "facts.half_life", &rules->half_life, status)
+               : STATUS_OK;
 }
 
 /* ---- tables ---- */

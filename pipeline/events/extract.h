@@ -3,8 +3,8 @@
  *
  *     interactions_request    what to read and how (interactions_options.h)
  *     extract_read            the rows, one by one, into an event log (event_reader.h, event_row.h)
- *     extract_build           the log sorted and cut (event_log.h, split.h), its parts in the
- *                             numbers of each basis (dataset_build.h)
+ *     extract_split           the log sorted and cut (event_log.h, split.h)
+ *     extract_build           its parts in the numbers of each basis (dataset_build.h)
  *     extract_write_tables, extract_save_facts, extraction_release
  *
  * The rows (ann, tea, 09:00), (ann, tea, 10:00), (bob, tea, 11:00) and (bob, jam, 12:00), of which
@@ -49,7 +49,11 @@ MUST_CHECK enum status_code extract_read_log(struct db *source,
                                              const struct extract_request *request,
                                              const struct watch *watch,
                                              struct extraction *extraction, struct status *status);
-/* Sorts, splits, builds. Uses up extraction->log; `out` zeroed. */
+/* Sorts and splits; sets what the log decides, request->dataset.repeats. */
+MUST_CHECK enum status_code extract_split(struct extraction *extraction,
+                                          struct extract_request *request, struct status *status);
+/* What is behind the split; request->dataset.half_life is a number now, whoever chose it. Uses up
+ * extraction->log; `out` zeroed. */
 MUST_CHECK enum status_code extract_build(struct extraction *extraction,
                                           const struct extract_request *request,
                                           struct interactions *out, struct status *status);
@@ -69,5 +73,13 @@ MUST_CHECK enum status_code extract_write_tables(struct db *work,
  * facts.took.OPTION. */
 MUST_CHECK enum status_code extract_save_facts(const struct row_report *report,
                                                struct artifact *artifact, struct status *status);
+/* What the log decided, or was given, as facts.half_life; and back, for rows that join it later,
+ * where the rules still leave it to the log. */
+MUST_CHECK enum status_code extract_save_half_life(const struct dataset_rules *rules,
+                                                   struct artifact *artifact,
+                                                   struct status *status);
+MUST_CHECK enum status_code extract_load_half_life(struct dataset_rules *rules,
+                                                   const struct artifact *artifact,
+                                                   struct status *status);
 
 #endif

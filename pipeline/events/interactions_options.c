@@ -69,9 +69,12 @@ const struct option interactions_option_table[] = {
     OPT_AUTO(interactions_options, "dislike_rating", dislike_rating, "auto", -1e9, 1e9,
              "ratings of at most this number are dislikes, those between it and min_rating say "
              "nothing. `auto`: no rating is a dislike"),
-    OPT_DURATION(interactions_options, "half_life", half_life, "0s", 0, 1e11,
-                 "age at which an event counts half, measured from the newest event trained on, "
-                 "never from the clock; `0s` means no decay"),
+    OPT_AUTO_DURATION(
+        interactions_options, "half_life", half_life, "0s", 0, 1e11,
+        "age at which an event counts half, measured from the newest event trained on, never from "
+        "the clock; `0s` means no decay. `auto`: of 2 to 180 days and none the longest that serves "
+        "the validation part well, by lists of neighbours that need no training; none where there "
+        "are no times, or no such part"),
     OPT_TIME(interactions_options, "since", since, "older events are left out"),
     OPT_TIME(interactions_options, "until", until, "events from this time on are left out"),
     OPT_CHOICE(interactions_options, "time_unit", time_unit, "auto", time_unit_names,

@@ -21,7 +21,7 @@ struct interactions_options {
     double min_rating;
     struct option_texts dislikes;
     double dislike_rating; /* NAN: none */
-    double half_life;
+    double half_life;      /* seconds; NAN: the log decides */
     int64_t since, until;
     int time_unit;
     int duplicates;

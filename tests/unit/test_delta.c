@@ -68,12 +68,13 @@ static void read_rows(const struct world *world, size_t first, size_t end, struc
 
 static void build(const struct world *world, size_t end, struct interactions *out)
 {
-    const struct extract_request request = {
+    struct extract_request request = {
         .dataset = world->rules,
         .split = {.by = SPLIT_NONE, .seed = 1, .repeats = world->rules.repeats}};
     struct extraction extraction = {0};
     struct status status = {0};
     read_rows(world, 0, end, &extraction);
+    assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_ok(extract_build(&extraction, &request, out, &status), &status);
     extraction_release(&extraction);
 }

@@ -368,6 +368,7 @@ static void every_basis_knows_the_dislikes_that_it_may(void **state)
         request.split = splits[split];
         naive_split(rows, &request.split, &parts);
         must(extract_read(db, &request, NULL, &extraction, &status), &status);
+        must(extract_split(&extraction, &request, &status), &status);
         must(extract_build(&extraction, &request, &made, &status), &status);
         check_interactions(&made, &parts);
         check_through_an_artifact(&made, &parts);
@@ -388,6 +389,7 @@ static void extract_from(void **state, const char *sql, const struct extract_req
     struct db *db = store_open(path, DB_CREATE);
     request.interactions.sql = sql;
     must(extract_read(db, &request, NULL, extraction, &status), &status);
+    must(extract_split(extraction, &request, &status), &status);
     must(extract_build(extraction, &request, made, &status), &status);
     db_close(db);
 }
@@ -476,6 +478,7 @@ static void a_given_test_is_judged_as_it_is(void **state)
     request.interactions.sql = "SELECT * FROM log";
     request.test_query = "SELECT * FROM judged";
     must(extract_read(db, &request, NULL, &extraction, &status), &status);
+    must(extract_split(&extraction, &request, &status), &status);
     must(extract_build(&extraction, &request, &made, &status), &status);
     /* 1 likes 2 in the test, whatever the log says; the rating of 1 is left out there */
     assert_int_equal(sparse_entries(&made.basis[BASIS_FIT].test.matrix), 2);

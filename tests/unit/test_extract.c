@@ -394,7 +394,8 @@ static void check_trial(struct rng *rng, const char *path)
     shop_log_write(&expected.test, db, "given");
     expect(&expected, &request);
     assert_ok(extract_read(db, &request, NULL, &extraction, &status), &status);
-    enum status_code code = extract_build(&extraction, &request, &made, &status);
+    enum status_code code = extract_split(&extraction, &request, &status);
+    code = code == STATUS_OK ? extract_build(&extraction, &request, &made, &status) : code;
     if (core_is_empty(expected.train, &expected.all, &request.dataset) ||
         core_is_empty(expected.all, &expected.all, &request.dataset)) {
         assert_int_equal(code, STATUS_DATA);
@@ -437,6 +438,7 @@ static void extract_hash(struct db *db, const char *sql, enum split_by by, char 
         .dataset = {.half_life = 5e4, .min_user_interactions = 2, .min_item_interactions = 2},
         .split = {.by = by, .valid = amount, .test = amount, .seed = 5}};
     assert_ok(extract_read(db, &request, NULL, &extraction, &status), &status);
+    assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_ok(extract_build(&extraction, &request, &made, &status), &status);
     artifact_init(&artifact, "interactions");
     assert_ok(interactions_save(&made, &artifact, &status), &status);
@@ -493,6 +495,7 @@ static void a_chain_that_unravels_end_by_end_leaves_in_linear_time(void **state)
     struct db *db = store_open(path, DB_CREATE);
     assert_ok(extract_read(db, &request, NULL, &extraction, &status), &status);
     assert_int_equal(extraction.log.n, 2 * LINKS);
+    assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_int_equal(extract_build(&extraction, &request, &made, &status), STATUS_DATA);
     assert_non_null(strstr(status.message, "min_user_interactions: 2 and min_item_interactions: 2 "
                                            "took all of the 200000"));
@@ -518,6 +521,7 @@ static void one_user_with_a_million_events_works(void **state)
     store_path(state, "source.db", path);
     struct db *db = store_open(path, DB_CREATE);
     assert_ok(extract_read(db, &request, NULL, &extraction, &status), &status);
+    assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_ok(extract_build(&extraction, &request, &made, &status), &status);
     assert_int_equal(sparse_entries(&made.log.matrix), 500000);
     assert_int_equal(sparse_entries(&made.basis[BASIS_ALL].train.matrix), 1000);

@@ -257,9 +257,34 @@ static void numbers_print_in_the_unit_of_the_file(void **state)
     }
 }
 
+static void a_duration_may_be_left_to_the_data(void **state)
+{
+    struct wait {
+        double time;
+    } wait = {1};
+    const struct option row = OPT_AUTO_DURATION(wait, "time", time, NULL, 60, 7200, "Waiting.");
+    char why[512];
+    struct buf allowed = {0};
+    (void)state;
+    assert_false(option_parse(&row, "90", 2, &wait, NULL, NULL, why, sizeof why));
+    assert_non_null(strstr(why, "has no unit"));
+    assert_false(option_parse(&row, "3h", 2, &wait, NULL, NULL, why, sizeof why));
+    assert_non_null(strstr(why, "auto or a duration with its unit"));
+    assert_non_null(strstr(why, "from 1m to 2h"));
+    assert_true(wait.time == 1);
+    assert_true(option_parse(&row, "90m", 3, &wait, NULL, NULL, why, sizeof why));
+    assert_true(wait.time == 5400);
+    assert_true(option_parse(&row, "auto", 4, &wait, NULL, NULL, why, sizeof why));
+    assert_true(isnan(wait.time));
+    option_print((const struct option[]){row, OPT_END}, &wait, &allowed);
+    assert_string_equal(buf_text(&allowed), "time=auto\n");
+    buf_release(&allowed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_duration_may_be_left_to_the_data),
         cmocka_unit_test(names_are_found_whole),
         cmocka_unit_test(the_nearest_name_is_within_a_third_of_the_length),
         cmocka_unit_test(an_endless_name_has_no_neighbour),
