@@ -237,6 +237,19 @@ static struct publish_content content_of(const struct context *context, const st
                                       .similar_anchors = lists->similar_anchors,
                                       .similar_items = lists->similar_items,
                                       .similar_scores = lists->similar_scores,
+                                      .n_trending = lists->n_trending,
+                                      .trending_items = lists->trending_items,
+                                      .trending_users = lists->trending_users,
+                                      .trending_days = lists->trending_days,
+                                      .trending_ranks = lists->trending_ranks,
+                                      .trending_categories = lists->trending_categories,
+                                      .category_offsets = lists->category_offsets,
+                                      .category_bytes = lists->category_bytes,
+                                      .n_similar_users = lists->n_similar_users,
+                                      .similar_users_top = lists->similar_users_top,
+                                      .similar_user_anchors = lists->similar_user_anchors,
+                                      .similar_users = lists->similar_users,
+                                      .similar_user_scores = lists->similar_user_scores,
                                       .dimension = p->embeddings.users.columns,
                                       .n_user_vectors = p->users.n,
                                       .n_item_vectors = p->items.n,
@@ -415,6 +428,8 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
     out->output_bytes =
         index_bytes + n_lists * (ROW_BYTES + sizes->user_id_bytes + sizes->item_id_bytes) +
         n_told * (ROW_BYTES + sizes->user_id_bytes) +
+        sizes->n_users * fmin(sizes->similar_users, sizes->n_users) *
+            (ROW_BYTES + 2 * sizes->user_id_bytes) +
         n_similar * (ROW_BYTES + sizes->item_id_bytes) +
         n_vectors * (vector_bytes + VECTOR_ROW_BYTES) +
         2 * (sizes->n_users * sizes->user_id_bytes + 2 * items * sizes->item_id_bytes);

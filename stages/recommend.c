@@ -15,7 +15,7 @@ struct recommend_options {
     int64_t top;
     int exclude_seen; /* CHOICE_* */
     bool exclude_disliked, cold_items, cold_users, parts;
-    int64_t similar, popular, max_per_category, explain;
+    int64_t similar, similar_users, popular, max_per_category, explain;
     double active_within, min_new, diversity, min_recall;
     int index;                          /* enum serving_index */
     const char *rules[N_SERVING_RULES]; /* queries, NULL: no such rule */
@@ -49,8 +49,14 @@ static const struct option options[] = {
     OPT_INT(recommend_options, "similar", similar, "20", 0, 10000,
             "Similar items per item, by the cosine of their vectors. 0: no such lists.",
             .unit = "items"),
+    OPT_INT(recommend_options, "similar_users", similar_users, "0", 0, 10000,
+            "Similar users per user, by the cosine of their vectors, of all whom training knows. "
+            "Every pair is looked at: a second or two for 30,000 users, the square of that for "
+            "more. 0: no such lists.",
+            .unit = "users"),
     OPT_INT(recommend_options, "popular", popular, "100", 0, 1000000,
-            "Length of the list of popular items, for users that the log does not know.",
+            "Length of the list of popular items, for users that the log does not know, and of "
+            "each list of trending_items.",
             .unit = "items"),
     OPT_CHOICE(recommend_options, "index", index, "auto", index_names,
                "How the best items are found: by the score of every item (`exact`), or by inverted "
@@ -79,7 +85,7 @@ static const struct option options[] = {
              "to be chosen, -0.7 half as likely."),
     OPT_TEXT(recommend_options, "categories", rules[RULE_CATEGORIES], NULL,
              "A query on the source that gives item_id and category, one row for each category of "
-             "the item: what `max_per_category` counts."),
+             "the item: what `max_per_category` counts, and trending_items has lists of."),
     OPT_INT(recommend_options, "max_per_category", max_per_category, "0", 0, 10000,
             "A list has no more items of one category. Where too few others are left, the list is "
             "filled all the same, with rows of the source `relaxed`. 0: no cap.",
@@ -141,8 +147,10 @@ static void check_pair(struct option_report *report, bool has_query, const char 
 static void recommend_validate(const void *values, struct option_report *report)
 {
     const struct recommend_options *o = values;
-    check_pair(report, o->rules[RULE_CATEGORIES] != NULL, "categories", o->max_per_category > 0,
-               "max_per_category");
+    if (o->max_per_category > 0 && o->rules[RULE_CATEGORIES] == NULL) {
+        option_mistake(report, "max_per_category",
+                       "it stands without categories, which says which items they are");
+    }
     check_pair(report, o->rules[RULE_NEW_ITEMS] != NULL, "new_items", o->min_new > 0, "min_new");
     if (o->rules[RULE_SEGMENTS] != NULL && o->rules[RULE_ELIGIBLE] == NULL) {
         option_mistake(report, "segments",
@@ -158,6 +166,7 @@ static void recommend_sizes(const void *values, struct stage_sizes *sizes)
     sizes->reasons = (double)o->explain;
     sizes->parts = o->parts ? USUAL_PARTS : 0;
     sizes->similar = (double)o->similar;
+    sizes->similar_users = (double)o->similar_users;
 }
 
 static void recommend_estimate(const void *values, const struct stage_sizes *sizes,
@@ -166,13 +175,15 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     const struct recommend_options *o = values;
     double anchors = sizes->n_users + (o->similar > 0 ? sizes->n_items : 0.0);
     const double top = fmin((double)o->top, sizes->n_items);
-    out->rows = sizes->n_users * top + sizes->n_items * fmin((double)o->similar, sizes->n_items);
+    out->rows = sizes->n_users * top + sizes->n_items * fmin((double)o->similar, sizes->n_items) +
+                sizes->n_users * fmin((double)o->similar_users, sizes->n_users);
     const double reasons =
         sizes->n_users * top *
         (fmin((double)o->explain, sizes->n_items) * 8.0 + (o->parts ? USUAL_PARTS * 4.0 : 0.0));
     out->memory_bytes = out->rows * 9.0 + reasons +
                         (sizes->n_interactions + 2.0 * sizes->n_seen) * 8.0 +
-                        (sizes->n_users + sizes->n_items) * 32.0;
+                        (sizes->n_users + sizes->n_items) * 32.0 +
+                        3 * fmin((double)o->popular, sizes->n_items) * 20.0;
     out->result_bytes = out->rows * 9.0 + reasons;
     out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: SPILL_NEW */
     /* an index needs the item vectors once more, and looks at some eighth of the products */
@@ -182,6 +193,7 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
     /* the evidence of some 200 partners an item of the history, and the rows themselves */
     out->seconds =
         anchors * sizes->n_items * (has_index ? 0.125 : 1.0) * sizes->speeds.ranking +
+        (o->similar_users > 0 ? sizes->n_users * sizes->n_users * sizes->speeds.ranking : 0.0) +
         (sizes->n_interactions * 200.0 * 1e-8 + out->rows * 2e-7) / fmax(sizes->n_threads, 1.0);
 }
 
@@ -404,6 +416,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .explain = at_most(o->explain, n_items),
         .parts = o->parts,
         .similar = at_most(o->similar, n_items),
+        .similar_users = at_most(o->similar_users, sources->users.ids.n),
         .popular = at_most(o->popular, n_items),
         .index = (enum serving_index)o->index,
         .min_recall = o->min_recall,
@@ -431,7 +444,8 @@ static enum status_code recommend_run(struct context *context, const void *value
         (double)(embeddings->items.rows + (o->cold_items ? embeddings->cold_items.rows : 0));
     progress_start(context_progress(context), "recommending", "lists",
                    (double)(embeddings->users.rows + embeddings->cold_users.rows) +
-                       (o->similar > 0 ? n_items : 0.0));
+                       (o->similar > 0 ? n_items : 0.0) +
+                       (o->similar_users > 0 ? (double)embeddings->users.rows : 0.0));
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
@@ -453,7 +467,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 7,
+    .version = 8,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

@@ -42,8 +42,9 @@ struct stage_sizes {
     double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
     double own_negatives;     /* of each positive, 0 where they are shared */
     bool in_batch;            /* the batch's positives are negatives, too */
-    /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item */
-    double top, reasons, parts, similar;
+    /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item,
+       similar users a user */
+    double top, reasons, parts, similar, similar_users;
     struct stage_speeds speeds;
 };
 

@@ -59,9 +59,10 @@ done:
     return code;
 }
 
-/* Whether a table of the generation has rows of the person. */
+/* Whether a column of the generation's table has the person. */
 static enum status_code has_rows(const struct erasure *erasure, enum publish_table table,
-                                 const struct row_id *key, bool *any, struct status *status)
+                                 const char *column, const struct row_id *key, bool *any,
+                                 struct status *status)
 {
     struct db_query *query = NULL;
     bool is_there = false;
@@ -70,8 +71,8 @@ static enum status_code has_rows(const struct erasure *erasure, enum publish_tab
     TRY(publish_table_exists(erasure->db, erasure->prefix, publish_tables[table].name,
                              erasure->generation, &is_there, status));
     if (is_there) {
-        TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, publish_tables[table].key,
-                    key, &query, status));
+        TRY(open_on(erasure, "SELECT 1 FROM", publish_tables[table].name, column, key, &query,
+                    status));
         TRY(db_step(query, any, status));
     }
 done:
@@ -81,15 +82,15 @@ done:
 
 /* Deletes the rows of the person, and looks whether they are gone. */
 static enum status_code delete_rows(const struct erasure *erasure, enum publish_table table,
-                                    const struct row_id *key, struct status *status)
+                                    const char *column, const struct row_id *key,
+                                    struct status *status)
 {
     struct db_query *query = NULL;
     bool any = false;
     enum status_code code;
-    TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, publish_tables[table].key, key,
-                &query, status));
+    TRY(open_on(erasure, "DELETE FROM", publish_tables[table].name, column, key, &query, status));
     TRY(db_run(query, status));
-    TRY(has_rows(erasure, table, key, &any, status));
+    TRY(has_rows(erasure, table, column, key, &any, status));
     if (any) {
         TRY(status_set_at(status, STATUS_INTERNAL, db_path(erasure->db), 0, 0,
                           "rows of the people are still in %s of generation %lld after they were "
@@ -110,14 +111,18 @@ static enum status_code visit_person(const struct erasure *erasure, const struct
     enum status_code code;
     TRY(find_key(erasure, person, &key, &found, status));
     for (int table = 0; found && table < N_TABLES; table++) {
-        if (!publish_tables[table].has_users) {
-            continue;
+        const struct publish_table_info *info = &publish_tables[table];
+        const char *const columns[] = {info->has_users ? info->key : NULL, info->other_user};
+        for (int c = 0; c < 2; c++) {
+            if (columns[c] == NULL) {
+                continue;
+            }
+            TRY(has_rows(erasure, (enum publish_table)table, columns[c], &key, &has, status));
+            if (has && erase) {
+                TRY(delete_rows(erasure, (enum publish_table)table, columns[c], &key, status));
+            }
+            *any = *any || has;
         }
-        TRY(has_rows(erasure, (enum publish_table)table, &key, &has, status));
-        if (has && erase) {
-            TRY(delete_rows(erasure, (enum publish_table)table, &key, status));
-        }
-        *any = *any || has;
     }
 done:
     return code;

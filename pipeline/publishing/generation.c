@@ -5,6 +5,8 @@
  *      recommendation_parts   (user_id, rank, part, value, weight)    their sum is the score
  *      popular_items   (rank, item_id, score)            for users that are not in the list above
  *      similar_items   (item_id, rank, similar_item_id, score)
+ *      trending_items  (category, days, rank, item_id, users)    category '': of all items
+ *      similar_users   (user_id, rank, similar_user_id, score)
  *      user_embeddings (user_id, embedding, source)      float32, little-endian, unit length
  *      item_embeddings (item_id, embedding, bias, source)
                                         score = cosine / tau + bias + further parts
@@ -13,7 +15,8 @@
  * Behind them stand the tables of each generation N (publish_rows.c):
  *
  *      recommendations_gN, recommendation_reasons_gN, recommendation_parts_gN, popular_items_gN,
- similar_items_gN, user_embeddings_gN, item_embeddings_gN, and items_gN (code, id) where ids of
+ similar_items_gN, trending_items_gN, similar_users_gN, user_embeddings_gN, item_embeddings_gN, and
+ items_gN (code, id) where ids of
  *      items are TEXT
  *
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
@@ -120,7 +123,7 @@ static enum status_code find_stale(const struct publish_target *target, struct b
                         "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
                         "  ORDER BY generation DESC LIMIT ?1)"
                         " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
-                        "  'user_embeddings') LIMIT 1",
+                        "  'similar_users', 'user_embeddings') LIMIT 1",
                         &query, status));
     TRY(db_bind_int64(query, 1, target->keep > 1 ? target->keep : 1, status));
     TRY(db_step(query, found, status));

@@ -64,6 +64,17 @@ struct publish_content {
     const int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     const int32_t *similar_items;   /* (n_similar_anchors, similar_top), -1 ends */
     const float *similar_scores;
+    /* rows of lists, by days and category (-1: of all items); of category c the name is
+       category_bytes[category_offsets[c] .. category_offsets[c + 1]) */
+    size_t n_trending;
+    const int32_t *trending_items, *trending_users, *trending_days, *trending_ranks;
+    const int32_t *trending_categories;
+    const int64_t *category_offsets;
+    const uint8_t *category_bytes;
+    size_t n_similar_users, similar_users_top;
+    const int32_t *similar_user_anchors; /* (n_similar_users) user codes, ascending */
+    const int32_t *similar_users;        /* (n_similar_users, similar_users_top), -1 ends */
+    const float *similar_user_scores;
     size_t dimension;
     size_t n_user_vectors, n_item_vectors;
     const int32_t *user_vector_codes, *item_vector_codes;     /* ascending */

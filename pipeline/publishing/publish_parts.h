@@ -23,6 +23,8 @@ enum publish_table {
     TABLE_PARTS,
     TABLE_POPULAR_ITEMS,
     TABLE_SIMILAR_ITEMS,
+    TABLE_TRENDING_ITEMS,
+    TABLE_SIMILAR_USERS,
     TABLE_USER_EMBEDDINGS,
     TABLE_ITEM_EMBEDDINGS,
     N_TABLES
@@ -38,6 +40,7 @@ struct publish_table_info {
     const char *keys; /* all of them: the first n_keys columns of the table */
     int n_keys;
     bool has_users;         /* dropped with secure_delete */
+    const char *other_user; /* a column that holds users beside the key's, or NULL */
     const char *index_name; /* of the index on `indexed`, or NULL */
     const char *indexed;
 };

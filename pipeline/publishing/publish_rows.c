@@ -14,45 +14,56 @@ const char *const publish_source_names[PUBLISH_N_SOURCES] = {[PUBLISH_MODEL] = "
  * which nobody searches, hold the INTEGER id or the code of a TEXT id in `items`: the view looks
  * that up row by row. Narrow rows live in the key's B-tree; rows with BLOBs in one by rowid. */
 const struct publish_table_info publish_tables[N_TABLES] = {
-    [TABLE_USERS] = {"users", NULL, 2, "code", "code", 1, true, NULL, NULL},
+    [TABLE_USERS] = {"users", NULL, 2, "code", "code", 1, true, NULL, NULL, NULL},
     [TABLE_ITEMS] = {"items", "(code INTEGER PRIMARY KEY, id TEXT NOT NULL)", 2, "code", "code", 1,
-                     false, NULL, NULL},
+                     false, NULL, NULL, NULL},
     [TABLE_RECOMMENDATIONS] = {"recommendations",
                                "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
                                " item $item NOT NULL, score REAL NOT NULL,"
                                " source INTEGER NOT NULL, PRIMARY KEY (\"user\", rank))"
                                " WITHOUT ROWID",
-                               5, "\"user\"", "\"user\", rank", 2, true, "recommendations_item",
-                               "item"},
+                               5, "\"user\"", "\"user\", rank", 2, true, NULL,
+                               "recommendations_item", "item"},
     [TABLE_REASONS] = {"recommendation_reasons",
                        "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
                        " place INTEGER NOT NULL, item INTEGER NOT NULL,"
                        " because INTEGER NOT NULL, contribution REAL NOT NULL,"
                        " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                       6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL},
+                       6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL, NULL},
     [TABLE_PARTS] = {"recommendation_parts",
                      "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
                      " place INTEGER NOT NULL, part TEXT NOT NULL,"
                      " value REAL NOT NULL, weight REAL NOT NULL,"
                      " PRIMARY KEY (\"user\", rank, place)) WITHOUT ROWID",
-                     6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL},
+                     6, "\"user\"", "\"user\", rank, place", 3, true, NULL, NULL, NULL},
     [TABLE_POPULAR_ITEMS] = {"popular_items",
                              "(rank INTEGER PRIMARY KEY, item $item NOT NULL,"
                              " score REAL NOT NULL)",
-                             3, "rank", "rank", 1, false, NULL, NULL},
+                             3, "rank", "rank", 1, false, NULL, NULL, NULL},
     [TABLE_SIMILAR_ITEMS] = {"similar_items",
                              "(item $item NOT NULL, rank INTEGER NOT NULL,"
                              " similar INTEGER NOT NULL, score REAL NOT NULL,"
                              " PRIMARY KEY (item, rank)) WITHOUT ROWID",
-                             4, "item", "item, rank", 2, false, NULL, NULL},
+                             4, "item", "item, rank", 2, false, NULL, NULL, NULL},
+    [TABLE_TRENDING_ITEMS] = {"trending_items",
+                              "(category TEXT NOT NULL, days INTEGER NOT NULL,"
+                              " rank INTEGER NOT NULL, item $item NOT NULL,"
+                              " users INTEGER NOT NULL, PRIMARY KEY (category, days, rank))"
+                              " WITHOUT ROWID",
+                              5, "category", "category, days, rank", 3, false, NULL, NULL, NULL},
+    [TABLE_SIMILAR_USERS] = {"similar_users",
+                             "(\"user\" $user NOT NULL, rank INTEGER NOT NULL,"
+                             " similar $user NOT NULL, score REAL NOT NULL,"
+                             " PRIMARY KEY (\"user\", rank)) WITHOUT ROWID",
+                             4, "\"user\"", "\"user\", rank", 2, true, "similar", NULL, NULL},
     [TABLE_USER_EMBEDDINGS] = {"user_embeddings",
                                "(\"user\" $user PRIMARY KEY NOT NULL, embedding BLOB NOT NULL,"
                                " source INTEGER NOT NULL)",
-                               3, "\"user\"", "\"user\"", 1, true, NULL, NULL},
+                               3, "\"user\"", "\"user\"", 1, true, NULL, NULL, NULL},
     [TABLE_ITEM_EMBEDDINGS] = {"item_embeddings",
                                "(item $item PRIMARY KEY NOT NULL, embedding BLOB NOT NULL,"
                                " bias REAL NOT NULL, source INTEGER NOT NULL)",
-                               4, "item", "item", 1, false, NULL, NULL},
+                               4, "item", "item", 1, false, NULL, NULL, NULL},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)
@@ -184,6 +195,42 @@ static bool similar_row(const struct publish_content *content, size_t *position,
     return true;
 }
 
+static bool trending_row(const struct publish_content *content, size_t *position,
+                         struct batch_cell *cells)
+{
+    const size_t i = (*position)++;
+    if (i >= content->n_trending) {
+        return false;
+    }
+    const int32_t category = content->trending_categories[i];
+    const int64_t start = category < 0 ? 0 : content->category_offsets[category];
+    const int64_t end = category < 0 ? 0 : content->category_offsets[category + 1];
+    cells[0] = batch_text((const char *)content->category_bytes + start, (size_t)(end - start));
+    if (category < 0) {
+        cells[0] = batch_text("", 0);
+    }
+    cells[1] = batch_integer(content->trending_days[i]);
+    cells[2] = batch_integer(content->trending_ranks[i]);
+    cells[3] = id_cell(&content->items, content->trending_items[i]);
+    cells[4] = batch_integer(content->trending_users[i]);
+    return true;
+}
+
+static bool similar_user_row(const struct publish_content *content, size_t *position,
+                             struct batch_cell *cells)
+{
+    const size_t top = content->similar_users_top;
+    if (!seek_entry(content->similar_users, content->n_similar_users, top, position)) {
+        return false;
+    }
+    const size_t i = (*position)++;
+    cells[0] = id_cell(&content->users, content->similar_user_anchors[i / top]);
+    cells[1] = batch_integer((int64_t)(i % top + 1));
+    cells[2] = id_cell(&content->users, content->similar_users[i]);
+    cells[3] = real_cell((double)content->similar_user_scores[i]);
+    return true;
+}
+
 static bool popular_row(const struct publish_content *content, size_t *position,
                         struct batch_cell *cells)
 {
@@ -240,6 +287,10 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
         return popular_row(content, position, cells);
     case TABLE_SIMILAR_ITEMS:
         return similar_row(content, position, cells);
+    case TABLE_TRENDING_ITEMS:
+        return trending_row(content, position, cells);
+    case TABLE_SIMILAR_USERS:
+        return similar_user_row(content, position, cells);
     case TABLE_USER_EMBEDDINGS:
         return user_vector_row(content, position, cells);
     case TABLE_ITEM_EMBEDDINGS:
@@ -415,6 +466,9 @@ enum status_code publish_check_content(const struct publish_content *content,
     TRY(check_lists(content->similar_items, content->similar_scores, content->n_similar_anchors,
                     content->similar_top, content->items.n,
                     "similar items must be known, their scores finite", status));
+    TRY(check_lists(content->similar_users, content->similar_user_scores, content->n_similar_users,
+                    content->similar_users_top, content->users.n,
+                    "similar users must be known, their scores finite", status));
     TRY(check_vectors(content, status));
     count_rows(content, counts);
     if (counts[TABLE_RECOMMENDATIONS] == 0) {

@@ -58,6 +58,17 @@ static const struct view {
       {"rank", "rank", ROLE_PLAIN},
       {"similar_item_id", "similar", ROLE_ITEM_CODE},
       {"score", "score", ROLE_PLAIN}}},
+    {TABLE_TRENDING_ITEMS,
+     {{"category", "category", ROLE_PLAIN},
+      {"days", "days", ROLE_PLAIN},
+      {"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"users", "users", ROLE_PLAIN}}},
+    {TABLE_SIMILAR_USERS,
+     {{"user_id", "\"user\"", ROLE_USER},
+      {"rank", "rank", ROLE_PLAIN},
+      {"similar_user_id", "similar", ROLE_USER},
+      {"score", "score", ROLE_PLAIN}}},
     {TABLE_USER_EMBEDDINGS,
      {{"user_id", "\"user\"", ROLE_USER},
       {"embedding", "embedding", ROLE_PLAIN},
@@ -140,7 +151,8 @@ static void add_view(struct buf *sql, const char *prefix, const struct view_ids 
 /* Generations of an older nightjar have no such table: then the view is empty. */
 static bool may_lack(const struct view *view)
 {
-    return view->table == TABLE_REASONS || view->table == TABLE_PARTS;
+    return view->table == TABLE_REASONS || view->table == TABLE_PARTS ||
+           view->table == TABLE_TRENDING_ITEMS || view->table == TABLE_SIMILAR_USERS;
 }
 
 /* Its columns, and never a row. */

@@ -29,6 +29,18 @@ static const struct member members[] = {
     {"similar.anchors", ARRAY_I32, AT(similar_anchors), AT(n_similar_anchors), SIZE_MAX},
     {"similar.items", ARRAY_I32, AT(similar_items), AT(n_similar_anchors), AT(similar_top)},
     {"similar.scores", ARRAY_F32, AT(similar_scores), AT(n_similar_anchors), AT(similar_top)},
+    {"trending.items", ARRAY_I32, AT(trending_items), AT(n_trending), SIZE_MAX},
+    {"trending.users", ARRAY_I32, AT(trending_users), AT(n_trending), SIZE_MAX},
+    {"trending.days", ARRAY_I32, AT(trending_days), AT(n_trending), SIZE_MAX},
+    {"trending.ranks", ARRAY_I32, AT(trending_ranks), AT(n_trending), SIZE_MAX},
+    {"trending.categories", ARRAY_I32, AT(trending_categories), AT(n_trending), SIZE_MAX},
+    {"categories.offsets", ARRAY_I64, AT(category_offsets), AT(n_category_offsets), SIZE_MAX},
+    {"categories.bytes", ARRAY_U8, AT(category_bytes), AT(n_category_bytes), SIZE_MAX},
+    {"similar_users.anchors", ARRAY_I32, AT(similar_user_anchors), AT(n_similar_users), SIZE_MAX},
+    {"similar_users.users", ARRAY_I32, AT(similar_users), AT(n_similar_users),
+     AT(similar_users_top)},
+    {"similar_users.scores", ARRAY_F32, AT(similar_user_scores), AT(n_similar_users),
+     AT(similar_users_top)},
     {"cold.users", ARRAY_I32, AT(cold_users), AT(n_cold), SIZE_MAX},
     {"cold.vectors", ARRAY_F32, AT(cold_vectors), AT(n_cold), AT(dimension)},
     {"item_bias", ARRAY_F32, AT(item_bias), AT(n_vectors), SIZE_MAX},
@@ -140,6 +152,19 @@ static bool in_range(const int32_t *codes, size_t n, size_t limit)
     return fits;
 }
 
+/* Ascending offsets, from 0 to the end of the bytes, and codes of theirs. */
+static bool categories_are_sound(const struct recommendations *r)
+{
+    const int64_t *offsets = r->category_offsets;
+    const size_t n = r->n_category_offsets;
+    bool fits = n > 0 && offsets[0] == 0 && offsets[n - 1] == (int64_t)r->n_category_bytes &&
+                in_range(r->trending_categories, r->n_trending, n - 1);
+    for (size_t c = 1; fits && c < n; c++) {
+        fits = offsets[c - 1] <= offsets[c];
+    }
+    return fits;
+}
+
 static bool is_finite(const struct recommendations *recommendations, const struct member *member)
 {
     const char *at = (const char *)recommendations;
@@ -169,6 +194,9 @@ enum status_code recommendations_check(const struct recommendations *r, size_t n
         in_range(r->popular_items, r->n_popular, n_items) &&
         codes_are_sound(r->similar_anchors, r->n_similar_anchors, n_items) &&
         in_range(r->similar_items, r->n_similar_anchors * r->similar_top, n_items) &&
+        in_range(r->trending_items, r->n_trending, n_items) && categories_are_sound(r) &&
+        codes_are_sound(r->similar_user_anchors, r->n_similar_users, n_users) &&
+        in_range(r->similar_users, r->n_similar_users * r->similar_users_top, n_users) &&
         codes_are_sound(r->cold_users, r->n_cold, n_users);
     for (size_t i = 0; fits && i < r->n_served * r->n_reasons_all; i++) { /* none for no item */
         fits = r->reason_items[i] < 0 || r->items[i / r->n_reasons] >= 0;

@@ -39,6 +39,19 @@ struct recommendations {
     int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     int32_t *similar_items;   /* (n_similar_anchors, similar_top) */
     float *similar_scores;    /* cosine */
+    /* what is chosen of late: row r tells of one item that trending_users[r] users took it last
+       within trending_days[r] days before the newest event, in the list of a category (code of
+       category_offsets and category_bytes) or of all items (-1) */
+    size_t n_trending;
+    int32_t *trending_items, *trending_users, *trending_days, *trending_ranks; /* (n_trending) */
+    int32_t *trending_categories;
+    size_t n_category_offsets, n_category_bytes; /* categories + 1 */
+    int64_t *category_offsets;
+    uint8_t *category_bytes;
+    size_t n_similar_users, similar_users_top;
+    int32_t *similar_user_anchors; /* (n_similar_users) user codes, ascending */
+    int32_t *similar_users;        /* (n_similar_users, similar_users_top) */
+    float *similar_user_scores;    /* cosine */
     /* users without a row in the towers who have a vector all the same */
     size_t n_cold, dimension;
     int32_t *cold_users; /* (n_cold) user codes, ascending */

@@ -26,6 +26,10 @@
  * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
  * Popular and similar items, which belong to no user, keep what is eligible to everybody.
  *
+ * What is trending is counted, not scored: how many users took the item last within so many days
+ * before the newest event, over all items and within each category of the rules. Similar users are
+ * those with the nearest vectors, of all whom the towers know.
+ *
  * With inverted lists (serving_index.c) the number of lists looked into is the smallest power of
  * two that finds, for a sample of users, at least the share (1 + min_recall) / 2 of the items of
  * their exact lists; a second sample says what share that is, and where it is below min_recall, or
@@ -71,12 +75,13 @@ struct serving_request {
     bool cold_users; /* users without an event but with a vector get lists, too */
     const struct serving_rules *rules; /* NULL: none */
     size_t max_per_category;           /* rows of a list, of the rules' categories; 0: no cap */
-    double min_new;   /* share of a list's rows, of the rules' new items; 0: none */
-    double diversity; /* in [0, 1); 0: by score alone */
-    size_t explain;   /* reasons a row; 0: none (serving_reasons.c) */
-    bool parts;       /* what each score is made of, too */
-    size_t similar;   /* similar items per item; 0: none */
-    size_t popular;   /* items of the popular list; 0: none */
+    double min_new;       /* share of a list's rows, of the rules' new items; 0: none */
+    double diversity;     /* in [0, 1); 0: by score alone */
+    size_t explain;       /* reasons a row; 0: none (serving_reasons.c) */
+    bool parts;           /* what each score is made of, too */
+    size_t similar;       /* similar items per item; 0: none */
+    size_t similar_users; /* similar users per user; 0: none */
+    size_t popular; /* items of the popular list, and of each list of what is trending; 0: none */
     enum serving_index index;
     double min_recall; /* below this share of the exact lists' items the lists are made exactly */
     uint64_t seed;     /* of the index */

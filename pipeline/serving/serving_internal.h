@@ -6,6 +6,7 @@
  *      serving_index.c     inverted lists, where they are used, and how well they do
  *      serving_reasons.c   what carried a row: of a user's history, and of the score's parts
  *      serving_items.c     the popular list and similar items
+ *      serving_trending.c  what is chosen of late, and similar users
  *
  * Inside, users and items are source codes (served_ids.h) or candidates; served codes stand only in
  * what is put out. Candidates are the towers' items and, behind them, their cold ones. */
@@ -111,5 +112,10 @@ MUST_CHECK enum status_code serving_explain(struct serving *serving, struct stat
 
 MUST_CHECK enum status_code serving_popular_list(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_lists(struct serving *serving, struct status *status);
+
+/* serving_trending.c */
+
+MUST_CHECK enum status_code serving_trending_lists(struct serving *serving, struct status *status);
+MUST_CHECK enum status_code serving_similar_users(struct serving *serving, struct status *status);
 
 #endif

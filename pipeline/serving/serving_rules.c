@@ -218,7 +218,6 @@ struct intake {
     struct reading reading;
     const struct served_ids *users, *items;
     struct serving_rules *rules;
-    struct vocabulary labels; /* categories */
     struct pair_list pairs;
     bool any; /* one known id at least */
 };
@@ -319,7 +318,7 @@ static enum status_code take_category(struct intake *intake, int32_t item, struc
 {
     int32_t category;
     enum status_code code;
-    TRY(find_label(&intake->reading, &intake->labels, true, &category, status));
+    TRY(find_label(&intake->reading, &intake->rules->category_names, true, &category, status));
     if (item >= 0 && category >= 0) {
         TRY(add_pair(&intake->pairs, item, category, status));
     }
@@ -438,7 +437,7 @@ static enum status_code close_intake(struct intake *intake, struct status *statu
                             &rules->excluded, status));
         break;
     case RULE_CATEGORIES:
-        TRY(pairs_to_sparse(intake->pairs.pairs, intake->pairs.n, n_items, intake->labels.n,
+        TRY(pairs_to_sparse(intake->pairs.pairs, intake->pairs.n, n_items, rules->category_names.n,
                             &rules->categories, status));
         break;
     default:
@@ -469,7 +468,6 @@ enum status_code serving_rules_read(struct db *db, const struct rules_query *que
     TRY(close_intake(&intake, status));
 done:
     mem_free(intake.pairs.pairs);
-    vocabulary_release(&intake.labels);
     db_finalize(intake.reading.statement);
     return code;
 }
@@ -482,6 +480,7 @@ void serving_rules_release(struct serving_rules *rules)
     sparse_release(&rules->excluded);
     mem_free(rules->boosts);
     sparse_release(&rules->categories);
+    vocabulary_release(&rules->category_names);
     mem_free(rules->is_new);
     mem_free(rules->served);
 }

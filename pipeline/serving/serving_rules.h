@@ -29,11 +29,12 @@ struct serving_rules {
     size_t n_items;             /* columns of `eligible` */
     uint8_t *eligible; /* (1 + segments, items) 1: may be recommended. Row 0: to everybody, row 1 +
                           s: to users of segment s. NULL: all items to all */
-    struct sparse excluded;   /* (users, items) not for this user; n_rows 0: none */
-    float *boosts;            /* (items) added to the score; NULL: none */
-    struct sparse categories; /* (items, categories); n_rows 0: none */
-    uint8_t *is_new;          /* (items) NULL: none */
-    uint8_t *served;          /* (users) who gets lists; NULL: all */
+    struct sparse excluded;           /* (users, items) not for this user; n_rows 0: none */
+    float *boosts;                    /* (items) added to the score; NULL: none */
+    struct sparse categories;         /* (items, categories); n_rows 0: none */
+    struct vocabulary category_names; /* TEXT */
+    uint8_t *is_new;                  /* (items) NULL: none */
+    uint8_t *served;                  /* (users) who gets lists; NULL: all */
 };
 
 /* The segment of a user; -1: of none, or there are no segments. NULL rules allowed, as below. */

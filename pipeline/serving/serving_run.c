@@ -172,7 +172,8 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
     TRY(serving_prepare(&serving, status));
     TRY(collect_cold(&serving, status));
     serving.lists_total = (double)(serving.dataset->n_users + made.n_cold) +
-                          (request->similar > 0 ? (double)serving.n_candidates : 0.0);
+                          (request->similar > 0 ? (double)serving.n_candidates : 0.0) +
+                          (request->similar_users > 0 ? (double)serving.dataset->n_users : 0.0);
     TRY(serve_users(&serving, serving.dataset->users, request->embeddings->users, PUBLISH_MODEL,
                     status));
     TRY(serve_cold_users(&serving, status));
@@ -180,6 +181,8 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
     TRY(serving_explain(&serving, status));
     TRY(serving_popular_list(&serving, status));
     TRY(serving_similar_lists(&serving, status));
+    TRY(serving_trending_lists(&serving, status));
+    TRY(serving_similar_users(&serving, status));
     *out = made;
 done:
     serving_release(&serving);

@@ -19,7 +19,7 @@ stages:
   - pairs: {evidence: {}}
   - negatives: {strategy: all}
   - train: {dimension: 8, epochs: 1}
-  - recommend: {top: 10, explain: 2, parts: true}
+  - recommend: {top: 10, explain: 2, parts: true, similar_users: 5}
   - publish: {}
 YAML
     "$PROGRAM" run "$box/$1.yaml" --quiet --set threads=1 || return 1

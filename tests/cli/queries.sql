@@ -35,6 +35,12 @@ SELECT j.title FROM items AS i LEFT JOIN reco.similar_items AS s ON s.item_id = 
 SELECT e.item_id, s.similar_item_id FROM events AS e LEFT JOIN reco.similar_items AS s ON s.item_id = e.item_id WHERE e.user_id = :user
 SELECT embedding FROM reco.user_embeddings WHERE user_id = :user
 SELECT i.title, e.embedding FROM items AS i LEFT JOIN reco.item_embeddings AS e ON e.item_id = i.id WHERE i.id = :item
+SELECT t.item_id, i.title FROM reco.trending_items AS t LEFT JOIN items AS i ON i.id = t.item_id WHERE t.days = 7 AND t.category = '' ORDER BY t.rank
+SELECT item_id FROM reco.trending_items WHERE category = :name AND days = 7 ORDER BY rank LIMIT 10
+SELECT i.id, t.rank FROM items AS i LEFT JOIN reco.trending_items AS t ON t.category = '' AND t.days = 1 AND t.item_id = i.id WHERE i.id = :item
+SELECT similar_user_id FROM reco.similar_users WHERE user_id = :user ORDER BY rank
+SELECT u.name, s.similar_user_id, v.name FROM users AS u LEFT JOIN reco.similar_users AS s ON s.user_id = u.id LEFT JOIN users AS v ON v.id = s.similar_user_id WHERE u.id = :user
+SELECT s.similar_user_id, e.item_id FROM reco.similar_users AS s JOIN events AS e ON e.user_id = s.similar_user_id WHERE s.user_id = :user AND s.rank <= 5
 SELECT p.item_id, i.title FROM reco.popular_items AS p LEFT JOIN items AS i ON i.id = p.item_id WHERE p.rank <= 10
 /* scan recommendations_g1 */ SELECT count(*) FROM reco.recommendations
 /* scan similar_items_g1 */ SELECT count(*) FROM reco.similar_items

@@ -110,6 +110,38 @@ static void set_lists(struct sample *sample, struct sample_shape shape, float ve
     content->similar_scores = floats_new(sample, shape.n_items, version);
 }
 
+/* Two windows of all items, and one of a category. */
+static void set_trending(struct sample *sample)
+{
+    static const int64_t offsets[] = {0, 5};
+    static const int32_t items[] = {1, 0, 2}, users[] = {5, 4, 2}, days[] = {1, 7, 7};
+    static const int32_t ranks[] = {1, 1, 1}, categories[] = {-1, -1, 0};
+    struct publish_content *content = &sample->content;
+    content->n_trending = 3;
+    content->trending_items = items;
+    content->trending_users = users;
+    content->trending_days = days;
+    content->trending_ranks = ranks;
+    content->trending_categories = categories;
+    content->category_offsets = offsets;
+    content->category_bytes = (const uint8_t *)"books";
+}
+
+/* The next user, and nobody of the last one. */
+static void set_similar_users(struct sample *sample, struct sample_shape shape, float version)
+{
+    struct publish_content *content = &sample->content;
+    int32_t *similar = codes_new(sample, shape.n_users);
+    for (size_t u = 0; u < shape.n_users; u++) {
+        similar[u] = u + 1 < shape.n_users ? (int32_t)u + 1 : -1;
+    }
+    content->n_similar_users = shape.n_users;
+    content->similar_users_top = 1;
+    content->similar_user_anchors = codes_new(sample, shape.n_users);
+    content->similar_users = similar;
+    content->similar_user_scores = floats_new(sample, shape.n_users, version);
+}
+
 void sample_init(struct sample *sample, struct sample_shape shape, float version)
 {
     struct publish_content *content = &sample->content;
@@ -117,6 +149,8 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->users = ids_new(sample, shape.n_users, shape.users_are_text, "user", 10, -20);
     content->items = ids_new(sample, shape.n_items, shape.items_are_text, "item", 1, 100);
     set_lists(sample, shape, version);
+    set_trending(sample);
+    set_similar_users(sample, shape, version);
     content->dimension = SAMPLE_DIMENSION;
     content->n_user_vectors = shape.n_users;
     content->n_item_vectors = shape.n_items;

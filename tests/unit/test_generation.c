@@ -91,6 +91,9 @@ static void integer_ids_are_shown_as_they_are(void **state)
     store_assert_rows(db, "SELECT * FROM popular_items", "1|100|0.5\n2|101|0.5\n3|102|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items",
                       "100|1|101|0.5\n101|1|102|0.5\n102|1|103|0.5\n103|1|100|0.5\n");
+    store_assert_rows(db, "SELECT * FROM trending_items",
+                      "|1|1|101|5\n|7|1|100|4\nbooks|7|1|102|2\n");
+    store_assert_rows(db, "SELECT * FROM similar_users", "-20|1|-10|0.5\n-10|1|0|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = -10",
                       "-10|0000003f0000003f0000003f0000003f|cold\n");
     store_assert_rows(db, "SELECT * FROM item_embeddings WHERE item_id = 103",
@@ -120,6 +123,10 @@ static void text_ids_are_shown_as_they_are(void **state)
                       "1|item-0|0.5\n2|item-1|0.5\n3|item-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM similar_items WHERE item_id = 'item-3'",
                       "item-3|1|item-0|0.5\n");
+    store_assert_rows(db, "SELECT * FROM trending_items WHERE category = 'books'",
+                      "books|7|1|item-2|2\n");
+    store_assert_rows(db, "SELECT * FROM similar_users WHERE user_id = 'user-1'",
+                      "user-1|1|user-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = 'user-1'",
                       "user-1|0000003f0000003f0000003f0000003f|cold\n");
     store_assert_rows(db, "SELECT * FROM item_embeddings WHERE item_id = 'item-3'",
@@ -291,7 +298,7 @@ static void only_keep_generations_stay(void **state)
                      4);
     assert_int_equal(store_int64(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND"
                                      " name LIKE '%\\_g_' ESCAPE '\\'"),
-                     7 + 8);
+                     9 + 10);
     db_close(db);
 }
 
@@ -679,6 +686,9 @@ static void make_coded(struct db *db)
                    "INSERT INTO users_g1 SELECT row_number() OVER (ORDER BY \"user\") - 1, \"user\""
                    " FROM user_embeddings_g1;"
                    "INSERT INTO nightjar_objects VALUES ('users_g1', 'table', 'users', 1);"
+                   "DROP VIEW trending_items; DROP TABLE trending_items_g1;"
+                   "DROP VIEW similar_users; DROP TABLE similar_users_g1;"
+                   "DELETE FROM nightjar_objects WHERE kind IN ('trending_items', 'similar_users');"
                    "DROP INDEX recommendations_item_g1;"
                    "CREATE TEMP TABLE schema AS SELECT name, sql FROM sqlite_schema");
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
@@ -747,6 +757,26 @@ static void a_generation_with_codes_for_all_text_ids_is_shown_and_erased(void **
     db_close(db);
 }
 
+static void people_are_erased_where_they_are_like_others_too(void **state)
+{
+    const struct row_id person = {.is_text = true, .text = "user-1", .length = 6};
+    const struct row_id last = {.integer = 0};
+    struct db *db = open_output(state, "");
+    struct status status = {0};
+    bool known = false;
+    publish(db, small_text, 1, 3);
+    publish(db, small, 1, 3);
+    assert_ok(erase_published(db, "", &person, 1, &status), &status);
+    store_assert_rows(db, "SELECT count(*) FROM similar_users_g1", "0\n");
+    assert_ok(erase_look(db, "", &last, &known, &status), &status);
+    assert_true(known);
+    assert_ok(erase_published(db, "", &last, 1, &status), &status);
+    store_assert_rows(db, "SELECT user_id FROM similar_users", "-20\n");
+    assert_ok(erase_look(db, "", &last, &known, &status), &status);
+    assert_false(known);
+    db_close(db);
+}
+
 static void a_negative_zero_is_stored_like_a_zero(void **state)
 {
     struct db *db = open_output(state, "");
@@ -809,6 +839,7 @@ int main(void)
         TEST(content_that_makes_no_sense_is_refused),
         TEST(a_generation_from_before_the_parts_is_shown_without_them),
         TEST(a_generation_with_codes_for_all_text_ids_is_shown_and_erased),
+        TEST(people_are_erased_where_they_are_like_others_too),
         TEST(a_negative_zero_is_stored_like_a_zero),
     };
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

@@ -415,6 +415,110 @@ static void similar_items_are_the_nearest_without_the_item_itself(void **state)
     ranking_data_release(&data);
 }
 
+static void similar_users_are_the_nearest_without_the_user_himself(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    ranking_data_init(&data, 40, 50, 6, 0.2, BASIS_ALL, 23);
+    struct serving_request request = request_of(&data);
+    const struct dataset *dataset = &data.interactions.basis[BASIS_ALL];
+    const struct const_matrix users = data.embeddings.users;
+    request.similar_users = 3;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_int_equal(made.n_similar_users, dataset->n_users);
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        assert_int_equal(made.similar_user_anchors[u], dataset->users[u]);
+        const float last = made.similar_user_scores[u * 3 + 2];
+        size_t above = 0;
+        for (size_t v = 0; v < dataset->n_users; v++) {
+            double cosine = 0.0;
+            for (size_t x = 0; x < 6; x++) {
+                cosine += (double)users.data[u * 6 + x] * (double)users.data[v * 6 + x];
+            }
+            above += v != u && cosine > (double)last + tolerance ? 1 : 0;
+            int32_t place = row_of(made.similar_users + u * 3, 3, dataset->users[v]);
+            assert_true(v != u || place < 0);
+            assert_true(place < 0 || fabs((double)made.similar_user_scores[u * 3 + (size_t)place] -
+                                          cosine) < tolerance);
+        }
+        assert_true(above <= 2);
+    }
+    recommendations_release(&made);
+    ranking_data_release(&data);
+}
+
+/* How many users took the item last within so many days. */
+static int32_t naive_trend(const struct interactions *interactions, int32_t item, int32_t days)
+{
+    const struct history *log = &interactions->log;
+    int32_t n = 0;
+    for (size_t e = 0; e < sparse_entries(&log->matrix); e++) {
+        n += log->matrix.columns[e] == item &&
+             log->times[e] > interactions->newest_time - days * 86400;
+    }
+    return n;
+}
+
+static void trending_items_are_counted_by_window_and_category(void **state)
+{
+    (void)state;
+    enum { N_ITEMS = 50, TOP = 4 };
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    struct serving_rules rules = {0};
+    int32_t code, n_rows[31][3] = {{0}}; /* of a window, of all items and of two categories */
+    ranking_data_init(&data, 40, N_ITEMS, 6, 0.2, BASIS_ALL, 23);
+    struct history *log = &data.interactions.log;
+    const size_t n_entries = sparse_entries(&log->matrix);
+    int64_t *times = calloc(n_entries, sizeof *times), *before = log->times;
+    assert_non_null(times);
+    for (size_t e = 0; e < n_entries; e++) { /* some as old as a window: not within it */
+        times[e] = 5000000 - (int64_t)(e * e % 60) * 43200;
+    }
+    log->times = times;
+    data.interactions.newest_time = 5000000;
+    assert_int_equal(sparse_init(&rules.categories, N_ITEMS, 2, N_ITEMS, false, &status), 0);
+    for (int32_t i = 0; i < N_ITEMS; i++) {
+        rules.categories.columns[i] = i % 2;
+        rules.categories.offsets[i + 1] = i + 1;
+    }
+    assert_int_equal(vocabulary_add_text(&rules.category_names, "even", 4, &code, &status), 0);
+    assert_int_equal(vocabulary_add_text(&rules.category_names, "odd", 3, &code, &status), 0);
+    struct serving_request request = request_of(&data);
+    request.rules = &rules;
+    request.popular = TOP;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    assert_int_equal(made.n_category_offsets, 3);
+    assert_memory_equal(made.category_bytes, "evenodd", 7);
+    assert_int_equal(made.n_trending, 3 * 3 * TOP);
+    for (size_t r = 0; r < made.n_trending; r++) {
+        const int32_t item = data.items.source_of[made.trending_items[r]];
+        const int32_t days = made.trending_days[r], category = made.trending_categories[r];
+        const int32_t users = naive_trend(&data.interactions, item, days);
+        int32_t above = 0;
+        assert_int_equal(made.trending_users[r], users);
+        assert_true(category < 0 || item % 2 == category);
+        for (int32_t i = 0; i < N_ITEMS; i++) {
+            const int32_t other = naive_trend(&data.interactions, i, days);
+            above += (category < 0 || i % 2 == category) &&
+                     (other > users || (other == users && i < item));
+        }
+        assert_int_equal(made.trending_ranks[r], above + 1);
+        n_rows[days][category + 1]++;
+    }
+    for (int c = 0; c < 3; c++) {
+        assert_true(n_rows[1][c] == TOP && n_rows[7][c] == TOP && n_rows[30][c] == TOP);
+    }
+    recommendations_release(&made);
+    log->times = before;
+    free(times);
+    serving_rules_release(&rules);
+    ranking_data_release(&data);
+}
+
 static void popular_items_and_cold_vectors_are_complete(void **state)
 {
     (void)state;
@@ -608,6 +712,8 @@ int main(void)
         cmocka_unit_test(the_parts_of_a_row_sum_to_its_score),
         cmocka_unit_test(short_lists_are_filled_up_from_the_rest_of_the_catalogue),
         cmocka_unit_test(similar_items_are_the_nearest_without_the_item_itself),
+        cmocka_unit_test(similar_users_are_the_nearest_without_the_user_himself),
+        cmocka_unit_test(trending_items_are_counted_by_window_and_category),
         cmocka_unit_test(popular_items_and_cold_vectors_are_complete),
         cmocka_unit_test(threads_and_the_artifact_change_nothing),
         cmocka_unit_test(a_stop_leaves_the_output_untouched),
