@@ -13,6 +13,7 @@ extern const struct command command_tune;
 extern const struct command command_backtest;
 extern const struct command command_recommend;
 extern const struct command command_similar;
+extern const struct command command_export;
 extern const struct command command_runs;
 extern const struct command command_rollback;
 extern const struct command command_prune;

@@ -46,6 +46,13 @@ MUST_CHECK enum status_code publish_generation(const struct publish_target *targ
  * else STATUS_NO_INPUT. Nothing is deleted. One transaction. */
 MUST_CHECK enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
                                              struct status *status);
+/* The names of the views, in an order of their own; NULL behind the last. */
+const char *publish_view_name(size_t index);
+/* Adds to `sql` the query of a view as it is, or would be, over a generation; of one whose tables
+ * are not kept: STATUS_NO_INPUT. */
+MUST_CHECK enum status_code publish_select(struct db *db, const char *prefix, const char *view,
+                                           int64_t generation, struct buf *sql,
+                                           struct status *status);
 /* Drops the generations that are not kept, and the remains of unfinished ones. */
 MUST_CHECK enum status_code publish_prune(const struct publish_target *target,
                                           struct status *status);

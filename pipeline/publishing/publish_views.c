@@ -123,19 +123,17 @@ static void add_column(struct buf *sql, const char *prefix, const struct view_id
     buf_addf(sql, " AS %s", column->name);
 }
 
-static void add_view(struct buf *sql, const char *prefix, const struct view_ids *ids,
-                     const struct view *view)
+/* What a view shows of a generation. */
+static void add_select(struct buf *sql, const char *prefix, const struct view_ids *ids,
+                       const struct view *view)
 {
-    const char *name = publish_tables[view->table].name;
-    buf_add_text(sql, "CREATE VIEW ");
-    publish_add_name(sql, prefix, name, 0);
-    buf_add_text(sql, " AS SELECT ");
+    buf_add_text(sql, "SELECT ");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         buf_add_text(sql, i > 0 ? ", " : "");
         add_column(sql, prefix, ids, &view->columns[i], i);
     }
     buf_add_text(sql, " FROM ");
-    publish_add_name(sql, prefix, name, ids->generation);
+    publish_add_name(sql, prefix, publish_tables[view->table].name, ids->generation);
     buf_add_text(sql, " AS t");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         const struct view_column *column = &view->columns[i];
@@ -156,11 +154,9 @@ static bool may_lack(const struct view *view)
 }
 
 /* Its columns, and never a row. */
-static void add_empty_view(struct buf *sql, const char *prefix, const struct view *view)
+static void add_empty_select(struct buf *sql, const struct view *view)
 {
-    buf_add_text(sql, "CREATE VIEW ");
-    publish_add_name(sql, prefix, publish_tables[view->table].name, 0);
-    buf_add_text(sql, " AS SELECT ");
+    buf_add_text(sql, "SELECT ");
     for (int i = 0; view->columns[i].role != ROLE_NONE; i++) {
         buf_addf(sql, "%sNULL AS %s", i > 0 ? ", " : "", view->columns[i].name);
     }
@@ -179,10 +175,13 @@ static enum status_code replace_views(struct db *db, const char *prefix, const s
         publish_add_name(&sql, prefix, name, 0);
         TRY(db_exec_buf(db, &sql, status));
         buf_clear(&sql);
+        buf_add_text(&sql, "CREATE VIEW ");
+        publish_add_name(&sql, prefix, name, 0);
+        buf_add_text(&sql, " AS ");
         if (ids->lacks[views[i].table]) {
-            add_empty_view(&sql, prefix, &views[i]);
+            add_empty_select(&sql, &views[i]);
         } else {
-            add_view(&sql, prefix, ids, &views[i]);
+            add_select(&sql, prefix, ids, &views[i]);
         }
         TRY(db_exec_buf(db, &sql, status));
         TRY(publish_record(db, prefix, "view", name, 0, status));
@@ -442,21 +441,19 @@ done:
     return code;
 }
 
-enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
-                                  struct status *status)
+/* The form of a generation whose tables are kept; else STATUS_NO_INPUT. */
+static enum status_code read_ids(struct db *db, const char *prefix, int64_t generation,
+                                 struct view_ids *ids, struct status *status)
 {
     enum status_code code;
-    struct view_ids ids = {.generation = generation};
-    TRY(publish_migrate(db, prefix, status));
-    TRY(db_begin_write(db, status));
-    TRY(publish_check_names(db, prefix, status));
-    TRY(publish_read_form(db, prefix, generation, &ids.form, status));
+    ids->generation = generation;
+    TRY(publish_read_form(db, prefix, generation, &ids->form, status));
     for (size_t i = 0; i < N_VIEWS; i++) {
         bool found;
         const char *name = publish_tables[views[i].table].name;
         TRY(publish_table_exists(db, prefix, name, generation, &found, status));
         if (!found && may_lack(&views[i])) {
-            ids.lacks[views[i].table] = true;
+            ids->lacks[views[i].table] = true;
         } else if (!found) {
             TRY(status_set_at(
                 status, STATUS_NO_INPUT, db_path(db), 0, 0,
@@ -465,6 +462,45 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
                 (long long)generation, name));
         }
     }
+done:
+    return code;
+}
+
+const char *publish_view_name(size_t index)
+{
+    return index < N_VIEWS ? publish_tables[views[index].table].name : NULL;
+}
+
+enum status_code publish_select(struct db *db, const char *prefix, const char *view,
+                                int64_t generation, struct buf *sql, struct status *status)
+{
+    struct view_ids ids = {0};
+    enum status_code code;
+    TRY(read_ids(db, prefix, generation, &ids, status));
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        if (strcmp(publish_tables[views[i].table].name, view) != 0) {
+            continue;
+        }
+        if (ids.lacks[views[i].table]) {
+            add_empty_select(sql, &views[i]);
+        } else {
+            add_select(sql, prefix, &ids, &views[i]);
+        }
+    }
+    TRY(buf_check(sql, status));
+done:
+    return code;
+}
+
+enum status_code publish_rollback(struct db *db, const char *prefix, int64_t generation,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct view_ids ids = {0};
+    TRY(publish_migrate(db, prefix, status));
+    TRY(db_begin_write(db, status));
+    TRY(publish_check_names(db, prefix, status));
+    TRY(read_ids(db, prefix, generation, &ids, status));
     TRY(write_rollback(db, prefix, generation, status));
     TRY(replace_views(db, prefix, &ids, status));
     TRY(check_views(db, prefix, generation, status));

@@ -13,6 +13,7 @@
  *   report page, metrics file   figures, and items where report.items asks for them: no people
  *   log file                    messages without the values of rows (PRIVATE_BEGIN)
  *   the file that tune writes   settings
+ *   the files of export         copies of lists and vectors, which are yours to delete
  *   PATH.partial                one of these, before it is complete
  *   DATABASE of import          the rows of a file of yours, TABLE_rejected among them: as every
  *                               table of the source they are yours to delete
