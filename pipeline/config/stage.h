@@ -89,6 +89,10 @@ struct stage {
     enum status_code (*fingerprint)(struct context *context, const void *options,
                                     char out[HASH_TEXT_MAX], struct status *status);
     enum status_code (*run)(struct context *context, const void *options, struct status *status);
+    /* The run has ended with `outcome`, an error, and stands in the history so: what the stage
+     * leaves for people must not go on telling of the night before. NULL: it does not. */
+    enum status_code (*failed)(struct context *context, const void *options,
+                               const struct status *outcome, struct status *status);
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "evaluation/metric_rows.h"
 #include "publishing/generation.h"
 
 #include <math.h>
@@ -27,10 +28,12 @@ static const char best_baseline[] =
 static const char judged_users[] =
     "SELECT 'users', value, NULL FROM run_metric WHERE run = ?1 AND model = 'data' AND grp = 'all'"
     " AND name = CASE WHEN ?2 GLOB 'valid:*' THEN 'valid:users' ELSE 'users' END";
+/* Of a run that was judged by this protocol, repeats counted as by run ?3. */
 static const char value_before[] =
-    "SELECT name, value, error FROM run_metric JOIN run AS r USING (run) WHERE run = ?1"
-    " AND name = ?2 AND model = 'nightjar' AND grp = 'all'"
-    " AND r.judged_on IS (SELECT judged_on FROM run WHERE run = ?3)";
+    "SELECT m.name, m.value, m.error FROM run_metric AS m JOIN run AS r USING (run)"
+    " WHERE m.run = ?1 AND m.name = ?2 AND m.model = 'nightjar' AND m.grp = 'all'"
+    " AND r.judged_on LIKE '%; protocol ' || ?4 AND (r.judged_on LIKE '%; repeats count;%') ="
+    " EXISTS (SELECT 1 FROM run_metric WHERE run = ?3 AND name IN ('repeats', 'valid:repeats'))";
 
 /* A row of name, value, error; the outputs are untouched without one. */
 static enum status_code read_value(struct db *work, const char *sql, int64_t run,
@@ -47,6 +50,7 @@ static enum status_code read_value(struct db *work, const char *sql, int64_t run
     }
     if (other != 0) {
         TRY(db_bind_int64(query, 3, other, status));
+        TRY(db_bind_int64(query, 4, JUDGING_PROTOCOL, status));
     }
     TRY(db_step(query, &has_row, status));
     if (has_row) {

@@ -325,6 +325,25 @@ done:
     return code;
 }
 
+/* Lets the stages know that the run has failed; that one of them fails, too, is a warning. */
+static void tell_failed(struct runner *runner, const struct status *outcome)
+{
+    struct context *context = &runner->context;
+    for (size_t i = 0; runner->only == SIZE_MAX && i < context->plan->n_stages; i++) {
+        const struct plan_stage *stage = &context->plan->stages[i];
+        struct status status = {0};
+        if (stage->stage->failed == NULL) {
+            continue;
+        }
+        context_begin_stage(context, stage, "");
+        if (stage->stage->failed(context, stage->options, outcome, &status) != STATUS_OK) {
+            log_write(context->request->log, LOG_WARNING, "stage %s, after the failure: %s",
+                      stage->label, status.message);
+        }
+        context_end_stage(context);
+    }
+}
+
 /* Everything from the record's start to its end; the work database is open. */
 static enum status_code run_recorded(struct runner *runner, struct status *status)
 {
@@ -348,6 +367,9 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     } else if (recorded != STATUS_OK) {
         log_write(context->request->log, LOG_WARNING, "the run's end could not be recorded: %s",
                   record_status.message);
+    }
+    if (code != STATUS_OK && context->generation == 0) {
+        tell_failed(runner, status);
     }
 done:
     return code;
