@@ -5,6 +5,7 @@
  * on the 24 hours behind it. Evenings are counted back from the newest event, as evaluate's `roll`
  * does (evaluation/rolling.h). Each is trained in databases of its own (run/written_files.h). */
 #include "commands/backtest_judge.h"
+#include "commands/backtest_kept.h"
 #include "commands/command.h"
 
 #include "base/clock.h"
@@ -34,8 +35,9 @@ struct backtest {
     struct backtest_log rows;
     struct backtest_column columns[N_BACKTEST_MODELS * COMMAND_VALUES_MAX];
     size_t n_columns, n_nights, n_judged;
-    double *means;    /* (n_nights, n_columns) of the evenings that are judged */
-    bool json, shows; /* shows: progress */
+    double *means;             /* (n_nights, n_columns) of the evenings that are judged */
+    int64_t *evenings, *users; /* (n_nights) their times, how many were judged */
+    bool json, shows;          /* shows: progress */
     struct json_list list;
 };
 
@@ -106,6 +108,8 @@ static enum status_code set_up(struct backtest *test, struct status *status)
         TRY(forgotten_load(&test->forgotten, db, settings->output.prefix, status));
     }
     TRY(MEM_NEW(&test->means, test->n_nights * test->n_columns, status));
+    TRY(MEM_NEW(&test->evenings, test->n_nights, status));
+    TRY(MEM_NEW(&test->users, test->n_nights, status));
 done:
     db_close(db);
     return code;
@@ -240,6 +244,8 @@ static enum status_code run_evenings(struct backtest *test, struct status *statu
         }
         TRY(print_row(test, date, n_users, n_users > 0 ? means : NULL, status));
         n_all += n_users;
+        test->evenings[test->n_judged] = time;
+        test->users[test->n_judged] = (int64_t)n_users;
         test->n_judged += n_users > 0;
     }
     if (test->n_judged == 0) {
@@ -249,6 +255,17 @@ static enum status_code run_evenings(struct backtest *test, struct status *statu
     TRY(print_means(test, n_all, status));
 done:
     return code;
+}
+
+/* For the report. The figures are printed: what goes wrong here is said, and no error. */
+static void keep(const struct backtest *test)
+{
+    struct status left = {0};
+    if (backtest_keep(test->plan, test->evenings, test->users, test->means, test->n_judged,
+                      test->columns, test->n_columns, &left) != STATUS_OK) {
+        command_print(test->environment->err, "the report will not show this backtest: %s\n",
+                      left.message);
+    }
 }
 
 static enum status_code run_backtest(const struct command_environment *environment,
@@ -269,6 +286,7 @@ static enum status_code run_backtest(const struct command_environment *environme
     TRY(backtest_log_read(plan, &test.forgotten, &watch, &test.rows, status));
     TRY(run_evenings(&test, status));
     TRY(command_flush(environment->out, status));
+    keep(&test);
 done:
     if (test.lock.fd >= 0 && command_flag_count(line, "--keep") == 0) {
         struct status left = {0}; /* the figures are printed */
@@ -280,6 +298,8 @@ done:
     event_log_release(&test.rows.events);
     json_list_release(&test.list);
     mem_free(test.means);
+    mem_free(test.evenings);
+    mem_free(test.users);
     buf_release(&test.output);
     buf_release(&test.work);
     plan_free(plan);
@@ -315,7 +335,10 @@ const struct command command_backtest = {
         "figures.\n"
         "Side data and the queries of rules are read as they are today. What is published stays as "
         "it is: the evenings use databases of their own beside the work database, ending in "
-        ".backtest.db and .backtest.work.db, which are removed at the end.",
+        ".backtest.db and .backtest.work.db, which are removed at the end. Where the pipeline has "
+        "run before, the figures of the last backtest are kept in its work database, and its "
+        "report "
+        "draws them.",
     .min_arguments = 1,
     .max_arguments = 1,
     .flags = flags,
