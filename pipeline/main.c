@@ -111,7 +111,7 @@ static enum status_code dispatch(const struct command_environment *environment, 
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         name = command_help.name;
-    } else if (strcmp(name, "--version") == 0) {
+    } else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         name = command_version.name;
     }
     const struct command *command = find_command(name);
@@ -145,6 +145,14 @@ static void print_error(const struct status *status)
     buf_release(&shown);
 }
 
+/* Whether lines can be redrawn and coloured there. */
+static bool err_can_draw(void)
+{
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) == 1 && terminal != NULL && terminal[0] != '\0' &&
+           strcmp(terminal, "dumb") != 0;
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
@@ -155,6 +163,7 @@ int main(int argc, char **argv)
                                                     .out = stdout,
                                                     .err = stderr,
                                                     .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                                                    .err_can_draw = err_can_draw(),
                                                     .stop_signal = &stop_signal};
     struct status status = {0};
     enum status_code code = dispatch(&environment, argc, argv, &status);
@@ -163,7 +172,9 @@ int main(int argc, char **argv)
     }
     if (code != STATUS_OK) {
         fflush(stdout);
-        print_error(&status);
+        if (status.message[0] != '\0') {
+            print_error(&status);
+        }
     }
     if (code == STATUS_NO_MEMORY) {
         /* threads of OpenBLAS that wait for memory are waited for at an ordinary exit, for ever */

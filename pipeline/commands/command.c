@@ -8,6 +8,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 
 static size_t count_flags(const struct command *command)
 {
@@ -332,10 +334,22 @@ void command_print_help(const struct command *command, FILE *out)
     print_flag(out, &help_flag);
 }
 
+/* Whether nobody will ever read what is written there: `| head` has what it wanted. */
+static bool reader_is_gone(FILE *out)
+{
+    struct pollfd end = {.fd = fileno(out), .events = POLLOUT};
+    return poll(&end, 1, 0) == 1 && (end.revents & POLLERR) != 0;
+}
+
 enum status_code command_flush(FILE *out, struct status *status)
 {
     errno = 0;
     bool failed = fflush(out) != 0;
+    if ((failed && errno == EPIPE) || (ferror(out) && reader_is_gone(out))) {
+        /* as if the signal had ended it, which is what other programs do: without a word */
+        *status = (struct status){.code = STATUS_SIGNAL, .signal = SIGPIPE};
+        return STATUS_SIGNAL;
+    }
     if (failed && errno != 0) {
         return status_set(status, STATUS_IO, "cannot write to standard output: %s",
                           strerror(errno));

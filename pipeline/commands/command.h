@@ -68,7 +68,7 @@ struct command_environment {
     const struct command *const *commands; /* NULL-terminated: for help */
     FILE *out;                             /* stdout: data only */
     FILE *err;                             /* stderr: everything else */
-    bool err_is_terminal;
+    bool err_is_terminal, err_can_draw;    /* can draw: knows control sequences, too */
     const volatile int *stop_signal;
 };
 
@@ -130,7 +130,8 @@ MUST_CHECK enum status_code command_check_stop(const struct command_environment 
                                                struct status *status);
 
 void command_print_help(const struct command *command, FILE *out);
-/* Flushes `out` and reports a full disk or a closed pipe: STATUS_IO. */
+/* Flushes `out` and reports a full disk: STATUS_IO; and a reader who has gone: STATUS_SIGNAL of
+ * SIGPIPE, without a message. */
 MUST_CHECK enum status_code command_flush(FILE *out, struct status *status);
 
 #endif

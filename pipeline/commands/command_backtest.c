@@ -280,7 +280,7 @@ static enum status_code run_backtest(const struct command_environment *environme
     TRY(read_flags(line, &test, status));
     TRY(command_load_plan(environment, line, &plan, status));
     test.plan = plan;
-    test.shows = talks && environment->err_is_terminal;
+    test.shows = talks && environment->err_can_draw;
     test.log = (struct log){.stream = environment->err, .level = verbose ? LOG_DEBUG : LOG_SILENT};
     TRY(set_up(&test, status));
     TRY(backtest_log_read(plan, &test.forgotten, &watch, &test.rows, status));

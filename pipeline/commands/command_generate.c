@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct command_flag flags[] = {
-    {"--kind", "KIND", false,
+    {"--kind", "steady|living", false,
      "steady (default), or living: with trends of hours and days, seasons and weekdays, items that "
      "leave (items.left_at), complements after a purchase, and things that are bought again"},
     {"--users", "N", false, "users (default: 2000)"},
@@ -114,7 +114,7 @@ static enum status_code run(const struct command_environment *environment,
     const char *path = line->arguments[0];
     bool is_quiet = command_flag_count(line, "--quiet") > 0;
     struct log log = {.stream = environment->err, .level = LOG_INFO};
-    struct progress progress = {.log = &log, .enabled = environment->err_is_terminal && !is_quiet};
+    struct progress progress = {.log = &log, .enabled = environment->err_can_draw && !is_quiet};
     struct shop_database_options options = {
         .watch = {.check_stop = check_stop, .data = &environment}};
 

@@ -122,7 +122,7 @@ static enum status_code run(const struct command_environment *environment,
     enum status_code code = STATUS_OK;
     bool is_quiet = command_flag_count(line, "--quiet") > 0;
     struct log log = {.stream = environment->err, .level = LOG_INFO};
-    struct progress progress = {.log = &log, .enabled = environment->err_is_terminal && !is_quiet};
+    struct progress progress = {.log = &log, .enabled = environment->err_can_draw && !is_quiet};
     struct csv_import_target target = {.database = line->arguments[1],
                                        .busy_seconds = busy_seconds,
                                        .progress = &progress,

@@ -112,8 +112,8 @@ static enum status_code set_up_log(const struct command_environment *environment
                                  : quiet ? LOG_SILENT
                                          : LOG_ALERT,
                         .json = format != NULL && strcmp(format, "json") == 0,
-                        .color = environment->err_is_terminal &&
-                                 (no_color == NULL || no_color[0] == '\0')};
+                        .color =
+                            environment->err_can_draw && (no_color == NULL || no_color[0] == '\0')};
     *display = (struct display){.log = log, .err = environment->err, .lines = talks && !log->json};
     return STATUS_OK;
 }
@@ -148,7 +148,9 @@ static enum status_code report_end(const struct command_line *line, const struct
     const char *path = command_flag_value(line, "--metrics-file");
     char text[STATUS_FILE_MAX + 1024];
     if (path != NULL && code != STATUS_BUSY &&
-        metrics_file_write(plan, path, &metrics_status) != STATUS_OK && code == STATUS_OK) {
+        metrics_file_write(plan, path, command_flag_count(line, "--metrics-all") > 0,
+                           &metrics_status) != STATUS_OK &&
+        code == STATUS_OK) {
         if (result->generation == 0) {
             *status = metrics_status;
             code = status->code;
@@ -198,20 +200,20 @@ static enum status_code run_run(const struct command_environment *environment,
     if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
         TRY(path_check_writable(command_flag_value(line, "--metrics-file"), PATH_TEXT, status));
     }
-    const struct run_request request = {
-        .plan = plan,
-        .version = environment->version,
-        .log = &log,
-        .show_progress = display.lines && environment->err_is_terminal,
-        .force = command_flag_count(line, "--force") > 0,
-        .publish_anyway = command_flag_count(line, "--publish-anyway") > 0,
-        .from = command_flag_value(line, "--from"),
-        .only = command_flag_value(line, "--only"),
-        .wait = wait,
-        .max_time = max_time,
-        .stop_signal = environment->stop_signal,
-        .stage_done = show_stage,
-        .data = &display};
+    const struct run_request request = {.plan = plan,
+                                        .version = environment->version,
+                                        .log = &log,
+                                        .show_progress = display.lines && environment->err_can_draw,
+                                        .force = command_flag_count(line, "--force") > 0,
+                                        .publish_anyway =
+                                            command_flag_count(line, "--publish-anyway") > 0,
+                                        .from = command_flag_value(line, "--from"),
+                                        .only = command_flag_value(line, "--only"),
+                                        .wait = wait,
+                                        .max_time = max_time,
+                                        .stop_signal = environment->stop_signal,
+                                        .stage_done = show_stage,
+                                        .data = &display};
     code = runner_run(&request, &result, status);
     TRY(report_end(line, plan, &log, &result, status));
     show_summary(&display, plan, &result);
@@ -242,7 +244,7 @@ static const struct command_flag flags[] = {
              "best towers so far; the next run trains on from there"},
     {.name = "--quiet", .help = "print errors only"},
     {.name = "--verbose", .help = "print what happens, also without a terminal"},
-    {.name = "--log-format", .value = "FORMAT", .help = "text or json (one object a line)"},
+    {.name = "--log-format", .value = "text|json", .help = "json: one object a line"},
     {.name = "--log-file",
      .value = "FILE",
      .help = "append what happens to this file, whatever is printed"},
@@ -250,6 +252,8 @@ static const struct command_flag flags[] = {
      .value = "FILE",
      .help = "write the run's times, rows, metrics and exit code there for Prometheus (textfile "
              "collector); replaced as a whole, after failures too"},
+    {.name = "--metrics-all",
+     .help = "with every metric of the run in that file, hundreds of series instead of tens"},
     {.name = NULL}};
 
 const struct command command_run = {

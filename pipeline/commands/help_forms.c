@@ -3,6 +3,7 @@
 
 #include "commands/command_list.h"
 #include "commands/help_topics.h"
+#include "commands/version.h"
 
 /* ---- the man page ---- */
 
@@ -35,29 +36,34 @@ static void man_command(FILE *out, const struct command *command)
 
 void help_man(const struct command_environment *environment, FILE *out)
 {
-    fprintf(out, ".TH NIGHTJAR 1 \"\" \"nightjar %s\" \"User Commands\"\n", environment->version);
-    fputs(
-        ".SH NAME\nnightjar \\- a nightly recommender over SQLite\n"
-        ".SH SYNOPSIS\n.B nightjar\n.I COMMAND\n[\\fICONFIG\\fR] [\\fIoptions\\fR]\n"
-        ".SH DESCRIPTION\n"
+    fprintf(out, ".TH NIGHTJAR 1 \"" NIGHTJAR_DATE "\" \"nightjar %s\" \"User Commands\"\n",
+            environment->version);
+    fputs(".SH NAME\nnightjar \\- a nightly recommender over SQLite\n"
+          ".SH SYNOPSIS\n.B nightjar\n.I COMMAND\n[\\fICONFIG\\fR] [\\fIoptions\\fR]\n"
+          ".SH DESCRIPTION\n",
+          out);
+    man_text(
+        out,
         "Reads a log of who interacted with what from an SQLite database, trains a user tower and "
         "an item tower contrastively, and writes recommendations and embeddings back, where any "
-        "language reads them with SELECT. One YAML file says all; cron starts it.\n"
-        ".SH COMMANDS\n",
-        out);
+        "language reads them with SELECT. One YAML file says all; cron starts it.");
+    fputs("\n.SH COMMANDS\n", out);
     for (const struct command *const *c = environment->commands; *c != NULL; c++) {
         man_command(out, *c);
     }
     for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
         help_topic_man(topic, out);
     }
-    fputs(
-        ".SH EXIT STATUS\n0 done, 64 usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, "
-        "73 cannot create, 74 I/O error, 75 busy (try again), 78 bad configuration, 79 trained but "
-        "refused by the gate, 128+n on signal n.\n"
-        ".SH FILES\n.TP\nPIPELINE.work.db\nbeside the configuration: artifacts, checkpoints, the "
-        "history of runs; may be deleted\n.TP\nPIPELINE.work.db.lock\none run at a time; stays\n",
-        out);
+    fputs(".SH EXIT STATUS\n", out);
+    man_text(
+        out,
+        "0 done, 64 usage, 65 bad data, 66 no input, 70 a bug, 71 out of memory, 73 cannot create, "
+        "74 I/O error, 75 busy (try again), 78 bad configuration, 79 trained but refused by the "
+        "gate, 128+n on signal n.");
+    fputs("\n.SH FILES\n.TP\nPIPELINE.work.db\nbeside the configuration: artifacts, checkpoints, "
+          "the\n"
+          "history of runs; may be deleted\n.TP\nPIPELINE.work.db.lock\none run at a time; stays\n",
+          out);
 }
 
 /* ---- completions ---- */
@@ -78,6 +84,39 @@ static void list_topics(const struct command_environment *environment, FILE *out
     }
     for (const struct help_topic *topic = help_topics; topic->name != NULL; topic++) {
         fprintf(out, " %s", topic->name);
+    }
+}
+
+/* Whether a flag's value is one of some words: "STAGE" of the stages, "text|json" of the two. */
+static bool is_one_of(const struct command_flag *flag)
+{
+    return flag->value != NULL &&
+           (strcmp(flag->value, "STAGE") == 0 || strchr(flag->value, '|') != NULL);
+}
+
+/* These words, a blank between them; nothing for other flags. */
+static void list_values(const struct command_environment *environment, FILE *out,
+                        const struct command_flag *flag)
+{
+    if (is_one_of(flag) && strcmp(flag->value, "STAGE") == 0) {
+        list_stages(environment, out);
+        return;
+    }
+    for (const char *at = is_one_of(flag) ? flag->value : ""; *at != '\0'; at++) {
+        fputc(*at == '|' ? ' ' : *at, out);
+    }
+}
+
+/* bash: the values of the flag that stands before the word. */
+static void bash_values(const struct command_environment *environment, FILE *out,
+                        const struct command *command)
+{
+    for (const struct command_flag *flag = command->flags; flag->name != NULL; flag++) {
+        if (is_one_of(flag)) {
+            fprintf(out, "    %s\\ %s) words='", command->name, flag->name);
+            list_values(environment, out, flag);
+            fputs("' ;;\n", out);
+        }
     }
 }
 
@@ -106,14 +145,18 @@ void help_bash(const struct command_environment *environment, FILE *out)
         list_flags(out, *c);
         fputs("' ;;\n", out);
     }
-    fputs("    esac\n    case ${COMP_WORDS[1]} in\n    help) words='", out);
+    fputs("    esac\n    case \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD - 1]}\" in\n", out);
+    for (const struct command *const *c = environment->commands; *c != NULL; c++) {
+        bash_values(environment, out, *c);
+    }
+    fputs("    help\\ *) words='", out);
     list_topics(environment, out);
-    fputs("' ;;\n    describe) words='", out);
+    fputs("' ;;\n    describe\\ *) words='", out);
     list_stages(environment, out);
     fputs("' ;;\n    esac\n"
           "    case $word,$words in\n"
           "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$word\")) ;;\n"
-          "    *,) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+          "    *,) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n"
           "    *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
           "    esac\n"
           "}\n"
@@ -156,7 +199,9 @@ void help_zsh(const struct command_environment *environment, FILE *out)
             if (flag->value != NULL) {
                 fputs(":", out);
                 zsh_text(out, flag->value);
-                fputs(":_files", out);
+                fputs(is_one_of(flag) ? ":(" : ":_files", out);
+                list_values(environment, out, flag);
+                fputs(is_one_of(flag) ? ")" : "", out);
             }
             fputc('\'', out);
         }

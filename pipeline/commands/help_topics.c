@@ -50,26 +50,41 @@ void help_topic_print(const struct help_topic *topic, FILE *out)
 
 /* ---- roff ---- */
 
-static void man_character(FILE *out, char c)
+/* A character; a blank may become the end of a line, which mandoc wants before column 80. */
+static void man_character(FILE *out, const char *at, size_t *column)
 {
-    if (c == '\\') {
-        fputs("\\e", out);
-    } else if (c == '-') {
-        fputs("\\-", out);
+    enum { LINE_LENGTH = 66 };
+    const size_t word = strcspn(at + 1, " \n");
+    if (*at == '\n' || (*at == ' ' && column != NULL && *column + word > LINE_LENGTH)) {
+        fputc('\n', out);
+    } else if (*at == '\\' || *at == '-') {
+        fputs(*at == '-' ? "\\-" : "\\e", out);
     } else {
-        fputc(c, out);
+        fputc(*at, out);
     }
+    if (column != NULL) {
+        const bool ends = *at == '\n' || (*at == ' ' && *column + word > LINE_LENGTH);
+        *column = ends ? 0 : *column + (*at == '-' || *at == '\\' ? 2 : 1);
+        fputs(ends && (at[1] == '.' || at[1] == '\'') ? "\\&" : "", out);
+    }
+}
+
+/* A line as it stands. */
+static void man_code(FILE *out, const char *text)
+{
+    fputs(*text == '.' || *text == '\'' ? "\\&" : "", out);
+    for (const char *at = text; *at != '\0'; at++) {
+        man_character(out, at, NULL);
+    }
+    fputc('\n', out);
 }
 
 void man_text(FILE *out, const char *text)
 {
-    bool at_start = true;
+    size_t column = 0;
+    fputs(*text == '.' || *text == '\'' ? "\\&" : "", out);
     for (const char *at = text; *at != '\0'; at++) {
-        if (at_start && (*at == '.' || *at == '\'')) {
-            fputs("\\&", out);
-        }
-        man_character(out, *at);
-        at_start = *at == '\n';
+        man_character(out, at, &column);
     }
 }
 
@@ -77,6 +92,7 @@ void man_text(FILE *out, const char *text)
 static void man_line(FILE *out, const char *text)
 {
     bool bold = false;
+    size_t column = 0;
     fputs(*text == '.' || *text == '\'' ? "\\&" : "", out);
     for (const char *at = text; *at != '\0';) {
         size_t length;
@@ -84,14 +100,15 @@ static void man_line(FILE *out, const char *text)
         if (*at == '`') {
             bold = !bold;
             fputs(bold ? "\\fB" : "\\fR", out);
+            column += 3;
             at++;
         } else if (end != NULL) {
             for (size_t i = 0; i < length; i++) {
-                man_character(out, at[i + 1]);
+                man_character(out, at + i + 1, &column);
             }
             at = end;
         } else {
-            man_character(out, *at++);
+            man_character(out, at++, &column);
         }
     }
     fputc('\n', out);
@@ -106,8 +123,7 @@ void help_topic_man(const struct help_topic *topic, FILE *out)
             in_code = !in_code;
             fputs(in_code ? ".RS 2\n.nf\n" : ".fi\n.RE\n", out);
         } else if (in_code) {
-            man_text(out, *line);
-            fputc('\n', out);
+            man_code(out, *line);
         } else if (*text == '#') {
             size_t depth = strspn(text, "#");
             fputs(depth == 1 ? ".SH " : ".SS ", out);

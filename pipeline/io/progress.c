@@ -79,7 +79,17 @@ void progress_format(const struct progress *progress, double done, double elapse
     if (note != NULL) {
         buf_addf(&line, "  %s", note);
     }
-    snprintf(out, PROGRESS_LINE_MAX, "%s", buf_text(&line));
+    size_t length = line.length;
+    if (length >= PROGRESS_LINE_MAX) { /* whole words only */
+        length = PROGRESS_LINE_MAX - 1;
+        while (length > 0 && buf_text(&line)[length] != ' ') {
+            length--;
+        }
+        while (length > 0 && strchr(" ,", buf_text(&line)[length - 1]) != NULL) {
+            length--;
+        }
+    }
+    snprintf(out, PROGRESS_LINE_MAX, "%.*s", (int)length, buf_text(&line));
     buf_release(&line);
     for (char *at = out; *at != '\0'; at++) { /* a file's name must not drive the terminal */
         *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;

@@ -6,6 +6,7 @@
 #include "io/whole_file.h"
 #include "store/db.h"
 
+#include <math.h>
 #include <unistd.h>
 
 /* The query gives the labels, then the value as the last column; a label is named by its column. */
@@ -44,6 +45,15 @@ static const struct family {
      " WHERE run = (SELECT max(run) FROM run) ORDER BY name, model, grp"},
 };
 
+/* Instead of all metrics: of what is published as a whole, and of its mean over evenings; the
+ * popular items beside the metrics that gates look at. */
+static const char few_metrics[] =
+    "SELECT name, model, grp AS \"group\", value FROM run_metric"
+    " WHERE run = (SELECT max(run) FROM run) AND grp IN ('all', 'evenings')"
+    " AND (model IN ('nightjar', 'data')"
+    "      OR (model = 'popularity' AND name IN ('ndcg@20', 'recall@20')))"
+    " ORDER BY name, model, grp";
+
 static void add_label_value(struct buf *out, const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
@@ -73,18 +83,24 @@ static void add_sample(struct buf *out, const char *name, const char *pipeline,
         add_label_value(out, db_column_text(query, c, NULL));
         buf_add_char(out, '"');
     }
-    num_format_double(db_column_double(query, last), number);
+    const double value = db_column_double(query, last);
+    if (value ==
+        floor(value)) { /* times and counts whole, others with as many digits as mean much */
+        num_format_double(value, number);
+    } else {
+        (void)snprintf(number, sizeof number, "%.6g", value);
+    }
     buf_addf(out, "} %s\n", number);
 }
 
-static enum status_code add_family(struct buf *out, const struct family *family,
+static enum status_code add_family(struct buf *out, const struct family *family, const char *sql,
                                    const char *pipeline, struct db *work, struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
     bool has_row;
     buf_addf(out, "# HELP %s %s\n# TYPE %s gauge\n", family->name, family->help, family->name);
-    TRY(db_prepare(work, family->sql, &query, status));
+    TRY(db_prepare(work, sql, &query, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
@@ -97,7 +113,7 @@ done:
     return code;
 }
 
-enum status_code metrics_file_write(const struct plan *plan, const char *path,
+enum status_code metrics_file_write(const struct plan *plan, const char *path, bool all,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -109,7 +125,9 @@ enum status_code metrics_file_write(const struct plan *plan, const char *path,
     }
     TRY(db_open(settings->work.database, DB_READ, settings->source.busy_timeout, &work, status));
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        TRY(add_family(&text, &families[i], settings->pipeline, work, status));
+        const bool is_metric = strcmp(families[i].name, "nightjar_metric") == 0;
+        TRY(add_family(&text, &families[i], is_metric && !all ? few_metrics : families[i].sql,
+                       settings->pipeline, work, status));
     }
     TRY(buf_check(&text, status));
     TRY(whole_file_write(path, OUTPUT_SHARED, &text, status));

@@ -97,7 +97,11 @@ enum status_code lock_pipeline(const char *database, const struct lock_wait *wai
     lock->fd = -1;
     buf_addf(&path, "%s.lock", database);
     TRY(buf_check(&path, status));
-    TRY(lock_acquire(buf_text(&path), wait, lock, status));
+    code = lock_acquire(buf_text(&path), wait, lock, status);
+    if (code == STATUS_CANNOT_CREATE) {
+        status_add_line(status, "the work database, which it stands beside, may be named by "
+                                "work.database, in a folder where nightjar may write");
+    }
 done:
     buf_release(&path);
     return code;

@@ -30,6 +30,10 @@ check 'a command is completed' [ "$(completed roll)" = rollback ]
 check 'a flag is completed' [ "$(completed run --max)" = --max-time ]
 check 'a topic is completed' [ "$(completed help small)" = small-nights ]
 check 'a stage is completed' [ "$(completed describe calib)" = calibrate ]
+check 'a stage behind --from is completed' [ "$(completed run shop.yaml --from calib)" = calibrate ]
+check 'a word of a few is completed' [ "$(completed run --log-format j)" = json ]
+: >"$box/two words.yaml"
+check 'a file with a blank is one' [ "$(completed run "$box/two w")" = "$box/two words.yaml" ]
 check 'the zsh completion knows every command' [ "$(grep -c '^[a-z]*)$' \
     "$share/zsh/vendor-completions/_nightjar")" = "$("$PROGRAM" help | sed -n '/^Commands/,/^$/p' |
     grep -c '^  ')" ]
@@ -40,6 +44,11 @@ if command -v groff >/dev/null; then
     check 'the page names every exit code' grep -q 'refused by the gate' "$box/page"
 else
     skip 'the man page: no groff'
+fi
+if command -v mandoc >/dev/null; then
+    check 'mandoc has nothing to say' mandoc -T lint "$share/man/man1/nightjar.1"
+else
+    skip 'the man page: no mandoc'
 fi
 if command -v systemd-analyze >/dev/null; then
     units=$box/units
@@ -62,7 +71,34 @@ dpkg_apart() {
 }
 check 'it installs' dpkg_apart -i "$package"
 check 'it runs' "$box/installed/usr/bin/nightjar" version
-check 'it is removed' dpkg_apart -r nightjar
+check 'cron would start what is installed' grep -q '  /usr/bin/nightjar run' \
+    "$box/installed/usr/share/doc/nightjar/examples/crontab.example"
+if command -v lintian >/dev/null; then
+    check 'lintian has nothing to say' [ -z "$(lintian "$package" 2>/dev/null)" ]
+else
+    skip 'the package: no lintian'
+fi
+
+# The service's first night by hand, where there is no systemd: nobody's rights, nothing but the state folder
+# to write to, no variable but the one that systemd gives.
+mkdir "$box/state"
+chmod 755 "$box" "$box/installed"
+"$PROGRAM" generate "$box/state/shop.db" --users 300 --items 150 --events 6000 --quiet
+[ "$(id -u)" -ne 0 ] || chown -R 65534 "$box/state"
+night() {
+    (cd "$box/state" && as_nobody env -i STATE_DIRECTORY="$box/state" PATH=/usr/bin:/bin \
+        "$box/installed/usr/bin/nightjar" run "$box/installed/etc/nightjar/nightly.yaml" --publish-anyway)
+}
+check 'the example runs as the service would' night
+check 'it leaves its files in the state folder' [ -s "$box/state/reco.db" -a -s "$box/state/nightly.work.db" \
+    -a -s "$box/state/nightly.html" ]
+sed '/^work:/,/work.db/d' "$box/installed/etc/nightjar/nightly.yaml" >"$box/installed/etc/nightjar/relative.yaml"
+as_nobody env STATE_DIRECTORY="$box/state" "$PROGRAM" run "$box/installed/etc/nightjar/relative.yaml" \
+    >"$box/refusal" 2>&1
+check 'a folder that cannot be written is 73' [ $? -eq 73 ]
+check 'and the option that helps is named' grep -q 'work\.database' "$box/refusal"
+rm "$box/installed/etc/nightjar/relative.yaml"
+check 'it is removed' dpkg_apart -P nightjar
 check 'it leaves nothing' [ -z "$(find "$box/installed" -type f)" ]
 
 end_of_tests

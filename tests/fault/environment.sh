@@ -4,15 +4,6 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 
-# as_nobody COMMAND...: without root's powers
-as_nobody() {
-    if [ "$(id -u)" -ne 0 ]; then
-        "$@"
-    else
-        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
-    fi
-}
-
 # hold_lock BEGIN: another program locks shop.db until let_go
 hold_lock() {
     mkfifo "$box/lock"

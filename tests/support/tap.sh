@@ -56,3 +56,12 @@ end_of_tests() {
     [ "$n_failed" -eq 0 ] && [ "$n_tests" -gt 0 ]
     exit
 }
+
+# as_nobody COMMAND...: without root's powers
+as_nobody() {
+    if [ "$(id -u)" -ne 0 ]; then
+        "$@"
+    else
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    fi
+}
