@@ -261,7 +261,7 @@ static enum status_code hand_on(struct context *context, struct interactions *in
     artifact_init(&artifact, "interactions");
     TRY(interactions_save(interactions, &artifact, status));
     TRY(extract_save_facts(&extraction->report, &artifact, status));
-    TRY(extract_save_half_life(rules, &artifact, status));
+    TRY(extract_save_decisions(extraction, rules, &artifact, status));
     TRY(context_output(context, &artifact, status));
     TRY(late_events_gather(&extraction->log, &artifact, status));
     if (artifact.n_arrays > 0) {

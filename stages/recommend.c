@@ -390,6 +390,35 @@ static size_t at_most(int64_t asked, size_t n_items)
     return (size_t)asked < n_items ? (size_t)asked : n_items;
 }
 
+/* `auto` where the log or the protocol decides: without what was had before, unless repeats count.
+ */
+static bool excludes_seen(const struct recommend_options *o, const struct sources *sources)
+{
+    const bool repeats = sources->merged.interactions.basis[BASIS_ALL].repeats;
+    return o->exclude_seen == CHOICE_AUTO ? !repeats : o->exclude_seen == CHOICE_TRUE;
+}
+
+/* exclude_seen: auto. */
+static enum status_code tell_seen(struct context *context, bool excludes, struct status *status)
+{
+    const struct artifact *artifact = NULL;
+    double share = 0;
+    enum status_code code;
+    TRY(context_input(context, "interactions", &artifact, status));
+    if (artifact_find(artifact, "facts.repeat_share") == NULL) { /* the base of an older version */
+        goto done;
+    }
+    TRY(artifact_get_number(artifact, "facts.repeat_share", &share, status));
+    log_write(
+        context_log(context), LOG_INFO,
+        "recommend: exclude_seen: auto: %s; %.1f %% of the newest tenth's events are of items "
+        "that their users had before, and by split.repeats of interactions %s",
+        excludes ? "lists leave out what was seen" : "lists may have what was seen", 100 * share,
+        excludes ? "they do not count" : "they count");
+done:
+    return code;
+}
+
 static struct serving_request request_of(const struct recommend_options *o,
                                          const struct sources *sources, struct context *context)
 {
@@ -403,9 +432,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .popular_half_life = sources->calibration.popular_half_life,
         .sources = sources->scored_from,
         .top = at_most(o->top, n_items > 0 ? n_items : 1),
-        .exclude_seen = o->exclude_seen == CHOICE_TRUE ||
-                        (o->exclude_seen == CHOICE_AUTO &&
-                         !sources->merged.interactions.basis[BASIS_ALL].repeats),
+        .exclude_seen = excludes_seen(o, sources),
         .exclude_disliked = o->exclude_disliked,
         .cold_items = o->cold_items,
         .cold_users = o->cold_users,
@@ -438,6 +465,9 @@ static enum status_code recommend_run(struct context *context, const void *value
     enum status_code code;
     TRY(load(context, &sources, status));
     TRY(load_rules(context, o, &sources, status));
+    if (o->exclude_seen == CHOICE_AUTO) {
+        TRY(tell_seen(context, excludes_seen(o, &sources), status));
+    }
     const struct serving_request request = request_of(o, &sources, context);
     const struct embeddings *embeddings = &sources.embeddings;
     double n_items =

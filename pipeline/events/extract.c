@@ -178,10 +178,16 @@ done:
     return code;
 }
 
-enum status_code extract_save_half_life(const struct dataset_rules *rules,
+enum status_code extract_save_decisions(const struct extraction *extraction,
+                                        const struct dataset_rules *rules,
                                         struct artifact *artifact, struct status *status)
 {
-    return artifact_set_number(artifact, "facts.half_life", rules->half_life, status);
+    enum status_code code;
+
+    TRY(artifact_set_number(artifact, "facts.half_life", rules->half_life, status));
+    TRY(artifact_set_number(artifact, "facts.repeat_share", extraction->repeat_share, status));
+done:
+    return code;
 }
 
 enum status_code extract_load_half_life(struct dataset_rules *rules,

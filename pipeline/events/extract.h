@@ -73,11 +73,12 @@ MUST_CHECK enum status_code extract_write_tables(struct db *work,
  * facts.took.OPTION. */
 MUST_CHECK enum status_code extract_save_facts(const struct row_report *report,
                                                struct artifact *artifact, struct status *status);
-/* What the log decided, or was given, as facts.half_life; and back, for rows that join it later,
- * where the rules still leave it to the log. */
-MUST_CHECK enum status_code extract_save_half_life(const struct dataset_rules *rules,
+/* What the log decided, or was given: facts.half_life and facts.repeat_share (split_repeats). */
+MUST_CHECK enum status_code extract_save_decisions(const struct extraction *extraction,
+                                                   const struct dataset_rules *rules,
                                                    struct artifact *artifact,
                                                    struct status *status);
+/* The half-life, for rows that join the log later, where the rules still leave it to the log. */
 MUST_CHECK enum status_code extract_load_half_life(struct dataset_rules *rules,
                                                    const struct artifact *artifact,
                                                    struct status *status);

@@ -111,20 +111,15 @@ static int64_t part_border(const struct event_log *log, const struct split_amoun
     return end;
 }
 
-bool split_repeats(const struct split_settings *settings, const struct event_log *log,
-                   double *share)
+/* Of the newest tenth's events, the share whose user had the item before that tenth began. */
+static double known_share(const struct event_log *log)
 {
-    const bool by_pair = settings->by == SPLIT_LEAVE_LAST || settings->by == SPLIT_RANDOM;
     const size_t n_train = count_later(log, TIME_FIRST - 1);
     size_t n_late = 0, n_known = 0;
-    *share = 0;
-    if (settings->repeats != CHOICE_AUTO || !log->has_times || by_pair || n_train == 0) {
-        return settings->repeats == CHOICE_TRUE;
-    }
     bool found;
     const int64_t newest = event_log_newest(log, PART_TRAIN, &found);
     const int64_t border = border_of_count(log, newest, 0.1 * (double)n_train);
-    for (size_t first = 0, end; first < log->n; first = end) {
+    for (size_t first = 0, end; found && first < log->n; first = end) {
         size_t n_later = 0;
         end = event_log_pair_end(log, first);
         for (size_t e = first; e < end; e++) {
@@ -133,8 +128,16 @@ bool split_repeats(const struct split_settings *settings, const struct event_log
         n_late += n_later;
         n_known += n_later < end - first ? n_later : 0;
     }
-    *share = n_late == 0 ? 0 : (double)n_known / (double)n_late;
-    return *share >= SPLIT_REPEATS;
+    return n_late == 0 ? 0 : (double)n_known / (double)n_late;
+}
+
+bool split_repeats(const struct split_settings *settings, const struct event_log *log,
+                   double *share)
+{
+    const bool by_pair = settings->by == SPLIT_LEAVE_LAST || settings->by == SPLIT_RANDOM;
+    *share = log->has_times ? known_share(log) : 0;
+    return settings->repeats == CHOICE_AUTO ? !by_pair && *share >= SPLIT_REPEATS
+                                            : settings->repeats == CHOICE_TRUE;
 }
 
 /* What was only seen goes with its pair where that is held out, on purpose or by user; else with

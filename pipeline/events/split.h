@@ -51,8 +51,8 @@ MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
 
 /* Whether parts of the sorted log, which is not yet split, are to keep pairs that their users had
  * before. auto: where *share is SPLIT_REPEATS or more, the share of the newest tenth's events whose
- * user had the item before that tenth began. It is 0 where it is not asked for, without times, and
- * where whole pairs are held out, of which no event is left to come back to. */
+ * user had the item before that tenth began (0 without times); never where whole pairs are held
+ * out, of which no event is left to come back to. */
 bool split_repeats(const struct split_settings *settings, const struct event_log *log,
                    double *share);
 #define SPLIT_REPEATS 0.25
