@@ -8,13 +8,14 @@ set -u
 n_nights=30
 [ -z "$NIGHTJAR_SOAK" ] || n_nights=365
 
-# The pipeline of the year: as in shop.yaml, watched.
+# The pipeline of the year: nightly.yaml as it stands, on this shop and its long past, watched.
 year_config() {
-    sed -e 's/event_id AS rowid, //' -e 's/epochs: 6/epochs: 8/' \
-        -e 's/  - pairs:/  - checks: {of_previous: 0.6, max_of_previous: 1.8}\n  - pairs:/' \
-        -e 's/  - refit: {}/  - refit: {warm_start: true}/' \
-        -e 's/  - publish: {}/  - gate: {rules: {users: {of_previous: 0.8}, item_exposure: {max: 0.9}}}\n  - publish: {}/' \
-        "$here/shop.yaml" >"$box/year.yaml"
+    sed -e "s|^  database: .*|  database: $SHOP|" -e "s|^stages:|work: {database: $SHOP.work}\nstages:|" \
+        -e 's/SELECT user_id.*/SELECT user_id, item_id, created_at FROM events/' -e '/event_weights:/d' \
+        -e 's/checks: {.*}/checks: {of_previous: 0.6, max_of_previous: 1.8}/' \
+        -e 's/- refit: {}/- refit: {warm_start: true}/' -e '/- report:/d' \
+        -e 's/users: {of_previous: 0.5}, item_exposure: {max: 0.8}/users: {of_previous: 0.8}, item_exposure: {max: 0.9}/' \
+        -e 's/over_popular: 1.0/over_popular: 0.7/' "$root/configs/nightly.yaml" >"$box/year.yaml"
 }
 
 # until DAY: the events of the shop up to the end of that day; a tenth of them come two days late
