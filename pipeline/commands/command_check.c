@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "publishing/generation.h"
+#include "run/hooks.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -223,6 +224,31 @@ static void check_output(struct checkup *checkup, struct status *status)
     db_close(db);
 }
 
+/* Without its program a hook is a warning in the morning, for a run does not need it. */
+static enum status_code check_hooks(const struct checkup *checkup, struct status *status)
+{
+    struct arena arena = {0};
+    enum status_code code = STATUS_OK;
+    for (int hook = 0; hook < N_HOOKS; hook++) {
+        const char *program = NULL;
+        bool found = true;
+        if (!hooks_has(checkup->plan, (enum hook)hook)) {
+            continue;
+        }
+        TRY(hooks_look(checkup->plan, (enum hook)hook, &arena, &program, &found, status));
+        if (found) {
+            good(checkup, "hooks.%s: %s is there", hook_names[hook], program);
+        } else {
+            command_print(checkup->out, "note  hooks.%s: %s is no program that can be started%s\n",
+                          hook_names[hook], program,
+                          strchr(program, '/') == NULL ? ", by PATH; cron's is short" : "");
+        }
+    }
+done:
+    arena_release(&arena);
+    return code;
+}
+
 /* What a stage has seen by itself. */
 static void report_stage(void *data, const char *label, struct status *outcome)
 {
@@ -253,6 +279,7 @@ static enum status_code run_check(const struct command_environment *environment,
     if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
         problem(&checkup, status);
     }
+    TRY(check_hooks(&checkup, status));
     good(&checkup, "%s%s", db_identity(),
          db_has_wal_reset_fix() ? "" : " (without the fix of the WAL-reset race)");
     TRY(command_flush(environment->out, status));

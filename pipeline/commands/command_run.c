@@ -2,18 +2,25 @@
 #include "commands/morning.h"
 #include "commands/published.h"
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "base/num.h"
 #include "base/output_file.h"
+#include "run/hooks.h"
 #include "run/metrics_file.h"
+#include "run/run_record.h"
 
 #include <unistd.h>
 
-/* What the stage_done callback shows on. */
+/* What the callbacks of a run show on, and tell hooks with. */
 struct display {
     struct log *log;
     FILE *err;
     bool lines; /* one line a stage, and the summary, in place of log messages */
+    const struct command_environment *environment;
+    const struct plan *plan;
+    double started; /* clock_monotonic() */
+    int64_t run;    /* 0: it has not begun */
 };
 
 /* The log, or of it only the file where lines of another form are shown. */
@@ -38,6 +45,34 @@ static void show_stage(void *data, const char *label, bool skipped, double secon
         fprintf(display->err, "  %-14s %10s  %12lld rows\n", label, duration, (long long)rows);
     } else if (display->lines) {
         fprintf(display->err, "  %-14s %10s\n", label, duration);
+    }
+}
+
+static void begin(void *data, int64_t run)
+{
+    struct display *display = data;
+    const struct hook_facts facts = {
+        .run = run, .state = "running", .message = "", .version = display->environment->version};
+    display->run = run;
+    hooks_call(display->plan, HOOK_START, &facts, display->environment->stop_signal, display->log);
+}
+
+/* A run that another one kept from beginning is none: that one's hooks tell of it. */
+static void tell_hooks(const struct display *display, const struct run_result *result,
+                       const struct status *status)
+{
+    const enum status_code code = status->code;
+    struct hook_facts facts = {
+        .run = display->run,
+        .generation = result->generation,
+        .state = run_record_state(result->generation, code),
+        .exit_code = (int)code + (code == STATUS_SIGNAL ? status->signal : 0),
+        .seconds = clock_monotonic() - display->started,
+        .message = code == STATUS_OK ? result->afterwards.message : status->message,
+        .version = display->environment->version};
+    if (code != STATUS_USAGE && (code != STATUS_BUSY || display->run != 0)) {
+        hooks_call(display->plan, code == STATUS_OK ? HOOK_SUCCESS : HOOK_FAILURE, &facts,
+                   display->environment->stop_signal, display->log);
     }
 }
 
@@ -212,11 +247,18 @@ static enum status_code run_run(const struct command_environment *environment,
                                         .wait = wait,
                                         .max_time = max_time,
                                         .stop_signal = environment->stop_signal,
+                                        .started = begin,
                                         .stage_done = show_stage,
                                         .data = &display};
+    display.environment = environment;
+    display.plan = plan;
+    display.started = clock_monotonic();
     code = runner_run(&request, &result, status);
-    TRY(report_end(line, plan, &log, &result, status));
-    show_summary(&display, plan, &result);
+    code = report_end(line, plan, &log, &result, status);
+    if (code == STATUS_OK) {
+        show_summary(&display, plan, &result);
+    }
+    tell_hooks(&display, &result, status);
 done:
     if (log.file != NULL) {
         fclose(log.file);

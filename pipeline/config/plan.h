@@ -43,12 +43,20 @@ struct plan_work {
     int64_t keep_runs;    /* runs whose history stays */
 };
 
+/* Commands that are told how a run fares (run/hooks.h). */
+struct plan_hooks {
+    bool given;
+    const char *start, *success, *failure; /* words as base/command_words.h cuts them; or NULL */
+    double timeout;                        /* seconds that each may take */
+};
+
 /* The option struct of the file's top level. */
 struct plan_settings {
     const char *pipeline; /* name: letters, digits, - and _ */
     struct plan_source source;
     struct plan_output output;
     struct plan_work work;
+    struct plan_hooks hooks;
     int64_t seed;
     int64_t threads;      /* 0: all cores */
     int64_t memory_limit; /* bytes, 0: none */

@@ -1,6 +1,7 @@
 /* The top level of a pipeline file: its option table and the rules across its fields. */
 #include "config/plan_reading.h"
 
+#include "base/command_words.h"
 #include "base/path.h"
 
 #include <strings.h>
@@ -57,6 +58,21 @@ static const struct option work_options[] = {
             "Runs whose history the work database keeps, failed ones included.", .unit = "runs"),
     OPT_END};
 
+static const struct option hook_options[] = {
+    OPT_TEXT(plan_hooks, "start", start, NULL,
+             "Run when a run begins: a program and its words, parted by blanks, '...' and \"...\" "
+             "around those that have some. No shell reads it. What there is to know stands in "
+             "variables: NIGHTJAR_RUN, NIGHTJAR_STATUS and others (`nightjar help hooks`)."),
+    OPT_TEXT(plan_hooks, "success", success, NULL,
+             "The same at the end of a run that published, or had nothing new to publish."),
+    OPT_TEXT(plan_hooks, "failure", failure, NULL,
+             "The same at the end of a run that failed, was refused by a gate or stopped by a "
+             "signal."),
+    OPT_DURATION(plan_hooks, "timeout", timeout, "60s", 0.001, 86400,
+                 "The run waits so long for each; then the command and what it started are "
+                 "ended."),
+    OPT_END};
+
 const struct option plan_options[] = {
     OPT_TEXT(plan_settings, "pipeline", pipeline, NULL,
              "The pipeline's name: letters, digits, - and _.", .required = true,
@@ -64,6 +80,8 @@ const struct option plan_options[] = {
     OPT_GROUP(plan_settings, "source", source, source_options, "Where the interactions come from."),
     OPT_GROUP(plan_settings, "output", output, output_options, "Where the recommendations go."),
     OPT_GROUP(plan_settings, "work", work, work_options, "Where nightjar keeps its state."),
+    OPT_GROUP(plan_settings, "hooks", hooks, hook_options,
+              "Commands that are told how a run fares. What goes wrong with them is a warning."),
     OPT_INT(plan_settings, "seed", seed, "1", 0, 999999999999999.0,
             "Start of every random stream. The same seed on the same data gives the same result."),
     OPT_INT(plan_settings, "threads", threads, "0", 0, 1024,
@@ -176,6 +194,32 @@ static void check_work(const struct plan_settings *settings, struct option_repor
     }
 }
 
+static enum status_code check_hooks(const struct plan_hooks *hooks, struct option_report *report,
+                                    struct status *status)
+{
+    const struct {
+        const char *path, *command;
+    } all[] = {{"hooks.start", hooks->start},
+               {"hooks.success", hooks->success},
+               {"hooks.failure", hooks->failure}};
+    struct arena arena = {0};
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char **words;
+        const char *why = NULL;
+        size_t n;
+        if (all[i].command != NULL) {
+            TRY(command_words(all[i].command, &arena, &words, &n, &why, status));
+        }
+        if (why != NULL) {
+            option_mistake(report, all[i].path, "is no command: %s", why);
+        }
+    }
+done:
+    arena_release(&arena);
+    return code;
+}
+
 enum status_code plan_read_settings(struct plan_reading *reading, struct status *status)
 {
     struct plan_settings *settings = &reading->plan->settings;
@@ -199,6 +243,7 @@ enum status_code plan_read_settings(struct plan_reading *reading, struct status 
         TRY(default_work(reading, status));
     }
     check_work(settings, &report);
+    TRY(check_hooks(&settings->hooks, &report, status));
 done:
     return code;
 }

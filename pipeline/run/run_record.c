@@ -142,12 +142,12 @@ done:
     return code;
 }
 
-static const char *state_of(const struct context *context, const struct status *outcome)
+const char *run_record_state(int64_t generation, enum status_code outcome)
 {
-    if (context->generation != 0) {
+    if (generation != 0) {
         return "published";
     }
-    switch (outcome->code) {
+    switch (outcome) {
     case STATUS_OK:
         return "finished";
     case STATUS_REFUSED:
@@ -191,7 +191,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     TRY(db_prepare(context->work, update, &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
-    TRY(bind_text(query, 3, state_of(context, outcome), status));
+    TRY(bind_text(query, 3, run_record_state(context->generation, outcome->code), status));
     TRY(db_bind_int64(query, 7, JUDGING_PROTOCOL, status));
     TRY(db_bind_int64(query, 4, exit_code, status));
     if (text.length > 0) {

@@ -23,6 +23,10 @@ MUST_CHECK enum status_code run_record_copy_metrics(struct context *context, int
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
                                            const struct status *afterwards, struct status *status);
 
+/* How a run ended that has published `generation` (0: none): "published", "finished", "refused",
+ * "interrupted", "failed". */
+const char *run_record_state(int64_t generation, enum status_code outcome);
+
 /* How long the history lasts: *n_known runs are recorded, *n_beyond of them are older than the
  * newest `keep`. The newest run that published, which the gate compares with, and those whose
  * results unchanged stages still stand for are never beyond. */

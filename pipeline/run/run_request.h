@@ -19,6 +19,8 @@ struct run_request {
     double wait;                     /* seconds to wait for another run's end */
     double max_time;                 /* seconds after which training stops; 0: no limit */
     const volatile int *stop_signal; /* set by the signal handler in main.c; may be NULL */
+    /* told once the run has its number, before the first stage; may be NULL */
+    void (*started)(void *data, int64_t run);
     /* told after each stage, for the command to show; may be NULL */
     void (*stage_done)(void *data, const char *label, bool skipped, double seconds, int64_t rows);
     void *data;

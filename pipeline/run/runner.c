@@ -353,6 +353,9 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     blas_init(); /* before threads start */
     TRY(pool_new((size_t)context->plan->settings.threads, &context->pool, status));
     TRY(run_record_begin(context, &runner->unfinished_run, status));
+    if (context->request->started != NULL) {
+        context->request->started(context->request->data, context->run);
+    }
     code = do_stages(runner, status);
     struct status record_status = {0};
     enum status_code recorded =
