@@ -5,6 +5,7 @@
  * count. Writes the artifact "towers" again: stages below read these. */
 #include "base/hash.h"
 #include "run/context_data.h"
+#include "sequence/sequence_session.h"
 #include "training/train_options.h"
 #include "training/warm_training.h"
 
@@ -74,8 +75,15 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                                         .batch_users = 512,
                                         .co_items = {.weight = 0.1, .share = 0.25},
                                         .strip_bytes = (size_t)256 << 20};
+    const struct sequence_settings sequence = {.given = sizes->sequence_dimension > 0,
+                                               .length = 200,
+                                               .dimension = (size_t)sizes->sequence_dimension,
+                                               .layers = (size_t)sizes->sequence_layers,
+                                               .batch = 1024,
+                                               .negatives = 2048};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
     trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
+    sequence_estimate(&sequence, sizes, sizes->sequence_epochs, out);
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
     }
@@ -119,6 +127,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     struct warm_training warm = {0};
     struct trainer_result result = {0};
     struct trainer_settings settings = {0};
+    struct sequence_choice sequence = {0};
     size_t best_epoch = 0;
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
@@ -127,6 +136,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     TRY(artifact_get_number(artifact, "alpha", &training.negatives.alpha, status));
     TRY(artifact_get_count(artifact, "hard.count", HARD_COUNT_MAX, &training.negatives.hard.count,
                            status));
+    TRY(sequence_choice_load(&sequence, artifact, status));
     TRY(artifact_get_number(artifact, "checkpoint_every", &training.checkpoint_every, status));
     training.input.stop_after = o->epochs > 0 ? (size_t)o->epochs : best_epoch;
     if (training.input.stop_after > settings.epochs) {
@@ -142,6 +152,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     if (o->warm_start) {
         TRY(warm_training_report(&warm, &training, &result, status));
     }
+    TRY(sequence_refit(&training, &sequence, &result, status));
     TRY(training_output_towers(&training, &result, status));
 done:
     trainer_result_release(&result);

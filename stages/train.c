@@ -7,6 +7,7 @@
 #include "run/context_data.h"
 #include "training/column_worth.h"
 #include "tuning/auto_settings.h"
+#include "sequence/sequence_session.h"
 #include "training/train_options.h"
 #include "training/train_session.h"
 
@@ -35,8 +36,15 @@ static size_t search_epochs(const struct train_options *o)
 static void train_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct train_options *o = values;
+    const struct sequence_settings *sequence = &o->settings.sequence;
     sizes->dimension = (double)o->settings.dimension;
     sizes->epochs = (double)o->settings.epochs;
+    if (sequence->given) { /* the vectors stand side by side */
+        sizes->sequence_dimension = (double)sequence->dimension;
+        sizes->sequence_layers = (double)sequence->layers;
+        sizes->sequence_epochs = (double)sequence->epochs;
+        sizes->dimension += sizes->sequence_dimension;
+    }
 }
 
 static void train_estimate(const void *values, const struct stage_sizes *sizes,
@@ -49,6 +57,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     size_t searched = auto_trials_expected(is_auto) * search_epochs(o);
     const double epochs = (double)o->settings.epochs + (double)searched;
     trainer_estimate(&settings, sizes, epochs, out);
+    sequence_estimate(&settings.sequence, sizes, (double)settings.sequence.epochs, out);
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
@@ -80,7 +89,8 @@ done:
 }
 
 static enum status_code save_training(struct context *context, const struct training *training,
-                                      const struct trainer_result *result, struct status *status)
+                                      const struct trainer_result *result,
+                                      const struct sequence_choice *sequence, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct artifact artifact;
@@ -93,6 +103,7 @@ static enum status_code save_training(struct context *context, const struct trai
     TRY(artifact_set_number(&artifact, "best_epoch", (double)result->best_epoch, status));
     TRY(artifact_set_number(&artifact, "best_metric", result->best_metric, status));
     TRY(artifact_set_number(&artifact, "checkpoint_every", training->checkpoint_every, status));
+    TRY(sequence_choice_save(sequence, &artifact, status));
     TRY(curve_save(result->curve, result->n_curve, &artifact, status));
     if (training->input.validation != NULL) {
         const size_t n = training->input.validation->n_users;
@@ -115,6 +126,7 @@ static enum status_code train_run(struct context *context, const void *values,
     struct training training = {0};
     struct trainer_result result = {0};
     struct validation validation = {0};
+    struct sequence_choice sequence = {0};
     struct trainer_settings settings = train_options_settings(o);
     bool is_auto[N_AUTO_SETTINGS];
     auto_settings_asked(&o->settings, is_auto);
@@ -139,8 +151,9 @@ static enum status_code train_run(struct context *context, const void *values,
     training.input.stop_after = settings.epochs;
     training.hooks.at_end = column_worth_report;
     TRY(training_run(&training, &result, status));
+    TRY(sequence_choose(&training, &validation, &result, &sequence, status));
     TRY(training_output_towers(&training, &result, status));
-    TRY(save_training(context, &training, &result, status));
+    TRY(save_training(context, &training, &result, &sequence, status));
 done:
     trainer_result_release(&result);
     validation_release(&validation);

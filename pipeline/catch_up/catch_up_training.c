@@ -49,6 +49,8 @@ static void adapt(struct trainer_settings *settings, const struct catch_up_reque
 {
     const double share = (double)request->epochs / (double)settings->epochs;
 
+    /* where sequences were read, their part of the vectors is a part like any other */
+    settings->dimension = request->start->embeddings.users.columns;
     settings->temperature = request->start->embeddings.temperature;
     settings->temperature_mode = TEMPERATURE_FIXED;
     settings->learning_rate *= request->rate;

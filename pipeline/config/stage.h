@@ -39,9 +39,10 @@ struct stage_sizes {
     double
         n_buckets; /* tokens of side data that share embeddings, as far as options ask for them */
     double dimension, epochs; /* of the training, 0 without one */
-    double batch_negatives;   /* drawn for a batch; 0: all items are negatives */
-    double own_negatives;     /* of each positive, 0 where they are shared */
-    bool in_batch;            /* the batch's positives are negatives, too */
+    double sequence_dimension, sequence_layers, sequence_epochs; /* 0: none is read */
+    double batch_negatives; /* drawn for a batch; 0: all items are negatives */
+    double own_negatives;   /* of each positive, 0 where they are shared */
+    bool in_batch;          /* the batch's positives are negatives, too */
     /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item,
        similar users a user */
     double top, reasons, parts, similar, similar_users;

@@ -65,6 +65,37 @@ static const struct option views_table[] = {
               "components, items, edges or nodes."),
     OPT_END};
 
+static const struct option sequence_table[] = {
+    OPT_INT(sequence_settings, "length", length, "200", 2, 100000,
+            "The newest steps of a user are read, no more than these; events of one and the same "
+            "time are one step.",
+            .unit = "steps"),
+    OPT_INT(sequence_settings, "layers", layers, "1", 1, SEQUENCE_LAYERS_MAX,
+            "Layers, each a gated recurrence over the steps and a layer for every step alone."),
+    OPT_INT(sequence_settings, "dimension", dimension, "64", 8, 512, "Length of the states."),
+    OPT_FLOAT(sequence_settings, "dropout", dropout, "0.2", 0, 0.95,
+              "Share of what a layer adds to a step that training leaves out, so that small logs "
+              "are not learned by heart."),
+    OPT_FLOAT(sequence_settings, "temperature", temperature, "0.1", 0.01, 10,
+              "Temperature of the contrast."),
+    OPT_FLOAT(sequence_settings, "learning_rate", learning_rate, "0.003", 1e-7, 10,
+              "Learning rate at its peak, from where it falls as a cosine."),
+    OPT_FLOAT(sequence_settings, "weight_decay", weight_decay, "0", 0, 10,
+              "Share of each weight that a step takes away, times the learning rate."),
+    OPT_INT(sequence_settings, "epochs", epochs, "20", 1, 100000,
+            "Epochs that the schedule spans; early stopping may end sooner.", .unit = "epochs"),
+    OPT_INT(sequence_settings, "batch", batch, "1024", 1, 1048576,
+            "Steps of users that a step of training reads, in whole users.", .unit = "steps"),
+    OPT_INT(sequence_settings, "negatives", negatives, "2048", 1, 1048576,
+            "Negatives drawn for a step of training, by the strategy of the stage negatives and no "
+            "more than it draws.",
+            .unit = "items"),
+    OPT_INT(sequence_settings, "reach", reach, "1", 1, 100,
+            "How many steps ahead a step foretells.", .unit = "steps"),
+    OPT_FLOAT(sequence_settings, "decay", decay, "0.7", 0.01, 1,
+              "What each of these counts, against the one before."),
+    OPT_END};
+
 const struct option train_options_table[] = {
     OPT_INT(train_options, "dimension", settings.dimension, "64", 8, 512,
             "Length of the embeddings."),
@@ -168,6 +199,10 @@ const struct option train_options_table[] = {
     OPT_GROUP(train_options, "views", settings.views, views_table,
               "Adds the contrast of two randomly changed looks at the same user, and at the same "
               "item (augmentation)."),
+    OPT_GROUP(train_options, "sequence", settings.sequence, sequence_table,
+              "Trains a second tower that reads what each user did in order and foretells what "
+              "comes next; its vectors stand beside those of ids with the share that validates "
+              "best, and are left out where they do not clearly help."),
     OPT_TEXT(train_options, "metric", metric, "ndcg@20",
              "Validation metric that chooses the epoch, such as ndcg@20 or recall@50.",
              .pattern = METRIC_PATTERN),

@@ -1,6 +1,7 @@
 /* Makes the data of a basis ready for the trainer and connects its callbacks to the run. */
 #include "training/train_session.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "math/vec.h"
@@ -220,17 +221,20 @@ static const char insert_curve[] =
 _Static_assert(CURVE_COLUMNS == 12, "insert_curve and the table training_curve have 12 figures");
 
 /* The training curve of the running stage: rows of training_curve, replacing those of this run. */
-static enum status_code record_curve(struct context *context, const struct curve_point *curve,
-                                     size_t n, struct status *status)
+enum status_code training_record_curve(struct context *context, const char *suffix,
+                                       const struct curve_point *curve, size_t n,
+                                       struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
     struct db *work = context_work(context);
-    const char *stage = context_label(context);
+    struct buf stage = {0};
+    buf_addf(&stage, "%s%s", context_label(context), suffix);
+    TRY(buf_check(&stage, status));
     TRY(db_begin_write(work, status));
     TRY(db_prepare(work, insert_curve, &query, status));
     TRY(db_bind_int64(query, 1, context_run_number(context), status));
-    TRY(db_bind_text(query, 2, stage, strlen(stage), true, status));
+    TRY(db_bind_text(query, 2, stage.data, stage.length, true, status));
     for (size_t i = 0; i < n; i++) {
         TRY(db_bind_int64(query, 3, curve[i].epoch, status));
         for (size_t c = 0; c < CURVE_COLUMNS; c++) {
@@ -244,6 +248,7 @@ static enum status_code record_curve(struct context *context, const struct curve
 done:
     db_finalize(query);
     db_rollback(work);
+    buf_release(&stage);
     return code;
 }
 
@@ -265,7 +270,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
     }
     if (code == STATUS_OK) {
         context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
-        code = record_curve(training->context, result->curve, result->n_curve, status);
+        code = training_record_curve(training->context, "", result->curve, result->n_curve, status);
     }
     return code;
 }
@@ -301,21 +306,27 @@ static size_t pack_cold(float *vectors, int32_t *codes, size_t n, size_t d)
     return kept;
 }
 
-enum status_code training_output_towers(struct training *training, struct trainer_result *result,
-                                        struct status *status)
+void training_encode_cold_users(const struct training *training, struct trainer_result *result)
 {
-    enum status_code code = STATUS_OK;
     const struct dataset *dataset = &training->interactions.basis[training->basis];
-    size_t d = result->dimension, n_cold[N_SIDES];
-    struct artifact artifact;
-    artifact_init(&artifact, "towers");
     const struct side_sources *users = &training->sources.side[SIDE_USERS];
+    const size_t d = result->dimension;
     for (size_t u = 0; u < users->n_cold; u++) {
         float *vector = result->cold[SIDE_USERS] + u * d;
         if (users->history_rows[u] >= 0 && !(vec_ops()->dot(vector, vector, d) > 0.0f)) {
             encode_by_items(dataset, result, (size_t)users->history_rows[u], vector);
         }
     }
+}
+
+enum status_code training_output_towers(struct training *training, struct trainer_result *result,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t d = result->dimension, n_cold[N_SIDES];
+    struct artifact artifact;
+    artifact_init(&artifact, "towers");
+    training_encode_cold_users(training, result);
     for (size_t s = 0; s < N_SIDES; s++) {
         struct side_sources *side = &training->sources.side[s];
         n_cold[s] = pack_cold(result->cold[s], side->cold_codes, side->n_cold, d);

@@ -45,6 +45,13 @@ void training_connect(struct training *training);
  * ends first, the result is what the epochs so far have made; STATUS_BUSY when there is none. */
 MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,
                                          struct status *status);
+/* The curve as rows of training_curve under the running stage's label with `suffix`. */
+MUST_CHECK enum status_code training_record_curve(struct context *context, const char *suffix,
+                                                  const struct curve_point *curve, size_t n,
+                                                  struct status *status);
+/* Gives cold users with a history, of whom the tower had nothing to read, the mean of their items.
+ */
+void training_encode_cold_users(const struct training *training, struct trainer_result *result);
 /* Makes the artifact "towers"; fills in the vectors of cold users by those of their items where the
  * tower had nothing of its own to read. */
 MUST_CHECK enum status_code training_output_towers(struct training *training,

@@ -28,6 +28,21 @@ struct view_settings {
     double strength; /* see view.h */
 };
 
+/* The tower that reads what each user did in order (sequence/sequence_model.h). */
+enum { SEQUENCE_LAYERS_MAX = 3 };
+struct sequence_settings {
+    bool given;
+    size_t length;            /* the newest steps of a user are read, no more than these */
+    size_t layers, dimension; /* of the states */
+    double dropout;           /* share of what a layer adds that a training step leaves out */
+    double temperature, learning_rate, weight_decay;
+    size_t epochs;
+    size_t batch;     /* steps of users in a step of training */
+    size_t negatives; /* at the most drawn for it */
+    size_t reach;     /* how many steps ahead are asked for, each `decay` of the one before */
+    double decay;
+};
+
 struct trainer_settings {
     size_t dimension;
     int loss; /* row of loss_table */
@@ -51,6 +66,7 @@ struct trainer_settings {
     bool learn_bias; /* a popularity term of its own for each item, learned with the towers */
     struct pair_contrast_settings co_items;
     struct view_settings views;
+    struct sequence_settings sequence;
     size_t strip_bytes; /* see contrast.h */
 };
 

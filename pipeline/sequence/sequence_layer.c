@@ -1,0 +1,223 @@
+/* One layer over one block: n places of d components, those of a user side by side. */
+#include "sequence/sequence_layer.h"
+
+#include "base/rng.h"
+#include "math/blas.h"
+#include "math/vec.h"
+
+#include <math.h>
+
+/* The part of a pass that a block is. */
+struct block {
+    size_t first, n;      /* places */
+    size_t user, n_users; /* users */
+};
+
+static struct block block_of(const struct sequence_places *places, size_t block)
+{
+    const int64_t user = places->blocks[block], end = places->blocks[block + 1];
+    const int64_t first = places->first[user];
+    return (struct block){(size_t)first, (size_t)(places->first[end] - first), (size_t)user,
+                          (size_t)(end - user)};
+}
+
+/* ---- pieces ---- */
+
+/* h = x / rms(x), row by row. */
+static void rms_forward(const float *x, size_t n, size_t d, float *h, float *scales)
+{
+    for (size_t r = 0; r < n; r++) {
+        const float square = vec_ops()->dot(x + r * d, x + r * d, d);
+        scales[r] = 1.0f / sqrtf(square / (float)d + 1e-6f);
+        for (size_t j = 0; j < d; j++) {
+            h[r * d + j] = x[r * d + j] * scales[r];
+        }
+    }
+}
+
+/* out += dL / dx, where gradient = dL / dh: dx = scale (dh - h <dh, h> / d). */
+static void rms_backward(const float *h, const float *scales, const float *gradient, size_t n,
+                         size_t d, float *out)
+{
+    const struct vec_ops *vec = vec_ops();
+    for (size_t r = 0; r < n; r++) {
+        const float mean = vec->dot(gradient + r * d, h + r * d, d) / (float)d;
+        vec->axpy(scales[r], gradient + r * d, out + r * d, d);
+        vec->axpy(-scales[r] * mean, h + r * d, out + r * d, d);
+    }
+}
+
+/* x = sigmoid(x); scratch (n). */
+static void sigmoid(float *x, size_t n, float *scratch)
+{
+    for (size_t j = 0; j < n; j++) {
+        scratch[j] = -fabsf(x[j]);
+    }
+    (void)vec_ops()->exp_shift_sum(scratch, NULL, 0.0f, n);
+    for (size_t j = 0; j < n; j++) {
+        const float share = 1.0f / (1.0f + scratch[j]);
+        x[j] = x[j] >= 0.0f ? share : scratch[j] * share;
+    }
+}
+
+/* Leaves out components of the rows of places [first, first + n): each step, layer and half its
+ * own. */
+static void drop(const struct sequence_job *job, size_t which, size_t first, size_t n, float *rows)
+{
+    const size_t d = job->model->dimension;
+    const double share = job->model->dropout;
+    const struct sequence_noise *noise = job->noise;
+    if (!noise->training || share <= 0.0) {
+        return;
+    }
+    const uint64_t cut = (uint64_t)(share * 65536.0);
+    const float scale = (float)(1.0 / (1.0 - share));
+    const uint64_t stream = (noise->step * 2 * SEQUENCE_LAYERS_MAX + which) << 32;
+    for (size_t r = 0; r < n; r++) {
+        struct rng rng;
+        uint64_t bits = 0;
+        rng_init(&rng, noise->seed, "sequence.dropout", noise->epoch, stream + first + r);
+        for (size_t j = 0; j < d; j++) {
+            bits = j % 4 == 0 ? rng_u64(&rng) : bits >> 16;
+            rows[r * d + j] = (bits & 0xffff) < cut ? 0.0f : rows[r * d + j] * scale;
+        }
+    }
+}
+
+static struct const_matrix weights_of(const struct sequence_model *model, size_t layer,
+                                      enum sequence_product product)
+{
+    return const_matrix_of(model->layers[layer].weights[product].weights,
+                           sequence_product_out(model->dimension, product),
+                           sequence_product_in(model->dimension, product));
+}
+
+/* out (n, columns) = in W^T + w. */
+static void product_forward(const struct sequence_model *model, size_t layer,
+                            enum sequence_product product, const float *in, size_t n, float *out)
+{
+    const struct const_matrix weights = weights_of(model, layer, product);
+    const float *bias = model->layers[layer].biases[product].weights;
+    blas_nt(1.0f, const_matrix_of(in, n, weights.columns), weights, 0.0f,
+            matrix_of(out, n, weights.rows));
+    for (size_t r = 0; r < n && bias != NULL; r++) {
+        vec_ops()->axpy(1.0f, bias, out + r * weights.rows, weights.rows);
+    }
+}
+
+/* out (n, in) = gradient W. */
+static void product_backward(const struct sequence_model *model, size_t layer,
+                             enum sequence_product product, const float *gradient, size_t n,
+                             float *out)
+{
+    const struct const_matrix weights = weights_of(model, layer, product);
+    blas_nn(1.0f, const_matrix_of(gradient, n, weights.rows), weights, 0.0f,
+            matrix_of(out, n, weights.columns));
+}
+
+/* ---- the recurrence ---- */
+
+static void recur_forward(const struct sequence_job *job, const struct sequence_layer_pass *pass,
+                          const struct block *block)
+{
+    const size_t d = job->model->dimension;
+    const int64_t *first = job->places->first + block->user;
+    for (size_t u = 0; u < block->n_users; u++) {
+        const float *before = NULL;
+        for (size_t p = (size_t)first[u]; p < (size_t)first[u + 1]; p++) {
+            float *gate = pass->mixed + p * 3 * d, *content = gate + d, *way = gate + 2 * d;
+            float *scratch = job->pass->exponents + p * 3 * d;
+            float *s = pass->s + p * d, *q = pass->q + p * d, *o = pass->o + p * d;
+            memcpy(q, way, d * sizeof *q);
+            sigmoid(gate, d, scratch);
+            sigmoid(way, d, scratch);
+            for (size_t j = 0; j < d; j++) {
+                const float old = before == NULL ? 0.0f : before[j];
+                s[j] = old + gate[j] * (content[j] - old);
+                q[j] *= way[j];
+                o[j] = s[j] * q[j];
+            }
+            before = s;
+        }
+    }
+}
+
+/* d_o (places of the block, d): dL / d o. Leaves dL / d (a, c, b) in pass->mixed. */
+static void recur_backward(const struct sequence_job *job, const struct sequence_layer_pass *pass,
+                           const struct block *block, float *d_o)
+{
+    const size_t d = job->model->dimension;
+    const int64_t *first = job->places->first + block->user;
+    for (size_t u = 0; u < block->n_users; u++) {
+        const float *later = NULL; /* what the next place hands back to this state, in its d_o */
+        for (size_t p = (size_t)first[u + 1]; p-- > (size_t)first[u];) {
+            float *gate = pass->mixed + p * 3 * d, *content = gate + d, *way = gate + 2 * d;
+            const float *s = pass->s + p * d, *q = pass->q + p * d;
+            const float *before = p > (size_t)first[u] ? s - d : NULL;
+            float *now = d_o + (p - block->first) * d;
+            for (size_t j = 0; j < d; j++) {
+                const float old = before == NULL ? 0.0f : before[j], g = gate[j];
+                const float d_q = now[j] * s[j];
+                const float d_s = now[j] * q[j] + (later == NULL ? 0.0f : later[j]);
+                way[j] = d_q * (way[j] + q[j] * (1.0f - way[j]));
+                gate[j] = d_s * (content[j] - old) * g * (1.0f - g);
+                content[j] = d_s * g;
+                now[j] = d_s * (1.0f - g);
+            }
+            later = now;
+        }
+    }
+}
+
+/* ---- a layer ---- */
+
+void sequence_layer_forward(const struct sequence_job *job, size_t layer, size_t block)
+{
+    const struct block b = block_of(job->places, block);
+    const struct sequence_layer_pass *pass = &job->pass->layers[layer];
+    const size_t d = job->model->dimension, n = b.n, at = b.first * d;
+    float *x = job->pass->x + at, *product = job->pass->exponents + 3 * at;
+    rms_forward(x, n, d, pass->h + at, pass->h_scales + b.first);
+    product_forward(job->model, layer, PRODUCT_MIX, pass->h + at, n, pass->mixed + 3 * at);
+    recur_forward(job, pass, &b);
+    product_forward(job->model, layer, PRODUCT_OUT, pass->o + at, n, product);
+    drop(job, 2 * layer, b.first, n, product);
+    vec_ops()->axpy(1.0f, product, x, n * d);
+
+    rms_forward(x, n, d, pass->g + at, pass->g_scales + b.first);
+    float *slopes = pass->slopes + 2 * at, *wide = pass->wide + 2 * at;
+    product_forward(job->model, layer, PRODUCT_WIDE, pass->g + at, n, slopes);
+    memcpy(wide, slopes, 2 * n * d * sizeof *wide);
+    sigmoid(slopes, 2 * n * d, product);
+    for (size_t i = 0; i < 2 * n * d; i++) {
+        wide[i] *= slopes[i];
+    }
+    product_forward(job->model, layer, PRODUCT_NARROW, wide, n, product);
+    drop(job, 2 * layer + 1, b.first, n, product);
+    vec_ops()->axpy(1.0f, product, x, n * d);
+}
+
+void sequence_layer_backward(const struct sequence_job *job, size_t layer, size_t block)
+{
+    const struct block b = block_of(job->places, block);
+    const struct sequence_layer_pass *pass = &job->pass->layers[layer];
+    const size_t d = job->model->dimension, n = b.n, at = b.first * d;
+    float *gradient = job->pass->gradient + at, *scratch = job->pass->exponents + 3 * at;
+    float *slopes = pass->slopes + 2 * at;
+    const float *wide = pass->wide + 2 * at;
+    memcpy(pass->d_narrow + at, gradient, n * d * sizeof *gradient);
+    drop(job, 2 * layer + 1, b.first, n, pass->d_narrow + at);
+    product_backward(job->model, layer, PRODUCT_NARROW, pass->d_narrow + at, n, scratch);
+    for (size_t i = 0; i < 2 * n * d; i++) {
+        slopes[i] = scratch[i] * (slopes[i] + wide[i] * (1.0f - slopes[i]));
+    }
+    product_backward(job->model, layer, PRODUCT_WIDE, slopes, n, scratch);
+    rms_backward(pass->g + at, pass->g_scales + b.first, scratch, n, d, gradient);
+
+    memcpy(pass->d_out + at, gradient, n * d * sizeof *gradient);
+    drop(job, 2 * layer, b.first, n, pass->d_out + at);
+    product_backward(job->model, layer, PRODUCT_OUT, pass->d_out + at, n, scratch);
+    recur_backward(job, pass, &b, scratch);
+    product_backward(job->model, layer, PRODUCT_MIX, pass->mixed + 3 * at, n, scratch);
+    rms_backward(pass->h + at, pass->h_scales + b.first, scratch, n, d, gradient);
+}

@@ -1,0 +1,25 @@
+/* The steps of some users, packed one user after the other: what a pass of the tower goes over. */
+#ifndef NIGHTJAR_SEQUENCE_SEQUENCE_PLACES_H
+#define NIGHTJAR_SEQUENCE_SEQUENCE_PLACES_H
+
+#include "base/workspace.h"
+#include "sequence/sequences.h"
+
+/* Zero-initialise. */
+struct sequence_places {
+    size_t n_users, n;
+    int64_t *first;     /* (n_users + 1) first place of each user */
+    struct sparse read; /* (n, n_items) 1 / size of the step */
+    struct sparse aged; /* (n, SEQUENCE_AGES) the age of each */
+    int64_t *blocks;    /* (n_blocks + 1) first user of each block */
+    size_t n_blocks;
+    struct workspace workspace;
+};
+/* users (n_users): rows of the sequences; every user with a step. */
+MUST_CHECK enum status_code sequence_places_set(struct sequence_places *places,
+                                                const struct sequences *sequences, size_t n_items,
+                                                const int32_t *users, size_t n_users,
+                                                struct status *status);
+void sequence_places_release(struct sequence_places *places);
+
+#endif

@@ -1,0 +1,428 @@
+/* The tower that reads sequences, in a stage. */
+#include "sequence/sequence_session.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "math/vec.h"
+#include "run/context_data.h"
+#include "search/paired.h"
+#include "sequence/sequence_pass.h"
+#include "sequence/sequence_trainer.h"
+
+#include <math.h>
+
+/* The tower and who it is asked about. Zero-initialise. */
+struct work {
+    struct training *training;
+    struct trainer_hooks hooks;
+    struct sequences sequences; /* of the basis' users, train part */
+    struct sequences cold;      /* of the cold users */
+    struct sequence_result result;
+    float *vectors[N_SIDES]; /* (n, d) at unit length */
+    float *cold_users;       /* (n_cold, d), zeros: none */
+};
+
+static void work_release(struct work *work)
+{
+    sequences_release(&work->sequences);
+    sequences_release(&work->cold);
+    sequence_result_release(&work->result);
+    mem_free(work->vectors[SIDE_USERS]);
+    mem_free(work->vectors[SIDE_ITEMS]);
+    mem_free(work->cold_users);
+}
+
+static const struct dataset *dataset_of(const struct training *training)
+{
+    return &training->interactions.basis[training->basis];
+}
+
+/* ---- training ---- */
+
+static const char checkpoint_part[] = "sequence";
+
+static enum status_code save_checkpoint(void *data, const struct artifact *artifact,
+                                        struct status *status)
+{
+    struct training *training = data;
+    enum status_code code =
+        context_checkpoint_save(training->context, checkpoint_part, artifact, status);
+    training->last_checkpoint = clock_monotonic();
+    return code;
+}
+
+static enum status_code load_checkpoint(void *data, struct artifact *artifact, bool *found,
+                                        struct status *status)
+{
+    struct training *training = data;
+    return context_checkpoint_load(training->context, checkpoint_part, artifact, found, status);
+}
+
+/* Whether there is an order to be read; else says why not. */
+static bool can_read(const struct work *work)
+{
+    struct log *log = context_log(work->training->context);
+    const struct dataset *dataset = dataset_of(work->training);
+    if (dataset->train.times == NULL) {
+        log_write(log, LOG_WARNING,
+                  "train: sequence needs times, and the log has none: name a third column in the "
+                  "query; the towers are those of ids alone");
+        return false;
+    }
+    return true;
+}
+
+static bool can_learn(const struct work *work)
+{
+    if (!sequences_teach(&work->sequences)) {
+        log_write(context_log(work->training->context), LOG_WARNING,
+                  "train: sequence has nothing to learn from: nobody has events of two times; the "
+                  "towers are those of ids alone");
+        return false;
+    }
+    return true;
+}
+
+static enum status_code train(struct work *work, const struct validation *validation,
+                              size_t stop_after, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct training *training = work->training;
+    const struct trainer_input *towers = &training->input;
+    const struct sequence_settings *settings = &training->settings.sequence;
+    struct progress *progress = context_progress(training->context);
+    struct negative_settings negatives = training->negatives;
+    negatives.shared = true;
+    if (negatives.count > settings->negatives) {
+        negatives.count = settings->negatives;
+    }
+    const struct sequence_input input = {
+        .settings = settings,
+        .sequences = &work->sequences,
+        .negatives = &negatives,
+        .item_counts = training->item_counts,
+        .n_items = dataset_of(training)->n_items,
+        .validation = validation,
+        .validate_every = towers->validate_every > 0 ? towers->validate_every : 1,
+        .patience = towers->patience,
+        .stop_after = stop_after,
+        .strip_bytes = training->settings.strip_bytes,
+        .seed = towers->seed};
+    work->hooks = training->hooks;
+    work->hooks.checkpoint_save = save_checkpoint;
+    work->hooks.checkpoint_load = load_checkpoint;
+    training->started = training->last_checkpoint = clock_monotonic();
+    training->epochs_before = 0;
+    progress_start(progress, "sequences", "epochs", (double)stop_after);
+    code = sequence_train(&input, &work->hooks, context_pool(training->context), &work->result,
+                          status);
+    progress_finish(progress);
+    if (code == STATUS_OK) {
+        if (work->result.is_cut_short) {
+            context_set_cut_short(training->context);
+        }
+        code = training_record_curve(training->context, ".sequence", work->result.curve,
+                                     work->result.n_curve, status);
+    }
+    return code;
+}
+
+/* ---- vectors ---- */
+
+/* Users by `read`, items, cold users. */
+static enum status_code encode(struct work *work, const struct sequences *read,
+                               struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct training *training = work->training;
+    const struct sequence_settings *settings = &training->settings.sequence;
+    const struct dataset *dataset = dataset_of(training);
+    const struct side_sources *users = &training->sources.side[SIDE_USERS];
+    const size_t d = settings->dimension;
+    struct pool *pool = context_pool(training->context);
+    const struct watch *watch = &training->hooks.watch;
+    TRY(SPILL_NEW(training->input.spill, &work->vectors[SIDE_USERS], dataset->n_users * d, status));
+    TRY(SPILL_NEW(training->input.spill, &work->vectors[SIDE_ITEMS], dataset->n_items * d, status));
+    TRY(MEM_NEW(&work->cold_users, users->n_cold * d, status));
+    TRY(sequence_encode(&work->result.model, read, NULL, dataset->n_users,
+                        work->vectors[SIDE_USERS], watch, pool, status));
+    sequence_model_items(&work->result.model, work->vectors[SIDE_ITEMS], pool);
+    const struct sequence_view view = {.rows = users->history_rows, .n_rows = users->n_cold};
+    if (users->n_cold > 0 && dataset->cold.history.times != NULL) {
+        TRY(sequences_init(&work->cold, &dataset->cold.history, &view, settings->length, status));
+        TRY(sequence_encode(&work->result.model, &work->cold, NULL, users->n_cold, work->cold_users,
+                            watch, pool, status));
+    }
+done:
+    return code;
+}
+
+/* out row: the two parts at their shares, at unit length also where one of them is missing. */
+static void join_row(const float *id, size_t d, const float *sequence, size_t s, double w,
+                     float *out)
+{
+    const struct vec_ops *vec = vec_ops();
+    memset(out, 0, (d + s) * sizeof *out);
+    vec->axpy((float)sqrt(1.0 - w), id, out, d);
+    if (sequence != NULL) {
+        vec->axpy((float)sqrt(w), sequence, out + d, s);
+    }
+    const float square = vec->dot(out, out, d + s);
+    if (square > 0.0f) {
+        vec->scale(1.0f / sqrtf(square), out, d + s);
+    }
+}
+
+/* *ids (n, d) becomes (n, d + s). sequences (n, s), or NULL: none of them has one. */
+static enum status_code join(const struct training *training, float **ids, size_t n, size_t d,
+                             const float *sequences, size_t s, double w, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    float *joined = NULL;
+    TRY(SPILL_NEW(training->input.spill, &joined, n * (d + s), status));
+    for (size_t r = 0; r < n; r++) {
+        join_row(*ids + r * d, d, sequences == NULL ? NULL : sequences + r * s, s, w,
+                 joined + r * (d + s));
+    }
+    mem_free(*ids);
+    *ids = joined;
+done:
+    return code;
+}
+
+/* The two temperatures as one, and the weight of the sequences' cosine under it: of logits
+ * (1 - share) c / tau + share c' / tau' the sum of both factors is 1 / tau of the joined cosine. */
+static double mix(double share, double tau, double tau_sequence, double *joined_tau)
+{
+    const double ids = (1.0 - share) / tau, sequence = share / tau_sequence;
+    *joined_tau = 1.0 / (ids + sequence);
+    return sequence / (ids + sequence);
+}
+
+static enum status_code join_all(struct work *work, double share, struct trainer_result *result,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct training *training = work->training;
+    const size_t d = result->dimension, s = training->settings.sequence.dimension;
+    double tau;
+    const double w = mix(share, result->temperature, training->settings.sequence.temperature, &tau);
+    training_encode_cold_users(training, result);
+    TRY(join(training, &result->vectors[SIDE_USERS], result->n_users, d, work->vectors[SIDE_USERS],
+             s, w, status));
+    TRY(join(training, &result->vectors[SIDE_ITEMS], result->n_items, d, work->vectors[SIDE_ITEMS],
+             s, w, status));
+    TRY(join(training, &result->cold[SIDE_USERS], training->sources.side[SIDE_USERS].n_cold, d,
+             work->cold_users, s, w, status));
+    TRY(join(training, &result->cold[SIDE_ITEMS], training->sources.side[SIDE_ITEMS].n_cold, d,
+             NULL, s, w, status));
+    result->dimension = d + s;
+    result->temperature = tau;
+done:
+    return code;
+}
+
+/* ---- its share ---- */
+
+static const double shares[] = {0.0, 0.25, 0.5, 0.75, 0.875};
+enum { N_SHARES = sizeof shares / sizeof shares[0] };
+
+/* What each validation user has of each share: of_users (N_SHARES, users) and the means. */
+static enum status_code try_shares(const struct work *work, const struct validation *validation,
+                                   const struct trainer_result *result, double means[N_SHARES],
+                                   double *of_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct training *training = work->training;
+    const size_t d = result->dimension, s = training->settings.sequence.dimension;
+    const size_t n = validation->n_users, n_items = result->n_items, wide = d + s;
+    const double weight = result->bias == NULL ? training->negatives.alpha : 1.0;
+    const struct validation_grid grid = {.learned = result->bias, .weights = &weight, .n = 1};
+    float *users = NULL, *items = NULL;
+    TRY(MEM_NEW(&users, n * wide, status));
+    TRY(MEM_NEW(&items, n_items * wide, status));
+    for (size_t t = 0; t < N_SHARES; t++) {
+        double tau;
+        const double w =
+            mix(shares[t], result->temperature, training->settings.sequence.temperature, &tau);
+        for (size_t i = 0; i < n; i++) {
+            const size_t user = (size_t)validation->users[i];
+            join_row(result->vectors[SIDE_USERS] + user * d, d,
+                     work->vectors[SIDE_USERS] + user * s, s, w, users + i * wide);
+        }
+        for (size_t i = 0; i < n_items; i++) {
+            join_row(result->vectors[SIDE_ITEMS] + i * d, d, work->vectors[SIDE_ITEMS] + i * s, s,
+                     w, items + i * wide);
+        }
+        TRY(validation_run_grid(
+            validation, const_matrix_of(users, n, wide), const_matrix_of(items, n_items, wide),
+            &grid, tau, context_pool(training->context), &means[t], of_users + t * n, status));
+    }
+done:
+    mem_free(users);
+    mem_free(items);
+    return code;
+}
+
+/* The best share, unless it does not clearly beat the towers of ids alone: by two standard errors,
+ * for it is the best of several, and costs a training every night. */
+static enum status_code choose_share(const struct work *work, const struct validation *validation,
+                                     const struct trainer_result *result, double *share,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = validation->n_users;
+    double means[N_SHARES], gain, error;
+    double *of_users = NULL;
+    size_t best = 1;
+    TRY(MEM_NEW(&of_users, N_SHARES * n, status));
+    TRY(try_shares(work, validation, result, means, of_users, status));
+    for (size_t t = 2; t < N_SHARES; t++) {
+        best = means[t] > means[best] ? t : best;
+    }
+    paired_difference(of_users + best * n, of_users, n, &gain, &error);
+    const bool is_better = gain > 2.0 * error;
+    *share = is_better ? shares[best] : 0.0;
+    log_write(context_log(work->training->context), LOG_INFO,
+              "train: sequences read for %zu epochs: %s %.4f at a share of %g against %.4f without "
+              "(difference %+.4f, standard error %.4f): %s",
+              work->result.best_epoch, work->training->metric, means[best], shares[best], means[0],
+              gain, error, is_better ? "taken" : "left out");
+done:
+    mem_free(of_users);
+    return code;
+}
+
+enum status_code sequence_choose(struct training *training, const struct validation *validation,
+                                 struct trainer_result *result, struct sequence_choice *choice,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sequence_settings *settings = &training->settings.sequence;
+    struct work work = {.training = training};
+    *choice = (struct sequence_choice){0};
+    if (!settings->given || !can_read(&work)) {
+        goto done;
+    }
+    if (validation->n_users == 0) {
+        log_write(context_log(training->context), LOG_WARNING,
+                  "train: no validation part, so nothing tells whether sequences help: they are "
+                  "not read");
+        goto done;
+    }
+    TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
+                       status));
+    if (!can_learn(&work)) {
+        goto done;
+    }
+    TRY(train(&work, validation, settings->epochs, status));
+    TRY(encode(&work, &work.sequences, status));
+    TRY(choose_share(&work, validation, result, &choice->share, status));
+    choice->epochs = work.result.best_epoch;
+    if (choice->share > 0.0) {
+        TRY(join_all(&work, choice->share, result, status));
+    }
+done:
+    work_release(&work);
+    return code;
+}
+
+/* Users of the FIT basis by the whole log: rows and columns of it are master codes. */
+static enum status_code read_whole_log(const struct training *training, struct sequences *out,
+                                       struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = dataset_of(training);
+    int32_t *columns = NULL;
+    TRY(MEM_NEW(&columns, training->interactions.items.n, status));
+    dataset_invert(dataset->items, dataset->n_items, training->interactions.items.n, columns);
+    const struct sequence_view view = {
+        .rows = dataset->users, .n_rows = dataset->n_users, .columns = columns};
+    TRY(sequences_init(out, &training->interactions.log, &view, training->settings.sequence.length,
+                       status));
+done:
+    mem_free(columns);
+    return code;
+}
+
+enum status_code sequence_refit(struct training *training, const struct sequence_choice *choice,
+                                struct trainer_result *result, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sequence_settings *settings = &training->settings.sequence;
+    struct work work = {.training = training};
+    struct sequences whole = {0};
+    const bool is_fit = training->basis == BASIS_FIT;
+    if (choice->share <= 0.0 || !can_read(&work)) {
+        goto done;
+    }
+    TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
+                       status));
+    if (!can_learn(&work)) {
+        goto done;
+    }
+    TRY(train(&work, NULL, choice->epochs, status));
+    if (is_fit) {
+        TRY(read_whole_log(training, &whole, status));
+    }
+    TRY(encode(&work, is_fit ? &whole : &work.sequences, status));
+    TRY(join_all(&work, choice->share, result, status));
+done:
+    sequences_release(&whole);
+    work_release(&work);
+    return code;
+}
+
+/* ---- records ---- */
+
+enum status_code sequence_choice_save(const struct sequence_choice *choice,
+                                      struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (choice->share > 0.0) {
+        TRY(artifact_set_number(artifact, "sequence.share", choice->share, status));
+        TRY(artifact_set_number(artifact, "sequence.best_epoch", (double)choice->epochs, status));
+    }
+done:
+    return code;
+}
+
+enum status_code sequence_choice_load(struct sequence_choice *choice,
+                                      const struct artifact *artifact, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    *choice = (struct sequence_choice){0};
+    if (artifact_find(artifact, "sequence.share") != NULL) {
+        TRY(artifact_get_number(artifact, "sequence.share", &choice->share, status));
+        TRY(artifact_get_count(artifact, "sequence.best_epoch", 100000, &choice->epochs, status));
+    }
+done:
+    return code;
+}
+
+void sequence_estimate(const struct sequence_settings *settings, const struct stage_sizes *sizes,
+                       double epochs, struct stage_estimate *out)
+{
+    if (!settings->given) {
+        return;
+    }
+    /* an element of a layer's arrays there and back, its share of the products; measured */
+    const double element_seconds = 6e-9 / fmax(sizes->n_threads, 1.0);
+    const double d = (double)settings->dimension, layers = (double)settings->layers;
+    const double users = fmax(sizes->n_users, 1.0), items = sizes->n_items;
+    const double events = fmin(sizes->n_interactions, users * (double)settings->length);
+    const double longest = fmin((double)settings->length, sizes->n_items);
+    const double batch = fmin((double)settings->batch + longest, events);
+    const double negatives = fmin(items, (double)settings->negatives + batch / 2.0);
+    const double place = d * (9.0 + 17.0 * layers) + 6.0;
+    /* weights, the optimizer's two states, the best epoch's; vectors of users and items, joined */
+    out->memory_bytes += sizeof(float) * (items * d * 6.0 + 36.0 * layers * d * d + batch * place +
+                                          batch * negatives + 2.0 * negatives * d) +
+                         13.0 * events +
+                         sizeof(float) * (users + items) * (2.0 * d + sizes->dimension);
+    out->result_bytes += sizeof(float) * (users + items) * d;
+    out->disk_bytes += sizeof(float) * items * d * 4.0;
+    out->seconds += epochs * events *
+                    (negatives * sizes->speeds.contrast * d / fmax(sizes->dimension, 1.0) +
+                     17.0 * layers * d * element_seconds);
+}

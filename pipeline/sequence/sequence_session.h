@@ -1,0 +1,44 @@
+/* What the stages that train call to have sequences read beside the towers of ids: trains the
+ * tower, chooses its weight, and puts both vectors of everybody side by side.
+ *
+ *      user = (sqrt(1 - w) id vector, sqrt(w) newest state)     item likewise
+ *      cosine = (1 - w) cosine of ids + w cosine of sequences
+ *
+ * so that whoever reads vectors need not know of it. w = 0 leaves everything as it was. */
+#ifndef NIGHTJAR_SEQUENCE_SEQUENCE_SESSION_H
+#define NIGHTJAR_SEQUENCE_SEQUENCE_SESSION_H
+
+#include "config/stage.h"
+#include "training/train_session.h"
+
+/* What train found, for refit. */
+struct sequence_choice {
+    double share;  /* of the logits that the sequence makes up; 0: it is not read */
+    size_t epochs; /* trained for */
+};
+
+/* For `train`, behind training_run: trains the tower when settings.sequence is given, chooses its
+ * share on validation (0 unless it is clearly better) and joins it to the result. `validation`
+ * without users: nothing can be chosen, the share is 0. */
+MUST_CHECK enum status_code sequence_choose(struct training *training,
+                                            const struct validation *validation,
+                                            struct trainer_result *result,
+                                            struct sequence_choice *choice, struct status *status);
+/* For `refit`: trains it as long and joins it with the share chosen. On the FIT basis users are
+ * read with all that the log has of them. */
+MUST_CHECK enum status_code sequence_refit(struct training *training,
+                                           const struct sequence_choice *choice,
+                                           struct trainer_result *result, struct status *status);
+
+/* Numbers of the artifact "training"; what an older one does not have is 0. */
+MUST_CHECK enum status_code sequence_choice_save(const struct sequence_choice *choice,
+                                                 struct artifact *artifact, struct status *status);
+MUST_CHECK enum status_code sequence_choice_load(struct sequence_choice *choice,
+                                                 const struct artifact *artifact,
+                                                 struct status *status);
+
+/* Adds what training the tower for `epochs` takes. */
+void sequence_estimate(const struct sequence_settings *settings, const struct stage_sizes *sizes,
+                       double epochs, struct stage_estimate *out);
+
+#endif

@@ -1,0 +1,447 @@
+/* Steps of users, the tower that reads them against a naive one and finite differences, and its
+ * training: the same bytes at any number of threads and behind a checkpoint. */
+#include "base/mem.h"
+#include "math/blas.h"
+#include "math/vec.h"
+#include "sequence/sequence_step.h"
+#include "sequence/sequence_trainer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { N_USERS = 30, N_ITEMS = 19, D = 8 };
+
+/* ---- a log ---- */
+
+struct log {
+    struct history train;
+    struct sequences sequences;
+    int64_t counts[N_ITEMS];
+};
+
+/* Users with 0 to 12 events, some of one and the same time; what comes next depends on what was. */
+static void log_init(struct log *log)
+{
+    struct status status = {0};
+    struct rng rng;
+    rng_init(&rng, 5, "test.sequence", 0, 0);
+    *log = (struct log){0};
+    assert_int_equal(
+        sparse_init(&log->train.matrix, N_USERS, N_ITEMS, N_USERS * N_ITEMS, true, &status),
+        STATUS_OK);
+    assert_int_equal(MEM_NEW(&log->train.times, N_USERS * N_ITEMS, &status), STATUS_OK);
+    int64_t entry = 0;
+    for (size_t u = 0; u < N_USERS; u++) {
+        const uint64_t start = rng_below(&rng, N_ITEMS), n = u == 3 ? 0 : 1 + rng_below(&rng, 12);
+        for (int32_t i = 0; i < N_ITEMS; i++) {
+            const uint64_t place = ((uint64_t)i + N_ITEMS - start) % N_ITEMS;
+            if (place < n) {
+                log->train.matrix.columns[entry] = i;
+                log->train.matrix.values[entry] = 1.0f;
+                log->train.times[entry++] = (int64_t)(place / (1 + u % 2) * 1000);
+                log->counts[i]++;
+            }
+        }
+        log->train.matrix.offsets[u + 1] = entry;
+    }
+    assert_int_equal(sequences_init(&log->sequences, &log->train, NULL, 10, &status), STATUS_OK);
+}
+
+static void log_release(struct log *log)
+{
+    sequences_release(&log->sequences);
+    history_release(&log->train);
+}
+
+static struct sequence_settings settings_of(size_t layers, double dropout)
+{
+    return (struct sequence_settings){.given = true,
+                                      .length = 10,
+                                      .layers = layers,
+                                      .dimension = D,
+                                      .dropout = dropout,
+                                      .temperature = 0.3,
+                                      .learning_rate = 0.02,
+                                      .epochs = 6,
+                                      .batch = 40,
+                                      .negatives = 100,
+                                      .reach = 2,
+                                      .decay = 0.5};
+}
+
+static const struct negative_settings negatives = {
+    .strategy = NEGATIVES_MIXED, .count = 8, .alpha = 0.5, .shared = true, .correct = true};
+
+/* ---- steps ---- */
+
+static void events_of_one_time_are_one_step_and_only_the_newest_are_read(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    int64_t offsets[] = {0, 5, 6}, times[] = {30, 10, 30, 20, 40, 7};
+    int32_t columns[] = {0, 2, 3, 5, 6, 1}, map[] = {4, 0, -1, 3, -1, 2, 1};
+    const struct history history = {
+        .matrix = {.n_rows = 2, .n_columns = 7, .offsets = offsets, .columns = columns},
+        .times = times};
+    struct sequences s = {0};
+    assert_int_equal(sequences_init(&s, &history, NULL, 3, &status), STATUS_OK);
+    assert_int_equal(s.first[1], 3); /* {5}, {0, 3}, {6}: 2 is older */
+    assert_int_equal(s.first[2], 4);
+    const int32_t items[] = {5, 0, 3, 6, 1};
+    const int64_t ends[] = {0, 1, 3, 4, 5};
+    assert_memory_equal(s.items, items, sizeof items);
+    assert_memory_equal(s.offsets, ends, sizeof ends);
+    assert_int_equal(s.ages[0], 0);
+    assert_int_equal(s.ages[1], sequence_age(10));
+    assert_int_equal(s.ages[3], 0);
+    sequences_release(&s);
+
+    const int32_t rows[] = {-1, 1, 0};
+    const struct sequence_view view = {.rows = rows, .n_rows = 3, .columns = map};
+    assert_int_equal(sequences_init(&s, &history, &view, 100, &status), STATUS_OK);
+    assert_int_equal(sequence_steps(&s, 0), 0);
+    assert_int_equal(sequence_steps(&s, 1), 1);
+    assert_int_equal(sequence_steps(&s, 2), 3);
+    const int32_t mapped[] = {0, 2, 3, 4, 1}; /* 2 has no column there */
+    assert_memory_equal(s.items, mapped, sizeof mapped);
+    sequences_release(&s);
+}
+
+static void ages_grow_with_the_logarithm_of_time(void **state)
+{
+    (void)state;
+    assert_int_equal(sequence_age(-5), 0);
+    assert_int_equal(sequence_age(0), 0);
+    assert_int_equal(sequence_age(1), 1);
+    assert_int_equal(sequence_age(86400), 16);
+    assert_int_equal(sequence_age(INT64_MAX), SEQUENCE_AGES - 1);
+}
+
+/* ---- the tower against a naive one ---- */
+
+static double sigma(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+/* out (n_out) = W x + w. */
+static void multiply(const struct sequence_model *m, size_t layer, enum sequence_product p,
+                     const double *x, double *out)
+{
+    const struct embedding_table *w = &m->layers[layer].weights[p];
+    const float *bias = m->layers[layer].biases[p].weights;
+    for (size_t i = 0; i < w->n; i++) {
+        out[i] = bias == NULL ? 0.0 : (double)bias[i];
+        for (size_t j = 0; j < w->dimension; j++) {
+            out[i] += (double)w->weights[i * w->dimension + j] * x[j];
+        }
+    }
+}
+
+static void over_rms(const double *x, double *out)
+{
+    double square = 0.0;
+    for (size_t j = 0; j < D; j++) {
+        square += x[j] * x[j];
+    }
+    for (size_t j = 0; j < D; j++) {
+        out[j] = x[j] / sqrt(square / D + 1e-6);
+    }
+}
+
+/* The state behind each step of a user, (steps, D). */
+static void naive_states(const struct sequence_model *m, const struct sequences *s, size_t user,
+                         double *out)
+{
+    double recurrence[SEQUENCE_LAYERS_MAX][D] = {{0}};
+    for (int64_t t = s->first[user]; t < s->first[user + 1]; t++, out += D) {
+        double x[D], h[D], mixed[3 * D], wide[2 * D], added[D], length = 0.0;
+        const double n = (double)(s->offsets[t + 1] - s->offsets[t]);
+        for (size_t j = 0; j < D; j++) {
+            x[j] = (double)m->ages.weights[s->ages[t] * D + j];
+            for (int64_t e = s->offsets[t]; e < s->offsets[t + 1]; e++) {
+                x[j] += (double)m->items.weights[(size_t)s->items[e] * D + j] / n;
+            }
+        }
+        for (size_t l = 0; l < m->n_layers; l++) {
+            over_rms(x, h);
+            multiply(m, l, PRODUCT_MIX, h, mixed);
+            for (size_t j = 0; j < D; j++) {
+                double *now = &recurrence[l][j];
+                *now += sigma(mixed[j]) * (mixed[D + j] - *now);
+                h[j] = *now * mixed[2 * D + j] * sigma(mixed[2 * D + j]);
+            }
+            multiply(m, l, PRODUCT_OUT, h, added);
+            for (size_t j = 0; j < D; j++) {
+                x[j] += added[j];
+            }
+            over_rms(x, h);
+            multiply(m, l, PRODUCT_WIDE, h, wide);
+            for (size_t j = 0; j < 2 * D; j++) {
+                wide[j] *= sigma(wide[j]);
+            }
+            multiply(m, l, PRODUCT_NARROW, wide, added);
+            for (size_t j = 0; j < D; j++) {
+                x[j] += added[j];
+            }
+        }
+        for (size_t j = 0; j < D; j++) {
+            length += x[j] * x[j];
+        }
+        for (size_t j = 0; j < D; j++) {
+            out[j] = x[j] / sqrt(length);
+        }
+    }
+}
+
+static void states_are_those_of_naive_loops_and_users_do_not_see_one_another(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct log log;
+    struct sequence_model model = {0};
+    const struct sequence_settings settings = settings_of(3, 0.4);
+    float vectors[N_USERS * D];
+    log_init(&log);
+    assert_int_equal(sequence_model_init(&model, &settings, N_ITEMS, 1, NULL, &status), STATUS_OK);
+    model.layers[1].biases[PRODUCT_MIX].weights[2] = 0.7f;
+    assert_int_equal(
+        sequence_encode(&model, &log.sequences, NULL, N_USERS, vectors, NULL, NULL, &status),
+        STATUS_OK);
+    for (size_t u = 0; u < N_USERS; u++) {
+        double expected[10 * D];
+        const size_t n = sequence_steps(&log.sequences, u);
+        naive_states(&model, &log.sequences, u, expected);
+        for (size_t j = 0; j < D; j++) {
+            const double value = n == 0 ? 0.0 : expected[(n - 1) * D + j];
+            assert_true(fabs((double)vectors[u * D + j] - value) < 2e-5);
+        }
+    }
+    const int32_t few[] = {7, 2};
+    float two[2 * D];
+    assert_int_equal(sequence_encode(&model, &log.sequences, few, 2, two, NULL, NULL, &status),
+                     STATUS_OK);
+    for (size_t j = 0; j < 2 * D; j++) {
+        assert_true(fabsf(two[j] - vectors[(size_t)few[j / D] * D + j % D]) < 1e-5f);
+    }
+    sequence_model_release(&model);
+    log_release(&log);
+}
+
+/* ---- gradients ---- */
+
+struct asked {
+    struct sequence_step step;
+    struct sequence_model model;
+    struct sequence_settings settings;
+    struct log log;
+    int32_t users[N_USERS];
+    size_t n_users;
+};
+
+static void asked_init(struct asked *a, size_t layers, double dropout)
+{
+    struct status status = {0};
+    *a = (struct asked){.settings = settings_of(layers, dropout)};
+    log_init(&a->log);
+    for (int32_t u = 0; u < N_USERS; u++) {
+        if (sequence_steps(&a->log.sequences, (size_t)u) > 0) {
+            a->users[a->n_users++] = u;
+        }
+    }
+    assert_int_equal(sequence_model_init(&a->model, &a->settings, N_ITEMS, 2, NULL, &status),
+                     STATUS_OK);
+    assert_int_equal(sequence_step_init(&a->step, &a->settings, &a->log.sequences, &negatives,
+                                        a->log.counts, N_ITEMS, &a->model, NULL, &status),
+                     STATUS_OK);
+    a->step.strip_bytes = 1 << 20;
+}
+
+static void asked_release(struct asked *a)
+{
+    sequence_step_release(&a->step);
+    sequence_model_release(&a->model);
+    log_release(&a->log);
+}
+
+/* The loss of one step, always with the same draws; its gradients are left in the tables. */
+static double loss_of(struct asked *a)
+{
+    struct status status = {0};
+    struct sequence_outcome outcome;
+    const struct sequence_noise noise = {.training = true, .seed = 4, .epoch = 1, .step = 2};
+    sequence_model_step(&a->model, 0.0, NULL); /* forgets what was gathered, moves nothing */
+    sampler_start_epoch(&a->step.sampler);
+    assert_int_equal(sequence_step_gradients(&a->step, a->users, a->n_users, &noise, 0.0, false,
+                                             &outcome, &status),
+                     STATUS_OK);
+    return outcome.loss;
+}
+
+static void check_gradients(size_t layers, double dropout)
+{
+    struct asked a;
+    struct sequence_table tables[SEQUENCE_TABLES_MAX];
+    const float step = 4e-3f;
+    asked_init(&a, layers, dropout);
+    const size_t n = sequence_model_tables(&a.model, tables);
+    for (size_t t = 0; t < n; t++) {
+        struct embedding_table *table = tables[t].table;
+        const size_t size = table->n * table->dimension;
+        for (size_t i = 0; i < size; i += 1 + size / 12) {
+            const float kept = table->weights[i];
+            (void)loss_of(&a);
+            const int32_t slot = table->slot_of[i / table->dimension];
+            const double found =
+                slot < 0 || table->is_empty[slot]
+                    ? 0.0
+                    : (double)
+                          table->gradient[(size_t)slot * table->dimension + i % table->dimension];
+            table->weights[i] = kept + step;
+            const double up = loss_of(&a);
+            table->weights[i] = kept - step;
+            const double down = loss_of(&a);
+            table->weights[i] = kept;
+            const double slope = (up - down) / (2.0 * (double)step);
+            if (!(fabs(found - slope) < 1e-2 * (1.0 + fabs(slope)))) {
+                fail_msg("%s[%zu]: %g, by differences %g", tables[t].name, i, found, slope);
+            }
+        }
+    }
+    asked_release(&a);
+}
+
+static void gradients_through_every_layer_match_finite_differences(void **state)
+{
+    (void)state;
+    check_gradients(1, 0.0);
+    check_gradients(2, 0.3);
+    check_gradients(3, 0.0);
+}
+
+/* ---- training ---- */
+
+/* Keeps the checkpoint of epoch `keep_at` and stops behind it. */
+struct saved {
+    struct artifact artifact;
+    size_t keep_at, n_saved;
+    bool loads;
+};
+
+static bool is_due(void *data)
+{
+    (void)data;
+    return true;
+}
+
+static enum status_code save(void *data, const struct artifact *artifact, struct status *status)
+{
+    struct saved *saved = data;
+    enum status_code code = STATUS_OK;
+    if (++saved->n_saved == saved->keep_at) {
+        artifact_init(&saved->artifact, "checkpoint");
+        for (size_t a = 0; a < artifact->n_arrays; a++) {
+            const struct array *array = &artifact->arrays[a];
+            TRY(artifact_copy(&saved->artifact, array->name, array->type, array->rows,
+                              array->columns, array->data, status));
+        }
+        code = status_set(status, STATUS_SIGNAL, "stopped");
+    }
+done:
+    return code;
+}
+
+static enum status_code load(void *data, struct artifact *artifact, bool *found,
+                             struct status *status)
+{
+    struct saved *saved = data;
+    (void)status;
+    *found = saved->loads;
+    if (saved->loads) {
+        *artifact = saved->artifact;
+        saved->artifact = (struct artifact){0};
+    }
+    return STATUS_OK;
+}
+
+static enum status_code train(const struct log *log, struct saved *saved, struct pool *pool,
+                              struct sequence_result *result)
+{
+    struct status status = {0};
+    const struct sequence_settings settings = settings_of(2, 0.2);
+    const struct sequence_input input = {.settings = &settings,
+                                         .sequences = &log->sequences,
+                                         .negatives = &negatives,
+                                         .item_counts = log->counts,
+                                         .n_items = N_ITEMS,
+                                         .stop_after = 6,
+                                         .strip_bytes = 1 << 20,
+                                         .seed = 8};
+    struct trainer_hooks hooks = {.data = saved};
+    if (saved != NULL) {
+        hooks.checkpoint_due = is_due;
+        hooks.checkpoint_save = save;
+        hooks.checkpoint_load = load;
+    }
+    return sequence_train(&input, &hooks, pool, result, &status);
+}
+
+static void assert_equal_models(struct sequence_model *a, struct sequence_model *b)
+{
+    struct sequence_table left[SEQUENCE_TABLES_MAX], right[SEQUENCE_TABLES_MAX];
+    const size_t n = sequence_model_tables(a, left);
+    assert_int_equal(sequence_model_tables(b, right), n);
+    for (size_t t = 0; t < n; t++) {
+        assert_memory_equal(left[t].table->weights, right[t].table->weights,
+                            left[t].table->n * left[t].table->dimension * sizeof(float));
+    }
+}
+
+static void training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct log log;
+    struct pool *pool = NULL;
+    struct sequence_result one = {0}, three = {0}, resumed = {0};
+    struct saved saved = {.keep_at = 3};
+    log_init(&log);
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    assert_true(sequences_teach(&log.sequences));
+    assert_int_equal(train(&log, NULL, NULL, &one), STATUS_OK);
+    assert_true(one.curve[5].loss < 0.8 * one.curve[0].loss);
+    assert_int_equal(train(&log, NULL, pool, &three), STATUS_OK);
+    assert_equal_models(&one.model, &three.model);
+    assert_int_equal(train(&log, &saved, NULL, &resumed), STATUS_SIGNAL);
+    saved.loads = true;
+    saved.keep_at = 0;
+    assert_int_equal(train(&log, &saved, NULL, &resumed), STATUS_OK);
+    assert_equal_models(&one.model, &resumed.model);
+    assert_int_equal(resumed.n_curve, 6);
+    assert_true(resumed.curve[1].loss >= one.curve[1].loss &&
+                resumed.curve[1].loss <= one.curve[1].loss);
+    sequence_result_release(&one);
+    sequence_result_release(&three);
+    sequence_result_release(&resumed);
+    pool_free(pool);
+    log_release(&log);
+}
+
+int main(void)
+{
+    blas_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_of_one_time_are_one_step_and_only_the_newest_are_read),
+        cmocka_unit_test(ages_grow_with_the_logarithm_of_time),
+        cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
+        cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
+        cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
