@@ -44,7 +44,7 @@ lists() {
 # history: the runs that the landed program has recorded
 history() {
     sqlite3 "$SHOP.work" 'SELECT run, state, exit_code, generation, started, finished FROM run WHERE run <= 2;
-        SELECT * FROM run_metric WHERE run <= 2 ORDER BY 1, 2, 3, 4;
+        SELECT run, name, model, grp, value, label FROM run_metric WHERE run <= 2 ORDER BY 1, 2, 3, 4;
         SELECT run, label, state, n_rows FROM stage_run WHERE run <= 2 ORDER BY run, position' |
         sha256sum | cut -d' ' -f1
 }
