@@ -67,10 +67,10 @@ static void add_state(const struct report_history *history, int64_t started, str
         buf_addf(out, "Published although a rule refused it.</b> Run %lld of ",
                  (long long)history->run);
     } else {
-        buf_addf(out, "Every rule passed.</b> Run %lld of ", (long long)history->run);
+        buf_addf(out, "In order.</b> Run %lld of ", (long long)history->run);
     }
     html_add_time(out, started);
-    buf_add_text(out, " UTC.");
+    buf_add_text(out, is_bad ? " UTC." : " UTC; no rule refused it.");
     if (is_bad) {
         buf_add_text(out, "<br>");
         html_add_text(out, history->failure != NULL ? history->failure : history->overruled);
