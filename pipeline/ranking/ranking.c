@@ -315,14 +315,32 @@ static void mask_excluded(const struct ranking *ranking, size_t anchor, size_t *
     *at = entry;
 }
 
-/* Offers row + bias (NULL: none) to a heap. Few scores reach the threshold of a full heap, and only
- * those are looked at one by one. */
+/* A score that k candidates of this tile have at least: the least of those that another variant has
+ * found best here. -INFINITY where its best are not k, or not all of this tile. */
+static float reached_by_all(const struct topk *best, const float *row, const float *bias,
+                            size_t first, size_t count)
+{
+    float least = INFINITY;
+    for (size_t r = 0; r < best->n; r++) {
+        const size_t at = (size_t)best->indices[r] - first;
+        if (at >= count) {
+            return -INFINITY;
+        }
+        const float score = bias == NULL ? row[at] : row[at] + bias[at];
+        least = score < least ? score : least;
+    }
+    return best->n < best->k ? -INFINITY : least;
+}
+
+/* Offers row + bias (NULL: none) to a heap. Few scores reach the threshold of a full heap, or
+ * `least`, and only those are looked at one by one. */
 static void offer_row(const struct ranking_job *job, struct topk *heap, const float *row,
-                      const float *bias, size_t first, size_t count)
+                      const float *bias, float least, size_t first, size_t count)
 {
     for (size_t at = 0; at < count; at++) {
         const float *rest = bias == NULL ? NULL : bias + at;
-        at += job->ops->first_reaching(row + at, rest, count - at, topk_threshold(heap));
+        const float full = topk_threshold(heap), threshold = full > least ? full : least;
+        at += job->ops->first_reaching(row + at, rest, count - at, threshold);
         if (at < count) {
             float score = bias == NULL ? row[at] : row[at] + bias[at];
             topk_offer(heap, score, (int32_t)(first + at));
@@ -342,7 +360,12 @@ static void select_row(const struct ranking_job *job, struct ranking_worker *wor
             row = add_evidence(job, worker, v, slot, first, count);
         }
         const float *bias = job->biases[v] == NULL ? NULL : job->biases[v] + first;
-        offer_row(job, &worker->heaps[v * ANCHOR_BLOCK + slot], row, bias, first, count);
+        struct topk *heap = &worker->heaps[v * ANCHOR_BLOCK + slot];
+        /* variants are much alike: what the one before found saves filling the heap with others */
+        const float least = v > 0 && heap->n < heap->k
+                                ? reached_by_all(heap - ANCHOR_BLOCK, row, bias, first, count)
+                                : -INFINITY;
+        offer_row(job, heap, row, bias, least, first, count);
     }
     for (size_t t = 0; t < job->ranking->n_evidence; t++) {
         struct block_evidence *block = &worker->evidence[t];
