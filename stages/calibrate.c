@@ -1,7 +1,8 @@
 /* calibrate: how much popularity, evidence and further parts count at scoring time (the formula is
- * in ranking/score.h). The weights are chosen on the validation part, 0 being a legal answer. The
- * stage reads the FIT basis' train and validation parts and nothing of its test part. The search is
- * in evaluation/calibration.c, the fit of all parts at once in evaluation/blend.c. */
+ * in ranking/score.h). The weights are chosen on the validation part, 0 being a legal answer,
+ * evening by evening where that was cut by time (evaluation/exam.h). The stage reads the FIT basis'
+ * train and validation parts and nothing of its test part. The search is in
+ * evaluation/calibration.c, the fit of all parts at once in evaluation/blend.c. */
 #include "evaluation/calibration.h"
 #include "run/context.h"
 #include "run/context_data.h"
@@ -70,6 +71,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "evidence", .help = "item-item pairs for scoring", .optional = true},
     {.name = "transitions", .help = "what followed what, for scoring", .optional = true},
     {.name = "ridge", .help = "learned item-item evidence, for scoring", .optional = true},
+    {.name = "late_events", .help = "what came after the train part, by time", .optional = true},
     {.name = NULL},
 };
 
@@ -118,7 +120,9 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
         pairs * 1e-8 / fmax(sizes->n_threads, 1.0);
     out->memory_bytes =
         points * (users * 8.0 + block * fmin((double)k, sizes->n_items) * 8.0) +
-        30.0 * sizes->n_items * 4.0 +
+        (30.0 * 4.0 + 12.0 * 8.0) * sizes->n_items +
+        fmin(2e8,
+             34.0 * sizes->n_interactions) + /* evaluation/exam.c: what came since, by evening */
         fmax(sizes->n_threads, 1.0) * 128.0 * 8.0 * fmin(sizes->n_items, pairs / fmax(users, 1.0));
     out->rows = users;
 }
@@ -167,17 +171,22 @@ static bool is_auto(const struct scoring_options *o)
     return isnan(o->popularity) && isnan(o->half_life) && isnan(o->evidence) && isnan(o->exponent);
 }
 
-static void tell(struct context *context, const struct calibrate_options *o, size_t n_users,
-                 const struct calibration *made)
+static void tell(struct context *context, const struct calibrate_options *o,
+                 const struct exam *exam, const struct calibration *made)
 {
     const struct score_weights *weights = &made->weights;
     struct log *log = context_log(context);
+    if (exam->sittings[0].evening != NULL) {
+        log_write(log, LOG_INFO,
+                  "calibrate: judged on %zu evenings of the validation part, by %zu lists",
+                  exam->n_sittings, exam->n_cases);
+    }
     log_write(log, LOG_INFO,
               "calibrate: popularity %g (training used %g), half-life %g days (0: of all time), "
               "evidence %g, exponent %g: validation %s %.5f on %zu users; towers alone, "
               "popularity %g: %.5f",
               weights->beta, made->alpha, weights->half_life, weights->gamma, weights->exponent,
-              o->metric, made->value, n_users, made->towers_beta, made->towers_value);
+              o->metric, made->value, exam->n_users, made->towers_beta, made->towers_value);
     if (made->blended_base > 0) {
         log_write(log, LOG_INFO,
                   "calibrate: further parts %s: %s %.5f, without them %.5f, on users whom the "
@@ -195,12 +204,11 @@ static void tell(struct context *context, const struct calibrate_options *o, siz
 
 /* The weights as given, measured where there is a validation part, or searched for. */
 static enum status_code choose(struct context *context, const struct calibrate_options *o,
-                               const struct validation *validation,
-                               const struct embeddings *embeddings,
+                               const struct exam *exam, const struct embeddings *embeddings,
                                const struct score_sources *sources, struct calibration *out,
                                struct status *status)
 {
-    const struct calibration_request request = {.validation = validation,
+    const struct calibration_request request = {.exam = exam,
                                                 .embeddings = embeddings,
                                                 .sources = *sources,
                                                 .popularity = {o->from, o->to, o->step},
@@ -211,16 +219,15 @@ static enum status_code choose(struct context *context, const struct calibrate_o
                                                 .blends = o->scoring.parts && is_auto(&o->scoring),
                                                 .seed = context_seed(context),
                                                 .watch = context_watch(context)};
-    if (validation->n_users == 0) {
+    if (exam->n_users == 0) {
         *out = unmeasured(context, &o->scoring, sources->evidence != NULL, embeddings);
         return STATUS_OK;
     }
-    progress_start(context_progress(context), "calibrating", "users",
-                   2.0 * (double)validation->n_users);
+    progress_start(context_progress(context), "calibrating", "users", 2.0 * (double)exam->n_cases);
     enum status_code code = calibration_search(&request, context_pool(context), out, status);
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
-        tell(context, o, validation->n_users, out);
+        tell(context, o, exam, out);
     }
     return code;
 }
@@ -235,6 +242,31 @@ static enum status_code check_basis(const struct embeddings *embeddings, struct 
                       "part too; it must stand between train and refit");
 }
 
+/* Who is asked: on the evenings of the validation part where it was cut by time. */
+static enum status_code load_exam(struct context *context, const struct interactions *interactions,
+                                  const struct validation *validation, struct exam *exam,
+                                  struct status *status)
+{
+    const struct dataset *fit = &interactions->basis[BASIS_FIT];
+    const struct artifact *artifact = NULL;
+    struct late_events events = {0};
+    const struct evening_source evenings = {.dataset = fit,
+                                            .barred = &fit->valid_barred,
+                                            .interactions = interactions,
+                                            .events = &events,
+                                            .seconds = EVENING_DAY};
+    enum status_code code;
+    TRY(context_input(context, "late_events", &artifact, status));
+    if (artifact != NULL) {
+        TRY(late_events_load(&events, artifact, interactions->users.n, interactions->items.n,
+                             status));
+    }
+    TRY(exam_init(exam, validation, artifact != NULL && fit->train.times != NULL ? &evenings : NULL,
+                  status));
+done:
+    return code;
+}
+
 static enum status_code calibrate_run(struct context *context, const void *values,
                                       struct status *status)
 {
@@ -243,6 +275,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     struct interactions interactions = {0};
     struct embeddings embeddings = {0};
     struct validation validation = {0};
+    struct exam exam = {0};
     struct score_products products = {0};
     struct calibration calibration = {0};
     struct artifact out = {0};
@@ -271,14 +304,16 @@ static enum status_code calibrate_run(struct context *context, const void *value
         TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
     }
     const struct score_sources sources = score_sources_of(&products);
-    TRY(choose(context, o, &validation, &embeddings, &sources, &calibration, status));
+    TRY(load_exam(context, &interactions, &validation, &exam, status));
+    TRY(choose(context, o, &exam, &embeddings, &sources, &calibration, status));
     TRY(calibration_save(&calibration, o->metric, &out, status));
-    context_set_rows(context, (int64_t)validation.n_users);
+    context_set_rows(context, (int64_t)exam.n_users);
     TRY(context_output(context, &out, status));
 done:
     artifact_release(&out);
     calibration_release(&calibration);
     score_products_release(&products);
+    exam_release(&exam);
     validation_release(&validation);
     interactions_release(&interactions);
     return code;
@@ -288,7 +323,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

@@ -1,7 +1,7 @@
 /* Fitting the blend. With x(u, i) the base's score and the values of the parts, w >= 0 their
  * weights,
  *
- *   loss(w) = mean over users u of mean over held-out items p of u of
+ *   loss(w) = mean over cases u (exam.h) of mean over held-out items p of u of
  *             log(exp(w x(u, p)) + the sum over other items i of exp(w x(u, i))) - w x(u, p)
  *             + RIDGE |w|^2
  *
@@ -9,13 +9,14 @@
  * part, which are those that could displace p in a list, and a sample. A part is left out when its
  * weight lies within STEADY standard errors of 0 (the sandwich of White 1982, users being
  * independent), the weakest first and all others fitted anew, so that parts which only help
- * together stay together. What is left has to beat the base in lists made for users whom it was not
- * fitted on: the odd ones with weights of the even ones, and the other way round. */
+ * together stay together. From there steps lead to better lists (blend_steps.h). The outcome has to
+ * beat the base in lists made for users whom it was not fitted on: the odd ones with weights of the
+ * even ones, and the other way round. */
 #include "evaluation/blend.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "evaluation/blend_logit.h"
+#include "evaluation/blend_steps.h"
 #include "math/topk.h"
 #include "math/vec.h"
 #include "search/paired.h"
@@ -24,11 +25,11 @@
 
 enum {
     LEAST_USERS = 100,
-    MOST_USERS = 1500, /* evenly taken */
+    MOST_CASES = 1500, /* of users evenly taken */
     BEST_OF_PART = 40, /* items of each part that a user's choices are set against */
     BEST_OF_SCORE = 60,
     SAMPLED = 200,
-    MOST_CHOICES = 20, /* held-out items of a user */
+    MOST_CHOICES = STEP_CHOSEN_MAX, /* held-out items of a case */
     USERS_AT_ONCE = 16
 };
 static const double steady = 1.0;
@@ -50,15 +51,17 @@ enum { BASE, COSINE, POPULARITY, FIRST_PART };
 struct fitting {
     const struct blend_request *request;
     struct pool *pool;
-    struct validation validation; /* the request's, with fewer users */
-    int32_t *users;               /* (n_users) its users */
-    struct score_weights all;     /* the base, and every part with weight 1 */
-    struct score score;           /* of `all` */
-    struct ranking ranking;       /* the users' histories under it */
+    struct exam exam;         /* the request's, with fewer users */
+    struct score_weights all; /* the base, and every part with weight 1 */
     size_t n_columns;
-    size_t column_of[1 + SCORE_PARTS_MAX]; /* of each evidence of `score` */
-    int32_t *best;                         /* (n_users, BEST_OF_SCORE) by the base */
+    size_t n_evidence;                     /* under `all` */
+    size_t column_of[1 + SCORE_PARTS_MAX]; /* of each */
     struct logit logit;
+    /* of the sitting that is looked at */
+    const struct exam_sitting *sitting;
+    struct score score;     /* of `all` */
+    struct ranking ranking; /* its histories under it */
+    int32_t *best;          /* (its cases, BEST_OF_SCORE) by the base */
 };
 
 /* ---- the parts ---- */
@@ -85,6 +88,7 @@ static void list_parts(struct fitting *fitting)
         }
     }
     fitting->n_columns = FIRST_PART + all->n_parts;
+    fitting->n_evidence = t;
 }
 
 /* The weights of a fit, told in units of the cosine's. */
@@ -107,58 +111,32 @@ static struct score_weights to_weights(const struct fitting *fitting, const doub
 
 /* ---- lists ---- */
 
-static enum status_code rank(const struct fitting *fitting, const struct score *score, size_t k,
-                             int32_t *lists, struct status *status)
+static struct exam_scoring scoring_of(const struct blend_request *request)
 {
-    const struct validation *validation = &fitting->validation;
-    const struct const_matrix vectors = fitting->request->embeddings->users;
-    const size_t n = validation->n_users, d = vectors.columns;
+    return (struct exam_scoring){request->embeddings, request->sources};
+}
+
+/* best (cases of the sitting, BEST_OF_SCORE) by the base. */
+static enum status_code find_best(const struct fitting *fitting, struct status *status)
+{
+    const struct blend_request *request = fitting->request;
+    const struct exam_scoring scoring = scoring_of(request);
+    const struct exam_sitting *sitting = fitting->sitting;
+    struct score score = {0};
     float *anchors = NULL, *scores = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&anchors, n * d, status));
-    TRY(MEM_NEW(&scores, n * k, status));
-    matrix_gather(vectors, validation->users, n, anchors);
-    struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
-                              .candidates = fitting->request->embeddings->items,
-                              .exclude = validation_excluded(validation),
-                              .exclude_rows = validation->users,
-                              .tie_rank = validation->tie_rank,
-                              .k = k};
-    score_apply(score, validation->users, &ranking);
-    TRY(ranking_run(&ranking, fitting->pool, lists, scores, status));
-done:
-    mem_free(anchors);
-    mem_free(scores);
-    return code;
-}
-
-static enum status_code start_score(const struct blend_request *request,
-                                    const struct score_weights *weights, struct score *score,
-                                    struct status *status)
-{
-    const struct dataset *dataset = request->validation->dataset;
-    return score_init(score, request->embeddings, dataset, &request->sources, &dataset->train,
-                      weights, status);
-}
-
-/* values (n_users) of the metric under the weights. */
-static enum status_code measure(const struct fitting *fitting, const struct score_weights *weights,
-                                double *values, struct status *status)
-{
-    const struct validation *validation = &fitting->validation;
-    const struct dataset *dataset = validation->dataset;
-    struct score score = {0};
-    int32_t *lists = NULL;
-    enum status_code code;
-    TRY(watch_check(&fitting->request->watch, status));
-    TRY(MEM_NEW(&lists, validation->n_users * validation->k, status));
-    TRY(start_score(fitting->request, weights, &score, status));
-    TRY(rank(fitting, &score, validation->k, lists, status));
-    metric_per_user(validation->metric, validation->k, lists, validation->k, validation->users,
-                    validation->n_users, &dataset->valid.matrix, dataset->valid_unknown, values);
+    TRY(MEM_NEW(&anchors, sitting->n * request->embeddings->users.columns, status));
+    TRY(MEM_NEW(&scores, sitting->n * BEST_OF_SCORE, status));
+    TRY(exam_score(&fitting->exam, sitting, &scoring, &request->base, &score, status));
+    struct ranking ranking =
+        exam_ranking(&fitting->exam, sitting, request->embeddings, 0, sitting->n, anchors);
+    ranking.k = BEST_OF_SCORE;
+    score_apply(&score, sitting->rows, &ranking);
+    TRY(ranking_run(&ranking, fitting->pool, fitting->best, scores, status));
 done:
     score_release(&score);
-    mem_free(lists);
+    mem_free(anchors);
+    mem_free(scores);
     return code;
 }
 
@@ -166,9 +144,17 @@ enum status_code blend_measure(const struct blend_request *request,
                                const struct score_weights *weights, struct pool *pool,
                                double *values, struct status *status)
 {
-    const struct fitting fitting = {
-        .request = request, .pool = pool, .validation = *request->validation};
-    return measure(&fitting, weights, values, status);
+    const struct exam_scoring scoring = scoring_of(request);
+    struct exam_progress progress = {.watch = request->watch};
+    return exam_measure(request->exam, &scoring, weights, 1, pool, &progress, values, status);
+}
+
+static enum status_code measure(const struct fitting *fitting, const struct score_weights *weights,
+                                double *values, struct status *status)
+{
+    struct blend_request request = *fitting->request;
+    request.exam = &fitting->exam;
+    return blend_measure(&request, weights, fitting->pool, values, status);
 }
 
 /* ---- the values of a user's items ---- */
@@ -203,13 +189,12 @@ static void take(struct collector *c, int32_t item)
     }
 }
 
-/* The choices, and what is never listed. */
-static void take_choices(const struct fitting *fitting, struct collector *c, size_t user)
+/* The choices of a row of the sitting, and what is never listed. */
+static void take_choices(const struct fitting *fitting, struct collector *c, size_t row)
 {
-    const struct sparse *held_out = &fitting->validation.dataset->valid.matrix;
-    const struct sparse *excluded = validation_excluded(&fitting->validation);
+    const struct sparse *excluded = fitting->sitting->exclude;
     size_t n;
-    const int32_t *items = sparse_row(held_out, user, &n);
+    const int32_t *items = sparse_row(&fitting->sitting->held_out->matrix, row, &n);
     c->n = 0;
     for (size_t e = 0; e < n && c->n < MOST_CHOICES; e++) {
         take(c, items[e]);
@@ -219,7 +204,7 @@ static void take_choices(const struct fitting *fitting, struct collector *c, siz
     for (size_t e = 0; e < n; e++) {
         c->taken[items[e]] = 1;
     }
-    for (int64_t e = excluded->offsets[user]; e < excluded->offsets[user + 1]; e++) {
+    for (int64_t e = excluded->offsets[row]; e < excluded->offsets[row + 1]; e++) {
         c->n_barred += c->taken[excluded->columns[e]] ? 0 : 1;
         c->taken[excluded->columns[e]] = 1;
     }
@@ -227,7 +212,7 @@ static void take_choices(const struct fitting *fitting, struct collector *c, siz
 
 static void find_rows(const struct fitting *fitting, struct collector *c, size_t a)
 {
-    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+    for (size_t t = 0; t < fitting->n_evidence; t++) {
         const struct ranking_evidence *evidence = &fitting->ranking.evidence[t];
         struct evidence_entries *row = &c->rows[t];
         row->n = ranking_evidence_row(&fitting->ranking, evidence, &c->scratch, a, row->columns,
@@ -251,19 +236,19 @@ static void take_best(struct collector *c, const struct evidence_entries *row)
     }
 }
 
-/* What the choices of validation user a are set against. */
+/* What the choices of case a are set against. */
 static void take_others(const struct fitting *fitting, struct collector *c, size_t a)
 {
-    const size_t n_items = fitting->validation.dataset->n_items;
+    const size_t n_items = fitting->exam.dataset->n_items;
     const int32_t *best = fitting->best + a * BEST_OF_SCORE;
     struct rng rng;
     for (size_t r = 0; r < BEST_OF_SCORE && best[r] >= 0; r++) {
         take(c, best[r]);
     }
-    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+    for (size_t t = 0; t < fitting->n_evidence; t++) {
         take_best(c, &c->rows[t]);
     }
-    rng_init(&rng, fitting->request->seed, "blend.sample", 0, (uint64_t)a);
+    rng_init(&rng, fitting->request->seed, "blend.sample", 0, (uint64_t)fitting->sitting->cases[a]);
     c->n_sure = c->n;
     for (size_t s = 0; s < SAMPLED; s++) {
         take(c, (int32_t)rng_below(&rng, n_items));
@@ -276,7 +261,7 @@ static void fill_values(const struct fitting *fitting, struct collector *c, size
     const struct embeddings *embeddings = fitting->request->embeddings;
     const struct vec_ops *ops = vec_ops();
     const size_t n_columns = fitting->n_columns;
-    const size_t user = (size_t)fitting->validation.users[a];
+    const size_t user = (size_t)fitting->sitting->users[a];
     const float *vector = embeddings->users.data + user * embeddings->users.stride;
     for (size_t i = 0; i < c->n; i++) {
         const size_t item = (size_t)c->items[i];
@@ -288,7 +273,7 @@ static void fill_values(const struct fitting *fitting, struct collector *c, size
         x[i * n_columns + POPULARITY] = fitting->score.bias[item];
         x[i * n_columns + BASE] = fitting->score.bias[item] + x[i * n_columns + COSINE];
     }
-    for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+    for (size_t t = 0; t < fitting->n_evidence; t++) {
         const struct ranking_evidence *evidence = &fitting->ranking.evidence[t];
         const struct evidence_entries *row = &c->rows[t];
         const float factor = (float)evidence->gammas[0] *
@@ -306,19 +291,27 @@ static void fill_values(const struct fitting *fitting, struct collector *c, size
     }
 }
 
+static size_t relevant_items(const struct exam_sitting *sitting, size_t a)
+{
+    const size_t row = (size_t)sitting->rows[a];
+    return sparse_row_length(&sitting->held_out->matrix, row) +
+           (sitting->unknown == NULL ? 0 : (size_t)sitting->unknown[row]);
+}
+
 static void collect_block(void *data, size_t block, size_t worker)
 {
     const struct collecting *job = data;
     struct fitting *fitting = job->fitting;
+    const struct exam_sitting *sitting = fitting->sitting;
     struct collector *c = &job->collectors[worker];
-    const size_t n_items = fitting->validation.dataset->n_items;
+    const size_t n_items = fitting->exam.dataset->n_items;
     size_t end = (block + 1) * USERS_AT_ONCE;
-    end = end < fitting->validation.n_users ? end : fitting->validation.n_users;
+    end = end < sitting->n ? end : sitting->n;
     for (size_t a = block * USERS_AT_ONCE; a < end; a++) {
         struct status ignored = {0};
-        struct logit_choice *choice = &fitting->logit.choices[a];
+        struct logit_choice *choice = &fitting->logit.choices[sitting->cases[a]];
         memset(c->taken, 0, n_items);
-        take_choices(fitting, c, (size_t)fitting->validation.users[a]);
+        take_choices(fitting, c, (size_t)sitting->rows[a]);
         if (c->n_choices == 0) {
             continue;
         }
@@ -330,6 +323,7 @@ static void collect_block(void *data, size_t block, size_t worker)
         }
         choice->n_chosen = c->n_choices;
         choice->n_sure = c->n_sure;
+        choice->n_relevant = relevant_items(sitting, a);
         choice->stands_for = (double)(n_items - c->n_sure - c->n_barred) /
                              (double)(c->n > c->n_sure ? c->n - c->n_sure : 1);
         fill_values(fitting, c, a, choice->x);
@@ -351,20 +345,24 @@ static void collectors_release(struct collector *collectors, size_t n)
     mem_free(collectors);
 }
 
-static enum status_code collect(struct fitting *fitting, struct status *status)
+static enum status_code collectors_new(const struct fitting *fitting, struct collector **collectors,
+                                       struct status *status)
 {
     const size_t n_workers = pool_threads(fitting->pool);
-    const size_t n_items = fitting->validation.dataset->n_items;
-    struct collecting job = {.fitting = fitting};
+    const size_t n_items = fitting->exam.dataset->n_items;
+    const struct score_sources *sources = &fitting->request->sources;
     enum status_code code;
-    TRY(logit_init(&fitting->logit, fitting->validation.n_users, fitting->n_columns, status));
-    TRY(MEM_NEW(&job.collectors, n_workers, status));
+    TRY(MEM_NEW(collectors, n_workers, status));
     for (size_t w = 0; w < n_workers; w++) {
-        struct collector *c = &job.collectors[w];
-        if (fitting->ranking.n_evidence > 0) {
-            TRY(evidence_scratch_init(&c->scratch, fitting->ranking.evidence[0].evidence, status));
+        struct collector *c = &(*collectors)[w];
+        if (fitting->n_evidence > 0) {
+            TRY(evidence_scratch_init(&c->scratch,
+                                      score_source(sources, fitting->all.n_parts > 0
+                                                                ? fitting->all.parts[0].kind
+                                                                : SCORE_EVIDENCE),
+                                      status));
         }
-        for (size_t t = 0; t < fitting->ranking.n_evidence; t++) {
+        for (size_t t = 0; t < fitting->n_evidence; t++) {
             TRY(MEM_NEW(&c->rows[t].columns, n_items, status));
             TRY(MEM_NEW(&c->rows[t].values, n_items, status));
         }
@@ -373,11 +371,26 @@ static enum status_code collect(struct fitting *fitting, struct status *status)
         TRY(MEM_NEW(&c->place, n_items, status));
         memset(c->place, -1, n_items * sizeof *c->place);
     }
-    pool_run(fitting->pool, (fitting->validation.n_users + USERS_AT_ONCE - 1) / USERS_AT_ONCE,
-             collect_block, &job);
-    TRY(logit_ready(&fitting->logit, fitting->pool, status));
 done:
-    collectors_release(job.collectors, n_workers);
+    return code;
+}
+
+/* The choices of one sitting. */
+static enum status_code collect(struct fitting *fitting, struct collector *collectors,
+                                struct status *status)
+{
+    const struct blend_request *request = fitting->request;
+    const struct exam_scoring scoring = scoring_of(request);
+    const struct exam_sitting *sitting = fitting->sitting;
+    struct collecting job = {fitting, collectors};
+    enum status_code code;
+    TRY(watch_check(&request->watch, status));
+    score_release(&fitting->score);
+    TRY(exam_score(&fitting->exam, sitting, &scoring, &fitting->all, &fitting->score, status));
+    score_apply(&fitting->score, sitting->rows, &fitting->ranking);
+    TRY(find_best(fitting, status));
+    pool_run(fitting->pool, (sitting->n + USERS_AT_ONCE - 1) / USERS_AT_ONCE, collect_block, &job);
+done:
     return code;
 }
 
@@ -385,28 +398,21 @@ done:
 
 static enum status_code prepare(struct fitting *fitting, struct status *status)
 {
-    const struct blend_request *request = fitting->request;
-    const struct validation *whole = request->validation;
-    const size_t n = whole->n_users < MOST_USERS ? whole->n_users : MOST_USERS;
-    struct score score = {0};
+    struct collector *collectors = NULL;
     enum status_code code;
-    TRY(MEM_NEW(&fitting->users, n, status));
-    for (size_t u = 0; u < n; u++) {
-        fitting->users[u] = whole->users[u * whole->n_users / n];
-    }
-    fitting->validation = *whole;
-    fitting->validation.users = fitting->users;
-    fitting->validation.n_users = n;
+    TRY(exam_thin(fitting->request->exam, MOST_CASES, EXAM_ALL, &fitting->exam, status));
     list_parts(fitting);
-    TRY(start_score(request, &fitting->all, &fitting->score, status));
-    score_apply(&fitting->score, fitting->users, &fitting->ranking);
-    TRY(MEM_NEW(&fitting->best, n * BEST_OF_SCORE, status));
-    TRY(start_score(request, &request->base, &score, status));
-    TRY(rank(fitting, &score, BEST_OF_SCORE, fitting->best, status));
-    TRY(watch_check(&request->watch, status));
-    TRY(collect(fitting, status));
+    TRY(logit_init(&fitting->logit, fitting->exam.offsets, fitting->exam.n_users,
+                   fitting->n_columns, status));
+    TRY(MEM_NEW(&fitting->best, fitting->exam.n_cases * BEST_OF_SCORE, status));
+    TRY(collectors_new(fitting, &collectors, status));
+    for (size_t s = 0; s < fitting->exam.n_sittings; s++) {
+        fitting->sitting = &fitting->exam.sittings[s];
+        TRY(collect(fitting, collectors, status));
+    }
+    TRY(logit_ready(&fitting->logit, fitting->pool, status));
 done:
-    score_release(&score);
+    collectors_release(collectors, pool_threads(fitting->pool));
     return code;
 }
 
@@ -443,10 +449,34 @@ done:
     return code;
 }
 
+/* From likely weights to better lists. Own items may have to grow or fall together, and all
+ * beside the cosine. */
+static enum status_code step_on(const struct fitting *fitting, enum logit_users users, double *w,
+                                struct status *status)
+{
+    struct steps_request request = {.logit = &fitting->logit,
+                                    .metric = fitting->exam.metric,
+                                    .k = fitting->exam.k,
+                                    .users = users};
+    uint32_t own = 0, others = 0;
+    for (size_t j = COSINE; j < fitting->n_columns; j++) { /* the base's never goes to 0 */
+        request.knobs[request.n_knobs++] = 1U << j;
+        others |= j > COSINE ? 1U << j : 0;
+        if (j >= FIRST_PART &&
+            score_source(&fitting->request->sources, fitting->all.parts[j - FIRST_PART].kind) ==
+                fitting->request->sources.own) {
+            own |= 1U << j;
+        }
+    }
+    request.knobs[request.n_knobs++] = others;
+    request.knobs[request.n_knobs++] = own;
+    return steps_take(&request, fitting->pool, w, status);
+}
+
 /* Half of the users under the weights of the other half, beside the base. */
 static enum status_code compare(struct fitting *fitting, struct blend *out, struct status *status)
 {
-    const size_t n = fitting->validation.n_users;
+    const size_t n = fitting->exam.n_users;
     double *base = NULL, *blended = NULL, *half = NULL;
     enum status_code code;
     TRY(MEM_NEW(&base, n, status));
@@ -456,6 +486,7 @@ static enum status_code compare(struct fitting *fitting, struct blend *out, stru
     for (enum logit_users fold = LOGIT_EVEN; fold <= LOGIT_ODD; fold++) {
         struct logit_fit of_half = {.w = {0}};
         TRY(eliminate(fitting, fold, &of_half, status));
+        TRY(step_on(fitting, fold, of_half.w, status));
         const struct score_weights weights = to_weights(fitting, of_half.w);
         TRY(measure(fitting, &weights, half, status));
         for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n; a += 2) {
@@ -479,9 +510,10 @@ enum status_code blend_fit(const struct blend_request *request, struct pool *poo
     struct logit_fit fit = {.w = {0}};
     struct blend made = {.weights = request->base};
     enum status_code code = STATUS_OK;
-    if (request->validation->n_users >= LEAST_USERS) {
+    if (request->exam->n_users >= LEAST_USERS) {
         TRY(prepare(&fitting, status));
         TRY(eliminate(&fitting, LOGIT_ALL, &fit, status));
+        TRY(step_on(&fitting, LOGIT_ALL, fit.w, status));
         TRY(compare(&fitting, &made, status));
         made.weights = made.is_better ? to_weights(&fitting, fit.w) : request->base;
     }
@@ -489,7 +521,7 @@ enum status_code blend_fit(const struct blend_request *request, struct pool *poo
 done:
     score_release(&fitting.score);
     logit_release(&fitting.logit);
-    mem_free(fitting.users);
+    exam_release(&fitting.exam);
     mem_free(fitting.best);
     return code;
 }

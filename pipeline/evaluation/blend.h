@@ -5,12 +5,12 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "evaluation/validation.h"
+#include "evaluation/exam.h"
 #include "ranking/score.h"
 
 struct blend_request {
-    const struct validation *validation; /* with validation users */
-    const struct embeddings *embeddings; /* of validation->dataset */
+    const struct exam *exam;             /* with users */
+    const struct embeddings *embeddings; /* of exam->dataset */
     struct score_sources sources;        /* of that dataset too; without own: nobody comes back */
     struct score_weights base;           /* what has to be beaten: no parts */
     uint64_t seed;
@@ -21,13 +21,13 @@ struct blend {
     struct score_weights weights; /* with parts; of the cosine 1 */
     bool is_better; /* on users whom its weights were not fitted on, by more than a standard error
                        of the paired differences */
-    double value, base_value; /* the validation's metric on those users; 0: too few to fit on */
+    double value, base_value; /* the exam's metric on those users; 0: too few to fit on */
 };
 
 /* `out` is the base, and not better, where the users are fewer than 100. */
 MUST_CHECK enum status_code blend_fit(const struct blend_request *request, struct pool *pool,
                                       struct blend *out, struct status *status);
-/* values (n_users of the validation) = its metric of each under these weights. */
+/* values (n_users of the exam) = its metric of each under these weights. */
 MUST_CHECK enum status_code blend_measure(const struct blend_request *request,
                                           const struct score_weights *weights, struct pool *pool,
                                           double *values, struct status *status);

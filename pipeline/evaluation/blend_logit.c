@@ -12,9 +12,10 @@
 enum { MAX = LOGIT_COLUMNS_MAX, USERS_PER_BLOCK = 32, MOST_STEPS = 50, MOST_HALVINGS = 20 };
 static const double ridge = 1e-3; /* of weights in units of their column's standard deviation */
 
-/* Sums over users: of the loss, its gradient and Hessian, and the gradients' outer products. */
+/* Sums over cases: of the loss, its gradient and Hessian; over users of the outer products of their
+ * gradients. */
 struct logit_sums {
-    double loss, n_users;
+    double loss, n_cases;
     double gradient[MAX];
     double hessian[MAX][MAX], outer[MAX][MAX]; /* lower triangles */
 };
@@ -31,13 +32,18 @@ static size_t count_blocks(const struct logit *logit)
     return (logit->n_users + USERS_PER_BLOCK - 1) / USERS_PER_BLOCK;
 }
 
-enum status_code logit_init(struct logit *logit, size_t n_users, size_t n_columns,
-                            struct status *status)
+static size_t count_cases(const struct logit *logit)
+{
+    return logit->choices == NULL ? 0 : (size_t)logit->offsets[logit->n_users];
+}
+
+enum status_code logit_init(struct logit *logit, const int64_t *offsets, size_t n_users,
+                            size_t n_columns, struct status *status)
 {
     assert(n_columns <= MAX);
     enum status_code code;
-    *logit = (struct logit){.n_users = n_users, .n_columns = n_columns};
-    TRY(MEM_NEW(&logit->choices, n_users, status));
+    *logit = (struct logit){.n_users = n_users, .n_columns = n_columns, .offsets = offsets};
+    TRY(MEM_NEW(&logit->choices, (size_t)offsets[n_users], status));
     TRY(MEM_NEW(&logit->blocks, count_blocks(logit), status));
 done:
     return code;
@@ -45,12 +51,13 @@ done:
 
 void logit_release(struct logit *logit)
 {
-    for (size_t u = 0; logit->choices != NULL && u < logit->n_users; u++) {
-        mem_free(logit->choices[u].x);
+    for (size_t c = 0; c < count_cases(logit); c++) {
+        mem_free(logit->choices[c].x);
     }
     mem_free(logit->choices);
     mem_free(logit->blocks);
     mem_free(logit->weighed);
+    mem_free(logit->scores);
     *logit = (struct logit){0};
 }
 
@@ -58,8 +65,8 @@ enum status_code logit_ready(struct logit *logit, const struct pool *pool, struc
 {
     double sum[MAX] = {0}, squares[MAX] = {0}, n = 0;
     const size_t n_columns = logit->n_columns;
-    for (size_t u = 0; u < logit->n_users; u++) {
-        const struct logit_choice *choice = &logit->choices[u];
+    for (size_t c = 0; c < count_cases(logit); c++) {
+        const struct logit_choice *choice = &logit->choices[c];
         if (choice->n > 0 && choice->x == NULL) {
             return status_set(status, STATUS_NO_MEMORY, "no memory for the choices of %zu users",
                               logit->n_users);
@@ -78,16 +85,20 @@ enum status_code logit_ready(struct logit *logit, const struct pool *pool, struc
         const double variance = n > 0 ? squares[j] / n - mean * mean : 0;
         logit->scale[j] = variance > 1e-12 ? sqrt(variance) : 1;
     }
-    for (size_t u = 0; u < logit->n_users; u++) {
-        const struct logit_choice *choice = &logit->choices[u];
+    for (size_t c = 0; c < count_cases(logit); c++) {
+        const struct logit_choice *choice = &logit->choices[c];
         for (size_t e = 0; e < choice->n * n_columns; e++) {
             choice->x[e] /= (float)logit->scale[e % n_columns];
         }
     }
-    return MEM_NEW(&logit->weighed, pool_threads(pool) * logit->n_weighed, status);
+    enum status_code code;
+    TRY(MEM_NEW(&logit->weighed, pool_threads(pool) * logit->n_weighed, status));
+    TRY(MEM_NEW(&logit->scores, pool_threads(pool) * logit->n_weighed / n_columns, status));
+done:
+    return code;
 }
 
-/* ---- the loss of one user ---- */
+/* ---- the loss of one case ---- */
 
 static double dot(const double *w, const float *x, size_t n)
 {
@@ -98,24 +109,25 @@ static double dot(const double *w, const float *x, size_t n)
     return sum;
 }
 
-/* weighed (n, n_columns): room for the other items' rows. Second moments are single-precision
- * products: a step and a standard error need no more. */
-static void add_user(const struct pass *pass, const struct logit_choice *choice, float *weighed,
-                     struct logit_sums *sums)
+/* scores (n) and weighed (n, n_columns) are room. Second moments are single-precision products: a
+ * step and a standard error need no more. */
+static void add_case(const struct pass *pass, const struct logit_choice *choice, double *scores,
+                     float *weighed, struct logit_sums *sums, double *gradient)
 {
     const size_t n_columns = pass->logit->n_columns, n_chosen = choice->n_chosen;
     const size_t n_others = choice->n - n_chosen;
     const double share = 1 / (double)n_chosen;
     const float *rows = choice->x + n_chosen * n_columns;
-    double others = 0, first[MAX] = {0}, gradient[MAX] = {0}, most = -INFINITY;
+    double others = 0, first[MAX] = {0}, most = -INFINITY;
     float second[MAX * MAX] = {0};
     for (size_t i = 0; i < choice->n; i++) {
-        most = fmax(most, dot(pass->w, choice->x + i * n_columns, n_columns));
+        scores[i] = dot(pass->w, choice->x + i * n_columns, n_columns);
+        most = scores[i] > most ? scores[i] : most;
     }
     for (size_t i = 0; i < n_others; i++) {
         const float *x = rows + i * n_columns;
         const double e = (n_chosen + i < choice->n_sure ? 1 : choice->stands_for) *
-                         exp(dot(pass->w, x, n_columns) - most);
+                         exp(scores[n_chosen + i] - most);
         others += e;
         for (size_t j = 0; pass->with_slopes && j < n_columns; j++) {
             first[j] += e * (double)x[j];
@@ -129,7 +141,7 @@ static void add_user(const struct pass *pass, const struct logit_choice *choice,
     }
     for (size_t p = 0; p < n_chosen; p++) {
         const float *x = choice->x + p * n_columns;
-        const double score = dot(pass->w, x, n_columns) - most, e = exp(score);
+        const double score = scores[p] - most, e = exp(score);
         const double all = others + e;
         sums->loss += share * (log(all) - score);
         for (size_t j = 0; pass->with_slopes && j < n_columns; j++) {
@@ -143,30 +155,41 @@ static void add_user(const struct pass *pass, const struct logit_choice *choice,
             }
         }
     }
-    for (size_t j = 0; pass->with_slopes && j < n_columns; j++) {
+    sums->n_cases++;
+}
+
+static void add_user(const struct pass *pass, size_t user, size_t worker, struct logit_sums *sums)
+{
+    const struct logit *logit = pass->logit;
+    double *scores = logit->scores + worker * (logit->n_weighed / logit->n_columns);
+    float *weighed = logit->weighed + worker * logit->n_weighed;
+    double gradient[MAX] = {0};
+    for (int64_t c = logit->offsets[user]; c < logit->offsets[user + 1]; c++) {
+        if (logit->choices[c].n_chosen > 0) {
+            add_case(pass, &logit->choices[c], scores, weighed, sums, gradient);
+        }
+    }
+    for (size_t j = 0; pass->with_slopes && j < logit->n_columns; j++) {
         sums->gradient[j] += gradient[j];
         for (size_t k = 0; k <= j; k++) {
             sums->outer[j][k] += gradient[j] * gradient[k];
         }
     }
-    sums->n_users++;
 }
 
 static void add_block(void *data, size_t block, size_t worker)
 {
     const struct pass *pass = data;
-    float *weighed = pass->logit->weighed + worker * pass->logit->n_weighed;
     size_t end = (block + 1) * USERS_PER_BLOCK;
     end = end < pass->logit->n_users ? end : pass->logit->n_users;
     for (size_t u = block * USERS_PER_BLOCK; u < end; u++) {
-        const bool counts = pass->users == LOGIT_ALL || (u % 2 == 0) == (pass->users == LOGIT_EVEN);
-        if (counts && pass->logit->choices[u].n_chosen > 0) {
-            add_user(pass, &pass->logit->choices[u], weighed, &pass->logit->blocks[block]);
+        if (logit_counts(pass->users, u)) {
+            add_user(pass, u, worker, &pass->logit->blocks[block]);
         }
     }
 }
 
-/* Means over the users, and the ridge. */
+/* Means over the cases, and the ridge. */
 static void sum_up(const struct logit *logit, enum logit_users users, const double *w,
                    bool with_slopes, struct pool *pool, struct logit_sums *out)
 {
@@ -178,7 +201,7 @@ static void sum_up(const struct logit *logit, enum logit_users users, const doub
     for (size_t b = 0; b < n_blocks; b++) {
         const struct logit_sums *block = &logit->blocks[b];
         out->loss += block->loss;
-        out->n_users += block->n_users;
+        out->n_cases += block->n_cases;
         for (size_t j = 0; j < logit->n_columns; j++) {
             out->gradient[j] += block->gradient[j];
             for (size_t k = 0; k <= j; k++) {
@@ -187,7 +210,7 @@ static void sum_up(const struct logit *logit, enum logit_users users, const doub
             }
         }
     }
-    const double n = fmax(out->n_users, 1);
+    const double n = fmax(out->n_cases, 1);
     out->loss /= n;
     for (size_t j = 0; j < logit->n_columns; j++) {
         out->loss += ridge * w[j] * w[j];
@@ -247,7 +270,7 @@ static size_t free_columns(const struct logit *logit, const struct logit_fit *fi
     return n;
 }
 
-/* error (free columns) = root of the diagonal of H^-1 (mean of g g^T / n_users) H^-1. */
+/* error (free columns) = root of the diagonal of H^-1 (sum of g g^T / n_cases^2) H^-1. */
 static void find_errors(const struct logit_sums *sums, const size_t *free, size_t n, double *error)
 {
     double l[MAX][MAX] = {{0}};
@@ -263,7 +286,7 @@ static void find_errors(const struct logit_sums *sums, const size_t *free, size_
                 variance += row[a] * row[b] * sums->outer[high][low];
             }
         }
-        error[free[j]] = sqrt(fmax(variance, 0) / fmax(sums->n_users, 1));
+        error[free[j]] = sqrt(fmax(variance, 0) / fmax(sums->n_cases, 1));
     }
 }
 

@@ -2,10 +2,10 @@
  *
  *   1  beta over the grid, without evidence, popularity being that of all time
  *   2  beta five times finer around the best of 1
- *   3  where the log has times, half-lives of popularity x a few betas, on SKETCH_USERS users only,
+ *   3  where the log has times, half-lives of popularity x a few betas, on SKETCH_CASES cases only,
  *      evenly taken; then the betas around the best on all users
  *   4  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
- *      popular items too; on SKETCH_USERS users: it just finds the place
+ *      popular items too; on SKETCH_CASES cases: it just finds the place
  *   5  gamma, beta and p finer around the best of all
  *
  *   6  where the log has times or there is learned evidence, all parts of the score learned at once
@@ -28,7 +28,7 @@
 
 enum {
     REFINE = 5, /* the second grid's step is this much finer */
-    SKETCH_USERS = 2500,
+    SKETCH_CASES = 2500,
     GRID_MAX = 1000
 };
 
@@ -128,7 +128,7 @@ static size_t best_among(const struct trials *trials, enum among among)
 /* `simpler` instead of `best` unless that costs something. */
 static size_t with_margin(const struct trials *trials, size_t best, size_t simpler)
 {
-    const size_t n_users = trials->request->validation->n_users;
+    const size_t n_users = trials->request->exam->n_users;
     const double *values = trials->user_values;
     return simpler < trials->n && !paired_clearly_better(values + best * n_users,
                                                          values + simpler * n_users, n_users)
@@ -153,8 +153,8 @@ static size_t choose(const struct trials *trials, bool with_evidence)
 /* Whether half-lives are looked at: a log with times, and a popularity term that is not learned. */
 static bool looks_at_half_lives(const struct calibration_request *request)
 {
-    return request->validation->dataset->train.times != NULL &&
-           request->embeddings->item_bias == NULL && isnan(request->given.half_life);
+    return request->exam->dataset->train.times != NULL && request->embeddings->item_bias == NULL &&
+           isnan(request->given.half_life);
 }
 
 /* Pass 0: every half-life at a few weights, greater ones too, because what is new has small counts.
@@ -323,7 +323,7 @@ static void copy_trials(const struct trials *trials, struct calibration *made)
         made->grid_exponent[at] = trials->weights[t].exponent;
         made->grid_half_life[at] = trials->weights[t].half_life;
         made->grid_value[at] = trials->values[t];
-        made->grid_users[at] = (double)trials->request->validation->n_users;
+        made->grid_users[at] = (double)trials->request->exam->n_users;
     }
 }
 
@@ -343,7 +343,7 @@ static enum status_code conclude(const struct trials *trials, const struct trial
     TRY(MEM_NEW(&made->grid_half_life, n, status));
     TRY(MEM_NEW(&made->grid_value, n, status));
     TRY(MEM_NEW(&made->grid_users, n, status));
-    made->n_users = request->validation->n_users;
+    made->n_users = request->exam->n_users;
     TRY(MEM_NEW(&made->user_values, made->n_users, status));
     memcpy(made->user_values, trials->user_values + chosen * made->n_users,
            made->n_users * sizeof *made->user_values);
@@ -358,32 +358,49 @@ done:
     return code;
 }
 
-/* The half-life by which popularity alone ranks best for the users of the validation; of all time
- * unless another one is clearly better. */
-static enum status_code popular_half_life(const struct calibration_request *request,
-                                          struct pool *pool, double *half_life,
-                                          struct status *status)
+/* values (n_users): lists by popularity of late alone. */
+static enum status_code judge_popular(const struct exam *exam, double half_life, struct pool *pool,
+                                      double *values, struct status *status)
 {
-    const struct validation *validation = request->validation;
-    const struct dataset *dataset = validation->dataset;
-    const size_t n = validation->n_users, k = validation->k;
-    const struct baseline_request baseline = {.dataset = dataset,
-                                              .rows = validation->users,
-                                              .n_rows = n,
-                                              .tie_rank = validation->tie_rank,
-                                              .k = k};
-    int32_t *lists = NULL;
+    const size_t n_items = exam->dataset->n_items;
+    double *popularity = NULL;
+    int32_t *order = NULL, *lists = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&popularity, n_items, status));
+    TRY(MEM_NEW(&order, n_items, status));
+    for (size_t s = 0; s < exam->n_sittings; s++) {
+        const struct exam_sitting *sitting = &exam->sittings[s];
+        const struct order_request in_order = {
+            order, n_items, &sitting->histories->matrix, sitting->rows, sitting->n, exam->k};
+        mem_free(lists);
+        lists = NULL;
+        TRY(MEM_NEW(&lists, sitting->n * exam->k, status));
+        TRY(exam_popularity(exam, sitting, half_life, popularity, status));
+        TRY(baseline_order(popularity, exam->tie_rank, n_items, order, status));
+        baseline_in_order(&in_order, pool, lists);
+        exam_add(exam, sitting, 0, sitting->n, lists, exam->k, values);
+    }
+done:
+    mem_free(popularity);
+    mem_free(order);
+    mem_free(lists);
+    return code;
+}
+
+/* The half-life by which popularity alone ranks best for the users of the exam; of all time unless
+ * another one is clearly better. */
+static enum status_code popular_half_life(const struct exam *exam, struct pool *pool,
+                                          double *half_life, struct status *status)
+{
+    const size_t n = exam->n_users;
     double *all_values = NULL; /* (1 + N_HALF_LIVES, n) */
     size_t best = 0;
     enum status_code code;
-    TRY(MEM_NEW(&lists, n * k, status));
     TRY(MEM_NEW(&all_values, (1 + N_HALF_LIVES) * n, status));
     for (size_t h = 0; h <= N_HALF_LIVES; h++) {
-        double *values = all_values + h * n;
-        TRY(baseline_popularity(&baseline, h == 0 ? 0 : half_lives[h - 1], pool, lists, status));
-        metric_per_user(validation->metric, k, lists, k, validation->users, n,
-                        &dataset->valid.matrix, dataset->valid_unknown, values);
-        if (metric_mean(values, n, NULL) > metric_mean(all_values + best * n, n, NULL)) {
+        TRY(judge_popular(exam, h == 0 ? 0 : half_lives[h - 1], pool, all_values + h * n, status));
+        if (metric_mean(all_values + h * n, n, NULL) >
+            metric_mean(all_values + best * n, n, NULL)) {
             best = h;
         }
     }
@@ -391,7 +408,6 @@ static enum status_code popular_half_life(const struct calibration_request *requ
                      ? half_lives[best - 1]
                      : 0;
 done:
-    mem_free(lists);
     mem_free(all_values);
     return code;
 }
@@ -399,7 +415,7 @@ done:
 /* Whether there is more to weigh than passes 1 to 5 have weighed. */
 static bool has_further_parts(const struct calibration_request *request)
 {
-    return request->validation->dataset->train.times != NULL || request->sources.ridge != NULL;
+    return request->exam->dataset->train.times != NULL || request->sources.ridge != NULL;
 }
 
 /* Pass 6. */
@@ -407,7 +423,7 @@ static enum status_code try_blend(const struct calibration_request *request, str
                                   struct calibration *made, struct status *status)
 {
     const struct blend_request blending = {
-        .validation = request->validation,
+        .exam = request->exam,
         .embeddings = request->embeddings,
         .sources = request->sources,
         .base = made->weights,
@@ -427,53 +443,34 @@ done:
     return code;
 }
 
-/* The validation with SKETCH_USERS of its users at most; *users is the caller's to free. */
-static enum status_code thin_out(const struct validation *validation, struct validation *out,
-                                 int32_t **users, struct status *status)
-{
-    const size_t n = validation->n_users < SKETCH_USERS ? validation->n_users : SKETCH_USERS;
-    enum status_code code;
-    TRY(MEM_NEW(users, n, status));
-    for (size_t u = 0; u < n; u++) {
-        (*users)[u] = validation->users[u * validation->n_users / n];
-    }
-    *out = *validation;
-    out->users = *users;
-    out->n_users = n;
-done:
-    return code;
-}
-
 enum status_code calibration_search(const struct calibration_request *request, struct pool *pool,
                                     struct calibration *out, struct status *status)
 {
     const bool with_evidence = request->sources.evidence != NULL && request->given.gamma != 0;
     const bool with_half_lives = looks_at_half_lives(request);
-    struct trials_progress progress = {0};
+    struct exam_progress progress = {.watch = request->watch};
     struct calibration_request sketch_request = *request;
     struct trials trials = {.request = request, .pool = pool, .progress = &progress};
     struct trials sketch = {.request = &sketch_request, .pool = pool, .progress = &progress};
-    struct validation thinned = {0};
-    int32_t *users = NULL;
+    struct exam thinned = {0};
     struct settings *settings = NULL;
     struct calibration made = {.alpha = request->embeddings->alpha,
                                .popular_half_life =
                                    isnan(request->given.half_life) ? 0 : request->given.half_life};
     enum status_code code;
-    assert(request->validation->n_users > 0);
+    assert(request->exam->n_users > 0);
     assert(request->popularity.from <= request->popularity.to && request->popularity.step > 0.0);
-    assert(request->embeddings->users.rows == request->validation->dataset->n_users);
-    assert(request->embeddings->items.rows == request->validation->dataset->n_items);
-    TRY(thin_out(request->validation, &thinned, &users, status));
-    sketch_request.validation = &thinned;
+    assert(request->embeddings->users.rows == request->exam->dataset->n_users);
+    assert(request->embeddings->items.rows == request->exam->dataset->n_items);
+    TRY(exam_thin(request->exam, SKETCH_CASES, EXAM_ALL, &thinned, status));
+    sketch_request.exam = &thinned;
     TRY(MEM_NEW(&settings, 1, status));
     const size_t n_more = (with_evidence ? 1U : 0U) + (with_half_lives ? 1U : 0U);
-    progress.total =
-        (double)((2 + n_more) * request->validation->n_users + n_more * thinned.n_users);
+    progress.total = (double)((2 + n_more) * request->exam->n_cases + n_more * thinned.n_cases);
     TRY(try_towers(&trials, settings, status));
     if (with_half_lives) {
         TRY(try_half_lives(&trials, &sketch, settings, status));
-        TRY(popular_half_life(request, pool, &made.popular_half_life, status));
+        TRY(popular_half_life(request->exam, pool, &made.popular_half_life, status));
     }
     if (with_evidence) {
         TRY(try_evidence(&trials, &sketch, settings, status));
@@ -484,7 +481,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
     }
     *out = made;
 done:
-    mem_free(users);
+    exam_release(&thinned);
     mem_free(settings);
     trials_release(&trials);
     trials_release(&sketch);

@@ -5,7 +5,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "evaluation/validation.h"
+#include "evaluation/exam.h"
 #include "ranking/score.h"
 
 struct calibration_grid {
@@ -13,29 +13,25 @@ struct calibration_grid {
 };
 
 struct calibration_request {
-    const struct validation *validation; /* with validation users */
-    const struct embeddings *embeddings; /* of validation->dataset */
+    const struct exam *exam;             /* with users */
+    const struct embeddings *embeddings; /* of exam->dataset */
     struct score_sources sources;        /* of that dataset too */
     struct calibration_grid popularity;  /* the betas of `auto` */
     struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
     bool blends;                         /* further parts are weighed, where the log has times */
     uint64_t seed;
-    struct watch watch; /* told in users, once for each pass */
-};
-
-struct trials_progress {
-    double done, total; /* users */
+    struct watch watch; /* told in cases, once for each pass */
 };
 
 /* Zero-initialise, but for request, progress and pool. */
 struct trials {
     const struct calibration_request *request;
     struct pool *pool;
-    struct trials_progress *progress; /* of all trials of a search */
+    struct exam_progress *progress; /* of all trials of a search */
     size_t n;
     struct score_weights *weights; /* (n) in the order they were tried */
     double *values;                /* (n) the metric's mean */
-    double *user_values;           /* (n, validation users) */
+    double *user_values;           /* (n, users of the exam) */
 };
 
 void trials_release(struct trials *trials);

@@ -3,21 +3,20 @@
 
 #include "base/mem.h"
 
-enum { LATE = PART_VALID | PART_TEST };
-
-/* Whether all of the test part is newer than all of the rest, *before being its newest time. */
-static bool is_cut_by_time(const struct event_log *log, int64_t *before)
+/* Whether there is something of the parts `late`, and all of it is newer than all of `rest`, of
+ * which *before is the newest time. */
+static bool is_newer(const struct event_log *log, unsigned late, unsigned rest, int64_t *before)
 {
-    bool has_rest = false, has_test = false;
-    *before = event_log_newest(log, PART_TRAIN | PART_VALID, &has_rest);
+    bool has_rest = false, has_late = false;
     int64_t oldest = INT64_MAX;
+    *before = event_log_newest(log, rest, &has_rest);
     for (size_t e = 0; e < log->n; e++) {
-        if (log->parts[e] == PART_TEST) {
-            has_test = true;
+        if ((log->parts[e] & late) != 0) {
+            has_late = true;
             oldest = log->times[e] < oldest ? log->times[e] : oldest;
         }
     }
-    return log->has_times && has_test && has_rest && oldest > *before;
+    return log->has_times && has_late && has_rest && oldest > *before;
 }
 
 enum status_code late_events_gather(const struct event_log *log, struct artifact *artifact,
@@ -27,14 +26,16 @@ enum status_code late_events_gather(const struct event_log *log, struct artifact
     int64_t *times = NULL;
     float *weights = NULL;
     uint8_t *parts = NULL;
-    int64_t before;
+    int64_t trained, before;
     size_t n = 0;
     enum status_code code = STATUS_OK;
-    if (!is_cut_by_time(log, &before)) {
+    const bool is_test_late = is_newer(log, PART_TEST, PART_TRAIN | PART_VALID, &before);
+    if (!is_test_late && !is_newer(log, PART_VALID, PART_TRAIN, &trained)) {
         return code;
     }
+    const unsigned late = PART_VALID | (is_test_late ? PART_TEST : 0U);
     for (size_t e = 0; e < log->n; e++) {
-        n += (log->parts[e] & LATE) != 0 ? 1 : 0;
+        n += (log->parts[e] & late) != 0 ? 1 : 0;
     }
     TRY(MEM_NEW(&users, n, status));
     TRY(MEM_NEW(&items, n, status));
@@ -49,7 +50,7 @@ enum status_code late_events_gather(const struct event_log *log, struct artifact
             seen |= log->parts[i];
         }
         for (size_t i = e; i < end; i++) {
-            if ((log->parts[i] & LATE) != 0) {
+            if ((log->parts[i] & late) != 0) {
                 users[n] = log->user_codes[i];
                 items[n] = log->item_codes[i];
                 times[n] = log->times[i];
@@ -104,4 +105,13 @@ enum status_code late_events_load(struct late_events *events, const struct artif
     *events = view;
 done:
     return code;
+}
+
+bool late_events_have(const struct late_events *events, unsigned parts)
+{
+    bool any = false;
+    for (size_t e = 0; e < events->n; e++) {
+        any = any || (events->parts[e] & parts) != 0;
+    }
+    return any;
 }

@@ -17,13 +17,16 @@ struct late_events {
     int64_t before;               /* newest time of the train and the validation part */
 };
 
-/* Of a sorted and split log. Without times, or without a test part that is newer than all else,
- * `artifact` (zeroed) stays so. */
+/* Of a sorted and split log: the validation part's, and the test part's where that is newer than
+ * all else. Without times, or where neither is newer than what it is measured against, `artifact`
+ * (zeroed) stays so. */
 MUST_CHECK enum status_code late_events_gather(const struct event_log *log,
                                                struct artifact *artifact, struct status *status);
 /* A view over the artifact, which must outlive it; codes are checked against the extents. */
 MUST_CHECK enum status_code late_events_load(struct late_events *events,
                                              const struct artifact *artifact, size_t n_users,
                                              size_t n_items, struct status *status);
+/* Whether there are events of these parts; none in a zeroed view. */
+bool late_events_have(const struct late_events *events, unsigned parts);
 
 #endif

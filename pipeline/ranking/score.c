@@ -12,12 +12,11 @@ static const double day = 86400;
 /* What counts less is not looked at: old items are many. */
 static const float least_weight = 1e-5f;
 
-void score_popularity(const struct embeddings *embeddings, const struct dataset *dataset,
-                      double half_life, double *terms)
+void score_popularity(const struct embeddings *embeddings, double half_life, size_t n_items,
+                      double *terms)
 {
     const bool is_learned = embeddings->item_bias != NULL && half_life == 0;
-    history_popularity(&dataset->train, half_life, terms);
-    for (size_t i = 0; i < dataset->n_items; i++) {
+    for (size_t i = 0; i < n_items; i++) {
         terms[i] = is_learned ? (double)embeddings->item_bias[i] : log1p(terms[i]);
     }
 }
@@ -284,13 +283,27 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
                             const struct history *histories, const struct score_weights *weights,
                             struct status *status)
 {
-    const size_t n_items = embeddings->items.rows, n_cold = embeddings->cold_items.rows;
     const int64_t now = weights->n_parts > 0 ? score_now(dataset, histories) : 0;
     double *popularity = NULL;
     enum status_code code;
+    TRY(MEM_NEW(&popularity, embeddings->items.rows, status));
+    history_popularity(&dataset->train, weights->half_life, popularity);
+    TRY(score_init_at(score, embeddings, dataset->repeats, sources, histories, weights, popularity,
+                      now, status));
+done:
+    mem_free(popularity);
+    return code;
+}
+
+enum status_code score_init_at(struct score *score, const struct embeddings *embeddings,
+                               bool repeats, const struct score_sources *sources,
+                               const struct history *histories, const struct score_weights *weights,
+                               double *popularity, int64_t now, struct status *status)
+{
+    const size_t n_items = embeddings->items.rows, n_cold = embeddings->cold_items.rows;
+    enum status_code code;
     TRY(MEM_NEW(&score->bias, n_items + n_cold, status));
-    TRY(MEM_NEW(&popularity, n_items, status));
-    score_popularity(embeddings, dataset, weights->half_life, popularity);
+    score_popularity(embeddings, weights->half_life, n_items, popularity);
     score_popularity_weigh(popularity, n_items, weights->beta, score->bias);
     const float cold_bias = embeddings_cold_bias(embeddings->item_bias, n_items, weights->beta);
     for (size_t i = 0; i < n_cold; i++) {
@@ -305,7 +318,7 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
     }
     score->scale = (float)(1.0 / embeddings->temperature);
     score->histories = histories;
-    score->repeats = dataset->repeats;
+    score->repeats = repeats;
     score->bias_rows[0] = score->bias;
     score->power_rows[0] = score->powers;
     score->power_rows[1] = score->powers + n_items;
@@ -319,7 +332,6 @@ enum status_code score_init(struct score *score, const struct embeddings *embedd
         }
     }
 done:
-    mem_free(popularity);
     if (code != STATUS_OK) {
         score_release(score);
     }

@@ -101,10 +101,10 @@ struct score {
     const float *bias_rows[1], *power_rows[2];
 };
 
-/* terms (n_items) = what beta weighs: log(1 + p_i) with that half-life, or the term that the towers
- * have learned, which has none. `dataset` is the towers' basis. */
-void score_popularity(const struct embeddings *embeddings, const struct dataset *dataset,
-                      double half_life, double *terms);
+/* terms (n_items) holds p_i with that half-life (history_popularity) and becomes what beta weighs:
+ * log(1 + p_i), or the term that the towers have learned, which has no half-life. */
+void score_popularity(const struct embeddings *embeddings, double half_life, size_t n_items,
+                      double *terms);
 /* out (n_items) = beta times the terms: the popularity term of the score. */
 void score_popularity_weigh(const double *terms, size_t n_items, double beta, float *out);
 /* out (entries) = what each entry of the histories counts in a part; `now` in Unix seconds. A part
@@ -121,6 +121,13 @@ MUST_CHECK enum status_code score_init(struct score *score, const struct embeddi
                                        const struct score_sources *sources,
                                        const struct history *histories,
                                        const struct score_weights *weights, struct status *status);
+/* The same at a moment: popularity (n_items) has p_i with the weights' half-life, and is
+ * overwritten; `now` is the newest time that anybody has by then. */
+MUST_CHECK enum status_code score_init_at(struct score *score, const struct embeddings *embeddings,
+                                          bool repeats, const struct score_sources *sources,
+                                          const struct history *histories,
+                                          const struct score_weights *weights, double *popularity,
+                                          int64_t now, struct status *status);
 void score_release(struct score *score);
 
 /* Fills scale, biases and evidence of a ranking; anchor a has the history in row rows[a].

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "evaluation/blend_logit.h"
+#include "evaluation/blend_steps.h"
 #include "pairs/pair_artifact.h"
 #include "pairs/ridge.h"
 #include "pairs/transitions.h"
@@ -20,10 +20,15 @@ static const double true_weights[N_COLUMNS] = {1.5, 0, 2.5, 0.5};
 static const double column_scales[N_COLUMNS] = {1, 3, 0.2, 10};
 
 /* Every user's first row or two are drawn by the logit with the true weights. */
+static int64_t case_offsets[N_USERS + 1]; /* a case a user */
+
 static void logit_case(struct logit *logit, const struct pool *pool)
 {
     struct status status = {0};
-    assert_int_equal(logit_init(logit, N_USERS, N_COLUMNS, &status), STATUS_OK);
+    for (size_t u = 0; u <= N_USERS; u++) {
+        case_offsets[u] = (int64_t)u;
+    }
+    assert_int_equal(logit_init(logit, case_offsets, N_USERS, N_COLUMNS, &status), STATUS_OK);
     for (size_t u = 0; u < N_USERS; u++) {
         struct logit_choice *choice = &logit->choices[u];
         struct rng rng;
@@ -50,6 +55,7 @@ static void logit_case(struct logit *logit, const struct pool *pool)
         choice->n_chosen = u % 7 == 0 ? 2 : 1;
         choice->n_sure = u % 3 == 0 ? N_SURE : N_ROWS;
         choice->stands_for = 4;
+        choice->n_relevant = choice->n_chosen;
     }
     assert_int_equal(logit_ready(logit, pool, &status), STATUS_OK);
 }
@@ -125,7 +131,7 @@ static void a_choice_without_its_values_is_no_memory(void **state)
     (void)state;
     struct status status = {0};
     struct logit logit = {0};
-    assert_int_equal(logit_init(&logit, N_USERS, N_COLUMNS, &status), STATUS_OK);
+    assert_int_equal(logit_init(&logit, case_offsets, N_USERS, N_COLUMNS, &status), STATUS_OK);
     logit.choices[N_USERS - 1].n = N_ROWS;
     assert_int_equal(logit_ready(&logit, NULL, &status), STATUS_NO_MEMORY);
     logit_release(&logit);
@@ -150,6 +156,59 @@ static void halves_and_threads(void **state)
     logit_release(&logit);
 }
 
+/* The metric of lists made by the weights, which are in the units of x as it was filled in. */
+static double naive_value(const struct logit *logit, const struct metric *metric, size_t k,
+                          const double *w)
+{
+    double sum = 0;
+    for (size_t u = 0; u < logit->n_users; u++) {
+        const struct logit_choice *choice = &logit->choices[u];
+        double scores[N_ROWS];
+        uint8_t hits[N_ROWS] = {0};
+        for (size_t i = 0; i < N_ROWS; i++) {
+            scores[i] = 0;
+            for (size_t j = 0; j < N_COLUMNS; j++) {
+                scores[i] += w[j] * logit->scale[j] * (double)choice->x[i * N_COLUMNS + j];
+            }
+        }
+        for (size_t r = 0; r < k; r++) {
+            size_t best = 0;
+            for (size_t i = 1; i < N_ROWS; i++) {
+                best = scores[i] > scores[best] ? i : best;
+            }
+            hits[r] = best < choice->n_chosen ? 1 : 0;
+            scores[best] = -INFINITY;
+        }
+        sum += metric->of_user(hits, k, choice->n_relevant);
+    }
+    return sum / (double)logit->n_users;
+}
+
+static void steps_lead_to_better_lists(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct logit logit = {0};
+    struct steps_request request = {.logit = &logit, .users = LOGIT_ALL, .n_knobs = N_COLUMNS};
+    struct pool *pool = NULL;
+    double w[N_COLUMNS] = {1.5, 1.5, 2.5, 0.5}, threads[N_COLUMNS];
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    logit_case(&logit, pool);
+    assert_true(metric_parse("ndcg@5", 6, &request.metric, &request.k));
+    for (size_t j = 0; j < N_COLUMNS; j++) {
+        request.knobs[j] = 1U << j;
+    }
+    const double before = naive_value(&logit, request.metric, 5, w);
+    memcpy(threads, w, sizeof w);
+    assert_int_equal(steps_take(&request, NULL, w, &status), STATUS_OK);
+    assert_true(w[1] < 0.8); /* it is noise */
+    assert_true(naive_value(&logit, request.metric, 5, w) > before + 0.02);
+    assert_int_equal(steps_take(&request, pool, threads, &status), STATUS_OK);
+    assert_memory_equal(w, threads, sizeof w);
+    pool_free(pool);
+    logit_release(&logit);
+}
+
 /* ---- the blend ---- */
 
 enum { USERS = 300, ITEMS = 80, SEEN = 6, D = 8 };
@@ -163,6 +222,7 @@ struct walk {
     struct artifact artifact;
     struct evidence transitions;
     struct validation validation;
+    struct exam exam;
 };
 
 static void unit_vectors(struct rng *rng, float *out, size_t n)
@@ -224,10 +284,12 @@ static void walk_init(struct walk *w, bool follows)
     assert_true(found);
     assert_int_equal(validation_init(&w->validation, &w->dataset, "ndcg@10", USERS, 0, 1, &status),
                      STATUS_OK);
+    assert_int_equal(exam_init(&w->exam, &w->validation, NULL, &status), STATUS_OK);
 }
 
 static void walk_release(struct walk *w)
 {
+    exam_release(&w->exam);
     validation_release(&w->validation);
     evidence_release(&w->transitions);
     artifact_release(&w->artifact);
@@ -237,7 +299,7 @@ static void walk_release(struct walk *w)
 
 static struct blend_request request_of(const struct walk *w)
 {
-    return (struct blend_request){.validation = &w->validation,
+    return (struct blend_request){.exam = &w->exam,
                                   .embeddings = &w->embeddings,
                                   .sources = {.transitions = &w->transitions},
                                   .seed = 1};
@@ -328,9 +390,12 @@ static void what_does_not_help_is_left_out(void **state)
     assert_int_equal(blend_fit(&request, NULL, &blend, &status), STATUS_OK);
     assert_false(blend.is_better);
     assert_true(blend.weights.n_parts == 0 && blend.weights.beta == 0.25);
-    w->validation.n_users = 50;
+    struct exam few = {0};
+    assert_int_equal(exam_thin(&w->exam, 50, EXAM_ALL, &few, &status), STATUS_OK);
+    request.exam = &few;
     assert_int_equal(blend_fit(&request, NULL, &blend, &status), STATUS_OK);
     assert_true(!blend.is_better && blend.base_value == 0);
+    exam_release(&few);
     walk_release(w);
     mem_free(w);
 }
@@ -347,10 +412,12 @@ static void what_people_come_back_to_is_learned_where_repeats_count(void **state
     for (size_t u = 0; u < USERS; u++) { /* to what they had last but one */
         w->dataset.valid.matrix.columns[u] = w->dataset.train.matrix.columns[u * SEEN + SEEN - 2];
     }
+    exam_release(&w->exam);
     validation_release(&w->validation);
     w->dataset.repeats = true;
     assert_int_equal(validation_init(&w->validation, &w->dataset, "ndcg@10", USERS, 0, 1, &status),
                      STATUS_OK);
+    assert_int_equal(exam_init(&w->exam, &w->validation, NULL, &status), STATUS_OK);
     assert_int_equal(evidence_of_own(&own, ITEMS, &status), STATUS_OK);
     struct blend_request request = request_of(w);
     request.sources.own = &own;
@@ -402,6 +469,7 @@ int main(void)
         cmocka_unit_test(what_is_out_or_has_a_least_weight_keeps_it),
         cmocka_unit_test(a_choice_without_its_values_is_no_memory),
         cmocka_unit_test(halves_and_threads),
+        cmocka_unit_test(steps_lead_to_better_lists),
         cmocka_unit_test(choices_that_follow_the_last_one_are_learned),
         cmocka_unit_test(without_times_learned_evidence_is_weighed),
         cmocka_unit_test(what_does_not_help_is_left_out),

@@ -18,7 +18,15 @@
 struct calibration_case {
     struct ranking_data data;
     struct validation validation;
+    struct exam exam; /* of it, as it stands */
 };
+
+static void take_exam(struct calibration_case *c, const struct validation *validation)
+{
+    struct status status = {0};
+    exam_release(&c->exam);
+    assert_int_equal(exam_init(&c->exam, validation, NULL, &status), STATUS_OK);
+}
 
 static void case_init(struct calibration_case *c, double bias_weight)
 {
@@ -29,10 +37,12 @@ static void case_init(struct calibration_case *c, double bias_weight)
                                      "ndcg@10", 100, bias_weight, 1, &status),
                      STATUS_OK);
     assert_true(c->validation.n_users > 50);
+    take_exam(c, &c->validation);
 }
 
 static void case_release(struct calibration_case *c)
 {
+    exam_release(&c->exam);
     validation_release(&c->validation);
     ranking_data_release(&c->data);
 }
@@ -41,7 +51,7 @@ static void case_release(struct calibration_case *c)
 static struct calibration_request request_of(const struct calibration_case *c,
                                              struct calibration_grid grid)
 {
-    return (struct calibration_request){.validation = &c->validation,
+    return (struct calibration_request){.exam = &c->exam,
                                         .embeddings = &c->data.embeddings,
                                         .popularity = grid,
                                         .given = {.beta = (double)NAN,
@@ -103,10 +113,10 @@ static void every_grid_point_has_the_value_of_a_ranking_of_its_own(void **state)
 
 /* Lists under one set of weights, ranked with a single variant. */
 static void rank_with(const struct calibration_request *request,
-                      const struct score_weights *weights, int32_t *lists)
+                      const struct validation *validation, const struct score_weights *weights,
+                      int32_t *lists)
 {
     struct status status = {0};
-    const struct validation *validation = request->validation;
     const struct dataset *dataset = validation->dataset;
     const size_t d = request->embeddings->users.columns, n = validation->n_users;
     struct score score = {0};
@@ -135,17 +145,16 @@ static void rank_with(const struct calibration_request *request,
 
 /* Makes the lists under `planted` the validation part. */
 static struct sparse plant(const struct calibration_request *request,
-                           const struct score_weights *planted)
+                           const struct validation *validation, const struct score_weights *planted)
 {
     struct status status = {0};
-    const struct validation *validation = request->validation;
     const struct dataset *dataset = validation->dataset;
     const size_t k = validation->k;
     struct sparse valid = {0};
     int32_t *lists = NULL;
     int64_t n = 0;
     assert_int_equal(MEM_NEW(&lists, validation->n_users * k, &status), STATUS_OK);
-    rank_with(request, planted, lists);
+    rank_with(request, validation, planted, lists);
     assert_int_equal(sparse_init(&valid, dataset->n_users, dataset->n_items,
                                  validation->n_users * k, false, &status),
                      STATUS_OK);
@@ -185,11 +194,11 @@ static void planted_init(struct planted_case *c, const struct score_weights *pla
     evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
     c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});
     c->request.sources.evidence = &c->evidence.evidence;
-    c->dataset.valid.matrix = plant(&c->request, planted);
+    c->dataset.valid.matrix = plant(&c->request, &c->base.validation, planted);
     c->dataset.valid_unknown = NULL;
     c->validation = c->base.validation;
     c->validation.dataset = &c->dataset;
-    c->request.validation = &c->validation;
+    take_exam(&c->base, &c->validation);
 }
 
 static void planted_release(struct planted_case *c)
@@ -236,7 +245,7 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
                                               .gamma = found.grid_gamma[t],
                                               .exponent = found.grid_exponent[t],
                                               .half_life = found.grid_half_life[t]};
-        rank_with(&c.request, &weights, lists);
+        rank_with(&c.request, &c.validation, &weights, lists);
         metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
                         &c.dataset.valid.matrix, NULL, values);
         assert_true(fabs(metric_mean(values, n, NULL) - found.grid_value[t]) < 1e-12);

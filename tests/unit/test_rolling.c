@@ -1,5 +1,6 @@
-/* rolling_run and evening_init against evenings that are put together by a plain loop over events,
- * pair by pair. */
+/* rolling_run, evening_init and the exam of calibrate against evenings that are put together by a
+ * plain loop over events, pair by pair. */
+#include "evaluation/exam.h"
 #include "evaluation/rolling.h"
 
 #include "base/clock.h"
@@ -38,7 +39,7 @@ static void problem_init(struct problem *problem)
     const size_t n_train = sparse_entries(&train->matrix);
     assert_int_equal(MEM_NEW(&train->times, n_train, &status), STATUS_OK);
     for (size_t e = 0; e < n_train; e++) {
-        train->times[e] = before - (int64_t)rng_below(&rng, 20) * ROLLING_DAY / 2;
+        train->times[e] = before - (int64_t)rng_below(&rng, 20) * EVENING_DAY / 2;
     }
     size_t n = 0;
     for (int32_t u = 0; u < N_USERS; u++) {
@@ -51,13 +52,13 @@ static void problem_init(struct problem *problem)
                 problem->users[n] = u;
                 problem->items[n] = i;
                 problem->times[n] =
-                    before + 1 + (int64_t)day * ROLLING_DAY + (int64_t)rng_below(&rng, ROLLING_DAY);
+                    before + 1 + (int64_t)day * EVENING_DAY + (int64_t)rng_below(&rng, EVENING_DAY);
                 problem->weights[n] = 1 + (float)e;
                 problem->parts[n++] = (uint8_t)(PART_TEST | (is_trained ? PART_TRAIN : 0));
             }
         }
     }
-    problem->times[0] = before + DAYS * ROLLING_DAY; /* the newest: six whole days */
+    problem->times[0] = before + DAYS * EVENING_DAY; /* the newest: six whole days */
     problem->events = (struct late_events){
         n,     problem->users, problem->items, problem->times, problem->weights, problem->parts,
         before};
@@ -114,7 +115,7 @@ static struct naive_pair naive(const struct problem *problem, int32_t user, int3
         if (problem->times[e] < evening) {
             pair.value += (double)problem->weights[e];
             pair.newest = problem->times[e] > pair.newest ? problem->times[e] : pair.newest;
-        } else if (problem->times[e] < evening + ROLLING_DAY) {
+        } else if (problem->times[e] < evening + EVENING_DAY) {
             came = true;
         }
     }
@@ -131,14 +132,17 @@ static void an_evening_has_what_a_plain_loop_finds(void **state)
     int32_t columns[N_ITEMS];
     problem_init(&problem);
     const struct dataset *dataset = &problem.data.interactions.basis[BASIS_FIT];
-    const struct rolling_request request = request_of(&problem, DAYS);
+    const struct evening_source source = {.dataset = dataset,
+                                          .interactions = &problem.data.interactions,
+                                          .events = &problem.events,
+                                          .seconds = EVENING_DAY};
     dataset_invert(dataset->items, dataset->n_items, N_ITEMS, columns);
     for (int64_t round = 0; round < 2 * DAYS; round++) {
-        const int64_t day = round % DAYS, time = before + 1 + day * ROLLING_DAY;
+        const int64_t day = round % DAYS, time = before + 1 + day * EVENING_DAY;
         problem.data.interactions.basis[BASIS_FIT].repeats = round >= DAYS;
         struct evening evening = {0};
         size_t n_asked = 0;
-        assert_int_equal(evening_init(&evening, &request, time, &status), STATUS_OK);
+        assert_int_equal(evening_init(&evening, &source, time, &status), STATUS_OK);
         const struct history *train = &evening.dataset.train;
         for (size_t row = 0; row < dataset->n_users; row++) {
             int64_t e = train->matrix.offsets[row];
@@ -169,6 +173,262 @@ static void an_evening_has_what_a_plain_loop_finds(void **state)
     problem_release(&problem);
 }
 
+/* Those of the wanted who are asked, with the rows of the whole evening, and everybody's
+ * popularity. */
+static void who_is_not_asked_counts_in_popularity_alone(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct problem problem;
+    uint8_t wanted[N_USERS];
+    double whole_p[N_ITEMS], p[N_ITEMS];
+    problem_init(&problem);
+    const struct dataset *dataset = &problem.data.interactions.basis[BASIS_FIT];
+    struct evening_source source = {.dataset = dataset,
+                                    .interactions = &problem.data.interactions,
+                                    .events = &problem.events,
+                                    .seconds = EVENING_DAY};
+    int64_t trained = INT64_MIN;
+    for (size_t e = 0; e < sparse_entries(&dataset->train.matrix); e++) {
+        trained = dataset->train.times[e] > trained ? dataset->train.times[e] : trained;
+    }
+    for (size_t u = 0; u < N_USERS; u++) {
+        wanted[u] = u % 3 != 0;
+    }
+    for (int64_t day = 0; day < DAYS; day++) {
+        const int64_t time = before + 1 + day * EVENING_DAY;
+        struct evening whole = {0}, few = {0};
+        source.wanted = NULL;
+        assert_int_equal(evening_init(&whole, &source, time, &status), STATUS_OK);
+        source.wanted = wanted;
+        assert_int_equal(evening_init(&few, &source, time, &status), STATUS_OK);
+        size_t at = 0;
+        for (size_t row = 0; row < dataset->n_users; row++) {
+            size_t n_whole, n;
+            const int32_t *of_whole = sparse_row(&whole.dataset.test.matrix, row, &n_whole);
+            if (n_whole == 0 || !wanted[row]) {
+                continue;
+            }
+            assert_int_equal(few.rows[at], row);
+            assert_int_equal(few.unknown[at], whole.unknown[row]);
+            const int32_t *columns = sparse_row(&few.dataset.test.matrix, at, &n);
+            assert_int_equal(n, n_whole);
+            assert_memory_equal(columns, of_whole, n * sizeof *columns);
+            of_whole = sparse_row(&whole.dataset.train.matrix, row, &n_whole);
+            columns = sparse_row(&few.dataset.train.matrix, at, &n);
+            assert_int_equal(n, n_whole);
+            assert_memory_equal(columns, of_whole, n * sizeof *columns);
+            assert_memory_equal(few.dataset.train.times + few.dataset.train.matrix.offsets[at],
+                                whole.dataset.train.times + whole.dataset.train.matrix.offsets[row],
+                                n * sizeof(int64_t));
+            at++;
+        }
+        assert_int_equal(at, few.dataset.n_users);
+        for (int half_life = 0; half_life < 4; half_life++) {
+            history_popularity(&dataset->train, half_life, p);
+            evening_popularity(&few, half_life, trained, p);
+            history_popularity(&whole.dataset.train, half_life, whole_p);
+            for (size_t i = 0; i < dataset->n_items; i++) {
+                assert_true(fabs(p[i] - whole_p[i]) < 1e-9);
+            }
+        }
+        evening_release(&whole);
+        evening_release(&few);
+    }
+    problem_release(&problem);
+}
+
+/* ---- the exam ---- */
+
+static struct evening_source source_of(const struct problem *problem)
+{
+    return (struct evening_source){.dataset = &problem->data.interactions.basis[BASIS_FIT],
+                                   .barred =
+                                       &problem->data.interactions.basis[BASIS_FIT].valid_barred,
+                                   .interactions = &problem->data.interactions,
+                                   .events = &problem->events,
+                                   .seconds = EVENING_DAY};
+}
+
+/* The late events are the validation part, of which everybody may be asked. */
+static void validation_of(struct problem *problem, struct validation *validation)
+{
+    struct status status = {0};
+    struct dataset *fit = &problem->data.interactions.basis[BASIS_FIT];
+    for (size_t e = 0; e < problem->events.n; e++) {
+        problem->parts[e] = (uint8_t)((problem->parts[e] & PART_TRAIN) | PART_VALID);
+    }
+    assert_int_equal(validation_init(validation, fit, "ndcg@5", SIZE_MAX, 0, 1, &status),
+                     STATUS_OK);
+    validation->n_users = fit->n_users;
+    for (size_t u = 0; u < fit->n_users; u++) {
+        validation->users[u] = (int32_t)u;
+    }
+}
+
+/* Sum over the cases of a sitting of the metric of lists that are made for each alone. */
+static double naive_sum(const struct validation *validation, const struct embeddings *embeddings,
+                        const struct evening *evening, const struct exam_sitting *sitting,
+                        const struct score_weights *weights)
+{
+    struct status status = {0};
+    const struct dataset *dataset = &evening->dataset;
+    const struct score_sources sources = {0};
+    struct score score = {0};
+    double sum = 0;
+    assert_int_equal(
+        score_init(&score, embeddings, dataset, &sources, &dataset->train, weights, &status),
+        STATUS_OK);
+    for (size_t a = 0; a < sitting->n; a++) {
+        const int32_t row = sitting->users[a];
+        int32_t list[5];
+        float scores[5];
+        double value;
+        struct ranking ranking = {
+            .anchors =
+                const_matrix_of(embeddings->users.data + (size_t)row * embeddings->users.stride, 1,
+                                embeddings->users.columns),
+            .candidates = embeddings->items,
+            .exclude = dataset->repeats ? NULL : &dataset->train.matrix,
+            .exclude_rows = &row,
+            .tie_rank = validation->tie_rank,
+            .k = 5};
+        score_apply(&score, &row, &ranking);
+        assert_int_equal(ranking_run(&ranking, NULL, list, scores, &status), STATUS_OK);
+        metric_per_user(validation->metric, 5, list, 5, &row, 1, &dataset->test.matrix,
+                        evening->unknown, &value);
+        sum += value;
+    }
+    score_release(&score);
+    return sum;
+}
+
+static void an_exam_on_evenings_is_that_of_each_alone(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    const struct score_weights settings[] = {
+        {.beta = 0.2}, {.beta = 0.7}, {.beta = 0.7, .half_life = 2}, {.beta = 0.2, .half_life = 9}};
+    for (int repeats = 0; repeats < 2; repeats++) {
+        struct problem problem;
+        struct validation validation = {0};
+        struct exam exam = {0};
+        struct exam_progress progress = {.total = 1};
+        double *values = NULL;
+        problem_init(&problem);
+        problem.data.interactions.basis[BASIS_FIT].repeats = repeats == 1;
+        validation_of(&problem, &validation);
+        const struct evening_source source = source_of(&problem);
+        const struct exam_scoring scoring = {.embeddings = &problem.data.embeddings};
+        assert_int_equal(exam_init(&exam, &validation, &source, &status), STATUS_OK);
+        assert_int_equal(exam.n_sittings, DAYS - 1); /* nobody comes on the third */
+        assert_int_equal(exam.offsets[exam.n_users], exam.n_cases);
+        assert_true(exam.n_cases >= exam.n_users && exam.n_cases < 2 * N_USERS);
+        assert_int_equal(MEM_NEW(&values, 4 * exam.n_users, &status), STATUS_OK);
+        assert_int_equal(
+            exam_measure(&exam, &scoring, settings, 4, NULL, &progress, values, &status),
+            STATUS_OK);
+        for (size_t v = 0; v < 4; v++) {
+            double sum = 0;
+            for (int64_t day = 0, s = 0; day < DAYS; day++) {
+                struct evening evening = {0};
+                assert_int_equal(
+                    evening_init(&evening, &source, before + 1 + day * EVENING_DAY, &status),
+                    STATUS_OK);
+                if (day != 2) {
+                    sum += naive_sum(&validation, scoring.embeddings, &evening, &exam.sittings[s++],
+                                     &settings[v]);
+                }
+                evening_release(&evening);
+            }
+            const double mean = metric_mean(values + v * exam.n_users, exam.n_users, NULL);
+            assert_true(fabs(mean - sum / (double)exam.n_cases) < 1e-9);
+        }
+        mem_free(values);
+        exam_release(&exam);
+        validation_release(&validation);
+        problem_release(&problem);
+    }
+}
+
+static void what_came_later_changes_no_evening_before(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct problem problem;
+    struct validation validation = {0};
+    struct exam exams[2] = {{0}};
+    const int64_t known = before + 1 + 2 * EVENING_DAY, newest = before + DAYS * EVENING_DAY;
+    problem_init(&problem);
+    validation_of(&problem, &validation);
+    const struct evening_source source = source_of(&problem);
+    for (size_t round = 0; round < 2; round++) {
+        assert_int_equal(exam_init(&exams[round], &validation, &source, &status), STATUS_OK);
+        for (size_t e = 0; e < problem.events.n; e++) {
+            const bool is_later = problem.times[e] >= known && problem.times[e] < newest;
+            problem.times[e] = is_later ? known + newest - problem.times[e] : problem.times[e];
+            problem.weights[e] *= is_later ? 3 : 1;
+        }
+    }
+    for (size_t s = 0; s < 2; s++) {
+        const struct exam_sitting *a = &exams[0].sittings[s], *b = &exams[1].sittings[s];
+        const size_t n = sparse_entries(&a->histories->matrix);
+        assert_int_equal(n, sparse_entries(&b->histories->matrix));
+        assert_memory_equal(a->histories->matrix.columns, b->histories->matrix.columns,
+                            n * sizeof(int32_t));
+        assert_memory_equal(a->histories->times, b->histories->times, n * sizeof(int64_t));
+        double p[2][N_ITEMS];
+        for (size_t round = 0; round < 2; round++) {
+            assert_int_equal(
+                exam_popularity(&exams[round], &exams[round].sittings[s], 2, p[round], &status),
+                STATUS_OK);
+        }
+        assert_memory_equal(p[0], p[1], sizeof p[0]);
+    }
+    exam_release(&exams[0]);
+    exam_release(&exams[1]);
+    validation_release(&validation);
+    problem_release(&problem);
+}
+
+static void halves_of_an_exam_are_its_users(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct problem problem;
+    struct validation validation = {0};
+    struct exam exam = {0}, even = {0}, odd = {0}, few = {0};
+    problem_init(&problem);
+    validation_of(&problem, &validation);
+    const struct evening_source source = source_of(&problem);
+    assert_int_equal(exam_init(&exam, &validation, &source, &status), STATUS_OK);
+    assert_int_equal(exam_thin(&exam, SIZE_MAX, EXAM_EVEN, &even, &status), STATUS_OK);
+    assert_int_equal(exam_thin(&exam, SIZE_MAX, EXAM_ODD, &odd, &status), STATUS_OK);
+    assert_int_equal(exam_thin(&exam, exam.n_cases / 2, EXAM_ALL, &few, &status), STATUS_OK);
+    assert_int_equal(even.n_users + odd.n_users, exam.n_users);
+    assert_int_equal(even.n_cases + odd.n_cases, exam.n_cases);
+    assert_true(few.n_users < exam.n_users && few.n_cases < exam.n_cases);
+    for (size_t s = 0; s < exam.n_sittings; s++) {
+        const struct exam_sitting *all = &exam.sittings[s];
+        for (size_t a = 0, e = 0, o = 0; a < all->n; a++) {
+            const struct exam_sitting *half =
+                all->places[a] % 2 == 0 ? &even.sittings[s] : &odd.sittings[s];
+            const size_t at = all->places[a] % 2 == 0 ? e++ : o++;
+            assert_int_equal(half->users[at], all->users[a]);
+            assert_int_equal(half->rows[at], all->rows[a]);
+            assert_int_equal(half->places[at], all->places[a] / 2);
+        }
+    }
+    exam_release(&few);
+    exam_release(&odd);
+    exam_release(&even);
+    exam_release(&exam);
+    validation_release(&validation);
+    problem_release(&problem);
+}
+
+/* ---- rolling_run ---- */
+
 static void empty_and_missing_days_are_skipped_and_threads_change_nothing(void **state)
 {
     (void)state;
@@ -197,7 +457,7 @@ static void empty_and_missing_days_are_skipped_and_threads_change_nothing(void *
         for (int64_t day = 0; day < DAYS; day++) {
             char date[CLOCK_TEXT_MAX], group[64];
             double value;
-            clock_format(before + 1 + day * ROLLING_DAY, date);
+            clock_format(before + 1 + day * EVENING_DAY, date);
             snprintf(group, sizeof group, "evening:%.10s", date);
             if (metric_rows_find(&rows[0], asked[0], models[m], group, &value)) {
                 sum += value;
@@ -235,6 +495,10 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_evening_has_what_a_plain_loop_finds),
+        cmocka_unit_test(who_is_not_asked_counts_in_popularity_alone),
+        cmocka_unit_test(an_exam_on_evenings_is_that_of_each_alone),
+        cmocka_unit_test(what_came_later_changes_no_evening_before),
+        cmocka_unit_test(halves_of_an_exam_are_its_users),
         cmocka_unit_test(empty_and_missing_days_are_skipped_and_threads_change_nothing),
         cmocka_unit_test(without_late_events_there_is_no_evening),
     };
