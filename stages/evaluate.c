@@ -295,28 +295,25 @@ static const char make_lists_table[] =
 
 static enum status_code roll(struct context *context, const struct evaluate_options *o,
                              const struct interactions *interactions,
+                             const struct late_events *events,
                              const struct evaluation_request *judged, struct metric_rows *rows,
                              struct status *status)
 {
-    const struct artifact *artifact = NULL;
     struct evening_lists lists = {.interactions = interactions};
-    struct late_events events = {0};
     struct rolling_request request = {.evaluation = *judged,
                                       .interactions = interactions,
-                                      .events = &events,
+                                      .events = events,
                                       .days = (size_t)o->roll.days,
                                       .watch = context_watch(context)};
     size_t n = 0;
     enum status_code code;
-    TRY(context_input(context, "late_events", &artifact, status));
-    if (artifact == NULL || judged->prefix[0] != '\0' || judged->dataset->train.times == NULL) {
+    if (!late_events_have(events, PART_TEST) || judged->dataset->train.times == NULL) {
         log_write(context_log(context), LOG_WARNING,
                   "evaluate: roll: there is no test part that is newer than all else, nothing is "
                   "judged by evening; it takes a log with times and split.by: time with a test "
                   "(after an update of nightjar also one run with --force)");
         return STATUS_OK;
     }
-    TRY(late_events_load(&events, artifact, interactions->users.n, interactions->items.n, status));
     request.evaluation.n_metrics = o->roll.metrics.n;
     request.evaluation.metrics = o->roll.metrics.values;
     TRY(db_exec(context_work(context), drop_lists_table, status));
@@ -342,6 +339,21 @@ static enum status_code roll(struct context *context, const struct evaluate_opti
 done:
     row_batch_release(&lists.batch);
     return code;
+}
+
+/* Lists for the test part know what came before it: histories and popularity with the validation
+ * part. Nothing where that is not older, or the towers know it. */
+static enum status_code begin_test(const struct interactions *interactions,
+                                   const struct late_events *events, const struct judged_part *part,
+                                   struct evening *out, struct status *status)
+{
+    const bool is_test = part->held_out == &interactions->basis[BASIS_FIT].test;
+    const struct evening_source source = {
+        .dataset = part->dataset, .interactions = interactions, .events = events};
+    return is_test && part->dataset->train.times != NULL && late_events_have(events, PART_VALID) &&
+                   (interactions->test_is_given || late_events_have(events, PART_TEST))
+               ? evening_init(out, &source, events->before + 1, status)
+               : STATUS_OK;
 }
 
 /* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
@@ -442,6 +454,8 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct calibration calibration = {0};
     struct score_products products = {0};
     struct sparse item_weights = {0};
+    struct late_events events = {0};
+    struct evening began = {0};
     bool found = false;
     double users = 0.0;
     enum status_code code;
@@ -467,16 +481,23 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(score_check(&calibration.weights, &sources, "evaluate", status));
     TRY(choose_part(&interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
+    TRY(context_input(context, "late_events", &artifact, status));
+    if (artifact != NULL) {
+        TRY(late_events_load(&events, artifact, interactions.users.n, interactions.items.n,
+                             status));
+    }
+    TRY(begin_test(&interactions, &events, &part, &began, status));
     if (part.held_out != NULL) {
         struct evaluation_request request =
             request_of(context, o, &part, &embeddings, &calibration, &sources);
         TRY(baseline_item_weights(part.dataset, &request.watch, context_pool(context),
                                   &item_weights, status));
         request.item_weights = &item_weights;
-        TRY(measure(context, o, request, &rows, status));
         if (o->roll.given) {
-            TRY(roll(context, o, &interactions, &request, &rows, status));
+            TRY(roll(context, o, &interactions, &events, &request, &rows, status));
         }
+        request.dataset = began.dataset.n_users > 0 ? &began.dataset : part.dataset;
+        TRY(measure(context, o, request, &rows, status));
     }
     TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration, &sources, &rows, status));
     TRY(record(context, &rows, status));
@@ -490,6 +511,7 @@ done:
     artifact_release(&out);
     metric_rows_release(&rows);
     sparse_release(&item_weights);
+    evening_release(&began);
     score_products_release(&products);
     interactions_release(&interactions);
     return code;

@@ -70,7 +70,7 @@ struct fitting {
 static void list_parts(struct fitting *fitting)
 {
     const struct blend_request *request = fitting->request;
-    const bool has_times = request->validation->dataset->train.times != NULL;
+    const bool has_times = request->exam->dataset->train.times != NULL;
     struct score_weights *all = &fitting->all;
     size_t t = 0;
     *all = request->base;

@@ -4,10 +4,11 @@
  * Who counts: every user of the dataset with at least one held-out pair, of more than max_users a
  * sample. As in lists that were served when the held-out part began, own train items and
  * whatever else the user had before (validation items, when the test is judged; rows that count for
- * nothing) are left out of the ranking; where repeats count, nothing is. Held-out items that
- * training does not know count as relevant, so they are misses. Users that training does not know
- * have no row in the dataset and are left out of the means; their number is the row
- * "unknown_users". Equal scores stand in the order of one seeded permutation for all models.
+ * nothing) are left out of the ranking; where repeats count, nothing is. The train part of a
+ * dataset that evening.h made for that moment has them, too. Held-out items that training does not
+ * know count as relevant, so they are misses. Users that training does not know have no row in the
+ * dataset and are left out of the means; their number is the row "unknown_users". Equal scores
+ * stand in the order of one seeded permutation for all models.
  *
  * Groups, beside "all":
  *   users:1-4, users:5-19, users:20-99, users:100+   by the user's number of train items
@@ -18,6 +19,7 @@
  * The measures of whole lists (coverage, gini, novelty, popularity) are taken for "all" only.
  *
  *     validation_init, validation_run     one metric while towers train (validation.h)
+ *     exam_init                           what these weights are judged on (exam.h)
  *     calibration_search, blend_fit       the weights of the score (calibration.h, blend.h)
  *     evaluation_run                      all metrics, models and groups
  *     evaluation_cold_run, rolling_run    who has no row; evening by evening

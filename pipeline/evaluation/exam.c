@@ -252,8 +252,10 @@ static enum status_code ask_on(struct exam *exam, const struct evening_source *s
     sitting->unknown = evening->unknown;
     sitting->exclude = excluded->n_rows > 0 ? excluded : &evening->dataset.train.matrix;
     sitting->evening = evening;
-    exam->n_sittings += n > 0 ? 1 : 0;
-    TRY(fill_cases(sitting, evening->rows, NULL, n, status));
+    if (n > 0) {
+        exam->n_sittings++;
+        TRY(fill_cases(sitting, evening->rows, NULL, n, status));
+    }
 done:
     sparse_release(&barred);
     return code;

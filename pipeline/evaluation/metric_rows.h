@@ -7,8 +7,8 @@
 
 /* How lists are judged: raised when the same model would get other figures because something else
  * is asked of it, so that figures of two protocols are never compared. 1: a list might have items
- * of the validation part, which nobody is served. */
-enum { JUDGING_PROTOCOL = 2 };
+ * of the validation part, which nobody is served. 2: histories and popularity ended before it. */
+enum { JUDGING_PROTOCOL = 3 };
 /* Name of a row (of "data", 1) that stands among the others where items count that a user had
  * before, which makes another protocol of each. */
 #define METRIC_REPEATS "repeats"
