@@ -43,7 +43,7 @@ struct transition_options {
 
 struct ridge_options {
     bool given;
-    double strength; /* NAN: auto */
+    double strength, half_life; /* NAN: auto */
     int64_t partners, max_user_items;
 };
 
@@ -122,6 +122,12 @@ static const struct option ridge_options[] = {
         "How strongly a partner is held back: strength times the square root of its number of "
         "users is added to that number. auto takes the one of 3, 10, 30 and 100 whose evidence "
         "alone ranks best on the validation part, and 10 where there is none."),
+    OPT_AUTO(
+        ridge_options, "half_life", half_life, "auto", 0, 36500,
+        "Days in which what a user had loses half of its weight in the regressions; 0: never. "
+        "auto tries 14 and 60 on the validation part, where the log has times, and takes one that "
+        "is clearly better than none.",
+        .unit = "days"),
     OPT_INT(ridge_options, "partners", partners, "100", 1, 1000,
             "Items that each item is foretold from, those of the greatest cosine.",
             .unit = "partners"),
@@ -208,16 +214,19 @@ static void add_ridge_estimate(const struct stage_sizes *sizes, const struct rid
     const double users =
         fmin(3 * partners * sizes->n_interactions, partners * sizes->n_items * sizes->n_users);
     const double equations = sizes->n_items * (strengths_tried + 1) / N_BASES;
-    const double ranked = fmin(sizes->n_users, 2500) * sizes->n_items * strengths_tried;
+    const double half_lives_tried = isnan(o->half_life) ? 3 : 0; /* with 30 partners, ranked, too */
+    const double ranked = fmin(sizes->n_users, 2500) * sizes->n_items *
+                          ((strengths_tried > 1 ? strengths_tried : 0) + half_lives_tried);
     const double running =
         4 * (2 + strengths_tried) * sizes->n_items * partners + 8 * sizes->n_interactions +
-        sizes->n_threads * (16 * sizes->n_users + 8 * partners * partners +
-                            4 * fmin(sizes->n_interactions, partners * sizes->n_users));
+        sizes->n_threads * (20 * sizes->n_users + 8 * partners * partners +
+                            8 * fmin(sizes->n_interactions, partners * sizes->n_users));
     add_product_estimate(sizes, whole_history(sizes), partners, out);
     out->memory_bytes = fmax(out->memory_bytes, running);
-    out->seconds += (N_BASES * (3e-9 * users + 2e-11 * equations * pow(partners, 3)) +
-                     (strengths_tried > 1 ? 1e-9 * ranked : 0)) /
-                    fmax(sizes->n_threads, 1);
+    out->seconds +=
+        (N_BASES * (3e-9 * users + 2e-11 * equations * pow(partners, 3)) +
+         half_lives_tried * 15e-9 * sizes->n_interactions * whole_history(sizes) + 1e-9 * ranked) /
+        fmax(sizes->n_threads, 1);
 }
 
 static void pairs_estimate(const void *values, const struct stage_sizes *sizes,
@@ -322,7 +331,7 @@ static enum status_code add_transitions(struct context *context, const struct da
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
 }
 
-/* The regressions of one basis. Of several strengths one is chosen and left in the settings. */
+/* The regressions of one basis. What is to be chosen is chosen, and left in the settings. */
 static enum status_code add_ridge(struct context *context, const struct dataset *dataset,
                                   struct ridge_settings *settings, const char *slot,
                                   struct artifact *artifact, struct status *status)
@@ -330,7 +339,11 @@ static enum status_code add_ridge(struct context *context, const struct dataset 
     struct ridge ridge = {0};
     struct sparse product = {0};
     struct ridge_choice choice = {0};
-    enum status_code code;
+    enum status_code code = STATUS_OK;
+    if (isnan(settings->half_life)) {
+        TRY(ridge_choose_half_life(dataset, settings, context_seed(context), context_pool(context),
+                                   &settings->half_life, status));
+    }
     progress_start(context_progress(context), slot, "%", 100);
     code = ridge_init(&ridge, &dataset->train, settings, context_pool(context), status);
     progress_finish(context_progress(context));
@@ -339,9 +352,10 @@ static enum status_code add_ridge(struct context *context, const struct dataset 
         TRY(ridge_choose(&ridge, dataset, context_seed(context), &settings->watch,
                          context_pool(context), &choice, status));
         log_write(context_log(context), LOG_INFO,
-                  "pairs: ridge with strength %g: ndcg@20 %.5f by itself, on %zu users of the "
-                  "validation part",
-                  settings->strengths[choice.strength], choice.value, choice.n_users);
+                  "pairs: ridge with strength %g, half-life %g days (0: of all time): ndcg@20 %.5f "
+                  "by itself, on %zu users of the validation part",
+                  settings->strengths[choice.strength], settings->half_life, choice.value,
+                  choice.n_users);
     }
     TRY(ridge_pairs(&ridge, choice.strength, &product, status));
     TRY(sparse_save(&product, artifact, slot, status));
@@ -369,6 +383,7 @@ static enum status_code make_products(struct context *context, const struct pair
                                    .max_user_items = (size_t)o->ridge.max_user_items,
                                    .strengths = is_auto ? strengths : &o->ridge.strength,
                                    .n_strengths = is_auto ? N_STRENGTHS : 1,
+                                   .half_life = o->ridge.half_life,
                                    .watch = context_watch(context)};
     enum status_code code = STATUS_OK;
     ridge.watch.progress = show_percent;

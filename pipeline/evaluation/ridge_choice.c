@@ -4,10 +4,16 @@
 #include "base/mem.h"
 #include "evaluation/baselines.h"
 #include "evaluation/validation.h"
+#include "search/paired.h"
 
 #include <math.h>
 
-enum { MOST_USERS = 2500 };
+enum {
+    MOST_USERS = 2500,
+    FEW_PARTNERS = 30 /* rank half-lives as many do, in a fraction of the time */
+};
+static const double half_lives[] = {0, 14, 60}; /* days */
+enum { N_HALF_LIVES = sizeof half_lives / sizeof *half_lives };
 
 static enum status_code measure(const struct ridge *ridge, size_t strength,
                                 const struct validation *validation, struct pool *pool,
@@ -55,6 +61,43 @@ enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *d
     }
     *out = best;
 done:
+    mem_free(lists);
+    mem_free(values);
+    validation_release(&validation);
+    return code;
+}
+
+enum status_code ridge_choose_half_life(const struct dataset *dataset,
+                                        const struct ridge_settings *settings, uint64_t seed,
+                                        struct pool *pool, double *half_life, struct status *status)
+{
+    struct validation validation = {0};
+    struct ridge_settings tried = *settings;
+    struct ridge ridge = {0};
+    int32_t *lists = NULL;
+    double *values = NULL; /* (N_HALF_LIVES, n_users) */
+    size_t best = 0, n = 0;
+    enum status_code code;
+    TRY(validation_init(&validation, dataset, "ndcg@20", MOST_USERS, 0, seed, status));
+    n = dataset->train.times == NULL ? 0 : validation.n_users;
+    TRY(MEM_NEW(&lists, n * validation.k, status));
+    TRY(MEM_NEW(&values, N_HALF_LIVES * n, status));
+    tried.partners = tried.partners < FEW_PARTNERS ? tried.partners : FEW_PARTNERS;
+    tried.n_strengths = 1;
+    tried.watch.progress = NULL;
+    for (size_t h = 0; h < N_HALF_LIVES && n > 0; h++) {
+        tried.half_life = half_lives[h];
+        TRY(ridge_init(&ridge, &dataset->train, &tried, pool, status));
+        TRY(measure(&ridge, 0, &validation, pool, lists, values + h * n, status));
+        ridge_release(&ridge);
+        if (metric_mean(values + h * n, n, NULL) > metric_mean(values + best * n, n, NULL)) {
+            best = h;
+        }
+    }
+    *half_life =
+        best > 0 && paired_clearly_better(values + best * n, values, n) ? half_lives[best] : 0;
+done:
+    ridge_release(&ridge);
     mem_free(lists);
     mem_free(values);
     validation_release(&validation);

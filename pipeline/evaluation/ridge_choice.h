@@ -16,5 +16,11 @@ MUST_CHECK enum status_code ridge_choose(const struct ridge *ridge, const struct
                                          uint64_t seed, const struct watch *watch,
                                          struct pool *pool, struct ridge_choice *out,
                                          struct status *status);
+/* *half_life = that of which the evidence of few partners ranks best, at settings->strengths[0]; 0
+ * without times or a validation part, and unless another is clearly better. */
+MUST_CHECK enum status_code ridge_choose_half_life(const struct dataset *dataset,
+                                                   const struct ridge_settings *settings,
+                                                   uint64_t seed, struct pool *pool,
+                                                   double *half_life, struct status *status);
 
 #endif

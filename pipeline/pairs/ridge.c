@@ -11,11 +11,15 @@
 #include <string.h>
 
 enum { ITEMS_PER_BLOCK = 8, ITEMS_PER_SLICE = 512 };
+static const double day = 86400;
+/* No entry counts less, so that squares keep away from what floats cannot hold. */
+static const double least_weight = 1e-3;
 static const double least_shift = 0.125; /* of the diagonal, which is 1 and the penalty */
 
 struct regressions {
     const struct ridge_settings *settings;
-    struct sparse users; /* (n_items, n_users) of each item */
+    struct sparse users; /* (n_items, n_users) of each item, with what the entry counts */
+    float *roots;        /* (n_items) 1 / sqrt(n_s) */
     struct ridge *ridge;
     size_t first_item, end_item; /* of the slice that runs */
     struct worker *workers;
@@ -26,17 +30,18 @@ struct worker {
     int32_t *counts;  /* (n_users) members that a user has; zero between items */
     int32_t *touched; /* (n_users + 1) those who have some */
     int64_t *ends;    /* (n_users) where the user's members end in `had` */
-    int32_t *had; /* (as many as the members have users) by user: places of members, ascending */
+    int32_t *had;   /* (as many as the members have users) by user: places of members, ascending */
+    float *weights; /* as `had`: what that counts */
     int32_t *members; /* (partners + 1) */
-    float *roots;     /* (partners + 1) 1 / sqrt(n) */
-    float *gram;      /* (partners + 1)^2 lower triangle: users in common, then their cosine */
+    float *roots;     /* (partners + 1) of the members */
+    float *gram;      /* (partners + 1)^2 lower triangle: products, then cosines */
     float *factor;    /* (partners)^2 */
     float *solution;  /* (partners) */
 };
 
 /* ---- what the members have in common ---- */
 
-/* had and ends: the members that each user has. Returns how many users have some. */
+/* had, weights and ends: the members that each user has. Returns how many users have some. */
 static size_t list_members(const struct regressions *r, struct worker *w, size_t n)
 {
     size_t n_touched = 0;
@@ -56,8 +61,11 @@ static size_t list_members(const struct regressions *r, struct worker *w, size_t
     for (size_t k = 0; k < n; k++) {
         size_t n_users;
         const int32_t *users = sparse_row(&r->users, (size_t)w->members[k], &n_users);
+        const float *weights = r->users.values + r->users.offsets[w->members[k]];
         for (size_t u = 0; u < n_users; u++) {
-            w->had[w->ends[users[u]]++] = (int32_t)k;
+            const int64_t at = w->ends[users[u]]++;
+            w->had[at] = (int32_t)k;
+            w->weights[at] = weights[u];
         }
     }
     return n_touched;
@@ -72,17 +80,17 @@ static void fill_gram(const struct regressions *r, struct worker *w, size_t n)
         const int32_t user = w->touched[t];
         const size_t n_had = (size_t)w->counts[user];
         const int32_t *had = w->had + w->ends[user] - n_had;
+        const float *weights = w->weights + w->ends[user] - n_had;
         for (size_t a = 1; a < n_had; a++) {
             float *row = w->gram + (size_t)had[a] * n;
             for (size_t b = 0; b < a; b++) {
-                row[had[b]] += 1;
+                row[had[b]] += weights[a] * weights[b];
             }
         }
         w->counts[user] = 0;
     }
     for (size_t k = 0; k < n; k++) {
-        w->roots[k] =
-            (float)(1 / sqrt((double)sparse_row_length(&r->users, (size_t)w->members[k])));
+        w->roots[k] = r->roots[w->members[k]];
         for (size_t l = 0; l < k; l++) {
             w->gram[k * n + l] *= w->roots[k] * w->roots[l];
         }
@@ -155,6 +163,39 @@ static enum status_code find_partners(const struct history *train,
     return code;
 }
 
+/* users and roots: what each entry counts, by item. */
+static enum status_code weigh_entries(struct regressions *r, const struct history *train,
+                                      struct status *status)
+{
+    const size_t n_entries = sparse_entries(&train->matrix);
+    const bool ages = r->settings->half_life > 0 && train->times != NULL;
+    struct sparse weighed = train->matrix; /* but for its values */
+    int64_t now = INT64_MIN;
+    enum status_code code;
+    weighed.values = NULL;
+    TRY(MEM_NEW(&weighed.values, n_entries, status));
+    for (size_t e = 0; ages && e < n_entries; e++) {
+        now = train->times[e] > now ? train->times[e] : now;
+    }
+    for (size_t e = 0; e < n_entries; e++) {
+        const double age = ages ? ((double)now - (double)train->times[e]) / day : 0;
+        const double weight = ages ? exp2(-age / r->settings->half_life) : 1;
+        weighed.values[e] = (float)fmax(weight, least_weight);
+    }
+    TRY(sparse_transpose(&weighed, &r->users, status));
+    TRY(MEM_NEW(&r->roots, r->users.n_rows, status));
+    for (size_t i = 0; i < r->users.n_rows; i++) {
+        double squares = 0;
+        for (int64_t e = r->users.offsets[i]; e < r->users.offsets[i + 1]; e++) {
+            squares += pow((double)r->users.values[e], 2);
+        }
+        r->roots[i] = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
+    }
+done:
+    mem_free(weighed.values);
+    return code;
+}
+
 static int longest_first(const void *a, const void *b)
 {
     const size_t x = *(const size_t *)a, y = *(const size_t *)b;
@@ -198,6 +239,7 @@ static enum status_code new_workers(struct regressions *r, size_t n_workers, str
         TRY(MEM_NEW(&w->touched, n_users + 1, status));
         TRY(MEM_NEW(&w->ends, n_users, status));
         TRY(MEM_NEW(&w->had, most, status));
+        TRY(MEM_NEW(&w->weights, most, status));
         TRY(MEM_NEW(&w->members, n, status));
         TRY(MEM_NEW(&w->roots, n, status));
         TRY(MEM_NEW(&w->gram, n * n, status));
@@ -215,6 +257,7 @@ static void release_workers(struct worker *workers, size_t n_workers)
         mem_free(workers[t].touched);
         mem_free(workers[t].ends);
         mem_free(workers[t].had);
+        mem_free(workers[t].weights);
         mem_free(workers[t].members);
         mem_free(workers[t].roots);
         mem_free(workers[t].gram);
@@ -233,7 +276,7 @@ enum status_code ridge_init(struct ridge *ridge, const struct history *train,
     struct regressions r = {.settings = settings, .ridge = &made};
     enum status_code code;
     TRY(find_partners(train, settings, pool, &made.partners, status));
-    TRY(sparse_transpose(&train->matrix, &r.users, status));
+    TRY(weigh_entries(&r, train, status));
     TRY(MEM_NEW(&made.coefficients, settings->n_strengths, status));
     for (size_t s = 0; s < settings->n_strengths; s++) {
         TRY(MEM_NEW(&made.coefficients[s], sparse_entries(&made.partners), status));
@@ -251,6 +294,7 @@ enum status_code ridge_init(struct ridge *ridge, const struct history *train,
 done:
     release_workers(r.workers, pool_threads(pool));
     sparse_release(&r.users);
+    mem_free(r.roots);
     ridge_release(&made);
     return code;
 }

@@ -1,8 +1,9 @@
 /* Learned item-item evidence: who has item i, foretold by a ridge regression from who has its
- * strongest partners S(i), which are those of the greatest cosine. With X the binary interactions
+ * strongest partners S(i), which are those of the greatest cosine. With X the interactions, each of
+ * them 1, or 2^(-age / half_life) where what is old counts less,
  *
  *   b = argmin |X_i - X_S b|^2 + sum over s in S of penalty_s b_s^2
- *       penalty_s = strength sqrt(n_s), n_s the train users of s
+ *       penalty_s = strength sqrt(n_s), n_s = |X_s|^2, the train users of s where all count 1
  *
  * With every other item for S and one penalty for all this is EASE (Steck 2019, Embarrassingly
  * shallow autoencoders for sparse data, eq. 8); few partners make it sparse as SLIM is (Ning and
@@ -26,11 +27,11 @@
 #include "dataset/dataset.h"
 
 struct ridge_settings {
-    size_t partners; /* of an item, >= 1 */
-    size_t
-        max_user_items; /* a longer history names partners with its newest items only; 0: no cap */
+    size_t partners;       /* of an item, >= 1 */
+    size_t max_user_items; /* of a longer history the newest items alone name partners; 0: no cap */
     const double *strengths; /* (n_strengths) > 0 */
     size_t n_strengths;
+    double half_life;   /* days, ages counted from the newest event; 0, or without times: none */
     struct watch watch; /* told in items */
 };
 
@@ -41,7 +42,7 @@ struct ridge {
     size_t n_strengths;
 };
 
-/* Memory: 4 + 4 n_strengths bytes a partner, and 12 bytes a user and (partners + 1)^2 floats twice
+/* Memory: 4 + 4 n_strengths bytes a partner, and 16 bytes a user and (partners + 1)^2 floats twice
  * for each thread. A regression that has no solution in floats, as of items that the very same
  * users have, gets greater penalties until it has one. */
 MUST_CHECK enum status_code ridge_init(struct ridge *ridge, const struct history *train,

@@ -13,47 +13,78 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { USERS = 90, ITEMS = 40, N_STRENGTHS = 3 };
+enum { USERS = 90, ITEMS = 40, N_STRENGTHS = 3, NOW = 1700000000 };
 static const double strengths[N_STRENGTHS] = {0.5, 4, 50};
 
+/* With times over 40 days, of which those who look at times see ages. */
 static struct history random_history(uint64_t seed, double share)
 {
     struct rng rng;
+    struct status status = {0};
     rng_init(&rng, seed, "test.ridge", 0, 0);
-    return (struct history){.matrix = random_sparse(&rng, USERS, ITEMS, share, false)};
+    struct history history = {.matrix = random_sparse(&rng, USERS, ITEMS, share, false)};
+    const size_t n = sparse_entries(&history.matrix);
+    assert_int_equal(MEM_NEW(&history.times, n, &status), STATUS_OK);
+    for (size_t e = 0; e < n; e++) {
+        history.times[e] = NOW - (int64_t)rng_below(&rng, 40) * 86400;
+    }
+    history.times[0] = NOW;
+    return history;
 }
 
-static struct ridge solved(const struct history *history, size_t partners, struct pool *pool)
+static void release(struct history *history)
 {
-    const struct ridge_settings settings = {
-        .partners = partners, .strengths = strengths, .n_strengths = N_STRENGTHS};
+    sparse_release(&history->matrix);
+    mem_free(history->times);
+}
+
+static struct ridge solved(const struct history *history, size_t partners, double half_life,
+                           struct pool *pool)
+{
+    const struct ridge_settings settings = {.partners = partners,
+                                            .strengths = strengths,
+                                            .n_strengths = N_STRENGTHS,
+                                            .half_life = half_life};
     struct status status = {0};
     struct ridge ridge = {0};
     assert_int_equal(ridge_init(&ridge, history, &settings, pool, &status), STATUS_OK);
     return ridge;
 }
 
-/* Users who have both items. */
-static double in_common(const struct sparse *m, int32_t a, int32_t b)
+static double entry_weight(const struct history *history, double half_life, size_t user,
+                           int32_t item)
+{
+    const struct sparse *m = &history->matrix;
+    for (int64_t e = m->offsets[user]; e < m->offsets[user + 1]; e++) {
+        if (m->columns[e] == item) {
+            const double age = (double)(NOW - history->times[e]) / 86400;
+            return half_life == 0 ? 1 : fmax(exp2(-age / half_life), 1e-3);
+        }
+    }
+    return 0;
+}
+
+/* X_a X_b: the users who have both items. */
+static double in_common(const struct history *history, double half_life, int32_t a, int32_t b)
 {
     double n = 0;
-    for (size_t u = 0; u < m->n_rows; u++) {
-        n += sparse_has(m, u, a) && sparse_has(m, u, b);
+    for (size_t u = 0; u < USERS; u++) {
+        n += entry_weight(history, half_life, u, a) * entry_weight(history, half_life, u, b);
     }
     return n;
 }
 
 /* b (n) of the item on its partners S: (G_SS + diag(strength sqrt(n_s))) b = G_Si. */
-static void naive(const struct sparse *m, int32_t item, const int32_t *partners, size_t n,
-                  double strength, double *b)
+static void naive(const struct history *history, double half_life, int32_t item,
+                  const int32_t *partners, size_t n, double strength, double *b)
 {
     static double a[ITEMS][ITEMS];
     for (size_t r = 0; r < n; r++) {
         for (size_t c = 0; c < n; c++) {
-            a[r][c] = in_common(m, partners[r], partners[c]);
+            a[r][c] = in_common(history, half_life, partners[r], partners[c]);
         }
         a[r][r] += strength * sqrt(a[r][r]);
-        b[r] = in_common(m, partners[r], item);
+        b[r] = in_common(history, half_life, partners[r], item);
     }
     for (size_t p = 0; p < n; p++) {
         for (size_t r = 0; r < n; r++) {
@@ -74,9 +105,10 @@ static void regressions_agree_with_elimination(void **state)
 {
     (void)state;
     const size_t n_partners[] = {1, 7, ITEMS + 5};
+    const double half_lives[] = {0, 10, 3};
     for (size_t k = 0; k < 3; k++) {
         struct history history = random_history(k, 0.2);
-        struct ridge ridge = solved(&history, n_partners[k], NULL);
+        struct ridge ridge = solved(&history, n_partners[k], half_lives[k], NULL);
         for (size_t i = 0; i < ITEMS; i++) {
             size_t n;
             double b[ITEMS];
@@ -84,14 +116,14 @@ static void regressions_agree_with_elimination(void **state)
             assert_true(n > 0 && n <= n_partners[k] && n < ITEMS);
             for (size_t s = 0; s < N_STRENGTHS; s++) {
                 const float *ours = ridge.coefficients[s] + ridge.partners.offsets[i];
-                naive(&history.matrix, (int32_t)i, partners, n, strengths[s], b);
+                naive(&history, half_lives[k], (int32_t)i, partners, n, strengths[s], b);
                 for (size_t e = 0; e < n; e++) {
-                    assert_true(fabs((double)ours[e] - b[e]) < 2e-5);
+                    assert_true(fabs((double)ours[e] - b[e]) < 2e-5 * fmax(1, fabs(b[e])));
                 }
             }
         }
         ridge_release(&ridge);
-        sparse_release(&history.matrix);
+        release(&history);
     }
 }
 
@@ -101,7 +133,7 @@ static void pairs_are_the_positive_coefficients_by_partner(void **state)
     struct status status = {0};
     struct sparse pairs = {0};
     struct history history = random_history(5, 0.3);
-    struct ridge ridge = solved(&history, ITEMS, NULL);
+    struct ridge ridge = solved(&history, ITEMS, 0, NULL);
     size_t n_positive = 0;
     assert_int_equal(ridge_pairs(&ridge, 0, &pairs, &status), STATUS_OK);
     assert_true(sparse_is_sound(&pairs, sparse_entries(&pairs)));
@@ -120,7 +152,7 @@ static void pairs_are_the_positive_coefficients_by_partner(void **state)
     assert_int_equal(sparse_entries(&pairs), n_positive);
     sparse_release(&pairs);
     ridge_release(&ridge);
-    sparse_release(&history.matrix);
+    release(&history);
 }
 
 static void the_number_of_threads_changes_no_byte(void **state)
@@ -129,9 +161,9 @@ static void the_number_of_threads_changes_no_byte(void **state)
     struct status status = {0};
     struct pool *pool = NULL;
     struct history history = random_history(6, 0.25);
-    struct ridge one = solved(&history, 12, NULL), three = {0};
+    struct ridge one = solved(&history, 12, 9, NULL), three = {0};
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
-    three = solved(&history, 12, pool);
+    three = solved(&history, 12, 9, pool);
     for (size_t s = 0; s < N_STRENGTHS; s++) {
         assert_memory_equal(one.coefficients[s], three.coefficients[s],
                             sparse_entries(&one.partners) * sizeof *one.coefficients[s]);
@@ -139,7 +171,7 @@ static void the_number_of_threads_changes_no_byte(void **state)
     pool_free(pool);
     ridge_release(&one);
     ridge_release(&three);
-    sparse_release(&history.matrix);
+    release(&history);
 }
 
 /* Every user has every item: all columns are the same, and with next to no penalty the equations
@@ -160,7 +192,7 @@ static void items_of_the_same_users_get_finite_coefficients(void **state)
         assert_true(ridge.coefficients[0][e] > 0 && ridge.coefficients[0][e] < 1);
     }
     ridge_release(&ridge);
-    sparse_release(&history.matrix);
+    release(&history);
 }
 
 static void nothing_one_item_and_strangers_have_no_pairs(void **state)
@@ -182,12 +214,12 @@ static void nothing_one_item_and_strangers_have_no_pairs(void **state)
                 history.matrix.columns[u] = (int32_t)(u % n_items);
             }
         }
-        struct ridge ridge = solved(&history, 10, NULL);
+        struct ridge ridge = solved(&history, 10, 0, NULL);
         assert_int_equal(ridge_pairs(&ridge, 0, &pairs, &status), STATUS_OK);
         assert_true(pairs.n_rows == n_items && sparse_entries(&pairs) == 0);
         sparse_release(&pairs);
         ridge_release(&ridge);
-        sparse_release(&history.matrix);
+        release(&history);
     }
 }
 
@@ -222,7 +254,7 @@ static void the_strength_is_what_ranks_best_and_without_validation_the_first(voi
         train->offsets[u + 1] = (int64_t)((u + 1) * SEEN);
         valid->offsets[u + 1] = (int64_t)u + 1;
     }
-    struct ridge ridge = solved(&dataset.train, 20, NULL);
+    struct ridge ridge = solved(&dataset.train, 20, 0, NULL);
     assert_int_equal(ridge_choose(&ridge, &dataset, 1, NULL, NULL, &choice, &status), STATUS_OK);
     assert_int_equal(choice.n_users, USERS);
     assert_true(choice.value > 0.4 && choice.strength < N_STRENGTHS);
@@ -245,6 +277,46 @@ static void the_strength_is_what_ranks_best_and_without_validation_the_first(voi
     sparse_release(valid);
 }
 
+/* Whoever has an item of the lower half has one of the upper half, too: 40 users long ago another
+ * one than 20 of late and the 20 who are asked for it. */
+static void a_half_life_is_chosen_where_the_old_misleads(void **state)
+{
+    (void)state;
+    enum { HALF = ITEMS / 2, OLD = 2 * HALF, YOUNG = 3 * HALF, ALL = 4 * HALF };
+    const struct ridge_settings settings = {
+        .partners = 20, .strengths = strengths, .n_strengths = N_STRENGTHS};
+    struct status status = {0};
+    double half_life = NAN;
+    struct dataset dataset = {.n_users = ALL, .n_items = ITEMS};
+    struct sparse *train = &dataset.train.matrix, *valid = &dataset.valid.matrix;
+    assert_int_equal(sparse_init(train, ALL, ITEMS, 2 * ALL, false, &status), STATUS_OK);
+    assert_int_equal(sparse_init(valid, ALL, ITEMS, ALL, false, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&dataset.train.times, 2 * ALL, &status), STATUS_OK);
+    for (size_t u = 0; u < ALL; u++) {
+        const int32_t lower = (int32_t)(u % HALF);
+        const int32_t upper = HALF + (lower + (u < OLD ? 0 : 1)) % HALF;
+        const bool asked = u >= YOUNG;
+        const int64_t first = train->offsets[u];
+        train->columns[first] = lower;
+        train->columns[first + 1] = upper;
+        dataset.train.times[first] = dataset.train.times[first + 1] =
+            NOW - (u < OLD ? 300 * 86400 : 0);
+        train->offsets[u + 1] = first + (asked ? 1 : 2);
+        valid->columns[valid->offsets[u]] = upper;
+        valid->offsets[u + 1] = valid->offsets[u] + asked;
+    }
+    assert_int_equal(ridge_choose_half_life(&dataset, &settings, 1, NULL, &half_life, &status),
+                     STATUS_OK);
+    assert_true(half_life > 0);
+    mem_free(dataset.train.times);
+    dataset.train.times = NULL;
+    assert_int_equal(ridge_choose_half_life(&dataset, &settings, 1, NULL, &half_life, &status),
+                     STATUS_OK);
+    assert_true(half_life == 0);
+    sparse_release(train);
+    sparse_release(valid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +326,7 @@ int main(void)
         cmocka_unit_test(items_of_the_same_users_get_finite_coefficients),
         cmocka_unit_test(nothing_one_item_and_strangers_have_no_pairs),
         cmocka_unit_test(the_strength_is_what_ranks_best_and_without_validation_the_first),
+        cmocka_unit_test(a_half_life_is_chosen_where_the_old_misleads),
     };
     return cmocka_run_group_tests_name("ridge", tests, NULL, NULL);
 }
