@@ -27,18 +27,12 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
-/* Epochs of each trial of the search for them. */
-static size_t search_epochs(const struct train_options *o)
-{
-    return o->search_epochs > 0 ? o->search_epochs : (3 * o->settings.epochs + 3) / 4;
-}
-
 static void train_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct train_options *o = values;
     const struct sequence_settings *sequence = &o->settings.sequence;
     sizes->dimension = (double)o->settings.dimension;
-    sizes->epochs = (double)o->settings.epochs;
+    sizes->epochs = (double)auto_epochs_expected(&o->settings);
     if (sequence->given) { /* the vectors stand side by side */
         sizes->sequence_dimension = (double)sequence->dimension;
         sizes->sequence_layers = (double)sequence->layers;
@@ -52,15 +46,13 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
 {
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
-    bool is_auto[N_AUTO_SETTINGS];
-    auto_settings_asked(&o->settings, is_auto);
-    size_t searched = auto_trials_expected(is_auto) * search_epochs(o);
-    const double epochs = (double)o->settings.epochs + (double)searched;
+    const double epochs = sizes->epochs;
     trainer_estimate(&settings, sizes, epochs, out);
-    sequence_estimate(&settings.sequence, sizes, (double)settings.sequence.epochs, out);
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
+    out->seconds *= 1.0 + auto_budget_expected(o);
+    sequence_estimate(&settings.sequence, sizes, (double)settings.sequence.epochs, out);
 }
 
 /* What each validation user has of the vectors that go out: `tune` compares trainings by it. */
@@ -128,8 +120,6 @@ static enum status_code train_run(struct context *context, const void *values,
     struct validation validation = {0};
     struct sequence_choice sequence = {0};
     struct trainer_settings settings = train_options_settings(o);
-    bool is_auto[N_AUTO_SETTINGS];
-    auto_settings_asked(&o->settings, is_auto);
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
     /* what users come back to speaks for itself in the score: the towers are asked for what is new
      */
@@ -139,16 +129,16 @@ static enum status_code train_run(struct context *context, const void *values,
     if (validation.n_users == 0) {
         log_write(context_log(context), LOG_WARNING,
                   "train: no validation part, so all %zu epochs are run and none is chosen",
-                  settings.epochs);
+                  auto_epochs_expected(&settings));
     }
     training.metric = o->metric;
     training.checkpoint_every = o->checkpoint_every;
     training.input.validation = validation.n_users == 0 ? NULL : &validation;
-    TRY(auto_settings_choose(&training, is_auto, search_epochs(o), status));
+    TRY(auto_settings_choose(&training, o, status));
     TRY(validation_set_bias(&validation, training.negatives.alpha, status));
     training.input.validate_every = o->validate_every;
     training.input.patience = o->patience;
-    training.input.stop_after = settings.epochs;
+    training.input.stop_after = training.settings.epochs;
     training.hooks.at_end = column_worth_report;
     TRY(training_run(&training, &result, status));
     TRY(sequence_choose(&training, &validation, &result, &sequence, status));

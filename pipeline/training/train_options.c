@@ -96,6 +96,17 @@ static const struct option sequence_table[] = {
               "What each of these counts, against the one before."),
     OPT_END};
 
+static const struct option search_table[] = {
+    OPT_FLOAT(search_options, "budget", budget, "1", 0, 10000,
+              "Work of the search as a share of the training's, by the multiplications that both "
+              "take, so that the same data give the same result on any machine. Where a training "
+              "takes seconds the search may take some, too. Few and small trials where that is "
+              "little, many and whole ones where it is much; 0 tries nothing."),
+    OPT_DURATION(search_options, "max_time", max_time, "0s", 0, 0,
+                 "No trial begins after so long; then the result depends on how busy the machine "
+                 "was. 0s sets no limit."),
+    OPT_END};
+
 const struct option train_options_table[] = {
     OPT_INT(train_options, "dimension", settings.dimension, "64", 8, 512,
             "Length of the embeddings."),
@@ -106,10 +117,10 @@ const struct option train_options_table[] = {
         loss_denominators_names,
         "For softmax and slk: what stands under the logarithm beside the negatives: the positive "
         "itself (infonce), all of the anchor's positives (all), or nothing (decoupled)."),
-    OPT_FLOAT(train_options, "t2", settings.loss_settings.t2, "1", 0.1, 10,
-              "Weight of the negative side of the loss; 1 is the softmax loss, other values weigh "
-              "it as bilateral softmax does. For softmax, bsl and slk.",
-              .search = "1, 1.1, 1.25"),
+    OPT_AUTO(train_options, "t2", settings.loss_settings.t2, "1", 0.1, 10,
+             "Weight of the negative side of the loss; 1 is the softmax loss, other values weigh "
+             "it as bilateral softmax does. For softmax, bsl and slk.",
+             .search = "1, 1.1, 1.25"),
     OPT_FLOAT(train_options, "margin", settings.loss_settings.margin, "0.4", -1, 2,
               "In cosines. For triplet and warp: by how much a positive should lie above a "
               "negative; for ccl: the cosine up to which a negative costs nothing."),
@@ -140,16 +151,16 @@ const struct option train_options_table[] = {
                "How gradients move the embeddings. adamw is adam with weight_decay; rowwise_adam "
                "keeps one speed an embedding instead of one a component, in less time and two "
                "thirds of the memory."),
-    OPT_FLOAT(train_options, "weight_decay", settings.optimizer.weight_decay, "0", 0, 10,
-              "Share of each embedding that a step takes away, times the learning rate; for adamw, "
-              "rowwise_adam, adagrad and sgd."),
+    OPT_AUTO(train_options, "weight_decay", settings.optimizer.weight_decay, "0", 0, 10,
+             "Share of each embedding that a step takes away, times the learning rate; for adamw, "
+             "rowwise_adam, adagrad and sgd."),
     OPT_FLOAT(train_options, "momentum", settings.optimizer.momentum, "0", 0, 0.999,
               "Share of its last movement that an embedding keeps; for sgd."),
     OPT_FLOAT(train_options, "clip", settings.clip, "0", 0, 1e12,
               "Longest gradient of a batch, over all embeddings together; longer ones are scaled "
               "down to it. 0 sets no limit."),
-    OPT_FLOAT(train_options, "learning_rate", settings.learning_rate, "0.01", 1e-7, 10,
-              "Learning rate at its peak.", .search = "0.002..0.05 log"),
+    OPT_AUTO(train_options, "learning_rate", settings.learning_rate, "0.01", 1e-7, 10,
+             "Learning rate at its peak.", .search = "0.002..0.05 log"),
     OPT_CHOICE(train_options, "schedule", settings.schedule.shape, "cosine", rate_schedule_names,
                "How the learning rate falls over the epochs."),
     OPT_FLOAT(train_options, "final_rate", settings.schedule.final_rate, "0.05", 0, 1,
@@ -160,12 +171,15 @@ const struct option train_options_table[] = {
               "Time between the steps of the step schedule.", .unit = "epochs"),
     OPT_FLOAT(train_options, "warmup", settings.schedule.warmup_epochs, "0", 0, 1000,
               "The learning rate rises from 0 over these epochs.", .unit = "epochs"),
-    OPT_INT(train_options, "epochs", settings.epochs, "20", 1, 100000,
-            "Epochs that the schedule spans; early stopping may end sooner.", .unit = "epochs"),
+    OPT_AUTO_INT(train_options, "epochs", settings.epochs, "20", 1, 100000,
+                 "Epochs that the schedule spans; early stopping may end sooner.",
+                 .unit = "epochs"),
+    OPT_GROUP(train_options, "search", search, search_table,
+              "The search on the validation part for the settings that are auto."),
     OPT_INT(train_options, "search_epochs", search_epochs, "0", 0, 100000,
-            "Length of the small trainings (64 dimensions, 1,024 negatives) that choose the "
-            "settings that are auto. 0 takes three quarters of epochs: much shorter ones prefer "
-            "what learns fast to what is good in the end.",
+            "Epochs of a trial of the search. 0 takes as many as the training where whole ones are "
+            "affordable, else three quarters of them in 64 dimensions against 1,024 negatives: "
+            "much shorter ones prefer what learns fast to what is good in the end.",
             .unit = "epochs"),
     OPT_INT(train_options, "batch_users", settings.batch_users, "512", 1, 1048576,
             "Users in a batch, each with all of its positives.", .unit = "users",
@@ -292,7 +306,7 @@ void train_options_validate(const void *values, struct option_report *report)
     if (!metric_parse(o->metric, strlen(o->metric), &metric, &k)) {
         option_mistake(report, "metric", "%s is not a metric such as ndcg@20", o->metric);
     }
-    if (s->schedule.warmup_epochs >= (double)s->epochs) {
+    if (s->epochs != OPTION_AUTO_COUNT && s->schedule.warmup_epochs >= (double)s->epochs) {
         option_mistake(report, "warmup", "%g epochs, the whole training has %zu",
                        s->schedule.warmup_epochs, s->epochs);
     }

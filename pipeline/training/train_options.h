@@ -10,8 +10,16 @@
 #include "config/option.h"
 #include "training/trainer_input.h"
 
+/* What the search for the settings that are auto may spend. */
+struct search_options {
+    bool given;
+    double budget;   /* share of the work of the training, or of a small one where that is less */
+    double max_time; /* seconds after which no trial begins; 0: no limit */
+};
+
 struct train_options {
     struct trainer_settings settings; /* as the file has them; some may be auto */
+    struct search_options search;
     size_t search_epochs;
     const char *metric;
     size_t validate_every, patience, validation_users;

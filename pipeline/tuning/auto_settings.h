@@ -4,15 +4,21 @@
 #define NIGHTJAR_TUNING_AUTO_SETTINGS_H
 
 #include "tuning/auto_trial.h"
+#include "training/train_options.h"
 #include "training/train_session.h"
 
 /* Adds what the negatives stage left to train, and writes the chosen values into training->settings
- * and training->negatives; nothing happens when nothing is auto. The trials, of `epochs` epochs
- * each, are logged, stand in the table search_trial of the work database and are kept in a
- * checkpoint: a run that goes on does not repeat them. training->input.validation NULL: no search,
- * but the values of auto_candidates, and a warning. training->metric must be set. */
+ * and training->negatives; nothing happens when nothing is auto. The trials are logged, stand in
+ * the table search_trial of the work database and are kept in a checkpoint: a run that goes on does
+ * not repeat them. training->input.validation NULL: no search, but the values of auto_candidates,
+ * and a warning. training->metric must be set. */
 MUST_CHECK enum status_code auto_settings_choose(struct training *training,
-                                                 const bool is_auto[N_AUTO_SETTINGS], size_t epochs,
+                                                 const struct train_options *options,
                                                  struct status *status);
+
+/* For estimates: epochs of the training, and the search's work as a share of its; 0: nothing of
+ * train's is auto. */
+size_t auto_epochs_expected(const struct trainer_settings *settings);
+double auto_budget_expected(const struct train_options *options);
 
 #endif

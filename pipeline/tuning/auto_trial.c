@@ -9,23 +9,31 @@
 #include <math.h>
 #include <string.h>
 
-/* Finest where the best values of the public sets lie, .10 to .15. */
-static const double temperatures[] = {0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3};
-static const double alphas[] = {0, 0.25, 0.5, 0.7, 1};
-static const double exponents[] = {0, 0.2, 0.5};
-static const double weights[] = {0, 0.2, 0.5};
+/* Finest where the best values of the public sets lie, .10 to .22. */
+static const double temperatures[] = {0.06, 0.08, 0.1, 0.12, 0.14, 0.17, 0.2, 0.25, 0.32, 0.4};
+static const double alphas[] = {0, 0.15, 0.3, 0.5, 0.7, 1};
+static const double rates[] = {0.005, 0.007, 0.01, 0.014, 0.02, 0.03};
+static const double lengths[] = {10, 18, 30, 45, 70};
+static const double exponents[] = {0, 0.2, 0.35, 0.5, 0.7};
+static const double weights[] = {0, 0.05, 0.1, 0.2, 0.4};
 static const double hops[] = {0, 1};
+static const double sides[] = {1, 1.1, 1.25};
 static const double hard_counts[] = {0, HARD_COUNT_AUTO};
+static const double decays[] = {0, 0.1, 0.3};
 
 #define LIST(values) sizeof values / sizeof *values, values
 
 const struct auto_candidates auto_candidates[N_AUTO_SETTINGS] = {
-    [AUTO_TEMPERATURE] = {"temperature", LIST(temperatures), NAN, NAN, 4, false},
-    [AUTO_ALPHA] = {"negatives.alpha", LIST(alphas), 0.5, 0.5, 3, false},
-    [AUTO_CO_ITEMS] = {"co_interaction.weight", LIST(weights), 0.2, 0.2, 2, false},
-    [AUTO_DEGREE_EXPONENT] = {"degree_exponent", LIST(exponents), 0.2, 0.2, 2, false},
-    [AUTO_HOPS] = {"propagation.hops", LIST(hops), 0, 0, 1, true},
-    [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), 0, 0, 1, true},
+    [AUTO_TEMPERATURE] = {"temperature", LIST(temperatures), {NAN, NAN}},
+    [AUTO_ALPHA] = {"negatives.alpha", LIST(alphas), {0.7, 0}},
+    [AUTO_DEGREE_EXPONENT] = {"degree_exponent", LIST(exponents), {0.2, 0.35}},
+    [AUTO_CO_ITEMS] = {"co_interaction.weight", LIST(weights), {0.2, 0.1}},
+    [AUTO_RATE] = {"learning_rate", LIST(rates), {0.014, 0.02}},
+    [AUTO_EPOCHS] = {"epochs", LIST(lengths), {18, 30}},
+    [AUTO_HOPS] = {"propagation.hops", LIST(hops), {0, 0}},
+    [AUTO_T2] = {"t2", LIST(sides), {1, 1}},
+    [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), {HARD_COUNT_AUTO, 0}},
+    [AUTO_DECAY] = {"weight_decay", LIST(decays), {0.1, 0}},
 };
 _Static_assert((int)N_AUTO_SETTINGS <= (int)SEARCH_AXES_MAX, "an axis for every setting");
 
@@ -46,28 +54,21 @@ static bool is_of_negatives(enum auto_setting setting)
 
 static double distance(enum auto_setting setting, double a, double b)
 {
-    return setting == AUTO_TEMPERATURE ? fabs(log(a / b)) : fabs(a - b);
+    const bool is_scaled =
+        setting == AUTO_TEMPERATURE || setting == AUTO_RATE || setting == AUTO_EPOCHS;
+    return is_scaled ? fabs(log(a / b)) : fabs(a - b);
 }
 
-size_t auto_nearest(enum auto_setting setting, double x)
+size_t auto_nearest(enum auto_setting setting, double x, size_t n)
 {
     const struct auto_candidates *list = &auto_candidates[setting];
     size_t nearest = 0;
-    for (size_t i = 1; i < list->n; i++) {
+    for (size_t i = 1; i < n; i++) {
         if (distance(setting, list->values[i], x) < distance(setting, list->values[nearest], x)) {
             nearest = i;
         }
     }
     return nearest;
-}
-
-size_t auto_trials_expected(const bool is_auto[N_AUTO_SETTINGS])
-{
-    size_t n = 0;
-    for (size_t s = 0; s < N_AUTO_SETTINGS; s++) {
-        n += is_auto[s] ? auto_candidates[s].most_trials : 0;
-    }
-    return n == 0 ? 0 : n + 1;
 }
 
 /* The setting's row in its stage's table; `settings` are those of train or of negatives, which the
@@ -138,13 +139,56 @@ done:
     return code;
 }
 
+/* ---- trials ---- */
+
 /* An epoch number of the whole training in a trial of `share` of its length. */
 static size_t shorten(size_t epoch, double share)
 {
     return (size_t)ceil((double)epoch * share);
 }
 
-enum status_code auto_trial_run(const struct trainer_input *input, size_t epochs,
+void auto_trial_shrink(const struct trial_size *size, struct trainer_settings *settings,
+                       struct negative_settings *negatives)
+{
+    if (size->is_narrow) {
+        settings->dimension =
+            settings->dimension < TRIAL_DIMENSION ? settings->dimension : (size_t)TRIAL_DIMENSION;
+        if (negatives->shared && negatives->count > TRIAL_NEGATIVES) {
+            negatives->count = TRIAL_NEGATIVES;
+        }
+    }
+    settings->epochs = shorten(settings->epochs, size->share);
+    negatives->hard.from_epoch = shorten(negatives->hard.from_epoch, size->share);
+    negatives->hard.every = shorten(negatives->hard.every, size->share);
+    settings->schedule.warmup_epochs *= size->share;
+    settings->schedule.step_every *= size->share;
+}
+
+double auto_trial_work(const struct trainer_input *input, const struct trainer_settings *settings,
+                       const struct negative_settings *negatives)
+{
+    /* of an element of a vector that is gathered, changed by its gradient or added up, in terms of
+       one of a product, which the caches serve */
+    const double element = 8.0;
+    const double step = 1e6; /* whatever its size */
+    const double users = (double)input->train->matrix.n_rows;
+    const double items = (double)input->train->matrix.n_columns;
+    const double entries = (double)sparse_entries(&input->train->matrix);
+    const double d = (double)settings->dimension;
+    const double batch = fmin((double)settings->batch_users, users), batches = users / batch;
+    const bool all = negatives->strategy == NEGATIVES_ALL || (double)negatives->count >= items;
+    const double drawn = all ? items : (double)negatives->count;
+    const double pairs = settings->co_items.weight > 0.0 ? settings->co_items.share * items : 0.0;
+    double epoch = 3.0 * d * drawn * (users + pairs);
+    epoch += element * d * (batches * (batch + drawn) + entries) + step * batches;
+    epoch += 4.0 * d * entries * batches * (double)settings->propagation.hops;
+    if (negatives->hard.count > 0) {
+        epoch += d * users * items / (double)negatives->hard.every;
+    }
+    return epoch * (double)settings->epochs + d * items * (double)input->validation->n_users;
+}
+
+enum status_code auto_trial_run(const struct trainer_input *input, const struct trial_size *size,
                                 const struct trainer_hooks *hooks, struct pool *pool, double *value,
                                 double *popularity, double *user_values, struct status *status)
 {
@@ -154,22 +198,12 @@ enum status_code auto_trial_run(const struct trainer_input *input, size_t epochs
     struct trainer_hooks quiet = *hooks;
     struct trainer_result result = {0};
     struct status outcome = {0};
-    const double share = (double)epochs / (double)settings.epochs;
     assert(input->validation != NULL);
-    settings.epochs = epochs;
-    settings.dimension =
-        settings.dimension < TRIAL_DIMENSION ? settings.dimension : (size_t)TRIAL_DIMENSION;
-    if (negatives.shared && negatives.count > TRIAL_NEGATIVES) {
-        negatives.count = TRIAL_NEGATIVES;
-    }
-    negatives.hard.from_epoch = shorten(negatives.hard.from_epoch, share);
-    negatives.hard.every = shorten(negatives.hard.every, share);
-    settings.schedule.warmup_epochs *= share;
-    settings.schedule.step_every *= share;
+    auto_trial_shrink(size, &settings, &negatives);
     trial.settings = &settings;
     trial.negatives = &negatives;
     trial.validation = NULL; /* the trainer's own looks at one popularity weight */
-    trial.stop_after = epochs;
+    trial.stop_after = settings.epochs;
     for (size_t s = 0; s < N_SIDES; s++) {
         trial.sources[s].n_cold = 0;
     }

@@ -13,7 +13,7 @@ static const char epochs_unit[] = "epochs";
 static const struct option *epochs_option(const struct plan_stage *train)
 {
     const struct option *row = option_find(train->stage->options, "epochs", strlen("epochs"));
-    return row != NULL && row->type == OPTION_INT ? row : NULL;
+    return row != NULL && (row->type == OPTION_INT || row->type == OPTION_AUTO_INT) ? row : NULL;
 }
 
 enum status_code trial_target(const struct plan *plan, size_t *position, struct status *status)
@@ -23,6 +23,14 @@ enum status_code trial_target(const struct plan *plan, size_t *position, struct 
     if (train == NULL || epochs_option(train) == NULL) {
         return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
                              "the pipeline has no stage `train`: there is nothing to tune");
+    }
+    if (isnan(option_number(epochs_option(train), train->options))) {
+        return status_set_at(
+            status, STATUS_CONFIG, plan->file, train->line, 0,
+            "%s: epochs is auto, so the stage searches by itself; let it do so for "
+            "longer (`search: {budget: 5}`), or give it a number of epochs for "
+            "tune to vary the rest",
+            train->label);
     }
     *position = calibrate != NULL ? calibrate->position : train->position;
     return STATUS_OK;

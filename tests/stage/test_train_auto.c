@@ -29,12 +29,14 @@ static const char log_of_events[] =
 #define PAIRS "- pairs: {item_item: {top: 5}}\n"
 #define NEGATIVES                                                                                  \
     "- negatives: {strategy: all, alpha: auto, hard: {count: auto, pool: 20, skip: 0}}\n"
-#define TRAIN_AT(temperature, epochs)                                                              \
+#define TRAIN_AT(temperature, epochs, budget)                                                      \
     "- train: {dimension: 8, epochs: " epochs ", batch_users: 16, learning_rate: 0.05,"            \
     " temperature: " temperature ", degree_exponent: auto, checkpoint_every: 0s,"                  \
-    " co_interaction: {weight: auto}, propagation: {hops: auto}}\n"
-static const char searching[] = SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "20") "- refit: {}\n";
-static const char long_search[] = SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "400") "- refit: {}\n";
+    " co_interaction: {weight: auto}, propagation: {hops: auto}, search: {budget: " budget "}}\n"
+static const char searching[] =
+    SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "20", "0.01") "- refit: {}\n";
+static const char long_search[] =
+    SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "400", "0.1") "- refit: {}\n";
 
 static void run(void **state, const char *stages, int threads)
 {
@@ -55,20 +57,19 @@ static void the_best_trial_is_taken_and_kept_for_refit(void **state)
 {
     stage_source(state, log_of_events);
     run(state, searching, 1);
-    /* the first axis has no simpler value: of its climb the best one is taken */
     assert_rows(
         state,
         "SELECT count(*) > 6, sum(chosen), min(epochs), max(epochs),"
         " min(value BETWEEN 0 AND 1), min(seconds > 0) FROM search_trial WHERE stage = 'train'",
-        "1|1|15|15|1|1\n");
+        "1|1|7|20|1|1\n");
     char text[256];
     snprintf(text, sizeof text,
-             "temperature=%g negatives.alpha=%g co_interaction.weight=%g degree_exponent=%g "
+             "temperature=%g negatives.alpha=%g degree_exponent=%g co_interaction.weight=%g "
              "propagation.hops=%g negatives.hard.count=%g|1\n",
              stage_number(state, "train/training", "setting.temperature"),
              stage_number(state, "train/training", "alpha"),
-             stage_number(state, "train/training", "setting.co_items.weight"),
              stage_number(state, "train/training", "setting.degree_exponent"),
+             stage_number(state, "train/training", "setting.co_items.weight"),
              stage_number(state, "train/training", "setting.hops"),
              stage_number(state, "train/training", "hard.count"));
     assert_rows(state, "SELECT settings, chosen FROM search_trial WHERE chosen = 1", text);
@@ -119,11 +120,12 @@ static void threads_change_no_choice_and_no_byte(void **state)
 static void without_validation_known_values_are_taken(void **state)
 {
     stage_source(state, log_of_events);
-    run(state, "- interactions: {split: {by: none}}\n" PAIRS NEGATIVES TRAIN_AT("auto", "5"), 1);
+    run(state, "- interactions: {split: {by: none}}\n" PAIRS NEGATIVES TRAIN_AT("auto", "5", "1"),
+        1);
     stage_assert_warned(state,
                         "train: no validation part, so all 5 epochs are run and none is chosen");
     assert_rows(state, "SELECT count(*) FROM search_trial", "0\n");
-    assert_true(stage_number(state, "train/training", "alpha") == 0.5);
+    assert_true(stage_number(state, "train/training", "alpha") == 0.0);
     assert_true(stage_number(state, "train/training", "setting.temperature") > 0.0);
 }
 

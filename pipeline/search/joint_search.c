@@ -1,0 +1,422 @@
+/* The joint search. Its walk depends on values alone, so one that takes up the trials of an
+ * interrupted search goes by them one after the other and comes to the same place. */
+#include "search/joint_search.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "search/halving.h"
+#include "search/paired.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    DESIGN_MAX = 96,  /* points of the design */
+    DESIGN_SHORT = 6, /* with fewer of them there are no short trials */
+    IDLE_MAX = 40,    /* steps in a row that find nothing new or better */
+    STEP_AXES_MAX = 3 /* axes of a step along several */
+};
+
+/* Of the budget, for n short trials of the design and a third of them in full. */
+#define DESIGN_SHARE 0.33
+/* So many times the work is worth a clear gain only. */
+#define DEARER 1.2
+
+struct walk {
+    struct joint_search *search;
+    const struct search_hooks *hooks;
+    size_t best; /* trial in full; SIZE_MAX: none yet */
+    bool is_over;
+};
+
+/* ---- trials ---- */
+
+/* Among those that the walk has come by; n_used when there is none. */
+static size_t find_trial(const struct joint_search *search, const size_t *choice, bool is_short)
+{
+    size_t t = 0;
+    while (t < search->n_used &&
+           (search->trials[t].is_short != is_short ||
+            memcmp(search->trials[t].choice, choice, sizeof search->trials[t].choice) != 0)) {
+        t++;
+    }
+    return t;
+}
+
+static double cost_of(const struct walk *walk, const size_t *choice, bool is_short)
+{
+    double cost = walk->hooks->cost(walk->hooks->data, choice);
+    return is_short ? cost / SEARCH_SHORTER : cost;
+}
+
+static enum status_code make_trial(struct walk *walk, const size_t *choice, bool is_short,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct joint_search *search = walk->search;
+    const size_t t = search->n;
+    struct search_trial trial = {
+        .is_short = is_short, .value = NAN, .popularity = NAN, .seconds = NAN};
+    memcpy(trial.choice, choice, sizeof trial.choice);
+    TRY(MEM_RESIZE(&search->trials, t, t + 1, status));
+    TRY(MEM_RESIZE(&search->user_values, t * search->n_users, (t + 1) * search->n_users, status));
+    TRY(walk->hooks->measure(walk->hooks->data, &trial, search->user_values + t * search->n_users,
+                             status));
+    search->trials[t] = trial;
+    search->n++;
+done:
+    return code;
+}
+
+/* *at = the trial of this choice, made when it is new; SIZE_MAX when it may not be made. */
+static enum status_code try_choice(struct walk *walk, const size_t *choice, bool is_short,
+                                   size_t *at, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct joint_search *search = walk->search;
+    size_t t = find_trial(search, choice, is_short);
+    *at = t;
+    if (t < search->n_used) {
+        goto done;
+    }
+    *at = SIZE_MAX;
+    double cost = cost_of(walk, choice, is_short);
+    if (search->spent + cost > search->budget) {
+        goto done;
+    }
+    /* what an interrupted search left is in the order of this walk */
+    bool is_known = t < search->n && search->trials[t].is_short == is_short &&
+                    memcmp(search->trials[t].choice, choice, sizeof search->trials[t].choice) == 0;
+    if (!is_known) {
+        search->n = t;
+        walk->is_over = walk->is_over ||
+                        (walk->hooks->is_over != NULL && walk->hooks->is_over(walk->hooks->data));
+        if (walk->is_over) {
+            goto done;
+        }
+        TRY(make_trial(walk, choice, is_short, status));
+    }
+    search->spent += cost;
+    search->n_used++;
+    *at = t;
+done:
+    return code;
+}
+
+/* Whether the search goes from its best trial to this one. */
+static bool is_taken(const struct walk *walk, size_t to, bool with_doubt)
+{
+    const struct joint_search *search = walk->search;
+    const struct search_trial *new = &search->trials[to], *old = &search->trials[walk->best];
+    if (isnan(new->value) || isnan(old->value)) {
+        return !isnan(new->value);
+    }
+    const bool is_dearer =
+        cost_of(walk, new->choice, false) > DEARER * cost_of(walk, old->choice, false);
+    return with_doubt || is_dearer
+               ? paired_clearly_better(search->user_values + to * search->n_users,
+                                       search->user_values + walk->best * search->n_users,
+                                       search->n_users)
+               : new->value > old->value;
+}
+
+/* ---- the design ---- */
+
+/* A start in which each axis stays, goes one step or is drawn anew. */
+static void draw_point(const struct joint_search *search, size_t number, size_t *choice)
+{
+    struct rng rng;
+    rng_init(&rng, search->seed, "search.design", number, 0);
+    const size_t *start = search->starts[rng_below(&rng, search->n_starts)];
+    memset(choice, 0, SEARCH_AXES_MAX * sizeof *choice);
+    for (size_t a = 0; a < search->n_axes; a++) {
+        const size_t n = search->axes[a].n, draw = (size_t)rng_below(&rng, n);
+        const double what = rng_double(&rng);
+        const bool up = rng_below(&rng, 2) == 1;
+        choice[a] = start[a];
+        if (what < 0.25) {
+            choice[a] = draw;
+        } else if (what < 0.6) {
+            choice[a] = up ? (start[a] + 1 < n ? start[a] + 1 : start[a])
+                           : (start[a] > 0 ? start[a] - 1 : 0);
+        }
+    }
+}
+
+static void design_point(const struct joint_search *search, size_t number, size_t *choice)
+{
+    if (number < search->n_starts) {
+        memcpy(choice, search->starts[number], sizeof search->starts[number]);
+    } else {
+        draw_point(search, number, choice);
+    }
+}
+
+/* Half of the budget pays for n short trials and a third of them in full. */
+static size_t design_size(const struct walk *walk)
+{
+    const struct joint_search *search = walk->search;
+    double n = DESIGN_SHARE * search->budget * SEARCH_SHORTER / 2.0 /
+               cost_of(walk, search->starts[0], false);
+    return n < DESIGN_SHORT ? search->n_starts : (size_t)fmin(n, DESIGN_MAX);
+}
+
+/* The trials of the points `order` (n) of the design, and their places in the search. */
+static enum status_code try_points(struct walk *walk, const size_t *points, size_t n, bool is_short,
+                                   double *values, size_t *places, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t choice[SEARCH_AXES_MAX];
+    for (size_t i = 0; i < n; i++) {
+        design_point(walk->search, points[i], choice);
+        TRY(try_choice(walk, choice, is_short, &places[i], status));
+        values[i] = places[i] == SIZE_MAX ? (double)NAN : walk->search->trials[places[i]].value;
+    }
+done:
+    return code;
+}
+
+/* The points of the design that are worth a trial in full: the starts, then the best third of the
+ * others. */
+static enum status_code choose_points(struct walk *walk, size_t *points, size_t *n,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    double values[DESIGN_MAX];
+    size_t order[DESIGN_MAX], places[DESIGN_MAX], all[DESIGN_MAX];
+    const size_t n_starts = walk->search->n_starts, n_all = design_size(walk);
+    for (size_t i = 0; i < n_all; i++) {
+        all[i] = points[i] = i;
+    }
+    *n = n_starts;
+    if (n_all > n_starts) {
+        TRY(try_points(walk, all + n_starts, n_all - n_starts, true, values, places, status));
+        halving_order(values, n_all - n_starts, order);
+        for (size_t i = 0; i < (n_all - n_starts) / SEARCH_SHORTER; i++) {
+            points[(*n)++] = n_starts + order[i];
+        }
+    }
+done:
+    return code;
+}
+
+static enum status_code try_design(struct walk *walk, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    double values[DESIGN_MAX];
+    size_t points[DESIGN_MAX], places[DESIGN_MAX], n = 0;
+    TRY(choose_points(walk, points, &n, status));
+    TRY(try_points(walk, points, n, false, values, places, status));
+    for (size_t i = 0; i < n && places[i] != SIZE_MAX; i++) {
+        if (walk->best == SIZE_MAX || is_taken(walk, places[i], i >= walk->search->n_starts)) {
+            walk->best = places[i];
+        }
+    }
+done:
+    return code;
+}
+
+/* ---- steps ---- */
+
+/* *moved: the trial of `choice` is the best now. */
+static enum status_code step_to(struct walk *walk, const size_t *choice, bool *moved,
+                                struct status *status)
+{
+    size_t at;
+    *moved = false;
+    const size_t before = walk->search->n_used;
+    enum status_code code = try_choice(walk, choice, false, &at, status);
+    /* one that was tried before has lost against this best one, or an earlier one */
+    if (code == STATUS_OK && at != SIZE_MAX && walk->search->n_used > before &&
+        is_taken(walk, at, false)) {
+        walk->best = at;
+        *moved = true;
+    }
+    return code;
+}
+
+/* Down first, and up only when nothing was gained there. */
+static enum status_code climb_axis(struct walk *walk, size_t axis, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t from = walk->best;
+    for (int up = 0; up < 2 && walk->best == from; up++) {
+        bool moved = true;
+        while (moved) {
+            size_t choice[SEARCH_AXES_MAX];
+            memcpy(choice, walk->search->trials[walk->best].choice, sizeof choice);
+            moved = false;
+            if (up ? choice[axis] + 1 < walk->search->axes[axis].n : choice[axis] > 0) {
+                choice[axis] = up ? choice[axis] + 1 : choice[axis] - 1;
+                TRY(step_to(walk, choice, &moved, status));
+            }
+        }
+    }
+done:
+    return code;
+}
+
+/* Along two or three axes at once. */
+static enum status_code step_across(struct walk *walk, size_t number, bool *moved,
+                                    struct status *status)
+{
+    const struct joint_search *search = walk->search;
+    size_t choice[SEARCH_AXES_MAX];
+    struct rng rng;
+    rng_init(&rng, search->seed, "search.steps", number, 0);
+    memcpy(choice, search->trials[walk->best].choice, sizeof choice);
+    const size_t n = 2 + (size_t)rng_below(&rng, STEP_AXES_MAX - 1);
+    for (size_t i = 0; i < n; i++) {
+        const size_t a = (size_t)rng_below(&rng, search->n_axes);
+        const bool up = rng_below(&rng, 2) == 1;
+        choice[a] += up && choice[a] + 1 < search->axes[a].n ? 1 : 0;
+        choice[a] -= !up && choice[a] > 0 ? 1 : 0;
+    }
+    return step_to(walk, choice, moved, status);
+}
+
+static enum status_code refine(struct walk *walk, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t before = SIZE_MAX;
+    while (before != walk->best) {
+        before = walk->best;
+        for (size_t a = 0; a < walk->search->n_axes; a++) {
+            TRY(climb_axis(walk, a, status));
+        }
+    }
+    size_t idle = 0;
+    for (size_t number = 0; idle < IDLE_MAX && !walk->is_over; number++) {
+        const size_t n = walk->search->n_used;
+        bool moved = false;
+        TRY(step_across(walk, number, &moved, status));
+        idle = walk->search->n_used > n ? 0 : idle + 1;
+    }
+done:
+    return code;
+}
+
+enum status_code joint_search_run(struct joint_search *search, const struct search_hooks *hooks,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct walk walk = {.search = search, .hooks = hooks, .best = SIZE_MAX};
+    assert(search->n_axes > 0 && search->n_axes <= SEARCH_AXES_MAX);
+    assert(search->n_starts > 0 && search->n_starts <= SEARCH_STARTS_MAX);
+    search->spent = 0.0;
+    search->n_used = 0;
+    /* one trial alone would be compared with nothing */
+    if (2.0 * cost_of(&walk, search->starts[0], false) <= search->budget) {
+        TRY(try_design(&walk, status));
+    }
+    if (walk.best != SIZE_MAX) {
+        TRY(refine(&walk, status));
+    }
+    search->n = search->n_used;
+    search->best_trial = walk.best;
+    memcpy(search->best,
+           walk.best == SIZE_MAX ? search->starts[0] : search->trials[walk.best].choice,
+           sizeof search->best);
+done:
+    return code;
+}
+
+/* ---- in an artifact ---- */
+
+enum { N_VALUES = 4 }; /* of a trial: metric, popularity weight, seconds, whether it is short */
+
+enum status_code joint_search_save(const struct joint_search *search, struct artifact *artifact,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t *choices = NULL;
+    double *values = NULL;
+    TRY(MEM_NEW(&choices, search->n * SEARCH_AXES_MAX, status));
+    TRY(MEM_NEW(&values, search->n * N_VALUES, status));
+    for (size_t t = 0; t < search->n; t++) {
+        for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
+            choices[t * SEARCH_AXES_MAX + a] = (int64_t)search->trials[t].choice[a];
+        }
+        double *of_trial = values + t * N_VALUES;
+        of_trial[0] = search->trials[t].value;
+        of_trial[1] = search->trials[t].popularity;
+        of_trial[2] = search->trials[t].seconds;
+        of_trial[3] = search->trials[t].is_short ? 1.0 : 0.0;
+    }
+    TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, SEARCH_AXES_MAX, choices, status));
+    TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, N_VALUES, values, status));
+    TRY(artifact_copy(artifact, "user_values", ARRAY_F64, search->n, search->n_users,
+                      search->user_values, status));
+done:
+    mem_free(choices);
+    mem_free(values);
+    return code;
+}
+
+/* One stored trial; false when it is none of this search. */
+static bool read_trial(const struct joint_search *search, const int64_t *choice,
+                       const double *values, struct search_trial *out)
+{
+    *out = (struct search_trial){.value = values[0],
+                                 .popularity = values[1],
+                                 .seconds = values[2],
+                                 .is_short = values[3] != 0.0};
+    for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
+        size_t n = a < search->n_axes ? search->axes[a].n : 1;
+        if (choice[a] < 0 || (uint64_t)choice[a] >= n) {
+            return false;
+        }
+        out->choice[a] = (size_t)choice[a];
+    }
+    return true;
+}
+
+enum status_code joint_search_load(struct joint_search *search, const struct artifact *artifact,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const void *choices, *values, *user_values;
+    size_t n, n_values, n_lists, axes, columns, users;
+    struct search_trial *trials = NULL;
+    double *copied = NULL;
+    assert(search->n == 0);
+    TRY(artifact_get(artifact, "choices", ARRAY_I64, &choices, &n, &axes, status));
+    TRY(artifact_get(artifact, "values", ARRAY_F64, &values, &n_values, &columns, status));
+    TRY(artifact_get(artifact, "user_values", ARRAY_F64, &user_values, &n_lists, &users, status));
+    bool fits = axes == SEARCH_AXES_MAX && columns == N_VALUES && users == search->n_users &&
+                n_values == n && n_lists == n;
+    TRY(MEM_NEW(&trials, n, status));
+    TRY(MEM_NEW(&copied, n * search->n_users, status));
+    for (size_t t = 0; fits && t < n; t++) {
+        fits = read_trial(search, (const int64_t *)choices + t * SEARCH_AXES_MAX,
+                          (const double *)values + N_VALUES * t, &trials[t]);
+    }
+    if (!fits) {
+        code = status_set(status, STATUS_DATA,
+                          "artifact %s: %zu trials of %zu users do not fit a search over %zu "
+                          "settings and %zu users; the work database can be deleted",
+                          artifact->name, n, users, search->n_axes, search->n_users);
+        goto done;
+    }
+    memcpy(copied, user_values, n * search->n_users * sizeof *copied);
+    joint_search_release(search);
+    search->n = n;
+    search->trials = trials;
+    search->user_values = copied;
+    trials = NULL;
+    copied = NULL;
+done:
+    mem_free(trials);
+    mem_free(copied);
+    return code;
+}
+
+void joint_search_release(struct joint_search *search)
+{
+    mem_free(search->trials);
+    mem_free(search->user_values);
+    search->trials = NULL;
+    search->user_values = NULL;
+    search->n = 0;
+}

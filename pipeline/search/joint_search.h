@@ -1,0 +1,90 @@
+/* The search for the settings that a configuration leaves open, over all of them together, with a
+ * budget in the caller's unit of work: what is tried depends on data, seed and budget alone.
+ *
+ *     starts, and seeded mixtures of them --short--> the best third --full--> steps from the best
+ *
+ *     const struct search_axis axes[] = {{7}, {2}};
+ *     struct joint_search search = {.n_axes = 2, .axes = axes, .n_starts = 1, .starts = {{3, 0}},
+ *                                   .n_users = n_users, .seed = seed, .budget = 20.0};
+ *     const struct search_hooks hooks = {.data = data, .cost = cost, .measure = measure};
+ *     TRY(joint_search_load(&search, &artifact, status));    trials of an interrupted search
+ *     TRY(joint_search_run(&search, &hooks, status));
+ *     search.best[0] is the candidate that won
+ *     joint_search_release(&search);
+ *
+ * Beside it: halving.h, by which `tune` spends its epochs; paired.h, by which both say that one
+ * trial is better than another. */
+#ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
+#define NIGHTJAR_SEARCH_JOINT_SEARCH_H
+
+#include "store/artifact.h"
+
+enum { SEARCH_AXES_MAX = 16, SEARCH_STARTS_MAX = 4 };
+enum { SEARCH_SHORTER = 3 }; /* a full trial is so many short ones */
+
+struct search_axis {
+    size_t n; /* candidates, > 0; neighbours are alike */
+};
+
+struct search_trial {
+    size_t choice[SEARCH_AXES_MAX]; /* candidate of each axis; 0 behind the last axis */
+    bool is_short;                  /* of a SEARCH_SHORTER-th of the length */
+    double value;                   /* of the validation metric; NAN: the trial failed */
+    double popularity;              /* the weight of the popularity term at that value */
+    double seconds;                 /* that it took: a record, no part of any choice */
+};
+
+struct search_hooks {
+    void *data;
+    /* Work of a trial in full. */
+    double (*cost)(void *data, const size_t *choice);
+    /* Tries `trial->choice` and fills in value, popularity and seconds; user_values (n_users) is
+       the metric of each user, NAN for those that do not count. */
+    enum status_code (*measure)(void *data, struct search_trial *trial, double *user_values,
+                                struct status *status);
+    /* Whether no further trial may begin; NULL: never. */
+    bool (*is_over)(void *data);
+};
+
+/* Zero-initialise; the caller sets what stands above the line. Release with joint_search_release.
+ */
+struct joint_search {
+    size_t n_axes;                  /* 1 to SEARCH_AXES_MAX */
+    const struct search_axis *axes; /* the caller's; the most important one first */
+    size_t n_starts;                /* 1 to SEARCH_STARTS_MAX */
+    size_t starts[SEARCH_STARTS_MAX]
+                 [SEARCH_AXES_MAX]; /* the first is taken where nothing else is */
+    size_t n_users;
+    uint64_t seed;
+    double budget;
+    /* ---- */
+    double spent;
+    size_t best[SEARCH_AXES_MAX];
+    size_t best_trial;           /* in full; SIZE_MAX: there was no budget for two trials */
+    size_t n;                    /* trials, in the order in which they were made */
+    struct search_trial *trials; /* (n) */
+    double *user_values;         /* (n, n_users) */
+    size_t n_used; /* of them this walk has come by: what is loaded behind waits for its turn */
+};
+
+/* A third of the budget goes to the first two phases, where it pays for more than the starts; the
+ * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
+ * moves the search to a trial that costs as much as the best one; to a dearer one, and from a start
+ * to a mixture, only a gain beyond one standard error of the users' paired differences. A trial
+ * that would exceed the budget is not made.
+ * Loaded trials are not made again, and count. Errors: those of `measure`, STATUS_NO_MEMORY; the
+ * trials made stay. */
+MUST_CHECK enum status_code joint_search_run(struct joint_search *search,
+                                             const struct search_hooks *hooks,
+                                             struct status *status);
+
+/* The trials, to be taken up by a later search over the same axes; load expects `search` without
+ * trials. Errors: STATUS_DATA when the artifact does not fit the search; STATUS_NO_MEMORY. */
+MUST_CHECK enum status_code joint_search_save(const struct joint_search *search,
+                                              struct artifact *artifact, struct status *status);
+MUST_CHECK enum status_code joint_search_load(struct joint_search *search,
+                                              const struct artifact *artifact,
+                                              struct status *status);
+void joint_search_release(struct joint_search *search);
+
+#endif
