@@ -19,7 +19,7 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now
 STRIP_release := -s
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lcsv -lpthread -lm # libcsv has no .pc file
 
-SOURCES := $(filter-out pipeline/main.c,$(wildcard pipeline/*/*.c))
+SOURCES := $(filter-out pipeline/main.c pipeline/extension/%,$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
 STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
 # the *_kernels.c of math are compiled once per instruction set and never by themselves
@@ -44,11 +44,11 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views docs install deb clean tests
+.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views bench-extension docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAM)
+all: $(PROGRAM) $(BUILD)/nightjar.so
 
 $(PROGRAM): $(BUILD)/pipeline/main.o $(LIBRARY)
 	@echo "  LD $@"
@@ -71,6 +71,30 @@ $(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c Makefile
 	@$$(CC) $$(CFLAGS) -O3 -fno-math-errno -fno-trapping-math $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
+
+# what SQLite loads: position-independent, of the kernels no more than it needs, and one name to see
+EXTENSION := $(BUILD)/nightjar.so
+EXTENSION_SOURCES := $(wildcard pipeline/extension/*.c) pipeline/math/vec.c pipeline/math/topk.c
+EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/shared/%.o) \
+                     $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/shared/%_$(isa).o))
+SHARED_FLAGS := $(filter-out -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+
+$(EXTENSION): $(EXTENSION_OBJECTS)
+	@echo "  LD $@"
+	@$(CC) $(SHARED_FLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined $(STRIP_$(VARIANT)) -o $@ $^ -lm
+
+$(BUILD)/shared/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(CC) $(SHARED_FLAGS) $(CPPFLAGS) -c -o $@ $<
+
+define shared_kernel_rule
+$(KERNELS:%.c=$(BUILD)/shared/%_$(1).o): $(BUILD)/shared/%_$(1).o: %.c Makefile
+	@mkdir -p $$(@D)
+	@echo "  CC $$@"
+	@$$(CC) $$(SHARED_FLAGS) -O3 -fno-math-errno -fno-trapping-math $$(ISA_$(1)) $$(CPPFLAGS) -DVEC_ISA=$(1) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call shared_kernel_rule,$(isa))))
 
 # the list of stages: adding a stage is adding one file
 $(BUILD)/generated/stage_registry.c: $(wildcard stages/*.c) Makefile
@@ -111,7 +135,7 @@ $(BUILD)/generated/%.o: $(BUILD)/generated/%.c
 	@echo "  CC $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-tests: $(TESTS) $(BENCHES) $(PROGRAM)
+tests: $(TESTS) $(BENCHES) $(PROGRAM) $(EXTENSION)
 
 # an archive: a test links what it uses of it, and no more
 $(SUPPORT): $(SUPPORT_OBJECTS)
@@ -131,7 +155,7 @@ cross:
 
 # one test alone: TEST is test_loss, fault/nights.sh, or cases of the command line
 TEST_PROGRAM := $(filter %/$(TEST),$(TESTS))
-one: $(or $(TEST_PROGRAM),$(PROGRAM))
+one: $(or $(TEST_PROGRAM),$(PROGRAM) $(EXTENSION))
 	@$(or $(TEST_PROGRAM),BUILD=$(BUILD) sh $(or $(patsubst %.sh,tests/%.sh,$(filter %.sh,$(TEST))),tests/cli/run.sh $(TEST)))
 
 demo: all
@@ -164,6 +188,10 @@ bench-quality: all
 bench-views: all
 	@PROGRAM=$(PROGRAM) sh tests/bench/views.sh
 
+# lookups of nightjar.so beside sqlite-vec and the published lists
+bench-extension: all
+	@BUILD=$(BUILD) sh tests/bench/extension.sh
+
 # schemas/pipeline.schema.json and schemas/stages.md out of the option tables
 docs: all
 	$(PROGRAM) describe --schema > schemas/pipeline.schema.json
@@ -188,6 +216,7 @@ INSTALLED := $(DESTDIR)$(PREFIX)
 PAGES := $(INSTALLED)/share/doc/nightjar
 install: all
 	install -D -m 755 $(PROGRAM) $(INSTALLED)/bin/nightjar
+	install -D -m 644 $(EXTENSION) $(INSTALLED)/lib/nightjar/nightjar.so
 	install -d $(INSTALLED)/share/man/man1 $(INSTALLED)/share/bash-completion/completions \
 	  $(INSTALLED)/share/zsh/vendor-completions $(INSTALLED)/lib/systemd/system \
 	  $(addprefix $(PAGES)/,examples topics schemas bench)
@@ -210,4 +239,4 @@ deb: all
 clean:
 	rm -rf build
 
--include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT_OBJECTS:.o=.d))
+-include $(wildcard $(OBJECTS:.o=.d) $(EXTENSION_OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT_OBJECTS:.o=.d))

@@ -33,8 +33,7 @@ my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted
 # the longest first
 my @scripts = qw(data/run fault/interruption cli/run stage/planted fault/environment fault/neighbours fault/year
     cli/install cli/init fault/determinism fault/landed fault/bad_input fault/nights cli/page cli/docs cli/queries
-    cli/reference
-    platform/program platform/container);
+    cli/extension cli/reference platform/program platform/container);
 # another processor, compiler, folder and Debian; what a contributor adds
 unshift @scripts, qw(platform/debian platform/cross platform/builds platform/schema platform/one_place)
     if $is_soak;

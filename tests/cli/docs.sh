@@ -110,6 +110,7 @@ done <"$box/lines"
 for block in "$box"/blocks/*.sql; do
     database=shop.reco.db
     grep -q ATTACH "$block" && database=shop.db
+    sed -i "s,/usr/local/lib/nightjar/nightjar,$root/$BUILD/nightjar," "$block"
     check "the SQL of $(basename "$block")" sh -c "sqlite3 -batch $database <'$block'"
 done
 for block in "$box"/blocks/*.python; do

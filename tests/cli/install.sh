@@ -15,6 +15,7 @@ make -s install PREFIX=/usr "DESTDIR=$box/root" "VARIANT=$(basename "$BUILD")" >
     cat "$box/said"
 share=$box/root/usr/share
 check 'the program' [ -x "$box/root/usr/bin/nightjar" ]
+check 'the extension' [ -s "$box/root/usr/lib/nightjar/nightjar.so" ]
 pages=$share/doc/nightjar
 check 'the examples' [ -s "$pages/examples/nightly.yaml" ]
 check 'their schema' [ -s "$pages/examples/$(sed -n 's/.*\$schema=//p' "$pages/examples/nightly.yaml")" ]

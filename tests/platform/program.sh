@@ -25,4 +25,6 @@ check 'that holds no code' lacks 'GNU_STACK.*RWE' -l
 check 'no symbols' lacks '\.(symtab|debug_info)' -S
 check 'no path of its own to libraries' lacks 'R(UN)?PATH' -d
 check 'no name of the folder it was built in' lacks "$root" -p .rodata
+check 'the extension shows one name' \
+    [ "$(readelf -W --dyn-syms "$BUILD/nightjar.so" | awk '$5 == "GLOBAL" && $7 != "UND" {print $8}')" = sqlite3_nightjar_init ]
 end_of_tests
