@@ -174,14 +174,26 @@ static void tell(struct context *context, const struct interactions *interaction
     buf_release(&left_out);
 }
 
-static void tell_repeats(struct context *context, double share, bool count)
+/* What auto decided; and what somebody may not know who leaves repeats out. */
+static void tell_repeats(struct context *context, const struct split_settings *split, double share,
+                         bool count)
 {
-    log_write(
-        context_log(context), LOG_INFO,
-        "interactions: split.repeats: auto: %.1f %% of the newest tenth's events are of items "
-        "that their users had before (from %.0f %% on they count): %s",
-        100 * share, 100 * SPLIT_REPEATS,
-        count ? "repeats count as choices" : "only new items count");
+    const bool is_missed = split->repeats == CHOICE_FALSE && share >= SPLIT_REPEATS;
+
+    if (split->repeats == CHOICE_AUTO) {
+        log_write(
+            context_log(context), LOG_INFO,
+            "interactions: split.repeats: auto: %.1f %% of the newest tenth's events are of items "
+            "that their users had before (from %.0f %% on they count): %s",
+            100 * share, 100 * SPLIT_REPEATS,
+            count ? "repeats count as choices" : "only new items count");
+    } else if (is_missed && (split->by == SPLIT_AUTO || split->by == SPLIT_TIME)) {
+        log_write(context_log(context), LOG_INFO,
+                  "interactions: %.1f %% of the newest tenth's events are of items that their "
+                  "users had before; where lists should have such items, split.repeats: auto here "
+                  "and exclude_seen: auto of recommend count them",
+                  100 * share);
+    }
 }
 
 static enum status_code add_metric(struct context *context, const char *name, double value,
@@ -362,9 +374,8 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(context_check_stop(context, status));
     TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
     tell(context, &interactions, &request, &extraction.report);
-    if (request.split.repeats == CHOICE_AUTO) {
-        tell_repeats(context, extraction.repeat_share, interactions.basis[BASIS_FIT].repeats);
-    }
+    tell_repeats(context, &request.split, extraction.repeat_share,
+                 interactions.basis[BASIS_FIT].repeats);
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
     TRY(hand_on(context, &interactions, &extraction, &request.dataset, status));
     context_set_rows(context, extraction.report.n_rows);
