@@ -10,25 +10,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&command_init,
-                                                 &command_run,
-                                                 &command_plan,
-                                                 &command_check,
-                                                 &command_describe,
-                                                 &command_tune,
-                                                 &command_backtest,
-                                                 &command_recommend,
-                                                 &command_similar,
-                                                 &command_export,
-                                                 &command_runs,
-                                                 &command_rollback,
-                                                 &command_prune,
-                                                 &command_forget,
-                                                 &command_import,
-                                                 &command_generate,
-                                                 &command_version,
-                                                 &command_help,
-                                                 NULL};
+static const struct command *const commands[] = {
+    &command_init,   &command_run,      &command_plan,      &command_check,   &command_describe,
+    &command_tune,   &command_backtest, &command_recommend, &command_similar, &command_export,
+    &command_runs,   &command_rollback, &command_prune,     &command_forget,  &command_drop,
+    &command_import, &command_generate, &command_version,   &command_help,    NULL};
 
 /* The only mutable global: a signal handler has no other way to tell. */
 static volatile int stop_signal;

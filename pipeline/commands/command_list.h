@@ -18,6 +18,7 @@ extern const struct command command_runs;
 extern const struct command command_rollback;
 extern const struct command command_prune;
 extern const struct command command_forget;
+extern const struct command command_drop;
 extern const struct command command_import;
 extern const struct command command_generate;
 extern const struct command command_version;

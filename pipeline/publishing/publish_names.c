@@ -11,10 +11,10 @@
 /* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
 enum { ROLLBACK_VERSION = 3 };
 
-static const char *const fixed_tables[] = {
-    "nightjar_schema",      "nightjar_objects", "nightjar_current",   "nightjar_runs",
-    "nightjar_generations", "nightjar_metrics", "nightjar_forgotten", "nightjar_forgotten_key"};
-enum { N_FIXED_TABLES = sizeof fixed_tables / sizeof fixed_tables[0] };
+const char *const publish_fixed_tables[] = {
+    "nightjar_schema",    "nightjar_objects",       "nightjar_current",
+    "nightjar_runs",      "nightjar_generations",   "nightjar_metrics",
+    "nightjar_forgotten", "nightjar_forgotten_key", NULL};
 
 void publish_name(struct buf *out, const char *prefix, const char *name, int64_t generation)
 {
@@ -177,8 +177,8 @@ static enum name_class classify(const char *name, const char *prefix)
         return NAME_FREE;
     }
     name += prefix_length;
-    for (size_t i = 0; i < N_FIXED_TABLES; i++) {
-        if (strcasecmp(name, fixed_tables[i]) == 0) {
+    for (size_t i = 0; publish_fixed_tables[i] != NULL; i++) {
+        if (strcasecmp(name, publish_fixed_tables[i]) == 0) {
             return NAME_FIXED;
         }
     }

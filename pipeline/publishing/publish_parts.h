@@ -48,6 +48,9 @@ extern const struct publish_table_info publish_tables[N_TABLES];
 
 /* publish_names.c */
 
+/* Our tables that no generation brings; ends with NULL. */
+extern const char *const publish_fixed_tables[];
+
 /* "PREFIXname_gN", or "PREFIXname" for generation 0, not quoted. */
 void publish_name(struct buf *out, const char *prefix, const char *name, int64_t generation);
 /* The same, quoted, added to SQL. */

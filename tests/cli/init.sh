@@ -6,7 +6,7 @@
 #     -- exit CODE       there is none, the exit code is this
 #     -- says TEXT       stands in the message
 #     -- run             it is run, too, not only checked
-# Then the questions, on a terminal.
+# Then the questions, on a terminal, and that of drop.
 set -u
 . "$(dirname "$0")/../support/tap.sh"
 cd "$box" || exit 1
@@ -78,7 +78,24 @@ check 'an empty line is the first choice, and a table can stand alone' \
     [ "$(grep -c 'FROM thread_views$' forum.yaml) $(grep -c 'FROM posts$' forum.yaml)" = '1 0' ]
 answered ''
 check 'the end of the input ends the questions' has forum.yaml 'guessed: which tables tell'
-answered '\003'
+rm -f forum.yaml
+: >screen
+# a terminal tells of it who is there by then
+{
+    while ! grep -q '1 to' screen; do sleep 0.02; done
+    printf '\003'
+} | timeout 60 script -qec "'$PROGRAM' init forum.db" typed >screen 2>&1
 check 'an interrupt writes nothing' [ ! -e forum.yaml ]
 check '--yes asks nothing' sh -c "script -qec \"'$PROGRAM' init forum.db --yes\" typed </dev/null >screen && ! grep '1 to' screen"
+
+# drop asks, too: webshop_events was run
+if [ -z "$sanitized" ]; then
+    dropped() {
+        printf "$1" | timeout 60 script -qec "'$PROGRAM' drop webshop_events.yaml" typed >screen 2>&1
+        sqlite3 webshop_events.reco.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'recommendations%'"
+    }
+    check 'drop takes no for an answer' [ "$(dropped 'n\n')" -gt 1 ]
+    check 'and an empty line' [ "$(dropped '\n')" -gt 1 ]
+    check 'and drops at a yes' [ "$(dropped 'y\n')" -eq 0 ]
+fi
 end_of_tests
