@@ -119,7 +119,12 @@ static enum status_code write_page(struct context *context, const struct report_
     struct buf title = {0}, out = {0};
     char failure[STATUS_FILE_MAX + 1024];
     enum status_code code;
-    TRY(context_published_db(context, &output, status));
+    code = context_published_db(context, &output, status);
+    if (code != STATUS_OK && outcome != NULL) {
+        status_clear(status); /* it may be damaged, and why the run has failed */
+    } else {
+        TRY(code);
+    }
     TRY(history_init(&history, context_work(context), output, settings->output.prefix,
                      context_run_number(context), o->runs, status));
     history.pipeline = settings->pipeline;

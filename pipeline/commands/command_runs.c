@@ -20,13 +20,11 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     enum status_code code;
     struct db *db = NULL;
     struct db_query *query = NULL;
-    int64_t shown;
     size_t n_rows;
-    TRY(morning_shown(plan, &shown, status));
     TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
-    TRY(db_bind_int64(query, 2, shown, status));
+    TRY(db_bind_int64(query, 2, morning_shown(plan), status));
     code = json ? rows_print(query, true, true, out, &n_rows, status)
                 : rows_print_aligned(query, out, status);
 done:
@@ -69,13 +67,14 @@ static const char run_metrics[] =
 
 /* What a run came to; ?2 is the generation that the views show. The second column is what there is
  * to say beside the figures. */
-static const char run_head[] = "SELECT printf('run %d of %s, %s%s: %s%s%s', run, pipeline,"
-                               "  strftime('%Y-%m-%d %H:%M:%S UTC', started, 'unixepoch'),"
-                               "  coalesce(printf(', %d s', finished - started), ''), state,"
-                               "  coalesce(printf(' generation %d', generation), ''),"
-                               "  CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2)"
-                               "   THEN ', which the views show' ELSE '' END),"
-                               " coalesce(message || char(10), '') FROM run WHERE run = ?1";
+static const char run_head[] =
+    "SELECT printf('run %d of %s, %s%s: %s%s%s', run, pipeline,"
+    "  strftime('%Y-%m-%d %H:%M:%S UTC', started, 'unixepoch'),"
+    "  iif(finished IS NULL, '', printf(', %d s', finished - started)), state,"
+    "  iif(generation IS NULL, '', printf(' generation %d', generation)),"
+    "  CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2)"
+    "   THEN ', which the views show' ELSE '' END),"
+    " coalesce(message || char(10), '') FROM run WHERE run = ?1";
 
 static enum status_code print_part(struct db *db, const char *sql, int64_t run, FILE *out,
                                    struct status *status)
@@ -96,13 +95,11 @@ static enum status_code show_morning(const struct plan *plan, struct db *db, int
 {
     struct db_query *query = NULL;
     struct buf text = {0};
-    int64_t shown;
     bool has_row;
     enum status_code code;
-    TRY(morning_shown(plan, &shown, status));
     TRY(db_prepare(db, run_head, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
-    TRY(db_bind_int64(query, 2, shown, status));
+    TRY(db_bind_int64(query, 2, morning_shown(plan), status));
     TRY(db_step(query, &has_row, status));
     buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));
     TRY(morning_add(plan, db, run, &text, status));

@@ -6,19 +6,19 @@
 
 #include <unistd.h>
 
-/* *out NULL: there is no such file. The caller's to close. */
-static enum status_code open_output(const struct plan *plan, struct db **out, struct status *status)
+/* NULL: there is no such file, or it cannot be read: the history is what one looks at then. The
+ * caller's to close. */
+static struct db *open_output(const struct plan *plan)
 {
     const struct plan_settings *settings = &plan->settings;
-    enum status_code code = STATUS_OK;
-    *out = NULL;
-    if (settings->output.database != NULL && access(settings->output.database, F_OK) == 0) {
-        TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, out,
-                    status));
-        db_leave_checkpoints(*out);
+    struct status unreadable = {0};
+    struct db *db = NULL;
+    if (settings->output.database != NULL && access(settings->output.database, F_OK) == 0 &&
+        db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
+                &unreadable) == STATUS_OK) {
+        db_leave_checkpoints(db);
     }
-done:
-    return code;
+    return db;
 }
 
 /* As a shell takes it: between quotes where it has more than plain characters. */
@@ -56,20 +56,17 @@ enum status_code morning_add(const struct plan *plan, struct db *work, int64_t r
 {
     const struct plan_settings *settings = &plan->settings;
     struct findings findings;
-    struct db *output = NULL;
+    struct db *output = open_output(plan);
     struct buf text = {0};
-    int64_t generation = 0;
     enum status_code code;
-    TRY(open_output(plan, &output, status));
     TRY(findings_read(work, output, settings->output.prefix, run, &findings, status));
-    TRY(morning_shown(plan, &generation, status));
     findings_add_quality(&findings, &text);
     add_line(out, "quality", &text);
     findings_add_change(&findings, &text);
     add_line(out, "since", &text);
     findings_add_counts(&findings, &text);
     add_line(out, "lists", &text);
-    if (generation != 0) {
+    if (morning_shown(plan) != 0) {
         buf_add_text(&text, "sqlite3 -box ");
         add_word(&text, settings->output.database);
         buf_addf(&text, " 'SELECT * FROM %srecommendations ORDER BY user_id, rank LIMIT 20'",
@@ -83,17 +80,15 @@ done:
     return code;
 }
 
-enum status_code morning_shown(const struct plan *plan, int64_t *generation, struct status *status)
+int64_t morning_shown(const struct plan *plan)
 {
     struct published_info current = {0};
-    struct db *output = NULL;
-    enum status_code code;
-    TRY(open_output(plan, &output, status));
-    if (output != NULL) {
-        TRY(publish_current(output, plan->settings.output.prefix, &current, status));
+    struct status unreadable = {0};
+    struct db *output = open_output(plan);
+    if (output == NULL ||
+        publish_current(output, plan->settings.output.prefix, &current, &unreadable) != STATUS_OK) {
+        current.generation = 0;
     }
-    *generation = current.generation;
-done:
     db_close(output);
-    return code;
+    return current.generation;
 }

@@ -11,8 +11,7 @@
 MUST_CHECK enum status_code morning_add(const struct plan *plan, struct db *work, int64_t run,
                                         struct buf *out, struct status *status);
 
-/* *generation = the one that the views show; 0: none, or there is no such file. */
-MUST_CHECK enum status_code morning_shown(const struct plan *plan, int64_t *generation,
-                                          struct status *status);
+/* The generation that the views show; 0: none, or that cannot be read. */
+int64_t morning_shown(const struct plan *plan);
 
 #endif

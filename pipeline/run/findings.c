@@ -132,6 +132,20 @@ done:
     return code;
 }
 
+/* Counts of the run's generation, else of the one in place, and of that of the run before. */
+static enum status_code read_published(struct db *output, const char *prefix, int64_t before,
+                                       struct findings *out, struct status *status)
+{
+    struct published_info current = {0};
+    enum status_code code;
+    TRY(publish_current(output, prefix, &current, status));
+    TRY(read_counts(output, prefix, out->generation != 0 ? out->generation : current.generation,
+                    &out->counts, status));
+    TRY(read_counts(output, prefix, before, &out->before_counts, status));
+done:
+    return code;
+}
+
 enum status_code findings_read(struct db *work, struct db *output, const char *prefix, int64_t run,
                                struct findings *findings, struct status *status)
 {
@@ -145,7 +159,7 @@ enum status_code findings_read(struct db *work, struct db *output, const char *p
                            .before_error = (double)NAN,
                            .counts = unknown,
                            .before_counts = unknown};
-    struct published_info current = {0};
+    struct status unreadable = {0};
     int64_t generation = 0;
     double ignored;
     enum status_code code;
@@ -157,11 +171,9 @@ enum status_code findings_read(struct db *work, struct db *output, const char *p
     if (out.before != 0) {
         TRY(read_before(work, &out, &generation, status));
     }
-    if (output != NULL) {
-        TRY(publish_current(output, prefix, &current, status));
-        TRY(read_counts(output, prefix, out.generation != 0 ? out.generation : current.generation,
-                        &out.counts, status));
-        TRY(read_counts(output, prefix, generation, &out.before_counts, status));
+    if (output != NULL &&
+        read_published(output, prefix, generation, &out, &unreadable) != STATUS_OK) {
+        out.counts = out.before_counts = unknown;
     }
     *findings = out;
 done:
@@ -243,7 +255,7 @@ static void add_change_of(struct buf *out, double now, double before, const char
 void findings_add_change(const struct findings *findings, struct buf *out)
 {
     char time[CLOCK_TEXT_MAX];
-    if (findings->before == 0) {
+    if (findings->before == 0 || (isnan(findings->value) && isnan(findings->counts.users))) {
         return;
     }
     clock_format(findings->before_started, time);

@@ -42,7 +42,8 @@ struct findings {
     struct findings_counts before_counts;
 };
 
-/* output NULL: nothing is published. A run that is not there is STATUS_NO_INPUT. */
+/* output NULL: nothing is published. What cannot be read of it (a file may be damaged: then these
+ * findings are looked at) is unknown. A run that is not there is STATUS_NO_INPUT. */
 MUST_CHECK enum status_code findings_read(struct db *work, struct db *output, const char *prefix,
                                           int64_t run, struct findings *findings,
                                           struct status *status);
