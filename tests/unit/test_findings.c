@@ -1,6 +1,7 @@
 /* run/findings: what is said of a run, out of rows that stand for runs. */
 #include "run/findings.h"
 
+#include "evaluation/metric_rows.h"
 #include "publishing/generation.h"
 #include "store/migrate.h"
 #include "tests/support/store_support.h"
@@ -13,10 +14,10 @@
 
 static const char runs[] =
     "INSERT INTO run (run, pipeline, version, config_hash, seed, started, finished, state,"
-    " generation, judged_on) VALUES"
-    " (1, 'shop', '1', 'a', 1, 1796000000, 1796000009, 'published', 4, 'test; protocol 2'),"
-    " (2, 'shop', '1', 'a', 1, 1796050000, 1796050009, 'refused', NULL, 'test; protocol 2'),"
-    " (3, 'shop', '1', 'a', 1, 1796086400, 1796086409, 'published', 5, 'test; protocol 2');"
+    " generation) VALUES"
+    " (1, 'shop', '1', 'a', 1, 1796000000, 1796000009, 'published', 4),"
+    " (2, 'shop', '1', 'a', 1, 1796050000, 1796050009, 'refused', NULL),"
+    " (3, 'shop', '1', 'a', 1, 1796086400, 1796086409, 'published', 5);"
     "INSERT INTO run_metric (run, name, model, grp, value, error, label) VALUES"
     " (1, 'recall@20', 'nightjar', 'all', 0.1, 0.01, 'evaluate'),"
     " (3, 'coverage@20', 'nightjar', 'all', 0.9, NULL, 'evaluate'),"
@@ -43,12 +44,15 @@ static void assert_said(void **state, const char *changes, bool is_published,
     struct status status = {0};
     struct findings findings;
     struct buf text = {0};
-    char path[STORE_PATH_MAX];
+    char path[STORE_PATH_MAX], protocol[128];
     store_path(state, "work.db", path);
     unlink(path);
     struct db *work = store_open(path, DB_CREATE), *output = NULL;
     assert_int_equal(migrate_apply(work, MIGRATE_WORK, "", &status), STATUS_OK);
     store_exec(work, runs);
+    snprintf(protocol, sizeof protocol, "UPDATE run SET judged_on = 'test; protocol %d'",
+             JUDGING_PROTOCOL);
+    store_exec(work, protocol);
     store_exec(work, changes);
     if (is_published) {
         store_path(state, "output.db", path);
