@@ -194,6 +194,7 @@ static void rate(const struct schema *schema, struct log_candidate *candidate)
     static const char unlikely[] =
         "recommendation price stock inventory shipment refund return permission archive old temp "
         "tmp backup staging draft preference setting similar related embedding map mapping";
+    static const char held_out[] = "test valid validation holdout sample";
     const struct schema_table *table = &schema->tables[candidate->table];
     const struct schema_column *item =
         &schema->tables[candidate->item.table].columns[candidate->item.column];
@@ -209,6 +210,8 @@ static void rate(const struct schema *schema, struct log_candidate *candidate)
     for (size_t w = 0; w < table->words.n; w++) {
         score -= word_in(table->words.text[w], unlikely) ? 20 : 0;
     }
+    /* parts of a log that somebody holds out */
+    score -= table->words.n == 1 && word_in(table->words.text[0], held_out) ? 20 : 0;
     candidate->score = score;
     candidate->user_table = user->table;
     candidate->item_table = item->table;

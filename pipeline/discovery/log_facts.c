@@ -281,6 +281,11 @@ static enum status_code read_ids(struct db *db, const struct schema *schema,
     log_candidate_add_from(schema, candidate, &sql);
     TRY(log_facts_numbers(db, &sql, distinct, 2, &known, status));
     facts->n_users = distinct[0];
+    /* a user 0 like others is one; who has far more rows than others is all whom nobody knows */
+    if (!(facts->n_nobody * facts->n_users > 10 * facts->n_rows &&
+          facts->n_nobody > 0.05 * facts->n_rows)) {
+        facts->n_nobody = 0;
+    }
     facts->n_items = distinct[1];
 done:
     buf_release(&sql);

@@ -34,7 +34,7 @@ struct log_event {
 struct log_facts {
     double n_rows, n_users, n_items; /* NAN: not known */
     double n_no_user, n_no_item;     /* NULL */
-    double n_nobody;                 /* the user is 0 or '' */
+    double n_nobody;                 /* the user is 0 or '', who has far more rows than others */
     enum log_time time;
     double n_no_time, n_future; /* without a time in 1980..2200; more than a day ahead */
     double first, last;         /* Unix seconds, of the others; NAN: not known */

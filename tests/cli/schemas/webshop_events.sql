@@ -1,4 +1,4 @@
--- a shop with one table of events
+-- a shop with one table of events, where a user is called 0
 -- expect SELECT user_id, item_id, event, created_at
 -- expect FROM events
 -- expect event_weights: {view: 1, cart: 2, purchase: 4}
@@ -12,6 +12,6 @@ CREATE TABLE events(event_id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, item
     event TEXT NOT NULL, created_at INTEGER NOT NULL);
 INSERT INTO users SELECT value, 'de' FROM generate_series(1, 80);
 INSERT INTO items SELECT value, 'item ' || value, 'c' || value % 3, 1 FROM generate_series(1, 40);
-INSERT INTO events SELECT value, value * 7919 % 80 + 1, value * 31 % 13 * 3 + value % 3 + 1,
+INSERT INTO events SELECT value, value * 7919 % 80, value * 31 % 13 * 3 + value % 3 + 1,
     CASE WHEN value % 20 = 0 THEN 'purchase' WHEN value % 5 = 0 THEN 'cart' ELSE 'view' END,
     1700000000 + value * 1800 FROM generate_series(1, 3000);
