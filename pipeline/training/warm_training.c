@@ -182,8 +182,11 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
     TRY(save_record(context, info.generation, fingerprint, status));
     warm->generation = info.generation;
     if (db != NULL) {
-        TRY(warm_vectors_read(db, prefix, &info, &training->interactions, training->basis,
-                              training->settings.dimension, &warm->vectors, &why, status));
+        TRY(warm_vectors_read(
+            db, prefix, &info, &training->interactions, training->basis,
+            training->settings.dimension,
+            training->settings.sequence.given ? training->settings.sequence.dimension : 0,
+            &warm->vectors, &why, status));
         tell_bad_rows(warm, context);
     }
     warm->is_warm = db != NULL && why.length == 0;

@@ -18,8 +18,8 @@ static const struct {
 /* Of one side while it is read. */
 struct reading {
     const struct vocabulary *ids;
-    const int32_t *row_of; /* (ids->n) row of each master code, or -1 */
-    size_t dimension;
+    const int32_t *row_of;   /* (ids->n) row of each master code, or -1 */
+    size_t dimension, width; /* of the vectors wanted and of those published */
     struct warm_side *side;
 };
 
@@ -39,13 +39,24 @@ static int32_t find_row(const struct reading *reading, struct db_query *query)
     return code < 0 ? -1 : reading->row_of[code];
 }
 
-/* Whether the bytes are a vector as publish writes them. The tolerance is far above what rounding
- * `dimension` floats does to a length of 1, and far below any other meaning of the bytes. */
-static bool is_sound(const float *vector, size_t dimension)
+/* Whether the floats are a vector as publish writes them, or the part of ids of one in which
+ * sequences are read, too: that is brought to a length of 1. The tolerance is far above what
+ * rounding `dimension` floats does to that, and far below any other meaning of the bytes. */
+static bool take_part(const struct reading *reading, float *vector)
 {
-    const double tolerance = 1e-3;
-    float square = vec_ops()->dot(vector, vector, dimension);
-    return isfinite(square) && fabs((double)square - 1.0) <= tolerance;
+    const double tolerance = 1e-3, least = 1e-6;
+    const size_t d = reading->dimension;
+    const double square = (double)vec_ops()->dot(vector, vector, d);
+    if (!isfinite(square) || square > 1.0 + tolerance) {
+        return false;
+    }
+    if (d == reading->width) {
+        return square >= 1.0 - tolerance;
+    }
+    if (square >= least) {
+        vec_ops()->scale((float)(1.0 / sqrt(square)), vector, d);
+    }
+    return square >= least;
 }
 
 static void take_row(struct reading *reading, struct db_query *query)
@@ -58,11 +69,11 @@ static void take_row(struct reading *reading, struct db_query *query)
     }
     float *vector = side->vectors + (size_t)row * d;
     const void *bytes = db_column_blob(query, 1, &length);
-    bool fits = db_column_type(query, 1) == DB_BLOB && length == d * sizeof *vector;
+    bool fits = db_column_type(query, 1) == DB_BLOB && length == reading->width * sizeof *vector;
     if (fits) {
-        memcpy(vector, bytes, length);
+        memcpy(vector, bytes, d * sizeof *vector);
     }
-    if (fits && is_sound(vector, d)) {
+    if (fits && take_part(reading, vector)) {
         side->is_known[row] = 1;
         side->n_matched++;
         return;
@@ -104,8 +115,8 @@ done:
 
 static enum status_code read_side(struct db *db, const char *prefix, enum tower_side s,
                                   struct interactions *interactions, enum basis basis,
-                                  size_t dimension, struct warm_side *side, struct buf *why,
-                                  struct status *status)
+                                  size_t dimension, size_t width, struct warm_side *side,
+                                  struct buf *why, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = &interactions->basis[basis];
@@ -131,7 +142,7 @@ static enum status_code read_side(struct db *db, const char *prefix, enum tower_
     TRY(MEM_NEW(&row_of, ids->n, status));
     dataset_invert(codes, side->n, ids->n, row_of);
     TRY(vocabulary_build_index(ids, status));
-    struct reading reading = {ids, row_of, dimension, side};
+    struct reading reading = {ids, row_of, dimension, width, side};
     TRY(read_view(db, buf_text(&view), side_texts[s].id, &reading, status));
     side->warm = (struct warm_start){.vectors = side->vectors, .is_known = side->is_known};
     if (2 * side->n_matched < side->n) {
@@ -148,17 +159,19 @@ done:
 enum status_code warm_vectors_read(struct db *db, const char *prefix,
                                    const struct published_info *info,
                                    struct interactions *interactions, enum basis basis,
-                                   size_t dimension, struct warm_vectors *out, struct buf *why,
-                                   struct status *status)
+                                   size_t dimension, size_t beside, struct warm_vectors *out,
+                                   struct buf *why, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    if (info->dimension != (int64_t)dimension) {
+    const size_t width =
+        info->dimension == (int64_t)(dimension + beside) ? dimension + beside : dimension;
+    if (info->dimension != (int64_t)width) {
         buf_addf(why, "its vectors have dimension %lld, today's have %zu",
                  (long long)info->dimension, dimension);
     }
     for (size_t s = 0; s < N_SIDES && why->length == 0; s++) {
-        TRY(read_side(db, prefix, (enum tower_side)s, interactions, basis, dimension, &out->side[s],
-                      why, status));
+        TRY(read_side(db, prefix, (enum tower_side)s, interactions, basis, dimension, width,
+                      &out->side[s], why, status));
     }
     TRY(buf_check(why, status));
 done:

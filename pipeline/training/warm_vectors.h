@@ -27,13 +27,16 @@ struct warm_vectors {
  * whose indexes are built here; an id of the other type (INTEGER, TEXT) matches nothing. `why` gets
  * one sentence when there is nothing to start from (a generation of another dimension, a view that
  * is gone, fewer than half of today's users or items known): *out is then not to be used and the
- * code is STATUS_OK. `info` is the published generation, not 0. `out` zeroed; release in any case.
+ * code is STATUS_OK. Where sequences were read, `beside` more components than `dimension` are
+ * published, and the first of them are taken; 0: none. `info` is the published generation, not 0.
+ * `out` zeroed; release in any case.
  */
 MUST_CHECK enum status_code warm_vectors_read(struct db *db, const char *prefix,
                                               const struct published_info *info,
                                               struct interactions *interactions, enum basis basis,
-                                              size_t dimension, struct warm_vectors *out,
-                                              struct buf *why, struct status *status);
+                                              size_t dimension, size_t beside,
+                                              struct warm_vectors *out, struct buf *why,
+                                              struct status *status);
 void warm_vectors_release(struct warm_vectors *vectors);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tests/support/publish_support.h"
 #include "tests/support/store_support.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -92,7 +93,7 @@ static void teardown(struct fixture *f)
 static void read_vectors(struct fixture *f, const char *prefix, size_t dimension)
 {
     struct status status = {0};
-    assert_ok(warm_vectors_read(f->db, prefix, &f->info, &f->interactions, BASIS_ALL, dimension,
+    assert_ok(warm_vectors_read(f->db, prefix, &f->info, &f->interactions, BASIS_ALL, dimension, 1,
                                 &f->vectors, &f->why, &status),
               &status);
 }
@@ -178,6 +179,20 @@ static void another_dimension_is_said_with_both_figures(void **state)
     teardown(&f);
 }
 
+static void the_part_of_ids_is_taken_of_vectors_that_read_sequences(void **state)
+{
+    struct fixture f;
+    setup(&f, state, "", integers, false);
+    read_vectors(&f, "", D - 1);
+    assert_int_equal(f.why.length, 0);
+    assert_known(&f.vectors.side[SIDE_USERS], "1101");
+    for (size_t c = 0; c < D - 1; c++) { /* (.5, .5, .5) of (.5, .5, .5, .5) */
+        const float value = f.vectors.side[SIDE_USERS].warm.vectors[c];
+        assert_true(fabsf(value - 1.0f / sqrtf((float)(D - 1))) < 1e-6f);
+    }
+    teardown(&f);
+}
+
 static void bad_vectors_count_as_new(void **state)
 {
     /* a byte short, NaN, all zeros, no BLOB; id -10 is not asked for, whatever it holds */
@@ -224,6 +239,7 @@ int main(void)
         TEST(text_ids_find_their_rows),
         TEST(ids_of_another_type_match_nothing),
         TEST(another_dimension_is_said_with_both_figures),
+        TEST(the_part_of_ids_is_taken_of_vectors_that_read_sequences),
         TEST(bad_vectors_count_as_new),
         TEST(a_view_that_is_gone_is_said),
     };
