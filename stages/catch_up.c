@@ -40,6 +40,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "negatives"},
     {.name = "training", .help = "settings that train chose"},
     {.name = "towers", .help = "the vectors to go on from"},
+    {.name = "sequence", .optional = true, .help = "what reads the newest events of users"},
     {.name = NULL},
 };
 

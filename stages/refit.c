@@ -54,6 +54,7 @@ static const struct stage_artifact inputs[] = {
 
 static const struct stage_artifact outputs[] = {
     {.name = "towers", .help = "the served vectors, trained on the whole log"},
+    {.name = "sequence", .help = "the tower that reads sequences, for small nights", true},
     {.name = NULL},
 };
 

@@ -49,8 +49,6 @@ static void adapt(struct trainer_settings *settings, const struct catch_up_reque
 {
     const double share = (double)request->epochs / (double)settings->epochs;
 
-    /* where sequences were read, their part of the vectors is a part like any other */
-    settings->dimension = request->start->embeddings.users.columns;
     settings->temperature = request->start->embeddings.temperature;
     settings->temperature_mode = TEMPERATURE_FIXED;
     settings->learning_rate *= request->rate;
@@ -186,6 +184,7 @@ static enum status_code prepare(struct parts *parts, const struct catch_up_reque
     TRY(context_input(context, "training", &chosen, status));
     TRY(trainer_settings_load(&training->settings, chosen, status));
     adapt(&training->settings, request);
+    training->settings.dimension = parts->vectors.dimension;
     TRY(load_negatives(training, chosen, status));
     TRY(context_input(context, "pairs", &pairs, status));
     TRY(load_positives(parts, request, pairs, status));

@@ -55,6 +55,18 @@ static const float *cold_at(const struct start_side *side, struct const_matrix c
                : NULL;
 }
 
+/* False where there is nothing of a direction. */
+static bool normalise(float *vector, size_t d)
+{
+    const float square = vec_ops()->dot(vector, vector, d);
+    if (!(square > 1e-8f)) {
+        memset(vector, 0, d * sizeof *vector);
+        return false;
+    }
+    vec_ops()->scale(1.0f / sqrtf(square), vector, d);
+    return true;
+}
+
 /* The vectors that the towers have: of rows, and cold ones of what is a row tonight. */
 static enum status_code place_side(struct catch_up_vectors *vectors,
                                    const struct catch_up_request *request, enum tower_side side,
@@ -76,6 +88,9 @@ static enum status_code place_side(struct catch_up_vectors *vectors,
                                 : cold_at(start, view.cold, view.now.codes[r], &next);
         if (from != NULL) {
             memcpy(vectors->vectors[side] + r * d, from, d * sizeof(float));
+        }
+        if (from != NULL && vectors->sequence.dimension > 0) {
+            (void)normalise(vectors->vectors[side] + r * d, d);
         }
     }
 done:
@@ -128,18 +143,6 @@ static enum status_code list_active(struct catch_up_vectors *vectors,
 done:
     mem_free(code_of);
     return code;
-}
-
-/* False where there is nothing of a direction. */
-static bool normalise(float *vector, size_t d)
-{
-    const float square = vec_ops()->dot(vector, vector, d);
-    if (!(square > 1e-8f)) {
-        memset(vector, 0, d * sizeof *vector);
-        return false;
-    }
-    vec_ops()->scale(1.0f / sqrtf(square), vector, d);
-    return true;
 }
 
 static bool is_unknown(const float *vector, size_t d)
@@ -226,11 +229,14 @@ enum status_code catch_up_vectors_init(struct catch_up_vectors *vectors,
 {
     enum status_code code;
 
-    vectors->dimension = request->start->embeddings.users.columns;
+    TRY(catch_up_sequence_load(&vectors->sequence, request->context, status));
+    vectors->dimension = request->start->embeddings.users.columns - vectors->sequence.dimension;
     TRY(place(vectors, request, status));
     TRY(list_active(vectors, request, status));
     TRY(start_new(vectors, request, status));
     TRY(start_bias(vectors, request, status));
+    TRY(catch_up_sequence_read(&vectors->sequence, request, vectors->active, vectors->n_active,
+                               vectors->is_updated, status));
 done:
     return code;
 }
@@ -290,7 +296,8 @@ static enum status_code collect_items(const struct catch_up_vectors *vectors,
     const struct dataset *all = all_of(request);
     size_t known = 0;
 
-    TRY(cold_vectors_init(out, side->n_cold, vectors->dimension, status));
+    const size_t width = vectors->dimension + vectors->sequence.dimension;
+    TRY(cold_vectors_init(out, side->n_cold, width, status));
     for (size_t c = 0; c < side->n_cold; c++) {
         while (known < all->n_items && all->items[known] < side->cold_codes[c]) {
             known++;
@@ -298,7 +305,7 @@ static enum status_code collect_items(const struct catch_up_vectors *vectors,
         if (known == all->n_items || all->items[known] != side->cold_codes[c]) {
             add_cold(out, side->cold_codes[c],
                      matrix_row(request->start->embeddings.cold_items, (size_t)side->cold_rows[c]),
-                     vectors->dimension);
+                     width);
         }
     }
 done:
@@ -306,7 +313,7 @@ done:
 }
 
 /* The vector of a user who has no row: that of the towers unless it has new rows or it is not
- * there, then one of the items; NULL: neither. `scratch` (d). */
+ * there, then one of the items; NULL: neither. `scratch` (twice the width). */
 static const float *cold_user(const struct catch_up_vectors *vectors,
                               const struct catch_up_request *request, int32_t code,
                               int64_t history_row, const float *before, float *scratch)
@@ -319,7 +326,17 @@ static const float *cold_user(const struct catch_up_vectors *vectors,
         return before;
     }
     const int32_t *items = sparse_row(history, (size_t)history_row, &n);
-    return mean_of_items(vectors, items, n, scratch) ? scratch : before;
+    const struct catch_up_sequence *sequence = &vectors->sequence;
+    const size_t d = vectors->dimension, s = sequence->dimension;
+    if (!mean_of_items(vectors, items, n, scratch)) {
+        return before;
+    }
+    if (s == 0) {
+        return scratch;
+    }
+    sequence_join_row(scratch, d, sequence->cold_states + (size_t)history_row * s, s,
+                      sequence->kept.weight, scratch + d + s);
+    return scratch + d + s;
 }
 
 /* Users without a row: those with a history, and those whom the towers knew by their side data. */
@@ -331,10 +348,10 @@ static enum status_code collect_users(const struct catch_up_vectors *vectors,
     const struct start_side *side = &vectors->side[SIDE_USERS];
     const struct dataset *all = all_of(request);
     const struct cold_part *cold = &all->cold;
-    size_t d = vectors->dimension, known = 0, next = 0, h = 0, c = 0;
+    size_t d = vectors->dimension + vectors->sequence.dimension, known = 0, next = 0, h = 0, c = 0;
     float *scratch = NULL;
 
-    TRY(MEM_NEW(&scratch, d, status));
+    TRY(MEM_NEW(&scratch, 2 * d, status));
     TRY(cold_vectors_init(out, side->n_cold + cold->n_users, d, status));
     while (h < cold->n_users || c < side->n_cold) {
         const int32_t with_history = h < cold->n_users ? cold->users[h] : INT32_MAX;
@@ -359,6 +376,35 @@ done:
     return code;
 }
 
+/* ---- the parts side by side ---- */
+
+/* users (rows, d + s): whoever has new rows joined to the newest state, the others as they were;
+ * items (rows, d + s). */
+static void join_parts(const struct catch_up_vectors *vectors,
+                       const struct catch_up_request *request, float *users, float *items)
+{
+    const struct catch_up_sequence *sequence = &vectors->sequence;
+    const struct dataset *all = all_of(request);
+    const size_t d = vectors->dimension, s = sequence->dimension, width = d + s;
+    size_t active = 0;
+    for (size_t r = 0; r < all->n_users; r++) {
+        if (active < vectors->n_active && (size_t)vectors->active[active] == r) {
+            sequence_join_row(vectors->vectors[SIDE_USERS] + r * d, d,
+                              sequence->states + active * s, s, sequence->kept.weight,
+                              users + r * width);
+            active++;
+        } else {
+            const size_t row = (size_t)vectors->side[SIDE_USERS].row_of[r];
+            memcpy(users + r * width, matrix_row(request->start->embeddings.users, row),
+                   width * sizeof *users);
+        }
+    }
+    for (size_t r = 0; r < all->n_items; r++) {
+        sequence_join_row(vectors->vectors[SIDE_ITEMS] + r * d, d, sequence->items + r * s, s,
+                          sequence->kept.weight, items + r * width);
+    }
+}
+
 enum status_code catch_up_vectors_save(const struct catch_up_vectors *vectors,
                                        const struct catch_up_request *request, double epochs,
                                        struct artifact *out, struct status *status)
@@ -366,13 +412,22 @@ enum status_code catch_up_vectors_save(const struct catch_up_vectors *vectors,
     enum status_code code;
     const struct dataset *all = all_of(request);
     struct cold_vectors users = {0}, items = {0};
-    size_t d = vectors->dimension;
+    const size_t s = vectors->sequence.dimension, d = vectors->dimension + s;
+    float *joined[N_SIDES] = {0};
 
+    if (s > 0) {
+        const char *beside = context_settings(request->context)->work.database;
+        TRY(SPILL_NEW(beside, &joined[SIDE_USERS], all->n_users * d, status));
+        TRY(SPILL_NEW(beside, &joined[SIDE_ITEMS], all->n_items * d, status));
+        join_parts(vectors, request, joined[SIDE_USERS], joined[SIDE_ITEMS]);
+    }
     TRY(collect_users(vectors, request, &users, status));
     TRY(collect_items(vectors, request, &items, status));
     const struct embeddings embeddings = {
-        .users = const_matrix_of(vectors->vectors[SIDE_USERS], all->n_users, d),
-        .items = const_matrix_of(vectors->vectors[SIDE_ITEMS], all->n_items, d),
+        .users = const_matrix_of(s > 0 ? joined[SIDE_USERS] : vectors->vectors[SIDE_USERS],
+                                 all->n_users, d),
+        .items = const_matrix_of(s > 0 ? joined[SIDE_ITEMS] : vectors->vectors[SIDE_ITEMS],
+                                 all->n_items, d),
         .basis = BASIS_ALL,
         .temperature = request->start->embeddings.temperature,
         .alpha = request->start->embeddings.alpha,
@@ -384,6 +439,8 @@ enum status_code catch_up_vectors_save(const struct catch_up_vectors *vectors,
         .item_bias = vectors->bias};
     TRY(embeddings_save(&embeddings, out, status));
 done:
+    mem_free(joined[SIDE_USERS]);
+    mem_free(joined[SIDE_ITEMS]);
     cold_vectors_release(&users);
     cold_vectors_release(&items);
     return code;
@@ -395,6 +452,7 @@ void catch_up_vectors_release(struct catch_up_vectors *vectors)
         start_side_release(&vectors->side[s]);
         mem_free(vectors->vectors[s]);
     }
+    catch_up_sequence_release(&vectors->sequence);
     mem_free(vectors->bias);
     mem_free(vectors->is_updated);
     mem_free(vectors->active);

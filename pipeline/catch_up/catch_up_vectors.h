@@ -2,12 +2,13 @@
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_VECTORS_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_VECTORS_H
 
-#include "catch_up/catch_up_start.h"
+#include "catch_up/catch_up_sequence.h"
 #include "training/trainer.h"
 
 /* Zero-initialise. */
 struct catch_up_vectors {
-    size_t dimension;
+    size_t dimension; /* of what is trained: what sequences say stands beside it */
+    struct catch_up_sequence sequence;
     struct start_side side[N_SIDES];
     float *vectors[N_SIDES]; /* (rows of tonight's ALL, dimension) unit length; zeros: unknown */
     float *bias;             /* (items) learned popularity term, NULL: none */

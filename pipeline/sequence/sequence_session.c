@@ -6,6 +6,7 @@
 #include "math/vec.h"
 #include "run/context_data.h"
 #include "search/paired.h"
+#include "sequence/sequence_kept.h"
 #include "sequence/sequence_pass.h"
 #include "sequence/sequence_trainer.h"
 
@@ -157,22 +158,6 @@ done:
     return code;
 }
 
-/* out row: the two parts at their shares, at unit length also where one of them is missing. */
-static void join_row(const float *id, size_t d, const float *sequence, size_t s, double w,
-                     float *out)
-{
-    const struct vec_ops *vec = vec_ops();
-    memset(out, 0, (d + s) * sizeof *out);
-    vec->axpy((float)sqrt(1.0 - w), id, out, d);
-    if (sequence != NULL) {
-        vec->axpy((float)sqrt(w), sequence, out + d, s);
-    }
-    const float square = vec->dot(out, out, d + s);
-    if (square > 0.0f) {
-        vec->scale(1.0f / sqrtf(square), out, d + s);
-    }
-}
-
 /* *ids (n, d) becomes (n, d + s). sequences (n, s), or NULL: none of them has one. */
 static enum status_code join(const struct training *training, float **ids, size_t n, size_t d,
                              const float *sequences, size_t s, double w, struct status *status)
@@ -181,8 +166,8 @@ static enum status_code join(const struct training *training, float **ids, size_
     float *joined = NULL;
     TRY(SPILL_NEW(training->input.spill, &joined, n * (d + s), status));
     for (size_t r = 0; r < n; r++) {
-        join_row(*ids + r * d, d, sequences == NULL ? NULL : sequences + r * s, s, w,
-                 joined + r * (d + s));
+        sequence_join_row(*ids + r * d, d, sequences == NULL ? NULL : sequences + r * s, s, w,
+                          joined + r * (d + s));
     }
     mem_free(*ids);
     *ids = joined;
@@ -247,12 +232,12 @@ static enum status_code try_shares(const struct work *work, const struct validat
             mix(shares[t], result->temperature, training->settings.sequence.temperature, &tau);
         for (size_t i = 0; i < n; i++) {
             const size_t user = (size_t)validation->users[i];
-            join_row(result->vectors[SIDE_USERS] + user * d, d,
-                     work->vectors[SIDE_USERS] + user * s, s, w, users + i * wide);
+            sequence_join_row(result->vectors[SIDE_USERS] + user * d, d,
+                              work->vectors[SIDE_USERS] + user * s, s, w, users + i * wide);
         }
         for (size_t i = 0; i < n_items; i++) {
-            join_row(result->vectors[SIDE_ITEMS] + i * d, d, work->vectors[SIDE_ITEMS] + i * s, s,
-                     w, items + i * wide);
+            sequence_join_row(result->vectors[SIDE_ITEMS] + i * d, d,
+                              work->vectors[SIDE_ITEMS] + i * s, s, w, items + i * wide);
         }
         TRY(validation_run_grid(
             validation, const_matrix_of(users, n, wide), const_matrix_of(items, n_items, wide),
@@ -327,6 +312,23 @@ done:
     return code;
 }
 
+/* The artifact "sequence"; before the vectors are joined. */
+static enum status_code output_kept(const struct work *work, double share,
+                                    const struct trainer_result *result, struct status *status)
+{
+    enum status_code code;
+    const struct sequence_settings *settings = &work->training->settings.sequence;
+    struct artifact artifact = {0};
+    double tau;
+    TRY(sequence_kept_save(&work->result.model, settings->length,
+                           mix(share, result->temperature, settings->temperature, &tau), &artifact,
+                           status));
+    TRY(context_output(work->training->context, &artifact, status));
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
 /* Users of the FIT basis by the whole log: rows and columns of it are master codes. */
 static enum status_code read_whole_log(const struct training *training, struct sequences *out,
                                        struct status *status)
@@ -366,6 +368,7 @@ enum status_code sequence_refit(struct training *training, const struct sequence
         TRY(read_whole_log(training, &whole, status));
     }
     TRY(encode(&work, is_fit ? &whole : &work.sequences, status));
+    TRY(output_kept(&work, choice->share, result, status));
     TRY(join_all(&work, choice->share, result, status));
 done:
     sequences_release(&whole);
