@@ -73,7 +73,7 @@ static const struct option sequence_table[] = {
     OPT_INT(sequence_settings, "layers", layers, "1", 1, SEQUENCE_LAYERS_MAX,
             "Layers, each a gated recurrence over the steps and a layer for every step alone."),
     OPT_INT(sequence_settings, "dimension", dimension, "64", 8, 512, "Length of the states."),
-    OPT_FLOAT(sequence_settings, "dropout", dropout, "0.2", 0, 0.95,
+    OPT_FLOAT(sequence_settings, "dropout", dropout, "0.5", 0, 0.95,
               "Share of what a layer adds to a step that training leaves out, so that small logs "
               "are not learned by heart."),
     OPT_FLOAT(sequence_settings, "temperature", temperature, "0.1", 0.01, 10,
