@@ -129,6 +129,23 @@ static size_t choose(const struct round *round)
     return paired_clearly_better(round->values + best * n_users, round->values, n_users) ? best : 0;
 }
 
+/* The request with the knobs that turn anything. */
+static struct steps_request without_idle(const struct steps_request *request, const double *w)
+{
+    struct steps_request active = *request;
+    active.n_knobs = 0;
+    for (size_t knob = 0; knob < request->n_knobs; knob++) {
+        bool turns = false;
+        for (size_t j = 0; j < request->logit->n_columns; j++) {
+            turns = turns || ((request->knobs[knob] >> j & 1U) != 0 && w[j] != 0);
+        }
+        if (turns) {
+            active.knobs[active.n_knobs++] = request->knobs[knob];
+        }
+    }
+    return active;
+}
+
 enum status_code steps_take(const struct steps_request *request, struct pool *pool, double *w,
                             struct status *status)
 {
@@ -136,20 +153,21 @@ enum status_code steps_take(const struct steps_request *request, struct pool *po
     const size_t n_settings = 1 + request->n_knobs * N_FACTORS;
     const size_t n_blocks = (logit->n_users + USERS_PER_BLOCK - 1) / USERS_PER_BLOCK;
     double scaled[LOGIT_COLUMNS_MAX];
-    struct round round = {
-        .request = request, .w = scaled, .n_rows = logit->n_weighed / logit->n_columns};
+    struct round round = {.w = scaled, .n_rows = logit->n_weighed / logit->n_columns};
     size_t best = 1;
     enum status_code code;
     assert(request->n_knobs <= STEP_KNOBS_MAX);
     TRY(MEM_NEW(&round.values, n_settings * logit->n_users, status));
     TRY(MEM_NEW(&round.scores, pool_threads(pool) * 3 * round.n_rows, status));
     for (size_t r = 0; best > 0 && r < MOST_ROUNDS; r++) {
+        const struct steps_request active = without_idle(request, w);
+        round.request = &active;
         for (size_t j = 0; j < logit->n_columns; j++) {
             scaled[j] = w[j] * logit->scale[j];
         }
         pool_run(pool, n_blocks, add_block, &round);
         best = choose(&round);
-        const uint32_t knob = best > 0 ? request->knobs[(best - 1) / N_FACTORS] : 0;
+        const uint32_t knob = best > 0 ? active.knobs[(best - 1) / N_FACTORS] : 0;
         for (size_t j = 0; j < logit->n_columns; j++) {
             w[j] *= (knob >> j & 1U) != 0 ? factors[(best - 1) % N_FACTORS] : 1;
         }
