@@ -38,6 +38,7 @@ enum status_code plan_load_watched(const char *file, const struct stage_registry
     TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, status));
     if (reading.root != NULL) {
         TRY(plan_override(&reading, overrides, n_overrides, status));
+        TRY(plan_fill_in_recipe(&reading, status));
         TRY(plan_read_settings(&reading, status));
         TRY(plan_read_stages(&reading, status));
     }

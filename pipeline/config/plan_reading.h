@@ -19,6 +19,9 @@ struct plan_reading {
 MUST_CHECK enum status_code plan_override(struct plan_reading *reading,
                                           const char *const *overrides, size_t n_overrides,
                                           struct status *status);
+/* Puts the recipe into the document where training is left open (plan_recipe.c). */
+MUST_CHECK enum status_code plan_fill_in_recipe(struct plan_reading *reading,
+                                                struct status *status);
 /* plan->settings, rules across its fields, defaults that depend on other settings. */
 MUST_CHECK enum status_code plan_read_settings(struct plan_reading *reading, struct status *status);
 /* plan->stages, each stage's own rules, and whether every input has its writer. */
