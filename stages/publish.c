@@ -27,6 +27,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
+    {.name = "training", .help = "what the search chose, for the next one", .optional = true},
     {.name = "metrics", .help = "for the history of published runs", .optional = true},
     {.name = NULL}};
 
@@ -52,6 +53,7 @@ struct publication {
     struct score_term terms[SCORE_TERMS_MAX];
     struct publish_part parts[SCORE_TERMS_MAX]; /* of the terms */
     struct buf score_parts;
+    struct buf chosen; /* by the search of train */
 };
 
 static void vectors_release(struct vectors *vectors)
@@ -72,6 +74,7 @@ static void release(struct publication *p)
     merged_release(&p->merged);
     recommendations_release(&p->lists);
     buf_release(&p->score_parts);
+    buf_release(&p->chosen);
 }
 
 static enum status_code load(struct context *context, struct publication *p, struct status *status)
@@ -200,6 +203,27 @@ static struct publish_ids ids_of(const struct vocabulary *vocabulary)
                                 .text_bytes = vocabulary->texts.bytes};
 }
 
+static enum status_code tell_chosen(struct context *context, struct publication *p,
+                                    struct status *status)
+{
+    enum status_code code;
+    const struct artifact *training = NULL;
+    struct strings chosen = {0};
+    TRY(context_input(context, "training", &training, status));
+    if (training != NULL && artifact_find(training, "chosen.bytes") != NULL) {
+        TRY(artifact_get_strings(training, "chosen", &chosen, status));
+        for (size_t i = 0; i < chosen.n; i++) {
+            size_t length = 0;
+            const char *text = strings_get(&chosen, i, &length);
+            buf_add_text(&p->chosen, i > 0 ? " " : "");
+            buf_add(&p->chosen, text, length);
+        }
+        TRY(buf_check(&p->chosen, status));
+    }
+done:
+    return code;
+}
+
 /* What the scores are the sum of. */
 static enum status_code tell_parts(struct publication *p, struct status *status)
 {
@@ -264,6 +288,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .popularity_weight = lists->weights.beta,
                                       .evidence_weight = lists->weights.gamma,
                                       .evidence_exponent = lists->weights.exponent,
+                                      .chosen = buf_text(&p->chosen),
                                       .score_parts = buf_text(&p->score_parts),
                                       .pipeline = settings->pipeline,
                                       .config_hash = context_config_hash(context),
@@ -308,6 +333,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, status));
     TRY(tell_parts(&p, status));
+    TRY(tell_chosen(context, &p, status));
     TRY(context_output_db(context, &db, status));
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};

@@ -96,6 +96,9 @@ static enum status_code save_training(struct context *context, const struct trai
     TRY(artifact_set_number(&artifact, "best_metric", result->best_metric, status));
     TRY(artifact_set_number(&artifact, "checkpoint_every", training->checkpoint_every, status));
     TRY(sequence_choice_save(sequence, &artifact, status));
+    if (training->chosen.n > 0) {
+        TRY(artifact_set_strings(&artifact, "chosen", &training->chosen, status));
+    }
     TRY(curve_save(result->curve, result->n_curve, &artifact, status));
     if (training->input.validation != NULL) {
         const size_t n = training->input.validation->n_users;

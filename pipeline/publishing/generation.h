@@ -70,6 +70,10 @@ struct published_info {
 /* The generation that the views show. */
 MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix,
                                             struct published_info *info, struct status *status);
+/* What a search chose for the generation that the views show, as publish_content has it; adds
+ * nothing where there is no generation, or one of an older nightjar. */
+MUST_CHECK enum status_code publish_current_chosen(struct db *db, const char *prefix,
+                                                   struct buf *chosen, struct status *status);
 /* The one that was published last, though a rollback may show an older one. */
 MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix,
                                            struct published_info *info, struct status *status);

@@ -83,6 +83,7 @@ struct publish_content {
     const float *item_bias;                                   /* (n_item_vectors) */
     double temperature, popularity_weight;                    /* tau, beta: in the generation row */
     double evidence_weight, evidence_exponent;                /* gamma, p: the same */
+    const char *chosen;      /* settings that a search chose (tuning/auto_settings.h); NULL: none */
     const char *score_parts; /* JSON of the further parts: the same; NULL: [] */
     size_t n_metrics;
     const struct publish_metric *metrics;

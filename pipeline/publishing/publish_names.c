@@ -9,7 +9,7 @@
 #include <strings.h>
 
 /* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
-enum { ROLLBACK_VERSION = 3 };
+enum { ROLLBACK_VERSION = 3, CHOSEN_VERSION = 7 };
 
 const char *const publish_fixed_tables[] = {
     "nightjar_schema",    "nightjar_objects",       "nightjar_current",
@@ -306,6 +306,33 @@ enum status_code publish_current(struct db *db, const char *prefix, struct publi
                                  struct status *status)
 {
     return read_current(db, prefix, "generation", info, status);
+}
+
+enum status_code publish_current_chosen(struct db *db, const char *prefix, struct buf *chosen,
+                                        struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    int64_t version;
+    bool is_foreign = false, has_row = false;
+    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, &is_foreign, status));
+    if (is_foreign || version < CHOSEN_VERSION) {
+        goto done;
+    }
+    TRY(publish_prepare(db, prefix,
+                        "SELECT chosen FROM $nightjar_current JOIN $nightjar_generations"
+                        " USING (generation)",
+                        &query, status));
+    TRY(db_step(query, &has_row, status));
+    if (has_row) {
+        size_t length = 0;
+        const char *text = db_column_text(query, 0, &length);
+        buf_add(chosen, text, length);
+    }
+    TRY(buf_check(chosen, status));
+done:
+    db_finalize(query);
+    return code;
 }
 
 enum status_code publish_latest(struct db *db, const char *prefix, struct published_info *info,

@@ -245,8 +245,12 @@ static enum status_code write_generation(const struct publish_target *target,
 {
     struct db_query *query = NULL;
     enum status_code code;
-    const char *texts[] = {content->pipeline, content->version, content->config_hash, checksum,
-                           content->score_parts != NULL ? content->score_parts : "[]"};
+    const char *texts[] = {content->pipeline,
+                           content->version,
+                           content->config_hash,
+                           checksum,
+                           content->score_parts != NULL ? content->score_parts : "[]",
+                           content->chosen != NULL ? content->chosen : ""};
     int64_t integers[] = {generation,
                           clock_unix(),
                           content->seed,
@@ -269,10 +273,10 @@ static enum status_code write_generation(const struct publish_target *target,
     TRY(publish_prepare(
         target->db, target->prefix,
         "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
-        " score_parts, generation, published, seed, run_started, build_started, dimension,"
+        " score_parts, chosen, generation, published, seed, run_started, build_started, dimension,"
         " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
         " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
-        " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?,"
+        " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?, ?,"
         " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &query, status));
     TRY(bind_texts(query, 1, texts, N_TEXTS, status));

@@ -96,12 +96,20 @@ static const struct option sequence_table[] = {
               "What each of these counts, against the one before."),
     OPT_END};
 
+static const char *const start_names[] = {
+    [START_PUBLISHED] = "published", [START_RECIPES] = "recipes", NULL};
+
 static const struct option search_table[] = {
     OPT_FLOAT(search_options, "budget", budget, "1", 0, 10000,
               "Work of the search as a share of the training's, by the multiplications that both "
               "take, so that the same data give the same result on any machine. Where a training "
               "takes seconds the search may take some, too. Few and small trials where that is "
               "little, many and whole ones where it is much; 0 tries nothing."),
+    OPT_CHOICE(
+        search_options, "start", start, "published", start_names,
+        "Where the search starts: at what the published generation was trained with, for a "
+        "tenth of the budget (published); without such a generation, or always (recipes), at "
+        "settings that are known to be good."),
     OPT_DURATION(search_options, "max_time", max_time, "0s", 0, 0,
                  "No trial begins after so long; then the result depends on how busy the machine "
                  "was. 0s sets no limit."),

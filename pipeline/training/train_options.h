@@ -10,10 +10,13 @@
 #include "config/option.h"
 #include "training/trainer_input.h"
 
+enum search_start { START_PUBLISHED, START_RECIPES };
+
 /* What the search for the settings that are auto may spend. */
 struct search_options {
     bool given;
     double budget;   /* share of the work of the training, or of a small one where that is less */
+    int start;       /* enum search_start */
     double max_time; /* seconds after which no trial begins; 0: no limit */
 };
 

@@ -356,6 +356,7 @@ void training_release(struct training *training)
     training_sources_release(&training->sources);
     features_release(&training->features);
     interactions_release(&training->interactions);
+    strings_release(&training->chosen);
     mem_free(training->item_counts);
     training->item_counts = NULL;
 }

@@ -27,6 +27,7 @@ struct training {
     bool has_epoch;
     bool ignore_checkpoint; /* one that is there belongs to another start (training/warm_training.h)
                              */
+    struct strings chosen;  /* NAME=VALUE of each setting that a search chose */
     const char *metric;     /* shown beside the loss; NULL: none */
     struct trainer_hooks hooks;
     struct trainer_input input; /* complete but for validation and stop_after */

@@ -72,11 +72,9 @@ static enum status_code hash_info(const struct published_info *info, char out[HA
     return code;
 }
 
-/* Opens what is published, in a read transaction: *out NULL and generation 0 where there is
- * nothing. Tables of a newer nightjar count as nothing, too, and `why` says so. */
-static enum status_code open_published(struct context *context, struct db **out,
-                                       struct published_info *info, struct buf *why,
-                                       struct status *status)
+enum status_code warm_published_open(struct context *context, struct db **out,
+                                     struct published_info *info, struct buf *why,
+                                     struct status *status)
 {
     enum status_code code;
     const char *prefix = context_settings(context)->output.prefix;
@@ -116,7 +114,7 @@ enum status_code warm_training_fingerprint(struct context *context, char out[HAS
     struct start_record record;
     struct db *db = NULL;
     struct buf ignored = {0};
-    TRY(open_published(context, &db, &info, &ignored, status));
+    TRY(warm_published_open(context, &db, &info, &ignored, status));
     TRY(load_record(context, &record, status));
     TRY(hash_info(&info, out, status));
     /* Published by the run that trained the towers, or by a later one that had no others: made of
@@ -175,7 +173,7 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
     struct db *db = NULL;
     struct buf why = {0};
     char fingerprint[HASH_TEXT_MAX];
-    TRY(open_published(context, &db, &info, &why, status));
+    TRY(warm_published_open(context, &db, &info, &why, status));
     TRY(hash_info(&info, fingerprint, status));
     TRY(load_record(context, &record, status));
     training->ignore_checkpoint = !record.found || strcmp(record.fingerprint, fingerprint) != 0;

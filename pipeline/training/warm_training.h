@@ -18,6 +18,13 @@ struct warm_training {
     struct warm_vectors vectors;
 };
 
+/* The database in which something is published, in a read transaction; the caller's to close. *out
+ * NULL and generation 0 where there is nothing; tables of a newer nightjar count as nothing, too,
+ * and `why` says so. */
+MUST_CHECK enum status_code warm_published_open(struct context *context, struct db **out,
+                                                struct published_info *info, struct buf *why,
+                                                struct status *status);
+
 /* For stage.fingerprint: what the running stage would start from. A published generation that came
  * out of the stage's last towers counts as the one which these were started from, so that
  * publishing them does not make them out of date. */

@@ -2,9 +2,11 @@
 #include "tuning/auto_settings.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
+#include "training/warm_training.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,12 +14,15 @@
 /* Where a training is less work than this (multiply-adds, a few seconds), the search has a share of
  * this instead: nobody waits for it, and small data have much to gain. */
 static const double small_work = 2e11;
+/* Of the budget, for a search that starts where the last one ended. */
+#define PUBLISHED_SHARE 0.1
 /* Trials are whole trainings where the budget pays for so many of them. */
 enum { FULL_TRIALS = 8 };
 
 struct chooser {
     struct training *training;
     const struct train_options *options;
+    double share; /* of the budget */
     struct trial_size size;
     double started;                              /* monotonic seconds */
     enum auto_setting settings[N_AUTO_SETTINGS]; /* (search.n_axes) of each axis */
@@ -282,6 +287,59 @@ static void set_up(struct chooser *chooser, const bool is_auto[N_AUTO_SETTINGS])
     search->axes = chooser->axes;
 }
 
+/* Whether `text` names a value of every axis: then the search starts there alone. */
+static bool start_at(struct chooser *chooser, const struct buf *text)
+{
+    struct joint_search *search = &chooser->search;
+    size_t start[SEARCH_AXES_MAX] = {0};
+    for (size_t a = 0; a < search->n_axes; a++) {
+        const enum auto_setting setting = chooser->settings[a];
+        const char *name = auto_candidates[setting].name;
+        const size_t length = strlen(name);
+        const char *at = buf_text(text);
+        while (at != NULL && (strncmp(at, name, length) != 0 || at[length] != '=')) {
+            at = strchr(at, ' ');
+            at = at == NULL ? NULL : at + 1;
+        }
+        double value;
+        if (at == NULL ||
+            !num_parse_double(at + length + 1, strcspn(at + length + 1, " "), &value)) {
+            return false;
+        }
+        start[a] = auto_nearest(setting, value, search->axes[a].n);
+    }
+    memcpy(search->starts[0], start, sizeof start);
+    search->n_starts = 1;
+    return true;
+}
+
+/* Looks for what the published generation was trained with. */
+static enum status_code start_at_published(struct chooser *chooser, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct context *context = chooser->training->context;
+    struct published_info info;
+    struct db *db = NULL;
+    struct buf chosen = {0}, ignored = {0};
+    if (chooser->options->search.start != START_PUBLISHED) {
+        goto done;
+    }
+    TRY(warm_published_open(context, &db, &info, &ignored, status));
+    if (db != NULL) {
+        TRY(publish_current_chosen(db, context_settings(context)->output.prefix, &chosen, status));
+    }
+    if (chosen.length > 0 && start_at(chooser, &chosen)) {
+        chooser->share = PUBLISHED_SHARE;
+        log_write(context_log(context), LOG_INFO,
+                  "train: the search starts where generation %lld was", (long long)info.generation);
+    }
+done:
+    db_close(db);
+    buf_release(&chosen);
+    buf_release(&ignored);
+    return code;
+}
+
 /* How much, and of what size the trials are. */
 static void set_budget(struct chooser *chooser)
 {
@@ -289,8 +347,8 @@ static void set_budget(struct chooser *chooser)
     struct joint_search *search = &chooser->search;
     const size_t *start = search->starts[0];
     const double whole = work_of(chooser, start, false);
-    search->budget = chooser->options->search.budget * fmax(whole, small_work);
-    chooser->size.is_narrow = FULL_TRIALS * whole > search->budget;
+    search->budget = chooser->share * chooser->options->search.budget * fmax(whole, small_work);
+    chooser->size.is_narrow = FULL_TRIALS * whole * chooser->share > search->budget;
     chooser->size.share = 1.0;
     if (chooser->options->search_epochs > 0) {
         struct trainer_settings settings = training->settings;
@@ -313,6 +371,7 @@ static enum status_code search(struct chooser *chooser, struct status *status)
                                        .measure = measure,
                                        .is_over = has_limit ? time_is_over : NULL};
     struct buf text = {0};
+    TRY(start_at_published(chooser, status));
     set_budget(chooser);
     TRY(load_checkpoint(chooser, status));
     TRY(joint_search_run(&chooser->search, &hooks, status));
@@ -322,6 +381,24 @@ static enum status_code search(struct chooser *chooser, struct status *status)
     TRY(buf_check(&text, status));
     log_write(context_log(training->context), LOG_INFO, "train: chosen in %zu trials: %s",
               chooser->search.n, buf_text(&text));
+done:
+    buf_release(&text);
+    return code;
+}
+
+/* As texts, for the next night. */
+static enum status_code keep_choice(const struct chooser *chooser, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct training *training = chooser->training;
+    struct buf text = {0};
+    for (size_t a = 0; a < chooser->search.n_axes; a++) {
+        buf_clear(&text);
+        buf_addf(&text, "%s=%g", auto_candidates[chooser->settings[a]].name,
+                 value_of(chooser, chooser->search.best, a));
+        TRY(buf_check(&text, status));
+        TRY(strings_add(&training->chosen, buf_text(&text), text.length, status));
+    }
 done:
     buf_release(&text);
     return code;
@@ -361,7 +438,7 @@ enum status_code auto_settings_choose(struct training *training,
                                       const struct train_options *options, struct status *status)
 {
     struct chooser chooser = {
-        .training = training, .options = options, .started = clock_monotonic()};
+        .training = training, .options = options, .share = 1.0, .started = clock_monotonic()};
     const struct negative_settings *negatives = &training->negatives;
     bool open[N_AUTO_SETTINGS];
     auto_settings_asked(&options->settings, open);
@@ -376,6 +453,7 @@ enum status_code auto_settings_choose(struct training *training,
         training->input.validation == NULL ? fall_back(&chooser, status) : search(&chooser, status);
     if (code == STATUS_OK) {
         apply(&chooser, chooser.search.best, &training->settings, &training->negatives);
+        code = training->input.validation == NULL ? STATUS_OK : keep_choice(&chooser, status);
     }
     joint_search_release(&chooser.search);
     return code;
