@@ -13,7 +13,7 @@
 
 /* Where a training is less work than this (multiply-adds, a few seconds), the search has a share of
  * this instead: nobody waits for it, and small data have much to gain. */
-static const double small_work = 2e11;
+static const double small_work = 1e11;
 /* Of the budget, for a search that starts where the last one ended. */
 #define PUBLISHED_SHARE 0.1
 /* Trials are whole trainings where the budget pays for so many of them. */
