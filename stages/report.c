@@ -143,6 +143,7 @@ static enum status_code write_page(struct context *context, const struct report_
     TRY(history_evenings(&history, &out, status));
     TRY(history_nights(&history, &out, status));
     TRY(history_groups(&history, &out, status));
+    TRY(history_worth(&history, &out, status));
     if (lists != NULL) {
         TRY(lists_add_items(lists, &out, status));
         lists_add_users(lists, (size_t)o->users, &out);

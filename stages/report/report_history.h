@@ -45,6 +45,8 @@ MUST_CHECK enum status_code history_nights(const struct report_history *history,
                                            struct status *status);
 MUST_CHECK enum status_code history_groups(const struct report_history *history, struct buf *out,
                                            struct status *status);
+MUST_CHECK enum status_code history_worth(const struct report_history *history, struct buf *out,
+                                          struct status *status);
 MUST_CHECK enum status_code history_work(const struct report_history *history, struct buf *out,
                                          struct status *status);
 
