@@ -241,7 +241,7 @@ static enum status_code measure(struct context *context, const struct evaluate_o
     }
     request.n_metrics = n;
     request.metrics = names;
-    request.judged = evaluation_judged(names, o->metrics.n, n);
+    request.judged = evaluation_judged(names, o->metrics.n, n, &request.n_judged);
     request.watch = context_watch(context);
     progress_start(context_progress(context), "evaluating", "users",
                    (double)(evaluation_models(&request) * request.dataset->n_users));
@@ -415,6 +415,7 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
 {
     enum status_code code;
     struct metric_rows previous = {0};
+    struct buf excused = {0};
     TRY(context_previous_metrics(context, &previous, status));
     const struct gate_request request = {.stage = "evaluate",
                                          .n = o->gate.n,
@@ -424,7 +425,8 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
                                          .model = "nightjar",
                                          .rows = rows,
                                          .previous = &previous,
-                                         .n_users = (size_t)users};
+                                         .n_users = (size_t)users,
+                                         .excused = &excused};
     if (o->gate.n > 0 && users < 1.0) {
         code = status_set(status, STATUS_REFUSED,
                           "evaluate: the gate has nothing to judge: no user that training knows "
@@ -436,7 +438,12 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
     if (code == STATUS_REFUSED) {
         code = context_refused(context, status);
     }
+    if (excused.length > 0) {
+        log_write(context_log(context), LOG_INFO, "evaluate: the gate lets chance pass:%s",
+                  buf_text(&excused));
+    }
 done:
+    buf_release(&excused);
     metric_rows_release(&previous);
     return code;
 }

@@ -58,7 +58,8 @@ struct evaluation_request {
     const char *prefix;                   /* put before every metric's name: "" or "valid:" */
     size_t n_metrics;
     const char *const *metrics; /* that evaluation_knows; repeats are allowed */
-    const char *judged;         /* one of them, whose standard errors are measured; NULL: none */
+    size_t n_judged;
+    const char *const *judged; /* of them those whose standard errors are measured */
     uint64_t seed;
     struct watch watch; /* told in users, once for each model */
     /* Judged is one evening after the other (rolling.h): with models that look at time, too */
@@ -76,9 +77,11 @@ struct evaluation_request {
 size_t evaluation_models(const struct evaluation_request *request);
 /* Whether `name` is a metric or list measure with its @k. */
 bool evaluation_knows(const char *name);
-/* The metric that a run is told by: of the n names, of which the gate's begin at `gate`, the gate's
- * first, else ndcg@20, else the first that has a value for each user; NULL: none has. */
-const char *evaluation_judged(const char *const *names, size_t gate, size_t n);
+/* The metrics that a run is told by: of the n names, of which the gate's begin at `gate`, the
+ * gate's, else ndcg@20, else the first that has a value for each user. Part of `names`; *n_judged
+ * 0: none has. */
+const char *const *evaluation_judged(const char *const *names, size_t gate, size_t n,
+                                     size_t *n_judged);
 /* Adds rows for each group with users and each model: nightjar (the blended score), popularity and
  * item_item; with a popular_half_life also recent_popularity; where repeats count also own (the
  * items of the user's history by log(1 + w 2^(-age / 90 days)), the popular ones behind them), and
@@ -86,7 +89,7 @@ const char *evaluation_judged(const char *const *names, size_t gate, size_t n);
  * evidence (nothing but the evidence, with the exponent of nightjar); of an evening
  * item_item_recent (each of the history's items counts half after 30 days) and, with transitions,
  * transitions (what followed the newest item, or its basket). And the counts "users" (each group)
- * and "unknown_users" under the model "data". Over all users the judged metric's rows have their
+ * and "unknown_users" under the model "data". Over all users a judged metric's rows have their
  * standard error: nightjar's that of its mean, those of the other models that of nightjar's mean
  * difference to them, user by user. `rows` is appended to. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,

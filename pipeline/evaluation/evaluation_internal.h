@@ -20,6 +20,8 @@ struct asked {
     const struct list_measure *measure;
     size_t k;
     struct exposure exposure; /* of the measure, refilled for each model */
+    double *own,
+        *of_model; /* (n_rows) a judged metric's values of nightjar, of the model at hand */
 };
 
 /* The asked names, repeats dropped; *asked is the caller's to free. */
@@ -54,9 +56,7 @@ struct evaluation {
     float *anchors;                    /* (block, d) */
     double *values;                    /* (block, N_SETS, n_asked) NAN: the user does not count */
     struct group_sum groups[N_GROUPS];
-    size_t judged;          /* index of the judged metric; n_asked: there is none */
-    double *own, *of_model; /* (n_rows) its values of nightjar, of the model at hand; or NULL */
-    double users_done;      /* over all models */
+    double users_done; /* over all models */
 };
 
 /* What a model cannot do without. */

@@ -39,22 +39,25 @@ bool evaluation_knows(const char *name)
     return parse_asked(name, &asked);
 }
 
-const char *evaluation_judged(const char *const *names, size_t gate, size_t n)
+const char *const *evaluation_judged(const char *const *names, size_t gate, size_t n,
+                                     size_t *n_judged)
 {
     const struct metric *metric;
-    const char *judged = NULL;
+    const char *const *judged = NULL;
     size_t k;
     for (size_t m = gate; m < n; m++) {
         if (metric_parse(names[m], strlen(names[m]), &metric, &k)) {
-            return names[m];
+            *n_judged = n - gate;
+            return names + gate;
         }
     }
     for (size_t m = 0; m < gate; m++) {
         if (metric_parse(names[m], strlen(names[m]), &metric, &k) &&
             (judged == NULL || strcmp(names[m], "ndcg@20") == 0)) {
-            judged = names[m];
+            judged = names + m;
         }
     }
+    *n_judged = judged == NULL ? 0 : 1;
     return judged;
 }
 
@@ -151,16 +154,18 @@ done:
 /* Whose values are kept user by user. */
 static enum status_code prepare_judged(struct evaluation *evaluation, struct status *status)
 {
-    const char *judged = evaluation->request->judged;
+    const struct evaluation_request *request = evaluation->request;
     enum status_code code = STATUS_OK;
-    while (evaluation->judged < evaluation->n_asked &&
-           (judged == NULL || evaluation->asked[evaluation->judged].metric == NULL ||
-            strcmp(evaluation->asked[evaluation->judged].name, judged) != 0)) {
-        evaluation->judged++;
-    }
-    if (evaluation->judged < evaluation->n_asked) {
-        TRY(MEM_NEW(&evaluation->own, evaluation->n_rows, status));
-        TRY(MEM_NEW(&evaluation->of_model, evaluation->n_rows, status));
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        struct asked *asked = &evaluation->asked[m];
+        size_t j = 0;
+        while (j < request->n_judged && strcmp(asked->name, request->judged[j]) != 0) {
+            j++;
+        }
+        if (asked->metric != NULL && j < request->n_judged) {
+            TRY(MEM_NEW(&asked->own, evaluation->n_rows, status));
+            TRY(MEM_NEW(&asked->of_model, evaluation->n_rows, status));
+        }
     }
 done:
     return code;
@@ -191,6 +196,8 @@ static void evaluation_release(struct evaluation *evaluation)
 {
     for (size_t m = 0; m < evaluation->n_asked; m++) {
         exposure_release(&evaluation->asked[m].exposure);
+        mem_free(evaluation->asked[m].own);
+        mem_free(evaluation->asked[m].of_model);
     }
     for (size_t g = 0; g < N_GROUPS; g++) {
         mem_free(evaluation->groups[g].sums);
@@ -208,8 +215,6 @@ static void evaluation_release(struct evaluation *evaluation)
     mem_free(evaluation->scores);
     mem_free(evaluation->anchors);
     mem_free(evaluation->values);
-    mem_free(evaluation->own);
-    mem_free(evaluation->of_model);
 }
 
 /* ---- judging ---- */
@@ -303,8 +308,10 @@ static void add_block(struct evaluation *evaluation, size_t first, size_t count)
     for (size_t a = 0; a < count; a++) {
         size_t row = (size_t)evaluation->rows[first + a];
         const double *values = evaluation->values + a * N_SETS * n;
-        if (evaluation->judged < n) {
-            evaluation->of_model[first + a] = values[evaluation->judged];
+        for (size_t m = 0; m < n; m++) {
+            if (evaluation->asked[m].of_model != NULL) {
+                evaluation->asked[m].of_model[first + a] = values[m];
+            }
         }
         add_to_group(&evaluation->groups[0], evaluation->asked, n, values);
         add_to_group(&evaluation->groups[1 + user_group(evaluation, row)], evaluation->asked, n,
@@ -360,16 +367,16 @@ done:
     return code;
 }
 
-/* The standard error of the row that was added last, the judged metric's; see evaluation_run. */
-static void add_error(struct evaluation *evaluation, const char *model, struct metric_rows *rows)
+/* The standard error of the row that was added last, a judged metric's; see evaluation_run. */
+static void add_error(const struct asked *asked, const char *model, size_t n,
+                      struct metric_rows *rows)
 {
-    const size_t n = evaluation->n_rows;
     double mean, error;
     if (strcmp(model, "nightjar") == 0) {
-        memcpy(evaluation->own, evaluation->of_model, n * sizeof *evaluation->own);
-        metric_mean_error(evaluation->own, 1, n, &mean, &error);
+        memcpy(asked->own, asked->of_model, n * sizeof *asked->own);
+        metric_mean_error(asked->own, 1, n, &mean, &error);
     } else {
-        paired_difference(evaluation->own, evaluation->of_model, n, &mean, &error);
+        paired_difference(asked->own, asked->of_model, n, &mean, &error);
     }
     rows->errors[rows->n - 1] = isfinite(error) ? error : 0;
 }
@@ -385,8 +392,8 @@ static enum status_code finish_model(struct evaluation *evaluation, const char *
             if (asked->metric != NULL) {
                 TRY(add_row(evaluation, asked->name, name, g, group->sums[m] / group->n_users, rows,
                             status));
-                if (g == 0 && m == evaluation->judged) {
-                    add_error(evaluation, name, rows);
+                if (g == 0 && asked->own != NULL) {
+                    add_error(asked, name, evaluation->n_rows, rows);
                 }
             } else if (g == 0) {
                 exposure_finish(&asked->exposure);

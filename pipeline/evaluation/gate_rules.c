@@ -2,7 +2,6 @@
  * business. */
 #include "evaluation/gate_rules.h"
 
-#include "base/buf.h"
 #include "evaluation/metrics.h"
 
 #include <math.h>
@@ -24,6 +23,10 @@ const struct option gate_rule_options[] = {
               "half-life that calibrate found best for them alone. 0: no such rule."),
     OPT_FLOAT(gate_rule, "over_item_item", over_item_item, "0", 0, 1000,
               "The least multiple of the item-item baseline's value. 0: no such rule."),
+    OPT_FLOAT(gate_rule, "errors", errors, "1", 0, 10,
+              "`of_previous` and the three rules about baselines let pass what lies no further "
+              "below than so many standard errors of the difference, for that can be chance; they "
+              "are known of metrics that evaluate takes user by user. 0: the figures as they are."),
     OPT_END};
 
 /* One value against one bound. */
@@ -33,11 +36,46 @@ struct comparison {
     const struct metric_rows *rows; /* where the other value stands */
     const char *model, *whose;      /* of the other value; NULL: the bound is a bare number */
     double least;                   /* value, or multiple of the other one; 0: no rule */
-    bool is_over; /* a baseline: as good as one that found nothing is not enough */
+    bool is_over;     /* a baseline: as good as one that found nothing is not enough */
+    double own_error; /* of the value; 0: unknown */
+    double errors;    /* so many standard errors may be missing */
 };
 
-/* Adds a line to `failures` when the comparison fails. The negated test lets a NaN fail, too. */
-static bool compare(const struct comparison *comparison, struct buf *failures)
+/* Of the value less `least` times the other one: its standard error (gate_rules.h); 0: unknown. */
+static double comparison_error(const struct comparison *comparison)
+{
+    const double own = comparison->own_error, least = comparison->least;
+    const double other =
+        comparison->model == NULL
+            ? 0.0
+            : metric_rows_error(comparison->rows, comparison->metric, comparison->model, "all");
+    if (!(own > 0.0 && other > 0.0)) {
+        return 0.0;
+    }
+    return comparison->is_over ? least * other + fabs(1.0 - least) * own
+                               : sqrt(own * own + least * least * other * other);
+}
+
+/* The line of a comparison that fails, or that would without the standard errors. */
+static void add_line(const struct comparison *comparison, double other, double error,
+                     struct buf *out)
+{
+    const double bound = comparison->least * other, missing = bound - comparison->value;
+    const bool one = comparison->errors == 1.0;
+    buf_addf(out, "\n%s is %.6g, the gate asks for %s %.6g", comparison->metric, comparison->value,
+             missing <= 0.0 ? "more than" : "at least", bound);
+    if (comparison->model != NULL) {
+        buf_addf(out, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
+    }
+    if (error > 0.0 && missing > 0.0) {
+        buf_addf(out, ": %.2g is missing, and %g standard error%s of the difference %s %.2g",
+                 missing, comparison->errors, one ? "" : "s", one ? "is" : "are", error);
+    }
+}
+
+/* Adds a line to `failures` when the comparison fails, to `excused` (may be NULL) when chance alone
+ * explains that it does. The tests let a NaN fail, too. */
+static bool compare(const struct comparison *comparison, struct buf *failures, struct buf *excused)
 {
     double other = 1.0;
     if (comparison->least <= 0.0) {
@@ -47,15 +85,12 @@ static bool compare(const struct comparison *comparison, struct buf *failures)
         !metric_rows_find(comparison->rows, comparison->metric, comparison->model, "all", &other)) {
         return false;
     }
-    const double bound = comparison->least * other;
-    const bool is_reached = comparison->value >= bound;
-    if (is_reached && (comparison->value > 0.0 || !comparison->is_over)) {
-        return true;
-    }
-    buf_addf(failures, "\n%s is %.6g, the gate asks for %s %.6g", comparison->metric,
-             comparison->value, is_reached ? "more than" : "at least", bound);
-    if (comparison->model != NULL) {
-        buf_addf(failures, " (%g times %s %.6g)", comparison->least, comparison->whose, other);
+    const double missing = comparison->least * other - comparison->value;
+    const double error = comparison->errors * comparison_error(comparison);
+    if (!(missing <= error && (comparison->value > 0.0 || !comparison->is_over))) {
+        add_line(comparison, other, error, failures);
+    } else if (missing > 0.0 && excused != NULL) {
+        add_line(comparison, other, error, excused);
     }
     return true;
 }
@@ -100,25 +135,32 @@ static enum status_code check_metric(const struct gate_request *request, size_t 
         double unused;
         const bool has_recent =
             metric_rows_find(request->rows, metric, "recent_popularity", "all", &unused);
+        const double error = metric_rows_error(request->rows, metric, request->model, "all");
+        const struct metric_rows *rows = request->rows;
         const struct comparison comparisons[] = {
             {.metric = metric, .value = value, .least = rule->min},
-            {metric, value, request->rows, "popularity", "popularity's", rule->over_popular, true},
-            {metric, value, request->rows, has_recent ? "recent_popularity" : "popularity",
-             has_recent ? "recent_popularity's" : "popularity's", rule->over_recent, true},
-            {metric, value, request->rows, "item_item", "item_item's", rule->over_item_item, true},
+            {metric, value, rows, "popularity", "popularity's", rule->over_popular, true, error,
+             rule->errors},
+            {metric, value, rows, has_recent ? "recent_popularity" : "popularity",
+             has_recent ? "recent_popularity's" : "popularity's", rule->over_recent, true, error,
+             rule->errors},
+            {metric, value, rows, "item_item", "item_item's", rule->over_item_item, true, error,
+             rule->errors},
         };
         const struct comparison before = {.metric = metric,
                                           .value = value,
                                           .rows = request->previous,
                                           .model = request->model,
                                           .whose = "the last published run's",
-                                          .least = rule->of_previous};
+                                          .least = rule->of_previous,
+                                          .own_error = error,
+                                          .errors = rule->errors};
         for (size_t c = 0; c < sizeof comparisons / sizeof *comparisons; c++) {
-            if (!compare(&comparisons[c], failures)) {
+            if (!compare(&comparisons[c], failures, request->excused)) {
                 missing = comparisons[c].model;
             }
         }
-        (void)compare(&before, failures);
+        (void)compare(&before, failures, request->excused);
         if (rule->max > 0.0 && !(value <= rule->max)) {
             buf_addf(failures, "\n%s is %.6g, the gate asks for at most %.6g", metric, value,
                      rule->max);

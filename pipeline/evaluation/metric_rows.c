@@ -24,17 +24,34 @@ done:
     return code;
 }
 
+/* rows->n: there is none. */
+static size_t find_row(const struct metric_rows *rows, const char *name, const char *model,
+                       const char *group)
+{
+    size_t i = 0;
+    while (i < rows->n &&
+           !(strings_equal(&rows->names, i, name) && strings_equal(&rows->models, i, model) &&
+             strings_equal(&rows->groups, i, group))) {
+        i++;
+    }
+    return i;
+}
+
 bool metric_rows_find(const struct metric_rows *rows, const char *name, const char *model,
                       const char *group, double *value)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        if (strings_equal(&rows->names, i, name) && strings_equal(&rows->models, i, model) &&
-            strings_equal(&rows->groups, i, group)) {
-            *value = rows->values[i];
-            return true;
-        }
+    const size_t i = find_row(rows, name, model, group);
+    if (i < rows->n) {
+        *value = rows->values[i];
     }
-    return false;
+    return i < rows->n;
+}
+
+double metric_rows_error(const struct metric_rows *rows, const char *name, const char *model,
+                         const char *group)
+{
+    const size_t i = find_row(rows, name, model, group);
+    return i < rows->n ? rows->errors[i] : 0.0;
 }
 
 enum status_code metric_rows_save(const struct metric_rows *rows, struct artifact *artifact,

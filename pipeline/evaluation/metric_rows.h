@@ -21,7 +21,7 @@ struct metric_rows {
                               "item_item"; "data" for counts */
     struct strings groups; /* "all", "users:5-19", "items:head" ... */
     double *values;        /* (n) */
-    double *errors;        /* (n) standard errors of the judged metric (evaluation.h); 0: unknown */
+    double *errors;        /* (n) standard errors of judged metrics (evaluation.h); 0: unknown */
     size_t capacity;
 };
 
@@ -31,6 +31,9 @@ MUST_CHECK enum status_code metric_rows_add(struct metric_rows *rows, const char
 /* False, leaving *value untouched, when there is no such row. */
 bool metric_rows_find(const struct metric_rows *rows, const char *name, const char *model,
                       const char *group, double *value);
+/* The standard error of that row; 0 where it is unknown, or there is no such row. */
+double metric_rows_error(const struct metric_rows *rows, const char *name, const char *model,
+                         const char *group);
 /* Copies into the artifact "metrics": strings name, model, group; value (n) F64: no
  * errors. */
 MUST_CHECK enum status_code metric_rows_save(const struct metric_rows *rows,

@@ -199,7 +199,7 @@ enum status_code context_previous_metrics(struct context *context, struct metric
                   strcmp(name, "valid:" METRIC_REPEATS) == 0;
     }
     TRY(db_prepare(context->work,
-                   "SELECT name, model, grp, value, label = 'evaluate' AND"
+                   "SELECT name, model, grp, value, error, label = 'evaluate' AND"
                    "  (coalesce(judged_on, '') NOT LIKE '%; protocol ' || ?2"
                    "   OR (judged_on LIKE '%; repeats count;%') <> ?3)"
                    " FROM run_metric JOIN run USING (run) WHERE run ="
@@ -214,13 +214,14 @@ enum status_code context_previous_metrics(struct context *context, struct metric
             break;
         }
         size_t length;
-        if (db_column_int64(query, 4) != 0) {
+        if (db_column_int64(query, 5) != 0) {
             skipped = true;
             continue;
         }
         TRY(metric_rows_add(out, db_column_text(query, 0, &length),
                             db_column_text(query, 1, &length), db_column_text(query, 2, &length),
                             db_column_double(query, 3), status));
+        out->errors[out->n - 1] = db_column_double(query, 4);
     }
     if (skipped && strcmp(context->stage->label, "evaluate") == 0) {
         log_write(context->request->log, LOG_WARNING,

@@ -302,7 +302,9 @@ static void the_judged_metric_has_errors_user_by_user(void **state)
     for (size_t u = 0; u < 200; u++) {
         values.own[u] = values.popular[u] = (double)NAN;
     }
-    request.judged = "recall@5";
+    static const char *const judged[] = {"recall@5"};
+    request.judged = judged;
+    request.n_judged = 1;
     request.take_lists = take_recalls;
     request.take_data = &values;
     assert_int_equal(evaluation_run(&request, NULL, &rows, &status), STATUS_OK);

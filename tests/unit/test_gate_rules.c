@@ -142,6 +142,64 @@ static void a_mean_over_few_users_says_how_uncertain_it_is(void **state)
     metric_rows_release(&rows);
 }
 
+/* nightjar .12 with an error of .004, the item-item baseline .125 and .006 of the difference */
+static void what_is_missing_by_chance_does_not_refuse(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"recall@20"};
+    struct status status = {0};
+    struct buf excused = {0};
+    struct metric_rows rows = values(0.12, 0.1, 0.125);
+    struct metric_rows before = values(0.15, 0.1, 0.1);
+    struct gate_rule rule = {.over_item_item = 1, .errors = 1};
+    const struct gate_request request = {.stage = "evaluate",
+                                         .n = 1,
+                                         .names = names,
+                                         .rules = &rule,
+                                         .prefix = "",
+                                         .model = "nightjar",
+                                         .rows = &rows,
+                                         .previous = &before,
+                                         .excused = &excused};
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED); /* no error is known */
+    status_clear(&status);
+    rows.errors[0] = 0.004;
+    rows.errors[2] = 0.006;
+    before.errors[0] = 0.003;
+    assert_int_equal(gate_check(&request, &status), STATUS_OK);
+    assert_string_equal(buf_text(&excused),
+                        "\nrecall@20 is 0.12, the gate asks for at least 0.125 (1 times "
+                        "item_item's 0.125): 0.005 is missing, and 1 standard error of the "
+                        "difference is 0.006");
+    rule.errors = 0.8; /* .0048 */
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    assert_non_null(strstr(status.message, "0.005 is missing, and 0.8 standard errors of the "
+                                           "difference are 0.0048"));
+    status_clear(&status);
+    /* .006 is missing of .00608 with 1.008; .0075 of .0062 with 1.02 */
+    rule = (struct gate_rule){.over_item_item = 1.008, .errors = 1};
+    assert_int_equal(gate_check(&request, &status), STATUS_OK);
+    rule.over_item_item = 1.02;
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    status_clear(&status);
+    /* .015 is missing, the error is the root of .004^2 + (.9 .003)^2, .00483 */
+    rule = (struct gate_rule){.of_previous = 0.9, .errors = 3.2};
+    assert_int_equal(gate_check(&request, &status), STATUS_OK);
+    rule.errors = 3;
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    status_clear(&status);
+    /* a bare bound is what it is, and nothing is not as good as something */
+    rule = (struct gate_rule){.min = 0.121, .errors = 1};
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    status_clear(&status);
+    rows.values[0] = 0;
+    rule = (struct gate_rule){.over_item_item = 0.01, .errors = 10};
+    assert_int_equal(gate_check(&request, &status), STATUS_REFUSED);
+    buf_release(&excused);
+    metric_rows_release(&rows);
+    metric_rows_release(&before);
+}
+
 static void a_metric_that_was_not_measured_is_our_mistake(void **state)
 {
     (void)state;
@@ -182,6 +240,7 @@ int main(void)
         cmocka_unit_test(all_failures_are_told_at_once),
         cmocka_unit_test(the_greatest_value_and_the_last_run_are_bounds),
         cmocka_unit_test(a_mean_over_few_users_says_how_uncertain_it_is),
+        cmocka_unit_test(what_is_missing_by_chance_does_not_refuse),
         cmocka_unit_test(a_metric_that_was_not_measured_is_our_mistake),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
