@@ -37,8 +37,8 @@ enum status_code plan_load_watched(const char *file, const struct stage_registry
         .directory = plan->directory, .arena = &plan->arena, .mistakes = &reading.mistakes};
     TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, status));
     if (reading.root != NULL) {
-        TRY(plan_override(&reading, overrides, n_overrides, status));
         TRY(plan_fill_in_recipe(&reading, status));
+        TRY(plan_override(&reading, overrides, n_overrides, status));
         TRY(plan_read_settings(&reading, status));
         TRY(plan_read_stages(&reading, status));
     }

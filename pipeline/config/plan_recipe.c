@@ -1,8 +1,8 @@
 /* The recipe: what the stages from pairs to training do where the file leaves the length of
  * training open, be it that `train` has no `epochs` or that they are auto. What the file says
- * stays; what it leaves out is put in here, before anything is read, so that plan, cache and
- * messages know one configuration. A file with a number of epochs is set by hand, and every default
- * is the option's own. */
+ * stays; what it leaves out is put in here, before --set and before anything is read, so that plan,
+ * cache and messages know one configuration. A file with a number of epochs is set by hand, and
+ * every default is the option's own. */
 #include "config/plan_reading.h"
 
 /* A few strong partners teach the towers more than many weak ones; scoring wants them all. Of a

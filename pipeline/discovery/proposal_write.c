@@ -364,17 +364,14 @@ static void add_stages(const struct proposal *proposal, struct buf *yaml)
     add_ratings(proposal, yaml);
     add_split(proposal, yaml);
     buf_add_text(yaml, "  - checks: {}\n");
-    buf_add_text(yaml, proposal->has_times
-                           ? "  - pairs: {item_item: {window: 7d}, evidence: {}, transitions: {}}\n"
-                           : "  - pairs: {item_item: {}, evidence: {}}\n");
-    buf_add_text(yaml,
-                 "  - negatives: {count: 8192, alpha: 0.5}\n"
-                 "  - train: {dimension: 128, temperature: 0.3, batch_users: 128, co_interaction: "
-                 "{weight: 0.1}}\n"
-                 "  - calibrate: {}\n"
-                 "  # nothing is published on a night that ranks worse than what is popular\n"
-                 "  - evaluate: {gate: {ndcg@20: {over_popular: 1.0}}}\n"
-                 "  - refit: {}\n");
+    buf_add_text(yaml, "  # these choose their settings themselves, on the rows that are held out\n"
+                       "  - pairs: {}\n"
+                       "  - negatives: {}\n"
+                       "  - train: {}\n"
+                       "  - calibrate: {}\n"
+                       "  # nothing is published on a night that ranks worse than what is popular\n"
+                       "  - evaluate: {gate: {ndcg@20: {over_popular: 1.0}}}\n"
+                       "  - refit: {}\n");
     buf_addf(yaml, "  - recommend: {top: 50%s}\n",
              may_repeat(proposal) ? ", exclude_seen: auto" : "");
     buf_add_text(yaml, "  - publish: {}\n");

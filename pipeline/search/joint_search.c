@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum {
-    DESIGN_MAX = 96,  /* points of the design */
+    TRIALS_MAX = 64,  /* whatever the budget */
+    DESIGN_MAX = 24,  /* points of the design */
     DESIGN_SHORT = 6, /* with fewer of them there are no short trials */
     IDLE_MAX = 40,    /* steps in a row that find nothing new or better */
     STEP_AXES_MAX = 3 /* axes of a step along several */
@@ -82,7 +83,7 @@ static enum status_code try_choice(struct walk *walk, const size_t *choice, bool
     }
     *at = SIZE_MAX;
     double cost = cost_of(walk, choice, is_short);
-    if (search->spent + cost > search->budget) {
+    if (search->spent + cost > search->budget || t >= TRIALS_MAX) {
         goto done;
     }
     /* what an interrupted search left is in the order of this walk */

@@ -71,7 +71,7 @@ struct joint_search {
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
  * moves the search to a trial that costs as much as the best one; to a dearer one, and from a start
  * to a mixture, only a gain beyond one standard error of the users' paired differences. A trial
- * that would exceed the budget is not made.
+ * that would exceed the budget is not made, nor a 65th.
  * Loaded trials are not made again, and count. Errors: those of `measure`, STATUS_NO_MEMORY; the
  * trials made stay. */
 MUST_CHECK enum status_code joint_search_run(struct joint_search *search,

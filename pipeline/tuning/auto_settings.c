@@ -89,6 +89,7 @@ static enum status_code save_checkpoint(const struct chooser *chooser, struct st
     artifact_init(&artifact, checkpoint_part);
     TRY(joint_search_save(&chooser->search, &artifact, status));
     TRY(context_checkpoint_save(chooser->training->context, checkpoint_part, &artifact, status));
+    chooser->training->last_checkpoint = clock_monotonic();
 done:
     artifact_release(&artifact);
     return code;
@@ -218,7 +219,7 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     struct trial_size size = chooser->size;
     const size_t number = chooser->search.n + 1;
     char label[64];
-    if (chooser->search.n > 0) {
+    if (chooser->search.n > 0 && training->hooks.checkpoint_due(training->hooks.data)) {
         TRY(save_checkpoint(chooser, status));
     }
     const double started = clock_monotonic();

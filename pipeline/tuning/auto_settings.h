@@ -16,6 +16,9 @@ MUST_CHECK enum status_code auto_settings_choose(struct training *training,
                                                  const struct train_options *options,
                                                  struct status *status);
 
+/* What the search may take where a training takes less. */
+#define AUTO_LEAST_SECONDS 4.0
+
 /* For estimates: epochs of the training, and the search's work as a share of its; 0: nothing of
  * train's is auto. */
 size_t auto_epochs_expected(const struct trainer_settings *settings);

@@ -9,6 +9,9 @@
 static const char train_label[] = "train";
 static const char calibrate_label[] = "calibrate";
 static const char epochs_unit[] = "epochs";
+static const char budget_path[] = "stages.train.search.budget";
+/* Of a trial in full, where the configuration leaves them open. */
+enum { OPEN_EPOCHS = 20 };
 
 static const struct option *epochs_option(const struct plan_stage *train)
 {
@@ -24,14 +27,6 @@ enum status_code trial_target(const struct plan *plan, size_t *position, struct 
         return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
                              "the pipeline has no stage `train`: there is nothing to tune");
     }
-    if (isnan(option_number(epochs_option(train), train->options))) {
-        return status_set_at(
-            status, STATUS_CONFIG, plan->file, train->line, 0,
-            "%s: epochs is auto, so the stage searches by itself; let it do so for "
-            "longer (`search: {budget: 5}`), or give it a number of epochs for "
-            "tune to vary the rest",
-            train->label);
-    }
     *position = calibrate != NULL ? calibrate->position : train->position;
     return STATUS_OK;
 }
@@ -39,9 +34,15 @@ enum status_code trial_target(const struct plan *plan, size_t *position, struct 
 size_t trial_epochs(const struct plan *plan)
 {
     const struct plan_stage *train = plan_find(plan, train_label);
-    const char *options = train->options;
-    int64_t epochs = *(const int64_t *)(const void *)(options + epochs_option(train)->offset);
-    return epochs < 1 ? 1 : (size_t)epochs;
+    const double epochs = option_number(epochs_option(train), train->options);
+    return isnan(epochs) ? OPEN_EPOCHS : epochs < 1.0 ? 1 : (size_t)epochs;
+}
+
+/* Whether train would search by itself: a trial of `tune` does not. */
+static bool is_open(const struct plan *plan)
+{
+    const struct plan_stage *train = plan_find(plan, train_label);
+    return isnan(option_number(epochs_option(train), train->options));
 }
 
 /* The view of the stages that are marked in needed (plan->n_stages). */
@@ -203,6 +204,9 @@ static enum status_code shrink_plan(struct settings *settings, const struct plan
     }
     (void)snprintf(value, sizeof value, "%zu", epochs);
     TRY(add_setting(settings, TRIAL_EPOCHS, value, status)); /* the last one wins */
+    if (is_open(plan)) {
+        TRY(add_setting(settings, budget_path, "0", status));
+    }
 done:
     buf_release(&text);
     return code;
@@ -216,7 +220,7 @@ enum status_code trial_plan_load(const char *file, const struct stage_registry *
     struct plan *plan = NULL, *shrunk = NULL;
     struct settings all = {0};
     TRY(plan_load(file, registry, settings, n_settings, &plan, status));
-    if (epochs == trial_epochs(plan)) {
+    if (epochs == trial_epochs(plan) && !is_open(plan)) {
         *out = plan;
         plan = NULL;
         goto done;
