@@ -74,14 +74,16 @@ $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 
 # what SQLite loads: position-independent, of the kernels no more than it needs, and one name to see
 EXTENSION := $(BUILD)/nightjar.so
-EXTENSION_SOURCES := $(wildcard pipeline/extension/*.c) pipeline/math/vec.c pipeline/math/topk.c
+EXTENSION_SOURCES := $(wildcard pipeline/extension/*.c) \
+                     $(addprefix pipeline/,math/vec.c math/topk.c math/sparse.c math/index_set.c \
+                       pairs/evidence.c ranking/score.c base/mem.c base/num.c base/status.c)
 EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/shared/%.o) \
                      $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/shared/%_$(isa).o))
-SHARED_FLAGS := $(filter-out -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+SHARED_FLAGS := $(filter-out -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
 
 $(EXTENSION): $(EXTENSION_OBJECTS)
 	@echo "  LD $@"
-	@$(CC) $(SHARED_FLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined $(STRIP_$(VARIANT)) -o $@ $^ -lm
+	@$(CC) $(SHARED_FLAGS) -shared -Wl,-z,relro,-z,now -Wl,--no-undefined,--gc-sections $(STRIP_$(VARIANT)) -o $@ $^ -lm
 
 $(BUILD)/shared/%.o: %.c Makefile
 	@mkdir -p $(@D)

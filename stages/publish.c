@@ -235,6 +235,37 @@ static enum status_code tell_parts(struct publication *p, struct status *status)
     return buf_check(&p->score_parts, status);
 }
 
+static void add_live(const struct live *live, struct publish_content *content)
+{
+    content->n_score_items = live->n_items;
+    content->n_segments = live->n_items == 0 ? 0 : live->n_eligible / live->n_items;
+    content->score_item_codes = live->item_codes;
+    content->score_item_users = live->item_users;
+    content->score_item_boosts = live->item_boosts;
+    content->score_eligible = live->eligible;
+    content->n_score_users = live->n_users;
+    content->score_user_codes = live->user_codes;
+    content->score_user_segments = live->user_segments;
+    content->history_offsets = live->history_offsets;
+    content->barred_offsets = live->barred_offsets;
+    content->history_items = live->history_items;
+    content->history_weights = live->history_weights;
+    content->history_times = live->history_times;
+    content->barred_items = live->barred_items;
+    _Static_assert((int)N_LIVE_SOURCES == (int)PUBLISH_N_PAIRS, "the same, in one order");
+    for (int s = 0; s < N_LIVE_SOURCES; s++) {
+        const size_t n = live->n_pair_offsets[s];
+        content->n_pair_rows[s] = n == 0 ? 0 : n - 1;
+        content->pair_offsets[s] = live->pair_offsets[s];
+        content->pair_items[s] = live->pair_items[s];
+        content->pair_weights[s] = live->pair_weights[s];
+    }
+    content->score_facts[FACT_KNOWN] = live->n_known;
+    content->score_facts[FACT_TIME] = live->time;
+    content->score_facts[FACT_HAS_TIMES] = live->has_times;
+    content->score_facts[FACT_REPEATS] = live->repeats;
+}
+
 static struct publish_content content_of(const struct context *context, const struct publication *p)
 {
     const struct plan_settings *settings = context_settings(context);
@@ -296,6 +327,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .seed = settings->seed,
                                       .run_started = context_run_started(context),
                                       .n_interactions = (int64_t)p->merged.n_pairs};
+    add_live(&lists->live, &content);
     content.metrics = context_metrics(context, &content.n_metrics);
     return content;
 }
@@ -457,7 +489,7 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
         sizes->n_users * fmin(sizes->similar_users, sizes->n_users) *
             (ROW_BYTES + 2 * sizes->user_id_bytes) +
         n_similar * (ROW_BYTES + sizes->item_id_bytes) +
-        n_vectors * (vector_bytes + VECTOR_ROW_BYTES) +
+        n_vectors * (vector_bytes + VECTOR_ROW_BYTES) + 1.1 * stage_live_bytes(sizes) +
         2 * (sizes->n_users * sizes->user_id_bytes + 2 * items * sizes->item_id_bytes);
     out->seconds = n_narrow * 1.5e-6 + n_lists * 1e-6 + n_vectors * 3e-6;
 }

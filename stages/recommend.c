@@ -14,7 +14,7 @@
 struct recommend_options {
     int64_t top;
     int exclude_seen; /* CHOICE_* */
-    bool exclude_disliked, cold_items, cold_users, parts;
+    bool exclude_disliked, cold_items, cold_users, parts, live;
     int64_t similar, similar_users, popular, max_per_category, explain;
     double active_within, min_new, diversity, min_recall;
     int index;                          /* enum serving_index */
@@ -108,6 +108,10 @@ static const struct option options[] = {
     OPT_BOOL(recommend_options, "parts", parts, "false",
              "Publishes what each score is the sum of, in recommendation_parts: cosine, "
              "popularity, evidence, each further part that `calibrate` weighed, boost."),
+    OPT_BOOL(recommend_options, "live", live, "false",
+             "Publishes what nightjar_recommend of the extension scores with: everybody's history "
+             "and what they are not to get, and the pairs behind evidence. `plan` says how large "
+             "that is; forget erases it."),
     OPT_TEXT(recommend_options, "users", rules[RULE_USERS], NULL,
              "A query on the source whose user_id are the users who get lists. Without it, all of "
              "them; every user's embedding is published either way."),
@@ -166,6 +170,7 @@ static void recommend_sizes(const void *values, struct stage_sizes *sizes)
     sizes->reasons = (double)o->explain;
     sizes->parts = o->parts ? USUAL_PARTS : 0;
     sizes->similar = (double)o->similar;
+    sizes->live = o->live;
     sizes->similar_users = (double)o->similar_users;
 }
 
@@ -184,7 +189,8 @@ static void recommend_estimate(const void *values, const struct stage_sizes *siz
                         (sizes->n_interactions + 2.0 * sizes->n_seen) * 8.0 +
                         (sizes->n_users + sizes->n_items) * 32.0 +
                         3 * fmin((double)o->popular, sizes->n_items) * 20.0;
-    out->result_bytes = out->rows * 9.0 + reasons;
+    out->result_bytes = out->rows * 9.0 + reasons + stage_live_bytes(sizes);
+    out->memory_bytes += stage_live_bytes(sizes);
     out->disk_bytes = 2.0 * (out->rows * 9.0 + reasons); /* also while they are made: SPILL_NEW */
     /* an index needs the item vectors once more, and looks at some eighth of the products */
     const double products = anchors * sizes->n_items * sizes->dimension;
@@ -442,6 +448,7 @@ static struct serving_request request_of(const struct recommend_options *o,
         .diversity = o->diversity,
         .explain = at_most(o->explain, n_items),
         .parts = o->parts,
+        .live = o->live,
         .similar = at_most(o->similar, n_items),
         .similar_users = at_most(o->similar_users, sources->users.ids.n),
         .popular = at_most(o->popular, n_items),
@@ -497,7 +504,7 @@ extern const struct stage stage_recommend;
 const struct stage stage_recommend = {
     .name = "recommend",
     .summary = "Makes the lists to publish: top items per user, similar items, popular items.",
-    .version = 8,
+    .version = 9,
     .options_size = sizeof(struct recommend_options),
     .options = options,
     .inputs = inputs,

@@ -46,8 +46,18 @@ struct stage_sizes {
     /* of the lists, 0 without any: rows a user, reasons and parts a row, similar items an item,
        similar users a user */
     double top, reasons, parts, similar, similar_users;
+    bool live; /* with what it takes to score any user and item */
     struct stage_speeds speeds;
 };
+
+/* Of that, as arrays: histories and what is barred, and the pairs of two kinds of evidence. */
+static inline double stage_live_bytes(const struct stage_sizes *sizes)
+{
+    const double partners = sizes->n_items < 500 ? sizes->n_items : 500;
+    return sizes->live ? sizes->n_interactions * 20 + sizes->n_seen * 4 + sizes->n_users * 40 +
+                             sizes->n_items * (16 + 2 * partners * 8)
+                       : 0;
+}
 
 struct stage_estimate {
     double memory_bytes; /* peak, above the input artifacts */

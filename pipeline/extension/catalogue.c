@@ -8,7 +8,7 @@ enum { FIRST_CAPACITY = 1024 };
 
 /* ---- errors and memory ---- */
 
-static int fail(char **error, char *message)
+int catalogue_fail(char **error, char *message)
 {
     sqlite3_free(*error);
     *error = message;
@@ -46,12 +46,27 @@ void catalogue_drop(struct catalogue *catalogue)
         sqlite3_free(catalogue->vectors);
         sqlite3_free(catalogue->biases);
         sqlite3_free(catalogue->slots);
+        if (catalogue->live != NULL) {
+            catalogue->free_live(catalogue->live);
+        }
         sqlite3_free(catalogue);
     }
 }
 
-void catalogues_release(struct catalogues *catalogues)
+struct catalogues *catalogues_new(void)
 {
+    struct catalogues *made = sqlite3_malloc64(sizeof *made);
+    if (made != NULL) {
+        *made = (struct catalogues){.n_users = 1};
+    }
+    return made;
+}
+
+void catalogues_drop(struct catalogues *catalogues)
+{
+    if (catalogues == NULL || --catalogues->n_users > 0) {
+        return;
+    }
     for (struct catalogue *at = catalogues->first, *next; at != NULL; at = next) {
         next = at->next;
         catalogue_drop(at);
@@ -187,6 +202,20 @@ int catalogue_prepare(const struct catalogue *catalogue, sqlite3 *db, const char
     return code == SQLITE_OK ? code : fail_db(error, db, code);
 }
 
+int catalogue_prepare_table(const struct catalogue *catalogue, sqlite3 *db, const char *table,
+                            const char *text, sqlite3_stmt **out, char **error)
+{
+    char name[64];
+    sqlite3_snprintf(sizeof name, name, "%s_g%lld", table, catalogue->generation);
+    return catalogue_prepare(catalogue, db, name, text, out, error);
+}
+
+int catalogue_end(int code, int step, sqlite3 *db, char **error)
+{
+    return code == SQLITE_OK && step != SQLITE_DONE && step != SQLITE_ROW ? fail_db(error, db, step)
+                                                                          : code;
+}
+
 static int make_room(struct catalogue *catalogue, size_t text_bytes)
 {
     int code = SQLITE_OK;
@@ -217,9 +246,10 @@ static int take_item(struct catalogue *catalogue, sqlite3_stmt *rows, char **err
     struct id id;
     if (!id_of_value(sqlite3_column_value(rows, 0), &id) ||
         (size_t)sqlite3_column_bytes(rows, 1) != bytes) {
-        return fail(error, sqlite3_mprintf("nightjar: an item of generation %lld has no id, or no "
-                                           "embedding of %d components",
-                                           catalogue->generation, (int)catalogue->dimension));
+        return catalogue_fail(
+            error, sqlite3_mprintf("nightjar: an item of generation %lld has no id, or no "
+                                   "embedding of %d components",
+                                   catalogue->generation, (int)catalogue->dimension));
     }
     const size_t text_bytes = id.length < 0 ? 0 : (size_t)id.length;
     const int code = make_room(catalogue, text_bytes);
@@ -249,9 +279,7 @@ static int load_items(struct catalogue *catalogue, sqlite3 *db, char **error)
     while (code == SQLITE_OK && (step = sqlite3_step(rows)) == SQLITE_ROW) {
         code = take_item(catalogue, rows, error);
     }
-    if (code == SQLITE_OK && step != SQLITE_DONE) {
-        code = fail_db(error, db, step);
-    }
+    code = catalogue_end(code, step, db, error);
     sqlite3_finalize(rows);
     return code == SQLITE_OK ? build_slots(catalogue) : code;
 }
@@ -275,15 +303,17 @@ static int read_shown(struct catalogue *catalogue, sqlite3 *db, char **error)
             catalogue->temperature = sqlite3_column_double(row, 2);
             catalogue->dimension = (size_t)sqlite3_column_int64(row, 3);
         } else {
-            code = step == SQLITE_DONE
-                       ? fail(error, sqlite3_mprintf("nightjar: nothing is published in %s",
-                                                     catalogue->schema))
-                       : fail_db(error, db, step);
+            code =
+                step == SQLITE_DONE
+                    ? catalogue_fail(error, sqlite3_mprintf("nightjar: nothing is published in %s",
+                                                            catalogue->schema))
+                    : fail_db(error, db, step);
         }
     } else if (sql != NULL) {
-        code = fail(error, sqlite3_mprintf("nightjar: database %s has no generations under the "
-                                           "prefix '%s'",
-                                           catalogue->schema, catalogue->prefix));
+        code = catalogue_fail(error,
+                              sqlite3_mprintf("nightjar: database %s has no generations under the "
+                                              "prefix '%s'",
+                                              catalogue->schema, catalogue->prefix));
     }
     sqlite3_finalize(row);
     sqlite3_free(sql);
@@ -322,12 +352,13 @@ static int find_schema(sqlite3 *db, const char *prefix, char **schema, char **er
     if (n == 1) {
         return SQLITE_OK;
     }
-    return fail(error, n == 0 ? sqlite3_mprintf("nightjar: no database of this connection has "
-                                                "generations under the prefix '%s'",
-                                                prefix)
-                              : sqlite3_mprintf("nightjar: %d databases of this connection have "
-                                                "generations: name one, say 'main'",
-                                                n));
+    return catalogue_fail(error,
+                          n == 0 ? sqlite3_mprintf("nightjar: no database of this connection has "
+                                                   "generations under the prefix '%s'",
+                                                   prefix)
+                                 : sqlite3_mprintf("nightjar: %d databases of this connection have "
+                                                   "generations: name one, say 'main'",
+                                                   n));
 }
 
 /* A catalogue without items, of the place that `source` names. */

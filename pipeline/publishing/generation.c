@@ -19,6 +19,9 @@
  items_gN (code, id) where ids of
  *      items are TEXT
  *
+ *      and, where they were asked for, score_facts_gN, score_items_gN, score_pairs_gN and
+ *      score_users_gN, which nightjar.so scores with
+ *
  * The order: check the content -> make the fixed tables -> drop remains -> build and verify in
  * short transactions -> switch in one transaction -> drop what is beyond `keep`. Before the switch
  * any error leaves the views as they were. */
@@ -123,7 +126,7 @@ static enum status_code find_stale(const struct publish_target *target, struct b
                         "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
                         "  ORDER BY generation DESC LIMIT ?1)"
                         " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
-                        "  'similar_users', 'user_embeddings') LIMIT 1",
+                        "  'similar_users', 'score_users', 'user_embeddings') LIMIT 1",
                         &query, status));
     TRY(db_bind_int64(query, 1, target->keep > 1 ? target->keep : 1, status));
     TRY(db_step(query, found, status));

@@ -39,6 +39,9 @@ struct publish_part {
     double weight;
 };
 
+enum { PUBLISH_N_PAIRS = 3 }; /* evidence, transitions, ridge */
+enum publish_fact { FACT_KNOWN, FACT_TIME, FACT_HAS_TIMES, FACT_REPEATS, PUBLISH_N_FACTS };
+
 /* Everything that a generation holds. All arrays are the caller's. */
 struct publish_content {
     struct publish_ids users, items;
@@ -75,6 +78,22 @@ struct publish_content {
     const int32_t *similar_user_anchors; /* (n_similar_users) user codes, ascending */
     const int32_t *similar_users;        /* (n_similar_users, similar_users_top), -1 ends */
     const float *similar_user_scores;
+    /* what it takes to score; candidates are numbered in an order of their own */
+    size_t n_score_items, n_segments;
+    const int32_t *score_item_codes, *score_item_users; /* (n_score_items) */
+    const float *score_item_boosts;
+    const uint8_t *score_eligible; /* (n_score_items, n_segments), or nothing */
+    size_t n_score_users;
+    const int32_t *score_user_codes, *score_user_segments; /* (n_score_users) codes ascending */
+    const int64_t *history_offsets, *barred_offsets;       /* (n_score_users + 1) */
+    const int32_t *history_items, *barred_items;           /* candidates */
+    const float *history_weights;
+    const int64_t *history_times;
+    size_t n_pair_rows[PUBLISH_N_PAIRS]; /* 0: no such pairs */
+    const int64_t *pair_offsets[PUBLISH_N_PAIRS];
+    const int32_t *pair_items[PUBLISH_N_PAIRS];
+    const float *pair_weights[PUBLISH_N_PAIRS];
+    double score_facts[PUBLISH_N_FACTS];
     size_t dimension;
     size_t n_user_vectors, n_item_vectors;
     const int32_t *user_vector_codes, *item_vector_codes;     /* ascending */

@@ -184,7 +184,7 @@ static enum name_class classify(const char *name, const char *prefix)
     }
     for (size_t i = 0; i < N_TABLES; i++) {
         size_t length = strlen(publish_tables[i].name);
-        bool is_view = i != TABLE_USERS && i != TABLE_ITEMS;
+        const bool is_view = publish_is_view((enum publish_table)i);
         if (strncasecmp(name, publish_tables[i].name, length) == 0 &&
             ((is_view && name[length] == '\0') || is_generation_suffix(name + length))) {
             return NAME_MADE;

@@ -27,6 +27,10 @@ enum publish_table {
     TABLE_SIMILAR_USERS,
     TABLE_USER_EMBEDDINGS,
     TABLE_ITEM_EMBEDDINGS,
+    TABLE_SCORE_FACTS,
+    TABLE_SCORE_ITEMS,
+    TABLE_SCORE_PAIRS,
+    TABLE_SCORE_USERS,
     N_TABLES
 };
 
@@ -69,6 +73,9 @@ MUST_CHECK enum status_code publish_prepare(struct db *db, const char *prefix, c
 MUST_CHECK enum status_code publish_table_exists(struct db *db, const char *prefix,
                                                  const char *name, int64_t generation, bool *found,
                                                  struct status *status);
+
+/* Whether people query it by its name. */
+bool publish_is_view(enum publish_table table);
 
 /* How a generation holds its ids. */
 struct publish_form {

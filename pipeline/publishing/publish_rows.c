@@ -64,10 +64,31 @@ const struct publish_table_info publish_tables[N_TABLES] = {
                                "(item $item PRIMARY KEY NOT NULL, embedding BLOB NOT NULL,"
                                " bias REAL NOT NULL, source INTEGER NOT NULL)",
                                4, "item", "item", 1, false, NULL, NULL, NULL},
+    /* behind nightjar_recommend: arrays of int32 (candidates, the code of score_items), float32 and
+       int64 (Unix seconds); the id of pairs is their kind times 2^32 and the candidate */
+    [TABLE_SCORE_FACTS] = {"score_facts",
+                           "(place INTEGER PRIMARY KEY, name TEXT NOT NULL, value REAL NOT NULL)",
+                           3, "place", "place", 1, false, NULL, NULL, NULL},
+    [TABLE_SCORE_ITEMS] = {"score_items",
+                           "(code INTEGER PRIMARY KEY, item $item NOT NULL,"
+                           " users INTEGER NOT NULL, boost REAL NOT NULL,"
+                           " eligible BLOB NOT NULL)",
+                           5, "code", "code", 1, false, NULL, NULL, NULL},
+    [TABLE_SCORE_PAIRS] = {"score_pairs",
+                           "(id INTEGER PRIMARY KEY, items BLOB NOT NULL, weights BLOB NOT NULL)",
+                           3, "id", "id", 1, false, NULL, NULL, NULL},
+    [TABLE_SCORE_USERS] = {"score_users",
+                           "(\"user\" $user PRIMARY KEY NOT NULL, segment INTEGER NOT NULL,"
+                           " items BLOB NOT NULL, weights BLOB NOT NULL, times BLOB NOT NULL,"
+                           " barred BLOB NOT NULL)",
+                           6, "\"user\"", "\"user\"", 1, true, NULL, NULL, NULL},
 };
 
 bool publish_has_table(const struct publish_content *content, enum publish_table table)
 {
+    if (table >= TABLE_SCORE_FACTS) {
+        return content->n_score_items > 0;
+    }
     return table != TABLE_USERS && (table != TABLE_ITEMS || content->items.is_text);
 }
 
@@ -271,6 +292,83 @@ static bool item_vector_row(const struct publish_content *content, size_t *posit
     return true;
 }
 
+static struct batch_cell bytes_cell(const void *bytes, size_t first, size_t n, size_t size)
+{
+    return (struct batch_cell){.type = DB_BLOB,
+                               .bytes = n == 0 ? "" : (const char *)bytes + first * size,
+                               .length = n * size};
+}
+
+static bool fact_row(const struct publish_content *content, size_t *position,
+                     struct batch_cell *cells)
+{
+    static const char *const names[PUBLISH_N_FACTS] = {[FACT_KNOWN] = "known",
+                                                       [FACT_TIME] = "time",
+                                                       [FACT_HAS_TIMES] = "has_times",
+                                                       [FACT_REPEATS] = "repeats"};
+    const size_t i = (*position)++;
+    if (i >= PUBLISH_N_FACTS || content->n_score_items == 0) {
+        return false;
+    }
+    cells[0] = batch_integer((int64_t)i);
+    cells[1] = batch_text(names[i], strlen(names[i]));
+    cells[2] = real_cell(content->score_facts[i]);
+    return true;
+}
+
+static bool score_item_row(const struct publish_content *content, size_t *position,
+                           struct batch_cell *cells)
+{
+    const size_t i = (*position)++, width = content->n_segments;
+    if (i >= content->n_score_items) {
+        return false;
+    }
+    cells[0] = batch_integer((int64_t)i);
+    cells[1] = id_cell(&content->items, content->score_item_codes[i]);
+    cells[2] = batch_integer(content->score_item_users[i]);
+    cells[3] = real_cell((double)content->score_item_boosts[i]);
+    cells[4] = bytes_cell(content->score_eligible, i * width, width, 1);
+    return true;
+}
+
+static bool pair_row(const struct publish_content *content, size_t *position,
+                     struct batch_cell *cells)
+{
+    size_t row = (*position)++;
+    for (size_t kind = 0; kind < PUBLISH_N_PAIRS; kind++) {
+        if (row < content->n_pair_rows[kind]) {
+            const int64_t *offsets = content->pair_offsets[kind] + row;
+            const size_t first = (size_t)offsets[0], n = (size_t)(offsets[1] - offsets[0]);
+            cells[0] = batch_integer((int64_t)kind << 32 | (int64_t)row);
+            cells[1] = bytes_cell(content->pair_items[kind], first, n, sizeof(int32_t));
+            cells[2] = bytes_cell(content->pair_weights[kind], first, n, sizeof(float));
+            return true;
+        }
+        row -= content->n_pair_rows[kind];
+    }
+    return false;
+}
+
+static bool score_user_row(const struct publish_content *content, size_t *position,
+                           struct batch_cell *cells)
+{
+    const size_t u = (*position)++;
+    if (u >= content->n_score_users) {
+        return false;
+    }
+    const size_t own = (size_t)content->history_offsets[u];
+    const size_t n_own = (size_t)content->history_offsets[u + 1] - own;
+    const size_t barred = (size_t)content->barred_offsets[u];
+    cells[0] = id_cell(&content->users, content->score_user_codes[u]);
+    cells[1] = batch_integer(content->score_user_segments[u]);
+    cells[2] = bytes_cell(content->history_items, own, n_own, sizeof(int32_t));
+    cells[3] = bytes_cell(content->history_weights, own, n_own, sizeof(float));
+    cells[4] = bytes_cell(content->history_times, own, n_own, sizeof(int64_t));
+    cells[5] = bytes_cell(content->barred_items, barred,
+                          (size_t)content->barred_offsets[u + 1] - barred, sizeof(int32_t));
+    return true;
+}
+
 bool publish_next_row(const struct publish_content *content, enum publish_table table,
                       size_t *position, struct batch_cell cells[CELLS_MAX])
 {
@@ -295,6 +393,14 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
         return user_vector_row(content, position, cells);
     case TABLE_ITEM_EMBEDDINGS:
         return item_vector_row(content, position, cells);
+    case TABLE_SCORE_FACTS:
+        return fact_row(content, position, cells);
+    case TABLE_SCORE_ITEMS:
+        return score_item_row(content, position, cells);
+    case TABLE_SCORE_PAIRS:
+        return pair_row(content, position, cells);
+    case TABLE_SCORE_USERS:
+        return score_user_row(content, position, cells);
     default:
         return false;
     }

@@ -81,6 +81,15 @@ static const struct view {
 };
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
+bool publish_is_view(enum publish_table table)
+{
+    bool found = false;
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        found = found || views[i].table == table;
+    }
+    return found;
+}
+
 /* What a generation's views depend on. */
 struct view_ids {
     struct publish_form form;

@@ -41,6 +41,37 @@ static const struct member members[] = {
      AT(similar_users_top)},
     {"similar_users.scores", ARRAY_F32, AT(similar_user_scores), AT(n_similar_users),
      AT(similar_users_top)},
+    {"live.item.codes", ARRAY_I32, AT(live.item_codes), AT(live.n_items), SIZE_MAX},
+    {"live.item.users", ARRAY_I32, AT(live.item_users), AT(live.n_items), SIZE_MAX},
+    {"live.item.boosts", ARRAY_F32, AT(live.item_boosts), AT(live.n_items), SIZE_MAX},
+    {"live.eligible", ARRAY_U8, AT(live.eligible), AT(live.n_eligible), SIZE_MAX},
+    {"live.user.codes", ARRAY_I32, AT(live.user_codes), AT(live.n_users), SIZE_MAX},
+    {"live.user.segments", ARRAY_I32, AT(live.user_segments), AT(live.n_users), SIZE_MAX},
+    {"live.history.offsets", ARRAY_I64, AT(live.history_offsets), AT(live.n_user_offsets),
+     SIZE_MAX},
+    {"live.barred.offsets", ARRAY_I64, AT(live.barred_offsets), AT(live.n_user_offsets), SIZE_MAX},
+    {"live.history.items", ARRAY_I32, AT(live.history_items), AT(live.n_history), SIZE_MAX},
+    {"live.history.weights", ARRAY_F32, AT(live.history_weights), AT(live.n_history), SIZE_MAX},
+    {"live.history.times", ARRAY_I64, AT(live.history_times), AT(live.n_history), SIZE_MAX},
+    {"live.barred.items", ARRAY_I32, AT(live.barred_items), AT(live.n_barred), SIZE_MAX},
+    {"live.evidence.offsets", ARRAY_I64, AT(live.pair_offsets[LIVE_EVIDENCE]),
+     AT(live.n_pair_offsets[LIVE_EVIDENCE]), SIZE_MAX},
+    {"live.evidence.items", ARRAY_I32, AT(live.pair_items[LIVE_EVIDENCE]),
+     AT(live.n_pairs[LIVE_EVIDENCE]), SIZE_MAX},
+    {"live.evidence.weights", ARRAY_F32, AT(live.pair_weights[LIVE_EVIDENCE]),
+     AT(live.n_pairs[LIVE_EVIDENCE]), SIZE_MAX},
+    {"live.transitions.offsets", ARRAY_I64, AT(live.pair_offsets[LIVE_TRANSITIONS]),
+     AT(live.n_pair_offsets[LIVE_TRANSITIONS]), SIZE_MAX},
+    {"live.transitions.items", ARRAY_I32, AT(live.pair_items[LIVE_TRANSITIONS]),
+     AT(live.n_pairs[LIVE_TRANSITIONS]), SIZE_MAX},
+    {"live.transitions.weights", ARRAY_F32, AT(live.pair_weights[LIVE_TRANSITIONS]),
+     AT(live.n_pairs[LIVE_TRANSITIONS]), SIZE_MAX},
+    {"live.ridge.offsets", ARRAY_I64, AT(live.pair_offsets[LIVE_RIDGE]),
+     AT(live.n_pair_offsets[LIVE_RIDGE]), SIZE_MAX},
+    {"live.ridge.items", ARRAY_I32, AT(live.pair_items[LIVE_RIDGE]), AT(live.n_pairs[LIVE_RIDGE]),
+     SIZE_MAX},
+    {"live.ridge.weights", ARRAY_F32, AT(live.pair_weights[LIVE_RIDGE]),
+     AT(live.n_pairs[LIVE_RIDGE]), SIZE_MAX},
     {"cold.users", ARRAY_I32, AT(cold_users), AT(n_cold), SIZE_MAX},
     {"cold.vectors", ARRAY_F32, AT(cold_vectors), AT(n_cold), AT(dimension)},
     {"item_bias", ARRAY_F32, AT(item_bias), AT(n_vectors), SIZE_MAX},
@@ -61,6 +92,10 @@ static const struct {
     {"similar_index.lists", AT(similar_index.n_lists)},
     {"similar_index.probes", AT(similar_index.n_probes)},
     {"similar_index.recall", AT(similar_index.recall)},
+    {"live.known", AT(live.n_known)},
+    {"live.time", AT(live.time)},
+    {"live.has_times", AT(live.has_times)},
+    {"live.repeats", AT(live.repeats)},
 };
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
 
@@ -165,6 +200,36 @@ static bool categories_are_sound(const struct recommendations *r)
     return fits;
 }
 
+/* Ascending, from 0 to n. */
+static bool offsets_are_sound(const int64_t *offsets, size_t n_offsets, size_t n)
+{
+    bool fits = n_offsets == 0 ? n == 0 : offsets[0] == 0 && offsets[n_offsets - 1] == (int64_t)n;
+    for (size_t o = 1; fits && o < n_offsets; o++) {
+        fits = offsets[o - 1] <= offsets[o];
+    }
+    return fits;
+}
+
+static bool live_is_sound(const struct live *live, size_t n_users, size_t n_items)
+{
+    const size_t n = live->n_items;
+    bool fits = in_range(live->item_codes, n, n_items) &&
+                codes_are_sound(live->user_codes, live->n_users, n_users) &&
+                (n == 0 ? live->n_eligible == 0 : live->n_eligible % n == 0) &&
+                (live->n_users == 0 || live->n_user_offsets == live->n_users + 1) &&
+                offsets_are_sound(live->history_offsets, live->n_user_offsets, live->n_history) &&
+                offsets_are_sound(live->barred_offsets, live->n_user_offsets, live->n_barred) &&
+                in_range(live->history_items, live->n_history, n) &&
+                in_range(live->barred_items, live->n_barred, n);
+    for (int s = 0; fits && s < N_LIVE_SOURCES; s++) {
+        fits =
+            live->n_pair_offsets[s] <= n + 1 &&
+            offsets_are_sound(live->pair_offsets[s], live->n_pair_offsets[s], live->n_pairs[s]) &&
+            in_range(live->pair_items[s], live->n_pairs[s], n);
+    }
+    return fits;
+}
+
 static bool is_finite(const struct recommendations *recommendations, const struct member *member)
 {
     const char *at = (const char *)recommendations;
@@ -197,7 +262,8 @@ enum status_code recommendations_check(const struct recommendations *r, size_t n
         in_range(r->trending_items, r->n_trending, n_items) && categories_are_sound(r) &&
         codes_are_sound(r->similar_user_anchors, r->n_similar_users, n_users) &&
         in_range(r->similar_users, r->n_similar_users * r->similar_users_top, n_users) &&
-        codes_are_sound(r->cold_users, r->n_cold, n_users);
+        codes_are_sound(r->cold_users, r->n_cold, n_users) &&
+        live_is_sound(&r->live, n_users, n_items);
     for (size_t i = 0; fits && i < r->n_served * r->n_reasons_all; i++) { /* none for no item */
         fits = r->reason_items[i] < 0 || r->items[i / r->n_reasons] >= 0;
     }

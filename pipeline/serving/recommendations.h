@@ -4,6 +4,7 @@
 #define NIGHTJAR_SERVING_RECOMMENDATIONS_H
 
 #include "ranking/score.h"
+#include "serving/live.h"
 #include "store/artifact.h"
 #include "publishing/generation.h"
 
@@ -52,6 +53,7 @@ struct recommendations {
     int32_t *similar_user_anchors; /* (n_similar_users) user codes, ascending */
     int32_t *similar_users;        /* (n_similar_users, similar_users_top) */
     float *similar_user_scores;    /* cosine */
+    struct live live;
     /* users without a row in the towers who have a vector all the same */
     size_t n_cold, dimension;
     int32_t *cold_users; /* (n_cold) user codes, ascending */

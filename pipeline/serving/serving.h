@@ -78,6 +78,7 @@ struct serving_request {
     double min_new;       /* share of a list's rows, of the rules' new items; 0: none */
     double diversity;     /* in [0, 1); 0: by score alone */
     size_t explain;       /* reasons a row; 0: none (serving_reasons.c) */
+    bool live;            /* what it takes to score any user and item, too */
     bool parts;           /* what each score is made of, too */
     size_t similar;       /* similar items per item; 0: none */
     size_t similar_users; /* similar users per user; 0: none */

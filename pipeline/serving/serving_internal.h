@@ -7,6 +7,7 @@
  *      serving_reasons.c   what carried a row: of a user's history, and of the score's parts
  *      serving_items.c     the popular list and similar items
  *      serving_trending.c  what is chosen of late, and similar users
+ *      serving_live.c      what it takes to score without us
  *
  * Inside, users and items are source codes (served_ids.h) or candidates; served codes stand only in
  * what is put out. Candidates are the towers' items and, behind them, their cold ones. */
@@ -117,5 +118,8 @@ MUST_CHECK enum status_code serving_similar_lists(struct serving *serving, struc
 
 MUST_CHECK enum status_code serving_trending_lists(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_users(struct serving *serving, struct status *status);
+
+/* serving_live.c: nothing where it is not asked for. */
+MUST_CHECK enum status_code serving_live(struct serving *serving, struct status *status);
 
 #endif

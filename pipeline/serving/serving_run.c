@@ -183,6 +183,7 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
     TRY(serving_similar_lists(&serving, status));
     TRY(serving_trending_lists(&serving, status));
     TRY(serving_similar_users(&serving, status));
+    TRY(serving_live(&serving, status));
     *out = made;
 done:
     serving_release(&serving);

@@ -32,11 +32,12 @@ pipeline: shop
 source: {database: shop.db, interactions: "SELECT user_id, item_id, created_at FROM events"}
 output: {database: reco.db}
 stages:
-  - interactions: {}
-  - pairs: {}
+  - interactions: {split: {by: time, valid: 7d}}
+  - pairs: {evidence: {}}
   - negatives: {count: 1024}
   - train: {dimension: $DIMENSION, epochs: 1}
-  - recommend: {top: 20}
+  - calibrate: {}
+  - recommend: {top: 20, live: true}
   - publish: {}
 YAML
 "$program" run "$box/shop.yaml" --quiet || exit 1
@@ -51,7 +52,6 @@ items = [row[0] for row in db.execute('SELECT item_id FROM item_embeddings LIMIT
 some = 'SELECT item_id FROM item_embeddings WHERE item_id % 10 = 0'
 n, bytes_ = db.execute('SELECT count(*), max(length(embedding)) FROM item_embeddings').fetchone()
 print(f'{n} items of {bytes_ // 4} components, SQLite {sqlite3.sqlite_version}\n')
-print('| 20 of them | ms, median | 95 of 100 |\n|---|---|---|')
 
 def measure(name, query, arguments):
     seconds = []
@@ -68,7 +68,10 @@ vectors = [user[1] for user in users]
 start = time.perf_counter()
 db.execute('SELECT count(*) FROM nightjar_nearest(?, 20)', (vectors[0],)).fetchall()
 first = time.perf_counter() - start
+evidence, = db.execute('SELECT evidence_weight FROM nightjar_generations').fetchone()
+print(f'evidence weighs {evidence:g}\n\n| 20 of them | ms, median | 95 of 100 |\n|---|---|---|')
 measure('the published list of a user', 'SELECT item_id, score FROM recommendations WHERE user_id = ? ORDER BY rank', [u[0] for u in users])
+measure('`nightjar_recommend`', 'SELECT item_id, score FROM nightjar_recommend(?, 20)', [u[0] for u in users])
 measure('`nightjar_nearest`', 'SELECT item_id, score FROM nightjar_nearest(?, 20)', vectors)
 measure('`nightjar_similar`', 'SELECT item_id, score FROM nightjar_similar(?, 20)', items)
 measure('`nightjar_nearest`, of a tenth by IN', f'SELECT item_id, score FROM nightjar_nearest(?, 20) WHERE item_id IN ({some})', vectors)

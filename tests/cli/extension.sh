@@ -92,6 +92,69 @@ says 'one item, and one that a constant names' integer.db "
     SELECT count(*) FROM nightjar_nearest((SELECT embedding FROM user_embeddings LIMIT 1), 1) WHERE item_id IN (SELECT 3 UNION SELECT 3.0 UNION SELECT 'x');" '1
 1'
 
+# lists as of now: what is published, to the last row, with parts of every kind, segments, boosts and items
+# that only side data know
+"$PROGRAM" generate "$box/living.db" --kind living --users 250 --items 160 --events 12000 --seed 5 --quiet
+cat >live.yaml <<'YAML'
+pipeline: live
+source: {database: living.db, interactions: "SELECT user_id, item_id, event, created_at FROM events"}
+output: {database: live.db}
+work: {database: live.work.db}
+stages:
+  - interactions:
+      event_weights: {view: 1, cart: 2, purchase: 4}
+      min_item_interactions: 20
+      split: {by: time, valid: 7d, test: 7d, repeats: true}
+  - features: {items: {query: "SELECT item_id, category, price FROM items"}}
+  - pairs: {evidence: {}, transitions: {}, ridge: {}}
+  - negatives: {strategy: all}
+  - train: {dimension: 20, epochs: 4}
+  - calibrate: {}
+  - refit: {}
+  - recommend:
+      top: 10
+      live: true
+      exclude_seen: auto
+      segments: SELECT user_id, country AS segment FROM users
+      eligible: >
+        SELECT item_id, CASE item_id % 3 WHEN 0 THEN (SELECT min(country) FROM users) END AS segment
+        FROM items WHERE item_id % 7 > 0
+      boosts: SELECT item_id, 3.5 AS boost FROM items WHERE item_id % 5 = 0
+  - publish: {}
+YAML
+for seen in auto true; do
+    "$PROGRAM" run live.yaml --quiet --set threads=1 --set stages.recommend.exclude_seen=$seen
+    says "nightjar_recommend gives the published lists, exclude_seen: $seen" live.db "
+        SELECT count(*), count(DISTINCT user_id) > 200, sum(n.item_id = r.item_id AND n.source = r.source AND abs(n.score - r.score) < 1e-5 * (1 + abs(r.score)))
+        FROM recommendations AS r LEFT JOIN nightjar_recommend(r.user_id, 10) AS n ON n.rank = r.rank;
+        SELECT count(*) > 1 FROM nightjar_generations, json_each(score_parts);" \
+        "$(sqlite3 live.db 'SELECT count(*), 1, count(*) FROM recommendations')
+1"
+done
+newest='(SELECT item_id FROM recommendations WHERE user_id = 7 AND rank = 2)'
+says 'what came since is left out, and moves the list' live.db "
+    SELECT count(*), sum(item_id = $newest) FROM nightjar_recommend(7, 20, json_array($newest, 'no item', NULL));
+    SELECT count(*) > 2 FROM (SELECT rank, item_id FROM nightjar_recommend(7, 20, json_array($newest))
+        EXCEPT SELECT rank, item_id FROM nightjar_recommend(7, 20));
+    SELECT (SELECT group_concat(item_id) FROM nightjar_recommend(7, 5, '[]')) = (SELECT group_concat(item_id) FROM nightjar_recommend(7, 5));
+    SELECT count(*), max(rank) FROM nightjar_recommend(7, 3) WHERE item_id IN (SELECT item_id FROM item_embeddings WHERE item_id % 2);" \
+    '20|0
+1
+1
+3|3'
+says 'nobody gets popular items, a guest those of the cart' live.db "
+    SELECT group_concat(DISTINCT source), sum(n.item_id = p.item_id) FROM nightjar_recommend('nobody', 5) AS n JOIN popular_items AS p USING (rank);
+    SELECT group_concat(DISTINCT source), count(*), sum(item_id IN (1, 2)) FROM nightjar_recommend(NULL, 5, '[1, 2]');
+    SELECT count(*) FROM nightjar_recommend(NULL, 5);" 'popular|5
+cold|5|0
+0'
+"$PROGRAM" forget live.yaml --user 7 2>/dev/null
+says 'who is forgotten is nobody' live.db "
+    SELECT DISTINCT source FROM nightjar_recommend(7, 5); SELECT count(*) FROM score_users_g1 WHERE user = 7;" 'popular
+0'
+says 'without live there is nothing to score with' integer.db 'SELECT * FROM nightjar_recommend(1, 3);' \
+    "Runtime error near line 2: nightjar_recommend: generation 1 was published without recommend: {live: true}"
+
 # errors say what is wrong
 nan=$(printf '0000c07f%0152d' 0)
 while IFS='@' read -r sql message; do
@@ -108,6 +171,9 @@ SELECT * FROM nightjar_similar(1, 'many')@k is 'many'
 SELECT * FROM nightjar_similar(1, 3, 'temp')@database temp has no generations under the prefix ''
 SELECT * FROM nightjar_similar(1, 3, '.p_')@no database of this connection has generations under the prefix 'p_'
 ATTACH 'text.db' AS other; SELECT * FROM nightjar_similar(1, 3)@2 databases of this connection have generations
+SELECT * FROM nightjar_recommend@nightjar_recommend(user, k): the user is missing
+ATTACH 'live.db' AS live; SELECT * FROM nightjar_recommend(1, 3, '{"a"', 'live')@the items are no JSON array: malformed JSON
+ATTACH 'live.db' AS live; SELECT * FROM nightjar_recommend(1, 'x', NULL, 'live')@nightjar_recommend: k is 'x'
 SELECT nightjar_cosine(zeroblob(8), zeroblob(12))@embeddings of 2 and of 3 components do not go together
 SELECT nightjar_cosine('abcd', zeroblob(4))@an embedding is a blob of float32, not another value of 4 bytes
 SELECT nightjar_cosine(zeroblob(3), zeroblob(3))@not a blob of 3 bytes

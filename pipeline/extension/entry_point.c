@@ -1,5 +1,5 @@
 /* The entry point: `SELECT load_extension('./nightjar')`, `.load ./nightjar`. */
-#include "extension/extension.h"
+#include "extension/catalogue.h"
 
 SQLITE_EXTENSION_INIT1
 
@@ -15,6 +15,10 @@ int sqlite3_nightjar_init(sqlite3 *db, char **error, const sqlite3_api_routines 
                                  sqlite3_libversion());
         return SQLITE_ERROR;
     }
-    const int code = vector_functions_register(db);
-    return code == SQLITE_OK ? neighbours_register(db) : code;
+    struct catalogues *catalogues = catalogues_new();
+    int code = catalogues == NULL ? SQLITE_NOMEM : vector_functions_register(db);
+    code = code == SQLITE_OK ? neighbours_register(db, catalogues) : code;
+    code = code == SQLITE_OK ? recommend_register(db, catalogues) : code;
+    catalogues_drop(catalogues);
+    return code;
 }
