@@ -354,7 +354,8 @@ static int find_schema(sqlite3 *db, const char *prefix, char **schema, char **er
     }
     return catalogue_fail(error,
                           n == 0 ? sqlite3_mprintf("nightjar: no database of this connection has "
-                                                   "generations under the prefix '%s'",
+                                                   "generations under the prefix '%s': "
+                                                   "ATTACH the output database first",
                                                    prefix)
                                  : sqlite3_mprintf("nightjar: %d databases of this connection have "
                                                    "generations: name one, say 'main'",

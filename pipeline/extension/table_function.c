@@ -97,8 +97,16 @@ struct conditions {
     int of, k, items, database, item;
 };
 
+/* A set, or a constant; not the equality of a join, which may stand beside one of these. */
+static bool is_known_before(sqlite3_index_info *info, int constraint)
+{
+    sqlite3_value *constant = NULL;
+    return sqlite3_vtab_in(info, constraint, -1) != 0 ||
+           sqlite3_vtab_rhs_value(info, constraint, &constant) == SQLITE_OK;
+}
+
 /* SQLITE_CONSTRAINT: this order of the tables leaves an argument without its value. */
-static int find_conditions(const sqlite3_index_info *info, bool takes_items, struct conditions *out)
+static int find_conditions(sqlite3_index_info *info, bool takes_items, struct conditions *out)
 {
     *out = (struct conditions){-1, -1, -1, -1, -1};
     for (int i = 0; i < info->nConstraint; i++) {
@@ -123,7 +131,7 @@ static int find_conditions(const sqlite3_index_info *info, bool takes_items, str
             out->database = i;
             break;
         case COLUMN_ITEM:
-            out->item = constraint->usable ? i : out->item;
+            out->item = constraint->usable && is_known_before(info, i) ? i : out->item;
             break;
         default:
             break;
@@ -149,7 +157,6 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     static const double scan = 1000, scan_of_some = 900, never = 1e99;
     const struct function *function = ((const struct table *)base)->module->function;
     struct conditions conditions;
-    sqlite3_value *constant = NULL;
     int n_taken = 0;
     const int code = find_conditions(info, function->takes_items, &conditions);
     if (code != SQLITE_OK) {
@@ -169,8 +176,7 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     if (conditions.item >= 0 && sqlite3_vtab_in(info, conditions.item, 1)) {
         take(info, conditions.item, &n_taken, TAKES_SET);
         info->estimatedCost = scan_of_some;
-    } else if (conditions.item >= 0 &&
-               sqlite3_vtab_rhs_value(info, conditions.item, &constant) == SQLITE_OK) {
+    } else if (conditions.item >= 0) {
         take(info, conditions.item, &n_taken, TAKES_ITEM);
         info->aConstraintUsage[conditions.item].omit = 0;
         info->estimatedCost = scan_of_some;

@@ -69,6 +69,12 @@ for db in integer text; do
         WITH naive AS (SELECT row_number() OVER (ORDER BY score DESC) AS rank, * FROM ($scored) WHERE item_id IN ($some))
         SELECT count(*), max(abs(n.score - naive.score)) < 1e-4, sum(n.item_id = naive.item_id)
         FROM nightjar_nearest($user, 9) AS n JOIN naive USING (rank) WHERE n.item_id IN ($some);" '9|1|9'
+    says "so it does where a join is by the item, $db ids" $db.db "
+        CREATE TEMP TABLE stock(item_id $db PRIMARY KEY);
+        INSERT INTO stock SELECT item_id FROM item_embeddings;
+        SELECT count(*), max(n.rank) FROM nightjar_nearest($user, 9) AS n JOIN stock USING (item_id) WHERE n.item_id IN ($some);
+        SELECT count(*), max(n.rank) FROM stock JOIN nightjar_nearest($user, 9) AS n ON n.item_id = stock.item_id WHERE n.item_id IN ($some);" '9|9
+9|9'
     says "a join begins with the function, $db ids" $db.db "
         SELECT count(*), min(rank), max(rank) FROM nightjar_nearest($user, 4) AS n JOIN item_embeddings AS i ON i.item_id = n.item_id;
         SELECT count(*), count(n.rank) FROM item_embeddings AS i LEFT JOIN nightjar_nearest($user, 4) AS n ON n.item_id = i.item_id;
@@ -169,7 +175,7 @@ SELECT * FROM nightjar_nearest@nightjar_nearest(vector, k): the vector is missin
 SELECT * FROM nightjar_similar(1, 0)@k is '0'; a whole number from 1 is allowed
 SELECT * FROM nightjar_similar(1, 'many')@k is 'many'
 SELECT * FROM nightjar_similar(1, 3, 'temp')@database temp has no generations under the prefix ''
-SELECT * FROM nightjar_similar(1, 3, '.p_')@no database of this connection has generations under the prefix 'p_'
+SELECT * FROM nightjar_similar(1, 3, '.p_')@no database of this connection has generations under the prefix 'p_': ATTACH the output database first
 ATTACH 'text.db' AS other; SELECT * FROM nightjar_similar(1, 3)@2 databases of this connection have generations
 SELECT * FROM nightjar_recommend@nightjar_recommend(user, k): the user is missing
 ATTACH 'live.db' AS live; SELECT * FROM nightjar_recommend(1, 3, '{"a"', 'live')@the items are no JSON array: malformed JSON
