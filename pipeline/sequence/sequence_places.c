@@ -3,7 +3,7 @@
 
 enum { BLOCK_PLACES = 128 };
 
-/* Names the memory, fills what is known of the users. */
+/* Items that the users' steps have together; *n_places: the steps. */
 static size_t count_items(const struct sequences *sequences, const int32_t *users, size_t n_users,
                           size_t *n_places)
 {

@@ -418,11 +418,12 @@ void sequence_estimate(const struct sequence_settings *settings, const struct st
     const double batch = fmin((double)settings->batch + longest, events);
     const double negatives = fmin(items, (double)settings->negatives + batch / 2.0);
     const double place = d * (9.0 + 17.0 * layers) + 6.0;
+    const double strip = fmin(batch * negatives * sizeof(float), (double)(256 << 20));
     /* weights, the optimizer's two states, the best epoch's; vectors of users and items, joined */
-    out->memory_bytes += sizeof(float) * (items * d * 6.0 + 36.0 * layers * d * d + batch * place +
-                                          batch * negatives + 2.0 * negatives * d) +
-                         13.0 * events +
-                         sizeof(float) * (users + items) * (2.0 * d + sizes->dimension);
+    out->memory_bytes +=
+        sizeof(float) *
+            (items * d * 6.0 + 36.0 * layers * d * d + batch * place + 2.0 * negatives * d) +
+        strip + 13.0 * events + sizeof(float) * (users + items) * (2.0 * d + sizes->dimension);
     out->result_bytes += sizeof(float) * (users + items) * d;
     out->disk_bytes += sizeof(float) * items * d * 4.0;
     out->seconds += epochs * events *

@@ -40,12 +40,6 @@ void sequence_step_release(struct sequence_step *step)
 
 /* ---- what is asked ---- */
 
-/* The items of the step that a place of user u stands for. */
-static const int32_t *items_of(const struct sequence_places *places, int64_t place, size_t *n)
-{
-    return sparse_row(&places->read, (size_t)place, n);
-}
-
 /* Room for the anchors: every place with one behind it; `reach` steps ahead are asked for. */
 static enum status_code reserve_entries(struct sequence_step *step, struct status *status)
 {
@@ -85,7 +79,7 @@ static double add_anchor(struct sequence_step *step, int64_t place, int64_t end)
     double weight = 1.0, total = 0.0;
     for (int64_t p = place + 1; p < end && p <= place + (int64_t)step->settings->reach; p++) {
         size_t n;
-        const int32_t *items = items_of(places, p, &n);
+        const int32_t *items = sparse_row(&places->read, (size_t)p, &n);
         for (size_t i = 0; i < n; i++) {
             const int32_t column = candidate_set_add(&step->candidates, items[i]);
             row_builder_add(&step->positives, column, (float)weight);
@@ -96,7 +90,6 @@ static double add_anchor(struct sequence_step *step, int64_t place, int64_t end)
         }
         weight *= step->settings->decay;
     }
-    /* an item may come twice: within a row columns ascend */
     return total;
 }
 
@@ -106,7 +99,7 @@ static int compare_columns(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Columns of the row that is being written: ascending, each once. */
+/* The columns of the row that is being written ascend, each once: an item may come in two steps. */
 static void tidy_row(struct row_builder *builder)
 {
     const size_t first = (size_t)builder->matrix.offsets[builder->matrix.n_rows];

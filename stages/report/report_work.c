@@ -57,8 +57,12 @@ static enum status_code add_charts(const struct report_history *history, struct 
         {"rows of unknown event types", data_series, "log_unknown_events", ""}};
     static const struct line loss[] = {
         {"train, to find the best epoch", curve_series, "train", "loss"},
-        {"refit, on all events", curve_series, "refit", "loss"}};
-    static const struct line valid[] = {{"validation", curve_series, "train", "validation"}};
+        {"refit, on all events", curve_series, "refit", "loss"},
+        {"train, reading sequences", curve_series, "train.sequence", "loss"},
+        {"refit, reading sequences", curve_series, "refit.sequence", "loss"}};
+    static const struct line valid[] = {
+        {"validation", curve_series, "train", "validation"},
+        {"validation, of sequences alone", curve_series, "train.sequence", "validation"}};
     struct chart by_run = {.x_label = "run of",
                            .y_label = "rows",
                            .x_kind = AXIS_TIME,
@@ -68,7 +72,7 @@ static enum status_code add_charts(const struct report_history *history, struct 
     struct chart by_epoch = {.x_label = "epoch",
                              .y_label = "mean loss of a positive",
                              .x_kind = AXIS_WHOLE,
-                             .n = 2,
+                             .n = 4,
                              .series = series};
     enum status_code code;
     TRY(add_lines(history, "Rows of the log", by_run, rows, figures, status));
@@ -79,7 +83,7 @@ static enum status_code add_charts(const struct report_history *history, struct 
     TRY(add_lines(history, "Training: the loss", by_epoch, loss, figures, status));
     by_epoch.y_label = "validation metric";
     by_epoch.from_zero = true;
-    by_epoch.n = 1;
+    by_epoch.n = 2;
     TRY(add_lines(history, "Training: what chooses the epoch", by_epoch, valid, figures, status));
 done:
     return code;
