@@ -244,7 +244,8 @@ static void settings_that_the_optimizer_does_not_take_are_mistakes(void **state)
     struct status status;
     stage_source(state, log_of_events);
     assert_int_equal(stage_run(state, registry,
-                               TIME_SPLIT UNIFORM "- train: {weight_decay: 0.1, momentum: 0.5}\n",
+                               TIME_SPLIT UNIFORM
+                               "- train: {epochs: 1, weight_decay: 0.1, momentum: 0.5}\n",
                                1, &status),
                      STATUS_CONFIG);
     assert_non_null(
