@@ -16,7 +16,7 @@ use TAP::Harness;
 my $mode = shift // 'test';
 my $make = $ENV{MAKE} // 'make';
 my $is_soak = $mode eq 'soak';
-$ENV{NIGHTJAR_SOAK} = $is_soak ? 1 : '';
+$is_soak ? ($ENV{NIGHTJAR_SOAK} = 1) : delete $ENV{NIGHTJAR_SOAK}; # programs ask whether it is there
 $ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
 # freed blocks are kept from use for as long as it takes to notice one that is used
 $ENV{ASAN_OPTIONS} //= 'quarantine_size_mb=32';

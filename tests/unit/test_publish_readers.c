@@ -16,7 +16,7 @@
 #ifdef __SANITIZE_ADDRESS__ /* many times slower, and there for the memory, not for the moments */
 enum { N_PUBLISHES = 20 };
 #else
-enum { N_PUBLISHES = 100 };
+enum { N_PUBLISHES = 50 };
 #endif
 enum { N_PUBLISHES_SOAK = 2000, COUNT_EVERY = 300, MIN_POLLS = 1000 };
 
