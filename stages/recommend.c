@@ -74,8 +74,11 @@ static const struct option options[] = {
              "NULL there to everybody. Without the query, all of them."),
     OPT_TEXT(recommend_options, "segments", rules[RULE_SEGMENTS], NULL,
              "A query on the source that gives user_id and segment: a country, a price list, an "
-             "age group. It says which rows of `eligible` count for whom; users without a segment, "
-             "and popular and similar items, have the rows for everybody."),
+             "age group. Users without a vector get what is popular in their segment, and "
+             "segment_popular_items has that list of each: shrunk to that of all users, the more "
+             "so the fewer events a segment has and the less segments differ. It also says which "
+             "rows of `eligible` count for whom; users without a segment, and popular_items and "
+             "similar items, have the rows for everybody."),
     OPT_TEXT(recommend_options, "exclude", rules[RULE_EXCLUDE], NULL,
              "A query on the source that gives user_id and item_id of what this user shall not be "
              "recommended, beside what `exclude_seen` leaves out."),
@@ -156,11 +159,6 @@ static void recommend_validate(const void *values, struct option_report *report)
                        "it stands without categories, which says which items they are");
     }
     check_pair(report, o->rules[RULE_NEW_ITEMS] != NULL, "new_items", o->min_new > 0, "min_new");
-    if (o->rules[RULE_SEGMENTS] != NULL && o->rules[RULE_ELIGIBLE] == NULL) {
-        option_mistake(report, "segments",
-                       "it stands without eligible, whose column segment says what is "
-                       "for whom");
-    }
 }
 
 static void recommend_sizes(const void *values, struct stage_sizes *sizes)
@@ -486,6 +484,12 @@ static enum status_code recommend_run(struct context *context, const void *value
     code = serving_run(&request, context_pool(context), &recommendations, status);
     progress_finish(context_progress(context));
     TRY(code);
+    if (recommendations.segment_prior > 0) {
+        log_write(context_log(context), LOG_INFO,
+                  "recommend: %zu segments; what is popular in one of %.0f events is half its own, "
+                  "half that of all users",
+                  sources.rules.segments.n, recommendations.segment_prior);
+    }
     int64_t n_rows = 0;
     for (size_t e = 0; e < recommendations.n_served * recommendations.top; e++) {
         n_rows += recommendations.items[e] >= 0;

@@ -4,6 +4,7 @@
  *      recommendation_reasons (user_id, rank, item_id, place, because_item_id, contribution)
  *      recommendation_parts   (user_id, rank, part, value, weight)    their sum is the score
  *      popular_items   (rank, item_id, score)            for users that are not in the list above
+ *      segment_popular_items  (segment, rank, item_id, score)    the same by segment
  *      similar_items   (item_id, rank, similar_item_id, score)
  *      trending_items  (category, days, rank, item_id, users)    category '': of all items
  *      similar_users   (user_id, rank, similar_user_id, score)
@@ -14,10 +15,7 @@
  *
  * Behind them stand the tables of each generation N (publish_rows.c):
  *
- *      recommendations_gN, recommendation_reasons_gN, recommendation_parts_gN, popular_items_gN,
- similar_items_gN, trending_items_gN, similar_users_gN, user_embeddings_gN, item_embeddings_gN, and
- items_gN (code, id) where ids of
- *      items are TEXT
+ *      NAME_gN for each view NAME, and items_gN (code, id) where ids of items are TEXT
  *
  *      and, where they were asked for, score_facts_gN, score_items_gN, score_pairs_gN and
  *      score_users_gN, which nightjar.so scores with

@@ -63,6 +63,12 @@ struct publish_content {
     size_t n_popular;
     const int32_t *popular_items; /* (n_popular) */
     const float *popular_scores;
+    /* the same by segment, whose names stand like those of the categories below */
+    size_t n_segment_rows;
+    const int32_t *segment_items, *segment_codes, *segment_ranks;
+    const float *segment_scores;
+    const int64_t *segment_offsets;
+    const uint8_t *segment_bytes;
     size_t n_similar_anchors, similar_top;
     const int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     const int32_t *similar_items;   /* (n_similar_anchors, similar_top), -1 ends */

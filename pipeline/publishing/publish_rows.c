@@ -40,6 +40,11 @@ const struct publish_table_info publish_tables[N_TABLES] = {
                              "(rank INTEGER PRIMARY KEY, item $item NOT NULL,"
                              " score REAL NOT NULL)",
                              3, "rank", "rank", 1, false, NULL, NULL, NULL},
+    [TABLE_SEGMENT_POPULAR] = {"segment_popular_items",
+                               "(segment TEXT NOT NULL, rank INTEGER NOT NULL,"
+                               " item $item NOT NULL, score REAL NOT NULL,"
+                               " PRIMARY KEY (segment, rank)) WITHOUT ROWID",
+                               4, "segment", "segment, rank", 2, false, NULL, NULL, NULL},
     [TABLE_SIMILAR_ITEMS] = {"similar_items",
                              "(item $item NOT NULL, rank INTEGER NOT NULL,"
                              " similar INTEGER NOT NULL, score REAL NOT NULL,"
@@ -216,6 +221,28 @@ static bool similar_row(const struct publish_content *content, size_t *position,
     return true;
 }
 
+/* A name of those that stand one behind the other. */
+static struct batch_cell name_cell(const int64_t *offsets, const uint8_t *bytes, int32_t code)
+{
+    return batch_text((const char *)bytes + offsets[code],
+                      (size_t)(offsets[code + 1] - offsets[code]));
+}
+
+static bool segment_row(const struct publish_content *content, size_t *position,
+                        struct batch_cell *cells)
+{
+    const size_t i = (*position)++;
+    if (i >= content->n_segment_rows) {
+        return false;
+    }
+    cells[0] =
+        name_cell(content->segment_offsets, content->segment_bytes, content->segment_codes[i]);
+    cells[1] = batch_integer(content->segment_ranks[i]);
+    cells[2] = id_cell(&content->items, content->segment_items[i]);
+    cells[3] = real_cell((double)content->segment_scores[i]);
+    return true;
+}
+
 static bool trending_row(const struct publish_content *content, size_t *position,
                          struct batch_cell *cells)
 {
@@ -224,12 +251,9 @@ static bool trending_row(const struct publish_content *content, size_t *position
         return false;
     }
     const int32_t category = content->trending_categories[i];
-    const int64_t start = category < 0 ? 0 : content->category_offsets[category];
-    const int64_t end = category < 0 ? 0 : content->category_offsets[category + 1];
-    cells[0] = batch_text((const char *)content->category_bytes + start, (size_t)(end - start));
-    if (category < 0) {
-        cells[0] = batch_text("", 0);
-    }
+    cells[0] = category < 0
+                   ? batch_text("", 0)
+                   : name_cell(content->category_offsets, content->category_bytes, category);
     cells[1] = batch_integer(content->trending_days[i]);
     cells[2] = batch_integer(content->trending_ranks[i]);
     cells[3] = id_cell(&content->items, content->trending_items[i]);
@@ -383,6 +407,8 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
         return part_row(content, position, cells);
     case TABLE_POPULAR_ITEMS:
         return popular_row(content, position, cells);
+    case TABLE_SEGMENT_POPULAR:
+        return segment_row(content, position, cells);
     case TABLE_SIMILAR_ITEMS:
         return similar_row(content, position, cells);
     case TABLE_TRENDING_ITEMS:
@@ -566,6 +592,8 @@ enum status_code publish_check_content(const struct publish_content *content,
     TRY(check_ids(&content->items, "integer item ids must ascend with their codes", status));
     TRY(check_recommendations(content, status));
     TRY(check_lists(content->popular_items, content->popular_scores, content->n_popular, 1,
+                    content->items.n, "popular items must be known, their scores finite", status));
+    TRY(check_lists(content->segment_items, content->segment_scores, content->n_segment_rows, 1,
                     content->items.n, "popular items must be known, their scores finite", status));
     TRY(check_keys(content->similar_anchors, content->n_similar_anchors, &content->items,
                    "items with similar items must be known and ascend", status));

@@ -53,6 +53,11 @@ static const struct view {
      {{"rank", "rank", ROLE_PLAIN},
       {"item_id", "item", ROLE_ITEM},
       {"score", "score", ROLE_PLAIN}}},
+    {TABLE_SEGMENT_POPULAR,
+     {{"segment", "segment", ROLE_PLAIN},
+      {"rank", "rank", ROLE_PLAIN},
+      {"item_id", "item", ROLE_ITEM},
+      {"score", "score", ROLE_PLAIN}}},
     {TABLE_SIMILAR_ITEMS,
      {{"item_id", "item", ROLE_ITEM},
       {"rank", "rank", ROLE_PLAIN},
@@ -159,7 +164,8 @@ static void add_select(struct buf *sql, const char *prefix, const struct view_id
 static bool may_lack(const struct view *view)
 {
     return view->table == TABLE_REASONS || view->table == TABLE_PARTS ||
-           view->table == TABLE_TRENDING_ITEMS || view->table == TABLE_SIMILAR_USERS;
+           view->table == TABLE_SEGMENT_POPULAR || view->table == TABLE_TRENDING_ITEMS ||
+           view->table == TABLE_SIMILAR_USERS;
 }
 
 /* Its columns, and never a row. */

@@ -26,6 +26,12 @@ static const struct member members[] = {
     {"parts", ARRAY_F32, AT(part_values), AT(n_served), AT(n_parts_all)},
     {"popular.items", ARRAY_I32, AT(popular_items), AT(n_popular), SIZE_MAX},
     {"popular.scores", ARRAY_F32, AT(popular_scores), AT(n_popular), SIZE_MAX},
+    {"segments.items", ARRAY_I32, AT(segment_items), AT(n_segment_rows), SIZE_MAX},
+    {"segments.codes", ARRAY_I32, AT(segment_codes), AT(n_segment_rows), SIZE_MAX},
+    {"segments.ranks", ARRAY_I32, AT(segment_ranks), AT(n_segment_rows), SIZE_MAX},
+    {"segments.scores", ARRAY_F32, AT(segment_scores), AT(n_segment_rows), SIZE_MAX},
+    {"segments.offsets", ARRAY_I64, AT(segment_offsets), AT(n_segment_offsets), SIZE_MAX},
+    {"segments.bytes", ARRAY_U8, AT(segment_bytes), AT(n_segment_bytes), SIZE_MAX},
     {"similar.anchors", ARRAY_I32, AT(similar_anchors), AT(n_similar_anchors), SIZE_MAX},
     {"similar.items", ARRAY_I32, AT(similar_items), AT(n_similar_anchors), AT(similar_top)},
     {"similar.scores", ARRAY_F32, AT(similar_scores), AT(n_similar_anchors), AT(similar_top)},
@@ -86,6 +92,7 @@ static const struct {
     {"beta", AT(weights.beta)},
     {"gamma", AT(weights.gamma)},
     {"exponent", AT(weights.exponent)},
+    {"segments.prior", AT(segment_prior)},
     {"index.lists", AT(users_index.n_lists)},
     {"index.probes", AT(users_index.n_probes)},
     {"index.recall", AT(users_index.recall)},
@@ -187,13 +194,12 @@ static bool in_range(const int32_t *codes, size_t n, size_t limit)
     return fits;
 }
 
-/* Ascending offsets, from 0 to the end of the bytes, and codes of theirs. */
-static bool categories_are_sound(const struct recommendations *r)
+/* Offsets (n) that ascend from 0 to the end of the bytes, and codes of theirs. */
+static bool names_are_sound(const int64_t *offsets, size_t n, size_t n_bytes, const int32_t *codes,
+                            size_t n_codes)
 {
-    const int64_t *offsets = r->category_offsets;
-    const size_t n = r->n_category_offsets;
-    bool fits = n > 0 && offsets[0] == 0 && offsets[n - 1] == (int64_t)r->n_category_bytes &&
-                in_range(r->trending_categories, r->n_trending, n - 1);
+    bool fits = n > 0 && offsets[0] == 0 && offsets[n - 1] == (int64_t)n_bytes &&
+                in_range(codes, n_codes, n - 1);
     for (size_t c = 1; fits && c < n; c++) {
         fits = offsets[c - 1] <= offsets[c];
     }
@@ -259,7 +265,12 @@ enum status_code recommendations_check(const struct recommendations *r, size_t n
         in_range(r->popular_items, r->n_popular, n_items) &&
         codes_are_sound(r->similar_anchors, r->n_similar_anchors, n_items) &&
         in_range(r->similar_items, r->n_similar_anchors * r->similar_top, n_items) &&
-        in_range(r->trending_items, r->n_trending, n_items) && categories_are_sound(r) &&
+        in_range(r->trending_items, r->n_trending, n_items) &&
+        names_are_sound(r->category_offsets, r->n_category_offsets, r->n_category_bytes,
+                        r->trending_categories, r->n_trending) &&
+        in_range(r->segment_items, r->n_segment_rows, n_items) &&
+        names_are_sound(r->segment_offsets, r->n_segment_offsets, r->n_segment_bytes,
+                        r->segment_codes, r->n_segment_rows) &&
         codes_are_sound(r->similar_user_anchors, r->n_similar_users, n_users) &&
         in_range(r->similar_users, r->n_similar_users * r->similar_users_top, n_users) &&
         codes_are_sound(r->cold_users, r->n_cold, n_users) &&

@@ -36,6 +36,15 @@ struct recommendations {
     size_t n_popular;
     int32_t *popular_items; /* (n_popular) */
     float *popular_scores;  /* (n_popular) log(1 + users of the item in the log) + its boost */
+    /* the same by segment: row r is of the segment segment_codes[r] (code of segment_offsets and
+       segment_bytes) and stands at segment_ranks[r] */
+    size_t n_segment_rows;
+    int32_t *segment_items, *segment_codes, *segment_ranks; /* (n_segment_rows) */
+    float *segment_scores;
+    size_t n_segment_offsets, n_segment_bytes; /* segments + 1 */
+    int64_t *segment_offsets;
+    uint8_t *segment_bytes;
+    double segment_prior; /* mu of serving.h; 0: no segments */
     size_t n_similar_anchors, similar_top;
     int32_t *similar_anchors; /* (n_similar_anchors) item codes, ascending */
     int32_t *similar_items;   /* (n_similar_anchors, similar_top) */

@@ -18,13 +18,26 @@
  *   popular  the user has no vector: items by their number of users in the log, of late ones by
  *            their half-life;
  *            score = log(1 + that number)
+ *            of a user with a segment: by the number that there would be if all users chose as his
+ *            segment does
  *   relaxed  an item of any of these that breaks a cap, for want of others
  * A list of the towers covers items with vectors. Where fewer than `top` of them are left, the rest
  * of the catalogue follows by popularity, as rows of the source popular, whose scores compare with
  * one another only. Equal scores stand by the lower item code. The catalogue is what the log shows:
  * an item without any accepted event there and without a vector is never recommended. What is not
  * eligible by the rules stands in no list, whatever its source, but has similar items of its own.
- * Popular and similar items, which belong to no user, keep what is eligible to everybody.
+ * Popular and similar items, which belong to no user, keep what is eligible to everybody; the
+ * popular items of a segment what is eligible to it.
+ *
+ * What a segment chooses. With c(i) the item's number of users, N their sum over all items, and
+ * c_s(i) and N_s the same of the segment's users (of late ones, too),
+ *   p_s(i) = (c_s(i) + mu c(i) / N) / (N_s + mu),   score = log(1 + N p_s(i))
+ * so a small segment is shrunk to the whole, and one of mu events counts for a half (Dirichlet
+ * smoothing, Zhai and Lafferty 2004, A study of smoothing methods for language models). Where
+ * segments choose alike, mu is large. It is the one of 10, 31.6 ... 10^6 with the greatest
+ * leave-one-out likelihood, of numbers of users of any time,
+ *   sum over s and i of c_s(i) log((c_s(i) - 1 + mu (c(i) - 1) / (N - 1)) / (N_s - 1 + mu))
+ * (Zhai and Lafferty 2002, Two-stage language models), without items that one user alone has.
  *
  * What is trending is counted, not scored: how many users took the item last within so many days
  * before the newest event, over all items and within each category of the rules. Similar users are

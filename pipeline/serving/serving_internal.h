@@ -6,6 +6,7 @@
  *      serving_index.c     inverted lists, where they are used, and how well they do
  *      serving_reasons.c   what carried a row: of a user's history, and of the score's parts
  *      serving_items.c     the popular list and similar items
+ *      serving_segments.c  the popular list of each segment of the users
  *      serving_trending.c  what is chosen of late, and similar users
  *      serving_live.c      what it takes to score without us
  *
@@ -26,6 +27,18 @@ enum { POOL_FACTOR = 4 }; /* candidates looked at for a list with rules, times i
 struct popular_item {
     double score; /* log(1 + users in the log) + boost */
     int32_t item; /* source code */
+};
+
+/* What is popular by segment; n 0: there are no segments. */
+struct popular_segments {
+    size_t n;
+    int32_t *users; /* (source users) by segment, ascending within one */
+    size_t *ends;   /* (n + 2) in `users`: those of segment s are [ends[s], ends[s + 1]), those of
+                       none before ends[0] */
+    int64_t newest; /* time of the log */
+    double *whole, *counts; /* (source items) of all users; of one segment, and what it makes */
+    double total, prior;    /* sum of `whole`; mu */
+    int32_t shown;          /* the segment whose order serving->popular has */
 };
 
 struct list_worker; /* one thread's memory for lists, serving_lists.c */
@@ -56,7 +69,8 @@ struct serving {
     struct sparse barred;   /* (source users, n_candidates) what is not recommended */
 
     size_t n_catalogue;           /* items with events in the log */
-    struct popular_item *popular; /* (n_catalogue) best first, then lower code */
+    struct popular_item *popular; /* (n_catalogue) best first, then lower code; of the segment */
+    struct popular_segments segments;
     struct score score;
     struct inverted_lists index; /* of the candidates; no lists: not used */
     size_t n_block;              /* lists ranked at once */
@@ -78,8 +92,11 @@ struct serving {
 MUST_CHECK enum status_code serving_prepare(struct serving *serving, struct status *status);
 void serving_release(struct serving *serving);
 
-/* The eligible candidates of a segment, for what is ranked from now on. */
+/* The eligible candidates and popular items of a segment, for what is ranked from now on. */
 void serving_set_segment(struct serving *serving, int32_t segment);
+
+/* The catalogue, by popularity (source items; > 0 stands in it). */
+void serving_rank_popular(struct serving *serving, const double *popularity);
 
 /* Counts finished lists and gives the caller a say. */
 MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,
@@ -114,7 +131,27 @@ MUST_CHECK enum status_code serving_explain(struct serving *serving, struct stat
 MUST_CHECK enum status_code serving_popular_list(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_lists(struct serving *serving, struct status *status);
 
+/* serving_segments.c */
+
+/* order (n) = 0 .. n - 1 by the segments of users (n source codes; NULL: all), ascending within
+ * one. ends (1 + segments): where those of none end, those of segment 0, and so on; may be NULL. */
+MUST_CHECK enum status_code serving_order_by_segment(const struct serving *serving,
+                                                     const int32_t *users, size_t n,
+                                                     int32_t **order, size_t **ends,
+                                                     struct status *status);
+MUST_CHECK enum status_code serving_segments_prepare(struct serving *serving,
+                                                     struct status *status);
+void serving_segments_release(struct serving *serving);
+/* serving->popular becomes that of the segment that is set. */
+void serving_segments_popular(struct serving *serving);
+MUST_CHECK enum status_code serving_segment_lists(struct serving *serving, struct status *status);
+
 /* serving_trending.c */
+
+/* Copies of the names' texts, for whoever has no rules; NULL: none. */
+MUST_CHECK enum status_code serving_copy_names(const struct vocabulary *names, int64_t **offsets,
+                                               size_t *n_offsets, uint8_t **bytes, size_t *n_bytes,
+                                               struct status *status);
 
 MUST_CHECK enum status_code serving_trending_lists(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_users(struct serving *serving, struct status *status);

@@ -9,6 +9,7 @@ enum status_code serving_popular_list(struct serving *serving, struct status *st
     struct recommendations *out = serving->out;
     size_t n = serving->request->popular;
     enum status_code code;
+    serving_set_segment(serving, -1);
     n = n < serving->n_catalogue ? n : serving->n_catalogue;
     TRY(MEM_NEW(&out->popular_items, n, status));
     TRY(MEM_NEW(&out->popular_scores, n, status));

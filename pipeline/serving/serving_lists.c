@@ -387,16 +387,25 @@ done:
     return code;
 }
 
+/* Users of one segment. */
+struct filling {
+    struct serving *serving;
+    const int32_t *users; /* (n) source codes; NULL: all of them */
+    size_t n;
+};
+
 static void fill_block(void *data, size_t block, size_t worker)
 {
-    struct serving *serving = data;
-    const size_t n_users = serving->request->users->n_codes, end = (block + 1) * FILL_BLOCK;
-    for (size_t u = block * FILL_BLOCK; u < end && u < n_users; u++) {
+    const struct filling *filling = data;
+    struct serving *serving = filling->serving;
+    const size_t end = (block + 1) * FILL_BLOCK;
+    for (size_t i = block * FILL_BLOCK; i < end && i < filling->n; i++) {
+        const size_t user = filling->users == NULL ? i : (size_t)filling->users[i];
         struct draft draft;
-        if (serving->user_place[u] < 0) {
+        if (serving->user_place[user] < 0) {
             continue;
         }
-        draft_start(&draft, serving, worker, u);
+        draft_start(&draft, serving, worker, user);
         if (serving->out->items[draft.first] < 0) {
             take_popular(&draft, false, ALL_RULES);
             take_popular(&draft, false, CAPS_ALONE);
@@ -407,8 +416,22 @@ static void fill_block(void *data, size_t block, size_t worker)
 
 void serving_fill_lists(struct serving *serving)
 {
-    const size_t n_users = serving->request->users->n_codes;
-    pool_run(serving->pool, (n_users + FILL_BLOCK - 1) / FILL_BLOCK, fill_block, serving);
+    const struct popular_segments *segments = &serving->segments;
+    struct filling filling = {serving, NULL, serving->request->users->n_codes};
+    if (segments->n == 0) {
+        pool_run(serving->pool, (filling.n + FILL_BLOCK - 1) / FILL_BLOCK, fill_block, &filling);
+        return;
+    }
+    for (size_t s = 0; s <= segments->n; s++) {
+        const size_t first = s == 0 ? 0 : segments->ends[s - 1];
+        filling.users = segments->users + first;
+        filling.n = segments->ends[s] - first;
+        if (filling.n > 0) {
+            serving_set_segment(serving, (int32_t)s - 1);
+            pool_run(serving->pool, (filling.n + FILL_BLOCK - 1) / FILL_BLOCK, fill_block,
+                     &filling);
+        }
+    }
 }
 
 enum status_code serving_lists_prepare(struct serving *serving, struct status *status)

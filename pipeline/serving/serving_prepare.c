@@ -61,6 +61,7 @@ void serving_set_segment(struct serving *serving, int32_t segment)
             serving->eligible_new[c] = allowed && rules->is_new[item];
         }
     }
+    serving_segments_popular(serving);
 }
 
 static enum status_code prepare_candidates(struct serving *serving, struct status *status)
@@ -250,24 +251,33 @@ static int compare_popular(const void *a, const void *b)
     return (x->item > y->item) - (x->item < y->item);
 }
 
+void serving_rank_popular(struct serving *serving, const double *popularity)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    const float *boosts = rules == NULL ? NULL : rules->boosts;
+    size_t n = 0;
+    for (size_t i = 0; i < serving->request->interactions->items.n; i++) {
+        if (popularity[i] > 0) {
+            serving->popular[n++] = (struct popular_item){
+                log1p(popularity[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
+        }
+    }
+    serving->n_catalogue = n;
+    qsort(serving->popular, n, sizeof *serving->popular, compare_popular);
+}
+
 static enum status_code prepare_popular(struct serving *serving, struct status *status)
 {
     const struct history *log = &serving->request->interactions->log;
     size_t n_items = serving->request->interactions->items.n;
-    const struct serving_rules *rules = serving->request->rules;
-    const float *boosts = rules == NULL ? NULL : rules->boosts;
     double *popularity = NULL;
     enum status_code code;
     TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&serving->popular, n_items, status));
     history_popularity(log, serving->request->popular_half_life, popularity);
-    for (size_t i = 0; i < n_items; i++) {
-        if (popularity[i] > 0) {
-            serving->popular[serving->n_catalogue++] = (struct popular_item){
-                log1p(popularity[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
-        }
-    }
-    qsort(serving->popular, serving->n_catalogue, sizeof *serving->popular, compare_popular);
+    serving_rank_popular(serving, popularity);
+    TRY(serving_segments_prepare(serving, status));
+    serving->segments.shown = -1;
 done:
     mem_free(popularity);
     return code;
@@ -406,6 +416,7 @@ void serving_release(struct serving *serving)
     sparse_release(&serving->seen);
     sparse_release(&serving->barred);
     mem_free(serving->popular);
+    serving_segments_release(serving);
     score_release(&serving->score);
     mem_free(serving->anchors);
     mem_free(serving->anchor_users);

@@ -10,30 +10,6 @@
 
 /* ---- anchors ---- */
 
-/* order (n) = 0 .. n - 1 by the users' segments, ascending within one. */
-static enum status_code order_by_segment(const struct serving *serving, const int32_t *users,
-                                         size_t n, int32_t **order, struct status *status)
-{
-    const struct serving_rules *rules = serving->request->rules;
-    const size_t n_segments = rules == NULL ? 0 : rules->segments.n;
-    size_t *starts = NULL;
-    enum status_code code;
-    TRY(MEM_NEW(order, n, status));
-    TRY(MEM_NEW(&starts, n_segments + 2, status));
-    for (size_t i = 0; i < n; i++) {
-        starts[serving_rules_segment(rules, (size_t)users[i]) + 2]++;
-    }
-    for (size_t s = 1; s < n_segments + 2; s++) {
-        starts[s] += starts[s - 1];
-    }
-    for (size_t i = 0; i < n; i++) {
-        (*order)[starts[serving_rules_segment(rules, (size_t)users[i]) + 1]++] = (int32_t)i;
-    }
-done:
-    mem_free(starts);
-    return code;
-}
-
 /* Lists of the users (n source codes) with these vectors (n, d), a segment at a time. */
 static enum status_code serve_users(struct serving *serving, const int32_t *users,
                                     struct const_matrix vectors, enum publish_source source,
@@ -42,7 +18,7 @@ static enum status_code serve_users(struct serving *serving, const int32_t *user
     const size_t d = vectors.columns;
     int32_t *order = NULL;
     enum status_code code;
-    TRY(order_by_segment(serving, users, vectors.rows, &order, status));
+    TRY(serving_order_by_segment(serving, users, vectors.rows, &order, NULL, status));
     for (size_t i = 0; i < vectors.rows; i++) {
         const int32_t user = users[order[i]];
         const int32_t segment = serving_rules_segment(serving->request->rules, (size_t)user);
@@ -180,6 +156,7 @@ enum status_code serving_run(const struct serving_request *request, struct pool 
     serving_fill_lists(&serving);
     TRY(serving_explain(&serving, status));
     TRY(serving_popular_list(&serving, status));
+    TRY(serving_segment_lists(&serving, status));
     TRY(serving_similar_lists(&serving, status));
     TRY(serving_trending_lists(&serving, status));
     TRY(serving_similar_users(&serving, status));

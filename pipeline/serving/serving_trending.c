@@ -79,25 +79,23 @@ static void fill_window(const struct serving *serving, int32_t days, const struc
     }
 }
 
-/* The names of the categories, for whoever has no rules. */
-static enum status_code copy_categories(struct serving *serving, struct status *status)
+enum status_code serving_copy_names(const struct vocabulary *names, int64_t **offsets,
+                                    size_t *n_offsets, uint8_t **bytes, size_t *n_bytes,
+                                    struct status *status)
 {
-    const struct serving_rules *rules = serving->request->rules;
-    struct recommendations *out = serving->out;
-    const size_t n = rules == NULL ? 0 : rules->category_names.n;
-    const struct strings *names = n == 0 ? NULL : &rules->category_names.texts;
-    const size_t n_bytes = n == 0 ? 0 : (size_t)names->offsets[n];
+    const size_t n = names == NULL ? 0 : names->n;
+    const size_t length = n == 0 ? 0 : (size_t)names->texts.offsets[n];
     enum status_code code;
-    TRY(MEM_NEW(&out->category_offsets, n + 1, status));
-    TRY(MEM_NEW(&out->category_bytes, n_bytes, status));
+    TRY(MEM_NEW(offsets, n + 1, status));
+    TRY(MEM_NEW(bytes, length, status));
     for (size_t c = 0; n > 0 && c <= n; c++) {
-        out->category_offsets[c] = names->offsets[c];
+        (*offsets)[c] = names->texts.offsets[c];
     }
-    for (size_t b = 0; b < n_bytes; b++) {
-        out->category_bytes[b] = (uint8_t)names->bytes[b];
+    for (size_t b = 0; b < length; b++) {
+        (*bytes)[b] = (uint8_t)names->texts.bytes[b];
     }
-    out->n_category_offsets = n + 1;
-    out->n_category_bytes = n_bytes;
+    *n_offsets = n + 1;
+    *n_bytes = length;
 done:
     return code;
 }
@@ -113,7 +111,9 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
     struct chosen *chosen = NULL;
     int32_t *lengths = NULL;
     enum status_code code;
-    TRY(copy_categories(serving, status));
+    TRY(serving_copy_names(rules == NULL ? NULL : &rules->category_names, &out->category_offsets,
+                           &out->n_category_offsets, &out->category_bytes, &out->n_category_bytes,
+                           status));
     if (request->interactions->log.times == NULL || n_lists == 0) {
         goto done;
     }

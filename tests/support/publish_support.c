@@ -127,6 +127,22 @@ static void set_trending(struct sample *sample)
     content->category_bytes = (const uint8_t *)"books";
 }
 
+/* Two items of one segment, and the first of them of another. */
+static void set_segments(struct sample *sample)
+{
+    static const int64_t offsets[] = {0, 2, 4};
+    static const int32_t items[] = {2, 1, 2}, codes[] = {0, 0, 1}, ranks[] = {1, 2, 1};
+    static const float scores[] = {3, 2, 1};
+    struct publish_content *content = &sample->content;
+    content->n_segment_rows = 3;
+    content->segment_items = items;
+    content->segment_codes = codes;
+    content->segment_ranks = ranks;
+    content->segment_scores = scores;
+    content->segment_offsets = offsets;
+    content->segment_bytes = (const uint8_t *)"atde";
+}
+
 /* The next user, and nobody of the last one. */
 static void set_similar_users(struct sample *sample, struct sample_shape shape, float version)
 {
@@ -150,6 +166,7 @@ void sample_init(struct sample *sample, struct sample_shape shape, float version
     content->items = ids_new(sample, shape.n_items, shape.items_are_text, "item", 1, 100);
     set_lists(sample, shape, version);
     set_trending(sample);
+    set_segments(sample);
     set_similar_users(sample, shape, version);
     content->dimension = SAMPLE_DIMENSION;
     content->n_user_vectors = shape.n_users;

@@ -93,6 +93,8 @@ static void integer_ids_are_shown_as_they_are(void **state)
                       "100|1|101|0.5\n101|1|102|0.5\n102|1|103|0.5\n103|1|100|0.5\n");
     store_assert_rows(db, "SELECT * FROM trending_items",
                       "|1|1|101|5\n|7|1|100|4\nbooks|7|1|102|2\n");
+    store_assert_rows(db, "SELECT * FROM segment_popular_items",
+                      "at|1|102|3.0\nat|2|101|2.0\nde|1|102|1.0\n");
     store_assert_rows(db, "SELECT * FROM similar_users", "-20|1|-10|0.5\n-10|1|0|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = -10",
                       "-10|0000003f0000003f0000003f0000003f|cold\n");
@@ -125,6 +127,8 @@ static void text_ids_are_shown_as_they_are(void **state)
                       "item-3|1|item-0|0.5\n");
     store_assert_rows(db, "SELECT * FROM trending_items WHERE category = 'books'",
                       "books|7|1|item-2|2\n");
+    store_assert_rows(db, "SELECT * FROM segment_popular_items WHERE segment = 'de'",
+                      "de|1|item-2|1.0\n");
     store_assert_rows(db, "SELECT * FROM similar_users WHERE user_id = 'user-1'",
                       "user-1|1|user-2|0.5\n");
     store_assert_rows(db, "SELECT * FROM user_embeddings WHERE user_id = 'user-1'",
@@ -298,7 +302,7 @@ static void only_keep_generations_stay(void **state)
                      4);
     assert_int_equal(store_int64(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND"
                                      " name LIKE '%\\_g_' ESCAPE '\\'"),
-                     9 + 10);
+                     10 + 11);
     db_close(db);
 }
 
@@ -518,7 +522,7 @@ static void another_publishers_cleanup_stops_the_switch(void **state)
     publish(db, small, 1, 3);
     struct buf before = dump(db);
     struct interruption interruption = {
-        .at = 22, /* read back already */
+        .at = 23, /* read back already */
         .path = path,
         .sql = "DROP TABLE popular_items_g2;"
                "DELETE FROM nightjar_objects WHERE name = 'popular_items_g2'"};
@@ -688,7 +692,9 @@ static void make_coded(struct db *db)
                    "INSERT INTO nightjar_objects VALUES ('users_g1', 'table', 'users', 1);"
                    "DROP VIEW trending_items; DROP TABLE trending_items_g1;"
                    "DROP VIEW similar_users; DROP TABLE similar_users_g1;"
-                   "DELETE FROM nightjar_objects WHERE kind IN ('trending_items', 'similar_users');"
+                   "DROP VIEW segment_popular_items; DROP TABLE segment_popular_items_g1;"
+                   "DELETE FROM nightjar_objects WHERE kind IN ('trending_items', 'similar_users',"
+                   " 'segment_popular_items');"
                    "DROP INDEX recommendations_item_g1;"
                    "CREATE TEMP TABLE schema AS SELECT name, sql FROM sqlite_schema");
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

@@ -519,6 +519,125 @@ static void trending_items_are_counted_by_window_and_category(void **state)
     ranking_data_release(&data);
 }
 
+/* Users of segment s with the item, each worth 2^(-age / half_life days); s -1: of all. 0: 1 each.
+ */
+static double naive_count(const struct serving_request *request, int32_t s, int32_t item,
+                          double half_life)
+{
+    const struct history *log = &request->interactions->log;
+    double n = 0;
+    for (size_t u = 0; u < log->matrix.n_rows; u++) {
+        for (int64_t e = log->matrix.offsets[u]; e < log->matrix.offsets[u + 1]; e++) {
+            if (log->matrix.columns[e] == item && (s < 0 || request->rules->segment_of[u] == s)) {
+                n += half_life > 0 ? pow(2, -(double)(3000000 - log->times[e]) / 86400 / half_life)
+                                   : 1;
+            }
+        }
+    }
+    return n;
+}
+
+/* Leave-one-out likelihood of both segments. */
+static double naive_likelihood(const struct serving_request *request, double mu)
+{
+    double sum = 0, total = 0, own[2] = {0};
+    for (int32_t i = 0; i < (int32_t)request->interactions->items.n; i++) {
+        own[0] += naive_count(request, 0, i, 0);
+        own[1] += naive_count(request, 1, i, 0);
+        total += naive_count(request, -1, i, 0);
+    }
+    for (int32_t i = 0; i < (int32_t)request->interactions->items.n; i++) {
+        const double share = (naive_count(request, -1, i, 0) - 1) / (total - 1);
+        for (int32_t s = 0; s < 2; s++) {
+            const double n = naive_count(request, s, i, 0);
+            sum += n > 0 && share > 0 ? n * log((n - 1 + mu * share) / (own[s] - 1 + mu)) : 0;
+        }
+    }
+    return sum;
+}
+
+/* Segment 1 has the first items; users of none and segment 0 whatever there is. */
+static void popular_items_of_a_segment_are_shrunk_to_the_whole(void **state)
+{
+    (void)state;
+    enum { N_USERS = 60, N_ITEMS = 30 };
+    struct status status = {0};
+    struct ranking_data data;
+    struct recommendations made = {0};
+    struct serving_rules rules = {0};
+    int32_t code;
+    double total = 0, sum[2] = {0};
+    ranking_data_init(&data, N_USERS, N_ITEMS, 6, 0.3, BASIS_ALL, 31);
+    struct history *history = &data.interactions.log;
+    const size_t n_entries = sparse_entries(&history->matrix);
+    int64_t *times = calloc(n_entries, sizeof *times), *before = history->times;
+    assert_non_null(times);
+    for (size_t e = 0; e < n_entries; e++) {
+        times[e] = 3000000 - (int64_t)(e * 7 % 50) * 43200;
+    }
+    history->times = times;
+    rules.n_items = N_ITEMS;
+    assert_int_equal(MEM_NEW(&rules.segment_of, N_USERS, &status), STATUS_OK);
+    for (size_t u = 0; u < N_USERS; u++) {
+        rules.segment_of[u] = u % 4 == 0 ? -1 : u % 4 == 1;
+        size_t n;
+        sparse_row(&history->matrix, u, &n);
+        for (size_t e = 0; rules.segment_of[u] == 1 && e < n; e++) {
+            const int64_t at = history->matrix.offsets[u] + (int64_t)e;
+            history->matrix.columns[at] = (int32_t)e;
+        }
+    }
+    assert_int_equal(vocabulary_add_text(&rules.segments, "plain", 5, &code, &status), 0);
+    assert_int_equal(vocabulary_add_text(&rules.segments, "first", 5, &code, &status), 0);
+    struct serving_request request = request_of(&data);
+    request.rules = &rules;
+    request.popular_half_life = 5;
+    request.exclude_seen = false;
+    assert_int_equal(serving_run(&request, NULL, &made, &status), STATUS_OK);
+    for (double mu = 10; mu < 2e6; mu *= sqrt(10)) {
+        assert_true(naive_likelihood(&request, mu) <=
+                    naive_likelihood(&request, made.segment_prior) + tolerance);
+    }
+    assert_true(made.segment_prior > 9 && made.segment_prior < 2000); /* they differ */
+    for (int32_t i = 0; i < N_ITEMS; i++) {
+        total += naive_count(&request, -1, i, 5);
+        sum[0] += naive_count(&request, 0, i, 5);
+        sum[1] += naive_count(&request, 1, i, 5);
+    }
+    assert_memory_equal(made.segment_bytes, "plainfirst", 10);
+    assert_int_equal(made.n_segment_rows, 2 * request.popular);
+    for (size_t r = 0; r < made.n_segment_rows; r++) {
+        const int32_t s = made.segment_codes[r];
+        double better = 0, score[N_ITEMS];
+        for (int32_t i = 0; i < N_ITEMS; i++) {
+            const double own = naive_count(&request, s, i, 5);
+            const double whole = naive_count(&request, -1, i, 5) / total;
+            score[i] =
+                log(1 + total * (own + made.segment_prior * whole) / (sum[s] + made.segment_prior));
+        }
+        const double mine = score[data.items.source_of[made.segment_items[r]]];
+        for (int32_t i = 0; i < N_ITEMS; i++) {
+            better += score[i] > mine + 1e-9;
+        }
+        assert_true(fabs((double)made.segment_scores[r] - mine) < tolerance);
+        assert_int_equal(made.segment_ranks[r], better + 1);
+    }
+    /* nobody knows anything of user 3, of segment 0: he gets its list */
+    for (size_t u = 0; u < made.n_served; u++) {
+        const int32_t user = data.users.source_of[made.served[u]];
+        const bool has_list = made.sources[u * made.top] == PUBLISH_POPULAR;
+        for (size_t r = 0; r < 10 && has_list && user == 3; r++) {
+            assert_int_equal(made.items[u * made.top + r], made.segment_items[r]);
+        }
+        assert_true(has_list || user != 3);
+    }
+    recommendations_release(&made);
+    history->times = before;
+    free(times);
+    serving_rules_release(&rules);
+    ranking_data_release(&data);
+}
+
 static void popular_items_and_cold_vectors_are_complete(void **state)
 {
     (void)state;
@@ -714,6 +833,7 @@ int main(void)
         cmocka_unit_test(similar_items_are_the_nearest_without_the_item_itself),
         cmocka_unit_test(similar_users_are_the_nearest_without_the_user_himself),
         cmocka_unit_test(trending_items_are_counted_by_window_and_category),
+        cmocka_unit_test(popular_items_of_a_segment_are_shrunk_to_the_whole),
         cmocka_unit_test(popular_items_and_cold_vectors_are_complete),
         cmocka_unit_test(threads_and_the_artifact_change_nothing),
         cmocka_unit_test(a_stop_leaves_the_output_untouched),
