@@ -39,10 +39,11 @@ static const struct option scoring_options[] = {
              "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
              "auto chooses it on the validation part."),
     OPT_BOOL(scoring_options, "parts", parts, "true",
-             "Where the log has times, or pairs made learned evidence (`ridge`), weigh further "
-             "parts, too, all at once by what users of the validation part chose: evidence of "
-             "late, transitions, ridge, own items. What does not help is left out. A number given "
-             "above turns it off."),
+             "Where pairs made learned evidence (`ridge`), let it take the place of co-interaction "
+             "if it ranks better; and where the log has times, or with ridge, weigh further parts, "
+             "too, all at once by what users of the validation part chose: evidence of late, "
+             "transitions, ridge, own items. What does not help is left out. A number given above "
+             "turns it off."),
     OPT_END};
 
 static const struct option options[] = {
@@ -191,7 +192,7 @@ static void tell(struct context *context, const struct calibrate_options *o,
         log_write(log, LOG_INFO,
                   "calibrate: further parts %s: %s %.5f, without them %.5f, on users whom the "
                   "weights were not fitted on",
-                  weights->n_parts > 0 ? "help" : "are left out", o->metric, made->blended_value,
+                  made->is_blended ? "help" : "are left out", o->metric, made->blended_value,
                   made->blended_base);
     }
     for (size_t p = 0; p < weights->n_parts; p++) {
@@ -200,6 +201,30 @@ static void tell(struct context *context, const struct calibrate_options *o,
                   "calibrate: %s, half-life %g days, %g places (0: all): weight %.4g",
                   score_part_names[part->kind], part->half_life, part->half_places, part->weight);
     }
+}
+
+/* What each part is worth, for the log and the report. */
+static enum status_code record_worth(struct context *context, const struct calibrate_options *o,
+                                     const struct calibration *made, struct status *status)
+{
+    struct publish_metric metric = {
+        .name = o->metric, .model = "nightjar", .group = "validation", .value = made->value};
+    char group[sizeof made->worth.parts[0].name + 16];
+    enum status_code code = STATUS_OK;
+    if (made->worth.n > 0) {
+        TRY(context_add_metric(context, &metric, status));
+    }
+    for (size_t p = 0; p < made->worth.n; p++) {
+        metric.value = made->worth.parts[p].without;
+        snprintf(group, sizeof group, "without:%s", made->worth.parts[p].name);
+        metric.group = group;
+        TRY(context_add_metric(context, &metric, status));
+        log_write(context_log(context), LOG_INFO,
+                  "calibrate: without %s: validation %s %.5f, %.5f less", made->worth.parts[p].name,
+                  o->metric, metric.value, made->value - metric.value);
+    }
+done:
+    return code;
 }
 
 /* The weights as given, measured where there is a validation part, or searched for. */
@@ -228,6 +253,7 @@ static enum status_code choose(struct context *context, const struct calibrate_o
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
         tell(context, o, exam, out);
+        code = record_worth(context, o, out, status);
     }
     return code;
 }
@@ -323,7 +349,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

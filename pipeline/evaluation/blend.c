@@ -53,6 +53,7 @@ struct fitting {
     struct pool *pool;
     struct exam exam;         /* the request's, with fewer users */
     struct score_weights all; /* the base, and every part with weight 1 */
+    size_t n_base;            /* parts that the base has: 0 or 1 */
     size_t n_columns;
     size_t n_evidence;                     /* under `all` */
     size_t column_of[1 + SCORE_PARTS_MAX]; /* of each */
@@ -66,7 +67,7 @@ struct fitting {
 
 /* ---- the parts ---- */
 
-/* `all`, and the column of each part: FIRST_PART + its place in all.parts. */
+/* `all`: the base's parts, then what is offered, with a column each from FIRST_PART on. */
 static void list_parts(struct fitting *fitting)
 {
     const struct blend_request *request = fitting->request;
@@ -74,21 +75,39 @@ static void list_parts(struct fitting *fitting)
     struct score_weights *all = &fitting->all;
     size_t t = 0;
     *all = request->base;
-    if (all->gamma > 0) {
+    fitting->n_base = all->n_parts;
+    if (all->gamma > 0 || all->n_parts > 0) {
         fitting->column_of[t++] = BASE;
-    } else {
+    }
+    if (all->gamma == 0) {
         all->exponent = 0.5;
     }
     for (size_t p = 0; p < N_OFFERED; p++) {
         const bool needs_times = offered[p].half_life > 0 || offered[p].half_places > 0;
         if (score_source(&request->sources, offered[p].kind) != NULL &&
             (has_times || !needs_times)) {
-            fitting->column_of[t++] = FIRST_PART + all->n_parts;
+            fitting->column_of[t++] = FIRST_PART + all->n_parts - fitting->n_base;
             all->parts[all->n_parts++] = offered[p];
         }
     }
-    fitting->n_columns = FIRST_PART + all->n_parts;
+    fitting->n_columns = FIRST_PART + all->n_parts - fitting->n_base;
     fitting->n_evidence = t;
+}
+
+/* One more part, or more of one that is there. */
+static void add_part(struct score_weights *weights, const struct score_part *part, double weight)
+{
+    size_t p = 0;
+    while (p < weights->n_parts && (weights->parts[p].kind != part->kind ||
+                                    weights->parts[p].half_life != part->half_life ||
+                                    weights->parts[p].half_places != part->half_places)) {
+        p++;
+    }
+    if (p == weights->n_parts) {
+        weights->parts[weights->n_parts++] = *part;
+        weights->parts[p].weight = 0;
+    }
+    weights->parts[p].weight += weight;
 }
 
 /* The weights of a fit, told in units of the cosine's. */
@@ -100,10 +119,10 @@ static struct score_weights to_weights(const struct fitting *fitting, const doub
     weights.gamma *= w[BASE] / cosine;
     weights.n_parts = 0;
     for (size_t p = 0; p < fitting->all.n_parts; p++) {
-        if (w[FIRST_PART + p] > 0) {
-            struct score_part part = fitting->all.parts[p];
-            part.weight = w[FIRST_PART + p] / cosine;
-            weights.parts[weights.n_parts++] = part;
+        const struct score_part *part = &fitting->all.parts[p];
+        const size_t column = p < fitting->n_base ? BASE : FIRST_PART + p - fitting->n_base;
+        if (w[column] > 0) {
+            add_part(&weights, part, part->weight * w[column] / cosine);
         }
     }
     return weights;
@@ -140,21 +159,13 @@ done:
     return code;
 }
 
-enum status_code blend_measure(const struct blend_request *request,
-                               const struct score_weights *weights, struct pool *pool,
-                               double *values, struct status *status)
-{
-    const struct exam_scoring scoring = scoring_of(request);
-    struct exam_progress progress = {.watch = request->watch};
-    return exam_measure(request->exam, &scoring, weights, 1, pool, &progress, values, status);
-}
-
 static enum status_code measure(const struct fitting *fitting, const struct score_weights *weights,
                                 double *values, struct status *status)
 {
-    struct blend_request request = *fitting->request;
-    request.exam = &fitting->exam;
-    return blend_measure(&request, weights, fitting->pool, values, status);
+    const struct exam_scoring scoring = scoring_of(fitting->request);
+    struct exam_progress progress = {.watch = fitting->request->watch};
+    return exam_measure(&fitting->exam, &scoring, weights, 1, fitting->pool, &progress, values,
+                        status);
 }
 
 /* ---- the values of a user's items ---- */
@@ -463,7 +474,8 @@ static enum status_code step_on(const struct fitting *fitting, enum logit_users 
         request.knobs[request.n_knobs++] = 1U << j;
         others |= j > COSINE ? 1U << j : 0;
         if (j >= FIRST_PART &&
-            score_source(&fitting->request->sources, fitting->all.parts[j - FIRST_PART].kind) ==
+            score_source(&fitting->request->sources,
+                         fitting->all.parts[fitting->n_base + j - FIRST_PART].kind) ==
                 fitting->request->sources.own) {
             own |= 1U << j;
         }

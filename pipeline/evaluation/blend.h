@@ -12,7 +12,7 @@ struct blend_request {
     const struct exam *exam;             /* with users */
     const struct embeddings *embeddings; /* of exam->dataset */
     struct score_sources sources;        /* of that dataset too; without own: nobody comes back */
-    struct score_weights base;           /* what has to be beaten: no parts */
+    struct score_weights base; /* what has to be beaten: evidence, or ridge as its one part */
     uint64_t seed;
     struct watch watch; /* asked between steps */
 };
@@ -27,9 +27,5 @@ struct blend {
 /* `out` is the base, and not better, where the users are fewer than 100. */
 MUST_CHECK enum status_code blend_fit(const struct blend_request *request, struct pool *pool,
                                       struct blend *out, struct status *status);
-/* values (n_users of the exam) = its metric of each under these weights. */
-MUST_CHECK enum status_code blend_measure(const struct blend_request *request,
-                                          const struct score_weights *weights, struct pool *pool,
-                                          double *values, struct status *status);
 
 #endif

@@ -7,20 +7,21 @@
  *   4  gamma x p over their grids, each with beta, half of it and 0, because evidence counts
  *      popular items too; on SKETCH_CASES cases: it just finds the place
  *   5  gamma, beta and p finer around the best of all
- *
- *   6  where the log has times or there is learned evidence, all parts of the score learned at once
- *      (blend.h), against the best of 1 to 5
+ *   6  where there is learned evidence, the same with its weight in the place of gamma; no p
+ *   7  where the log has times or there is learned evidence, all parts of the score learned at once
+ *      (blend.h), against the best of 1 to 6
  *
  * The best value wins; at equal values the longer half-life, then the smaller gamma, then the beta
  * nearer 0, then the smaller p. What is fixed by the request is not searched. Evidence, popularity
  * and its half-life are left out where they do not gain more than one standard error of
  * the users' paired differences over the best without them: a small validation part would otherwise
- * always find some use for them. */
+ * always find some use for them. So is learned evidence, over the best with co-interaction. */
 #include "evaluation/calibration.h"
 
 #include "base/mem.h"
 #include "evaluation/baselines.h"
 #include "evaluation/blend.h"
+#include "evaluation/calibration_choice.h"
 #include "search/paired.h"
 
 #include <assert.h>
@@ -39,6 +40,8 @@ static const double half_lives[] = {0.5, 1, 2, 4, 7, 14, 30, 90}; /* days */
 static const double recent_shares[] = {0.2, 0.4, 0.8, 1.5, 3};    /* of the greatest beta */
 static const double recent_factors[] = {0.7, 0.85, 1, 1.2, 1.4};
 static const double gamma_factors[] = {0.75, 1, 1.4};
+static const double ridge_grid[] = {1, 2, 4, 8, 16, 32};
+static const double ridge_beta_factors[] = {0, 0.7, 1, 1.4};
 static const double exponent_steps[] = {-0.125, 0, 0.125};
 enum {
     N_GAMMAS = sizeof gamma_grid / sizeof *gamma_grid,
@@ -48,7 +51,9 @@ enum {
     N_RECENT_SHARES = sizeof recent_shares / sizeof *recent_shares,
     N_RECENT_FACTORS = sizeof recent_factors / sizeof *recent_factors,
     N_FACTORS = sizeof gamma_factors / sizeof *gamma_factors,
-    N_STEPS = sizeof exponent_steps / sizeof *exponent_steps
+    N_STEPS = sizeof exponent_steps / sizeof *exponent_steps,
+    N_RIDGES = sizeof ridge_grid / sizeof *ridge_grid,
+    N_RIDGE_BETAS = sizeof ridge_beta_factors / sizeof *ridge_beta_factors
 };
 
 /* Settings to try next. */
@@ -67,87 +72,13 @@ static void add_setting(struct settings *settings, double beta, double half_life
                                                            .half_life = beta != 0 ? half_life : 0};
 }
 
-static bool is_simpler(const struct score_weights *a, const struct score_weights *b)
+/* Learned evidence in the place of co-interaction. */
+static void add_ridge(struct settings *settings, double beta, double half_life, double weight)
 {
-    if (a->half_life != b->half_life) { /* the longer one, of all time the longest */
-        return a->half_life == 0 || (b->half_life != 0 && a->half_life > b->half_life);
-    }
-    if (a->gamma != b->gamma) {
-        return a->gamma < b->gamma;
-    }
-    if (a->beta != b->beta) {
-        return fabs(a->beta) < fabs(b->beta) || (fabs(a->beta) == fabs(b->beta) && a->beta > 0);
-    }
-    return a->exponent < b->exponent;
-}
-
-/* Which trials count. */
-enum among {
-    AMONG_ALL,
-    AMONG_TOWERS,
-    AMONG_TOWERS_OF_ALL_TIME,
-    AMONG_WITHOUT_POPULARITY,
-    AMONG_NEITHER
-};
-
-static bool counts_among(const struct score_weights *weights, enum among among)
-{
-    const bool without_evidence = weights->gamma == 0, without_popularity = weights->beta == 0;
-    switch (among) {
-    case AMONG_ALL:
-        return true;
-    case AMONG_TOWERS:
-        return without_evidence;
-    case AMONG_TOWERS_OF_ALL_TIME:
-        return without_evidence && weights->half_life == 0;
-    case AMONG_WITHOUT_POPULARITY:
-        return without_popularity;
-    case AMONG_NEITHER:
-        return without_evidence && without_popularity;
-    }
-    return false;
-}
-
-/* The best trial of a kind, or trials->n when there is none. */
-static size_t best_among(const struct trials *trials, enum among among)
-{
-    size_t best = trials->n;
-    for (size_t t = 0; t < trials->n; t++) {
-        if (!counts_among(&trials->weights[t], among)) {
-            continue;
-        }
-        if (best == trials->n || trials->values[t] > trials->values[best] ||
-            (trials->values[t] == trials->values[best] &&
-             is_simpler(&trials->weights[t], &trials->weights[best]))) {
-            best = t;
-        }
-    }
-    return best;
-}
-
-/* `simpler` instead of `best` unless that costs something. */
-static size_t with_margin(const struct trials *trials, size_t best, size_t simpler)
-{
-    const size_t n_users = trials->request->exam->n_users;
-    const double *values = trials->user_values;
-    return simpler < trials->n && !paired_clearly_better(values + best * n_users,
-                                                         values + simpler * n_users, n_users)
-               ? simpler
-               : best;
-}
-
-/* The choice among all trials, or among those without evidence. */
-static size_t choose(const struct trials *trials, bool with_evidence)
-{
-    size_t towers = with_margin(trials, best_among(trials, AMONG_TOWERS),
-                                best_among(trials, AMONG_TOWERS_OF_ALL_TIME));
-    towers = with_margin(trials, towers, best_among(trials, AMONG_NEITHER));
-    size_t best = with_evidence ? best_among(trials, AMONG_ALL) : towers;
-    if (trials->weights[best].gamma == 0) {
-        return towers;
-    }
-    best = with_margin(trials, best, best_among(trials, AMONG_WITHOUT_POPULARITY));
-    return with_margin(trials, best, towers);
+    add_setting(settings, beta, half_life, 0, 0);
+    struct score_weights *added = &settings->list[settings->n - 1];
+    added->n_parts = 1;
+    added->parts[0] = (struct score_part){.kind = SCORE_RIDGE, .weight = weight};
 }
 
 /* Whether half-lives are looked at: a log with times, and a popularity term that is not learned. */
@@ -187,7 +118,7 @@ static void add_coarse(struct settings *settings, const struct calibration_grid 
 /* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
 static void add_fine(struct settings *settings, const struct trials *trials)
 {
-    size_t best = best_among(trials, AMONG_ALL);
+    size_t best = trials_best(trials, AMONG_CO_INTERACTION);
     size_t last = best + 1 < trials->n ? best + 1 : best;
     for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
         double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
@@ -267,7 +198,7 @@ static enum status_code try_half_lives(struct trials *trials, struct trials *ske
     settings->n = 0;
     add_half_lives(settings, trials->request);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
-    const struct score_weights best = sketch->weights[best_among(sketch, AMONG_TOWERS)];
+    const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_TOWERS)];
     settings->n = 0;
     for (size_t f = 0; f < (isnan(trials->request->given.beta) ? N_RECENT_FACTORS : 1); f++) {
         const double factor = isnan(trials->request->given.beta) ? recent_factors[f] : 1;
@@ -282,14 +213,14 @@ done:
 static enum status_code try_evidence(struct trials *trials, struct trials *sketch,
                                      struct settings *settings, struct status *status)
 {
-    const struct score_weights towers = trials->weights[with_margin(
-        trials, best_among(trials, AMONG_TOWERS), best_among(trials, AMONG_TOWERS_OF_ALL_TIME))];
+    const struct score_weights towers = trials->weights[trials_with_margin(
+        trials, trials_best(trials, AMONG_TOWERS), trials_best(trials, AMONG_TOWERS_OF_ALL_TIME))];
     enum status_code code;
     settings->n = 0;
     add_setting(settings, towers.beta, towers.half_life, 0, 0);
     add_evidence_grid(settings, trials->request, &towers);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
-    const struct score_weights best = sketch->weights[best_among(sketch, AMONG_ALL)];
+    const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_CO_INTERACTION)];
     settings->n = 0;
     if (best.gamma > 0) {
         add_around(settings, trials->request, &best);
@@ -301,17 +232,36 @@ done:
     return code;
 }
 
-/* The best trial with the given gamma: what is given is not argued with. */
-static size_t best_of_gamma(const struct trials *trials, double gamma)
+/* Pass 6; nothing is given. */
+static enum status_code try_ridge(struct trials *trials, struct trials *sketch,
+                                  struct settings *settings, struct status *status)
 {
-    size_t best = trials->n;
-    for (size_t t = 0; t < trials->n; t++) {
-        if (trials->weights[t].gamma == gamma &&
-            (best == trials->n || trials->values[t] > trials->values[best])) {
-            best = t;
+    const struct score_weights towers = trials->weights[trials_with_margin(
+        trials, trials_best(trials, AMONG_TOWERS), trials_best(trials, AMONG_TOWERS_OF_ALL_TIME))];
+    enum status_code code;
+    settings->n = 0;
+    for (size_t r = 0; r < N_RIDGES; r++) {
+        for (size_t s = 0; s < N_SHARES; s++) {
+            add_ridge(settings, towers.beta * beta_shares[s], towers.half_life, ridge_grid[r]);
         }
     }
-    return best;
+    TRY(trials_measure(sketch, settings->list, settings->n, status));
+    const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_RIDGE)];
+    settings->n = 0;
+    for (size_t g = 0; g < N_FACTORS; g++) {
+        for (size_t b = 0; b < N_RIDGE_BETAS; b++) {
+            add_ridge(settings, best.beta * ridge_beta_factors[b], best.half_life,
+                      best.parts[0].weight * gamma_factors[g]);
+        }
+    }
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+static double ridge_weight(const struct score_weights *weights)
+{
+    return weights->n_parts > 0 ? weights->parts[0].weight : 0;
 }
 
 static void copy_trials(const struct trials *trials, struct calibration *made)
@@ -322,6 +272,7 @@ static void copy_trials(const struct trials *trials, struct calibration *made)
         made->grid_gamma[at] = trials->weights[t].gamma;
         made->grid_exponent[at] = trials->weights[t].exponent;
         made->grid_half_life[at] = trials->weights[t].half_life;
+        made->grid_ridge[at] = ridge_weight(&trials->weights[t]);
         made->grid_value[at] = trials->values[t];
         made->grid_users[at] = (double)trials->request->exam->n_users;
     }
@@ -334,23 +285,22 @@ static enum status_code conclude(const struct trials *trials, const struct trial
     const struct calibration_request *request = trials->request;
     const double gamma = request->sources.evidence == NULL ? 0 : request->given.gamma;
     const size_t n = trials->n + sketch->n;
-    const size_t towers = choose(trials, false);
-    const size_t chosen = gamma > 0 ? best_of_gamma(trials, gamma) : choose(trials, true);
+    const size_t towers = trials_choose(trials, false);
+    const size_t chosen =
+        gamma > 0 ? trials_best_of_gamma(trials, gamma) : trials_choose(trials, true);
     enum status_code code;
     TRY(MEM_NEW(&made->grid_beta, n, status));
     TRY(MEM_NEW(&made->grid_gamma, n, status));
     TRY(MEM_NEW(&made->grid_exponent, n, status));
     TRY(MEM_NEW(&made->grid_half_life, n, status));
+    TRY(MEM_NEW(&made->grid_ridge, n, status));
     TRY(MEM_NEW(&made->grid_value, n, status));
     TRY(MEM_NEW(&made->grid_users, n, status));
     made->n_users = request->exam->n_users;
     TRY(MEM_NEW(&made->user_values, made->n_users, status));
-    memcpy(made->user_values, trials->user_values + chosen * made->n_users,
-           made->n_users * sizeof *made->user_values);
     copy_trials(trials, made);
     copy_trials(sketch, made);
     made->weights = trials->weights[chosen];
-    made->value = trials->values[chosen];
     made->towers_beta = trials->weights[towers].beta;
     made->towers_half_life = trials->weights[towers].half_life;
     made->towers_value = trials->values[towers];
@@ -412,13 +362,13 @@ done:
     return code;
 }
 
-/* Whether there is more to weigh than passes 1 to 5 have weighed. */
+/* Whether there is more to weigh than passes 1 to 6 have weighed. */
 static bool has_further_parts(const struct calibration_request *request)
 {
     return request->exam->dataset->train.times != NULL || request->sources.ridge != NULL;
 }
 
-/* Pass 6. */
+/* Pass 7. */
 static enum status_code try_blend(const struct calibration_request *request, struct pool *pool,
                                   struct calibration *made, struct status *status)
 {
@@ -434,10 +384,9 @@ static enum status_code try_blend(const struct calibration_request *request, str
     TRY(blend_fit(&blending, pool, &blend, status));
     made->blended_value = blend.value;
     made->blended_base = blend.base_value;
+    made->is_blended = blend.is_better;
     if (blend.is_better) {
         made->weights = blend.weights;
-        TRY(blend_measure(&blending, &blend.weights, pool, made->user_values, status));
-        made->value = metric_mean(made->user_values, made->n_users, NULL);
     }
 done:
     return code;
@@ -447,6 +396,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
                                     struct calibration *out, struct status *status)
 {
     const bool with_evidence = request->sources.evidence != NULL && request->given.gamma != 0;
+    const bool with_ridge = request->sources.ridge != NULL && request->blends;
     const bool with_half_lives = looks_at_half_lives(request);
     struct exam_progress progress = {.watch = request->watch};
     struct calibration_request sketch_request = *request;
@@ -465,8 +415,9 @@ enum status_code calibration_search(const struct calibration_request *request, s
     TRY(exam_thin(request->exam, SKETCH_CASES, EXAM_ALL, &thinned, status));
     sketch_request.exam = &thinned;
     TRY(MEM_NEW(&settings, 1, status));
-    const size_t n_more = (with_evidence ? 1U : 0U) + (with_half_lives ? 1U : 0U);
-    progress.total = (double)((2 + n_more) * request->exam->n_cases + n_more * thinned.n_cases);
+    const size_t n_more =
+        (with_evidence ? 1U : 0U) + (with_ridge ? 1U : 0U) + (with_half_lives ? 1U : 0U);
+    progress.total = (double)((3 + n_more) * request->exam->n_cases + n_more * thinned.n_cases);
     TRY(try_towers(&trials, settings, status));
     if (with_half_lives) {
         TRY(try_half_lives(&trials, &sketch, settings, status));
@@ -475,10 +426,17 @@ enum status_code calibration_search(const struct calibration_request *request, s
     if (with_evidence) {
         TRY(try_evidence(&trials, &sketch, settings, status));
     }
+    if (with_ridge) {
+        TRY(try_ridge(&trials, &sketch, settings, status));
+    }
     TRY(conclude(&trials, &sketch, &made, status));
     if (request->blends && has_further_parts(request)) {
         TRY(try_blend(request, pool, &made, status));
     }
+    const struct exam_scoring scoring = {request->embeddings, request->sources};
+    TRY(score_worth_measure(request->exam, &scoring, &made.weights, pool, &progress,
+                            made.user_values, &made.worth, status));
+    made.value = metric_mean(made.user_values, made.n_users, NULL);
     *out = made;
 done:
     exam_release(&thinned);

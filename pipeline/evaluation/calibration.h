@@ -5,17 +5,18 @@
 #define NIGHTJAR_EVALUATION_CALIBRATION_H
 
 #include "evaluation/calibration_trials.h"
+#include "evaluation/score_worth.h"
 #include "store/artifact.h"
 
 /* The artifact "calibration": numbers beta, half_life, gamma, exponent, towers_beta,
  * towers_half_life, popular_half_life, alpha, value, towers_value; grid.beta, grid.half_life,
- * grid.gamma, grid.exponent, grid.value and grid.users (n_grid), part.kind, part.half_life,
- * part.half_places and part.weight (n_parts) and user_values (n_users) F64; the
+ * grid.gamma, grid.exponent, grid.ridge, grid.value and grid.users (n_grid), part.kind,
+ * part.half_life, part.half_places and part.weight (n_parts) and user_values (n_users) F64; the
  * metric's name as strings "metric". Zero-initialise; release frees what calibration_search made,
  * never the view of a load.
  */
 struct calibration {
-    struct score_weights weights;         /* chosen */
+    struct score_weights weights;         /* chosen; learned evidence is a part */
     double towers_beta, towers_half_life; /* the best without evidence */
     double popular_half_life;             /* of popularity alone: what users without a vector get */
     double blended_value, blended_base;   /* of users who were judged by weights of the others, with
@@ -27,7 +28,10 @@ struct calibration {
     size_t n_grid;
     /* (n_grid) everything tried, and the number of users that it was tried on: values compare
        where that is the same. First all that was tried on every user, in the order of the search */
-    double *grid_beta, *grid_half_life, *grid_gamma, *grid_exponent, *grid_value, *grid_users;
+    double *grid_beta, *grid_half_life, *grid_gamma, *grid_exponent, *grid_ridge;
+    double *grid_value, *grid_users;
+    struct score_worth worth; /* of the weights chosen; not loaded */
+    bool is_blended;          /* the parts were learned at once, and help; not loaded */
     bool is_view;
 };
 

@@ -31,7 +31,8 @@ static const struct number numbers[] = {
 static const struct number grids[] = {
     {"grid.beta", AT(grid_beta)},   {"grid.half_life", AT(grid_half_life)},
     {"grid.gamma", AT(grid_gamma)}, {"grid.exponent", AT(grid_exponent)},
-    {"grid.value", AT(grid_value)}, {"grid.users", AT(grid_users)},
+    {"grid.ridge", AT(grid_ridge)}, {"grid.value", AT(grid_value)},
+    {"grid.users", AT(grid_users)},
 };
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers, N_GRIDS = sizeof grids / sizeof *grids };
 
@@ -124,6 +125,7 @@ void calibration_release(struct calibration *calibration)
         mem_free(calibration->grid_gamma);
         mem_free(calibration->grid_exponent);
         mem_free(calibration->grid_half_life);
+        mem_free(calibration->grid_ridge);
         mem_free(calibration->grid_value);
         mem_free(calibration->grid_users);
         mem_free(calibration->user_values);

@@ -29,7 +29,9 @@ static bool is_tried(const struct trials *trials, size_t n_tried,
     for (size_t t = 0; t < n_tried; t++) {
         const struct score_weights *other = &trials->weights[t];
         if (other->beta == setting->beta && other->half_life == setting->half_life &&
-            other->exponent == setting->exponent && other->gamma == setting->gamma) {
+            other->exponent == setting->exponent && other->gamma == setting->gamma &&
+            other->n_parts == setting->n_parts &&
+            other->parts[0].weight == setting->parts[0].weight) {
             return true;
         }
     }

@@ -18,7 +18,7 @@ struct calibration_request {
     struct score_sources sources;        /* of that dataset too */
     struct calibration_grid popularity;  /* the betas of `auto` */
     struct score_weights given;          /* NAN: auto; gamma and exponent >= 0 */
-    bool blends;                         /* further parts are weighed, where the log has times */
+    bool blends;                         /* learned evidence and further parts are weighed */
     uint64_t seed;
     struct watch watch; /* told in cases, once for each pass */
 };
@@ -29,7 +29,7 @@ struct trials {
     struct pool *pool;
     struct exam_progress *progress; /* of all trials of a search */
     size_t n;
-    struct score_weights *weights; /* (n) in the order they were tried */
+    struct score_weights *weights; /* (n) in the order they were tried; at most one part, ridge */
     double *values;                /* (n) the metric's mean */
     double *user_values;           /* (n, users of the exam) */
 };
@@ -37,7 +37,8 @@ struct trials {
 void trials_release(struct trials *trials);
 
 /* Tries settings (n), those of them that are new, in one pass over the products. Settings that
- * share an exponent, and among these a gamma, should stand side by side. */
+ * share an exponent, and among these a gamma, should stand side by side; all have the same parts.
+ */
 MUST_CHECK enum status_code trials_measure(struct trials *trials,
                                            const struct score_weights *settings, size_t n,
                                            struct status *status);

@@ -324,7 +324,11 @@ static void choices_that_follow_the_last_one_are_learned(void **state)
         assert_int_equal(blend.weights.parts[p].kind, SCORE_TRANSITIONS);
         assert_true(blend.weights.parts[p].weight > 0);
     }
-    assert_int_equal(blend_measure(&request, &blend.weights, NULL, values, &status), STATUS_OK);
+    const struct exam_scoring scoring = {request.embeddings, request.sources};
+    struct exam_progress progress = {0};
+    assert_int_equal(
+        exam_measure(request.exam, &scoring, &blend.weights, 1, NULL, &progress, values, &status),
+        STATUS_OK);
     assert_true(metric_mean(values, USERS, NULL) > 0.9);
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
     assert_int_equal(blend_fit(&request, pool, &threads, &status), STATUS_OK);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "evaluation/calibration_choice.h"
 #include "math/blas.h"
 #include "ranking/score.h"
 #include "search/paired.h"
@@ -176,8 +177,8 @@ static struct sparse plant(const struct calibration_request *request,
 
 struct planted_case {
     struct calibration_case base;
-    struct evidence_data evidence;
-    struct dataset dataset; /* with the planted validation part */
+    struct evidence_data evidence, little; /* the latter: one partner an item */
+    struct dataset dataset;                /* with the planted validation part */
     struct validation validation;
     struct calibration_request request;
 };
@@ -194,6 +195,12 @@ static void planted_init(struct planted_case *c, const struct score_weights *pla
     evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
     c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});
     c->request.sources.evidence = &c->evidence.evidence;
+    if (planted->n_parts > 0) { /* ridge is what knows */
+        evidence_data_init(&c->little, &c->dataset, BASIS_FIT, 1);
+        c->request.sources.evidence = &c->little.evidence;
+        c->request.sources.ridge = &c->evidence.evidence;
+        c->request.blends = true;
+    }
     c->dataset.valid.matrix = plant(&c->request, &c->base.validation, planted);
     c->dataset.valid_unknown = NULL;
     c->validation = c->base.validation;
@@ -205,6 +212,7 @@ static void planted_release(struct planted_case *c)
 {
     sparse_release(&c->dataset.valid.matrix);
     evidence_data_release(&c->evidence);
+    evidence_data_release(&c->little);
     case_release(&c->base);
 }
 
@@ -222,6 +230,80 @@ static void planted_weights_are_found(void **state)
     assert_true(found.weights.gamma > 2.5 && found.weights.gamma < 6);
     assert_true(fabs(found.weights.beta - 0.4) < 0.25);
     assert_true(fabs(found.weights.exponent - 0.25) < 0.2);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void ridge_takes_the_place_of_evidence_where_it_ranks_better(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {
+        .beta = 0.4, .n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 5}}};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.value > 0.95 && found.value > found.towers_value + 0.1);
+    assert_true(found.weights.gamma == 0 && found.weights.n_parts >= 1);
+    assert_int_equal(found.weights.parts[0].kind, SCORE_RIDGE);
+    assert_true(found.weights.parts[0].weight > 3.5 && found.weights.parts[0].weight < 7);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
+static void ridge_has_to_be_clearly_better(void **state)
+{
+    (void)state;
+    const struct exam exam = {.n_users = 4};
+    const struct calibration_request request = {.exam = &exam};
+    struct score_weights weights[] = {
+        {0}, {.gamma = 2}, {.n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 4}}}};
+    double user_values[] = {0, 0, 0, 0, 0.4, 0.5, 0.6, 0.5, 0.6, 0.4, 0.6, 0.5}, values[3];
+    struct trials trials = {.request = &request,
+                            .n = 3,
+                            .weights = weights,
+                            .values = values,
+                            .user_values = user_values};
+    for (size_t t = 0; t < 3; t++) {
+        values[t] = metric_mean(user_values + 4 * t, 4, NULL);
+    }
+    assert_int_equal(trials_choose(&trials, true), 1);
+    assert_int_equal(trials_choose(&trials, false), 0);
+    user_values[9] = 0.7;
+    values[2] = metric_mean(user_values + 8, 4, NULL);
+    assert_int_equal(trials_choose(&trials, true), 2);
+}
+
+static void each_part_is_measured_once_more_without_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cosine", "popularity", "evidence"};
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {.beta = 0.4, .gamma = 4, .exponent = 0.25};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_int_equal(found.worth.n, 3);
+    const size_t n = c.validation.n_users, k = c.validation.k;
+    int32_t *lists = NULL;
+    double *values = NULL;
+    assert_int_equal(MEM_NEW(&lists, n * k, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&values, n, &status), STATUS_OK);
+    for (size_t p = 0; p < found.worth.n; p++) {
+        struct score_weights weights = found.weights;
+        weights.beta *= p == 0 ? 1e6 : p == 1 ? 0 : 1;
+        weights.gamma *= p == 0 ? 1e6 : p == 2 ? 0 : 1;
+        rank_with(&c.request, &c.validation, &weights, lists);
+        metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
+                        &c.dataset.valid.matrix, NULL, values);
+        assert_string_equal(found.worth.parts[p].name, names[p]);
+        assert_true(fabs(metric_mean(values, n, NULL) - found.worth.parts[p].without) <
+                    (p == 0 ? 0.005 : 1e-12));
+    }
+    mem_free(lists);
+    mem_free(values);
     calibration_release(&found);
     planted_release(&c);
 }
@@ -467,6 +549,7 @@ static void the_artifact_gives_the_calibration_back(void **state)
         .grid_half_life = half_life,
         .grid_gamma = gamma,
         .grid_exponent = exponent,
+        .grid_ridge = gamma,
         .grid_value = value,
         .grid_users = users};
     struct calibration loaded = {0};
@@ -530,6 +613,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_grid_point_has_the_value_of_a_ranking_of_its_own),
         cmocka_unit_test(planted_weights_are_found),
+        cmocka_unit_test(ridge_takes_the_place_of_evidence_where_it_ranks_better),
+        cmocka_unit_test(ridge_has_to_be_clearly_better),
+        cmocka_unit_test(each_part_is_measured_once_more_without_it),
         cmocka_unit_test(every_setting_has_the_value_of_a_ranking_of_its_own),
         cmocka_unit_test(evidence_is_left_out_where_the_towers_know_everything),
         cmocka_unit_test(given_weights_are_not_argued_with),
