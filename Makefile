@@ -44,7 +44,7 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-views bench-extension docs install deb clean tests
+.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-sequence bench-views bench-extension docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -184,9 +184,12 @@ bench-night: all
 bench-threads: all
 	@BUILD=$(BUILD) sh tests/bench/threads.sh
 
-# quality against CPU seconds beside PyTorch, and what each view of train.views is worth: minutes
+# quality against CPU seconds beside PyTorch, of the towers and of sequences, and what each view of
+# train.views is worth: minutes
 bench-quality: all
 	@BUILD=$(BUILD) sh tests/bench/quality.sh
+bench-sequence: all
+	@BUILD=$(BUILD) sh tests/bench/sequence.sh
 bench-views: all
 	@PROGRAM=$(PROGRAM) sh tests/bench/views.sh
 
