@@ -2,7 +2,7 @@
 -- expect SELECT user_id, artist_id AS item_id, plays AS weight
 -- expect FROM user_artists
 -- expect split: {by: random, valid: 0.1, test: 0.1}
--- expect pairs: {item_item: {}, evidence: {}}
+-- expect pairs: {}
 -- run
 CREATE TABLE artists(id INTEGER PRIMARY KEY, name TEXT, url TEXT);
 CREATE TABLE user_artists(user_id INTEGER, artist_id INTEGER, plays INTEGER);
