@@ -113,7 +113,7 @@ static void tell(const struct command_environment *environment, const struct pro
         command_print(environment->err, "%s%s (%.0f rows)", l == 0 ? "the log: " : ", ",
                       proposal->schema.tables[log->candidate->table].name, log->facts.n_rows);
     }
-    command_print(environment->err, "; %s are recommended to %s\n",
+    command_print(environment->err, "; recommends %s to %s\n",
                   log_candidate_items(&proposal->schema, first),
                   log_candidate_users(&proposal->schema, first));
     if (proposal->notes.length > 0) {

@@ -194,19 +194,31 @@ bool words_stand_for_item(const struct words *words)
     return word_in(words_noun(words), stand_ins);
 }
 
+/* The words of a time without what it is counted in: liked_ms, added_on. */
+static size_t words_before_unit(const struct words *words)
+{
+    size_t n = words->n;
+    while (n > 1 && word_in(words->text[n - 1], "ms msec millis millisecond unix on")) {
+        n--;
+    }
+    return n;
+}
+
 int words_time(const struct words *words)
 {
-    const char *last = words->n > 0 ? words->text[words->n - 1] : "";
+    const size_t n = words_before_unit(words);
+    const char *last = n > 0 ? words->text[n - 1] : "";
+    const int most = n < words->n ? 2 : 3; /* played_ms may be how long */
     if (any_in(words, never)) {
         return -1;
     }
-    if (words->n == 1 && (word_in(last, happened) || word_in(last, hardly))) {
-        return word_in(last, happened) ? 3 : 1;
+    if (n == 1 && (word_in(last, happened) || word_in(last, hardly))) {
+        return word_in(last, happened) ? most : 1;
     }
     if (!word_in(last, times) || any_in(words, hardly)) {
         return word_in(last, times) ? 1 : 0;
     }
-    return words->n == 1 || any_in(words, happened) || any_in(words, of_acts) ? 3 : 2;
+    return n == 1 || any_in(words, happened) || any_in(words, of_acts) ? most : 2;
 }
 
 int words_event(const struct words *words)

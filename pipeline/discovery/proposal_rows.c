@@ -44,6 +44,30 @@ static int compare_weights(const void *a, const void *b)
                                   : (x->n_rows < y->n_rows) - (x->n_rows > y->n_rows);
 }
 
+static bool is_purchase(const struct proposed_weight *weight)
+{
+    struct words words;
+    words_split(weight->name, &words);
+    return strcmp(words_event_name(&words), "purchase") == 0;
+}
+
+/* A wish is rarer than a purchase where nobody keeps lists of wishes, and says less all the same.
+ */
+static void let_nothing_outweigh_purchases(struct proposal *proposal)
+{
+    int most = 0;
+    for (size_t w = 0; w < proposal->n_weights; w++) {
+        if (is_purchase(&proposal->weights[w]) && proposal->weights[w].weight > most) {
+            most = proposal->weights[w].weight;
+        }
+    }
+    for (size_t w = 0; most > 0 && w < proposal->n_weights; w++) {
+        if (proposal->weights[w].weight > most) {
+            proposal->weights[w].weight = most;
+        }
+    }
+}
+
 void proposal_weigh_events(struct proposal *proposal)
 {
     double most = 0;
@@ -69,6 +93,7 @@ void proposal_weigh_events(struct proposal *proposal)
                          : weight_of > WEIGHT_MAX                    ? WEIGHT_MAX
                                                                      : (int)weight_of;
     }
+    let_nothing_outweigh_purchases(proposal);
     qsort(proposal->weights, proposal->n_weights, sizeof *proposal->weights, compare_weights);
     proposal->has_events = proposal->n_weights > 1;
 }

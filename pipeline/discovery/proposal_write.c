@@ -280,7 +280,7 @@ static void add_weights(const struct proposal *proposal, struct buf *yaml)
     if (!proposal->has_events) {
         return;
     }
-    buf_add_text(yaml, "      # what is rarer says more; 0 leaves a kind out\n"
+    buf_add_text(yaml, "      # what is rarer says more, a purchase most; 0 leaves a kind out\n"
                        "      event_weights: {");
     for (size_t w = 0; w < proposal->n_weights; w++) {
         if (proposal->weights[w].is_dislike) {
