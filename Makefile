@@ -230,7 +230,7 @@ install: all
 	$(PROGRAM) help --zsh > $(INSTALLED)/share/zsh/vendor-completions/_nightjar
 	sed 's,(pipeline/commands/,(,; s,(tests/,(,; s,(configs/,(examples/,' README.md > $(PAGES)/README.md
 	install -m 644 CONTRIBUTING.md LICENSE $(PAGES)
-	install -m 644 configs/*.yaml $(PAGES)/examples
+	install -m 644 configs/*.yaml configs/grafana.json $(PAGES)/examples
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' configs/crontab.example > $(PAGES)/examples/crontab.example
 	install -m 644 pipeline/commands/topics/* $(PAGES)/topics
 	install -m 644 schemas/stages.md schemas/pipeline.schema.json $(PAGES)/schemas

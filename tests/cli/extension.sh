@@ -256,5 +256,10 @@ else
         const items = db.prepare("SELECT count(*) FROM item_embeddings").pluck().get();
         console.log(some.n, some.last, left.n === items, left.found);' "$EXTENSION" >answer 2>&1
     check 'better-sqlite3 agrees' grep -qx '5 5 true 4' answer
+    # the recipe, as it stands
+    cp integer.db shop.reco.db
+    sed -n '/^```js/,/^```$/{/^```/!p}' "$root/pipeline/commands/topics/recipes.md" >recipe.js
+    NODE_PATH=$modules node recipe.js >answer 2>&1
+    check 'the recipe for Node' grep -q "item_id: .*score: " answer
 fi
 end_of_tests

@@ -16,7 +16,7 @@ here=$root/tests/cli
 mkdir "$box/bin" "$box/seed" "$box/case"
 ln -s "$PROGRAM" "$box/bin/nightjar"
 PATH="$box/bin:$PATH"
-export PATH
+export PATH root
 cp "$here"/fixtures/* "$box/seed/"
 nightjar generate "$box/seed/shop.db" --users 150 --items 60 --events 3000 --days 60 --quiet ||
     exit 1
