@@ -234,7 +234,7 @@ install: all
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' configs/crontab.example > $(PAGES)/examples/crontab.example
 	install -m 644 pipeline/commands/topics/* $(PAGES)/topics
 	install -m 644 schemas/stages.md schemas/pipeline.schema.json $(PAGES)/schemas
-	install -m 644 tests/bench/README.md tests/bench/growth.svg $(PAGES)/bench
+	install -m 644 tests/bench/README.md tests/bench/growth.svg tests/bench/sequence.svg $(PAGES)/bench
 	install -m 644 configs/nightjar.timer $(INSTALLED)/lib/systemd/system
 	sed 's,/usr/bin/,$(PREFIX)/bin/,' configs/nightjar.service > $(INSTALLED)/lib/systemd/system/nightjar.service
 
