@@ -3,6 +3,7 @@
  * for every user and item. */
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
+#include "stages/publish/publish_outcome.h"
 #include "towers/embeddings.h"
 #include "catch_up/merged.h"
 
@@ -26,6 +27,7 @@ static const struct stage_artifact inputs[] = {
     {.name = "towers", .help = "the embeddings: those of refit, else of train"},
     {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
+    {.name = "late_events", .help = "what became of the lists before", .optional = true},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "training", .help = "what the search chose, for the next one", .optional = true},
     {.name = "metrics", .help = "for the history of published runs", .optional = true},
@@ -53,7 +55,8 @@ struct publication {
     struct score_term terms[SCORE_TERMS_MAX];
     struct publish_part parts[SCORE_TERMS_MAX]; /* of the terms */
     struct buf score_parts;
-    struct buf chosen; /* by the search of train */
+    struct buf chosen;      /* by the search of train */
+    struct outcome outcome; /* of the generations before */
 };
 
 static void vectors_release(struct vectors *vectors)
@@ -75,6 +78,7 @@ static void release(struct publication *p)
     recommendations_release(&p->lists);
     buf_release(&p->score_parts);
     buf_release(&p->chosen);
+    outcome_release(&p->outcome);
 }
 
 static enum status_code load(struct context *context, struct publication *p, struct status *status)
@@ -328,6 +332,8 @@ static struct publish_content content_of(const struct context *context, const st
                                       .evidence_exponent = lists->weights.exponent,
                                       .chosen = buf_text(&p->chosen),
                                       .score_parts = buf_text(&p->score_parts),
+                                      .n_outcomes = p->outcome.n,
+                                      .outcomes = p->outcome.rows,
                                       .pipeline = settings->pipeline,
                                       .config_hash = context_config_hash(context),
                                       .version = context_version(context),
@@ -374,6 +380,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     TRY(tell_parts(&p, status));
     TRY(tell_chosen(context, &p, status));
     TRY(context_output_db(context, &db, status));
+    TRY(publish_outcome_judge(context, &p.merged, db, &p.outcome, status));
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,
@@ -387,6 +394,7 @@ static enum status_code run(struct context *context, const void *stage_options,
                                   status));
     TRY(publish_generation(&target, &content, &generation, status));
     context_set_generation(context, generation);
+    TRY(publish_outcome_record(context, &p.outcome, status));
     if (takeover.length > 0) {
         log_write(context_log(context), LOG_WARNING, "publish: %s", buf_text(&takeover));
     }

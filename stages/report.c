@@ -141,6 +141,7 @@ static enum status_code write_page(struct context *context, const struct report_
     page_begin_sections(&out);
     TRY(history_quality(&history, &out, status));
     TRY(history_evenings(&history, &out, status));
+    TRY(history_outcome(&history, &out, status));
     TRY(history_nights(&history, &out, status));
     TRY(history_groups(&history, &out, status));
     TRY(history_worth(&history, &out, status));

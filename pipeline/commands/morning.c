@@ -56,14 +56,18 @@ enum status_code morning_add(const struct plan *plan, struct db *work, int64_t r
 {
     const struct plan_settings *settings = &plan->settings;
     struct findings findings;
+    struct findings_outcome outcome;
     struct db *output = open_output(plan);
     struct buf text = {0};
     enum status_code code;
     TRY(findings_read(work, output, settings->output.prefix, run, &findings, status));
+    TRY(findings_read_outcome(work, run, &outcome, status));
     findings_add_quality(&findings, &text);
     add_line(out, "quality", &text);
     findings_add_change(&findings, &text);
     add_line(out, "since", &text);
+    findings_add_outcome(&outcome, &text);
+    add_line(out, "outcome", &text);
     findings_add_counts(&findings, &text);
     add_line(out, "lists", &text);
     if (morning_shown(plan) != 0) {

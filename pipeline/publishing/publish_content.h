@@ -33,6 +33,12 @@ struct publish_metric {
     double error; /* of metric_rows; above 0 where it is known: for the run's history alone */
 };
 
+/* What only later nights know of a generation that was published before. */
+struct publish_outcome {
+    int64_t generation, run_started; /* of the history: one of another database is left alone */
+    struct publish_metric metric;
+};
+
 /* Of what scores are the sum: weight times the value that a row has. */
 struct publish_part {
     const char *name; /* "cosine", "transitions:4" */
@@ -112,6 +118,8 @@ struct publish_content {
     const char *score_parts; /* JSON of the further parts: the same; NULL: [] */
     size_t n_metrics;
     const struct publish_metric *metrics;
+    size_t n_outcomes;
+    const struct publish_outcome *outcomes; /* by generation; each one's names are written anew */
     /* the run row */
     const char *pipeline, *config_hash, *version;
     int64_t seed, run_started, n_interactions;

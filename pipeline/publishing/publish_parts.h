@@ -4,6 +4,7 @@
  *      publish_names.c  names of tables and views, what is not ours, and what they show
  *      publish_rows.c   the rows of each table out of the content, in key order
  *      publish_build.c  creating, filling and verifying the tables of a generation
+ *      publish_history.c  what the history says of a generation
  *      publish_views.c  the switch: history rows and views in one transaction
  */
 #ifndef NIGHTJAR_PUBLISHING_PUBLISH_PARTS_H
@@ -111,6 +112,16 @@ MUST_CHECK enum status_code publish_build(const struct publish_target *target,
                                           const struct publish_content *content,
                                           const int64_t counts[N_TABLES], int64_t *generation,
                                           char checksum[HASH_TEXT_MAX], struct status *status);
+
+/* publish_history.c */
+
+/* Rows of the generation, its run, its metrics, outcomes of those before it, and that it is the
+ * current one. */
+MUST_CHECK enum status_code publish_write_history(const struct publish_target *target,
+                                                  const struct publish_content *content,
+                                                  const int64_t counts[N_TABLES],
+                                                  int64_t generation, const char *checksum,
+                                                  int64_t build_started, struct status *status);
 
 /* publish_views.c */
 

@@ -231,142 +231,6 @@ done:
     return code;
 }
 
-static enum status_code bind_texts(struct db_query *query, int first, const char *const *texts,
-                                   int n, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    for (int i = 0; i < n && code == STATUS_OK; i++) {
-        const char *text = texts[i] != NULL ? texts[i] : "";
-        code = db_bind_text(query, first + i, text, strlen(text), true, status);
-    }
-    return code;
-}
-
-static enum status_code bind_integers(struct db_query *query, int first, const int64_t *values,
-                                      int n, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    for (int i = 0; i < n && code == STATUS_OK; i++) {
-        code = db_bind_int64(query, first + i, values[i], status);
-    }
-    return code;
-}
-
-static enum status_code write_generation(const struct publish_target *target,
-                                         const struct publish_content *content,
-                                         const int64_t counts[N_TABLES], int64_t generation,
-                                         const char *checksum, int64_t build_started,
-                                         struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    const char *texts[] = {content->pipeline,
-                           content->version,
-                           content->config_hash,
-                           checksum,
-                           content->score_parts != NULL ? content->score_parts : "[]",
-                           content->chosen != NULL ? content->chosen : ""};
-    int64_t integers[] = {generation,
-                          clock_unix(),
-                          content->seed,
-                          content->run_started,
-                          build_started,
-                          (int64_t)content->dimension,
-                          content->n_interactions,
-                          (int64_t)content->n_served,
-                          (int64_t)content->items.n,
-                          counts[TABLE_RECOMMENDATIONS],
-                          counts[TABLE_POPULAR_ITEMS],
-                          counts[TABLE_SIMILAR_ITEMS],
-                          counts[TABLE_USER_EMBEDDINGS],
-                          counts[TABLE_ITEM_EMBEDDINGS]};
-    enum { N_TEXTS = sizeof texts / sizeof texts[0] };
-    double reals[] = {content->temperature, content->popularity_weight, content->evidence_weight,
-                      content->evidence_exponent};
-    enum { N_INTEGERS = sizeof integers / sizeof integers[0] };
-    enum { N_REALS = sizeof reals / sizeof reals[0] };
-    TRY(publish_prepare(
-        target->db, target->prefix,
-        "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
-        " score_parts, chosen, generation, published, seed, run_started, build_started, dimension,"
-        " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
-        " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
-        " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        &query, status));
-    TRY(bind_texts(query, 1, texts, N_TEXTS, status));
-    TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));
-    for (int i = 0; i < N_REALS; i++) {
-        TRY(db_bind_double(query, 1 + N_TEXTS + N_INTEGERS + i, reals[i], status));
-    }
-    TRY(db_run(query, status));
-done:
-    db_finalize(query);
-    return code;
-}
-
-static enum status_code write_run(const struct publish_target *target,
-                                  const struct publish_content *content, int64_t generation,
-                                  struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    const char *texts[] = {content->pipeline, content->version, content->config_hash};
-    int64_t integers[] = {generation, content->seed, content->run_started, clock_unix(),
-                          content->n_interactions};
-    TRY(publish_prepare(
-        target->db, target->prefix,
-        "INSERT INTO $nightjar_runs (pipeline, version, config_hash, generation, seed,"
-        " started, finished, n_interactions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        &query, status));
-    TRY(bind_texts(query, 1, texts, 3, status));
-    TRY(bind_integers(query, 4, integers, 5, status));
-    TRY(db_run(query, status));
-done:
-    db_finalize(query);
-    return code;
-}
-
-static enum status_code write_metrics(const struct publish_target *target,
-                                      const struct publish_content *content, int64_t generation,
-                                      struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    TRY(publish_prepare(target->db, target->prefix,
-                        "INSERT INTO $nightjar_metrics (generation, name, model, \"group\", value)"
-                        " VALUES (?, ?, ?, ?, ?)",
-                        &query, status));
-    for (size_t i = 0; i < content->n_metrics; i++) {
-        const struct publish_metric *metric = &content->metrics[i];
-        const char *texts[] = {metric->name, metric->model, metric->group};
-        TRY(db_bind_int64(query, 1, generation, status));
-        TRY(bind_texts(query, 2, texts, 3, status));
-        TRY(db_bind_double(query, 5, metric->value, status));
-        TRY(db_run(query, status));
-    }
-done:
-    db_finalize(query);
-    return code;
-}
-
-static enum status_code write_current(const struct publish_target *target, int64_t generation,
-                                      struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    TRY(publish_prepare(target->db, target->prefix,
-                        "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
-                        " VALUES (1, ?, ?)",
-                        &query, status));
-    TRY(db_bind_int64(query, 1, generation, status));
-    TRY(db_bind_int64(query, 2, clock_unix(), status));
-    TRY(db_run(query, status));
-done:
-    db_finalize(query);
-    return code;
-}
-
 /* Under the write lock: whether the one that we replace is still the one that the run began with.
  */
 static enum status_code check_fence(const struct publish_target *target, struct status *status)
@@ -400,10 +264,8 @@ enum status_code publish_switch(const struct publish_target *target,
     /* again, under the lock: the build took its time */
     TRY(publish_check_names(target->db, target->prefix, status));
     TRY(check_tables_are_there(target, content, generation, status));
-    TRY(write_generation(target, content, counts, generation, checksum, build_started, status));
-    TRY(write_run(target, content, generation, status));
-    TRY(write_metrics(target, content, generation, status));
-    TRY(write_current(target, generation, status));
+    TRY(publish_write_history(target, content, counts, generation, checksum, build_started,
+                              status));
     struct view_ids ids = {.generation = generation};
     TRY(publish_read_form(target->db, target->prefix, generation, &ids.form, status));
     TRY(replace_views(target->db, target->prefix, &ids, status));

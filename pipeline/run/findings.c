@@ -180,6 +180,28 @@ done:
     return code;
 }
 
+enum status_code findings_read_outcome(struct db *work, int64_t run, struct findings_outcome *out,
+                                       struct status *status)
+{
+    static const char sql[] = "SELECT name, value, NULL FROM run_metric WHERE run = ?1"
+                              " AND name GLOB 'outcome_*' AND grp = 'all' AND model || name = ?2";
+    struct {
+        const char *metric;
+        double value;
+    } rows[] = {{"listsoutcome_share", (double)NAN},
+                {"popularityoutcome_share", (double)NAN},
+                {"listsoutcome_users", (double)NAN},
+                {"listsoutcome_hours", (double)NAN}};
+    double ignored;
+    enum status_code code = STATUS_OK;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        TRY(read_value(work, sql, run, rows[r].metric, 0, NULL, &rows[r].value, &ignored, status));
+    }
+    *out = (struct findings_outcome){rows[0].value, rows[1].value, rows[2].value, rows[3].value};
+done:
+    return code;
+}
+
 /* ---- saying ---- */
 
 const char *findings_model(const char *model)
@@ -290,4 +312,17 @@ void findings_add_counts(const struct findings *findings, struct buf *out)
     add_count(out, findings->counts.rows, "rows of ");
     add_count(out, findings->counts.items, "items; ");
     add_count(out, findings->counts.pairs, "pairs of user and item in the log");
+}
+
+void findings_add_outcome(const struct findings_outcome *outcome, struct buf *out)
+{
+    if (isnan(outcome->share)) {
+        return;
+    }
+    buf_addf(out, "%.2f %% of the rows shown before came true for ", 100 * outcome->share);
+    add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user who did" : "users who did");
+    buf_addf(out,
+             " something in %.1f hours; of popular items %.2f %% (what is shown is chosen more "
+             "often)",
+             outcome->hours, isnan(outcome->popular_share) ? 0 : 100 * outcome->popular_share);
 }

@@ -48,6 +48,15 @@ MUST_CHECK enum status_code findings_read(struct db *work, struct db *output, co
                                           int64_t run, struct findings *findings,
                                           struct status *status);
 
+/* What became of the lists that people saw before, as the run has judged them
+ * (evaluation/outcome.h); the shares are NAN where it has not. */
+struct findings_outcome {
+    double share, popular_share, n_users, hours;
+};
+MUST_CHECK enum status_code findings_read_outcome(struct db *work, int64_t run,
+                                                  struct findings_outcome *out,
+                                                  struct status *status);
+
 /* How nightjar compares with the best baseline. */
 enum findings_verdict { BETTER, WORSE, CHANCE, NOT_KNOWN };
 enum findings_verdict findings_verdict(const struct findings *findings);
@@ -56,6 +65,7 @@ enum findings_verdict findings_verdict(const struct findings *findings);
 void findings_add_quality(const struct findings *findings, struct buf *out);
 void findings_add_change(const struct findings *findings, struct buf *out);
 void findings_add_counts(const struct findings *findings, struct buf *out);
+void findings_add_outcome(const struct findings_outcome *outcome, struct buf *out);
 
 /* The models for people: "item-item" of item_item. */
 const char *findings_model(const char *model);

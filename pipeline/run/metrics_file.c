@@ -45,12 +45,12 @@ static const struct family {
      " WHERE run = (SELECT max(run) FROM run) ORDER BY name, model, grp"},
 };
 
-/* Instead of all metrics: of what is published as a whole, and of its mean over evenings; the
- * popular items beside the metrics that gates look at. */
+/* Instead of all metrics: of what is published as a whole, of its mean over evenings, and what
+ * became of the lists before; the popular items beside the metrics that gates look at. */
 static const char few_metrics[] =
     "SELECT name, model, grp AS \"group\", value FROM run_metric"
     " WHERE run = (SELECT max(run) FROM run) AND grp IN ('all', 'evenings')"
-    " AND (model IN ('nightjar', 'data')"
+    " AND (model IN ('nightjar', 'data') OR name GLOB 'outcome_*'"
     "      OR (model = 'popularity' AND name IN ('ndcg@20', 'recall@20')))"
     " ORDER BY name, model, grp";
 

@@ -21,6 +21,7 @@ enum status_code history_init(struct report_history *history, struct db *work, s
     TRY(db_get_int64(work, judged_run, &out.judged, &found, status));
     TRY(findings_read(work, output, prefix, out.judged != 0 ? out.judged : run, &out.findings,
                       status));
+    TRY(findings_read_outcome(work, run, &out.outcome, status));
     *history = out;
 done:
     return code;

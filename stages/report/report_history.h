@@ -14,7 +14,8 @@ struct report_history {
     int64_t n_runs; /* shown, at most */
     int64_t now;    /* Unix seconds */
     int64_t judged; /* the newest run that was judged: `run`, or one before; 0: none was */
-    struct findings findings; /* of it, where there is one, else of `run` */
+    struct findings_outcome outcome; /* of the lists before, as the run has judged them */
+    struct findings findings;        /* of it, where there is one, else of `run` */
     const char *pipeline;
     const char *overruled; /* what gates had to say and were overruled in; "": nothing */
     const char *failure;   /* why nothing was published; NULL: the run has not failed */
@@ -41,6 +42,8 @@ MUST_CHECK enum status_code history_quality(const struct report_history *history
                                             struct status *status);
 MUST_CHECK enum status_code history_evenings(const struct report_history *history, struct buf *out,
                                              struct status *status);
+MUST_CHECK enum status_code history_outcome(const struct report_history *history, struct buf *out,
+                                            struct status *status);
 MUST_CHECK enum status_code history_nights(const struct report_history *history, struct buf *out,
                                            struct status *status);
 MUST_CHECK enum status_code history_groups(const struct report_history *history, struct buf *out,

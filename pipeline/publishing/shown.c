@@ -1,0 +1,94 @@
+/* Queries over the history of published generations and over their views. */
+#include "publishing/shown.h"
+
+#include "base/mem.h"
+#include "publishing/generation.h"
+#include "publishing/publish_parts.h"
+
+/* A generation put away by a rollback ended when that was switched; the one shown in its place
+   stands there again since then. 9223372036854775807 is INT64_MAX. */
+static const char kept_generations[] =
+    "SELECT g.generation, g.run_started, g.n_users, g.published,"
+    " coalesce(iif(c.instead_of = g.generation, c.switched, NULL),"
+    "  (SELECT min(n.published) FROM $nightjar_generations AS n WHERE n.generation > g.generation),"
+    "  9223372036854775807),"
+    " iif(c.generation = g.generation AND c.instead_of NOT NULL, c.switched, 9223372036854775807)"
+    " FROM $nightjar_generations AS g LEFT JOIN $nightjar_current AS c"
+    " WHERE g.generation IN"
+    "  (SELECT generation FROM $nightjar_objects WHERE kind = 'recommendations')"
+    " ORDER BY g.generation";
+
+enum status_code shown_read(struct db *db, const char *prefix, struct shown **out, size_t *n,
+                            struct status *status)
+{
+    struct db_query *query = NULL;
+    struct shown *made = NULL;
+    size_t n_made = 0;
+    bool found = false;
+    enum status_code code;
+    TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &found, status));
+    if (found) {
+        TRY(publish_prepare(db, prefix, kept_generations, &query, status));
+    }
+    while (found) {
+        TRY(db_step(query, &found, status));
+        if (found) {
+            TRY(MEM_RESIZE(&made, n_made, n_made + 1, status));
+            made[n_made++] = (struct shown){.generation = db_column_int64(query, 0),
+                                            .run_started = db_column_int64(query, 1),
+                                            .n_users = db_column_int64(query, 2),
+                                            .from = db_column_int64(query, 3),
+                                            .until = db_column_int64(query, 4),
+                                            .again = db_column_int64(query, 5)};
+        }
+    }
+    *out = made;
+    *n = n_made;
+    made = NULL;
+done:
+    mem_free(made);
+    db_finalize(query);
+    return code;
+}
+
+bool shown_at(const struct shown *shown, int64_t time)
+{
+    return (time >= shown->from && time < shown->until) || time >= shown->again;
+}
+
+/* "SELECT columns FROM (the view as it is over the generation)" and the rest. */
+static enum status_code prepare(struct db *db, const char *prefix, int64_t generation,
+                                const char *view, const char *columns, const char *rest,
+                                struct db_query **query, struct status *status)
+{
+    struct buf sql = {0};
+    enum status_code code;
+    buf_addf(&sql, "SELECT %s FROM (", columns);
+    TRY(publish_select(db, prefix, view, generation, &sql, status));
+    buf_addf(&sql, ") %s ORDER BY rank", rest);
+    TRY(buf_check(&sql, status));
+    TRY(db_prepare(db, buf_text(&sql), query, status));
+done:
+    buf_release(&sql);
+    return code;
+}
+
+enum status_code shown_prepare_list(struct db *db, const char *prefix, int64_t generation,
+                                    struct db_query **query, struct status *status)
+{
+    return prepare(db, prefix, generation, "recommendations", "rank, item_id, source",
+                   "WHERE user_id = ?1", query, status);
+}
+
+enum status_code shown_bind_user(struct db_query *query, const struct row_id *user,
+                                 struct status *status)
+{
+    return user->is_text ? db_bind_text(query, 1, user->text, user->length, false, status)
+                         : db_bind_int64(query, 1, user->integer, status);
+}
+
+enum status_code shown_prepare_popular(struct db *db, const char *prefix, int64_t generation,
+                                       struct db_query **query, struct status *status)
+{
+    return prepare(db, prefix, generation, "popular_items", "item_id", "", query, status);
+}

@@ -1,0 +1,46 @@
+/* Brings the run's artifacts into the terms of evaluation/outcome.h, and tells of what comes out.
+ */
+#include "stages/publish/publish_outcome.h"
+
+#include "run/context.h"
+#include "run/context_data.h"
+
+enum status_code publish_outcome_judge(struct context *context, const struct merged *merged,
+                                       struct db *output, struct outcome *out,
+                                       struct status *status)
+{
+    const struct interactions *log = &merged->interactions;
+    const struct artifact *artifact = NULL;
+    struct late_events events;
+    struct status failure = {0};
+    enum status_code code;
+    TRY(context_input(context, "late_events", &artifact, status));
+    if (artifact == NULL || merged->item_of != NULL) {
+        goto done;
+    }
+    TRY(late_events_load(&events, artifact, log->users.n, log->items.n, status));
+    const struct outcome_truth truth = {log, &events};
+    const struct watch watch = context_stop_watch(context);
+    if (outcome_judge(output, context_settings(context)->output.prefix, &truth, INT64_MIN, &watch,
+                      out, &failure) != STATUS_OK) {
+        outcome_release(out);
+        TRY(context_check_stop(context, status));
+        log_write(context_log(context), LOG_WARNING,
+                  "publish: what became of the lists before is not known: %s", failure.message);
+    }
+done:
+    return code;
+}
+
+enum status_code publish_outcome_record(struct context *context, const struct outcome *outcome,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < outcome->n; i++) {
+        if (outcome->rows[i].generation == outcome->rows[outcome->n - 1].generation) {
+            TRY(context_add_metric(context, &outcome->rows[i].metric, status));
+        }
+    }
+done:
+    return code;
+}

@@ -1,0 +1,19 @@
+/* The outcome of the generations before, as part of the stage publish (evaluation/outcome.h). */
+#ifndef NIGHTJAR_STAGES_PUBLISH_PUBLISH_OUTCOME_H
+#define NIGHTJAR_STAGES_PUBLISH_PUBLISH_OUTCOME_H
+
+#include "catch_up/merged.h"
+#include "evaluation/outcome.h"
+
+/* Nothing where the log is not cut by time, or on a small night. That something cannot be read of
+ * an older generation is a warning: the new one does not depend on it. */
+MUST_CHECK enum status_code publish_outcome_judge(struct context *context,
+                                                  const struct merged *merged, struct db *output,
+                                                  struct outcome *out, struct status *status);
+/* What is said of the newest generation of which something can be, as metrics of the run. After the
+ * publish: they are no metrics of the generation that the run publishes. */
+MUST_CHECK enum status_code publish_outcome_record(struct context *context,
+                                                   const struct outcome *outcome,
+                                                   struct status *status);
+
+#endif
