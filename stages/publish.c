@@ -55,8 +55,8 @@ struct publication {
     struct score_term terms[SCORE_TERMS_MAX];
     struct publish_part parts[SCORE_TERMS_MAX]; /* of the terms */
     struct buf score_parts;
-    struct buf chosen;      /* by the search of train */
-    struct outcome outcome; /* of the generations before */
+    struct buf chosen;          /* by the search of train */
+    struct judged_lists before; /* of the generations before */
 };
 
 static void vectors_release(struct vectors *vectors)
@@ -78,7 +78,7 @@ static void release(struct publication *p)
     recommendations_release(&p->lists);
     buf_release(&p->score_parts);
     buf_release(&p->chosen);
-    outcome_release(&p->outcome);
+    judged_lists_release(&p->before);
 }
 
 static enum status_code load(struct context *context, struct publication *p, struct status *status)
@@ -332,8 +332,8 @@ static struct publish_content content_of(const struct context *context, const st
                                       .evidence_exponent = lists->weights.exponent,
                                       .chosen = buf_text(&p->chosen),
                                       .score_parts = buf_text(&p->score_parts),
-                                      .n_outcomes = p->outcome.n,
-                                      .outcomes = p->outcome.rows,
+                                      .n_outcomes = p->before.outcome.n,
+                                      .outcomes = p->before.outcome.rows,
                                       .pipeline = settings->pipeline,
                                       .config_hash = context_config_hash(context),
                                       .version = context_version(context),
@@ -380,7 +380,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     TRY(tell_parts(&p, status));
     TRY(tell_chosen(context, &p, status));
     TRY(context_output_db(context, &db, status));
-    TRY(publish_outcome_judge(context, &p.merged, db, &p.outcome, status));
+    TRY(publish_outcome_judge(context, &p.merged, db, &p.before, status));
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,
@@ -394,7 +394,7 @@ static enum status_code run(struct context *context, const void *stage_options,
                                   status));
     TRY(publish_generation(&target, &content, &generation, status));
     context_set_generation(context, generation);
-    TRY(publish_outcome_record(context, &p.outcome, status));
+    TRY(publish_outcome_record(context, &p.before, status));
     if (takeover.length > 0) {
         log_write(context_log(context), LOG_WARNING, "publish: %s", buf_text(&takeover));
     }

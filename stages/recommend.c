@@ -2,10 +2,12 @@
  * and the popular list. How a list is made is written in serving/serving.h. */
 #include "ranking/score.h"
 #include "evaluation/calibration.h"
+#include "evaluation/variants.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
 #include "serving/serving.h"
+#include "serving/variant.h"
 #include "base/mem.h"
 #include "catch_up/merged.h"
 
@@ -306,6 +308,47 @@ done:
     return code;
 }
 
+/* Of those that are served, leaves the pipeline's share. */
+static enum status_code keep_variant(const struct plan_variant *variant, struct sources *sources,
+                                     struct status *status)
+{
+    uint8_t **served = &sources->rules.served;
+    const bool all = *served == NULL;
+    enum status_code code = STATUS_OK;
+    if (!variant->given) {
+        return code;
+    }
+    if (all) {
+        TRY(MEM_NEW(served, sources->users.n_codes, status));
+    }
+    for (size_t u = 0; u < sources->users.n_codes; u++) {
+        const int32_t code_of = sources->users.served_of[u];
+        double place = 1;
+        if (code_of >= 0) {
+            const struct row_id id = vocabulary_id(&sources->users.ids, (size_t)code_of);
+            TRY(variant_place(variant->of, &id, &place, status));
+        }
+        (*served)[u] = (all || (*served)[u]) && variant_serves(variant, place);
+    }
+done:
+    return code;
+}
+
+/* So that what is published says which share it is for. */
+static enum status_code record_variant(struct context *context, const struct plan_variant *variant,
+                                       struct status *status)
+{
+    const struct publish_metric share = {VARIANT_SHARE, "lists", variant->of, variant->share, 0};
+    const struct publish_metric from = {VARIANT_FROM, "lists", variant->of, variant->from, 0};
+    enum status_code code = STATUS_OK;
+    if (variant->given) {
+        TRY(context_add_metric(context, &share, status));
+        TRY(context_add_metric(context, &from, status));
+    }
+done:
+    return code;
+}
+
 static enum status_code load_rules(struct context *context, const struct recommend_options *o,
                                    struct sources *sources, struct status *status)
 {
@@ -324,6 +367,7 @@ static enum status_code load_rules(struct context *context, const struct recomme
         context_source_done(context);
     }
     TRY(keep_active(o, sources, status));
+    TRY(keep_variant(&context_settings(context)->output.variant, sources, status));
 done:
     return code;
 }
@@ -345,11 +389,14 @@ done:
     return code;
 }
 
-/* What the queries give: as long as it is the same, so are the lists. */
+/* What the queries give, and the share of the users: as long as both are the same, so are the
+ * lists.
+ */
 static enum status_code recommend_fingerprint(struct context *context, const void *values,
                                               char out[HASH_TEXT_MAX], struct status *status)
 {
     struct rules_query queries[N_SERVING_RULES];
+    const struct plan_variant *variant = &context_settings(context)->output.variant;
     struct hash_state *hash = NULL;
     struct db *db = NULL;
     const size_t n = queries_of(values, context, queries);
@@ -358,6 +405,11 @@ static enum status_code recommend_fingerprint(struct context *context, const voi
     for (size_t q = 0; q < n; q++) {
         TRY(context_source(context, &db, status));
         TRY(rules_query_hash(db, &queries[q], hash, status));
+    }
+    if (variant->given) {
+        hash_add_text(hash, variant->of);
+        hash_add(hash, &variant->from, sizeof variant->from);
+        hash_add(hash, &variant->share, sizeof variant->share);
     }
     hash_text(hash, out);
 done:
@@ -470,6 +522,7 @@ static enum status_code recommend_run(struct context *context, const void *value
     enum status_code code;
     TRY(load(context, &sources, status));
     TRY(load_rules(context, o, &sources, status));
+    TRY(record_variant(context, &context_settings(context)->output.variant, status));
     if (o->exclude_seen == CHOICE_AUTO) {
         TRY(tell_seen(context, excludes_seen(o, &sources), status));
     }

@@ -68,6 +68,8 @@ enum status_code morning_add(const struct plan *plan, struct db *work, int64_t r
     add_line(out, "since", &text);
     findings_add_outcome(&outcome, &text);
     add_line(out, "outcome", &text);
+    TRY(findings_add_variants(work, run, &text, status));
+    add_line(out, "variants", &text);
     findings_add_counts(&findings, &text);
     add_line(out, "lists", &text);
     if (morning_shown(plan) != 0) {

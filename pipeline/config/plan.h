@@ -30,11 +30,19 @@ struct plan_source {
     double query_timeout; /* seconds a query of the user may take, from its first row to its end */
 };
 
+/* Users that a pipeline serves of those whom several share by chance (serving/variant.h). */
+struct plan_variant {
+    bool given;
+    const char *of; /* the trial's name */
+    double from, share;
+};
+
 struct plan_output {
     bool given;
     const char *database; /* default: the source's */
     const char *prefix;   /* default: "" */
     int64_t keep;         /* generations kept, the newest included */
+    struct plan_variant variant;
 };
 
 struct plan_work {

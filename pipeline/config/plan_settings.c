@@ -40,6 +40,19 @@ static const struct option source_options[] = {
                  "How long a query of yours may take, all of its rows read."),
     OPT_END};
 
+static const struct option variant_options[] = {
+    OPT_TEXT(
+        plan_variant, "of", of, NULL,
+        "The trial's name, the same in all of its pipelines: who gets which is a hash of it and "
+        "the user's id.",
+        .required = true, .pattern = "^[A-Za-z0-9_-]{1,64}$"),
+    OPT_FLOAT(plan_variant, "share", share, "0.5", 1e-6, 1,
+              "The share of the users whom this pipeline serves."),
+    OPT_FLOAT(plan_variant, "from", from, "0", 0, 1,
+              "Where its share begins: with 0.5 for each the second pipeline says 0.5. Shares that "
+              "do not overlap have no user in common."),
+    OPT_END};
+
 static const struct option output_options[] = {
     OPT_PATH(plan_output, "database", database,
              "The SQLite file that receives the recommendations. Without it the source's."),
@@ -48,6 +61,9 @@ static const struct option output_options[] = {
              .pattern = "^[A-Za-z0-9_]{0,64}$"),
     OPT_INT(plan_output, "keep", keep, "3", 1, 1000,
             "Published generations that are kept, the newest included.", .unit = "generations"),
+    OPT_GROUP(plan_output, "variant", variant, variant_options,
+              "Serves a share of the users, and leaves the others to other pipelines with a prefix "
+              "of their own in this database (`nightjar help outcome`)."),
     OPT_END};
 
 static const struct option work_options[] = {
@@ -126,6 +142,22 @@ static void check_names(const struct plan_settings *settings, struct option_repo
         option_mistake(report, "output.prefix",
                        "%s cannot begin a table's name; allowed: up to %d letters, digits and _",
                        shown_text(prefix, strlen(prefix), shown), NAME_MAX_LENGTH);
+    }
+}
+
+static void check_variant(const struct plan_variant *variant, struct option_report *report)
+{
+    const char *of = variant->of;
+    char shown[SHOWN_TEXT_MAX];
+    if (of != NULL && (of[0] == '\0' || strlen(of) > NAME_MAX_LENGTH || !has_only(of, "-_"))) {
+        option_mistake(report, "output.variant.of",
+                       "%s is not a name; allowed: 1 to %d letters, digits, - and _",
+                       shown_text(of, strlen(of), shown), NAME_MAX_LENGTH);
+    }
+    if (variant->given && variant->from + variant->share > 1 + 1e-9) {
+        option_mistake(report, "output.variant.from",
+                       "%g and a share of %g end beyond 1; allowed: up to %g", variant->from,
+                       variant->share, 1 - variant->share);
     }
 }
 
@@ -232,6 +264,7 @@ enum status_code plan_read_settings(struct plan_reading *reading, struct status 
     struct option_report report = {
         .mistakes = &reading->mistakes, .node = reading->root, .place = start, .path = ""};
     check_names(settings, &report);
+    check_variant(&settings->output.variant, &report);
     /* a table whose name was refused would look like one that is missing */
     if (reading->mistakes.n == n_before) {
         check_source(&settings->source, &report);

@@ -261,8 +261,9 @@ done:
     return code;
 }
 
-static int64_t oldest(const struct late_events *events)
+int64_t outcome_begin(const struct outcome_truth *truth)
 {
+    const struct late_events *events = truth->events;
     int64_t time = INT64_MAX;
     for (size_t e = 0; e < events->n; e++) {
         time = events->times[e] < time ? events->times[e] : time;
@@ -275,7 +276,7 @@ static enum status_code open_generations(struct db *db, const char *prefix,
                                          const struct outcome_truth *truth, int64_t since,
                                          struct judged **out, size_t *n, struct status *status)
 {
-    const int64_t covered = oldest(truth->events);
+    const int64_t covered = outcome_begin(truth);
     struct shown *shown = NULL;
     size_t n_shown = 0;
     enum status_code code;
@@ -338,7 +339,7 @@ done:
     return code;
 }
 
-static void mean_of(double sum, double squares, int64_t n, double *mean, double *error)
+void outcome_mean(double sum, double squares, int64_t n, double *mean, double *error)
 {
     const double count = (double)n;
     *mean = sum / count;
@@ -358,7 +359,7 @@ static enum status_code tell(struct outcome *out, const struct judged *judged, i
     const double hours = seconds / 3600.0;
     double mean, error;
     enum status_code code;
-    mean_of((double)tally->hits[0], judged->squares, shown->n_users, &mean, &error);
+    outcome_mean((double)tally->hits[0], judged->squares, shown->n_users, &mean, &error);
     TRY(add_shares(out, judged, LISTS, "lists", status));
     TRY(add_shares(out, judged, popular, "popularity", status));
     TRY(add(out, shown, "outcome_per_user", "lists", "all", mean, status));

@@ -92,3 +92,42 @@ enum status_code shown_prepare_popular(struct db *db, const char *prefix, int64_
 {
     return prepare(db, prefix, generation, "popular_items", "item_id", "", query, status);
 }
+
+static const char trial[] =
+    "WITH part AS (SELECT g.generation, g.published, g.pipeline,"
+    "  (SELECT value FROM $nightjar_metrics AS m WHERE m.generation = g.generation"
+    "   AND m.name = ?2 AND m.\"group\" = ?1) AS share,"
+    "  (SELECT value FROM $nightjar_metrics AS m WHERE m.generation = g.generation"
+    "   AND m.name = ?3 AND m.\"group\" = ?1) AS start FROM $nightjar_generations AS g),"
+    " newest AS (SELECT * FROM part ORDER BY generation DESC LIMIT 1)"
+    " SELECT coalesce(min(p.published), 0), n.pipeline FROM newest AS n JOIN part AS p"
+    " WHERE n.share NOT NULL AND p.generation > coalesce((SELECT max(o.generation) FROM part AS o"
+    "  WHERE o.share IS NOT n.share OR o.start IS NOT n.start), 0) AND p.generation IN"
+    "  (SELECT generation FROM $nightjar_objects WHERE kind = 'recommendations')";
+
+enum status_code shown_read_trial(struct db *db, const char *prefix, const char *of,
+                                  const char *share, const char *start, struct shown_trial *out,
+                                  struct status *status)
+{
+    const char *const texts[] = {of, share, start};
+    struct db_query *query = NULL;
+    bool found = false;
+    enum status_code code;
+    *out = (struct shown_trial){0};
+    TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &found, status));
+    if (!found) {
+        goto done;
+    }
+    TRY(publish_prepare(db, prefix, trial, &query, status));
+    for (int t = 0; t < 3; t++) {
+        TRY(db_bind_text(query, t + 1, texts[t], strlen(texts[t]), true, status));
+    }
+    TRY(db_step(query, &found, status));
+    if (found && db_column_type(query, 1) == DB_TEXT) {
+        out->since = db_column_int64(query, 0);
+        snprintf(out->pipeline, sizeof out->pipeline, "%s", db_column_text(query, 1, NULL));
+    }
+done:
+    db_finalize(query);
+    return code;
+}

@@ -29,6 +29,18 @@ MUST_CHECK enum status_code shown_prepare_list(struct db *db, const char *prefix
                                                struct status *status);
 MUST_CHECK enum status_code shown_bind_user(struct db_query *query, const struct row_id *user,
                                             struct status *status);
+/* A trial that a prefix takes part in. */
+struct shown_trial {
+    int64_t since; /* when the oldest kept generation was published since which its share is that
+                      of the newest one; 0: the newest is not of the trial */
+    char pipeline[72]; /* of the newest */
+};
+
+/* From the metrics `share` and `start` of the group `of` that such generations have. */
+MUST_CHECK enum status_code shown_read_trial(struct db *db, const char *prefix, const char *of,
+                                             const char *share, const char *start,
+                                             struct shown_trial *out, struct status *status);
+
 /* item_id of the popular items, by rank. */
 MUST_CHECK enum status_code shown_prepare_popular(struct db *db, const char *prefix,
                                                   int64_t generation, struct db_query **query,

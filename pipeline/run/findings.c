@@ -326,3 +326,43 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
              "often)",
              outcome->hours, isnan(outcome->popular_share) ? 0 : 100 * outcome->popular_share);
 }
+
+enum status_code findings_add_variants(struct db *work, int64_t run, struct buf *out,
+                                       struct status *status)
+{
+    static const char sql[] =
+        "SELECT m.model, m.value, e.value, u.value FROM run_metric AS m JOIN run AS r USING (run)"
+        " JOIN run_metric AS e ON e.run = m.run AND e.model = m.model"
+        "  AND e.name = 'outcome_variant_error'"
+        " JOIN run_metric AS u ON u.run = m.run AND u.model = m.model"
+        "  AND u.name = 'outcome_variant_users'"
+        " WHERE m.run = ?1 AND m.name = 'outcome_variant' ORDER BY m.model <> r.pipeline, m.model";
+    struct db_query *query = NULL;
+    double own = 0, own_error = 0;
+    bool has_row;
+    enum status_code code;
+    TRY(db_prepare(work, sql, &query, status));
+    TRY(db_bind_int64(query, 1, run, status));
+    for (int n = 0;; n++) {
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        const double value = db_column_double(query, 1), error = db_column_double(query, 2);
+        const double difference_error = sqrt(own_error * own_error + error * error);
+        buf_addf(out, "%s%s %.4f rows came true for each of ", n > 0 ? "; " : "",
+                 db_column_text(query, 0, NULL), value);
+        add_count(out, db_column_double(query, 3), "users");
+        if (n > 0) {
+            buf_addf(out, ", %+.4f, standard error %.4f: %s", value - own, difference_error,
+                     fabs(value - own) > CLEAR * difference_error ? "no accident"
+                                                                  : "could be chance");
+        } else {
+            own = value;
+            own_error = error;
+        }
+    }
+done:
+    db_finalize(query);
+    return code;
+}

@@ -57,6 +57,11 @@ MUST_CHECK enum status_code findings_read_outcome(struct db *work, int64_t run,
                                                   struct findings_outcome *out,
                                                   struct status *status);
 
+/* Adds how the pipeline of the run compares with others that share its users with it
+ * (evaluation/variants.h); nothing where there are none. */
+MUST_CHECK enum status_code findings_add_variants(struct db *work, int64_t run, struct buf *out,
+                                                  struct status *status);
+
 /* How nightjar compares with the best baseline. */
 enum findings_verdict { BETTER, WORSE, CHANCE, NOT_KNOWN };
 enum findings_verdict findings_verdict(const struct findings *findings);

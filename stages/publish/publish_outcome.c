@@ -2,11 +2,29 @@
  */
 #include "stages/publish/publish_outcome.h"
 
+#include "base/mem.h"
 #include "run/context.h"
 #include "run/context_data.h"
 
+static enum status_code judge(struct context *context, struct db *output,
+                              const struct outcome_truth *truth, struct judged_lists *out,
+                              struct status *status)
+{
+    const struct plan_output *settings = &context_settings(context)->output;
+    const struct watch watch = context_stop_watch(context);
+    enum status_code code;
+    TRY(outcome_judge(output, settings->prefix, truth, INT64_MIN, &watch, &out->outcome, status));
+    if (settings->variant.given) {
+        TRY(variants_judge(output, settings->variant.of, truth, &watch, &out->variants, &out->n,
+                           status));
+        TRY(variants_add(out->variants, out->n, &out->outcome, status));
+    }
+done:
+    return code;
+}
+
 enum status_code publish_outcome_judge(struct context *context, const struct merged *merged,
-                                       struct db *output, struct outcome *out,
+                                       struct db *output, struct judged_lists *out,
                                        struct status *status)
 {
     const struct interactions *log = &merged->interactions;
@@ -20,10 +38,8 @@ enum status_code publish_outcome_judge(struct context *context, const struct mer
     }
     TRY(late_events_load(&events, artifact, log->users.n, log->items.n, status));
     const struct outcome_truth truth = {log, &events};
-    const struct watch watch = context_stop_watch(context);
-    if (outcome_judge(output, context_settings(context)->output.prefix, &truth, INT64_MIN, &watch,
-                      out, &failure) != STATUS_OK) {
-        outcome_release(out);
+    if (judge(context, output, &truth, out, &failure) != STATUS_OK) {
+        judged_lists_release(out);
         TRY(context_check_stop(context, status));
         log_write(context_log(context), LOG_WARNING,
                   "publish: what became of the lists before is not known: %s", failure.message);
@@ -32,10 +48,11 @@ done:
     return code;
 }
 
-enum status_code publish_outcome_record(struct context *context, const struct outcome *outcome,
+enum status_code publish_outcome_record(struct context *context, const struct judged_lists *lists,
                                         struct status *status)
 {
     enum status_code code = STATUS_OK;
+    const struct outcome *outcome = &lists->outcome;
     for (size_t i = 0; i < outcome->n; i++) {
         if (outcome->rows[i].generation == outcome->rows[outcome->n - 1].generation) {
             TRY(context_add_metric(context, &outcome->rows[i].metric, status));
@@ -43,4 +60,11 @@ enum status_code publish_outcome_record(struct context *context, const struct ou
     }
 done:
     return code;
+}
+
+void judged_lists_release(struct judged_lists *lists)
+{
+    outcome_release(&lists->outcome);
+    mem_free(lists->variants);
+    *lists = (struct judged_lists){0};
 }

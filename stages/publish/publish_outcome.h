@@ -3,17 +3,26 @@
 #define NIGHTJAR_STAGES_PUBLISH_PUBLISH_OUTCOME_H
 
 #include "catch_up/merged.h"
-#include "evaluation/outcome.h"
+#include "evaluation/variants.h"
+
+/* Zero-initialise. */
+struct judged_lists {
+    struct outcome outcome;
+    struct variant *variants; /* (n) of the trial that the pipeline is part of */
+    size_t n;
+};
 
 /* Nothing where the log is not cut by time, or on a small night. That something cannot be read of
  * an older generation is a warning: the new one does not depend on it. */
 MUST_CHECK enum status_code publish_outcome_judge(struct context *context,
                                                   const struct merged *merged, struct db *output,
-                                                  struct outcome *out, struct status *status);
+                                                  struct judged_lists *out, struct status *status);
 /* What is said of the newest generation of which something can be, as metrics of the run. After the
  * publish: they are no metrics of the generation that the run publishes. */
 MUST_CHECK enum status_code publish_outcome_record(struct context *context,
-                                                   const struct outcome *outcome,
+                                                   const struct judged_lists *lists,
                                                    struct status *status);
+
+void judged_lists_release(struct judged_lists *lists);
 
 #endif

@@ -112,7 +112,7 @@ enum status_code history_outcome(const struct report_history *history, struct bu
                                  struct status *status)
 {
     struct figures figures = {0};
-    struct buf sentence = {0};
+    struct buf sentence = {0}, variants = {0};
     enum status_code code = STATUS_OK;
     findings_add_outcome(&history->outcome, &sentence);
     if (sentence.length == 0) {
@@ -123,11 +123,18 @@ enum status_code history_outcome(const struct report_history *history, struct bu
     figure_begin(&figures, "Of whom, and where in the list");
     TRY(add_groups(history, &figures.html, status));
     figure_end(&figures);
+    TRY(findings_add_variants(history->work, history->run, &variants, status));
     section_begin(out, "What became of the lists", buf_text(&sentence));
     figures_end(&figures, out);
+    if (variants.length > 0) {
+        buf_add_text(out, "<p class=\"hint\">Variants, by chance: ");
+        html_add_text(out, buf_text(&variants));
+        buf_add_text(out, ".</p>\n");
+    }
     section_end(out);
 done:
     buf_release(&figures.html);
     buf_release(&sentence);
+    buf_release(&variants);
     return code;
 }
