@@ -54,6 +54,8 @@ struct judged {
     struct tally tallies[N_LISTS];
     int64_t n_users, n_had; /* users judged; rows of items that they had before */
     double squares;         /* of the users' numbers of rows that came true */
+    /* how many more they were than of the popular items, by which these are */
+    double more[N_LISTS], more_squares[N_LISTS];
 };
 
 /* A user's events, by item. */
@@ -184,7 +186,7 @@ done:
 
 /* As many of the popular items as the list has rows. */
 static void judge_popular(struct judged *judged, const struct user_events *of, int history,
-                          int64_t n_rows, int which)
+                          int64_t n_rows, int64_t n_list_true, int which)
 {
     struct tally *tally = &judged->tallies[which];
     int64_t rank = 0, n_true = 0;
@@ -197,7 +199,10 @@ static void judge_popular(struct judged *judged, const struct user_events *of, i
         count_row(tally, ++rank, -1, history, is_true);
         n_true += is_true;
     }
+    const double more = (double)(n_list_true - n_true);
     tally->hit_users += n_true > 0;
+    judged->more[which] += more;
+    judged->more_squares[which] += more * more;
 }
 
 /* *n_true: of rows of the user, over all generations. */
@@ -224,8 +229,8 @@ static enum status_code judge_user(struct judged *judged, size_t n, const struct
             one->n_users++;
             one->tallies[LISTS].hit_users += n_hits > 0;
             one->squares += (double)n_hits * (double)n_hits;
-            judge_popular(one, of, history, n_rows, POPULAR_NEW);
-            judge_popular(one, of, history, n_rows, POPULAR_ALL);
+            judge_popular(one, of, history, n_rows, n_hits, POPULAR_NEW);
+            judge_popular(one, of, history, n_rows, n_hits, POPULAR_ALL);
             *n_true += n_hits;
         }
     }
@@ -364,6 +369,10 @@ static enum status_code tell(struct outcome *out, const struct judged *judged, i
     TRY(add_shares(out, judged, popular, "popularity", status));
     TRY(add(out, shown, "outcome_per_user", "lists", "all", mean, status));
     TRY(add(out, shown, "outcome_per_user_error", "lists", "all", error, status));
+    outcome_mean(judged->more[popular], judged->more_squares[popular], judged->n_users, &mean,
+                 &error);
+    TRY(add(out, shown, "outcome_over_popular", "lists", "all", mean, status));
+    TRY(add(out, shown, "outcome_over_popular_error", "lists", "all", error, status));
     TRY(add(out, shown, "outcome_users", "lists", "all", (double)judged->n_users, status));
     TRY(add(out, shown, "outcome_rows", "lists", "all", (double)tally->rows[0], status));
     TRY(add(out, shown, "outcome_hours", "lists", "all", hours, status));

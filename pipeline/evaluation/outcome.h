@@ -45,6 +45,8 @@ struct outcome {
                          users:1-4 ... (items that the user has in the log)
         outcome_hit      users of whom at least one row did
         outcome_per_user rows that came true for each user with a list, and outcome_per_user_error
+        outcome_over_popular      how many more for each user judged than of the popular items, and
+                                  outcome_over_popular_error
         outcome_users, outcome_rows    judged
         outcome_hours    that people have seen it, to the newest event */
     struct outcome_total total;

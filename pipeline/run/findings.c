@@ -191,13 +191,16 @@ enum status_code findings_read_outcome(struct db *work, int64_t run, struct find
     } rows[] = {{"listsoutcome_share", (double)NAN},
                 {"popularityoutcome_share", (double)NAN},
                 {"listsoutcome_users", (double)NAN},
-                {"listsoutcome_hours", (double)NAN}};
+                {"listsoutcome_hours", (double)NAN},
+                {"listsoutcome_over_popular", (double)NAN},
+                {"listsoutcome_over_popular_error", (double)NAN}};
     double ignored;
     enum status_code code = STATUS_OK;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         TRY(read_value(work, sql, run, rows[r].metric, 0, NULL, &rows[r].value, &ignored, status));
     }
-    *out = (struct findings_outcome){rows[0].value, rows[1].value, rows[2].value, rows[3].value};
+    *out = (struct findings_outcome){rows[0].value, rows[1].value, rows[2].value,
+                                     rows[3].value, rows[4].value, rows[5].value};
 done:
     return code;
 }
@@ -322,9 +325,12 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
     buf_addf(out, "%.2f %% of the rows shown before came true for ", 100 * outcome->share);
     add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user who did" : "users who did");
     buf_addf(out,
-             " something in %.1f hours; of popular items %.2f %% (what is shown is chosen more "
-             "often)",
-             outcome->hours, isnan(outcome->popular_share) ? 0 : 100 * outcome->popular_share);
+             " something in %.1f hours; of popular items %.2f %%%s (what is shown is chosen "
+             "more often)",
+             outcome->hours, isnan(outcome->popular_share) ? 0 : 100 * outcome->popular_share,
+             outcome->n_users >= FEW_USERS && fabs(outcome->more) > CLEAR * outcome->more_error
+                 ? ""
+                 : ", which could be chance");
 }
 
 enum status_code findings_add_variants(struct db *work, int64_t run, struct buf *out,

@@ -52,6 +52,7 @@ MUST_CHECK enum status_code findings_read(struct db *work, struct db *output, co
  * (evaluation/outcome.h); the shares are NAN where it has not. */
 struct findings_outcome {
     double share, popular_share, n_users, hours;
+    double more, more_error; /* rows for each user, than of the popular items */
 };
 MUST_CHECK enum status_code findings_read_outcome(struct db *work, int64_t run,
                                                   struct findings_outcome *out,
