@@ -324,13 +324,13 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
     }
     buf_addf(out, "%.2f %% of the rows shown before came true for ", 100 * outcome->share);
     add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user who did" : "users who did");
-    buf_addf(out,
-             " something in %.1f hours; of popular items %.2f %%%s (what is shown is chosen "
-             "more often)",
-             outcome->hours, isnan(outcome->popular_share) ? 0 : 100 * outcome->popular_share,
-             outcome->n_users >= FEW_USERS && fabs(outcome->more) > CLEAR * outcome->more_error
-                 ? ""
-                 : ", which could be chance");
+    buf_addf(out, " something in %.1f hours", outcome->hours);
+    if (!isnan(outcome->popular_share)) {
+        const bool is_clear =
+            outcome->n_users >= FEW_USERS && fabs(outcome->more) > CLEAR * outcome->more_error;
+        buf_addf(out, "; of popular items %.2f %%%s (what is shown is chosen more often)",
+                 100 * outcome->popular_share, is_clear ? "" : ", which could be chance");
+    }
 }
 
 enum status_code findings_add_variants(struct db *work, int64_t run, struct buf *out,

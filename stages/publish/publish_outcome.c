@@ -48,14 +48,30 @@ done:
     return code;
 }
 
+/* That the run tells of: the newest of which some users can tell something, else the newest. */
+static int64_t find_told(const struct outcome *outcome)
+{
+    const double enough = 30;
+    int64_t generation = outcome->n > 0 ? outcome->rows[outcome->n - 1].generation : 0;
+    for (size_t i = 0; i < outcome->n; i++) {
+        const struct publish_outcome *row = &outcome->rows[i];
+        if (strcmp(row->metric.name, "outcome_users") == 0 && row->metric.value >= enough) {
+            generation = row->generation;
+        }
+    }
+    return generation;
+}
+
 enum status_code publish_outcome_record(struct context *context, const struct judged_lists *lists,
                                         struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct outcome *outcome = &lists->outcome;
+    const int64_t told = find_told(outcome);
     for (size_t i = 0; i < outcome->n; i++) {
-        if (outcome->rows[i].generation == outcome->rows[outcome->n - 1].generation) {
-            TRY(context_add_metric(context, &outcome->rows[i].metric, status));
+        const struct publish_outcome *row = &outcome->rows[i];
+        if (row->generation == told || strncmp(row->metric.name, "outcome_variant", 15) == 0) {
+            TRY(context_add_metric(context, &row->metric, status));
         }
     }
 done:

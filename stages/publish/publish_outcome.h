@@ -17,8 +17,9 @@ struct judged_lists {
 MUST_CHECK enum status_code publish_outcome_judge(struct context *context,
                                                   const struct merged *merged, struct db *output,
                                                   struct judged_lists *out, struct status *status);
-/* What is said of the newest generation of which something can be, as metrics of the run. After the
- * publish: they are no metrics of the generation that the run publishes. */
+/* As metrics of the run: what is said of the newest generation that at least 30 users tell of, else
+ * of the newest, and the variants. After the publish: they are no metrics of the generation that
+ * the run publishes. */
 MUST_CHECK enum status_code publish_outcome_record(struct context *context,
                                                    const struct judged_lists *lists,
                                                    struct status *status);
