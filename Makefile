@@ -44,7 +44,7 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-sequence bench-views bench-extension docs install deb clean tests
+.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-search bench-sequence bench-views bench-extension docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -190,6 +190,8 @@ bench-quality: all
 	@BUILD=$(BUILD) sh tests/bench/quality.sh
 bench-sequence: all
 	@BUILD=$(BUILD) sh tests/bench/sequence.sh
+bench-search: all
+	@PROGRAM=$(PROGRAM) python3 tests/bench/search_peers.py
 bench-views: all
 	@PROGRAM=$(PROGRAM) sh tests/bench/views.sh
 
