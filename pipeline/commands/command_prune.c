@@ -36,7 +36,7 @@ static enum status_code prune_runs(const struct plan *plan, bool dry, int64_t *n
     }
     TRY(db_open(path, dry ? DB_READ : DB_WRITE, plan->settings.source.busy_timeout, &work, status));
     TRY(history_count(work, plan->settings.work.keep_runs, n_known, n, status));
-    if (!dry && *n > 0) {
+    if (!dry) {
         TRY(history_prune(work, plan->settings.work.keep_runs, status));
     }
 done:

@@ -141,6 +141,23 @@ done:
     return code;
 }
 
+static enum status_code drop_old_groups(const struct publish_target *target, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(publish_prepare(target->db, target->prefix,
+                        "DELETE FROM $nightjar_metrics WHERE generation <="
+                        " (SELECT max(generation) FROM $nightjar_generations) - ?1"
+                        " AND (\"group\" GLOB 'users:*' OR \"group\" GLOB 'items:*' OR"
+                        "  \"group\" GLOB 'evening:*')",
+                        &query, status));
+    TRY(db_bind_int64(query, 1, NIGHTS_WITH_GROUPS, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
 enum status_code publish_prune(const struct publish_target *target, struct status *status)
 {
     struct buf name = {0}, kind = {0};
@@ -153,6 +170,7 @@ enum status_code publish_prune(const struct publish_target *target, struct statu
         }
         TRY(drop_table(target, buf_text(&name), buf_text(&kind), status));
     }
+    TRY(drop_old_groups(target, status));
     TRY(db_exec(target->db, "PRAGMA secure_delete = ON", status));
 done:
     if (code != STATUS_OK) {

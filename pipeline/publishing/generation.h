@@ -53,7 +53,12 @@ const char *publish_view_name(size_t index);
 MUST_CHECK enum status_code publish_select(struct db *db, const char *prefix, const char *view,
                                            int64_t generation, struct buf *sql,
                                            struct status *status);
-/* Drops the generations that are not kept, and the remains of unfinished ones. */
+/* Metrics of groups of users and items, and of single evenings, are seven tenths of what a night
+ * measures: those of nights longer ago are dropped, or they would outgrow all else of a small shop.
+ */
+enum { NIGHTS_WITH_GROUPS = 60 };
+/* Drops the generations that are not kept, the remains of unfinished ones, and metrics of groups
+ * that are older than that. */
 MUST_CHECK enum status_code publish_prune(const struct publish_target *target,
                                           struct status *status);
 /* A query with a row for every generation that has tables: generation, published (UTC), decision

@@ -7,6 +7,7 @@
 #include "math/vec.h"
 #include "run/context.h"
 #include "run/context_state.h"
+#include "publishing/generation.h"
 
 #include <math.h>
 
@@ -219,6 +220,14 @@ static const char beyond[] =
     " AND run IS NOT (SELECT max(run) FROM run WHERE state = 'published')"
     " AND run NOT IN (SELECT run FROM stage_state)";
 
+/* Of the last published run everything is kept, and of those whose metrics a stage without change
+ * carries on. */
+static const char old_groups[] =
+    "DELETE FROM run_metric WHERE run <= (SELECT max(run) FROM run) - %d"
+    " AND (grp GLOB 'users:*' OR grp GLOB 'items:*' OR grp GLOB 'evening:*')"
+    " AND run IS NOT (SELECT max(run) FROM run WHERE state = 'published')"
+    " AND run NOT IN (SELECT run FROM stage_state)";
+
 static const char *const tables[] = {"stage_run", "run_metric", "training_curve", "search_trial",
                                      "run"}; /* `run` last: it says what goes */
 
@@ -251,6 +260,9 @@ enum status_code history_prune(struct db *work, int64_t keep, struct status *sta
         buf_add_text(&sql, ")");
         TRY(db_exec_buf(work, &sql, status));
     }
+    buf_clear(&sql);
+    buf_addf(&sql, old_groups, NIGHTS_WITH_GROUPS);
+    TRY(db_exec_buf(work, &sql, status));
     TRY(db_commit(work, status));
 done:
     if (code != STATUS_OK) {

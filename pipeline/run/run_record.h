@@ -32,7 +32,8 @@ const char *run_record_state(int64_t generation, enum status_code outcome);
  * results unchanged stages still stand for are never beyond. */
 MUST_CHECK enum status_code history_count(struct db *work, int64_t keep, int64_t *n_known,
                                           int64_t *n_beyond, struct status *status);
-/* Drops those, with their stages, metrics, curves and trials. One transaction. */
+/* Drops those, with their stages, metrics, curves and trials, and metrics of groups that are older
+ * than NIGHTS_WITH_GROUPS runs. One transaction. */
 MUST_CHECK enum status_code history_prune(struct db *work, int64_t keep, struct status *status);
 
 #endif
