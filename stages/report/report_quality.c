@@ -202,7 +202,7 @@ enum status_code history_quality(const struct report_history *history, struct bu
     TRY(add_metric_chart(history, history->findings.metric, series, &figures, status));
     TRY(add_others(history, series, &figures, status));
     section_begin(out, "How good the lists are",
-                  "What users chose after the training data end, found in lists that were made "
+                  "What users chose and training did not see, found in lists that were made "
                   "without it: the higher, the better. Simple lists are judged on the same users.");
     if (figures.n == 1) { /* the only chart has it beside it */
         figure_begin(&figures, NULL);
