@@ -499,11 +499,12 @@ static enum status_code run_forget(const struct command_environment *environment
         TRY(look(&wanted, plan, &written, &n_published, status));
         TRY(forget(&wanted, &plan->settings, &written, also_unknown, status));
     }
+    const size_t n = also_unknown ? wanted.texts.n : count(&wanted, wanted.is_known);
     command_print(
         environment->err,
-        "forgot %zu users, %zu of them had recommendations or embeddings; later runs leave "
+        "forgot %zu user%s, %zu of them had recommendations or embeddings; later runs leave "
         "them out%s\n",
-        also_unknown ? wanted.texts.n : count(&wanted, wanted.is_known), n_published,
+        n, n == 1 ? "" : "s", n_published,
         count(&wanted, wanted.is_here) > 0 ? ", the next one trains anew" : "");
     if (!also_unknown) {
         TRY(name_unknown(&wanted, environment->err, status));

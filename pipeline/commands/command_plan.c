@@ -16,6 +16,28 @@
 /* Where the sizes of the data come from. */
 enum sizes_origin { SIZES_UNKNOWN, SIZES_OF_LAST_RUN, SIZES_COUNTED };
 
+/* For people: a query in one line, without the escapes that keys of a cache need. */
+static void print_line(FILE *out, const char *text, size_t length)
+{
+    static const char line_end[] = "\\x0a";
+    const size_t n = sizeof line_end - 1;
+    fputs("    ", out);
+    for (size_t i = 0; i < length; i++) {
+        if (length - i > n && memcmp(text + i, line_end, n) == 0) {
+            i += n - 1;
+            for (; text[i + 1] == ' '; i++) {
+            }
+            if (text[i + 1] != '"') {
+                fputc(' ', out);
+            }
+        } else {
+            i += text[i] == '\\' && (text[i + 1] == '"' || text[i + 1] == '\\');
+            fputc(text[i], out);
+        }
+    }
+    fputc('\n', out);
+}
+
 /* Prints the lines of `text` that `without` (may be NULL) does not have. */
 static void print_lines(FILE *out, const char *text, const char *without)
 {
@@ -28,7 +50,7 @@ static void print_lines(FILE *out, const char *text, const char *without)
             other += other_length + (other[other_length] == '\n');
         }
         if (!known) {
-            fprintf(out, "    %.*s\n", (int)length, text);
+            print_line(out, text, length);
         }
         text += length + (text[length] == '\n');
     }

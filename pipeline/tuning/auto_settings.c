@@ -380,8 +380,13 @@ static enum status_code search(struct chooser *chooser, struct status *status)
     TRY(record_trials(chooser, status));
     describe(chooser, chooser->search.best, &text);
     TRY(buf_check(&text, status));
-    log_write(context_log(training->context), LOG_INFO, "train: chosen in %zu trials: %s",
-              chooser->search.n, buf_text(&text));
+    if (chooser->search.n == 0) {
+        log_write(context_log(training->context), LOG_INFO, "train: taken over without a trial: %s",
+                  buf_text(&text));
+    } else {
+        log_write(context_log(training->context), LOG_INFO, "train: chosen in %zu trials: %s",
+                  chooser->search.n, buf_text(&text));
+    }
 done:
     buf_release(&text);
     return code;
