@@ -7,8 +7,8 @@ Causal self-attention over the newest items of each user, learned positions, lay
 half of a layer, tied item vectors; every place foretells the next item against the same number of
 drawn items and a cross-entropy (sampled softmax with logQ), which is what lifted SASRec in later
 work. The last event of each user is left alone, the one before it is validation, as nightjar's
-`split: {by: leave_last, valid: 1, test: 1}` has it. Defaults are the best of a small grid on
-validation.
+`split: {by: leave_last, valid: 1, test: 1}` has it. Defaults are nightjar's own where both have
+the setting.
 
 LOG.csv: user, item, time by commas, no header. Prints a line of tabs for each epoch: epoch, CPU
 seconds so far (training and validation), NDCG@20 on validation.
