@@ -29,7 +29,7 @@ my @slow = qw(test_train_resume test_publish_readers test_warm_start test_catch_
 my %is_slow = map {$_ => 1} @slow;
 my @quick = grep {!$is_slow{$_}} map {m{(test_\w+)\.c}} sort glob 'tests/{unit,stage}/test_*.c';
 my @threaded = map {"test_$_"} qw(pool contrast contrast_losses ranking inverted_lists trainer item_pairs
-    tower optimizer train_batch);
+    tower optimizer train_batch sequence ridge);
 # the longest first
 my @scripts = qw(data/run fault/interruption cli/run stage/planted fault/environment fault/neighbours fault/year
     cli/install cli/init fault/determinism fault/landed fault/bad_input fault/nights cli/page cli/docs cli/queries
