@@ -25,7 +25,7 @@ static const struct evenings judged_by_evaluate = {
               " LEFT JOIN run_metric AS e ON e.run = m.run AND e.model = m.model"
               "  AND e.grp = m.grp AND e.name = m.name || ':error'"
               " WHERE m.run = ?1 AND m.name = ?2 AND m.grp = 'evenings'"
-              "  AND m.model NOT IN ('data', 'towers', 'evidence')"
+              "  AND m.model NOT IN ('data', 'towers', 'evidence', 'ridge')"
               " ORDER BY m.model <> 'nightjar', m.value DESC, m.model",
     .points = "SELECT CAST(strftime('%s', substr(grp, 9)) AS INTEGER), value FROM run_metric"
               " WHERE run = ?1 AND ?2 > 0 AND name = ?3 AND model = ?4 AND grp GLOB 'evening:*'"
