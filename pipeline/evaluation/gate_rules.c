@@ -23,7 +23,7 @@ const struct option gate_rule_options[] = {
               "half-life that calibrate found best for them alone. 0: no such rule."),
     OPT_FLOAT(gate_rule, "over_item_item", over_item_item, "0", 0, 1000,
               "The least multiple of the item-item baseline's value. 0: no such rule."),
-    OPT_FLOAT(gate_rule, "errors", errors, "1", 0, 10,
+    OPT_FLOAT(gate_rule, "errors", errors, "2", 0, 10,
               "`of_previous` and the three rules about baselines let pass what lies no further "
               "below than so many standard errors of the difference, for that can be chance; they "
               "are known of metrics that evaluate takes user by user. 0: the figures as they are."),
