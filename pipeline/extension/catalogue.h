@@ -45,8 +45,8 @@ int32_t catalogue_find(const struct catalogue *catalogue, sqlite3_value *id);
 void catalogue_result_id(const struct catalogue *catalogue, int32_t item, sqlite3_context *context);
 /* A query over a view of the catalogue, in whose text "$" is the place of the view's name. */
 int catalogue_prepare(const struct catalogue *catalogue, sqlite3 *db, const char *view,
-                      const char *text, sqlite3_stmt **out,
-                      char **error); /* The same over a table of its generation, "score_items". */
+                      const char *text, sqlite3_stmt **out, char **error);
+/* The same over a table of its generation, "score_items". */
 int catalogue_prepare_table(const struct catalogue *catalogue, sqlite3 *db, const char *table,
                             const char *text, sqlite3_stmt **out, char **error);
 /* The code after a loop over rows that the last step has ended: its error, if there was none. */

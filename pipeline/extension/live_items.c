@@ -14,6 +14,12 @@ int live_code(enum status_code code, const struct status *status, char **error)
                : catalogue_fail(error, sqlite3_mprintf("nightjar: %s", status->message));
 }
 
+int live_damaged(const char *table, char **error)
+{
+    return catalogue_fail(error,
+                          sqlite3_mprintf("nightjar_recommend: a row of %s is damaged", table));
+}
+
 static void free_items(void *data)
 {
     struct live_items *live = data;

@@ -51,6 +51,9 @@ static int read_pairs(const struct summing *summing, int64_t source, struct spar
             if (code == SQLITE_OK && more > 0 && (size_t)sqlite3_column_bytes(row, 1) == bytes) {
                 memcpy(out->columns + used, sqlite3_column_blob(row, 0), bytes);
                 memcpy(out->values + used, sqlite3_column_blob(row, 1), bytes);
+                code = codes_are_sound(out->columns + used, more, n)
+                           ? SQLITE_OK
+                           : live_damaged("score_pairs", summing->error);
                 used += more;
             }
         }

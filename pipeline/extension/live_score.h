@@ -34,13 +34,15 @@ struct live_user {
 
 /* Ours as SQLite's: SQLITE_ERROR with the message, or SQLITE_NOMEM. */
 int live_code(enum status_code code, const struct status *status, char **error);
+/* SQLITE_ERROR, with a message about a row of this table. */
+int live_damaged(const char *table, char **error);
 /* *out = those of the catalogue, loaded when they are first asked for. An SQLite code; *error as of
  * catalogue_get. */
 int live_items_get(struct catalogue *catalogue, sqlite3 *db, const struct live_items **out,
                    char **error);
 /* The user with the id; vector (dimension). Nobody of that id is no error: no vector, no items. */
-int live_user_read(const struct catalogue *catalogue, sqlite3 *db, sqlite3_value *id,
-                   struct live_user *user, float *vector, char **error);
+int live_user_read(const struct catalogue *catalogue, const struct live_items *live, sqlite3 *db,
+                   sqlite3_value *id, struct live_user *user, float *vector, char **error);
 /* Adds items (a JSON array of ids, the newest last): to the history, to what is barred, and to the
  * vector, which becomes the mean of what it was, for each item of the history once, and of theirs.
  */

@@ -28,17 +28,27 @@ done:
     return code;
 }
 
-static int copy_user(sqlite3_stmt *row, struct live_user *user, char **error)
+/* Whether every item is a candidate, and those of the history ascend. */
+static bool is_sound(const struct live_user *user, size_t n_candidates)
+{
+    bool sound = codes_are_sound(user->items, user->n, n_candidates);
+    for (size_t b = 0; b < user->n_barred; b++) {
+        sound = sound && codes_are_sound(&user->barred[b], 1, n_candidates);
+    }
+    return sound;
+}
+
+static int copy_user(const struct live_items *live, sqlite3_stmt *row, struct live_user *user,
+                     char **error)
 {
     struct status status = {0};
     const size_t n = (size_t)sqlite3_column_bytes(row, 1) / sizeof *user->items;
     const size_t n_barred = (size_t)sqlite3_column_bytes(row, 4) / sizeof *user->barred;
     if ((size_t)sqlite3_column_bytes(row, 2) != n * sizeof *user->weights ||
         (size_t)sqlite3_column_bytes(row, 3) != n * sizeof *user->times) {
-        return catalogue_fail(
-            error, sqlite3_mprintf("nightjar_recommend: a row of score_users is damaged"));
+        return live_damaged("score_users", error);
     }
-    const int code = live_code(grow(user, n > n_barred ? n : n_barred, &status), &status, error);
+    int code = live_code(grow(user, n > n_barred ? n : n_barred, &status), &status, error);
     if (code == SQLITE_OK) {
         user->segment = sqlite3_column_int(row, 0);
         user->n = n;
@@ -51,6 +61,7 @@ static int copy_user(sqlite3_stmt *row, struct live_user *user, char **error)
         if (n_barred > 0) {
             memcpy(user->barred, sqlite3_column_blob(row, 4), n_barred * sizeof *user->barred);
         }
+        code = is_sound(user, live->n) ? SQLITE_OK : live_damaged("score_users", error);
     }
     return code;
 }
@@ -81,8 +92,8 @@ static int read_vector(const struct catalogue *catalogue, sqlite3 *db, sqlite3_v
     return code;
 }
 
-int live_user_read(const struct catalogue *catalogue, sqlite3 *db, sqlite3_value *id,
-                   struct live_user *user, float *vector, char **error)
+int live_user_read(const struct catalogue *catalogue, const struct live_items *live, sqlite3 *db,
+                   sqlite3_value *id, struct live_user *user, float *vector, char **error)
 {
     sqlite3_stmt *row = NULL;
     int step = SQLITE_DONE;
@@ -96,7 +107,7 @@ int live_user_read(const struct catalogue *catalogue, sqlite3 *db, sqlite3_value
         "SELECT segment, items, weights, times, barred FROM $ WHERE \"user\" = ?1", &row, error);
     code = code == SQLITE_OK ? sqlite3_bind_value(row, 1, id) : code;
     if (code == SQLITE_OK && (step = sqlite3_step(row)) == SQLITE_ROW) {
-        code = copy_user(row, user, error);
+        code = copy_user(live, row, user, error);
     }
     code = catalogue_end(code, step, db, error);
     sqlite3_finalize(row);

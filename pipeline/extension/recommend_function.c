@@ -34,9 +34,7 @@ static int read_list(struct call *call, const char *view, const char *text, floa
             scores[item] = (float)sqlite3_column_double(rows, 1);
         }
     }
-    if (code == SQLITE_OK && step != SQLITE_DONE) {
-        code = step;
-    }
+    code = catalogue_end(code, step, call->db, error);
     sqlite3_finalize(rows);
     return code;
 }
@@ -60,9 +58,9 @@ static int make_scores(struct call *call, float *scores, char **error)
     const struct live_items *live = NULL;
     struct live_user user = {0};
     int code = live_items_get(call->catalogue, call->db, &live, error);
-    code = code == SQLITE_OK
-               ? live_user_read(call->catalogue, call->db, call->of, &user, call->vector, error)
-               : code;
+    code = code == SQLITE_OK ? live_user_read(call->catalogue, live, call->db, call->of, &user,
+                                              call->vector, error)
+                             : code;
     if (code == SQLITE_OK && call->items != NULL &&
         sqlite3_value_type(call->items) != SQLITE_NULL) {
         code =

@@ -158,6 +158,14 @@ cold|5|0
 says 'who is forgotten is nobody' live.db "
     SELECT DISTINCT source FROM nightjar_recommend(7, 5); SELECT count(*) FROM score_users_g1 WHERE user = 7;" 'popular
 0'
+cp live.db damaged.db
+says 'a history of items that are no candidates is an error, and so are pairs' damaged.db "
+    UPDATE score_users_g2 SET items = zeroblob(length(items) - 4) || x'ffffff7f' WHERE user = 8;
+    SELECT * FROM nightjar_recommend(8, 3);
+    UPDATE score_pairs_g2 SET items = zeroblob(length(items) - 4) || x'ffffff7f';
+    SELECT count(*) FROM nightjar_recommend(9, 3);" \
+    'Runtime error near line 4: nightjar_recommend: a row of score_users is damaged
+Runtime error near line 6: nightjar_recommend: a row of score_pairs is damaged'
 says 'without live there is nothing to score with' integer.db 'SELECT * FROM nightjar_recommend(1, 3);' \
     "Runtime error near line 2: nightjar_recommend: generation 1 was published without recommend: {live: true}"
 
