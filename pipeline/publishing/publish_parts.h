@@ -3,6 +3,7 @@
  *      generation.c     the order of things; dropping generations
  *      publish_names.c  names of tables and views, what is not ours, and what they show
  *      publish_rows.c   the rows of each table out of the content, in key order
+ *      publish_check.c  whether the content is as it has to be
  *      publish_build.c  creating, filling and verifying the tables of a generation
  *      publish_history.c  what the history says of a generation
  *      publish_views.c  the switch: history rows and views in one transaction
@@ -92,10 +93,9 @@ MUST_CHECK enum status_code publish_read_form(struct db *db, const char *prefix,
 
 /* Whether the content has the table at all (dictionaries: TEXT ids only). */
 bool publish_has_table(const struct publish_content *content, enum publish_table table);
-/* Shapes, ranges, order, finite numbers: STATUS_INTERNAL where a caller broke the contract,
- * STATUS_DATA when there is nothing to recommend. counts[t] = rows of each table. */
-MUST_CHECK enum status_code publish_check_content(const struct publish_content *content,
-                                                  int64_t counts[N_TABLES], struct status *status);
+/* Moves *position over lists of `top` entries, from one that ended early to the next one's start;
+ * false behind the last list. */
+bool publish_seek_entry(const int32_t *entries, size_t n_lists, size_t top, size_t *position);
 /* Fills `cells` with the next row of the table and moves *position (0 at first); false at the end.
  * Cells point into the content. */
 bool publish_next_row(const struct publish_content *content, enum publish_table table,
@@ -103,6 +103,13 @@ bool publish_next_row(const struct publish_content *content, enum publish_table 
 /* The checksum of a row. That of a table is the sum, which does not depend on the order: a file in
  * UTF-16 sorts TEXT ids otherwise than we do. */
 uint64_t publish_row_hash(const struct batch_cell *cells, size_t n);
+
+/* publish_check.c */
+
+/* Shapes, ranges, order, finite numbers: STATUS_INTERNAL where a caller broke the contract,
+ * STATUS_DATA when there is nothing to recommend. counts[t] = rows of each table. */
+MUST_CHECK enum status_code publish_check_content(const struct publish_content *content,
+                                                  int64_t counts[N_TABLES], struct status *status);
 
 /* publish_build.c */
 
