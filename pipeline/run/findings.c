@@ -10,9 +10,6 @@
 
 /* Of so few users no standard error says much. */
 enum { FEW_USERS = 30 };
-/* How many standard errors a difference has to have: chance alone reaches that once in twenty. */
-static const double CLEAR = 1.96;
-
 /* ---- reading ---- */
 
 /* The metric that a run is told by; runs of older versions have no errors. */
@@ -221,13 +218,19 @@ const char *findings_model(const char *model)
     return model;
 }
 
+bool findings_is_clear(double difference, double standard_error)
+{
+    return fabs(difference) > 1.96 * standard_error; /* of a normal distribution */
+}
+
 enum findings_verdict findings_verdict(const struct findings *findings)
 {
     const double difference = findings->value - findings->baseline_value;
     if (findings->baseline[0] == '\0' || isnan(findings->difference_error)) {
         return NOT_KNOWN;
     }
-    if (findings->n_users < FEW_USERS || fabs(difference) < CLEAR * findings->difference_error) {
+    if (findings->n_users < FEW_USERS ||
+        !findings_is_clear(difference, findings->difference_error)) {
         return CHANCE;
     }
     return difference > 0 ? BETTER : WORSE;
@@ -293,9 +296,9 @@ void findings_add_change(const struct findings *findings, struct buf *out)
             buf_addf(out, "%s as it was", findings->metric);
         } else {
             buf_addf(out, "%s %+.4f%s", findings->metric, change,
-                     isnan(error)                   ? ""
-                     : fabs(change) > CLEAR * error ? " (no accident)"
-                                                    : " (could be chance)");
+                     isnan(error)                       ? ""
+                     : findings_is_clear(change, error) ? " (no accident)"
+                                                        : " (could be chance)");
         }
     } else {
         buf_add_text(out, isnan(findings->value) ? "quality not judged" : "not judged alike");
@@ -327,7 +330,7 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
     buf_addf(out, " something in %.1f hours", outcome->hours);
     if (!isnan(outcome->popular_share)) {
         const bool is_clear =
-            outcome->n_users >= FEW_USERS && fabs(outcome->more) > CLEAR * outcome->more_error;
+            outcome->n_users >= FEW_USERS && findings_is_clear(outcome->more, outcome->more_error);
         buf_addf(out, "; of popular items %.2f %%%s (what is shown is chosen more often)",
                  100 * outcome->popular_share, is_clear ? "" : ", which could be chance");
     }
@@ -361,8 +364,8 @@ enum status_code findings_add_variants(struct db *work, int64_t run, struct buf 
         add_count(out, db_column_double(query, 3), "users");
         if (n > 0) {
             buf_addf(out, ", %+.4f, standard error %.4f: %s", value - own, difference_error,
-                     fabs(value - own) > CLEAR * difference_error ? "no accident"
-                                                                  : "could be chance");
+                     findings_is_clear(value - own, difference_error) ? "no accident"
+                                                                      : "could be chance");
         } else {
             own = value;
             own_error = error;

@@ -5,10 +5,10 @@
  *
  *     struct findings findings = {0};
  *     TRY(findings_read(work, output, prefix, run, &findings, status));
- *     findings_add_quality(&findings, &text);    "ndcg@20 0.0903, 1.18 times item-item (0.0764) on
- *                                                 1,425 users; a difference this size is no
- * accident"
- */
+ *     findings_add_quality(&findings, &text);
+ *
+ *     "ndcg@20 0.0903, 1.18 times item-item (0.0764) on 1,425 users; a difference this size is no
+ *      accident" */
 #ifndef NIGHTJAR_RUN_FINDINGS_H
 #define NIGHTJAR_RUN_FINDINGS_H
 
@@ -63,6 +63,8 @@ MUST_CHECK enum status_code findings_read_outcome(struct db *work, int64_t run,
 MUST_CHECK enum status_code findings_add_variants(struct db *work, int64_t run, struct buf *out,
                                                   struct status *status);
 
+/* Whether a difference is more than chance alone makes once in twenty; error NAN: false. */
+bool findings_is_clear(double difference, double standard_error);
 /* How nightjar compares with the best baseline. */
 enum findings_verdict { BETTER, WORSE, CHANCE, NOT_KNOWN };
 enum findings_verdict findings_verdict(const struct findings *findings);

@@ -107,7 +107,8 @@ static void add_comparison(struct db_query *query, struct buf *out)
     if (is_own && error > 0) {
         buf_addf(out, "\xC2\xB1 %.4f", error);
     } else if (error > 0) {
-        buf_add_text(out, fabs(own - value) < 1.96 * error ? "could be chance" : "no accident");
+        buf_add_text(out,
+                     findings_is_clear(own - value, error) ? "no accident" : "could be chance");
     }
 }
 
