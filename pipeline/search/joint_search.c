@@ -20,9 +20,9 @@ enum {
 };
 
 /* Of the budget, for n short trials of the design and a third of them in full. */
-#define DESIGN_SHARE 0.33
+static const double design_share = 0.33;
 /* So many times the work is worth a clear gain only. */
-#define DEARER 1.2
+static const double dearer = 1.2;
 
 struct walk {
     struct joint_search *search;
@@ -114,7 +114,7 @@ static bool is_taken(const struct walk *walk, size_t to, bool with_doubt)
         return !isnan(new->value);
     }
     const bool is_dearer =
-        cost_of(walk, new->choice, false) > DEARER * cost_of(walk, old->choice, false);
+        cost_of(walk, new->choice, false) > dearer * cost_of(walk, old->choice, false);
     return with_doubt || is_dearer
                ? paired_clearly_better(search->user_values + to * search->n_users,
                                        search->user_values + walk->best * search->n_users,
@@ -154,16 +154,18 @@ static void design_point(const struct joint_search *search, size_t number, size_
     }
 }
 
-/* Half of the budget pays for n short trials and a third of them in full. */
+/* So many points that the design's share pays for them in short and for a third of them in full,
+ * which costs as much again. */
 static size_t design_size(const struct walk *walk)
 {
     const struct joint_search *search = walk->search;
-    double n = DESIGN_SHARE * search->budget * SEARCH_SHORTER / 2.0 /
+    double n = design_share * search->budget * SEARCH_SHORTER / 2.0 /
                cost_of(walk, search->starts[0], false);
     return n < DESIGN_SHORT ? search->n_starts : (size_t)fmin(n, DESIGN_MAX);
 }
 
-/* The trials of the points `order` (n) of the design, and their places in the search. */
+/* Tries points (n) of the design. values (n): of the metric; places (n): in the search, SIZE_MAX
+ * where the trial may not be made. */
 static enum status_code try_points(struct walk *walk, const size_t *points, size_t n, bool is_short,
                                    double *values, size_t *places, struct status *status)
 {

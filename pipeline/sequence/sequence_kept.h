@@ -12,9 +12,11 @@ struct sequence_kept {
     double weight; /* w of the cosine of sequences in the joined one */
 };
 
+/* artifact: not initialised before; the caller releases it. */
 MUST_CHECK enum status_code sequence_kept_save(const struct sequence_model *model, size_t length,
                                                double weight, struct artifact *artifact,
                                                struct status *status);
+/* The model's tables are copies. Errors: STATUS_DATA where a number or a shape does not fit. */
 MUST_CHECK enum status_code sequence_kept_load(struct sequence_kept *kept,
                                                const struct artifact *artifact,
                                                struct status *status);

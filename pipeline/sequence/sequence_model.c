@@ -7,14 +7,16 @@
 
 enum { ROW_BLOCK = 256 };
 
-size_t sequence_product_out(size_t d, enum sequence_product product)
+size_t sequence_product_out(size_t dimension, enum sequence_product product)
 {
-    return product == PRODUCT_MIX ? 3 * d : product == PRODUCT_WIDE ? 2 * d : d;
+    return product == PRODUCT_MIX    ? 3 * dimension
+           : product == PRODUCT_WIDE ? 2 * dimension
+                                     : dimension;
 }
 
-size_t sequence_product_in(size_t d, enum sequence_product product)
+size_t sequence_product_in(size_t dimension, enum sequence_product product)
 {
-    return product == PRODUCT_NARROW ? 2 * d : d;
+    return product == PRODUCT_NARROW ? 2 * dimension : dimension;
 }
 
 bool sequence_product_has_bias(enum sequence_product product)
@@ -199,17 +201,16 @@ void sequence_model_settle(struct sequence_model *model, double rate, struct poo
     }
 }
 
-enum status_code sequence_model_touch(struct sequence_model *model, const int32_t *items,
-                                      size_t n_items, double rate, struct pool *pool,
-                                      struct status *status)
+enum status_code sequence_model_touch(struct sequence_model *model, const int32_t *items, size_t n,
+                                      double rate, struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
-    const size_t n = sequence_model_tables(model, tables);
-    for (size_t i = 0; i < n; i++) {
+    const size_t n_tables = sequence_model_tables(model, tables);
+    for (size_t i = 0; i < n_tables; i++) {
         const bool by_rows = tables[i].by_rows;
-        TRY(embedding_table_touch(tables[i].table, by_rows ? items : NULL, by_rows ? n_items : 0,
-                                  rate, pool, status));
+        TRY(embedding_table_touch(tables[i].table, by_rows ? items : NULL, by_rows ? n : 0, rate,
+                                  pool, status));
     }
 done:
     return code;

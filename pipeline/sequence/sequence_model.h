@@ -60,6 +60,7 @@ enum { SEQUENCE_TABLES_MAX = 2 + SEQUENCE_LAYERS_MAX * 2 * SEQUENCE_PRODUCTS };
 size_t sequence_model_tables(struct sequence_model *model,
                              struct sequence_table out[SEQUENCE_TABLES_MAX]);
 
+/* First weights are drawn by the seed. pool NULL: one thread. */
 MUST_CHECK enum status_code sequence_model_init(struct sequence_model *model,
                                                 const struct sequence_settings *settings,
                                                 size_t n_items, uint64_t seed, struct pool *pool,

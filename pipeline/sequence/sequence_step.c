@@ -93,19 +93,13 @@ static double add_anchor(struct sequence_step *step, int64_t place, int64_t end)
     return total;
 }
 
-static int compare_columns(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The columns of the row that is being written ascend, each once: an item may come in two steps. */
 static void tidy_row(struct row_builder *builder)
 {
     const size_t first = (size_t)builder->matrix.offsets[builder->matrix.n_rows];
     int32_t *columns = builder->matrix.columns;
     size_t to = first;
-    qsort(columns + first, builder->n_entries - first, sizeof *columns, compare_columns);
+    columns_sort(columns + first, builder->n_entries - first);
     for (size_t e = first; e < builder->n_entries; e++) {
         if (to == first || columns[to - 1] != columns[e]) {
             columns[to++] = columns[e];

@@ -30,6 +30,8 @@ struct sequence_step {
     float *gradient;                         /* (n places, d) */
 };
 
+/* item_counts (n_items): how often each is drawn by popularity. strip_bytes is the caller's to set
+ * (contrast.h). After an error sequence_step_release is due, too. */
 MUST_CHECK enum status_code sequence_step_init(struct sequence_step *step,
                                                const struct sequence_settings *settings,
                                                const struct sequences *sequences,
