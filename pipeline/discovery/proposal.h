@@ -2,9 +2,10 @@
  * from their rows.
  *
  *     struct proposal proposal = {0};
- *     const struct proposal_request request = {.db = db, .database = "shop.db", .name = "shop",
- * ...}; TRY(proposal_make(&request, &proposal, status)); proposal_write(&proposal, &yaml);
- * (proposal_write.c) proposal_release(&proposal);
+ *     const struct proposal_request request = {.db = db, .database = "shop.db", ...};
+ *     TRY(proposal_make(&request, &proposal, status));
+ *     proposal_write(&proposal, &yaml);
+ *     proposal_release(&proposal);
  *
  * Reads only. */
 #ifndef NIGHTJAR_DISCOVERY_PROPOSAL_H

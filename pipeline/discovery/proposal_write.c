@@ -1,6 +1,8 @@
 /* The proposal as a file that somebody reads, and changes. */
 #include "discovery/proposal_parts.h"
 
+#include "base/num.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <strings.h>
@@ -12,12 +14,9 @@ enum { DAY = 86400, LINE_MAX_COLUMNS = 90, LEAST_ROWS = 10000 };
 /* 160,000 */
 static void add_number(struct buf *out, double number)
 {
-    char digits[32];
-    const int n = snprintf(digits, sizeof digits, "%.0f", number);
-    for (int i = 0; i < n; i++) {
-        buf_add_text(out, i > 0 && (n - i) % 3 == 0 ? "," : "");
-        buf_add_char(out, digits[i]);
-    }
+    char text[NUM_TEXT_MAX];
+    num_format_count((int64_t)number, text);
+    buf_add_text(out, text);
 }
 
 /* A scalar, in quotes where YAML would read something else than this text. */
@@ -385,8 +384,12 @@ static void add_found(const struct proposal *proposal, const struct proposed_log
 {
     const struct log_facts *facts = &log->facts;
     buf_addf(text, "%s: ", proposal->schema.tables[log->candidate->table].name);
-    add_number(text, facts->n_rows);
-    buf_add_text(text, " rows");
+    if (isnan(facts->n_rows)) {
+        buf_add_text(text, "rows that took too long to count");
+    } else {
+        add_number(text, facts->n_rows);
+        buf_add_text(text, " rows");
+    }
     if (!isnan(facts->n_users) && !isnan(facts->n_items)) {
         buf_add_text(text, " of ");
         add_number(text, facts->n_users);

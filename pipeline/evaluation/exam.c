@@ -165,8 +165,8 @@ done:
     return code;
 }
 
-/* Leaves out cases, so long as there are more than users would have been asked once: more cost
- * more. Everybody keeps his share of them, at least one, evenly taken. */
+/* Leaves out cases where there are more than most_cases, for each costs time. Every user keeps the
+ * same share of his, at least one, evenly taken. */
 static enum status_code ask_less_often(struct exam *exam, size_t most_cases, struct status *status)
 {
     uint8_t *stays = NULL;

@@ -211,10 +211,17 @@ static inline void add_products(const float *restrict a, const float *restrict b
     }
 }
 
+/* to[k] += a[k] */
+static inline void add(const float *restrict a, float *restrict to)
+{
+    for (size_t k = 0; k < N; k++) {
+        to[k] += a[k];
+    }
+}
+
 /* sums (items, N) = s(user, i) */
 static void score_user(const struct walk *walk, size_t user, float *affinities, float *sums)
 {
-    static const float ones[N] = {1, 1, 1, 1, 1, 1, 1, 1};
     const struct sparse *train = &walk->train.matrix, *rows = &walk->rows;
     const struct sparse *holders = &walk->holders;
     memset(affinities, 0, rows->n_rows * N * sizeof *affinities);
@@ -222,8 +229,7 @@ static void score_user(const struct walk *walk, size_t user, float *affinities, 
     for (int64_t h = train->offsets[user]; h < train->offsets[user + 1]; h++) {
         const int32_t item = train->columns[h];
         for (int64_t e = holders->offsets[item]; e < holders->offsets[item + 1]; e++) {
-            add_products(ones, walk->of_holders + e * N,
-                         affinities + (size_t)holders->columns[e] * N);
+            add(walk->of_holders + e * N, affinities + (size_t)holders->columns[e] * N);
         }
     }
     for (size_t v = 0; v < rows->n_rows; v++) {

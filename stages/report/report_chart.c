@@ -14,7 +14,7 @@ enum status_code chart_new(struct series **series, struct status *status)
     return MEM_NEW(series, SERIES_MAX, status);
 }
 
-bool series_has_values(const struct series *series)
+static bool has_values(const struct series *series)
 {
     for (size_t i = 0; i < series->n; i++) {
         if (isfinite(series->y[i])) {
@@ -70,7 +70,7 @@ static void add_table(const struct chart *chart, struct buf *out)
     buf_add_text(out, "<thead><tr><th scope=\"col\">");
     html_add_text(out, chart->x_label);
     for (size_t s = 0; s < chart->n; s++) {
-        if (series_has_values(&chart->series[s])) {
+        if (has_values(&chart->series[s])) {
             buf_add_text(out, "<th scope=\"col\" class=\"n\">");
             html_add_text(out, chart->series[s].name);
         }
@@ -80,7 +80,7 @@ static void add_table(const struct chart *chart, struct buf *out)
         buf_add_text(out, "<tr><th scope=\"row\">");
         add_x(chart, longest->x[i], out);
         for (size_t s = 0; s < chart->n; s++) {
-            if (series_has_values(&chart->series[s])) {
+            if (has_values(&chart->series[s])) {
                 buf_add_text(out, "<td class=\"n\">");
                 html_add_number(out, value_at(&chart->series[s], longest->x[i]));
             }
@@ -103,7 +103,7 @@ void chart_add(const struct chart *chart, struct buf *out)
     }
     axis_hold(&svg.y, &zero, chart->from_zero ? 1 : 0);
     for (size_t s = 0; s < chart->n; s++) {
-        if (series_has_values(&chart->series[s])) {
+        if (has_values(&chart->series[s])) {
             axis_hold(&svg.x, chart->series[s].x, chart->series[s].n);
             axis_hold(&svg.y, chart->series[s].y, chart->series[s].n);
         }
@@ -111,14 +111,14 @@ void chart_add(const struct chart *chart, struct buf *out)
     svg_begin(&svg, chart->title);
     for (size_t s = chart->n; s-- > 0;) { /* the first on top */
         const struct series *line = &chart->series[s];
-        if (series_has_values(line)) {
+        if (has_values(line)) {
             svg_line(&svg, line->x, line->y, line->n, line->color, line->name);
         }
     }
     svg_end(&svg);
     buf_add_text(out, "<ul class=\"legend\">");
     for (size_t s = 0; s < chart->n; s++) {
-        if (series_has_values(&chart->series[s])) {
+        if (has_values(&chart->series[s])) {
             svg_key(out, chart->series[s].color, true, chart->series[s].name);
         }
     }

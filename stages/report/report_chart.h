@@ -27,7 +27,6 @@ struct chart {
 
 /* Room for SERIES_MAX series; free with chart_free. */
 MUST_CHECK enum status_code chart_new(struct series **series, struct status *status);
-bool series_has_values(const struct series *series);
 /* Whether any of the series is a line, of two points at least. */
 bool chart_has_lines(const struct chart *chart);
 /* The lines that have values; nothing where none is a line. */
