@@ -10,7 +10,7 @@ enum { GROUPS_MAX = PROPOSAL_CHOICES_MAX - 1, TEXT_MAX = 160 };
 struct group {
     size_t n;
     const struct log_candidate *members[PROPOSAL_LOGS_MAX]; /* most rows first */
-    double n_rows[PROPOSAL_LOGS_MAX], all_rows, value;
+    double n_rows[PROPOSAL_LOGS_MAX], value;
 };
 
 /* ---- asking ---- */
@@ -67,9 +67,11 @@ static void put(struct proposal *proposal, struct group *groups, size_t *n_group
             return;
         }
     }
+    if (group->n == PROPOSAL_LOGS_MAX && group->n_rows[group->n - 1] >= n_rows) {
+        return;
+    }
     const double value = candidate->score + log10(n_rows + 1);
     group->value = group->n == 0 || value > group->value ? value : group->value;
-    group->all_rows += n_rows;
     size_t at = group->n < PROPOSAL_LOGS_MAX ? group->n++ : PROPOSAL_LOGS_MAX - 1;
     for (; at > 0 && group->n_rows[at - 1] < n_rows; at--) {
         group->members[at] = group->members[at - 1];
@@ -168,13 +170,14 @@ done:
 static void describe_group(const struct proposal *proposal, const struct group *group, char *text)
 {
     struct buf tables = {0};
+    double n_rows = 0;
     for (size_t m = 0; m < group->n; m++) {
+        n_rows += group->n_rows[m];
         buf_addf(&tables, "%s%s", m > 0 ? ", " : "", table_name(proposal, group->members[m]));
     }
     snprintf(text, TEXT_MAX, "%s to %s (%.0f rows of %s)",
              log_candidate_items(&proposal->schema, group->members[0]),
-             log_candidate_users(&proposal->schema, group->members[0]), group->all_rows,
-             buf_text(&tables));
+             log_candidate_users(&proposal->schema, group->members[0]), n_rows, buf_text(&tables));
     buf_release(&tables);
 }
 
