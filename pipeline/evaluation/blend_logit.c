@@ -24,6 +24,7 @@ struct pass {
     const struct logit *logit;
     enum logit_users users;
     const double *w;
+    size_t n_used, used[MAX]; /* the columns with a weight */
     bool with_slopes;
 };
 
@@ -100,11 +101,11 @@ done:
 
 /* ---- the loss of one case ---- */
 
-static double dot(const double *w, const float *x, size_t n)
+static double score_of(const struct pass *pass, const float *x)
 {
     double sum = 0;
-    for (size_t j = 0; j < n; j++) {
-        sum += w[j] * (double)x[j];
+    for (size_t u = 0; u < pass->n_used; u++) {
+        sum += pass->w[pass->used[u]] * (double)x[pass->used[u]];
     }
     return sum;
 }
@@ -121,7 +122,7 @@ static void add_case(const struct pass *pass, const struct logit_choice *choice,
     double others = 0, first[MAX] = {0}, most = -INFINITY;
     float second[MAX * MAX] = {0};
     for (size_t i = 0; i < choice->n; i++) {
-        scores[i] = dot(pass->w, choice->x + i * n_columns, n_columns);
+        scores[i] = score_of(pass, choice->x + i * n_columns);
         most = scores[i] > most ? scores[i] : most;
     }
     for (size_t i = 0; i < n_others; i++) {
@@ -195,6 +196,11 @@ static void sum_up(const struct logit *logit, enum logit_users users, const doub
 {
     const size_t n_blocks = count_blocks(logit);
     struct pass pass = {.logit = logit, .users = users, .w = w, .with_slopes = with_slopes};
+    for (size_t j = 0; j < logit->n_columns; j++) {
+        if (w[j] != 0) {
+            pass.used[pass.n_used++] = j;
+        }
+    }
     *out = (struct logit_sums){0};
     memset(logit->blocks, 0, n_blocks * sizeof *logit->blocks);
     pool_run(pool, n_blocks, add_block, &pass);

@@ -168,15 +168,46 @@ static void prefetch_sum(const struct sparse *pairs, const float *sums, int64_t 
     }
 }
 
+static float weight_of(const struct evidence *evidence, const int32_t *history,
+                       const float *weights, size_t h)
+{
+    return evidence->history_weight[history[h]] * (weights == NULL ? 1 : weights[h]);
+}
+
+/* A history that has as much to say as there are items: its sums are looked through, which costs
+ * less than to remember which of them it touched. columns and values hold n_items elements. */
+static size_t row_of_many(const struct evidence *evidence, float *sums, const int32_t *history,
+                          const float *weights, size_t n, int32_t *columns, float *values)
+{
+    const struct sparse *pairs = &evidence->pairs;
+    size_t n_entries = 0;
+    for (size_t h = 0; h < n; h++) {
+        const float weight = weight_of(evidence, history, weights, h);
+        const int64_t end = weight == 0 ? 0 : pairs->offsets[history[h] + 1];
+        for (int64_t e = pairs->offsets[history[h]]; e < end; e++) {
+            sums[pairs->columns[e]] += weight * pairs->values[e];
+        }
+    }
+    for (size_t i = 0; i < pairs->n_rows; i++) {
+        columns[n_entries] = (int32_t)i;
+        values[n_entries] = sums[i];
+        n_entries += sums[i] != 0 ? 1 : 0;
+    }
+    memset(sums, 0, pairs->n_rows * sizeof *sums);
+    return n_entries;
+}
+
 size_t evidence_row(const struct evidence *evidence, struct evidence_scratch *scratch,
                     const int32_t *history, const float *weights, size_t n, int32_t *columns,
                     float *values)
 {
     const struct sparse *pairs = &evidence->pairs;
     float *sums = scratch->sums;
+    if (evidence_row_bound(evidence, history, n) == pairs->n_rows) {
+        return row_of_many(evidence, sums, history, weights, n, columns, values);
+    }
     for (size_t h = 0; h < n; h++) {
-        const float weight =
-            evidence->history_weight[history[h]] * (weights == NULL ? 1 : weights[h]);
+        const float weight = weight_of(evidence, history, weights, h);
         if (weight == 0) {
             continue;
         }
