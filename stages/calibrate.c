@@ -2,7 +2,7 @@
  * in ranking/score.h). The weights are chosen on the validation part, 0 being a legal answer,
  * evening by evening where that was cut by time (evaluation/exam.h). The stage reads the FIT basis'
  * train and validation parts and nothing of its test part. The search is in
- * evaluation/calibration.c, the fit of all parts at once in evaluation/blend.c. */
+ * evaluation/calibration.c, the fit of all parts at once in evaluation/blend_fit.c. */
 #include "evaluation/calibration.h"
 #include "run/context.h"
 #include "run/context_data.h"

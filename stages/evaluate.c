@@ -14,7 +14,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
-#include "store/row_batch.h"
+#include "stages/evaluate/evening_lists.h"
 
 #include <math.h>
 
@@ -254,45 +254,6 @@ done:
 
 /* ---- one evening after the other ---- */
 
-/* Who takes the lists of the evenings: the rows of evaluate_lists. */
-struct evening_lists {
-    const struct interactions *interactions;
-    struct row_batch batch;
-};
-
-static struct batch_cell id_cell(const struct vocabulary *ids, int32_t code)
-{
-    const struct row_id id = vocabulary_id(ids, (size_t)code);
-    return id.is_text ? batch_text(id.text, id.length) : batch_integer(id.integer);
-}
-
-static enum status_code keep_lists(const struct evaluation_request *request, const char *model,
-                                   const int32_t *rows, size_t n, const int32_t *lists, size_t k,
-                                   struct status *status)
-{
-    struct evening_lists *out = request->take_data;
-    enum status_code code = STATUS_OK;
-    const struct dataset *dataset = request->dataset;
-    for (size_t a = 0; a < n; a++) {
-        for (size_t r = 0; r < k && lists[a * k + r] >= 0; r++) {
-            struct batch_cell *row = row_batch_row(&out->batch);
-            row[0] = batch_integer(request->evening);
-            row[1] = batch_text(model, strlen(model));
-            row[2] = id_cell(&out->interactions->users, dataset->users[rows[a]]);
-            row[3] = batch_integer((int64_t)r + 1);
-            row[4] = id_cell(&out->interactions->items, dataset->items[lists[a * k + r]]);
-            TRY(row_batch_put(&out->batch, status));
-        }
-    }
-done:
-    return code;
-}
-
-static const char drop_lists_table[] = "DROP TABLE IF EXISTS evaluate_lists";
-static const char make_lists_table[] =
-    "CREATE TABLE evaluate_lists(evening INTEGER NOT NULL, model TEXT NOT NULL, user_id NOT NULL,"
-    " rank INTEGER NOT NULL, item_id NOT NULL)";
-
 static enum status_code roll(struct context *context, const struct evaluate_options *o,
                              const struct interactions *interactions,
                              const struct late_events *events,
@@ -316,19 +277,13 @@ static enum status_code roll(struct context *context, const struct evaluate_opti
     }
     request.evaluation.n_metrics = o->roll.metrics.n;
     request.evaluation.metrics = o->roll.metrics.values;
-    TRY(db_exec(context_work(context), drop_lists_table, status));
-    if (o->roll.lists) {
-        TRY(db_exec(context_work(context), make_lists_table, status));
-        TRY(row_batch_open(&lists.batch, context_work(context), "evaluate_lists", 5,
-                           ROW_BATCH_CHUNK, status));
-        request.evaluation.take_lists = keep_lists;
-        request.evaluation.take_data = &lists;
-    }
+    TRY(evening_lists_open(&lists, context_work(context), o->roll.lists, &request.evaluation,
+                           status));
     progress_start(context_progress(context), "evaluating", "evenings", (double)request.days);
     code = rolling_run(&request, context_pool(context), rows, &n, status);
     progress_finish(context_progress(context));
-    if (code == STATUS_OK && o->roll.lists) {
-        code = row_batch_write(&lists.batch, status);
+    if (code == STATUS_OK) {
+        code = evening_lists_write(&lists, status);
     }
     if (code == STATUS_OK && n < request.days) {
         log_write(context_log(context), n == 0 ? LOG_WARNING : LOG_INFO,
@@ -337,7 +292,7 @@ static enum status_code roll(struct context *context, const struct evaluate_opti
                   n, request.days);
     }
 done:
-    row_batch_release(&lists.batch);
+    evening_lists_release(&lists);
     return code;
 }
 

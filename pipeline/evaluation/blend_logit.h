@@ -1,4 +1,4 @@
-/* A multinomial logit with weights that are not negative (blend.c), by Newton steps. */
+/* A multinomial logit with weights that are not negative (blend_fit.c), by Newton steps. */
 #ifndef NIGHTJAR_EVALUATION_BLEND_LOGIT_H
 #define NIGHTJAR_EVALUATION_BLEND_LOGIT_H
 
@@ -50,7 +50,8 @@ MUST_CHECK enum status_code logit_init(struct logit *logit, const int64_t *offse
  * without its x: STATUS_NO_MEMORY. */
 MUST_CHECK enum status_code logit_ready(struct logit *logit, const struct pool *pool,
                                         struct status *status);
-/* The minimum of the loss that blend.c writes down. The same bytes for any number of threads. */
+/* The minimum of the loss that blend_fit.c writes down. The same bytes for any number of threads.
+ */
 void logit_fit(const struct logit *logit, enum logit_users users, struct pool *pool,
                struct logit_fit *fit);
 void logit_release(struct logit *logit);

@@ -1,4 +1,4 @@
-/* Steps from weights that are likely to weights whose lists are better (blend.c). */
+/* Steps from weights that are likely to weights whose lists are better (blend_fit.c). */
 #ifndef NIGHTJAR_EVALUATION_BLEND_STEPS_H
 #define NIGHTJAR_EVALUATION_BLEND_STEPS_H
 

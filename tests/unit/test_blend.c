@@ -60,7 +60,7 @@ static void logit_case(struct logit *logit, const struct pool *pool)
     assert_int_equal(logit_ready(logit, pool, &status), STATUS_OK);
 }
 
-/* As the comment of blend.c has it; w in the units of x as it was filled in. */
+/* As the comment of blend_fit.c has it; w in the units of x as it was filled in. */
 static double naive_loss(const struct logit *logit, const double *w)
 {
     double loss = 0;
