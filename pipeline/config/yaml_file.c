@@ -14,7 +14,11 @@ static enum status_code read_bytes(const char *file, const struct watch *watch, 
     int fd = -1;
     size_t n = 0;
     enum status_code code;
-    TRY(input_file_open(file, "the pipeline file", &fd, status));
+    code = input_file_open(file, "the pipeline file", &fd, status);
+    if (code != STATUS_OK && access(file, F_OK) != 0) {
+        status_add_line(status, "nightjar init DATABASE writes a first one");
+    }
+    TRY(code);
     do {
         TRY(input_file_read(fd, file, watch, block, sizeof block, &n, status));
         buf_add(out, block, n);

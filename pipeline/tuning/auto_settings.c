@@ -288,6 +288,16 @@ static void set_up(struct chooser *chooser, const bool is_auto[N_AUTO_SETTINGS])
     search->axes = chooser->axes;
 }
 
+/* What the choice was made for: with other side data, or towers of another shape, it says little.
+ */
+static void describe_purpose(const struct training *training, struct buf *out)
+{
+    const struct feature_table *tables = training->features.side;
+    buf_addf(out, "for=%zu,%zu,%zu,%g", tables[FEATURE_ITEMS].n_columns,
+             tables[FEATURE_USERS].n_columns, training->settings.dimension,
+             training->settings.id_dropout);
+}
+
 /* Whether `text` names a value of every axis: then the search starts there alone. */
 static bool start_at(struct chooser *chooser, const struct buf *text)
 {
@@ -321,7 +331,7 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
     struct context *context = chooser->training->context;
     struct published_info info;
     struct db *db = NULL;
-    struct buf chosen = {0}, ignored = {0};
+    struct buf chosen = {0}, purpose = {0}, ignored = {0};
     if (chooser->options->search.start != START_PUBLISHED) {
         goto done;
     }
@@ -329,7 +339,17 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
     if (db != NULL) {
         TRY(publish_current_chosen(db, context_settings(context)->output.prefix, &chosen, status));
     }
-    if (chosen.length > 0 && start_at(chooser, &chosen)) {
+    describe_purpose(chooser->training, &purpose);
+    TRY(buf_check(&purpose, status));
+    const bool is_like = strncmp(buf_text(&chosen), buf_text(&purpose), purpose.length) == 0 &&
+                         strchr(" ", buf_text(&chosen)[purpose.length]) != NULL;
+    if (chosen.length > 0 && !is_like) {
+        log_write(
+            context_log(context), LOG_INFO,
+            "train: the search starts anew, for generation %lld had other side data or towers "
+            "of another shape",
+            (long long)info.generation);
+    } else if (chosen.length > 0 && start_at(chooser, &chosen)) {
         chooser->share = PUBLISHED_SHARE;
         log_write(context_log(context), LOG_INFO,
                   "train: the search starts where generation %lld was", (long long)info.generation);
@@ -337,6 +357,7 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
 done:
     db_close(db);
     buf_release(&chosen);
+    buf_release(&purpose);
     buf_release(&ignored);
     return code;
 }
@@ -398,6 +419,9 @@ static enum status_code keep_choice(const struct chooser *chooser, struct status
     enum status_code code = STATUS_OK;
     struct training *training = chooser->training;
     struct buf text = {0};
+    describe_purpose(training, &text);
+    TRY(buf_check(&text, status));
+    TRY(strings_add(&training->chosen, buf_text(&text), text.length, status));
     for (size_t a = 0; a < chooser->search.n_axes; a++) {
         buf_clear(&text);
         buf_addf(&text, "%s=%g", auto_candidates[chooser->settings[a]].name,
