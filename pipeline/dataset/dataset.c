@@ -435,15 +435,21 @@ void dataset_item_counts(const struct dataset *dataset, int64_t *counts)
     sparse_column_counts(&dataset->train.matrix, counts);
 }
 
+int64_t history_newest(const struct history *history)
+{
+    int64_t newest = INT64_MIN;
+    for (size_t e = 0; history->times != NULL && e < sparse_entries(&history->matrix); e++) {
+        newest = history->times[e] > newest ? history->times[e] : newest;
+    }
+    return newest;
+}
+
 void history_popularity(const struct history *history, double half_life_days, double *popularity)
 {
     const struct sparse *m = &history->matrix;
     const size_t n = sparse_entries(m);
     const bool decays = half_life_days > 0 && history->times != NULL;
-    int64_t newest = INT64_MIN;
-    for (size_t e = 0; decays && e < n; e++) {
-        newest = history->times[e] > newest ? history->times[e] : newest;
-    }
+    const int64_t newest = decays ? history_newest(history) : INT64_MIN;
     memset(popularity, 0, m->n_columns * sizeof *popularity);
     for (size_t e = 0; e < n; e++) {
         const double days = decays ? (double)(newest - history->times[e]) / 86400.0 : 0;

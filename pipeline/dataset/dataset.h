@@ -127,6 +127,8 @@ MUST_CHECK enum status_code seen_pairs_load(struct seen_pairs *seen,
 uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item);
 /* counts (n_items): n_i, the number of train users of each item. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
+/* The newest time; INT64_MIN without times, or without a pair. */
+int64_t history_newest(const struct history *history);
 /* popularity (n_columns): p_i(h) = sum over the pairs of column i of 2^(-age / h), the age of a
  * pair counted from the newest of the history; h in days. h = 0, or a history without times: every
  * pair counts 1. */

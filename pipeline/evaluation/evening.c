@@ -163,18 +163,10 @@ static void add_users(struct evening_build *build)
 /* The time of the pair in the train part; INT64_MIN: it is not there. */
 static int64_t trained_at(const struct history *train, size_t row, int32_t column)
 {
-    const int64_t *offsets = train->matrix.offsets;
-    int64_t low = offsets[row], high = offsets[row + 1];
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (train->matrix.columns[middle] < column) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < offsets[row + 1] && train->matrix.columns[low] == column ? train->times[low]
-                                                                          : INT64_MIN;
+    size_t n;
+    const int32_t *columns = sparse_row(&train->matrix, row, &n);
+    const size_t at = columns_find(columns, n, column);
+    return at < n ? train->times[(size_t)train->matrix.offsets[row] + at] : INT64_MIN;
 }
 
 /* Counts them where out->changes is NULL, else fills them in. */
@@ -185,10 +177,7 @@ static void find_changes(struct evening_build *build)
     struct evening *out = build->out;
     bool counts;
     out->n_changes = 0;
-    out->now = INT64_MIN;
-    for (size_t e = 0; e < sparse_entries(&train->matrix); e++) {
-        out->now = train->times[e] > out->now ? train->times[e] : out->now;
-    }
+    out->now = history_newest(train);
     for (size_t e = 0, next; e < events->n; e = next) {
         const int32_t row = build->row_of[events->users[e]];
         const int32_t column = build->column_of[events->items[e]];

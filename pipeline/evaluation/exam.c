@@ -309,17 +309,13 @@ done:
 enum status_code exam_init(struct exam *exam, const struct validation *validation,
                            const struct evening_source *evenings, struct status *status)
 {
-    const struct history *train = &validation->dataset->train;
     struct exam all = {.dataset = validation->dataset,
                        .metric = validation->metric,
                        .k = validation->k,
                        .tie_rank = validation->tie_rank,
-                       .trained = INT64_MIN};
+                       .trained = history_newest(&validation->dataset->train)};
     struct exam made = {0};
     enum status_code code;
-    for (size_t e = 0; train->times != NULL && e < sparse_entries(&train->matrix); e++) {
-        all.trained = train->times[e] > all.trained ? train->times[e] : all.trained;
-    }
     TRY(MEM_NEW(&all.memory, 1, status));
     TRY(MEM_NEW(&all.sittings, MOST_EVENINGS, status));
     if (evenings != NULL) {

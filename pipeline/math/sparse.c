@@ -177,7 +177,7 @@ void columns_sort(int32_t *columns, size_t n)
     qsort(columns, n, sizeof *columns, compare_columns);
 }
 
-bool columns_hold(const int32_t *columns, size_t n, int32_t column)
+size_t columns_find(const int32_t *columns, size_t n, int32_t column)
 {
     size_t low = 0, high = n;
     while (low < high) {
@@ -188,7 +188,12 @@ bool columns_hold(const int32_t *columns, size_t n, int32_t column)
             high = middle;
         }
     }
-    return low < n && columns[low] == column;
+    return low < n && columns[low] == column ? low : n;
+}
+
+bool columns_hold(const int32_t *columns, size_t n, int32_t column)
+{
+    return columns_find(columns, n, column) < n;
 }
 
 bool sparse_has(const struct sparse *m, size_t row, int32_t column)

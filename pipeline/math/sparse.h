@@ -58,7 +58,9 @@ MUST_CHECK enum status_code sparse_gather(const struct sparse *m, const int32_t 
                                           struct sparse *out, struct status *status);
 /* counts[c] = number of entries in column c; counts is (n_columns). */
 void sparse_column_counts(const struct sparse *m, int64_t *counts);
-/* Whether `column` is among the ascending `columns` (n), those of a row for one; binary search. */
+/* The place of `column` among the ascending `columns` (n); n: it is not there. Binary search. */
+size_t columns_find(const int32_t *columns, size_t n, int32_t column);
+/* Whether `column` is among the ascending `columns` (n), those of a row for one. */
 bool columns_hold(const int32_t *columns, size_t n, int32_t column);
 /* columns (n) in ascending order. */
 void columns_sort(int32_t *columns, size_t n);

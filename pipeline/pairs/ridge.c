@@ -170,13 +170,10 @@ static enum status_code weigh_entries(struct regressions *r, const struct histor
     const size_t n_entries = sparse_entries(&train->matrix);
     const bool ages = r->settings->half_life > 0 && train->times != NULL;
     struct sparse weighed = train->matrix; /* but for its values */
-    int64_t now = INT64_MIN;
+    const int64_t now = ages ? history_newest(train) : INT64_MIN;
     enum status_code code;
     weighed.values = NULL;
     TRY(MEM_NEW(&weighed.values, n_entries, status));
-    for (size_t e = 0; ages && e < n_entries; e++) {
-        now = train->times[e] > now ? train->times[e] : now;
-    }
     for (size_t e = 0; e < n_entries; e++) {
         const double age = ages ? ((double)now - (double)train->times[e]) / day : 0;
         const double weight = ages ? exp2(-age / r->settings->half_life) : 1;

@@ -68,9 +68,8 @@ int64_t score_now(const struct dataset *dataset, const struct history *histories
     const struct history *both[] = {&dataset->train, histories};
     int64_t now = 0;
     for (size_t h = 0; h < 2; h++) {
-        for (size_t e = 0; both[h]->times != NULL && e < sparse_entries(&both[h]->matrix); e++) {
-            now = both[h]->times[e] > now ? both[h]->times[e] : now;
-        }
+        const int64_t newest = history_newest(both[h]);
+        now = newest > now ? newest : now;
     }
     return now;
 }

@@ -53,16 +53,8 @@ static void insert(int32_t *items, float *scores, size_t n, int32_t item, float 
 /* Where the code stands among ascending ones, from `low` to before `end`; -1: nowhere. */
 static int64_t find(const int32_t *codes, int64_t low, int64_t end, int32_t code)
 {
-    int64_t high = end;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (codes[middle] < code) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < end && codes[low] == code ? low : -1;
+    const size_t n = (size_t)(end - low), at = columns_find(codes + low, n, code);
+    return at < n ? low + (int64_t)at : -1;
 }
 
 /* The candidate in an entry of the towers' lists; -1: there is none, or it stands by popularity. */

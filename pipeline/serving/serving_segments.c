@@ -107,11 +107,7 @@ enum status_code serving_segments_prepare(struct serving *serving, struct status
     TRY(MEM_NEW(&all, n_items, status));
     TRY(MEM_NEW(&counts, n_items, status));
     TRY(MEM_NEW(&segments->whole, n_items, status));
-    segments->newest = INT64_MIN;
-    for (size_t e = 0; history->times != NULL && e < sparse_entries(&history->matrix); e++) {
-        segments->newest =
-            history->times[e] > segments->newest ? history->times[e] : segments->newest;
-    }
+    segments->newest = history_newest(history);
     history_popularity(history, 0, all);
     history_popularity(history, request->popular_half_life, segments->whole);
     for (size_t i = 0; i < n_items; i++) {
