@@ -36,7 +36,7 @@ static const int64_t history_ends[N_HISTORIES - 1] = {4, 19, 99};
 
 /* From this share of rows on that their users had before, lists are not without such items: of
  * those that are, events which came into the log late make some few. */
-static const double HAD_SHARE = 0.02;
+static const double had_share = 0.02;
 
 enum { LISTS, POPULAR_NEW, POPULAR_ALL, N_LISTS };
 
@@ -112,19 +112,11 @@ static bool had_before(const struct user_events *of, int64_t time, int32_t item)
     const struct history *log = &of->interactions->log;
     size_t n, first, end;
     const int32_t *items = sparse_row(&log->matrix, (size_t)of->user, &n);
-    size_t low = 0, high = n;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (items[middle] < item) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == n || items[low] != item) {
+    const size_t at = columns_find(items, n, item);
+    if (at == n) {
         return false;
     }
-    bool had = log->times[log->matrix.offsets[of->user] + (int64_t)low] < time;
+    bool had = log->times[log->matrix.offsets[of->user] + (int64_t)at] < time;
     find_item(of, item, &first, &end);
     for (size_t e = first; e < end; e++) {
         had = had || (of->events->parts[e] & PART_TRAIN) != 0 || of->events->times[e] < time;
@@ -357,7 +349,7 @@ static enum status_code tell(struct outcome *out, const struct judged *judged, i
     const struct shown *shown = &judged->shown;
     const struct tally *tally = &judged->tallies[LISTS];
     const int popular =
-        (double)judged->n_had > HAD_SHARE * (double)tally->rows[0] ? POPULAR_ALL : POPULAR_NEW;
+        (double)judged->n_had > had_share * (double)tally->rows[0] ? POPULAR_ALL : POPULAR_NEW;
     const int64_t until = shown->until < newest ? shown->until : newest;
     const double seconds =
         fmax((double)(until - shown->from), 0) + fmax((double)newest - (double)shown->again, 0);

@@ -60,7 +60,8 @@ MUST_CHECK enum status_code outcome_judge(struct db *db, const char *prefix,
                                           struct status *status);
 /* When the events begin: generations from before then are left out. INT64_MAX: there are none. */
 int64_t outcome_begin(const struct outcome_truth *truth);
-/* Of n values with this sum and sum of squares; an error of 0 where n is below 2. */
+/* Of n values with this sum and sum of squares; an error of 0 where n is below 2, a mean of NAN
+ * where it is 0. */
 void outcome_mean(double sum, double squares, int64_t n, double *mean, double *error);
 void outcome_release(struct outcome *outcome);
 
