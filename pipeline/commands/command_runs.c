@@ -11,7 +11,8 @@ static const char history[] =
     "SELECT run, state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
     " finished - started AS seconds, exit_code, generation,"
     " CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2) THEN 'yes' END AS shown,"
-    " message"
+    /* a table has room for one line; `runs show` and JSON have all */
+    " iif(?3, message, substr(message, 1, instr(message || char(10), char(10)) - 1)) AS message"
     " FROM (SELECT * FROM run ORDER BY run DESC LIMIT ?1) ORDER BY run";
 
 static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
@@ -25,6 +26,7 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
     TRY(db_bind_int64(query, 2, morning_shown(plan), status));
+    TRY(db_bind_int64(query, 3, json, status));
     code = json ? rows_print(query, true, true, out, &n_rows, status)
                 : rows_print_aligned(query, out, status);
 done:

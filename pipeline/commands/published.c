@@ -84,7 +84,6 @@ static void add_json(struct json_list *list, struct db_query *query, int column)
 
 static void add_text(struct buf *out, struct db_query *query, int column)
 {
-    char number[NUM_TEXT_MAX];
     struct buf clean = {0};
     size_t length;
     const char *text;
@@ -93,8 +92,7 @@ static void add_text(struct buf *out, struct db_query *query, int column)
         buf_addf(out, "%" PRId64, db_column_int64(query, column));
         break;
     case DB_FLOAT:
-        num_format_double(db_column_double(query, column), number);
-        buf_add_text(out, number);
+        buf_addf(out, "%.5g", db_column_double(query, column)); /* --json has every digit */
         break;
     case DB_TEXT:
     case DB_BLOB:
