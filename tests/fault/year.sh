@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 n_nights=30 train='{search: {budget: 0.1}}' # thirty whole searches would take a minute
-[ -z "$NIGHTJAR_SOAK" ] || n_nights=365 train='{}'
+[ -z "$NIGHTJAR_SOAK" ] || n_nights=365 train='{search: {budget: 0.02}}'
 
 # The pipeline of the year: nightly.yaml as it stands, on this shop and its long past, watched; its
 # search is a short one, for nobody sleeps through these nights, and its gate mild: three weeks of a
@@ -15,7 +15,7 @@ year_config() {
     sed -e "s|^  database: .*|  database: $SHOP|" -e "s|^stages:|work: {database: $SHOP.work}\nstages:|" \
         -e 's/SELECT user_id.*/SELECT user_id, item_id, created_at FROM events/' -e '/event_weights:/d' -e "s/- train: {}/- train: $train/" \
         -e 's/checks: {.*}/checks: {of_previous: 0.6, max_of_previous: 1.8}/' \
-        -e 's/- train: {}/- train: {search: {budget: 0.02}}/' -e 's/- refit: {}/- refit: {warm_start: true}/' -e '/- report:/d' \
+        -e 's/- refit: {}/- refit: {warm_start: true}/' -e '/- report:/d' \
         -e 's/users: {of_previous: 0.5}, item_exposure: {max: 0.8}/users: {of_previous: 0.8}, item_exposure: {max: 0.9}/' \
         -e 's/top: 50, \(.*\), similar: 20/top: 10, \1, similar: 5/' \
         -e 's/over_popular: 1.0/over_popular: 0.5/' "$root/configs/nightly.yaml" >"$box/year.yaml"
