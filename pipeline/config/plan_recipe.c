@@ -29,6 +29,7 @@ static const char recipe[] =
 static const char pairs_name[] = "pairs", pairs_option[] = "item_item";
 static const char train_name[] = "train", length_option[] = "epochs";
 static const char contrast_option[] = "co_interaction"; /* needs pairs */
+static const char stored_option[] = "stored", offset_option[] = "alpha"; /* not auto beside it */
 
 /* The entry of `stages` that has this name, or NULL. */
 static struct doc_node *find_entry(const struct plan_reading *reading, const char *name)
@@ -72,6 +73,7 @@ static struct doc_node *options_of(struct doc_node *entry, struct arena *arena,
 /* Moves what `options` lacks over from `source`, a map of the recipe. */
 static void fill_in(struct doc_node *options, struct doc_node *source, bool has_pairs)
 {
+    const bool is_stored = doc_find(options, stored_option, strlen(stored_option)) != NULL;
     struct doc_node *next = NULL;
     for (struct doc_node *child = source->first; child != NULL; child = next) {
         next = child->next;
@@ -83,7 +85,8 @@ static void fill_in(struct doc_node *options, struct doc_node *source, bool has_
             if (own->kind == DOC_MAP) {
                 fill_in(own, child, has_pairs);
             }
-        } else if (own == NULL && (has_pairs || strcmp(child->key, contrast_option) != 0)) {
+        } else if (own == NULL && (has_pairs || strcmp(child->key, contrast_option) != 0) &&
+                   !(is_stored && strcmp(child->key, offset_option) == 0)) {
             child->next = NULL;
             doc_append(options, child);
         }
