@@ -28,7 +28,7 @@ static const char recipe[] =
 
 static const char pairs_name[] = "pairs", pairs_option[] = "item_item";
 static const char train_name[] = "train", length_option[] = "epochs";
-static const char contrast_option[] = "co_interaction"; /* needs pairs */
+static const char contrast_option[] = "co_interaction";                  /* needs pairs */
 static const char stored_option[] = "stored", offset_option[] = "alpha"; /* not auto beside it */
 
 /* The entry of `stages` that has this name, or NULL. */
