@@ -33,7 +33,7 @@ for user in $(query "SELECT DISTINCT user_id FROM recommendations WHERE source =
 done
 
 echo
-echo "== held-out week: the towers beside baselines"
+echo "== held-out week: nightjar beside baselines"
 sqlite3 -batch -header -column "$NIGHTJAR_DEMO" "
     SELECT model, round(max(value) FILTER (WHERE name = 'recall@20'), 4) AS \"recall@20\",
            round(max(value) FILTER (WHERE name = 'ndcg@20'), 4) AS \"ndcg@20\"
