@@ -351,11 +351,15 @@ static enum status_code add_ridge(struct context *context, const struct dataset 
     if (settings->n_strengths > 1) {
         TRY(ridge_choose(&ridge, dataset, context_seed(context), &settings->watch,
                          context_pool(context), &choice, status));
+        char judged[96] = "for want of a validation part with something new to its users";
+        if (choice.n_users > 0) {
+            (void)snprintf(judged, sizeof judged,
+                           "ndcg@20 %.5f by itself, on %zu users of the validation part",
+                           choice.value, choice.n_users);
+        }
         log_write(context_log(context), LOG_INFO,
-                  "pairs: ridge with strength %g, half-life %g days (0: of all time): ndcg@20 %.5f "
-                  "by itself, on %zu users of the validation part",
-                  settings->strengths[choice.strength], settings->half_life, choice.value,
-                  choice.n_users);
+                  "pairs: ridge with strength %g, half-life %g days (0: of all time): %s",
+                  settings->strengths[choice.strength], settings->half_life, judged);
     }
     TRY(ridge_pairs(&ridge, choice.strength, &product, status));
     TRY(sparse_save(&product, artifact, slot, status));

@@ -105,7 +105,7 @@ static void read_vector(const struct feature_cells *cells, size_t row, float *ou
          : kind == CELL_BLOB ? read_blob(bytes, length, out, capacity)
                              : 0;
     if (*n == 0) {
-        *problem = kind == CELL_BLOB ? "which is no vector of little-endian float32"
+        *problem = kind == CELL_BLOB ? "which is no vector of 1 to 8192 little-endian float32"
                                      : "which is neither a JSON array of numbers nor a BLOB";
         return;
     }

@@ -464,11 +464,11 @@ static void a_vector_that_is_none_is_named_with_row_id_and_column(void **state)
         const char *value, *problem;
     } bad[] = {
         {"x'0000803f'", "a BLOB, of 1 numbers where the column's vectors have 2"},
-        {"x'0000803f00'", "a BLOB, which is no vector of little-endian float32"},
+        {"x'0000803f00'", "a BLOB, which is no vector of 1 to 8192 little-endian float32"},
         {"x'0000803f0000c07f'", "a BLOB, with a number that is not finite"},
         {"x'0000807f00000000'", "a BLOB, with a number that is not finite"},
         {"zeroblob(8)", "a BLOB, all zeros, which have no direction"},
-        {"zeroblob(4 * 8193)", "a BLOB, which is no vector of little-endian float32"},
+        {"zeroblob(4 * 8193)", "a BLOB, which is no vector of 1 to 8192 little-endian float32"},
         {"'[1, nan]'", "\"[1, nan]\", which is neither a JSON array of numbers nor a BLOB"},
         {"'[1, 1e39]'", "\"[1, 1e39]\", which is neither a JSON array of numbers nor a BLOB"},
         {"'[1, ]'", "\"[1, ]\", which is neither a JSON array of numbers nor a BLOB"},
