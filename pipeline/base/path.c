@@ -7,7 +7,9 @@
 #include "base/output_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,18 @@ bool path_same_file(const char *a, const char *b)
     }
     return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
            info_a.st_ino == info_b.st_ino;
+}
+
+bool path_is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3"; /* with its NUL, as in the file */
+    char start[sizeof magic] = "";
+    FILE *file = fopen(path, "rb");
+    const size_t got = file != NULL ? fread(start, 1, sizeof start, file) : 0;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return got == sizeof start && memcmp(start, magic, sizeof start) == 0;
 }
 
 /* *out = the folder of a file as the path names it, mem_free. */
@@ -112,6 +126,10 @@ enum status_code path_check_writable(const char *path, enum path_use use, struct
     if (is_there && access(path, W_OK) != 0) {
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                           "the file cannot be written: %s", strerror(errno)));
+    }
+    if (is_there && use == PATH_TEXT && path_is_database(path)) {
+        TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                          "it is an SQLite database, and would be lost; name another file"));
     }
     if (!is_there && use == PATH_DATABASE && lstat(path, &info) == 0) {
         TRY(check_link(path, folder, status));

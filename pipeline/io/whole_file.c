@@ -2,6 +2,7 @@
 #include "io/whole_file.h"
 
 #include "base/output_file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <string.h>
@@ -67,6 +68,11 @@ enum status_code whole_file_open(struct whole_file *file, const char *path, int 
                 return status_set_at(
                     status, STATUS_CANNOT_CREATE, path, 0, 0,
                     "cannot create: something stands there that is not a regular file");
+            }
+            if (path_is_database(path)) {
+                return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                                     "it is an SQLite database, and would be lost; name another "
+                                     "file");
             }
             if (S_ISREG(there.st_mode)) { /* its owner may have opened it to others */
                 mode = (int)(there.st_mode & 0777);
