@@ -123,7 +123,7 @@ static enum status_code fill_evidence(struct pass *pass, const struct exam_sitti
     enum status_code code;
     score_release(&pass->score);
     TRY(exam_score(pass->exam, sitting, pass->scoring, widest, &pass->score, status));
-    for (size_t p = 0; p <= widest->n_parts; p++) { /* the last: what gamma weighs */
+    for (size_t p = 0; p <= widest->n_parts; p++) { /* 0: what gamma weighs */
         const bool is_part = p > 0;
         if (!is_part ? widest->gamma == 0 : widest->parts[p - 1].weight == 0) {
             continue;
