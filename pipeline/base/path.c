@@ -32,7 +32,8 @@ bool path_is_database(const char *path)
 {
     static const char magic[] = "SQLite format 3"; /* with its NUL, as in the file */
     char start[sizeof magic] = "";
-    FILE *file = fopen(path, "rb");
+    struct stat info; /* to open a pipe would wait for its writer */
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
     const size_t got = file != NULL ? fread(start, 1, sizeof start, file) : 0;
     if (file != NULL) {
         (void)fclose(file);
