@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,19 @@ static enum status_code cannot_open(const char *path, const char *what, const ch
                          reason);
 }
 
+bool output_file_is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3"; /* with its NUL, as in the file */
+    char start[sizeof magic] = "";
+    struct stat info; /* to open a pipe would wait for its writer */
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    const size_t got = file != NULL ? fread(start, 1, sizeof start, file) : 0;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return got == sizeof start && memcmp(start, magic, sizeof start) == 0;
+}
+
 enum status_code output_file_open(const char *path, enum output_kind kind, int mode,
                                   const char *what, int *fd, struct status *status)
 {
@@ -33,6 +47,10 @@ enum status_code output_file_open(const char *path, enum output_kind kind, int m
     if (standard >= 0) {
         *fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
         return *fd >= 0 ? STATUS_OK : cannot_open(path, what, strerror(errno), status);
+    }
+    if (kind == OUTPUT_APPEND && output_file_is_database(path)) {
+        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
+                             "%s: it is an SQLite database; name another file", what);
     }
     if (kind == OUTPUT_NEW && unlink(path) != 0 && errno != ENOENT) {
         return cannot_open(path, what, strerror(errno), status);

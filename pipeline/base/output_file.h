@@ -16,11 +16,15 @@ enum output_kind {
 
 enum { OUTPUT_SHARED = 0644, OUTPUT_PRIVATE = 0600 }; /* private: there are people's ids in it */
 
-/* *fd = the file. STATUS_CANNOT_CREATE names the path and, by `what` ("the log file"), its use. */
+/* *fd = the file; nothing is appended to an SQLite database. STATUS_CANNOT_CREATE names the path
+ * and, by `what` ("the log file"), its use. */
 MUST_CHECK enum status_code output_file_open(const char *path, enum output_kind kind, int mode,
                                              const char *what, int *fd, struct status *status);
 /* Whether writing to this path means writing to what is there: a device, or the program's own
  * stdout or stderr, and not a file that could be made anew and renamed. */
 bool output_file_is_device(const char *path);
+/* Whether an SQLite database stands there: named in the place of a text it is a slip of the hand,
+ * and would be lost. */
+bool output_file_is_database(const char *path);
 
 #endif

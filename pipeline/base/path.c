@@ -28,19 +28,6 @@ bool path_same_file(const char *a, const char *b)
            info_a.st_ino == info_b.st_ino;
 }
 
-bool path_is_database(const char *path)
-{
-    static const char magic[] = "SQLite format 3"; /* with its NUL, as in the file */
-    char start[sizeof magic] = "";
-    struct stat info; /* to open a pipe would wait for its writer */
-    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
-    const size_t got = file != NULL ? fread(start, 1, sizeof start, file) : 0;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return got == sizeof start && memcmp(start, magic, sizeof start) == 0;
-}
-
 /* *out = the folder of a file as the path names it, mem_free. */
 static enum status_code folder_of(const char *path, char **out, struct status *status)
 {
@@ -128,7 +115,7 @@ enum status_code path_check_writable(const char *path, enum path_use use, struct
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                           "the file cannot be written: %s", strerror(errno)));
     }
-    if (is_there && use == PATH_TEXT && path_is_database(path)) {
+    if (is_there && use == PATH_TEXT && output_file_is_database(path)) {
         TRY(status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                           "it is an SQLite database, and would be lost; name another file"));
     }

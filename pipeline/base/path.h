@@ -8,10 +8,6 @@
  * NULL means no file. */
 bool path_same_file(const char *a, const char *b);
 
-/* Whether an SQLite database stands there: named in the place of a text it is a slip of the hand,
- * and would be lost. */
-bool path_is_database(const char *path);
-
 /* One name for a file, from whatever folder it is named: its folder's absolute path without links,
  * and its own name, there or not. Where the folder cannot be told, the path as it is. mem_free. */
 MUST_CHECK enum status_code path_absolute(const char *path, char **out, struct status *status);

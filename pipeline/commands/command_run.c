@@ -161,10 +161,6 @@ static enum status_code open_log_file(const struct command_line *line, struct lo
     if (path == NULL) {
         return STATUS_OK;
     }
-    if (path_is_database(path)) {
-        return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
-                             "the log file: it is an SQLite database; name another file");
-    }
     int fd = -1;
     enum status_code code =
         output_file_open(path, OUTPUT_APPEND, OUTPUT_PRIVATE, "the log file", &fd, status);

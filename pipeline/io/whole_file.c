@@ -69,7 +69,7 @@ enum status_code whole_file_open(struct whole_file *file, const char *path, int 
                     status, STATUS_CANNOT_CREATE, path, 0, 0,
                     "cannot create: something stands there that is not a regular file");
             }
-            if (path_is_database(path)) {
+            if (output_file_is_database(path)) {
                 return status_set_at(status, STATUS_CANNOT_CREATE, path, 0, 0,
                                      "it is an SQLite database, and would be lost; name another "
                                      "file");
