@@ -2,6 +2,7 @@
 #include "extension/live_score.h"
 
 #include "base/mem.h"
+#include "math/vec.h"
 
 #include <math.h>
 #include <string.h>
@@ -140,15 +141,9 @@ static void put_newest(const struct live_items *live, struct live_user *user, in
 /* vector (dimension) = the normalised sum; as it was where that has no direction. */
 static void set_vector(const double *sum, size_t dimension, struct live_user *user, float *vector)
 {
-    double squares = 0;
-    for (size_t j = 0; j < dimension; j++) {
-        squares += sum[j] * sum[j];
-    }
-    for (size_t j = 0; squares >= 1e-8 && j < dimension; j++) {
-        vector[j] = (float)(sum[j] / sqrt(squares));
-    }
+    const bool has_direction = vec_unit_of_sum(sum, dimension, vector);
     user->is_cold = user->is_cold || !user->has_vector;
-    user->has_vector = user->has_vector || squares >= 1e-8;
+    user->has_vector = user->has_vector || has_direction;
 }
 
 int live_user_add(const struct catalogue *catalogue, const struct live_items *live, sqlite3 *db,

@@ -2,11 +2,10 @@
  * published, little-endian float32. */
 #include "extension/extension.h"
 
+#include "math/vec.h"
+
 #include <math.h>
 #include <string.h>
-
-/* Vectors have length 1: a sum below this is rounding, and has no direction. */
-static const double least_square = 1e-8;
 
 /* The floats of a blob, and how many; a message and NULL where it is none. */
 static const void *vector_of(sqlite3_context *context, const char *function, sqlite3_value *value,
@@ -118,26 +117,23 @@ static void mean_step(sqlite3_context *context, int n_values, sqlite3_value **va
 static void mean_result(sqlite3_context *context)
 {
     struct mean *mean = sqlite3_aggregate_context(context, 0);
-    double squares = 0;
+    bool is_finite = true;
     if (mean == NULL || mean->sums == NULL) {
         return;
     }
     for (size_t j = 0; j < mean->n; j++) {
-        squares += mean->sums[j] * mean->sums[j];
+        is_finite = is_finite && isfinite(mean->sums[j]);
     }
-    if (!isfinite(squares)) {
+    float *vector = is_finite ? sqlite3_malloc64(mean->n * sizeof *vector) : NULL;
+    if (!is_finite) {
         sqlite3_result_error(
             context, "nightjar_mean: an embedding has a component that is no finite number", -1);
-    } else if (squares >= least_square) {
-        float *vector = sqlite3_malloc64(mean->n * sizeof *vector);
-        for (size_t j = 0; vector != NULL && j < mean->n; j++) {
-            vector[j] = (float)(mean->sums[j] / sqrt(squares));
-        }
-        if (vector == NULL) {
-            sqlite3_result_error_nomem(context);
-        } else {
-            sqlite3_result_blob64(context, vector, mean->n * sizeof *vector, sqlite3_free);
-        }
+    } else if (vector == NULL) {
+        sqlite3_result_error_nomem(context);
+    } else if (vec_unit_of_sum(mean->sums, mean->n, vector)) {
+        sqlite3_result_blob64(context, vector, mean->n * sizeof *vector, sqlite3_free);
+    } else {
+        sqlite3_free(vector);
     }
     sqlite3_free(mean->sums);
     *mean = (struct mean){0};

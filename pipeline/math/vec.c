@@ -1,6 +1,8 @@
 /* Chooses among the builds of vec_kernels.c. */
 #include "math/vec.h"
 
+#include <math.h>
+
 extern const struct vec_ops vec_ops_portable;
 
 #if defined __x86_64__
@@ -32,4 +34,20 @@ const struct vec_ops *vec_ops(void)
     const struct vec_ops *sets[VEC_SETS_MAX];
     (void)vec_ops_all(sets);
     return sets[0];
+}
+
+bool vec_unit_of_sum(const double *sum, size_t n, float *out)
+{
+    const double least_square = 1e-8;
+    double squares = 0.0;
+    for (size_t j = 0; j < n; j++) {
+        squares += sum[j] * sum[j];
+    }
+    if (!(squares >= least_square)) {
+        return false;
+    }
+    for (size_t j = 0; j < n; j++) {
+        out[j] = (float)(sum[j] / sqrt(squares));
+    }
+    return true;
 }

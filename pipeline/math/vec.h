@@ -61,4 +61,8 @@ size_t vec_ops_all(const struct vec_ops *sets[VEC_SETS_MAX]);
 /* The best of them. */
 const struct vec_ops *vec_ops(void);
 
+/* out (n) = a sum of vectors of length 1, at length 1; false, and out as it was, where the sum is
+ * so short that its direction is rounding. Lists and the extension must agree on it. */
+bool vec_unit_of_sum(const double *sum, size_t n, float *out);
+
 #endif

@@ -3,10 +3,10 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "math/vec.h"
 #include "serving/serving_internal.h"
 
 #include <assert.h>
-#include <math.h>
 
 /* ---- anchors ---- */
 
@@ -48,7 +48,6 @@ static bool mean_vector(const struct serving *serving, size_t user, double *sum,
 {
     const struct const_matrix items = serving->request->embeddings->items;
     const struct sparse *history = &serving->history.matrix;
-    double squares = 0.0;
     memset(sum, 0, items.columns * sizeof *sum);
     for (int64_t e = history->offsets[user]; e < history->offsets[user + 1]; e++) {
         const float *item = items.data + (size_t)history->columns[e] * items.stride;
@@ -56,17 +55,7 @@ static bool mean_vector(const struct serving *serving, size_t user, double *sum,
             sum[j] += (double)item[j];
         }
     }
-    for (size_t j = 0; j < items.columns; j++) {
-        squares += sum[j] * sum[j];
-    }
-    /* vectors have length 1: below this the direction is rounding */
-    if (squares < 1e-8) {
-        return false;
-    }
-    for (size_t j = 0; j < items.columns; j++) {
-        vector[j] = (float)(sum[j] / sqrt(squares));
-    }
-    return true;
+    return vec_unit_of_sum(sum, items.columns, vector);
 }
 
 /* Where a cold user's vector may come from: a row of the towers' cold users, else the history. */
