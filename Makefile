@@ -1,8 +1,12 @@
 # nightjar: `make` builds, `make demo` shows, `make test` proves. VARIANT=release|debug|asan|tsan.
+# MPI=1 builds for several ranks, into a folder of its own, with the library that pkg-config calls
+# mpi; MPI=ompi or MPI=mpich with that one.
 VARIANT ?= release
+MPI ?=
+MPI_PACKAGE := $(if $(filter 1,$(MPI)),mpi,$(MPI))
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
-BUILD := build/$(VARIANT)
+BUILD := build/$(VARIANT)$(if $(MPI),-$(MPI_PACKAGE))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror \
@@ -13,13 +17,15 @@ OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -g1
 CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map='$(CURDIR)'=. \
           -fPIE -fstack-protector-strong $(WARNINGS) $(OPTIMISE_$(VARIANT))
-LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib
+LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib $(MPI_PACKAGE)
 CPPFLAGS := -Ipipeline -I. $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))) -MMD -MP
 LDFLAGS := -pie -Wl,-z,relro,-z,now
 STRIP_release := -s
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lcsv -lpthread -lm # libcsv has no .pc file
 
-SOURCES := $(filter-out pipeline/main.c pipeline/extension/%,$(wildcard pipeline/*/*.c))
+# the one file that knows how ranks talk
+OTHER_WIRE := pipeline/ranks/wire_$(if $(MPI),none,mpi).c
+SOURCES := $(filter-out pipeline/main.c pipeline/extension/% $(OTHER_WIRE),$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
 STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
 # the *_kernels.c of math are compiled once per instruction set and never by themselves

@@ -4,6 +4,7 @@
 #include "commands/command_list.h"
 #include "commands/version.h"
 #include "config/stage_registry.h"
+#include "ranks/ranks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,19 +144,26 @@ int main(int argc, char **argv)
 {
     fill_standard_descriptors();
     install_signals();
-    const struct command_environment environment = {.registry = &stage_registry,
-                                                    .version = NIGHTJAR_VERSION,
-                                                    .commands = commands,
-                                                    .out = stdout,
-                                                    .err = stderr,
-                                                    .err_is_terminal = isatty(STDERR_FILENO) == 1,
-                                                    .err_can_draw = err_can_draw(),
-                                                    .stop_signal = &stop_signal};
+    struct command_environment environment = {.registry = &stage_registry,
+                                              .version = NIGHTJAR_VERSION,
+                                              .commands = commands,
+                                              .out = stdout,
+                                              .err = stderr,
+                                              .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                                              .err_can_draw = err_can_draw(),
+                                              .stop_signal = &stop_signal};
     struct status status = {0};
-    enum status_code code = dispatch(&environment, argc, argv, &status);
+    enum status_code code = ranks_open(&environment.ranks, &status);
+    if (code == STATUS_OK) {
+        code = dispatch(&environment, argc, argv, &status);
+    }
     if (code == STATUS_OK) {
         code = command_flush(stdout, &status);
     }
+    if (!ranks_is_first(environment.ranks)) {
+        status.message[0] = '\0'; /* the first one says it for all */
+    }
+    ranks_close(environment.ranks);
     if (code != STATUS_OK) {
         fflush(stdout);
         if (status.message[0] != '\0') {

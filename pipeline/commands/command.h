@@ -70,6 +70,7 @@ struct command_environment {
     FILE *err;                             /* stderr: everything else */
     bool err_is_terminal, err_can_draw;    /* can draw: knows control sequences, too */
     const volatile int *stop_signal;
+    struct ranks *ranks; /* that the program was started as; NULL: alone */
 };
 
 struct command {

@@ -247,6 +247,7 @@ static enum status_code run_run(const struct command_environment *environment,
                                         .wait = wait,
                                         .max_time = max_time,
                                         .stop_signal = environment->stop_signal,
+                                        .ranks = environment->ranks,
                                         .started = begin,
                                         .stage_done = show_stage,
                                         .data = &display};

@@ -39,6 +39,11 @@ struct pool *context_pool(const struct context *context)
     return context->pool;
 }
 
+struct ranks *context_ranks(const struct context *context)
+{
+    return context->request->ranks;
+}
+
 struct log *context_log(const struct context *context)
 {
     return context->request->log;

@@ -34,6 +34,8 @@ const char *context_label(const struct context *context); /* of the running stag
 /* A hash of all that decides about the running stage's outputs, save what it reads outside. */
 const char *context_key(const struct context *context);
 struct pool *context_pool(const struct context *context);
+/* Who carry the run out together; NULL: this process alone. */
+struct ranks *context_ranks(const struct context *context);
 struct log *context_log(const struct context *context);
 struct progress *context_progress(const struct context *context); /* never NULL */
 int64_t context_run_started(const struct context *context);     /* Unix seconds: for records only */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "config/plan.h"
+#include "ranks/ranks.h"
 
 struct run_request {
     const struct plan *plan;
@@ -19,6 +20,7 @@ struct run_request {
     double wait;                     /* seconds to wait for another run's end */
     double max_time;                 /* seconds after which training stops; 0: no limit */
     const volatile int *stop_signal; /* set by the signal handler in main.c; may be NULL */
+    struct ranks *ranks;             /* who carry it out together; NULL: this process alone */
     /* told once the run has its number, before the first stage; may be NULL */
     void (*started)(void *data, int64_t run);
     /* told after each stage, for the command to show; may be NULL */

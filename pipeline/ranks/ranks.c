@@ -1,0 +1,383 @@
+/* Agreement, exchanges and sums over the wire. */
+#include "ranks/ranks.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ranks/launcher.h"
+#include "ranks/wire.h"
+
+struct ranks {
+    size_t n, mine;
+    bool has_failed;       /* everybody knows it */
+    struct status failure; /* the first one's */
+    struct ranks_traffic traffic;
+    struct ranks_bytes scratch; /* of ranks_tree_sum and ranks_tree_scatter */
+};
+
+/* ---- who is here ---- */
+
+/* The powers of two beside n. */
+static enum status_code check_number(size_t n, struct status *status)
+{
+    size_t below = 1;
+    while (below * 2 <= n && below < RANKS_MAX) {
+        below *= 2;
+    }
+    if (n == below) {
+        return STATUS_OK;
+    }
+    if (n > RANKS_MAX) {
+        return status_set(
+            status, STATUS_USAGE,
+            "%zu ranks are more than there are shards: at most %d, and a power of two", n,
+            RANKS_MAX);
+    }
+    return status_set(status, STATUS_USAGE,
+                      "%zu ranks: their number must be a power of two, so that it changes no "
+                      "result; the nearest are %zu and %zu",
+                      n, below, below * 2);
+}
+
+enum status_code ranks_open(struct ranks **out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks *ranks = NULL;
+    size_t n, mine;
+    TRY(wire_open(&n, &mine, status));
+    if (n > 0) {
+        TRY(MEM_NEW(&ranks, 1, status));
+        *ranks = (struct ranks){.n = n, .mine = mine};
+        TRY(check_number(n, status));
+    }
+    *out = ranks;
+    ranks = NULL;
+done:
+    if (code != STATUS_OK && launcher_find().mine != 0) {
+        status->message[0] = '\0'; /* one of them says it */
+    }
+    ranks_close(ranks);
+    return code;
+}
+
+void ranks_close(struct ranks *ranks)
+{
+    if (ranks != NULL) {
+        wire_close();
+        ranks_bytes_release(&ranks->scratch);
+        mem_free(ranks);
+    }
+}
+
+const char *ranks_library(void)
+{
+    return wire_library();
+}
+
+size_t ranks_n(const struct ranks *ranks)
+{
+    return ranks == NULL ? 1 : ranks->n;
+}
+
+size_t ranks_mine(const struct ranks *ranks)
+{
+    return ranks == NULL ? 0 : ranks->mine;
+}
+
+bool ranks_is_first(const struct ranks *ranks)
+{
+    return ranks_mine(ranks) == 0;
+}
+
+size_t ranks_owner(const struct ranks *ranks, size_t shard)
+{
+    return shard * ranks_n(ranks) / SHARDS;
+}
+
+size_t ranks_first_shard(const struct ranks *ranks, size_t rank)
+{
+    return rank * SHARDS / ranks_n(ranks);
+}
+
+struct ranks_traffic ranks_traffic(const struct ranks *ranks)
+{
+    static const struct ranks_traffic none = {0};
+    return ranks == NULL ? none : ranks->traffic;
+}
+
+/* ---- agreement ---- */
+
+static bool is_alone(const struct ranks *ranks)
+{
+    return ranks == NULL || ranks->n == 1;
+}
+
+static enum status_code failed(const struct ranks *ranks, struct status *status)
+{
+    if (status->code == STATUS_OK) {
+        *status = ranks->failure;
+    }
+    return status->code;
+}
+
+/* `mine`: what this rank has to say; NULL: it is well. */
+static enum status_code agree(struct ranks *ranks, const struct status *mine, struct status *status)
+{
+    const double started = clock_monotonic();
+    const int64_t first = wire_min(mine == NULL ? (int64_t)ranks->n : (int64_t)ranks->mine);
+    ranks->traffic.waited += clock_monotonic() - started;
+    ranks->traffic.calls++;
+    if (first == (int64_t)ranks->n) {
+        return STATUS_OK;
+    }
+    ranks->has_failed = true;
+    if (first == (int64_t)ranks->mine) {
+        ranks->failure = *mine;
+    }
+    wire_share(&ranks->failure, sizeof ranks->failure, (size_t)first);
+    return failed(ranks, status);
+}
+
+enum status_code ranks_agree(struct ranks *ranks, struct status *status)
+{
+    if (is_alone(ranks)) {
+        return STATUS_OK;
+    }
+    return ranks->has_failed ? failed(ranks, status) : agree(ranks, NULL, status);
+}
+
+enum status_code ranks_leave(struct ranks *ranks, struct status *status)
+{
+    if (!is_alone(ranks) && !ranks->has_failed && status->code != STATUS_OK) {
+        struct status first = {0};
+        (void)agree(ranks, status, &first);
+        *status = first; /* several may fail at once: all of them say the same */
+    }
+    return status->code;
+}
+
+/* ---- exchanges ---- */
+
+void ranks_bytes_release(struct ranks_bytes *bytes)
+{
+    mem_free(bytes->data);
+    *bytes = (struct ranks_bytes){0};
+}
+
+static enum status_code reserve(struct ranks_bytes *bytes, size_t n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (n > bytes->capacity || bytes->data == NULL) {
+        mem_free(bytes->data);
+        bytes->data = NULL;
+        bytes->capacity = 0;
+        TRY(MEM_NEW(&bytes->data, n, status));
+        bytes->capacity = n;
+    }
+done:
+    return code;
+}
+
+static enum status_code copy_alone(const void *mine, size_t n, struct ranks_bytes *out,
+                                   struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(reserve(out, n, status));
+    if (n > 0) {
+        memcpy(out->data, mine, n);
+    }
+    out->first[0] = 0;
+    out->first[1] = n;
+done:
+    return code;
+}
+
+enum status_code ranks_share(struct ranks *ranks, void *data, size_t n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    TRY(ranks_agree(ranks, status));
+    wire_share(data, n, 0);
+    if (ranks->mine == 0) {
+        ranks->traffic.bytes += (int64_t)(n * (ranks->n - 1));
+    }
+done:
+    return code;
+}
+
+/* What to[] bytes each rank will send is told to the others first; then room is made, which may
+ * fail, and only when all have room are the bytes sent. */
+static enum status_code send_all(struct ranks *ranks, const void *send, const size_t from[],
+                                 struct ranks_bytes *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t counts[RANKS_MAX], theirs[RANKS_MAX];
+    size_t eight[RANKS_MAX + 1];
+    const size_t n = ranks->n;
+    double started;
+    for (size_t r = 0; r <= n; r++) {
+        eight[r] = r * sizeof *counts;
+    }
+    for (size_t r = 0; r < n; r++) {
+        counts[r] = (int64_t)(from[r + 1] - from[r]);
+        ranks->traffic.bytes += r == ranks->mine ? 0 : counts[r];
+    }
+    TRY(ranks_agree(ranks, status));
+    wire_all(counts, eight, theirs, eight);
+    out->first[0] = 0;
+    for (size_t r = 0; r < n; r++) {
+        out->first[r + 1] = out->first[r] + (size_t)theirs[r];
+    }
+    code = reserve(out, out->first[n], status);
+    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    started = clock_monotonic();
+    wire_all(send, from, out->data, out->first);
+    ranks->traffic.waited += clock_monotonic() - started;
+done:
+    return code;
+}
+
+enum status_code ranks_exchange(struct ranks *ranks, const void *send, const size_t first[],
+                                struct ranks_bytes *out, struct status *status)
+{
+    if (is_alone(ranks)) {
+        return copy_alone(send, first[1], out, status);
+    }
+    return send_all(ranks, send, first, out, status);
+}
+
+enum status_code ranks_gather(struct ranks *ranks, const void *mine, size_t n,
+                              struct ranks_bytes *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t counts[RANKS_MAX] = {0};
+    if (is_alone(ranks)) {
+        TRY(copy_alone(mine, n, out, status));
+        goto done;
+    }
+    counts[ranks->mine] = (int64_t)n;
+    TRY(ranks_sum_int64(ranks, counts, ranks->n, status));
+    out->first[0] = 0;
+    for (size_t r = 0; r < ranks->n; r++) {
+        out->first[r + 1] = out->first[r] + (size_t)counts[r];
+    }
+    code = reserve(out, out->first[ranks->n], status);
+    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    if (n > 0) {
+        memcpy(out->data + out->first[ranks->mine], mine, n);
+    }
+    for (size_t r = 0; r < ranks->n; r++) {
+        wire_share(out->data + out->first[r], (size_t)counts[r], r);
+    }
+    ranks->traffic.bytes += (int64_t)(n * (ranks->n - 1));
+done:
+    return code;
+}
+
+enum status_code ranks_collect(struct ranks *ranks, const void *mine, size_t n,
+                               struct ranks_bytes *out, struct status *status)
+{
+    size_t from[RANKS_MAX + 1] = {0};
+    if (is_alone(ranks)) {
+        return copy_alone(mine, n, out, status);
+    }
+    for (size_t r = 1; r <= ranks->n; r++) {
+        from[r] = n; /* all of it to rank 0 */
+    }
+    return send_all(ranks, mine, from, out, status);
+}
+
+/* ---- sums ---- */
+
+enum status_code ranks_sum_int64(struct ranks *ranks, int64_t *values, size_t n,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    TRY(ranks_agree(ranks, status));
+    wire_sum(values, n);
+done:
+    return code;
+}
+
+enum status_code ranks_max_int64(struct ranks *ranks, int64_t *values, size_t n,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    TRY(ranks_agree(ranks, status));
+    wire_max(values, n);
+done:
+    return code;
+}
+
+/* Neighbours first, then pairs of neighbours: the upper part of the tree of the shards. Both sides
+ * of a pair add the same two numbers, and a + b = b + a. */
+enum status_code ranks_tree_sum(struct ranks *ranks, double *values, size_t n,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    code = reserve(&ranks->scratch, n * sizeof *values, status);
+    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    for (size_t bit = 1; bit < ranks->n; bit *= 2) {
+        double *theirs = (void *)ranks->scratch.data;
+        wire_swap(ranks->mine ^ bit, values, n * sizeof *values, theirs, n * sizeof *values);
+        for (size_t i = 0; i < n; i++) {
+            values[i] += theirs[i];
+        }
+        ranks->traffic.bytes += (int64_t)(n * sizeof *values);
+    }
+done:
+    return code;
+}
+
+/* Recursive halving along the same tree: of the rows that a rank still holds sums for, those of
+ * ranks that differ from it in `bit` go to its partner, and the partner's for it are added. What it
+ * holds are the ranks that agree with it in all smaller bits. */
+enum status_code ranks_tree_scatter(struct ranks *ranks, float *values, const size_t first[],
+                                    size_t width, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    const size_t floats = first[ranks->n] * width;
+    code = reserve(&ranks->scratch, 2 * floats * sizeof *values, status);
+    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    float *away = (void *)ranks->scratch.data, *theirs = away + floats;
+    for (size_t bit = 1; bit < ranks->n; bit *= 2) {
+        const size_t below = ranks->mine & (bit - 1);
+        size_t n_away = 0, n_theirs = 0;
+        for (size_t r = below; r < ranks->n; r += bit) {
+            const size_t n = (first[r + 1] - first[r]) * width;
+            if ((r & bit) != (ranks->mine & bit)) {
+                memcpy(away + n_away, values + first[r] * width, n * sizeof *values);
+                n_away += n;
+            } else {
+                n_theirs += n;
+            }
+        }
+        const double started = clock_monotonic();
+        wire_swap(ranks->mine ^ bit, away, n_away * sizeof *values, theirs,
+                  n_theirs * sizeof *values);
+        ranks->traffic.waited += clock_monotonic() - started;
+        ranks->traffic.bytes += (int64_t)(n_away * sizeof *values);
+        for (size_t r = below + (ranks->mine & bit); r < ranks->n; r += 2 * bit) {
+            const size_t n = (first[r + 1] - first[r]) * width;
+            for (size_t i = 0; i < n; i++) {
+                values[first[r] * width + i] += *theirs++;
+            }
+        }
+        theirs = away + floats;
+    }
+done:
+    return code;
+}

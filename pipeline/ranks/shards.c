@@ -1,0 +1,116 @@
+/* Shards, and sums along their tree. */
+#include "ranks/shards.h"
+
+#include "base/mem.h"
+
+size_t shard_of_key(uint64_t key)
+{
+    /* the finaliser of splitmix64: ids that count up fall everywhere */
+    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
+    key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
+    return (size_t)((key ^ (key >> 31)) % SHARDS);
+}
+
+enum status_code shard_rows_init(struct shard_rows *by_shard, const uint8_t *shards, size_t n,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    size_t next[SHARDS];
+    *by_shard = (struct shard_rows){0};
+    TRY(MEM_NEW(&by_shard->rows, n, status));
+    for (size_t i = 0; i < n; i++) {
+        by_shard->first[shards[i] + 1]++;
+    }
+    for (size_t s = 0; s < SHARDS; s++) {
+        by_shard->first[s + 1] += by_shard->first[s];
+        next[s] = by_shard->first[s];
+    }
+    for (size_t i = 0; i < n; i++) {
+        by_shard->rows[next[shards[i]]++] = (int32_t)i;
+    }
+done:
+    return code;
+}
+
+void shard_rows_release(struct shard_rows *by_shard)
+{
+    mem_free(by_shard->rows);
+    *by_shard = (struct shard_rows){0};
+}
+
+enum { LEVELS = 7 }; /* log2(SHARDS), and the leaf */
+_Static_assert(1 << (LEVELS - 1) == SHARDS, "a tree of LEVELS has SHARDS leaves");
+
+static void add(const double *from, double *into, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        into[i] += from[i];
+    }
+}
+
+/* Partial sums wait at the level of their subtree's height until the one beside them is there: as a
+ * binary counter carries. */
+enum status_code shard_sum(struct ranks *ranks, size_t n,
+                           void (*fill)(void *data, size_t shard, double *leaf), void *data,
+                           double *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t mine = ranks_mine(ranks), first = ranks_first_shard(ranks, mine);
+    const size_t count = ranks_first_shard(ranks, mine + 1) - first;
+    double *levels = NULL;
+    size_t height = 0;
+    TRY(MEM_NEW(&levels, LEVELS * n, status));
+    for (size_t i = 0; i < count; i++) {
+        /* levels[height] is free for the leaf: below it stand the sums that wait */
+        double *leaf = levels + height * n;
+        memset(leaf, 0, n * sizeof *leaf);
+        fill(data, first + i, leaf);
+        height++;
+        for (size_t carry = i + 1; carry % 2 == 0; carry /= 2, height--) {
+            add(levels + (height - 1) * n, levels + (height - 2) * n, n);
+        }
+    }
+    TRY(ranks_tree_sum(ranks, levels, n, status));
+    memcpy(out, levels, n * sizeof *out);
+done:
+    mem_free(levels);
+    return code;
+}
+
+struct value_job {
+    const struct shard_rows *by_shard;
+    const double *values;
+};
+
+static void fill_values(void *data, size_t shard, double *leaf)
+{
+    const struct value_job *job = data;
+    for (size_t i = job->by_shard->first[shard]; i < job->by_shard->first[shard + 1]; i++) {
+        *leaf += job->values[job->by_shard->rows[i]];
+    }
+}
+
+enum status_code shard_sum_values(struct ranks *ranks, const struct shard_rows *by_shard,
+                                  const double *values, double *out, struct status *status)
+{
+    struct value_job job = {by_shard, values};
+    return shard_sum(ranks, 1, fill_values, &job, out, status);
+}
+
+enum status_code shard_gather(struct ranks *ranks, const struct shard_rows *by_shard,
+                              const void *values, size_t size, struct ranks_bytes *out, size_t *n,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n_mine = by_shard->first[SHARDS];
+    char *ordered = NULL;
+    TRY(MEM_NEW(&ordered, n_mine * size, status));
+    for (size_t i = 0; i < n_mine; i++) {
+        memcpy(ordered + i * size, (const char *)values + (size_t)by_shard->rows[i] * size, size);
+    }
+    TRY(ranks_gather(ranks, ordered, n_mine * size, out, status));
+    *n = out->first[ranks_n(ranks)] / size;
+done:
+    mem_free(ordered);
+    return code;
+}

@@ -1,0 +1,51 @@
+/* The shards that users and items are cut into, whatever the number of ranks, and sums over them
+ * that come out the same at every number.
+ *
+ * A user's shard comes from the id, so that a row of the log alone says whose it is; an item's from
+ * its number, which all ranks know. What is summed over users is summed user by user within a
+ * shard, in ascending order of ids, and then along one binary tree of the shards:
+ *
+ *     ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + ...
+ *
+ * of which a rank's shards are a whole subtree. */
+#ifndef NIGHTJAR_RANKS_SHARDS_H
+#define NIGHTJAR_RANKS_SHARDS_H
+
+#include "ranks/ranks.h"
+
+/* The shard of an entity whose random streams are keyed by `key` (vocabulary_key of a user). */
+size_t shard_of_key(uint64_t key);
+static inline size_t shard_of_item(size_t item)
+{
+    return item % SHARDS;
+}
+
+/* Rows by shard: those of shard s are rows[first[s]] to rows[first[s + 1]], ascending. Shards of
+ * other ranks are empty. Zero-initialise. */
+struct shard_rows {
+    size_t first[SHARDS + 1];
+    int32_t *rows;
+};
+/* shards (n): of each row, all of them this rank's own. */
+MUST_CHECK enum status_code shard_rows_init(struct shard_rows *by_shard, const uint8_t *shards,
+                                            size_t n, struct status *status);
+void shard_rows_release(struct shard_rows *by_shard);
+
+/* out (n) = the sum over all shards of all ranks of what `fill` puts into `leaf` (n, zeroed before)
+ * for one of them; called for this rank's shards, ascending. The same bytes at every number of
+ * ranks. Memory: (1 + log2(SHARDS)) n doubles. */
+MUST_CHECK enum status_code shard_sum(struct ranks *ranks, size_t n,
+                                      void (*fill)(void *data, size_t shard, double *leaf),
+                                      void *data, double *out, struct status *status);
+/* The sum of one value a row: values (rows of by_shard, by row). */
+MUST_CHECK enum status_code shard_sum_values(struct ranks *ranks, const struct shard_rows *by_shard,
+                                             const double *values, double *out,
+                                             struct status *status);
+
+/* Values of every rank's rows, `size` bytes each, in the order of shards and rows: out->data, *n of
+ * them, on all ranks. values: by row, those of this rank. */
+MUST_CHECK enum status_code shard_gather(struct ranks *ranks, const struct shard_rows *by_shard,
+                                         const void *values, size_t size, struct ranks_bytes *out,
+                                         size_t *n, struct status *status);
+
+#endif
