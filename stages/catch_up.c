@@ -350,7 +350,7 @@ const struct stage stage_catch_up = {
     .name = "catch_up",
     .summary = "Adds what is new since the last full run: reads the rows behind the last key and "
                "trains the users who have some from the vectors at hand.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct catch_up_options),
     .options = options,
     .inputs = inputs,

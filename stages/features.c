@@ -76,11 +76,11 @@ static const struct option option_table[] = {
              "what follows is redone only when they differ"),
     OPT_END};
 
-static const struct stage_artifact inputs[] = {{"interactions", "the ids that are known", false},
-                                               {NULL, NULL, false}};
+static const struct stage_artifact inputs[] = {
+    {.name = "interactions", .help = "the ids that are known"}, {.name = NULL}};
 static const struct stage_artifact outputs[] = {
-    {"features", "tokens of items and users, ids that only the side data have", false},
-    {NULL, NULL, false}};
+    {.name = "features", .help = "tokens of items and users, ids that only the side data have"},
+    {.name = NULL}};
 
 /* What differs between the sides. */
 static const struct {

@@ -6,6 +6,8 @@
 #include "events/event_store.h"
 #include "events/interactions_options.h"
 #include "events/late_events.h"
+#include "events/new_events.h"
+#include "publishing/shown.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -15,11 +17,19 @@
 #include <string.h>
 
 static const struct stage_artifact outputs[] = {
-    {"interactions", "vocabularies; train, validation and test interactions; all events", false},
-    {"late_events", "of a split by time: each event behind the train part", true},
-    {"reading", "with refresh: when the log was read, and how far", true},
-    {NULL, NULL, false}};
-static const struct stage_artifact inputs[] = {{NULL, NULL, false}};
+    {.name = "interactions",
+     .help = "vocabularies; train, validation and test interactions; all events"},
+    {.name = "late_events",
+     .help = "of a split by time: each event behind the train part",
+     .optional = true},
+    {.name = "new_events",
+     .help = "of a log with times: each event since the oldest kept generation",
+     .optional = true},
+    {.name = "reading",
+     .help = "with refresh: when the log was read, and how far",
+     .optional = true},
+    {.name = NULL}};
+static const struct stage_artifact inputs[] = {{.name = NULL}};
 
 static void interactions_validate(const void *options, struct option_report *report)
 {
@@ -263,6 +273,35 @@ static void tell_cold(struct context *context, const struct dataset *fit,
     }
 }
 
+/* What people did with what they were shown: since the oldest generation that may still be judged
+ * was made, or this one is. */
+static enum status_code hand_on_new(struct context *context, const struct event_log *log,
+                                    struct status *status)
+{
+    const struct plan *plan = context_plan(context);
+    struct artifact artifact = {0};
+    int64_t since = context_run_started(context), oldest;
+    struct db *output = NULL;
+    enum status_code code = STATUS_OK;
+
+    if (plan_find(plan, "publish") == NULL) {
+        goto done;
+    }
+    TRY(context_published_db(context, &output, status));
+    if (output != NULL) {
+        TRY(shown_since(output, plan->settings.output.prefix, &oldest, status));
+        since = oldest < since ? oldest : since;
+    }
+    TRY(new_events_gather(log, since, &artifact, status));
+    if (artifact.n_arrays > 0) {
+        TRY(context_output(context, &artifact, status));
+    }
+done:
+    artifact_release(&artifact);
+    db_close(output);
+    return code;
+}
+
 static enum status_code hand_on(struct context *context, struct interactions *interactions,
                                 const struct extraction *extraction,
                                 const struct dataset_rules *rules, struct status *status)
@@ -279,6 +318,7 @@ static enum status_code hand_on(struct context *context, struct interactions *in
     if (artifact.n_arrays > 0) {
         TRY(context_output(context, &artifact, status));
     }
+    TRY(hand_on_new(context, &extraction->log, status));
 done:
     artifact_release(&artifact);
     return code;
@@ -392,7 +432,7 @@ const struct stage stage_interactions = {
     .name = "interactions",
     .summary = "Reads the interaction log from the source database, applies the rules for rows, "
                "and cuts validation and test parts.",
-    .version = 7,
+    .version = 8,
     .options_size = sizeof(struct interactions_options),
     .options = interactions_option_table,
     .inputs = inputs,

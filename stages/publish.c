@@ -27,7 +27,10 @@ static const struct stage_artifact inputs[] = {
     {.name = "towers", .help = "the embeddings: those of refit, else of train"},
     {.name = "news", .help = "what is new since the last full run", .optional = true},
     {.name = "recommendations", .help = "lists, similar items, popular items, cold users"},
-    {.name = "late_events", .help = "what became of the lists before", .optional = true},
+    {.name = "new_events",
+     .help = "what became of the lists before",
+     .optional = true,
+     .aside = true},
     {.name = "features", .help = "ids that only the side data have", .optional = true},
     {.name = "training", .help = "what the search chose, for the next one", .optional = true},
     {.name = "metrics", .help = "for the history of published runs", .optional = true},
@@ -375,12 +378,12 @@ static enum status_code run(struct context *context, const void *stage_options,
     struct status drop_status = {0};
     struct buf takeover = {0};
     const struct plan_settings *settings = context_settings(context);
+    TRY(context_output_db(context, &db, status));
+    TRY(publish_outcome_judge(context, db, &p.before, status));
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, status));
     TRY(tell_parts(&p, status));
     TRY(tell_chosen(context, &p, status));
-    TRY(context_output_db(context, &db, status));
-    TRY(publish_outcome_judge(context, &p.merged, db, &p.before, status));
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,

@@ -40,6 +40,13 @@ enum status_code delta_build(struct extraction *extraction, const struct dataset
         TRY(seen_pairs_fold(seen, &made.seen, status));
     }
     made.newest = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
+    if (log->has_times) {
+        made.events = (struct new_events){
+            .n = log->n, .users = log->user_codes, .items = log->item_codes, .times = log->times};
+        log->user_codes = log->item_codes = NULL;
+        log->times = NULL;
+        log->n = log->capacity = 0;
+    }
     made.users = log->users;
     made.items = log->items;
     log->users = log->items = (struct vocabulary){0};
@@ -60,7 +67,7 @@ struct slot {
     void *place; /* address of the pointer to the array */
 };
 
-enum { N_SLOTS = 9 };
+enum { N_SLOTS = 12 };
 
 static void list_slots(struct delta *delta, struct slot out[N_SLOTS])
 {
@@ -75,7 +82,10 @@ static void list_slots(struct delta *delta, struct slot out[N_SLOTS])
         {"news.disliked.columns", ARRAY_I32, n_disliked, &disliked->columns},
         {"news.disliked.times", ARRAY_I64, n_disliked, &delta->disliked.times},
         {"news.core.users", ARRAY_I32, delta->n_core_users, &delta->core_users},
-        {"news.core.items", ARRAY_I32, delta->n_core_items, &delta->core_items}};
+        {"news.core.items", ARRAY_I32, delta->n_core_items, &delta->core_items},
+        {"news.events.users", ARRAY_I32, delta->events.n, &delta->events.users},
+        {"news.events.items", ARRAY_I32, delta->events.n, &delta->events.items},
+        {"news.events.times", ARRAY_I64, delta->events.n, &delta->events.times}};
 
     memcpy(out, slots, sizeof slots);
 }
@@ -195,12 +205,16 @@ enum status_code delta_load(struct delta *delta, const struct artifact *artifact
     view.log.matrix.n_columns = view.disliked.matrix.n_columns = view.items.n;
     view.n_core_users = slots[7].rows;
     view.n_core_items = slots[8].rows;
+    view.events.n = slots[9].rows;
+    view.events.is_view = true;
     if (!sparse_is_sound(&view.log.matrix, slots[1].rows) || slots[2].rows != slots[1].rows ||
         slots[3].rows != slots[1].rows || view.log.matrix.n_rows != view.users.n ||
         !sparse_is_sound(&view.disliked.matrix, slots[5].rows) || slots[6].rows != slots[5].rows ||
         (slots[4].rows > 0 && view.disliked.matrix.n_rows != view.users.n) ||
         !codes_are_sound(view.core_users, view.n_core_users, SIZE_MAX) ||
-        !codes_are_sound(view.core_items, view.n_core_items, SIZE_MAX)) {
+        !codes_are_sound(view.core_items, view.n_core_items, SIZE_MAX) ||
+        slots[10].rows != slots[9].rows || slots[11].rows != slots[9].rows ||
+        !new_events_are_sound(&view.events, view.users.n, view.items.n)) {
         TRY(artifact_misfit(artifact, "news", "its arrays do not fit together", status));
     }
     *delta = view;
@@ -217,6 +231,7 @@ void delta_release(struct delta *delta)
     }
     seen_pairs_release(&delta->seen);
     if (!delta->is_view) {
+        new_events_release(&delta->events);
         history_release(&delta->log);
         history_release(&delta->disliked);
         mem_free((void *)delta->core_users);

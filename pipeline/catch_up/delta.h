@@ -12,6 +12,7 @@
 #define NIGHTJAR_CATCH_UP_DELTA_H
 
 #include "events/extract.h"
+#include "events/new_events.h"
 
 /* Zero-initialise. */
 struct delta {
@@ -19,8 +20,10 @@ struct delta {
     /* (users, items) the pairs of new rows. Times are always there: ordinal numbers of rows where
        the log has none. Weights are those at `newest`. */
     struct history log;
-    struct history disliked; /* the pairs of new dislikes, without values; zero rows: none */
-    struct seen_pairs seen;  /* of new rows that count for nothing */
+    struct history disliked;  /* the pairs of new dislikes, without values; zero rows: none */
+    struct seen_pairs seen;   /* of new rows that count for nothing */
+    struct new_events events; /* what the log is folded of, in the delta's codes; `had` NULL. None
+                                 without times, or in a delta of an older nightjar */
     bool has_times;
     int64_t newest;             /* time of the newest new row that is no dislike; 0: none */
     int64_t n_rows, n_rejected; /* of base and delta together */
@@ -56,6 +59,15 @@ MUST_CHECK enum status_code interactions_merge(const struct interactions *base,
 MUST_CHECK enum status_code interactions_merge_ids(const struct interactions *base,
                                                    const struct delta *delta,
                                                    struct interactions *out, struct status *status);
+/* What happened since `base`, the events of the base, has all: those and the delta's as one, in the
+ * codes of `merged`. The base's log must be there. `out` zeroed; *found false: the delta does not
+ * have its events. */
+MUST_CHECK enum status_code new_events_merge(const struct interactions *base,
+                                             const struct new_events *base_events,
+                                             const struct delta *delta,
+                                             const struct interactions *merged,
+                                             struct new_events *out, bool *found,
+                                             struct status *status);
 /* Remembers in `delta` what the merge has found: the core and the number of pairs. */
 MUST_CHECK enum status_code delta_remember_core(struct delta *delta,
                                                 const struct interactions *merged,

@@ -38,6 +38,31 @@ done:
 const char *const merge_without[] = {DERIVED, NULL};
 static const char *const ids_without[] = {DERIVED, "log.", "disliked.", "seen.", NULL};
 
+/* Of the base, and of tonight where there is a delta. */
+static enum status_code load_events(struct merged *merged, struct context *context,
+                                    const struct interactions *base, const struct delta *delta,
+                                    struct status *status)
+{
+    enum status_code code;
+    const struct artifact *artifact = NULL;
+    struct new_events before = {0};
+
+    TRY(context_input(context, "new_events", &artifact, status));
+    if (artifact == NULL) {
+        goto done;
+    }
+    TRY(new_events_load(&before, artifact, base->users.n, base->items.n, status));
+    if (delta == NULL) {
+        merged->events = before;
+        merged->has_events = true;
+    } else {
+        TRY(new_events_merge(base, &before, delta, &merged->interactions, &merged->events,
+                             &merged->has_events, status));
+    }
+done:
+    return code;
+}
+
 static enum status_code merge(struct merged *merged, struct context *context,
                               const struct delta *delta, enum merged_depth depth,
                               struct status *status)
@@ -59,6 +84,9 @@ static enum status_code merge(struct merged *merged, struct context *context,
     TRY(merged_map_items(&base, &merged->interactions, &merged->item_of, status));
     merged->n_base_items = base.basis[BASIS_ALL].n_items;
     merged->n_pairs = delta->n_pairs;
+    if (depth == MERGED_EVENTS) {
+        TRY(load_events(merged, context, &base, delta, status));
+    }
 done:
     interactions_release(&base);
     artifact_release(&artifact);
@@ -84,6 +112,9 @@ enum status_code merged_load(struct merged *merged, struct context *context,
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&merged->interactions, artifact, status));
     merged->n_pairs = sparse_entries(&merged->interactions.log.matrix);
+    if (depth == MERGED_EVENTS) {
+        TRY(load_events(merged, context, &merged->interactions, NULL, status));
+    }
 done:
     delta_release(&delta);
     return code;
@@ -105,6 +136,7 @@ enum status_code merged_evidence(const struct merged *merged, enum evidence_kind
 void merged_release(struct merged *merged)
 {
     interactions_release(&merged->interactions);
+    new_events_release(&merged->events);
     mem_free(merged->item_of);
     *merged = (struct merged){0};
 }

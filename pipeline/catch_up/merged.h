@@ -10,7 +10,8 @@
 
 enum merged_depth {
     MERGED_IDS, /* with a delta no histories: ids, facts, who and what is in the ALL basis */
-    MERGED_LOG  /* with a delta everything of the log, and the ALL basis; no delta: all there is */
+    MERGED_LOG, /* with a delta everything of the log, and the ALL basis; no delta: all there is */
+    MERGED_EVENTS /* that, and of the input new_events what happened since, too */
 };
 
 /* Zero-initialise. */
@@ -19,7 +20,9 @@ struct merged {
     int32_t *item_of;    /* (n_base_items) column in ALL of each item that the base's ALL has, or
                             -1; NULL: no delta */
     size_t n_base_items; /* of the base's ALL */
-    size_t n_pairs;      /* of the log */
+    bool has_events;
+    struct new_events events; /* MERGED_EVENTS, where the log has times */
+    size_t n_pairs;           /* of the log */
 };
 
 /* For context_input_without: what of the artifact "interactions" a merge does not look at. */

@@ -18,6 +18,8 @@ struct stage_artifact {
     /* An input that may be missing from the pipeline; an output that the stage may leave out: then
        that of a stage above it counts. */
     bool optional;
+    /* An input that the stage reads when it runs, and that does not make it run again. */
+    bool aside;
 };
 
 /* Seconds that a unit of work takes on all threads, measured (run/speeds.h); 0: nobody asked. */

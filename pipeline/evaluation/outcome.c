@@ -1,4 +1,4 @@
-/* User by user through the late events: of each generation the user's list is looked up by its key,
+/* User by user through the new events: of each generation the user's list is looked up by its key,
  * so that lists of users who did nothing are never read. */
 #include "evaluation/outcome.h"
 
@@ -47,7 +47,8 @@ struct tally {
 
 /* A generation that is judged. */
 struct judged {
-    struct shown shown;
+    struct shown_generation shown;
+    int64_t seconds; /* that people have seen it */
     struct db_query *list;
     int32_t *popular; /* (n_popular) item codes by rank, -1: not in the log any more */
     size_t n_popular;
@@ -60,8 +61,9 @@ struct judged {
 
 /* A user's events, by item. */
 struct user_events {
-    const struct late_events *events;
+    const struct new_events *events;
     const struct interactions *interactions;
+    const int64_t *seen; /* (events) the generation that people saw then */
     int32_t user;
     size_t first, end;
 };
@@ -75,7 +77,7 @@ static int group_of(int64_t value, const int64_t *ends, int n)
     return group;
 }
 
-/* The user's late events with the item: [*first, *end). */
+/* The user's new events with the item: [*first, *end). */
 static void find_item(const struct user_events *of, int32_t item, size_t *first, size_t *end)
 {
     size_t low = of->first, high = of->end;
@@ -94,19 +96,19 @@ static void find_item(const struct user_events *of, int32_t item, size_t *first,
     *end = low;
 }
 
-static bool came_true(const struct user_events *of, const struct shown *shown, int32_t item)
+static bool came_true(const struct user_events *of, int64_t generation, int32_t item)
 {
     size_t first, end;
     bool is_true = false;
     find_item(of, item, &first, &end);
     for (size_t e = first; e < end; e++) {
-        is_true = is_true || shown_at(shown, of->events->times[e]);
+        is_true = is_true || of->seen[e] == generation;
     }
     return is_true;
 }
 
 /* Whether the user has an event with the item before that time: the log knows when it was last,
- * the late events whether there was one before them. */
+ * the new events whether there was one before them. */
 static bool had_before(const struct user_events *of, int64_t time, int32_t item)
 {
     const struct history *log = &of->interactions->log;
@@ -119,7 +121,7 @@ static bool had_before(const struct user_events *of, int64_t time, int32_t item)
     bool had = log->times[log->matrix.offsets[of->user] + (int64_t)at] < time;
     find_item(of, item, &first, &end);
     for (size_t e = first; e < end; e++) {
-        had = had || (of->events->parts[e] & PART_TRAIN) != 0 || of->events->times[e] < time;
+        had = had || of->events->had[e] != 0 || of->events->times[e] < time;
     }
     return had;
 }
@@ -164,7 +166,7 @@ static enum status_code judge_list(struct judged *judged, const struct user_even
         const int32_t item = row_id_read(judged->list, 1, &id) == ROW_ID_SOUND
                                  ? vocabulary_find(&of->interactions->items, &id)
                                  : -1;
-        const bool is_true = item >= 0 && came_true(of, &judged->shown, item);
+        const bool is_true = item >= 0 && came_true(of, judged->shown.generation, item);
         count_row(&judged->tallies[LISTS], db_column_int64(judged->list, 0),
                   source_of(judged->list, 2), history, is_true);
         judged->n_had += item >= 0 && had_before(of, judged->shown.run_started, item);
@@ -187,7 +189,7 @@ static void judge_popular(struct judged *judged, const struct user_events *of, i
         if (which == POPULAR_NEW && item >= 0 && had_before(of, judged->shown.run_started, item)) {
             continue;
         }
-        const bool is_true = item >= 0 && came_true(of, &judged->shown, item);
+        const bool is_true = item >= 0 && came_true(of, judged->shown.generation, item);
         count_row(tally, ++rank, -1, history, is_true);
         n_true += is_true;
     }
@@ -211,7 +213,7 @@ static enum status_code judge_user(struct judged *judged, size_t n, const struct
         bool was_there = false;
         int64_t n_rows, n_hits;
         for (size_t e = of->first; e < of->end && !was_there; e++) {
-            was_there = shown_at(&one->shown, of->events->times[e]);
+            was_there = of->seen[e] == one->shown.generation;
         }
         if (!was_there) {
             continue;
@@ -258,41 +260,61 @@ done:
     return code;
 }
 
-int64_t outcome_begin(const struct outcome_truth *truth)
+/* Since when people saw the generation, INT64_MAX: not from `since` on; and how long by `newest`.
+ */
+static void measure(const struct shown *shown, int64_t generation, int64_t since, int64_t newest,
+                    int64_t *first, int64_t *seconds)
 {
-    const struct late_events *events = truth->events;
-    int64_t time = INT64_MAX;
-    for (size_t e = 0; e < events->n; e++) {
-        time = events->times[e] < time ? events->times[e] : time;
+    *first = INT64_MAX;
+    *seconds = 0;
+    for (size_t s = 0; s < shown->n_switches; s++) {
+        const struct shown_switch *of = &shown->switches[s];
+        const int64_t from = of->time > since ? of->time : since;
+        const int64_t until = s + 1 == shown->n_switches ? INT64_MAX : of[1].time;
+        if (of->generation == generation && from < until) {
+            const int64_t end = until < newest ? until : newest;
+            *first = from < *first ? from : *first;
+            *seconds += end > from ? end - from : 0;
+        }
     }
-    return time;
+}
+
+/* Which generation people saw at each event; 0: none, or before `since`. */
+static enum status_code find_seen(const struct shown *shown, const struct new_events *events,
+                                  int64_t since, int64_t **seen, struct status *status)
+{
+    enum status_code code;
+    TRY(MEM_NEW(seen, events->n, status));
+    for (size_t e = 0; e < events->n; e++) {
+        (*seen)[e] = events->times[e] >= since ? shown_at(shown, events->times[e]) : 0;
+    }
+done:
+    return code;
 }
 
 /* Those whose whole time the events cover, or from `since` on. */
 static enum status_code open_generations(struct db *db, const char *prefix,
-                                         const struct outcome_truth *truth, int64_t since,
+                                         const struct outcome_truth *truth,
+                                         const struct shown *shown, int64_t since,
                                          struct judged **out, size_t *n, struct status *status)
 {
-    const int64_t covered = outcome_begin(truth);
-    struct shown *shown = NULL;
-    size_t n_shown = 0;
     enum status_code code;
-    TRY(shown_read(db, prefix, &shown, &n_shown, status));
-    TRY(MEM_NEW(out, n_shown, status));
-    for (size_t s = 0; s < n_shown; s++) {
-        shown[s].from = shown[s].from > since ? shown[s].from : since;
-        shown[s].again = shown[s].again > since ? shown[s].again : since;
-        if (shown[s].from < covered || shown[s].from >= shown[s].until) {
+    TRY(MEM_NEW(out, shown->n, status));
+    for (size_t s = 0; s < shown->n; s++) {
+        const int64_t generation = shown->kept[s].generation;
+        int64_t first, seconds;
+        measure(shown, generation, since, truth->interactions->newest_time, &first, &seconds);
+        if (first < truth->events->since || first == INT64_MAX) {
             continue;
         }
         struct judged *one = &(*out)[*n];
-        one->shown = shown[s];
+        one->shown = shown->kept[s];
+        one->seconds = seconds;
         (*n)++;
-        TRY(shown_prepare_list(db, prefix, shown[s].generation, &one->list, status));
+        TRY(shown_prepare_list(db, prefix, generation, &one->list, status));
         TRY(read_popular(db, prefix, &truth->interactions->items, one, status));
     }
 done:
-    mem_free(shown);
     return code;
 }
 
@@ -307,8 +329,8 @@ static void close_generations(struct judged *judged, size_t n)
 
 /* ---- what is said ---- */
 
-static enum status_code add(struct outcome *out, const struct shown *shown, const char *name,
-                            const char *model, const char *group, double value,
+static enum status_code add(struct outcome *out, const struct shown_generation *shown,
+                            const char *name, const char *model, const char *group, double value,
                             struct status *status)
 {
     enum status_code code;
@@ -343,17 +365,14 @@ void outcome_mean(double sum, double squares, int64_t n, double *mean, double *e
     *error = n > 1 ? sqrt(fmax(squares - sum * *mean, 0) / (count - 1) / count) : 0;
 }
 
-static enum status_code tell(struct outcome *out, const struct judged *judged, int64_t newest,
+static enum status_code tell(struct outcome *out, const struct judged *judged,
                              struct status *status)
 {
-    const struct shown *shown = &judged->shown;
+    const struct shown_generation *shown = &judged->shown;
     const struct tally *tally = &judged->tallies[LISTS];
     const int popular =
         (double)judged->n_had > had_share * (double)tally->rows[0] ? POPULAR_ALL : POPULAR_NEW;
-    const int64_t until = shown->until < newest ? shown->until : newest;
-    const double seconds =
-        fmax((double)(until - shown->from), 0) + fmax((double)newest - (double)shown->again, 0);
-    const double hours = seconds / 3600.0;
+    const double hours = (double)judged->seconds / 3600.0;
     double mean, error;
     enum status_code code;
     outcome_mean((double)tally->hits[0], judged->squares, shown->n_users, &mean, &error);
@@ -377,12 +396,16 @@ enum status_code outcome_judge(struct db *db, const char *prefix, const struct o
                                struct status *status)
 {
     enum { USERS_A_LOOK = 1024 };
-    const struct late_events *events = truth->events;
+    const struct new_events *events = truth->events;
+    struct shown shown = {0};
     struct judged *judged = NULL;
+    int64_t *seen = NULL;
     size_t n = 0, n_users = 0;
     enum status_code code;
-    TRY(open_generations(db, prefix, truth, since, &judged, &n, status));
-    struct user_events of = {.events = events, .interactions = truth->interactions};
+    TRY(shown_read(db, prefix, &shown, status));
+    TRY(find_seen(&shown, events, since, &seen, status));
+    TRY(open_generations(db, prefix, truth, &shown, since, &judged, &n, status));
+    struct user_events of = {.events = events, .interactions = truth->interactions, .seen = seen};
     for (; n > 0 && of.first < events->n; of.first = of.end) {
         int64_t n_true;
         of.user = events->users[of.first];
@@ -399,13 +422,15 @@ enum status_code outcome_judge(struct db *db, const char *prefix, const struct o
     for (size_t g = 0; g < n; g++) {
         const int64_t n_served = judged[g].shown.n_users;
         if (judged[g].n_users > 0) {
-            TRY(tell(out, &judged[g], truth->interactions->newest_time, status));
+            TRY(tell(out, &judged[g], status));
         }
         out->total.n_generations++;
         out->total.n_users = n_served > out->total.n_users ? n_served : out->total.n_users;
     }
 done:
     close_generations(judged, n);
+    mem_free(seen);
+    shown_release(&shown);
     return code;
 }
 

@@ -1,12 +1,12 @@
 /* What became of lists that were published: the share of their rows that came true.
  *
  * A row (user, item) of a generation comes true when the user has an event with the item while
- * people see that generation: from its publishing to the next one's. Only the lists of users are
- * judged who have any event in that time; the others were not there to be shown anything. Beside it
- * stands what the generation's popular items would have had, in the same lists' length, without
- * what the user had before the run began (with it, where the lists have such items, too). What is
- * shown is chosen more often because it is shown: the popular items were not, so the comparison
- * flatters the lists.
+ * people see that generation: from its publishing, or a rollback to it, to the next one's. Only the
+ * lists of users are judged who have any event in that time; the others were not there to be shown
+ * anything. Beside it stands what the generation's popular items would have had, in the same lists'
+ * length, without what the user had before the run began (with it, where the lists have such items,
+ * too). What is shown is chosen more often because it is shown: the popular items were not, so the
+ * comparison flatters the lists.
  *
  *     struct outcome outcome = {0};
  *     TRY(outcome_judge(db, prefix, &truth, INT64_MIN, &watch, &outcome, status));
@@ -20,13 +20,13 @@
 
 #include "base/watch.h"
 #include "dataset/dataset.h"
-#include "events/late_events.h"
+#include "events/new_events.h"
 #include "publishing/publish_content.h"
 
 /* What users did, as of tonight. */
 struct outcome_truth {
     const struct interactions *interactions; /* with their log and its times */
-    const struct late_events *events;        /* in their codes */
+    const struct new_events *events;         /* in their codes */
 };
 
 /* Rows that came true, user by user over all generations that were judged: those who did nothing
@@ -53,13 +53,12 @@ struct outcome {
 };
 
 /* Judges the generations that are kept under `prefix`, of what happened since `since`. One whose
- * time begins before the events do, or that nobody saw who had a list, is left out. */
+ * time begins before the events do, or that nobody saw who had a list, is left out. Events at whole
+ * days do not say which list came before: new_events_are_days. */
 MUST_CHECK enum status_code outcome_judge(struct db *db, const char *prefix,
                                           const struct outcome_truth *truth, int64_t since,
                                           const struct watch *watch, struct outcome *out,
                                           struct status *status);
-/* When the events begin: generations from before then are left out. INT64_MAX: there are none. */
-int64_t outcome_begin(const struct outcome_truth *truth);
 /* Of n values with this sum and sum of squares; an error of 0 where n is below 2, a mean of NAN
  * where it is 0. */
 void outcome_mean(double sum, double squares, int64_t n, double *mean, double *error);

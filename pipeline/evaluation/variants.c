@@ -52,7 +52,7 @@ enum status_code variants_judge(struct db *db, const char *of, const struct outc
 {
     struct variant *made = NULL;
     size_t n_made = 0;
-    int64_t since = outcome_begin(truth);
+    int64_t since = truth->events->since;
     bool known = true;
     enum status_code code;
     TRY(find(db, of, &made, &n_made, status));

@@ -159,18 +159,25 @@ done:
     return code;
 }
 
-static enum status_code write_current(const struct publish_target *target, int64_t generation,
-                                      struct status *status)
+enum status_code publish_set_current(struct db *db, const char *prefix, int64_t generation,
+                                     bool is_rollback, struct status *status)
 {
+    const char *const texts[] = {
+        is_rollback ? "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
+                      " instead_of = nullif(coalesce(instead_of, generation), ?1)"
+                    : "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
+                      " VALUES (1, ?1, ?2)",
+        "INSERT INTO $nightjar_switches (generation, switched) VALUES (?1, ?2)"};
+    const int64_t values[] = {generation, clock_unix()};
     struct db_query *query = NULL;
-    enum status_code code;
-    TRY(publish_prepare(target->db, target->prefix,
-                        "INSERT OR REPLACE INTO $nightjar_current (id, generation, switched)"
-                        " VALUES (1, ?, ?)",
-                        &query, status));
-    TRY(db_bind_int64(query, 1, generation, status));
-    TRY(db_bind_int64(query, 2, clock_unix(), status));
-    TRY(db_run(query, status));
+    enum status_code code = STATUS_OK;
+    for (int t = 0; t < 2; t++) {
+        TRY(publish_prepare(db, prefix, texts[t], &query, status));
+        TRY(bind_integers(query, 1, values, 2, status));
+        TRY(db_run(query, status));
+        db_finalize(query);
+        query = NULL;
+    }
 done:
     db_finalize(query);
     return code;
@@ -187,7 +194,7 @@ enum status_code publish_write_history(const struct publish_target *target,
     TRY(write_run(target, content, generation, status));
     TRY(write_metrics(target, content, generation, status));
     TRY(write_outcomes(target, content, status));
-    TRY(write_current(target, generation, status));
+    TRY(publish_set_current(target->db, target->prefix, generation, false, status));
 done:
     return code;
 }

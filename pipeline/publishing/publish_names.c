@@ -11,10 +11,11 @@
 /* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
 enum { ROLLBACK_VERSION = 3, CHOSEN_VERSION = 7 };
 
-const char *const publish_fixed_tables[] = {
-    "nightjar_schema",    "nightjar_objects",       "nightjar_current",
-    "nightjar_runs",      "nightjar_generations",   "nightjar_metrics",
-    "nightjar_forgotten", "nightjar_forgotten_key", NULL};
+const char *const publish_fixed_tables[] = {"nightjar_schema",      "nightjar_objects",
+                                            "nightjar_current",     "nightjar_runs",
+                                            "nightjar_generations", "nightjar_metrics",
+                                            "nightjar_forgotten",   "nightjar_forgotten_key",
+                                            "nightjar_switches",    NULL};
 
 void publish_name(struct buf *out, const char *prefix, const char *name, int64_t generation)
 {

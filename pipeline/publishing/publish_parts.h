@@ -130,6 +130,12 @@ MUST_CHECK enum status_code publish_write_history(const struct publish_target *t
                                                   int64_t generation, const char *checksum,
                                                   int64_t build_started, struct status *status);
 
+/* That the views show the generation from now on, in place of a later one where it is a rollback.
+ */
+MUST_CHECK enum status_code publish_set_current(struct db *db, const char *prefix,
+                                                int64_t generation, bool is_rollback,
+                                                struct status *status);
+
 /* publish_views.c */
 
 /* The moment it becomes visible. `build_started`: Unix seconds. */

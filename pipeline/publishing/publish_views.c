@@ -277,23 +277,6 @@ done:
     return code;
 }
 
-static enum status_code write_rollback(struct db *db, const char *prefix, int64_t generation,
-                                       struct status *status)
-{
-    struct db_query *query = NULL;
-    enum status_code code;
-    TRY(publish_prepare(db, prefix,
-                        "UPDATE $nightjar_current SET generation = ?1, switched = ?2,"
-                        " instead_of = nullif(coalesce(instead_of, generation), ?1)",
-                        &query, status));
-    TRY(db_bind_int64(query, 1, generation, status));
-    TRY(db_bind_int64(query, 2, clock_unix(), status));
-    TRY(db_run(query, status));
-done:
-    db_finalize(query);
-    return code;
-}
-
 /* A generation of an older nightjar may lack a column that the views now show. */
 static enum status_code check_views(struct db *db, const char *prefix, int64_t generation,
                                     struct status *status)
@@ -382,7 +365,7 @@ enum status_code publish_rollback(struct db *db, const char *prefix, int64_t gen
     TRY(db_begin_write(db, status));
     TRY(publish_check_names(db, prefix, status));
     TRY(read_ids(db, prefix, generation, &ids, status));
-    TRY(write_rollback(db, prefix, generation, status));
+    TRY(publish_set_current(db, prefix, generation, true, status));
     TRY(replace_views(db, prefix, &ids, status));
     TRY(check_views(db, prefix, generation, status));
     TRY(db_commit(db, status));

@@ -5,55 +5,107 @@
 #include "publishing/generation.h"
 #include "publishing/publish_parts.h"
 
-/* A generation put away by a rollback ended when that was switched; the one shown in its place
-   stands there again since then. 9223372036854775807 is INT64_MAX. */
 static const char kept_generations[] =
-    "SELECT g.generation, g.run_started, g.n_users, g.published,"
-    " coalesce(iif(c.instead_of = g.generation, c.switched, NULL),"
-    "  (SELECT min(n.published) FROM $nightjar_generations AS n WHERE n.generation > g.generation),"
-    "  9223372036854775807),"
-    " iif(c.generation = g.generation AND c.instead_of NOT NULL, c.switched, 9223372036854775807)"
-    " FROM $nightjar_generations AS g LEFT JOIN $nightjar_current AS c"
-    " WHERE g.generation IN"
-    "  (SELECT generation FROM $nightjar_objects WHERE kind = 'recommendations')"
-    " ORDER BY g.generation";
+    "SELECT generation, run_started, n_users FROM $nightjar_generations WHERE generation IN"
+    " (SELECT generation FROM $nightjar_objects WHERE kind = 'recommendations')"
+    " ORDER BY generation";
+static const char all_switches[] = "SELECT switched, generation FROM $nightjar_switches"
+                                   " ORDER BY switched, switch";
+/* Of a database from before there were such rows; as 0008_output_switches.sql fills them. */
+static const char known_switches[] =
+    "SELECT published AS switched, generation FROM $nightjar_generations UNION ALL"
+    " SELECT switched, generation FROM $nightjar_current WHERE instead_of NOT NULL ORDER BY 1";
 
-enum status_code shown_read(struct db *db, const char *prefix, struct shown **out, size_t *n,
+static enum status_code read_switches(struct db *db, const char *prefix, struct shown *out,
+                                      struct status *status)
+{
+    struct db_query *query = NULL;
+    bool found = false;
+    enum status_code code;
+    TRY(publish_table_exists(db, prefix, "nightjar_switches", 0, &found, status));
+    TRY(publish_prepare(db, prefix, found ? all_switches : known_switches, &query, status));
+    for (;;) {
+        TRY(db_step(query, &found, status));
+        if (!found) {
+            break;
+        }
+        TRY(MEM_RESIZE(&out->switches, out->n_switches, out->n_switches + 1, status));
+        out->switches[out->n_switches++] =
+            (struct shown_switch){db_column_int64(query, 0), db_column_int64(query, 1)};
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code shown_read(struct db *db, const char *prefix, struct shown *out,
                             struct status *status)
 {
     struct db_query *query = NULL;
-    struct shown *made = NULL;
-    size_t n_made = 0;
+    struct shown made = {0};
     bool found = false;
     enum status_code code;
     TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &found, status));
     if (found) {
+        TRY(read_switches(db, prefix, &made, status));
         TRY(publish_prepare(db, prefix, kept_generations, &query, status));
     }
     while (found) {
         TRY(db_step(query, &found, status));
         if (found) {
-            TRY(MEM_RESIZE(&made, n_made, n_made + 1, status));
-            made[n_made++] = (struct shown){.generation = db_column_int64(query, 0),
-                                            .run_started = db_column_int64(query, 1),
-                                            .n_users = db_column_int64(query, 2),
-                                            .from = db_column_int64(query, 3),
-                                            .until = db_column_int64(query, 4),
-                                            .again = db_column_int64(query, 5)};
+            TRY(MEM_RESIZE(&made.kept, made.n, made.n + 1, status));
+            made.kept[made.n++] =
+                (struct shown_generation){.generation = db_column_int64(query, 0),
+                                          .run_started = db_column_int64(query, 1),
+                                          .n_users = db_column_int64(query, 2)};
         }
     }
     *out = made;
-    *n = n_made;
-    made = NULL;
+    made = (struct shown){0};
 done:
-    mem_free(made);
+    shown_release(&made);
     db_finalize(query);
     return code;
 }
 
-bool shown_at(const struct shown *shown, int64_t time)
+int64_t shown_at(const struct shown *shown, int64_t time)
 {
-    return (time >= shown->from && time < shown->until) || time >= shown->again;
+    size_t low = 0, high = shown->n_switches; /* the first switch behind the time */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (shown->switches[middle].time <= time) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 0 : shown->switches[low - 1].generation;
+}
+
+enum status_code shown_since(struct db *db, const char *prefix, int64_t *since,
+                             struct status *status)
+{
+    bool found = false;
+    enum status_code code;
+    *since = INT64_MAX;
+    TRY(publish_table_exists(db, prefix, "nightjar_current", 0, &found, status));
+    if (found) {
+        TRY(publish_get_int64(db, prefix,
+                              "SELECT min(min(run_started, published)) FROM $nightjar_generations"
+                              " WHERE generation >= ?1 AND generation IN"
+                              " (SELECT generation FROM $nightjar_objects"
+                              "  WHERE kind = 'recommendations')",
+                              0, since, &found, status));
+    }
+done:
+    return code;
+}
+
+void shown_release(struct shown *shown)
+{
+    mem_free(shown->kept);
+    mem_free(shown->switches);
+    *shown = (struct shown){0};
 }
 
 /* "SELECT columns FROM (the view as it is over the generation)" and the rest. */

@@ -1,28 +1,44 @@
-/* What the views have shown, and when: of each generation whose tables are kept, the times between
- * which people saw it, and its lists user by user. Only reads.
+/* What the views have shown, and when: the generations whose tables are kept, each switch of the
+ * views from one to another, and lists user by user. Only reads.
  *
- *     TRY(shown_read(db, prefix, &shown, &n, status));
- *     TRY(shown_prepare_list(db, prefix, shown[0].generation, &query, status));
- *     TRY(shown_bind_user(query, &user, status));              rank, item_id, source */
+ *     TRY(shown_read(db, prefix, &shown, status));
+ *     shown_at(&shown, time)                                   the generation that people saw
+ *     TRY(shown_prepare_list(db, prefix, shown.kept[0].generation, &query, status));
+ *     TRY(shown_bind_user(query, &user, status));              rank, item_id, source
+ *     shown_release(&shown); */
 #ifndef NIGHTJAR_PUBLISHING_SHOWN_H
 #define NIGHTJAR_PUBLISHING_SHOWN_H
 
 #include "store/db.h"
 #include "store/row_id.h"
 
-/* Times are Unix seconds; INT64_MAX: not yet. */
-struct shown {
+/* Times are Unix seconds. */
+struct shown_generation {
     int64_t generation, run_started, n_users; /* users with a list */
-    int64_t from, until;                      /* published, and replaced by the next one */
-    int64_t again; /* since when a rollback shows it once more; of earlier rollbacks nothing is
-                      known */
 };
 
-/* Ascending; none where nothing is published. *out is the caller's (mem_free). */
-MUST_CHECK enum status_code shown_read(struct db *db, const char *prefix, struct shown **out,
-                                       size_t *n, struct status *status);
-/* Whether people saw it at that time. */
-bool shown_at(const struct shown *shown, int64_t time);
+/* From `time` on, to the next one's, the views showed the generation. */
+struct shown_switch {
+    int64_t time, generation;
+};
+
+/* Zero-initialise. */
+struct shown {
+    size_t n, n_switches;
+    struct shown_generation *kept; /* (n) by generation */
+    struct shown_switch *switches; /* (n_switches) by time */
+};
+
+/* `out` zeroed; stays so where nothing is published. */
+MUST_CHECK enum status_code shown_read(struct db *db, const char *prefix, struct shown *out,
+                                       struct status *status);
+/* The generation that people saw at that time; 0: none. */
+int64_t shown_at(const struct shown *shown, int64_t time);
+/* When the oldest kept generation's run began; INT64_MAX: none is kept. */
+MUST_CHECK enum status_code shown_since(struct db *db, const char *prefix, int64_t *since,
+                                        struct status *status);
+void shown_release(struct shown *shown);
+
 /* rank, item_id and source of the user's rows by rank; the user is bound by the second. */
 MUST_CHECK enum status_code shown_prepare_list(struct db *db, const char *prefix,
                                                int64_t generation, struct db_query **query,

@@ -55,6 +55,9 @@ static enum status_code add_inputs(struct hash_state *hash, struct context *cont
         size_t producer;
         char content[HASH_TEXT_MAX] = "";
         bool found = false;
+        if (stage->inputs[i].aside) {
+            continue;
+        }
         enum status_code code =
             context_producer(context, position, name, &producer, content, &found, status);
         if (code != STATUS_OK) {

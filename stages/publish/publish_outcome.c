@@ -3,8 +3,9 @@
 #include "stages/publish/publish_outcome.h"
 
 #include "base/mem.h"
+#include "catch_up/merged.h"
 #include "run/context.h"
-#include "run/context_data.h"
+#include "run/context_databases.h"
 
 static enum status_code judge(struct context *context, struct db *output,
                               const struct outcome_truth *truth, struct judged_lists *out,
@@ -23,28 +24,39 @@ done:
     return code;
 }
 
-enum status_code publish_outcome_judge(struct context *context, const struct merged *merged,
-                                       struct db *output, struct judged_lists *out,
-                                       struct status *status)
+/* Why nothing can be judged of lists that people may have seen; NULL: it can. */
+static const char *find_obstacle(const struct merged *merged)
 {
-    const struct interactions *log = &merged->interactions;
-    const struct artifact *artifact = NULL;
-    struct late_events events;
+    return !merged->interactions.has_times ? "the log has no times"
+           : !merged->has_events           ? "the next full run reads the events again"
+           : new_events_are_days(&merged->events)
+               ? "times of the log are whole days, which do not tell what was shown then"
+               : NULL;
+}
+
+enum status_code publish_outcome_judge(struct context *context, struct db *output,
+                                       struct judged_lists *out, struct status *status)
+{
+    struct merged merged = {0};
     struct status failure = {0};
-    enum status_code code;
-    TRY(context_input(context, "late_events", &artifact, status));
-    if (artifact == NULL || merged->item_of != NULL) {
+    enum status_code code = STATUS_OK;
+    if (*context_published_before(context) == 0) {
         goto done;
     }
-    TRY(late_events_load(&events, artifact, log->users.n, log->items.n, status));
-    const struct outcome_truth truth = {log, &events};
-    if (judge(context, output, &truth, out, &failure) != STATUS_OK) {
+    TRY(merged_load(&merged, context, MERGED_EVENTS, status));
+    const char *obstacle = find_obstacle(&merged);
+    const struct outcome_truth truth = {&merged.interactions, &merged.events};
+    if (obstacle != NULL) {
+        log_write(context_log(context), LOG_INFO,
+                  "publish: what became of the lists before is not judged: %s", obstacle);
+    } else if (judge(context, output, &truth, out, &failure) != STATUS_OK) {
         judged_lists_release(out);
         TRY(context_check_stop(context, status));
         log_write(context_log(context), LOG_WARNING,
                   "publish: what became of the lists before is not known: %s", failure.message);
     }
 done:
+    merged_release(&merged);
     return code;
 }
 

@@ -2,8 +2,9 @@
 #ifndef NIGHTJAR_STAGES_PUBLISH_PUBLISH_OUTCOME_H
 #define NIGHTJAR_STAGES_PUBLISH_PUBLISH_OUTCOME_H
 
-#include "catch_up/merged.h"
 #include "evaluation/variants.h"
+
+struct context;
 
 /* Zero-initialise. */
 struct judged_lists {
@@ -12,10 +13,9 @@ struct judged_lists {
     size_t n;
 };
 
-/* Nothing where the log is not cut by time, or on a small night. That something cannot be read of
- * an older generation is a warning: the new one does not depend on it. */
-MUST_CHECK enum status_code publish_outcome_judge(struct context *context,
-                                                  const struct merged *merged, struct db *output,
+/* Where times do not tell, a line says so. That something cannot be read of an older generation is
+ * a warning: the new one does not depend on it. */
+MUST_CHECK enum status_code publish_outcome_judge(struct context *context, struct db *output,
                                                   struct judged_lists *out, struct status *status);
 /* As metrics of the run: what is said of the newest generation that at least 30 users tell of, else
  * of the newest, and the variants. After the publish: they are no metrics of the generation that

@@ -66,7 +66,9 @@ static void read_rows(const struct world *world, size_t first, size_t end, struc
     out->report.n_rows = (int64_t)end;
 }
 
-static void build(const struct world *world, size_t end, struct interactions *out)
+/* With the events since then, where somebody asks for them. */
+static void build_since(const struct world *world, size_t end, struct interactions *out,
+                        int64_t since, struct artifact *events)
 {
     struct extract_request request = {
         .dataset = world->rules,
@@ -76,7 +78,15 @@ static void build(const struct world *world, size_t end, struct interactions *ou
     read_rows(world, 0, end, &extraction);
     assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_ok(extract_build(&extraction, &request, out, &status), &status);
+    if (events != NULL) {
+        assert_ok(new_events_gather(&extraction.log, since, events, &status), &status);
+    }
     extraction_release(&extraction);
+}
+
+static void build(const struct world *world, size_t end, struct interactions *out)
+{
+    build_since(world, end, out, 0, NULL);
 }
 
 static void assert_ids(const struct vocabulary *got, const struct vocabulary *expected)
@@ -200,6 +210,92 @@ static void base_and_news_are_what_reading_at_once_gives(void **state)
     }
 }
 
+/* How often it happened then, and whether the pair has anything from before `since`. */
+static size_t count_event(const struct new_events *events, int32_t user, int32_t item, int64_t time,
+                          bool *had)
+{
+    size_t n = 0;
+    *had = false;
+    for (size_t e = 0; e < events->n; e++) {
+        if (events->users[e] == user && events->items[e] == item) {
+            n += events->times[e] == time;
+            *had = *had || events->had[e] != 0 || events->times[e] < events->since;
+        }
+    }
+    return n;
+}
+
+static void check_events(const struct world *world, int64_t since)
+{
+    struct interactions base = {0}, whole = {0}, merged = {0};
+    struct artifact base_artifact = {0}, whole_artifact = {0};
+    struct new_events before = {0}, all = {0}, made = {0};
+    struct extraction rows = {0};
+    struct delta delta = {0};
+    struct status status = {0};
+    bool found = false, had, expected;
+    size_t n = 0;
+    build_since(world, world->n_base, &base, since, &base_artifact);
+    build_since(world, ALL_ROWS, &whole, since, &whole_artifact);
+    assert_ok(new_events_load(&before, &base_artifact, base.users.n, base.items.n, &status),
+              &status);
+    assert_ok(new_events_load(&all, &whole_artifact, whole.users.n, whole.items.n, &status),
+              &status);
+    read_rows(world, world->n_base, ALL_ROWS, &rows);
+    assert_ok(delta_build(&rows, &world->rules, &delta, &status), &status);
+    assert_ok(interactions_merge(&base, &delta, NULL, &merged, &status), &status);
+    assert_ok(new_events_merge(&base, &before, &delta, &merged, &made, &found, &status), &status);
+    assert_true(found && new_events_are_sound(&made, merged.users.n, merged.items.n));
+    assert_int_equal(made.since, since);
+    for (size_t e = 0; e < made.n; e++) {
+        n += made.times[e] >= since;
+    }
+    assert_int_equal(n, all.n);
+    for (size_t e = 0; e < all.n; e++) {
+        assert_int_equal(count_event(&made, all.users[e], all.items[e], all.times[e], &had),
+                         count_event(&all, all.users[e], all.items[e], all.times[e], &expected));
+        assert_int_equal(had, expected);
+    }
+    new_events_release(&made);
+    delta_release(&delta);
+    extraction_release(&rows);
+    interactions_release(&merged);
+    interactions_release(&whole);
+    interactions_release(&base);
+    artifact_release(&base_artifact);
+    artifact_release(&whole_artifact);
+}
+
+/* Times of the log go from 1600000000 over five days; some of the base's are later than some news.
+ */
+static void events_of_base_and_news_are_those_of_all(void **state)
+{
+    (void)state;
+    for (unsigned variant = 0; variant < 24; variant++) {
+        const struct world world = {.text_ids = (variant & 1) != 0,
+                                    .has_times = true,
+                                    .dislikes = (variant & 2) != 0,
+                                    .n_base = ALL_ROWS - 60,
+                                    .seed = variant};
+        check_events(&world, 1600000000 + (int64_t)(variant / 4) * 80000);
+    }
+}
+
+/* Of a delta from before there were events nobody knows what happened. */
+static void news_without_events_do_not_tell(void **state)
+{
+    const struct interactions base = {0}, merged = {0};
+    const struct new_events before = {0};
+    const struct delta delta = {.n_events = 3};
+    struct new_events made = {0};
+    struct status status = {0};
+    bool found = true;
+    (void)state;
+    assert_ok(new_events_merge(&base, &before, &delta, &merged, &made, &found, &status), &status);
+    assert_false(found);
+    assert_null(made.users);
+}
+
 /* What the base has for its events' sake, though of one user, is still there with the news. */
 static void lasting_items_of_the_base_stay(void **state)
 {
@@ -286,6 +382,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base_and_news_are_what_reading_at_once_gives),
+        cmocka_unit_test(events_of_base_and_news_are_those_of_all),
+        cmocka_unit_test(news_without_events_do_not_tell),
         cmocka_unit_test(lasting_items_of_the_base_stay),
         cmocka_unit_test(news_of_dislikes_alone_take_pairs_away),
         cmocka_unit_test(an_artifact_without_news_has_none),
