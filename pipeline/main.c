@@ -4,6 +4,7 @@
 #include "commands/command_list.h"
 #include "commands/version.h"
 #include "config/stage_registry.h"
+#include "ranks/launcher.h"
 #include "ranks/ranks.h"
 
 #include <errno.h>
@@ -111,7 +112,15 @@ static enum status_code dispatch(const struct command_environment *environment, 
     }
     struct command_line line;
     enum status_code code = command_parse(command, argc - 2, argv + 2, &line, status);
-    return code == STATUS_OK ? command->run(environment, &line, status) : code;
+    if (code == STATUS_OK && command->ranks == RANKS_NONE && ranks_n(environment->ranks) > 1) {
+        code = status_set(status, STATUS_USAGE,
+                          "%s works in one process, and %zu were started: start it by itself", name,
+                          ranks_n(environment->ranks));
+    }
+    if (code == STATUS_OK && (command->ranks == RANKS_ALL || ranks_is_first(environment->ranks))) {
+        code = command->run(environment, &line, status);
+    }
+    return code;
 }
 
 /* A mistake in a file is printed the way compilers do, so that editors can jump to it; everything
@@ -140,6 +149,36 @@ static bool err_can_draw(void)
            strcmp(terminal, "dumb") != 0;
 }
 
+/* The first rank speaks for all; what the others would say goes nowhere. */
+static void silence(struct command_environment *environment)
+{
+    const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    FILE *nowhere = fd < 0 ? NULL : fdopen(fd, "w");
+    if (nowhere != NULL) {
+        environment->out = environment->err = nowhere;
+        environment->err_is_terminal = environment->err_can_draw = false;
+    }
+}
+
+/* One command, of which all ranks hear how it ended, in the words of the first that failed. */
+static enum status_code do_command(struct command_environment *environment, int argc, char **argv,
+                                   struct status *status)
+{
+    if (!ranks_is_first(environment->ranks)) {
+        silence(environment);
+    }
+    enum status_code code = dispatch(environment, argc, argv, status);
+    if (code == STATUS_OK) {
+        code = command_flush(stdout, status);
+    }
+    code = code == STATUS_OK ? ranks_agree(environment->ranks, status)
+                             : ranks_leave(environment->ranks, status);
+    if (environment->out != stdout) {
+        fclose(environment->out);
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
@@ -155,16 +194,13 @@ int main(int argc, char **argv)
     struct status status = {0};
     enum status_code code = ranks_open(&environment.ranks, &status);
     if (code == STATUS_OK) {
-        code = dispatch(&environment, argc, argv, &status);
-    }
-    if (code == STATUS_OK) {
-        code = command_flush(stdout, &status);
-    }
-    if (!ranks_is_first(environment.ranks)) {
-        status.message[0] = '\0'; /* the first one says it for all */
+        code = do_command(&environment, argc, argv, &status);
     }
     ranks_close(environment.ranks);
-    if (code != STATUS_OK) {
+    /* the first rank says it for all and its code is theirs: for any other a launcher would end it
+       before it has spoken */
+    const bool speaks = launcher_find().mine == 0;
+    if (speaks && code != STATUS_OK) {
         fflush(stdout);
         if (status.message[0] != '\0') {
             print_error(&status);
@@ -173,7 +209,10 @@ int main(int argc, char **argv)
     if (code == STATUS_NO_MEMORY) {
         /* threads of OpenBLAS that wait for memory are waited for at an ordinary exit, for ever */
         fflush(stderr);
-        _exit((int)code);
+        _exit(speaks ? (int)code : 0);
+    }
+    if (!speaks) {
+        return 0;
     }
     return code == STATUS_SIGNAL ? (int)STATUS_SIGNAL + status.signal : (int)code;
 }

@@ -228,8 +228,10 @@ enum status_code command_load_plan(const struct command_environment *environment
     const char *const *overrides =
         takes_set ? command_flag_values(line, "--set", &n_overrides) : NULL;
     const struct watch watch = {.check_stop = command_check_waiting, .data = &environment};
-    return plan_load_watched(line->arguments[0], environment->registry, overrides, n_overrides,
-                             &watch, out, status);
+    const struct plan_rank rank = {.mine = ranks_mine(environment->ranks),
+                                   .n = ranks_n(environment->ranks)};
+    return plan_load_rank(line->arguments[0], environment->registry, overrides, n_overrides, rank,
+                          &watch, out, status);
 }
 
 void command_print(FILE *out, const char *format, ...)

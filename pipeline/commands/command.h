@@ -73,12 +73,16 @@ struct command_environment {
     struct ranks *ranks; /* that the program was started as; NULL: alone */
 };
 
+/* Of several ranks (ranks/ranks.h): none may do it, the first does it for all, or all do it. */
+enum command_ranks { RANKS_NONE, RANKS_FIRST, RANKS_ALL };
+
 struct command {
     const char *name;
     const char *summary;     /* one line */
     const char *usage;       /* "CONFIG [options]" */
     const char *description; /* a paragraph or two for --help */
     size_t min_arguments, max_arguments;
+    enum command_ranks ranks;
     const struct command_flag *flags; /* ends with a NULL name */
     enum status_code (*run)(const struct command_environment *environment,
                             const struct command_line *line, struct status *status);

@@ -307,5 +307,6 @@ const struct command command_check = {
         "queries`).",
     .min_arguments = 1,
     .max_arguments = 1,
+    .ranks = RANKS_FIRST,
     .flags = flags,
     .run = run_check};

@@ -99,5 +99,6 @@ const struct command command_help = {
                    "command and a stage share a name this is the command; `nightjar describe` has "
                    "the stage.",
     .max_arguments = 1,
+    .ranks = RANKS_FIRST,
     .flags = flags,
     .run = run_help};

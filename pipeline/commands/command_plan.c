@@ -292,5 +292,6 @@ const struct command command_plan = {
                    "the first one the source is read once to count it. Writes nothing.",
     .min_arguments = 1,
     .max_arguments = 1,
+    .ranks = RANKS_FIRST,
     .flags = flags,
     .run = run_plan};

@@ -16,7 +16,8 @@
 struct display {
     struct log *log;
     FILE *err;
-    bool lines; /* one line a stage, and the summary, in place of log messages */
+    bool speaks; /* the first rank: it alone shows, keeps and tells */
+    bool lines;  /* one line a stage, and the summary, in place of log messages */
     const struct command_environment *environment;
     const struct plan *plan;
     double started; /* clock_monotonic() */
@@ -54,7 +55,10 @@ static void begin(void *data, int64_t run)
     const struct hook_facts facts = {
         .run = run, .state = "running", .message = "", .version = display->environment->version};
     display->run = run;
-    hooks_call(display->plan, HOOK_START, &facts, display->environment->stop_signal, display->log);
+    if (display->speaks) {
+        hooks_call(display->plan, HOOK_START, &facts, display->environment->stop_signal,
+                   display->log);
+    }
 }
 
 /* A run that another one kept from beginning is none: that one's hooks tell of it. */
@@ -149,16 +153,20 @@ static enum status_code set_up_log(const struct command_environment *environment
                         .json = format != NULL && strcmp(format, "json") == 0,
                         .color =
                             environment->err_can_draw && (no_color == NULL || no_color[0] == '\0')};
-    *display = (struct display){.log = log, .err = environment->err, .lines = talks && !log->json};
+    *display = (struct display){.log = log,
+                                .err = environment->err,
+                                .lines = talks && !log->json,
+                                .speaks = ranks_is_first(environment->ranks),
+                                .environment = environment};
     return STATUS_OK;
 }
 
 /* The log file, appended to. NULL when none was asked for. */
-static enum status_code open_log_file(const struct command_line *line, struct log *log,
+static enum status_code open_log_file(const struct command_line *line, bool speaks, struct log *log,
                                       struct status *status)
 {
     const char *path = command_flag_value(line, "--log-file");
-    if (path == NULL) {
+    if (path == NULL || !speaks) {
         return STATUS_OK;
     }
     int fd = -1;
@@ -230,9 +238,10 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--wait", &wait, status));
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
-    TRY(open_log_file(line, &log, status));
+    TRY(open_log_file(line, display.speaks, &log, status));
     command_tell_doubts(plan, &log);
-    if (command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
+    if (display.speaks &&
+        command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
         TRY(path_check_writable(command_flag_value(line, "--metrics-file"), PATH_TEXT, status));
     }
     const struct run_request request = {.plan = plan,
@@ -251,15 +260,18 @@ static enum status_code run_run(const struct command_environment *environment,
                                         .started = begin,
                                         .stage_done = show_stage,
                                         .data = &display};
-    display.environment = environment;
     display.plan = plan;
     display.started = clock_monotonic();
     code = runner_run(&request, &result, status);
-    code = report_end(line, plan, &log, &result, status);
-    if (code == STATUS_OK) {
+    if (display.speaks) {
+        code = report_end(line, plan, &log, &result, status);
+    }
+    if (display.speaks && code == STATUS_OK) {
         show_summary(&display, plan, &result);
     }
-    tell_hooks(&display, &result, status);
+    if (display.speaks) {
+        tell_hooks(&display, &result, status);
+    }
 done:
     if (log.file != NULL) {
         fclose(log.file);
@@ -310,5 +322,6 @@ const struct command command_run = {
         "Without a terminal nothing is printed on success, so that cron mails only trouble.",
     .min_arguments = 1,
     .max_arguments = 1,
+    .ranks = RANKS_ALL,
     .flags = flags,
     .run = run_run};

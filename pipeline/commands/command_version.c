@@ -30,4 +30,5 @@ const struct command command_version = {
     .description = "Prints the version of nightjar, of the libraries it runs with, and the vector "
                    "instructions it uses on this CPU: what results depend on beside the data.",
     .flags = flags,
+    .ranks = RANKS_FIRST,
     .run = run_version};

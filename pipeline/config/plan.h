@@ -81,8 +81,14 @@ struct plan_stage {
     size_t position;     /* in the pipeline, zero-based */
 };
 
+/* Of the processes that carry the plan out together (ranks/ranks.h), which this one is. */
+struct plan_rank {
+    size_t mine, n;
+};
+
 struct plan {
     struct plan_settings settings;
+    struct plan_rank rank;
     const char *file;      /* as named on the command line */
     const char *directory; /* of the file: relative paths start there */
     const char *doubts;    /* what the file may say and hardly means, "LINE:COLUMN: text" by lines;
@@ -106,12 +112,13 @@ struct stage_registry {
 MUST_CHECK enum status_code plan_load(const char *file, const struct stage_registry *registry,
                                       const char *const *overrides, size_t n_overrides,
                                       struct plan **out, struct status *status);
-/* The same; the watch is asked while the file is a pipe that has nothing yet. */
-MUST_CHECK enum status_code plan_load_watched(const char *file,
-                                              const struct stage_registry *registry,
-                                              const char *const *overrides, size_t n_overrides,
-                                              const struct watch *watch, struct plan **out,
-                                              struct status *status);
+/* The same for one of several ranks: what does not work over several is a mistake, and the work
+ * database of all but the first is a file of their own beside the one that is configured. The watch
+ * is asked while the file is a pipe that has nothing yet. */
+MUST_CHECK enum status_code plan_load_rank(const char *file, const struct stage_registry *registry,
+                                           const char *const *overrides, size_t n_overrides,
+                                           struct plan_rank rank, const struct watch *watch,
+                                           struct plan **out, struct status *status);
 void plan_free(struct plan *plan); /* NULL allowed */
 
 /* Index of the stage that writes input `name` of stage `position` (the nearest above), or SIZE_MAX.

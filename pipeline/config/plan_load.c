@@ -17,10 +17,10 @@ static enum status_code copy_folder(struct arena *arena, const char *file, const
     return code;
 }
 
-enum status_code plan_load_watched(const char *file, const struct stage_registry *registry,
-                                   const char *const *overrides, size_t n_overrides,
-                                   const struct watch *watch, struct plan **out,
-                                   struct status *status)
+enum status_code plan_load_rank(const char *file, const struct stage_registry *registry,
+                                const char *const *overrides, size_t n_overrides,
+                                struct plan_rank rank, const struct watch *watch, struct plan **out,
+                                struct status *status)
 {
     struct arena document = {0};
     struct plan *plan = NULL;
@@ -31,6 +31,7 @@ enum status_code plan_load_watched(const char *file, const struct stage_registry
     TRY(MEM_NEW(&plan, 1, status));
     TRY(arena_copy_text(&plan->arena, file, strlen(file), &name, status));
     plan->file = name;
+    plan->rank = rank;
     TRY(copy_folder(&plan->arena, file, &plan->directory, status));
     reading.plan = plan;
     reading.reader = (struct option_reader){
@@ -60,7 +61,8 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
                            const char *const *overrides, size_t n_overrides, struct plan **out,
                            struct status *status)
 {
-    return plan_load_watched(file, registry, overrides, n_overrides, NULL, out, status);
+    return plan_load_rank(file, registry, overrides, n_overrides, (struct plan_rank){.n = 1}, NULL,
+                          out, status);
 }
 
 void plan_free(struct plan *plan)

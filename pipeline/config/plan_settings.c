@@ -214,6 +214,26 @@ static enum status_code default_work(struct plan_reading *reading, struct status
     return code;
 }
 
+/* "shop.work.db" -> "shop.work.db.rank-1-of-4": which rank may fall to the same machine as this one
+ * is not known, and what stands in the file is its own. */
+static enum status_code take_rank_work(struct plan_reading *reading, struct status *status)
+{
+    struct plan_settings *settings = &reading->plan->settings;
+    const struct plan_rank rank = reading->plan->rank;
+    struct buf path = {0};
+    char *copy = NULL;
+    enum status_code code = STATUS_OK;
+    if (rank.mine > 0 && settings->work.database != NULL) {
+        buf_addf(&path, "%s.rank-%zu-of-%zu", settings->work.database, rank.mine, rank.n);
+        TRY(buf_check(&path, status));
+        TRY(arena_copy_text(&reading->plan->arena, buf_text(&path), path.length, &copy, status));
+        settings->work.database = copy;
+    }
+done:
+    buf_release(&path);
+    return code;
+}
+
 /* The work database is nightjar's own, and safe to delete: no file with somebody's data. */
 static void check_work(const struct plan_settings *settings, struct option_report *report)
 {
@@ -276,6 +296,7 @@ enum status_code plan_read_settings(struct plan_reading *reading, struct status 
         TRY(default_work(reading, status));
     }
     check_work(settings, &report);
+    TRY(take_rank_work(reading, status));
     TRY(check_hooks(&settings->hooks, &report, status));
 done:
     return code;

@@ -211,6 +211,28 @@ static void check_inputs(struct plan_reading *reading, const struct entry *entri
     }
 }
 
+/* What does not work over several ranks. */
+static void check_ranks(struct plan_reading *reading, const struct entry *entries)
+{
+    const struct plan *plan = reading->plan;
+    const bool is_sound = reading->mistakes.n == 0;
+    for (size_t i = 0; is_sound && plan->rank.n > 1 && i < plan->n_stages; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+        struct option_report report = {.mistakes = &reading->mistakes,
+                                       .node = entries[i].options,
+                                       .place = entries[i].place,
+                                       .path = stage->label};
+        if (!stage->stage->works_in_ranks) {
+            option_mistake(&report, "",
+                           "this stage works in one process, and %zu ranks were asked for: leave "
+                           "it out, or run without them",
+                           plan->rank.n);
+        } else if (stage->stage->refuse_ranks != NULL) {
+            stage->stage->refuse_ranks(stage->options, &report);
+        }
+    }
+}
+
 /* Rules across stages say nothing useful of a plan that could not be read. */
 static void check_rules(struct plan_reading *reading, const struct entry *entries)
 {
@@ -270,6 +292,7 @@ enum status_code plan_read_stages(struct plan_reading *reading, struct status *s
     }
     check_inputs(reading, entries);
     check_rules(reading, entries);
+    check_ranks(reading, entries);
 done:
     return code;
 }

@@ -85,6 +85,12 @@ struct stage {
        when there are none. `self` is the stage in it. */
     void (*validate_plan)(const struct plan *plan, const struct plan_stage *self,
                           struct option_report *report);
+    /* Over several ranks (ranks/ranks.h) it gives what it gives in one. Unless it says so, a plan
+       with it is refused there. */
+    bool works_in_ranks;
+    /* Which of its options do not: reports each, with the reason and what to do. Called for several
+       ranks only; NULL: all work. */
+    void (*refuse_ranks)(const void *options, struct option_report *report);
     /* Knows the interactions by merged_load (catch_up/merged.h), which adds what catch_up has read.
      */
     bool reads_delta;

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "ranks/launcher.h"
 #include "ranks/wire.h"
 
 struct ranks {
@@ -52,9 +51,6 @@ enum status_code ranks_open(struct ranks **out, struct status *status)
     *out = ranks;
     ranks = NULL;
 done:
-    if (code != STATUS_OK && launcher_find().mine != 0) {
-        status->message[0] = '\0'; /* one of them says it */
-    }
     ranks_close(ranks);
     return code;
 }
@@ -153,6 +149,13 @@ enum status_code ranks_leave(struct ranks *ranks, struct status *status)
         *status = first; /* several may fail at once: all of them say the same */
     }
     return status->code;
+}
+
+void ranks_go_on(struct ranks *ranks)
+{
+    if (ranks != NULL) {
+        ranks->has_failed = false;
+    }
 }
 
 /* ---- exchanges ---- */

@@ -58,6 +58,8 @@ MUST_CHECK enum status_code ranks_agree(struct ranks *ranks, struct status *stat
 /* Tells the others that this rank ends with `status`; returns its code. Does nothing where the
  * failure is another rank's already. */
 enum status_code ranks_leave(struct ranks *ranks, struct status *status);
+/* After a failure that all ranks have heard of and that none of them ends for. */
+void ranks_go_on(struct ranks *ranks);
 
 /* ---- exchanges ---- */
 

@@ -94,6 +94,9 @@ enum status_code cache_key(struct context *context, size_t position, char out[HA
     hash_add_text(hash, db_identity());
     hash_add_text(hash, blas_identity());
     hash_add_text(hash, vec_ops()->name);
+    if (context->plan->rank.n > 1) { /* what it makes is but this rank's part */
+        hash_add_int64(hash, (int64_t)context->plan->rank.n);
+    }
     if (stage->stage->fingerprint != NULL) {
         TRY(add_settings(hash, &context->plan->settings, status));
     }

@@ -29,8 +29,9 @@ struct cache_question {
 };
 
 /* out = hash of stage name, version and label, options, the content of every input, seed, nightjar
- * version, SQLite, OpenBLAS and vector kernels; for stages with a fingerprint also of the source
- * and output settings, which they may read. Inputs must be at hand: else STATUS_INTERNAL. */
+ * version, SQLite, OpenBLAS and vector kernels, the number of ranks; for stages with a fingerprint
+ * also of the source and output settings, which they may read. Inputs must be at hand: else
+ * STATUS_INTERNAL. */
 MUST_CHECK enum status_code cache_key(struct context *context, size_t position,
                                       char out[HASH_TEXT_MAX], struct status *status);
 

@@ -32,14 +32,16 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                      " AND (state IN ('running', 'killed', 'interrupted')"
                      "  OR (state = 'failed' AND exit_code <> 65))", /* STATUS_DATA */
                      unfinished, &found, status));
+    TRY(db_get_int64(work, "SELECT coalesce(max(run), 0) + 1 FROM run", &context->run, &found,
+                     status));
+    TRY(ranks_max_int64(context->request->ranks, &context->run, 1, status));
     TRY(db_exec(work,
                 "UPDATE run SET state = 'killed', message = 'ended without a word: killed, or the "
                 "machine went down' WHERE state = 'running'",
                 status));
     TRY(db_prepare(work,
                    "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state,"
-                   " libraries, cpu) VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?1, ?2,"
-                   " ?3, ?4, ?5, 'running', ?6, ?7)",
+                   " libraries, cpu) VALUES (?8, ?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
                    &query, status));
     snprintf(libraries, sizeof libraries, "%s, %s", db_identity(), blas_identity());
     snprintf(cpu, sizeof cpu, "%s kernels, %zu threads", vec_ops()->name,
@@ -51,8 +53,8 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     TRY(db_bind_int64(query, 5, context->started, status));
     TRY(bind_text(query, 6, libraries, status));
     TRY(bind_text(query, 7, cpu, status));
+    TRY(db_bind_int64(query, 8, context->run, status));
     TRY(db_run(query, status));
-    TRY(db_get_int64(work, "SELECT max(run) FROM run", &context->run, &found, status));
     TRY(db_commit(work, status));
 done:
     db_finalize(query);

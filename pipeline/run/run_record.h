@@ -6,9 +6,10 @@
 
 struct context;
 
-/* Starts the record: context->run gets its number. A run that was left `running` is marked as
- * killed: the caller holds the lock, so its process is gone. *unfinished = the number of the run
- * before when that one did not finish (killed, failed, interrupted), else 0. */
+/* Starts the record: context->run gets its number, which is the same on all ranks. A run that was
+ * left `running` is marked as killed: the caller holds the lock, so its process is gone.
+ * *unfinished = the number of the run before when that one did not finish (killed, failed,
+ * interrupted), else 0. */
 MUST_CHECK enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                                              struct status *status);
 /* One stage: state "done", "skipped" or "failed". Its metrics of this run are written too. */

@@ -133,6 +133,23 @@ static enum status_code check_memory_ahead(struct runner *runner, size_t positio
     return STATUS_OK;
 }
 
+/* All ranks are so far, or none is: a failure of one is everybody's, in its words. */
+static enum status_code agree(const struct runner *runner, enum status_code code,
+                              struct status *status)
+{
+    struct ranks *ranks = runner->context.request->ranks;
+    return code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status);
+}
+
+/* What one rank cut short, all did; none remembers before all have made theirs. */
+static enum status_code agree_on_cut(struct context *context, struct status *status)
+{
+    int64_t is_cut_short = context->is_cut_short;
+    enum status_code code = ranks_max_int64(context->request->ranks, &is_cut_short, 1, status);
+    context->is_cut_short = is_cut_short != 0;
+    return code;
+}
+
 /* The stage is done: remembers what its artifacts were made from. */
 static enum status_code remember(struct runner *runner, const struct plan_stage *stage,
                                  struct status *status)
@@ -148,6 +165,7 @@ static enum status_code remember(struct runner *runner, const struct plan_stage 
         TRY(context_fingerprint(context, stage, state.fingerprint, status));
         context_end_stage(context);
     }
+    TRY(agree_on_cut(context, status));
     if (!context->is_cut_short) { /* else the next run goes on from the checkpoint */
         TRY(cache_remember(context->work, stage->label, &state, status));
         TRY(context_checkpoints_drop(context, stage->label, status));
@@ -205,6 +223,23 @@ done:
     return code;
 }
 
+/* A stage is skipped when every rank would skip it, for the same reason, with what it made in the
+ * same run as the others. */
+static enum status_code agree_on_verdict(const struct runner *runner,
+                                         const struct cache_state *before,
+                                         enum cache_verdict *verdict, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const int64_t mine[] = {*verdict, before->run};
+    int64_t most[] = {mine[0], mine[1], -mine[0], -mine[1]};
+    TRY(ranks_max_int64(runner->context.request->ranks, most, 4, status));
+    if (most[0] != -most[2] || most[1] != -most[3]) {
+        *verdict = CACHE_RUN;
+    }
+done:
+    return code;
+}
+
 /* Fingerprint, key and verdict of a stage; afterwards it is the context's running stage. */
 static enum status_code decide(struct runner *runner, const struct plan_stage *stage,
                                struct cache_state *before, enum cache_verdict *verdict,
@@ -228,6 +263,7 @@ static enum status_code decide(struct runner *runner, const struct plan_stage *s
                                             .unfinished_run = runner->unfinished_run,
                                             .now = clock_unix()};
     TRY(cache_decide(context, &question, before, verdict, status));
+    TRY(agree_on_verdict(runner, before, verdict, status));
 done:
     context_end_stage(context); /* a snapshot taken for the fingerprint is not kept */
     return code;
@@ -246,6 +282,7 @@ static enum status_code do_stage(struct runner *runner, const struct plan_stage 
     bool skipped = verdict != CACHE_RUN;
     code =
         skipped ? reuse(runner, stage, &before, verdict, status) : execute(runner, stage, status);
+    code = agree(runner, code, status);
     double seconds = clock_monotonic() - started;
     /* a failed stage is put on record too; the failure itself is what gets reported */
     struct status record_status = {0};
@@ -288,12 +325,20 @@ static enum status_code check_stages_ahead(struct runner *runner, struct status 
 }
 
 /* An error of what comes after publishing does not make a published run a failed one: the first is
- * noted, and the run goes on. A signal ends it all the same. */
+ * noted, and the run goes on. A signal ends it all the same. All ranks come with the same `code`.
+ */
 static enum status_code set_afterwards(struct runner *runner, enum status_code code,
                                        struct status *status)
 {
-    if (code == STATUS_OK || code == STATUS_SIGNAL || runner->context.generation == 0) {
+    struct ranks *ranks = runner->context.request->ranks;
+    struct status ignored = {0};
+    if (code == STATUS_OK || code == STATUS_SIGNAL) {
         return code;
+    }
+    ranks_go_on(ranks); /* the first rank alone may know that something is published */
+    if (ranks_max_int64(ranks, &runner->context.generation, 1, &ignored) != STATUS_OK ||
+        runner->context.generation == 0) {
+        return ranks_leave(ranks, status);
     }
     if (runner->result.afterwards.code == STATUS_OK) {
         runner->result.afterwards = *status;
@@ -302,7 +347,7 @@ static enum status_code set_afterwards(struct runner *runner, enum status_code c
     return STATUS_OK;
 }
 
-static enum status_code do_stages(struct runner *runner, struct status *status)
+static enum status_code look_ahead(struct runner *runner, struct status *status)
 {
     enum status_code code;
     const struct plan *plan = runner->context.plan;
@@ -310,6 +355,15 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
     TRY(estimate_load(runner->context.work, &runner->sizes, &runner->sizes_known, status));
     TRY(check_memory_ahead(runner, 0, status));
     TRY(check_stages_ahead(runner, status));
+done:
+    return agree(runner, code, status);
+}
+
+static enum status_code do_stages(struct runner *runner, struct status *status)
+{
+    enum status_code code;
+    const struct plan *plan = runner->context.plan;
+    TRY(look_ahead(runner, status));
     if (runner->only != SIZE_MAX) {
         TRY(check_only(runner, status));
         TRY(do_stage(runner, &plan->stages[runner->only], status));
@@ -319,6 +373,7 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
         if (code == STATUS_OK) {
             code = check_memory_ahead(runner, i + 1, status);
         }
+        code = agree(runner, code, status);
         TRY(set_afterwards(runner, code, status));
     }
 done:
@@ -364,6 +419,9 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
         recorded =
             history_prune(context->work, context->plan->settings.work.keep_runs, &record_status);
     }
+    if (code == STATUS_OK) {
+        recorded = agree(runner, recorded, &record_status);
+    }
     if (code == STATUS_OK && recorded != STATUS_OK) {
         *status = record_status;
         TRY(set_afterwards(runner, recorded, status));
@@ -371,7 +429,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
         log_write(context->request->log, LOG_WARNING, "the run's end could not be recorded: %s",
                   record_status.message);
     }
-    if (code != STATUS_OK && context->generation == 0) {
+    if (code != STATUS_OK && context->generation == 0 && ranks_is_first(context->request->ranks)) {
         tell_failed(runner, status);
     }
 done:
