@@ -29,9 +29,11 @@ static const struct option options[] = {
             "Epochs to run. 0 takes the number that train chose on validation.", .unit = "epochs"),
     OPT_BOOL(refit_options, "warm_start", warm_start, "false",
              "Go on from the published vectors of the users and items that are known by their ids; "
-             "new ones start from nothing. Takes fewer epochs and keeps vectors close to "
-             "yesterday's, as the metrics warm_drift_users and warm_drift_items tell (mean "
-             "cosine). Only refit does this: the published vectors have seen the events that train "
+             "new ones start from nothing. The tower that reads sequences goes on from its last "
+             "weights, as long as they belong to what is published. Takes fewer epochs and keeps "
+             "vectors close to yesterday's, as the metrics warm_drift_users and warm_drift_items "
+             "tell (mean cosine). Only refit does this: the published vectors have seen the events "
+             "that train "
              "and evaluate hold out. Where nothing is published, or vectors of another dimension, "
              "or of fewer than half of today's users or items, the start is cold."),
     OPT_INT(refit_options, "warm_epochs", warm_epochs, "0", 0, 100000,
@@ -87,6 +89,7 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
     sequence_estimate(&sequence, sizes, sizes->sequence_epochs, out);
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
+        out->memory_bytes += sizes->n_items * (4 * sizes->sequence_dimension + 8);
     }
 }
 
@@ -102,13 +105,18 @@ static enum status_code refit_fingerprint(struct context *context, const void *v
     return warm_training_fingerprint(context, out, status);
 }
 
+/* After a warm start. */
+static size_t fewer_epochs(const struct refit_options *o, size_t cold)
+{
+    return o->warm_epochs > 0 ? (size_t)o->warm_epochs : (cold + 2) / 3;
+}
+
 /* Fewer epochs at a lower rate, the schedule drawn together to them. Hard negatives need not wait:
  * the scores that choose them are there from the start. */
 static void shorten(struct training *training, const struct refit_options *o)
 {
     struct trainer_settings *settings = &training->settings;
-    size_t cold = training->input.stop_after;
-    size_t epochs = o->warm_epochs > 0 ? (size_t)o->warm_epochs : (cold + 2) / 3;
+    size_t epochs = fewer_epochs(o, training->input.stop_after);
     double share = (double)epochs / (double)settings->epochs;
     settings->learning_rate *= o->warm_rate;
     settings->schedule.warmup_epochs *= share;
@@ -129,6 +137,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     struct trainer_result result = {0};
     struct trainer_settings settings = {0};
     struct sequence_choice sequence = {0};
+    struct sequence_pace pace = {0};
     size_t best_epoch = 0;
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
@@ -148,12 +157,15 @@ static enum status_code refit_run(struct context *context, const void *values,
     }
     if (warm.is_warm) {
         shorten(&training, o);
+        pace = (struct sequence_pace){.published = warm.run_started,
+                                      .epochs = fewer_epochs(o, sequence.epochs),
+                                      .rate = o->warm_rate};
     }
     TRY(training_run(&training, &result, status));
     if (o->warm_start) {
         TRY(warm_training_report(&warm, &training, &result, status));
     }
-    TRY(sequence_refit(&training, &sequence, &result, status));
+    TRY(sequence_refit(&training, &sequence, &pace, &result, status));
     TRY(training_output_towers(&training, &result, status));
 done:
     trainer_result_release(&result);

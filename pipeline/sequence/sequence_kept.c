@@ -5,8 +5,11 @@
 
 #include <math.h>
 
-enum status_code sequence_kept_save(const struct sequence_model *model, size_t length,
-                                    double weight, struct artifact *artifact, struct status *status)
+static const char items_prefix[] = "ids";
+
+enum status_code sequence_kept_save(const struct sequence_model *model,
+                                    const struct sequence_facts *facts, struct vocabulary *items,
+                                    struct artifact *artifact, struct status *status)
 {
     enum status_code code;
     artifact_init(artifact, "sequence");
@@ -14,8 +17,10 @@ enum status_code sequence_kept_save(const struct sequence_model *model, size_t l
     TRY(artifact_set_number(artifact, "items", (double)model->items.n, status));
     TRY(artifact_set_number(artifact, "layers", (double)model->n_layers, status));
     TRY(artifact_set_number(artifact, "dimension", (double)model->dimension, status));
-    TRY(artifact_set_number(artifact, "length", (double)length, status));
-    TRY(artifact_set_number(artifact, "weight", weight, status));
+    TRY(artifact_set_number(artifact, "length", (double)facts->length, status));
+    TRY(artifact_set_number(artifact, "weight", facts->weight, status));
+    TRY(artifact_set_number(artifact, "run_started", (double)facts->run_started, status));
+    TRY(vocabulary_save(items, artifact, items_prefix, status));
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);
@@ -23,22 +28,50 @@ done:
     return code;
 }
 
+enum status_code sequence_facts_load(struct sequence_facts *facts, const struct artifact *artifact,
+                                     struct status *status)
+{
+    enum status_code code;
+    struct sequence_facts loaded = {0};
+    double started = 0.0;
+    TRY(artifact_get_count(artifact, "items", INT32_MAX, &loaded.n_items, status));
+    TRY(artifact_get_count(artifact, "layers", SEQUENCE_LAYERS_MAX, &loaded.layers, status));
+    TRY(artifact_get_count(artifact, "dimension", 512, &loaded.dimension, status));
+    TRY(artifact_get_count(artifact, "length", 100000, &loaded.length, status));
+    TRY(artifact_get_number(artifact, "weight", &loaded.weight, status));
+    if (!(loaded.weight > 0.0 && loaded.weight < 1.0) || loaded.dimension == 0) {
+        TRY(artifact_misfit(artifact, "weight", "it is none, or there are no dimensions", status));
+    }
+    if (artifact_find(artifact, "run_started") != NULL) {
+        TRY(artifact_get_number(artifact, "run_started", &started, status));
+    }
+    loaded.run_started = started > 0.0 && started < 1e15 ? (int64_t)started : 0;
+    *facts = loaded;
+done:
+    return code;
+}
+
+enum status_code sequence_kept_items(struct vocabulary *items, const struct artifact *artifact,
+                                     struct status *status)
+{
+    *items = (struct vocabulary){0};
+    return artifact_find(artifact, "run_started") == NULL
+               ? STATUS_OK
+               : vocabulary_load(items, artifact, items_prefix, status);
+}
+
 enum status_code sequence_kept_load(struct sequence_kept *kept, const struct artifact *artifact,
                                     struct status *status)
 {
     enum status_code code;
-    struct sequence_settings settings = {0};
+    struct sequence_facts facts;
     struct sequence_kept loaded = {0};
-    size_t n_items = 0;
-    TRY(artifact_get_count(artifact, "items", INT32_MAX, &n_items, status));
-    TRY(artifact_get_count(artifact, "layers", SEQUENCE_LAYERS_MAX, &settings.layers, status));
-    TRY(artifact_get_count(artifact, "dimension", 512, &settings.dimension, status));
-    TRY(artifact_get_count(artifact, "length", 100000, &loaded.length, status));
-    TRY(artifact_get_number(artifact, "weight", &loaded.weight, status));
-    if (!(loaded.weight > 0.0 && loaded.weight < 1.0) || settings.dimension == 0) {
-        TRY(artifact_misfit(artifact, "weight", "it is none, or there are no dimensions", status));
-    }
-    TRY(sequence_model_init(&loaded.model, &settings, n_items, 0, NULL, status));
+    TRY(sequence_facts_load(&facts, artifact, status));
+    const struct sequence_settings settings = {.layers = facts.layers,
+                                               .dimension = facts.dimension};
+    loaded.length = facts.length;
+    loaded.weight = facts.weight;
+    TRY(sequence_model_init(&loaded.model, &settings, facts.n_items, 0, NULL, status));
     TRY(sequence_weights_take(&loaded.model, artifact, status));
     *kept = loaded;
     loaded = (struct sequence_kept){0};

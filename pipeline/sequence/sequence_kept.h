@@ -1,9 +1,18 @@
-/* The tower as a full night leaves it for small ones, the artifact "sequence": its weights, and how
- * its vectors stand beside those of ids. */
+/* The tower as a full night leaves it, the artifact "sequence": its weights, how its vectors stand
+ * beside those of ids, and whose they are. Small nights read on with it, and the next full night
+ * may start from it (sequence_warm.h). */
 #ifndef NIGHTJAR_SEQUENCE_SEQUENCE_KEPT_H
 #define NIGHTJAR_SEQUENCE_SEQUENCE_KEPT_H
 
 #include "sequence/sequence_model.h"
+
+/* What is known of it before its tables are read. */
+struct sequence_facts {
+    size_t n_items, layers, dimension;
+    size_t length;       /* the newest steps of a user are read */
+    double weight;       /* w of the cosine of sequences in the joined one */
+    int64_t run_started; /* of the run that trained it, Unix seconds; 0: an older nightjar's */
+};
 
 /* Zero-initialise. */
 struct sequence_kept {
@@ -12,10 +21,20 @@ struct sequence_kept {
     double weight; /* w of the cosine of sequences in the joined one */
 };
 
-/* artifact: not initialised before; the caller releases it. */
-MUST_CHECK enum status_code sequence_kept_save(const struct sequence_model *model, size_t length,
-                                               double weight, struct artifact *artifact,
+/* facts: length, weight and run_started; the others are the model's. items: the ids of its rows,
+ * whose arrays move into the artifact. artifact: not initialised before; the caller releases it. */
+MUST_CHECK enum status_code sequence_kept_save(const struct sequence_model *model,
+                                               const struct sequence_facts *facts,
+                                               struct vocabulary *items, struct artifact *artifact,
                                                struct status *status);
+/* Errors: STATUS_DATA where a number is none or out of range. */
+MUST_CHECK enum status_code sequence_facts_load(struct sequence_facts *facts,
+                                                const struct artifact *artifact,
+                                                struct status *status);
+/* A view of the ids; of an artifact from before there were any it is empty. */
+MUST_CHECK enum status_code sequence_kept_items(struct vocabulary *items,
+                                                const struct artifact *artifact,
+                                                struct status *status);
 /* The model's tables are copies. Errors: STATUS_DATA where a number or a shape does not fit. */
 MUST_CHECK enum status_code sequence_kept_load(struct sequence_kept *kept,
                                                const struct artifact *artifact,

@@ -175,17 +175,32 @@ done:
 enum status_code sequence_weights_take(struct sequence_model *model,
                                        const struct artifact *artifact, struct status *status)
 {
+    return sequence_weights_start(model, artifact, model->items.n, NULL, status);
+}
+
+enum status_code sequence_weights_start(struct sequence_model *model,
+                                        const struct artifact *artifact, size_t n_before,
+                                        const int32_t *rows, struct status *status)
+{
     enum status_code code = STATUS_OK;
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
     const size_t n = sequence_model_tables(model, tables);
     for (size_t i = 0; i < n; i++) {
         struct embedding_table *table = tables[i].table;
+        const size_t d = table->dimension;
+        const int32_t *from = tables[i].by_rows ? rows : NULL;
         char name[ARTIFACT_NAME_MAX];
         const void *data = NULL;
         kept_name(&tables[i], name);
-        TRY(artifact_get_sized(artifact, name, ARRAY_F32, table->n, table->dimension, &data,
-                               status));
-        memcpy(table->weights, data, table->n * table->dimension * sizeof *table->weights);
+        TRY(artifact_get_sized(artifact, name, ARRAY_F32, tables[i].by_rows ? n_before : table->n,
+                               d, &data, status));
+        for (size_t row = 0; row < table->n; row++) {
+            const int64_t at = from == NULL ? (int64_t)row : from[row];
+            if (at >= 0) {
+                memcpy(table->weights + row * d, (const float *)data + (size_t)at * d,
+                       d * sizeof *table->weights);
+            }
+        }
     }
 done:
     return code;

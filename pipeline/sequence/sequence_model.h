@@ -79,6 +79,11 @@ MUST_CHECK enum status_code sequence_weights_keep(const struct sequence_model *m
 MUST_CHECK enum status_code sequence_weights_take(struct sequence_model *model,
                                                   const struct artifact *artifact,
                                                   struct status *status);
+/* The same of another night's weights: row i of the items is row rows[i] of theirs, and stays what
+ * it is where that is -1. n_before: how many rows they have. */
+MUST_CHECK enum status_code sequence_weights_start(struct sequence_model *model,
+                                                   const struct artifact *artifact, size_t n_before,
+                                                   const int32_t *rows, struct status *status);
 /* Brings every row up to the present: before they are read or saved. */
 void sequence_model_settle(struct sequence_model *model, double rate, struct pool *pool);
 /* out (n_items, d) at unit length. */

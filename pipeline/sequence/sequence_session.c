@@ -9,6 +9,7 @@
 #include "sequence/sequence_kept.h"
 #include "sequence/sequence_pass.h"
 #include "sequence/sequence_trainer.h"
+#include "sequence/sequence_warm.h"
 
 #include <math.h>
 
@@ -18,6 +19,7 @@ struct work {
     struct trainer_hooks hooks;
     struct sequences sequences; /* of the basis' users, train part */
     struct sequences cold;      /* of the cold users */
+    struct sequence_warm warm;
     struct sequence_result result;
     float *vectors[N_SIDES]; /* (n, d) at unit length */
     float *cold_users;       /* (n_cold, d), zeros: none */
@@ -27,6 +29,7 @@ static void work_release(struct work *work)
 {
     sequences_release(&work->sequences);
     sequences_release(&work->cold);
+    sequence_warm_release(&work->warm);
     sequence_result_release(&work->result);
     mem_free(work->vectors[SIDE_USERS]);
     mem_free(work->vectors[SIDE_ITEMS]);
@@ -55,7 +58,11 @@ static enum status_code save_checkpoint(void *data, const struct artifact *artif
 static enum status_code load_checkpoint(void *data, struct artifact *artifact, bool *found,
                                         struct status *status)
 {
-    struct training *training = data;
+    const struct training *training = data;
+    if (training->ignore_checkpoint) {
+        *found = false;
+        return STATUS_OK;
+    }
     return context_checkpoint_load(training->context, checkpoint_part, artifact, found, status);
 }
 
@@ -85,12 +92,12 @@ static bool can_learn(const struct work *work)
 }
 
 static enum status_code train(struct work *work, const struct validation *validation,
-                              size_t stop_after, struct status *status)
+                              const struct sequence_settings *settings, size_t stop_after,
+                              struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct training *training = work->training;
     const struct trainer_input *towers = &training->input;
-    const struct sequence_settings *settings = &training->settings.sequence;
     struct progress *progress = context_progress(training->context);
     struct negative_settings negatives = training->negatives;
     negatives.shared = true;
@@ -107,6 +114,7 @@ static enum status_code train(struct work *work, const struct validation *valida
         .validate_every = towers->validate_every > 0 ? towers->validate_every : 1,
         .patience = towers->patience,
         .stop_after = stop_after,
+        .start = work->warm.is_warm ? &work->warm.start : NULL,
         .strip_bytes = training->settings.strip_bytes,
         .seed = towers->seed};
     work->hooks = training->hooks;
@@ -300,7 +308,7 @@ enum status_code sequence_choose(struct training *training, const struct validat
     if (!can_learn(&work)) {
         goto done;
     }
-    TRY(train(&work, validation, settings->epochs, status));
+    TRY(train(&work, validation, settings, settings->epochs, status));
     TRY(encode(&work, &work.sequences, status));
     TRY(choose_share(&work, validation, result, &choice->share, status));
     choice->epochs = work.result.best_epoch;
@@ -316,16 +324,28 @@ done:
 static enum status_code output_kept(const struct work *work, double share,
                                     const struct trainer_result *result, struct status *status)
 {
-    enum status_code code;
-    const struct sequence_settings *settings = &work->training->settings.sequence;
+    enum status_code code = STATUS_OK;
+    const struct training *training = work->training;
+    const struct sequence_settings *settings = &training->settings.sequence;
+    const struct dataset *dataset = dataset_of(training);
     struct artifact artifact = {0};
+    struct vocabulary items = {0};
     double tau;
-    TRY(sequence_kept_save(&work->result.model, settings->length,
-                           mix(share, result->temperature, settings->temperature, &tau), &artifact,
-                           status));
-    TRY(context_output(work->training->context, &artifact, status));
+    const struct sequence_facts facts = {
+        .length = settings->length,
+        .weight = mix(share, result->temperature, settings->temperature, &tau),
+        .run_started = context_run_started(training->context)};
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        const struct row_id id =
+            vocabulary_id(&training->interactions.items, (size_t)dataset->items[i]);
+        int32_t ignored;
+        TRY(vocabulary_add(&items, &id, &ignored, status));
+    }
+    TRY(sequence_kept_save(&work->result.model, &facts, &items, &artifact, status));
+    TRY(context_output(training->context, &artifact, status));
 done:
     artifact_release(&artifact);
+    vocabulary_release(&items);
     return code;
 }
 
@@ -348,22 +368,31 @@ done:
 }
 
 enum status_code sequence_refit(struct training *training, const struct sequence_choice *choice,
-                                struct trainer_result *result, struct status *status)
+                                const struct sequence_pace *pace, struct trainer_result *result,
+                                struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct sequence_settings *settings = &training->settings.sequence;
+    struct sequence_settings settings = training->settings.sequence;
+    size_t epochs = choice->epochs;
     struct work work = {.training = training};
     struct sequences whole = {0};
     const bool is_fit = training->basis == BASIS_FIT;
     if (choice->share <= 0.0 || !can_read(&work)) {
         goto done;
     }
-    TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
+    TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings.length,
                        status));
     if (!can_learn(&work)) {
         goto done;
     }
-    TRY(train(&work, NULL, choice->epochs, status));
+    if (pace->published != 0) {
+        TRY(sequence_warm_open(&work.warm, training, pace->published, status));
+    }
+    if (work.warm.is_warm) { /* the schedule drawn together, as that of ids is */
+        settings.epochs = epochs = pace->epochs;
+        settings.learning_rate *= pace->rate;
+    }
+    TRY(train(&work, NULL, &settings, epochs, status));
     if (is_fit) {
         TRY(read_whole_log(training, &whole, status));
     }

@@ -24,10 +24,17 @@ MUST_CHECK enum status_code sequence_choose(struct training *training,
                                             const struct validation *validation,
                                             struct trainer_result *result,
                                             struct sequence_choice *choice, struct status *status);
-/* For `refit`: trains it as long and joins it with the share chosen. On the FIT basis users are
- * read with all that the log has of them. */
+/* How refit goes on from the tower of the night before. */
+struct sequence_pace {
+    int64_t published; /* start of the run that made what is published; 0: the start is cold */
+    size_t epochs;     /* in place of those of a cold start */
+    double rate;       /* learning rate as a share of a cold start's */
+};
+/* For `refit`: trains it as long, or less from where the last night's stands, and joins it with the
+ * share chosen. On the FIT basis users are read with all that the log has of them. */
 MUST_CHECK enum status_code sequence_refit(struct training *training,
                                            const struct sequence_choice *choice,
+                                           const struct sequence_pace *pace,
                                            struct trainer_result *result, struct status *status);
 
 /* Numbers of the artifact "training"; what an older one does not have is 0. */

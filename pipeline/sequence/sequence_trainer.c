@@ -73,6 +73,10 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     }
     TRY(sequence_model_init(&trainer->model, input->settings, input->n_items, input->seed,
                             trainer->pool, status));
+    if (input->start != NULL) {
+        TRY(sequence_weights_start(&trainer->model, input->start->weights, input->start->n_items,
+                                   input->start->rows, status));
+    }
     TRY(sequence_step_init(&trainer->step, input->settings, sequences, input->negatives,
                            input->item_counts, input->n_items, &trainer->model, trainer->pool,
                            status));

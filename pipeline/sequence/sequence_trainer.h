@@ -14,6 +14,13 @@
 #include "training/curve.h"
 #include "training/trainer_input.h"
 
+/* The weights of another night to start from. */
+struct sequence_start {
+    const struct artifact *weights; /* as sequence_weights_keep leaves them, of the same shape */
+    size_t n_items;                 /* rows of their items */
+    const int32_t *rows;            /* (n_items of the input) which of those each is, -1: new */
+};
+
 struct sequence_input {
     const struct sequence_settings *settings;
     const struct sequences *sequences; /* of the users of the train part */
@@ -23,6 +30,7 @@ struct sequence_input {
     const struct validation *validation; /* NULL: run `stop_after` epochs and keep the last */
     size_t validate_every, patience;     /* as in struct trainer_input */
     size_t stop_after;                   /* epochs, of settings->epochs */
+    const struct sequence_start *start;  /* NULL: from nothing */
     size_t strip_bytes;                  /* see contrast.h */
     uint64_t seed;
 };

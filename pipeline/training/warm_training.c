@@ -179,6 +179,7 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
     training->ignore_checkpoint = !record.found || strcmp(record.fingerprint, fingerprint) != 0;
     TRY(save_record(context, info.generation, fingerprint, status));
     warm->generation = info.generation;
+    warm->run_started = info.run_started;
     if (db != NULL) {
         TRY(warm_vectors_read(
             db, prefix, &info, &training->interactions, training->basis,

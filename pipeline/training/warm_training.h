@@ -13,8 +13,9 @@
 
 /* Zero-initialise. */
 struct warm_training {
-    bool is_warm;       /* false: nothing to start from */
-    int64_t generation; /* that was read; 0: none */
+    bool is_warm;        /* false: nothing to start from */
+    int64_t generation;  /* that was read; 0: none */
+    int64_t run_started; /* of the run that made it, Unix seconds */
     struct warm_vectors vectors;
 };
 

@@ -370,8 +370,9 @@ static enum status_code load(void *data, struct artifact *artifact, bool *found,
     return STATUS_OK;
 }
 
-static enum status_code train(const struct log *log, struct saved *saved, struct pool *pool,
-                              struct sequence_result *result)
+static enum status_code train_for(const struct log *log, size_t epochs,
+                                  const struct sequence_start *start, struct saved *saved,
+                                  struct pool *pool, struct sequence_result *result)
 {
     struct status status = {0};
     const struct sequence_settings settings = settings_of(2, 0.2);
@@ -380,7 +381,8 @@ static enum status_code train(const struct log *log, struct saved *saved, struct
                                          .negatives = &negatives,
                                          .item_counts = log->counts,
                                          .n_items = N_ITEMS,
-                                         .stop_after = 6,
+                                         .stop_after = epochs,
+                                         .start = start,
                                          .strip_bytes = 1 << 20,
                                          .seed = 8};
     struct trainer_hooks hooks = {.data = saved};
@@ -390,6 +392,12 @@ static enum status_code train(const struct log *log, struct saved *saved, struct
         hooks.checkpoint_load = load;
     }
     return sequence_train(&input, &hooks, pool, result, &status);
+}
+
+static enum status_code train(const struct log *log, struct saved *saved, struct pool *pool,
+                              struct sequence_result *result)
+{
+    return train_for(log, 6, NULL, saved, pool, result);
 }
 
 static void assert_equal_models(struct sequence_model *a, struct sequence_model *b)
@@ -433,6 +441,49 @@ static void training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpo
     log_release(&log);
 }
 
+static void training_goes_on_from_other_weights_and_new_items_start_from_nothing(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct log log;
+    struct sequence_result before = {0}, fresh = {0}, at = {0}, on = {0}, resumed = {0};
+    struct saved saved = {.keep_at = 3};
+    struct artifact weights;
+    int32_t rows[N_ITEMS];
+    log_init(&log);
+    assert_int_equal(train(&log, NULL, NULL, &before), STATUS_OK);
+    artifact_init(&weights, "sequence");
+    assert_int_equal(sequence_weights_keep(&before.model, &weights, &status), STATUS_OK);
+    for (int32_t i = 0; i < N_ITEMS; i++) {
+        rows[i] = i == 4 ? -1 : (i + 1) % N_ITEMS;
+    }
+    const struct sequence_start start = {&weights, N_ITEMS, rows};
+    assert_int_equal(train_for(&log, 0, NULL, NULL, NULL, &fresh), STATUS_OK);
+    assert_int_equal(train_for(&log, 0, &start, NULL, NULL, &at), STATUS_OK);
+    for (size_t i = 0; i < N_ITEMS; i++) {
+        const float *from = rows[i] < 0 ? fresh.model.items.weights + i * D
+                                        : before.model.items.weights + (size_t)rows[i] * D;
+        assert_memory_equal(at.model.items.weights + i * D, from, D * sizeof(float));
+    }
+    assert_memory_equal(at.model.layers[1].weights[PRODUCT_OUT].weights,
+                        before.model.layers[1].weights[PRODUCT_OUT].weights, D * D * sizeof(float));
+    assert_int_equal(train_for(&log, 6, &start, NULL, NULL, &on), STATUS_OK);
+    assert_int_equal(train_for(&log, 6, &start, &saved, NULL, &resumed), STATUS_SIGNAL);
+    saved.loads = true;
+    saved.keep_at = 0;
+    assert_int_equal(train_for(&log, 6, &start, &saved, NULL, &resumed), STATUS_OK);
+    assert_equal_models(&on.model, &resumed.model);
+    const struct sequence_start misfit = {&weights, N_ITEMS + 1, rows};
+    assert_int_equal(train_for(&log, 6, &misfit, NULL, NULL, &fresh), STATUS_DATA);
+    sequence_result_release(&before);
+    sequence_result_release(&fresh);
+    sequence_result_release(&at);
+    sequence_result_release(&on);
+    sequence_result_release(&resumed);
+    artifact_release(&weights);
+    log_release(&log);
+}
+
 int main(void)
 {
     blas_init();
@@ -442,6 +493,7 @@ int main(void)
         cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
         cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
+        cmocka_unit_test(training_goes_on_from_other_weights_and_new_items_start_from_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
