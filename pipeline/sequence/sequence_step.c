@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { ROW_BLOCK = 64 };
+enum { ROW_BLOCK = 64, PART_ENTRIES = 1 << 26 /* half a second of a core's work */ };
 
 enum status_code sequence_step_init(struct sequence_step *step,
                                     const struct sequence_settings *settings,
@@ -20,6 +20,7 @@ enum status_code sequence_step_init(struct sequence_step *step,
     step->sequences = sequences;
     step->model = model;
     step->pool = pool;
+    step->part_entries = PART_ENTRIES;
     TRY(sampler_init(&step->sampler, negatives, item_counts, n_items, status));
     TRY(candidate_set_init(&step->candidates, &step->sampler, status));
     TRY(contrast_new(&step->contrast, status));
@@ -170,6 +171,8 @@ static enum status_code reserve_vectors(struct sequence_step *step, struct statu
     const size_t d = step->model->dimension, n = step->positives.matrix.n_rows;
     const size_t m = step->candidates.n;
     struct workspace *workspace = &step->workspace;
+    WORKSPACE_ADD(workspace, &step->part_offsets[0], n + 1);
+    WORKSPACE_ADD(workspace, &step->part_offsets[1], n + 1);
     WORKSPACE_ADD(workspace, &step->anchor_vectors, n * d);
     WORKSPACE_ADD(workspace, &step->anchor_gradient, n * d);
     WORKSPACE_ADD(workspace, &step->item_vectors, m * d);
@@ -179,32 +182,66 @@ static enum status_code reserve_vectors(struct sequence_step *step, struct statu
     return workspace_reserve(workspace, status);
 }
 
-static enum status_code contrast(struct sequence_step *step, bool diagnose,
-                                 struct sequence_outcome *outcome, struct status *status)
+/* Rows [first, first + n) of m; offsets (n + 1) gets theirs. */
+static struct sparse part_of(const struct sparse *m, size_t first, size_t n, int64_t *offsets)
+{
+    const int64_t from = m->offsets[first];
+    for (size_t r = 0; r <= n; r++) {
+        offsets[r] = m->offsets[first + r] - from;
+    }
+    return (struct sparse){n, m->n_columns, offsets, m->columns + from, m->values + from};
+}
+
+/* Anchors [first, first + n) against the candidates, to whose gradients it adds. */
+static enum status_code contrast_part(struct sequence_step *step, size_t first, size_t n,
+                                      bool diagnose, struct sequence_outcome *outcome,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t d = step->model->dimension, n = step->positives.matrix.n_rows;
-    const size_t m = step->candidates.n;
+    const size_t d = step->model->dimension, m = step->candidates.n;
     const struct contrast_settings settings = {
         .loss = &loss_table[0], /* softmax */
         .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
         .temperature = step->settings->temperature,
         .strip_bytes = step->strip_bytes,
         .diagnose = diagnose};
-    struct contrast_batch batch = {.anchors = const_matrix_of(step->anchor_vectors, n, d),
-                                   .candidates = const_matrix_of(step->item_vectors, m, d),
-                                   .positives = step->positives.matrix,
-                                   .n_negatives = step->candidates.n_negatives,
-                                   .offsets = step->candidates.offsets};
-    struct contrast_result result = {.anchors = matrix_of(step->anchor_gradient, n, d),
-                                     .candidates = matrix_of(step->item_gradient, m, d)};
+    struct contrast_batch batch = {
+        .anchors = const_matrix_of(step->anchor_vectors + first * d, n, d),
+        .candidates = const_matrix_of(step->item_vectors, m, d),
+        .positives = part_of(&step->positives.matrix, first, n, step->part_offsets[0]),
+        .n_negatives = step->candidates.n_negatives,
+        .offsets = step->candidates.offsets};
+    struct contrast_result result = {.anchors = matrix_of(step->anchor_gradient + first * d, n, d),
+                                     .candidates = matrix_of(step->item_gradient, m, d),
+                                     .adds = first > 0};
     if (step->excluded.n_entries > 0) {
-        batch.excluded = step->excluded.matrix;
+        batch.excluded = part_of(&step->excluded.matrix, first, n, step->part_offsets[1]);
     }
-    batch.positives.n_columns = batch.excluded.n_columns = m;
     TRY(contrast_run(step->contrast, &settings, &batch, step->pool, &result, status));
-    outcome->loss = result.loss;
-    outcome->diagnostics = result.diagnostics;
+    outcome->loss += result.loss;
+    if (diagnose) {
+        outcome->diagnostics = result.diagnostics;
+    }
+done:
+    return code;
+}
+
+/* Part by part, so that a signal in the step of a very long history is heard. Diagnostics are those
+ * of the last part. */
+static enum status_code contrast(struct sequence_step *step, bool diagnose,
+                                 struct sequence_outcome *outcome, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = step->positives.matrix.n_rows, m = step->candidates.n;
+    const size_t part = step->part_entries / (m + 1) + 1;
+    size_t first = 0;
+    step->positives.matrix.n_columns = step->excluded.matrix.n_columns = m;
+    do {
+        const size_t count = n - first < part ? n - first : part;
+        TRY(watch_check(step->watch, status));
+        TRY(contrast_part(step, first, count, diagnose && first + count == n, outcome, status));
+        first += count;
+    } while (first < n);
 done:
     return code;
 }
@@ -240,6 +277,7 @@ enum status_code sequence_step_gradients(struct sequence_step *step, const int32
                d * sizeof(float));
     }
     TRY(contrast(step, diagnose, outcome, status));
+    TRY(watch_check(step->watch, status));
     pool_run_rows(step->pool, m, ROW_BLOCK, unscale_task, &job);
     embedding_table_add(&model->items, job.rows, m, step->item_gradient, step->pool);
     memset(step->gradient, 0, step->places.n * d * sizeof *step->gradient);

@@ -17,21 +17,25 @@ struct sequence_step {
     struct sampler sampler;
     struct candidate_set candidates;
     struct contrast *contrast;
+    const struct watch *watch;
     size_t strip_bytes;
+    size_t part_entries; /* logits between two questions whether to stop */
     struct sequence_places places;
     struct sequence_pass pass;
     struct workspace workspace;
     int32_t *next_items;                     /* what is asked for, with repeats */
     int64_t *anchors;                        /* (n_anchors) their places */
     struct row_builder positives, excluded;  /* (n_anchors, n_candidates) */
+    int64_t *part_offsets[2];                /* (n_anchors + 1) of some of their rows */
     float *anchor_vectors, *anchor_gradient; /* (n_anchors, d) */
     float *item_vectors, *item_gradient;     /* (n_candidates, d) */
     float *item_scales;                      /* (n_candidates) 1 / length */
     float *gradient;                         /* (n places, d) */
 };
 
-/* item_counts (n_items): how often each is drawn by popularity. strip_bytes is the caller's to set
- * (contrast.h). After an error sequence_step_release is due, too. */
+/* item_counts (n_items): how often each is drawn by popularity. strip_bytes (contrast.h) and
+ * watch, which is asked within a step whether to stop (NULL: nobody), are the caller's to set.
+ * After an error sequence_step_release is due, too. */
 MUST_CHECK enum status_code sequence_step_init(struct sequence_step *step,
                                                const struct sequence_settings *settings,
                                                const struct sequences *sequences,

@@ -325,6 +325,44 @@ static void gradients_through_every_layer_match_finite_differences(void **state)
     check_gradients(3, 0.0);
 }
 
+/* Asks for a stop behind so many questions. */
+static enum status_code stop_after(void *data, struct status *status)
+{
+    int *left = data;
+    return (*left)-- > 0 ? STATUS_OK : status_set(status, STATUS_SIGNAL, "stopped");
+}
+
+static void a_step_in_parts_is_the_same_step_and_may_be_left_between_them(void **state)
+{
+    (void)state;
+    struct asked whole, parts;
+    struct status status = {0};
+    struct sequence_outcome outcome;
+    const struct sequence_noise noise = {.training = true, .seed = 4, .epoch = 1, .step = 2};
+    asked_init(&whole, 2, 0.3);
+    asked_init(&parts, 2, 0.3);
+    parts.step.part_entries = 150; /* five anchors or so */
+    const double loss = loss_of(&whole);
+    assert_true(fabs(loss_of(&parts) - loss) < 1e-4 * loss);
+    const struct embedding_table *a = &whole.model.items, *b = &parts.model.items;
+    for (size_t i = 0; i < N_ITEMS; i++) {
+        assert_int_equal(a->slot_of[i], b->slot_of[i]);
+        for (size_t j = 0; j < D && a->slot_of[i] >= 0; j++) {
+            const size_t at = (size_t)a->slot_of[i] * D + j;
+            assert_true(fabsf(a->gradient[at] - b->gradient[at]) <
+                        1e-4f * (1.0f + fabsf(a->gradient[at])));
+        }
+    }
+    int left = 2;
+    const struct watch watch = {.check_stop = stop_after, .data = &left};
+    parts.step.watch = &watch;
+    assert_int_equal(sequence_step_gradients(&parts.step, parts.users, parts.n_users, &noise, 0.0,
+                                             true, &outcome, &status),
+                     STATUS_SIGNAL);
+    asked_release(&whole);
+    asked_release(&parts);
+}
+
 /* ---- training ---- */
 
 /* Keeps the checkpoint of epoch `keep_at` and stops behind it. */
@@ -492,6 +530,7 @@ int main(void)
         cmocka_unit_test(ages_grow_with_the_logarithm_of_time),
         cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
         cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
+        cmocka_unit_test(a_step_in_parts_is_the_same_step_and_may_be_left_between_them),
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
         cmocka_unit_test(training_goes_on_from_other_weights_and_new_items_start_from_nothing),
     };
