@@ -169,6 +169,9 @@ one: $(or $(TEST_PROGRAM),$(PROGRAM) $(EXTENSION))
 demo: all
 	@PROGRAM=$(PROGRAM) sh tests/support/demo.sh
 
+# which says itself by which kernels it goes
+$(BUILD)/tests/unit/test_sequence: LDFLAGS += -Wl,--wrap=vec_ops
+
 # the program with plain loops in place of OpenBLAS and the vector kernels: symbols in front of the
 # libraries win
 $(BUILD)/nightjar_plain: $(BUILD)/pipeline/main.o $(BUILD)/tests/bench/plain_kernels.o $(LIBRARY)

@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/../support/tap.sh"
 folder=$root/build/aarch64
 system=$folder/root # what is unpacked
-TESTS='test_vec test_blas test_topk test_contrast test_contrast_losses test_loss test_metrics test_evaluation'
+TESTS='test_vec test_blas test_topk test_contrast test_contrast_losses test_loss test_metrics test_evaluation test_sequence'
 
 give_up() {
     skip "$1 (sh .ci/packages.sh soak)"

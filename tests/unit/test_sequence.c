@@ -17,6 +17,22 @@
 
 enum { N_USERS = 30, N_ITEMS = 19, D = 8 };
 
+/* Everything goes through each set of kernels that this CPU runs: the linker puts this function in
+ * the place of vec_ops (Makefile). */
+static const struct vec_ops *kernels;
+const struct vec_ops *__wrap_vec_ops(void);
+
+const struct vec_ops *__wrap_vec_ops(void)
+{
+    return kernels;
+}
+
+static int use_kernels(void **state)
+{
+    kernels = *state;
+    return 0;
+}
+
 /* ---- a log ---- */
 
 struct log {
@@ -534,5 +550,18 @@ int main(void)
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
         cmocka_unit_test(training_goes_on_from_other_weights_and_new_items_start_from_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    enum { N_TESTS = sizeof tests / sizeof tests[0] };
+    const struct vec_ops *sets[VEC_SETS_MAX];
+    const size_t n_sets = vec_ops_all(sets);
+    static char names[VEC_SETS_MAX * N_TESTS][160];
+    struct CMUnitTest all[VEC_SETS_MAX * N_TESTS] = {{0}};
+    for (size_t i = 0; i < n_sets * N_TESTS; i++) {
+        const struct vec_ops *set = sets[i / N_TESTS];
+        all[i] = tests[i % N_TESTS];
+        all[i].setup_func = use_kernels;
+        all[i].initial_state = (void *)(uintptr_t)set;
+        snprintf(names[i], sizeof names[i], "%s (%s)", all[i].name, set->name);
+        all[i].name = names[i];
+    }
+    return cmocka_run_group_tests_name("sequence", all, NULL, NULL);
 }
