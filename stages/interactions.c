@@ -1,12 +1,15 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
  * What each option does is in the table of pipeline/events/interactions_options.c; how it is done
  * is in event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
+#include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "evaluation/weight_half_life.h"
 #include "events/event_columns.h"
 #include "events/event_store.h"
 #include "events/interactions_options.h"
 #include "events/late_events.h"
 #include "events/new_events.h"
+#include "events/own_users.h"
 #include "publishing/shown.h"
 #include "run/context.h"
 #include "run/context_data.h"
@@ -143,17 +146,18 @@ static void tell(struct context *context, const struct interactions *interaction
 {
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     const struct dataset *all = &interactions->basis[BASIS_ALL];
-    size_t n_valid = sparse_entries(&fit->valid.matrix), n_test = sparse_entries(&fit->test.matrix);
+    const struct dataset_totals of_fit = dataset_totals(fit), of_all = dataset_totals(all);
     struct log *log = context_log(context);
     struct buf left_out = {0};
 
     row_report_add(report, &left_out);
     log_write(log, LOG_INFO,
-              "interactions: %lld rows%s%s; %zu users x %zu items to fit: %zu pairs, %zu to "
-              "validate, %zu to test; all: %zu users x %zu items, %zu pairs",
+              "interactions: %lld rows%s%s; %lld users x %zu items to fit: %lld pairs, %lld to "
+              "validate, %lld to test; all: %lld users x %zu items, %lld pairs",
               (long long)report->n_rows, left_out.length > 0 ? ", " : "", buf_text(&left_out),
-              fit->n_users, fit->n_items, sparse_entries(&fit->train.matrix), n_valid, n_test,
-              all->n_users, all->n_items, sparse_entries(&all->train.matrix));
+              (long long)of_fit.users, fit->n_items, (long long)of_fit.pairs,
+              (long long)of_fit.valid_pairs, (long long)of_fit.test_pairs, (long long)of_all.users,
+              all->n_items, (long long)of_all.pairs);
     if (report->n_rejected * 100 >= report->n_rows && report->n_rejected > 0) {
         const double percent = 100.0 * (double)report->n_rejected / (double)report->n_rows;
         log_write(log, percent >= alert_percent ? LOG_ALERT : LOG_WARNING,
@@ -168,14 +172,15 @@ static void tell(struct context *context, const struct interactions *interaction
                   sparse_entries(&interactions->disliked.matrix),
                   sparse_entries(&fit->dislikes.matrix), sparse_entries(&all->dislikes.matrix));
     }
-    if (n_valid == 0 &&
+    if (of_fit.valid_pairs == 0 &&
         (request->valid_query != NULL || request->split.valid.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
                   "interactions: the validation part is empty: nothing is left of it after pairs "
                   "known from training, and users and items that training does not know, are "
                   "dropped");
     }
-    if (n_test == 0 && (request->test_query != NULL || request->split.test.kind != SPLIT_NOTHING)) {
+    if (of_fit.test_pairs == 0 &&
+        (request->test_query != NULL || request->split.test.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
                   "interactions: the test part is empty: nothing is left of it after pairs known "
                   "from training and validation, and users and items that training does not know, "
@@ -276,7 +281,7 @@ static void tell_cold(struct context *context, const struct dataset *fit,
 /* What people did with what they were shown: since the oldest generation that may still be judged
  * was made, or this one is. */
 static enum status_code hand_on_new(struct context *context, const struct event_log *log,
-                                    struct status *status)
+                                    const int32_t *new_code, struct status *status)
 {
     const struct plan *plan = context_plan(context);
     struct artifact artifact = {0};
@@ -292,7 +297,7 @@ static enum status_code hand_on_new(struct context *context, const struct event_
         TRY(shown_since(output, plan->settings.output.prefix, &oldest, status));
         since = oldest < since ? oldest : since;
     }
-    TRY(new_events_gather(log, since, &artifact, status));
+    TRY(new_events_gather(log, since, new_code, &artifact, status));
     if (artifact.n_arrays > 0) {
         TRY(context_output(context, &artifact, status));
     }
@@ -303,7 +308,7 @@ done:
 }
 
 static enum status_code hand_on(struct context *context, struct interactions *interactions,
-                                const struct extraction *extraction,
+                                const struct extraction *extraction, const int32_t *new_code,
                                 const struct dataset_rules *rules, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -314,11 +319,11 @@ static enum status_code hand_on(struct context *context, struct interactions *in
     TRY(extract_save_facts(&extraction->report, &artifact, status));
     TRY(extract_save_decisions(extraction, rules, &artifact, status));
     TRY(context_output(context, &artifact, status));
-    TRY(late_events_gather(&extraction->log, &artifact, status));
+    TRY(late_events_gather(&extraction->log, new_code, &artifact, status));
     if (artifact.n_arrays > 0) {
         TRY(context_output(context, &artifact, status));
     }
-    TRY(hand_on_new(context, &extraction->log, status));
+    TRY(hand_on_new(context, &extraction->log, new_code, status));
 done:
     artifact_release(&artifact);
     return code;
@@ -402,6 +407,7 @@ static enum status_code interactions_run(struct context *context, const void *op
     struct interactions interactions = {0};
     const struct watch watch = context_watch(context);
     struct forgotten forgotten = {0};
+    int32_t *new_code = NULL;
 
     TRY(context_forgotten(context, &forgotten, status));
     TRY(interactions_request(options, &settings->source, context_seed(context), &request, status));
@@ -411,19 +417,22 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(extract_split(&extraction, &request, status));
     TRY(choose_half_life(context, &extraction.log, &request, status));
     TRY(extract_build(&extraction, &request, &interactions, status));
+    TRY(own_users_keep(context_ranks(context), &interactions, &new_code, status));
+    TRY(interactions_add_up(context_ranks(context), &interactions, status));
     TRY(context_check_stop(context, status));
     TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
     tell(context, &interactions, &request, &extraction.report);
     tell_repeats(context, &request.split, extraction.repeat_share,
                  interactions.basis[BASIS_FIT].repeats);
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
-    TRY(hand_on(context, &interactions, &extraction, &request.dataset, status));
+    TRY(hand_on(context, &interactions, &extraction, new_code, &request.dataset, status));
     context_set_rows(context, extraction.report.n_rows);
 done:
     progress_finish(context_progress(context));
     forgotten_release(&forgotten);
     extraction_release(&extraction);
     interactions_release(&interactions);
+    mem_free(new_code);
     return code;
 }
 

@@ -19,9 +19,10 @@ struct slot {
     void *place; /* address of the pointer to the array, whose type only list_slots knows */
 };
 
-/* Four arrays of each history, two of each pattern, and of each basis two of the codes and two of
- * the unknown counts, of its cold part two and one; what is barred is a pattern each. */
-enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 4 + 4 + 6 * 2 + 3) };
+/* Four arrays of each history, two of each pattern, and of each basis two of the codes, two of the
+ * unknown counts and one of the items' counts, of its cold part two and one; what is barred is a
+ * pattern each. */
+enum { SLOTS_MAX = 2 * 4 + N_BASES * (4 * 4 + 5 + 4 + 6 * 2 + 3) };
 
 struct slots {
     size_t n;
@@ -85,6 +86,8 @@ static void list_slots(struct interactions *interactions, struct slots *slots)
         char prefix[32];
         add_slot(slots, basis_names[b], "users", ARRAY_I32, set->n_users, &set->users);
         add_slot(slots, basis_names[b], "items", ARRAY_I32, set->n_items, &set->items);
+        snprintf(prefix, sizeof prefix, "%s.totals", basis_names[b]);
+        add_slot(slots, prefix, "counts", ARRAY_I64, set->n_items, &set->totals.counts);
         snprintf(prefix, sizeof prefix, "%s.train", basis_names[b]);
         add_history(slots, prefix, &set->train);
         snprintf(prefix, sizeof prefix, "%s.dislikes", basis_names[b]);
@@ -160,6 +163,13 @@ enum status_code interactions_save(struct interactions *interactions, struct art
     TRY(seen_pairs_save(&interactions->seen, artifact, "seen", status));
     TRY(vocabulary_save(&interactions->users, artifact, "users", status));
     TRY(vocabulary_save(&interactions->items, artifact, "items", status));
+    for (size_t b = 0; b < N_BASES; b++) {
+        TRY(dataset_totals_save(&interactions->basis[b].totals, artifact, basis_names[b], status));
+    }
+    if (interactions->n_all_users > 0) {
+        TRY(artifact_set_number(artifact, "n_all_users", (double)interactions->n_all_users,
+                                status));
+    }
     for (size_t i = 0; i < N_FACTS; i++) {
         TRY(artifact_set_number(artifact, facts[i].name, facts[i].value, status));
     }
@@ -267,6 +277,7 @@ static bool shape_dataset(const struct slots *slots, struct dataset *set, size_t
            has_rows(&set->test.matrix, set->n_users) &&
            is_whole(slots, &set->valid_unknown, set->valid_unknown, set->n_users) &&
            is_whole(slots, &set->test_unknown, set->test_unknown, set->n_users) &&
+           is_whole(slots, &set->totals.counts, set->totals.counts, set->n_items) &&
            shape_cold(slots, set, n_users, n_items);
 }
 
@@ -290,6 +301,7 @@ enum status_code interactions_load(struct interactions *interactions,
     enum status_code code = STATUS_OK;
     struct interactions view = {.is_view = true};
     struct fact facts[N_FACTS];
+    double n_all_users;
     struct slots slots;
 
     list_slots(&view, &slots);
@@ -297,6 +309,13 @@ enum status_code interactions_load(struct interactions *interactions,
     TRY(vocabulary_load(&view.users, artifact, "users", status));
     TRY(vocabulary_load(&view.items, artifact, "items", status));
     TRY(seen_pairs_load(&view.seen, artifact, "seen", status));
+    for (size_t b = 0; b < N_BASES; b++) {
+        TRY(dataset_totals_load(&view.basis[b].totals, artifact, basis_names[b], status));
+    }
+    if (artifact_find(artifact, "n_all_users") != NULL) {
+        TRY(artifact_get_number(artifact, "n_all_users", &n_all_users, status));
+        view.n_all_users = (int64_t)n_all_users;
+    }
     for (size_t i = 0; i < N_FACTS; i++) { /* artifacts of before repeats were known have none */
         if (i < N_FACTS - 1 || artifact_find(artifact, facts[i].name) != NULL) {
             TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
@@ -409,6 +428,7 @@ void interactions_release(struct interactions *interactions)
             struct dataset *set = &interactions->basis[b];
             mem_free((void *)set->users);
             mem_free((void *)set->items);
+            mem_free((void *)set->totals.counts);
             history_release(&set->train);
             history_release(&set->dislikes);
             history_release(&set->valid);
@@ -432,7 +452,11 @@ uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item)
 
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts)
 {
-    sparse_column_counts(&dataset->train.matrix, counts);
+    if (dataset->totals.counts != NULL) {
+        memcpy(counts, dataset->totals.counts, dataset->n_items * sizeof *counts);
+    } else {
+        sparse_column_counts(&dataset->train.matrix, counts);
+    }
 }
 
 int64_t history_newest(const struct history *history)

@@ -11,6 +11,10 @@
  *
  *      source ids --vocabulary--> master codes --dataset.users / .items--> rows and columns
  *
+ * Under several ranks (ranks/ranks.h) each has its own users alone: the vocabulary of users, rows
+ * and codes of users are the rank's. Items and their codes are the same everywhere. What has to be
+ * known of all users is in dataset_ranks.h.
+ *
  * A stage reads it so; the ids of the items that the first user of FIT had, one by one:
  *
  *     TRY(context_input(context, "interactions", &artifact, status));
@@ -23,8 +27,9 @@
 #ifndef NIGHTJAR_DATASET_DATASET_H
 #define NIGHTJAR_DATASET_DATASET_H
 
-#include "math/sparse.h"
+#include "dataset/dataset_totals.h"
 #include "dataset/vocabulary.h"
+#include "math/sparse.h"
 
 /* User x item, one entry a pair after the duplicate policy: value = weight (> 0). */
 struct history {
@@ -57,9 +62,10 @@ struct cold_part {
 
 struct dataset {
     size_t n_users, n_items;
-    const int32_t *users; /* (n_users) master codes, ascending */
-    const int32_t *items; /* (n_items) master codes, ascending */
-    struct history train; /* (n_users, n_items) */
+    struct dataset_totals totals; /* read it with dataset_totals() of dataset_ranks.h */
+    const int32_t *users;         /* (n_users) master codes, ascending */
+    const int32_t *items;         /* (n_items) master codes, ascending */
+    struct history train;         /* (n_users, n_items) */
     /* (n_users, n_items) explicit dislikes, none of them in train; matrix.values NULL. Of FIT those
        that were known when its train part ended. Zero rows when the log has none. */
     struct history dislikes;
@@ -86,6 +92,7 @@ struct seen_pairs {
 
 struct interactions {
     struct vocabulary users, items; /* master: of the log, dislikes included */
+    int64_t n_all_users;            /* users of all ranks; 0: the vocabulary has them all */
     struct history log;             /* (master users, master items): every accepted event except a
                                        test given as a table of its own */
     /* (master users, master items): pairs whose last word is a dislike;
@@ -125,7 +132,7 @@ MUST_CHECK enum status_code seen_pairs_load(struct seen_pairs *seen,
 /* What orders a user's pairs of one and the same time: a permutation of its own for every seed and
  * user, which knows nothing of the order of ids or rows. */
 uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item);
-/* counts (n_items): n_i, the number of train users of each item. */
+/* counts (n_items): n_i, the number of train users of each item, over all ranks. */
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
 /* The newest time; INT64_MIN without times, or without a pair. */
 int64_t history_newest(const struct history *history);

@@ -19,8 +19,8 @@ static bool is_newer(const struct event_log *log, unsigned late, unsigned rest, 
     return log->has_times && has_late && has_rest && oldest > *before;
 }
 
-enum status_code late_events_gather(const struct event_log *log, struct artifact *artifact,
-                                    struct status *status)
+enum status_code late_events_gather(const struct event_log *log, const int32_t *new_code,
+                                    struct artifact *artifact, struct status *status)
 {
     int32_t *users = NULL, *items = NULL;
     int64_t *times = NULL;
@@ -50,8 +50,10 @@ enum status_code late_events_gather(const struct event_log *log, struct artifact
             seen |= log->parts[i];
         }
         for (size_t i = e; i < end; i++) {
-            if ((log->parts[i] & late) != 0) {
-                users[n] = log->user_codes[i];
+            const int32_t user =
+                new_code == NULL ? log->user_codes[i] : new_code[log->user_codes[i]];
+            if ((log->parts[i] & late) != 0 && user >= 0) {
+                users[n] = user;
                 items[n] = log->item_codes[i];
                 times[n] = log->times[i];
                 weights[n] = log->weights[i];

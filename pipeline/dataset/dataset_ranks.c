@@ -1,0 +1,101 @@
+/* Shards and totals of a dataset. */
+#include "dataset/dataset_ranks.h"
+
+#include "base/mem.h"
+
+uint64_t dataset_user_key(const struct interactions *interactions, const struct dataset *dataset,
+                          size_t row)
+{
+    return vocabulary_key(&interactions->users, (size_t)dataset->users[row]);
+}
+
+size_t dataset_user_shard(const struct interactions *interactions, const struct dataset *dataset,
+                          size_t row)
+{
+    return shard_of_key(dataset_user_key(interactions, dataset, row));
+}
+
+enum status_code codes_shard_rows(const struct vocabulary *users, const int32_t *codes, size_t n,
+                                  struct shard_rows *by_shard, struct status *status)
+{
+    enum status_code code;
+    uint8_t *shards = NULL;
+
+    TRY(MEM_NEW(&shards, n, status));
+    for (size_t i = 0; i < n; i++) {
+        shards[i] = (uint8_t)shard_of_key(vocabulary_key(users, (size_t)codes[i]));
+    }
+    TRY(shard_rows_init(by_shard, shards, n, status));
+done:
+    mem_free(shards);
+    return code;
+}
+
+enum status_code dataset_shard_rows(const struct interactions *interactions,
+                                    const struct dataset *dataset, struct shard_rows *by_shard,
+                                    struct status *status)
+{
+    return codes_shard_rows(&interactions->users, dataset->users, dataset->n_users, by_shard,
+                            status);
+}
+
+static struct dataset_totals own_totals(const struct dataset *set)
+{
+    const struct cold_part *cold = &set->cold;
+    return (struct dataset_totals){.users = (int64_t)set->n_users,
+                                   .pairs = (int64_t)sparse_entries(&set->train.matrix),
+                                   .valid_pairs = (int64_t)sparse_entries(&set->valid.matrix),
+                                   .test_pairs = (int64_t)sparse_entries(&set->test.matrix),
+                                   .cold_pairs = (int64_t)(sparse_entries(&cold->held_out) +
+                                                           sparse_entries(&cold->item_held_out)),
+                                   .newest = history_newest(&set->train)};
+}
+
+struct dataset_totals dataset_totals(const struct dataset *dataset)
+{
+    return dataset->totals.counts == NULL ? own_totals(dataset) : dataset->totals;
+}
+
+int64_t interactions_n_users(const struct interactions *interactions)
+{
+    return interactions->n_all_users > 0 ? interactions->n_all_users
+                                         : (int64_t)interactions->users.n;
+}
+
+static enum status_code add_up(struct ranks *ranks, struct dataset *set, struct status *status)
+{
+    enum status_code code;
+    struct dataset_totals totals = own_totals(set);
+    int64_t *counts = NULL;
+
+    TRY(MEM_NEW(&counts, set->n_items, status));
+    sparse_column_counts(&set->train.matrix, counts);
+    TRY(ranks_sum_int64(ranks, counts, set->n_items, status));
+    int64_t sums[] = {totals.users, totals.pairs, totals.valid_pairs, totals.test_pairs,
+                      totals.cold_pairs};
+    TRY(ranks_sum_int64(ranks, sums, sizeof sums / sizeof *sums, status));
+    TRY(ranks_max_int64(ranks, &totals.newest, 1, status));
+    set->totals =
+        (struct dataset_totals){sums[0], sums[1], sums[2], sums[3], sums[4], totals.newest, counts};
+    counts = NULL;
+done:
+    mem_free(counts);
+    return code;
+}
+
+enum status_code interactions_add_up(struct ranks *ranks, struct interactions *interactions,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    if (ranks_n(ranks) == 1) {
+        goto done;
+    }
+    interactions->n_all_users = (int64_t)interactions->users.n;
+    TRY(ranks_sum_int64(ranks, &interactions->n_all_users, 1, status));
+    for (size_t b = 0; b < N_BASES; b++) {
+        TRY(add_up(ranks, &interactions->basis[b], status));
+    }
+done:
+    return code;
+}

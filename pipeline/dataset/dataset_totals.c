@@ -1,0 +1,54 @@
+/* The totals as numbers of the artifact. */
+#include "dataset/dataset_totals.h"
+
+struct total {
+    char name[ARTIFACT_NAME_MAX];
+    int64_t *value;
+};
+
+enum { N_TOTALS = 6 };
+
+static void list_totals(struct dataset_totals *totals, const char *prefix,
+                        struct total list[N_TOTALS])
+{
+    static const char *const names[N_TOTALS] = {"users",      "pairs",      "valid_pairs",
+                                                "test_pairs", "cold_pairs", "newest"};
+    int64_t *const values[N_TOTALS] = {&totals->users,       &totals->pairs,
+                                       &totals->valid_pairs, &totals->test_pairs,
+                                       &totals->cold_pairs,  &totals->newest};
+    for (size_t i = 0; i < N_TOTALS; i++) {
+        snprintf(list[i].name, sizeof list[i].name, "%s.totals.%s", prefix, names[i]);
+        list[i].value = values[i];
+    }
+}
+
+enum status_code dataset_totals_save(const struct dataset_totals *totals, struct artifact *artifact,
+                                     const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct dataset_totals copy = *totals;
+    struct total list[N_TOTALS];
+    list_totals(&copy, prefix, list);
+    for (size_t i = 0; totals->counts != NULL && i < N_TOTALS; i++) {
+        TRY(artifact_set_number(artifact, list[i].name, (double)*list[i].value, status));
+    }
+done:
+    return code;
+}
+
+enum status_code dataset_totals_load(struct dataset_totals *totals, const struct artifact *artifact,
+                                     const char *prefix, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct dataset_totals made = {0};
+    struct total list[N_TOTALS];
+    list_totals(&made, prefix, list);
+    for (size_t i = 0; i < N_TOTALS && artifact_find(artifact, list[i].name) != NULL; i++) {
+        double value;
+        TRY(artifact_get_number(artifact, list[i].name, &value, status));
+        *list[i].value = (int64_t)value;
+    }
+    *totals = made;
+done:
+    return code;
+}
