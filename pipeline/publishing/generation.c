@@ -188,15 +188,23 @@ enum status_code publish_generation(const struct publish_target *target,
 {
     enum status_code code;
     struct status drop_status = {0};
-    int64_t counts[N_TABLES], built = 0, build_started = clock_unix();
+    int64_t counts[N_COUNTS], built = 0, build_started = clock_unix();
     char checksum[HASH_TEXT_MAX];
     assert(target->keep >= 1);
-    TRY(publish_check_content(content, counts, status));
+    TRY(publish_check_content(content, target->ranks, counts, status));
+    if (!ranks_is_first(target->ranks)) {
+        TRY(publish_send_rows(target->ranks, content, status));
+        TRY(ranks_agree(target->ranks, status));
+        TRY(ranks_share(target->ranks, generation, sizeof *generation, status));
+        goto done;
+    }
     TRY(publish_migrate(target->db, target->prefix, status));
     TRY(publish_prune(target, status));
     TRY(publish_build(target, content, counts, &built, checksum, status));
+    TRY(ranks_agree(target->ranks, status)); /* nobody has failed meanwhile */
     TRY(publish_switch(target, content, counts, built, checksum, build_started, status));
     *generation = built;
+    TRY(ranks_share(target->ranks, generation, sizeof *generation, status));
 done:
     /* After the switch nothing is an error any more; after a failure the half-built tables go. What
        cannot be dropped now is found again by the next publish. */

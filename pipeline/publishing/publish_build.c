@@ -93,29 +93,36 @@ static enum status_code fill_table(struct build *build, enum publish_table table
 {
     const struct publish_table_info *info = &publish_tables[table];
     struct row_batch batch = {0};
+    struct row_stream stream;
     struct buf name = {0};
     enum status_code code;
-    size_t position = 0;
-    uint64_t sum = 0;
+    bool has_row;
+    uint64_t sum;
+    row_stream_open(&stream, build->target->ranks, build->content, table);
     publish_add_name(&name, build->target->prefix, info->name, build->generation);
     TRY(buf_check(&name, status));
     TRY(row_batch_open(&batch, build->target->db, buf_text(&name), info->n_columns, ROW_BATCH_CHUNK,
                        status));
-    struct batch_cell *row = row_batch_row(&batch);
-    for (; publish_next_row(build->content, table, &position, row); row = row_batch_row(&batch)) {
-        sum += publish_row_hash(row, info->n_columns);
+    for (;;) {
+        struct batch_cell *row = row_batch_row(&batch);
+        TRY(row_stream_next(&stream, row, &has_row, status));
+        if (!has_row) {
+            break;
+        }
         for (size_t c = 0; c < info->n_columns; c++) {
             build->chunk_bytes += row[c].length;
         }
-        if (row_batch_add(&batch) || build->chunk_bytes >= CHUNK_BYTES) {
+        if (row_batch_add(&batch) || build->chunk_bytes >= CHUNK_BYTES || stream.is_dry) {
             TRY(write_chunk(build, &batch, status));
         }
     }
+    TRY(row_stream_end(&stream, &sum, status));
     if (batch.n_rows > 0) {
         TRY(write_chunk(build, &batch, status));
     }
     hash_add_int64(build->expected, (int64_t)sum);
 done:
+    row_stream_release(&stream);
     row_batch_release(&batch);
     buf_release(&name);
     return code;
@@ -257,7 +264,7 @@ done:
     return code;
 }
 
-static enum status_code verify(struct build *build, const int64_t counts[N_TABLES],
+static enum status_code verify(struct build *build, const int64_t counts[N_COUNTS],
                                char checksum[HASH_TEXT_MAX], struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -305,7 +312,7 @@ done:
 
 enum status_code publish_build(const struct publish_target *target,
                                const struct publish_content *content,
-                               const int64_t counts[N_TABLES], int64_t *generation,
+                               const int64_t counts[N_COUNTS], int64_t *generation,
                                char checksum[HASH_TEXT_MAX], struct status *status)
 {
     struct build build = {.target = target, .content = content};

@@ -129,20 +129,25 @@ done:
     return code;
 }
 
-static void count_rows(const struct publish_content *content, int64_t counts[N_TABLES])
+/* Of this rank. */
+static void count_rows(const struct publish_content *content, bool is_first,
+                       int64_t counts[N_COUNTS])
 {
     struct batch_cell cells[CELLS_MAX];
     for (int table = 0; table < N_TABLES; table++) {
+        const bool counts_here = is_first || publish_is_spread((enum publish_table)table);
         size_t position = 0;
         counts[table] = 0;
-        while (publish_next_row(content, (enum publish_table)table, &position, cells)) {
+        while (counts_here &&
+               publish_next_row(content, (enum publish_table)table, &position, cells)) {
             counts[table]++;
         }
     }
+    counts[COUNT_SERVED] = (int64_t)content->n_served;
 }
 
-enum status_code publish_check_content(const struct publish_content *content,
-                                       int64_t counts[N_TABLES], struct status *status)
+enum status_code publish_check_content(const struct publish_content *content, struct ranks *ranks,
+                                       int64_t counts[N_COUNTS], struct status *status)
 {
     enum status_code code;
     TRY(check_ids(&content->users, "integer user ids must ascend with their codes", status));
@@ -161,7 +166,8 @@ enum status_code publish_check_content(const struct publish_content *content,
                     content->similar_users_top, content->users.n,
                     "similar users must be known, their scores finite", status));
     TRY(check_vectors(content, status));
-    count_rows(content, counts);
+    count_rows(content, ranks_is_first(ranks), counts);
+    TRY(ranks_sum_int64(ranks, counts, N_COUNTS, status));
     if (counts[TABLE_RECOMMENDATIONS] == 0) {
         TRY(status_set(status, STATUS_DATA,
                        "there is nothing to publish: no user has a recommendation; what was "

@@ -3,6 +3,7 @@
 #define NIGHTJAR_PUBLISHING_PUBLISH_CONTENT_H
 
 #include "base/watch.h"
+#include "ranks/ranks.h"
 #include "store/db.h"
 
 /* The ids of users or items, in code order: row c of a table refers to code c. Integers ascend with
@@ -126,7 +127,8 @@ struct publish_content {
 };
 
 struct publish_target {
-    struct db *db;
+    struct db *db;       /* of rank 0, the others have none */
+    struct ranks *ranks; /* NULL: one */
     const char *prefix;
     int64_t keep;
     /* fencing: what publish_latest gave when the run began. When it is another one by the time of

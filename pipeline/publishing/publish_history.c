@@ -27,7 +27,7 @@ static enum status_code bind_integers(struct db_query *query, int first, const i
 
 static enum status_code write_generation(const struct publish_target *target,
                                          const struct publish_content *content,
-                                         const int64_t counts[N_TABLES], int64_t generation,
+                                         const int64_t counts[N_COUNTS], int64_t generation,
                                          const char *checksum, int64_t build_started,
                                          struct status *status)
 {
@@ -46,7 +46,7 @@ static enum status_code write_generation(const struct publish_target *target,
                           build_started,
                           (int64_t)content->dimension,
                           content->n_interactions,
-                          (int64_t)content->n_served,
+                          counts[COUNT_SERVED],
                           (int64_t)content->items.n,
                           counts[TABLE_RECOMMENDATIONS],
                           counts[TABLE_POPULAR_ITEMS],
@@ -185,7 +185,7 @@ done:
 
 enum status_code publish_write_history(const struct publish_target *target,
                                        const struct publish_content *content,
-                                       const int64_t counts[N_TABLES], int64_t generation,
+                                       const int64_t counts[N_COUNTS], int64_t generation,
                                        const char *checksum, int64_t build_started,
                                        struct status *status)
 {

@@ -4,6 +4,7 @@
  *      publish_names.c  names of tables and views, what is not ours, and what they show
  *      publish_rows.c   the rows of each table out of the content, in key order
  *      publish_check.c  whether the content is as it has to be
+ *      publish_stream.c  these rows of all ranks, one behind the other
  *      publish_build.c  creating, filling and verifying the tables of a generation
  *      publish_history.c  what the history says of a generation
  *      publish_views.c  the switch: history rows and views in one transaction
@@ -13,6 +14,7 @@
 
 #include "base/hash.h"
 #include "publishing/publish_content.h"
+#include "ranks/ranks.h"
 #include "store/row_batch.h"
 
 /* The tables of a generation. `items` (code, id) exists only where ids of items are TEXT; `users`
@@ -38,6 +40,9 @@ enum publish_table {
 };
 
 enum { CELLS_MAX = 6, KEYS_MAX = 3 };
+
+/* Of what is counted over all ranks: rows of each table, and users with a list. */
+enum { COUNT_SERVED = N_TABLES, N_COUNTS };
 
 struct publish_table_info {
     const char *name;
@@ -107,9 +112,58 @@ uint64_t publish_row_hash(const struct batch_cell *cells, size_t n);
 /* publish_check.c */
 
 /* Shapes, ranges, order, finite numbers: STATUS_INTERNAL where a caller broke the contract,
- * STATUS_DATA when there is nothing to recommend. counts[t] = rows of each table. */
+ * STATUS_DATA when there is nothing to recommend. counts[t] = rows of each table, of all ranks. */
 MUST_CHECK enum status_code publish_check_content(const struct publish_content *content,
-                                                  int64_t counts[N_TABLES], struct status *status);
+                                                  struct ranks *ranks, int64_t counts[N_COUNTS],
+                                                  struct status *status);
+
+/* publish_stream.c */
+
+/* Whether every rank has rows of the table; of any other rank 0 has all. */
+bool publish_is_spread(enum publish_table table);
+
+/* Who sends next. */
+struct publish_turn {
+    bool is_over; /* nobody: the table is at its end */
+    bool sends[RANKS_MAX];
+};
+
+/* What has come of one rank. */
+struct sender {
+    struct buf piece;
+    size_t at;    /* of the row after `row` */
+    bool is_last; /* piece */
+    bool has_row;
+    bool goes_on; /* `row` has the key of the one before it */
+    struct batch_cell row[CELLS_MAX];
+};
+
+struct row_stream {
+    struct ranks *ranks;
+    const struct publish_content *content; /* of rank 0 */
+    enum publish_table table;
+    size_t position;
+    size_t n, turn; /* ranks with rows; whose was the last one */
+    bool is_dry;    /* a rank's piece is used up: the next row makes those before it invalid */
+    uint64_t sum;   /* of the own rows' hashes */
+    struct sender senders[RANKS_MAX];
+    struct ranks_bytes received;
+};
+
+/* Rank 0; `ranks` NULL: its rows are all. */
+void row_stream_open(struct row_stream *stream, struct ranks *ranks,
+                     const struct publish_content *content, enum publish_table table);
+/* cells: of the content, or until a call that finds the stream dry. */
+MUST_CHECK enum status_code row_stream_next(struct row_stream *stream, struct batch_cell *cells,
+                                            bool *has_row, struct status *status);
+/* sum: the checksum of the rows, as those made them who have them. */
+MUST_CHECK enum status_code row_stream_end(struct row_stream *stream, uint64_t *sum,
+                                           struct status *status);
+void row_stream_release(struct row_stream *stream);
+/* The other ranks, while rank 0 is in publish_build. */
+MUST_CHECK enum status_code publish_send_rows(struct ranks *ranks,
+                                              const struct publish_content *content,
+                                              struct status *status);
 
 /* publish_build.c */
 
@@ -117,7 +171,7 @@ MUST_CHECK enum status_code publish_check_content(const struct publish_content *
  * of it may exist. checksum: over all rows. */
 MUST_CHECK enum status_code publish_build(const struct publish_target *target,
                                           const struct publish_content *content,
-                                          const int64_t counts[N_TABLES], int64_t *generation,
+                                          const int64_t counts[N_COUNTS], int64_t *generation,
                                           char checksum[HASH_TEXT_MAX], struct status *status);
 
 /* publish_history.c */
@@ -126,7 +180,7 @@ MUST_CHECK enum status_code publish_build(const struct publish_target *target,
  * current one. */
 MUST_CHECK enum status_code publish_write_history(const struct publish_target *target,
                                                   const struct publish_content *content,
-                                                  const int64_t counts[N_TABLES],
+                                                  const int64_t counts[N_COUNTS],
                                                   int64_t generation, const char *checksum,
                                                   int64_t build_started, struct status *status);
 
@@ -141,7 +195,7 @@ MUST_CHECK enum status_code publish_set_current(struct db *db, const char *prefi
 /* The moment it becomes visible. `build_started`: Unix seconds. */
 MUST_CHECK enum status_code publish_switch(const struct publish_target *target,
                                            const struct publish_content *content,
-                                           const int64_t counts[N_TABLES], int64_t generation,
+                                           const int64_t counts[N_COUNTS], int64_t generation,
                                            const char *checksum, int64_t build_started,
                                            struct status *status);
 

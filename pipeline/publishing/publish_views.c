@@ -255,7 +255,7 @@ done:
 
 enum status_code publish_switch(const struct publish_target *target,
                                 const struct publish_content *content,
-                                const int64_t counts[N_TABLES], int64_t generation,
+                                const int64_t counts[N_COUNTS], int64_t generation,
                                 const char *checksum, int64_t build_started, struct status *status)
 {
     enum status_code code;
