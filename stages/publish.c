@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "ranks/ranks.h"
 #include "run/context_databases.h"
 
 #include <math.h>
@@ -373,12 +374,17 @@ static enum status_code run(struct context *context, const void *stage_options,
     (void)stage_options;
     enum status_code code;
     struct publication p = {0};
-    struct db *db;
+    struct db *db = NULL;
     int64_t generation = 0;
     struct status drop_status = {0};
     struct buf takeover = {0};
     const struct plan_settings *settings = context_settings(context);
-    TRY(context_output_db(context, &db, status));
+    struct ranks *ranks = context_ranks(context);
+    if (ranks_is_first(ranks)) {
+        TRY(context_output_db(context, &db, status));
+        TRY(publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &takeover,
+                                      status));
+    }
     TRY(publish_outcome_judge(context, db, &p.before, status));
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, status));
@@ -387,14 +393,13 @@ static enum status_code run(struct context *context, const void *stage_options,
     const struct publish_content content = content_of(context, &p);
     struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,
+                                          .ranks = ranks,
                                           .prefix = settings->output.prefix,
                                           .keep = settings->output.keep,
                                           .expected_latest = context_published_before(context),
                                           .watch = {check_stop, show_rows, &publishing},
                                           .drop_status = &drop_status};
     progress_start(context_progress(context), "publish", "rows", 0);
-    TRY(publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &takeover,
-                                  status));
     TRY(publish_generation(&target, &content, &generation, status));
     context_set_generation(context, generation);
     TRY(publish_outcome_record(context, &p.before, status));
@@ -410,6 +415,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     for (size_t i = 0; i < content.n_served * content.top; i++) {
         n_rows += content.rec_items[i] >= 0;
     }
+    TRY(ranks_sum_int64(ranks, &n_rows, 1, status));
     context_set_rows(context, n_rows);
 done:
     progress_finish(context_progress(context));
@@ -418,7 +424,7 @@ done:
     return code;
 }
 
-/* Foreign tables under our names. */
+/* Foreign tables under our names; rank 0 alone knows the output database. */
 static enum status_code check(struct context *context, const void *stage_options,
                               struct status *status)
 {
@@ -426,7 +432,10 @@ static enum status_code check(struct context *context, const void *stage_options
     const struct plan_settings *settings = context_settings(context);
     struct db *db = NULL;
     struct published_info latest;
-    enum status_code code;
+    enum status_code code = STATUS_OK;
+    if (!ranks_is_first(context_ranks(context))) {
+        goto done;
+    }
     /* an error counts here, where nothing has been done yet: with "nothing published" in its place
        the run would end after its training, over a generation that seems to have come meanwhile */
     if (settings->output.database != NULL) {
@@ -446,10 +455,9 @@ done:
 /* What was published last: when someone has dropped or replaced it, the stage runs again. A
  * generation put away by a rollback is not published anew on an unchanged night. Nothing published,
  * or something missing, is unknown, so it runs. */
-static enum status_code fingerprint(struct context *context, const void *stage_options,
-                                    char out[HASH_TEXT_MAX], struct status *status)
+static enum status_code hash_published(struct context *context, char out[HASH_TEXT_MAX],
+                                       struct status *status)
 {
-    (void)stage_options;
     enum status_code code;
     const struct plan_settings *settings = context_settings(context);
     struct db *db = NULL;
@@ -457,7 +465,6 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
     struct published_info latest;
     int64_t n_missing = 0;
     bool found = false;
-    out[0] = '\0';
     TRY(context_published_db(context, &db, status));
     if (db == NULL) {
         return STATUS_OK;
@@ -479,6 +486,21 @@ static enum status_code fingerprint(struct context *context, const void *stage_o
 done:
     hash_free(hash);
     db_close(db);
+    return code;
+}
+
+static enum status_code fingerprint(struct context *context, const void *stage_options,
+                                    char out[HASH_TEXT_MAX], struct status *status)
+{
+    (void)stage_options;
+    struct ranks *ranks = context_ranks(context);
+    enum status_code code;
+    memset(out, 0, HASH_TEXT_MAX);
+    if (ranks_is_first(ranks)) {
+        TRY(hash_published(context, out, status));
+    }
+    TRY(ranks_share(ranks, out, HASH_TEXT_MAX, status));
+done:
     return code;
 }
 

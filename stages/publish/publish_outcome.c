@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "catch_up/merged.h"
+#include "ranks/ranks.h"
 #include "run/context.h"
 #include "run/context_databases.h"
 
@@ -25,10 +26,11 @@ done:
 }
 
 /* Why nothing can be judged of lists that people may have seen; NULL: it can. */
-static const char *find_obstacle(const struct merged *merged)
+static const char *find_obstacle(const struct merged *merged, const struct ranks *ranks)
 {
-    return !merged->interactions.has_times ? "the log has no times"
-           : !merged->has_events           ? "the next full run reads the events again"
+    return ranks_n(ranks) > 1                ? "no rank knows what all users did"
+           : !merged->interactions.has_times ? "the log has no times"
+           : !merged->has_events             ? "the next full run reads the events again"
            : new_events_are_days(&merged->events)
                ? "times of the log are whole days, which do not tell what was shown then"
                : NULL;
@@ -44,7 +46,7 @@ enum status_code publish_outcome_judge(struct context *context, struct db *outpu
         goto done;
     }
     TRY(merged_load(&merged, context, MERGED_EVENTS, status));
-    const char *obstacle = find_obstacle(&merged);
+    const char *obstacle = find_obstacle(&merged, context_ranks(context));
     const struct outcome_truth truth = {&merged.interactions, &merged.events};
     if (obstacle != NULL) {
         log_write(context_log(context), LOG_INFO,
