@@ -1,12 +1,13 @@
 # nightjar: `make` builds, `make demo` shows, `make test` proves. VARIANT=release|debug|asan|tsan.
-# MPI=1 builds for several ranks, into a folder of its own, with the library that pkg-config calls
-# mpi; MPI=ompi or MPI=mpich with that one.
+# MPI=1 links for several ranks, into a folder of its own, with the library that pkg-config calls
+# mpi; MPI=ompi or MPI=mpich with that one. What is compiled is the same but for one file.
 VARIANT ?= release
 MPI ?=
 MPI_PACKAGE := $(if $(filter 1,$(MPI)),mpi,$(MPI))
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
-BUILD := build/$(VARIANT)$(if $(MPI),-$(MPI_PACKAGE))
+BUILD := build/$(VARIANT)
+LINKED := $(BUILD)$(if $(MPI),-$(MPI_PACKAGE))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Werror \
@@ -17,15 +18,15 @@ OPTIMISE_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 OPTIMISE_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -g1
 CFLAGS := -std=c11 -ffp-contract=off -D_POSIX_C_SOURCE=200809L -g -ffile-prefix-map='$(CURDIR)'=. \
           -fPIE -fstack-protector-strong $(WARNINGS) $(OPTIMISE_$(VARIANT))
-LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib $(MPI_PACKAGE)
+LIBRARIES := sqlite3 openblas yaml-0.1 libcjson libxxhash nettle zlib
 CPPFLAGS := -Ipipeline -I. $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))) -MMD -MP
 LDFLAGS := -pie -Wl,-z,relro,-z,now
 STRIP_release := -s
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lcsv -lpthread -lm # libcsv has no .pc file
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(MPI_PACKAGE)) -lcsv -lpthread -lm # libcsv has no .pc file
 
 # the one file that knows how ranks talk
-OTHER_WIRE := pipeline/ranks/wire_$(if $(MPI),none,mpi).c
-SOURCES := $(filter-out pipeline/main.c pipeline/extension/% $(OTHER_WIRE),$(wildcard pipeline/*/*.c))
+WIRE := $(LINKED)/pipeline/ranks/wire_$(if $(MPI),mpi,none).o
+SOURCES := $(filter-out pipeline/main.c pipeline/extension/% pipeline/ranks/wire_%,$(wildcard pipeline/*/*.c))
 STAGE_SOURCES := $(sort $(wildcard stages/*.c stages/*/*.c))
 STAGES := $(basename $(notdir $(sort $(wildcard stages/*.c))))
 # the *_kernels.c of math are compiled once per instruction set and never by themselves
@@ -44,8 +45,8 @@ OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(KERNELS),$(SOURCES)) \
            $(BUILD)/generated/stage_registry.o $(BUILD)/generated/embedded_sql.o \
            $(BUILD)/generated/help_topics.o
 LIBRARY := $(BUILD)/libnightjar.a
-PROGRAM := $(BUILD)/nightjar
-TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
+PROGRAM := $(LINKED)/nightjar
+TESTS := $(patsubst tests/%.c,$(LINKED)/tests/%,$(wildcard tests/unit/test_*.c tests/stage/test_*.c))
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(BUILD)/libsupport.a
@@ -56,7 +57,8 @@ SUPPORT := $(BUILD)/libsupport.a
 
 all: $(PROGRAM) $(BUILD)/nightjar.so
 
-$(PROGRAM): $(BUILD)/pipeline/main.o $(LIBRARY)
+$(PROGRAM): $(BUILD)/pipeline/main.o $(WIRE) $(LIBRARY)
+	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) $(STRIP_$(VARIANT)) -o $@ $^ $(LDLIBS)
 
@@ -69,6 +71,11 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(LINKED)/pipeline/ranks/wire_mpi.o: pipeline/ranks/wire_mpi.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_PACKAGE))) -c -o $@ $<
 
 define kernel_rule
 $(KERNELS:%.c=$(BUILD)/%_$(1).o): $(BUILD)/%_$(1).o: %.c Makefile
@@ -150,7 +157,8 @@ $(SUPPORT): $(SUPPORT_OBJECTS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
+$(LINKED)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(WIRE) $(LIBRARY)
+	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
@@ -174,7 +182,7 @@ $(BUILD)/tests/unit/test_sequence: LDFLAGS += -Wl,--wrap=vec_ops
 
 # the program with plain loops in place of OpenBLAS and the vector kernels: symbols in front of the
 # libraries win
-$(BUILD)/nightjar_plain: $(BUILD)/pipeline/main.o $(BUILD)/tests/bench/plain_kernels.o $(LIBRARY)
+$(BUILD)/nightjar_plain: $(BUILD)/pipeline/main.o $(BUILD)/tests/bench/plain_kernels.o $(WIRE) $(LIBRARY)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -255,4 +263,4 @@ deb: all
 clean:
 	rm -rf build
 
--include $(wildcard $(OBJECTS:.o=.d) $(EXTENSION_OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(TESTS:=.d) $(BENCHES:=.d) $(SUPPORT_OBJECTS:.o=.d))
+-include $(wildcard $(OBJECTS:.o=.d) $(EXTENSION_OBJECTS:.o=.d) $(BUILD)/pipeline/main.d $(WIRE:.o=.d) $(TESTS:$(LINKED)/%=$(BUILD)/%.d) $(BENCHES:=.d) $(SUPPORT_OBJECTS:.o=.d))
