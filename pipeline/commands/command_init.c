@@ -11,6 +11,7 @@
 #include "base/output_file.h"
 #include "base/path.h"
 #include "discovery/proposal.h"
+#include "discovery/yaml_text.h"
 #include "io/whole_file.h"
 
 #include <errno.h>
@@ -144,6 +145,11 @@ static enum status_code run_init(const struct command_environment *environment,
     struct buf path = {0}, yaml = {0};
     struct db *db = NULL;
     enum status_code code;
+    if (!yaml_can_hold(database)) {
+        TRY(status_set_at(status, STATUS_USAGE, database, 0, 0,
+                          "the path is not UTF-8, which a configuration is written in; name the "
+                          "file otherwise, or by a link"));
+    }
     name_after(database, name);
     TRY(find_output(line, name, &path, status));
     TRY(database_as_seen(database, buf_text(&path), &seen, status));

@@ -342,7 +342,7 @@ static void add_join(const struct schema *schema, int t, int by, struct buf *sql
         return;
     }
     const struct schema_table *other = &schema->tables[column->table];
-    buf_add_text(sql, "\n      JOIN ");
+    buf_add_text(sql, "\n  JOIN ");
     db_quote_lightly(sql, other->name);
     buf_add_text(sql, " ON ");
     db_quote_lightly(sql, other->name);

@@ -1,11 +1,13 @@
 /* Queries over a log, each within a time limit. */
 #include "discovery/log_facts.h"
 
+#include "base/clock.h"
 #include "base/num.h"
+#include "discovery/yaml_text.h"
 
 #include <math.h>
 
-enum { SAMPLE_ROWS = 1000, DAY = 86400 };
+enum { SAMPLE_ROWS = 1000 };
 static const double patience = 20;                                 /* seconds a query */
 static const double time_first = 315532800, time_end = 7258118400; /* 1980 and 2200, as a run */
 
@@ -87,7 +89,7 @@ static bool within(double seconds)
     return seconds >= time_first && seconds < time_end;
 }
 
-static enum log_time unit_of(double number)
+enum log_time log_time_of(double number)
 {
     static const struct {
         enum log_time unit;
@@ -116,13 +118,13 @@ static enum log_time unit_of_cell(const struct db_cell *cell)
     double number;
     int64_t seconds;
     if (cell->type == DB_INTEGER || cell->type == DB_FLOAT) {
-        return unit_of(cell->type == DB_INTEGER ? (double)cell->integer : cell->real);
+        return log_time_of(cell->type == DB_INTEGER ? (double)cell->integer : cell->real);
     }
     if (cell->type != DB_TEXT) {
         return LOG_TIME_UNKNOWN;
     }
     if (num_parse_double(cell->text, cell->length, &number)) {
-        return unit_of(number);
+        return log_time_of(number);
     }
     return num_parse_iso8601(cell->text, cell->length, &seconds) && within((double)seconds)
                ? LOG_TIME_ISO
@@ -194,6 +196,7 @@ static enum status_code read_times(struct db *db, const struct schema *schema,
                                    const struct log_candidate *candidate, double now,
                                    struct log_facts *facts, struct status *status)
 {
+    const double soon = now + CLOCK_DAY;
     struct buf sql = {0};
     double found[4] = {(double)NAN, (double)NAN, 0, 0};
     bool known;
@@ -206,7 +209,7 @@ static enum status_code read_times(struct db *db, const struct schema *schema,
              "SELECT min(s) FILTER (WHERE s BETWEEN %.0f AND %.0f), max(s) FILTER (WHERE s BETWEEN"
              " %.0f AND %.0f), total(coalesce(s NOT BETWEEN %.0f AND %.0f, 1)), total(s > %.0f)"
              " FROM (SELECT ",
-             time_first, now + DAY, time_first, now + DAY, time_first, time_end - 1, now + DAY);
+             time_first, soon, time_first, soon, time_first, time_end - 1, soon);
     log_facts_add_seconds(schema, candidate, facts->time, &sql);
     buf_add_text(&sql, " + 0 AS s FROM ");
     log_candidate_add_from(schema, candidate, &sql);
@@ -233,7 +236,7 @@ enum status_code log_facts_windows(struct db *db, const struct schema *schema,
     bool known = false;
     enum status_code code;
     for (size_t w = 0; w < N_LOG_WINDOWS; w++) {
-        const double middle = last - (double)log_window_days[w] * DAY;
+        const double middle = last - (double)log_window_days[w] * CLOCK_DAY;
         buf_addf(&sql, "%s total(s > %.0f AND s <= %.0f), total(s > %.0f AND s <= %.0f)",
                  w == 0 ? "SELECT" : ",", 2 * middle - last, middle, middle, last);
     }
@@ -314,7 +317,8 @@ static enum status_code read_events(struct db *db, const struct schema *schema,
         const char *name = db_column_text(query, 0, &length);
         if (name == NULL) {
             facts->lacks_events = true;
-        } else if (length >= LOG_EVENT_NAME_MAX || facts->n_events == LOG_EVENTS_MAX) {
+        } else if (length >= LOG_EVENT_NAME_MAX || facts->n_events == LOG_EVENTS_MAX ||
+                   strlen(name) != length || !yaml_can_hold(name)) {
             are_kinds = false;
         } else {
             struct log_event *event = &facts->events[facts->n_events++];

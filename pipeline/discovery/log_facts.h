@@ -45,6 +45,9 @@ struct log_facts {
     double n_ratings, rating_min, rating_max;
 };
 
+/* What a number is the time of something in: years from 1980 to 2199 do not overlap. */
+enum log_time log_time_of(double number);
+
 /* Only n_rows, for a first look. */
 MUST_CHECK enum status_code log_facts_count(struct db *db, const struct schema *schema,
                                             const struct log_candidate *candidate, double *n_rows,

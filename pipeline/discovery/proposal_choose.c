@@ -111,6 +111,16 @@ done:
     return code;
 }
 
+static void add_unnamable(const struct schema *schema, struct buf *text)
+{
+    if (schema->n_unnamable > 0) {
+        buf_addf(text,
+                 "%zu tables and columns are left out: their names are not UTF-8, which a "
+                 "configuration is written in\n",
+                 schema->n_unnamable);
+    }
+}
+
 /* What each table has, and what it lacks. */
 static enum status_code refuse(const struct proposal *proposal, struct status *status)
 {
@@ -139,10 +149,12 @@ static enum status_code refuse(const struct proposal *proposal, struct status *s
             n_shown++;
         }
     }
+    buf_add_text(&text, "\n");
+    add_unnamable(schema, &text);
     enum status_code code = status_set_at(
         status, STATUS_DATA, db_path(proposal->request->db), 0, 0,
         "none of %zu tables is a log of what people chose: a row for each thing that somebody did, "
-        "with a user, an item and best a time%s\nWhere there is one under other names, write the "
+        "with a user, an item and best a time%sWhere there is one under other names, write the "
         "file by hand: `nightjar help log`",
         schema->n_tables, buf_text(&text));
     buf_release(&text);
@@ -347,6 +359,7 @@ enum status_code proposal_make(const struct proposal_request *request, struct pr
     enum status_code code;
     proposal->request = request;
     TRY(schema_read(request->db, &proposal->schema, status));
+    add_unnamable(&proposal->schema, &proposal->notes);
     TRY(log_candidates_find(&proposal->schema, &proposal->candidates, status));
     TRY(find_groups(proposal, groups, &n_groups, status));
     TRY(choose_group(proposal, groups, n_groups, &group, status));

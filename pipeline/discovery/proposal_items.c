@@ -59,7 +59,7 @@ void proposal_add_items_query(const struct proposal *proposal, struct buf *sql)
         proposal_add_as(&part, columns[i].name, true);
         buf_addf(sql, "%s%s", i == 0 ? "SELECT " : ", ", buf_text(&part));
     }
-    buf_addf(sql, "%sFROM ", other != NULL && shown != NULL ? "\n        " : " ");
+    buf_addf(sql, "%sFROM ", other != NULL && shown != NULL ? "\n" : " ");
     db_quote_lightly(sql, table->name);
     if (other != NULL && shown != NULL) {
         buf_add_text(sql, " LEFT JOIN ");

@@ -1,13 +1,15 @@
 /* The proposal as a file that somebody reads, and changes. */
 #include "discovery/proposal_parts.h"
 
+#include "base/clock.h"
 #include "base/num.h"
+#include "discovery/yaml_text.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <strings.h>
 
-enum { DAY = 86400, LINE_MAX_COLUMNS = 90, LEAST_ROWS = 10000 };
+enum { LEAST_ROWS = 10000, QUERY_INDENT = 4, QUERY_COLUMNS = YAML_COLUMNS - QUERY_INDENT };
 
 /* ---- pieces ---- */
 
@@ -19,68 +21,23 @@ static void add_number(struct buf *out, double number)
     buf_add_text(out, text);
 }
 
-/* A scalar, in quotes where YAML would read something else than this text. */
-static void add_scalar(struct buf *yaml, const char *text)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789./-";
-    const bool is_letter = (text[0] >= 'a' && text[0] <= 'z') ||
-                           (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '/' || text[0] == '_';
-    const bool is_word = word_in(text, "true false yes no on off null y n True False Yes No On Off "
-                                       "Null TRUE FALSE YES NO ON OFF NULL Y N");
-    if (is_letter && !is_word && strspn(text, plain) == strlen(text)) {
-        buf_add_text(yaml, text);
-        return;
-    }
-    buf_add_char(yaml, '"');
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            buf_addf(yaml, "\\x%02x", (unsigned)(unsigned char)*text);
-        } else {
-            buf_addf(yaml, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-        }
-    }
-    buf_add_char(yaml, '"');
-}
-
-/* Comment lines, broken at blanks. */
-static void add_comment(struct buf *yaml, const char *indent, const char *text)
-{
-    while (*text != '\0') {
-        size_t column = strlen(indent) + 1;
-        buf_addf(yaml, "%s#", indent);
-        while (*text != '\0' && *text != '\n') {
-            const size_t word = strcspn(text, " \n");
-            if (column > strlen(indent) + 1 && column + 1 + word > LINE_MAX_COLUMNS) {
-                break;
-            }
-            buf_add_char(yaml, ' ');
-            buf_add(yaml, text, word);
-            column += word + 1;
-            text += word + (text[word] == ' ');
-        }
-        text += *text == '\n';
-        buf_add_char(yaml, '\n');
-    }
-}
-
 /* A column of the SELECT, on a new line where the one so far is full. */
-static void add_part(struct buf *yaml, const struct buf *part, size_t *column)
+static void add_part(struct buf *sql, const struct buf *part, size_t *column)
 {
     const bool is_first = *column == 0;
     if (is_first) {
-        buf_add_text(yaml, "    SELECT ");
-        *column = strlen("    SELECT ");
-    } else if (*column + part->length + 3 > LINE_MAX_COLUMNS) {
-        buf_add_text(yaml, ",\n      ");
-        *column = strlen("      ");
+        buf_add_text(sql, "SELECT ");
+        *column = strlen("SELECT ");
+    } else if (*column + part->length + 3 > QUERY_COLUMNS) {
+        buf_add_text(sql, ",\n  ");
+        *column = strlen("  ");
     } else {
-        buf_add_text(yaml, ", ");
+        buf_add_text(sql, ", ");
         *column += 2;
     }
-    buf_add_text(yaml, buf_text(part));
+    buf_add_text(sql, buf_text(part));
     *column += part->length;
-    yaml->failed = yaml->failed || part->failed;
+    sql->failed = sql->failed || part->failed;
 }
 
 static void add_sql_text(struct buf *sql, const char *text)
@@ -157,7 +114,7 @@ static void add_key(const struct proposal *proposal, size_t l, struct buf *part)
     }
 }
 
-static void add_columns(const struct proposal *proposal, size_t l, struct buf *yaml)
+static void add_columns(const struct proposal *proposal, size_t l, struct buf *sql)
 {
     const struct proposed_log *log = &proposal->logs[l];
     const struct log_candidate *candidate = log->candidate;
@@ -167,27 +124,27 @@ static void add_columns(const struct proposal *proposal, size_t l, struct buf *y
     if (proposal->has_key) {
         add_key(proposal, l, &part);
         proposal_add_as(&part, "event_id", l == 0);
-        add_part(yaml, &part, &column);
+        add_part(sql, &part, &column);
         buf_clear(&part);
     }
     log_candidate_add_field(&proposal->schema, candidate, candidate->user, &part);
     proposal_add_as(&part, "user_id", l == 0);
-    add_part(yaml, &part, &column);
+    add_part(sql, &part, &column);
     buf_clear(&part);
     log_candidate_add_field(&proposal->schema, candidate, candidate->item, &part);
     proposal_add_as(&part, "item_id", l == 0);
-    add_part(yaml, &part, &column);
+    add_part(sql, &part, &column);
     if (proposal->has_events) {
         buf_clear(&part);
         add_event(proposal, log, &part);
         proposal_add_as(&part, "event", l == 0);
-        add_part(yaml, &part, &column);
+        add_part(sql, &part, &column);
     }
     if (weight.column >= 0) {
         buf_clear(&part);
         log_candidate_add_field(&proposal->schema, candidate, weight, &part);
         proposal_add_as(&part, proposal_is_rated(log) ? "rating" : "weight", true);
-        add_part(yaml, &part, &column);
+        add_part(sql, &part, &column);
     }
     if (proposal->has_times) {
         buf_clear(&part);
@@ -197,19 +154,19 @@ static void add_columns(const struct proposal *proposal, size_t l, struct buf *y
             log_facts_add_seconds(&proposal->schema, candidate, log->facts.time, &part);
         }
         proposal_add_as(&part, "created_at", l == 0);
-        add_part(yaml, &part, &column);
+        add_part(sql, &part, &column);
     }
     buf_release(&part);
 }
 
-static void begin_condition(struct buf *yaml, size_t *n)
+static void begin_condition(struct buf *sql, size_t *n)
 {
-    buf_add_text(yaml, (*n)++ == 0 ? "\n    WHERE " : "\n      AND ");
+    buf_add_text(sql, (*n)++ == 0 ? "\nWHERE " : "\n  AND ");
 }
 
 /* Rows that say nothing, where there are some. */
 static void add_conditions(const struct proposal *proposal, const struct proposed_log *log,
-                           struct buf *yaml)
+                           struct buf *sql)
 {
     const struct schema *schema = &proposal->schema;
     const struct log_candidate *candidate = log->candidate;
@@ -217,58 +174,62 @@ static void add_conditions(const struct proposal *proposal, const struct propose
     const bool has_rating = proposal_is_rated(log);
     size_t n = 0;
     if (facts->n_no_user > 0) {
-        begin_condition(yaml, &n);
-        log_candidate_add_field(schema, candidate, candidate->user, yaml);
-        buf_add_text(yaml, " IS NOT NULL");
+        begin_condition(sql, &n);
+        log_candidate_add_field(schema, candidate, candidate->user, sql);
+        buf_add_text(sql, " IS NOT NULL");
     }
     if (facts->n_nobody > 0) {
-        begin_condition(yaml, &n);
-        log_candidate_add_field(schema, candidate, candidate->user, yaml);
-        buf_add_text(yaml, " NOT IN (0, '')");
+        begin_condition(sql, &n);
+        log_candidate_add_field(schema, candidate, candidate->user, sql);
+        buf_add_text(sql, " NOT IN (0, '')");
     }
     if (facts->n_no_item > 0) {
-        begin_condition(yaml, &n);
-        log_candidate_add_field(schema, candidate, candidate->item, yaml);
-        buf_add_text(yaml, " IS NOT NULL");
+        begin_condition(sql, &n);
+        log_candidate_add_field(schema, candidate, candidate->item, sql);
+        buf_add_text(sql, " IS NOT NULL");
     }
     if (has_rating && (weight_of(proposal).column < 0 || facts->n_ratings < facts->n_rows)) {
-        begin_condition(yaml, &n);
-        log_candidate_add_field(schema, candidate, candidate->rating, yaml);
+        begin_condition(sql, &n);
+        log_candidate_add_field(schema, candidate, candidate->rating, sql);
         if (weight_of(proposal).column < 0) {
-            buf_addf(yaml, " >= %g", proposal_good_rating(facts));
+            buf_addf(sql, " >= %g", proposal_good_rating(facts));
         } else {
-            buf_add_text(yaml, " IS NOT NULL");
+            buf_add_text(sql, " IS NOT NULL");
         }
     }
     if (proposal->has_times && facts->n_no_time - facts->n_future > 0) {
-        begin_condition(yaml, &n);
-        log_candidate_add_field(schema, candidate, candidate->time, yaml);
-        buf_add_text(yaml, " IS NOT NULL");
+        begin_condition(sql, &n);
+        log_candidate_add_field(schema, candidate, candidate->time, sql);
+        buf_add_text(sql, " IS NOT NULL");
     }
     if (proposal->has_times && facts->n_future > 0) {
-        begin_condition(yaml, &n);
-        log_facts_add_seconds(schema, candidate, facts->time, yaml);
-        buf_add_text(yaml, " <= unixepoch()");
+        begin_condition(sql, &n);
+        log_facts_add_seconds(schema, candidate, facts->time, sql);
+        buf_add_text(sql, " <= unixepoch()");
     }
 }
 
 static void add_query(const struct proposal *proposal, struct buf *yaml)
 {
-    buf_add_text(yaml, "  interactions: |\n");
+    struct buf sql = {0};
     for (size_t l = 0; l < proposal->n_logs; l++) {
-        buf_add_text(yaml, l > 0 ? "    UNION ALL\n" : "");
-        add_columns(proposal, l, yaml);
-        buf_add_text(yaml, "\n    FROM ");
-        log_candidate_add_from(&proposal->schema, proposal->logs[l].candidate, yaml);
-        add_conditions(proposal, &proposal->logs[l], yaml);
-        buf_add_char(yaml, '\n');
+        buf_add_text(&sql, l > 0 ? "UNION ALL\n" : "");
+        add_columns(proposal, l, &sql);
+        buf_add_text(&sql, "\nFROM ");
+        log_candidate_add_from(&proposal->schema, proposal->logs[l].candidate, &sql);
+        add_conditions(proposal, &proposal->logs[l], &sql);
+        buf_add_char(&sql, '\n');
     }
+    buf_add_text(yaml, "  interactions: ");
+    yaml_add_lines(yaml, "    ", buf_text(&sql));
     if (proposal->has_key) {
-        add_comment(yaml, "  ",
-                    "later nights read only rows behind the last key, which grows with the time; "
-                    "take it out where rows are changed or deleted, or come in late");
+        yaml_add_comment(yaml, "  ",
+                         "later nights read only rows behind the last key, which grows with the "
+                         "time; take it out where rows are changed or deleted, or come in late");
         buf_add_text(yaml, "  key: event_id\n");
     }
+    yaml->failed = yaml->failed || sql.failed;
+    buf_release(&sql);
 }
 
 /* ---- stages ---- */
@@ -287,14 +248,14 @@ static void add_weights(const struct proposal *proposal, struct buf *yaml)
             continue;
         }
         buf_add_text(yaml, n++ > 0 ? ", " : "");
-        add_scalar(yaml, proposal->weights[w].name);
+        yaml_add_key(yaml, proposal->weights[w].name);
         buf_addf(yaml, ": %d", proposal->weights[w].weight);
     }
     buf_add_text(yaml, "}\n");
     for (size_t w = 0, d = 0; w < proposal->n_weights; w++) {
         if (proposal->weights[w].is_dislike) {
             buf_add_text(yaml, d++ == 0 ? "      dislikes: [" : ", ");
-            add_scalar(yaml, proposal->weights[w].name);
+            yaml_add_value(yaml, proposal->weights[w].name);
             buf_add_text(yaml, d == n_dislikes ? "]\n" : "");
         }
     }
@@ -347,11 +308,12 @@ static void add_report(const struct proposal *proposal, struct buf *yaml)
     buf_addf(&path, "%s.html", proposal->request->name);
     proposal_add_items_query(proposal, &query);
     buf_add_text(yaml, "  - report:\n      path: ");
-    add_scalar(yaml, buf_text(&path));
-    if (query.length > 0) {
-        buf_addf(yaml, "\n      items: |\n        %s", buf_text(&query));
-    }
+    yaml_add_value(yaml, buf_text(&path));
     buf_add_char(yaml, '\n');
+    if (query.length > 0) {
+        buf_add_text(yaml, "      items: ");
+        yaml_add_lines(yaml, "        ", buf_text(&query));
+    }
     buf_release(&path);
     buf_release(&query);
 }
@@ -400,7 +362,7 @@ static void add_found(const struct proposal *proposal, const struct proposed_log
     if (facts->time == LOG_TIME_NONE) {
         buf_add_text(text, ", without times\n");
     } else {
-        buf_addf(text, " in %.0f days (%s, %s)\n", ceil((facts->last - facts->first) / DAY),
+        buf_addf(text, " in %.0f days (%s, %s)\n", ceil((facts->last - facts->first) / CLOCK_DAY),
                  column_name(proposal, log->candidate->time), log_time_names[facts->time]);
     }
     if (log->candidate->quantity.column >= 0) {
@@ -421,17 +383,17 @@ void proposal_write(const struct proposal *proposal, struct buf *yaml)
                             "is popular does as well.\n");
     }
     buf_add_text(&text, buf_text(&proposal->notes));
-    add_comment(yaml, "", buf_text(&text));
+    yaml_add_comment(yaml, "", buf_text(&text));
     buf_add_text(yaml, "pipeline: ");
-    add_scalar(yaml, proposal->request->name);
+    yaml_add_value(yaml, proposal->request->name);
     buf_add_text(yaml, "\nsource:\n  database: ");
-    add_scalar(yaml, proposal->request->database);
+    yaml_add_value(yaml, proposal->request->database);
     buf_add_char(yaml, '\n');
     add_query(proposal, yaml);
     buf_add_text(yaml, "# a file of its own, so that nothing but your application writes to its "
                        "database\noutput:\n  database: ");
     buf_addf(&output, "%s.reco.db", proposal->request->name);
-    add_scalar(yaml, buf_text(&output));
+    yaml_add_value(yaml, buf_text(&output));
     buf_add_char(yaml, '\n');
     add_stages(proposal, yaml);
     yaml->failed = yaml->failed || text.failed || output.failed;

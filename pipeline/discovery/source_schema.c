@@ -2,6 +2,7 @@
 #include "discovery/source_schema.h"
 
 #include "base/mem.h"
+#include "discovery/yaml_text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -16,6 +17,15 @@ static enum status_code copy(struct schema *schema, struct db_query *query, int 
         arena_copy_text(&schema->arena, text != NULL ? text : "", length, &made, status);
     *out = made;
     return code;
+}
+
+/* Whether a configuration can hold the name, the query's first column; else it is counted. */
+static bool can_be_named(struct schema *schema, struct db_query *query)
+{
+    const char *name = db_column_text(query, 0, NULL);
+    const bool can = name == NULL || yaml_can_hold(name);
+    schema->n_unnamable += !can;
+    return can;
 }
 
 /* Adds to `sql` a condition that leaves out what nightjar has made, under whatever prefix. */
@@ -60,9 +70,12 @@ static enum status_code read_columns(struct db *db, struct schema *schema,
         if (!has_row) {
             break;
         }
-        if (n == 0) {
+        if (table->columns == NULL) {
             TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 4), sizeof *table->columns,
                           (void **)&table->columns, status));
+        }
+        if (!can_be_named(schema, query)) {
+            continue;
         }
         struct schema_column *column = &table->columns[n++];
         TRY(copy(schema, query, 0, &column->name, status));
@@ -207,9 +220,12 @@ static enum status_code read_tables(struct db *db, struct schema *schema, struct
         if (!has_row) {
             break;
         }
-        if (n == 0) {
+        if (schema->tables == NULL) {
             TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 3), sizeof *schema->tables,
                           (void **)&schema->tables, status));
+        }
+        if (!can_be_named(schema, query)) {
+            continue;
         }
         struct schema_table *table = &schema->tables[n++];
         TRY(copy(schema, query, 0, &table->name, status));

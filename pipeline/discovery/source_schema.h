@@ -34,6 +34,8 @@ struct schema {
     struct arena arena; /* owns all of it */
     size_t n_tables;
     struct schema_table *tables;
+    size_t
+        n_unnamable; /* tables and columns that are left out, for no configuration can name them */
 };
 
 /* Tables and views but SQLite's own and those that nightjar has published. Zero-initialise; on an
