@@ -136,6 +136,17 @@ static void interactions_validate_plan(const struct plan *plan, const struct pla
     }
 }
 
+static void interactions_refuse_ranks(const void *options, struct option_report *report)
+{
+    const struct interactions_options *o = options;
+
+    if (o->refresh > 0) {
+        option_mistake(report, "refresh",
+                       "several ranks read the whole log every time: leave refresh and the stage "
+                       "catch_up out");
+    }
+}
+
 /* Bad rows in percent from which cron is told: few rows may be many of them without that the run
  * ends (MAX_BAD_ROWS_LEAST). */
 static const double alert_percent = 5;
@@ -448,6 +459,8 @@ const struct stage stage_interactions = {
     .outputs = outputs,
     .validate = interactions_validate,
     .validate_plan = interactions_validate_plan,
+    .works_in_ranks = true,
+    .refuse_ranks = interactions_refuse_ranks,
     .estimate = interactions_estimate,
     .check = interactions_check,
     .fingerprint = interactions_fingerprint,
