@@ -31,10 +31,10 @@ static void negatives_sizes(const void *values, struct stage_sizes *sizes)
     const enum negative_strategy strategy = o->settings.strategy;
     sizes->in_batch = strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED ||
                       strategy == NEGATIVES_QUEUE;
-    if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
-        sizes->batch_negatives = (double)o->settings.count;
-    }
     const struct negative_settings settings = negatives_options_settings(o);
+    if (strategy != NEGATIVES_ALL && strategy != NEGATIVES_IN_BATCH) {
+        sizes->batch_negatives = (double)(o->stored > 0 ? o->settings.count : settings.count);
+    }
     sizes->own_negatives = settings.shared ? 0 : (double)settings.count;
 }
 

@@ -440,6 +440,10 @@ static enum status_code pairs_run(struct context *context, const void *values,
         log_write(context_log(context), LOG_INFO,
                   "pairs: the interactions have no times: no transitions");
     }
+    if (o->item_item.given) {
+        const struct pair_settings settings = item_item_settings(&o->item_item);
+        TRY(pairs_settings_save(&settings, &products.pairs, status));
+    }
     TRY(make_products(context, o, &interactions, &products, status));
     TRY(pair_tables_write(context, o->queryable, &interactions, &products, &n_pairs, status));
     context_set_rows(context, n_pairs);

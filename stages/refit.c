@@ -5,6 +5,7 @@
  * count. Writes the artifact "towers" again: stages below read these. */
 #include "base/hash.h"
 #include "run/context_data.h"
+#include "negatives/negatives_options.h"
 #include "sequence/sequence_session.h"
 #include "training/train_options.h"
 #include "training/warm_training.h"
@@ -143,9 +144,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     TRY(trainer_settings_load(&settings, artifact, status));
     TRY(artifact_get_count(artifact, "best_epoch", 100000, &best_epoch, status));
     TRY(training_prepare(&training, context, (enum basis)o->events, &settings, status));
-    TRY(artifact_get_number(artifact, "alpha", &training.negatives.alpha, status));
-    TRY(artifact_get_count(artifact, "hard.count", HARD_COUNT_MAX, &training.negatives.hard.count,
-                           status));
+    TRY(negative_choice_load(&training.negatives, artifact, status));
     TRY(sequence_choice_load(&sequence, artifact, status));
     TRY(artifact_get_number(artifact, "checkpoint_every", &training.checkpoint_every, status));
     training.input.stop_after = o->epochs > 0 ? (size_t)o->epochs : best_epoch;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "negatives/negatives_options.h"
 #include "training/column_worth.h"
 #include "tuning/auto_settings.h"
 #include "sequence/sequence_session.h"
@@ -31,7 +32,7 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct train_options *o = values;
     const struct sequence_settings *sequence = &o->settings.sequence;
-    sizes->dimension = (double)o->settings.dimension;
+    sizes->dimension = (double)auto_dimension_expected(&o->settings);
     sizes->epochs = (double)auto_epochs_expected(&o->settings);
     if (sequence->given) { /* the vectors stand side by side */
         sizes->sequence_dimension = (double)sequence->dimension;
@@ -47,6 +48,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
     const double epochs = sizes->epochs;
+    settings.dimension = auto_dimension_expected(&settings);
     trainer_estimate(&settings, sizes, epochs, out);
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
@@ -89,9 +91,7 @@ static enum status_code save_training(struct context *context, const struct trai
     double *of_users = NULL;
     artifact_init(&artifact, "training");
     TRY(trainer_settings_save(&training->settings, &artifact, status));
-    TRY(artifact_set_number(&artifact, "alpha", training->negatives.alpha, status));
-    TRY(artifact_set_number(&artifact, "hard.count", (double)training->negatives.hard.count,
-                            status));
+    TRY(negative_choice_save(&training->negatives, &artifact, status));
     TRY(artifact_set_number(&artifact, "best_epoch", (double)result->best_epoch, status));
     TRY(artifact_set_number(&artifact, "best_metric", result->best_metric, status));
     TRY(artifact_set_number(&artifact, "checkpoint_every", training->checkpoint_every, status));
@@ -158,7 +158,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

@@ -70,8 +70,7 @@ static enum status_code load_negatives(struct training *training, const struct a
 
     TRY(context_input(training->context, "negatives", &artifact, status));
     TRY(negative_settings_load(negatives, artifact, status));
-    TRY(artifact_get_number(chosen, "alpha", &negatives->alpha, status));
-    TRY(artifact_get_count(chosen, "hard.count", HARD_COUNT_MAX, &negatives->hard.count, status));
+    TRY(negative_choice_load(negatives, chosen, status));
     negatives->hard.from_epoch = 1;
     if (negatives->strategy == NEGATIVES_IN_BATCH || negatives->strategy == NEGATIVES_QUEUE) {
         negatives->strategy = NEGATIVES_MIXED;

@@ -220,4 +220,5 @@ const char *const loss_denominators_names[] = {"infonce", "all", "decoupled", NU
 #define ROW(name, help, ...)  {__VA_ARGS__},
 
 const char *const loss_names[] = {LOSSES(NAME) NULL};
+const char *const loss_or_auto_names[] = {LOSSES(NAME) "auto", NULL};
 const struct loss loss_table[] = {LOSSES(ROW)};

@@ -123,7 +123,10 @@ struct loss {
 
 #define LOSS_HELP_ROW(name, help, ...) " " #name ": " help "."
 #define LOSS_HELP                      LOSSES(LOSS_HELP_ROW)
-extern const char *const loss_names[]; /* NULL-terminated, in the order of the rows */
+extern const char *const loss_names[];         /* NULL-terminated, in the order of the rows */
+extern const char *const loss_or_auto_names[]; /* and "auto" behind them */
+#define LOSS_ROW_NUMBER(name, ...) LOSS_ROW_##name,
+enum { LOSSES(LOSS_ROW_NUMBER) LOSS_AUTO }; /* into loss_table; LOSS_AUTO: train is to choose */
 extern const struct loss loss_table[];
 
 #endif

@@ -112,7 +112,7 @@ struct fact {
     double value;
 };
 
-enum { N_FACTS = 10 };
+enum { N_FACTS = 11, N_FACTS_ALWAYS = 9 }; /* the others came later */
 
 static void list_facts(const struct interactions *interactions, struct fact facts[N_FACTS])
 {
@@ -128,7 +128,8 @@ static void list_facts(const struct interactions *interactions, struct fact fact
         {"fit.test.unknown_users", (double)fit->test_unknown_users},
         {"all.valid.unknown_users", (double)all->valid_unknown_users},
         {"all.test.unknown_users", (double)all->test_unknown_users},
-        {"repeats", fit->repeats ? 1 : 0}};
+        {"repeats", fit->repeats ? 1 : 0},
+        {"fit.valid.is_random", fit->valid_is_random ? 1 : 0}};
 
     memcpy(facts, list, sizeof list);
 }
@@ -147,6 +148,7 @@ static void apply_facts(struct interactions *interactions, const struct fact fac
     for (size_t b = 0; b < N_BASES; b++) {
         interactions->basis[b].repeats = facts[9].value != 0;
     }
+    interactions->basis[BASIS_FIT].valid_is_random = facts[10].value != 0;
 }
 
 enum status_code interactions_save(struct interactions *interactions, struct artifact *artifact,
@@ -316,8 +318,8 @@ enum status_code interactions_load(struct interactions *interactions,
         TRY(artifact_get_number(artifact, "n_all_users", &n_all_users, status));
         view.n_all_users = (int64_t)n_all_users;
     }
-    for (size_t i = 0; i < N_FACTS; i++) { /* artifacts of before repeats were known have none */
-        if (i < N_FACTS - 1 || artifact_find(artifact, facts[i].name) != NULL) {
+    for (size_t i = 0; i < N_FACTS; i++) { /* of an earlier version's artifact some are missing */
+        if (i < N_FACTS_ALWAYS || artifact_find(artifact, facts[i].name) != NULL) {
             TRY(artifact_get_number(artifact, facts[i].name, &facts[i].value, status));
         }
     }

@@ -75,6 +75,7 @@ struct dataset {
        cannot stand in the matrix: *_unknown counts them per user, they are misses. Zero rows
        (n_rows = 0) when the basis has no such part. */
     struct history valid, test;
+    bool valid_is_random; /* each user's valid part was drawn, so that another draw is as good */
     const int32_t *valid_unknown, *test_unknown;    /* (n_users) or NULL */
     size_t valid_unknown_users, test_unknown_users; /* users with held-out pairs but no train row */
     /* (n_users, n_items) what lists that were served when the part began would leave out beside

@@ -143,6 +143,8 @@ enum status_code extract_build(struct extraction *extraction, const struct extra
     const struct event_log *test = extraction->has_given_test ? &extraction->test : NULL;
 
     TRY(interactions_build(&extraction->log, test, &request->dataset, out, status));
+    out->basis[BASIS_FIT].valid_is_random =
+        split_is_random(&request->split, extraction->log.has_times) && request->valid_query == NULL;
     out->n_rows = extraction->report.n_rows;
     out->n_rejected = extraction->report.n_rejected;
 done:

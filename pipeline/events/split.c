@@ -111,6 +111,11 @@ static int64_t part_border(const struct event_log *log, const struct split_amoun
     return end;
 }
 
+bool split_is_random(const struct split_settings *settings, bool has_times)
+{
+    return settings->by == SPLIT_RANDOM || (settings->by == SPLIT_AUTO && !has_times);
+}
+
 /* Of the newest tenth's events, the share whose user had the item before that tenth began. */
 static double known_share(const struct event_log *log)
 {

@@ -49,6 +49,8 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
 MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
                                          struct event_log *log, struct status *status);
 
+/* Whether each user's parts are drawn, of a log with times or without. */
+bool split_is_random(const struct split_settings *settings, bool has_times);
 /* Whether parts of the sorted log, which is not yet split, are to keep pairs that their users had
  * before. auto: where *share is SPLIT_REPEATS or more, the share of the newest tenth's events whose
  * user had the item before that tenth began (0 without times); never where whole pairs are held

@@ -37,11 +37,13 @@ const struct option negatives_options_table[] = {
                "batch's own positives (in_batch), together with uniform draws (mixed) or with the "
                "positives of the batches before it (queue).",
                .search = "uniform, mixed"),
-    OPT_INT(negatives_options, "count", settings.count, "8192", 1, 16777216,
-            "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
-            "the positives of earlier batches that are remembered. Strategies all and in_batch "
-            "take no notice of it; uniform becomes all where there are no more items than draws.",
-            .unit = "draws", .search = "2048, 4096, 8192"),
+    OPT_AUTO_INT(
+        negatives_options, "count", settings.count, "8192", 1, NEGATIVES_COUNT_MAX,
+        "Draws for each batch, or with `shared: false` for each positive; for strategy queue "
+        "the positives of earlier batches that are remembered. Strategies all and in_batch "
+        "take no notice of it; uniform becomes all where there are no more items than draws. "
+        "auto is 4096, beside which train tries 1024 and 16384 where that is affordable.",
+        .unit = "draws", .search = "2048, 4096, 8192"),
     OPT_AUTO(negatives_options, "alpha", settings.alpha, "0", 0, 2,
              "Popular items count more as negatives, in proportion to (1 + interactions)^alpha, so "
              "that the towers learn what popularity does not explain. auto lets train choose it on "
@@ -151,10 +153,14 @@ struct negative_settings negatives_options_settings(const struct negatives_optio
 {
     struct negative_settings settings = options->settings;
     struct hard_settings *hard = &settings.hard;
+    const bool is_auto = settings.count == OPTION_AUTO_COUNT;
+    settings.count = is_auto ? NEGATIVES_COUNT_AUTO : settings.count;
     if (options->stored > 0) {
         settings.count = (size_t)options->stored;
         settings.shared = false;
     }
+    settings.count_is_choice = is_auto && settings.shared && settings.strategy != NEGATIVES_ALL &&
+                               settings.strategy != NEGATIVES_IN_BATCH;
     hard->is_choice = hard->given && hard->count == OPTION_AUTO_COUNT;
     hard->count = hard->given ? hard_count(hard) : 0;
     return settings;
@@ -166,7 +172,8 @@ static const struct kept_settings kept = {
     .size = sizeof(struct negative_settings),
     .names = (const struct kept_name[]){{"hard", NULL}, {NULL, NULL}}, /* its count says it */
 };
-static const char choice_name[] = "hard.is_choice";
+/* kept as numbers of these names, 0 where an earlier version has none */
+static const char choice_name[] = "hard.is_choice", count_choice_name[] = "count.is_choice";
 
 enum status_code negative_settings_save(const struct negative_settings *settings,
                                         struct artifact *artifact, struct status *status)
@@ -174,6 +181,7 @@ enum status_code negative_settings_save(const struct negative_settings *settings
     enum status_code code;
     TRY(settings_save(&kept, settings, artifact, status));
     TRY(artifact_set_number(artifact, choice_name, settings->hard.is_choice, status));
+    TRY(artifact_set_number(artifact, count_choice_name, settings->count_is_choice, status));
 done:
     return code;
 }
@@ -183,11 +191,43 @@ enum status_code negative_settings_load(struct negative_settings *settings,
 {
     enum status_code code;
     struct negative_settings loaded = {0};
-    size_t is_choice = 0;
+    size_t is_choice = 0, count_is_choice = 0;
     TRY(settings_load(&kept, &loaded, artifact, status));
     TRY(artifact_get_count(artifact, choice_name, 1, &is_choice, status));
+    if (artifact_find(artifact, count_choice_name) != NULL) {
+        TRY(artifact_get_count(artifact, count_choice_name, 1, &count_is_choice, status));
+    }
     loaded.hard.is_choice = is_choice != 0;
+    loaded.count_is_choice = count_is_choice != 0;
     *settings = loaded;
+done:
+    return code;
+}
+
+static const char chosen_alpha[] = "alpha", chosen_hard[] = "hard.count",
+                  chosen_count[] = "negatives.count";
+
+enum status_code negative_choice_save(const struct negative_settings *settings,
+                                      struct artifact *artifact, struct status *status)
+{
+    enum status_code code;
+    TRY(artifact_set_number(artifact, chosen_alpha, settings->alpha, status));
+    TRY(artifact_set_number(artifact, chosen_hard, (double)settings->hard.count, status));
+    TRY(artifact_set_number(artifact, chosen_count, (double)settings->count, status));
+done:
+    return code;
+}
+
+enum status_code negative_choice_load(struct negative_settings *settings,
+                                      const struct artifact *artifact, struct status *status)
+{
+    enum status_code code;
+    TRY(artifact_get_number(artifact, chosen_alpha, &settings->alpha, status));
+    TRY(artifact_get_count(artifact, chosen_hard, HARD_COUNT_MAX, &settings->hard.count, status));
+    if (artifact_find(artifact, chosen_count) != NULL) { /* an earlier version chose none */
+        TRY(artifact_get_count(artifact, chosen_count, NEGATIVES_COUNT_MAX, &settings->count,
+                               status));
+    }
 done:
     return code;
 }

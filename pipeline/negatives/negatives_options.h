@@ -30,4 +30,11 @@ MUST_CHECK enum status_code negative_settings_load(struct negative_settings *set
                                                    const struct artifact *artifact,
                                                    struct status *status);
 
+/* What train has chosen of it, in its artifact "training": by that refit and catch_up go. */
+MUST_CHECK enum status_code negative_choice_save(const struct negative_settings *settings,
+                                                 struct artifact *artifact, struct status *status);
+MUST_CHECK enum status_code negative_choice_load(struct negative_settings *settings,
+                                                 const struct artifact *artifact,
+                                                 struct status *status);
+
 #endif

@@ -55,6 +55,7 @@ struct hard_settings {
 };
 
 enum { HARD_COUNT_AUTO = 16, HARD_COUNT_MAX = 10000 }; /* what train may choose; at most */
+enum { NEGATIVES_COUNT_AUTO = 4096, NEGATIVES_COUNT_MAX = 16777216 }; /* the choice's start */
 
 struct negative_settings {
     enum negative_strategy strategy;
@@ -67,6 +68,7 @@ struct negative_settings {
     double dislike_weight; /* w: a disliked item of a user is a negative of its own with offset
                               log w, so it weighs as w average items do; 0: dislikes are ignored */
     struct hard_settings hard;
+    bool count_is_choice; /* `count` is left to train, which begins with the one that stands here */
 };
 
 /* Walker's alias method (Vose 1991): O(1) draws from fixed weights. */

@@ -36,3 +36,45 @@ enum status_code pairs_positive_weights(const struct artifact *artifact, enum ba
     }
     return code;
 }
+
+/* ---- how item pairs are made ---- */
+
+static const char settings_slot[] = "item_item.settings";
+enum { N_SETTINGS = 7 };
+
+enum status_code pairs_settings_save(const struct pair_settings *settings,
+                                     struct artifact *artifact, struct status *status)
+{
+    const double values[N_SETTINGS] = {settings->window,
+                                       (double)settings->max_gap,
+                                       (double)settings->max_positions,
+                                       settings->weighting,
+                                       settings->min_count,
+                                       (double)settings->top,
+                                       (double)settings->max_user_items};
+    return artifact_copy(artifact, settings_slot, ARRAY_F64, N_SETTINGS, 1, values, status);
+}
+
+enum status_code pairs_settings_load(struct pair_settings *settings,
+                                     const struct artifact *artifact, bool *found,
+                                     struct status *status)
+{
+    const void *data = NULL;
+    *found = artifact_find(artifact, settings_slot) != NULL;
+    if (!*found) {
+        return STATUS_OK;
+    }
+    const enum status_code code =
+        artifact_get_sized(artifact, settings_slot, ARRAY_F64, N_SETTINGS, 1, &data, status);
+    if (code == STATUS_OK) {
+        const double *values = data;
+        *settings = (struct pair_settings){.window = (enum pair_window)values[0],
+                                           .max_gap = (int64_t)values[1],
+                                           .max_positions = (size_t)values[2],
+                                           .weighting = (int)values[3],
+                                           .min_count = values[4],
+                                           .top = (size_t)values[5],
+                                           .max_user_items = (size_t)values[6]};
+    }
+    return code;
+}

@@ -4,6 +4,7 @@
 #define NIGHTJAR_PAIRS_PAIR_ARTIFACT_H
 
 #include "dataset/dataset.h"
+#include "pairs/pair_windows.h"
 #include "dataset/sparse_artifact.h"
 
 /* What a positive weighs, by the weight of its pair: that itself, log2(1 + weight), 1. */
@@ -26,5 +27,13 @@ extern const char *const pairs_ridge_slots[N_BASES];
 MUST_CHECK enum status_code pairs_positive_weights(const struct artifact *artifact,
                                                    enum basis basis, size_t n_entries,
                                                    const float **weights, struct status *status);
+
+/* How the item pairs of the artifact "pairs" were made, so that others can be made alike. *found
+ * false: it has none, or an earlier version made them. */
+MUST_CHECK enum status_code pairs_settings_save(const struct pair_settings *settings,
+                                                struct artifact *artifact, struct status *status);
+MUST_CHECK enum status_code pairs_settings_load(struct pair_settings *settings,
+                                                const struct artifact *artifact, bool *found,
+                                                struct status *status);
 
 #endif

@@ -33,13 +33,19 @@ struct walk {
 
 /* ---- trials ---- */
 
+static bool is_of(const struct search_trial *trial, const size_t *choice, bool is_short,
+                  size_t fold)
+{
+    return trial->is_short == is_short && trial->fold == fold &&
+           memcmp(trial->choice, choice, sizeof trial->choice) == 0;
+}
+
 /* Among those that the walk has come by; n_used when there is none. */
-static size_t find_trial(const struct joint_search *search, const size_t *choice, bool is_short)
+static size_t find_trial(const struct joint_search *search, const size_t *choice, bool is_short,
+                         size_t fold)
 {
     size_t t = 0;
-    while (t < search->n_used &&
-           (search->trials[t].is_short != is_short ||
-            memcmp(search->trials[t].choice, choice, sizeof search->trials[t].choice) != 0)) {
+    while (t < search->n_used && !is_of(&search->trials[t], choice, is_short, fold)) {
         t++;
     }
     return t;
@@ -52,13 +58,13 @@ static double cost_of(const struct walk *walk, const size_t *choice, bool is_sho
 }
 
 static enum status_code make_trial(struct walk *walk, const size_t *choice, bool is_short,
-                                   struct status *status)
+                                   size_t fold, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct joint_search *search = walk->search;
     const size_t t = search->n;
     struct search_trial trial = {
-        .is_short = is_short, .value = NAN, .popularity = NAN, .seconds = NAN};
+        .is_short = is_short, .fold = fold, .value = NAN, .popularity = NAN, .seconds = NAN};
     memcpy(trial.choice, choice, sizeof trial.choice);
     TRY(MEM_RESIZE(&search->trials, t, t + 1, status));
     TRY(MEM_RESIZE(&search->user_values, t * search->n_users, (t + 1) * search->n_users, status));
@@ -70,33 +76,32 @@ done:
     return code;
 }
 
-/* *at = the trial of this choice, made when it is new; SIZE_MAX when it may not be made. */
+/* *at = the trial of this choice and fold, made when it is new; SIZE_MAX when it may not be made.
+ */
 static enum status_code try_choice(struct walk *walk, const size_t *choice, bool is_short,
-                                   size_t *at, struct status *status)
+                                   size_t fold, size_t *at, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct joint_search *search = walk->search;
-    size_t t = find_trial(search, choice, is_short);
+    size_t t = find_trial(search, choice, is_short, fold);
     *at = t;
     if (t < search->n_used) {
         goto done;
     }
     *at = SIZE_MAX;
     double cost = cost_of(walk, choice, is_short);
-    if (search->spent + cost > search->budget || t >= TRIALS_MAX) {
+    if (search->spent + cost > search->budget || t >= TRIALS_MAX * search->n_folds) {
         goto done;
     }
     /* what an interrupted search left is in the order of this walk */
-    bool is_known = t < search->n && search->trials[t].is_short == is_short &&
-                    memcmp(search->trials[t].choice, choice, sizeof search->trials[t].choice) == 0;
-    if (!is_known) {
+    if (t >= search->n || !is_of(&search->trials[t], choice, is_short, fold)) {
         search->n = t;
         walk->is_over = walk->is_over ||
                         (walk->hooks->is_over != NULL && walk->hooks->is_over(walk->hooks->data));
         if (walk->is_over) {
             goto done;
         }
-        TRY(make_trial(walk, choice, is_short, status));
+        TRY(make_trial(walk, choice, is_short, fold, status));
     }
     search->spent += cost;
     search->n_used++;
@@ -105,26 +110,68 @@ done:
     return code;
 }
 
-/* Whether the search goes from its best trial to this one. */
-static bool is_taken(const struct walk *walk, size_t to, bool with_doubt)
+/* A choice over its first folds: values (n_users) the users' means, NAN for those that count in
+ * none; returns the mean of the metric, NAN where a fold has failed. */
+static double mean_over_folds(const struct joint_search *search, const size_t *choice,
+                              size_t n_folds, double *values)
 {
-    const struct joint_search *search = walk->search;
-    const struct search_trial *new = &search->trials[to], *old = &search->trials[walk->best];
-    if (isnan(new->value) || isnan(old->value)) {
-        return !isnan(new->value);
+    double mean = 0.0;
+    for (size_t u = 0; u < search->n_users; u++) {
+        double sum = 0.0, n = 0.0;
+        for (size_t f = 0; f < n_folds; f++) {
+            const size_t t = find_trial(search, choice, false, f);
+            const double value = search->user_values[t * search->n_users + u];
+            sum += isnan(value) ? 0.0 : value;
+            n += isnan(value) ? 0.0 : 1.0;
+        }
+        values[u] = n > 0.0 ? sum / n : (double)NAN;
     }
-    const bool is_dearer =
-        cost_of(walk, new->choice, false) > dearer * cost_of(walk, old->choice, false);
-    return with_doubt || is_dearer
-               ? paired_clearly_better(search->user_values + to * search->n_users,
-                                       search->user_values + walk->best * search->n_users,
-                                       search->n_users)
-               : new->value > old->value;
+    for (size_t f = 0; f < n_folds; f++) {
+        mean += search->trials[find_trial(search, choice, false, f)].value / (double)n_folds;
+    }
+    return mean;
+}
+
+/* Whether the search goes from its best trial to this one, both on the first fold; the others are
+ * tried as long as it may. With doubt, or where it is dearer, only a clear gain counts. */
+static enum status_code is_taken(struct walk *walk, size_t to, bool with_doubt, bool *taken,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct joint_search *search = walk->search;
+    const size_t n = search->n_users;
+    size_t new[SEARCH_AXES_MAX], old[SEARCH_AXES_MAX], at = 0;
+    double *of_new = NULL, *of_old = NULL;
+    TRY(MEM_NEW(&of_new, n, status));
+    TRY(MEM_NEW(&of_old, n, status));
+    memcpy(new, search->trials[to].choice, sizeof new);
+    memcpy(old, search->trials[walk->best].choice, sizeof old);
+    const bool is_doubted =
+        with_doubt || cost_of(walk, new, false) > dearer * cost_of(walk, old, false);
+    for (size_t folds = 1; folds <= search->n_folds && at != SIZE_MAX; folds++) {
+        const double value = mean_over_folds(search, new, folds, of_new);
+        const double best = mean_over_folds(search, old, folds, of_old);
+        *taken = isnan(value) || isnan(best) ? !isnan(value)
+                 : is_doubted                ? paired_clearly_better(of_new, of_old, n)
+                                             : value > best;
+        if (folds == search->n_folds || isnan(value) || !(value > best)) {
+            break;
+        }
+        TRY(try_choice(walk, old, false, folds, &at, status));
+        if (at != SIZE_MAX) {
+            TRY(try_choice(walk, new, false, folds, &at, status));
+        }
+    }
+done:
+    mem_free(of_new);
+    mem_free(of_old);
+    return code;
 }
 
 /* ---- the design ---- */
 
-/* A start in which each axis stays, goes one step or is drawn anew. */
+/* A start in which each axis stays, goes one step or is drawn anew; some four of them do not stay.
+ */
 static void draw_point(const struct joint_search *search, size_t number, size_t *choice)
 {
     struct rng rng;
@@ -133,7 +180,7 @@ static void draw_point(const struct joint_search *search, size_t number, size_t 
     memset(choice, 0, SEARCH_AXES_MAX * sizeof *choice);
     for (size_t a = 0; a < search->n_axes; a++) {
         const size_t n = search->axes[a].n, draw = (size_t)rng_below(&rng, n);
-        const double what = rng_double(&rng);
+        const double what = rng_double(&rng) * fmax((double)search->n_axes / 7.0, 1.0);
         const bool up = rng_below(&rng, 2) == 1;
         choice[a] = start[a];
         if (what < 0.25) {
@@ -154,12 +201,12 @@ static void design_point(const struct joint_search *search, size_t number, size_
     }
 }
 
-/* So many points that the design's share pays for them in short and for a third of them in full,
- * which costs as much again. */
+/* So many points that the design's share pays for them in short and for a third of them in full on
+ * every fold, each of which costs as much again. */
 static size_t design_size(const struct walk *walk)
 {
     const struct joint_search *search = walk->search;
-    double n = design_share * search->budget * SEARCH_SHORTER / 2.0 /
+    double n = design_share * search->budget * SEARCH_SHORTER / (double)(1 + search->n_folds) /
                cost_of(walk, search->starts[0], false);
     return n < DESIGN_SHORT ? search->n_starts : (size_t)fmin(n, DESIGN_MAX);
 }
@@ -173,7 +220,7 @@ static enum status_code try_points(struct walk *walk, const size_t *points, size
     size_t choice[SEARCH_AXES_MAX];
     for (size_t i = 0; i < n; i++) {
         design_point(walk->search, points[i], choice);
-        TRY(try_choice(walk, choice, is_short, &places[i], status));
+        TRY(try_choice(walk, choice, is_short, 0, &places[i], status));
         values[i] = places[i] == SIZE_MAX ? (double)NAN : walk->search->trials[places[i]].value;
     }
 done:
@@ -212,9 +259,11 @@ static enum status_code try_design(struct walk *walk, struct status *status)
     TRY(choose_points(walk, points, &n, status));
     TRY(try_points(walk, points, n, false, values, places, status));
     for (size_t i = 0; i < n && places[i] != SIZE_MAX; i++) {
-        if (walk->best == SIZE_MAX || is_taken(walk, places[i], i >= walk->search->n_starts)) {
-            walk->best = places[i];
+        bool taken = walk->best == SIZE_MAX;
+        if (!taken) {
+            TRY(is_taken(walk, places[i], i >= walk->search->n_starts, &taken, status));
         }
+        walk->best = taken ? places[i] : walk->best;
     }
 done:
     return code;
@@ -226,16 +275,17 @@ done:
 static enum status_code step_to(struct walk *walk, const size_t *choice, bool *moved,
                                 struct status *status)
 {
+    enum status_code code = STATUS_OK;
     size_t at;
     *moved = false;
     const size_t before = walk->search->n_used;
-    enum status_code code = try_choice(walk, choice, false, &at, status);
+    TRY(try_choice(walk, choice, false, 0, &at, status));
     /* one that was tried before has lost against this best one, or an earlier one */
-    if (code == STATUS_OK && at != SIZE_MAX && walk->search->n_used > before &&
-        is_taken(walk, at, false)) {
-        walk->best = at;
-        *moved = true;
+    if (at != SIZE_MAX && walk->search->n_used > before) {
+        TRY(is_taken(walk, at, false, moved, status));
+        walk->best = *moved ? at : walk->best;
     }
+done:
     return code;
 }
 
@@ -307,6 +357,7 @@ enum status_code joint_search_run(struct joint_search *search, const struct sear
     struct walk walk = {.search = search, .hooks = hooks, .best = SIZE_MAX};
     assert(search->n_axes > 0 && search->n_axes <= SEARCH_AXES_MAX);
     assert(search->n_starts > 0 && search->n_starts <= SEARCH_STARTS_MAX);
+    assert(search->n_folds > 0 && search->n_folds <= SEARCH_FOLDS_MAX);
     search->spent = 0.0;
     search->n_used = 0;
     /* one trial alone would be compared with nothing */
@@ -327,7 +378,9 @@ done:
 
 /* ---- in an artifact ---- */
 
-enum { N_VALUES = 4 }; /* of a trial: metric, popularity weight, seconds, whether it is short */
+enum {
+    N_VALUES = 5
+}; /* of a trial: metric, popularity weight, seconds, whether it is short, fold */
 
 enum status_code joint_search_save(const struct joint_search *search, struct artifact *artifact,
                                    struct status *status)
@@ -346,6 +399,7 @@ enum status_code joint_search_save(const struct joint_search *search, struct art
         of_trial[1] = search->trials[t].popularity;
         of_trial[2] = search->trials[t].seconds;
         of_trial[3] = search->trials[t].is_short ? 1.0 : 0.0;
+        of_trial[4] = (double)search->trials[t].fold;
     }
     TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, SEARCH_AXES_MAX, choices, status));
     TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, N_VALUES, values, status));
@@ -361,10 +415,14 @@ done:
 static bool read_trial(const struct joint_search *search, const int64_t *choice,
                        const double *values, struct search_trial *out)
 {
+    if (!(values[4] >= 0.0) || values[4] >= (double)search->n_folds) {
+        return false;
+    }
     *out = (struct search_trial){.value = values[0],
                                  .popularity = values[1],
                                  .seconds = values[2],
-                                 .is_short = values[3] != 0.0};
+                                 .is_short = values[3] != 0.0,
+                                 .fold = (size_t)values[4]};
     for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
         size_t n = a < search->n_axes ? search->axes[a].n : 1;
         if (choice[a] < 0 || (uint64_t)choice[a] >= n) {

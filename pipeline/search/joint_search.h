@@ -3,9 +3,14 @@
  *
  *     starts, and seeded mixtures of them --short--> the best third --full--> steps from the best
  *
+ * Where a trial can be judged on several folds of the data, one that beats the best on the first is
+ * judged on the next, too, as the best is, and so on until it does not or there are no more: what
+ * is worse costs one fold, what is taken has shown it on all. Users count once, with their mean.
+ *
  *     const struct search_axis axes[] = {{7}, {2}};
  *     struct joint_search search = {.n_axes = 2, .axes = axes, .n_starts = 1, .starts = {{3, 0}},
- *                                   .n_users = n_users, .seed = seed, .budget = 20.0};
+ *                                   .n_users = n_users, .n_folds = 1, .seed = seed,
+ *                                   .budget = 20.0};
  *     const struct search_hooks hooks = {.data = data, .cost = cost, .measure = measure};
  *     TRY(joint_search_load(&search, &artifact, status));    trials of an interrupted search
  *     TRY(joint_search_run(&search, &hooks, status));
@@ -19,7 +24,7 @@
 
 #include "store/artifact.h"
 
-enum { SEARCH_AXES_MAX = 16, SEARCH_STARTS_MAX = 4 };
+enum { SEARCH_AXES_MAX = 16, SEARCH_STARTS_MAX = 4, SEARCH_FOLDS_MAX = 8 };
 enum { SEARCH_SHORTER = 3 }; /* a full trial is so many short ones */
 
 struct search_axis {
@@ -29,6 +34,7 @@ struct search_axis {
 struct search_trial {
     size_t choice[SEARCH_AXES_MAX]; /* candidate of each axis; 0 behind the last axis */
     bool is_short;                  /* of a SEARCH_SHORTER-th of the length */
+    size_t fold;                    /* below n_folds; each is a trial of its own */
     double value;                   /* of the validation metric; NAN: the trial failed */
     double popularity;              /* the weight of the popularity term at that value */
     double seconds;                 /* that it took: a record, no part of any choice */
@@ -36,10 +42,10 @@ struct search_trial {
 
 struct search_hooks {
     void *data;
-    /* Work of a trial in full. */
+    /* Work of a trial in full, on one fold. */
     double (*cost)(void *data, const size_t *choice);
-    /* Tries `trial->choice` and fills in value, popularity and seconds; user_values (n_users) is
-       the metric of each user, NAN for those that do not count. */
+    /* Tries `trial->choice` on `trial->fold` and fills in value, popularity and seconds;
+       user_values (n_users) is the metric of each user, NAN for those that do not count. */
     enum status_code (*measure)(void *data, struct search_trial *trial, double *user_values,
                                 struct status *status);
     /* Whether no further trial may begin; NULL: never. */
@@ -55,12 +61,14 @@ struct joint_search {
     size_t starts[SEARCH_STARTS_MAX]
                  [SEARCH_AXES_MAX]; /* the first is taken where nothing else is */
     size_t n_users;
+    size_t n_folds; /* 1 to SEARCH_FOLDS_MAX */
     uint64_t seed;
     double budget;
     /* ---- */
     double spent;
     size_t best[SEARCH_AXES_MAX];
-    size_t best_trial;           /* in full; SIZE_MAX: there was no budget for two trials */
+    size_t best_trial;           /* in full, on the first fold; SIZE_MAX: there was no budget for
+                                    two trials */
     size_t n;                    /* trials, in the order in which they were made */
     struct search_trial *trials; /* (n) */
     double *user_values;         /* (n, n_users) */
@@ -71,7 +79,7 @@ struct joint_search {
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
  * moves the search to a trial that costs as much as the best one; to a dearer one, and from a start
  * to a mixture, only a gain beyond one standard error of the users' paired differences. A trial
- * that would exceed the budget is not made, nor a 65th.
+ * that would exceed the budget is not made, nor a 65th of a fold.
  * Loaded trials are not made again, and count. Errors: those of `measure`, STATUS_NO_MEMORY; the
  * trials made stay. */
 MUST_CHECK enum status_code joint_search_run(struct joint_search *search,

@@ -104,7 +104,8 @@ static const struct option search_table[] = {
               "Work of the search as a share of the training's, by the multiplications that both "
               "take, so that the same data give the same result on any machine. Where a training "
               "takes seconds the search may take some, too. Few and small trials where that is "
-              "little, many and whole ones where it is much; 0 tries nothing."),
+              "little, many and whole ones where it is much, judged on several draws of the "
+              "validation part where that is cut at random; 0 tries nothing."),
     OPT_CHOICE(
         search_options, "start", start, "published", start_names,
         "Where the search starts: at what the published generation was trained with, for a "
@@ -116,10 +117,11 @@ static const struct option search_table[] = {
     OPT_END};
 
 const struct option train_options_table[] = {
-    OPT_INT(train_options, "dimension", settings.dimension, "64", 8, 512,
-            "Length of the embeddings."),
-    OPT_CHOICE(train_options, "loss", settings.loss, "softmax", loss_names,
-               "The contrastive loss." LOSS_HELP),
+    OPT_AUTO_INT(train_options, "dimension", settings.dimension, "64", 8, 512,
+                 "Length of the embeddings. auto is 128, beside which 64 and 256 are tried where "
+                 "whole trainings are affordable."),
+    OPT_CHOICE(train_options, "loss", settings.loss, "softmax", loss_or_auto_names,
+               "The contrastive loss; auto tries softmax, slk and bsl." LOSS_HELP),
     OPT_CHOICE(
         train_options, "denominators", settings.loss_settings.denominators, "decoupled",
         loss_denominators_names,
@@ -184,17 +186,17 @@ const struct option train_options_table[] = {
                  .unit = "epochs"),
     OPT_GROUP(train_options, "search", search, search_table,
               "The search on the validation part for the settings that are auto."),
-    OPT_INT(train_options, "search_epochs", search_epochs, "0", 0, 100000,
-            "Epochs of a trial of the search. 0 takes as many as the training where whole ones are "
-            "affordable, else three quarters of them in 64 dimensions against 1,024 negatives: "
-            "much shorter ones prefer what learns fast to what is good in the end.",
-            .unit = "epochs"),
+    OPT_INT(
+        train_options, "search_epochs", search_epochs, "0", 0, 100000,
+        "Epochs of a trial of the search, into which the schedule is drawn together. 0 takes as "
+        "many as the training: short ones prefer what learns fast to what is good in the end.",
+        .unit = "epochs"),
     OPT_INT(train_options, "batch_users", settings.batch_users, "512", 1, 1048576,
             "Users in a batch, each with all of its positives.", .unit = "users",
             .search = "128, 256, 512, 1024"),
     OPT_AUTO(train_options, "degree_exponent", settings.degree_exponent, "0", 0, 1,
              "A positive of a user with n positives weighs n^-p: 0 counts every interaction alike, "
-             "1 every user. auto tries 0.2 and 0.5 beside it.",
+             "1 every user. auto tries a few up to 0.7.",
              .search = "0, 0.25, 0.5, 0.75"),
     OPT_FLOAT(train_options, "init_scale", settings.init_scale, "0.1", 1e-6, 100,
               "Standard deviation of the first embeddings."),
@@ -258,6 +260,9 @@ static void validate_loss(const struct trainer_settings *s, struct option_report
         {"uniformity", LOSS_USES_UNIFORMITY},
         {"slk_width", LOSS_USES_SLK_WIDTH},
     };
+    if (s->loss == LOSS_AUTO) { /* what one does not read another does */
+        return;
+    }
     unsigned uses = loss_table[s->loss].uses;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *name = rows[i].name;

@@ -43,6 +43,9 @@ struct sequence_settings {
     double decay;
 };
 
+/* Where the choice of a dimension that is auto begins. */
+enum { DIMENSION_AUTO = 128 };
+
 struct trainer_settings {
     size_t dimension;
     int loss; /* row of loss_table */

@@ -2,11 +2,10 @@
 #include "tuning/auto_settings.h"
 
 #include "base/clock.h"
-#include "base/num.h"
 #include "run/context.h"
-#include "run/context_data.h"
 #include "run/context_databases.h"
 #include "training/warm_training.h"
+#include "tuning/auto_chooser.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,21 +15,9 @@
 static const double small_work = 1e11;
 /* Of the budget, for a search that starts where the last one ended. */
 #define PUBLISHED_SHARE 0.1
-/* Trials are whole trainings where the budget pays for so many of them. */
-enum { FULL_TRIALS = 8 };
-
-struct chooser {
-    struct training *training;
-    const struct train_options *options;
-    double share; /* of the budget */
-    struct trial_size size;
-    double started;                              /* monotonic seconds */
-    enum auto_setting settings[N_AUTO_SETTINGS]; /* (search.n_axes) of each axis */
-    struct search_axis axes[N_AUTO_SETTINGS];
-    struct joint_search search;
-};
-
-static const char checkpoint_part[] = "trials";
+/* Trials are whole trainings where the budget pays for so many of them; and they are judged on
+ * several folds where it pays for so many on one. */
+enum { FULL_TRIALS = 8, MANY_TRIALS = 8 };
 
 static double closed_form(const struct training *training)
 {
@@ -46,145 +33,16 @@ static double start_of(const struct training *training, enum auto_setting settin
     return !isnan(start) ? start : (recipe == RECIPE_DENSE ? 0.7 : 1.0) * closed_form(training);
 }
 
-static double value_of(const struct chooser *chooser, const size_t *choice, size_t axis)
-{
-    return auto_candidates[chooser->settings[axis]].values[choice[axis]];
-}
-
-/* "temperature=0.1 negatives.alpha=0.4" */
-static void describe(const struct chooser *chooser, const size_t *choice, struct buf *out)
-{
-    for (size_t a = 0; a < chooser->search.n_axes; a++) {
-        buf_addf(out, "%s%s=%g", a > 0 ? " " : "", auto_candidates[chooser->settings[a]].name,
-                 value_of(chooser, choice, a));
-    }
-}
-
-static void apply(const struct chooser *chooser, const size_t *choice,
-                  struct trainer_settings *settings, struct negative_settings *negatives)
-{
-    for (size_t a = 0; a < chooser->search.n_axes; a++) {
-        auto_setting_apply(chooser->settings[a], value_of(chooser, choice, a), settings, negatives);
-    }
-}
-
 /* Of the whole training, or of a trial in full. */
 static double work_of(const struct chooser *chooser, const size_t *choice, bool of_trial)
 {
     struct trainer_settings settings = chooser->training->settings;
     struct negative_settings negatives = chooser->training->negatives;
-    apply(chooser, choice, &settings, &negatives);
+    auto_axes_apply(&chooser->axes, choice, &settings, &negatives);
     if (of_trial) {
         auto_trial_shrink(&chooser->size, &settings, &negatives);
     }
     return auto_trial_work(&chooser->training->input, &settings, &negatives);
-}
-
-/* ---- what is left behind ---- */
-
-static enum status_code save_checkpoint(const struct chooser *chooser, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct artifact artifact;
-    artifact_init(&artifact, checkpoint_part);
-    TRY(joint_search_save(&chooser->search, &artifact, status));
-    TRY(context_checkpoint_save(chooser->training->context, checkpoint_part, &artifact, status));
-    chooser->training->last_checkpoint = clock_monotonic();
-done:
-    artifact_release(&artifact);
-    return code;
-}
-
-static enum status_code load_checkpoint(struct chooser *chooser, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct artifact artifact = {0};
-    bool found = false;
-    TRY(context_checkpoint_load(chooser->training->context, checkpoint_part, &artifact, &found,
-                                status));
-    if (found) {
-        TRY(joint_search_load(&chooser->search, &artifact, status));
-    }
-done:
-    artifact_release(&artifact);
-    return code;
-}
-
-static const char insert_trial[] =
-    "INSERT OR REPLACE INTO search_trial (run, stage, trial, settings, epochs, value, popularity,"
-    " seconds, chosen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-
-static enum status_code bind_number(struct db_query *query, int index, double value,
-                                    struct status *status)
-{
-    return isnan(value) ? db_bind_null(query, index, status)
-                        : db_bind_double(query, index, value, status);
-}
-
-/* Epochs of a trial. */
-static size_t epochs_of(const struct chooser *chooser, const struct search_trial *trial)
-{
-    struct trainer_settings settings = chooser->training->settings;
-    struct negative_settings negatives = chooser->training->negatives;
-    struct trial_size size = chooser->size;
-    size.share /= trial->is_short ? SEARCH_SHORTER : 1;
-    apply(chooser, trial->choice, &settings, &negatives);
-    auto_trial_shrink(&size, &settings, &negatives);
-    return settings.epochs;
-}
-
-static enum status_code record_trials(const struct chooser *chooser, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct context *context = chooser->training->context;
-    struct db *work = context_work(context);
-    const char *label = context_label(context);
-    struct db_query *query = NULL;
-    struct buf text = {0};
-    TRY(db_begin_write(work, status));
-    TRY(db_prepare(work, insert_trial, &query, status));
-    for (size_t t = 0; t < chooser->search.n; t++) {
-        const struct search_trial *trial = &chooser->search.trials[t];
-        buf_clear(&text);
-        describe(chooser, trial->choice, &text);
-        TRY(buf_check(&text, status));
-        TRY(db_bind_int64(query, 1, context_run_number(context), status));
-        TRY(db_bind_text(query, 2, label, strlen(label), true, status));
-        TRY(db_bind_int64(query, 3, (int64_t)t + 1, status));
-        TRY(db_bind_text(query, 4, buf_text(&text), text.length, true, status));
-        TRY(db_bind_int64(query, 5, (int64_t)epochs_of(chooser, trial), status));
-        TRY(bind_number(query, 6, trial->value, status));
-        TRY(bind_number(query, 7, trial->popularity, status));
-        TRY(bind_number(query, 8, trial->seconds, status));
-        TRY(db_bind_int64(query, 9, t == chooser->search.best_trial ? 1 : 0, status));
-        TRY(db_run(query, status));
-    }
-    TRY(db_commit(work, status));
-done:
-    db_finalize(query);
-    db_rollback(work);
-    buf_release(&text);
-    return code;
-}
-
-static enum status_code log_trial(const struct chooser *chooser, size_t number,
-                                  const struct search_trial *trial, struct status *status)
-{
-    struct log *log = context_log(chooser->training->context);
-    struct buf text = {0};
-    describe(chooser, trial->choice, &text);
-    enum status_code code = buf_check(&text, status);
-    if (code == STATUS_OK && isnan(trial->value)) {
-        log_write(log, LOG_INFO, "train: trial %zu: %s: the training diverged or collapsed", number,
-                  buf_text(&text));
-    } else if (code == STATUS_OK) {
-        log_write(log, LOG_INFO,
-                  "train: trial %zu: %s, %zu epochs: %s %.5f at popularity %g, %.1f s", number,
-                  buf_text(&text), epochs_of(chooser, trial), chooser->training->metric,
-                  trial->value, trial->popularity, trial->seconds);
-    }
-    buf_release(&text);
-    return code;
 }
 
 /* ---- the search ---- */
@@ -215,77 +73,103 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     struct progress *progress = context_progress(training->context);
     struct trainer_settings settings = training->settings;
     struct negative_settings negatives = training->negatives;
-    struct trainer_input input = training->input;
+    struct fold *fold = &chooser->folds[trial->fold];
     struct trial_size size = chooser->size;
     const size_t number = chooser->search.n + 1;
     char label[64];
     if (chooser->search.n > 0 && training->hooks.checkpoint_due(training->hooks.data)) {
-        TRY(save_checkpoint(chooser, status));
+        TRY(chooser_save(chooser, status));
     }
     const double started = clock_monotonic();
+    if (trial->fold > 0 && fold->item_counts == NULL) {
+        TRY(fold_init(fold, training, trial->fold, status));
+    }
+    struct trainer_input input = trial->fold > 0 ? fold->input : training->input;
     input.settings = &settings;
     input.negatives = &negatives;
     size.share /= trial->is_short ? SEARCH_SHORTER : 1;
-    apply(chooser, trial->choice, &settings, &negatives);
+    auto_axes_apply(&chooser->axes, trial->choice, &settings, &negatives);
     snprintf(label, sizeof label, "searching settings, trial %zu", number);
-    progress_start(progress, label, "epochs", (double)epochs_of(chooser, trial));
+    progress_start(progress, label, "epochs", (double)chooser_epochs(chooser, trial));
     code = auto_trial_run(&input, &size, &training->hooks, context_pool(training->context),
                           &trial->value, &trial->popularity, user_values, status);
     trial->seconds = clock_monotonic() - started;
     progress_finish(progress);
     if (code == STATUS_OK) {
-        code = log_trial(chooser, number, trial, status);
+        code = chooser_log(chooser, number, trial, status);
     }
 done:
     return code;
 }
 
 /* Longer trainings than a start's are looked at only where they are small. */
-static size_t affordable_lengths(const struct chooser *chooser)
+static size_t affordable_lengths(const struct training *training)
 {
     const struct auto_candidates *lengths = &auto_candidates[AUTO_EPOCHS];
-    struct trainer_settings settings = chooser->training->settings;
+    struct trainer_settings settings = training->settings;
     size_t n = 0;
     for (; n < lengths->n; n++) {
         settings.epochs = (size_t)lengths->values[n];
         if (lengths->values[n] > lengths->start[RECIPE_SPARSE] &&
-            auto_trial_work(&chooser->training->input, &settings, &chooser->training->negatives) >
-                small_work / 2.0) {
+            auto_trial_work(&training->input, &settings, &training->negatives) > small_work / 2.0) {
             break;
         }
     }
     return n;
 }
 
-/* Axes of what is auto, and where the search starts. */
-static void set_up(struct chooser *chooser, const bool is_auto[N_AUTO_SETTINGS])
+/* Candidates of a setting. Of draws that are more than the items one is enough: it is all of them.
+ */
+static size_t candidates_of(const struct training *training, enum auto_setting setting)
+{
+    size_t n = auto_candidates[setting].n;
+    if (setting == AUTO_EPOCHS && training->input.validation != NULL) {
+        n = affordable_lengths(training);
+    }
+    while (setting == AUTO_COUNT && n > 1 &&
+           auto_candidates[setting].values[n - 2] >= (double)training->positives.matrix.n_columns) {
+        n--;
+    }
+    return n;
+}
+
+/* Opens the axes, and makes every open setting what the first start has: a training as it would be
+ * without a search. Narrow trials say nothing of what makes them narrow. */
+static void set_up(struct chooser *chooser, const bool is_open[N_AUTO_SETTINGS])
 {
     struct training *training = chooser->training;
     struct joint_search *search = &chooser->search;
     const struct sparse *train = &training->positives.matrix;
     const bool is_dense =
         100.0 * (double)sparse_entries(train) > (double)train->n_rows * (double)train->n_columns;
-    for (size_t s = 0; s < N_AUTO_SETTINGS; s++) {
-        const size_t a = search->n_axes;
-        if (!is_auto[s]) {
+    const enum auto_recipe first = is_dense ? RECIPE_DENSE : RECIPE_SPARSE;
+    for (enum auto_setting s = 0; s < N_AUTO_SETTINGS; s++) {
+        if (is_open[s]) {
+            auto_setting_apply(s, start_of(training, s, first), &training->settings,
+                               &training->negatives);
+        }
+    }
+    if (training->input.validation != NULL) {
+        const double whole =
+            auto_trial_work(&training->input, &training->settings, &training->negatives);
+        chooser->size.is_narrow =
+            FULL_TRIALS * whole > chooser->options->search.budget * fmax(whole, small_work);
+    }
+    for (enum auto_setting s = 0; s < N_AUTO_SETTINGS; s++) {
+        if (!is_open[s] || (chooser->size.is_narrow && (s == AUTO_DIMENSION || s == AUTO_COUNT))) {
             continue;
         }
-        size_t n = auto_candidates[s].n;
-        if (s == AUTO_EPOCHS && training->input.validation != NULL) {
-            n = affordable_lengths(chooser);
-        }
-        chooser->settings[a] = (enum auto_setting)s;
-        chooser->axes[a] = (struct search_axis){n};
+        auto_axes_add(&chooser->axes, s, candidates_of(training, s));
         for (size_t r = 0; r < N_RECIPES; r++) {
             const enum auto_recipe recipe = (enum auto_recipe)(is_dense ? N_RECIPES - 1 - r : r);
-            search->starts[r][a] = auto_nearest(
-                (enum auto_setting)s, start_of(training, (enum auto_setting)s, recipe), n);
+            search->starts[r][chooser->axes.n - 1] = auto_axes_nearest(
+                &chooser->axes, chooser->axes.n - 1, start_of(training, s, recipe));
         }
-        search->n_axes++;
     }
+    search->n_axes = chooser->axes.n;
+    search->axes = chooser->axes.axes;
     search->n_starts =
         memcmp(search->starts[0], search->starts[1], sizeof search->starts[0]) == 0 ? 1 : N_RECIPES;
-    search->axes = chooser->axes;
 }
 
 /* What the choice was made for: with other side data, or towers of another shape, it says little.
@@ -296,32 +180,6 @@ static void describe_purpose(const struct training *training, struct buf *out)
     buf_addf(out, "for=%zu,%zu,%zu,%g", tables[FEATURE_ITEMS].n_columns,
              tables[FEATURE_USERS].n_columns, training->settings.dimension,
              training->settings.id_dropout);
-}
-
-/* Whether `text` names a value of every axis: then the search starts there alone. */
-static bool start_at(struct chooser *chooser, const struct buf *text)
-{
-    struct joint_search *search = &chooser->search;
-    size_t start[SEARCH_AXES_MAX] = {0};
-    for (size_t a = 0; a < search->n_axes; a++) {
-        const enum auto_setting setting = chooser->settings[a];
-        const char *name = auto_candidates[setting].name;
-        const size_t length = strlen(name);
-        const char *at = buf_text(text);
-        while (at != NULL && (strncmp(at, name, length) != 0 || at[length] != '=')) {
-            at = strchr(at, ' ');
-            at = at == NULL ? NULL : at + 1;
-        }
-        double value;
-        if (at == NULL ||
-            !num_parse_double(at + length + 1, strcspn(at + length + 1, " "), &value)) {
-            return false;
-        }
-        start[a] = auto_nearest(setting, value, search->axes[a].n);
-    }
-    memcpy(search->starts[0], start, sizeof start);
-    search->n_starts = 1;
-    return true;
 }
 
 /* Looks for what the published generation was trained with. */
@@ -349,7 +207,9 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
             "train: the search starts anew, for generation %lld had other side data or towers "
             "of another shape",
             (long long)info.generation);
-    } else if (chosen.length > 0 && start_at(chooser, &chosen)) {
+    } else if (chosen.length > 0 &&
+               auto_axes_read(&chooser->axes, buf_text(&chosen), chooser->search.starts[0]) > 0) {
+        chooser->search.n_starts = 1;
         chooser->share = PUBLISHED_SHARE;
         log_write(context_log(context), LOG_INFO,
                   "train: the search starts where generation %lld was", (long long)info.generation);
@@ -362,25 +222,29 @@ done:
     return code;
 }
 
-/* How much, and of what size the trials are. */
-static void set_budget(struct chooser *chooser)
+/* How much, and of what length the trials are. */
+static enum status_code set_budget(struct chooser *chooser, struct status *status)
 {
     const struct training *training = chooser->training;
     struct joint_search *search = &chooser->search;
     const size_t *start = search->starts[0];
-    const double whole = work_of(chooser, start, false);
-    search->budget = chooser->share * chooser->options->search.budget * fmax(whole, small_work);
-    chooser->size.is_narrow = FULL_TRIALS * whole * chooser->share > search->budget;
+    bool is_sound = false;
+    search->budget = chooser->share * chooser->options->search.budget *
+                     fmax(work_of(chooser, start, false), small_work);
     chooser->size.share = 1.0;
     if (chooser->options->search_epochs > 0) {
         struct trainer_settings settings = training->settings;
         struct negative_settings negatives = training->negatives;
-        apply(chooser, start, &settings, &negatives);
+        auto_axes_apply(&chooser->axes, start, &settings, &negatives);
         chooser->size.share =
             fmin((double)chooser->options->search_epochs / (double)settings.epochs, 1.0);
     }
+    const enum status_code code = fold_is_sound(training, &is_sound, status);
+    const bool is_cheap = MANY_TRIALS * work_of(chooser, start, true) <= search->budget;
+    search->n_folds = is_sound && is_cheap ? FOLDS : 1;
     search->n_users = training->input.validation->n_users;
     search->seed = context_seed(training->context);
+    return code;
 }
 
 static enum status_code search(struct chooser *chooser, struct status *status)
@@ -394,12 +258,12 @@ static enum status_code search(struct chooser *chooser, struct status *status)
                                        .is_over = has_limit ? time_is_over : NULL};
     struct buf text = {0};
     TRY(start_at_published(chooser, status));
-    set_budget(chooser);
-    TRY(load_checkpoint(chooser, status));
+    TRY(set_budget(chooser, status));
+    TRY(chooser_load(chooser, status));
     TRY(joint_search_run(&chooser->search, &hooks, status));
-    TRY(save_checkpoint(chooser, status));
-    TRY(record_trials(chooser, status));
-    describe(chooser, chooser->search.best, &text);
+    TRY(chooser_save(chooser, status));
+    TRY(chooser_record(chooser, status));
+    auto_axes_describe(&chooser->axes, chooser->search.best, &text);
     TRY(buf_check(&text, status));
     if (chooser->search.n == 0) {
         log_write(context_log(training->context), LOG_INFO, "train: taken over without a trial: %s",
@@ -424,8 +288,7 @@ static enum status_code keep_choice(const struct chooser *chooser, struct status
     TRY(strings_add(&training->chosen, buf_text(&text), text.length, status));
     for (size_t a = 0; a < chooser->search.n_axes; a++) {
         buf_clear(&text);
-        buf_addf(&text, "%s=%g", auto_candidates[chooser->settings[a]].name,
-                 value_of(chooser, chooser->search.best, a));
+        auto_axes_describe_one(&chooser->axes, chooser->search.best, a, &text);
         TRY(buf_check(&text, status));
         TRY(strings_add(&training->chosen, buf_text(&text), text.length, status));
     }
@@ -440,7 +303,7 @@ static enum status_code fall_back(struct chooser *chooser, struct status *status
     struct training *training = chooser->training;
     struct buf text = {0};
     memcpy(chooser->search.best, chooser->search.starts[0], sizeof chooser->search.best);
-    describe(chooser, chooser->search.best, &text);
+    auto_axes_describe(&chooser->axes, chooser->search.best, &text);
     enum status_code code = buf_check(&text, status);
     if (code == STATUS_OK) {
         log_write(context_log(training->context), LOG_WARNING,
@@ -452,15 +315,16 @@ static enum status_code fall_back(struct chooser *chooser, struct status *status
 }
 
 /* What the loss or the optimizer would take no notice of. */
-static void close_idle(struct trainer_settings *settings, bool open[N_AUTO_SETTINGS])
+static void close_idle(struct trainer_settings *settings, bool is_open[N_AUTO_SETTINGS])
 {
-    if (open[AUTO_T2] && (loss_table[settings->loss].uses & LOSS_USES_T2) == 0) {
+    if (is_open[AUTO_T2] && !is_open[AUTO_LOSS] &&
+        (loss_table[settings->loss].uses & LOSS_USES_T2) == 0) {
         settings->loss_settings.t2 = 1.0;
-        open[AUTO_T2] = false;
+        is_open[AUTO_T2] = false;
     }
-    if (open[AUTO_DECAY] && !optimizer_table[settings->optimizer.rule].takes_decay) {
+    if (is_open[AUTO_DECAY] && !optimizer_table[settings->optimizer.rule].takes_decay) {
         settings->optimizer.weight_decay = 0.0;
-        open[AUTO_DECAY] = false;
+        is_open[AUTO_DECAY] = false;
     }
 }
 
@@ -469,21 +333,22 @@ enum status_code auto_settings_choose(struct training *training,
 {
     struct chooser chooser = {
         .training = training, .options = options, .share = 1.0, .started = clock_monotonic()};
-    const struct negative_settings *negatives = &training->negatives;
-    bool open[N_AUTO_SETTINGS];
-    auto_settings_asked(&options->settings, open);
-    open[AUTO_ALPHA] = open[AUTO_ALPHA] || isnan(negatives->alpha);
-    open[AUTO_HARD] = open[AUTO_HARD] || negatives->hard.is_choice;
-    close_idle(&training->settings, open);
-    set_up(&chooser, open);
+    bool is_open[N_AUTO_SETTINGS];
+    auto_settings_open(&options->settings, &training->negatives, is_open);
+    close_idle(&training->settings, is_open);
+    set_up(&chooser, is_open);
     if (chooser.search.n_axes == 0) {
         return STATUS_OK;
     }
     enum status_code code =
         training->input.validation == NULL ? fall_back(&chooser, status) : search(&chooser, status);
     if (code == STATUS_OK) {
-        apply(&chooser, chooser.search.best, &training->settings, &training->negatives);
+        auto_axes_apply(&chooser.axes, chooser.search.best, &training->settings,
+                        &training->negatives);
         code = training->input.validation == NULL ? STATUS_OK : keep_choice(&chooser, status);
+    }
+    for (size_t f = 1; f < FOLDS; f++) {
+        fold_release(&chooser.folds[f]);
     }
     joint_search_release(&chooser.search);
     return code;
@@ -498,12 +363,18 @@ size_t auto_epochs_expected(const struct trainer_settings *settings)
                : settings->epochs;
 }
 
+size_t auto_dimension_expected(const struct trainer_settings *settings)
+{
+    return settings->dimension == OPTION_AUTO_COUNT ? (size_t)DIMENSION_AUTO : settings->dimension;
+}
+
 double auto_budget_expected(const struct train_options *options)
 {
-    bool is_auto[N_AUTO_SETTINGS], any = false;
-    auto_settings_asked(&options->settings, is_auto);
+    const struct negative_settings none = {0};
+    bool is_open[N_AUTO_SETTINGS], any = false;
+    auto_settings_open(&options->settings, &none, is_open);
     for (size_t s = 0; s < N_AUTO_SETTINGS; s++) {
-        any = any || is_auto[s];
+        any = any || is_open[s];
     }
     return any ? options->search.budget : 0.0;
 }

@@ -3,7 +3,6 @@
 #ifndef NIGHTJAR_TUNING_AUTO_SETTINGS_H
 #define NIGHTJAR_TUNING_AUTO_SETTINGS_H
 
-#include "tuning/auto_trial.h"
 #include "training/train_options.h"
 #include "training/train_session.h"
 
@@ -19,9 +18,10 @@ MUST_CHECK enum status_code auto_settings_choose(struct training *training,
 /* What the search may take where a training takes less. */
 #define AUTO_LEAST_SECONDS 4.0
 
-/* For estimates: epochs of the training, and the search's work as a share of its; 0: nothing of
- * train's is auto. */
+/* For estimates: epochs and dimension of the training, and the search's work as a share of its; 0:
+ * nothing of train's is auto. */
 size_t auto_epochs_expected(const struct trainer_settings *settings);
+size_t auto_dimension_expected(const struct trainer_settings *settings);
 double auto_budget_expected(const struct train_options *options);
 
 #endif

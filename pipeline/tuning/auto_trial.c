@@ -2,40 +2,10 @@
 #include "tuning/auto_trial.h"
 
 #include "base/mem.h"
-#include "negatives/negatives_options.h"
-#include "training/train_options.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-
-/* Finest where the best values of the public sets lie, .10 to .22. */
-static const double temperatures[] = {0.06, 0.08, 0.1, 0.12, 0.14, 0.17, 0.2, 0.25, 0.32, 0.4};
-static const double alphas[] = {0, 0.15, 0.3, 0.5, 0.7, 1};
-static const double rates[] = {0.005, 0.007, 0.01, 0.014, 0.02, 0.03};
-static const double lengths[] = {10, 18, 30, 45, 70};
-static const double exponents[] = {0, 0.2, 0.35, 0.5, 0.7};
-static const double weights[] = {0, 0.05, 0.1, 0.2, 0.4};
-static const double hops[] = {0, 1};
-static const double sides[] = {1, 1.1, 1.25};
-static const double hard_counts[] = {0, HARD_COUNT_AUTO};
-static const double decays[] = {0, 0.1, 0.3};
-
-#define LIST(values) sizeof values / sizeof *values, values
-
-const struct auto_candidates auto_candidates[N_AUTO_SETTINGS] = {
-    [AUTO_TEMPERATURE] = {"temperature", LIST(temperatures), {NAN, NAN}},
-    [AUTO_ALPHA] = {"negatives.alpha", LIST(alphas), {0.7, 0}},
-    [AUTO_DEGREE_EXPONENT] = {"degree_exponent", LIST(exponents), {0.2, 0.35}},
-    [AUTO_CO_ITEMS] = {"co_interaction.weight", LIST(weights), {0.2, 0.1}},
-    [AUTO_RATE] = {"learning_rate", LIST(rates), {0.014, 0.02}},
-    [AUTO_EPOCHS] = {"epochs", LIST(lengths), {18, 30}},
-    [AUTO_HOPS] = {"propagation.hops", LIST(hops), {0, 0}},
-    [AUTO_T2] = {"t2", LIST(sides), {1, 1}},
-    [AUTO_HARD] = {"negatives.hard.count", LIST(hard_counts), {HARD_COUNT_AUTO, 0}},
-    [AUTO_DECAY] = {"weight_decay", LIST(decays), {0.1, 0}},
-};
-_Static_assert((int)N_AUTO_SETTINGS <= (int)SEARCH_AXES_MAX, "an axis for every setting");
 
 /* A trial is narrow as well as short: the settings that it chooses hardly depend on these two. */
 enum { TRIAL_DIMENSION = 64, TRIAL_NEGATIVES = 1024 };
@@ -43,69 +13,6 @@ enum { TRIAL_DIMENSION = 64, TRIAL_NEGATIVES = 1024 };
 /* Weights of the popularity term that a trial is judged at. */
 static const double popularity_weights[] = {0, 0.2, 0.4, 0.6, 0.8, 1, 1.2};
 enum { N_POPULARITY = sizeof popularity_weights / sizeof *popularity_weights };
-
-static const char negatives_prefix[] = "negatives.";
-
-static bool is_of_negatives(enum auto_setting setting)
-{
-    const char *name = auto_candidates[setting].name;
-    return strncmp(name, negatives_prefix, strlen(negatives_prefix)) == 0;
-}
-
-static double distance(enum auto_setting setting, double a, double b)
-{
-    const bool is_scaled =
-        setting == AUTO_TEMPERATURE || setting == AUTO_RATE || setting == AUTO_EPOCHS;
-    return is_scaled ? fabs(log(a / b)) : fabs(a - b);
-}
-
-size_t auto_nearest(enum auto_setting setting, double x, size_t n)
-{
-    const struct auto_candidates *list = &auto_candidates[setting];
-    size_t nearest = 0;
-    for (size_t i = 1; i < n; i++) {
-        if (distance(setting, list->values[i], x) < distance(setting, list->values[nearest], x)) {
-            nearest = i;
-        }
-    }
-    return nearest;
-}
-
-/* The setting's row in its stage's table; `settings` are those of train or of negatives, which the
- * name tells. */
-static const struct option *setting_at(enum auto_setting setting, const void *settings,
-                                       size_t *holder, bool *is_given)
-{
-    const char *name = auto_candidates[setting].name;
-    const bool of_negatives = is_of_negatives(setting);
-    const struct option *option =
-        option_at(of_negatives ? negatives_options_table : train_options_table, settings,
-                  name + (of_negatives ? strlen(negatives_prefix) : 0), holder, is_given);
-    assert(option != NULL);
-    return option;
-}
-
-void auto_settings_asked(const struct trainer_settings *settings, bool is_auto[N_AUTO_SETTINGS])
-{
-    for (enum auto_setting s = 0; s < N_AUTO_SETTINGS; s++) {
-        size_t holder;
-        bool is_given = false;
-        const struct option *option =
-            is_of_negatives(s) ? NULL : setting_at(s, settings, &holder, &is_given);
-        is_auto[s] = is_given && isnan(option_number(option, (const char *)settings + holder));
-    }
-}
-
-void auto_setting_apply(enum auto_setting setting, double value, struct trainer_settings *settings,
-                        struct negative_settings *negatives)
-{
-    void *owner = is_of_negatives(setting) ? (void *)negatives : (void *)settings;
-    size_t holder;
-    bool is_given;
-    const struct option *option = setting_at(setting, owner, &holder, &is_given);
-    option_set_number(option, value, (char *)owner + holder);
-    negatives->hard.is_choice = negatives->hard.is_choice && setting != AUTO_HARD;
-}
 
 /* The last vectors at every popularity weight; the best one's values go out. */
 static enum status_code judge(const struct validation *validation,
@@ -170,7 +77,8 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
     /* of an element of a vector that is gathered, changed by its gradient or added up, in terms of
        one of a product, which the caches serve */
     const double element = 8.0;
-    const double step = 1e6; /* whatever its size */
+    const double step = 1e6;   /* whatever its size */
+    const double pool = 500.0; /* of a score that may be one of a user's hardest */
     const double users = (double)input->train->matrix.n_rows;
     const double items = (double)input->train->matrix.n_columns;
     const double entries = (double)sparse_entries(&input->train->matrix);
@@ -182,8 +90,10 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
     double epoch = 3.0 * d * drawn * (users + pairs);
     epoch += element * d * (batches * (batch + drawn) + entries) + step * batches;
     epoch += 4.0 * d * entries * batches * (double)settings->propagation.hops;
-    if (negatives->hard.count > 0) {
-        epoch += d * users * items / (double)negatives->hard.every;
+    const bool has_pools =
+        negatives->hard.count > 0 || (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
+    if (has_pools) {
+        epoch += (d + pool) * users * items / (double)negatives->hard.every;
     }
     return epoch * (double)settings->epochs + d * items * (double)input->validation->n_users;
 }

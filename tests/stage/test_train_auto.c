@@ -3,6 +3,7 @@
 #include "math/blas.h"
 #include "run/runner.h"
 #include "tests/support/stage_support.h"
+#include "tuning/fold.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -34,7 +35,7 @@ static const char log_of_events[] =
     " temperature: " temperature ", degree_exponent: auto, checkpoint_every: 0s,"                  \
     " co_interaction: {weight: auto}, propagation: {hops: auto}, search: {budget: " budget "}}\n"
 static const char searching[] =
-    SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "20", "0.01") "- refit: {}\n";
+    SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "20", "0.02") "- refit: {}\n";
 static const char long_search[] =
     SPLIT PAIRS NEGATIVES TRAIN_AT("auto", "400", "0.1") "- refit: {}\n";
 
@@ -59,9 +60,9 @@ static void the_best_trial_is_taken_and_kept_for_refit(void **state)
     run(state, searching, 1);
     assert_rows(
         state,
-        "SELECT count(*) > 6, sum(chosen), min(epochs), max(epochs),"
+        "SELECT count(*) > 6, sum(chosen), min(epochs), max(epochs), max(fold),"
         " min(value BETWEEN 0 AND 1), min(seconds > 0) FROM search_trial WHERE stage = 'train'",
-        "1|1|7|20|1|1\n");
+        "1|1|7|20|3|1|1\n");
     char text[256];
     snprintf(text, sizeof text,
              "temperature=%g negatives.alpha=%g degree_exponent=%g co_interaction.weight=%g "
@@ -125,8 +126,130 @@ static void without_validation_known_values_are_taken(void **state)
     stage_assert_warned(state,
                         "train: no validation part, so all 5 epochs are run and none is chosen");
     assert_rows(state, "SELECT count(*) FROM search_trial", "0\n");
-    assert_true(stage_number(state, "train/training", "alpha") == 0.0);
+    assert_true(stage_number(state, "train/training", "alpha") == 0.3);
     assert_true(stage_number(state, "train/training", "setting.temperature") > 0.0);
+}
+
+static void loss_dimension_and_number_of_draws_are_chosen_with_the_rest(void **state)
+{
+    stage_source(state, log_of_events);
+    run(state,
+        SPLIT "- pairs: {item_item: {top: 5}}\n"
+              "- negatives: {strategy: uniform, count: auto}\n"
+              "- train: {dimension: auto, loss: auto, epochs: 3, temperature: 0.2, batch_users: 16,"
+              " search: {budget: 0.01}}\n- refit: {}\n",
+        1);
+    /* of 40 items 1,024 draws are all: the number of draws has one candidate */
+    assert_rows(state,
+                "SELECT max(settings LIKE '%loss=softmax'), max(settings LIKE '%loss=slk'),"
+                " max(settings LIKE '%dimension=64 %'), max(settings LIKE '%dimension=256 %'),"
+                " min(settings LIKE 'negatives.count=1024 %') FROM search_trial",
+                "1|1|1|1|1\n");
+    assert_true(stage_number(state, "train/training", "negatives.count") == 1024.0);
+    char text[64];
+    snprintf(text, sizeof text, "negatives.count=1024 dimension=%g|1\n",
+             stage_number(state, "train/training", "setting.dimension"));
+    assert_rows(state,
+                "SELECT substr(settings, 1, instr(settings, ' loss') - 1), chosen"
+                " FROM search_trial WHERE chosen = 1",
+                text);
+}
+
+/* ---- other draws of the validation part ---- */
+
+enum { N_FOLDS = 2 };
+
+/* As many pairs of each user as the first part has, none of them in train. */
+static bool is_sound_draw(const struct fold *fold, const struct training *training)
+{
+    const struct dataset *first = &training->interactions.basis[BASIS_FIT];
+    const struct sparse *drawn = &fold->dataset.valid.matrix;
+    size_t n_same = 0;
+    bool is_sound = true;
+    for (size_t u = 0; u < first->n_users; u++) {
+        const size_t n_train = sparse_row_length(&fold->dataset.train.matrix, u);
+        const size_t n_valid = sparse_row_length(drawn, u);
+        const size_t n_first = sparse_row_length(&first->valid.matrix, u);
+        is_sound = is_sound && n_valid == n_first &&
+                   n_train + n_valid == n_first + sparse_row_length(&first->train.matrix, u);
+        for (int64_t e = drawn->offsets[u]; e < drawn->offsets[u + 1]; e++) {
+            is_sound = is_sound && !sparse_has(&fold->dataset.train.matrix, u, drawn->columns[e]);
+            n_same += sparse_has(&first->valid.matrix, u, drawn->columns[e]) ? 1 : 0;
+        }
+    }
+    for (size_t i = 0; i < first->n_items; i++) {
+        is_sound = is_sound && fold->item_counts[i] > 0;
+    }
+    return is_sound && n_same < sparse_entries(drawn) / 2 &&
+           fold->item_pairs.n_rows == first->n_items;
+}
+
+static enum status_code probe_run(struct context *context, const void *options,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_settings settings = {.dimension = 8, .epochs = 1};
+    struct training training = {0};
+    struct validation validation = {0};
+    struct fold folds[N_FOLDS] = {0};
+    bool is_sound = false;
+    (void)options;
+    TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
+    TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], "ndcg@20", 1000, 0.0,
+                        1, status));
+    training.input.validation = &validation;
+    TRY(fold_is_sound(&training, &is_sound, status));
+    for (size_t f = 0; f < N_FOLDS && is_sound; f++) {
+        TRY(fold_init(&folds[f], &training, f + 1, status));
+        is_sound = is_sound_draw(&folds[f], &training);
+    }
+    if (!is_sound || memcmp(folds[0].item_counts, folds[1].item_counts,
+                            validation.dataset->n_items * sizeof(int64_t)) == 0) {
+        code = status_set(status, STATUS_REFUSED, "no sound draws");
+    }
+done:
+    for (size_t f = 0; f < N_FOLDS; f++) {
+        fold_release(&folds[f]);
+    }
+    validation_release(&validation);
+    training_release(&training);
+    return code;
+}
+
+static const struct option no_options[] = {{.name = NULL}};
+static const struct stage_artifact probe_inputs[] = {{.name = "interactions"},
+                                                     {.name = "features", .optional = true},
+                                                     {.name = "pairs"},
+                                                     {.name = "negatives"},
+                                                     {.name = NULL}};
+static const struct stage_artifact no_outputs[] = {{.name = NULL}};
+static const struct stage stage_probe = {
+    .name = "probe",
+    .summary = "Looks at the draws.",
+    .version = 1,
+    .options_size = 1,
+    .options = no_options,
+    .inputs = probe_inputs,
+    .outputs = no_outputs,
+    .run = probe_run,
+};
+
+static void other_draws_are_as_large_and_keep_every_pair_and_item(void **state)
+{
+    static const struct stage *const probing[] = {&stage_interactions, &stage_pairs,
+                                                  &stage_negatives, &stage_probe, NULL};
+    struct status status;
+    stage_source(state, log_of_events);
+    if (stage_run(state, probing, SPLIT PAIRS NEGATIVES "- probe: {}\n", 1, &status) != STATUS_OK) {
+        fail_msg("%s", status.message);
+    }
+    /* what was not drawn is not drawn again */
+    assert_int_equal(
+        stage_run(state, probing,
+                  "- interactions: {split: {by: leave_last, valid: 1}}\n" PAIRS NEGATIVES
+                  "- probe: {}\n",
+                  1, &status),
+        STATUS_REFUSED);
 }
 
 /* ---- a killed search ---- */
@@ -190,6 +313,8 @@ int main(int argc, char **argv)
         STAGE_TEST(the_chosen_values_given_as_numbers_make_the_same_towers),
         STAGE_TEST(threads_change_no_choice_and_no_byte),
         STAGE_TEST(without_validation_known_values_are_taken),
+        STAGE_TEST(loss_dimension_and_number_of_draws_are_chosen_with_the_rest),
+        STAGE_TEST(other_draws_are_as_large_and_keep_every_pair_and_item),
         STAGE_TEST(a_killed_search_goes_on_to_the_same_bytes),
     };
     return cmocka_run_group_tests_name("settings left to train", tests, NULL, NULL);

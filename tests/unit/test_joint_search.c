@@ -15,6 +15,7 @@ enum { N_USERS = 40, N_AXES = 3 };
 struct surface {
     size_t top[N_AXES];
     double noise;
+    double chance;      /* what a choice with candidate 1 of axis 1 gains on the first fold alone */
     double switch_cost; /* times the cost of 1 with candidate 1 and more of axis 2 */
     size_t fails_at;    /* candidate of axis 0 that diverges; SIZE_MAX: none */
     size_t n_calls, stop_after;
@@ -40,6 +41,7 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
         double distance = (double)trial->choice[a] - (double)surface->top[a];
         value -= 0.01 * distance * distance;
     }
+    value += trial->fold == 0 && trial->choice[1] == 1 ? surface->chance : 0.0;
     for (size_t u = 0; u < N_USERS; u++) {
         /* the noise of a user differs from trial to trial */
         double sign = (u + trial->choice[1] + trial->choice[2]) % 2 == 0 ? 1.0 : -1.0;
@@ -66,6 +68,7 @@ static struct joint_search search_with(double budget)
                                  .n_starts = 2,
                                  .starts = {{2, 0, 0}, {4, 2, 0}},
                                  .n_users = N_USERS,
+                                 .n_folds = 1,
                                  .seed = 7,
                                  .budget = budget};
 }
@@ -176,6 +179,29 @@ static void a_dearer_setting_must_be_clearly_better(void **state)
     joint_search_release(&search);
 }
 
+static void a_gain_by_chance_on_one_fold_is_not_taken_where_there_are_more(void **state)
+{
+    (void)state;
+    struct surface surface = {
+        .top = {2, 0, 0}, .chance = 0.02, .switch_cost = 1.0, .fails_at = SIZE_MAX};
+    struct joint_search search = search_with(30.0);
+    run(&search, &surface);
+    assert_best(&search, 2, 1, 0);
+    joint_search_release(&search);
+    search = search_with(30.0);
+    search.n_folds = 3;
+    surface.spent = 0.0;
+    run(&search, &surface);
+    assert_best(&search, 2, 0, 0);
+    assert_int_equal(search.trials[search.best_trial].fold, 0);
+    assert_float_equal(surface.spent, search.spent, 1e-9);
+    /* what is worse on the first fold is tried on no other */
+    for (size_t t = 0; t < search.n; t++) {
+        assert_true(search.trials[t].fold == 0 || search.trials[t].choice[0] == 2);
+    }
+    joint_search_release(&search);
+}
+
 static void a_training_that_fails_is_never_chosen(void **state)
 {
     (void)state;
@@ -206,10 +232,12 @@ static void the_trials_of_an_interrupted_search_are_taken_up(void **state)
     (void)state;
     struct surface surface = {.top = {4, 2, 1}, .noise = 0.001, .switch_cost = 1.1, .fails_at = 0};
     struct joint_search whole = search_with(30.0);
+    whole.n_folds = 2;
     run(&whole, &surface);
     assert_true(whole.n > 8);
     for (size_t n = 1; n < whole.n; n += 3) {
         struct joint_search first = whole, second = search_with(30.0);
+        second.n_folds = 2;
         struct artifact artifact;
         struct status status = {0};
         first.n = n; /* what an interrupted one would have had */
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_budget_for_one_trial_tries_nothing),
         cmocka_unit_test(many_points_are_tried_short_and_a_third_of_them_in_full),
         cmocka_unit_test(a_dearer_setting_must_be_clearly_better),
+        cmocka_unit_test(a_gain_by_chance_on_one_fold_is_not_taken_where_there_are_more),
         cmocka_unit_test(a_training_that_fails_is_never_chosen),
         cmocka_unit_test(out_of_time_the_best_so_far_is_taken),
         cmocka_unit_test(the_trials_of_an_interrupted_search_are_taken_up),

@@ -1,0 +1,116 @@
+/* What a search leaves behind: its checkpoint, its rows, its lines. */
+#include "tuning/auto_chooser.h"
+
+#include "base/clock.h"
+#include "run/context_data.h"
+#include "run/context_databases.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char checkpoint_part[] = "trials";
+
+enum status_code chooser_save(const struct chooser *chooser, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct artifact artifact;
+    artifact_init(&artifact, checkpoint_part);
+    TRY(joint_search_save(&chooser->search, &artifact, status));
+    TRY(context_checkpoint_save(chooser->training->context, checkpoint_part, &artifact, status));
+    chooser->training->last_checkpoint = clock_monotonic();
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
+enum status_code chooser_load(struct chooser *chooser, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct artifact artifact = {0};
+    bool found = false;
+    TRY(context_checkpoint_load(chooser->training->context, checkpoint_part, &artifact, &found,
+                                status));
+    if (found) {
+        TRY(joint_search_load(&chooser->search, &artifact, status));
+    }
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
+static const char insert_trial[] =
+    "INSERT OR REPLACE INTO search_trial (run, stage, trial, settings, epochs, value, popularity,"
+    " seconds, chosen, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+static enum status_code bind_number(struct db_query *query, int index, double value,
+                                    struct status *status)
+{
+    return isnan(value) ? db_bind_null(query, index, status)
+                        : db_bind_double(query, index, value, status);
+}
+
+size_t chooser_epochs(const struct chooser *chooser, const struct search_trial *trial)
+{
+    struct trainer_settings settings = chooser->training->settings;
+    struct negative_settings negatives = chooser->training->negatives;
+    struct trial_size size = chooser->size;
+    size.share /= trial->is_short ? SEARCH_SHORTER : 1;
+    auto_axes_apply(&chooser->axes, trial->choice, &settings, &negatives);
+    auto_trial_shrink(&size, &settings, &negatives);
+    return settings.epochs;
+}
+
+enum status_code chooser_record(const struct chooser *chooser, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct context *context = chooser->training->context;
+    struct db *work = context_work(context);
+    const char *label = context_label(context);
+    struct db_query *query = NULL;
+    struct buf text = {0};
+    TRY(db_begin_write(work, status));
+    TRY(db_prepare(work, insert_trial, &query, status));
+    for (size_t t = 0; t < chooser->search.n; t++) {
+        const struct search_trial *trial = &chooser->search.trials[t];
+        buf_clear(&text);
+        auto_axes_describe(&chooser->axes, trial->choice, &text);
+        TRY(buf_check(&text, status));
+        TRY(db_bind_int64(query, 1, context_run_number(context), status));
+        TRY(db_bind_text(query, 2, label, strlen(label), true, status));
+        TRY(db_bind_int64(query, 3, (int64_t)t + 1, status));
+        TRY(db_bind_text(query, 4, buf_text(&text), text.length, true, status));
+        TRY(db_bind_int64(query, 5, (int64_t)chooser_epochs(chooser, trial), status));
+        TRY(bind_number(query, 6, trial->value, status));
+        TRY(bind_number(query, 7, trial->popularity, status));
+        TRY(bind_number(query, 8, trial->seconds, status));
+        TRY(db_bind_int64(query, 9, t == chooser->search.best_trial ? 1 : 0, status));
+        TRY(db_bind_int64(query, 10, (int64_t)trial->fold + 1, status));
+        TRY(db_run(query, status));
+    }
+    TRY(db_commit(work, status));
+done:
+    db_finalize(query);
+    db_rollback(work);
+    buf_release(&text);
+    return code;
+}
+
+enum status_code chooser_log(const struct chooser *chooser, size_t number,
+                             const struct search_trial *trial, struct status *status)
+{
+    struct log *log = context_log(chooser->training->context);
+    struct buf text = {0};
+    auto_axes_describe(&chooser->axes, trial->choice, &text);
+    enum status_code code = buf_check(&text, status);
+    if (code == STATUS_OK && isnan(trial->value)) {
+        log_write(log, LOG_INFO, "train: trial %zu: %s: the training diverged or collapsed", number,
+                  buf_text(&text));
+    } else if (code == STATUS_OK) {
+        log_write(log, LOG_INFO,
+                  "train: trial %zu: %s, %zu epochs, fold %zu: %s %.5f at popularity %g, %.1f s",
+                  number, buf_text(&text), chooser_epochs(chooser, trial), trial->fold + 1,
+                  chooser->training->metric, trial->value, trial->popularity, trial->seconds);
+    }
+    buf_release(&text);
+    return code;
+}
