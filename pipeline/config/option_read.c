@@ -72,12 +72,13 @@ static bool check_form(const struct option *option, const struct scalar *scalar,
 }
 
 /* Resolves variables. `expanded` owns the text. */
-static bool take_scalar(const struct doc_node *node, struct buf *expanded, struct scalar *out,
-                        char *why)
+static bool take_scalar(const struct doc_node *node, struct plan_rank rank, struct buf *expanded,
+                        struct scalar *out, char *why)
 {
     bool used = false;
     bool from_file = node->place.origin == NULL;
-    if (from_file && !variables_expand(node->text, node->length, expanded, &used, why, WHY_MAX)) {
+    if (from_file &&
+        !variables_expand(node->text, node->length, rank, expanded, &used, why, WHY_MAX)) {
         return false;
     }
     if (!from_file) {
@@ -109,7 +110,7 @@ static void read_scalar(const struct option_reader *reader, const struct option 
     if (node->kind != DOC_SCALAR) {
         (void)snprintf(why, sizeof why, "%s stands where a single value is meant; allowed: %s",
                        doc_kind_name(node), buf_text(&allowed));
-    } else if (take_scalar(node, &expanded, &scalar, why)) {
+    } else if (take_scalar(node, reader->rank, &expanded, &scalar, why)) {
         if (scalar.null) {
             (void)snprintf(why, sizeof why, "has no value; allowed: %s", buf_text(&allowed));
         } else if (check_form(option, &scalar, why)) {

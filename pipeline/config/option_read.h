@@ -4,6 +4,7 @@
 
 #include "config/dropped.h"
 #include "config/option.h"
+#include "config/variables.h"
 #include "config/yaml_doc.h"
 
 enum { WHY_MAX = 768 }; /* bytes that explain one mistake */
@@ -11,6 +12,7 @@ enum { WHY_MAX = 768 }; /* bytes that explain one mistake */
 /* What reading needs; borrowed by every call. */
 struct option_reader {
     const char *directory; /* where relative paths start; NULL: left as they are */
+    struct plan_rank rank; /* for variables */
     struct arena *arena;   /* owns what the struct points to */
     struct mistakes *mistakes;
 };

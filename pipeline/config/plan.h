@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/watch.h"
 #include "config/stage.h"
+#include "config/variables.h"
 
 struct plan_source {
     bool given;
@@ -81,15 +82,12 @@ struct plan_stage {
     size_t position;     /* in the pipeline, zero-based */
 };
 
-/* Of the processes that carry the plan out together (ranks/ranks.h), which this one is. */
-struct plan_rank {
-    size_t mine, n;
-};
-
 struct plan {
     struct plan_settings settings;
     struct plan_rank rank;
-    const char *file;      /* as named on the command line */
+    uint64_t text;       /* hash of the file and --set, as they stand before variables are put in */
+    bool source_by_rank; /* each rank has a source of its own, or its part: ${RANK} or :rank */
+    const char *file;    /* as named on the command line */
     const char *directory; /* of the file: relative paths start there */
     const char *doubts;    /* what the file may say and hardly means, "LINE:COLUMN: text" by lines;
                               "": nothing. check and run tell it */

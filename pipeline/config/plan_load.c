@@ -1,6 +1,7 @@
 /* From a pipeline file to an immutable plan. */
 #include "config/plan_reading.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* The folder part of a path: "." when there is none, "/" for the root. */
@@ -15,6 +16,34 @@ static enum status_code copy_folder(struct arena *arena, const char *file, const
                                           : arena_copy_text(arena, file, length, &copy, status);
     *out = copy;
     return code;
+}
+
+static enum status_code add_overrides(struct plan *plan, const char *const *overrides, size_t n,
+                                      struct status *status)
+{
+    struct buf text = {0};
+    enum status_code code;
+    buf_add(&text, &plan->text, sizeof plan->text);
+    for (size_t i = 0; i < n; i++) {
+        buf_add(&text, overrides[i], strlen(overrides[i]) + 1);
+    }
+    TRY(buf_check(&text, status));
+    plan->text = hash_bytes64(buf_text(&text), text.length);
+done:
+    buf_release(&text);
+    return code;
+}
+
+/* Whether an option below `source` holds what is another to each rank. */
+static bool names_rank(const struct doc_node *source)
+{
+    bool found = false;
+    for (const struct doc_node *node = source == NULL ? NULL : source->first; node != NULL;
+         node = node->next) {
+        found = found || strstr(node->text, "${RANK}") != NULL ||
+                strstr(node->text, "${RANK:") != NULL || strstr(node->text, ":rank") != NULL;
+    }
+    return found;
 }
 
 enum status_code plan_load_rank(const char *file, const struct stage_registry *registry,
@@ -34,12 +63,17 @@ enum status_code plan_load_rank(const char *file, const struct stage_registry *r
     plan->rank = rank;
     TRY(copy_folder(&plan->arena, file, &plan->directory, status));
     reading.plan = plan;
-    reading.reader = (struct option_reader){
-        .directory = plan->directory, .arena = &plan->arena, .mistakes = &reading.mistakes};
-    TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, status));
+    reading.reader = (struct option_reader){.directory = plan->directory,
+                                            .rank = rank,
+                                            .arena = &plan->arena,
+                                            .mistakes = &reading.mistakes};
+    TRY(yaml_doc_read(file, watch, &document, &reading.mistakes, &reading.root, &plan->text,
+                      status));
+    TRY(add_overrides(plan, overrides, n_overrides, status));
     if (reading.root != NULL) {
         TRY(plan_fill_in_recipe(&reading, status));
         TRY(plan_override(&reading, overrides, n_overrides, status));
+        plan->source_by_rank = names_rank(doc_find(reading.root, "source", strlen("source")));
         TRY(plan_read_settings(&reading, status));
         TRY(plan_read_stages(&reading, status));
     }

@@ -1,6 +1,7 @@
 /* Replacing variables of the environment in a scalar. */
 #include "config/variables.h"
 
+#include "base/num.h"
 #include "config/mistakes.h"
 
 enum { VARIABLE_NAME_MAX = 128 };
@@ -18,9 +19,21 @@ static bool is_name(const char *text, size_t length)
     return length > 0 && length < VARIABLE_NAME_MAX;
 }
 
+/* NULL: it has none. */
+static const char *find_value(const char *name, struct plan_rank rank, char number[NUM_TEXT_MAX])
+{
+    const bool is_rank = strcmp(name, "RANK") == 0, is_ranks = strcmp(name, "RANKS") == 0;
+    const char *value = rank.n > 1 && (is_rank || is_ranks) ? NULL : getenv(name);
+    if (value == NULL && (is_rank || is_ranks)) {
+        (void)snprintf(number, NUM_TEXT_MAX, "%zu", is_rank ? rank.mine : rank.n);
+        value = number;
+    }
+    return value;
+}
+
 /* `inside` is what stands between the braces. */
-static bool expand_one(const char *inside, size_t length, struct buf *out, char *why,
-                       size_t why_capacity)
+static bool expand_one(const char *inside, size_t length, struct plan_rank rank, struct buf *out,
+                       char *why, size_t why_capacity)
 {
     char shown[SHOWN_TEXT_MAX];
     char name[VARIABLE_NAME_MAX];
@@ -37,7 +50,8 @@ static bool expand_one(const char *inside, size_t length, struct buf *out, char 
     }
     memcpy(name, inside, name_length);
     name[name_length] = '\0';
-    const char *value = getenv(name);
+    char number[NUM_TEXT_MAX];
+    const char *value = find_value(name, rank, number);
     if (has_default && (value == NULL || value[0] == '\0')) {
         buf_add(out, colon + 2, length - name_length - 2);
         return true;
@@ -53,8 +67,8 @@ static bool expand_one(const char *inside, size_t length, struct buf *out, char 
     return true;
 }
 
-bool variables_expand(const char *text, size_t length, struct buf *out, bool *used, char *why,
-                      size_t why_capacity)
+bool variables_expand(const char *text, size_t length, struct plan_rank rank, struct buf *out,
+                      bool *used, char *why, size_t why_capacity)
 {
     bool any = false;
     size_t i = 0;
@@ -75,7 +89,7 @@ bool variables_expand(const char *text, size_t length, struct buf *out, bool *us
             (void)snprintf(why, why_capacity, "a ${ without its }; write $${ for a literal ${");
             return false;
         }
-        if (!expand_one(inside, (size_t)(end - inside), out, why, why_capacity)) {
+        if (!expand_one(inside, (size_t)(end - inside), rank, out, why, why_capacity)) {
             return false;
         }
         any = true;

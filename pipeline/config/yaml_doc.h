@@ -31,10 +31,12 @@ struct doc_node {
 
 /* Reads a file; `watch` (may be NULL) is asked while it is a pipe that has nothing. Missing is
  * STATUS_NO_INPUT. What is wrong with it goes to `mistakes`;
- * when it cannot be read to its end or is not a map, *root is NULL. Nodes live in `arena`. */
+ * when it cannot be read to its end or is not a map, *root is NULL. Nodes live in `arena`. *hash is
+ * of its bytes. */
 MUST_CHECK enum status_code yaml_doc_read(const char *file, const struct watch *watch,
                                           struct arena *arena, struct mistakes *mistakes,
-                                          struct doc_node **root, struct status *status);
+                                          struct doc_node **root, uint64_t *hash,
+                                          struct status *status);
 /* The same for a text in memory, with any kind of root. `origin` goes into every place. */
 MUST_CHECK enum status_code yaml_doc_parse(const char *text, size_t length, const char *origin,
                                            struct arena *arena, struct mistakes *mistakes,

@@ -1,6 +1,7 @@
 /* A pipeline's file read into a tree, and what a tree is asked for. libyaml is yaml_doc.c's. */
 #include "config/yaml_doc.h"
 
+#include "base/hash.h"
 #include "base/input_file.h"
 #include "base/utf8.h"
 
@@ -32,7 +33,7 @@ done:
 }
 
 enum status_code yaml_doc_read(const char *file, const struct watch *watch, struct arena *arena,
-                               struct mistakes *mistakes, struct doc_node **root,
+                               struct mistakes *mistakes, struct doc_node **root, uint64_t *hash,
                                struct status *status)
 {
     struct buf bytes = {0};
@@ -42,6 +43,7 @@ enum status_code yaml_doc_read(const char *file, const struct watch *watch, stru
     enum status_code code = STATUS_OK;
 
     TRY(read_bytes(file, watch, &bytes, status));
+    *hash = hash_bytes64(buf_text(&bytes), bytes.length);
     const char *encoding = utf8_other_encoding(buf_text(&bytes), bytes.length);
     if (encoding != NULL) {
         mistakes_add(mistakes, start,

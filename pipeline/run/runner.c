@@ -17,6 +17,7 @@
 #include "run/context_slots.h"
 #include "run/disk_space.h"
 #include "run/estimate.h"
+#include "run/ranks_alike.h"
 #include "run/run_record.h"
 #include "store/lock.h"
 #include "store/migrate.h"
@@ -407,6 +408,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
     TRY(pool_new((size_t)context->plan->settings.threads, &context->pool, status));
+    TRY(ranks_alike_check(context, status));
     TRY(run_record_begin(context, &runner->unfinished_run, status));
     if (context->request->started != NULL) {
         context->request->started(context->request->data, context->run);

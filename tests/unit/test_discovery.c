@@ -168,8 +168,8 @@ static void assert_read_back(const struct buf *yaml, const char *text, bool is_k
     if (is_key) {
         assert_string_equal(root->first->key, text);
     } else {
-        assert_true(variables_expand(root->first->text, root->first->length, &seen, &used, why,
-                                     sizeof why));
+        assert_true(variables_expand(root->first->text, root->first->length,
+                                     (struct plan_rank){.n = 1}, &seen, &used, why, sizeof why));
         assert_false(used);
         assert_string_equal(buf_text(&seen), text);
     }

@@ -11,6 +11,7 @@ struct reading {
     struct arena arena;
     struct mistakes mistakes;
     struct doc_node *root;
+    uint64_t hash;
     struct status status;
 };
 
@@ -216,7 +217,7 @@ static void assert_file_refused(void **state, const char *text, size_t length, s
     struct doc_node untouched;
     r.root = &untouched;
     const char *file = config_write(state, text, length);
-    assert_int_equal(yaml_doc_read(file, NULL, &r.arena, &r.mistakes, &r.root, &r.status),
+    assert_int_equal(yaml_doc_read(file, NULL, &r.arena, &r.mistakes, &r.root, &r.hash, &r.status),
                      STATUS_OK);
     assert_null(r.root);
     assert_int_equal(r.mistakes.n, 1);
@@ -256,12 +257,13 @@ static void a_missing_file_or_a_folder_is_no_input(void **state)
     r.root = &untouched;
 
     config_path(state, "none.yaml", path);
-    assert_int_equal(yaml_doc_read(path, NULL, &r.arena, &r.mistakes, &r.root, &r.status),
+    assert_int_equal(yaml_doc_read(path, NULL, &r.arena, &r.mistakes, &r.root, &r.hash, &r.status),
                      STATUS_NO_INPUT);
     assert_non_null(strstr(r.status.file, "none.yaml"));
     status_clear(&r.status);
-    assert_int_equal(yaml_doc_read(*state, NULL, &r.arena, &r.mistakes, &r.root, &r.status),
-                     STATUS_NO_INPUT);
+    assert_int_equal(
+        yaml_doc_read(*state, NULL, &r.arena, &r.mistakes, &r.root, &r.hash, &r.status),
+        STATUS_NO_INPUT);
     assert_ptr_equal(r.root, &untouched);
     assert_int_equal(r.mistakes.n, 0);
     release(&r);
