@@ -36,6 +36,21 @@ const struct vec_ops *vec_ops(void)
     return sets[0];
 }
 
+float vec_unit(const struct vec_ops *vec, float *x, size_t n)
+{
+    const float square = vec->dot(x, x, n);
+    const float inverse = square > 0.0f ? 1.0f / sqrtf(square) : square; /* keeps NaN */
+    vec->scale(inverse, x, n);
+    return inverse;
+}
+
+void vec_unit_gradient(const struct vec_ops *vec, const float *unit, float inverse, float *gradient,
+                       size_t n)
+{
+    vec->axpy(-vec->dot(gradient, unit, n), unit, gradient, n);
+    vec->scale(inverse, gradient, n);
+}
+
 bool vec_unit_of_sum(const double *sum, size_t n, float *out)
 {
     const double least_square = 1e-8;

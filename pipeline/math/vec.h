@@ -61,6 +61,12 @@ size_t vec_ops_all(const struct vec_ops *sets[VEC_SETS_MAX]);
 /* The best of them. */
 const struct vec_ops *vec_ops(void);
 
+/* x (n) at length 1; returns 1 / |x|. Zeros stay zeros, and what is not a number stays that. */
+float vec_unit(const struct vec_ops *vec, float *x, size_t n);
+/* From dL / du to dL / dx, in place, of u = x / |x|: (g - <g, u> u) / |x|. inverse: 1 / |x|. */
+void vec_unit_gradient(const struct vec_ops *vec, const float *unit, float inverse, float *gradient,
+                       size_t n);
+
 /* out (n) = a sum of vectors of length 1, at length 1; false, and out as it was, where the sum is
  * so short that its direction is rounding. Lists and the extension must agree on it. */
 bool vec_unit_of_sum(const double *sum, size_t n, float *out);

@@ -95,8 +95,5 @@ void sequence_join_row(const float *id, size_t d, const float *sequence, size_t 
     if (sequence != NULL) {
         vec->axpy((float)sqrt(w), sequence, out + d, s);
     }
-    const float square = vec->dot(out, out, d + s);
-    if (square > 0.0f) {
-        vec->scale(1.0f / sqrtf(square), out, d + s);
-    }
+    (void)vec_unit(vec, out, d + s);
 }

@@ -248,12 +248,12 @@ struct items_job {
 static void items_task(void *data, size_t first, size_t last)
 {
     const struct items_job *job = data;
+    const struct vec_ops *vec = vec_ops();
     const size_t d = job->model->dimension;
     for (size_t i = first; i < last; i++) {
         float *out = job->out + i * d;
         memcpy(out, job->model->items.weights + i * d, d * sizeof *out);
-        const float square = vec_ops()->dot(out, out, d);
-        vec_ops()->scale(square > 0.0f ? 1.0f / sqrtf(square) : 0.0f, out, d);
+        (void)vec_unit(vec, out, d);
     }
 }
 

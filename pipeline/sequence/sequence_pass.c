@@ -5,8 +5,6 @@
 #include "math/blas.h"
 #include "math/vec.h"
 
-#include <math.h>
-
 enum { OUT_BLOCK = 64, ENCODE_PLACES = 8192 };
 
 /* ---- there ---- */
@@ -51,19 +49,16 @@ static void forward_task(void *data, size_t block, size_t worker)
     (void)worker;
     const struct sequence_job *job = data;
     const struct sequence_places *places = job->places;
+    const struct vec_ops *vec = vec_ops();
     const size_t d = job->model->dimension;
     for (size_t l = 0; l < job->model->n_layers; l++) {
         sequence_layer_forward(job, l, block);
     }
     const size_t end = (size_t)places->first[places->blocks[block + 1]];
     for (size_t p = (size_t)places->first[places->blocks[block]]; p < end; p++) {
-        const float *x = job->pass->x + p * d;
-        const float square = vec_ops()->dot(x, x, d);
-        const float scale = square > 0.0f ? 1.0f / sqrtf(square) : 0.0f;
-        job->pass->state_scales[p] = scale;
-        for (size_t j = 0; j < d; j++) {
-            job->pass->states[p * d + j] = scale * x[j];
-        }
+        float *state = job->pass->states + p * d;
+        memcpy(state, job->pass->x + p * d, d * sizeof *state);
+        job->pass->state_scales[p] = vec_unit(vec, state, d);
     }
 }
 
@@ -96,8 +91,7 @@ static void backward_task(void *data, size_t block, size_t worker)
     for (size_t p = (size_t)places->first[places->blocks[block]]; p < end; p++) {
         const float *state = job->pass->states + p * d;
         float *gradient = job->pass->gradient + p * d;
-        vec->axpy(-vec->dot(state, gradient, d), state, gradient, d);
-        vec->scale(job->pass->state_scales[p], gradient, d);
+        vec_unit_gradient(vec, state, job->pass->state_scales[p], gradient, d);
     }
     for (size_t l = job->model->n_layers; l-- > 0;) {
         sequence_layer_backward(job, l, block);

@@ -3,8 +3,6 @@
 
 #include "math/vec.h"
 
-#include <math.h>
-
 enum { ROW_BLOCK = 64, PART_ENTRIES = 1 << 26 /* half a second of a core's work */ };
 
 enum status_code sequence_step_init(struct sequence_step *step,
@@ -139,14 +137,13 @@ static void vectors_task(void *data, size_t first, size_t last)
 {
     const struct vectors_job *job = data;
     const struct sequence_step *step = job->step;
+    const struct vec_ops *vec = vec_ops();
     const size_t d = step->model->dimension;
     for (size_t c = first; c < last; c++) {
         const size_t row = job->rows == NULL ? c : (size_t)job->rows[c];
         float *out = step->item_vectors + c * d;
         memcpy(out, step->model->items.weights + row * d, d * sizeof *out);
-        const float square = vec_ops()->dot(out, out, d);
-        step->item_scales[c] = square > 0.0f ? 1.0f / sqrtf(square) : 0.0f;
-        vec_ops()->scale(step->item_scales[c], out, d);
+        step->item_scales[c] = vec_unit(vec, out, d);
     }
 }
 
@@ -158,10 +155,8 @@ static void unscale_task(void *data, size_t first, size_t last)
     const struct vec_ops *vec = vec_ops();
     const size_t d = step->model->dimension;
     for (size_t c = first; c < last; c++) {
-        const float *vector = step->item_vectors + c * d;
-        float *gradient = step->item_gradient + c * d;
-        vec->axpy(-vec->dot(vector, gradient, d), vector, gradient, d);
-        vec->scale(step->item_scales[c], gradient, d);
+        vec_unit_gradient(vec, step->item_vectors + c * d, step->item_scales[c],
+                          step->item_gradient + c * d, d);
     }
 }
 

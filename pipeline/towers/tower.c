@@ -120,10 +120,7 @@ static void normalise_row(const struct tower_job *job, size_t i)
     if (input->view.change == VIEW_NOISE) {
         add_noise(input, row_at(input, i), y, d);
     }
-    float square = vec->dot(y, y, d);
-    float inverse = square > 0.0f ? 1.0f / sqrtf(square) : square; /* keeps NaN, 0 stays 0 */
-    vec->scale(inverse, y, d);
-    job->pass->inverse_norms[i] = inverse;
+    job->pass->inverse_norms[i] = vec_unit(vec, y, d);
 }
 
 static void prefetch_row(const struct tower_job *job, size_t row)
@@ -283,7 +280,6 @@ done:
 
 /* ---- backward ---- */
 
-/* The derivative of y / |y|: (g - <g, unit> unit) / |y|. */
 static void normalise_backward_task(void *data, size_t first, size_t last)
 {
     const struct tower_job *job = data;
@@ -296,8 +292,7 @@ static void normalise_backward_task(void *data, size_t first, size_t last)
         if (job->update != NULL && rows != NULL && i + OPTIMIZER_AHEAD < last) {
             prefetch_row(job, (size_t)rows[i + OPTIMIZER_AHEAD]);
         }
-        vec->axpy(-vec->dot(gradient, unit, d), unit, gradient, d);
-        vec->scale(job->pass->inverse_norms[i], gradient, d);
+        vec_unit_gradient(vec, unit, job->pass->inverse_norms[i], gradient, d);
         if (job->update != NULL) {
             optimizer_apply_row(&job->ids->optimizer, job->update, job->ids->weights,
                                 row_at(&job->pass->input, i), gradient);

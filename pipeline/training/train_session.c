@@ -286,10 +286,7 @@ static void encode_by_items(const struct dataset *dataset, const struct trainer_
     for (int64_t e = m->offsets[row]; e < m->offsets[row + 1]; e++) {
         vec->axpy(1.0f, result->vectors[SIDE_ITEMS] + (size_t)m->columns[e] * d, out, d);
     }
-    float square = vec->dot(out, out, d);
-    if (square > 0.0f) {
-        vec->scale(1.0f / sqrtf(square), out, d);
-    }
+    (void)vec_unit(vec, out, d);
 }
 
 /* The cold entities that have a vector, packed to the front of `vectors` and `codes`; returns how

@@ -574,6 +574,35 @@ static void packed_products_are_the_same_however_asked(void **state)
     }
 }
 
+static void a_vector_at_length_1_has_the_gradient_of_its_differences(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    const float x[N] = {0.3f, -1.2f, 0.0f, 2.0f, 0.7f}, g[N] = {1.0f, 0.5f, -2.0f, 0.25f, 3.0f};
+    for (size_t s = 0; s < n_sets; s++) {
+        float unit[N], gradient[N], zeros[N] = {0};
+        memcpy(unit, x, sizeof x);
+        memcpy(gradient, g, sizeof g);
+        const float inverse = vec_unit(sets[s], unit, N);
+        assert_true(fabsf(sets[s]->dot(unit, unit, N) - 1.0f) < 1e-6f);
+        vec_unit_gradient(sets[s], unit, inverse, gradient, N);
+        for (size_t j = 0; j < N; j++) {
+            double sums[2] = {0.0, 0.0};
+            for (size_t side = 0; side < 2; side++) {
+                double square = 0.0, product = 0.0;
+                for (size_t i = 0; i < N; i++) {
+                    const double moved = (double)x[i] + (i == j ? (side == 0 ? 1e-4 : -1e-4) : 0.0);
+                    square += moved * moved;
+                    product += moved * (double)g[i];
+                }
+                sums[side] = product / sqrt(square);
+            }
+            assert_true(fabs((double)gradient[j] - (sums[0] - sums[1]) / 2e-4) < 1e-5);
+        }
+        assert_true(fabsf(vec_unit(sets[s], zeros, N)) <= 0.0f && fabsf(zeros[0]) <= 0.0f);
+    }
+}
+
 static void the_best_set_is_used(void **state)
 {
     (void)state;
@@ -597,6 +626,7 @@ int main(void)
         cmocka_unit_test(a_value_hangs_neither_on_its_place_nor_on_its_neighbours),
         cmocka_unit_test(sums_hang_on_nothing_but_their_values),
         cmocka_unit_test(packed_products_are_the_same_however_asked),
+        cmocka_unit_test(a_vector_at_length_1_has_the_gradient_of_its_differences),
         cmocka_unit_test(the_best_set_is_used),
     };
     n_sets = vec_ops_all(sets);
