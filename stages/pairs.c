@@ -182,6 +182,19 @@ static void pairs_validate(const void *values, struct option_report *report)
     }
 }
 
+static void pairs_refuse_ranks(const void *values, struct option_report *report)
+{
+    const struct pairs_options *o = values;
+    static const char reason[] = "auto tries values on the validation part, which several ranks do "
+                                 "not do yet: give a number";
+    if (o->ridge.given && isnan(o->ridge.strength)) {
+        option_mistake(report, "ridge.strength", "%s", reason);
+    }
+    if (o->ridge.given && isnan(o->ridge.half_life)) {
+        option_mistake(report, "ridge.half_life", "%s", reason);
+    }
+}
+
 /* Partners of an interaction over the whole history. Heavy users make the mean square about three
  * times the square of the mean (Gowalla: 2.8). */
 static double whole_history(const struct stage_sizes *sizes)
@@ -282,16 +295,24 @@ static void show_percent(void *data, double done, double total)
     progress_update(context_progress(data), 100 * done / fmax(total, 1), NULL);
 }
 
-static enum status_code add_product(struct context *context, const struct dataset *dataset,
+/* A basis of the interactions, and whose it is. */
+struct basis_users {
+    const struct dataset *dataset;
+    struct crowd crowd;
+};
+
+static enum status_code add_product(struct context *context, const struct basis_users *users,
                                     struct pair_settings *settings, const char *slot,
                                     struct artifact *artifact, struct status *status)
 {
     struct sparse product = {0};
     enum status_code code = STATUS_OK;
+    settings->crowd = users->crowd;
     settings->watch = context_watch(context);
     settings->watch.progress = show_percent;
     progress_start(context_progress(context), slot, "%", 100);
-    code = pairs_item_item(&dataset->train, settings, context_pool(context), &product, status);
+    code =
+        pairs_item_item(&users->dataset->train, settings, context_pool(context), &product, status);
     progress_finish(context_progress(context));
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
 }
@@ -311,7 +332,7 @@ static struct pair_settings item_item_settings(const struct item_item_options *o
     };
 }
 
-static enum status_code add_transitions(struct context *context, const struct dataset *dataset,
+static enum status_code add_transitions(struct context *context, const struct basis_users *users,
                                         const struct transition_options *o, const char *slot,
                                         struct artifact *artifact, struct status *status)
 {
@@ -321,18 +342,20 @@ static enum status_code add_transitions(struct context *context, const struct da
                                            .in_exponent = o->in_exponent,
                                            .top = (size_t)o->top,
                                            .max_user_items = (size_t)o->max_user_items,
-                                           .watch = context_watch(context)};
+                                           .watch = context_watch(context),
+                                           .crowd = users->crowd};
     struct sparse product = {0};
     enum status_code code = STATUS_OK;
     settings.watch.progress = show_percent;
     progress_start(context_progress(context), slot, "%", 100);
-    code = transitions_count(&dataset->train, &settings, context_pool(context), &product, status);
+    code = transitions_count(&users->dataset->train, &settings, context_pool(context), &product,
+                             status);
     progress_finish(context_progress(context));
     return code == STATUS_OK ? sparse_save(&product, artifact, slot, status) : code;
 }
 
 /* The regressions of one basis. What is to be chosen is chosen, and left in the settings. */
-static enum status_code add_ridge(struct context *context, const struct dataset *dataset,
+static enum status_code add_ridge(struct context *context, const struct basis_users *users,
                                   struct ridge_settings *settings, const char *slot,
                                   struct artifact *artifact, struct status *status)
 {
@@ -340,16 +363,17 @@ static enum status_code add_ridge(struct context *context, const struct dataset 
     struct sparse product = {0};
     struct ridge_choice choice = {0};
     enum status_code code = STATUS_OK;
+    settings->crowd = users->crowd;
     if (isnan(settings->half_life)) {
-        TRY(ridge_choose_half_life(dataset, settings, context_seed(context), context_pool(context),
-                                   &settings->half_life, status));
+        TRY(ridge_choose_half_life(users->dataset, settings, context_seed(context),
+                                   context_pool(context), &settings->half_life, status));
     }
     progress_start(context_progress(context), slot, "%", 100);
-    code = ridge_init(&ridge, &dataset->train, settings, context_pool(context), status);
+    code = ridge_init(&ridge, &users->dataset->train, settings, context_pool(context), status);
     progress_finish(context_progress(context));
     TRY(code);
     if (settings->n_strengths > 1) {
-        TRY(ridge_choose(&ridge, dataset, context_seed(context), &settings->watch,
+        TRY(ridge_choose(&ridge, users->dataset, context_seed(context), &settings->watch,
                          context_pool(context), &choice, status));
         char judged[96] = "for want of a validation part with something new to its users";
         if (choice.n_users > 0) {
@@ -393,23 +417,24 @@ static enum status_code make_products(struct context *context, const struct pair
     ridge.watch.progress = show_percent;
     for (size_t b = 0; b < N_BASES; b++) {
         const struct dataset *dataset = &interactions->basis[b];
+        const struct basis_users users = {dataset,
+                                          crowd_of(context_ranks(context), interactions, dataset)};
         TRY(add_positives(&o->user_item, dataset, pairs_positive_slots[b], &products->pairs,
                           status));
         if (o->item_item.given) {
-            TRY(add_product(context, dataset, &item_item, pairs_item_item_slots[b],
-                            &products->pairs, status));
+            TRY(add_product(context, &users, &item_item, pairs_item_item_slots[b], &products->pairs,
+                            status));
         }
         if (o->evidence.given) {
-            TRY(add_product(context, dataset, &scoring, pairs_evidence_slots[b],
-                            &products->evidence, status));
+            TRY(add_product(context, &users, &scoring, pairs_evidence_slots[b], &products->evidence,
+                            status));
         }
         if (o->transitions.given && interactions->has_times) {
-            TRY(add_transitions(context, dataset, &o->transitions, pairs_transition_slots[b],
+            TRY(add_transitions(context, &users, &o->transitions, pairs_transition_slots[b],
                                 &products->transitions, status));
         }
         if (o->ridge.given) { /* FIT first: ALL has learned the validation part */
-            TRY(add_ridge(context, dataset, &ridge, pairs_ridge_slots[b], &products->ridge,
-                          status));
+            TRY(add_ridge(context, &users, &ridge, pairs_ridge_slots[b], &products->ridge, status));
         }
     }
 done:
@@ -468,12 +493,14 @@ extern const struct stage stage_pairs;
 const struct stage stage_pairs = {
     .name = "pairs",
     .summary = "Makes the positives: weighted user-item pairs and item-item co-interaction pairs.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct pairs_options),
     .options = options,
     .inputs = inputs,
     .outputs = outputs,
     .validate = pairs_validate,
+    .works_in_ranks = true,
+    .refuse_ranks = pairs_refuse_ranks,
     .estimate = pairs_estimate,
     .run = pairs_run,
 };

@@ -110,11 +110,11 @@ struct product {
     const struct pair_settings *settings;
     const struct weighting *weighting;
     const struct pair_windows *windows;
-    double n_users;
-    double *inverse_degrees;     /* (n_users) 1 / d_u */
+    double n_users;              /* over all ranks, as the degrees and additions */
+    int64_t *inverse_degrees;    /* (n_users) 1 / d_u, of PAIR_UNIT */
     struct item_degree *degrees; /* (n_items) */
     double *inverse_roots;       /* (n_items) 1 / sqrt(n_i), by themselves: read for every pair */
-    int64_t *additions;          /* (n_items) that a row takes */
+    int64_t *additions, *own_additions; /* (n_items) that a row takes; of this rank's users */
 };
 
 /* Asks for what the addition of a span goes to. Cells lie anywhere in megabytes: without this every
@@ -131,16 +131,17 @@ static void prefetch_cells(const struct row_scratch *scratch, const int32_t *par
     }
 }
 
-/* counts, and where there are sums: sums[j] += the user's inverse degree, users ascending. Nothing
+/* pair_row_adder: counts, and where there are sums: sums[j] += the user's inverse degree. Nothing
  * hangs on what a cell holds: a branch on it would be taken wrong half of the time. */
-static void accumulate(const struct product *product, size_t item, struct row_scratch *scratch)
+static void add_row(const void *data, size_t item, struct row_scratch *scratch)
 {
+    const struct product *product = data;
     const struct pair_windows *windows = product->windows;
     const struct pair_span *spans = windows->spans;
     const int64_t end = windows->item_offsets[item + 1];
     for (int64_t s = windows->item_offsets[item]; s < end; s++) {
         const int32_t *partners = windows->items + spans[s].first;
-        const double share = product->inverse_degrees[spans[s].user];
+        const int64_t share = product->inverse_degrees[spans[s].user];
         if (s + SPANS_AHEAD < end) {
             const struct pair_span *ahead = &spans[s + SPANS_AHEAD];
             mem_prefetch(windows->items + ahead->first,
@@ -162,12 +163,11 @@ static void accumulate(const struct product *product, size_t item, struct row_sc
     }
 }
 
-/* pair_row_maker */
-static size_t make_row(const void *data, size_t item, struct row_scratch *scratch)
+/* pair_row_weigher */
+static size_t weigh_row(const void *data, size_t item, struct row_scratch *scratch,
+                        size_t n_touched)
 {
     const struct product *product = data;
-    accumulate(product, item, scratch);
-    const size_t n_touched = index_set_drain(&scratch->touched, scratch->partners);
     struct pair_cell cell = {.n_users = product->n_users, .i = &product->degrees[item]};
     size_t n = 0;
     for (size_t t = 0; t < n_touched; t++) {
@@ -179,7 +179,7 @@ static size_t make_row(const void *data, size_t item, struct row_scratch *scratc
             scratch->counts[partner] = 0;
         }
         if (scratch->sums != NULL) {
-            cell.inverse_degree = scratch->sums[partner];
+            cell.inverse_degree = (double)scratch->sums[partner] * PAIR_UNIT;
             scratch->sums[partner] = 0;
         }
         if ((size_t)partner == item ||
@@ -197,30 +197,50 @@ static size_t make_row(const void *data, size_t item, struct row_scratch *scratc
 
 /* ---- the whole product ---- */
 
-/* Sums over the counted histories: n_i, partners, 1 / d_u, N. */
-static enum status_code count_degrees(struct product *product, struct status *status)
+/* 1 / d_u and what this rank's users make: users and pairs of each item. Returns how many count. */
+static int64_t count_own(const struct product *product, int64_t *users)
 {
     const struct pair_windows *windows = product->windows;
-    enum status_code code = STATUS_OK;
-    TRY(MEM_NEW(&product->inverse_degrees, windows->n_users, status));
-    TRY(MEM_NEW(&product->degrees, windows->n_items, status));
-    TRY(MEM_NEW(&product->inverse_roots, windows->n_items, status));
-    TRY(MEM_NEW(&product->additions, windows->n_items, status));
+    int64_t n_users = 0;
     for (size_t u = 0; u < windows->n_users; u++) {
         const int64_t degree = windows->user_offsets[u + 1] - windows->user_offsets[u];
-        product->inverse_degrees[u] = degree > 0 ? 1.0 / (double)degree : 0;
-        product->n_users += degree > 0;
+        product->inverse_degrees[u] = degree > 0 ? llrint(1 / (PAIR_UNIT * (double)degree)) : 0;
+        n_users += degree > 0;
     }
     for (size_t i = 0; i < windows->n_items; i++) {
-        struct item_degree *degree = &product->degrees[i];
         for (int64_t s = windows->item_offsets[i]; s < windows->item_offsets[i + 1]; s++) {
-            product->additions[i] += windows->spans[s].length - 1;
+            product->own_additions[i] += windows->spans[s].length;
         }
-        degree->users = (double)(windows->item_offsets[i + 1] - windows->item_offsets[i]);
-        degree->partners = (double)product->additions[i];
-        product->inverse_roots[i] = degree->users > 0 ? 1 / sqrt(degree->users) : 0;
+        users[i] = windows->item_offsets[i + 1] - windows->item_offsets[i];
+        product->additions[i] = product->own_additions[i] - users[i]; /* not with itself */
+    }
+    return n_users;
+}
+
+/* Sums over the counted histories: n_i, partners, N. */
+static enum status_code count_degrees(struct product *product, struct status *status)
+{
+    const size_t n_items = product->windows->n_items;
+    struct ranks *ranks = product->settings->crowd.ranks;
+    int64_t *users = NULL;
+    enum status_code code = STATUS_OK;
+    TRY(MEM_NEW(&product->inverse_degrees, product->windows->n_users, status));
+    TRY(MEM_NEW(&product->degrees, n_items, status));
+    TRY(MEM_NEW(&product->inverse_roots, n_items, status));
+    TRY(MEM_NEW(&product->additions, n_items, status));
+    TRY(MEM_NEW(&product->own_additions, n_items, status));
+    TRY(MEM_NEW(&users, n_items, status));
+    int64_t n_users = count_own(product, users);
+    TRY(ranks_sum_int64(ranks, &n_users, 1, status));
+    TRY(ranks_sum_int64(ranks, users, n_items, status));
+    TRY(ranks_sum_int64(ranks, product->additions, n_items, status));
+    product->n_users = (double)n_users;
+    for (size_t i = 0; i < n_items; i++) {
+        product->degrees[i] = (struct item_degree){(double)users[i], (double)product->additions[i]};
+        product->inverse_roots[i] = users[i] > 0 ? 1 / sqrt((double)users[i]) : 0;
     }
 done:
+    mem_free(users);
     return code;
 }
 
@@ -233,9 +253,13 @@ enum status_code pairs_item_item(const struct history *train, const struct pair_
     enum status_code code = STATUS_OK;
     TRY(pair_windows_init(&windows, train, settings, pool, status));
     TRY(count_degrees(&product, status));
-    const struct pair_rows rows = {.make = make_row,
+    const struct pair_rows rows = {.ranks = settings->crowd.ranks,
+                                   .add = add_row,
+                                   .weigh = weigh_row,
                                    .product = &product,
+                                   .n_users = windows.n_users,
                                    .n_items = windows.n_items,
+                                   .own_additions = product.own_additions,
                                    .additions = product.additions,
                                    .top = settings->top,
                                    .counts = !weighting->needs_degrees || settings->min_count > 1,
@@ -247,6 +271,7 @@ done:
     mem_free(product.degrees);
     mem_free(product.inverse_roots);
     mem_free(product.additions);
+    mem_free(product.own_additions);
     pair_windows_release(&windows);
     return code;
 }

@@ -2,15 +2,20 @@
 #include "pairs/pair_rows.h"
 
 #include "base/mem.h"
+#include "pairs/pair_parts.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { ITEMS_PER_BLOCK = 32 };
 /* Additions between two steps of the watch: about a tenth of a second on one core. */
 static const int64_t slice_additions = 50000000;
+/* Entries that all ranks together may send at once, of 8 to 16 bytes. */
+static const int64_t slice_entries = 1 << 23;
 
 struct rows_job {
     const struct pair_rows *rows;
+    struct pair_parts parts; /* of the slice that runs, where there are several ranks */
     int64_t *bounds;  /* (n_items + 1) row i may take the places [bounds[i], bounds[i + 1]) */
     int64_t *lengths; /* (n_items) of them it took */
     int32_t *columns;
@@ -78,24 +83,77 @@ static size_t keep_strongest(struct row_scratch *scratch, size_t n, size_t top, 
     return kept;
 }
 
-static void rows_task(void *data, size_t block, size_t worker)
+/* The row whose counts and sums stand in the scratch, over all users. */
+static void finish_row(const struct rows_job *job, size_t item, struct row_scratch *scratch)
 {
-    const struct rows_job *job = data;
-    struct row_scratch *scratch = &job->scratches[worker];
+    const struct pair_rows *rows = job->rows;
+    const int64_t place = job->bounds[item];
+    const size_t n_touched = index_set_drain(&scratch->touched, scratch->partners);
+    const size_t n = rows->weigh(rows->product, item, scratch, n_touched);
+    job->lengths[item] =
+        (int64_t)keep_strongest(scratch, n, rows->top, job->columns + place, job->values + place);
+}
+
+/* All of a row, where all users are this rank's. */
+static void make_row(struct rows_job *job, size_t item, struct row_scratch *scratch)
+{
+    if (job->bounds[item + 1] > job->bounds[item]) {
+        job->rows->add(job->rows->product, item, scratch);
+        finish_row(job, item, scratch);
+    }
+}
+
+/* This rank's part of it. */
+static void make_part(struct rows_job *job, size_t item, struct row_scratch *scratch)
+{
+    if (job->rows->own_additions[item] > 0) {
+        job->rows->add(job->rows->product, item, scratch);
+        pair_parts_take(&job->parts, item, scratch);
+    }
+}
+
+/* A row of this rank's out of the parts. */
+static void join_parts(struct rows_job *job, size_t item, struct row_scratch *scratch)
+{
+    if (job->bounds[item + 1] > job->bounds[item]) {
+        pair_parts_add(&job->parts, item, scratch);
+        finish_row(job, item, scratch);
+    }
+}
+
+static void run_block(struct rows_job *job, size_t block, size_t worker,
+                      void (*of_item)(struct rows_job *, size_t, struct row_scratch *))
+{
     const size_t first = job->first_item + block * ITEMS_PER_BLOCK;
     size_t end = first + ITEMS_PER_BLOCK;
     end = end < job->end_item ? end : job->end_item;
     for (size_t item = first; item < end; item++) {
-        const int64_t place = job->bounds[item];
-        if (job->bounds[item + 1] > place) {
-            const size_t n = job->rows->make(job->rows->product, item, scratch);
-            job->lengths[item] = (int64_t)keep_strongest(scratch, n, job->rows->top,
-                                                         job->columns + place, job->values + place);
-        }
+        of_item(job, item, &job->scratches[worker]);
     }
 }
 
-/* Room for every row: no more than top, than its pairs, than the other items. */
+static void make_rows(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, make_row);
+}
+
+static void make_parts(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, make_part);
+}
+
+static void join_rows(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, join_parts);
+}
+
+static bool is_alone(const struct rows_job *job)
+{
+    return ranks_n(job->rows->ranks) == 1;
+}
+
+/* Room for every row that this rank makes: no more than top, than its pairs, than the other items.
+ */
 static enum status_code reserve_rows(struct rows_job *job, struct status *status)
 {
     const struct pair_rows *rows = job->rows;
@@ -105,6 +163,7 @@ static enum status_code reserve_rows(struct rows_job *job, struct status *status
     for (size_t i = 0; i < rows->n_items; i++) {
         size_t bound = rows->n_items - 1 < rows->top ? rows->n_items - 1 : rows->top;
         bound = (size_t)rows->additions[i] < bound ? (size_t)rows->additions[i] : bound;
+        bound = is_alone(job) || pair_parts_is_own(rows, i) ? bound : 0;
         job->bounds[i + 1] = job->bounds[i] + (int64_t)bound;
     }
     TRY(MEM_NEW(&job->columns, (size_t)job->bounds[rows->n_items], status));
@@ -137,24 +196,52 @@ done:
     return code;
 }
 
+static enum status_code run_slice(struct rows_job *job, struct pool *pool, struct status *status)
+{
+    const size_t n_items = job->end_item - job->first_item;
+    const size_t n_blocks = (n_items + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK;
+    enum status_code code = STATUS_OK;
+    if (is_alone(job)) {
+        pool_run(pool, n_blocks, make_rows, job);
+        goto done;
+    }
+    TRY(pair_parts_begin(&job->parts, job->first_item, job->end_item, status));
+    pool_run(pool, n_blocks, make_parts, job);
+    TRY(pair_parts_exchange(&job->parts, status));
+    pool_run(pool, n_blocks, join_rows, job);
+done:
+    return code;
+}
+
+/* The end of the slice that begins at `item`, the same on all ranks, and its additions. */
+static size_t cut_slice(const struct rows_job *job, size_t item, double *work)
+{
+    const struct pair_rows *rows = job->rows;
+    const int64_t n_items = (int64_t)rows->n_items;
+    int64_t entries = 0;
+    *work = 0;
+    for (; item < rows->n_items && *work < (double)slice_additions && entries < slice_entries;
+         item++) {
+        const int64_t additions = rows->additions[item];
+        *work += (double)additions;
+        entries += is_alone(job) ? 0 : additions < n_items ? additions : n_items;
+    }
+    return item;
+}
+
 /* All rows, in slices of about equal work with a step of the watch after each. */
 static enum status_code run_slices(struct rows_job *job, struct pool *pool, struct status *status)
 {
     const struct pair_rows *rows = job->rows;
-    double total = 0, done_so_far = 0;
+    double total = 0, done_so_far = 0, work;
     enum status_code code = STATUS_OK;
     for (size_t i = 0; i < rows->n_items; i++) {
         total += (double)rows->additions[i];
     }
     for (size_t item = 0; item < rows->n_items; item = job->end_item) {
-        double work = 0;
         job->first_item = item;
-        for (; item < rows->n_items && work < (double)slice_additions; item++) {
-            work += (double)rows->additions[item];
-        }
-        job->end_item = item;
-        const size_t n_slice = item - job->first_item;
-        pool_run(pool, (n_slice + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK, rows_task, job);
+        job->end_item = cut_slice(job, item, &work);
+        TRY(run_slice(job, pool, status));
         done_so_far += work;
         TRY(watch_step(rows->watch, done_so_far, total, status));
     }
@@ -163,8 +250,8 @@ done:
 }
 
 /* out = the rows without the gaps between them. */
-static enum status_code close_ranks(const struct rows_job *job, struct sparse *out,
-                                    struct status *status)
+static enum status_code close_gaps(const struct rows_job *job, struct sparse *out,
+                                   struct status *status)
 {
     const size_t n_items = job->rows->n_items;
     struct sparse packed = {0};
@@ -198,6 +285,7 @@ static void job_release(struct rows_job *job)
         mem_free(scratch->selected);
         mem_free(scratch->spare);
     }
+    pair_parts_release(&job->parts);
     mem_free(job->scratches);
     mem_free(job->bounds);
     mem_free(job->lengths);
@@ -205,18 +293,38 @@ static void job_release(struct rows_job *job)
     mem_free(job->values);
 }
 
+/* What sums of PAIR_UNIT, and counts, can hold. */
+static enum status_code check_users(const struct pair_rows *rows, struct status *status)
+{
+    int64_t n_users = (int64_t)rows->n_users;
+    enum status_code code;
+    TRY(ranks_sum_int64(rows->ranks, &n_users, 1, status));
+    if (n_users > INT32_MAX) {
+        code = status_set(status, STATUS_DATA,
+                          "%" PRId64 " users; item pairs are counted for at most %" PRId32, n_users,
+                          INT32_MAX);
+    }
+done:
+    return code;
+}
+
 enum status_code pair_rows_run(const struct pair_rows *rows, struct pool *pool, struct sparse *out,
                                struct status *status)
 {
-    struct rows_job job = {.rows = rows};
+    struct rows_job job = {.rows = rows, .parts = {.rows = rows}};
     enum status_code code = STATUS_OK;
     if (rows->n_items == 0) {
         return sparse_init(out, 0, 0, 0, true, status);
     }
+    TRY(check_users(rows, status));
     TRY(reserve_rows(&job, status));
     TRY(new_scratches(&job, pool_threads(pool), status));
     TRY(run_slices(&job, pool, status));
-    TRY(close_ranks(&job, out, status));
+    if (is_alone(&job)) {
+        TRY(close_gaps(&job, out, status));
+    } else {
+        TRY(pair_parts_gather(rows, job.bounds, job.lengths, job.columns, job.values, out, status));
+    }
 done:
     job_release(&job);
     return code;

@@ -55,9 +55,10 @@ static void order_history(const struct span_job *job, size_t user, size_t counte
         memcpy(items, columns, counted * sizeof *items);
         return;
     }
+    const uint64_t key = crowd_key(&job->settings->crowd, user);
     for (size_t k = 0; k < length; k++) {
         events[k] = (struct event){train->times == NULL ? 0 : train->times[begin + k],
-                                   history_tie(0, user, (uint64_t)columns[k]), columns[k]};
+                                   history_tie(0, key, (uint64_t)columns[k]), columns[k]};
     }
     qsort(events, length, sizeof *events, compare_events);
     *ordered = events + (length - counted);
@@ -198,7 +199,7 @@ static enum status_code check_histories(const struct history *train,
                                         const struct pair_settings *settings, struct status *status)
 {
     if (settings->window != PAIR_WHOLE_HISTORY && train->times == NULL &&
-        train->matrix.n_columns > 0) {
+        sparse_entries(&train->matrix) > 0) {
         return status_set(status, STATUS_CONFIG,
                           "item pairs within a %s need the time of each interaction, and the "
                           "interactions have none; allowed without times: the whole history",

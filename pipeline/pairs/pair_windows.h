@@ -6,7 +6,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 
 /* PAIR_FOLLOWING takes the history as steps: events of one and the same time, which have no order
  * among themselves. Partners are the events of the steps behind the own one, up to max_positions
@@ -28,6 +28,7 @@ struct pair_settings {
     size_t max_user_items; /* a longer history counts with its newest items only (of equal
                               times, or without, with those that history_tie says); 0: no cap */
     struct watch watch;    /* told in additions */
+    struct crowd crowd;    /* whose histories they are */
 };
 
 /* partners = items[first .. first + length), the interaction itself among them; of PAIR_FOLLOWING

@@ -1,27 +1,32 @@
 /* Partners by cosine, then one regression an item. What two items have in common is counted anew
- * for each regression, out of the histories: exact, and no matrix of all items is ever held. */
+ * for each regression, out of the histories: in integers, so neither the order of users nor the
+ * ranks that they are spread over change it, and no matrix of all items is ever held. */
 #include "pairs/ridge.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
+#include "pairs/pair_row.h"
+#include "pairs/ridge_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS_PER_BLOCK = 8, ITEMS_PER_SLICE = 512 };
+enum { ITEMS_PER_BLOCK = 8 };
 static const double day = 86400;
-/* No entry counts less, so that squares keep away from what floats cannot hold. */
+/* An entry counts a whole number of units, of which the product of two is PAIR_UNIT: sums over
+ * users fit as pair_rows.h says. No entry counts less than the least. */
+#define ENTRY_UNIT 0x1p-16
 static const double least_weight = 1e-3;
 static const double least_shift = 0.125; /* of the diagonal, which is 1 and the penalty */
 
 struct regressions {
     const struct ridge_settings *settings;
-    struct sparse users; /* (n_items, n_users) of each item, with what the entry counts */
+    struct sparse users; /* (n_items, n_users) of this rank, with what the entry counts, in units */
     float *roots;        /* (n_items) 1 / sqrt(n_s) */
     struct ridge *ridge;
-    size_t first_item, end_item; /* of the slice that runs */
+    struct ridge_parts parts; /* the slice that runs */
     struct worker *workers;
 };
 
@@ -30,13 +35,14 @@ struct worker {
     int32_t *counts;  /* (n_users) members that a user has; zero between items */
     int32_t *touched; /* (n_users + 1) those who have some */
     int64_t *ends;    /* (n_users) where the user's members end in `had` */
-    int32_t *had;   /* (as many as the members have users) by user: places of members, ascending */
-    float *weights; /* as `had`: what that counts */
-    int32_t *members; /* (partners + 1) */
-    float *roots;     /* (partners + 1) of the members */
-    float *gram;      /* (partners + 1)^2 lower triangle: products, then cosines */
-    float *factor;    /* (partners)^2 */
-    float *solution;  /* (partners) */
+    int32_t *had; /* (as many as the members have users) by user: places of members, ascending */
+    int32_t *weights;  /* as `had`: what that counts, in units */
+    int32_t *members;  /* (partners + 1) */
+    float *roots;      /* (partners + 1) of the members */
+    int64_t *products; /* ((partners + 1) partners / 2) of members k > l at k (k - 1) / 2 + l */
+    float *gram;       /* (partners + 1)^2 lower triangle: cosines */
+    float *factor;     /* (partners)^2 */
+    float *solution;   /* (partners) */
 };
 
 /* ---- what the members have in common ---- */
@@ -65,34 +71,52 @@ static size_t list_members(const struct regressions *r, struct worker *w, size_t
         for (size_t u = 0; u < n_users; u++) {
             const int64_t at = w->ends[users[u]]++;
             w->had[at] = (int32_t)k;
-            w->weights[at] = weights[u];
+            w->weights[at] = (int32_t)weights[u];
         }
     }
     return n_touched;
 }
 
-/* gram (n, n): the cosines below its diagonal. */
-static void fill_gram(const struct regressions *r, struct worker *w, size_t n)
+/* Returns n: the members are those of `item`. */
+static size_t find_members(const struct regressions *r, struct worker *w, size_t item)
+{
+    size_t n;
+    const int32_t *partners = sparse_row(&r->ridge->partners, item, &n);
+    memcpy(w->members, partners, n * sizeof *w->members);
+    w->members[n] = (int32_t)item;
+    return n + 1;
+}
+
+/* products (n (n - 1) / 2) = what each two of the members have in common among this rank's users.
+ */
+static void multiply(const struct regressions *r, struct worker *w, size_t n, int64_t *products)
 {
     const size_t n_touched = list_members(r, w, n);
-    memset(w->gram, 0, n * n * sizeof *w->gram);
+    memset(products, 0, n * (n - 1) / 2 * sizeof *products);
     for (size_t t = 0; t < n_touched; t++) {
         const int32_t user = w->touched[t];
         const size_t n_had = (size_t)w->counts[user];
         const int32_t *had = w->had + w->ends[user] - n_had;
-        const float *weights = w->weights + w->ends[user] - n_had;
+        const int32_t *weights = w->weights + w->ends[user] - n_had;
         for (size_t a = 1; a < n_had; a++) {
-            float *row = w->gram + (size_t)had[a] * n;
+            const size_t k = (size_t)had[a];
+            int64_t *row = products + k * (k - 1) / 2;
             for (size_t b = 0; b < a; b++) {
-                row[had[b]] += weights[a] * weights[b];
+                row[had[b]] += (int64_t)weights[a] * weights[b];
             }
         }
         w->counts[user] = 0;
     }
+}
+
+/* gram (n, n): the cosines below its diagonal. */
+static void fill_gram(const struct regressions *r, struct worker *w, size_t n)
+{
     for (size_t k = 0; k < n; k++) {
+        const int64_t *row = w->products + (k > 0 ? k * (k - 1) / 2 : 0);
         w->roots[k] = r->roots[w->members[k]];
         for (size_t l = 0; l < k; l++) {
-            w->gram[k * n + l] *= w->roots[k] * w->roots[l];
+            w->gram[k * n + l] = (float)((double)row[l] * PAIR_UNIT) * (w->roots[k] * w->roots[l]);
         }
     }
 }
@@ -115,18 +139,13 @@ static void solve(struct worker *w, double strength, size_t n)
     } while (!blas_solve_positive(matrix_of(w->factor, n, n), w->solution));
 }
 
-static void regress(const struct regressions *r, struct worker *w, size_t item)
+/* With the products of the item's members. */
+static void regress(const struct regressions *r, struct worker *w, size_t item, size_t n_members)
 {
     const struct ridge *ridge = r->ridge;
     const int64_t first = ridge->partners.offsets[item];
-    size_t n;
-    const int32_t *partners = sparse_row(&ridge->partners, item, &n);
-    if (n == 0) {
-        return;
-    }
-    memcpy(w->members, partners, n * sizeof *w->members);
-    w->members[n] = (int32_t)item;
-    fill_gram(r, w, n + 1);
+    const size_t n = n_members - 1;
+    fill_gram(r, w, n_members);
     for (size_t s = 0; s < ridge->n_strengths; s++) {
         solve(w, r->settings->strengths[s], n);
         for (size_t k = 0; k < n; k++) {
@@ -135,13 +154,57 @@ static void regress(const struct regressions *r, struct worker *w, size_t item)
     }
 }
 
-static void regress_block(void *data, size_t block, size_t worker)
+/* All of an item, where all users are this rank's. */
+static void regress_item(const struct regressions *r, struct worker *w, size_t item)
 {
-    const struct regressions *r = data;
-    const size_t first = r->first_item + block * ITEMS_PER_BLOCK;
-    for (size_t i = first; i < first + ITEMS_PER_BLOCK && i < r->end_item; i++) {
-        regress(r, &r->workers[worker], i);
+    const size_t n = find_members(r, w, item);
+    if (n > 1) {
+        multiply(r, w, n, w->products);
+        regress(r, w, item, n);
     }
+}
+
+/* This rank's part of its products. */
+static void multiply_part(const struct regressions *r, struct worker *w, size_t item)
+{
+    const size_t n = find_members(r, w, item);
+    if (n > 1) {
+        multiply(r, w, n, ridge_parts_of(&r->parts, item));
+    }
+}
+
+/* A regression of this rank's out of the parts. */
+static void regress_parts(const struct regressions *r, struct worker *w, size_t item)
+{
+    const size_t n = ridge_parts_is_own(&r->parts, item) ? find_members(r, w, item) : 1;
+    if (n > 1) {
+        ridge_parts_add(&r->parts, item, w->products);
+        regress(r, w, item, n);
+    }
+}
+
+static void run_block(const struct regressions *r, size_t block, size_t worker,
+                      void (*of_item)(const struct regressions *, struct worker *, size_t))
+{
+    const size_t first = r->parts.first_item + block * ITEMS_PER_BLOCK;
+    for (size_t i = first; i < first + ITEMS_PER_BLOCK && i < r->parts.end_item; i++) {
+        of_item(r, &r->workers[worker], i);
+    }
+}
+
+static void regress_items(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, regress_item);
+}
+
+static void multiply_parts(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, multiply_part);
+}
+
+static void regress_own(void *data, size_t block, size_t worker)
+{
+    run_block(data, block, worker, regress_parts);
 }
 
 /* ---- all of them ---- */
@@ -156,40 +219,58 @@ static enum status_code find_partners(const struct history *train,
         .min_count = 1,
         .top = settings->partners,
         .max_user_items = settings->max_user_items,
-        .watch = {.check_stop = settings->watch.check_stop, .data = settings->watch.data}};
+        .watch = {.check_stop = settings->watch.check_stop, .data = settings->watch.data},
+        .crowd = settings->crowd};
     enum status_code code = pairs_item_item(train, &by_cosine, pool, out, status);
     mem_free(out->values);
     out->values = NULL;
     return code;
 }
 
-/* users and roots: what each entry counts, by item. */
+/* users: what each entry counts, by item. */
 static enum status_code weigh_entries(struct regressions *r, const struct history *train,
                                       struct status *status)
 {
     const size_t n_entries = sparse_entries(&train->matrix);
     const bool ages = r->settings->half_life > 0 && train->times != NULL;
     struct sparse weighed = train->matrix; /* but for its values */
-    const int64_t now = ages ? history_newest(train) : INT64_MIN;
+    int64_t now = ages ? history_newest(train) : INT64_MIN;
     enum status_code code;
     weighed.values = NULL;
+    TRY(ranks_max_int64(r->settings->crowd.ranks, &now, 1, status));
     TRY(MEM_NEW(&weighed.values, n_entries, status));
     for (size_t e = 0; e < n_entries; e++) {
         const double age = ages ? ((double)now - (double)train->times[e]) / day : 0;
         const double weight = ages ? exp2(-age / r->settings->half_life) : 1;
-        weighed.values[e] = (float)fmax(weight, least_weight);
+        weighed.values[e] = (float)rint(fmax(weight, least_weight) / ENTRY_UNIT);
     }
     TRY(sparse_transpose(&weighed, &r->users, status));
-    TRY(MEM_NEW(&r->roots, r->users.n_rows, status));
-    for (size_t i = 0; i < r->users.n_rows; i++) {
-        double squares = 0;
-        for (int64_t e = r->users.offsets[i]; e < r->users.offsets[i + 1]; e++) {
-            squares += pow((double)r->users.values[e], 2);
-        }
-        r->roots[i] = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
-    }
 done:
     mem_free(weighed.values);
+    return code;
+}
+
+/* roots, over the users of all ranks. */
+static enum status_code find_roots(struct regressions *r, struct status *status)
+{
+    const size_t n_items = r->users.n_rows;
+    int64_t *squares = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&squares, n_items, status));
+    TRY(MEM_NEW(&r->roots, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        for (int64_t e = r->users.offsets[i]; e < r->users.offsets[i + 1]; e++) {
+            const int64_t weight = (int64_t)r->users.values[e];
+            squares[i] += weight * weight;
+        }
+    }
+    TRY(ranks_sum_int64(r->settings->crowd.ranks, squares, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        const double sum = (double)squares[i] * PAIR_UNIT;
+        r->roots[i] = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+    }
+done:
+    mem_free(squares);
     return code;
 }
 
@@ -239,6 +320,7 @@ static enum status_code new_workers(struct regressions *r, size_t n_workers, str
         TRY(MEM_NEW(&w->weights, most, status));
         TRY(MEM_NEW(&w->members, n, status));
         TRY(MEM_NEW(&w->roots, n, status));
+        TRY(MEM_NEW(&w->products, n * n / 2, status));
         TRY(MEM_NEW(&w->gram, n * n, status));
         TRY(MEM_NEW(&w->factor, n * n, status));
         TRY(MEM_NEW(&w->solution, n, status));
@@ -257,11 +339,30 @@ static void release_workers(struct worker *workers, size_t n_workers)
         mem_free(workers[t].weights);
         mem_free(workers[t].members);
         mem_free(workers[t].roots);
+        mem_free(workers[t].products);
         mem_free(workers[t].gram);
         mem_free(workers[t].factor);
         mem_free(workers[t].solution);
     }
     mem_free(workers);
+}
+
+static enum status_code run_slice(struct regressions *r, struct pool *pool, struct status *status)
+{
+    struct ridge_parts *parts = &r->parts;
+    const size_t n_items = parts->end_item - parts->first_item;
+    const size_t n_blocks = (n_items + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK;
+    enum status_code code = STATUS_OK;
+    if (ranks_n(parts->ranks) == 1) {
+        pool_run(pool, n_blocks, regress_items, r);
+        goto done;
+    }
+    TRY(ridge_parts_reserve(parts, status));
+    pool_run(pool, n_blocks, multiply_parts, r);
+    TRY(ridge_parts_exchange(parts, status));
+    pool_run(pool, n_blocks, regress_own, r);
+done:
+    return code;
 }
 
 enum status_code ridge_init(struct ridge *ridge, const struct history *train,
@@ -274,22 +375,26 @@ enum status_code ridge_init(struct ridge *ridge, const struct history *train,
     enum status_code code;
     TRY(find_partners(train, settings, pool, &made.partners, status));
     TRY(weigh_entries(&r, train, status));
+    TRY(find_roots(&r, status));
     TRY(MEM_NEW(&made.coefficients, settings->n_strengths, status));
     for (size_t s = 0; s < settings->n_strengths; s++) {
         TRY(MEM_NEW(&made.coefficients[s], sparse_entries(&made.partners), status));
     }
     TRY(new_workers(&r, pool_threads(pool), status));
-    for (r.first_item = 0; r.first_item < n_items; r.first_item = r.end_item) {
-        r.end_item = r.first_item + ITEMS_PER_SLICE;
-        r.end_item = r.end_item < n_items ? r.end_item : n_items;
-        const size_t n_slice = r.end_item - r.first_item;
-        pool_run(pool, (n_slice + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK, regress_block, &r);
-        TRY(watch_step(&settings->watch, (double)r.end_item, (double)n_items, status));
+    r.parts = (struct ridge_parts){.ranks = settings->crowd.ranks, .partners = &made.partners};
+    while (r.parts.end_item < n_items) {
+        ridge_parts_next(&r.parts);
+        TRY(run_slice(&r, pool, status));
+        TRY(watch_step(&settings->watch, (double)r.parts.end_item, (double)n_items, status));
+    }
+    for (size_t s = 0; s < settings->n_strengths && ranks_n(r.parts.ranks) > 1; s++) {
+        TRY(ridge_parts_gather(&r.parts, made.coefficients[s], status));
     }
     *ridge = made;
     made = (struct ridge){0};
 done:
     release_workers(r.workers, pool_threads(pool));
+    ridge_parts_release(&r.parts);
     sparse_release(&r.users);
     mem_free(r.roots);
     ridge_release(&made);

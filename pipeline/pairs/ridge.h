@@ -24,7 +24,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 
 struct ridge_settings {
     size_t partners;       /* of an item, >= 1 */
@@ -33,6 +33,7 @@ struct ridge_settings {
     size_t n_strengths;
     double half_life;   /* days, ages counted from the newest event; 0, or without times: none */
     struct watch watch; /* told in items */
+    struct crowd crowd; /* whose histories they are */
 };
 
 /* Zero-initialise. */

@@ -1,32 +1,36 @@
 /* The sums of transitions.h: column sums user by user, then row by row over the users of an item.
- */
+ * All are integers: of PAIR_UNIT, column sums of COLUMN_UNIT. */
 #include "pairs/transitions.h"
 
 #include "base/mem.h"
 #include "pairs/pair_rows.h"
 #include "pairs/pair_windows.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 enum { SPANS_AHEAD = 8 }; /* a span of that many later is asked for */
+/* A user gives to a column less than 8 for each of PAIR_STEPS_LEAST steps and 1 for each place of
+ * the reach, which is 1,000 at most: of 2^28 users the sum stays below 2^63 units. */
+#define COLUMN_UNIT 0x1p-24
+enum { MOST_USERS = 1 << 28 };
 
 struct transitions {
     const struct transition_settings *settings;
     struct pair_windows windows;
-    double *decays;                           /* (reach) decay^(distance - 1) */
+    double *decays;                           /* (reach) decay^(distance - 1), in PAIR_UNIT */
     double inverse_roots[PAIR_STEP_MOST + 1]; /* of the size of a step; [0] is not used */
     double *column_weights;                   /* (n_items) 1 / max(in(i), 1)^in_exponent */
-    int64_t *additions;                       /* (n_items) that a row takes */
+    int64_t *additions, *own_additions;       /* (n_items) that a row takes; of this rank's users */
 };
 
-/* A user's partners are in the order of time, and those of one step weigh the same: so the sums are
- * the same bytes whatever order there is within a step. */
-static double accumulate(const struct transitions *t, size_t item, struct row_scratch *scratch)
+/* pair_row_adder */
+static void add_row(const void *data, size_t item, struct row_scratch *scratch)
 {
+    const struct transitions *t = data;
     const struct pair_windows *windows = &t->windows;
     const struct pair_span *spans = windows->spans;
     const int64_t end = windows->item_offsets[item + 1];
-    double out = 0;
     for (int64_t s = windows->item_offsets[item]; s < end; s++) {
         const int32_t *partners = windows->items + spans[s].first;
         const struct pair_step *steps = windows->steps + spans[s].first;
@@ -37,31 +41,35 @@ static double accumulate(const struct transitions *t, size_t item, struct row_sc
             mem_prefetch(windows->steps + ahead->first, n * sizeof *steps);
         }
         for (int32_t k = 0; s + 1 < end && k < spans[s + 1].length; k++) {
-            mem_prefetch(&scratch->sums[windows->items[spans[s + 1].first + k]], sizeof out);
+            mem_prefetch(&scratch->sums[windows->items[spans[s + 1].first + k]],
+                         sizeof *scratch->sums);
         }
         for (int32_t k = 0; k < spans[s].length; k++) {
             const double weight = t->decays[steps[k].number - steps[0].number] *
                                   t->inverse_roots[steps[-1].size] *
                                   t->inverse_roots[steps[k].size];
             index_set_add(&scratch->touched, partners[k]);
-            scratch->sums[partners[k]] += weight;
-            out += weight;
+            scratch->sums[partners[k]] += (int64_t)(weight + 0.5);
         }
     }
-    return out;
 }
 
-/* pair_row_maker */
-static size_t make_row(const void *data, size_t item, struct row_scratch *scratch)
+/* pair_row_weigher */
+static size_t weigh_row(const void *data, size_t item, struct row_scratch *scratch,
+                        size_t n_touched)
 {
     const struct transitions *t = data;
-    const double row_weight = 1 / pow(accumulate(t, item, scratch), t->settings->out_exponent);
-    const size_t n_touched = index_set_drain(&scratch->touched, scratch->partners);
+    double out = 0;
     size_t n = 0;
+    (void)item;
+    for (size_t c = 0; c < n_touched; c++) {
+        out += (double)scratch->sums[scratch->partners[c]] * PAIR_UNIT;
+    }
+    const double row_weight = PAIR_UNIT / pow(out, t->settings->out_exponent);
     for (size_t c = 0; c < n_touched; c++) {
         const int32_t partner = scratch->partners[c];
         const float weight =
-            (float)(scratch->sums[partner] * row_weight * t->column_weights[partner]);
+            (float)((double)scratch->sums[partner] * row_weight * t->column_weights[partner]);
         scratch->sums[partner] = 0;
         if (weight > 0) {
             scratch->partners[n] = partner;
@@ -71,9 +79,10 @@ static size_t make_row(const void *data, size_t item, struct row_scratch *scratc
     return n;
 }
 
-/* in (n_items) = the column sums of T. By steps, whose items all get the same: `arrived` (n_items),
- * zero before and after, is what a step of the user has from those before, at its first entry. */
-static void sum_columns(const struct transitions *t, double *arrived, double *in)
+/* in (n_items) = the column sums of T over this rank's users. By steps, whose items all get the
+ * same: `arrived` (n_items), zero before and after, is what a step of the user has from those
+ * before, at its first entry. */
+static void sum_columns(const struct transitions *t, double *arrived, int64_t *in)
 {
     const struct pair_windows *windows = &t->windows;
     for (size_t user = 0; user < windows->n_users; user++) {
@@ -84,8 +93,9 @@ static void sum_columns(const struct transitions *t, double *arrived, double *in
         for (size_t a = 0, next = 0; a < n && steps[a].size > 0; a = next) {
             const double given = (double)steps[a].size * t->inverse_roots[steps[a].size];
             next = a + (size_t)steps[a].size;
+            const int64_t got = llrint(arrived[a] * (PAIR_UNIT / COLUMN_UNIT));
             for (size_t k = a; k < next; k++) {
-                in[items[k]] += arrived[a];
+                in[items[k]] += got;
             }
             arrived[a] = 0;
             const size_t end = pair_steps_end(steps, n, next, t->settings->reach);
@@ -97,31 +107,58 @@ static void sum_columns(const struct transitions *t, double *arrived, double *in
     }
 }
 
+/* column_weights, over the users of all ranks. */
+static enum status_code weigh_columns(struct transitions *t, struct status *status)
+{
+    const size_t n_items = t->windows.n_items;
+    struct ranks *ranks = t->settings->crowd.ranks;
+    double *arrived = NULL;
+    int64_t *in = NULL, n_users = (int64_t)t->windows.n_users;
+    enum status_code code = STATUS_OK;
+    TRY(MEM_NEW(&t->column_weights, n_items, status));
+    TRY(MEM_NEW(&arrived, n_items, status));
+    TRY(MEM_NEW(&in, n_items, status));
+    sum_columns(t, arrived, in);
+    TRY(ranks_sum_int64(ranks, in, n_items, status));
+    TRY(ranks_sum_int64(ranks, &n_users, 1, status));
+    if (n_users > MOST_USERS) {
+        code = status_set(status, STATUS_DATA,
+                          "%" PRId64 " users; transitions are counted for at most %d", n_users,
+                          MOST_USERS);
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        const double sum = (double)in[i] * COLUMN_UNIT;
+        t->column_weights[i] = 1 / pow(fmax(sum, 1), t->settings->in_exponent);
+    }
+done:
+    mem_free(arrived);
+    mem_free(in);
+    return code;
+}
+
 static enum status_code prepare(struct transitions *t, struct status *status)
 {
     const struct transition_settings *settings = t->settings;
     const struct pair_windows *windows = &t->windows;
-    double *arrived = NULL;
     enum status_code code = STATUS_OK;
     TRY(MEM_NEW(&t->decays, settings->reach, status));
-    TRY(MEM_NEW(&t->column_weights, windows->n_items, status));
     TRY(MEM_NEW(&t->additions, windows->n_items, status));
-    TRY(MEM_NEW(&arrived, windows->n_items, status));
+    TRY(MEM_NEW(&t->own_additions, windows->n_items, status));
     for (size_t d = 0; d < settings->reach; d++) {
-        t->decays[d] = pow(settings->decay, (double)d);
+        t->decays[d] = pow(settings->decay, (double)d) / PAIR_UNIT;
     }
     for (size_t size = 1; size <= PAIR_STEP_MOST; size++) {
         t->inverse_roots[size] = 1 / sqrt((double)size);
     }
-    sum_columns(t, arrived, t->column_weights);
     for (size_t i = 0; i < windows->n_items; i++) {
-        t->column_weights[i] = 1 / pow(fmax(t->column_weights[i], 1), settings->in_exponent);
         for (int64_t s = windows->item_offsets[i]; s < windows->item_offsets[i + 1]; s++) {
-            t->additions[i] += windows->spans[s].length;
+            t->own_additions[i] += windows->spans[s].length;
         }
+        t->additions[i] = t->own_additions[i];
     }
+    TRY(ranks_sum_int64(settings->crowd.ranks, t->additions, windows->n_items, status));
+    TRY(weigh_columns(t, status));
 done:
-    mem_free(arrived);
     return code;
 }
 
@@ -131,14 +168,19 @@ enum status_code transitions_count(const struct history *train,
 {
     const struct pair_settings following = {.window = PAIR_FOLLOWING,
                                             .max_positions = settings->reach,
-                                            .max_user_items = settings->max_user_items};
+                                            .max_user_items = settings->max_user_items,
+                                            .crowd = settings->crowd};
     struct transitions t = {.settings = settings};
     enum status_code code = STATUS_OK;
     TRY(pair_windows_init(&t.windows, train, &following, pool, status));
     TRY(prepare(&t, status));
-    const struct pair_rows rows = {.make = make_row,
+    const struct pair_rows rows = {.ranks = settings->crowd.ranks,
+                                   .add = add_row,
+                                   .weigh = weigh_row,
                                    .product = &t,
+                                   .n_users = t.windows.n_users,
                                    .n_items = t.windows.n_items,
+                                   .own_additions = t.own_additions,
                                    .additions = t.additions,
                                    .top = settings->top,
                                    .sums = true,
@@ -148,6 +190,7 @@ done:
     mem_free(t.decays);
     mem_free(t.column_weights);
     mem_free(t.additions);
+    mem_free(t.own_additions);
     pair_windows_release(&t.windows);
     return code;
 }

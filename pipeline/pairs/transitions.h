@@ -17,7 +17,7 @@
 
 #include "base/pool.h"
 #include "base/watch.h"
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 
 struct transition_settings {
     size_t reach; /* places, as max_positions of PAIR_FOLLOWING; >= 1 */
@@ -26,6 +26,7 @@ struct transition_settings {
     size_t top;            /* strongest values kept per item */
     size_t max_user_items; /* a longer history counts with its newest items only; 0: no cap */
     struct watch watch;    /* told in additions */
+    struct crowd crowd;    /* whose histories they are */
 };
 
 /* out (n_items, n_items): values > 0, no diagonal, columns ascending; equal values are kept by

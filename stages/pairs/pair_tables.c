@@ -1,6 +1,7 @@
 /* Codes of the tables users and items, and a view with ids. */
 #include "stages/pairs/pair_tables.h"
 
+#include "dataset/dataset_ranks.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"
@@ -97,7 +98,7 @@ enum status_code pair_tables_write(struct context *context, bool queryable,
     struct db *work = context_work(context);
     const float *weights = NULL;
     enum status_code code = STATUS_OK;
-    *n = (int64_t)sparse_entries(&fit->train.matrix);
+    *n = dataset_totals(fit).pairs;
     TRY(db_exec(work, drop_tables, status));
     if (queryable) {
         TRY(db_exec(work, create_tables, status));

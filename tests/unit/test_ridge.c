@@ -58,7 +58,8 @@ static double entry_weight(const struct history *history, double half_life, size
     for (int64_t e = m->offsets[user]; e < m->offsets[user + 1]; e++) {
         if (m->columns[e] == item) {
             const double age = (double)(NOW - history->times[e]) / 86400;
-            return half_life == 0 ? 1 : fmax(exp2(-age / half_life), 1e-3);
+            const double weight = half_life == 0 ? 1 : fmax(exp2(-age / half_life), 1e-3);
+            return rint(weight * 0x1p16) * 0x1p-16;
         }
     }
     return 0;

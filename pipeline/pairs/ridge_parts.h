@@ -1,0 +1,38 @@
+/* The items of the regressions, slice by slice; and, of several ranks, the products that each has
+ * made of its own users, brought to the ranks that own the items, and what these have solved for,
+ * brought to all. */
+#ifndef NIGHTJAR_PAIRS_RIDGE_PARTS_H
+#define NIGHTJAR_PAIRS_RIDGE_PARTS_H
+
+#include "math/sparse.h"
+#include "ranks/shards.h"
+
+/* Zero-initialise, but for the first two. An item with n partners has n (n + 1) / 2 products. */
+struct ridge_parts {
+    struct ranks *ranks;
+    const struct sparse *partners; /* (n_items, n_items) of each item; the same on all ranks */
+    size_t first_item, end_item;   /* the slice */
+    size_t *places;                /* (items of the slice) in `products`, by owner */
+    size_t first[RANKS_MAX + 1];   /* of each owner, in bytes */
+    int64_t *products;             /* of this rank's users, for all items of the slice */
+    struct ranks_bytes received;   /* of all ranks' users, for those that are this rank's */
+};
+
+/* The slice behind the one before: as much as fits into the memory that a slice may take. */
+void ridge_parts_next(struct ridge_parts *parts);
+bool ridge_parts_is_own(const struct ridge_parts *parts, size_t item);
+/* Room for the slice. */
+MUST_CHECK enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *status);
+/* Where this rank's products of an item go. */
+int64_t *ridge_parts_of(const struct ridge_parts *parts, size_t item);
+/* A collective, once they are there. */
+MUST_CHECK enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *status);
+/* products = those of an own item over the users of all ranks. */
+void ridge_parts_add(const struct ridge_parts *parts, size_t item, int64_t *products);
+/* values (entries of partners): on every rank what each has at the rows of its own items. A
+ * collective. */
+MUST_CHECK enum status_code ridge_parts_gather(const struct ridge_parts *parts, float *values,
+                                               struct status *status);
+void ridge_parts_release(struct ridge_parts *parts);
+
+#endif
