@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 1 << 30 }; /* bytes of a message: the interface counts in int */
+enum { PIECE = 1 << 24 }; /* bytes of a message: the interface counts in int */
 
 const char *wire_library(void)
 {

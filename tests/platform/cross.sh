@@ -30,7 +30,7 @@ APT::Sandbox::User "root";
 CONF
     # shellcheck disable=SC2046
     APT_CONFIG=$state/conf apt-get update -qq &&
-        APT_CONFIG=$state/conf apt-get install -y -qq --download-only $(sh .ci/packages.sh names | grep -e '-dev$') ||
+        APT_CONFIG=$state/conf apt-get install -y -qq --download-only $(sh .ci/packages.sh names | grep -e '-dev$' | grep -v '^mpi-') ||
         return
     rm -rf "$system.new" && mkdir "$system.new" || return
     for package in "$state"/cache/archives/*.deb; do
