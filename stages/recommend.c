@@ -355,13 +355,14 @@ static enum status_code load_rules(struct context *context, const struct recomme
     struct rules_query queries[N_SERVING_RULES];
     struct db *db = NULL;
     const size_t n = queries_of(o, context, queries);
+    struct ranks *ranks = context_ranks(context);
     enum status_code code = STATUS_OK;
-    if (n > 0) {
+    if (n > 0 && ranks_is_first(ranks)) {
         TRY(context_source(context, &db, status));
     }
     for (size_t q = 0; q < n; q++) {
-        TRY(serving_rules_read(db, &queries[q], &sources->users, &sources->items, &sources->rules,
-                               status));
+        TRY(serving_rules_read(db, &queries[q], ranks, &sources->users, &sources->items,
+                               &sources->rules, status));
     }
     if (n > 0) {
         context_source_done(context);
@@ -377,8 +378,9 @@ static enum status_code recommend_check(struct context *context, const void *val
 {
     struct rules_query queries[N_SERVING_RULES];
     struct db *db = NULL;
-    const size_t n =
-        context_settings(context)->source.is_imported ? 0 : queries_of(values, context, queries);
+    const bool asks = ranks_is_first(context_ranks(context)) && /* for all */
+                      !context_settings(context)->source.is_imported;
+    const size_t n = asks ? queries_of(values, context, queries) : 0;
     enum status_code code = STATUS_OK;
     for (size_t q = 0; q < n; q++) {
         TRY(context_source(context, &db, status));
@@ -399,7 +401,8 @@ static enum status_code recommend_fingerprint(struct context *context, const voi
     const struct plan_variant *variant = &context_settings(context)->output.variant;
     struct hash_state *hash = NULL;
     struct db *db = NULL;
-    const size_t n = queries_of(values, context, queries);
+    struct ranks *ranks = context_ranks(context);
+    const size_t n = ranks_is_first(ranks) ? queries_of(values, context, queries) : 0;
     enum status_code code;
     TRY(hash_new(&hash, status));
     for (size_t q = 0; q < n; q++) {
@@ -412,6 +415,7 @@ static enum status_code recommend_fingerprint(struct context *context, const voi
         hash_add(hash, &variant->share, sizeof variant->share);
     }
     hash_text(hash, out);
+    TRY(ranks_share(ranks, out, HASH_TEXT_MAX, status));
 done:
     hash_free(hash);
     return code;

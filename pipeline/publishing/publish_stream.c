@@ -19,46 +19,6 @@ bool publish_is_spread(enum publish_table table)
     return publish_tables[table].has_users || table == TABLE_SIMILAR_ITEMS;
 }
 
-/* ---- a row as bytes: for each cell its type, then a number, or a length and so many bytes ---- */
-
-static void add_cell(struct buf *piece, const struct batch_cell *cell)
-{
-    const uint32_t length = (uint32_t)cell->length;
-    buf_add_char(piece, (char)cell->type);
-    if (cell->type == DB_INTEGER) {
-        buf_add(piece, &cell->integer, sizeof cell->integer);
-    } else if (cell->type == DB_FLOAT) {
-        buf_add(piece, &cell->real, sizeof cell->real);
-    } else {
-        buf_add(piece, &length, sizeof length);
-        buf_add(piece, cell->bytes, cell->length);
-    }
-}
-
-static void take(const char **at, void *out, size_t n)
-{
-    memcpy(out, *at, n);
-    *at += n;
-}
-
-/* Bytes stay where they are. */
-static struct batch_cell take_cell(const char **at)
-{
-    struct batch_cell cell = {.type = (enum db_type)(unsigned char)*(*at)++};
-    uint32_t length;
-    if (cell.type == DB_INTEGER) {
-        take(at, &cell.integer, sizeof cell.integer);
-    } else if (cell.type == DB_FLOAT) {
-        take(at, &cell.real, sizeof cell.real);
-    } else {
-        take(at, &length, sizeof length);
-        cell.length = length;
-        cell.bytes = *at;
-        *at += length;
-    }
-    return cell;
-}
-
 /* ---- who sends ---- */
 
 /* Without overflow. */
@@ -80,7 +40,7 @@ static enum status_code make_piece(const struct publish_content *content, enum p
     while (!is_last && piece->length < PIECE_BYTES && !piece->failed) {
         is_last = !publish_next_row(content, table, position, cells);
         for (size_t c = 0; !is_last && c < n_columns; c++) {
-            add_cell(piece, &cells[c]);
+            batch_cell_write(&cells[c], piece);
         }
         *sum = add_sums(*sum, is_last ? 0 : publish_row_hash(cells, n_columns));
     }
@@ -156,7 +116,7 @@ static void step(struct row_stream *stream, size_t r)
         const char *at = sender->piece.data + sender->at;
         sender->has_row = sender->at < sender->piece.length;
         for (size_t c = 0; sender->has_row && c < publish_tables[stream->table].n_columns; c++) {
-            sender->row[c] = take_cell(&at);
+            sender->row[c] = batch_cell_read(&at);
         }
         sender->at = (size_t)(at - sender->piece.data);
         stream->is_dry = stream->is_dry || (!sender->has_row && !sender->is_last);

@@ -1,170 +1,22 @@
-/* Rows of the user's queries turned into rules: opening and checking a query, ids into codes, and
- * what each rule makes of a row. */
+/* Rows of the user's queries turned into rules: ids into codes, and what each rule makes of a row.
+ */
 #include "serving/serving_rules.h"
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "serving/rules_rows.h"
 #include "store/row_id.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { ROWS_BETWEEN_LOOKS = 4096, FIRST_CAPACITY = 1024 };
+enum { FIRST_CAPACITY = 1024 };
 
 static const double BOOST_MAX = 1e6;
 
 enum { SEGMENTS_MAX = 4096 }; /* each costs a byte an item */
-
-/* What a rule's query gives. */
-static const struct rule_info {
-    const char *what; /* the option, in messages */
-    bool has_users, has_items;
-    const char *label; /* a third column, or NULL */
-    bool needs_label;
-} rule_infos[N_SERVING_RULES] = {
-    [RULE_SEGMENTS] = {"recommend.segments", true, false, "segment", true},
-    [RULE_ELIGIBLE] = {"recommend.eligible", false, true, "segment", false},
-    [RULE_EXCLUDE] = {"recommend.exclude", true, true, NULL, false},
-    [RULE_BOOSTS] = {"recommend.boosts", false, true, "boost", true},
-    [RULE_CATEGORIES] = {"recommend.categories", false, true, "category", true},
-    [RULE_NEW_ITEMS] = {"recommend.new_items", false, true, NULL, false},
-    [RULE_USERS] = {"recommend.users", true, false, NULL, false},
-};
-
-/* An open query and where its columns stand; -1: it has none of that kind. */
-struct reading {
-    const struct rules_query *query;
-    const struct rule_info *info;
-    struct db_query *statement;
-    int user_column, item_column, label_column;
-    int64_t n_rows;
-};
-
-/* The column `name`, or its short form without "_id"; -1. */
-static int column_of(const struct db_query *statement, const char *name)
-{
-    const char *suffix = strstr(name, "_id");
-    size_t short_length = suffix == NULL ? strlen(name) : (size_t)(suffix - name);
-    for (int i = 0; i < db_column_count(statement); i++) {
-        const char *column = db_column_name(statement, i);
-        if (strcasecmp(column, name) == 0 ||
-            (strlen(column) == short_length && strncasecmp(column, name, short_length) == 0)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static enum status_code find_column(const struct reading *reading, const char *name, bool needed,
-                                    const char *shown, int *column, struct status *status)
-{
-    *column = column_of(reading->statement, name);
-    if (*column >= 0 || !needed) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_CONFIG,
-                      "%s: the query needs a column named %s: name it with AS", reading->info->what,
-                      shown);
-}
-
-static enum status_code reading_open(struct reading *reading, struct db *db,
-                                     const struct rules_query *query, struct status *status)
-{
-    const struct rule_info *info = &rule_infos[query->rule];
-    enum status_code code;
-    *reading = (struct reading){
-        .query = query, .info = info, .user_column = -1, .item_column = -1, .label_column = -1};
-    TRY(db_prepare_user(db, info->what, query->sql, query->timeout_seconds, &reading->statement,
-                        status));
-    if (info->has_items) {
-        TRY(find_column(reading, "item_id", true, "item_id (or item)", &reading->item_column,
-                        status));
-    }
-    if (info->has_users) {
-        TRY(find_column(reading, "user_id", true, "user_id (or user)", &reading->user_column,
-                        status));
-    }
-    if (info->label != NULL) {
-        TRY(find_column(reading, info->label, info->needs_label, info->label,
-                        &reading->label_column, status));
-    }
-done:
-    return code;
-}
-
-static enum status_code reading_step(struct reading *reading, bool *has_row, struct status *status)
-{
-    const struct rules_query *query = reading->query;
-    enum status_code code;
-    if (reading->n_rows % ROWS_BETWEEN_LOOKS == 0) {
-        TRY(watch_check(&query->watch, status));
-    }
-    TRY(db_step(reading->statement, has_row, status));
-    reading->n_rows += *has_row;
-done:
-    return code;
-}
-
-/* *code: the source code of the id in `column`, -1 when nightjar does not know it. */
-static enum status_code find_id(struct reading *reading, int column, const struct served_ids *ids,
-                                int32_t *source, struct status *status)
-{
-    static const char *const type_names[] = {"of no type", "INTEGER", "TEXT"};
-    struct row_id id;
-    const enum row_id_fault fault = row_id_read(reading->statement, column, &id);
-    const bool fits = fault == ROW_ID_SOUND && id.is_text == (ids->ids.type == ID_TEXT);
-    if (!fits) {
-        return status_set(status, STATUS_DATA,
-                          "%s, row %lld: %s %s, the ids of the log are %s; use CAST in the query, "
-                          "or leave such rows out",
-                          reading->info->what, (long long)reading->n_rows,
-                          db_column_name(reading->statement, column),
-                          fault != ROW_ID_SOUND ? row_id_faults[fault]
-                          : id.is_text          ? "is TEXT"
-                                                : "is INTEGER",
-                          type_names[ids->ids.type]);
-    }
-    const int32_t served = id.is_text ? vocabulary_find_text(&ids->ids, id.text, id.length)
-                                      : vocabulary_find_integer(&ids->ids, id.integer);
-    *source = served < 0 ? -1 : ids->source_of[served];
-    return STATUS_OK;
-}
-
-enum status_code rules_query_check(struct db *db, const struct rules_query *query,
-                                   struct status *status)
-{
-    struct reading reading;
-    const enum status_code code = reading_open(&reading, db, query, status);
-    db_finalize(reading.statement);
-    return code;
-}
-
-enum status_code rules_query_hash(struct db *db, const struct rules_query *query,
-                                  struct hash_state *hash, struct status *status)
-{
-    struct reading reading;
-    bool has_row = true;
-    enum status_code code;
-    TRY(reading_open(&reading, db, query, status));
-    while (has_row) {
-        TRY(reading_step(&reading, &has_row, status));
-        for (int i = 0; has_row && i < db_column_count(reading.statement); i++) {
-            size_t length = 0;
-            const enum db_type type = db_column_type(reading.statement, i);
-            const void *bytes =
-                type == DB_NULL ? NULL : db_column_blob(reading.statement, i, &length);
-            hash_add_int64(hash, (int64_t)type);
-            hash_add_int64(hash, (int64_t)length);
-            hash_add(hash, bytes, length);
-        }
-    }
-done:
-    db_finalize(reading.statement);
-    return code;
-}
 
 /* ---- what rows become ---- */
 
@@ -215,7 +67,7 @@ struct pair_list {
 
 /* A query's rows on their way into the rules. */
 struct intake {
-    struct reading reading;
+    struct rules_rows rows;
     const struct served_ids *users, *items;
     struct serving_rules *rules;
     struct pair_list pairs;
@@ -236,22 +88,44 @@ done:
     return code;
 }
 
-/* The label's code, -1 for NULL; a new one is added where `may_add`. */
-static enum status_code find_label(struct reading *reading, struct vocabulary *labels, bool may_add,
-                                   int32_t *label, struct status *status)
+/* *source: the source code of the id, -1 when nightjar does not know it. */
+static enum status_code find_id(const struct rules_rows *rows, const struct batch_cell *cell,
+                                const char *column, const struct served_ids *ids, int32_t *source,
+                                struct status *status)
 {
-    size_t length;
-    const char *text;
+    static const char *const type_names[] = {"of no type", "INTEGER", "TEXT"};
+    const struct db_cell read = {cell->type, cell->integer, cell->real, cell->bytes, cell->length};
+    struct row_id id;
+    const enum row_id_fault fault = row_id_of_cell(&read, &id);
+    const bool fits = fault == ROW_ID_SOUND && id.is_text == (ids->ids.type == ID_TEXT);
+    if (!fits) {
+        return status_set(status, STATUS_DATA,
+                          "%s, row %lld: %s %s, the ids of the log are %s; use CAST in the query, "
+                          "or leave such rows out",
+                          rows->info->what, (long long)rows->n_rows, column,
+                          fault != ROW_ID_SOUND ? row_id_faults[fault]
+                          : id.is_text          ? "is TEXT"
+                                                : "is INTEGER",
+                          type_names[ids->ids.type]);
+    }
+    const int32_t served = vocabulary_find(&ids->ids, &id);
+    *source = served < 0 ? -1 : ids->source_of[served];
+    return STATUS_OK;
+}
+
+/* The label's code, -1 for NULL; a new one is added where `may_add`. */
+static enum status_code find_label(const struct rules_rows *rows, struct vocabulary *labels,
+                                   bool may_add, int32_t *label, struct status *status)
+{
+    const struct batch_cell *cell = &rows->label;
     *label = -1;
-    if (reading->label_column < 0 ||
-        db_column_type(reading->statement, reading->label_column) == DB_NULL) {
+    if (!rows->has_label || cell->type == DB_NULL) {
         return STATUS_OK;
     }
-    text = db_column_text(reading->statement, reading->label_column, &length);
     if (may_add) {
-        return vocabulary_add_text(labels, text, length, label, status);
+        return vocabulary_add_text(labels, cell->bytes, cell->length, label, status);
     }
-    *label = vocabulary_find_text(labels, text, length);
+    *label = vocabulary_find_text(labels, cell->bytes, cell->length);
     return STATUS_OK;
 }
 
@@ -260,10 +134,10 @@ static enum status_code take_segment(struct intake *intake, int32_t user, struct
     struct serving_rules *rules = intake->rules;
     int32_t segment;
     enum status_code code;
-    TRY(find_label(&intake->reading, &rules->segments, true, &segment, status));
+    TRY(find_label(&intake->rows, &rules->segments, true, &segment, status));
     if (rules->segments.n > SEGMENTS_MAX) {
-        return status_set(status, STATUS_DATA, "%s: more than %d segments",
-                          intake->reading.info->what, SEGMENTS_MAX);
+        return status_set(status, STATUS_DATA, "%s: more than %d segments", intake->rows.info->what,
+                          SEGMENTS_MAX);
     }
     if (user >= 0) {
         rules->segment_of[user] = segment;
@@ -277,19 +151,18 @@ done:
 static enum status_code take_eligible(struct intake *intake, int32_t item, struct status *status)
 {
     struct serving_rules *rules = intake->rules;
-    const struct reading *reading = &intake->reading;
+    const struct rules_rows *rows = &intake->rows;
     const size_t n = rules->n_items;
     int32_t segment;
     enum status_code code;
-    TRY(find_label(&intake->reading, &rules->segments, false, &segment, status));
+    TRY(find_label(&intake->rows, &rules->segments, false, &segment, status));
     if (item < 0) {
         return STATUS_OK;
     }
     intake->any = true;
     if (segment >= 0) {
         rules->eligible[(size_t)(segment + 1) * n + (size_t)item] = 1;
-    } else if (reading->label_column < 0 ||
-               db_column_type(reading->statement, reading->label_column) == DB_NULL) {
+    } else if (!rows->has_label || rows->label.type == DB_NULL) {
         for (size_t row = 0; row <= rules->segments.n; row++) {
             rules->eligible[row * n + (size_t)item] = 1;
         }
@@ -300,13 +173,13 @@ done:
 
 static enum status_code take_boost(struct intake *intake, int32_t item, struct status *status)
 {
-    struct reading *reading = &intake->reading;
-    const enum db_type type = db_column_type(reading->statement, reading->label_column);
-    const double boost = db_column_double(reading->statement, reading->label_column);
+    const struct rules_rows *rows = &intake->rows;
+    const enum db_type type = rows->label.type;
+    const double boost = type == DB_INTEGER ? (double)rows->label.integer : rows->label.real;
     if ((type != DB_INTEGER && type != DB_FLOAT) || !(fabs(boost) <= BOOST_MAX)) {
         return status_set(status, STATUS_DATA,
-                          "%s, row %lld: boost is no number between -%g and %g",
-                          reading->info->what, (long long)reading->n_rows, BOOST_MAX, BOOST_MAX);
+                          "%s, row %lld: boost is no number between -%g and %g", rows->info->what,
+                          (long long)rows->n_rows, BOOST_MAX, BOOST_MAX);
     }
     if (item >= 0) {
         intake->rules->boosts[item] = (float)boost;
@@ -318,7 +191,7 @@ static enum status_code take_category(struct intake *intake, int32_t item, struc
 {
     int32_t category;
     enum status_code code;
-    TRY(find_label(&intake->reading, &intake->rules->category_names, true, &category, status));
+    TRY(find_label(&intake->rows, &intake->rules->category_names, true, &category, status));
     if (item >= 0 && category >= 0) {
         TRY(add_pair(&intake->pairs, item, category, status));
     }
@@ -328,17 +201,17 @@ done:
 
 static enum status_code take_row(struct intake *intake, struct status *status)
 {
-    struct reading *reading = &intake->reading;
+    const struct rules_rows *rows = &intake->rows;
     struct serving_rules *rules = intake->rules;
     int32_t user = -1, item = -1;
     enum status_code code = STATUS_OK;
-    if (reading->user_column >= 0) {
-        TRY(find_id(reading, reading->user_column, intake->users, &user, status));
+    if (rows->info->has_users) {
+        TRY(find_id(rows, &rows->user, rows->names[RULES_USER], intake->users, &user, status));
     }
-    if (reading->item_column >= 0) {
-        TRY(find_id(reading, reading->item_column, intake->items, &item, status));
+    if (rows->info->has_items) {
+        TRY(find_id(rows, &rows->item, rows->names[RULES_ITEM], intake->items, &item, status));
     }
-    switch (reading->query->rule) {
+    switch (rows->query->rule) {
     case RULE_SEGMENTS:
         return take_segment(intake, user, status);
     case RULE_ELIGIBLE:
@@ -374,7 +247,7 @@ static enum status_code prepare_room(struct intake *intake, struct status *statu
     const size_t n_users = intake->users->n_codes, n_items = intake->items->n_codes;
     size_t n;
     enum status_code code = STATUS_OK;
-    switch (intake->reading.query->rule) {
+    switch (intake->rows.query->rule) {
     case RULE_SEGMENTS:
         TRY(MEM_NEW(&rules->segment_of, n_users, status));
         for (size_t u = 0; u < n_users; u++) {
@@ -387,7 +260,7 @@ static enum status_code prepare_room(struct intake *intake, struct status *statu
                               "recommend.eligible: %zu items, %zu segments", n_items,
                               rules->segments.n);
         }
-        if (intake->reading.label_column >= 0 && rules->segment_of == NULL) {
+        if (intake->rows.has_label && rules->segment_of == NULL) {
             return status_set(
                 status, STATUS_CONFIG,
                 "recommend.eligible: the query gives a segment, so recommend.segments "
@@ -417,19 +290,20 @@ done:
 static enum status_code close_intake(struct intake *intake, struct status *status)
 {
     struct serving_rules *rules = intake->rules;
-    const struct reading *reading = &intake->reading;
+    const struct rules_rows *rows = &intake->rows;
     const size_t n_items = intake->items->n_codes;
+    int64_t any = intake->any;
     enum status_code code = STATUS_OK;
-    switch (reading->query->rule) {
+    switch (rows->query->rule) {
     case RULE_ELIGIBLE:
     case RULE_USERS:
-        if (!intake->any) {
-            code =
-                status_set(status, STATUS_DATA,
-                           "%s: the query gives no %s that nightjar knows (%lld rows), so nobody "
-                           "could be recommended anything",
-                           reading->info->what, reading->info->has_users ? "user" : "item",
-                           (long long)reading->n_rows);
+        TRY(ranks_max_int64(rows->ranks, &any, 1, status));
+        if (!any) {
+            code = status_set(
+                status, STATUS_DATA,
+                "%s: the query gives no %s that nightjar knows (%lld rows), so nobody "
+                "could be recommended anything",
+                rows->info->what, rows->info->has_users ? "user" : "item", (long long)rows->n_rows);
         }
         break;
     case RULE_EXCLUDE:
@@ -448,18 +322,19 @@ done:
 }
 
 enum status_code serving_rules_read(struct db *db, const struct rules_query *query,
-                                    struct served_ids *users, struct served_ids *items,
-                                    struct serving_rules *rules, struct status *status)
+                                    struct ranks *ranks, struct served_ids *users,
+                                    struct served_ids *items, struct serving_rules *rules,
+                                    struct status *status)
 {
     struct intake intake = {.users = users, .items = items, .rules = rules};
     bool has_row = true;
     enum status_code code;
-    TRY(reading_open(&intake.reading, db, query, status));
+    TRY(rules_rows_open(&intake.rows, db, query, ranks, status));
     TRY(vocabulary_build_index(&users->ids, status));
     TRY(vocabulary_build_index(&items->ids, status));
     TRY(prepare_room(&intake, status));
     for (;;) {
-        TRY(reading_step(&intake.reading, &has_row, status));
+        TRY(rules_rows_next(&intake.rows, &has_row, status));
         if (!has_row) {
             break;
         }
@@ -468,7 +343,7 @@ enum status_code serving_rules_read(struct db *db, const struct rules_query *que
     TRY(close_intake(&intake, status));
 done:
     mem_free(intake.pairs.pairs);
-    db_finalize(intake.reading.statement);
+    rules_rows_release(&intake.rows);
     return code;
 }
 

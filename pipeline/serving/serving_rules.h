@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/watch.h"
 #include "math/sparse.h"
+#include "ranks/ranks.h"
 #include "serving/served_ids.h"
 #include "store/db.h"
 
@@ -66,12 +67,14 @@ MUST_CHECK enum status_code rules_query_check(struct db *db, const struct rules_
 /* Adds the query's rows, in their order. */
 MUST_CHECK enum status_code rules_query_hash(struct db *db, const struct rules_query *query,
                                              struct hash_state *hash, struct status *status);
-/* Reads one rule; what the rules' order names before it must have been read. Ids that nightjar does
- * not know count for nothing. STATUS_DATA with the row: a NULL or an id of another type than the
+/* Reads one rule; what the rules' order names before it must have been read. Rank 0 asks `db`, the
+ * others have none; each keeps what is said of its users. Ids that nightjar does not know count for
+ * nothing. STATUS_DATA with the row: a NULL or an id of another type than the
  * log's, a boost that is no finite number; also `eligible` and `users` without one known id, for
  * nobody would get a list. The indexes of users and items are built where they are missing. */
 MUST_CHECK enum status_code serving_rules_read(struct db *db, const struct rules_query *query,
-                                               struct served_ids *users, struct served_ids *items,
+                                               struct ranks *ranks, struct served_ids *users,
+                                               struct served_ids *items,
                                                struct serving_rules *rules, struct status *status);
 void serving_rules_release(struct serving_rules *rules);
 

@@ -3,10 +3,49 @@
 
 #include "base/mem.h"
 
+#include <string.h>
+
 enum {
     GROUP_ROWS = 32,
     PARAMETERS_MAX = 32000 /* SQLite's own limit is 32766 */
 };
+
+void batch_cell_write(const struct batch_cell *cell, struct buf *out)
+{
+    const uint32_t length = (uint32_t)cell->length;
+    buf_add_char(out, (char)cell->type);
+    if (cell->type == DB_INTEGER) {
+        buf_add(out, &cell->integer, sizeof cell->integer);
+    } else if (cell->type == DB_FLOAT) {
+        buf_add(out, &cell->real, sizeof cell->real);
+    } else {
+        buf_add(out, &length, sizeof length);
+        buf_add(out, cell->bytes, cell->length);
+    }
+}
+
+static void take(const char **at, void *out, size_t n)
+{
+    memcpy(out, *at, n);
+    *at += n;
+}
+
+struct batch_cell batch_cell_read(const char **at)
+{
+    struct batch_cell cell = {.type = (enum db_type)(unsigned char)*(*at)++};
+    uint32_t length;
+    if (cell.type == DB_INTEGER) {
+        take(at, &cell.integer, sizeof cell.integer);
+    } else if (cell.type == DB_FLOAT) {
+        take(at, &cell.real, sizeof cell.real);
+    } else {
+        take(at, &length, sizeof length);
+        cell.length = length;
+        cell.bytes = *at;
+        *at += length;
+    }
+    return cell;
+}
 
 static enum status_code open_insert(struct db *db, const char *table, size_t n_columns,
                                     size_t n_rows, struct db_query **out, struct status *status)

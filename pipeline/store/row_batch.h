@@ -44,6 +44,11 @@ static inline struct batch_cell batch_text(const char *text, size_t length)
     return (struct batch_cell){.type = DB_TEXT, .bytes = text, .length = length};
 }
 
+/* A cell as bytes, for whoever sends rows away: its type, then a number, or a length and so many
+ * bytes. Those of a cell that is read stay where they are; *at moves behind it. */
+void batch_cell_write(const struct batch_cell *cell, struct buf *out);
+struct batch_cell batch_cell_read(const char **at);
+
 /* Zero-initialise. */
 struct row_batch {
     struct db *db;

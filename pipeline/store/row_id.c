@@ -21,26 +21,24 @@ static bool is_whole(double real)
     return fabs(real) <= greatest_whole && floor(real) == real;
 }
 
-enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id *id)
+enum row_id_fault row_id_of_cell(const struct db_cell *cell, struct row_id *id)
 {
-    struct db_cell cell;
-    db_column_cell(query, column, &cell);
-    switch (cell.type) {
+    switch (cell->type) {
     case DB_INTEGER:
         id->is_text = false;
-        id->integer = cell.integer;
+        id->integer = cell->integer;
         return ROW_ID_SOUND;
     case DB_TEXT:
         id->is_text = true;
-        id->text = cell.text;
-        id->length = cell.length;
-        return cell.length > 0 ? ROW_ID_SOUND : ROW_ID_EMPTY;
+        id->text = cell->text;
+        id->length = cell->length;
+        return cell->length > 0 ? ROW_ID_SOUND : ROW_ID_EMPTY;
     case DB_FLOAT:
-        if (!is_whole(cell.real)) {
+        if (!is_whole(cell->real)) {
             return ROW_ID_FRACTION;
         }
         id->is_text = false;
-        id->integer = (int64_t)cell.real;
+        id->integer = (int64_t)cell->real;
         return ROW_ID_SOUND;
     case DB_BLOB:
         return ROW_ID_BLOB;
@@ -48,6 +46,13 @@ enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id 
         break;
     }
     return ROW_ID_NULL;
+}
+
+enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id *id)
+{
+    struct db_cell cell;
+    db_column_cell(query, column, &cell);
+    return row_id_of_cell(&cell, id);
 }
 
 int row_id_compare(const struct row_id *a, const struct row_id *b)

@@ -22,6 +22,8 @@ extern const char *const row_id_faults[ROW_ID_SOUND]; /* "is NULL", ... */
 
 /* The id in a column of the current row; `id` is set when it is sound. */
 enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id *id);
+/* The same of a cell that somebody has read. */
+enum row_id_fault row_id_of_cell(const struct db_cell *cell, struct row_id *id);
 /* By type, then by value: 0 for the same id of the same type. */
 int row_id_compare(const struct row_id *a, const struct row_id *b);
 
