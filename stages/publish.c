@@ -390,7 +390,8 @@ static enum status_code run(struct context *context, const void *stage_options,
     TRY(merge_vectors(&p, status));
     TRY(tell_parts(&p, status));
     TRY(tell_chosen(context, &p, status));
-    const struct publish_content content = content_of(context, &p);
+    struct publish_content content = content_of(context, &p);
+    TRY(ranks_sum_int64(ranks, &content.n_interactions, 1, status));
     struct publishing publishing = {context, &p.lists};
     const struct publish_target target = {.db = db,
                                           .ranks = ranks,
@@ -546,5 +547,6 @@ const struct stage stage_publish = {
     .estimate = estimate,
     .check = check,
     .fingerprint = fingerprint,
+    .works_in_ranks = true,
     .reads_delta = true,
     .run = run};

@@ -163,6 +163,17 @@ static void recommend_validate(const void *values, struct option_report *report)
     check_pair(report, o->rules[RULE_NEW_ITEMS] != NULL, "new_items", o->min_new > 0, "min_new");
 }
 
+static void recommend_refuse_ranks(const void *values, struct option_report *report)
+{
+    const struct recommend_options *o = values;
+    if (o->similar_users > 0) {
+        option_mistake(
+            report, "similar_users",
+            "every user is compared with every other, and no rank has them all: leave it "
+            "at 0, or run in one process");
+    }
+}
+
 static void recommend_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct recommend_options *o = values;
@@ -484,6 +495,7 @@ static struct serving_request request_of(const struct recommend_options *o,
 {
     const size_t n_items = sources->items.ids.n;
     return (struct serving_request){
+        .ranks = context_ranks(context),
         .interactions = &sources->merged.interactions,
         .embeddings = &sources->embeddings,
         .users = &sources->users,
@@ -551,6 +563,7 @@ static enum status_code recommend_run(struct context *context, const void *value
     for (size_t e = 0; e < recommendations.n_served * recommendations.top; e++) {
         n_rows += recommendations.items[e] >= 0;
     }
+    TRY(ranks_sum_int64(context_ranks(context), &n_rows, 1, status));
     context_set_rows(context, n_rows);
     TRY(recommendations_save(&recommendations, &out, status));
     TRY(context_output(context, &out, status));
@@ -575,6 +588,8 @@ const struct stage stage_recommend = {
     .estimate = recommend_estimate,
     .check = recommend_check,
     .fingerprint = recommend_fingerprint,
+    .works_in_ranks = true,
+    .refuse_ranks = recommend_refuse_ranks,
     .reads_delta = true,
     .run = recommend_run,
 };

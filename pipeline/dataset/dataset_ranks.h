@@ -15,7 +15,8 @@ size_t dataset_user_shard(const struct interactions *interactions, const struct 
 MUST_CHECK enum status_code dataset_shard_rows(const struct interactions *interactions,
                                                const struct dataset *dataset,
                                                struct shard_rows *by_shard, struct status *status);
-/* The same of master codes of users (n, ascending): of a cold part, of a part of the users. */
+/* The same of master codes of users (n, ascending): of a cold part, of a part of the users. NULL:
+ * row and code are the same. */
 MUST_CHECK enum status_code codes_shard_rows(const struct vocabulary *users, const int32_t *codes,
                                              size_t n, struct shard_rows *by_shard,
                                              struct status *status);
@@ -30,5 +31,15 @@ int64_t interactions_n_users(const struct interactions *interactions);
 MUST_CHECK enum status_code interactions_add_up(struct ranks *ranks,
                                                 struct interactions *interactions,
                                                 struct status *status);
+
+/* history_popularity over all ranks, and history_newest. Rows of the history are users with these
+ * codes (as codes_shard_rows). Sums run along the tree of the shards, so that they are the same
+ * however many ranks there are. Collectives. */
+MUST_CHECK enum status_code ranks_popularity(struct ranks *ranks, const struct vocabulary *users,
+                                             const int32_t *codes, const struct history *history,
+                                             double half_life_days, double *popularity,
+                                             struct status *status);
+MUST_CHECK enum status_code ranks_newest(struct ranks *ranks, const struct history *history,
+                                         int64_t *newest, struct status *status);
 
 #endif

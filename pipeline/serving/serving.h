@@ -75,6 +75,7 @@ enum serving_index { INDEX_EXACT, INDEX_IVF, INDEX_AUTO };
 bool serving_uses_index(enum serving_index index, double n_products);
 
 struct serving_request {
+    struct ranks *ranks; /* NULL: one */
     const struct interactions *interactions;
     const struct embeddings *embeddings;
     const struct served_ids *users, *items; /* of these interactions and towers */
@@ -106,7 +107,9 @@ struct serving_request {
     struct watch watch; /* told in lists, between blocks of them */
 };
 
-/* `out` zeroed; release with recommendations_release. A list has exactly `top` rows whenever there
+/* Of several ranks each makes the lists of its own users and of a part of the items; popular and
+ * trending items are the same on all.
+ * `out` zeroed; release with recommendations_release. A list has exactly `top` rows whenever there
  * are as many items that the user may get. */
 MUST_CHECK enum status_code serving_run(const struct serving_request *request, struct pool *pool,
                                         struct recommendations *out, struct status *status);

@@ -35,8 +35,13 @@ struct popular_segments {
     int32_t *users; /* (source users) by segment, ascending within one */
     size_t *ends;   /* (n + 2) in `users`: those of segment s are [ends[s], ends[s + 1]), those of
                        none before ends[0] */
-    int64_t newest; /* time of the log */
-    double *whole, *counts; /* (source items) of all users; of one segment, and what it makes */
+    /* how the users of segment s chose: items [first[s], first[s + 1]) */
+    size_t *first;          /* (n + 1) */
+    int32_t *items;         /* ascending within a segment */
+    double *chosen;         /* their users, of late ones by the half-life */
+    size_t room;            /* of both */
+    double *sums;           /* (n) of `chosen` */
+    double *whole, *counts; /* (source items) of all users; what a segment makes of it */
     double total, prior;    /* sum of `whole`; mu */
     int32_t shown;          /* the segment whose order serving->popular has */
 };
@@ -86,6 +91,7 @@ struct serving {
     size_t n_workers;
     struct list_worker *workers;
     double lists_done, lists_total;
+    int64_t now; /* from which ages are counted; 0: no part of the score looks at them */
 };
 
 /* Everything but the lists. On an error it is filled in part, for serving_release. */

@@ -24,16 +24,19 @@ done:
     return code;
 }
 
-/* Cosines of candidates [first, first + count) with all others; `self` has one entry a row. */
+/* Cosines of the candidates at [first, first + count) of the list with all others; `self` has one
+ * entry a row. */
 static enum status_code rank_similar(struct serving *serving, const struct sparse *self,
                                      size_t first, size_t count, struct status *status)
 {
     struct recommendations *out = serving->out;
-    struct sparse own = {count, self->n_columns, self->offsets + first, self->columns, NULL};
-    size_t k = out->similar_top;
-    struct ranking ranking = {
-        .anchors = matrix_rows(serving->candidates, first, count),
-        .candidates = serving->candidates,
+    const struct const_matrix candidates = serving->candidates;
+    const struct sparse own = {count, self->n_columns, self->offsets + first, self->columns, NULL};
+    const size_t k = out->similar_top;
+    int32_t *lists = out->similar_items + first * k;
+    const struct ranking ranking = {
+        .anchors = const_matrix_of(serving->anchors, count, candidates.columns),
+        .candidates = candidates,
         .scale = 1.0f,
         .eligible = serving->eligible,
         .exclude = &own,
@@ -41,13 +44,11 @@ static enum status_code rank_similar(struct serving *serving, const struct spars
         .k = k,
     };
     enum status_code code;
-    TRY(serving_find(serving, &ranking, &out->similar_index, serving->lists, serving->scores,
+    matrix_gather(candidates, self->columns + first, count, serving->anchors);
+    TRY(serving_find(serving, &ranking, &out->similar_index, lists, out->similar_scores + first * k,
                      status));
     for (size_t e = 0; e < count * k; e++) {
-        size_t at = (size_t)serving->places[first + e / k] * k + e % k;
-        int32_t candidate = serving->lists[e];
-        out->similar_items[at] = candidate < 0 ? -1 : serving->candidate_codes[candidate];
-        out->similar_scores[at] = serving->scores[e];
+        lists[e] = lists[e] < 0 ? -1 : serving->candidate_codes[lists[e]];
     }
     TRY(serving_report(serving, count, status));
 done:
@@ -57,8 +58,13 @@ done:
 enum status_code serving_similar_lists(struct serving *serving, struct status *status)
 {
     struct recommendations *out = serving->out;
-    size_t k = serving->request->similar;
-    size_t n = k == 0 ? 0 : serving->n_candidates, total;
+    struct ranks *ranks = serving->request->ranks;
+    const size_t k = serving->request->similar;
+    const size_t n_all = k == 0 ? 0 : serving->n_candidates, mine = ranks_mine(ranks);
+    /* by place, so that what ranks have follows one another */
+    const size_t start = n_all * mine / ranks_n(ranks), end = n_all * (mine + 1) / ranks_n(ranks);
+    const size_t n = end - start;
+    size_t total;
     struct sparse self = {0};
     enum status_code code;
     out->similar_top = k;
@@ -70,11 +76,14 @@ enum status_code serving_similar_lists(struct serving *serving, struct status *s
     TRY(MEM_NEW(&out->similar_anchors, n, status));
     TRY(MEM_NEW(&out->similar_items, total, status));
     TRY(MEM_NEW(&out->similar_scores, total, status));
-    TRY(sparse_init(&self, n, n, n, false, status));
-    for (size_t i = 0; i < n; i++) {
-        out->similar_anchors[serving->places[i]] = serving->candidate_codes[i];
-        self.columns[i] = (int32_t)i;
-        self.offsets[i + 1] = (int64_t)i + 1;
+    TRY(sparse_init(&self, n, n_all, n, false, status));
+    for (size_t c = 0; c < n_all; c++) {
+        const size_t at = (size_t)serving->places[c] - start;
+        if (at < n) {
+            out->similar_anchors[at] = serving->candidate_codes[c];
+            self.columns[at] = (int32_t)c;
+            self.offsets[at + 1] = (int64_t)at + 1;
+        }
     }
     for (size_t first = 0; first < n; first += serving->n_block) {
         TRY(rank_similar(serving, &self, first,

@@ -125,9 +125,7 @@ enum status_code serving_live(struct serving *serving, struct status *status)
     TRY(copy_items(serving, live, status));
     TRY(copy_users(serving, live, status));
     TRY(copy_pairs(serving, live, status));
-    live->time = serving->request->weights.n_parts > 0
-                     ? (double)score_now(serving->dataset, &serving->history)
-                     : 0;
+    live->time = (double)serving->now;
     live->n_known = (double)serving->n_known;
     live->has_times = serving->history.times != NULL;
     live->repeats = serving->dataset->repeats;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "dataset/dataset_ranks.h"
 
 #include <math.h>
 
@@ -268,13 +269,15 @@ void serving_rank_popular(struct serving *serving, const double *popularity)
 
 static enum status_code prepare_popular(struct serving *serving, struct status *status)
 {
-    const struct history *log = &serving->request->interactions->log;
-    size_t n_items = serving->request->interactions->items.n;
+    const struct serving_request *request = serving->request;
+    size_t n_items = request->interactions->items.n;
     double *popularity = NULL;
     enum status_code code;
     TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&serving->popular, n_items, status));
-    history_popularity(log, serving->request->popular_half_life, popularity);
+    TRY(ranks_popularity(request->ranks, &request->interactions->users, NULL,
+                         &request->interactions->log, request->popular_half_life, popularity,
+                         status));
     serving_rank_popular(serving, popularity);
     TRY(serving_segments_prepare(serving, status));
     serving->segments.shown = -1;
@@ -291,9 +294,16 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     struct recommendations *out = serving->out;
     size_t n = serving->dataset->n_items + request->embeddings->cold_items.rows;
     const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
+    const struct dataset *dataset = serving->dataset;
+    double *popularity = NULL;
     enum status_code code;
-    TRY(score_init(&serving->score, request->embeddings, serving->dataset, &request->sources,
-                   &serving->history, &request->weights, status));
+    TRY(MEM_NEW(&popularity, dataset->n_items, status));
+    TRY(ranks_popularity(request->ranks, &request->interactions->users, dataset->users,
+                         &dataset->train, request->weights.half_life, popularity, status));
+    serving->now = request->weights.n_parts > 0 ? score_now(dataset, &serving->history) : 0;
+    TRY(ranks_max_int64(request->ranks, &serving->now, 1, status));
+    TRY(score_init_at(&serving->score, request->embeddings, dataset->repeats, &request->sources,
+                      &serving->history, &request->weights, popularity, serving->now, status));
     TRY(MEM_NEW(&out->item_bias, n, status));
     memcpy(out->item_bias, serving->score.bias, n * sizeof *out->item_bias);
     /* what is published is the towers' own; boosts only stand in the lists */
@@ -304,6 +314,7 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     out->temperature = request->embeddings->temperature;
     out->weights = request->weights;
 done:
+    mem_free(popularity);
     return code;
 }
 

@@ -2,6 +2,7 @@
 #include "serving/serving_internal.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 
 #include <math.h>
 
@@ -43,51 +44,114 @@ done:
     return code;
 }
 
-/* counts (items) of the segment's users, each entry of the log worth 2^(-age / half_life days), 1
- * where that is 0; returns their sum. */
-static double count_segment(const struct serving *serving, size_t segment, double half_life,
-                            double *counts)
+/* Counts of one segment: users of each item, and the same of late ones, each worth
+ * 2^(-age / half_life days). Of many segments, so in whole units of UNIT, which can be added in any
+ * order. */
+struct segment_counts {
+    int64_t *users, *late; /* (items) */
+    double half_life;      /* 0: late ones count as all do */
+    int64_t newest;        /* time of the log */
+};
+static const double unit = 0x1p-32;
+
+static enum status_code count_segment(const struct serving *serving, size_t segment,
+                                      const struct segment_counts *counts, struct status *status)
 {
     const struct interactions *interactions = serving->request->interactions;
     const struct history *log = &interactions->log;
     const struct popular_segments *segments = &serving->segments;
-    const bool decays = half_life > 0 && log->times != NULL;
-    double sum = 0;
-    memset(counts, 0, interactions->items.n * sizeof *counts);
+    const size_t n_items = interactions->items.n;
+    const bool decays = counts->half_life > 0 && counts->newest != INT64_MIN;
+    memset(counts->users, 0, 2 * n_items * sizeof *counts->users);
     for (size_t i = segments->ends[segment]; i < segments->ends[segment + 1]; i++) {
         const size_t user = (size_t)segments->users[i];
         for (int64_t e = user < log->matrix.n_rows ? log->matrix.offsets[user] : 0;
              user < log->matrix.n_rows && e < log->matrix.offsets[user + 1]; e++) {
-            const double days = decays ? (double)(segments->newest - log->times[e]) / 86400.0 : 0.0;
-            const double weight = decays ? exp2(-days / half_life) : 1.0;
-            counts[log->matrix.columns[e]] += weight;
-            sum += weight;
+            const double days = decays ? (double)(counts->newest - log->times[e]) / 86400.0 : 0.0;
+            const double weight = decays ? exp2(-days / counts->half_life) : 1.0;
+            counts->users[log->matrix.columns[e]]++;
+            counts->late[log->matrix.columns[e]] += (int64_t)(weight / unit + 0.5);
         }
     }
-    return sum;
+    return ranks_sum_int64(serving->request->ranks, counts->users, 2 * n_items, status);
 }
 
-/* mu by its leave-one-out likelihood over all segments. all (items): users of each item. */
-static double choose_prior(const struct serving *serving, const double *all, double *counts)
+/* Keeps what the segment chose. */
+static enum status_code keep_segment(struct popular_segments *segments, size_t segment,
+                                     const struct segment_counts *counts, size_t n_items,
+                                     struct status *status)
 {
-    const size_t n_items = serving->request->interactions->items.n;
-    const double total = (double)sparse_entries(&serving->request->interactions->log.matrix);
-    double likelihood[N_PRIORS] = {0};
-    size_t best = 0;
-    for (size_t s = 0; s < serving->request->rules->segments.n; s++) {
-        const double sum = count_segment(serving, s, 0, counts);
-        for (size_t i = 0; i < n_items; i++) {
-            const double share = (all[i] - 1.0) / (total - 1.0);
-            for (size_t p = 0; counts[i] > 0 && all[i] > 1 && p < N_PRIORS; p++) {
-                likelihood[p] +=
-                    counts[i] * log((counts[i] - 1.0 + prior(p) * share) / (sum - 1.0 + prior(p)));
-            }
+    size_t n = segments->first[segment], n_more = 0;
+    enum status_code code;
+    for (size_t i = 0; i < n_items; i++) {
+        n_more += counts->users[i] > 0;
+    }
+    if (n + n_more > segments->room) {
+        const size_t room = 2 * (n + n_more);
+        TRY(MEM_RESIZE(&segments->items, n, room, status));
+        TRY(MEM_RESIZE(&segments->chosen, n, room, status));
+        segments->room = room;
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        if (counts->users[i] > 0) {
+            segments->items[n] = (int32_t)i;
+            segments->chosen[n] = (double)counts->late[i] * unit;
+            segments->sums[segment] += segments->chosen[n++];
         }
+    }
+    segments->first[segment + 1] = n;
+done:
+    return code;
+}
+
+/* The leave-one-out likelihood of each prior grows by that of a segment. all (items): users of each
+ * item, `total` of them. */
+static void add_likelihood(const int64_t *users, const double *all, size_t n_items, double total,
+                           double likelihood[N_PRIORS])
+{
+    double sum = 0;
+    for (size_t i = 0; i < n_items; i++) {
+        sum += (double)users[i];
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        const double count = (double)users[i], share = (all[i] - 1.0) / (total - 1.0);
+        for (size_t p = 0; count > 0 && all[i] > 1 && p < N_PRIORS; p++) {
+            likelihood[p] += count * log((count - 1.0 + prior(p) * share) / (sum - 1.0 + prior(p)));
+        }
+    }
+}
+
+/* All segments, and mu by its likelihood over them. */
+static enum status_code count_segments(struct serving *serving, const double *all,
+                                       struct status *status)
+{
+    const struct serving_request *request = serving->request;
+    const size_t n_items = request->interactions->items.n, n = request->rules->segments.n;
+    struct popular_segments *segments = &serving->segments;
+    struct segment_counts counts = {.half_life = request->popular_half_life};
+    double likelihood[N_PRIORS] = {0}, total = 0;
+    size_t best = 0;
+    enum status_code code;
+    TRY(MEM_NEW(&counts.users, 2 * n_items, status));
+    TRY(MEM_NEW(&segments->first, n + 1, status));
+    TRY(MEM_NEW(&segments->sums, n, status));
+    counts.late = counts.users + n_items;
+    TRY(ranks_newest(request->ranks, &request->interactions->log, &counts.newest, status));
+    for (size_t i = 0; i < n_items; i++) {
+        total += all[i];
+    }
+    for (size_t s = 0; s < n; s++) {
+        TRY(count_segment(serving, s, &counts, status));
+        TRY(keep_segment(segments, s, &counts, n_items, status));
+        add_likelihood(counts.users, all, n_items, total, likelihood);
     }
     for (size_t p = 1; p < N_PRIORS; p++) {
         best = likelihood[p] > likelihood[best] ? p : best;
     }
-    return prior(best);
+    segments->prior = prior(best);
+done:
+    mem_free(counts.users);
+    return code;
 }
 
 enum status_code serving_segments_prepare(struct serving *serving, struct status *status)
@@ -97,7 +161,7 @@ enum status_code serving_segments_prepare(struct serving *serving, struct status
     const struct history *history = &interactions->log;
     struct popular_segments *segments = &serving->segments;
     const size_t n_items = interactions->items.n;
-    double *all = NULL, *counts = NULL;
+    double *all = NULL;
     enum status_code code = STATUS_OK;
     if (request->rules == NULL || request->rules->segments.n == 0) {
         return code;
@@ -105,22 +169,19 @@ enum status_code serving_segments_prepare(struct serving *serving, struct status
     TRY(serving_order_by_segment(serving, NULL, request->users->n_codes, &segments->users,
                                  &segments->ends, status));
     TRY(MEM_NEW(&all, n_items, status));
-    TRY(MEM_NEW(&counts, n_items, status));
+    TRY(MEM_NEW(&segments->counts, n_items, status));
     TRY(MEM_NEW(&segments->whole, n_items, status));
-    segments->newest = history_newest(history);
-    history_popularity(history, 0, all);
-    history_popularity(history, request->popular_half_life, segments->whole);
+    TRY(ranks_popularity(request->ranks, &interactions->users, NULL, history, 0, all, status));
+    TRY(ranks_popularity(request->ranks, &interactions->users, NULL, history,
+                         request->popular_half_life, segments->whole, status));
     for (size_t i = 0; i < n_items; i++) {
         segments->total += segments->whole[i];
     }
-    segments->prior = choose_prior(serving, all, counts);
-    segments->counts = counts;
+    TRY(count_segments(serving, all, status));
     segments->n = request->rules->segments.n;
     serving->out->segment_prior = segments->prior;
-    counts = NULL;
 done:
     mem_free(all);
-    mem_free(counts);
     return code;
 }
 
@@ -129,6 +190,10 @@ void serving_segments_release(struct serving *serving)
     struct popular_segments *segments = &serving->segments;
     mem_free(segments->users);
     mem_free(segments->ends);
+    mem_free(segments->first);
+    mem_free(segments->items);
+    mem_free(segments->chosen);
+    mem_free(segments->sums);
     mem_free(segments->whole);
     mem_free(segments->counts);
 }
@@ -136,6 +201,7 @@ void serving_segments_release(struct serving *serving)
 void serving_segments_popular(struct serving *serving)
 {
     struct popular_segments *segments = &serving->segments;
+    const size_t n_items = serving->request->interactions->items.n;
     if (segments->n == 0 || segments->shown == serving->segment) {
         return;
     }
@@ -144,12 +210,16 @@ void serving_segments_popular(struct serving *serving)
         serving_rank_popular(serving, segments->whole);
         return;
     }
-    const double mu = segments->prior;
-    const double sum = count_segment(serving, (size_t)serving->segment,
-                                     serving->request->popular_half_life, segments->counts);
-    for (size_t i = 0; i < serving->request->interactions->items.n; i++) {
-        segments->counts[i] =
-            (segments->total * segments->counts[i] + mu * segments->whole[i]) / (sum + mu);
+    const size_t segment = (size_t)serving->segment;
+    const double mu = segments->prior, sum = segments->sums[segment];
+    for (size_t i = 0; i < n_items; i++) {
+        segments->counts[i] = mu * segments->whole[i];
+    }
+    for (size_t e = segments->first[segment]; e < segments->first[segment + 1]; e++) {
+        segments->counts[segments->items[e]] += segments->total * segments->chosen[e];
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        segments->counts[i] /= sum + mu;
     }
     serving_rank_popular(serving, segments->counts);
 }

@@ -22,8 +22,10 @@ static int compare_chosen(const void *a, const void *b)
     return (x->item > y->item) - (x->item < y->item);
 }
 
-/* Items that may be recommended to everybody, most users first; returns how many. */
-static size_t count_window(const struct serving *serving, int32_t days, struct chosen *chosen)
+/* Items that may be recommended to everybody, most users first: *n_chosen of them. counts (items):
+ * for itself. */
+static enum status_code count_window(const struct serving *serving, int32_t days, int64_t *counts,
+                                     struct chosen *chosen, size_t *n_chosen, struct status *status)
 {
     const struct interactions *interactions = serving->request->interactions;
     const struct history *log = &interactions->log;
@@ -31,19 +33,21 @@ static size_t count_window(const struct serving *serving, int32_t days, struct c
     const int64_t first = interactions->newest_time - (int64_t)days * DAY_SECONDS;
     const size_t n_items = interactions->items.n;
     size_t n = 0;
-    for (size_t i = 0; i < n_items; i++) {
-        chosen[i] = (struct chosen){(int32_t)i, 0};
-    }
+    enum status_code code;
+    memset(counts, 0, n_items * sizeof *counts);
     for (int64_t e = 0; e < n_entries; e++) {
-        chosen[log->matrix.columns[e]].users += log->times[e] > first;
+        counts[log->matrix.columns[e]] += log->times[e] > first;
     }
+    TRY(ranks_sum_int64(serving->request->ranks, counts, n_items, status));
     for (size_t i = 0; i < n_items; i++) {
-        if (chosen[i].users > 0 && serving_rules_allow(serving->request->rules, -1, (int32_t)i)) {
-            chosen[n++] = chosen[i];
+        if (counts[i] > 0 && serving_rules_allow(serving->request->rules, -1, (int32_t)i)) {
+            chosen[n++] = (struct chosen){(int32_t)i, (int32_t)counts[i]};
         }
     }
     qsort(chosen, n, sizeof *chosen, compare_chosen);
-    return n;
+    *n_chosen = n;
+done:
+    return code;
 }
 
 /* The next row of a list, unless it is full. */
@@ -109,12 +113,16 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
     const size_t n_pairs = rules == NULL ? 0 : sparse_entries(&rules->categories);
     struct recommendations *out = serving->out;
     struct chosen *chosen = NULL;
+    int64_t *counts = NULL;
     int32_t *lengths = NULL;
+    int64_t has_times =
+        request->interactions->log.times != NULL; /* on a rank without events, too */
     enum status_code code;
     TRY(serving_copy_names(rules == NULL ? NULL : &rules->category_names, &out->category_offsets,
                            &out->n_category_offsets, &out->category_bytes, &out->n_category_bytes,
                            status));
-    if (request->interactions->log.times == NULL || n_lists == 0) {
+    TRY(ranks_max_int64(request->ranks, &has_times, 1, status));
+    if (!has_times || n_lists == 0) {
         goto done;
     }
     const size_t in_all = n_lists < n_items ? n_lists : n_items;
@@ -122,6 +130,7 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
         n_pairs / n_lists < n_categories ? n_pairs : n_categories * n_lists;
     const size_t room = N_WINDOWS * (in_all + in_categories);
     TRY(MEM_NEW(&chosen, n_items, status));
+    TRY(MEM_NEW(&counts, n_items, status));
     TRY(MEM_NEW(&out->trending_items, room, status));
     TRY(MEM_NEW(&out->trending_users, room, status));
     TRY(MEM_NEW(&out->trending_days, room, status));
@@ -130,11 +139,13 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
     for (int w = 0; w < N_WINDOWS; w++) {
         mem_free(lengths);
         TRY(MEM_NEW(&lengths, 1 + n_categories, status));
-        fill_window(serving, windows[w], chosen, count_window(serving, windows[w], chosen),
-                    lengths);
+        size_t n_chosen;
+        TRY(count_window(serving, windows[w], counts, chosen, &n_chosen, status));
+        fill_window(serving, windows[w], chosen, n_chosen, lengths);
     }
 done:
     mem_free(chosen);
+    mem_free(counts);
     mem_free(lengths);
     return code;
 }
