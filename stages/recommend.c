@@ -412,8 +412,9 @@ static enum status_code recommend_fingerprint(struct context *context, const voi
     const struct plan_variant *variant = &context_settings(context)->output.variant;
     struct hash_state *hash = NULL;
     struct db *db = NULL;
-    struct ranks *ranks = context_ranks(context);
-    const size_t n = ranks_is_first(ranks) ? queries_of(values, context, queries) : 0;
+    /* rank 0 asks for all: where it makes them anew, so do the others */
+    const bool asks = ranks_is_first(context_ranks(context));
+    const size_t n = asks ? queries_of(values, context, queries) : 0;
     enum status_code code;
     TRY(hash_new(&hash, status));
     for (size_t q = 0; q < n; q++) {
@@ -426,7 +427,6 @@ static enum status_code recommend_fingerprint(struct context *context, const voi
         hash_add(hash, &variant->share, sizeof variant->share);
     }
     hash_text(hash, out);
-    TRY(ranks_share(ranks, out, HASH_TEXT_MAX, status));
 done:
     hash_free(hash);
     return code;

@@ -208,7 +208,7 @@ enum status_code publish_generation(const struct publish_target *target,
 done:
     /* After the switch nothing is an error any more; after a failure the half-built tables go. What
        cannot be dropped now is found again by the next publish. */
-    if (code == STATUS_OK || built > 0) {
+    if (built > 0) {
         if (publish_prune(target, &drop_status) != STATUS_OK && target->drop_status != NULL) {
             *target->drop_status = drop_status;
         }

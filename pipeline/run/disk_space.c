@@ -62,7 +62,7 @@ enum status_code disk_space_check(struct context *context, const struct disk_nee
     dev_t work_device = 0, output_device = 0;
     struct db *output = NULL;
     enum status_code code = STATUS_OK;
-    if (output_file != NULL && output_need > 0.0 &&
+    if (output_file != NULL && output_need > 0.0 && ranks_is_first(context_ranks(context)) &&
         space_of(output_file, &output_free, &output_device)) {
         TRY(context_published_db(context, &output, status));
         if (output != NULL) {

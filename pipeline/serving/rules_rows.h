@@ -1,11 +1,40 @@
-/* The rows of a rule's query. Rank 0 asks its source, and all ranks get the same rows, piece by
- * piece. */
+/* The queries of rules, and their rows. Rank 0 asks its source, and all ranks get the same rows,
+ * piece by piece. */
 #ifndef NIGHTJAR_SERVING_RULES_ROWS_H
 #define NIGHTJAR_SERVING_RULES_ROWS_H
 
-#include "serving/serving_rules.h"
+#include "base/hash.h"
+#include "base/watch.h"
+#include "ranks/ranks.h"
 #include "store/row_batch.h"
 
+/* In the order in which they are read. */
+enum serving_rule {
+    RULE_SEGMENTS,   /* user_id, segment */
+    RULE_ELIGIBLE,   /* item_id, and, if it is there, segment: only for users of that segment */
+    RULE_EXCLUDE,    /* user_id, item_id */
+    RULE_BOOSTS,     /* item_id, boost */
+    RULE_CATEGORIES, /* item_id, category; an item may have several */
+    RULE_NEW_ITEMS,  /* item_id */
+    RULE_USERS,      /* user_id */
+    N_SERVING_RULES
+};
+
+/* A query of a rule. */
+struct rules_query {
+    enum serving_rule rule;
+    const char *sql;
+    double timeout_seconds;
+    struct watch watch; /* asked every few thousand rows */
+};
+
+/* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item).
+ * Else STATUS_CONFIG. Reads nothing. */
+MUST_CHECK enum status_code rules_query_check(struct db *db, const struct rules_query *query,
+                                              struct status *status);
+/* Adds the query's rows, in their order. */
+MUST_CHECK enum status_code rules_query_hash(struct db *db, const struct rules_query *query,
+                                             struct hash_state *hash, struct status *status);
 /* What a rule's query gives. */
 struct rules_info {
     const char *what; /* the option, in messages */

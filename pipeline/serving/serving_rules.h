@@ -4,24 +4,9 @@
 #ifndef NIGHTJAR_SERVING_SERVING_RULES_H
 #define NIGHTJAR_SERVING_SERVING_RULES_H
 
-#include "base/hash.h"
-#include "base/watch.h"
 #include "math/sparse.h"
-#include "ranks/ranks.h"
+#include "serving/rules_rows.h"
 #include "serving/served_ids.h"
-#include "store/db.h"
-
-/* In the order in which they are read. */
-enum serving_rule {
-    RULE_SEGMENTS,   /* user_id, segment */
-    RULE_ELIGIBLE,   /* item_id, and, if it is there, segment: only for users of that segment */
-    RULE_EXCLUDE,    /* user_id, item_id */
-    RULE_BOOSTS,     /* item_id, boost */
-    RULE_CATEGORIES, /* item_id, category; an item may have several */
-    RULE_NEW_ITEMS,  /* item_id */
-    RULE_USERS,      /* user_id */
-    N_SERVING_RULES
-};
 
 /* Zero-initialise. Users and items are source codes (served_ids.h). */
 struct serving_rules {
@@ -52,21 +37,6 @@ static inline bool serving_rules_allow(const struct serving_rules *rules, int32_
            rules->eligible[(size_t)(segment + 1) * rules->n_items + (size_t)item] != 0;
 }
 
-/* A query of a rule. */
-struct rules_query {
-    enum serving_rule rule;
-    const char *sql;
-    double timeout_seconds;
-    struct watch watch; /* asked every few thousand rows */
-};
-
-/* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item).
- * Else STATUS_CONFIG. Reads nothing. */
-MUST_CHECK enum status_code rules_query_check(struct db *db, const struct rules_query *query,
-                                              struct status *status);
-/* Adds the query's rows, in their order. */
-MUST_CHECK enum status_code rules_query_hash(struct db *db, const struct rules_query *query,
-                                             struct hash_state *hash, struct status *status);
 /* Reads one rule; what the rules' order names before it must have been read. Rank 0 asks `db`, the
  * others have none; each keeps what is said of its users. Ids that nightjar does not know count for
  * nothing. STATUS_DATA with the row: a NULL or an id of another type than the
