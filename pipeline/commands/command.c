@@ -219,6 +219,22 @@ enum status_code command_check_waiting(void *data, struct status *status)
     return command_check_stop(environment, "reading", "nothing was done", status);
 }
 
+/* Who carries the plan out: those that --ranks asks for, or those that were started. */
+static enum status_code find_rank(const struct command_environment *environment,
+                                  const struct command_line *line, struct plan_rank *rank,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int64_t n = (int64_t)ranks_n(environment->ranks);
+    if (find_flag(line->command, "--ranks", strlen("--ranks")) != SIZE_MAX) {
+        TRY(command_flag_int64(line, "--ranks", 1, INT32_MAX, &n, status));
+        TRY(ranks_check_number((size_t)n, status));
+    }
+    *rank = (struct plan_rank){.mine = ranks_mine(environment->ranks), .n = (size_t)n};
+done:
+    return code;
+}
+
 enum status_code command_load_plan(const struct command_environment *environment,
                                    const struct command_line *line, struct plan **out,
                                    struct status *status)
@@ -228,10 +244,11 @@ enum status_code command_load_plan(const struct command_environment *environment
     const char *const *overrides =
         takes_set ? command_flag_values(line, "--set", &n_overrides) : NULL;
     const struct watch watch = {.check_stop = command_check_waiting, .data = &environment};
-    const struct plan_rank rank = {.mine = ranks_mine(environment->ranks),
-                                   .n = ranks_n(environment->ranks)};
-    return plan_load_rank(line->arguments[0], environment->registry, overrides, n_overrides, rank,
-                          &watch, out, status);
+    struct plan_rank rank;
+    enum status_code code = find_rank(environment, line, &rank, status);
+    return code == STATUS_OK ? plan_load_rank(line->arguments[0], environment->registry, overrides,
+                                              n_overrides, rank, &watch, out, status)
+                             : code;
 }
 
 void command_print(FILE *out, const char *format, ...)

@@ -52,6 +52,15 @@ enum { COMMAND_FLAGS_MAX = 32, COMMAND_ARGUMENTS_MAX = 8, COMMAND_VALUES_MAX = 6
     }
 /* clang-format on */
 
+/* And the one of those that look ahead. */
+/* clang-format off */
+#define COMMAND_FLAG_RANKS                                                                         \
+    {                                                                                              \
+        .name = "--ranks", .value = "N",                                                           \
+        .help = "as it would be over N ranks of an MPI program (`nightjar help ranks`)"            \
+    }
+/* clang-format on */
+
 /* A parsed command line. */
 struct command_line {
     const struct command *command;
@@ -106,7 +115,8 @@ MUST_CHECK enum status_code command_flag_int64(const struct command_line *line, 
 MUST_CHECK enum status_code command_flag_duration(const struct command_line *line, const char *name,
                                                   double *out, struct status *status);
 /* Loads the plan of the first argument with the --set overrides, where the command's table has
- * COMMAND_FLAG_SET. Errors as plan_load. Free with plan_free. */
+ * COMMAND_FLAG_SET, for the ranks that carry it out or that COMMAND_FLAG_RANKS asks for. Errors as
+ * plan_load. Free with plan_free. */
 MUST_CHECK enum status_code command_load_plan(const struct command_environment *environment,
                                               const struct command_line *line, struct plan **out,
                                               struct status *status);

@@ -292,7 +292,7 @@ done:
     return code;
 }
 
-static const struct command_flag flags[] = {COMMAND_FLAG_SET, {.name = NULL}};
+static const struct command_flag flags[] = {COMMAND_FLAG_SET, COMMAND_FLAG_RANKS, {.name = NULL}};
 
 const struct command command_check = {
     .name = "check",

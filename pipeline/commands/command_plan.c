@@ -206,6 +206,28 @@ done:
     return code;
 }
 
+/* What training sends between ranks, and what that takes beside its own time. */
+static void print_wire(const struct plan *plan, const struct stage_sizes *sizes, FILE *out)
+{
+    static const double gigabits[] = {1, 10, 100};
+    char bytes[NUM_TEXT_MAX], duration[NUM_TEXT_MAX];
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const struct stage_estimate estimate = estimate_stage(&plan->stages[i], sizes);
+        if (estimate.n_steps <= 0) {
+            continue;
+        }
+        num_format_bytes(estimate.step_bytes, bytes);
+        fprintf(out, "%s: each rank sends %s a step and gets as much, in %.0f steps: ",
+                plan->stages[i].label, bytes, estimate.n_steps);
+        for (size_t g = 0; g < sizeof gigabits / sizeof *gigabits; g++) {
+            num_format_duration(estimate.n_steps * estimate.step_bytes * 8 / (gigabits[g] * 1e9),
+                                duration);
+            fprintf(out, "%s%s at %.0f Gbit/s", g == 0 ? "" : ", ", duration, gigabits[g]);
+        }
+        fputc('\n', out);
+    }
+}
+
 /* The sizes of the data: of the last run, or counted now when that is asked for or there was none.
  * Unknown only where the source is still to be made. */
 static enum status_code find_sizes(const struct command_environment *environment,
@@ -256,7 +278,16 @@ static enum status_code print_plan(const struct command_environment *environment
                 sizes.n_interactions, origin == SIZES_COUNTED ? "counted now" : "at the last run");
         TRY(speeds_measure((size_t)sizes.dimension, pool, &sizes.speeds, status));
     }
+    if (plan->rank.n > 1) {
+        fprintf(out,
+                "ranks: %zu, of which each has about %.0f of the users; below is what one does\n",
+                plan->rank.n, sizes.n_users / (double)plan->rank.n);
+        estimate_take_part(&sizes, plan->rank.n);
+    }
     TRY(print_stages(plan, &sizes, origin != SIZES_UNKNOWN, all, out, status));
+    if (plan->rank.n > 1 && origin != SIZES_UNKNOWN) {
+        print_wire(plan, &sizes, out);
+    }
 done:
     pool_free(pool);
     return code;
@@ -277,6 +308,7 @@ done:
 
 static const struct command_flag flags[] = {
     COMMAND_FLAG_SET,
+    COMMAND_FLAG_RANKS,
     {.name = "--scan",
      .help = "count the rows, users and items of the source anew, also when the last "
              "run has left their numbers"},

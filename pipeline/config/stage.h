@@ -31,8 +31,9 @@ struct stage_speeds {
 
 /* What is known of the data when a cost is estimated. */
 struct stage_sizes {
-    double n_rows;                           /* that the source has */
-    bool has_key;                            /* source.key is given */
+    double n_ranks; /* users and rows are those of one of so many; 0: of the only one */
+    double n_rows;  /* that the source has */
+    bool has_key;   /* source.key is given */
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
     double
         n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */
@@ -66,6 +67,8 @@ struct stage_estimate {
     double result_bytes; /* output artifacts, which wait for the stages that read them */
     double disk_bytes;   /* written to the work database */
     double output_bytes; /* written to the output database */
+    double n_steps;      /* of training, and what a rank sends in each, and receives */
+    double step_bytes;
     double seconds; /* wall, within a factor of two; 0 for what depends on speeds not measured */
     double rows;    /* that it reads or writes, whichever describes it better */
 };

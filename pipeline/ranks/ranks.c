@@ -15,8 +15,7 @@ struct ranks {
 
 /* ---- who is here ---- */
 
-/* The powers of two beside n. */
-static enum status_code check_number(size_t n, struct status *status)
+enum status_code ranks_check_number(size_t n, struct status *status)
 {
     size_t below = 1;
     while (below * 2 <= n && below < RANKS_MAX) {
@@ -46,7 +45,7 @@ enum status_code ranks_open(struct ranks **out, struct status *status)
     if (n > 0) {
         TRY(MEM_NEW(&ranks, 1, status));
         *ranks = (struct ranks){.n = n, .mine = mine};
-        TRY(check_number(n, status));
+        TRY(ranks_check_number(n, status));
     }
     *out = ranks;
     ranks = NULL;

@@ -31,6 +31,8 @@ struct ranks;
  * number of ranks that is not a power of two up to RANKS_MAX, for a launcher that another MPI than
  * ours belongs to, for several processes of a build without MPI. */
 MUST_CHECK enum status_code ranks_open(struct ranks **out, struct status *status);
+/* STATUS_USAGE when n is no number of ranks; it names the two nearest that are. */
+MUST_CHECK enum status_code ranks_check_number(size_t n, struct status *status);
 /* Waits for the others; NULL allowed. */
 void ranks_close(struct ranks *ranks);
 /* What the library is called: "Open MPI 4.1.4"; "none" in a build without. */

@@ -58,25 +58,40 @@ done:
     return code;
 }
 
-enum status_code estimate_measure(const struct artifact *interactions, struct stage_sizes *sizes,
-                                  struct status *status)
+enum status_code estimate_measure(const struct artifact *interactions, struct ranks *ranks,
+                                  struct stage_sizes *sizes, struct status *status)
 {
     struct interactions view = {0};
-    enum status_code code = interactions_load(&view, interactions, status);
-    if (code == STATUS_OK) {
-        sizes->n_users = (double)view.users.n;
-        sizes->n_items = (double)view.items.n;
-        sizes->n_interactions = (double)sparse_entries(&view.log.matrix);
-        sizes->n_seen = (double)sparse_entries(&view.seen.pairs);
-        sizes->n_rows = sizes->n_interactions;
-        sizes->user_id_bytes = vocabulary_mean_bytes(&view.users);
-        sizes->item_id_bytes = vocabulary_mean_bytes(&view.items);
-        interactions_release(&view);
+    int64_t sums[3];
+    enum status_code code;
+    TRY(interactions_load(&view, interactions, status));
+    sums[0] = (int64_t)view.users.n;
+    sums[1] = (int64_t)sparse_entries(&view.log.matrix);
+    sums[2] = (int64_t)sparse_entries(&view.seen.pairs);
+    TRY(ranks_sum_int64(ranks, sums, 3, status));
+    sizes->n_users = (double)sums[0];
+    sizes->n_items = (double)view.items.n;
+    sizes->n_interactions = (double)sums[1];
+    sizes->n_seen = (double)sums[2];
+    sizes->n_rows = sizes->n_interactions;
+    sizes->user_id_bytes = vocabulary_mean_bytes(&view.users);
+    sizes->item_id_bytes = vocabulary_mean_bytes(&view.items);
+    if (artifact_find(interactions, "facts.rows") != NULL) {
+        TRY(artifact_get_number(interactions, "facts.rows", &sizes->n_rows, status));
     }
-    if (code == STATUS_OK && artifact_find(interactions, "facts.rows") != NULL) {
-        code = artifact_get_number(interactions, "facts.rows", &sizes->n_rows, status);
-    }
+done:
+    interactions_release(&view);
     return code;
+}
+
+void estimate_take_part(struct stage_sizes *sizes, size_t n_ranks)
+{
+    const double n = (double)n_ranks;
+    sizes->n_ranks = n;
+    sizes->n_rows /= n;
+    sizes->n_users /= n;
+    sizes->n_interactions /= n;
+    sizes->n_seen /= n;
 }
 
 enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,

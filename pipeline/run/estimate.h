@@ -4,6 +4,7 @@
 #define NIGHTJAR_RUN_ESTIMATE_H
 
 #include "config/plan.h"
+#include "ranks/ranks.h"
 #include "store/artifact.h"
 
 /* The part that the plan knows: dimension, negatives and top. Counts and speeds are 0. */
@@ -11,11 +12,15 @@ void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes
 /* Fills the counts from the last run's record; *known false (and nothing changed) without one. */
 MUST_CHECK enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,
                                           struct status *status);
-/* The same, exactly, from the artifact "interactions"; estimate_save records them. */
+/* The same, exactly, from the artifact "interactions", over all ranks; estimate_save records them.
+ */
 MUST_CHECK enum status_code estimate_measure(const struct artifact *interactions,
-                                             struct stage_sizes *sizes, struct status *status);
+                                             struct ranks *ranks, struct stage_sizes *sizes,
+                                             struct status *status);
 MUST_CHECK enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,
                                           struct status *status);
+/* From those of all ranks to those of one. */
+void estimate_take_part(struct stage_sizes *sizes, size_t n_ranks);
 /* Zero when the stage estimates nothing. */
 struct stage_estimate estimate_stage(const struct plan_stage *stage,
                                      const struct stage_sizes *sizes);

@@ -109,8 +109,10 @@ static enum status_code learn_sizes(struct runner *runner, const struct plan_sta
     struct context_slot *slot =
         context_slot_find(&runner->context, stage->position, "interactions");
     if (slot != NULL && slot->in_memory) {
-        TRY(estimate_measure(&slot->artifact, &runner->sizes, status));
+        struct ranks *ranks = runner->context.request->ranks;
+        TRY(estimate_measure(&slot->artifact, ranks, &runner->sizes, status));
         TRY(estimate_save(runner->context.work, &runner->sizes, status));
+        estimate_take_part(&runner->sizes, ranks_n(ranks));
         runner->sizes_known = true;
     }
 done:
@@ -354,6 +356,7 @@ static enum status_code look_ahead(struct runner *runner, struct status *status)
     const struct plan *plan = runner->context.plan;
     estimate_init(plan, pool_threads(runner->context.pool), &runner->sizes);
     TRY(estimate_load(runner->context.work, &runner->sizes, &runner->sizes_known, status));
+    estimate_take_part(&runner->sizes, ranks_n(runner->context.request->ranks));
     TRY(check_memory_ahead(runner, 0, status));
     TRY(check_stages_ahead(runner, status));
 done:

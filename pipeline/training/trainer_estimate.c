@@ -28,6 +28,17 @@ static double epoch_anchors(const struct trainer_settings *settings,
     return anchors;
 }
 
+/* What a rank gets in a step, and gives: the vectors of the shared negatives, and of the positives
+ * of its users, that others own; then their gradients. */
+static void add_wire(const struct stage_sizes *sizes, double b, double negatives, double d,
+                     struct stage_estimate *out)
+{
+    const double ranks = fmax(sizes->n_ranks, 1.0), items = fmax(sizes->n_items, 1.0);
+    const double draws = b * sizes->n_interactions / fmax(sizes->n_users, 1.0);
+    const double positives = items * (1.0 - exp(-draws / items));
+    out->step_bytes = 2.0 * sizeof(float) * d * (negatives + positives) * (ranks - 1.0) / ranks;
+}
+
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,
                       double epochs, struct stage_estimate *out)
 {
@@ -35,8 +46,10 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     const double element_seconds = 1.5e-9 / fmax(sizes->n_threads, 1.0);
     double d = (double)settings->dimension, b = (double)settings->batch_users;
     double users = sizes->n_users, items = sizes->n_items;
-    b = b < users ? b : users;
+    const double ranks = fmax(sizes->n_ranks, 1.0);
+    b = fmin(b, users * ranks);
     double negatives = batch_negatives(sizes, b);
+    b /= ranks; /* its own of them */
     double strip = b * negatives * sizeof(float);
     /* negatives of each positive: the item, its offset and its logit */
     const double own =
@@ -54,15 +67,17 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     /* of each tower: from the input to the first layer, between layers, from the last one back */
     const double hidden = layers > 0 ? 2.0 * width * (2.0 * d + (layers - 1.0) * width) : 0.0;
     double entities = users + items, read = b + negatives; /* rows that a batch encodes */
-    out->memory_bytes =
-        sizeof(float) * (entities * d * (kept + 1.0 + 2.0 * hops) + items * (d * 4.0 + 6.0) +
-                         2.0 * units * read + (sizes->n_buckets * d + hidden) * kept) +
-        strip + own;
+    out->memory_bytes = sizeof(float) * ((users + items / ranks) * d * (kept + 1.0 + 2.0 * hops) +
+                                         items * (d * 4.0 + 6.0) + 2.0 * units * read +
+                                         (sizes->n_buckets * d + hidden) * kept) +
+                        strip + own;
     out->result_bytes = sizeof(float) * entities * d;
-    out->disk_bytes = sizeof(float) * entities * d * kept; /* a checkpoint */
+    out->disk_bytes = sizeof(float) * (users + items / ranks) * d * kept; /* a checkpoint */
     const double batches = users / fmax(b, 1.0);
     const double elements = batches * read * (d + 6.0 * units) + sizes->n_interactions * 1.5 * d;
     out->seconds = epochs * (epoch_anchors(settings, sizes) * negatives * sizes->speeds.contrast +
                              elements * element_seconds);
     out->rows = sizes->n_interactions;
+    out->n_steps = epochs * batches;
+    add_wire(sizes, b, negatives, d, out);
 }
