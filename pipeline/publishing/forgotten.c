@@ -101,6 +101,40 @@ done:
     return code;
 }
 
+enum status_code forgotten_clone(const struct forgotten *forgotten, struct forgotten *out,
+                                 struct status *status)
+{
+    const size_t n_bytes = forgotten->n * KEYED_HASH_BYTES;
+    enum status_code code;
+    uint8_t *hashes = NULL;
+    TRY(MEM_NEW(&hashes, n_bytes, status));
+    if (n_bytes > 0) {
+        memcpy(hashes, forgotten->hashes, n_bytes);
+    }
+    *out = *forgotten;
+    out->hashes = hashes;
+done:
+    return code;
+}
+
+enum status_code forgotten_share(struct ranks *ranks, struct forgotten *forgotten,
+                                 struct status *status)
+{
+    struct ranks_bytes all = {0};
+    struct forgotten theirs = *forgotten, made;
+    enum status_code code;
+    TRY(ranks_share(ranks, &theirs, sizeof theirs, status));
+    TRY(ranks_gather(ranks, forgotten->hashes,
+                     ranks_is_first(ranks) ? theirs.n * KEYED_HASH_BYTES : 0, &all, status));
+    theirs.hashes = (uint8_t *)all.data;
+    TRY(forgotten_clone(&theirs, &made, status));
+    forgotten_release(forgotten);
+    *forgotten = made;
+done:
+    ranks_bytes_release(&all);
+    return code;
+}
+
 bool forgotten_has(const struct forgotten *forgotten, const struct row_id *person)
 {
     uint8_t hash[KEYED_HASH_BYTES];

@@ -4,6 +4,7 @@
 #define NIGHTJAR_PUBLISHING_FORGOTTEN_H
 
 #include "base/hash.h"
+#include "ranks/ranks.h"
 #include "store/row_id.h"
 
 /* Zero-initialise. */
@@ -16,6 +17,12 @@ struct forgotten {
 /* Empty where nobody was ever forgotten, or where our tables do not exist. */
 MUST_CHECK enum status_code forgotten_load(struct forgotten *forgotten, struct db *db,
                                            const char *prefix, struct status *status);
+/* Another of the same. */
+MUST_CHECK enum status_code forgotten_clone(const struct forgotten *forgotten,
+                                            struct forgotten *out, struct status *status);
+/* Rank 0's to all. */
+MUST_CHECK enum status_code forgotten_share(struct ranks *ranks, struct forgotten *forgotten,
+                                            struct status *status);
 bool forgotten_has(const struct forgotten *forgotten, const struct row_id *person);
 void forgotten_release(struct forgotten *forgotten);
 

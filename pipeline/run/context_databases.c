@@ -1,6 +1,8 @@
 /* Connections are opened when a stage first asks, and closed when it ends. */
 #include "run/context_databases.h"
 
+#include "run/context.h"
+
 #include "base/path.h"
 #include "run/context_state.h"
 
@@ -122,8 +124,8 @@ enum status_code context_published_db(struct context *context, struct db **out,
     return code;
 }
 
-enum status_code context_forgotten(struct context *context, struct forgotten *out,
-                                   struct status *status)
+static enum status_code load_forgotten(struct context *context, struct forgotten *out,
+                                       struct status *status)
 {
     struct db *db = NULL;
     enum status_code code;
@@ -134,6 +136,28 @@ enum status_code context_forgotten(struct context *context, struct forgotten *ou
 done:
     db_close(db);
     return code;
+}
+
+enum status_code context_share_forgotten(struct context *context, struct status *status)
+{
+    struct ranks *ranks = context_ranks(context);
+    enum status_code code = STATUS_OK;
+    if (ranks_n(ranks) == 1) {
+        goto done;
+    }
+    if (ranks_is_first(ranks)) {
+        TRY(load_forgotten(context, &context->forgotten, status));
+    }
+    TRY(forgotten_share(ranks, &context->forgotten, status));
+done:
+    return code;
+}
+
+enum status_code context_forgotten(struct context *context, struct forgotten *out,
+                                   struct status *status)
+{
+    return ranks_n(context_ranks(context)) == 1 ? load_forgotten(context, out, status)
+                                                : forgotten_clone(&context->forgotten, out, status);
 }
 
 void context_set_published_before(struct context *context, int64_t generation)

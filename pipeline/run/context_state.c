@@ -66,6 +66,7 @@ void context_release(struct context *context)
     mem_free(context->metrics);
     arena_release(&context->texts);
     buf_release(&context->overruled);
+    forgotten_release(&context->forgotten);
     *context = (struct context){0};
 }
 

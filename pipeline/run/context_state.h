@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "io/progress.h"
+#include "publishing/forgotten.h"
 #include "publishing/generation.h"
 #include "run/run_request.h"
 #include "store/artifact.h"
@@ -42,9 +43,10 @@ struct context {
     size_t metrics_capacity;
     struct publish_metric *metrics; /* texts owned by `texts` */
     struct arena texts;
-    int64_t published_before; /* what was published last when the run began */
-    int64_t generation;       /* published by this run, 0: none */
-    struct buf overruled;     /* what the gate said, with --publish-anyway */
+    int64_t published_before;   /* what was published last when the run began */
+    int64_t generation;         /* published by this run, 0: none */
+    struct buf overruled;       /* what the gate said, with --publish-anyway */
+    struct forgotten forgotten; /* over several ranks, of which the first alone sees the output */
 };
 
 /* Zeroes and fills the parts that need no database. `request` must outlive the context. */
@@ -56,6 +58,9 @@ void context_release(struct context *context);
 /* Between stages. */
 void context_begin_stage(struct context *context, const struct plan_stage *stage, const char *key);
 void context_end_stage(struct context *context); /* closes source and output, ends the progress */
+
+/* All ranks: what context_forgotten has for the rest of the run. */
+MUST_CHECK enum status_code context_share_forgotten(struct context *context, struct status *status);
 
 /* The stage's fingerprint now, "" when it has none or does not know; closes the source. */
 MUST_CHECK enum status_code context_fingerprint(struct context *context,

@@ -359,6 +359,7 @@ static enum status_code look_ahead(struct runner *runner, struct status *status)
     estimate_take_part(&runner->sizes, ranks_n(runner->context.request->ranks));
     TRY(check_memory_ahead(runner, 0, status));
     TRY(check_stages_ahead(runner, status));
+    TRY(context_share_forgotten(&runner->context, status));
 done:
     return agree(runner, code, status);
 }
