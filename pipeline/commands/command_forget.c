@@ -113,6 +113,33 @@ done:
     return code;
 }
 
+/* Work databases of ranks that ran on this machine, however many there were. */
+static enum status_code erase_rank_works(const struct plan_settings *settings, bool is_here,
+                                         struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct buf path = {0};
+    struct db *work = NULL;
+    for (size_t n = 2; n <= RANKS_MAX; n *= 2) {
+        for (size_t rank = 1; rank < n; rank++) {
+            buf_clear(&path);
+            written_rank_work(settings->work.database, rank, n, &path);
+            TRY(buf_check(&path, status));
+            if (access(buf_text(&path), F_OK) != 0) {
+                continue;
+            }
+            TRY(db_open(buf_text(&path), DB_WRITE, settings->source.busy_timeout, &work, status));
+            TRY(is_here ? erase_work(work, status) : erase_wal(work, status));
+            db_close(work);
+            work = NULL;
+        }
+    }
+done:
+    db_close(work);
+    buf_release(&path);
+    return code;
+}
+
 /* First they are kept out, so that a crash on the way leaves no run that would read them again.
  * Where nothing of anybody is left, only what an earlier call had to leave in a WAL goes. */
 static enum status_code forget(const struct wanted *wanted, const struct plan_settings *settings,
@@ -139,6 +166,7 @@ static enum status_code forget(const struct wanted *wanted, const struct plan_se
             TRY(is_here ? erase_work(work[w], status) : erase_wal(work[w], status));
         }
     }
+    TRY(erase_rank_works(settings, is_here, status));
     if (written->tried_output != NULL) {
         TRY(erase_published(written->tried_output, "", people, is_here ? n : 0, status));
     }
