@@ -128,6 +128,7 @@ static enum status_code write_page(struct context *context, const struct report_
     TRY(history_init(&history, context_work(context), output, settings->output.prefix,
                      context_run_number(context), o->runs, status));
     history.pipeline = settings->pipeline;
+    history.n_ranks = context_plan(context)->rank.n;
     history.overruled = context_overruled(context);
     if (outcome != NULL) {
         status_format(outcome, failure, sizeof failure);

@@ -37,8 +37,11 @@ static void write_line(FILE *file, const struct log *log, enum log_level level, 
     char now[CLOCK_TEXT_MAX];
     clock_format(clock_unix(), now);
     if (log->json) {
-        buf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now,
-                 level_names[level]);
+        buf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",", now, level_names[level]);
+        if (log->ranks > 1) {
+            buf_addf(&line, "\"rank\":%zu,", log->rank);
+        }
+        buf_add_text(&line, "\"message\":\"");
         utf8_add_json(&line, text, strlen(text), false);
         buf_add_text(&line, "\"}\n");
     } else {

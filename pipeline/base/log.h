@@ -13,6 +13,7 @@ struct log {
     enum log_level level; /* messages below it are not shown */
     FILE *file;           /* gets every message but LOG_DEBUG ones, with its time; NULL: none */
     bool json;            /* one JSON object a line: time, level, message; in both */
+    size_t rank, ranks;   /* of several processes that run together: in the object, too */
     bool color;
     bool progress_on_line; /* a progress bar stands on the current line: clear it first */
 };

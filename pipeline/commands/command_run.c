@@ -103,10 +103,33 @@ static void show_morning(const struct display *display, const struct plan *plan,
     buf_release(&lines);
 }
 
+static void show_line(const struct display *display, const char *line)
+{
+    struct log log = log_beside(display);
+    log_write(&log, LOG_INFO, "%s", line);
+    if (display->lines) {
+        command_print(display->err, "%s\n", line);
+    }
+}
+
+/* What several ranks have sent, and for whom they waited. */
+static void show_ranks(const struct display *display, const struct run_result *result)
+{
+    const struct ranks_summary *ranks = &result->ranks;
+    char bytes[NUM_TEXT_MAX], waited[NUM_TEXT_MAX], line[512];
+    num_format_bytes((double)ranks->bytes, bytes);
+    num_format_duration(ranks->waited, waited);
+    if (ranks_n(display->environment->ranks) > 1) {
+        snprintf(line, sizeof line,
+                 "%zu ranks sent %s; rank %zu on %s was the slowest: each other waited %s longer",
+                 ranks_n(display->environment->ranks), bytes, ranks->slowest, ranks->host, waited);
+        show_line(display, line);
+    }
+}
+
 static void show_summary(const struct display *display, const struct plan *plan,
                          const struct run_result *result)
 {
-    struct log log = log_beside(display);
     struct buf text = {0};
     char duration[NUM_TEXT_MAX];
     num_format_duration(result->seconds, duration);
@@ -119,11 +142,9 @@ static void show_summary(const struct display *display, const struct plan *plan,
     } else {
         buf_add_text(&text, "nothing new to publish");
     }
-    log_write(&log, LOG_INFO, "%s", buf_text(&text));
-    if (display->lines) {
-        command_print(display->err, "%s\n", buf_text(&text));
-    }
+    show_line(display, buf_text(&text));
     buf_release(&text);
+    show_ranks(display, result);
     show_morning(display, plan, result->run);
 }
 
@@ -151,6 +172,8 @@ static enum status_code set_up_log(const struct command_environment *environment
                                  : quiet ? LOG_SILENT
                                          : LOG_ALERT,
                         .json = format != NULL && strcmp(format, "json") == 0,
+                        .ranks = ranks_n(environment->ranks),
+                        .rank = ranks_mine(environment->ranks),
                         .color =
                             environment->err_can_draw && (no_color == NULL || no_color[0] == '\0')};
     *display = (struct display){.log = log,

@@ -16,6 +16,9 @@ static enum status_code run_version(const struct command_environment *environmen
     fprintf(out, "%s\n", db_identity());
     fprintf(out, "%s\n", blas_identity());
     fprintf(out, "vector kernels: %s\n", vec_ops()->name);
+    if (strcmp(ranks_library(), "none") != 0) {
+        fprintf(out, "%s\n", ranks_library());
+    }
     TRY(command_flush(out, status));
 done:
     return code;

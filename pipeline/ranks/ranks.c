@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "ranks/wire.h"
 
+#include <unistd.h>
+
 struct ranks {
     size_t n, mine;
     bool has_failed;       /* everybody knows it */
@@ -99,6 +101,40 @@ struct ranks_traffic ranks_traffic(const struct ranks *ranks)
     return ranks == NULL ? none : ranks->traffic;
 }
 
+void ranks_host(char out[RANKS_HOST_MAX])
+{
+    memset(out, 0, RANKS_HOST_MAX);
+    if (gethostname(out, RANKS_HOST_MAX - 1) != 0) {
+        out[0] = '\0';
+    }
+}
+
+enum status_code ranks_sum_up(struct ranks *ranks, struct ranks_summary *out, struct status *status)
+{
+    struct {
+        struct ranks_traffic traffic;
+        char host[RANKS_HOST_MAX];
+    } mine = {.traffic = ranks_traffic(ranks)}, *all;
+    struct ranks_bytes gathered = {0};
+    const size_t n = ranks_n(ranks);
+    enum status_code code;
+    ranks_host(mine.host);
+    TRY(ranks_gather(ranks, &mine, sizeof mine, &gathered, status));
+    all = (void *)gathered.data;
+    *out = (struct ranks_summary){0};
+    for (size_t r = 0; r < n; r++) {
+        out->bytes += all[r].traffic.bytes;
+        out->slowest = all[r].traffic.waited < all[out->slowest].traffic.waited ? r : out->slowest;
+    }
+    memcpy(out->host, all[out->slowest].host, sizeof out->host);
+    for (size_t r = 0; r < n && n > 1; r++) {
+        out->waited += (all[r].traffic.waited - all[out->slowest].traffic.waited) / (double)(n - 1);
+    }
+done:
+    ranks_bytes_release(&gathered);
+    return code;
+}
+
 /* ---- agreement ---- */
 
 static bool is_alone(const struct ranks *ranks)
@@ -125,8 +161,15 @@ static enum status_code agree(struct ranks *ranks, const struct status *mine, st
         return STATUS_OK;
     }
     ranks->has_failed = true;
+    int64_t failed_now = mine != NULL;
+    wire_sum(&failed_now, 1);
     if (first == (int64_t)ranks->mine) {
         ranks->failure = *mine;
+        if (failed_now < (int64_t)ranks->n) { /* what all say is of no one machine */
+            char host[RANKS_HOST_MAX];
+            ranks_host(host);
+            status_add_context(&ranks->failure, "rank %zu on %s", ranks->mine, host);
+        }
     }
     wire_share(&ranks->failure, sizeof ranks->failure, (size_t)first);
     return failed(ranks, status);
@@ -292,6 +335,14 @@ enum status_code ranks_collect(struct ranks *ranks, const void *mine, size_t n,
 
 /* ---- sums ---- */
 
+static void reduce(struct ranks *ranks, void (*wire)(int64_t *, size_t), int64_t *values, size_t n)
+{
+    const double started = clock_monotonic();
+    wire(values, n);
+    ranks->traffic.waited += clock_monotonic() - started;
+    ranks->traffic.bytes += (int64_t)(n * sizeof *values);
+}
+
 enum status_code ranks_sum_int64(struct ranks *ranks, int64_t *values, size_t n,
                                  struct status *status)
 {
@@ -300,7 +351,7 @@ enum status_code ranks_sum_int64(struct ranks *ranks, int64_t *values, size_t n,
         goto done;
     }
     TRY(ranks_agree(ranks, status));
-    wire_sum(values, n);
+    reduce(ranks, wire_sum, values, n);
 done:
     return code;
 }
@@ -313,7 +364,7 @@ enum status_code ranks_max_int64(struct ranks *ranks, int64_t *values, size_t n,
         goto done;
     }
     TRY(ranks_agree(ranks, status));
-    wire_max(values, n);
+    reduce(ranks, wire_max, values, n);
 done:
     return code;
 }

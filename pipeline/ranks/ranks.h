@@ -4,7 +4,8 @@
  *
  * Every rank runs the same program on the same plan and makes the same calls of the functions
  * below, in the same order. Each call begins with an agreement: a rank that has failed since the
- * last one makes ranks_leave in place of its next call, and all others get its status from theirs.
+ * last one makes ranks_leave in place of its next call, and all others get its status from theirs,
+ * which says where it was unless all failed at once.
  * So an error anywhere ends every rank the same way, and cleaning up needs nobody's help: after a
  * failure every call returns it at once. Called by the main thread alone.
  *
@@ -46,12 +47,27 @@ size_t ranks_owner(const struct ranks *ranks, size_t shard);
 /* Shards of rank r: [ranks_first_shard(r), ranks_first_shard(r + 1)). */
 size_t ranks_first_shard(const struct ranks *ranks, size_t rank);
 
+/* The machine's name, for messages. */
+enum { RANKS_HOST_MAX = 64 };
+void ranks_host(char out[RANKS_HOST_MAX]);
+
 /* What this rank has sent to others, and seconds that it has waited for them, so far. */
 struct ranks_traffic {
     int64_t bytes, calls;
     double waited;
 };
 struct ranks_traffic ranks_traffic(const struct ranks *ranks);
+
+/* The same of all: the bytes together; the rank that waited least, whom the others wait for, and
+ * how long they did so on average beyond it. */
+struct ranks_summary {
+    int64_t bytes;
+    size_t slowest;
+    char host[RANKS_HOST_MAX];
+    double waited;
+};
+MUST_CHECK enum status_code ranks_sum_up(struct ranks *ranks, struct ranks_summary *out,
+                                         struct status *status);
 
 /* ---- agreement ---- */
 

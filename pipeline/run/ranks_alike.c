@@ -7,14 +7,11 @@
 #include "run/context_state.h"
 #include "run/source_log.h"
 
-#include <time.h>
-#include <unistd.h>
-
-enum { HOST_MAX = 64, PROGRAM_MAX = 256 };
+enum { PROGRAM_MAX = 256 };
 
 /* Of one rank, as it goes over the wire. */
 struct facts {
-    char host[HOST_MAX], program[PROGRAM_MAX];
+    char host[RANKS_HOST_MAX], program[PROGRAM_MAX];
     uint64_t text;             /* of the configuration */
     char exact[HASH_TEXT_MAX]; /* of the source; "" unknown */
     int64_t newest;            /* what only grows in it; INT64_MIN unknown */
@@ -22,9 +19,7 @@ struct facts {
 
 static void look_at_program(const struct context *context, struct facts *facts)
 {
-    if (gethostname(facts->host, HOST_MAX - 1) != 0) {
-        facts->host[0] = '\0';
-    }
+    ranks_host(facts->host);
     snprintf(facts->program, PROGRAM_MAX, "nightjar %s, %s, %s, %s", context->request->version,
              db_identity(), blas_identity(), vec_ops()->name);
     facts->text = context->plan->text;

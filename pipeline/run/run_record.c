@@ -46,6 +46,10 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     snprintf(libraries, sizeof libraries, "%s, %s", db_identity(), blas_identity());
     snprintf(cpu, sizeof cpu, "%s kernels, %zu threads", vec_ops()->name,
              pool_threads(context->pool));
+    if (context->plan->rank.n > 1) {
+        snprintf(cpu + strlen(cpu), sizeof cpu - strlen(cpu), " in each of %zu ranks",
+                 context->plan->rank.n);
+    }
     TRY(bind_text(query, 1, context->plan->settings.pipeline, status));
     TRY(bind_text(query, 2, context->request->version, status));
     TRY(bind_text(query, 3, context->config_hash, status));

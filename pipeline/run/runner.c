@@ -428,6 +428,9 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     if (code == STATUS_OK) {
         recorded = agree(runner, recorded, &record_status);
     }
+    if (code == STATUS_OK && recorded == STATUS_OK) {
+        TRY(ranks_sum_up(context->request->ranks, &runner->result.ranks, status));
+    }
     if (code == STATUS_OK && recorded != STATUS_OK) {
         *status = record_status;
         TRY(set_afterwards(runner, recorded, status));

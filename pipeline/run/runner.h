@@ -30,6 +30,7 @@ struct run_result {
     struct status afterwards;
     double seconds;
     size_t n_run, n_skipped;
+    struct ranks_summary ranks; /* what it sent, and who was slowest */
 };
 
 /* What would stop a stage later and can be seen now, without a run: `report` hears how each stage

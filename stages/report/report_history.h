@@ -17,12 +17,13 @@ struct report_history {
     struct findings_outcome outcome; /* of the lists before, as the run has judged them */
     struct findings findings;        /* of it, where there is one, else of `run` */
     const char *pipeline;
+    size_t n_ranks;        /* that carry the run out */
     const char *overruled; /* what gates had to say and were overruled in; "": nothing */
     const char *failure;   /* why nothing was published; NULL: the run has not failed */
     bool is_refused;       /* by a gate, when it has failed */
 };
 
-/* work, output (NULL: nothing is published) and run; fills the rest but the last three. */
+/* work, output (NULL: nothing is published) and run; fills the rest but the last five. */
 MUST_CHECK enum status_code history_init(struct report_history *history, struct db *work,
                                          struct db *output, const char *prefix, int64_t run,
                                          int64_t n_runs, struct status *status);

@@ -94,6 +94,7 @@ static enum status_code add_stages(const struct report_history *history, struct 
 {
     struct buf *out = &figures->html;
     struct db_query *query = NULL;
+    char title[64] = "Stages of this run";
     bool has_row;
     enum status_code code;
     TRY(db_prepare(history->work,
@@ -101,7 +102,10 @@ static enum status_code add_stages(const struct report_history *history, struct 
                    " ORDER BY position",
                    &query, status));
     TRY(db_bind_int64(query, 1, history->run, status));
-    figure_begin(figures, "Stages of this run");
+    if (history->n_ranks > 1) {
+        snprintf(title, sizeof title, "Stages of this run, over %zu ranks", history->n_ranks);
+    }
+    figure_begin(figures, title);
     table_begin(out, "stages of this run");
     buf_add_text(out, "<thead><tr><th scope=\"col\">stage<th scope=\"col\" class=\"n\">took"
                       "<th scope=\"col\" class=\"n\">rows</thead><tbody>\n");

@@ -248,11 +248,14 @@ static void a_failure_of_one_is_everybodys(void **state)
         code = ranks_sum_int64(ranks, &value, 1, &status);
     }
     assert_int_equal(code, STATUS_DATA);
-    assert_string_equal(status.message, "a bad row");
+    char said[256], host[RANKS_HOST_MAX];
+    ranks_host(host);
+    snprintf(said, sizeof said, "rank %zu on %s: a bad row", n - 1, host);
+    assert_string_equal(status.message, said);
     assert_string_equal(status.file, "shop.db");
     assert_int_equal(status.line, 3);
     assert_int_equal(ranks_agree(ranks, &again), STATUS_DATA);
-    assert_string_equal(again.message, "a bad row");
+    assert_string_equal(again.message, said);
     assert_int_equal(ranks_leave(ranks, &again), STATUS_DATA);
     ranks_go_on(ranks);
     value = 1;
