@@ -107,11 +107,13 @@ static size_t affordable_lengths(const struct training *training)
 {
     const struct auto_candidates *lengths = &auto_candidates[AUTO_EPOCHS];
     struct trainer_settings settings = training->settings;
+    struct negative_settings negatives = training->negatives;
     size_t n = 0;
+    negatives.hard.count = 0; /* may be chosen */
     for (; n < lengths->n; n++) {
         settings.epochs = (size_t)lengths->values[n];
         if (lengths->values[n] > lengths->start[RECIPE_SPARSE] &&
-            auto_trial_work(&training->input, &settings, &training->negatives) > small_work / 2.0) {
+            auto_trial_work(&training->input, &settings, &negatives) > small_work) {
             break;
         }
     }
