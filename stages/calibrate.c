@@ -99,6 +99,12 @@ static void calibrate_validate(const void *values, struct option_report *report)
     }
 }
 
+/* What is given is not argued with. */
+static bool is_auto(const struct scoring_options *o)
+{
+    return isnan(o->popularity) && isnan(o->half_life) && isnan(o->evidence) && isnan(o->exponent);
+}
+
 static void calibrate_estimate(const void *values, const struct stage_sizes *sizes,
                                struct stage_estimate *out)
 {
@@ -106,16 +112,19 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     /* about half of the users have events late enough to be asked about */
     double users = fmin((double)o->users, sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
-    /* evaluation/calibration.c: the grid, 8 finer points and 30 with evidence for every user, 73
-       for a part of them; and the evidence of 500 partners an item of the history */
+    /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence and 12 with what ridge
+       learned for every user, 73 and 18 for a part of them; and the evidence of 500 partners an
+       item of the history */
+    const bool may_blend = o->scoring.parts && is_auto(&o->scoring);
+    const double of_all = may_blend ? 50.0 : 38.0, of_part = may_blend ? 91.0 : 73.0;
     const double ranked = 3.0 * users + fmin(users, 2500.0);
-    const double varied = (points + 38.0) * users + 73.0 * fmin(users, 2500.0) - ranked;
+    const double varied = (points + of_all) * users + of_part * fmin(users, 2500.0) - ranked;
     double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;
     const struct metric *metric;
     size_t k = 0;
     (void)metric_parse(o->metric, strlen(o->metric), &metric, &k); /* validated */
     const double block = fmin(fmin((double)o->users, sizes->n_users), 2048.0);
-    points += 111.0;
+    points += of_all + of_part;
     out->seconds =
         sizes->n_items * (ranked * sizes->speeds.ranking + varied * sizes->speeds.variant) +
         pairs * 1e-8 / fmax(sizes->n_threads, 1.0);
@@ -164,12 +173,6 @@ static enum status_code check_evidence(const struct scoring_options *o, bool has
                       "calibrate: scoring.evidence is %g, but there is no evidence: a pairs stage "
                       "with the group `evidence` has to stand above",
                       o->evidence);
-}
-
-/* What is given is not argued with. */
-static bool is_auto(const struct scoring_options *o)
-{
-    return isnan(o->popularity) && isnan(o->half_life) && isnan(o->evidence) && isnan(o->exponent);
 }
 
 static void tell(struct context *context, const struct calibrate_options *o,
@@ -349,7 +352,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

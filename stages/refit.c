@@ -76,8 +76,8 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
     const struct refit_options *o = values;
     /* the settings are those that train will have found: here, most of its defaults */
     struct trainer_settings settings = {.dimension = (size_t)sizes->dimension,
-                                        .batch_users = 512,
-                                        .co_items = {.weight = 0.1, .share = 0.25},
+                                        .batch_users = (size_t)sizes->batch_users,
+                                        .co_items = {.weight = 1, .share = sizes->co_share},
                                         .strip_bytes = (size_t)256 << 20};
     const struct sequence_settings sequence = {.given = sizes->sequence_dimension > 0,
                                                .length = 200,

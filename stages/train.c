@@ -34,6 +34,10 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     const struct sequence_settings *sequence = &o->settings.sequence;
     sizes->dimension = (double)auto_dimension_expected(&o->settings);
     sizes->epochs = (double)auto_epochs_expected(&o->settings);
+    sizes->batch_users = (double)o->settings.batch_users;
+    /* a weight that is auto is NAN: there may be one */
+    const bool contrasts = o->settings.co_items.given && o->settings.co_items.weight != 0;
+    sizes->co_share = contrasts ? o->settings.co_items.share : 0;
     if (sequence->given) { /* the vectors stand side by side */
         sizes->sequence_dimension = (double)sequence->dimension;
         sizes->sequence_layers = (double)sequence->layers;

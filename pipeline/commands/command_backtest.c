@@ -115,12 +115,13 @@ done:
     return code;
 }
 
-/* Both databases, with what SQLite puts beside them. */
-static enum status_code remove_files(const struct backtest *test, struct status *status)
+/* The work database, and with it the output's, with what SQLite puts beside them. */
+static enum status_code remove_files(const struct backtest *test, bool with_output,
+                                     struct status *status)
 {
-    const char *const files[] = {buf_text(&test->output), buf_text(&test->work)};
+    const char *const files[] = {buf_text(&test->work), buf_text(&test->output)};
     enum status_code code = STATUS_OK;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < (with_output ? 2 : 1); i++) {
         if (unlink(files[i]) != 0 && errno != ENOENT) {
             TRY(status_set_at(status, STATUS_CANNOT_CREATE, files[i], 0, 0,
                               "cannot remove the database of the evening before: %s",
@@ -132,16 +133,18 @@ done:
     return code;
 }
 
-/* The pipeline as it would have run at `time`. */
-static enum status_code run_evening(struct backtest *test, int64_t time, struct status *status)
+/* The pipeline as it would have run at `time`. What the evening before has published stays, as it
+ * does from night to night: a search of settings goes on from there. */
+static enum status_code run_evening(struct backtest *test, int64_t time, bool is_first,
+                                    struct status *status)
 {
     struct plan_settings *settings = &test->view.plan.settings;
     struct run_result ignored;
     struct db *db = NULL;
     enum status_code code;
-    TRY(remove_files(test, status));
+    TRY(remove_files(test, is_first, status));
     settings->source.as_of = time;
-    if (test->forgotten.n > 0) {
+    if (is_first && test->forgotten.n > 0) {
         TRY(db_open_private(buf_text(&test->output), settings->source.busy_timeout, &db, status));
         TRY(publish_migrate(db, settings->output.prefix, status));
         TRY(forgotten_copy(db, settings->output.prefix, &test->forgotten, status));
@@ -229,7 +232,7 @@ static enum status_code run_evenings(struct backtest *test, struct status *statu
         clock_format(time, date);
         date[strlen("2026-11-30")] = '\0';
         n_users = 0;
-        code = run_evening(test, time, &outcome);
+        code = run_evening(test, time, night == test->n_nights, &outcome);
         if (code == STATUS_OK) {
             TRY(backtest_judge(&test->rows, buf_text(&test->output), time, test->columns,
                                test->n_columns, means, &n_users, status));
@@ -290,7 +293,7 @@ static enum status_code run_backtest(const struct command_environment *environme
 done:
     if (test.lock.fd >= 0 && command_flag_count(line, "--keep") == 0) {
         struct status left = {0}; /* the figures are printed */
-        (void)!remove_files(&test, &left);
+        (void)!remove_files(&test, true, &left);
     }
     lock_release(&test.lock);
     trial_view_release(&test.view);
@@ -329,8 +332,10 @@ const struct command command_backtest = {
         "pipeline is run anew on what had happened by then, without import, report and gate, and "
         "its lists are judged on what came in the 24 hours behind it: the distinct items that the "
         "user had not before, all of them where repeats count (split.repeats). Beside them stand "
-        "the popular items as published that evening and those of all time. Lists are judged as "
-        "long as they are: recommend.top below K costs recall. Prints a row an evening, the mean "
+        "the popular items as published that evening and those of all time. A search of settings "
+        "begins on the first evening and goes on from there, as it does from night to night. Lists "
+        "are judged as long as they are: recommend.top below K costs recall. Prints a row an "
+        "evening, the mean "
         "over evenings and its standard error. An evening with too few events is named and has no "
         "figures.\n"
         "Side data and the queries of rules are read as they are today. What is published stays as "

@@ -42,6 +42,8 @@ struct stage_sizes {
     double
         n_buckets; /* tokens of side data that share embeddings, as far as options ask for them */
     double dimension, epochs; /* of the training, 0 without one */
+    double batch_users;       /* of a step of it */
+    double co_share;          /* of the items, that are anchors of an item contrast in an epoch */
     double sequence_dimension, sequence_layers, sequence_epochs; /* 0: none is read */
     double batch_negatives; /* drawn for a batch; 0: all items are negatives */
     double own_negatives;   /* of each positive, 0 where they are shared */

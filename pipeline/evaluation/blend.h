@@ -13,6 +13,7 @@ struct blend_request {
     const struct embeddings *embeddings; /* of exam->dataset */
     struct score_sources sources;        /* of that dataset too; without own: nobody comes back */
     struct score_weights base; /* what has to be beaten: evidence, or ridge as its one part */
+    double exponent;           /* of the evidence that is offered, where the base has none */
     uint64_t seed;
     struct watch watch; /* asked between steps */
 };

@@ -46,7 +46,7 @@ static void list_parts(struct fitting *fitting)
         fitting->column_of[t++] = BASE;
     }
     if (all->gamma == 0) {
-        all->exponent = 0.5;
+        all->exponent = request->exponent;
     }
     for (size_t p = 0; p < N_OFFERED; p++) {
         const bool needs_times = offered[p].half_life > 0 || offered[p].half_places > 0;

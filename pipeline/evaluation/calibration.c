@@ -368,20 +368,30 @@ static bool has_further_parts(const struct calibration_request *request)
     return request->exam->dataset->train.times != NULL || request->sources.ridge != NULL;
 }
 
-/* Pass 7. */
-static enum status_code try_blend(const struct calibration_request *request, struct pool *pool,
-                                  struct calibration *made, struct status *status)
+/* Of the best with evidence, where ridge has taken its place: it may come in again as a part. */
+static double exponent_beside(const struct trials *trials, const struct score_weights *chosen)
 {
+    const size_t best = trials_best(trials, AMONG_CO_INTERACTION);
+    return chosen->n_parts > 0 && trials->weights[best].gamma > 0 ? trials->weights[best].exponent
+                                                                  : 0.5;
+}
+
+/* Pass 7. */
+static enum status_code try_blend(const struct trials *trials, struct calibration *made,
+                                  struct status *status)
+{
+    const struct calibration_request *request = trials->request;
     const struct blend_request blending = {
         .exam = request->exam,
         .embeddings = request->embeddings,
         .sources = request->sources,
         .base = made->weights,
+        .exponent = exponent_beside(trials, &made->weights),
         .seed = request->seed,
         .watch = {.check_stop = request->watch.check_stop, .data = request->watch.data}};
     struct blend blend;
     enum status_code code;
-    TRY(blend_fit(&blending, pool, &blend, status));
+    TRY(blend_fit(&blending, trials->pool, &blend, status));
     made->blended_value = blend.value;
     made->blended_base = blend.base_value;
     made->is_blended = blend.is_better;
@@ -431,7 +441,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
     }
     TRY(conclude(&trials, &sketch, &made, status));
     if (request->blends && has_further_parts(request)) {
-        TRY(try_blend(request, pool, &made, status));
+        TRY(try_blend(&trials, &made, status));
     }
     const struct exam_scoring scoring = {request->embeddings, request->sources};
     TRY(score_worth_measure(request->exam, &scoring, &made.weights, pool, &progress,

@@ -300,6 +300,7 @@ static void walk_release(struct walk *w)
 static struct blend_request request_of(const struct walk *w)
 {
     return (struct blend_request){.exam = &w->exam,
+                                  .exponent = 0.5,
                                   .embeddings = &w->embeddings,
                                   .sources = {.transitions = &w->transitions},
                                   .seed = 1};
