@@ -136,12 +136,19 @@ static enum status_code check_memory_ahead(struct runner *runner, size_t positio
     return STATUS_OK;
 }
 
-/* All ranks are so far, or none is: a failure of one is everybody's, in its words. */
+/* All ranks are so far, or none is: a failure of one is everybody's, in its words alone. */
 static enum status_code agree(const struct runner *runner, enum status_code code,
                               struct status *status)
 {
     struct ranks *ranks = runner->context.request->ranks;
-    return code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status);
+    struct status first = {0};
+    if (code != STATUS_OK) {
+        (void)ranks_leave(ranks, status);
+    }
+    if (ranks_agree(ranks, &first) != STATUS_OK) {
+        *status = first;
+    }
+    return status->code;
 }
 
 /* What one rank cut short, all did; none remembers before all have made theirs. */
