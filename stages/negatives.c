@@ -3,7 +3,7 @@
  * positive now, which training then uses as they are. */
 #include "base/mem.h"
 #include "base/num.h"
-#include "dataset/dataset.h"
+#include "dataset/dataset_ranks.h"
 #include "negatives/negatives_options.h"
 #include "negatives/stored_negatives.h"
 #include "run/context.h"
@@ -55,11 +55,13 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
 
 static enum status_code add_stored(struct context *context,
                                    const struct negative_settings *settings,
-                                   const struct dataset *dataset, enum basis basis,
+                                   const struct interactions *interactions, enum basis basis,
                                    struct artifact *artifact, struct status *status)
 {
+    const struct dataset *dataset = &interactions->basis[basis];
     struct sampler sampler = {0};
     int64_t *counts = NULL;
+    uint64_t *keys = NULL;
     int32_t *stored = NULL;
     size_t n_values = 0;
     const size_t n_entries = sparse_entries(&dataset->train.matrix);
@@ -71,11 +73,16 @@ static enum status_code add_stored(struct context *context,
     dataset_item_counts(dataset, counts);
     TRY(sampler_init(&sampler, settings, counts, dataset->n_items, status));
     TRY(MEM_NEW(&stored, n_values, status));
+    TRY(MEM_NEW(&keys, dataset->n_users, status));
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        keys[u] = dataset_user_key(interactions, dataset, u);
+    }
     const struct stored_request request = {.sampler = &sampler,
                                            .train = &dataset->train.matrix,
                                            .blocked = settings->exclude_own ? &dataset->train.matrix
                                                                             : NULL,
                                            .seed = context_seed(context),
+                                           .user_keys = keys,
                                            .n_stored = settings->count,
                                            .watch = context_stop_watch(context)};
     TRY(stored_negatives_draw(&request, context_pool(context), stored, status));
@@ -85,6 +92,7 @@ static enum status_code add_stored(struct context *context,
                       taken, status));
 done:
     mem_free(stored);
+    mem_free(keys);
     mem_free(counts);
     sampler_release(&sampler);
     return code;
@@ -168,8 +176,7 @@ static enum status_code negatives_run(struct context *context, const void *value
     const struct dataset *fit = &interactions.basis[BASIS_FIT];
     TRY(negative_settings_save(&settings, &artifact, status));
     for (size_t b = 0; b < N_BASES && o->stored > 0; b++) {
-        TRY(add_stored(context, &settings, &interactions.basis[b], (enum basis)b, &artifact,
-                       status));
+        TRY(add_stored(context, &settings, &interactions, (enum basis)b, &artifact, status));
     }
     TRY(write_table(context, fit, &artifact, status));
     context_set_rows(context, (int64_t)sparse_entries(&fit->train.matrix) * o->stored);

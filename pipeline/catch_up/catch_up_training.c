@@ -3,6 +3,7 @@
 #include "catch_up/catch_up_training.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
@@ -192,6 +193,12 @@ static enum status_code prepare(struct parts *parts, const struct catch_up_reque
     TRY(connect_warm(parts, all->n_items, status));
     TRY(MEM_NEW(&training->item_counts, all->n_items, status));
     dataset_item_counts(all, training->item_counts);
+    TRY(MEM_NEW(&training->user_keys, parts->vectors.n_active, status));
+    for (size_t u = 0; u < parts->vectors.n_active; u++) {
+        training->user_keys[u] =
+            dataset_user_key(request->now, all, (size_t)parts->vectors.active[u]);
+    }
+    training->input.user_keys = training->user_keys;
     training_connect(training);
     training->hooks.checkpoint_due = NULL; /* minutes at the most: a killed night starts again */
     training->hooks.checkpoint_save = NULL;

@@ -51,17 +51,113 @@ static void anchor_gradient_task(void *data, size_t first, size_t last)
     }
 }
 
-static void add_columns(const struct contrast_job *job, const struct by_column *columns,
-                        const float *gradient, size_t first, size_t last)
+/* The entries of a column, in the order of their rows. */
+struct column_entries {
+    const struct by_column *columns;
+    const float *gradient;
+    int64_t at, end;
+};
+
+static struct column_entries entries_of(const struct by_column *columns, const float *gradient,
+                                        size_t column)
 {
-    size_t d = job->batch->anchors.columns;
-    for (size_t c = first; c < last; c++) {
-        for (int64_t p = columns->first[c]; p < columns->first[c + 1]; p++) {
-            job->vec->axpy(job->scale * gradient[columns->entry[p]],
-                           job->batch->anchors.data + (size_t)columns->row[p] * d,
-                           job->result->candidates.data + c * d, d);
+    return (struct column_entries){columns, gradient, columns->first[column],
+                                   columns->first[column + 1]};
+}
+
+/* The next entry's row, or no row at all. */
+static size_t next_row(const struct column_entries *entries)
+{
+    return entries->at < entries->end ? (size_t)entries->columns->row[entries->at] : SIZE_MAX;
+}
+
+/* sum += the gradients of the entries in front of row `end`. */
+static void add_entries(const struct contrast_job *job, struct column_entries *entries, size_t end,
+                        float *sum)
+{
+    const size_t d = job->batch->anchors.columns;
+    for (; next_row(entries) < end; entries->at++) {
+        job->vec->axpy(job->scale * entries->gradient[entries->columns->entry[entries->at]],
+                       job->batch->anchors.data + next_row(entries) * d, sum, d);
+    }
+}
+
+static void skip_entries(struct column_entries *entries, size_t end)
+{
+    while (next_row(entries) < end) {
+        entries->at++;
+    }
+}
+
+/* The sparse entries of a column, leaf by leaf. */
+struct column_walk {
+    struct column_entries positives, listed;
+    size_t leaf; /* of the entries that are next */
+};
+
+static struct column_walk walk_column(const struct contrast_job *job, size_t column)
+{
+    struct column_walk walk = {
+        .positives = entries_of(&job->positive_columns, job->positive_gradient, column)};
+    if (job->batch->listed.n_rows != 0) {
+        walk.listed = entries_of(&job->listed_columns, job->listed_logits, column);
+    }
+    return walk;
+}
+
+/* Goes to the leaf of the next entry, if there is one. */
+static bool next_leaf(const struct contrast_job *job, struct column_walk *walk)
+{
+    const size_t positive = next_row(&walk->positives), listed = next_row(&walk->listed);
+    const size_t row = positive < listed ? positive : listed;
+    while (row != SIZE_MAX && job->leaves[walk->leaf + 1] <= row) {
+        walk->leaf++;
+    }
+    return row != SIZE_MAX;
+}
+
+/* What the sparse entries of a column add to its dC: each leaf's sum apart, in the order of leaves.
+ */
+static void add_column(const struct contrast_job *job, size_t column, float *leaf_sum, float *out)
+{
+    const size_t d = job->batch->anchors.columns;
+    struct column_walk walk = walk_column(job, column);
+    size_t part = job->result->parts == NULL ? 0 : job->first_part[column];
+    for (; next_leaf(job, &walk); part++) {
+        float *sum = job->result->parts == NULL ? leaf_sum : job->part_values + part * d;
+        const size_t end = job->leaves[walk.leaf + 1];
+        memset(sum, 0, d * sizeof *sum);
+        add_entries(job, &walk.positives, end, sum);
+        add_entries(job, &walk.listed, end, sum);
+        if (job->result->parts == NULL) {
+            job->vec->axpy(1.0f, sum, out, d);
         }
     }
+}
+
+/* Which parts there are, and room for them. */
+static enum status_code reserve_parts(struct contrast_job *job, struct workspace *workspace,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t m = job->batch->candidates.rows, d = job->batch->candidates.columns;
+    struct contrast_parts *parts = job->result->parts;
+    size_t n = 0;
+    for (size_t c = 0; c < m; c++) {
+        struct column_walk walk = walk_column(job, c);
+        for (job->first_part[c] = n; next_leaf(job, &walk); n++) {
+            const size_t end = job->leaves[walk.leaf + 1];
+            job->part_columns[n] = (int32_t)c;
+            job->part_leaves[n] = (int32_t)walk.leaf;
+            skip_entries(&walk.positives, end);
+            skip_entries(&walk.listed, end);
+        }
+    }
+    WORKSPACE_ADD(workspace, &job->part_values, n * d);
+    TRY(workspace_reserve(workspace, status));
+    *parts = (struct contrast_parts){n, job->part_columns, job->part_leaves, job->part_values};
+done:
+    return code;
 }
 
 /* Orders the sparse entries for candidate_gradient_task: for one thread, beside other work. */
@@ -87,9 +183,9 @@ static void candidate_gradient_task(void *data, size_t first, size_t last)
     if (bare < last && !job->result->adds) {
         memset(job->result->candidates.data + bare * d, 0, (last - bare) * d * sizeof(float));
     }
-    add_columns(job, &job->positive_columns, job->positive_gradient, first, last);
-    if (batch->listed.n_rows != 0) {
-        add_columns(job, &job->listed_columns, job->listed_logits, first, last);
+    for (size_t c = first; c < last; c++) {
+        add_column(job, c, job->leaf_sums + first / COLUMN_BLOCK * d,
+                   job->result->candidates.data + c * d);
     }
 }
 
@@ -102,6 +198,8 @@ static void check_shapes(const struct contrast_batch *batch, const struct contra
     assert(result->anchors.rows == b && result->candidates.rows == m);
     assert(batch->excluded.n_rows == 0 || batch->excluded.n_rows == b);
     assert(batch->listed.n_rows == 0 || batch->listed.n_rows == b);
+    assert(batch->n_leaves <= LEAVES_MAX && (batch->n_leaves & (batch->n_leaves - 1)) == 0);
+    assert(batch->n_leaves == 0 || batch->leaves[batch->n_leaves] == b);
     (void)b, (void)m, (void)d, (void)batch, (void)result;
 }
 
@@ -116,6 +214,14 @@ static void name_memory(struct contrast_job *job, struct pool *pool, struct work
     workspace_begin(workspace);
     contrast_tiles_memory(job, pool_threads(pool), workspace);
     WORKSPACE_ADD(workspace, &job->partial, job->n_chunks * b * d);
+    WORKSPACE_ADD(workspace, &job->leaf_sums,
+                  (batch->candidates.rows + COLUMN_BLOCK - 1) / COLUMN_BLOCK * d);
+    if (job->result->parts != NULL) {
+        const size_t entries = positives + sparse_entries(&batch->listed);
+        WORKSPACE_ADD(workspace, &job->first_part, batch->candidates.rows);
+        WORKSPACE_ADD(workspace, &job->part_columns, entries);
+        WORKSPACE_ADD(workspace, &job->part_leaves, entries);
+    }
     WORKSPACE_ADD(workspace, &job->row_loss, b);
     WORKSPACE_ADD(workspace, &job->is_empty, b);
     WORKSPACE_ADD(workspace, &job->positive_logits, positives);
@@ -151,6 +257,8 @@ static struct contrast_job job_of(struct contrast *contrast,
         .batch = batch,
         .result = result,
         .vec = vec_ops(),
+        .n_leaves = batch->n_leaves,
+        .leaves = batch->leaves,
         .n_tiles = n_tiles,
         .n_chunks = loss->kind == LOSS_UNIFORM ? 1 /* the gradient of the anchors' uniformity */
                     : n_tiles < MAX_CHUNKS     ? n_tiles
@@ -168,6 +276,11 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
     enum status_code code = STATUS_OK;
     check_shapes(batch, result);
     struct contrast_job job = job_of(contrast, settings, batch, result);
+    if (batch->n_leaves == 0) {
+        job.whole[1] = batch->anchors.rows;
+        job.leaves = job.whole;
+        job.n_leaves = 1;
+    }
     name_memory(&job, pool, &contrast->workspace);
     TRY(workspace_reserve(&contrast->workspace, status));
     if (batch->excluded.n_rows != 0) {
@@ -190,11 +303,13 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
     }
     pool_beside(pool, order_columns_task, &job);
     pool_run_rows(pool, batch->anchors.rows, ROW_BLOCK, anchor_gradient_task, &job);
+    if (result->parts != NULL) {
+        TRY(reserve_parts(&job, &contrast->workspace, status));
+    }
     pool_run_rows(pool, batch->candidates.rows, COLUMN_BLOCK, candidate_gradient_task, &job);
-    result->loss = 0.0;
+    result->loss = contrast_sum(&job, job.row_loss);
     result->n_empty = 0;
     for (size_t a = 0; a < batch->anchors.rows; a++) {
-        result->loss += job.row_loss[a];
         result->n_empty += job.is_empty[a];
     }
     if (settings->diagnose) {

@@ -21,7 +21,9 @@ enum {
     ROW_BLOCK = 64,          /* anchors in a block of row work */
     COLUMN_BLOCK = 512,      /* candidates in a block of sparse gradient work */
     MAX_CHUNKS = 8,          /* dA is summed over runs of tiles, one partial sum a run */
-    WORKER_PARTS = 5         /* of a worker's memory, see struct contrast_tile */
+    LEAF_LEVELS = 7,         /* log2 of the leaves at the most, and one */
+    LEAVES_MAX = 1 << (LEAF_LEVELS - 1),
+    WORKER_PARTS = 6 /* of a worker's memory, see struct contrast_tile */
 };
 
 /* Of one cut, over some of the anchor's negatives. */
@@ -36,6 +38,8 @@ struct contrast_job {
     struct contrast_result *result;
     const struct vec_ops *vec;
     size_t n_tiles, n_chunks;
+    size_t n_leaves, whole[2]; /* the batch's leaves, or one of all anchors */
+    const size_t *leaves;
     bool keep;   /* a tile's memory outlives the first pass */
     float scale; /* 1 / temperature */
 
@@ -43,7 +47,11 @@ struct contrast_job {
     float *workers;                    /* (workers, worker_floats) */
     size_t worker_parts[WORKER_PARTS]; /* floats of each part, whole cache lines */
     size_t worker_floats;
-    float *partial;           /* (n_chunks, B, d) */
+    float *partial;     /* (n_chunks, B, d) */
+    float *leaf_sums;   /* (COLUMN_BLOCKs of candidates, d) */
+    size_t *first_part; /* (M) the first of result->parts of a column, where they are asked for */
+    int32_t *part_columns, *part_leaves;
+    float *part_values;
     double *row_loss;         /* (B) */
     bool *is_empty;           /* (B) */
     float *positive_logits;   /* (E) */
@@ -100,7 +108,9 @@ struct contrast_tile {
     float *anchors;            /* packed (ANCHOR_BLOCK, d): scaled anchors of a block, for dC */
     float *logits;             /* (ANCHOR_BLOCK, TILE_STRIDE) of a block, unless tiles are kept */
     float *factors;            /* (ANCHOR_BLOCK) */
+    float *levels;             /* (log2 of the leaves + 1, TILE, d): dC of leaves and subtrees */
     int64_t next_excluded;     /* in excluded_tiles */
+    size_t leaf;               /* the first one whose dC is not complete */
 };
 
 /* Some anchors of a tile: rows [first, first + count). */
@@ -125,6 +135,8 @@ void contrast_block_logits(const struct contrast_job *job, struct contrast_tile 
  * share of the chunk's partial dA. Scales the factors. */
 void contrast_block_products(const struct contrast_job *job, size_t chunk,
                              struct contrast_tile *tile, const struct contrast_block *block);
+/* The sum over the anchors of values (B): within each leaf, then along the tree. */
+double contrast_sum(const struct contrast_job *job, const double *values);
 
 /* ---- one pair of functions for each kind of loss ----
  *

@@ -188,19 +188,18 @@ void contrast_diagnose_start(struct contrast_job *job, struct pool *pool)
 void contrast_diagnose_end(const struct contrast_job *job, struct contrast_diagnostics *diagnostics)
 {
     const struct contrast_batch *batch = job->batch;
-    double positive = 0.0, negative = 0.0, sum = 0.0, n_effective = 0.0;
+    double n_effective = 0.0;
     for (size_t a = 0; a < batch->anchors.rows; a++) {
-        positive += job->positive_total[a];
-        negative += job->negative_total[a];
-        sum += job->effective[a];
         n_effective += job->effective[a] != 0.0 ? 1.0 : 0.0;
     }
-    double n_negatives = (double)batch->n_negatives * (double)batch->anchors.rows +
-                         (double)sparse_entries(&batch->listed) -
-                         (double)sparse_entries(&batch->excluded);
-    diagnostics->positive_cosine = positive / (double)sparse_entries(&batch->positives);
-    diagnostics->negative_cosine = n_negatives > 0.0 ? negative / n_negatives : (double)NAN;
-    diagnostics->effective_negatives = sum / n_effective;
+    diagnostics->positive_cosine = (struct contrast_mean){
+        contrast_sum(job, job->positive_total), (double)sparse_entries(&batch->positives)};
+    diagnostics->negative_cosine = (struct contrast_mean){
+        contrast_sum(job, job->negative_total),
+        (double)batch->n_negatives * (double)batch->anchors.rows +
+            (double)sparse_entries(&batch->listed) - (double)sparse_entries(&batch->excluded)};
+    diagnostics->effective_negatives =
+        (struct contrast_mean){contrast_sum(job, job->effective), n_effective};
 }
 
 /* ---- rows and pass 2 ---- */

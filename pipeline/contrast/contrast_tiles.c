@@ -1,5 +1,6 @@
 /* The steps that every kind of loss takes: the logits and the products of a tile. */
 #include "contrast/contrast_internal.h"
+#include "math/tree_sum.h"
 
 #include <math.h>
 
@@ -24,6 +25,12 @@ void contrast_chunk(const struct contrast_job *job, size_t chunk, size_t *first,
 
 /* ---- tiles ---- */
 
+/* log2 of a power of two. */
+static size_t leaf_height(size_t n_leaves)
+{
+    return (size_t)__builtin_ctzll(n_leaves);
+}
+
 void contrast_tiles_memory(struct contrast_job *job, size_t n_workers, struct workspace *workspace)
 {
     const struct product_ops *product = job->vec->product;
@@ -34,6 +41,7 @@ void contrast_tiles_memory(struct contrast_job *job, size_t n_workers, struct wo
     parts[2] = product_packed_size(product, ANCHOR_BLOCK, d);
     parts[3] = job->keep ? 0 : (size_t)ANCHOR_BLOCK * TILE_STRIDE;
     parts[4] = ANCHOR_BLOCK;
+    parts[5] = (leaf_height(job->n_leaves) + 1) * TILE * d;
     for (size_t i = 0; i < WORKER_PARTS; i++) {
         parts[i] = (parts[i] + 15) / 16 * 16;
         job->worker_floats += parts[i];
@@ -49,8 +57,8 @@ struct contrast_tile contrast_tile_open(const struct contrast_job *job, size_t t
     size_t first = tile * TILE, left = job->batch->n_negatives - first;
     struct contrast_tile out = {.tile = tile, .first = first, .count = left < TILE ? left : TILE};
     float *memory = job->workers + worker * job->worker_floats;
-    float **places[WORKER_PARTS] = {&out.transposed, &out.packed, &out.anchors, &out.logits,
-                                    &out.factors};
+    float **places[WORKER_PARTS] = {&out.transposed, &out.packed,  &out.anchors,
+                                    &out.logits,     &out.factors, &out.levels};
     for (size_t i = 0; i < WORKER_PARTS; i++) {
         *places[i] = memory;
         memory += job->worker_parts[i];
@@ -112,6 +120,67 @@ void contrast_block_logits(const struct contrast_job *job, struct contrast_tile 
     mask_excluded(job, tile, block);
 }
 
+/* Where the sum of a subtree waits. The one that ends as the sum of all waits in its own place,
+ * unless something stands there. */
+static float *level_at(const struct contrast_job *job, const struct contrast_tile *tile,
+                       size_t level)
+{
+    const size_t d = job->batch->anchors.columns;
+    return level == 0 && !job->result->adds ? job->result->candidates.data + tile->first * d
+                                            : tile->levels + level * TILE * d;
+}
+
+/* dC of a block's part of a leaf. Subtrees wait at the levels of the tile until the one beside them
+ * is there, as a binary counter carries: a leaf that is complete is added to those that it ends. */
+static void leaf_product(const struct contrast_job *job, struct contrast_tile *tile,
+                         const struct contrast_block *block, size_t first, size_t count,
+                         bool begins, bool ends)
+{
+    const struct product_ops *product = job->vec->product;
+    const size_t d = job->batch->anchors.columns;
+    const float *sums[LEAF_LEVELS + 1];
+    size_t level = (size_t)__builtin_popcountll(tile->leaf), n_sums = 0;
+    float *out = level_at(job, tile, level);
+    const float *start = begins ? NULL : out;
+    for (size_t carry = tile->leaf; ends && carry % 2 == 1; carry /= 2) {
+        out = level_at(job, tile, --level);
+        sums[n_sums++] = out;
+    }
+    if (ends && tile->leaf + 1 == job->n_leaves && job->result->adds) {
+        out = job->result->candidates.data + tile->first * d;
+        sums[n_sums++] = out;
+    }
+    product->pack(matrix_rows(job->batch->anchors, first, count),
+                  tile->factors + (first - block->first), tile->anchors);
+    product->run(&(struct product){.x = block->logits + (first - block->first) * TILE_STRIDE,
+                                   .row_step = 1,
+                                   .depth_step = TILE_STRIDE,
+                                   .panels = tile->anchors,
+                                   .depth = count,
+                                   .out = matrix_of(out, tile->count, d),
+                                   .start = start,
+                                   .n_sums = n_sums,
+                                   .sums = sums});
+}
+
+/* dC of a block, leaf by leaf; leaves without anchors are zeros in the tree as others are. */
+static void finish_leaves(const struct contrast_job *job, struct contrast_tile *tile,
+                          const struct contrast_block *block)
+{
+    const size_t *leaves = job->leaves, end = block->first + block->count;
+    while (tile->leaf < job->n_leaves &&
+           (leaves[tile->leaf] < end || leaves[tile->leaf + 1] <= end)) {
+        const size_t from = leaves[tile->leaf], to = leaves[tile->leaf + 1];
+        const size_t first = from > block->first ? from : block->first;
+        const size_t last = to < end ? to : end;
+        leaf_product(job, tile, block, first, last - first, from >= block->first, to <= end);
+        if (to > end) {
+            break;
+        }
+        tile->leaf++;
+    }
+}
+
 void contrast_block_products(const struct contrast_job *job, size_t chunk,
                              struct contrast_tile *tile, const struct contrast_block *block)
 {
@@ -130,14 +199,17 @@ void contrast_block_products(const struct contrast_job *job, size_t chunk,
         .factors = tile->factors,
         .add = tile->tile > first_tile,
         .out = matrix_of(job->partial + (chunk * b + block->first) * d, block->count, d)});
-    product->pack(matrix_rows(job->batch->anchors, block->first, block->count), tile->factors,
-                  tile->anchors);
-    product->run(&(struct product){
-        .x = block->logits,
-        .row_step = 1,
-        .depth_step = TILE_STRIDE,
-        .panels = tile->anchors,
-        .depth = block->count,
-        .add = block->first > 0 || job->result->adds,
-        .out = matrix_of(job->result->candidates.data + tile->first * d, tile->count, d)});
+    finish_leaves(job, tile, block);
+}
+
+double contrast_sum(const struct contrast_job *job, const double *values)
+{
+    double sums[LEAVES_MAX];
+    for (size_t l = 0; l < job->n_leaves; l++) {
+        sums[l] = 0.0;
+        for (size_t a = job->leaves[l]; a < job->leaves[l + 1]; a++) {
+            sums[l] += values[a];
+        }
+    }
+    return tree_sum(sums, job->n_leaves);
 }

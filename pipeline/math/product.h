@@ -12,7 +12,8 @@
 
 #include "math/matrix.h"
 
-/* out(i, j) = or += factors[i] * sum_p x(i, p) packed(p, j). */
+/* out(i, j) = or += factors[i] * sum_p x(i, p) packed(p, j); sums[0..n_sums) are added to that, one
+ * after the other. */
 struct product {
     const float *x; /* x(i, p) = x[i * row_step + p * depth_step] */
     size_t row_step, depth_step;
@@ -21,6 +22,11 @@ struct product {
     const float *factors; /* (out.rows), NULL: 1 */
     bool add;             /* to what `out` holds */
     struct matrix out;
+    /* Laid out as `out`, and may be it. Every sum begins with its element of `start`, as if the
+       terms that gave it stood before those of this product; NULL: with 0. */
+    const float *start;
+    size_t n_sums;
+    const float *const *sums; /* each as `start`; NULL where n_sums is 0 */
 };
 
 struct product_ops {

@@ -30,7 +30,11 @@ static inline __attribute__((always_inline)) void store_row(const struct product
         STORE(part, low);
         STORE(part + LANES, high);
         for (size_t j = 0; j < columns; j++) {
-            out[j] = p->add ? out[j] + part[j] : part[j];
+            float sum = p->add ? out[j] + part[j] : part[j];
+            for (size_t s = 0; s < p->n_sums; s++) {
+                sum += p->sums[s][row * p->out.stride + first + j];
+            }
+            out[j] = sum;
         }
         return;
     }
@@ -38,8 +42,24 @@ static inline __attribute__((always_inline)) void store_row(const struct product
         low += LOAD(out);
         high += LOAD(out + LANES);
     }
+    for (size_t s = 0; s < p->n_sums; s++) {
+        const float *sum = p->sums[s] + row * p->out.stride + first;
+        low += LOAD(sum);
+        high += LOAD(sum + LANES);
+    }
     STORE(out, low);
     STORE(out + LANES, high);
+}
+
+/* A vector of what the sums of a row begin with; of `columns` the first LANES are its. */
+static inline __attribute__((always_inline)) lanes load_start(const float *start, size_t columns)
+{
+    float part[LANES] = {0};
+    if (columns >= LANES) {
+        return LOAD(start);
+    }
+    memcpy(part, start, columns * sizeof *part);
+    return LOAD(part);
 }
 
 /* Rows [row, row + n) against one panel; n, and a step that is 1, are constants of the caller. */
@@ -50,8 +70,18 @@ static inline __attribute__((always_inline)) void block_of(const struct product 
 {
     lanes low[ROWS_MOST], high[ROWS_MOST]; /* the first n */
     const float *x = p->x + row * row_step;
-    for (size_t i = 0; i < n; i++) {
-        low[i] = high[i] = (lanes){0};
+    if (p->start == NULL) {
+#pragma GCC unroll 12
+        for (size_t i = 0; i < n; i++) {
+            low[i] = high[i] = (lanes){0};
+        }
+    } else {
+        const float *start = p->start + row * p->out.stride + first;
+#pragma GCC unroll 12
+        for (size_t i = 0; i < n; i++, start += p->out.stride) {
+            low[i] = load_start(start, columns);
+            high[i] = columns > LANES ? load_start(start + LANES, columns - LANES) : (lanes){0};
+        }
     }
     for (size_t k = 0; k < p->depth; k++) {
         const lanes left = LOAD(panel + k * PANEL), right = LOAD(panel + k * PANEL + LANES);

@@ -216,7 +216,7 @@ done:
 /* Selection sampling (Knuth, The Art of Computer Programming 3.4.2, algorithm S): every set of
  * `count` is equally likely, in one walk and without memory. */
 size_t hard_negatives_draw(const struct hard_negatives *hard, uint64_t seed, size_t epoch,
-                           size_t user, int32_t *items)
+                           size_t user, uint64_t key, int32_t *items)
 {
     const size_t pool = hard->settings.pool;
     size_t n = 0, n_drawn = 0;
@@ -229,7 +229,7 @@ size_t hard_negatives_draw(const struct hard_negatives *hard, uint64_t seed, siz
         n++;
     }
     const size_t count = hard->settings.count < n ? hard->settings.count : n;
-    rng_init(&rng, seed, "train.hard", epoch, user);
+    rng_init(&rng, seed, "train.hard", epoch, key);
     for (size_t r = 0; n_drawn < count; r++) {
         if (rng_below(&rng, n - r) < count - n_drawn) {
             items[n_drawn++] = list[r];

@@ -15,7 +15,7 @@
  *             TRY(hard_negatives_refresh(&hard, &scores, pool, status));
  *         }
  *     of each user in a batch:
- *         n = hard_negatives_draw(&hard, seed, epoch, user, items);
+ *         n = hard_negatives_draw(&hard, seed, epoch, user, key, items);
  *         offset = hard_negatives_offset(&hard, &sampler, items[i], n);
  *     hard_negatives_release(&hard); */
 #ifndef NIGHTJAR_NEGATIVES_HARD_NEGATIVES_H
@@ -67,10 +67,10 @@ MUST_CHECK enum status_code hard_negatives_refresh(struct hard_negatives *hard,
                                                    const struct hard_scores *scores,
                                                    struct pool *pool, struct status *status);
 /* items (room for settings.count) = distinct hard negatives of the user for this epoch, in list
- * order, by the stream (seed, epoch, user); returns how many: 0 before the first refresh, and fewer
+ * order, by the stream (seed, epoch, key); returns how many: 0 before the first refresh, and fewer
  * than count when the list is shorter. */
 size_t hard_negatives_draw(const struct hard_negatives *hard, uint64_t seed, size_t epoch,
-                           size_t user, int32_t *items);
+                           size_t user, uint64_t key, int32_t *items);
 /* The logit offset of a hard negative that is one of n_drawn:
  *     b_c = target_c + log(share n_items / n_drawn)
  * with target_c the popularity term of the sampler, so that the n_drawn ones weigh `share` of what

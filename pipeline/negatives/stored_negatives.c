@@ -57,7 +57,8 @@ static void store_task(void *data, size_t first, size_t last)
     const struct sparse *train = request->train;
     for (size_t user = job->first_user + first; user < job->first_user + last; user++) {
         struct rng rng;
-        rng_init(&rng, request->seed, "negatives.stored", 0, user);
+        rng_init(&rng, request->seed, "negatives.stored", 0,
+                 request->user_keys == NULL ? user : request->user_keys[user]);
         for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
             int32_t *stored = job->stored + (size_t)e * request->n_stored;
             if (request->blocked == NULL) {

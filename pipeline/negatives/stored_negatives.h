@@ -18,8 +18,9 @@ struct stored_request {
     const struct sparse *blocked;  /* (n_users, n_items) what is not drawn for a user; NULL: nothing
                                     */
     uint64_t seed;
-    size_t n_stored;    /* of each positive */
-    struct watch watch; /* asked now and then */
+    const uint64_t *user_keys; /* (n_users) of their streams; NULL: their rows */
+    size_t n_stored;           /* of each positive */
+    struct watch watch;        /* asked now and then */
 };
 
 /* stored (train entries, n_stored): items in the order of the train matrix, from the stream (seed,

@@ -226,9 +226,9 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
     }
     sequence_model_settle(&trainer->model, point->rate, trainer->pool);
     point->loss = loss / positives;
-    point->positive_similarity = outcome.diagnostics.positive_cosine;
-    point->negative_similarity = outcome.diagnostics.negative_cosine;
-    point->effective_negatives = outcome.diagnostics.effective_negatives;
+    point->positive_similarity = contrast_mean(outcome.diagnostics.positive_cosine);
+    point->negative_similarity = contrast_mean(outcome.diagnostics.negative_cosine);
+    point->effective_negatives = contrast_mean(outcome.diagnostics.effective_negatives);
 done:
     return code;
 }

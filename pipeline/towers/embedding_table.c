@@ -17,6 +17,7 @@ struct table_job {
     const float *values;
     const struct sparse *matrix;
     float *out;
+    const uint64_t *keys;
     uint64_t seed;
     const char *purpose;
     double scale;
@@ -28,10 +29,24 @@ static void init_task(void *data, size_t first, size_t last)
     size_t d = job->table->dimension;
     for (size_t i = first; i < last; i++) {
         struct rng rng;
-        rng_init(&rng, job->seed, job->purpose, 0, i);
+        rng_init(&rng, job->seed, job->purpose, 0, job->keys == NULL ? i : job->keys[i]);
         for (size_t j = 0; j < d; j++) {
             job->out[i * d + j] = (float)(job->scale * rng_normal(&rng));
         }
+    }
+}
+
+void embedding_table_draw(struct embedding_table *table, const uint64_t *keys, uint64_t seed,
+                          const char *purpose, double scale, struct pool *pool)
+{
+    struct table_job job = {.table = table,
+                            .out = table->weights,
+                            .keys = keys,
+                            .seed = seed,
+                            .purpose = purpose,
+                            .scale = scale};
+    if (scale > 0.0) {
+        pool_run_rows(pool, table->n, ROW_BLOCK, init_task, &job);
     }
 }
 
@@ -48,11 +63,7 @@ enum status_code embedding_table_init(struct embedding_table *table, size_t n, s
     for (size_t i = 0; i < n; i++) {
         made.slot_of[i] = -1;
     }
-    struct table_job job = {
-        .table = &made, .out = made.weights, .seed = seed, .purpose = purpose, .scale = scale};
-    if (scale > 0.0) {
-        pool_run_rows(pool, n, ROW_BLOCK, init_task, &job);
-    }
+    embedding_table_draw(&made, NULL, seed, purpose, scale, pool);
     *table = made;
 done:
     if (code != STATUS_OK) {

@@ -35,6 +35,9 @@ MUST_CHECK enum status_code embedding_table_init(struct embedding_table *table, 
                                                  const struct optimizer_settings *optimizer,
                                                  uint64_t seed, const char *purpose, double scale,
                                                  struct pool *pool, struct status *status);
+/* Draws the first weights again, each row from the stream of its key (n; NULL: its number). */
+void embedding_table_draw(struct embedding_table *table, const uint64_t *keys, uint64_t seed,
+                          const char *purpose, double scale, struct pool *pool);
 void embedding_table_release(struct embedding_table *table);
 
 /* Puts rows (count, repeats allowed; NULL: all) into play: gives them a gradient of 0, unless they

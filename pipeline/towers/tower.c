@@ -17,8 +17,9 @@ enum status_code tower_init(struct tower *tower, size_t n, const struct tower_se
     enum status_code code = STATUS_OK;
     struct tower made = {.n = n, .dimension = settings->dimension, .settings = *settings};
     assert(n_sources <= TOWER_MAX_SOURCES);
-    TRY(embedding_table_init(&made.ids, n, made.dimension, &settings->optimizer, seed, purpose,
-                             settings->init_scale, pool, status));
+    TRY(embedding_table_init(&made.ids, n, made.dimension, &settings->optimizer, seed, purpose, 0.0,
+                             pool, status));
+    embedding_table_draw(&made.ids, settings->keys, seed, purpose, settings->init_scale, pool);
     for (size_t s = 0; s < n_sources; s++) {
         assert(sources[s].matrix.n_rows == n);
         TRY(part_init(&made.parts[made.n_parts++], &sources[s], made.dimension,
@@ -68,10 +69,12 @@ static size_t row_at(const struct tower_input *input, size_t i)
 }
 
 /* A stream for one row of one view. */
-static void row_stream(struct rng *rng, const struct view *view, const char *purpose, size_t row)
+static void row_stream(struct rng *rng, const struct tower *tower, const struct view *view,
+                       const char *purpose, size_t row)
 {
+    const uint64_t *keys = tower->settings.keys;
     rng_init(rng, view->seed ^ (view->number * 0x9e3779b97f4a7c15u), purpose,
-             view->epoch * 1000003u + view->step, row);
+             view->epoch * 1000003u + view->step, keys == NULL ? row : keys[row]);
 }
 
 /* ---- x ---- */
@@ -94,13 +97,15 @@ static bool is_straight(const struct tower *tower, const struct tower_input *inp
 
 /* Noise of length strength |y| in a random direction. Its length counts as a constant on the way
  * back. */
-static void add_noise(const struct tower_input *input, size_t row, float *y, size_t d)
+static void add_noise(const struct tower *tower, const struct tower_input *input, size_t row,
+                      float *y)
 {
+    const size_t d = tower->dimension;
     const struct vec_ops *vec = vec_ops();
     struct rng rng;
     double noise[512], square = 0.0;
     assert(d <= sizeof noise / sizeof noise[0]);
-    row_stream(&rng, &input->view, "tower.noise", row);
+    row_stream(&rng, tower, &input->view, "tower.noise", row);
     for (size_t j = 0; j < d; j++) {
         noise[j] = rng_normal(&rng);
         square += noise[j] * noise[j];
@@ -118,7 +123,7 @@ static void normalise_row(const struct tower_job *job, size_t i)
     size_t d = job->tower->dimension;
     float *y = job->out + i * d;
     if (input->view.change == VIEW_NOISE) {
-        add_noise(input, row_at(input, i), y, d);
+        add_noise(job->tower, input, row_at(input, i), y);
     }
     job->pass->inverse_norms[i] = vec_unit(vec, y, d);
 }
@@ -166,7 +171,7 @@ static void choose_ids(const struct tower *tower, struct tower_pass *pass)
         pass->has_id[i] = input->base != NULL || !input->without_ids;
         if (pass->drops_ids) {
             struct rng rng;
-            row_stream(&rng, &input->view, "tower.id", row_at(input, i));
+            row_stream(&rng, tower, &input->view, "tower.id", row_at(input, i));
             pass->has_id[i] = pass->has_id[i] && rng_double(&rng) >= tower->settings.id_dropout;
         }
     }
@@ -237,7 +242,7 @@ static void dropout_task(void *data, size_t first, size_t last)
     float *mask = job->pass->mask, kept = (float)(1.0 / (1.0 - share));
     for (size_t i = first; i < last; i++) {
         struct rng rng;
-        row_stream(&rng, &input->view, "tower.dropout", row_at(input, i));
+        row_stream(&rng, job->tower, &input->view, "tower.dropout", row_at(input, i));
         for (size_t j = i * d; j < (i + 1) * d; j++) {
             mask[j] = rng_double(&rng) < share ? 0.0f : kept;
             job->out[j] *= mask[j];

@@ -16,10 +16,11 @@ enum { TOWER_MAX_SOURCES = 2 };
 struct tower_settings {
     size_t dimension;
     struct optimizer_settings optimizer;
-    double init_scale; /* standard deviation of the first embeddings */
-    double id_dropout; /* share of the rows of a step whose id is left out, so that the sources
-                          learn to carry entities without one; only where there are sources */
-    double dropout;    /* share of x's components that training leaves out */
+    double init_scale;    /* standard deviation of the first embeddings */
+    const uint64_t *keys; /* (n) of the rows' random streams, borrowed; NULL: their numbers */
+    double id_dropout;    /* share of the rows of a step whose id is left out, so that the sources
+                             learn to carry entities without one; only where there are sources */
+    double dropout;       /* share of x's components that training leaves out */
     struct hidden_settings hidden;
 };
 

@@ -1,10 +1,12 @@
 /* The entries of a contrast. */
 #include "training/contrast_entries.h"
 
+#include "math/tree_sum.h"
 #include "math/vec.h"
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 void contrast_entries_release(struct contrast_entries *entries)
 {
@@ -18,7 +20,9 @@ enum status_code contrast_entries_start(struct contrast_entries *entries, size_t
     enum status_code code = STATUS_OK;
     struct workspace *workspace = &entries->workspace;
     entries->n = 0;
-    entries->total_weight = 0.0;
+    entries->n_leaves = 0;
+    entries->leaves[0] = 0;
+    entries->weights[0] = 0.0;
     workspace_begin(workspace);
     row_builder_memory(&entries->positives, n_anchors, positives, workspace);
     row_builder_memory(&entries->excluded, n_anchors, excluded, workspace);
@@ -32,12 +36,27 @@ done:
     return code;
 }
 
+void contrast_entries_end_leaf(struct contrast_entries *entries)
+{
+    entries->leaves[++entries->n_leaves] = entries->positives.matrix.n_rows;
+    if (entries->n_leaves < SHARDS) {
+        entries->weights[entries->n_leaves] = 0.0;
+    }
+}
+
+double contrast_entries_weight(const struct contrast_entries *entries)
+{
+    double weights[SHARDS];
+    memcpy(weights, entries->weights, sizeof weights);
+    return tree_sum(weights, entries->n_leaves == 0 ? 1 : entries->n_leaves);
+}
+
 /* A batch of events that decayed to the smallest float can ask for more than a float holds. */
 void contrast_entries_scale(struct contrast_entries *entries, double mass)
 {
-    if (entries->total_weight > 0.0) {
-        double factor = fmin(mass / entries->total_weight, (double)FLT_MAX);
-        vec_ops()->scale((float)factor, entries->positives.matrix.values,
-                         entries->positives.n_entries);
+    const double weight = contrast_entries_weight(entries);
+    if (weight > 0.0) {
+        vec_ops()->scale((float)fmin(mass / weight, (double)FLT_MAX),
+                         entries->positives.matrix.values, entries->positives.n_entries);
     }
 }

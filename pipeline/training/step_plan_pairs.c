@@ -19,9 +19,8 @@ static void draw_partners(struct planner *planner, struct rng *rng, size_t item)
         while (e + 1 < last && left >= pairs->values[e]) {
             left -= pairs->values[e++];
         }
-        row_builder_add(&entries->positives,
-                        candidate_set_add(&planner->plan->candidates, pairs->columns[e]), 1.0f);
-        entries->total_weight += 1.0;
+        contrast_entries_add(entries,
+                             candidate_set_add(&planner->plan->candidates, pairs->columns[e]), 1.0);
     }
     row_builder_end_row(&entries->positives);
 }
@@ -81,6 +80,10 @@ enum status_code step_plan_pairs(struct planner *planner, struct status *status)
                                planner->own_lists ? n * input->negatives->count : 0, status));
     for (size_t i = 0; i < n; i++) {
         size_t item = (size_t)step->items[i];
+        while (entries->n_leaves < step->n_leaves &&
+               i == step->item_leaves[entries->n_leaves + 1]) {
+            contrast_entries_end_leaf(entries);
+        }
         if (sparse_row_length(input->item_pairs, item) == 0) {
             continue;
         }
@@ -94,6 +97,9 @@ enum status_code step_plan_pairs(struct planner *planner, struct status *status)
             exclude_partners(planner, item);
             row_builder_end_row(&entries->listed);
         }
+    }
+    while (entries->n_leaves < step->n_leaves) {
+        contrast_entries_end_leaf(entries);
     }
     contrast_entries_scale(entries,
                            settings->weight * (double)plan->user_items.positives.n_entries);

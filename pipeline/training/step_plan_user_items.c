@@ -62,7 +62,8 @@ static void add_user_list(struct planner *planner, size_t user)
     const struct hard_negatives *hard = planner->step->hard;
     if (hard != NULL && hard->settings.count > 0) {
         int32_t *items = planner->draw_items;
-        size_t n = hard_negatives_draw(hard, input->seed, planner->step->epoch, user, items);
+        size_t n = hard_negatives_draw(hard, input->seed, planner->step->epoch, user,
+                                       trainer_user_key(input, user), items);
         for (size_t j = 0; j < n; j++) {
             add_listed(planner, items[j],
                        hard_negatives_offset(hard, &planner->sampler, items[j], n));
@@ -126,10 +127,8 @@ static void add_user_row(struct planner *planner, size_t user, double weight)
     for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
         if (is_target(planner, user, train->columns[e])) {
             double w = positive_weight(planner, e, weight);
-            row_builder_add(&entries->positives,
-                            candidate_set_add(&planner->plan->candidates, train->columns[e]),
-                            (float)w);
-            entries->total_weight += w;
+            contrast_entries_add(
+                entries, candidate_set_add(&planner->plan->candidates, train->columns[e]), w);
         }
     }
     row_builder_end_row(&entries->positives);
@@ -145,17 +144,17 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
     struct contrast_entries *entries = &planner->plan->user_items;
     size_t user = (size_t)planner->step->users[index];
     struct rng rng;
-    rng_init(&rng, planner->input->seed, "train.negatives", planner->step->epoch, user);
+    rng_init(&rng, planner->input->seed, "train.negatives", planner->step->epoch,
+             trainer_user_key(planner->input, user));
     for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
         if (!is_target(planner, user, train->columns[e])) {
             continue;
         }
         double w = positive_weight(planner, e, weight);
         entries->places[entries->positives.matrix.n_rows] = (int32_t)index;
-        row_builder_add(&entries->positives,
-                        candidate_set_add(&planner->plan->candidates, train->columns[e]), (float)w);
+        contrast_entries_add(entries,
+                             candidate_set_add(&planner->plan->candidates, train->columns[e]), w);
         row_builder_end_row(&entries->positives);
-        entries->total_weight += w;
         if (planner->input->stored_negatives != NULL) {
             add_stored_list(planner, user, e);
         } else {
@@ -180,11 +179,17 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
         size_t user = (size_t)step->users[i];
         double n = (double)sparse_row_length(train_of(planner), user);
         double weight = n > 0.0 ? pow(n, -input->settings->degree_exponent) : 0.0;
+        while (entries->n_leaves < step->n_leaves && i == step->leaves[entries->n_leaves + 1]) {
+            contrast_entries_end_leaf(entries);
+        }
         if (planner->own_lists) {
             add_user_pairs(planner, i, weight);
         } else {
             add_user_row(planner, user, weight);
         }
+    }
+    while (entries->n_leaves < step->n_leaves) {
+        contrast_entries_end_leaf(entries);
     }
     entries->n = entries->positives.matrix.n_rows;
     entries->n_negatives = planner->own_lists ? 0 : plan->candidates.n_negatives;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "math/vec.h"
 #include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
@@ -194,6 +195,10 @@ enum status_code training_prepare(struct training *training, struct context *con
     training->positives = dataset->train;
     TRY(MEM_NEW(&training->item_counts, dataset->n_items, status));
     dataset_item_counts(dataset, training->item_counts);
+    TRY(MEM_NEW(&training->user_keys, dataset->n_users, status));
+    for (size_t u = 0; u < dataset->n_users; u++) {
+        training->user_keys[u] = dataset_user_key(&training->interactions, dataset, u);
+    }
     TRY(load_pairs(training, status));
     TRY(load_negatives(training, status));
     TRY(load_sources(training, status));
@@ -206,6 +211,8 @@ enum status_code training_prepare(struct training *training, struct context *con
         training->input.dislikes = &dislikes->matrix;
     }
     training->input.item_counts = training->item_counts;
+    training->input.user_keys = training->user_keys;
+    training->input.ranks = context_ranks(context);
     training->input.seed = context_seed(context);
     training->input.spill = context_settings(context)->work.database;
 done:
@@ -355,5 +362,7 @@ void training_release(struct training *training)
     interactions_release(&training->interactions);
     strings_release(&training->chosen);
     mem_free(training->item_counts);
+    mem_free(training->user_keys);
     training->item_counts = NULL;
+    training->user_keys = NULL;
 }

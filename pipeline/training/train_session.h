@@ -20,6 +20,7 @@ struct training {
     struct features features; /* a view; no side data: no tokens */
     struct training_sources sources;
     int64_t *item_counts;
+    uint64_t *user_keys;      /* (n_users) */
     double checkpoint_every;  /* seconds between checkpoints; 0: after every epoch */
     double last_checkpoint;   /* monotonic seconds */
     double started, deadline; /* monotonic seconds; INFINITY: no limit on the time */

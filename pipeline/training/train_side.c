@@ -24,6 +24,8 @@ enum status_code side_run(const struct side *side, struct contrast *contrast,
         .n_negatives = entries->n_negatives,
         .offsets = side->offsets,
         .thresholds = side->thresholds,
+        .n_leaves = entries->n_leaves,
+        .leaves = entries->leaves,
     };
     if (entries->excluded.n_entries > 0) {
         work.excluded = entries->excluded.matrix;

@@ -4,12 +4,16 @@
 
 #include "contrast/contrast_batch.h"
 #include "negatives/hard_negatives.h"
+#include "ranks/ranks.h"
 
 struct train_step {
     const int32_t *users; /* (n_users) distinct rows */
     size_t n_users;
     const int32_t *items; /* (n_items) distinct anchors of the item-item and view contrasts */
     size_t n_items;
+    /* users [leaves[l], leaves[l + 1]) and items likewise make leaf l, see epoch_order.h; n_leaves
+       0: one leaf of all */
+    size_t n_leaves, leaves[SHARDS + 1], item_leaves[SHARDS + 1];
     uint64_t epoch, number; /* of the batch in the epoch: they key the random streams */
     double rate, temperature;
     const struct hard_negatives *hard; /* NULL: none */

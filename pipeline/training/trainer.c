@@ -17,6 +17,7 @@ static void trainer_release(struct trainer *trainer)
     train_batch_free(trainer->batch);
     encoder_release(&trainer->encoder);
     hard_negatives_release(&trainer->hard);
+    epoch_order_release(&trainer->order);
     workspace_release(&trainer->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
         mem_free(trainer->best_vectors[s]);
@@ -42,6 +43,7 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
         .hidden = settings->hidden,
     };
     for (size_t s = 0; s < N_SIDES; s++) {
+        tower.keys = s == SIDE_USERS ? input->user_keys : NULL;
         TRY(tower_init(&encoder->towers[s], trainer->n[s], &tower, input->sources[s].rows,
                        input->sources[s].n, input->seed, purposes[s], trainer->pool, status));
     }
@@ -89,7 +91,6 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
     workspace_begin(workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
         WORKSPACE_ADD(workspace, &trainer->vectors[s], trainer->n[s] * d);
-        WORKSPACE_ADD(workspace, &trainer->order[s], trainer->n[s]);
         TRY(SPILL_NEW(input->spill, &trainer->best_vectors[s], trainer->n[s] * d, status));
         TRY(MEM_NEW(&trainer->best_cold_vectors[s], input->sources[s].n_cold * d, status));
     }
@@ -104,6 +105,15 @@ done:
     return code;
 }
 
+/* Of the items that are anchors of an item-item or a view contrast a new part every epoch. */
+static size_t n_anchor_items(const struct trainer *trainer)
+{
+    const struct trainer_settings *settings = trainer->input->settings;
+    const double of_pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
+    const double share = settings->views.weight > 0.0 ? fmax(of_pairs, 0.25) : of_pairs;
+    return (size_t)ceil(share * (double)trainer->n[SIDE_ITEMS]);
+}
+
 static enum status_code trainer_init(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -115,6 +125,7 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     TRY(init_memory(trainer, status));
     TRY(init_encoder(trainer, status));
     start_warm(trainer);
+    TRY(epoch_order_init(&trainer->order, input, n_anchor_items(trainer), status));
     TRY(train_batch_new(input, &trainer->encoder, trainer->pool, &trainer->batch, status));
     TRY(hard_negatives_init(&trainer->hard, &input->negatives->hard, trainer->n[SIDE_USERS],
                             trainer->n[SIDE_ITEMS], takes_thresholds ? settings->slk_top_k : 0,
@@ -122,8 +133,6 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     temperature_learner_init(&trainer->temperature, settings->temperature);
     trainer->n_health_pairs = embedding_health_draw(&input->train->matrix, HEALTH_PAIRS,
                                                     input->seed, trainer->health_pairs);
-    trainer->n_batches =
-        (trainer->n[SIDE_USERS] + settings->batch_users - 1) / settings->batch_users;
     trainer->best_metric = NAN;
 done:
     return code;
@@ -176,24 +185,10 @@ done:
     return code;
 }
 
-/* Of an order (n of them) the part that stands in a batch. Its numbers are below INT32_MAX. */
-static const int32_t *part_of(const uint32_t *order, size_t n, size_t number, size_t n_batches,
-                              size_t *count)
-{
-    size_t first = number * n / n_batches;
-    *count = (number + 1) * n / n_batches - first;
-    return (const int32_t *)order + first;
-}
-
 static struct train_step step_of(const struct trainer *trainer, size_t number)
 {
     const struct trainer_settings *settings = trainer->input->settings;
-    size_t n = trainer->n_batches;
-    /* of the items that are anchors of an item-item or a view contrast a new part every epoch: the
-       order is a new permutation */
-    double of_pairs = settings->co_items.weight > 0.0 ? settings->co_items.share : 0.0;
-    double share = settings->views.weight > 0.0 ? fmax(of_pairs, 0.25) : of_pairs;
-    size_t n_items = (size_t)ceil(share * (double)trainer->n[SIDE_ITEMS]);
+    size_t n = trainer->order.n_batches;
     double position = (double)trainer->epochs_done + ((double)number + 1.0) / (double)n;
     struct train_step step = {
         .epoch = trainer->epochs_done,
@@ -204,9 +199,7 @@ static struct train_step step_of(const struct trainer *trainer, size_t number)
         .hard = &trainer->hard,
         .diagnose = number + 1 == n,
     };
-    step.users =
-        part_of(trainer->order[SIDE_USERS], trainer->n[SIDE_USERS], number, n, &step.n_users);
-    step.items = part_of(trainer->order[SIDE_ITEMS], n_items, number, n, &step.n_items);
+    epoch_order_step(&trainer->order, number, &step);
     return step;
 }
 
@@ -217,7 +210,7 @@ static enum status_code diverged(const struct trainer *trainer, const char *what
     return status_set(status, STATUS_DATA,
                       "training diverged: %s is not finite in epoch %zu, batch %zu of %zu "
                       "(learning_rate %g, temperature %g); a lower learning rate usually helps",
-                      what, trainer->epochs_done + 1, batch, trainer->n_batches,
+                      what, trainer->epochs_done + 1, batch, trainer->order.n_batches,
                       settings->learning_rate, temperature_now(trainer));
 }
 
@@ -227,7 +220,7 @@ static enum status_code run_batch(struct trainer *trainer, size_t number,
 {
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = trainer->input->settings;
-    bool has_next = number + 1 < trainer->n_batches;
+    bool has_next = number + 1 < trainer->order.n_batches;
     struct train_step step = step_of(trainer, number), next;
     if (has_next) {
         next = step_of(trainer, number + 1);
@@ -251,17 +244,12 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    static const char *const purposes[N_SIDES] = {"train.shuffle.users", "train.shuffle.items"};
     const struct trainer_hooks *hooks = trainer->hooks;
     struct train_outcome total = {0}, outcome = {0};
     curve_point_init(point, trainer->epochs_done + 1);
     TRY(prepare_epoch(trainer, status));
-    for (size_t s = 0; s < N_SIDES; s++) {
-        struct rng rng;
-        rng_init(&rng, trainer->input->seed, purposes[s], trainer->epochs_done, 0);
-        rng_permutation(&rng, trainer->n[s], trainer->order[s]);
-    }
-    for (size_t b = 0; b < trainer->n_batches; b++) {
+    epoch_order_draw(&trainer->order, trainer->input->seed, trainer->epochs_done);
+    for (size_t b = 0; b < trainer->order.n_batches; b++) {
         TRY(watch_check(&hooks->watch, status));
         TRY(run_batch(trainer, b, &outcome, &point->rate, status));
         total.loss += outcome.loss;
@@ -271,7 +259,7 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         if (hooks->tell != NULL) {
             hooks->tell(hooks->data,
                         (double)trainer->epochs_done +
-                            ((double)b + 1.0) / (double)trainer->n_batches,
+                            ((double)b + 1.0) / (double)trainer->order.n_batches,
                         total.loss / (double)total.n_positives, trainer->best_metric);
         }
     }
@@ -283,9 +271,9 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         goto done;
     }
     point->loss = total.loss / (double)total.n_positives;
-    point->positive_similarity = outcome.diagnostics.positive_cosine;
-    point->negative_similarity = outcome.diagnostics.negative_cosine;
-    point->effective_negatives = outcome.diagnostics.effective_negatives;
+    point->positive_similarity = contrast_mean(outcome.diagnostics.positive_cosine);
+    point->negative_similarity = contrast_mean(outcome.diagnostics.negative_cosine);
+    point->effective_negatives = contrast_mean(outcome.diagnostics.effective_negatives);
 done:
     return code;
 }
@@ -312,7 +300,7 @@ static enum status_code measure(struct trainer *trainer, struct curve_point *poi
     };
     TRY(embedding_health_measure(&input, &health, status));
     if (!isfinite(health.norm) || isinf(health.cosine_items)) {
-        code = diverged(trainer, "a vector", trainer->n_batches, status);
+        code = diverged(trainer, "a vector", trainer->order.n_batches, status);
         goto done;
     }
     if (health.collapsed) {

@@ -6,6 +6,7 @@
 #include "contrast/loss.h"
 #include "evaluation/validation.h"
 #include "negatives/sampler.h"
+#include "ranks/ranks.h"
 #include "towers/encoder.h"
 #include "towers/optimizer.h"
 #include "training/temperature.h"
@@ -126,7 +127,15 @@ struct trainer_input {
     size_t patience;               /* validations without a new best before stopping; 0: never */
     size_t stop_after;             /* epochs to run at the most, of settings->epochs */
     uint64_t seed;
-    const char *spill; /* a file in whose folder large vectors are put; NULL: in memory */
+    const uint64_t *user_keys; /* (n_users) of their random streams; NULL: their rows */
+    struct ranks *ranks;       /* whose users those of `train` are; NULL: all there are */
+    const char *spill;         /* a file in whose folder large vectors are put; NULL: in memory */
 };
+
+/* What keys the random streams of a user. */
+static inline uint64_t trainer_user_key(const struct trainer_input *input, size_t user)
+{
+    return input->user_keys == NULL ? user : input->user_keys[user];
+}
 
 #endif

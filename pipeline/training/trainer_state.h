@@ -4,6 +4,7 @@
 #define NIGHTJAR_TRAINING_TRAINER_STATE_H
 
 #include "training/curve.h"
+#include "training/epoch_order.h"
 #include "training/train_batch.h"
 
 struct trainer {
@@ -14,17 +15,16 @@ struct trainer {
     struct train_batch *batch;
     struct hard_negatives hard;
     struct temperature_learner temperature;
-    size_t n[N_SIDES];                 /* users, items */
-    size_t n_batches;                  /* in an epoch */
+    size_t n[N_SIDES]; /* users, items */
+    struct epoch_order order;
     float *best_vectors[N_SIDES];      /* (n, d) of the best epoch so far */
     float *best_cold_vectors[N_SIDES]; /* (n_cold, d) of that epoch */
     float *best_bias;                  /* (n_items) of that epoch */
     struct workspace workspace;
-    uint32_t *order[N_SIDES]; /* (n) of the epoch: its batches are parts of it */
-    float *vectors[N_SIDES];  /* (n, d) vectors after the last epoch */
-    float *validation_users;  /* (validation users, d) */
-    float *score_bias;        /* (n_items) */
-    int32_t *health_pairs;    /* (n_health_pairs, 2) positives that health is measured on */
+    float *vectors[N_SIDES]; /* (n, d) vectors after the last epoch */
+    float *validation_users; /* (validation users, d) */
+    float *score_bias;       /* (n_items) */
+    int32_t *health_pairs;   /* (n_health_pairs, 2) positives that health is measured on */
     size_t n_health_pairs;
     size_t epochs_done, best_epoch, n_bad;
     bool is_cut_short;

@@ -2,6 +2,7 @@
  */
 #include "training/train_parts.h"
 
+#include "math/tree_sum.h"
 #include "math/vec.h"
 
 #include <string.h>
@@ -103,11 +104,17 @@ static double scale_slope(const struct train_batch *batch, double temperature)
     const struct side *side = &batch->user_side;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension;
     const float *gradient = side->anchor_gradient;
-    double sum = 0.0;
-    for (size_t a = 0; a < side->entries->n; a++) {
-        sum += vec_ops()->dot(gradient + a * side->width, side->anchors + a * side->width, d);
+    const struct contrast_entries *entries = side->entries;
+    const size_t n_leaves = entries->n_leaves == 0 ? 1 : entries->n_leaves;
+    double sums[SHARDS] = {0};
+    for (size_t a = 0, leaf = 0; a < entries->n; a++) {
+        while (leaf + 1 < n_leaves && a >= entries->leaves[leaf + 1]) {
+            leaf++;
+        }
+        sums[leaf] +=
+            vec_ops()->dot(gradient + a * side->width, side->anchors + a * side->width, d);
     }
-    return temperature * sum;
+    return temperature * tree_sum(sums, n_leaves);
 }
 
 enum status_code user_contrast_run(struct train_batch *batch, const struct train_step *step,

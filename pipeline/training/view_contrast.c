@@ -22,14 +22,13 @@ static enum status_code build(struct contrast_entries *entries, size_t n, struct
     enum status_code code = STATUS_OK;
     TRY(contrast_entries_start(entries, n, n, n, 0, status));
     for (size_t i = 0; i < n; i++) {
-        row_builder_add(&entries->positives, (int32_t)i, 1.0f);
+        contrast_entries_add(entries, (int32_t)i, 1.0);
         row_builder_end_row(&entries->positives);
         row_builder_add(&entries->excluded, (int32_t)i, 0.0f);
         row_builder_end_row(&entries->excluded);
         row_builder_end_row(&entries->listed);
     }
     entries->n = entries->n_negatives = n;
-    entries->total_weight = (double)n;
 done:
     return code;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "math/blas.h"
+#include "training/epoch_order.h"
 #include "training/train_batch.h"
 #include "tests/support/bench_beside.h"
 
@@ -127,12 +128,17 @@ struct seconds {
 static struct train_step step_of(const struct step_data *s, size_t number)
 {
     const size_t b = s->settings.batch_users, n_batches = N_USERS / b;
-    return (struct train_step){.users = s->users + number % n_batches * b,
-                               .n_users = b,
-                               .epoch = number / n_batches,
-                               .number = number % n_batches,
-                               .rate = s->settings.learning_rate,
-                               .temperature = s->settings.temperature};
+    struct train_step step = {.users = s->users + number % n_batches * b,
+                              .n_users = b,
+                              .n_leaves = epoch_order_leaves(b),
+                              .epoch = number / n_batches,
+                              .number = number % n_batches,
+                              .rate = s->settings.learning_rate,
+                              .temperature = s->settings.temperature};
+    for (size_t l = 0; l <= step.n_leaves; l++) {
+        step.leaves[l] = l * b / step.n_leaves;
+    }
+    return step;
 }
 
 /* STEPS steps of users in turn, the next one planned ahead as in an epoch. */

@@ -100,6 +100,28 @@ void release_problem(struct problem *p)
     sparse_release(&p->listed);
 }
 
+/* Copies what belongs to the contrast. */
+static void keep_parts(struct contrast_parts *parts, size_t d)
+{
+    struct status status = {0};
+    int32_t *columns = NULL, *leaves = NULL;
+    float *values = NULL;
+    assert_int_equal(MEM_NEW(&columns, parts->n, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&leaves, parts->n, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&values, parts->n * d, &status), STATUS_OK);
+    memcpy(columns, parts->columns, parts->n * sizeof *columns);
+    memcpy(leaves, parts->leaves, parts->n * sizeof *leaves);
+    memcpy(values, parts->values, parts->n * d * sizeof *values);
+    *parts = (struct contrast_parts){parts->n, columns, leaves, values};
+}
+
+void release_parts(struct contrast_parts *parts)
+{
+    mem_free((void *)(uintptr_t)parts->columns);
+    mem_free((void *)(uintptr_t)parts->leaves);
+    mem_free((void *)(uintptr_t)parts->values);
+}
+
 struct contrast_result run_kernel(const struct problem *p, size_t threads)
 {
     struct status status = {0};
@@ -119,6 +141,8 @@ struct contrast_result run_kernel(const struct problem *p, size_t threads)
         .n_negatives = p->n_negatives,
         .offsets = p->with_offsets ? p->offsets : NULL,
         .thresholds = p->with_thresholds ? p->thresholds : NULL,
+        .n_leaves = p->n_leaves,
+        .leaves = p->leaves,
     };
     if ((p->negatives & LISTED) != 0) {
         batch.listed = p->listed;
@@ -127,9 +151,13 @@ struct contrast_result run_kernel(const struct problem *p, size_t threads)
         batch.excluded = p->excluded;
     }
     struct contrast_result result = {.anchors = matrix_of(da, p->b, p->d),
-                                     .candidates = matrix_of(dc, p->m, p->d)};
+                                     .candidates = matrix_of(dc, p->m, p->d),
+                                     .parts = p->parts};
     assert_int_equal(contrast_run(contrast, &p->settings, &batch, pool, &result, &status),
                      STATUS_OK);
+    if (p->parts != NULL) {
+        keep_parts(p->parts, p->d);
+    }
     contrast_free(contrast);
     pool_free(pool);
     return result;

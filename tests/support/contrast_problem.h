@@ -19,6 +19,9 @@ struct problem {
     enum problem_negatives negatives;
     bool with_offsets, with_excluded, with_thresholds;
     size_t n_negatives;
+    size_t n_leaves;
+    const size_t *leaves;         /* the caller's, see contrast_batch.h */
+    struct contrast_parts *parts; /* where to; NULL: not apart */
     struct contrast_settings settings;
 };
 
@@ -31,6 +34,7 @@ const struct loss *loss_called(const char *name);
 /* Asserts success. Release with release_result. */
 struct contrast_result run_kernel(const struct problem *p, size_t threads);
 void release_result(struct contrast_result *result);
+void release_parts(struct contrast_parts *parts);
 
 /* The loss of the problem's settings, its slk weights as they are in slk_weights. */
 double naive_loss(const struct problem *p);

@@ -158,7 +158,7 @@ static void either_is_made_without_the_other(void **state)
     check_lists(&f, &lists);
     check_thresholds(&f, &thresholds);
     int32_t item;
-    assert_int_equal(hard_negatives_draw(&thresholds, 1, 5, 0, &item), 0);
+    assert_int_equal(hard_negatives_draw(&thresholds, 1, 5, 0, 0, &item), 0);
     for (size_t epoch = 0; epoch < 10; epoch++) {
         assert_false(hard_negatives_due(&neither, epoch));
     }
@@ -209,19 +209,19 @@ static void draws_are_distinct_even_and_depend_on_seed_epoch_and_user_alone(void
     size_t n_differ = 0;
     fixture_init(&f, 7);
     struct hard_negatives hard = new_hard(COUNT, POOL, 3, 0);
-    assert_int_equal(hard_negatives_draw(&hard, 1, 0, 9, items), 0);
+    assert_int_equal(hard_negatives_draw(&hard, 1, 0, 9, 9, items), 0);
     must(hard_negatives_refresh(&hard, &f.scores, NULL, &status), &status);
     for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
-        assert_int_equal(hard_negatives_draw(&hard, 1, epoch, 9, items), COUNT);
+        assert_int_equal(hard_negatives_draw(&hard, 1, epoch, 9, 9, items), COUNT);
         for (size_t d = 0; d < COUNT; d++) {
             seen[items[d]]++;
             for (size_t e = 0; e < d; e++) {
                 assert_int_not_equal(items[d], items[e]);
             }
         }
-        assert_int_equal(hard_negatives_draw(&hard, 1, epoch, 9, again), COUNT);
+        assert_int_equal(hard_negatives_draw(&hard, 1, epoch, 9, 9, again), COUNT);
         assert_memory_equal(items, again, sizeof items);
-        assert_int_equal(hard_negatives_draw(&hard, 2, epoch, 9, again), COUNT);
+        assert_int_equal(hard_negatives_draw(&hard, 2, epoch, 9, 9, again), COUNT);
         n_differ += memcmp(items, again, sizeof items) != 0;
     }
     assert_true(n_differ > EPOCHS * 9 / 10);
@@ -251,7 +251,7 @@ static void a_short_list_gives_all_it_has(void **state)
     for (size_t user = 0; user < USERS; user++) {
         const size_t left = ITEMS - sparse_row_length(&f.excluded, user);
         const size_t expected = left > ITEMS - 16 ? left - (ITEMS - 16) : 0;
-        assert_int_equal(hard_negatives_draw(&hard, 1, 0, user, items),
+        assert_int_equal(hard_negatives_draw(&hard, 1, 0, user, user, items),
                          expected < 12 ? expected : 12);
         shorter += expected < 12;
     }
@@ -304,8 +304,8 @@ static void a_checkpoint_gives_back_lists_and_thresholds(void **state)
     assert_true(back.is_ready);
     assert_memory_equal(back.items, hard.items, USERS * 20 * sizeof *hard.items);
     assert_memory_equal(back.thresholds, hard.thresholds, USERS * sizeof *hard.thresholds);
-    assert_int_equal(hard_negatives_draw(&hard, 1, 4, 77, a), 3);
-    assert_int_equal(hard_negatives_draw(&back, 1, 4, 77, b), 3);
+    assert_int_equal(hard_negatives_draw(&hard, 1, 4, 77, 77, a), 3);
+    assert_int_equal(hard_negatives_draw(&back, 1, 4, 77, 77, b), 3);
     assert_memory_equal(a, b, sizeof a);
     must(hard_negatives_load(&back, &empty, &status), &status);
     assert_false(back.is_ready);

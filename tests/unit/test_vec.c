@@ -308,12 +308,14 @@ static void adagrad_matches_its_formula(void **state)
     on_every_set_and_length(check_adagrad);
 }
 
-/* One product of both forms and either way through x, with and without factors and addition. */
+/* One product of both forms and either way through x, with and without factors, addition, a
+ * start and sums. */
 static void check_product(const struct product_ops *ops, struct rng *rng, const size_t shape[3],
                           unsigned form)
 {
     const size_t m = shape[0], n = shape[1], depth = shape[2];
     const bool turned = form & 1, across = form & 2, add = form & 4, with_factors = form & 8;
+    const bool with_sums = form & 16, with_start = form & 32;
     float *x = random_matrix(rng, m, depth, false), *y = random_matrix(rng, n, depth, false);
     float *out = random_matrix(rng, m, n + 3, false), *before = random_matrix(rng, m, n + 3, false);
     float *factors = random_matrix(rng, 1, m + depth, false), *packed = NULL;
@@ -325,6 +327,7 @@ static void check_product(const struct product_ops *ops, struct rng *rng, const 
     } else {
         ops->pack(const_matrix_of(y, depth, n), factors + m, packed);
     }
+    const float *const sums[] = {before, before};
     ops->run(&(struct product){.x = x,
                                .row_step = across ? 1 : depth,
                                .depth_step = across ? m : 1,
@@ -332,7 +335,10 @@ static void check_product(const struct product_ops *ops, struct rng *rng, const 
                                .depth = depth,
                                .factors = with_factors ? factors : NULL,
                                .add = add,
-                               .out = {out, m, n, n + 3}});
+                               .out = {out, m, n, n + 3},
+                               .start = with_start ? before : NULL,
+                               .n_sums = with_sums ? 2 : 0,
+                               .sums = sums});
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             double want = 0.0;
@@ -341,8 +347,9 @@ static void check_product(const struct product_ops *ops, struct rng *rng, const 
                                       : (double)factors[m + k] * (double)y[k * n + j];
                 want += (double)x[across ? k * m + i : i * depth + k] * right;
             }
+            want += with_start ? (double)before[i * (n + 3) + j] : 0.0;
             want *= with_factors ? (double)factors[i] : 1.0;
-            want += add ? (double)before[i * (n + 3) + j] : 0.0;
+            want += (add + 2.0 * with_sums) * (double)before[i * (n + 3) + j];
             assert_true(fabs((double)out[i * (n + 3) + j] - want) <= 1e-5 * (1.0 + (double)depth));
         }
         assert_memory_equal(out + i * (n + 3) + n, before + i * (n + 3) + n, 3 * sizeof *out);
@@ -362,7 +369,7 @@ static void packed_products_match_plain_loops(void **state)
     for (size_t s = 0; s < n_sets; s++) {
         const struct vec_ops *ops = sets[s];
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-            for (unsigned form = 0; form < 16; form++) {
+            for (unsigned form = 0; form < 64; form++) {
                 struct rng rng;
                 rng_init(&rng, 9, "test.vec.product", i, form);
                 check_product(ops->product, &rng, shapes[i], form);
@@ -537,8 +544,12 @@ static void check_product_asked_otherwise(const struct product_ops *ops, struct 
         ops->pack(column, factors + m, packed);
         for (size_t i = 0; i < m; i++) {
             float alone;
-            ops->run(&(struct product){x + i * depth, depth, 1, packed, depth, NULL, false,
-                                       matrix_of(&alone, 1, 1)});
+            ops->run(&(struct product){.x = x + i * depth,
+                                       .row_step = depth,
+                                       .depth_step = 1,
+                                       .panels = packed,
+                                       .depth = depth,
+                                       .out = matrix_of(&alone, 1, 1)});
             assert_memory_equal(out + i * n + j, &alone, sizeof alone);
         }
     }
