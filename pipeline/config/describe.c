@@ -204,7 +204,9 @@ static void add_syntax_markdown(struct buf *out)
         out,
         "\nA value may hold `${VAR}` or `${VAR:-default}`, replaced from the environment; an "
         "unset\n"
-        "variable without a default is a mistake, and `$$` is a literal dollar sign. Inside `{ }` "
+        "variable without a default is a mistake, and `$$` is a literal dollar sign. `${RANK}` "
+        "and\n"
+        "`${RANKS}` are 0 and 1, or those of several ranks (`nightjar help ranks`). Inside `{ }` "
         "and\n"
         "`[ ]` a value with a variable needs quotes. Relative paths start at the configuration's\n"
         "folder. Only `true` and `false` are booleans. Text that looks like a number or a boolean\n"
