@@ -51,7 +51,8 @@ static void write_line(FILE *file, const struct log *log, enum log_level level, 
             buf_add_text(&line, "\r\033[K");
         }
         buf_add_text(&line, color ? level_colors[level] : "");
-        buf_add_text(&line, level_prefixes[level]);
+        buf_add_text(&line,
+                     level == LOG_INFO && log->mark != NULL ? log->mark : level_prefixes[level]);
         add_plain_text(&line, text);
         buf_add_text(&line, color ? "\033[0m\n" : "\n");
     }

@@ -15,6 +15,7 @@ struct log {
     bool json;            /* one JSON object a line: time, level, message; in both */
     size_t rank, ranks;   /* of several processes that run together: in the object, too */
     bool color;
+    const char *mark;      /* in front of LOG_INFO's lines; NULL: none */
     bool progress_on_line; /* a progress bar stands on the current line: clear it first */
 };
 

@@ -268,7 +268,7 @@ static enum status_code run_check(const struct command_environment *environment,
     struct checkup checkup = {.out = environment->out};
     TRY(command_load_plan(environment, line, &plan, status));
     checkup.plan = plan;
-    struct log warnings = {.stream = environment->out, .level = LOG_INFO};
+    struct log warnings = {.stream = environment->out, .level = LOG_INFO, .mark = "ok    "};
     good(&checkup, "configuration: %s, %zu stages", plan->file, plan->n_stages);
     command_tell_doubts(plan, &warnings);
     check_source(&checkup, status);

@@ -38,45 +38,30 @@ static void print_line(FILE *out, const char *text, size_t length)
     fputc('\n', out);
 }
 
-/* Prints the lines of `text` that `without` (may be NULL) does not have. */
-static void print_lines(FILE *out, const char *text, const char *without)
-{
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        bool known = false;
-        for (const char *other = without; other != NULL && *other != '\0' && !known;) {
-            size_t other_length = strcspn(other, "\n");
-            known = other_length == length && memcmp(other, text, length) == 0;
-            other += other_length + (other[other_length] == '\n');
-        }
-        if (!known) {
-            print_line(out, text, length);
-        }
-        text += length + (text[length] == '\n');
-    }
-}
-
 /* The options of one table: all, or those that differ from their defaults. */
 static enum status_code print_options(const struct option *table, size_t size, const void *options,
                                       bool all, FILE *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct arena arena = {0};
-    struct buf text = {0}, default_text = {0};
+    struct buf text = {0};
     void *defaults = NULL;
-    option_print(table, options, &text);
-    if (!all) {
+    if (all) {
+        option_print(table, options, &text);
+        TRY(buf_check(&text, status));
+    } else {
         TRY(arena_new(&arena, 1, size, &defaults, status));
         TRY(option_defaults(table, defaults, &arena, status));
-        option_print(table, defaults, &default_text);
+        TRY(option_print_changed(table, options, defaults, &text, status));
     }
-    TRY(buf_check(&text, status));
-    TRY(buf_check(&default_text, status));
-    print_lines(out, buf_text(&text), all ? NULL : buf_text(&default_text));
+    for (const char *line = buf_text(&text); *line != '\0';) {
+        const size_t length = strcspn(line, "\n");
+        print_line(out, line, length);
+        line += length + (line[length] == '\n');
+    }
 done:
     arena_release(&arena);
     buf_release(&text);
-    buf_release(&default_text);
     return code;
 }
 

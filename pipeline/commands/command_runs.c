@@ -4,16 +4,25 @@
 
 #include "base/num.h"
 #include "base/utf8.h"
+#include "run/run_record.h"
+#include "store/lock.h"
 
 #include <unistd.h>
 
+/* A run without an end is going on while its lock is held (?3), else it was killed: the next one
+ * writes so. */
+#define STATE   "iif(state = 'running' AND NOT ?3, 'killed', state)"
+#define MESSAGE "coalesce(message, iif(" STATE " = 'killed', '" RUN_RECORD_KILLED "', NULL))"
+
 static const char history[] =
-    "SELECT run, state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
+    "SELECT run, " STATE
+    " AS state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
     " finished - started AS seconds, exit_code, generation,"
     " CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2) THEN 'yes' END AS shown,"
     /* a table has room for one line; `runs show` and JSON have all */
-    " iif(?3, message, substr(message, 1, instr(message || char(10), char(10)) - 1)) AS message"
-    " FROM (SELECT * FROM run ORDER BY run DESC LIMIT ?1) ORDER BY run";
+    " iif(?4, message, substr(message, 1, instr(message || char(10), char(10)) - 1)) AS message"
+    " FROM (SELECT run, state, started, finished, exit_code, generation, " MESSAGE " AS message"
+    "  FROM run ORDER BY run DESC LIMIT ?1) ORDER BY run";
 
 static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
                                       struct status *status)
@@ -26,7 +35,8 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
     TRY(db_bind_int64(query, 2, morning_shown(plan), status));
-    TRY(db_bind_int64(query, 3, json, status));
+    TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
+    TRY(db_bind_int64(query, 4, json, status));
     code = json ? rows_print(query, true, true, out, &n_rows, status)
                 : rows_print_aligned(query, out, status);
 done:
@@ -39,13 +49,13 @@ done:
 
 /* The run as one JSON document: SQLite writes it. */
 static const char run_as_json[] =
-    "SELECT json_object('run', run, 'pipeline', pipeline, 'state', state,"
+    "SELECT json_object('run', run, 'pipeline', pipeline, 'state', " STATE ","
     " 'started', strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch'),"
     " 'seconds', finished - started, 'exit_code', exit_code, 'generation', generation,"
     " 'gate', CASE WHEN state = 'refused' THEN 'refused'"
     "  WHEN state IN ('published', 'finished') AND message IS NOT NULL THEN 'overruled'"
     "  WHEN state IN ('published', 'finished') THEN 'passed' END,"
-    " 'judged_on', judged_on, 'message', message, 'version', version, 'libraries', libraries, "
+    " 'judged_on', judged_on, 'message', " MESSAGE ", 'version', version, 'libraries', libraries, "
     "'cpu', cpu,"
     " 'config_hash', config_hash, 'seed', seed,"
     " 'stages', (SELECT json_group_array(json_object('stage', label, 'state', state,"
@@ -58,25 +68,25 @@ static const char run_as_json[] =
 
 /* The run as tables; the first has a line a fact of the document. */
 static const char run_facts[] =
-    "SELECT key AS fact, atom AS value FROM json_each((%s)) WHERE atom IS NOT NULL";
+    "SELECT key AS fact, atom AS value FROM json_each(?1) WHERE atom IS NOT NULL";
 static const char run_stages[] =
     "SELECT label AS stage, state, round(seconds, 3) AS seconds,"
     " round(cpu_seconds, 3) AS cpu_seconds, n_rows AS rows FROM stage_run WHERE run = ?1"
     " ORDER BY position";
 static const char run_metrics[] =
     "SELECT model, name AS metric, grp AS \"group\", round(value, 6) AS value FROM run_metric"
-    " WHERE run = ?1 ORDER BY model, name, grp";
+    " WHERE run = ?1 ORDER BY model, name, CAST(substr(grp, instr(grp, ':') + 1) AS INTEGER), grp";
 
 /* What a run came to; ?2 is the generation that the views show. The second column is what there is
  * to say beside the figures. */
 static const char run_head[] =
     "SELECT printf('run %d of %s, %s%s: %s%s%s', run, pipeline,"
     "  strftime('%Y-%m-%d %H:%M:%S UTC', started, 'unixepoch'),"
-    "  iif(finished IS NULL, '', printf(', %d s', finished - started)), state,"
+    "  iif(finished IS NULL, '', printf(', %d s', finished - started)), " STATE ","
     "  iif(generation IS NULL, '', printf(' generation %d', generation)),"
     "  CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2)"
     "   THEN ', which the views show' ELSE '' END),"
-    " coalesce(message || char(10), '') FROM run WHERE run = ?1";
+    " coalesce(" MESSAGE " || char(10), '') FROM run WHERE run = ?1";
 
 static enum status_code print_part(struct db *db, const char *sql, int64_t run, FILE *out,
                                    struct status *status)
@@ -102,6 +112,7 @@ static enum status_code show_morning(const struct plan *plan, struct db *db, int
     TRY(db_prepare(db, run_head, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
     TRY(db_bind_int64(query, 2, morning_shown(plan), status));
+    TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
     TRY(db_step(query, &has_row, status));
     buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));
     TRY(morning_add(plan, db, run, &text, status));
@@ -123,9 +134,10 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
 {
     enum status_code code;
     struct db *db = NULL;
-    struct db_query *document = NULL;
+    struct db_query *document = NULL, *facts = NULL;
     struct buf shown = {0};
     int64_t first = 0, last = 0;
+    size_t length;
     bool has_row;
     TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
     if (run == 0) {
@@ -133,6 +145,7 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
     }
     TRY(db_prepare(db, run_as_json, &document, status));
     TRY(db_bind_int64(document, 1, run, status));
+    TRY(db_bind_int64(document, 3, lock_is_held(plan->settings.work.database), status));
     TRY(db_step(document, &has_row, status));
     if (!has_row) {
         TRY(db_get_int64(db, "SELECT min(run) FROM run", &first, &has_row, status));
@@ -142,7 +155,6 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
                           (long long)first, (long long)last));
     }
     if (json) {
-        size_t length;
         const char *text = db_column_text(document, 0, &length);
         utf8_add_json(&shown, text, length,
                       true); /* SQLite escapes no control beyond ASCII's first */
@@ -151,9 +163,10 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
     } else if (!all) {
         TRY(show_morning(plan, db, run, out, status));
     } else {
-        buf_addf(&shown, run_facts, run_as_json);
-        TRY(buf_check(&shown, status));
-        TRY(print_part(db, buf_text(&shown), run, out, status));
+        const char *text = db_column_text(document, 0, &length);
+        TRY(db_prepare(db, run_facts, &facts, status));
+        TRY(db_bind_text(facts, 1, text, length, true, status));
+        TRY(rows_print_aligned(facts, out, status));
         fputc('\n', out);
         TRY(print_part(db, run_stages, run, out, status));
         fputc('\n', out);
@@ -161,6 +174,7 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
     }
 done:
     buf_release(&shown);
+    db_finalize(facts);
     db_finalize(document);
     db_close(db);
     return code;

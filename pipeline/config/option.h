@@ -188,6 +188,11 @@ bool option_parse(const struct option *option, const char *text, size_t length, 
  * line says `given` or `none`, a group map's the number of its entries. */
 struct buf;
 void option_print(const struct option *table, const void *options, struct buf *out);
+/* For people: of that only what differs from the defaults; a group that is given and says nothing
+ * is "split={}". `defaults` as option_defaults fills them. */
+MUST_CHECK enum status_code option_print_changed(const struct option *table, const void *options,
+                                                 const void *defaults, struct buf *out,
+                                                 struct status *status);
 
 /* What may stand in the file: "a whole number from 1 to 500 users", "one of a, b, c". */
 void option_allowed(const struct option *option, struct buf *out);

@@ -145,3 +145,96 @@ void option_print(const struct option *table, const void *options, struct buf *o
 {
     print_table(table, options, "", out);
 }
+
+/* ---- what differs ---- */
+
+static void add_changed(const struct option *option, const void *options, const void *defaults,
+                        const char *prefix, struct buf *out)
+{
+    struct buf value = {0}, usual = {0};
+    add_value(&value, option, options);
+    add_value(&usual, option, defaults);
+    if (strcmp(buf_text(&value), buf_text(&usual)) != 0) {
+        buf_addf(out, "%s%s=%s\n", prefix, option->name, buf_text(&value));
+    }
+    out->failed = out->failed || value.failed || usual.failed;
+    buf_release(&value);
+    buf_release(&usual);
+}
+
+static enum status_code print_changed(const struct option *table, const char *options,
+                                      const char *defaults, const char *prefix, struct buf *out,
+                                      struct status *status);
+
+/* One group, called `name` ("gate.ndcg@20"). */
+static enum status_code print_group(const struct option *group, const char *options,
+                                    const char *defaults, const struct buf *name, bool is_given,
+                                    struct buf *out, struct status *status)
+{
+    const size_t before = out->length;
+    struct buf inner = {0};
+    enum status_code code;
+    buf_addf(&inner, "%s.", buf_text(name));
+    TRY(buf_check(&inner, status));
+    TRY(print_changed(group, options, defaults, buf_text(&inner), out, status));
+    if (out->length == before && is_given) {
+        buf_addf(out, "%s={}\n", buf_text(name));
+    }
+done:
+    buf_release(&inner);
+    return code;
+}
+
+static enum status_code print_group_map(const struct option *option, const char *options,
+                                        const char *prefix, struct buf *out, struct status *status)
+{
+    const struct option_groups *groups = (const void *)(options + option->offset);
+    struct arena arena = {0};
+    struct buf name = {0};
+    void *defaults = NULL;
+    enum status_code code;
+    TRY(arena_new(&arena, 1, option->group_size, &defaults, status));
+    TRY(option_defaults(option->group, defaults, &arena, status));
+    for (size_t i = 0; i < groups->n; i++) {
+        buf_clear(&name);
+        buf_addf(&name, "%s%s.", prefix, option->name);
+        add_escaped(&name, groups->names[i]);
+        TRY(print_group(option->group, (const char *)groups->values + i * option->group_size,
+                        defaults, &name, true, out, status));
+    }
+done:
+    buf_release(&name);
+    arena_release(&arena);
+    return code;
+}
+
+static enum status_code print_changed(const struct option *table, const char *options,
+                                      const char *defaults, const char *prefix, struct buf *out,
+                                      struct status *status)
+{
+    struct buf name = {0};
+    enum status_code code = STATUS_OK;
+    for (const struct option *o = table; o->name != NULL; o++) {
+        if (o->type == OPTION_GROUP_MAP) {
+            TRY(print_group_map(o, options, prefix, out, status));
+        } else if (o->type == OPTION_GROUP) {
+            const char *inner = options + o->offset;
+            const bool *is_given = (const void *)inner;
+            buf_clear(&name);
+            buf_addf(&name, "%s%s", prefix, o->name);
+            TRY(print_group(o->group, inner, defaults + o->offset, &name, *is_given, out, status));
+        } else {
+            add_changed(o, options, defaults, prefix, out);
+        }
+    }
+    TRY(buf_check(out, status));
+done:
+    buf_release(&name);
+    return code;
+}
+
+enum status_code option_print_changed(const struct option *table, const void *options,
+                                      const void *defaults, struct buf *out, struct status *status)
+{
+    return print_changed(table, options, defaults, "", out, status);
+}

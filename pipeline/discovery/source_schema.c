@@ -244,6 +244,7 @@ done:
 enum status_code schema_read(struct db *db, struct schema *schema, struct status *status)
 {
     enum status_code code;
+    db_of_others(db);
     TRY(read_tables(db, schema, status));
     for (size_t t = 0; t < schema->n_tables; t++) {
         struct status broken = {0}; /* a view of a table that is gone has no columns */

@@ -423,6 +423,7 @@ static enum status_code run(struct import *import, struct status *status)
     TRY(csv_import_columns(import->options, import->reader, &import->columns, &import->n_columns,
                            status));
     TRY(db_open(target->database, DB_CREATE, target->busy_seconds, &import->db, status));
+    db_of_others(import->db);
     db_leave_checkpoints(import->db); /* the application's business: see db_has_wal_reset_fix */
     if (target->progress != NULL) {
         csv_reader_position(import->reader, &consumed, &total);

@@ -109,24 +109,29 @@ done:
     return code;
 }
 
+/* User tables come first, so that a failure on the way leaves the others. */
+#define IN_ORDER                                                                                   \
+    " ORDER BY generation, kind NOT IN ('users', 'recommendations', 'similar_users',"              \
+    "  'score_users', 'user_embeddings') LIMIT 1"
+
 /* The next table to drop: of a generation that was never finished, or is neither current nor among
- * the newest `keep`. User tables come first, so that a failure on the way leaves the others. */
+ * the newest `keep`; with keep 0 of any, whatever the history says or lacks. */
 static enum status_code find_stale(const struct publish_target *target, struct buf *name,
                                    struct buf *kind, bool *found, struct status *status)
 {
+    static const char any[] =
+        "SELECT name, kind FROM $nightjar_objects WHERE generation > ?1" IN_ORDER;
+    static const char stale[] =
+        "SELECT name, kind FROM $nightjar_objects WHERE generation > 0"
+        " AND generation NOT IN (SELECT generation FROM $nightjar_current)"
+        " AND generation NOT IN (SELECT DISTINCT generation FROM $nightjar_objects"
+        "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
+        "  ORDER BY generation DESC LIMIT ?1)" IN_ORDER;
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(publish_prepare(target->db, target->prefix,
-                        "SELECT name, kind FROM $nightjar_objects"
-                        " WHERE generation > 0"
-                        " AND generation NOT IN (SELECT generation FROM $nightjar_current)"
-                        " AND generation NOT IN (SELECT DISTINCT generation FROM $nightjar_objects"
-                        "  WHERE generation IN (SELECT generation FROM $nightjar_generations)"
-                        "  ORDER BY generation DESC LIMIT ?1)"
-                        " ORDER BY generation, kind NOT IN ('users', 'recommendations',"
-                        "  'similar_users', 'score_users', 'user_embeddings') LIMIT 1",
-                        &query, status));
-    TRY(db_bind_int64(query, 1, target->keep > 1 ? target->keep : 1, status));
+    TRY(publish_prepare(target->db, target->prefix, target->keep > 0 ? stale : any, &query,
+                        status));
+    TRY(db_bind_int64(query, 1, target->keep, status));
     TRY(db_step(query, found, status));
     if (*found) {
         buf_clear(name);
@@ -170,7 +175,9 @@ enum status_code publish_prune(const struct publish_target *target, struct statu
         }
         TRY(drop_table(target, buf_text(&name), buf_text(&kind), status));
     }
-    TRY(drop_old_groups(target, status));
+    if (target->keep > 0) {
+        TRY(drop_old_groups(target, status));
+    }
     TRY(db_exec(target->db, "PRAGMA secure_delete = ON", status));
 done:
     if (code != STATUS_OK) {

@@ -91,6 +91,7 @@ done:
 /* From here on nobody sees anything, and every generation is one that was never finished. */
 static enum status_code drop_views(struct db *db, const char *prefix, struct status *status)
 {
+    static const char *const history[] = {"nightjar_current", "nightjar_generations"};
     struct db_query *query = NULL;
     struct buf sql = {0};
     bool has_row;
@@ -110,9 +111,15 @@ static enum status_code drop_views(struct db *db, const char *prefix, struct sta
     }
     db_finalize(query);
     query = NULL;
-    publish_add_sql(&sql, prefix,
-                    "DELETE FROM $nightjar_objects WHERE type = 'view';"
-                    " DELETE FROM $nightjar_current; DELETE FROM $nightjar_generations");
+    publish_add_sql(&sql, prefix, "DELETE FROM $nightjar_objects WHERE type = 'view'");
+    for (size_t i = 0; i < sizeof history / sizeof *history; i++) {
+        bool found;
+        TRY(publish_table_exists(db, prefix, history[i], 0, &found, status));
+        if (found) { /* a file that has lost it can be cleared all the same */
+            buf_add_text(&sql, "; DELETE FROM ");
+            publish_add_name(&sql, prefix, history[i], 0);
+        }
+    }
     TRY(db_exec_buf(db, &sql, status));
     TRY(db_commit(db, status));
 done:
@@ -127,9 +134,13 @@ static enum status_code drop_fixed(struct db *db, const char *prefix, struct sta
     struct buf sql = {0};
     enum status_code code;
     for (size_t i = 0; publish_fixed_tables[i] != NULL; i++) {
-        buf_add_text(&sql, "DROP TABLE IF EXISTS ");
-        publish_add_name(&sql, prefix, publish_fixed_tables[i], 0);
-        buf_add_text(&sql, "; ");
+        bool found; /* a view under its name is somebody else's */
+        TRY(publish_table_exists(db, prefix, publish_fixed_tables[i], 0, &found, status));
+        if (found) {
+            buf_add_text(&sql, "DROP TABLE ");
+            publish_add_name(&sql, prefix, publish_fixed_tables[i], 0);
+            buf_add_text(&sql, "; ");
+        }
     }
     TRY(db_begin_write(db, status));
     TRY(db_exec_buf(db, &sql, status));
@@ -142,7 +153,7 @@ done:
 
 enum status_code publish_drop(struct db *db, const char *prefix, struct status *status)
 {
-    const struct publish_target target = {.db = db, .prefix = prefix, .keep = 1};
+    const struct publish_target target = {.db = db, .prefix = prefix, .keep = 0};
     enum status_code code;
     TRY(publish_migrate(db, prefix, status)); /* what an older nightjar has made goes as well */
     TRY(db_exec(db, "PRAGMA secure_delete = ON", status));

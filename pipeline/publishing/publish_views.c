@@ -291,11 +291,11 @@ static enum status_code check_views(struct db *db, const char *prefix, int64_t g
         publish_add_name(&sql, prefix, publish_tables[views[i].table].name, 0);
         TRY(buf_check(&sql, status));
         if (db_prepare(db, buf_text(&sql), &query, &lacking) != STATUS_OK) {
-            code =
-                status_set_at(status, STATUS_DATA, db_path(db), 0, 0,
-                              "generation %lld was made by an older nightjar and cannot be shown "
-                              "by the views of this one: %s",
-                              (long long)generation, lacking.message);
+            code = status_set_at(
+                status, STATUS_DATA, db_path(db), 0, 0,
+                "generation %lld was made by an older nightjar and cannot be shown "
+                "by the views of this one: %.*s",
+                (long long)generation, (int)strcspn(lacking.message, ";"), lacking.message);
         }
         db_finalize(query);
         query = NULL;

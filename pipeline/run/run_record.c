@@ -36,8 +36,8 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                      status));
     TRY(ranks_max_int64(context->request->ranks, &context->run, 1, status));
     TRY(db_exec(work,
-                "UPDATE run SET state = 'killed', message = 'ended without a word: killed, or the "
-                "machine went down' WHERE state = 'running'",
+                "UPDATE run SET state = 'killed', message = '" RUN_RECORD_KILLED
+                "' WHERE state = 'running'",
                 status));
     TRY(db_prepare(work,
                    "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state,"

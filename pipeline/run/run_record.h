@@ -6,6 +6,9 @@
 
 struct context;
 
+/* Why a run has no end. */
+#define RUN_RECORD_KILLED "ended without a word: killed, or the machine went down"
+
 /* Starts the record: context->run gets its number, which is the same on all ranks. A run that was
  * left `running` is marked as killed: the caller holds the lock, so its process is gone.
  * *unfinished = the number of the run before when that one did not finish (killed, failed,

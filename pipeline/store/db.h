@@ -54,6 +54,9 @@ void db_close(struct db *db);
 /* This connection never checkpoints a WAL, not even when it closes: for a file that an application
  * writes too (see db_has_wal_reset_fix). */
 void db_leave_checkpoints(struct db *db);
+/* The tables that this connection works on are others': a statement that does not fit them is no
+ * sign that somebody has changed ours, and STATUS_INTERNAL instead of STATUS_DATA. */
+void db_of_others(struct db *db);
 const char *db_path(const struct db *db);
 /* "SQLite 3.40.1"; when another version is linked than was compiled against, its bare number. */
 const char *db_identity(void);

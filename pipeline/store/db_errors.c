@@ -11,6 +11,25 @@ enum {
     HEADER_WRITE_VERSION = 18 /* offset in the file header: 2 means WAL */
 };
 
+/* What our statements meet in a file whose tables are not as we have made them. */
+static bool tells_of_tables(const char *reason)
+{
+    static const char *const parts[] = {"no such table: ",
+                                        "no such column: ",
+                                        "no such view: ",
+                                        "cannot modify ",
+                                        " has no column named ",
+                                        " columns but ",
+                                        "cannot join using column ",
+                                        "use DROP ",
+                                        " already exists"};
+    bool tells = false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        tells = tells || strstr(reason, parts[i]) != NULL;
+    }
+    return tells;
+}
+
 static enum status_code code_of_result(const struct db *db, int result)
 {
     if (result == SQLITE_IOERR_NOMEM) {
@@ -61,6 +80,14 @@ enum status_code db_fail(const struct db *db, int result, const char *what, stru
     const char *separator = what != NULL ? ": " : "";
     what = what != NULL ? what : "";
     int primary = result & 0xff;
+    if (primary == SQLITE_ERROR && !db->is_of_others && tells_of_tables(reason)) {
+        return status_set_at(
+            status, STATUS_DATA, db->path, 0, 0,
+            "%s%s%s; somebody has dropped or changed a table that nightjar keeps there: put the "
+            "file back from a copy, or begin anew (`nightjar drop` takes out what is published, a "
+            "work database can be deleted; what they do not find is to be dropped by hand)",
+            what, separator, reason);
+    }
     int system_error = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
     if (code == STATUS_BUSY) {
         return status_set_at(status, code, db->path, 0, 0,

@@ -14,6 +14,7 @@ struct db {
     double busy_seconds;
     bool is_restricted; /* a user's query is being prepared or stepped: the authorizer is strict */
     double deadline;    /* of the user's query being stepped, clock_monotonic(); 0: none */
+    bool is_of_others;  /* see db_of_others */
 };
 
 struct db_query {

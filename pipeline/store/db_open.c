@@ -201,3 +201,8 @@ void db_leave_checkpoints(struct db *db)
     sqlite3_wal_autocheckpoint(db->handle, 0);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
+
+void db_of_others(struct db *db)
+{
+    db->is_of_others = true;
+}

@@ -23,6 +23,8 @@ MUST_CHECK enum status_code lock_acquire(const char *path, const struct lock_wai
  * published, from one another. `database` is its work database. */
 MUST_CHECK enum status_code lock_pipeline(const char *database, const struct lock_wait *wait,
                                           struct lock *lock, struct status *status);
+/* Whether somebody holds the lock of lock_pipeline now, or it cannot be told. */
+bool lock_is_held(const char *database);
 void lock_release(struct lock *lock);
 
 #endif

@@ -234,6 +234,16 @@ static void printing_is_one_canonical_line_an_option(void **state)
                                         "gate=1\n"
                                         "gate.ndcg@20.over=1.25\n"
                                         "gate.ndcg@20.label=none\n");
+
+    struct brew_options usual = {0};
+    assert_int_equal(option_defaults(brew_table, &usual, &arena, &status), STATUS_OK);
+    buf_clear(&out);
+    assert_int_equal(option_print_changed(brew_table, &brew, &usual, &out, &status), STATUS_OK);
+    assert_string_equal(buf_text(&out), "half_life=90m\n"
+                                        "title=\"two\\x0alines\\\\\"\n"
+                                        "weights={\"view\": 1, \"b\\\"uy\": 0.1}\n"
+                                        "split={}\n"
+                                        "gate.ndcg@20.over=1.25\n");
     buf_release(&out);
     arena_release(&arena);
 }
