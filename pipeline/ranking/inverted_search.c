@@ -3,9 +3,10 @@
  *   probes (anchors, n_probes) = the best centroids of each anchor      one exact ranking
  *   for each block of anchors (parallel)
  *     first the head (the greatest biases), then every anchor's best list, then its other lists:
- *       for each list, for each group of the block's anchors that look into it
- *         products (group, tile) = scale * anchors members^T
- *         products + bias -> bounded heap of each anchor
+ *       for each list, for each tile of its members, packed once
+ *         for each group of the block's anchors that look into it
+ *           products (group, tile) = scale * anchors members^T
+ *           products + bias -> bounded heap of each anchor
  *     for each anchor: its heap again, with what the evidence adds    inverted_evidence.c
  *
  * The order only matters for speed: the earlier a heap fills with good scores, the fewer of the
@@ -13,7 +14,6 @@
 #include "ranking/inverted_internal.h"
 
 #include "base/mem.h"
-#include "math/blas.h"
 #include "math/topk.h"
 #include "math/vec.h"
 
@@ -21,9 +21,10 @@
 #include <math.h>
 
 enum {
-    BLOCK = 8192,  /* anchors of a task: enough to share lists */
-    GROUP = 32,    /* anchors of a product: always all rows, as BLAS rounds by their number */
-    TILE = 1024,   /* members of a product: 32 x 1024 products are 128 KiB */
+    BLOCK = 8192, /* anchors of a task: enough to share lists */
+    GROUP = 60,   /* anchors of a product */
+    TILE = 512,   /* members of a product, packed once for all groups */
+    PRODUCT_STRIDE = TILE + 16,
     HEAD = 2048,   /* candidates with the greatest biases, which every anchor meets */
     HEAD_LIST = -1 /* in place of a list's number */
 };
@@ -31,7 +32,8 @@ enum {
 struct worker {
     struct topk *heaps;   /* (BLOCK) */
     float *anchors;       /* (GROUP, d) */
-    float *products;      /* (GROUP, TILE) */
+    float *packed;        /* packed (d, TILE): scale * members^T */
+    float *products;      /* (GROUP, PRODUCT_STRIDE) */
     int32_t *slots;       /* (BLOCK * n_probes) anchors of the block by list */
     int64_t *slots_start; /* (n_lists + 1) */
     int64_t *slots_next;  /* (n_lists) */
@@ -156,7 +158,9 @@ static enum status_code worker_init(struct worker *worker, const struct search *
     enum status_code code;
     TRY(MEM_NEW(&worker->heaps, BLOCK, status));
     TRY(MEM_NEW(&worker->anchors, GROUP * ranking->anchors.columns, status));
-    TRY(MEM_NEW(&worker->products, (size_t)GROUP * TILE, status));
+    TRY(MEM_NEW(&worker->packed,
+                product_packed_size(search->ops->product, ranking->anchors.columns, TILE), status));
+    TRY(MEM_NEW(&worker->products, (size_t)GROUP * PRODUCT_STRIDE, status));
     TRY(MEM_NEW(&worker->slots, BLOCK * search->n_probes, status));
     TRY(MEM_NEW(&worker->slots_start, search->lists->n_lists + 1, status));
     TRY(MEM_NEW(&worker->slots_next, search->lists->n_lists, status));
@@ -173,6 +177,7 @@ static void search_release(struct search *search)
         struct worker *worker = &search->workers[w];
         mem_free(worker->heaps);
         mem_free(worker->anchors);
+        mem_free(worker->packed);
         mem_free(worker->products);
         mem_free(worker->slots);
         mem_free(worker->slots_start);
@@ -238,28 +243,41 @@ static void offer_row(const struct block *block, size_t slot, const float *produ
     }
 }
 
+/* The group's anchors, slots[0..n) of the block or from `slot` on, side by side. */
+static void gather_group(const struct block *block, const int32_t *slots, size_t slot, size_t n)
+{
+    const struct const_matrix anchors = block->search->ranking->anchors;
+    for (size_t g = 0; g < n; g++) {
+        const size_t at = slots == NULL ? slot + g : (size_t)slots[slot + g];
+        memcpy(block->worker->anchors + g * anchors.columns, matrix_row(anchors, block->first + at),
+               anchors.columns * sizeof *anchors.data);
+    }
+}
+
 /* The anchors slots[0..n) of the block against all members of a list; slots NULL: 0..n-1. */
 static void scan_list(const struct block *block, int64_t list, const int32_t *slots, size_t n)
 {
     const struct ranking *ranking = block->search->ranking;
+    const struct product_ops *ops = block->search->ops->product;
     const size_t d = ranking->anchors.columns;
     const struct member_range range = members_of(block->search, list);
     struct worker *worker = block->worker;
-    for (size_t group = 0; group < n; group += GROUP) {
-        const size_t size = n - group < GROUP ? n - group : GROUP;
-        for (size_t g = 0; g < size; g++) {
-            const size_t slot = slots == NULL ? group + g : (size_t)slots[group + g];
-            memcpy(worker->anchors + g * d, matrix_row(ranking->anchors, block->first + slot),
-                   d * sizeof *worker->anchors);
-        }
-        for (size_t first = 0; first < range.count; first += TILE) {
-            const size_t count = range.count - first < TILE ? range.count - first : TILE;
-            const struct matrix products = {worker->products, GROUP, count, TILE};
-            blas_nt(ranking->scale, const_matrix_of(worker->anchors, GROUP, d),
-                    const_matrix_of(range.vectors + first * d, count, d), 0.0f, products);
+    for (size_t first = 0; n > 0 && first < range.count; first += TILE) {
+        const size_t count = range.count - first < TILE ? range.count - first : TILE;
+        ops->pack_transposed(const_matrix_of(range.vectors + first * d, count, d), ranking->scale,
+                             worker->packed);
+        for (size_t group = 0; group < n; group += GROUP) {
+            const size_t size = n - group < GROUP ? n - group : GROUP;
+            gather_group(block, slots, group, size);
+            ops->run(&(struct product){.x = worker->anchors,
+                                       .row_step = d,
+                                       .depth_step = 1,
+                                       .panels = worker->packed,
+                                       .depth = d,
+                                       .out = {worker->products, size, count, PRODUCT_STRIDE}});
             for (size_t g = 0; g < size; g++) {
                 offer_row(block, slots == NULL ? group + g : (size_t)slots[group + g],
-                          worker->products + g * TILE, &range, first, count);
+                          worker->products + g * PRODUCT_STRIDE, &range, first, count);
             }
         }
     }

@@ -255,7 +255,7 @@ static void few_lists_find_most_and_score_it_right(void **state)
 }
 
 /* Enough anchors for several tasks: those of the problem again and again. */
-static void threads_change_nothing(void **state)
+static void neither_threads_nor_neighbours_change_a_list(void **state)
 {
     (void)state;
     enum { MANY = 20000, FEW = 4 };
@@ -276,6 +276,10 @@ static void threads_change_nothing(void **state)
     struct lists one = search(&p.ranking, 4, 1), three = search(&p.ranking, 4, 3);
     assert_memory_equal(one.items, three.items, (size_t)MANY * FEW * sizeof *one.items);
     assert_memory_equal(one.scores, three.scores, (size_t)MANY * FEW * sizeof *one.scores);
+    for (size_t a = N_ANCHORS; a < MANY; a++) {
+        assert_memory_equal(one.scores + a * FEW, one.scores + a % N_ANCHORS * FEW,
+                            FEW * sizeof *one.scores);
+    }
     lists_release(&one);
     lists_release(&three);
     mem_free(anchors);
@@ -360,7 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_list_looked_into_gives_the_exact_lists),
         cmocka_unit_test(few_lists_find_most_and_score_it_right),
-        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(neither_threads_nor_neighbours_change_a_list),
         cmocka_unit_test(nothing_is_listed_twice),
         cmocka_unit_test(anchors_that_meet_too_little_are_ranked_over_everything),
         cmocka_unit_test(odd_vectors_have_a_list_too),
