@@ -180,7 +180,7 @@ done:
     return code;
 }
 
-static enum status_code merge_vectors(struct publication *p, struct status *status)
+static enum status_code merge_vectors(struct publication *p, bool is_first, struct status *status)
 {
     const struct dataset *dataset = &p->merged.interactions.basis[p->embeddings.basis];
     const struct recommendations *lists = &p->lists;
@@ -197,7 +197,9 @@ static enum status_code merge_vectors(struct publication *p, struct status *stat
                                        .bias = lists->item_bias};
     enum status_code code;
     TRY(merge(&users, &p->user_ids, &p->users, status));
-    TRY(merge(&items, &p->item_ids, &p->items, status));
+    if (is_first) { /* items are the same on all ranks */
+        TRY(merge(&items, &p->item_ids, &p->items, status));
+    }
 done:
     return code;
 }
@@ -387,7 +389,7 @@ static enum status_code run(struct context *context, const void *stage_options,
     }
     TRY(publish_outcome_judge(context, db, &p.before, status));
     TRY(load(context, &p, status));
-    TRY(merge_vectors(&p, status));
+    TRY(merge_vectors(&p, ranks_is_first(ranks), status));
     TRY(tell_parts(&p, status));
     TRY(tell_chosen(context, &p, status));
     struct publish_content content = content_of(context, &p);

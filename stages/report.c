@@ -65,6 +65,9 @@ static enum status_code load(struct context *context, const struct report_option
     TRY(served_ids_load(&page->users, &page->items, &page->merged.interactions, &page->embeddings,
                         artifact, &page->features, status));
     TRY(recommendations_check(&page->lists, page->users.ids.n, page->items.ids.n, status));
+    if (!ranks_is_first(context_ranks(context))) {
+        goto done;
+    }
     TRY(context_source(context, &db, status));
     TRY(item_names_read(&page->names, db, o->items, context_settings(context)->source.query_timeout,
                         &page->items, status));
@@ -73,7 +76,8 @@ done:
     return code;
 }
 
-static enum status_code count(struct report_lists *page, struct status *status)
+/* Over all ranks. */
+static enum status_code count(struct report_lists *page, struct ranks *ranks, struct status *status)
 {
     const struct recommendations *lists = &page->lists;
     const struct sparse *log = &page->merged.interactions.log.matrix;
@@ -88,6 +92,9 @@ static enum status_code count(struct report_lists *page, struct status *status)
             page->n_lists[lists->items[e]]++;
         }
     }
+    /* whole numbers: the order of the sum does not matter */
+    TRY(ranks_tree_sum(ranks, page->n_users, page->items.ids.n, status));
+    TRY(ranks_tree_sum(ranks, page->n_lists, page->items.ids.n, status));
 done:
     return code;
 }
@@ -167,8 +174,10 @@ static enum status_code report_run(struct context *context, const void *values,
     struct report_lists lists = {0};
     enum status_code code;
     TRY(load(context, values, &lists, status));
-    TRY(count(&lists, status));
-    TRY(write_page(context, values, &lists, NULL, status));
+    TRY(count(&lists, context_ranks(context), status));
+    if (ranks_is_first(context_ranks(context))) {
+        TRY(write_page(context, values, &lists, NULL, status));
+    }
 done:
     lists_release(&lists);
     return code;
@@ -188,6 +197,9 @@ static enum status_code report_check(struct context *context, const void *values
     const struct report_options *o = values;
     struct db *db = NULL;
     enum status_code code = STATUS_OK;
+    if (!ranks_is_first(context_ranks(context))) {
+        goto done;
+    }
     TRY(path_check_writable(o->path, PATH_TEXT, status));
     if (o->items != NULL && !context_settings(context)->source.is_imported) {
         TRY(context_source(context, &db, status));
@@ -212,6 +224,7 @@ const struct stage stage_report = {
     .check = report_check,
     /* It tells of the run itself, which is another one every night. */
     .fingerprint = context_always_run,
+    .works_in_ranks = true,
     .reads_delta = true,
     .run = report_run,
     .failed = report_failed,

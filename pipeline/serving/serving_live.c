@@ -124,7 +124,9 @@ enum status_code serving_live(struct serving *serving, struct status *status)
     }
     TRY(copy_items(serving, live, status));
     TRY(copy_users(serving, live, status));
-    TRY(copy_pairs(serving, live, status));
+    if (ranks_is_first(serving->request->ranks)) { /* the same on all, and large */
+        TRY(copy_pairs(serving, live, status));
+    }
     live->time = (double)serving->now;
     live->n_known = (double)serving->n_known;
     live->has_times = serving->history.times != NULL;
