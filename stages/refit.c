@@ -79,18 +79,12 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                                         .batch_users = (size_t)sizes->batch_users,
                                         .co_items = {.weight = 1, .share = sizes->co_share},
                                         .strip_bytes = (size_t)256 << 20};
-    const struct sequence_settings sequence = {.given = sizes->sequence_dimension > 0,
-                                               .length = 200,
-                                               .dimension = (size_t)sizes->sequence_dimension,
-                                               .layers = (size_t)sizes->sequence_layers,
-                                               .batch = 1024,
-                                               .negatives = 2048};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
     trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
-    sequence_estimate(&sequence, sizes, sizes->sequence_epochs, out);
+    sequence_estimate(sizes, out);
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
-        out->memory_bytes += sizes->n_items * (4 * sizes->sequence_dimension + 8);
+        out->memory_bytes += sizes->n_items * (4 * sizes->sequence.dimension + 8);
     }
 }
 

@@ -39,10 +39,14 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     const bool contrasts = o->settings.co_items.given && o->settings.co_items.weight != 0;
     sizes->co_share = contrasts ? o->settings.co_items.share : 0;
     if (sequence->given) { /* the vectors stand side by side */
-        sizes->sequence_dimension = (double)sequence->dimension;
-        sizes->sequence_layers = (double)sequence->layers;
-        sizes->sequence_epochs = (double)sequence->epochs;
-        sizes->dimension += sizes->sequence_dimension;
+        sizes->sequence = (struct stage_sequence){.dimension = (double)sequence->dimension,
+                                                  .layers = (double)sequence->layers,
+                                                  .epochs = (double)sequence->epochs,
+                                                  .length = (double)sequence->length,
+                                                  .batch = (double)sequence->batch,
+                                                  .negatives = (double)sequence->negatives,
+                                                  .strip_bytes = (double)o->settings.strip_bytes};
+        sizes->dimension += sizes->sequence.dimension;
     }
 }
 
@@ -58,7 +62,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
     out->seconds += auto_budget_expected(o) * fmax(out->seconds, AUTO_LEAST_SECONDS);
-    sequence_estimate(&settings.sequence, sizes, (double)settings.sequence.epochs, out);
+    sequence_estimate(sizes, out);
 }
 
 /* What each validation user has of the vectors that go out: `tune` compares trainings by it. */

@@ -29,6 +29,12 @@ struct stage_speeds {
     double variant;  /* the same for one more bias over the same products */
 };
 
+/* The tower that reads sequences, as train's options have it. */
+struct stage_sequence {
+    double dimension; /* 0: none is read */
+    double layers, epochs, length, batch, negatives, strip_bytes;
+};
+
 /* What is known of the data when a cost is estimated. */
 struct stage_sizes {
     double n_ranks; /* users and rows are those of one of so many; 0: of the only one */
@@ -44,7 +50,7 @@ struct stage_sizes {
     double dimension, epochs; /* of the training, 0 without one */
     double batch_users;       /* of a step of it */
     double co_share;          /* of the items, that are anchors of an item contrast in an epoch */
-    double sequence_dimension, sequence_layers, sequence_epochs; /* 0: none is read */
+    struct stage_sequence sequence;
     double batch_negatives; /* drawn for a batch; 0: all items are negatives */
     double own_negatives;   /* of each positive, 0 where they are shared */
     bool in_batch;          /* the batch's positives are negatives, too */

@@ -431,31 +431,3 @@ enum status_code sequence_choice_load(struct sequence_choice *choice,
 done:
     return code;
 }
-
-void sequence_estimate(const struct sequence_settings *settings, const struct stage_sizes *sizes,
-                       double epochs, struct stage_estimate *out)
-{
-    if (!settings->given) {
-        return;
-    }
-    /* an element of a layer's arrays there and back, its share of the products; measured */
-    const double element_seconds = 6e-9 / fmax(sizes->n_threads, 1.0);
-    const double d = (double)settings->dimension, layers = (double)settings->layers;
-    const double users = fmax(sizes->n_users, 1.0), items = sizes->n_items;
-    const double events = fmin(sizes->n_interactions, users * (double)settings->length);
-    const double longest = fmin((double)settings->length, sizes->n_items);
-    const double batch = fmin((double)settings->batch + longest, events);
-    const double negatives = fmin(items, (double)settings->negatives + batch / 2.0);
-    const double place = d * (9.0 + 17.0 * layers) + 6.0;
-    const double strip = fmin(batch * negatives * sizeof(float), (double)(256 << 20));
-    /* weights, the optimizer's two states, the best epoch's; vectors of users and items, joined */
-    out->memory_bytes +=
-        sizeof(float) *
-            (items * d * 6.0 + 36.0 * layers * d * d + batch * place + 2.0 * negatives * d) +
-        strip + 13.0 * events + sizeof(float) * (users + items) * (2.0 * d + sizes->dimension);
-    out->result_bytes += sizeof(float) * (users + items) * d;
-    out->disk_bytes += sizeof(float) * items * d * 4.0;
-    out->seconds += epochs * events *
-                    (negatives * sizes->speeds.contrast * d / fmax(sizes->dimension, 1.0) +
-                     17.0 * layers * d * element_seconds);
-}

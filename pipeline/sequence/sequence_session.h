@@ -44,8 +44,7 @@ MUST_CHECK enum status_code sequence_choice_load(struct sequence_choice *choice,
                                                  const struct artifact *artifact,
                                                  struct status *status);
 
-/* Adds what training the tower for `epochs` takes. */
-void sequence_estimate(const struct sequence_settings *settings, const struct stage_sizes *sizes,
-                       double epochs, struct stage_estimate *out);
+/* Adds what training the tower takes; nothing where sizes->sequence says that there is none. */
+void sequence_estimate(const struct stage_sizes *sizes, struct stage_estimate *out);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "math/vec.h"
 
-enum { ROW_BLOCK = 64, PART_ENTRIES = 1 << 26 /* half a second of a core's work */ };
+enum { ROW_BLOCK = 64 };
 
 enum status_code sequence_step_init(struct sequence_step *step,
                                     const struct sequence_settings *settings,
@@ -18,7 +18,7 @@ enum status_code sequence_step_init(struct sequence_step *step,
     step->sequences = sequences;
     step->model = model;
     step->pool = pool;
-    step->part_entries = PART_ENTRIES;
+    step->part_entries = SEQUENCE_PART_ENTRIES;
     TRY(sampler_init(&step->sampler, negatives, item_counts, n_items, status));
     TRY(candidate_set_init(&step->candidates, &step->sampler, status));
     TRY(contrast_new(&step->contrast, status));

@@ -8,6 +8,9 @@
 #include "negatives/candidate_set.h"
 #include "sequence/sequence_pass.h"
 
+/* Logits between two questions whether to stop: half a second of a core's work. */
+enum { SEQUENCE_PART_ENTRIES = 1 << 26 };
+
 /* What is borrowed must outlive it. Zero-initialise. */
 struct sequence_step {
     const struct sequence_settings *settings;
@@ -19,7 +22,7 @@ struct sequence_step {
     struct contrast *contrast;
     const struct watch *watch;
     size_t strip_bytes;
-    size_t part_entries; /* logits between two questions whether to stop */
+    size_t part_entries; /* SEQUENCE_PART_ENTRIES */
     struct sequence_places places;
     struct sequence_pass pass;
     struct workspace workspace;
