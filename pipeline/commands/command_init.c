@@ -198,7 +198,8 @@ const struct command command_init = {
     .description =
         "Looks at the tables of an SQLite database for a log of who chose what (orders and their "
         "lines, views, plays, likes, ratings), and writes a short configuration with comments: the "
-        "query, weights of events by how rare they are, which ratings are good, what the lists "
+        "query without what was taken back (cancelled orders), weights of events by how rare they "
+        "are, which ratings are good, side data (commented out), what the lists "
         "are judged on, titles for the report. On a terminal it asks where the tables leave a "
         "choice; elsewhere, and with --yes, it takes the best guess and says so in a comment. "
         "`check` and `run` take the file as it is; it is yours to change. The database is only "

@@ -281,6 +281,17 @@ int words_category(const struct words *words)
                                                     : 0;
 }
 
+bool words_are_side_data(const struct words *words, bool of_items)
+{
+    const char *noun = words_noun(words);
+    return !words->is_id &&
+           (of_items ? words_category(words) > 1 ||
+                           word_in(noun, "price brand author artist publisher manufacturer maker "
+                                         "language year color colour size material country rating "
+                                         "difficulty level duration")
+                     : word_in(noun, "country region city language locale segment plan tier"));
+}
+
 /* ---- events ---- */
 
 static const struct {

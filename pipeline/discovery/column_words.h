@@ -46,6 +46,8 @@ int words_count(const struct words *words);
 bool words_quantity(const struct words *words);
 int words_title(const struct words *words);
 int words_category(const struct words *words);
+/* A property of items, or of users, that says what they may like; nobody's age or name. */
+bool words_are_side_data(const struct words *words, bool of_items);
 
 /* What a row of a table so called is: "purchase" of orders, "view" of page_views; "" unknown. */
 const char *words_event_name(const struct words *words);

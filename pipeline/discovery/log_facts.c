@@ -27,9 +27,8 @@ const int log_window_days[N_LOG_WINDOWS] = {7, 14, 30, 90, 3, 2, 1};
 
 /* ---- asking ---- */
 
-/* *query: stepped once, NULL when it took too long or has no row. */
-static enum status_code first_row(struct db *db, const struct buf *sql, struct db_query **query,
-                                  struct status *status)
+enum status_code log_facts_first_row(struct db *db, const struct buf *sql, struct db_query **query,
+                                     struct status *status)
 {
     struct status slow = {0};
     bool has_row = false;
@@ -55,7 +54,7 @@ enum status_code log_facts_numbers(struct db *db, const struct buf *sql, double 
 {
     struct db_query *query = NULL;
     enum status_code code;
-    TRY(first_row(db, sql, &query, status));
+    TRY(log_facts_first_row(db, sql, &query, status));
     *known = query != NULL;
     for (size_t i = 0; i < n && *known; i++) {
         out[i] = db_column_type(query, (int)i) == DB_NULL ? (double)NAN
@@ -80,6 +79,15 @@ enum status_code log_facts_count(struct db *db, const struct schema *schema,
 done:
     buf_release(&sql);
     return code;
+}
+
+void log_facts_add_text(const char *text, struct buf *sql)
+{
+    buf_add_char(sql, '\'');
+    for (; *text != '\0'; text++) {
+        buf_addf(sql, "%s%c", *text == '\'' ? "'" : "", *text);
+    }
+    buf_add_char(sql, '\'');
 }
 
 /* ---- times ---- */
@@ -149,7 +157,7 @@ static enum status_code find_unit(struct db *db, const struct schema *schema,
     buf_add_text(&sql, " WHERE ");
     log_candidate_add_field(schema, candidate, candidate->time, &sql);
     buf_addf(&sql, " IS NOT NULL LIMIT %d", SAMPLE_ROWS);
-    TRY(first_row(db, &sql, &query, status));
+    TRY(log_facts_first_row(db, &sql, &query, status));
     for (; query != NULL && has_row; n++) {
         struct db_cell cell;
         db_column_cell(query, 0, &cell);
@@ -311,7 +319,7 @@ static enum status_code read_events(struct db *db, const struct schema *schema,
     buf_add_text(&sql, ", count(*) FROM ");
     log_candidate_add_from(schema, candidate, &sql);
     buf_addf(&sql, " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %d", LOG_EVENTS_MAX + 2);
-    TRY(first_row(db, &sql, &query, status));
+    TRY(log_facts_first_row(db, &sql, &query, status));
     while (query != NULL && has_row) {
         size_t length;
         const char *name = db_column_text(query, 0, &length);

@@ -64,6 +64,11 @@ MUST_CHECK enum status_code log_facts_windows(struct db *db, const struct schema
 /* The time as Unix seconds in SQL. */
 void log_facts_add_seconds(const struct schema *schema, const struct log_candidate *candidate,
                            enum log_time unit, struct buf *sql);
+/* *query: stepped once, NULL when it took too long or has no row. */
+MUST_CHECK enum status_code log_facts_first_row(struct db *db, const struct buf *sql,
+                                                struct db_query **query, struct status *status);
+/* The text as a literal of SQL. */
+void log_facts_add_text(const char *text, struct buf *sql);
 /* n numbers, the columns of a query's one row; *known false when it took too long. */
 MUST_CHECK enum status_code log_facts_numbers(struct db *db, const struct buf *sql, double *out,
                                               size_t n, bool *known, struct status *status);

@@ -11,7 +11,7 @@
 #ifndef NIGHTJAR_DISCOVERY_PROPOSAL_H
 #define NIGHTJAR_DISCOVERY_PROPOSAL_H
 
-#include "discovery/log_facts.h"
+#include "discovery/log_undone.h"
 
 enum { PROPOSAL_LOGS_MAX = 4, PROPOSAL_CHOICES_MAX = 8 };
 
@@ -32,6 +32,7 @@ struct proposal_request {
 struct proposed_log {
     const struct log_candidate *candidate;
     struct log_facts facts;
+    struct log_undone undone;
     const char *event; /* what each of its rows is, where its columns do not say so */
 };
 

@@ -265,6 +265,8 @@ static enum status_code add_log(struct proposal *proposal, const struct log_cand
                        status));
     log->event = words_event_name(&table->words);
     log->event = log->event[0] != '\0' ? log->event : words_noun(&table->words);
+    TRY(log_undone_find(request->db, &proposal->schema, log->candidate,
+                        strcmp(log->event, "purchase") == 0, &log->undone, status));
     if (log->facts.time == LOG_TIME_UNKNOWN) {
         buf_addf(&proposal->notes,
                  "the times of %s (%s) have no form that nightjar reads; make ISO-8601 of them in "

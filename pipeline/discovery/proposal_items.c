@@ -75,3 +75,34 @@ void proposal_add_items_query(const struct proposal *proposal, struct buf *sql)
     }
     buf_release(&part);
 }
+
+void proposal_add_side_query(const struct proposal *proposal, bool of_items, struct buf *sql)
+{
+    enum { MOST = 6 };
+    const struct log_candidate *candidate = proposal->logs[0].candidate;
+    const struct log_field field = of_items ? candidate->item : candidate->user;
+    const struct schema_column *id = &proposal->schema.tables[field.table].columns[field.column];
+    size_t n = 0;
+    if (id->table < 0) {
+        return;
+    }
+    const struct schema_table *table = &proposal->schema.tables[id->table];
+    struct buf part = {0};
+    db_quote_lightly(&part, table->columns[id->column].name);
+    proposal_add_as(&part, of_items ? "item_id" : "user_id", true);
+    for (size_t c = 0; c < table->n_columns && n < MOST; c++) {
+        const struct schema_column *column = &table->columns[c];
+        if ((int)c != id->column && (int)c != table->title &&
+            words_are_side_data(&column->words, of_items)) {
+            buf_add_text(&part, ", ");
+            db_quote_lightly(&part, column->name);
+            n++;
+        }
+    }
+    if (n > 0) {
+        buf_addf(sql, "SELECT %s FROM ", buf_text(&part));
+        db_quote_lightly(sql, table->name);
+    }
+    sql->failed = sql->failed || part.failed;
+    buf_release(&part);
+}

@@ -170,7 +170,9 @@ enum status_code proposal_find_key(struct proposal *proposal, struct status *sta
     for (size_t l = 0; l < proposal->n_logs && has_key; l++) {
         const struct proposed_log *log = &proposal->logs[l];
         const struct schema_table *table = &proposal->schema.tables[log->candidate->table];
-        has_key = table->key >= 0 && log->facts.n_no_time == 0 &&
+        /* what is taken back later would stay, being read already */
+        has_key = log->undone.how == LOG_UNDONE_NONE && table->key >= 0 &&
+                  log->facts.n_no_time == 0 &&
                   strncasecmp(table->columns[table->key].type, "INT", 3) == 0;
         if (has_key) {
             TRY(is_unique(proposal, log, &has_key, status));

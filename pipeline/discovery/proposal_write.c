@@ -40,15 +40,6 @@ static void add_part(struct buf *sql, const struct buf *part, size_t *column)
     sql->failed = sql->failed || part->failed;
 }
 
-static void add_sql_text(struct buf *sql, const char *text)
-{
-    buf_add_char(sql, '\'');
-    for (; *text != '\0'; text++) {
-        buf_addf(sql, "%s%c", *text == '\'' ? "'" : "", *text);
-    }
-    buf_add_char(sql, '\'');
-}
-
 /* ---- the query ---- */
 
 static const char *column_name(const struct proposal *proposal, struct log_field field)
@@ -92,7 +83,7 @@ static void add_event(const struct proposal *proposal, const struct proposed_log
         buf_add_text(part, ", ");
     }
     if (!has_column || log->facts.lacks_events) {
-        add_sql_text(part, log->event);
+        log_facts_add_text(log->event, part);
     }
     if (has_column && log->facts.lacks_events) {
         buf_add_char(part, ')');
@@ -196,6 +187,10 @@ static void add_conditions(const struct proposal *proposal, const struct propose
         } else {
             buf_add_text(sql, " IS NOT NULL");
         }
+    }
+    if (log->undone.how != LOG_UNDONE_NONE) {
+        begin_condition(sql, &n);
+        log_undone_add(schema, candidate, &log->undone, sql);
     }
     if (proposal->has_times && facts->n_no_time - facts->n_future > 0) {
         begin_condition(sql, &n);
@@ -318,6 +313,37 @@ static void add_report(const struct proposal *proposal, struct buf *yaml)
     buf_release(&query);
 }
 
+/* Side data as a stage that somebody may take in: it lets new items be recommended, and costs time.
+ */
+static void add_features(const struct proposal *proposal, struct buf *yaml)
+{
+    struct buf queries[2] = {{0}, {0}}, lines = {0};
+    proposal_add_side_query(proposal, true, &queries[0]);
+    proposal_add_side_query(proposal, false, &queries[1]);
+    for (int q = 0; q < 2; q++) {
+        if (queries[q].length > 0) {
+            buf_addf(&lines, "    %s:\n      query: ", q == 0 ? "items" : "users");
+            yaml_add_lines(&lines, "        ", buf_text(&queries[q]));
+        }
+    }
+    if (lines.length > 0) {
+        buf_add_text(yaml,
+                     "  # what else is known, so that what is new is recommended, too: to take "
+                     "it in,\n  # remove the # below\n  #- features:\n");
+    }
+    for (const char *line = buf_text(&lines); *line != '\0';) {
+        const size_t length = strcspn(line, "\n");
+        buf_add_text(yaml, "  #");
+        buf_add(yaml, line, length);
+        buf_add_char(yaml, '\n');
+        line += length + 1;
+    }
+    yaml->failed = yaml->failed || queries[0].failed || queries[1].failed || lines.failed;
+    buf_release(&queries[0]);
+    buf_release(&queries[1]);
+    buf_release(&lines);
+}
+
 static void add_stages(const struct proposal *proposal, struct buf *yaml)
 {
     buf_add_text(yaml, "stages:\n  - interactions:\n");
@@ -325,6 +351,7 @@ static void add_stages(const struct proposal *proposal, struct buf *yaml)
     add_ratings(proposal, yaml);
     add_split(proposal, yaml);
     buf_add_text(yaml, "  - checks: {}\n");
+    add_features(proposal, yaml);
     buf_add_text(yaml, "  # these choose their settings themselves, on the rows that are held out\n"
                        "  - pairs: {}\n"
                        "  - negatives: {}\n"
@@ -364,6 +391,12 @@ static void add_found(const struct proposal *proposal, const struct proposed_log
     } else {
         buf_addf(text, " in %.0f days (%s, %s)\n", ceil((facts->last - facts->first) / CLOCK_DAY),
                  column_name(proposal, log->candidate->time), log_time_names[facts->time]);
+    }
+    if (log->undone.how != LOG_UNDONE_NONE) {
+        buf_add_text(text, "  ");
+        add_number(text, log->undone.n_rows);
+        buf_addf(text, " of them are left out, for they were taken back (%s)\n",
+                 column_name(proposal, log->undone.field));
     }
     if (log->candidate->quantity.column >= 0) {
         buf_addf(text, "  its %s is not used; AS weight it would count\n",

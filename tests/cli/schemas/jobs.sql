@@ -1,4 +1,5 @@
 -- applications, views, saved jobs in three tables of different units
+-- without NOT IN
 -- expect SELECT 3 * (viewed_at * 1000000 + id % 1000000) AS event_id
 -- expect unixepoch(applied_at)
 -- expect UNION ALL
@@ -13,4 +14,4 @@ INSERT INTO users(id) SELECT value FROM generate_series(1, 80);
 INSERT INTO jobs SELECT value, 'job ' || value, 1, '' FROM generate_series(1, 50);
 INSERT INTO job_views SELECT value, value * 7919 % 80 + 1, value * 31 % 50 + 1, 1700000000 + value * 2000 FROM generate_series(1, 2500);
 INSERT INTO saved_jobs SELECT value, value * 7919 % 80 + 1, value * 37 % 50 + 1, 1700000000 + value * 9000 FROM generate_series(1, 500);
-INSERT INTO applications SELECT value, value * 7919 % 80 + 1, value * 31 % 50 + 1, datetime(1700000000 + value * 25000, 'unixepoch'), '' FROM generate_series(1, 200);
+INSERT INTO applications SELECT value, value * 7919 % 80 + 1, value * 31 % 50 + 1, datetime(1700000000 + value * 25000, 'unixepoch'), iif(value % 3 = 0, 'rejected', '') FROM generate_series(1, 200);
