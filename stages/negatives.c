@@ -179,7 +179,7 @@ static enum status_code negatives_run(struct context *context, const void *value
         TRY(add_stored(context, &settings, &interactions, (enum basis)b, &artifact, status));
     }
     TRY(write_table(context, fit, &artifact, status));
-    context_set_rows(context, (int64_t)sparse_entries(&fit->train.matrix) * o->stored);
+    context_set_rows(context, dataset_totals(fit).pairs * o->stored);
     TRY(context_output(context, &artifact, status));
 done:
     artifact_release(&artifact);
@@ -197,6 +197,7 @@ const struct stage stage_negatives = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = negatives_options_validate,
+    .works_in_ranks = true,
     .sizes = negatives_sizes,
     .estimate = negatives_estimate,
     .run = negatives_run,
