@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "math/blas.h"
+#include "run/agreement.h"
 #include "run/cache.h"
 #include "run/context.h"
 #include "run/context_slots.h"
@@ -136,30 +137,6 @@ static enum status_code check_memory_ahead(struct runner *runner, size_t positio
     return STATUS_OK;
 }
 
-/* All ranks are so far, or none is: a failure of one is everybody's, in its words alone. */
-static enum status_code agree(const struct runner *runner, enum status_code code,
-                              struct status *status)
-{
-    struct ranks *ranks = runner->context.request->ranks;
-    struct status first = {0};
-    if (code != STATUS_OK) {
-        (void)ranks_leave(ranks, status);
-    }
-    if (ranks_agree(ranks, &first) != STATUS_OK) {
-        *status = first;
-    }
-    return status->code;
-}
-
-/* What one rank cut short, all did; none remembers before all have made theirs. */
-static enum status_code agree_on_cut(struct context *context, struct status *status)
-{
-    int64_t is_cut_short = context->is_cut_short;
-    enum status_code code = ranks_max_int64(context->request->ranks, &is_cut_short, 1, status);
-    context->is_cut_short = is_cut_short != 0;
-    return code;
-}
-
 /* The stage is done: remembers what its artifacts were made from. */
 static enum status_code remember(struct runner *runner, const struct plan_stage *stage,
                                  struct status *status)
@@ -175,7 +152,7 @@ static enum status_code remember(struct runner *runner, const struct plan_stage 
         TRY(context_fingerprint(context, stage, state.fingerprint, status));
         context_end_stage(context);
     }
-    TRY(agree_on_cut(context, status));
+    TRY(agreement_on_cut(context, status));
     if (!context->is_cut_short) { /* else the next run goes on from the checkpoint */
         TRY(cache_remember(context->work, stage->label, &state, status));
         TRY(context_checkpoints_drop(context, stage->label, status));
@@ -233,23 +210,6 @@ done:
     return code;
 }
 
-/* A stage is skipped when every rank would skip it, for the same reason, with what it made in the
- * same run as the others. */
-static enum status_code agree_on_verdict(const struct runner *runner,
-                                         const struct cache_state *before,
-                                         enum cache_verdict *verdict, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const int64_t mine[] = {*verdict, before->run};
-    int64_t most[] = {mine[0], mine[1], -mine[0], -mine[1]};
-    TRY(ranks_max_int64(runner->context.request->ranks, most, 4, status));
-    if (most[0] != -most[2] || most[1] != -most[3]) {
-        *verdict = CACHE_RUN;
-    }
-done:
-    return code;
-}
-
 /* Fingerprint, key and verdict of a stage; afterwards it is the context's running stage. */
 static enum status_code decide(struct runner *runner, const struct plan_stage *stage,
                                struct cache_state *before, enum cache_verdict *verdict,
@@ -273,7 +233,7 @@ static enum status_code decide(struct runner *runner, const struct plan_stage *s
                                             .unfinished_run = runner->unfinished_run,
                                             .now = clock_unix()};
     TRY(cache_decide(context, &question, before, verdict, status));
-    TRY(agree_on_verdict(runner, before, verdict, status));
+    TRY(agreement_on_verdict(context, before, verdict, status));
 done:
     context_end_stage(context); /* a snapshot taken for the fingerprint is not kept */
     return code;
@@ -287,12 +247,13 @@ static enum status_code do_stage(struct runner *runner, const struct plan_stage 
     struct cache_state before = {0};
     enum cache_verdict verdict;
     double started = clock_monotonic(), cpu_started = clock_cpu();
+    const struct ranks_traffic before_stage = ranks_traffic(context->request->ranks);
     TRY(context_check_stop(context, status));
     TRY(decide(runner, stage, &before, &verdict, status));
     bool skipped = verdict != CACHE_RUN;
     code =
         skipped ? reuse(runner, stage, &before, verdict, status) : execute(runner, stage, status);
-    code = agree(runner, code, status);
+    code = agreement(context, code, status);
     double seconds = clock_monotonic() - started;
     /* a failed stage is put on record too; the failure itself is what gets reported */
     struct status record_status = {0};
@@ -307,6 +268,7 @@ static enum status_code do_stage(struct runner *runner, const struct plan_stage 
         *status = record_status;
         return recorded;
     }
+    agreement_tell(context, &before_stage);
     runner->result.n_run += !skipped;
     runner->result.n_skipped += skipped;
     if (context->request->stage_done != NULL) {
@@ -368,7 +330,7 @@ static enum status_code look_ahead(struct runner *runner, struct status *status)
     TRY(check_stages_ahead(runner, status));
     TRY(context_share_forgotten(&runner->context, status));
 done:
-    return agree(runner, code, status);
+    return agreement(&runner->context, code, status);
 }
 
 static enum status_code do_stages(struct runner *runner, struct status *status)
@@ -385,7 +347,7 @@ static enum status_code do_stages(struct runner *runner, struct status *status)
         if (code == STATUS_OK) {
             code = check_memory_ahead(runner, i + 1, status);
         }
-        code = agree(runner, code, status);
+        code = agreement(&runner->context, code, status);
         TRY(set_afterwards(runner, code, status));
     }
 done:
@@ -433,7 +395,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
             history_prune(context->work, context->plan->settings.work.keep_runs, &record_status);
     }
     if (code == STATUS_OK) {
-        recorded = agree(runner, recorded, &record_status);
+        recorded = agreement(context, recorded, &record_status);
     }
     if (code == STATUS_OK && recorded == STATUS_OK) {
         TRY(ranks_sum_up(context->request->ranks, &runner->result.ranks, status));

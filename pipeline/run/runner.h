@@ -13,10 +13,10 @@
  * it made, cache_remember what that was made from, run_record_stage how it went.
  *
  * Files: runner.c the order; cache.c what need not be redone; context*.c what a stage may ask and
- * tell; ranks_alike.c what
- * ranks must have in common; run_record.c the history; estimate.c, speeds.c and disk_space.c
- * whether there is room and time; source_log.c how far the source's log goes; metrics_file.c the
- * same for monitoring; written_files.h every file that nightjar writes. */
+ * tell; agreement.c and ranks_alike.c what ranks decide together and must have alike; run_record.c
+ * the history; estimate.c, speeds.c and disk_space.c whether there is room and time; source_log.c
+ * how far the source's log goes; metrics_file.c the same for monitoring; written_files.h every file
+ * that nightjar writes. */
 #ifndef NIGHTJAR_RUN_RUNNER_H
 #define NIGHTJAR_RUN_RUNNER_H
 

@@ -1,0 +1,51 @@
+/* Agreements of the ranks of a run. */
+#include "run/agreement.h"
+
+enum status_code agreement(const struct context *context, enum status_code code,
+                           struct status *status)
+{
+    struct ranks *ranks = context->request->ranks;
+    struct status first = {0};
+    if (code != STATUS_OK) {
+        (void)ranks_leave(ranks, status);
+    }
+    if (ranks_agree(ranks, &first) != STATUS_OK) {
+        *status = first;
+    }
+    return status->code;
+}
+
+enum status_code agreement_on_cut(struct context *context, struct status *status)
+{
+    int64_t is_cut_short = context->is_cut_short;
+    enum status_code code = ranks_max_int64(context->request->ranks, &is_cut_short, 1, status);
+    context->is_cut_short = is_cut_short != 0;
+    return code;
+}
+
+enum status_code agreement_on_verdict(const struct context *context,
+                                      const struct cache_state *before, enum cache_verdict *verdict,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const int64_t mine[] = {*verdict, before->run};
+    int64_t most[] = {mine[0], mine[1], -mine[0], -mine[1]};
+    TRY(ranks_max_int64(context->request->ranks, most, 4, status));
+    if (most[0] != -most[2] || most[1] != -most[3]) {
+        *verdict = CACHE_RUN;
+    }
+done:
+    return code;
+}
+
+void agreement_tell(const struct context *context, const struct ranks_traffic *before)
+{
+    const struct run_request *request = context->request;
+    const struct ranks_traffic now = ranks_traffic(request->ranks);
+    if (now.calls > before->calls) {
+        log_write(request->log, LOG_DEBUG,
+                  "%s: this rank sent %lld bytes and waited %.3f s in %lld exchanges",
+                  context->stage->label, (long long)(now.bytes - before->bytes),
+                  now.waited - before->waited, (long long)(now.calls - before->calls));
+    }
+}
