@@ -9,16 +9,16 @@ export OMPI_MCA_mpi_yield_when_idle=1
 plain=$PROGRAM
 cd "$root" || exit 1
 
-# with MPI: the program and the test of the exchanges linked with that library; sets ranked, exchanges and
+# with MPI: the program and the tests for several ranks linked with that library; sets ranked, tests and
 # launcher. Of Debian's names for mpirun the one that belongs to it.
 with() {
     case $1 in
     mpi) launcher=mpirun ;;
     mpich) launcher=mpirun.mpich ;;
     esac
-    ranked=$BUILD-$1/nightjar exchanges=$BUILD-$1/tests/unit/test_ranks
-    "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$exchanges" >"$box/err" 2>&1 &&
-        ranked=$root/$ranked exchanges=$root/$exchanges
+    ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
+    "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
+        "$tests/test_publish_ranks" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
 }
 
 # ranks N PROGRAM [ARGUMENTS]: sets code, leaves out and err
@@ -39,13 +39,16 @@ refused() {
     fi
 }
 
-exchanges_hold() {
+# holds NAME TEST N...: the test as so many ranks
+holds() {
+    name=$1 test=$2
+    shift 2
     for n in "$@"; do
-        ranks "$n" "$exchanges"
+        ranks "$n" "$tests/$test"
         if [ "$code" -eq 0 ]; then
-            pass "every exchange and sum between $n ranks"
+            pass "$name $n ranks"
         else
-            fail "every exchange and sum between $n ranks" "$box/out" "$box/err"
+            fail "$name $n ranks" "$box/out" "$box/err"
         fi
     done
 }
@@ -78,7 +81,8 @@ stages:
 YAML
 
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
-    exchanges_hold 2 4
+    holds 'every exchange and sum between' test_ranks 2 4
+    holds 'one generation out of the rows of' test_publish_ranks 2 4
     refusals
 else
     skip 'no MPI (sh .ci/packages.sh tests)'
@@ -86,7 +90,8 @@ fi
 if [ -z "$NIGHTJAR_SOAK" ]; then
     :
 elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpich; then
-    exchanges_hold 2 4 8
+    holds 'every exchange and sum between' test_ranks 2 4 8
+    holds 'one generation out of the rows of' test_publish_ranks 2 4 8
     refusals
 else
     skip 'no MPICH (sh .ci/packages.sh soak)'
