@@ -322,18 +322,18 @@ static void add_features(const struct proposal *proposal, struct buf *yaml)
     proposal_add_side_query(proposal, false, &queries[1]);
     for (int q = 0; q < 2; q++) {
         if (queries[q].length > 0) {
-            buf_addf(&lines, "    %s:\n      query: ", q == 0 ? "items" : "users");
-            yaml_add_lines(&lines, "        ", buf_text(&queries[q]));
+            buf_addf(&lines, "      %s:\n        query: ", q == 0 ? "items" : "users");
+            yaml_add_lines(&lines, "          ", buf_text(&queries[q]));
         }
     }
     if (lines.length > 0) {
         buf_add_text(yaml,
-                     "  # what else is known, so that what is new is recommended, too: to take "
-                     "it in,\n  # remove the # below\n  #- features:\n");
+                     "# what else is known, so that what is new is recommended, too: to take it "
+                     "in, take\n# out the # below\n#  - features:\n");
     }
     for (const char *line = buf_text(&lines); *line != '\0';) {
         const size_t length = strcspn(line, "\n");
-        buf_add_text(yaml, "  #");
+        buf_add_char(yaml, '#');
         buf_add(yaml, line, length);
         buf_add_char(yaml, '\n');
         line += length + 1;

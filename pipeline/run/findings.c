@@ -227,13 +227,13 @@ enum findings_verdict findings_verdict(const struct findings *findings)
 {
     const double difference = findings->value - findings->baseline_value;
     if (findings->baseline[0] == '\0' || isnan(findings->difference_error)) {
-        return NOT_KNOWN;
+        return FINDINGS_NOT_KNOWN;
     }
     if (findings->n_users < FEW_USERS ||
         !findings_is_clear(difference, findings->difference_error)) {
-        return CHANCE;
+        return FINDINGS_CHANCE;
     }
-    return difference > 0 ? BETTER : WORSE;
+    return difference > 0 ? FINDINGS_BETTER : FINDINGS_WORSE;
 }
 
 static void add_count(struct buf *out, double count, const char *what)
@@ -245,11 +245,11 @@ static void add_count(struct buf *out, double count, const char *what)
 
 void findings_add_quality(const struct findings *findings, struct buf *out)
 {
-    static const char *const verdicts[] = {[BETTER] = "; a difference this size is no accident",
-                                           [WORSE] =
-                                               "; worse, and a difference this size is no accident",
-                                           [CHANCE] = "; a difference this size could be chance",
-                                           [NOT_KNOWN] = ""};
+    static const char *const verdicts[] = {
+        [FINDINGS_BETTER] = "; a difference this size is no accident",
+        [FINDINGS_WORSE] = "; worse, and a difference this size is no accident",
+        [FINDINGS_CHANCE] = "; a difference this size could be chance",
+        [FINDINGS_NOT_KNOWN] = ""};
     if (findings->metric[0] == '\0') {
         return;
     }

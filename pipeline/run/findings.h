@@ -66,7 +66,7 @@ MUST_CHECK enum status_code findings_add_variants(struct db *work, int64_t run, 
 /* Whether a difference is more than chance alone makes once in twenty; error NAN: false. */
 bool findings_is_clear(double difference, double standard_error);
 /* How nightjar compares with the best baseline. */
-enum findings_verdict { BETTER, WORSE, CHANCE, NOT_KNOWN };
+enum findings_verdict { FINDINGS_BETTER, FINDINGS_WORSE, FINDINGS_CHANCE, FINDINGS_NOT_KNOWN };
 enum findings_verdict findings_verdict(const struct findings *findings);
 
 /* A sentence each, without a line end; nothing where there is nothing to say. */

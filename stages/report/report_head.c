@@ -17,7 +17,7 @@ static void add_headline(const struct report_history *history, struct buf *out)
     } else if (findings->baseline[0] == '\0' || !(findings->baseline_value > 0)) {
         buf_addf(out, "%s of the lists is ", findings->metric);
         html_add_number(out, findings->value);
-    } else if (verdict == CHANCE) {
+    } else if (verdict == FINDINGS_CHANCE) {
         buf_addf(
             out,
             "The lists are about as good as <span>%s</span>: %.2f times, which could be chance",

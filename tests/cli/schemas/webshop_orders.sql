@@ -10,8 +10,8 @@
 -- expect event_weights: {purchase: 1, like: 1}
 -- expect coalesce(orders.status, '') NOT IN ('cancelled', 'Refunded')
 -- expect 330 of them are left out, for they were taken back (status)
--- expect #- features: # items: # query: | # SELECT id AS item_id, price FROM products
--- expect # users: # query: | # SELECT id AS user_id, country FROM customers
+-- expect - features: items: query: | SELECT id AS item_id, price FROM products
+-- expect users: query: | SELECT id AS user_id, country FROM customers
 -- without key:
 -- run
 CREATE TABLE customers(id INTEGER PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, country TEXT, created_at TEXT);
