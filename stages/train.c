@@ -61,7 +61,8 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
-    out->seconds += auto_budget_expected(o) * fmax(out->seconds, AUTO_LEAST_SECONDS);
+    out->search_seconds = auto_budget_expected(o) * fmax(out->seconds, AUTO_LEAST_SECONDS);
+    out->seconds += out->search_seconds;
     sequence_estimate(sizes, out);
 }
 

@@ -9,6 +9,7 @@
 #include "dataset/vocabulary.h"
 #include "run/estimate.h"
 #include "run/speeds.h"
+#include "tuning/auto_settings.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -154,6 +155,19 @@ static void print_estimate(FILE *out, const char *label, const struct stage_esti
     fprintf(out, "%-14s %14.0f %12s %12s %12s\n", label, estimate->rows, memory, disk, duration);
 }
 
+/* What a first night spends on settings. */
+static void print_search(const struct stage_estimate *total, FILE *out)
+{
+    char search[NUM_TEXT_MAX], later[NUM_TEXT_MAX];
+    if (total->search_seconds > 0) {
+        num_format_duration(total->search_seconds, search);
+        num_format_duration(total->seconds - (1 - AUTO_PUBLISHED_SHARE) * total->search_seconds,
+                            later);
+        fprintf(out, "(search: %s of a first night; one that goes on from it takes %s)\n", search,
+                later);
+    }
+}
+
 static enum status_code print_stages(const struct plan *plan, const struct stage_sizes *sizes,
                                      bool known, bool all, FILE *out, struct status *status)
 {
@@ -179,6 +193,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
         total.disk_bytes += estimate.disk_bytes;
         total.output_bytes += estimate.output_bytes;
         total.seconds += estimate.seconds;
+        total.search_seconds += estimate.search_seconds;
         total.memory_bytes =
             estimate.memory_bytes > total.memory_bytes ? estimate.memory_bytes : total.memory_bytes;
     }
@@ -186,6 +201,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
         print_estimate(out, "total", &total);
         fputs("(memory: what the process needs while the stage runs; the total is the largest)\n",
               out);
+        print_search(&total, out);
     }
 done:
     return code;

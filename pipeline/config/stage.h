@@ -79,6 +79,7 @@ struct stage_estimate {
     double step_bytes;
     double seconds; /* wall, within a factor of two; 0 for what depends on speeds not measured */
     double rows;    /* that it reads or writes, whichever describes it better */
+    double search_seconds; /* of them a search of settings, of which a later night has a tenth */
 };
 
 struct stage {

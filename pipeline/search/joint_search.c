@@ -133,7 +133,8 @@ static double mean_over_folds(const struct joint_search *search, const size_t *c
 }
 
 /* Whether the search goes from its best trial to this one, both on the first fold; the others are
- * tried as long as it may. With doubt, or where it is dearer, only a clear gain counts. */
+ * tried as long as it may. With doubt, where it is dearer, and where folds can tell a gain from
+ * chance, only a clear gain counts. */
 static enum status_code is_taken(struct walk *walk, size_t to, bool with_doubt, bool *taken,
                                  struct status *status)
 {
@@ -146,8 +147,8 @@ static enum status_code is_taken(struct walk *walk, size_t to, bool with_doubt, 
     TRY(MEM_NEW(&of_old, n, status));
     memcpy(new, search->trials[to].choice, sizeof new);
     memcpy(old, search->trials[walk->best].choice, sizeof old);
-    const bool is_doubted =
-        with_doubt || cost_of(walk, new, false) > dearer * cost_of(walk, old, false);
+    const bool is_doubted = with_doubt || search->n_folds > 1 ||
+                            cost_of(walk, new, false) > dearer * cost_of(walk, old, false);
     for (size_t folds = 1; folds <= search->n_folds && at != SIZE_MAX; folds++) {
         const double value = mean_over_folds(search, new, folds, of_new);
         const double best = mean_over_folds(search, old, folds, of_old);

@@ -77,8 +77,9 @@ struct joint_search {
 
 /* A third of the budget goes to the first two phases, where it pays for more than the starts; the
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
- * moves the search to a trial that costs as much as the best one; to a dearer one, and from a start
- * to a mixture, only a gain beyond one standard error of the users' paired differences. A trial
+ * moves the search to a trial that costs as much as the best one; to a dearer one, from a start to
+ * a mixture, and where there are several folds, only a gain beyond one standard error of the users'
+ * paired differences. A trial
  * that would exceed the budget is not made, nor a 65th of a fold.
  * Loaded trials are not made again, and count. Errors: those of `measure`, STATUS_NO_MEMORY; the
  * trials made stay. */

@@ -13,8 +13,6 @@
 /* Where a training is less work than this (multiply-adds, a few seconds), the search has a share of
  * this instead: nobody waits for it, and small data have much to gain. */
 static const double small_work = 1e11;
-/* Of the budget, for a search that starts where the last one ended. */
-#define PUBLISHED_SHARE 0.1
 /* Trials are whole trainings where the budget pays for so many of them; and they are judged on
  * several folds where it pays for so many on one. */
 enum { FULL_TRIALS = 8, MANY_TRIALS = 8 };
@@ -212,7 +210,7 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
     } else if (chosen.length > 0 &&
                auto_axes_read(&chooser->axes, buf_text(&chosen), chooser->search.starts[0]) > 0) {
         chooser->search.n_starts = 1;
-        chooser->share = PUBLISHED_SHARE;
+        chooser->share = AUTO_PUBLISHED_SHARE;
         log_write(context_log(context), LOG_INFO,
                   "train: the search starts where generation %lld was", (long long)info.generation);
     }

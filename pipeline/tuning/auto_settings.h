@@ -16,7 +16,9 @@ MUST_CHECK enum status_code auto_settings_choose(struct training *training,
                                                  struct status *status);
 
 /* What the search may take where a training takes less. */
-#define AUTO_LEAST_SECONDS 4.0
+#define AUTO_LEAST_SECONDS 3.0
+/* Of the budget, for a search that starts where the last one ended. */
+#define AUTO_PUBLISHED_SHARE 0.1
 
 /* For estimates: epochs and dimension of the training, and the search's work as a share of its; 0:
  * nothing of train's is auto. */

@@ -43,8 +43,9 @@ enum status_code fold_is_sound(const struct training *training, bool *is_sound,
     struct pairs_made made;
     const enum status_code code = load_pairs_made(training, &made, status);
     if (code == STATUS_OK) {
-        *is_sound = dataset->valid_is_random && !dataset->repeats &&
-                    training->input.stored_negatives == NULL &&
+        /* the ranks of a run would each draw of their own users alone */
+        *is_sound = context_plan(training->context)->rank.n <= 1 && dataset->valid_is_random &&
+                    !dataset->repeats && training->input.stored_negatives == NULL &&
                     (training->input.item_pairs == NULL || made.has_settings);
     }
     return code;
