@@ -251,7 +251,7 @@ static enum status_code choose(struct context *context, const struct calibrate_o
         *out = unmeasured(context, &o->scoring, sources->evidence != NULL, embeddings);
         return STATUS_OK;
     }
-    progress_start(context_progress(context), "calibrating", "users", 2.0 * (double)exam->n_cases);
+    progress_start(context_progress(context), "calibrating", "users", 2.0 * (double)exam->n_own);
     enum status_code code = calibration_search(&request, context_pool(context), out, status);
     progress_finish(context_progress(context));
     if (code == STATUS_OK) {
@@ -279,7 +279,9 @@ static enum status_code load_exam(struct context *context, const struct interact
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     const struct artifact *artifact = NULL;
     struct late_events events = {0};
+    int64_t has_evenings = 0;
     const struct evening_source evenings = {.dataset = fit,
+                                            .crowd = validation->crowd,
                                             .barred = &fit->valid_barred,
                                             .interactions = interactions,
                                             .events = &events,
@@ -290,8 +292,9 @@ static enum status_code load_exam(struct context *context, const struct interact
         TRY(late_events_load(&events, artifact, interactions->users.n, interactions->items.n,
                              status));
     }
-    TRY(exam_init(exam, validation, artifact != NULL && fit->train.times != NULL ? &evenings : NULL,
-                  status));
+    has_evenings = artifact != NULL && fit->train.times != NULL;
+    TRY(ranks_max_int64(context_ranks(context), &has_evenings, 1, status));
+    TRY(exam_init(exam, validation, has_evenings ? &evenings : NULL, status));
 done:
     return code;
 }
@@ -317,8 +320,10 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(interactions_load(&interactions, artifact, status));
     TRY(embeddings_check_rows(&embeddings, interactions.basis[BASIS_FIT].n_users,
                               interactions.basis[BASIS_FIT].n_items, status));
-    TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], o->metric, (size_t)o->users,
-                        0.0, context_seed(context), status));
+    const struct crowd crowd =
+        crowd_of(context_ranks(context), &interactions, &interactions.basis[BASIS_FIT]);
+    TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], &crowd, o->metric,
+                        (size_t)o->users, 0.0, context_seed(context), status));
     TRY(context_input(context, "evidence", &artifact, status));
     TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, BASIS_FIT,
                       &interactions.basis[BASIS_FIT], &has_evidence, status));
@@ -358,6 +363,7 @@ const struct stage stage_calibrate = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = calibrate_validate,
+    .works_in_ranks = true,
     .estimate = calibrate_estimate,
     .run = calibrate_run,
 };

@@ -4,6 +4,7 @@
  * metrics in evaluation/metrics.c.
  */
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "ranking/score.h"
 #include "evaluation/baselines.h"
 #include "evaluation/calibration.h"
@@ -15,6 +16,7 @@
 #include "run/context_data.h"
 #include "run/context_databases.h"
 #include "stages/evaluate/evening_lists.h"
+#include "stages/evaluate/late_parts.h"
 
 #include <math.h>
 
@@ -113,6 +115,16 @@ static void evaluate_validate(const void *values, struct option_report *report)
     }
 }
 
+static void evaluate_refuse_ranks(const void *values, struct option_report *report)
+{
+    const struct evaluate_options *o = values;
+    if (o->roll.given && o->roll.lists) {
+        option_mistake(report, "roll.lists",
+                       "each rank would leave the lists of its own users in a work database of its "
+                       "own: leave it out, or run in one process");
+    }
+}
+
 static void evaluate_estimate(const void *values, const struct stage_sizes *sizes,
                               struct stage_estimate *out)
 {
@@ -140,41 +152,38 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     out->rows = judged;
 }
 
-/* Which part of which basis is judged. */
-struct judged_part {
-    const struct dataset *dataset;
-    const struct history *held_out; /* NULL: nothing to judge on */
-    const int32_t *unknown;
-    size_t unknown_users;
-    const struct sparse *barred;
-    const char *prefix;
-};
-
-static enum status_code choose_part(const struct interactions *interactions,
+static enum status_code choose_part(struct context *context,
+                                    const struct interactions *interactions,
                                     const struct embeddings *embeddings, struct judged_part *out,
                                     struct status *status)
 {
     const struct dataset *dataset = &interactions->basis[embeddings->basis];
-    bool has_test = dataset->test.matrix.n_rows > 0;
+    struct ranks *ranks = context_ranks(context);
+    int64_t n_rows[] = {(int64_t)dataset->test.matrix.n_rows,
+                        (int64_t)dataset->valid.matrix.n_rows};
+    enum status_code code;
+    TRY(ranks_max_int64(ranks, n_rows, 2, status)); /* one rank may have no users */
     if (embeddings->basis == BASIS_ALL && !interactions->test_is_given) {
         return status_set(status, STATUS_CONFIG,
                           "evaluate stands below refit, whose towers were trained on the test part "
                           "too; it must stand above refit, or the test must be a table of its own");
     }
-    *out = (struct judged_part){.dataset = dataset, .prefix = ""};
-    if (has_test) {
+    *out = (struct judged_part){
+        .dataset = dataset, .crowd = crowd_of(ranks, interactions, dataset), .prefix = ""};
+    if (n_rows[0] > 0) {
         out->held_out = &dataset->test;
         out->unknown = dataset->test_unknown;
         out->unknown_users = dataset->test_unknown_users;
         out->barred = &dataset->test_barred;
-    } else if (dataset->valid.matrix.n_rows > 0) {
+    } else if (n_rows[1] > 0) {
         out->held_out = &dataset->valid;
         out->unknown = dataset->valid_unknown;
         out->unknown_users = dataset->valid_unknown_users;
         out->barred = &dataset->valid_barred;
         out->prefix = "valid:";
     }
-    return STATUS_OK;
+done:
+    return code;
 }
 
 /* Says what a missing test part means; a gate without anything to judge is a mistake. */
@@ -207,6 +216,7 @@ static struct evaluation_request request_of(struct context *context,
 {
     return (struct evaluation_request){
         .dataset = part->dataset,
+        .crowd = part->crowd,
         .held_out = part->held_out,
         .unknown = part->unknown,
         .unknown_users = part->unknown_users,
@@ -255,20 +265,19 @@ done:
 /* ---- one evening after the other ---- */
 
 static enum status_code roll(struct context *context, const struct evaluate_options *o,
-                             const struct interactions *interactions,
-                             const struct late_events *events,
+                             const struct interactions *interactions, const struct late_parts *late,
                              const struct evaluation_request *judged, struct metric_rows *rows,
                              struct status *status)
 {
     struct evening_lists lists = {.interactions = interactions};
     struct rolling_request request = {.evaluation = *judged,
                                       .interactions = interactions,
-                                      .events = events,
+                                      .events = &late->events,
                                       .days = (size_t)o->roll.days,
                                       .watch = context_watch(context)};
     size_t n = 0;
     enum status_code code;
-    if (!late_events_have(events, PART_TEST) || judged->dataset->train.times == NULL) {
+    if (!late->has_test) {
         log_write(context_log(context), LOG_WARNING,
                   "evaluate: roll: there is no test part that is newer than all else, nothing is "
                   "judged by evening; it takes a log with times and split.by: time with a test "
@@ -296,31 +305,17 @@ done:
     return code;
 }
 
-/* Lists for the test part know what came before it: histories and popularity with the validation
- * part. Nothing where that is not older, or the towers know it. */
-static enum status_code begin_test(const struct interactions *interactions,
-                                   const struct late_events *events, const struct judged_part *part,
-                                   struct evening *out, struct status *status)
-{
-    const bool is_test = part->held_out == &interactions->basis[BASIS_FIT].test;
-    const struct evening_source source = {
-        .dataset = part->dataset, .interactions = interactions, .events = events};
-    return is_test && part->dataset->train.times != NULL && late_events_have(events, PART_VALID) &&
-                   (interactions->test_is_given || late_events_have(events, PART_TEST))
-               ? evening_init(out, &source, events->before + 1, status)
-               : STATUS_OK;
-}
-
 /* Who has no row, on lines of their own. Without a test part only those held out on purpose. */
 static enum status_code measure_cold(struct context *context, const struct evaluate_options *o,
-                                     const struct dataset *dataset,
+                                     const struct judged_part *part,
                                      const struct embeddings *embeddings,
                                      const struct calibration *calibration,
                                      const struct score_sources *sources, struct metric_rows *rows,
                                      struct status *status)
 {
     const struct evaluation_cold_request request = {
-        .dataset = dataset,
+        .dataset = part->dataset,
+        .crowd = part->crowd,
         .embeddings = embeddings,
         .weights = calibration->weights,
         .sources = *sources,
@@ -371,6 +366,9 @@ static enum status_code pass_gate(struct context *context, const struct evaluate
     enum status_code code;
     struct metric_rows previous = {0};
     struct buf excused = {0};
+    if (!ranks_is_first(context_ranks(context))) {
+        return STATUS_OK; /* the first knows the runs before, and decides for all */
+    }
     TRY(context_previous_metrics(context, &previous, status));
     const struct gate_request request = {.stage = "evaluate",
                                          .n = o->gate.n,
@@ -416,9 +414,9 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct calibration calibration = {0};
     struct score_products products = {0};
     struct sparse item_weights = {0};
-    struct late_events events = {0};
+    struct late_parts late = {0};
     struct evening began = {0};
-    bool found = false;
+    bool found = false, begins = false;
     double users = 0.0;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
@@ -441,27 +439,23 @@ static enum status_code evaluate_run(struct context *context, const void *values
     TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
     const struct score_sources sources = score_sources_of(&products);
     TRY(score_check(&calibration.weights, &sources, "evaluate", status));
-    TRY(choose_part(&interactions, &embeddings, &part, status));
+    TRY(choose_part(context, &interactions, &embeddings, &part, status));
     TRY(check_part(context, o, &part, status));
-    TRY(context_input(context, "late_events", &artifact, status));
-    if (artifact != NULL) {
-        TRY(late_events_load(&events, artifact, interactions.users.n, interactions.items.n,
-                             status));
-    }
-    TRY(begin_test(&interactions, &events, &part, &began, status));
+    TRY(late_parts_load(context, &interactions, &part, &late, status));
+    TRY(late_parts_begin_test(&late, &interactions, &part, &began, &begins, status));
     if (part.held_out != NULL) {
         struct evaluation_request request =
             request_of(context, o, &part, &embeddings, &calibration, &sources);
-        TRY(baseline_item_weights(part.dataset, &request.watch, context_pool(context),
+        TRY(baseline_item_weights(part.dataset, &part.crowd, &request.watch, context_pool(context),
                                   &item_weights, status));
         request.item_weights = &item_weights;
         if (o->roll.given) {
-            TRY(roll(context, o, &interactions, &events, &request, &rows, status));
+            TRY(roll(context, o, &interactions, &late, &request, &rows, status));
         }
-        request.dataset = began.dataset.n_users > 0 ? &began.dataset : part.dataset;
+        request.dataset = begins ? &began.dataset : part.dataset;
         TRY(measure(context, o, request, &rows, status));
     }
-    TRY(measure_cold(context, o, part.dataset, &embeddings, &calibration, &sources, &rows, status));
+    TRY(measure_cold(context, o, &part, &embeddings, &calibration, &sources, &rows, status));
     TRY(record(context, &rows, status));
     (void)(metric_rows_find(&rows, "users", "data", "all", &users) ||
            metric_rows_find(&rows, "valid:users", "data", "all", &users));
@@ -485,12 +479,14 @@ const struct stage stage_evaluate = {
     .summary =
         "Measures the blended score beside its parts and two baselines on the test part; the "
         "gate may refuse.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct evaluate_options),
     .options = options,
     .inputs = inputs,
     .outputs = outputs,
     .validate = evaluate_validate,
+    .works_in_ranks = true,
+    .refuse_ranks = evaluate_refuse_ranks,
     .estimate = evaluate_estimate,
     .run = evaluate_run,
 };

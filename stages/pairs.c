@@ -182,19 +182,6 @@ static void pairs_validate(const void *values, struct option_report *report)
     }
 }
 
-static void pairs_refuse_ranks(const void *values, struct option_report *report)
-{
-    const struct pairs_options *o = values;
-    static const char reason[] = "auto tries values on the validation part, which several ranks do "
-                                 "not do yet: give a number";
-    if (o->ridge.given && isnan(o->ridge.strength)) {
-        option_mistake(report, "ridge.strength", "%s", reason);
-    }
-    if (o->ridge.given && isnan(o->ridge.half_life)) {
-        option_mistake(report, "ridge.half_life", "%s", reason);
-    }
-}
-
 /* Partners of an interaction over the whole history. Heavy users make the mean square about three
  * times the square of the mean (Gowalla: 2.8). */
 static double whole_history(const struct stage_sizes *sizes)
@@ -373,8 +360,8 @@ static enum status_code add_ridge(struct context *context, const struct basis_us
     progress_finish(context_progress(context));
     TRY(code);
     if (settings->n_strengths > 1) {
-        TRY(ridge_choose(&ridge, users->dataset, context_seed(context), &settings->watch,
-                         context_pool(context), &choice, status));
+        TRY(ridge_choose(&ridge, users->dataset, &users->crowd, context_seed(context),
+                         &settings->watch, context_pool(context), &choice, status));
         char judged[96] = "for want of a validation part with something new to its users";
         if (choice.n_users > 0) {
             (void)snprintf(judged, sizeof judged,
@@ -500,7 +487,6 @@ const struct stage stage_pairs = {
     .outputs = outputs,
     .validate = pairs_validate,
     .works_in_ranks = true,
-    .refuse_ranks = pairs_refuse_ranks,
     .estimate = pairs_estimate,
     .run = pairs_run,
 };

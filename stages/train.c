@@ -110,7 +110,7 @@ static enum status_code save_training(struct context *context, const struct trai
     }
     TRY(curve_save(result->curve, result->n_curve, &artifact, status));
     if (training->input.validation != NULL) {
-        const size_t n = training->input.validation->n_users;
+        const size_t n = training->input.validation->n_all;
         TRY(MEM_NEW(&of_users, n, status));
         TRY(judge_users(context, training, result, of_users, status));
         TRY(artifact_copy(&artifact, "user_values", ARRAY_F64, n, 1, of_users, status));
@@ -136,16 +136,18 @@ static enum status_code train_run(struct context *context, const void *values,
     /* what users come back to speaks for itself in the score: the towers are asked for what is new
      */
     training.interactions.basis[BASIS_FIT].repeats = false;
-    TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], o->metric,
+    const struct crowd crowd = crowd_of(context_ranks(context), &training.interactions,
+                                        &training.interactions.basis[BASIS_FIT]);
+    TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], &crowd, o->metric,
                         o->validation_users, 0.0, context_seed(context), status));
-    if (validation.n_users == 0) {
+    if (validation.n_all == 0) {
         log_write(context_log(context), LOG_WARNING,
                   "train: no validation part, so all %zu epochs are run and none is chosen",
                   auto_epochs_expected(&settings));
     }
     training.metric = o->metric;
     training.checkpoint_every = o->checkpoint_every;
-    training.input.validation = validation.n_users == 0 ? NULL : &validation;
+    training.input.validation = validation.n_all == 0 ? NULL : &validation;
     TRY(auto_settings_choose(&training, o, status));
     TRY(validation_set_bias(&validation, training.negatives.alpha, status));
     training.input.validate_every = o->validate_every;

@@ -1,10 +1,11 @@
-/* Keys, samples, places. */
+/* Keys, samples, places, sums. */
 #include "dataset/crowd.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct crowd crowd_of(struct ranks *ranks, const struct interactions *interactions,
@@ -15,7 +16,8 @@ struct crowd crowd_of(struct ranks *ranks, const struct interactions *interactio
 
 uint64_t crowd_key(const struct crowd *crowd, size_t row)
 {
-    return crowd->ids == NULL ? row : vocabulary_key(crowd->ids, (size_t)crowd->codes[row]);
+    const size_t code = crowd->codes == NULL ? row : (size_t)crowd->codes[row];
+    return crowd->ids == NULL ? row : vocabulary_key(crowd->ids, code);
 }
 
 /* ---- a sample: those whose lots are smallest ---- */
@@ -126,4 +128,69 @@ enum status_code crowd_join(const struct crowd *crowd, double *values, size_t n,
     /* bits, so that a sum with zeros changes none of them */
     _Static_assert(sizeof(double) == sizeof(int64_t), "a double has the bits of an int64_t");
     return ranks_sum_int64(crowd->ranks, (void *)values, n, status);
+}
+
+/* ---- popularity ---- */
+
+/* Whole numbers, so in any order. */
+static enum status_code count_users(const struct crowd *crowd, const struct sparse *matrix,
+                                    double *popularity, struct status *status)
+{
+    int64_t *counts = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&counts, matrix->n_columns, status));
+    sparse_column_counts(matrix, counts);
+    TRY(ranks_sum_int64(crowd->ranks, counts, matrix->n_columns, status));
+    for (size_t i = 0; i < matrix->n_columns; i++) {
+        popularity[i] = (double)counts[i];
+    }
+done:
+    mem_free(counts);
+    return code;
+}
+
+struct decay {
+    const struct history *history;
+    struct shard_rows by_shard;
+    double half_life;
+    int64_t newest;
+};
+
+static void add_decayed(void *data, size_t shard, double *leaf)
+{
+    const struct decay *decay = data;
+    const struct history *history = decay->history;
+    for (size_t i = decay->by_shard.first[shard]; i < decay->by_shard.first[shard + 1]; i++) {
+        const size_t row = (size_t)decay->by_shard.rows[i];
+        for (int64_t e = history->matrix.offsets[row]; e < history->matrix.offsets[row + 1]; e++) {
+            const double days = (double)(decay->newest - history->times[e]) / 86400.0;
+            leaf[history->matrix.columns[e]] += exp2(-days / decay->half_life);
+        }
+    }
+}
+
+enum status_code crowd_popularity(const struct crowd *crowd, const struct history *history,
+                                  double half_life_days, double *popularity, struct status *status)
+{
+    struct decay decay = {.history = history, .half_life = half_life_days};
+    uint8_t *shards = NULL;
+    const size_t n_rows = history->matrix.n_rows;
+    enum status_code code;
+    decay.newest = history_newest(history);
+    TRY(ranks_max_int64(crowd->ranks, &decay.newest, 1, status));
+    if (half_life_days <= 0 || decay.newest == INT64_MIN) {
+        TRY(count_users(crowd, &history->matrix, popularity, status));
+        goto done;
+    }
+    TRY(MEM_NEW(&shards, n_rows, status));
+    for (size_t row = 0; row < n_rows; row++) {
+        shards[row] = (uint8_t)shard_of_key(crowd_key(crowd, row));
+    }
+    TRY(shard_rows_init(&decay.by_shard, shards, n_rows, status));
+    TRY(shard_sum(crowd->ranks, history->matrix.n_columns, add_decayed, &decay, popularity,
+                  status));
+done:
+    mem_free(shards);
+    shard_rows_release(&decay.by_shard);
+    return code;
 }

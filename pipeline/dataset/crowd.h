@@ -17,7 +17,7 @@
 struct crowd {
     struct ranks *ranks;
     const struct vocabulary *ids; /* of users; NULL: a row's number is its key */
-    const int32_t *codes;         /* (rows) in ids */
+    const int32_t *codes;         /* (rows) in ids; NULL: they are the rows */
 };
 
 /* Rows are those of the dataset, a basis of the interactions. Both are borrowed. */
@@ -38,5 +38,10 @@ MUST_CHECK enum status_code crowd_places(const struct crowd *crowd, const int32_
  */
 MUST_CHECK enum status_code crowd_join(const struct crowd *crowd, double *values, size_t n,
                                        struct status *status);
+/* history_popularity over all ranks, whose rows `history` has: user by user in a shard, along the
+ * tree of the shards. A collective. */
+MUST_CHECK enum status_code crowd_popularity(const struct crowd *crowd,
+                                             const struct history *history, double half_life_days,
+                                             double *popularity, struct status *status);
 
 #endif

@@ -2,8 +2,7 @@
 #include "dataset/dataset_ranks.h"
 
 #include "base/mem.h"
-
-#include <math.h>
+#include "dataset/crowd.h"
 
 uint64_t dataset_user_key(const struct interactions *interactions, const struct dataset *dataset,
                           size_t row)
@@ -65,12 +64,15 @@ int64_t interactions_n_users(const struct interactions *interactions)
                                          : (int64_t)interactions->users.n;
 }
 
-static enum status_code add_up(struct ranks *ranks, struct dataset *set, struct status *status)
+enum status_code dataset_add_up(struct ranks *ranks, struct dataset *set, struct status *status)
 {
     enum status_code code;
     struct dataset_totals totals = own_totals(set);
     int64_t *counts = NULL;
 
+    if (ranks_n(ranks) == 1) {
+        return STATUS_OK;
+    }
     TRY(MEM_NEW(&counts, set->n_items, status));
     sparse_column_counts(&set->train.matrix, counts);
     TRY(ranks_sum_int64(ranks, counts, set->n_items, status));
@@ -97,7 +99,7 @@ enum status_code interactions_add_up(struct ranks *ranks, struct interactions *i
     interactions->n_all_users = (int64_t)interactions->users.n;
     TRY(ranks_sum_int64(ranks, &interactions->n_all_users, 1, status));
     for (size_t b = 0; b < N_BASES; b++) {
-        TRY(add_up(ranks, &interactions->basis[b], status));
+        TRY(dataset_add_up(ranks, &interactions->basis[b], status));
     }
 done:
     return code;
@@ -112,58 +114,10 @@ enum status_code ranks_newest(struct ranks *ranks, const struct history *history
     return ranks_max_int64(ranks, newest, 1, status);
 }
 
-/* Whole numbers, so in any order. */
-static enum status_code count_users(struct ranks *ranks, const struct sparse *matrix,
-                                    double *popularity, struct status *status)
-{
-    int64_t *counts = NULL;
-    enum status_code code;
-    TRY(MEM_NEW(&counts, matrix->n_columns, status));
-    sparse_column_counts(matrix, counts);
-    TRY(ranks_sum_int64(ranks, counts, matrix->n_columns, status));
-    for (size_t i = 0; i < matrix->n_columns; i++) {
-        popularity[i] = (double)counts[i];
-    }
-done:
-    mem_free(counts);
-    return code;
-}
-
-struct decay {
-    const struct history *history;
-    const struct shard_rows *by_shard;
-    double half_life;
-    int64_t newest;
-};
-
-static void add_decayed(void *data, size_t shard, double *leaf)
-{
-    const struct decay *decay = data;
-    const struct history *history = decay->history;
-    for (size_t i = decay->by_shard->first[shard]; i < decay->by_shard->first[shard + 1]; i++) {
-        const size_t row = (size_t)decay->by_shard->rows[i];
-        for (int64_t e = history->matrix.offsets[row]; e < history->matrix.offsets[row + 1]; e++) {
-            const double days = (double)(decay->newest - history->times[e]) / 86400.0;
-            leaf[history->matrix.columns[e]] += exp2(-days / decay->half_life);
-        }
-    }
-}
-
 enum status_code ranks_popularity(struct ranks *ranks, const struct vocabulary *users,
                                   const int32_t *codes, const struct history *history,
                                   double half_life_days, double *popularity, struct status *status)
 {
-    struct shard_rows by_shard = {0};
-    struct decay decay = {history, &by_shard, half_life_days, 0};
-    enum status_code code;
-    TRY(ranks_newest(ranks, history, &decay.newest, status));
-    if (half_life_days <= 0 || decay.newest == INT64_MIN) {
-        TRY(count_users(ranks, &history->matrix, popularity, status));
-        goto done;
-    }
-    TRY(codes_shard_rows(users, codes, history->matrix.n_rows, &by_shard, status));
-    TRY(shard_sum(ranks, history->matrix.n_columns, add_decayed, &decay, popularity, status));
-done:
-    shard_rows_release(&by_shard);
-    return code;
+    const struct crowd crowd = {ranks, users, codes};
+    return crowd_popularity(&crowd, history, half_life_days, popularity, status);
 }

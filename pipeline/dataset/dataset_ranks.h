@@ -26,6 +26,10 @@ MUST_CHECK enum status_code codes_shard_rows(const struct vocabulary *users, con
 struct dataset_totals dataset_totals(const struct dataset *dataset);
 /* Master users of all ranks. */
 int64_t interactions_n_users(const struct interactions *interactions);
+/* Fills the totals of a dataset by an exchange, counts being the caller's to free; nothing at one
+ * rank. */
+MUST_CHECK enum status_code dataset_add_up(struct ranks *ranks, struct dataset *dataset,
+                                           struct status *status);
 /* Fills the totals of both bases, and n_all_users, by an exchange; nothing at one rank. Before
  * interactions_save. */
 MUST_CHECK enum status_code interactions_add_up(struct ranks *ranks,

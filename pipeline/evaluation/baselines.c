@@ -84,26 +84,6 @@ done:
     return code;
 }
 
-enum status_code baseline_popularity(const struct baseline_request *request, double half_life_days,
-                                     struct pool *pool, int32_t *items, struct status *status)
-{
-    size_t n_items = request->dataset->n_items;
-    double *popularity = NULL;
-    int32_t *order = NULL;
-    enum status_code code;
-    TRY(MEM_NEW(&popularity, n_items, status));
-    TRY(MEM_NEW(&order, n_items, status));
-    history_popularity(&request->dataset->train, half_life_days, popularity);
-    TRY(baseline_order(popularity, request->tie_rank, n_items, order, status));
-    const struct order_request in_order = {order,         n_items,         excluded_by(request),
-                                           request->rows, request->n_rows, request->k};
-    baseline_in_order(&in_order, pool, items);
-done:
-    mem_free(popularity);
-    mem_free(order);
-    return code;
-}
-
 /* ---- item-item ---- */
 
 struct item_item_job {
@@ -173,9 +153,9 @@ done:
     return code;
 }
 
-enum status_code baseline_item_weights(const struct dataset *dataset, const struct watch *watch,
-                                       struct pool *pool, struct sparse *weights,
-                                       struct status *status)
+enum status_code baseline_item_weights(const struct dataset *dataset, const struct crowd *crowd,
+                                       const struct watch *watch, struct pool *pool,
+                                       struct sparse *weights, struct status *status)
 {
     struct pair_settings settings = {
         .window = PAIR_WHOLE_HISTORY,
@@ -184,6 +164,7 @@ enum status_code baseline_item_weights(const struct dataset *dataset, const stru
         .top = ITEM_ITEM_TOP,
         .max_user_items = ITEM_ITEM_MAX_USER_ITEMS,
         .watch = watch != NULL ? *watch : (struct watch){0},
+        .crowd = crowd != NULL ? *crowd : (struct crowd){0},
     };
     return pairs_item_item(&dataset->train, &settings, pool, weights, status);
 }

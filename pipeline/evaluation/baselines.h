@@ -6,7 +6,7 @@
 #include "base/pool.h"
 #include "base/watch.h"
 #include "math/sparse.h"
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 
 struct baseline_request {
     const struct dataset *dataset;
@@ -34,12 +34,6 @@ void baseline_in_order(const struct order_request *request, struct pool *pool, i
 MUST_CHECK enum status_code baseline_order(const double *popularity, const uint32_t *tie_rank,
                                            size_t n_items, int32_t *order, struct status *status);
 
-/* By p_i, the train users of an item, of whom each loses half of its weight in half_life_days
- * (history_popularity); 0: by n_i. */
-MUST_CHECK enum status_code baseline_popularity(const struct baseline_request *request,
-                                                double half_life_days, struct pool *pool,
-                                                int32_t *items, struct status *status);
-
 /* By sum over the user's train items h of w[h][i], times the weight of h: item-based top-n
  * (Deshpande and Karypis, TOIS 2004) with plain sums. Items without any weight follow in tie order.
  */
@@ -48,8 +42,10 @@ MUST_CHECK enum status_code baseline_item_item(const struct baseline_request *re
                                                int32_t *items, struct status *status);
 
 /* w of the item-item baseline: cosine over whole histories, the 500 strongest partners of each
- * item. `weights` zeroed; release with sparse_release. `watch` may be NULL. */
+ * item. `weights` zeroed; release with sparse_release. `crowd` (NULL: all users are here): whose
+ * rows the dataset has. `watch` may be NULL. */
 MUST_CHECK enum status_code baseline_item_weights(const struct dataset *dataset,
+                                                  const struct crowd *crowd,
                                                   const struct watch *watch, struct pool *pool,
                                                   struct sparse *weights, struct status *status);
 

@@ -37,7 +37,7 @@ enum { N_OFFERED = sizeof offered / sizeof *offered };
 static void list_parts(struct fitting *fitting)
 {
     const struct blend_request *request = fitting->request;
-    const bool has_times = request->exam->dataset->train.times != NULL;
+    const bool has_times = exam_has_times(request->exam);
     struct score_weights *all = &fitting->all;
     size_t t = 0;
     *all = request->base;
@@ -113,6 +113,7 @@ static enum status_code prepare(struct fitting *fitting, struct status *status)
     TRY(logit_init(&fitting->logit, fitting->exam.offsets, fitting->exam.n_users,
                    fitting->n_columns, status));
     TRY(blend_collect(fitting, status));
+    TRY(blend_join(fitting, status));
     TRY(logit_ready(&fitting->logit, fitting->pool, status));
 done:
     return code;

@@ -32,8 +32,10 @@ static inline struct exam_scoring scoring_of(const struct blend_request *request
     return (struct exam_scoring){request->embeddings, request->sources};
 }
 
-/* Fills in the choices of fitting->logit, sitting by sitting; the parts are listed. Without memory
- * for a choice logit_ready says so. */
+/* Fills in the choices of fitting->logit that this rank's users made, sitting by sitting; the parts
+ * are listed. Without memory for a choice logit_ready says so. */
 MUST_CHECK enum status_code blend_collect(struct fitting *fitting, struct status *status);
+/* All choices on all ranks, so that the fit is the same everywhere. */
+MUST_CHECK enum status_code blend_join(struct fitting *fitting, struct status *status);
 
 #endif

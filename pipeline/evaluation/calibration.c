@@ -84,7 +84,7 @@ static void add_ridge(struct settings *settings, double beta, double half_life, 
 /* Whether half-lives are looked at: a log with times, and a popularity term that is not learned. */
 static bool looks_at_half_lives(const struct calibration_request *request)
 {
-    return request->exam->dataset->train.times != NULL && request->embeddings->item_bias == NULL &&
+    return exam_has_times(request->exam) && request->embeddings->item_bias == NULL &&
            isnan(request->given.half_life);
 }
 
@@ -330,6 +330,7 @@ static enum status_code judge_popular(const struct exam *exam, double half_life,
         baseline_in_order(&in_order, pool, lists);
         exam_add(exam, sitting, 0, sitting->n, lists, exam->k, values);
     }
+    TRY(crowd_join(&exam->crowd, values, exam->n_users, status));
 done:
     mem_free(popularity);
     mem_free(order);
@@ -365,7 +366,7 @@ done:
 /* Whether there is more to weigh than passes 1 to 6 have weighed. */
 static bool has_further_parts(const struct calibration_request *request)
 {
-    return request->exam->dataset->train.times != NULL || request->sources.ridge != NULL;
+    return exam_has_times(request->exam) || request->sources.ridge != NULL;
 }
 
 /* Of the best with evidence, where ridge has taken its place: it may come in again as a part. */
@@ -427,7 +428,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
     TRY(MEM_NEW(&settings, 1, status));
     const size_t n_more =
         (with_evidence ? 1U : 0U) + (with_ridge ? 1U : 0U) + (with_half_lives ? 1U : 0U);
-    progress.total = (double)((3 + n_more) * request->exam->n_cases + n_more * thinned.n_cases);
+    progress.total = (double)((3 + n_more) * request->exam->n_own + n_more * thinned.n_own);
     TRY(try_towers(&trials, settings, status));
     if (with_half_lives) {
         TRY(try_half_lives(&trials, &sketch, settings, status));

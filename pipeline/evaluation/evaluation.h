@@ -18,6 +18,8 @@
  *        belong to no group.
  * The measures of whole lists (coverage, gini, novelty, popularity) are taken for "all" only.
  *
+ * Under several ranks every rank judges its own users, and all have the same rows at the end.
+ *
  *     validation_init, validation_run     one metric while towers train (validation.h)
  *     exam_init                           what these weights are judged on (exam.h)
  *     calibration_search, blend_fit       the weights of the score (calibration.h, blend.h)
@@ -45,11 +47,12 @@
 
 struct evaluation_request {
     const struct dataset *dataset;  /* the towers' basis */
+    struct crowd crowd;             /* whose rows it has */
     const struct history *held_out; /* its test part, or its validation part */
     const int32_t *unknown;         /* that part's unknown items per user; NULL: none */
-    size_t unknown_users;
-    const struct sparse *barred; /* what lists leave out beside train, when that part begins */
-    size_t max_users;            /* of more, a seeded sample is judged */
+    size_t unknown_users;           /* of all ranks */
+    const struct sparse *barred;    /* what lists leave out beside train, when that part begins */
+    size_t max_users;               /* of more, a seeded sample is judged */
     const struct embeddings *embeddings;
     struct score_weights weights;         /* of the model nightjar */
     double towers_beta, towers_half_life; /* of the towers alone */
@@ -91,7 +94,7 @@ const char *const *evaluation_judged(const char *const *names, size_t gate, size
  * transitions (what followed the newest item, or its basket). And the counts "users" (each group)
  * and "unknown_users" under the model "data". Over all users a judged metric's rows have their
  * standard error: nightjar's that of its mean, those of the other models that of nightjar's mean
- * difference to them, user by user. `rows` is appended to. */
+ * difference to them, user by user. `rows` is appended to. A collective. */
 MUST_CHECK enum status_code evaluation_run(const struct evaluation_request *request,
                                            struct pool *pool, struct metric_rows *rows,
                                            struct status *status);

@@ -1,6 +1,6 @@
 /* Two groups, two models. A group says who is judged on what and how a block of its users is
- * ranked; what follows is the same for all: lists of a block, values per user, sums in user order.
- */
+ * ranked; what follows is the same for all: lists of a block, values per user, sums in user order,
+ * shard by shard. */
 #include "evaluation/evaluation_cold.h"
 
 #include "base/mem.h"
@@ -18,10 +18,13 @@ struct cold_evaluation {
     const struct evaluation_cold_request *request;
     struct pool *pool;
     size_t n_asked, max_k;
-    struct asked *asked; /* (n_asked) metrics */
-    double *sums;        /* (n_asked) of the model at work */
+    struct asked *asked;    /* (n_asked) metrics */
+    struct shard_sums sums; /* (n_asked) of the model at work */
+    double *totals;
     /* of the group at work */
+    struct crowd crowd;     /* whose rows held_out has */
     size_t n_judged, block; /* block: most users ranked at once */
+    double n_all;           /* judged on all ranks */
     int32_t *judged;        /* (n_judged) rows of held_out with something to ask, ascending */
     const struct sparse *held_out;
     const int32_t *unknown;
@@ -53,7 +56,8 @@ static enum status_code parse_metrics(struct cold_evaluation *evaluation, struct
             evaluation->max_k = asked.k > evaluation->max_k ? asked.k : evaluation->max_k;
         }
     }
-    TRY(MEM_NEW(&evaluation->sums, evaluation->n_asked, status));
+    TRY(shard_sums_init(&evaluation->sums, evaluation->n_asked, status));
+    TRY(MEM_NEW(&evaluation->totals, evaluation->n_asked, status));
 done:
     return code;
 }
@@ -75,15 +79,19 @@ static void release_group(struct cold_evaluation *evaluation)
                                            .n_asked = evaluation->n_asked,
                                            .max_k = evaluation->max_k,
                                            .asked = evaluation->asked,
-                                           .sums = evaluation->sums};
+                                           .sums = evaluation->sums,
+                                           .totals = evaluation->totals};
 }
 
-/* The rows of held_out that are asked anything. A part that is not there has no rows. */
+/* The rows of held_out, users with these codes, that are asked anything. A part that is not there
+ * has no rows. */
 static enum status_code collect_judged(struct cold_evaluation *evaluation,
-                                       const struct sparse *held_out, const int32_t *unknown,
-                                       struct status *status)
+                                       const struct sparse *held_out, const int32_t *codes,
+                                       const int32_t *unknown, struct status *status)
 {
     enum status_code code;
+    evaluation->crowd = evaluation->request->crowd;
+    evaluation->crowd.codes = codes;
     evaluation->held_out = held_out;
     evaluation->unknown = unknown;
     TRY(MEM_NEW(&evaluation->judged, held_out->n_rows, status));
@@ -92,6 +100,9 @@ static enum status_code collect_judged(struct cold_evaluation *evaluation,
             evaluation->judged[evaluation->n_judged++] = (int32_t)row;
         }
     }
+    int64_t n_all = (int64_t)evaluation->n_judged;
+    TRY(ranks_sum_int64(evaluation->crowd.ranks, &n_all, 1, status));
+    evaluation->n_all = (double)n_all;
 done:
     return code;
 }
@@ -209,20 +220,27 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
     const struct dataset *dataset = request->dataset;
     const struct embeddings *embeddings = request->embeddings;
     double *popularity = NULL;
+    int64_t *counts = NULL;
     enum status_code code;
-    TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.unknown, status));
+    TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.users,
+                       dataset->cold.unknown, status));
     /* the permutation of the evaluation of everybody else */
     TRY(prepare_group(evaluation, dataset->n_items, "evaluation.ties", status));
     TRY(match_codes(dataset->cold.users, dataset->cold.n_users, embeddings->cold_user_codes,
                     embeddings->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&popularity, dataset->n_items, status));
-    history_popularity(&dataset->train, 0, popularity);
-    TRY(score_init(&evaluation->score, embeddings, dataset, &request->sources,
+    TRY(MEM_NEW(&counts, dataset->n_items, status));
+    dataset_item_counts(dataset, counts);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        popularity[i] = (double)counts[i];
+    }
+    TRY(score_init(&evaluation->score, &request->crowd, embeddings, dataset, &request->sources,
                    &dataset->cold.history, &request->weights, status));
     TRY(baseline_order(popularity, evaluation->tie_rank, dataset->n_items, evaluation->order,
                        status));
 done:
     mem_free(popularity);
+    mem_free(counts);
     return code;
 }
 
@@ -279,7 +297,8 @@ static enum status_code prepare_cold_items(struct cold_evaluation *evaluation,
     const struct cold_part *cold = &evaluation->request->dataset->cold;
     const struct embeddings *embeddings = evaluation->request->embeddings;
     enum status_code code;
-    TRY(collect_judged(evaluation, &cold->item_held_out, NULL, status));
+    TRY(collect_judged(evaluation, &cold->item_held_out, evaluation->request->dataset->users, NULL,
+                       status));
     TRY(prepare_group(evaluation, cold->n_items, "evaluation.cold_ties", status));
     TRY(match_codes(cold->items, cold->n_items, embeddings->cold_item_codes,
                     embeddings->cold_items.rows, &evaluation->vector_of, status));
@@ -321,7 +340,7 @@ static enum status_code evaluate_model(struct cold_evaluation *evaluation, const
 {
     const struct evaluation_cold_request *request = evaluation->request;
     enum status_code code = STATUS_OK;
-    memset(evaluation->sums, 0, evaluation->n_asked * sizeof *evaluation->sums);
+    shard_sums_clear(&evaluation->sums);
     for (size_t first = 0; first < evaluation->n_judged; first += evaluation->block) {
         size_t left = evaluation->n_judged - first;
         size_t count = left < evaluation->block ? left : evaluation->block;
@@ -334,13 +353,16 @@ static enum status_code evaluate_model(struct cold_evaluation *evaluation, const
                             evaluation->unknown, evaluation->values);
             /* every judged user has something relevant, so every value counts */
             for (size_t a = 0; a < count; a++) {
-                evaluation->sums[m] += evaluation->values[a];
+                const size_t row = (size_t)evaluation->judged[first + a];
+                const size_t shard = shard_of_key(crowd_key(&evaluation->crowd, row));
+                shard_sums_of(&evaluation->sums, shard)[m] += evaluation->values[a];
             }
         }
     }
+    TRY(shard_sums_total(&evaluation->sums, evaluation->crowd.ranks, evaluation->totals, status));
     for (size_t m = 0; m < evaluation->n_asked; m++) {
         TRY(metric_rows_add(rows, evaluation->asked[m].name, model->name, group,
-                            evaluation->sums[m] / (double)evaluation->n_judged, status));
+                            evaluation->totals[m] / evaluation->n_all, status));
     }
 done:
     return code;
@@ -352,12 +374,11 @@ static enum status_code evaluate_group(struct cold_evaluation *evaluation,
 {
     enum status_code code;
     TRY(group->prepare(evaluation, status));
-    if (evaluation->n_judged > 0) {
+    if (evaluation->n_all > 0) {
         for (size_t m = 0; m < N_MODELS; m++) {
             TRY(evaluate_model(evaluation, group->name, &group->models[m], rows, status));
         }
-        TRY(metric_rows_add(rows, "users", "data", group->name, (double)evaluation->n_judged,
-                            status));
+        TRY(metric_rows_add(rows, "users", "data", group->name, evaluation->n_all, status));
     }
 done:
     release_group(evaluation);
@@ -380,6 +401,7 @@ enum status_code evaluation_cold_run(const struct evaluation_cold_request *reque
     }
 done:
     mem_free(evaluation.asked);
-    mem_free(evaluation.sums);
+    shard_sums_release(&evaluation.sums);
+    mem_free(evaluation.totals);
     return code;
 }

@@ -27,6 +27,7 @@
 
 struct evaluation_cold_request {
     const struct dataset *dataset;       /* the towers' basis, with its cold part */
+    struct crowd crowd;                  /* whose rows the dataset has */
     const struct embeddings *embeddings; /* their cold codes beyond the dataset's are ignored */
     struct score_weights weights;
     struct score_sources sources; /* of that basis */
@@ -39,7 +40,7 @@ struct evaluation_cold_request {
 
 /* Adds rows for the models nightjar and popularity in the groups cold_users and cold_items, and the
  * count "users" of each under the model "data"; none for a group without users. `rows` is appended
- * to. Errors: STATUS_CONFIG for a name that is no metric. */
+ * to. Errors: STATUS_CONFIG for a name that is no metric. A collective. */
 MUST_CHECK enum status_code evaluation_cold_run(const struct evaluation_cold_request *request,
                                                 struct pool *pool, struct metric_rows *rows,
                                                 struct status *status);

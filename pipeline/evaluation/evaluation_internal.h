@@ -5,6 +5,7 @@
 
 #include "evaluation/evaluation.h"
 #include "evaluation/metrics.h"
+#include "evaluation/shard_sums.h"
 
 enum {
     N_USER_GROUPS = 4,
@@ -20,8 +21,7 @@ struct asked {
     const struct list_measure *measure;
     size_t k;
     struct exposure exposure; /* of the measure, refilled for each model */
-    double *own,
-        *of_model; /* (n_rows) a judged metric's values of nightjar, of the model at hand */
+    double *own, *of_model; /* (n_all) a judged metric's values of nightjar, of the model at hand */
 };
 
 /* The asked names, repeats dropped; *asked is the caller's to free. */
@@ -29,18 +29,19 @@ MUST_CHECK enum status_code evaluation_parse(const char *const *names, size_t n_
                                              struct asked **asked, size_t *n_asked,
                                              struct status *status);
 
-struct group_sum {
-    double n_users;
-    double *sums; /* (n_asked) */
-};
+/* Of a shard, or of all: (N_GROUPS, 1 + n_asked) users, and sums of their values. */
+static inline double *group_of(double *sums, size_t group, size_t n_asked)
+{
+    return sums + group * (1 + n_asked);
+}
 
 struct evaluation {
     const struct evaluation_request *request;
     struct pool *pool;
     size_t n_asked, max_k;
     struct asked *asked;
-    size_t n_rows;
-    int32_t *rows;                     /* (n_rows) users with held-out pairs, ascending */
+    size_t n_rows, n_all;              /* users judged: of this rank, of all */
+    int32_t *rows, *places;            /* (n_rows) ascending; among all */
     size_t block;                      /* users ranked at a time */
     uint32_t *tie_rank;                /* (n_items) */
     int64_t *counts;                   /* (n_items) n_i */
@@ -51,12 +52,14 @@ struct evaluation {
     struct sparse made_weights;        /* where the request has none */
     const struct sparse *item_weights; /* of the item-item baseline */
     float *entry_weights;              /* (train entries) of item_item_recent */
+    int32_t *order;                    /* (n_items) by the popularity of the model that runs */
     int32_t *lists;                    /* (block, max_k) */
     float *scores;                     /* (block, max_k) */
     float *anchors;                    /* (block, d) */
     double *values;                    /* (block, N_SETS, n_asked) NAN: the user does not count */
-    struct group_sum groups[N_GROUPS];
-    double users_done; /* over all models */
+    struct shard_sums sums;            /* of the model that runs */
+    double *groups;                    /* their total */
+    double users_done;                 /* over all models */
 };
 
 /* What a model cannot do without. */

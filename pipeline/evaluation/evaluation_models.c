@@ -2,6 +2,7 @@
 #include "evaluation/evaluation_internal.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "evaluation/baselines.h"
 
 enum { OWN_HALF_LIFE = 90 };    /* days, of the model own */
@@ -32,8 +33,8 @@ static enum status_code start_score(struct evaluation *evaluation,
 {
     score_release(&evaluation->score);
     const struct evaluation_request *request = evaluation->request;
-    return score_init(&evaluation->score, request->embeddings, request->dataset, &request->sources,
-                      &request->dataset->train, weights, status);
+    return score_init(&evaluation->score, &request->crowd, request->embeddings, request->dataset,
+                      &request->sources, &request->dataset->train, weights, status);
 }
 
 static enum status_code start_nightjar(struct evaluation *evaluation, struct status *status)
@@ -108,7 +109,7 @@ static enum status_code start_item_item_recent(struct evaluation *evaluation, st
     const struct score_part part = {.kind = SCORE_EVIDENCE, .half_life = RECENT_HALF_LIFE};
     enum status_code code;
     TRY(MEM_NEW(&evaluation->entry_weights, sparse_entries(&dataset->train.matrix), status));
-    TRY(score_entry_weights(&part, &dataset->train, score_now(dataset, &dataset->train),
+    TRY(score_entry_weights(&part, &dataset->train, dataset_totals(dataset).newest,
                             evaluation->entry_weights, status));
 done:
     return code;
@@ -127,19 +128,47 @@ static struct baseline_request baseline_of(const struct evaluation *evaluation, 
                                      .exclude = evaluation->exclude};
 }
 
-static enum status_code rank_popularity(struct evaluation *evaluation, size_t first, size_t count,
-                                        struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_popularity(&request, 0, evaluation->pool, evaluation->lists, status);
-}
-
-static enum status_code rank_recent(struct evaluation *evaluation, size_t first, size_t count,
+/* The order of the items, by users of whom each loses half of its weight in half_life days. */
+static enum status_code order_items(struct evaluation *evaluation, double half_life,
                                     struct status *status)
 {
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_popularity(&request, evaluation->request->popular_half_life, evaluation->pool,
-                               evaluation->lists, status);
+    const struct evaluation_request *request = evaluation->request;
+    const size_t n_items = request->dataset->n_items;
+    double *popularity = NULL;
+    enum status_code code;
+    mem_free(evaluation->order);
+    evaluation->order = NULL;
+    TRY(MEM_NEW(&evaluation->order, n_items, status));
+    TRY(MEM_NEW(&popularity, n_items, status));
+    TRY(crowd_popularity(&request->crowd, &request->dataset->train, half_life, popularity, status));
+    TRY(baseline_order(popularity, evaluation->tie_rank, n_items, evaluation->order, status));
+done:
+    mem_free(popularity);
+    return code;
+}
+
+static enum status_code start_popularity(struct evaluation *evaluation, struct status *status)
+{
+    return order_items(evaluation, 0, status);
+}
+
+static enum status_code start_recent(struct evaluation *evaluation, struct status *status)
+{
+    return order_items(evaluation, evaluation->request->popular_half_life, status);
+}
+
+static enum status_code rank_in_order(struct evaluation *evaluation, size_t first, size_t count,
+                                      struct status *status)
+{
+    const struct order_request request = {.order = evaluation->order,
+                                          .n_items = evaluation->request->dataset->n_items,
+                                          .exclude = evaluation->exclude,
+                                          .rows = evaluation->rows + first,
+                                          .n_rows = count,
+                                          .k = evaluation->max_k};
+    (void)status;
+    baseline_in_order(&request, evaluation->pool, evaluation->lists);
+    return STATUS_OK;
 }
 
 static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,
@@ -166,8 +195,8 @@ static const struct model models[] = {
     {"towers", NEEDS_EVIDENCE, start_towers, rank_by_score},
     {"evidence", NEEDS_EVIDENCE, start_evidence, rank_by_score},
     {"ridge", NEEDS_RIDGE, start_ridge, rank_by_score},
-    {"popularity", NEEDS_NOTHING, NULL, rank_popularity},
-    {"recent_popularity", NEEDS_HALF_LIFE, NULL, rank_recent},
+    {"popularity", NEEDS_NOTHING, start_popularity, rank_in_order},
+    {"recent_popularity", NEEDS_HALF_LIFE, start_recent, rank_in_order},
     {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
     {"own", NEEDS_REPEATS, start_own, rank_by_score},
     {"item_item_recent", NEEDS_EVENING, start_item_item_recent, rank_item_item_recent},

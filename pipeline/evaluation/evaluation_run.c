@@ -1,11 +1,13 @@
 /* Evaluation block by block: a block of users is ranked by one model, judged in parallel into a
- * table of values per user, and added to the groups' sums in user order, so that memory does not
- * grow with the number of users and the sums are the same with any number of threads. */
+ * table of values per user, and added to the groups' sums in user order, shard by shard, so that
+ * memory does not grow with the number of users and the sums are the same with any number of
+ * threads and ranks. */
 #include "evaluation/evaluation_internal.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "dataset/dataset_ranks.h"
 #include "evaluation/baselines.h"
 #include "search/paired.h"
 
@@ -26,63 +28,6 @@ static const size_t user_group_ends[N_USER_GROUPS - 1] = {5, 20, 100};
 
 /* ---- preparation ---- */
 
-static bool parse_asked(const char *name, struct asked *out)
-{
-    *out = (struct asked){.name = name};
-    return metric_parse(name, strlen(name), &out->metric, &out->k) ||
-           list_measure_parse(name, strlen(name), &out->measure, &out->k);
-}
-
-bool evaluation_knows(const char *name)
-{
-    struct asked asked;
-    return parse_asked(name, &asked);
-}
-
-const char *const *evaluation_judged(const char *const *names, size_t gate, size_t n,
-                                     size_t *n_judged)
-{
-    const struct metric *metric;
-    const char *const *judged = NULL;
-    size_t k;
-    for (size_t m = gate; m < n; m++) {
-        if (metric_parse(names[m], strlen(names[m]), &metric, &k)) {
-            *n_judged = n - gate;
-            return names + gate;
-        }
-    }
-    for (size_t m = 0; m < gate; m++) {
-        if (metric_parse(names[m], strlen(names[m]), &metric, &k) &&
-            (judged == NULL || strcmp(names[m], "ndcg@20") == 0)) {
-            judged = names + m;
-        }
-    }
-    *n_judged = judged == NULL ? 0 : 1;
-    return judged;
-}
-
-enum status_code evaluation_parse(const char *const *names, size_t n_names, struct asked **asked,
-                                  size_t *n_asked, struct status *status)
-{
-    size_t n = 0;
-    enum status_code code;
-    TRY(MEM_NEW(asked, n_names, status));
-    for (size_t m = 0; m < n_names; m++) {
-        bool repeated = false;
-        if (!parse_asked(names[m], &(*asked)[n])) {
-            return status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20",
-                              names[m]);
-        }
-        for (size_t other = 0; other < n; other++) {
-            repeated = repeated || strcmp((*asked)[other].name, names[m]) == 0;
-        }
-        n += repeated ? 0 : 1;
-    }
-    *n_asked = n;
-done:
-    return code;
-}
-
 static size_t n_unknown(const struct evaluation_request *request, size_t row)
 {
     return request->unknown == NULL ? 0 : (size_t)request->unknown[row];
@@ -98,8 +43,11 @@ static enum status_code collect_users(struct evaluation *evaluation, struct stat
             evaluation->rows[evaluation->n_rows++] = (int32_t)u;
         }
     }
-    TRY(user_sample(evaluation->rows, &evaluation->n_rows, request->dataset->n_users,
-                    request->max_users, request->seed, "evaluation.users", status));
+    TRY(crowd_sample(&request->crowd, evaluation->rows, &evaluation->n_rows, request->max_users,
+                     request->seed, "evaluation.users", status));
+    TRY(MEM_NEW(&evaluation->places, evaluation->n_rows, status));
+    TRY(crowd_places(&request->crowd, evaluation->rows, evaluation->n_rows, evaluation->places,
+                     &evaluation->n_all, status));
 done:
     return code;
 }
@@ -115,7 +63,9 @@ static enum status_code group_items(struct evaluation *evaluation, struct status
     TRY(MEM_NEW(&evaluation->item_group, n_items, status));
     TRY(MEM_NEW(&order, n_items, status));
     TRY(MEM_NEW(&popularity, n_items, status));
-    history_popularity(&evaluation->request->dataset->train, 0, popularity);
+    for (size_t i = 0; i < n_items; i++) {
+        popularity[i] = (double)evaluation->counts[i];
+    }
     TRY(baseline_order(popularity, evaluation->tie_rank, n_items, order, status));
     for (size_t i = 0; i < n_items; i++) {
         total += evaluation->counts[i];
@@ -163,8 +113,8 @@ static enum status_code prepare_judged(struct evaluation *evaluation, struct sta
             j++;
         }
         if (asked->metric != NULL && j < request->n_judged) {
-            TRY(MEM_NEW(&asked->own, evaluation->n_rows, status));
-            TRY(MEM_NEW(&asked->of_model, evaluation->n_rows, status));
+            TRY(MEM_NEW(&asked->own, evaluation->n_all, status));
+            TRY(MEM_NEW(&asked->of_model, evaluation->n_all, status));
         }
     }
 done:
@@ -184,9 +134,8 @@ static enum status_code prepare_blocks(struct evaluation *evaluation, struct sta
     TRY(MEM_NEW(&evaluation->scores, n * evaluation->max_k, status));
     TRY(MEM_NEW(&evaluation->anchors, n * d, status));
     TRY(MEM_NEW(&evaluation->values, n * N_SETS * evaluation->n_asked, status));
-    for (size_t g = 0; g < N_GROUPS; g++) {
-        TRY(MEM_NEW(&evaluation->groups[g].sums, evaluation->n_asked, status));
-    }
+    TRY(shard_sums_init(&evaluation->sums, N_GROUPS * (1 + evaluation->n_asked), status));
+    TRY(MEM_NEW(&evaluation->groups, evaluation->sums.n, status));
     TRY(prepare_judged(evaluation, status));
 done:
     return code;
@@ -199,11 +148,12 @@ static void evaluation_release(struct evaluation *evaluation)
         mem_free(evaluation->asked[m].own);
         mem_free(evaluation->asked[m].of_model);
     }
-    for (size_t g = 0; g < N_GROUPS; g++) {
-        mem_free(evaluation->groups[g].sums);
-    }
+    shard_sums_release(&evaluation->sums);
+    mem_free(evaluation->groups);
     mem_free(evaluation->asked);
     mem_free(evaluation->rows);
+    mem_free(evaluation->places);
+    mem_free(evaluation->order);
     mem_free(evaluation->tie_rank);
     mem_free(evaluation->counts);
     mem_free(evaluation->item_group);
@@ -281,12 +231,12 @@ static size_t user_group(const struct evaluation *evaluation, size_t row)
 
 /* Adds one user's values of one set to a group. Whether the user counts is the same for every
  * metric of a set, so the caller knows it. */
-static void add_to_group(struct group_sum *group, const struct asked *asked, size_t n_asked,
+static void add_to_group(double *group, const struct asked *asked, size_t n_asked,
                          const double *values)
 {
-    group->n_users += 1.0;
+    group[0] += 1.0;
     for (size_t m = 0; m < n_asked; m++) {
-        group->sums[m] += asked[m].metric != NULL ? values[m] : 0.0;
+        group[1 + m] += asked[m].metric != NULL ? values[m] : 0.0;
     }
 }
 
@@ -308,17 +258,19 @@ static void add_block(struct evaluation *evaluation, size_t first, size_t count)
     for (size_t a = 0; a < count; a++) {
         size_t row = (size_t)evaluation->rows[first + a];
         const double *values = evaluation->values + a * N_SETS * n;
+        double *sums = shard_sums_of(&evaluation->sums,
+                                     shard_of_key(crowd_key(&evaluation->request->crowd, row)));
         for (size_t m = 0; m < n; m++) {
             if (evaluation->asked[m].of_model != NULL) {
-                evaluation->asked[m].of_model[first + a] = values[m];
+                evaluation->asked[m].of_model[evaluation->places[first + a]] = values[m];
             }
         }
-        add_to_group(&evaluation->groups[0], evaluation->asked, n, values);
-        add_to_group(&evaluation->groups[1 + user_group(evaluation, row)], evaluation->asked, n,
+        add_to_group(group_of(sums, 0, n), evaluation->asked, n, values);
+        add_to_group(group_of(sums, 1 + user_group(evaluation, row), n), evaluation->asked, n,
                      values);
         for (size_t set = 1; set < N_SETS; set++) {
             if (set_counts(evaluation, row, set)) {
-                add_to_group(&evaluation->groups[N_USER_GROUPS + set], evaluation->asked, n,
+                add_to_group(group_of(sums, N_USER_GROUPS + set, n), evaluation->asked, n,
                              values + set * n);
             }
         }
@@ -337,16 +289,17 @@ static enum status_code start_model(struct evaluation *evaluation, struct status
 {
     const struct dataset *dataset = evaluation->request->dataset;
     enum status_code code = STATUS_OK;
-    for (size_t g = 0; g < N_GROUPS; g++) {
-        evaluation->groups[g].n_users = 0.0;
-        memset(evaluation->groups[g].sums, 0,
-               evaluation->n_asked * sizeof *evaluation->groups[g].sums);
-    }
+    const size_t n_users = (size_t)dataset_totals(dataset).users;
+    shard_sums_clear(&evaluation->sums);
     for (size_t m = 0; m < evaluation->n_asked; m++) {
-        if (evaluation->asked[m].measure != NULL) {
-            exposure_release(&evaluation->asked[m].exposure);
-            TRY(exposure_init(&evaluation->asked[m].exposure, evaluation->counts, dataset->n_items,
-                              dataset->n_users, status));
+        struct asked *asked = &evaluation->asked[m];
+        if (asked->measure != NULL) {
+            exposure_release(&asked->exposure);
+            TRY(exposure_init(&asked->exposure, evaluation->counts, dataset->n_items, n_users,
+                              status));
+        }
+        if (asked->of_model != NULL) {
+            memset(asked->of_model, 0, evaluation->n_all * sizeof *asked->of_model);
         }
     }
 done:
@@ -381,19 +334,40 @@ static void add_error(const struct asked *asked, const char *model, size_t n,
     rows->errors[rows->n - 1] = isfinite(error) ? error : 0;
 }
 
+/* What all ranks have of the model. */
+static enum status_code join_model(struct evaluation *evaluation, struct status *status)
+{
+    const struct crowd *crowd = &evaluation->request->crowd;
+    enum status_code code;
+    TRY(shard_sums_total(&evaluation->sums, crowd->ranks, evaluation->groups, status));
+    for (size_t m = 0; m < evaluation->n_asked; m++) {
+        struct asked *asked = &evaluation->asked[m];
+        if (asked->of_model != NULL) {
+            TRY(crowd_join(crowd, asked->of_model, evaluation->n_all, status));
+        }
+        if (asked->measure != NULL) {
+            TRY(ranks_sum_int64(crowd->ranks, asked->exposure.shown, asked->exposure.n_items,
+                                status));
+        }
+    }
+done:
+    return code;
+}
+
 static enum status_code finish_model(struct evaluation *evaluation, const char *name,
                                      struct metric_rows *rows, struct status *status)
 {
-    enum status_code code = STATUS_OK;
+    enum status_code code;
+    TRY(join_model(evaluation, status));
     for (size_t g = 0; g < N_GROUPS; g++) {
-        const struct group_sum *group = &evaluation->groups[g];
-        for (size_t m = 0; group->n_users > 0.0 && m < evaluation->n_asked; m++) {
+        const double *group = group_of(evaluation->groups, g, evaluation->n_asked);
+        for (size_t m = 0; group[0] > 0.0 && m < evaluation->n_asked; m++) {
             struct asked *asked = &evaluation->asked[m];
             if (asked->metric != NULL) {
-                TRY(add_row(evaluation, asked->name, name, g, group->sums[m] / group->n_users, rows,
+                TRY(add_row(evaluation, asked->name, name, g, group[1 + m] / group[0], rows,
                             status));
                 if (g == 0 && asked->own != NULL) {
-                    add_error(asked, name, evaluation->n_rows, rows);
+                    add_error(asked, name, evaluation->n_all, rows);
                 }
             } else if (g == 0) {
                 exposure_finish(&asked->exposure);
@@ -448,9 +422,9 @@ static enum status_code add_counts(const struct evaluation *evaluation, struct m
 {
     enum status_code code = STATUS_OK;
     for (size_t g = 0; g < N_GROUPS; g++) {
-        if (g == 0 || evaluation->groups[g].n_users > 0.0) {
-            TRY(add_row(evaluation, "users", "data", g, evaluation->groups[g].n_users, rows,
-                        status));
+        const double n_users = group_of(evaluation->groups, g, evaluation->n_asked)[0];
+        if (g == 0 || n_users > 0.0) {
+            TRY(add_row(evaluation, "users", "data", g, n_users, rows, status));
         }
     }
     if (evaluation->request->dataset->repeats) {
@@ -484,8 +458,8 @@ enum status_code evaluation_run(const struct evaluation_request *request, struct
     TRY(say_progress(&evaluation, 0.0, status));
     evaluation.item_weights = request->item_weights;
     if (request->item_weights == NULL) {
-        TRY(baseline_item_weights(request->dataset, &stop_only, pool, &evaluation.made_weights,
-                                  status));
+        TRY(baseline_item_weights(request->dataset, &request->crowd, &stop_only, pool,
+                                  &evaluation.made_weights, status));
         evaluation.item_weights = &evaluation.made_weights;
     }
     for (const struct model *model = evaluation_next_model(request, NULL); model != NULL;

@@ -2,6 +2,7 @@
 #include "evaluation/evening.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 
 #include <assert.h>
 #include <math.h>
@@ -177,7 +178,7 @@ static void find_changes(struct evening_build *build)
     struct evening *out = build->out;
     bool counts;
     out->n_changes = 0;
-    out->now = history_newest(train);
+    out->now = dataset_totals(build->source->dataset).newest;
     for (size_t e = 0, next; e < events->n; e = next) {
         const int32_t row = build->row_of[events->users[e]];
         const int32_t column = build->column_of[events->items[e]];
@@ -196,22 +197,38 @@ static void find_changes(struct evening_build *build)
     }
 }
 
-void evening_popularity(const struct evening *evening, double half_life_days, int64_t trained,
-                        double *p)
+/* Changes are summed in units of 2^-32, of each item at most one a user: so it does not matter who
+ * made them first. */
+static const double unit = 0x1p-32;
+
+static int64_t worth(double rate, int64_t now, int64_t time)
 {
+    return llrint(exp2(-rate * (double)(now - time)) / unit);
+}
+
+enum status_code evening_popularity(const struct evening *evening, double half_life_days,
+                                    int64_t trained, double *p, struct status *status)
+{
+    const size_t n_items = evening->dataset.n_items;
     const double rate = half_life_days > 0 ? 1 / (half_life_days * EVENING_DAY) : 0;
     const double aged = exp2(-rate * (double)(evening->now - trained));
-    for (size_t i = 0; i < evening->dataset.n_items; i++) {
-        p[i] *= aged;
-    }
+    int64_t *more = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&more, n_items, status));
     for (size_t c = 0; c < evening->n_changes; c++) {
         const struct evening_change *change = &evening->changes[c];
-        double *of = &p[change->column];
-        *of += exp2(-rate * (double)(evening->now - change->time));
+        more[change->column] += worth(rate, evening->now, change->time);
         if (change->trained != INT64_MIN) {
-            *of = fmax(*of - exp2(-rate * (double)(evening->now - change->trained)), 0);
+            more[change->column] -= worth(rate, evening->now, change->trained);
         }
     }
+    TRY(ranks_sum_int64(evening->ranks, more, n_items, status));
+    for (size_t i = 0; i < n_items; i++) {
+        p[i] = fmax(p[i] * aged + (double)more[i] * unit, 0);
+    }
+done:
+    mem_free(more);
+    return code;
 }
 
 /* ---- the whole ---- */
@@ -246,17 +263,43 @@ done:
     return code;
 }
 
+static bool asks_anybody(const struct evening *evening)
+{
+    bool any = sparse_entries(&evening->dataset.test.matrix) > 0;
+    for (size_t u = 0; u < evening->dataset.n_users; u++) {
+        any = any || evening->unknown[u] > 0;
+    }
+    return any;
+}
+
+/* What is true of the users of all ranks. */
+static enum status_code agree(struct evening *evening, struct status *status)
+{
+    int64_t asks = asks_anybody(evening), unknown_users = (int64_t)evening->unknown_users;
+    enum status_code code;
+    TRY(ranks_max_int64(evening->ranks, &asks, 1, status));
+    TRY(ranks_max_int64(evening->ranks, &evening->now, 1, status));
+    TRY(ranks_sum_int64(evening->ranks, &unknown_users, 1, status));
+    TRY(dataset_add_up(evening->ranks, &evening->dataset, status));
+    evening->asks_anybody = asks > 0;
+    evening->unknown_users = (size_t)unknown_users;
+done:
+    return code;
+}
+
 enum status_code evening_init(struct evening *evening, const struct evening_source *source,
                               int64_t time, struct status *status)
 {
     const struct dataset *basis = source->dataset;
     const size_t n_master_users = source->interactions->users.n;
     const size_t n_master_items = source->interactions->items.n;
-    struct evening made = {.dataset = *basis};
+    struct evening made = {.dataset = *basis, .ranks = source->crowd.ranks};
     struct evening_build build = {.source = source, .time = time, .out = &made};
     enum status_code code;
     made.dataset.train = made.dataset.test = (struct history){0};
-    assert(basis->train.times != NULL && basis->train.matrix.values != NULL);
+    made.dataset.totals = (struct dataset_totals){0};
+    assert(sparse_entries(&basis->train.matrix) == 0 ||
+           (basis->train.times != NULL && basis->train.matrix.values != NULL));
     TRY(MEM_NEW(&build.row_of, n_master_users, status));
     TRY(MEM_NEW(&build.column_of, n_master_items, status));
     dataset_invert(basis->users, basis->n_users, n_master_users, build.row_of);
@@ -271,6 +314,7 @@ enum status_code evening_init(struct evening *evening, const struct evening_sour
         TRY(MEM_NEW(&made.changes, made.n_changes + 1, status));
         find_changes(&build);
     }
+    TRY(agree(&made, status));
     *evening = made;
     made = (struct evening){0};
 done:
@@ -284,17 +328,9 @@ void evening_release(struct evening *evening)
 {
     history_release(&evening->dataset.train);
     history_release(&evening->dataset.test);
+    mem_free((void *)evening->dataset.totals.counts);
     mem_free(evening->rows);
     mem_free(evening->unknown);
     mem_free(evening->changes);
     *evening = (struct evening){0};
-}
-
-bool evening_asks_anybody(const struct evening *evening)
-{
-    bool any = sparse_entries(&evening->dataset.test.matrix) > 0;
-    for (size_t u = 0; u < evening->dataset.n_users; u++) {
-        any = any || evening->unknown[u] > 0;
-    }
-    return any;
 }

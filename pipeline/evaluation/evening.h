@@ -12,11 +12,14 @@
  * its newest event, its value the sum of the values. A held-out item is one with an event of the
  * time behind the evening which is not in the history and not barred, once; where repeats count
  * (struct dataset), every item of that time. Items without a column are misses, users without a row
- * unknown, pairs whose last word is a dislike count for nothing. */
+ * unknown, pairs whose last word is a dislike count for nothing.
+ *
+ * Under several ranks each has an evening of its own users, and everything below is a collective.
+ */
 #ifndef NIGHTJAR_EVALUATION_EVENING_H
 #define NIGHTJAR_EVALUATION_EVENING_H
 
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 #include "events/late_events.h"
 
 enum { EVENING_DAY = 86400 };
@@ -26,7 +29,8 @@ struct evening_source {
     const struct sparse *barred;             /* what the part's lists leave out; NULL: nothing */
     const struct interactions *interactions; /* that the dataset is a basis of */
     const struct late_events *events;
-    int64_t seconds; /* so long behind an evening is asked; EVENING_DAY for a day */
+    struct crowd crowd; /* whose rows the dataset has */
+    int64_t seconds;    /* so long behind an evening is asked; EVENING_DAY for a day */
     /* (n_users of the basis) rows that may be asked. NULL: all, and all of them have a row. Else
        only those who are asked have one, and evening_popularity stands for the others. */
     const uint8_t *wanted;
@@ -37,7 +41,8 @@ struct evening {
     struct dataset dataset; /* train: the histories; test: what is asked */
     int32_t *rows;          /* (n_users of the dataset) of the basis; NULL: the same rows */
     int32_t *unknown;       /* (n_users of the dataset) */
-    size_t unknown_users;
+    size_t unknown_users;   /* of all ranks */
+    bool asks_anybody;      /* on any rank */
     /* Of everybody's pairs since the train part; where there are `wanted` */
     size_t n_changes;
     struct evening_change {
@@ -45,17 +50,17 @@ struct evening {
         int64_t time, trained; /* newest by then; of the train part, INT64_MIN: it has none */
     } * changes;
     int64_t now; /* newest time of all histories */
+    struct ranks *ranks;
 };
 /* The evening at `time` (Unix seconds). */
 MUST_CHECK enum status_code evening_init(struct evening *evening,
                                          const struct evening_source *source, int64_t time,
                                          struct status *status);
 void evening_release(struct evening *evening);
-bool evening_asks_anybody(const struct evening *evening);
 
 /* p (n_items) holds history_popularity of the basis's train part, whose newest time is `trained`,
  * and becomes that of all histories of the evening, which has to be of a `wanted` source. */
-void evening_popularity(const struct evening *evening, double half_life_days, int64_t trained,
-                        double *p);
+MUST_CHECK enum status_code evening_popularity(const struct evening *evening, double half_life_days,
+                                               int64_t trained, double *p, struct status *status);
 
 #endif

@@ -2,6 +2,7 @@
 #include "evaluation/exam.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 
 #include <string.h>
 
@@ -53,39 +54,87 @@ void exam_release(struct exam *exam)
     *exam = (struct exam){0};
 }
 
+bool exam_has_times(const struct exam *exam)
+{
+    return dataset_totals(exam->dataset).newest != INT64_MIN;
+}
+
 /* ---- who is asked ---- */
 
-/* place (n_users of the basis) of each user of the sittings who stays, -1: the others. Returns how
- * many stay: of `users`, evenly, so many that they have about most_cases. */
-static size_t number_users(const struct exam *from, size_t most_cases, enum exam_users users,
-                           int32_t *place)
+/* Who is asked at all: rows (*n) of the basis, ascending, their places among all ranks' (*n_all).
+ */
+static enum status_code find_users(const struct exam *from, int32_t *rows, size_t *n,
+                                   int32_t *places, size_t *n_all, struct status *status)
 {
-    const size_t n_all = from->dataset->n_users;
-    size_t n_cases = 0, n = 0, kept = 0;
-    for (size_t u = 0; u < n_all; u++) {
-        place[u] = -1;
-    }
+    const size_t n_rows = from->dataset->n_users;
+    uint8_t *is_asked = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&is_asked, n_rows, status));
     for (size_t s = 0; s < from->n_sittings; s++) {
         for (size_t a = 0; a < from->sittings[s].n; a++) {
-            int32_t *of = &place[from->sittings[s].users[a]];
-            n += *of < 0 ? 1 : 0;
-            *of = 0;
-            n_cases++;
+            is_asked[from->sittings[s].users[a]] = 1;
         }
     }
+    *n = 0;
+    for (size_t u = 0; u < n_rows; u++) {
+        if (is_asked[u]) {
+            rows[(*n)++] = (int32_t)u;
+        }
+    }
+    TRY(crowd_places(&from->crowd, rows, *n, places, n_all, status));
+done:
+    mem_free(is_asked);
+    return code;
+}
+
+/* numbers (n): of the places of users those who stay have one, -1: the others. Returns how many
+ * stay: of `users`, evenly, so many that they have about most_cases. */
+static size_t number_places(size_t n, size_t n_cases, size_t most_cases, enum exam_users users,
+                            int32_t *numbers)
+{
     const size_t share = n_cases <= most_cases ? n : most_cases * n / n_cases;
     const size_t most = share > 0 || n == 0 ? share : 1;
-    for (size_t u = 0, at = 0, taken = 0; u < n_all; u++) {
-        if (place[u] < 0) {
-            continue;
-        }
+    size_t kept = 0;
+    for (size_t at = 0, taken = 0; at < n; at++) {
         const bool is_taken = taken < most && at == taken * n / most;
         const bool stays = is_taken && (users == EXAM_ALL || at % 2 == (users == EXAM_ODD));
-        place[u] = stays ? (int32_t)kept++ : -1;
+        numbers[at] = stays ? (int32_t)kept++ : -1;
         taken += is_taken ? 1 : 0;
-        at++;
     }
     return kept;
+}
+
+/* place (n_users of the basis) of each user of the sittings who stays, -1: the others; *n_stay of
+ * all ranks. */
+static enum status_code number_users(const struct exam *from, size_t most_cases,
+                                     enum exam_users users, int32_t *place, size_t *n_stay,
+                                     struct status *status)
+{
+    const size_t n_rows = from->dataset->n_users;
+    size_t n, n_all;
+    int64_t n_cases = 0;
+    int32_t *rows = NULL, *places = NULL, *numbers = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&rows, n_rows, status));
+    TRY(MEM_NEW(&places, n_rows, status));
+    TRY(find_users(from, rows, &n, places, &n_all, status));
+    for (size_t s = 0; s < from->n_sittings; s++) {
+        n_cases += (int64_t)from->sittings[s].n;
+    }
+    TRY(ranks_sum_int64(from->crowd.ranks, &n_cases, 1, status));
+    TRY(MEM_NEW(&numbers, n_all, status));
+    *n_stay = number_places(n_all, (size_t)n_cases, most_cases, users, numbers);
+    for (size_t u = 0; u < n_rows; u++) {
+        place[u] = -1;
+    }
+    for (size_t a = 0; a < n; a++) {
+        place[rows[a]] = numbers[places[a]];
+    }
+done:
+    mem_free(rows);
+    mem_free(places);
+    mem_free(numbers);
+    return code;
 }
 
 /* The cases of `from` whose users have a place; `to` has its other fields. */
@@ -119,16 +168,19 @@ static enum status_code number_cases(struct exam *exam, struct status *status)
     enum status_code code;
     TRY(MEM_NEW(&exam->offsets, exam->n_users + 1, status));
     TRY(MEM_NEW(&next, exam->n_users, status));
+    exam->n_own = 0;
     for (size_t s = 0; s < exam->n_sittings; s++) {
+        exam->n_own += exam->sittings[s].n;
         for (size_t a = 0; a < exam->sittings[s].n; a++) {
             exam->offsets[exam->sittings[s].places[a] + 1]++;
-            exam->n_cases++;
         }
     }
+    TRY(ranks_sum_int64(exam->crowd.ranks, exam->offsets, exam->n_users + 1, status));
     for (size_t u = 0; u < exam->n_users; u++) {
         exam->offsets[u + 1] += exam->offsets[u];
         next[u] = exam->offsets[u];
     }
+    exam->n_cases = (size_t)exam->offsets[exam->n_users];
     for (size_t s = 0; s < exam->n_sittings; s++) {
         struct exam_sitting *sitting = &exam->sittings[s];
         for (size_t a = 0; a < sitting->n; a++) {
@@ -148,11 +200,10 @@ enum status_code exam_thin(const struct exam *exam, size_t most_cases, enum exam
     enum status_code code;
     made.sittings = NULL;
     made.offsets = NULL;
-    made.n_cases = 0;
     made.shares_memory = true;
     TRY(MEM_NEW(&place, exam->dataset->n_users, status));
     TRY(MEM_NEW(&made.sittings, exam->n_sittings, status));
-    made.n_users = number_users(exam, most_cases, users, place);
+    TRY(number_users(exam, most_cases, users, place, &made.n_users, status));
     for (size_t s = 0; s < exam->n_sittings; s++) {
         TRY(take_cases(&exam->sittings[s], place, &made.sittings[s], status));
     }
@@ -195,7 +246,6 @@ static enum status_code ask_less_often(struct exam *exam, size_t most_cases, str
     }
     mem_free(exam->offsets);
     exam->offsets = NULL;
-    exam->n_cases = 0;
     TRY(number_cases(exam, status));
 done:
     mem_free(stays);
@@ -252,7 +302,9 @@ static enum status_code ask_on(struct exam *exam, const struct evening_source *s
     sitting->unknown = evening->unknown;
     sitting->exclude = excluded->n_rows > 0 ? excluded : &evening->dataset.train.matrix;
     sitting->evening = evening;
-    if (n > 0) {
+    int64_t n_all = (int64_t)n;
+    TRY(ranks_sum_int64(exam->crowd.ranks, &n_all, 1, status));
+    if (n_all > 0) {
         exam->n_sittings++;
         TRY(fill_cases(sitting, evening->rows, NULL, n, status));
     }
@@ -261,21 +313,35 @@ done:
     return code;
 }
 
-/* How many whole days the validation part has behind the train part; 0 where it was not cut by
- * time. *newest: of the part. */
-static size_t count_days(const struct exam *exam, const struct late_events *events, int64_t *newest)
+/* The days that a validation part cut by time has. */
+struct exam_days {
+    size_t n;        /* whole ones behind the train part; 0: it was not cut by time */
+    int64_t newest;  /* time of the part */
+    size_t n_events; /* late ones, of all ranks */
+};
+
+static enum status_code find_days(const struct exam *exam, const struct late_events *events,
+                                  struct exam_days *days, struct status *status)
 {
-    int64_t oldest = INT64_MAX;
-    *newest = INT64_MIN;
+    int64_t newest = INT64_MIN, before_oldest = INT64_MIN, n_events = (int64_t)events->n;
+    enum status_code code;
     for (size_t e = 0; e < events->n; e++) {
         if ((events->parts[e] & PART_VALID) != 0) {
-            oldest = events->times[e] < oldest ? events->times[e] : oldest;
-            *newest = events->times[e] > *newest ? events->times[e] : *newest;
+            const int64_t time = events->times[e];
+            newest = time > newest ? time : newest;
+            before_oldest = -1 - time > before_oldest ? -1 - time : before_oldest;
         }
     }
-    return oldest <= exam->trained || oldest > *newest
-               ? 0
-               : (size_t)((*newest - exam->trained) / EVENING_DAY);
+    TRY(ranks_max_int64(exam->crowd.ranks, &newest, 1, status));
+    TRY(ranks_max_int64(exam->crowd.ranks, &before_oldest, 1, status));
+    TRY(ranks_sum_int64(exam->crowd.ranks, &n_events, 1, status));
+    const int64_t oldest = -1 - before_oldest;
+    *days = (struct exam_days){0, newest, (size_t)n_events};
+    if (oldest > exam->trained && oldest <= newest) {
+        days->n = (size_t)((newest - exam->trained) / EVENING_DAY);
+    }
+done:
+    return code;
 }
 
 static enum status_code ask_evenings(struct exam *exam, const struct evening_source *evenings,
@@ -283,13 +349,13 @@ static enum status_code ask_evenings(struct exam *exam, const struct evening_sou
 {
     struct evening_source source = *evenings;
     uint8_t *wanted = NULL;
-    int64_t newest;
+    struct exam_days days;
     enum status_code code;
-    const size_t n_days = count_days(exam, source.events, &newest);
-    const size_t affordable = MOST_CHANGES / (source.events->n + 1);
+    TRY(find_days(exam, source.events, &days, status));
+    const size_t affordable = MOST_CHANGES / (days.n_events + 1);
     size_t n = affordable > LEAST_EVENINGS ? affordable : LEAST_EVENINGS;
     n = n < MOST_EVENINGS ? n : MOST_EVENINGS;
-    n = n < n_days ? n : n_days;
+    n = n < days.n ? n : days.n;
     TRY(MEM_NEW(&wanted, exam->dataset->n_users, status));
     TRY(MEM_NEW(&exam->memory->evenings, n, status));
     TRY(MEM_NEW(&exam->memory->excluded, n, status));
@@ -298,8 +364,8 @@ static enum status_code ask_evenings(struct exam *exam, const struct evening_sou
     }
     source.wanted = wanted;
     for (size_t e = 0; e < n; e++) {
-        const size_t day = n_days - e * n_days / n; /* evenly taken */
-        TRY(ask_on(exam, &source, newest + 1 - (int64_t)day * EVENING_DAY, status));
+        const size_t day = days.n - e * days.n / n; /* evenly taken */
+        TRY(ask_on(exam, &source, days.newest + 1 - (int64_t)day * EVENING_DAY, status));
     }
 done:
     mem_free(wanted);
@@ -310,10 +376,11 @@ enum status_code exam_init(struct exam *exam, const struct validation *validatio
                            const struct evening_source *evenings, struct status *status)
 {
     struct exam all = {.dataset = validation->dataset,
+                       .crowd = validation->crowd,
                        .metric = validation->metric,
                        .k = validation->k,
                        .tie_rank = validation->tie_rank,
-                       .trained = history_newest(&validation->dataset->train)};
+                       .trained = dataset_totals(validation->dataset).newest};
     struct exam made = {0};
     enum status_code code;
     TRY(MEM_NEW(&all.memory, 1, status));
@@ -325,7 +392,7 @@ enum status_code exam_init(struct exam *exam, const struct validation *validatio
         TRY(ask_once(&all, validation, status));
     }
     TRY(exam_thin(&all, SIZE_MAX, EXAM_ALL, &made, status));
-    TRY(ask_less_often(&made, validation->n_users, status));
+    TRY(ask_less_often(&made, validation->n_all, status));
     made.shares_memory = false;
     all.shares_memory = true;
     *exam = made;
@@ -349,7 +416,7 @@ enum status_code exam_popularity(const struct exam *exam, const struct exam_sitt
     if (h < memory->n_kept) {
         memcpy(p, memory->popularity[h], n_items * sizeof *p);
     } else {
-        history_popularity(&exam->dataset->train, half_life, p);
+        TRY(crowd_popularity(&exam->crowd, &exam->dataset->train, half_life, p, status));
     }
     if (h == memory->n_kept && h < HALF_LIVES_KEPT) {
         TRY(MEM_NEW(&memory->popularity[h], n_items, status));
@@ -358,7 +425,7 @@ enum status_code exam_popularity(const struct exam *exam, const struct exam_sitt
         memory->n_kept++;
     }
     if (sitting->evening != NULL) {
-        evening_popularity(sitting->evening, half_life, exam->trained, p);
+        TRY(evening_popularity(sitting->evening, half_life, exam->trained, p, status));
     }
 done:
     return code;

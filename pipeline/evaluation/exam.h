@@ -1,7 +1,10 @@
 /* What the weights of the score are judged on: users of a validation part, asked once about all of
  * it, or on each of its evenings (evening.h) about the day behind. A case is a user who is asked; a
  * user's value is the sum of his cases' times n_users / n_cases, so that the mean over users is the
- * mean over cases, and users, not cases, are compared. */
+ * mean over cases, and users, not cases, are compared.
+ *
+ * Under several ranks an exam is of the users of all of them, who have one place each, and every
+ * rank asks its own. What makes or measures an exam is a collective. */
 #ifndef NIGHTJAR_EVALUATION_EXAM_H
 #define NIGHTJAR_EVALUATION_EXAM_H
 
@@ -17,7 +20,7 @@ struct exam_sitting {
     const int32_t *unknown;        /* (rows) or NULL */
     const struct sparse *exclude;  /* (rows, n_items) what no list has */
     const struct evening *evening; /* NULL: the basis's train part */
-    size_t n;                      /* cases */
+    size_t n;                      /* cases, of this rank's users */
     int32_t *rows, *users;         /* (n) of the histories; of the basis, ascending */
     int32_t *places, *cases;       /* (n) which of the exam's users, and cases */
 };
@@ -25,14 +28,16 @@ struct exam_sitting {
 /* Zero-initialise. */
 struct exam {
     const struct dataset *dataset; /* the basis */
+    struct crowd crowd;            /* whose rows it has */
     const struct metric *metric;
     size_t k;
     const uint32_t *tie_rank; /* (n_items) */
-    size_t n_users, n_cases;
-    int64_t *offsets; /* (n_users + 1) of each user's cases */
+    size_t n_users, n_cases;  /* of all ranks */
+    size_t n_own;             /* cases of this one's users */
+    int64_t *offsets;         /* (n_users + 1) of each user's cases */
     size_t n_sittings;
     struct exam_sitting *sittings;
-    int64_t trained;            /* newest time of the train part */
+    int64_t trained;            /* newest time of the train part; INT64_MIN: it has none */
     struct exam_memory *memory; /* evenings, and popularity once it is asked for */
     bool shares_memory;         /* with an exam that it was made of */
 };
@@ -48,6 +53,8 @@ MUST_CHECK enum status_code exam_thin(const struct exam *exam, size_t most_cases
                                       enum exam_users users, struct exam *out,
                                       struct status *status);
 void exam_release(struct exam *exam);
+/* Whether the train part has times, on any rank. */
+bool exam_has_times(const struct exam *exam);
 
 /* p (n_items): the popularity with that half-life when the sitting began. */
 MUST_CHECK enum status_code exam_popularity(const struct exam *exam,
@@ -71,7 +78,7 @@ struct ranking exam_ranking(const struct exam *exam, const struct exam_sitting *
                             float *anchors);
 size_t exam_list_length(const struct exam *exam); /* k, or all items */
 /* Adds the metric of cases [first, first + n) with these lists (n, list_k) to the values (n_users)
- * of their users. */
+ * of their users, which crowd_join makes those of all. */
 void exam_add(const struct exam *exam, const struct exam_sitting *sitting, size_t first, size_t n,
               const int32_t *lists, size_t list_k, double *values);
 

@@ -226,6 +226,7 @@ enum status_code exam_measure(const struct exam *exam, const struct exam_scoring
             TRY(watch_step(&progress->watch, progress->done, progress->total, status));
         }
     }
+    TRY(crowd_join(&exam->crowd, values, n * exam->n_users, status));
 done:
     pass_release(&pass);
     return code;

@@ -2,6 +2,7 @@
 #include "evaluation/ridge_choice.h"
 
 #include "base/mem.h"
+#include "dataset/dataset_ranks.h"
 #include "evaluation/baselines.h"
 #include "evaluation/validation.h"
 #include "search/paired.h"
@@ -15,45 +16,55 @@ enum {
 static const double half_lives[] = {0, 14, 60}; /* days */
 enum { N_HALF_LIVES = sizeof half_lives / sizeof *half_lives };
 
+/* values (n_all of the validation) */
 static enum status_code measure(const struct ridge *ridge, size_t strength,
                                 const struct validation *validation, struct pool *pool,
-                                int32_t *lists, double *values, struct status *status)
+                                double *values, struct status *status)
 {
+    const size_t n = validation->n_users;
     const struct baseline_request request = {.dataset = validation->dataset,
                                              .rows = validation->users,
-                                             .n_rows = validation->n_users,
+                                             .n_rows = n,
                                              .tie_rank = validation->tie_rank,
                                              .exclude = validation_excluded(validation),
                                              .k = validation->k};
     struct sparse pairs = {0};
+    int32_t *lists = NULL;
+    double *own = NULL;
     enum status_code code;
+    TRY(MEM_NEW(&lists, n * validation->k, status));
+    TRY(MEM_NEW(&own, n, status));
     TRY(ridge_pairs(ridge, strength, &pairs, status));
     TRY(baseline_item_item(&request, &pairs, pool, lists, status));
-    metric_per_user(validation->metric, validation->k, lists, validation->k, validation->users,
-                    validation->n_users, &validation->dataset->valid.matrix,
-                    validation->dataset->valid_unknown, values);
+    metric_per_user(validation->metric, validation->k, lists, validation->k, validation->users, n,
+                    &validation->dataset->valid.matrix, validation->dataset->valid_unknown, own);
+    memset(values, 0, validation->n_all * sizeof *values);
+    for (size_t a = 0; a < n; a++) {
+        values[validation->places[a]] = own[a];
+    }
+    TRY(crowd_join(&validation->crowd, values, validation->n_all, status));
 done:
+    mem_free(lists);
+    mem_free(own);
     sparse_release(&pairs);
     return code;
 }
 
 enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *dataset,
-                              uint64_t seed, const struct watch *watch, struct pool *pool,
-                              struct ridge_choice *out, struct status *status)
+                              const struct crowd *crowd, uint64_t seed, const struct watch *watch,
+                              struct pool *pool, struct ridge_choice *out, struct status *status)
 {
     struct validation validation = {0};
     struct ridge_choice best = {.value = (double)NAN};
-    int32_t *lists = NULL;
     double *values = NULL;
     enum status_code code;
-    TRY(validation_init(&validation, dataset, "ndcg@20", MOST_USERS, 0, seed, status));
-    best.n_users = validation.n_users;
-    TRY(MEM_NEW(&lists, validation.n_users * validation.k, status));
-    TRY(MEM_NEW(&values, validation.n_users, status));
-    for (size_t s = 0; s < ridge->n_strengths && validation.n_users > 0; s++) {
+    TRY(validation_init(&validation, dataset, crowd, "ndcg@20", MOST_USERS, 0, seed, status));
+    best.n_users = validation.n_all;
+    TRY(MEM_NEW(&values, validation.n_all, status));
+    for (size_t s = 0; s < ridge->n_strengths && validation.n_all > 0; s++) {
         TRY(watch_check(watch, status));
-        TRY(measure(ridge, s, &validation, pool, lists, values, status));
-        const double value = metric_mean(values, validation.n_users, NULL);
+        TRY(measure(ridge, s, &validation, pool, values, status));
+        const double value = metric_mean(values, validation.n_all, NULL);
         if (s == 0 || value > best.value) {
             best.value = value;
             best.strength = s;
@@ -61,7 +72,6 @@ enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *d
     }
     *out = best;
 done:
-    mem_free(lists);
     mem_free(values);
     validation_release(&validation);
     return code;
@@ -74,13 +84,12 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
     struct validation validation = {0};
     struct ridge_settings tried = *settings;
     struct ridge ridge = {0};
-    int32_t *lists = NULL;
-    double *values = NULL; /* (N_HALF_LIVES, n_users) */
+    double *values = NULL; /* (N_HALF_LIVES, users) */
     size_t best = 0, n = 0;
     enum status_code code;
-    TRY(validation_init(&validation, dataset, "ndcg@20", MOST_USERS, 0, seed, status));
-    n = dataset->train.times == NULL ? 0 : validation.n_users;
-    TRY(MEM_NEW(&lists, n * validation.k, status));
+    TRY(validation_init(&validation, dataset, &settings->crowd, "ndcg@20", MOST_USERS, 0, seed,
+                        status));
+    n = dataset_totals(dataset).newest == INT64_MIN ? 0 : validation.n_all;
     TRY(MEM_NEW(&values, N_HALF_LIVES * n, status));
     tried.partners = tried.partners < FEW_PARTNERS ? tried.partners : FEW_PARTNERS;
     tried.n_strengths = 1;
@@ -88,7 +97,7 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
     for (size_t h = 0; h < N_HALF_LIVES && n > 0; h++) {
         tried.half_life = half_lives[h];
         TRY(ridge_init(&ridge, &dataset->train, &tried, pool, status));
-        TRY(measure(&ridge, 0, &validation, pool, lists, values + h * n, status));
+        TRY(measure(&ridge, 0, &validation, pool, values + h * n, status));
         ridge_release(&ridge);
         if (metric_mean(values + h * n, n, NULL) > metric_mean(values + best * n, n, NULL)) {
             best = h;
@@ -98,7 +107,6 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
         best > 0 && paired_clearly_better(values + best * n, values, n) ? half_lives[best] : 0;
 done:
     ridge_release(&ridge);
-    mem_free(lists);
     mem_free(values);
     validation_release(&validation);
     return code;

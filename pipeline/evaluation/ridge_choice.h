@@ -11,11 +11,12 @@ struct ridge_choice {
     size_t n_users;
 };
 
-/* `ridge` is that of dataset->train. At most 2,500 users are asked, a sample by the seed. */
+/* `ridge` is that of dataset->train, whose rows the crowd's are (NULL: all users are here). At most
+ * 2,500 users are asked, a sample by the seed. */
 MUST_CHECK enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *dataset,
-                                         uint64_t seed, const struct watch *watch,
-                                         struct pool *pool, struct ridge_choice *out,
-                                         struct status *status);
+                                         const struct crowd *crowd, uint64_t seed,
+                                         const struct watch *watch, struct pool *pool,
+                                         struct ridge_choice *out, struct status *status);
 /* *half_life = that of which the evidence of few partners ranks best, at settings->strengths[0]; 0
  * without times or a validation part, and unless another is clearly better. */
 MUST_CHECK enum status_code ridge_choose_half_life(const struct dataset *dataset,

@@ -97,6 +97,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     const struct late_events *events = request->events;
     const size_t first = rows->n;
     const struct evening_source source = {.dataset = request->evaluation.dataset,
+                                          .crowd = request->evaluation.crowd,
                                           .barred = request->evaluation.barred,
                                           .interactions = request->interactions,
                                           .events = events,
@@ -106,13 +107,11 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     int64_t newest = INT64_MIN;
     enum status_code code;
     *n_evenings = 0;
-    if (events->n == 0) {
-        return STATUS_OK;
-    }
     for (size_t e = 0; e < events->n; e++) {
         newest = events->times[e] > newest ? events->times[e] : newest;
     }
-    for (size_t day = request->days; day > 0; day--) {
+    TRY(ranks_max_int64(source.crowd.ranks, &newest, 1, status));
+    for (size_t day = newest == INT64_MIN ? 0 : request->days; day > 0; day--) {
         const int64_t time = newest + 1 - (int64_t)day * EVENING_DAY;
         TRY(watch_step(&request->watch, (double)(request->days - day), (double)request->days,
                        status));
@@ -121,7 +120,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
         }
         evening_release(&evening);
         TRY(evening_init(&evening, &source, time, status));
-        if (evening_asks_anybody(&evening)) {
+        if (evening.asks_anybody) {
             TRY(judge(request, time, &evening, pool, rows, status));
             n++;
             n_lines = n == 1 ? rows->n - first : n_lines;

@@ -22,8 +22,11 @@ static enum status_code sample_users(struct validation *validation, size_t max_u
             validation->users[validation->n_users++] = (int32_t)u;
         }
     }
-    TRY(user_sample(validation->users, &validation->n_users, dataset->n_users, max_users, seed,
-                    "validation.users", status));
+    TRY(crowd_sample(&validation->crowd, validation->users, &validation->n_users, max_users, seed,
+                     "validation.users", status));
+    TRY(MEM_NEW(&validation->places, validation->n_users, status));
+    TRY(crowd_places(&validation->crowd, validation->users, validation->n_users, validation->places,
+                     &validation->n_all, status));
 done:
     return code;
 }
@@ -44,11 +47,15 @@ done:
 }
 
 enum status_code validation_init(struct validation *validation, const struct dataset *dataset,
-                                 const char *metric_name, size_t max_users, double bias_weight,
-                                 uint64_t seed, struct status *status)
+                                 const struct crowd *crowd, const char *metric_name,
+                                 size_t max_users, double bias_weight, uint64_t seed,
+                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct validation made = {.dataset = dataset};
+    if (crowd != NULL) {
+        made.crowd = *crowd;
+    }
     if (!metric_parse(metric_name, strlen(metric_name), &made.metric, &made.k)) {
         code = status_set(status, STATUS_CONFIG, "%s is not a metric such as ndcg@20", metric_name);
         goto done;
@@ -67,6 +74,7 @@ done:
 void validation_release(struct validation *validation)
 {
     mem_free(validation->users);
+    mem_free(validation->places);
     mem_free(validation->tie_rank);
     mem_free(validation->bias);
     sparse_release(&validation->exclude);
@@ -93,8 +101,8 @@ done:
     return code;
 }
 
-/* Metric of every user under each of n_biases popularity terms: of_users (n_biases, n_users) and
- * the means (n_biases). */
+/* Metric of every user under each of n_biases popularity terms: of_users (n_biases, n_all) and the
+ * means (n_biases). */
 static enum status_code run_biases(const struct validation *validation, struct const_matrix users,
                                    struct const_matrix items, const float *const *biases,
                                    size_t n_biases, double temperature, struct pool *pool,
@@ -102,9 +110,11 @@ static enum status_code run_biases(const struct validation *validation, struct c
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = validation->dataset;
-    size_t n = validation->n_users, k = validation->k;
+    const size_t n = validation->n_users, n_all = validation->n_all, k = validation->k;
     int32_t *lists = NULL;
     float *scores = NULL;
+    double *own = NULL;
+    TRY(MEM_NEW(&own, n, status));
     TRY(MEM_NEW(&lists, n_biases * n * k, status));
     TRY(MEM_NEW(&scores, n_biases * n * k, status));
     struct ranking ranking = {
@@ -119,12 +129,20 @@ static enum status_code run_biases(const struct validation *validation, struct c
         .k = k,
     };
     TRY(ranking_run(&ranking, pool, lists, scores, status));
+    memset(of_users, 0, n_biases * n_all * sizeof *of_users);
     for (size_t b = 0; b < n_biases; b++) {
         metric_per_user(validation->metric, k, lists + b * n * k, k, validation->users, n,
-                        &dataset->valid.matrix, dataset->valid_unknown, of_users + b * n);
-        means[b] = metric_mean(of_users + b * n, n, NULL);
+                        &dataset->valid.matrix, dataset->valid_unknown, own);
+        for (size_t a = 0; a < n; a++) {
+            of_users[b * n_all + (size_t)validation->places[a]] = own[a];
+        }
+    }
+    TRY(crowd_join(&validation->crowd, of_users, n_biases * n_all, status));
+    for (size_t b = 0; b < n_biases; b++) {
+        means[b] = metric_mean(of_users + b * n_all, n_all, NULL);
     }
 done:
+    mem_free(own);
     mem_free(lists);
     mem_free(scores);
     return code;
@@ -137,7 +155,7 @@ enum status_code validation_run(const struct validation *validation, struct cons
     enum status_code code = STATUS_OK;
     const float *biases[1] = {bias != NULL ? bias : validation->bias};
     double *of_users = NULL;
-    TRY(MEM_NEW(&of_users, validation->n_users, status));
+    TRY(MEM_NEW(&of_users, validation->n_all, status));
     TRY(run_biases(validation, users, items, biases, 1, temperature, pool, value, of_users,
                    status));
 done:

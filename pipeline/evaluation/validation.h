@@ -1,9 +1,10 @@
 /* The validation metric of towers in training: full ranking for a seeded sample of the users that
- * have a validation part. */
+ * have a validation part. Under several ranks each ranks for its own users of the sample, and all
+ * know everybody's values. */
 #ifndef NIGHTJAR_EVALUATION_VALIDATION_H
 #define NIGHTJAR_EVALUATION_VALIDATION_H
 
-#include "dataset/dataset.h"
+#include "dataset/crowd.h"
 #include "evaluation/metrics.h"
 #include "math/matrix.h"
 
@@ -12,8 +13,11 @@ struct validation {
     const struct dataset *dataset;
     const struct metric *metric;
     size_t k;
-    size_t n_users;        /* sampled */
+    struct crowd crowd;    /* whose rows the dataset has */
+    size_t n_all;          /* users sampled, of all ranks */
+    size_t n_users;        /* of them those of this rank */
     int32_t *users;        /* (n_users) dataset rows, ascending */
+    int32_t *places;       /* (n_users) of them in [0, n_all) */
     uint32_t *tie_rank;    /* (n_items) seeded permutation */
     struct sparse exclude; /* dataset_excluded; no rows: train alone */
     float *bias;           /* (n_items) popularity term alpha log(1 + n_i) of the score */
@@ -28,9 +32,11 @@ struct validation_grid {
 enum { VALIDATION_WEIGHTS_MAX = 16 };
 
 /* metric_name such as "ndcg@20". Samples at most max_users of the users with validation items;
- * n_users is 0 when there are none. bias_weight multiplies log(1 + n_i). */
+ * n_all is 0 when there are none. bias_weight multiplies log(1 + n_i). `crowd` NULL: all users are
+ * here, and rows are their keys. A collective. */
 MUST_CHECK enum status_code validation_init(struct validation *validation,
-                                            const struct dataset *dataset, const char *metric_name,
+                                            const struct dataset *dataset,
+                                            const struct crowd *crowd, const char *metric_name,
                                             size_t max_users, double bias_weight, uint64_t seed,
                                             struct status *status);
 void validation_release(struct validation *validation);
@@ -43,13 +49,13 @@ MUST_CHECK enum status_code validation_set_bias(struct validation *validation, d
 
 /* users (n_users of the validation, d) in the order of validation->users; items (n_items, d); both
  * unit length. bias (n_items): a learned popularity term in place of the validation's own; or NULL.
- */
+ * A collective. */
 MUST_CHECK enum status_code validation_run(const struct validation *validation,
                                            struct const_matrix users, struct const_matrix items,
                                            const float *bias, double temperature, struct pool *pool,
                                            double *value, struct status *status);
 /* The same at every weight of the grid, in one pass over the products. means (grid->n); of_users
- * (grid->n, n_users) the metric of each user, NAN for one that does not count. */
+ * (grid->n, n_all) the metric of each user, NAN for one that does not count. */
 MUST_CHECK enum status_code validation_run_grid(
     const struct validation *validation, struct const_matrix users, struct const_matrix items,
     const struct validation_grid *grid, double temperature, struct pool *pool, double *means,

@@ -13,9 +13,9 @@
  *     struct ranking ranking = {.anchors = const_matrix_of(anchors, 2, d),
  *                               .candidates = embeddings.items,
  *                               .exclude = &dataset->train.matrix, .exclude_rows = rows, .k = 10};
- *     TRY(score_init(&score, &embeddings, dataset, &sources, &dataset->train, &weights, status));
- *     score_apply(&score, rows, &ranking);
- *     TRY(ranking_run(&ranking, pool, items, scores, status));           items[10] is row 7's best
+ *     TRY(score_init(&score, NULL, &embeddings, dataset, &sources, &dataset->train, &weights,
+ * status)); score_apply(&score, rows, &ranking); TRY(ranking_run(&ranking, pool, items, scores,
+ * status));           items[10] is row 7's best
  */
 #ifndef NIGHTJAR_RANKING_RANKING_H
 #define NIGHTJAR_RANKING_RANKING_H

@@ -277,16 +277,19 @@ done:
     return code;
 }
 
-enum status_code score_init(struct score *score, const struct embeddings *embeddings,
-                            const struct dataset *dataset, const struct score_sources *sources,
-                            const struct history *histories, const struct score_weights *weights,
-                            struct status *status)
+enum status_code score_init(struct score *score, const struct crowd *crowd,
+                            const struct embeddings *embeddings, const struct dataset *dataset,
+                            const struct score_sources *sources, const struct history *histories,
+                            const struct score_weights *weights, struct status *status)
 {
-    const int64_t now = weights->n_parts > 0 ? score_now(dataset, histories) : 0;
+    static const struct crowd everybody = {0};
+    const struct crowd *of = crowd == NULL ? &everybody : crowd;
+    int64_t now = weights->n_parts > 0 ? score_now(dataset, histories) : 0;
     double *popularity = NULL;
     enum status_code code;
+    TRY(ranks_max_int64(of->ranks, &now, 1, status));
     TRY(MEM_NEW(&popularity, embeddings->items.rows, status));
-    history_popularity(&dataset->train, weights->half_life, popularity);
+    TRY(crowd_popularity(of, &dataset->train, weights->half_life, popularity, status));
     TRY(score_init_at(score, embeddings, dataset->repeats, sources, histories, weights, popularity,
                       now, status));
 done:

@@ -15,6 +15,7 @@
 #ifndef NIGHTJAR_RANKING_SCORE_H
 #define NIGHTJAR_RANKING_SCORE_H
 
+#include "dataset/crowd.h"
 #include "base/buf.h"
 #include "pairs/evidence.h"
 #include "ranking/ranking.h"
@@ -115,8 +116,10 @@ MUST_CHECK enum status_code score_entry_weights(const struct score_part *part,
 /* The newest time of the basis or the histories; 0 without times. */
 int64_t score_now(const struct dataset *dataset, const struct history *histories);
 /* The sources, the histories (columns are items of the towers, ascending), and the artifact of the
- * towers must outlive it. */
-MUST_CHECK enum status_code score_init(struct score *score, const struct embeddings *embeddings,
+ * towers must outlive it. `crowd`: whose rows the dataset has; NULL: all users are here. A
+ * collective. */
+MUST_CHECK enum status_code score_init(struct score *score, const struct crowd *crowd,
+                                       const struct embeddings *embeddings,
                                        const struct dataset *dataset,
                                        const struct score_sources *sources,
                                        const struct history *histories,

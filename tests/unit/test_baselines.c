@@ -80,13 +80,33 @@ static void assert_best_items(struct baseline_case *c, size_t row, const int32_t
     }
 }
 
+/* The lists of `request` by n_i. */
+static void list_popular(const struct baseline_case *c, const struct baseline_request *request,
+                         int32_t *items)
+{
+    struct status status = {0};
+    const size_t n_items = c->dataset->n_items;
+    double *popularity = NULL;
+    int32_t *order = NULL;
+    assert_int_equal(MEM_NEW(&popularity, n_items, &status), STATUS_OK);
+    assert_int_equal(MEM_NEW(&order, n_items, &status), STATUS_OK);
+    for (size_t i = 0; i < n_items; i++) {
+        popularity[i] = (double)c->counts[i];
+    }
+    assert_int_equal(baseline_order(popularity, c->tie_rank, n_items, order, &status), STATUS_OK);
+    const struct order_request in_order = {
+        order, n_items, &c->dataset->train.matrix, request->rows, request->n_rows, request->k};
+    baseline_in_order(&in_order, NULL, items);
+    mem_free(popularity);
+    mem_free(order);
+}
+
 static void popularity_ranks_by_train_users_without_own_items(void **state)
 {
     struct baseline_case *c = *state;
-    struct status status = {0};
     struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
                                        NULL,       NULL};
-    assert_int_equal(baseline_popularity(&request, 0, NULL, c->items, &status), STATUS_OK);
+    list_popular(c, &request, c->items);
     for (size_t a = 0; a < request.n_rows; a++) {
         for (size_t i = 0; i < c->dataset->n_items; i++) {
             c->scores[i] = (double)c->counts[i];
@@ -118,7 +138,8 @@ static void item_item_sums_the_cosines_of_the_history(void **state)
     struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
                                        NULL,       NULL};
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, pool, &weights, &status), STATUS_OK);
+    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, pool, &weights, &status),
+                     STATUS_OK);
     for (size_t h = 0; h < c->dataset->n_items; h++) {
         for (int64_t e = weights.offsets[h]; e < weights.offsets[h + 1]; e++) {
             double expected = cosine(c, h, (size_t)weights.columns[e]);
@@ -165,12 +186,13 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k, NULL, NULL};
     size_t expected = c->dataset->n_items - sparse_row_length(&c->dataset->train.matrix, 0);
     assert_int_equal(MEM_NEW(&items, k, &status), STATUS_OK);
-    assert_int_equal(baseline_popularity(&request, 0, NULL, items, &status), STATUS_OK);
+    list_popular(c, &request, items);
     assert_true(items[expected - 1] >= 0);
     for (size_t r = expected; r < k; r++) {
         assert_int_equal(items[r], -1);
     }
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, &weights, &status), STATUS_OK);
+    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, NULL, &weights, &status),
+                     STATUS_OK);
     assert_int_equal(baseline_item_item(&request, &weights, NULL, items, &status), STATUS_OK);
     assert_true(items[expected - 1] >= 0);
     assert_int_equal(items[expected], -1);

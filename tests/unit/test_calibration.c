@@ -34,7 +34,7 @@ static void case_init(struct calibration_case *c, double bias_weight)
     struct status status = {0};
     *c = (struct calibration_case){0};
     ranking_data_init(&c->data, 150, 60, 6, 0.15, BASIS_FIT, 9);
-    assert_int_equal(validation_init(&c->validation, &c->data.interactions.basis[BASIS_FIT],
+    assert_int_equal(validation_init(&c->validation, &c->data.interactions.basis[BASIS_FIT], NULL,
                                      "ndcg@10", 100, bias_weight, 1, &status),
                      STATUS_OK);
     assert_true(c->validation.n_users > 50);
@@ -128,7 +128,7 @@ static void rank_with(const struct calibration_request *request,
         memcpy(anchors + a * d, request->embeddings->users.data + (size_t)validation->users[a] * d,
                d * sizeof *anchors);
     }
-    assert_int_equal(score_init(&score, request->embeddings, dataset, &request->sources,
+    assert_int_equal(score_init(&score, NULL, request->embeddings, dataset, &request->sources,
                                 &dataset->train, weights, &status),
                      STATUS_OK);
     struct ranking ranking = {.anchors = const_matrix_of(anchors, n, d),
@@ -190,7 +190,7 @@ static void planted_init(struct planted_case *c, const struct score_weights *pla
     ranking_data_init(&c->base.data, 300, 120, 6, 0.1, BASIS_FIT, 13);
     c->dataset = c->base.data.interactions.basis[BASIS_FIT];
     assert_int_equal(
-        validation_init(&c->base.validation, &c->dataset, "ndcg@10", 1000, 0, 1, &status),
+        validation_init(&c->base.validation, &c->dataset, NULL, "ndcg@10", 1000, 0, 1, &status),
         STATUS_OK);
     evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
     c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});

@@ -256,22 +256,25 @@ static void the_strength_is_what_ranks_best_and_without_validation_the_first(voi
         valid->offsets[u + 1] = (int64_t)u + 1;
     }
     struct ridge ridge = solved(&dataset.train, 20, 0, NULL);
-    assert_int_equal(ridge_choose(&ridge, &dataset, 1, NULL, NULL, &choice, &status), STATUS_OK);
+    assert_int_equal(ridge_choose(&ridge, &dataset, NULL, 1, NULL, NULL, &choice, &status),
+                     STATUS_OK);
     assert_int_equal(choice.n_users, USERS);
     assert_true(choice.value > 0.4 && choice.strength < N_STRENGTHS);
     struct ridge last = ridge; /* of the chosen one alone the value is the same */
     last.coefficients += choice.strength;
     last.n_strengths = 1;
     const double value = choice.value;
-    assert_int_equal(ridge_choose(&last, &dataset, 1, NULL, NULL, &choice, &status), STATUS_OK);
+    assert_int_equal(ridge_choose(&last, &dataset, NULL, 1, NULL, NULL, &choice, &status),
+                     STATUS_OK);
     assert_true(choice.value == value && choice.strength == 0);
 
-    assert_int_equal(ridge_choose(&ridge, &dataset, 1, &stopped, NULL, &choice, &status),
+    assert_int_equal(ridge_choose(&ridge, &dataset, NULL, 1, &stopped, NULL, &choice, &status),
                      STATUS_SIGNAL);
     assert_true(choice.value == value);
     memset(valid->offsets, 0, (USERS + 1) * sizeof *valid->offsets);
     status = (struct status){0};
-    assert_int_equal(ridge_choose(&ridge, &dataset, 1, NULL, NULL, &choice, &status), STATUS_OK);
+    assert_int_equal(ridge_choose(&ridge, &dataset, NULL, 1, NULL, NULL, &choice, &status),
+                     STATUS_OK);
     assert_true(choice.strength == 0 && choice.n_users == 0 && isnan(choice.value));
     ridge_release(&ridge);
     sparse_release(train);

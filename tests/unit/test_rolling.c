@@ -226,7 +226,7 @@ static void who_is_not_asked_counts_in_popularity_alone(void **state)
         assert_int_equal(at, few.dataset.n_users);
         for (int half_life = 0; half_life < 4; half_life++) {
             history_popularity(&dataset->train, half_life, p);
-            evening_popularity(&few, half_life, trained, p);
+            assert_int_equal(evening_popularity(&few, half_life, trained, p, &status), STATUS_OK);
             history_popularity(&whole.dataset.train, half_life, whole_p);
             for (size_t i = 0; i < dataset->n_items; i++) {
                 assert_true(fabs(p[i] - whole_p[i]) < 1e-9);
@@ -258,9 +258,9 @@ static void validation_of(struct problem *problem, struct validation *validation
     for (size_t e = 0; e < problem->events.n; e++) {
         problem->parts[e] = (uint8_t)((problem->parts[e] & PART_TRAIN) | PART_VALID);
     }
-    assert_int_equal(validation_init(validation, fit, "ndcg@5", SIZE_MAX, 0, 1, &status),
+    assert_int_equal(validation_init(validation, fit, NULL, "ndcg@5", SIZE_MAX, 0, 1, &status),
                      STATUS_OK);
-    validation->n_users = fit->n_users;
+    validation->n_users = validation->n_all = fit->n_users;
     for (size_t u = 0; u < fit->n_users; u++) {
         validation->users[u] = (int32_t)u;
     }
@@ -277,7 +277,7 @@ static double naive_sum(const struct validation *validation, const struct embedd
     struct score score = {0};
     double sum = 0;
     assert_int_equal(
-        score_init(&score, embeddings, dataset, &sources, &dataset->train, weights, &status),
+        score_init(&score, NULL, embeddings, dataset, &sources, &dataset->train, weights, &status),
         STATUS_OK);
     for (size_t a = 0; a < sitting->n; a++) {
         const int32_t row = sitting->users[a];
