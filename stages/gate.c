@@ -72,37 +72,53 @@ static double share(double part, double whole)
     return whole > 0.0 ? part / whole : 0.0;
 }
 
-/* rows: the five values, of the model "lists". `most_shown` becomes the served code of the item
- * that most lists have, and `shown_by` the number of those. */
-static enum status_code measure(const struct interactions *interactions, size_t n_items,
-                                const struct recommendations *lists, struct metric_rows *rows,
-                                int32_t *most_shown, int64_t *shown_by, struct status *status)
+/* Over the lists of all ranks. */
+struct list_counts {
+    int64_t *shown; /* (n_items + 1) lists that have the item */
+    int64_t n_lists, n_rows;
+};
+
+static enum status_code count_lists(struct ranks *ranks, const struct recommendations *lists,
+                                    size_t n_items, struct list_counts *out, struct status *status)
 {
-    int64_t *shown = NULL;
-    size_t n_rows = 0, n_shown = 0;
-    int32_t most = 0;
     enum status_code code;
-    TRY(MEM_NEW(&shown, n_items + 1, status));
+    TRY(MEM_NEW(&out->shown, n_items + 1, status));
     for (size_t i = 0; i < lists->n_served * lists->top; i++) {
-        const int32_t item = lists->items[i];
-        if (item >= 0) {
-            n_rows++;
-            n_shown += shown[item] == 0;
-            shown[item]++;
-            most = shown[item] > shown[most] ? item : most;
+        if (lists->items[i] >= 0) {
+            out->n_rows++;
+            out->shown[lists->items[i]]++;
         }
     }
+    out->n_lists = (int64_t)lists->n_served;
+    TRY(ranks_sum_int64(ranks, out->shown, n_items + 1, status));
+    TRY(ranks_sum_int64(ranks, &out->n_rows, 1, status));
+    TRY(ranks_sum_int64(ranks, &out->n_lists, 1, status));
+done:
+    return code;
+}
+
+/* rows: the five values, of the model "lists". *most_shown becomes the served code of the item that
+ * most lists have. */
+static enum status_code measure(const struct interactions *interactions, size_t n_items,
+                                const struct list_counts *counts, struct metric_rows *rows,
+                                size_t *most_shown, struct status *status)
+{
+    const int64_t *shown = counts->shown;
+    size_t n_shown = 0, most = 0;
+    enum status_code code = STATUS_OK;
+    for (size_t i = 0; i < n_items; i++) {
+        n_shown += shown[i] > 0;
+        most = shown[i] > shown[most] ? i : most;
+    }
     const double values[N_MEASURED] = {
-        (double)lists->n_served, (double)n_rows, share((double)n_shown, (double)n_items),
-        share((double)shown[most], (double)lists->n_served),
+        (double)counts->n_lists, (double)counts->n_rows, share((double)n_shown, (double)n_items),
+        share((double)shown[most], (double)counts->n_lists),
         share((double)interactions->n_rejected, (double)interactions->n_rows)};
     for (size_t m = 0; m < N_MEASURED; m++) {
         TRY(metric_rows_add(rows, measured[m], "lists", "all", values[m], status));
     }
     *most_shown = most;
-    *shown_by = shown[most];
 done:
-    mem_free(shown);
     return code;
 }
 
@@ -144,6 +160,41 @@ static enum status_code check_age(const struct context *context, double max_age,
     return buf_check(failure, status);
 }
 
+/* The rules, by the first rank: it knows the runs before, and decides for all. */
+static enum status_code check(struct context *context, const struct gate_options *o,
+                              const struct interactions *interactions,
+                              const struct metric_rows *rows, const char *exposed,
+                              struct status *status)
+{
+    struct metric_rows previous = {0};
+    struct buf failure = {0};
+    enum status_code code;
+    if (!ranks_is_first(context_ranks(context))) {
+        return STATUS_OK;
+    }
+    TRY(context_previous_metrics(context, &previous, status));
+    TRY(check_age(context, o->max_age, interactions, &failure, status));
+    const struct gate_request request = {.stage = "gate",
+                                         .n = o->rules.n,
+                                         .names = o->rules.names,
+                                         .rules = o->rules.values,
+                                         .prefix = "",
+                                         .model = "lists",
+                                         .rows = rows,
+                                         .previous = &previous,
+                                         .noted = "item_exposure",
+                                         .note = exposed,
+                                         .failure = failure.length > 0 ? buf_text(&failure) : NULL};
+    code = gate_check(&request, status);
+    if (code == STATUS_REFUSED) {
+        code = context_refused(context, status);
+    }
+done:
+    buf_release(&failure);
+    metric_rows_release(&previous);
+    return code;
+}
+
 static enum status_code gate_run(struct context *context, const void *values, struct status *status)
 {
     const struct gate_options *o = values;
@@ -153,10 +204,10 @@ static enum status_code gate_run(struct context *context, const void *values, st
     struct features features = {0};
     struct served_ids users = {0}, items = {0};
     struct recommendations lists = {0};
-    struct metric_rows rows = {0}, previous = {0};
-    struct buf failure = {0}, exposed = {0};
-    int32_t most_shown = 0;
-    int64_t shown_by = 0;
+    struct list_counts counts = {0};
+    struct metric_rows rows = {0};
+    struct buf exposed = {0};
+    size_t most_shown = 0;
     enum status_code code;
     TRY(merged_load(&merged, context, MERGED_IDS, status));
     TRY(context_input(context, "towers", &artifact, status));
@@ -167,37 +218,21 @@ static enum status_code gate_run(struct context *context, const void *values, st
     TRY(context_input(context, "recommendations", &artifact, status));
     TRY(recommendations_load(&lists, artifact, status));
     TRY(recommendations_check(&lists, users.ids.n, items.ids.n, status));
-    TRY(measure(&merged.interactions, items.ids.n, &lists, &rows, &most_shown, &shown_by, status));
+    TRY(count_lists(context_ranks(context), &lists, items.ids.n, &counts, status));
+    TRY(measure(&merged.interactions, items.ids.n, &counts, &rows, &most_shown, status));
     TRY(record(context, &rows, status));
-    TRY(context_previous_metrics(context, &previous, status));
-    TRY(check_age(context, o->max_age, &merged.interactions, &failure, status));
-    if (shown_by > 0) {
+    if (counts.shown[most_shown] > 0) {
         buf_add_text(&exposed, ": item " PRIVATE_BEGIN);
-        vocabulary_format(&items.ids, most_shown, &exposed);
-        buf_addf(&exposed, PRIVATE_END " is in %lld of %zu lists", (long long)shown_by,
-                 lists.n_served);
+        vocabulary_format(&items.ids, (int32_t)most_shown, &exposed);
+        buf_addf(&exposed, PRIVATE_END " is in %lld of %lld lists",
+                 (long long)counts.shown[most_shown], (long long)counts.n_lists);
         TRY(buf_check(&exposed, status));
     }
-    const struct gate_request request = {.stage = "gate",
-                                         .n = o->rules.n,
-                                         .names = o->rules.names,
-                                         .rules = o->rules.values,
-                                         .prefix = "",
-                                         .model = "lists",
-                                         .rows = &rows,
-                                         .previous = &previous,
-                                         .noted = "item_exposure",
-                                         .note = buf_text(&exposed),
-                                         .failure = failure.length > 0 ? buf_text(&failure) : NULL};
-    code = gate_check(&request, status);
-    if (code == STATUS_REFUSED) {
-        code = context_refused(context, status);
-    }
+    TRY(check(context, o, &merged.interactions, &rows, buf_text(&exposed), status));
 done:
-    buf_release(&failure);
     buf_release(&exposed);
-    metric_rows_release(&previous);
     metric_rows_release(&rows);
+    mem_free(counts.shown);
     recommendations_release(&lists);
     served_ids_release(&users);
     served_ids_release(&items);
@@ -220,5 +255,6 @@ const struct stage stage_gate = {
     /* The age changes with the clock, the last run with every night: the gate always looks. */
     .fingerprint = context_always_run,
     .reads_delta = true,
+    .works_in_ranks = true,
     .run = gate_run,
 };
