@@ -1,4 +1,5 @@
-/* Agreements of the ranks of a run. */
+/* Agreements of the ranks of a run, each by one exchange. What ranks have to say to one another
+ * within a stage is the stage's business. */
 #include "run/agreement.h"
 
 enum status_code agreement(const struct context *context, enum status_code code,

@@ -5,7 +5,8 @@
  *                               \--run--> memory check -> forget -> run -> save outputs ->
  *                                         fingerprint -> remember -> drop checkpoints
  *
- * What a stage may touch is context.c's business, what decides is cache.c's. */
+ * What a stage may touch is context.c's business, what decides is cache.c's. Over several ranks all
+ * do the same stages, and each stage ends with an agreement (agreement.h). */
 #include "run/runner.h"
 
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Several ranks on one plan: what must be refused, and the exchanges by themselves. Skipped where there is no
+# Several ranks on one plan: the exchanges by themselves, and what must be refused. Skipped where there is no
 # MPI; with NIGHTJAR_SOAK under MPICH, too.
 set -u
 . "$(dirname "$0")/../support/tap.sh"
