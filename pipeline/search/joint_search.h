@@ -17,8 +17,11 @@
  *     search.best[0] is the candidate that won
  *     joint_search_release(&search);
  *
- * Beside it: halving.h, by which `tune` spends its epochs; paired.h, by which both say that one
- * trial is better than another. */
+ * Beside it: halving.h, by which `tune` spends its epochs; paired.h, by which all say that one
+ * trial is better than another. `tune` varies whatever options name a range, most of them without
+ * an order of candidates, in whole runs of the pipeline that later calls build on: it needs no
+ * walk. `calibrate` measures a grid of weights in one pass over the products, where a setting more
+ * costs next to nothing and one after the other would cost a pass each. */
 #ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
 #define NIGHTJAR_SEARCH_JOINT_SEARCH_H
 
