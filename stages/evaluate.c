@@ -17,6 +17,7 @@
 #include "run/context_databases.h"
 #include "stages/evaluate/evening_lists.h"
 #include "stages/evaluate/late_parts.h"
+#include "stages/evaluate/score_inputs.h"
 
 #include <math.h>
 
@@ -416,7 +417,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     struct sparse item_weights = {0};
     struct late_parts late = {0};
     struct evening began = {0};
-    bool found = false, begins = false;
+    bool begins = false;
     double users = 0.0;
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
@@ -427,16 +428,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
                               interactions.basis[embeddings.basis].n_items, status));
     TRY(context_input(context, "calibration", &artifact, status));
     TRY(calibration_load(&calibration, artifact, &embeddings, status));
-    TRY(context_input(context, "evidence", &artifact, status));
-    TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, embeddings.basis,
-                      &interactions.basis[embeddings.basis], &found, status));
-    TRY(context_input(context, "transitions", &artifact, status));
-    TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, embeddings.basis,
-                      &interactions.basis[embeddings.basis], &found, status));
-    TRY(context_input(context, "ridge", &artifact, status));
-    TRY(evidence_load(&products.ridge, EVIDENCE_RIDGE, artifact, embeddings.basis,
-                      &interactions.basis[embeddings.basis], &found, status));
-    TRY(evidence_of_own(&products.own, embeddings.items.rows, status));
+    TRY(score_inputs_load(context, &interactions, &embeddings, &products, status));
     const struct score_sources sources = score_sources_of(&products);
     TRY(score_check(&calibration.weights, &sources, "evaluate", status));
     TRY(choose_part(context, &interactions, &embeddings, &part, status));

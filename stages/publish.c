@@ -2,7 +2,7 @@
  * publishing/generation.c; this file brings the pipeline's artifacts into its terms: served codes
  * for every user and item. */
 #include "serving/recommendations.h"
-#include "serving/served_ids.h"
+#include "serving/served_vectors.h"
 #include "stages/publish/publish_outcome.h"
 #include "towers/embeddings.h"
 #include "catch_up/merged.h"
@@ -39,15 +39,6 @@ static const struct stage_artifact inputs[] = {
 
 static const struct stage_artifact outputs[] = {{.name = NULL}};
 
-/* Vectors of one side, by ascending served code. Zero-initialise. */
-struct vectors {
-    size_t n;
-    int32_t *codes;   /* (n) */
-    float *values;    /* (n, dimension) */
-    float *bias;      /* (n) of items */
-    uint8_t *sources; /* (n) enum publish_source */
-};
-
 /* Views over the input artifacts, and what has to be made. */
 struct publication {
     struct merged merged;
@@ -55,7 +46,7 @@ struct publication {
     struct features features;
     struct served_ids user_ids, item_ids;
     struct recommendations lists;
-    struct vectors users, items;
+    struct served_vectors users, items;
     struct score_term terms[SCORE_TERMS_MAX];
     struct publish_part parts[SCORE_TERMS_MAX]; /* of the terms */
     struct buf score_parts;
@@ -63,18 +54,10 @@ struct publication {
     struct judged_lists before; /* of the generations before */
 };
 
-static void vectors_release(struct vectors *vectors)
-{
-    mem_free(vectors->codes);
-    mem_free(vectors->values);
-    mem_free(vectors->bias);
-    mem_free(vectors->sources);
-}
-
 static void release(struct publication *p)
 {
-    vectors_release(&p->users);
-    vectors_release(&p->items);
+    served_vectors_release(&p->users);
+    served_vectors_release(&p->items);
     served_ids_release(&p->user_ids);
     served_ids_release(&p->item_ids);
     features_release(&p->features);
@@ -114,91 +97,25 @@ done:
     return code;
 }
 
-/* Of one side: what the towers know and what is cold. */
-struct vector_parts {
-    struct const_matrix known, cold;
-    const int32_t *known_codes; /* (known.rows) source codes */
-    const int32_t *cold_codes;  /* (cold.rows) served codes, or source codes: cold_are_sources */
-    bool cold_are_sources;
-    const float *bias; /* (known.rows + cold.rows) or NULL */
-};
-
-/* index_of (ids->ids.n) = where the vector of a served code is, cold ones behind known ones; -1 */
-static enum status_code index_vectors(const struct vector_parts *parts,
-                                      const struct served_ids *ids, int32_t **index_of,
-                                      struct status *status)
-{
-    size_t n_known = parts->known.rows;
-    enum status_code code;
-    TRY(MEM_NEW(index_of, ids->ids.n, status));
-    for (size_t s = 0; s < ids->ids.n; s++) {
-        (*index_of)[s] = -1;
-    }
-    for (size_t i = 0; i < n_known; i++) {
-        (*index_of)[ids->served_of[parts->known_codes[i]]] = (int32_t)i;
-    }
-    for (size_t i = 0; i < parts->cold.rows; i++) {
-        int32_t cold = parts->cold_codes[i];
-        (*index_of)[parts->cold_are_sources ? ids->served_of[cold] : cold] = (int32_t)(n_known + i);
-    }
-done:
-    return code;
-}
-
-/* All vectors in one list, by ascending served code. */
-static enum status_code merge(const struct vector_parts *parts, const struct served_ids *ids,
-                              struct vectors *out, struct status *status)
-{
-    size_t d = parts->known.columns, n_known = parts->known.rows;
-    size_t n = n_known + parts->cold.rows, n_elements;
-    int32_t *index_of = NULL;
-    enum status_code code;
-    if (!num_multiply(n, d, &n_elements)) {
-        TRY(status_set(status, STATUS_NO_MEMORY, "publish: %zu vectors are too many", n));
-    }
-    TRY(index_vectors(parts, ids, &index_of, status));
-    TRY(MEM_NEW(&out->codes, n, status));
-    TRY(MEM_NEW(&out->values, n_elements, status));
-    TRY(MEM_NEW(&out->bias, parts->bias == NULL ? 0 : n, status));
-    TRY(MEM_NEW(&out->sources, n, status));
-    for (size_t s = 0; s < ids->ids.n; s++) {
-        if (index_of[s] < 0) {
-            continue;
-        }
-        size_t index = (size_t)index_of[s], at = out->n++;
-        const struct const_matrix *from = index < n_known ? &parts->known : &parts->cold;
-        size_t row = index < n_known ? index : index - n_known;
-        memcpy(out->values + at * d, from->data + row * from->stride, d * sizeof *out->values);
-        out->codes[at] = (int32_t)s;
-        out->sources[at] = (uint8_t)(index < n_known ? PUBLISH_MODEL : PUBLISH_COLD);
-        if (parts->bias != NULL) {
-            out->bias[at] = parts->bias[index];
-        }
-    }
-done:
-    mem_free(index_of);
-    return code;
-}
-
 static enum status_code merge_vectors(struct publication *p, bool is_first, struct status *status)
 {
     const struct dataset *dataset = &p->merged.interactions.basis[p->embeddings.basis];
     const struct recommendations *lists = &p->lists;
-    const struct vector_parts users = {
+    const struct served_vector_parts users = {
         .known = p->embeddings.users,
         .cold = const_matrix_of(lists->cold_vectors, lists->n_cold, p->embeddings.users.columns),
         .known_codes = dataset->users,
         .cold_codes = lists->cold_users};
-    const struct vector_parts items = {.known = p->embeddings.items,
-                                       .cold = p->embeddings.cold_items,
-                                       .known_codes = dataset->items,
-                                       .cold_codes = p->embeddings.cold_item_codes,
-                                       .cold_are_sources = true,
-                                       .bias = lists->item_bias};
+    const struct served_vector_parts items = {.known = p->embeddings.items,
+                                              .cold = p->embeddings.cold_items,
+                                              .known_codes = dataset->items,
+                                              .cold_codes = p->embeddings.cold_item_codes,
+                                              .cold_are_sources = true,
+                                              .bias = lists->item_bias};
     enum status_code code;
-    TRY(merge(&users, &p->user_ids, &p->users, status));
+    TRY(served_vectors_merge(&users, &p->user_ids, &p->users, status));
     if (is_first) { /* items are the same on all ranks */
-        TRY(merge(&items, &p->item_ids, &p->items, status));
+        TRY(served_vectors_merge(&items, &p->item_ids, &p->items, status));
     }
 done:
     return code;
@@ -245,83 +162,12 @@ static enum status_code tell_parts(struct publication *p, struct status *status)
     return buf_check(&p->score_parts, status);
 }
 
-static void add_live(const struct live *live, struct publish_content *content)
-{
-    content->n_score_items = live->n_items;
-    content->n_segments = live->n_items == 0 ? 0 : live->n_eligible / live->n_items;
-    content->score_item_codes = live->item_codes;
-    content->score_item_users = live->item_users;
-    content->score_item_boosts = live->item_boosts;
-    content->score_eligible = live->eligible;
-    content->n_score_users = live->n_users;
-    content->score_user_codes = live->user_codes;
-    content->score_user_segments = live->user_segments;
-    content->history_offsets = live->history_offsets;
-    content->barred_offsets = live->barred_offsets;
-    content->history_items = live->history_items;
-    content->history_weights = live->history_weights;
-    content->history_times = live->history_times;
-    content->barred_items = live->barred_items;
-    _Static_assert((int)N_LIVE_SOURCES == (int)PUBLISH_N_PAIRS, "the same, in one order");
-    for (int s = 0; s < N_LIVE_SOURCES; s++) {
-        const size_t n = live->n_pair_offsets[s];
-        content->n_pair_rows[s] = n == 0 ? 0 : n - 1;
-        content->pair_offsets[s] = live->pair_offsets[s];
-        content->pair_items[s] = live->pair_items[s];
-        content->pair_weights[s] = live->pair_weights[s];
-    }
-    content->score_facts[FACT_KNOWN] = live->n_known;
-    content->score_facts[FACT_TIME] = live->time;
-    content->score_facts[FACT_HAS_TIMES] = live->has_times;
-    content->score_facts[FACT_REPEATS] = live->repeats;
-}
-
 static struct publish_content content_of(const struct context *context, const struct publication *p)
 {
     const struct plan_settings *settings = context_settings(context);
-    const struct recommendations *lists = &p->lists;
     struct publish_content content = {.users = ids_of(&p->user_ids.ids),
                                       .items = ids_of(&p->item_ids.ids),
-                                      .n_served = lists->n_served,
-                                      .top = lists->top,
-                                      .served = lists->served,
-                                      .rec_items = lists->items,
-                                      .rec_scores = lists->scores,
-                                      .rec_sources = lists->sources,
-                                      .n_reasons = lists->n_reasons,
-                                      .reason_items = lists->reason_items,
-                                      .reason_scores = lists->reason_scores,
-                                      .n_parts = lists->n_parts,
                                       .parts = p->parts,
-                                      .part_values = lists->part_values,
-                                      .n_popular = lists->n_popular,
-                                      .popular_items = lists->popular_items,
-                                      .popular_scores = lists->popular_scores,
-                                      .n_similar_anchors = lists->n_similar_anchors,
-                                      .similar_top = lists->similar_top,
-                                      .similar_anchors = lists->similar_anchors,
-                                      .similar_items = lists->similar_items,
-                                      .similar_scores = lists->similar_scores,
-                                      .n_segment_rows = lists->n_segment_rows,
-                                      .segment_items = lists->segment_items,
-                                      .segment_codes = lists->segment_codes,
-                                      .segment_ranks = lists->segment_ranks,
-                                      .segment_scores = lists->segment_scores,
-                                      .segment_offsets = lists->segment_offsets,
-                                      .segment_bytes = lists->segment_bytes,
-                                      .n_trending = lists->n_trending,
-                                      .trending_items = lists->trending_items,
-                                      .trending_users = lists->trending_users,
-                                      .trending_days = lists->trending_days,
-                                      .trending_ranks = lists->trending_ranks,
-                                      .trending_categories = lists->trending_categories,
-                                      .category_offsets = lists->category_offsets,
-                                      .category_bytes = lists->category_bytes,
-                                      .n_similar_users = lists->n_similar_users,
-                                      .similar_users_top = lists->similar_users_top,
-                                      .similar_user_anchors = lists->similar_user_anchors,
-                                      .similar_users = lists->similar_users,
-                                      .similar_user_scores = lists->similar_user_scores,
                                       .dimension = p->embeddings.users.columns,
                                       .n_user_vectors = p->users.n,
                                       .n_item_vectors = p->items.n,
@@ -332,10 +178,6 @@ static struct publish_content content_of(const struct context *context, const st
                                       .user_vector_sources = p->users.sources,
                                       .item_vector_sources = p->items.sources,
                                       .item_bias = p->items.bias,
-                                      .temperature = lists->temperature,
-                                      .popularity_weight = lists->weights.beta,
-                                      .evidence_weight = lists->weights.gamma,
-                                      .evidence_exponent = lists->weights.exponent,
                                       .chosen = buf_text(&p->chosen),
                                       .score_parts = buf_text(&p->score_parts),
                                       .n_outcomes = p->before.outcome.n,
@@ -346,7 +188,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .seed = settings->seed,
                                       .run_started = context_run_started(context),
                                       .n_interactions = (int64_t)p->merged.n_pairs};
-    add_live(&lists->live, &content);
+    recommendations_content(&p->lists, &content);
     content.metrics = context_metrics(context, &content.n_metrics);
     return content;
 }

@@ -85,6 +85,36 @@ static struct json *push_type(struct json_tree *tree, struct json *alternatives,
     return member;
 }
 
+/* A text with a form: one with a unit may be a bare number, a share or a count. */
+static void put_text(struct json_tree *tree, struct json *any, const struct option *option)
+{
+    struct json *member = push_type(tree, any, "string");
+    if (option->pattern != NULL) {
+        (void)json_add_text(tree, member, "pattern", option->pattern);
+    }
+    if (option->unit == NULL) {
+        return;
+    }
+    if (!option->whole) {
+        member = push_type(tree, any, "number");
+        (void)json_add_number(tree, member, "minimum", 0);
+        (void)json_add_number(tree, member, "maximum", 1);
+    }
+    member = push_type(tree, any, "integer");
+    (void)json_add_number(tree, member, "minimum", 0);
+    (void)json_add_number(tree, member, "maximum", 0x1p63);
+}
+
+static void put_time(struct json_tree *tree, struct json *any)
+{
+    struct json *member = push_type(tree, any, "integer");
+    (void)json_add_number(tree, member, "minimum", -0x1p63);
+    (void)json_add_number(tree, member, "maximum", 0x1p63);
+    member = push_type(tree, any, "string");
+    (void)json_add_text(tree, member, "pattern",
+                        "^(-?[0-9]{1,18}|[0-9]{4}-" DAY_PATTERN "([T ][0-2][0-9]:[0-5][0-9].*)?)$");
+}
+
 /* Fills `object` with what one scalar may be. */
 static void put_scalar(struct json_tree *tree, struct json *object, const struct option *option)
 {
@@ -103,20 +133,7 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
     struct json *any = json_add_array(tree, object, "anyOf");
     switch (option->type) {
     case OPTION_TEXT:
-        member = push_type(tree, any, "string");
-        if (option->pattern != NULL) {
-            (void)json_add_text(tree, member, "pattern", option->pattern);
-        }
-        if (option->unit != NULL) { /* a bare number is such a text: a share or a count */
-            if (!option->whole) {
-                member = push_type(tree, any, "number");
-                (void)json_add_number(tree, member, "minimum", 0);
-                (void)json_add_number(tree, member, "maximum", 1);
-            }
-            member = push_type(tree, any, "integer");
-            (void)json_add_number(tree, member, "minimum", 0);
-            (void)json_add_number(tree, member, "maximum", 0x1p63);
-        }
+        put_text(tree, any, option);
         break;
     case OPTION_BOOL:
         (void)push_type(tree, any, "boolean");
@@ -152,13 +169,7 @@ static void put_scalar(struct json_tree *tree, struct json *object, const struct
         put_with_unit(tree, push_type(tree, any, "string"), "KMGT", bytes, most, false);
         break;
     case OPTION_TIME:
-        member = push_type(tree, any, "integer");
-        (void)json_add_number(tree, member, "minimum", -0x1p63);
-        (void)json_add_number(tree, member, "maximum", 0x1p63);
-        member = push_type(tree, any, "string");
-        (void)json_add_text(tree, member, "pattern",
-                            "^(-?[0-9]{1,18}|[0-9]{4}-" DAY_PATTERN
-                            "([T ][0-2][0-9]:[0-5][0-9].*)?)$");
+        put_time(tree, any);
         break;
     case OPTION_CHOICE:
         put_choices(tree, json_add_object(tree, any, NULL), option->choices);

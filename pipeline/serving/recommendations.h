@@ -88,6 +88,9 @@ MUST_CHECK enum status_code recommendations_load(struct recommendations *recomme
 MUST_CHECK enum status_code recommendations_check(const struct recommendations *recommendations,
                                                   size_t n_users, size_t n_items,
                                                   struct status *status);
+/* Fills in what of a publish's content the lists are. */
+void recommendations_content(const struct recommendations *recommendations,
+                             struct publish_content *content);
 /* Lists that are in a file (base/mem.h) leave the memory until they are next looked at. */
 void recommendations_rest(const struct recommendations *recommendations);
 void recommendations_release(struct recommendations *recommendations);

@@ -98,6 +98,25 @@ done:
     return code;
 }
 
+/* The curves where there are some, and the table of their means. */
+static void add_figures(const struct chart *chart, const char *metric, const struct buf *table,
+                        struct figures *figures)
+{
+    if (chart_has_lines(chart)) {
+        figure_begin(figures, NULL);
+        chart_add(chart, &figures->html);
+        figure_end(figures);
+    }
+    figure_begin(figures, "The mean over the evenings");
+    table_begin(&figures->html, "the mean over the evenings");
+    buf_addf(&figures->html,
+             "<thead><tr><th scope=\"col\">lists of<th scope=\"col\" class=\"n\">%s"
+             "<th scope=\"col\" class=\"n\">standard error</thead><tbody>\n%s</tbody>",
+             metric, buf_text(table));
+    table_end(&figures->html);
+    figure_end(figures);
+}
+
 static enum status_code add_evenings(const struct report_history *history,
                                      const struct evenings *evenings, struct buf *out,
                                      struct status *status)
@@ -136,19 +155,7 @@ static enum status_code add_evenings(const struct report_history *history,
         TRY(add_model(&judged, evenings, metric, query, &series[chart.n], &table, status));
         chart.n++;
     }
-    if (chart_has_lines(&chart)) {
-        figure_begin(&figures, NULL);
-        chart_add(&chart, &figures.html);
-        figure_end(&figures);
-    }
-    figure_begin(&figures, "The mean over the evenings");
-    table_begin(&figures.html, "the mean over the evenings");
-    buf_addf(&figures.html,
-             "<thead><tr><th scope=\"col\">lists of<th scope=\"col\" class=\"n\">%s"
-             "<th scope=\"col\" class=\"n\">standard error</thead><tbody>\n%s</tbody>",
-             metric, buf_text(&table));
-    table_end(&figures.html);
-    figure_end(&figures);
+    add_figures(&chart, metric, &table, &figures);
     TRY(add_hint(history, evenings, &hint, status));
     section_begin(out, evenings->heading, buf_text(&hint));
     figures_end(&figures, out);
