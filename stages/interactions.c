@@ -1,7 +1,6 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
  * What each option does is in the table of pipeline/events/interactions_options.c; how it is done
  * is in event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
-#include "base/mem.h"
 #include "dataset/dataset_ranks.h"
 #include "evaluation/weight_half_life.h"
 #include "events/event_columns.h"
@@ -9,7 +8,6 @@
 #include "events/interactions_options.h"
 #include "events/late_events.h"
 #include "events/new_events.h"
-#include "events/own_users.h"
 #include "publishing/shown.h"
 #include "run/context.h"
 #include "run/context_data.h"
@@ -145,6 +143,11 @@ static void interactions_refuse_ranks(const void *options, struct option_report 
                        "several ranks read the whole log every time: leave refresh and the stage "
                        "catch_up out");
     }
+    if (isnan(o->half_life)) {
+        option_mistake(report, "half_life",
+                       "auto looks for it in the log of one process: write the one that it chose "
+                       "there, or 0s");
+    }
 }
 
 /* Bad rows in percent from which cron is told: few rows may be many of them without that the run
@@ -176,13 +179,6 @@ static void tell(struct context *context, const struct interactions *interaction
                   "sqlite3 %s 'SELECT * FROM interactions_left_out', rows: interactions_rejected",
                   percent, context_settings(context)->work.database);
     }
-    if (report->n_dislikes > 0) {
-        log_write(log, LOG_INFO,
-                  "interactions: %zu pairs of known users and items are dislikes; %zu of them to "
-                  "fit, %zu to serve",
-                  sparse_entries(&interactions->disliked.matrix),
-                  sparse_entries(&fit->dislikes.matrix), sparse_entries(&all->dislikes.matrix));
-    }
     if (of_fit.valid_pairs == 0 &&
         (request->valid_query != NULL || request->split.valid.kind != SPLIT_NOTHING)) {
         log_write(log, LOG_WARNING,
@@ -198,6 +194,40 @@ static void tell(struct context *context, const struct interactions *interaction
                   "are dropped");
     }
     buf_release(&left_out);
+}
+
+static enum status_code tell_dislikes(struct context *context,
+                                      const struct interactions *interactions,
+                                      struct status *status)
+{
+    enum status_code code;
+    int64_t n[] = {(int64_t)sparse_entries(&interactions->disliked.matrix),
+                   (int64_t)sparse_entries(&interactions->basis[BASIS_FIT].dislikes.matrix),
+                   (int64_t)sparse_entries(&interactions->basis[BASIS_ALL].dislikes.matrix)};
+
+    TRY(ranks_sum_int64(context_ranks(context), n, 3, status));
+    log_write(context_log(context), LOG_INFO,
+              "interactions: %lld pairs of known users and items are dislikes; %lld of them to "
+              "fit, %lld to serve",
+              (long long)n[0], (long long)n[1], (long long)n[2]);
+done:
+    return code;
+}
+
+/* How several ranks have read the log, where there is a better way. */
+static void tell_reading(struct context *context, const struct extraction *extraction,
+                         const struct event_query *query)
+{
+    if (extraction->is_read_whole && query->key == NULL) {
+        log_write(context_log(context), LOG_INFO,
+                  "interactions: each rank reads all rows and keeps those of its own users; with "
+                  "source.key, a column of whole numbers that grows with the rows, each would "
+                  "read a part");
+    } else if (extraction->is_read_whole) {
+        log_write(context_log(context), LOG_INFO,
+                  "interactions: each rank reads all rows, because without times their order "
+                  "counts, and keeps those of its own users");
+    }
 }
 
 /* What auto decided; and what somebody may not know who leaves repeats out. */
@@ -264,22 +294,22 @@ done:
 static void tell_cold(struct context *context, const struct dataset *fit,
                       const struct split_settings *split)
 {
-    const struct cold_part *cold = &fit->cold;
-    size_t n_user_pairs = sparse_entries(&cold->held_out);
-    size_t n_item_pairs = sparse_entries(&cold->item_held_out);
+    const struct dataset_totals totals = dataset_totals(fit);
+    const int64_t n_user_pairs = totals.cold_user_pairs, n_item_pairs = totals.cold_item_pairs;
     struct log *log = context_log(context);
 
     if (n_user_pairs + n_item_pairs > 0) {
         log_write(log, LOG_INFO,
-                  "interactions: cold: %zu users with a history, %zu pairs to ask; %zu items, %zu "
-                  "pairs to ask",
-                  cold->n_users, n_user_pairs, cold->n_items, n_item_pairs);
+                  "interactions: cold: %lld users with a history, %lld pairs to ask; %zu items, "
+                  "%lld pairs to ask",
+                  (long long)totals.cold_users, (long long)n_user_pairs, fit->cold.n_items,
+                  (long long)n_item_pairs);
     }
     if (split->cold_users > 0 && n_user_pairs == 0) {
         log_write(log, LOG_WARNING,
                   "interactions: split.cold_users: %g held out no user with pairs to ask: a larger "
-                  "share of %zu users is needed",
-                  split->cold_users, fit->n_users);
+                  "share of %lld users is needed",
+                  split->cold_users, (long long)totals.users);
     }
     if (split->cold_items > 0 && n_item_pairs == 0) {
         log_write(log, LOG_WARNING,
@@ -292,7 +322,7 @@ static void tell_cold(struct context *context, const struct dataset *fit,
 /* What people did with what they were shown: since the oldest generation that may still be judged
  * was made, or this one is. */
 static enum status_code hand_on_new(struct context *context, const struct event_log *log,
-                                    const int32_t *new_code, struct status *status)
+                                    struct status *status)
 {
     const struct plan *plan = context_plan(context);
     struct artifact artifact = {0};
@@ -308,7 +338,8 @@ static enum status_code hand_on_new(struct context *context, const struct event_
         TRY(shown_since(output, plan->settings.output.prefix, &oldest, status));
         since = oldest < since ? oldest : since;
     }
-    TRY(new_events_gather(log, since, new_code, &artifact, status));
+    TRY(ranks_share(context_ranks(context), &since, sizeof since, status));
+    TRY(new_events_gather(log, since, &artifact, status));
     if (artifact.n_arrays > 0) {
         TRY(context_output(context, &artifact, status));
     }
@@ -319,7 +350,7 @@ done:
 }
 
 static enum status_code hand_on(struct context *context, struct interactions *interactions,
-                                const struct extraction *extraction, const int32_t *new_code,
+                                const struct extraction *extraction,
                                 const struct dataset_rules *rules, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -330,11 +361,11 @@ static enum status_code hand_on(struct context *context, struct interactions *in
     TRY(extract_save_facts(&extraction->report, &artifact, status));
     TRY(extract_save_decisions(extraction, rules, &artifact, status));
     TRY(context_output(context, &artifact, status));
-    TRY(late_events_gather(&extraction->log, new_code, &artifact, status));
+    TRY(late_events_gather(&extraction->log, &artifact, status));
     if (artifact.n_arrays > 0) {
         TRY(context_output(context, &artifact, status));
     }
-    TRY(hand_on_new(context, &extraction->log, new_code, status));
+    TRY(hand_on_new(context, &extraction->log, status));
 done:
     artifact_release(&artifact);
     return code;
@@ -371,9 +402,9 @@ static enum status_code read_source(struct context *context, const struct intera
     const struct watch watch = context_watch(context);
     struct artifact reading = {0};
     struct db *source = NULL;
-    /* given parts are read anew each time, and so is the log beside them */
+    /* given parts are read anew each time, and so is the log beside them, or by several ranks */
     const bool has_key = request->interactions.key != NULL && request->valid_query == NULL &&
-                         request->test_query == NULL;
+                         request->test_query == NULL && ranks_n(request->ranks) == 1;
 
     if (has_key) {
         TRY(load_known(context, &store, request, extraction, status));
@@ -418,32 +449,36 @@ static enum status_code interactions_run(struct context *context, const void *op
     struct interactions interactions = {0};
     const struct watch watch = context_watch(context);
     struct forgotten forgotten = {0};
-    int32_t *new_code = NULL;
 
     TRY(context_forgotten(context, &forgotten, status));
     TRY(interactions_request(options, &settings->source, context_seed(context), &request, status));
     request.rules.forgotten = &forgotten;
+    request.ranks = context_ranks(context);
+    request.has_own_source = context_plan(context)->source_by_rank;
+    request.has_own_rows = request.has_own_source;
     TRY(read_source(context, options, &request, &extraction, status));
     TRY(context_check_stop(context, status));
     TRY(extract_split(&extraction, &request, status));
     TRY(choose_half_life(context, &extraction.log, &request, status));
+    tell_reading(context, &extraction, &request.interactions);
     TRY(extract_build(&extraction, &request, &interactions, status));
-    TRY(own_users_keep(context_ranks(context), &interactions, &new_code, status));
     TRY(interactions_add_up(context_ranks(context), &interactions, status));
     TRY(context_check_stop(context, status));
     TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
     tell(context, &interactions, &request, &extraction.report);
+    if (extraction.report.n_dislikes > 0) {
+        TRY(tell_dislikes(context, &interactions, status));
+    }
     tell_repeats(context, &request.split, extraction.repeat_share,
                  interactions.basis[BASIS_FIT].repeats);
     tell_cold(context, &interactions.basis[BASIS_FIT], &request.split);
-    TRY(hand_on(context, &interactions, &extraction, new_code, &request.dataset, status));
+    TRY(hand_on(context, &interactions, &extraction, &request.dataset, status));
     context_set_rows(context, extraction.report.n_rows);
 done:
     progress_finish(context_progress(context));
     forgotten_release(&forgotten);
     extraction_release(&extraction);
     interactions_release(&interactions);
-    mem_free(new_code);
     return code;
 }
 

@@ -2,7 +2,7 @@
 #include "catch_up/catch_up_start.h"
 
 #include "base/mem.h"
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 #include "run/context_data.h"
 
 static const char start_slot[] = "start";

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "math/vec.h"
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 #include "run/context.h"
 #include "run/context_data.h"
 

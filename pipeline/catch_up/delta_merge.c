@@ -7,7 +7,7 @@
 #include "events/dataset_core.h"
 #include "events/dislikes.h"
 #include "events/history_cut.h"
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 
 #include <math.h>
 
@@ -297,17 +297,22 @@ static enum status_code make_basis(const struct history *liked, const struct int
                                     .items = delta->core_items,
                                     .n_users = delta->n_core_users,
                                     .n_items = delta->n_core_items};
+    struct core_source source = {
+        .raw = liked, .users = &out->users, .items = &out->items, .name = "all events"};
     const struct cold_source cold = {.known = &out->log,
+                                     .users = &out->users,
+                                     .items = &out->items,
                                      .cap = (size_t)delta->rules.max_user_interactions};
 
     if (core.users != NULL) {
-        TRY(dataset_core_known(liked, &delta->rules, &core, all, status));
+        TRY(dataset_core_known(&source, &delta->rules, &core, all, status));
     } else {
         TRY(MEM_NEW(&lasting, out->items.n, status));
         for (size_t i = 0; before->repeats && i < before->n_items; i++) {
             lasting[maps->base_items[before->items[i]]] = 1;
         }
-        TRY(dataset_core(liked, &delta->rules, lasting, "all events", all, status));
+        source.lasting = lasting;
+        TRY(dataset_core(&source, &delta->rules, all, status));
     }
     TRY(dataset_cold(&cold, all, status));
     if (out->disliked.matrix.n_rows > 0) {

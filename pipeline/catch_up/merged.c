@@ -2,7 +2,7 @@
 #include "catch_up/merged.h"
 
 #include "base/mem.h"
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 #include "run/context_data.h"
 
 enum status_code merged_map_items(const struct interactions *base,

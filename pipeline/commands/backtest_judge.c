@@ -64,7 +64,7 @@ enum status_code backtest_log_read(const struct plan *plan, const struct forgott
                           "the log has no column created_at: it has no evenings"));
     }
     TRY(event_log_sort(&extraction.log, DUPLICATES_LAST, status));
-    out->repeats = split_repeats(&request.split, &extraction.log, &share);
+    TRY(split_repeats(&request.split, &extraction.log, &out->repeats, &share, status));
     mem_free(extraction.log.user_start); /* to be sorted again */
     extraction.log.user_start = NULL;
     TRY(merge(&extraction.log, &extraction.dislikes, DISLIKE, status));

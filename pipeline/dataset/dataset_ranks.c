@@ -48,8 +48,9 @@ static struct dataset_totals own_totals(const struct dataset *set)
                                    .pairs = (int64_t)sparse_entries(&set->train.matrix),
                                    .valid_pairs = (int64_t)sparse_entries(&set->valid.matrix),
                                    .test_pairs = (int64_t)sparse_entries(&set->test.matrix),
-                                   .cold_pairs = (int64_t)(sparse_entries(&cold->held_out) +
-                                                           sparse_entries(&cold->item_held_out)),
+                                   .cold_users = (int64_t)cold->n_users,
+                                   .cold_user_pairs = (int64_t)sparse_entries(&cold->held_out),
+                                   .cold_item_pairs = (int64_t)sparse_entries(&cold->item_held_out),
                                    .newest = history_newest(&set->train)};
 }
 
@@ -76,12 +77,28 @@ enum status_code dataset_add_up(struct ranks *ranks, struct dataset *set, struct
     TRY(MEM_NEW(&counts, set->n_items, status));
     sparse_column_counts(&set->train.matrix, counts);
     TRY(ranks_sum_int64(ranks, counts, set->n_items, status));
-    int64_t sums[] = {totals.users, totals.pairs, totals.valid_pairs, totals.test_pairs,
-                      totals.cold_pairs};
+    int64_t sums[] = {totals.users,
+                      totals.pairs,
+                      totals.valid_pairs,
+                      totals.test_pairs,
+                      totals.cold_users,
+                      totals.cold_user_pairs,
+                      totals.cold_item_pairs,
+                      (int64_t)set->valid_unknown_users,
+                      (int64_t)set->test_unknown_users};
     TRY(ranks_sum_int64(ranks, sums, sizeof sums / sizeof *sums, status));
     TRY(ranks_max_int64(ranks, &totals.newest, 1, status));
-    set->totals =
-        (struct dataset_totals){sums[0], sums[1], sums[2], sums[3], sums[4], totals.newest, counts};
+    set->totals = (struct dataset_totals){.users = sums[0],
+                                          .pairs = sums[1],
+                                          .valid_pairs = sums[2],
+                                          .test_pairs = sums[3],
+                                          .cold_users = sums[4],
+                                          .cold_user_pairs = sums[5],
+                                          .cold_item_pairs = sums[6],
+                                          .newest = totals.newest,
+                                          .counts = counts};
+    set->valid_unknown_users = (size_t)sums[7];
+    set->test_unknown_users = (size_t)sums[8];
     counts = NULL;
 done:
     mem_free(counts);

@@ -26,12 +26,11 @@ MUST_CHECK enum status_code codes_shard_rows(const struct vocabulary *users, con
 struct dataset_totals dataset_totals(const struct dataset *dataset);
 /* Master users of all ranks. */
 int64_t interactions_n_users(const struct interactions *interactions);
-/* Fills the totals of a dataset by an exchange, counts being the caller's to free; nothing at one
- * rank. */
+/* Fills the totals of a dataset by an exchange, counts being the caller's to free; what counts
+ * users without a row becomes that of all ranks, too. Nothing at one rank. Once. */
 MUST_CHECK enum status_code dataset_add_up(struct ranks *ranks, struct dataset *dataset,
                                            struct status *status);
-/* Fills the totals of both bases, and n_all_users, by an exchange; nothing at one rank. Before
- * interactions_save. */
+/* The same of both bases, and n_all_users. Before interactions_save. */
 MUST_CHECK enum status_code interactions_add_up(struct ranks *ranks,
                                                 struct interactions *interactions,
                                                 struct status *status);

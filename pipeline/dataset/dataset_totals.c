@@ -6,19 +6,25 @@ struct total {
     int64_t *value;
 };
 
-enum { N_TOTALS = 6 };
+enum { N_TOTALS = 8 };
 
 static void list_totals(struct dataset_totals *totals, const char *prefix,
                         struct total list[N_TOTALS])
 {
-    static const char *const names[N_TOTALS] = {"users",      "pairs",      "valid_pairs",
-                                                "test_pairs", "cold_pairs", "newest"};
-    int64_t *const values[N_TOTALS] = {&totals->users,       &totals->pairs,
-                                       &totals->valid_pairs, &totals->test_pairs,
-                                       &totals->cold_pairs,  &totals->newest};
+    const struct {
+        const char *name;
+        int64_t *value;
+    } all[N_TOTALS] = {{"users", &totals->users},
+                       {"pairs", &totals->pairs},
+                       {"valid_pairs", &totals->valid_pairs},
+                       {"test_pairs", &totals->test_pairs},
+                       {"cold_users", &totals->cold_users},
+                       {"cold_user_pairs", &totals->cold_user_pairs},
+                       {"cold_item_pairs", &totals->cold_item_pairs},
+                       {"newest", &totals->newest}};
     for (size_t i = 0; i < N_TOTALS; i++) {
-        snprintf(list[i].name, sizeof list[i].name, "%s.totals.%s", prefix, names[i]);
-        list[i].value = values[i];
+        snprintf(list[i].name, sizeof list[i].name, "%s.totals.%s", prefix, all[i].name);
+        list[i].value = all[i].value;
     }
 }
 

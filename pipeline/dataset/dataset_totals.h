@@ -6,9 +6,11 @@
 #include "store/artifact.h"
 
 struct dataset_totals {
-    int64_t users, pairs;                        /* rows, and entries of train */
-    int64_t valid_pairs, test_pairs, cold_pairs; /* that each part asks */
-    int64_t newest;                              /* history_newest of train */
+    int64_t users, pairs;                                 /* rows, and entries of train */
+    int64_t valid_pairs, test_pairs;                      /* that each part asks */
+    int64_t cold_users, cold_user_pairs, cold_item_pairs; /* of the cold part: those with a history,
+                                                             and what is asked */
+    int64_t newest;                                       /* history_newest of train */
     const int64_t *counts; /* (n_items) n_i, the train users of each item; NULL: the dataset holds
                               all users there are, and the rest of this is not filled */
 };

@@ -19,10 +19,15 @@ struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code)
     return id;
 }
 
+uint64_t vocabulary_key_of(const struct row_id *id)
+{
+    return id->is_text ? hash_bytes64(id->text, id->length) : (uint64_t)id->integer;
+}
+
 uint64_t vocabulary_key(const struct vocabulary *vocabulary, size_t code)
 {
     const struct row_id id = vocabulary_id(vocabulary, code);
-    return id.is_text ? hash_bytes64(id.text, id.length) : (uint64_t)id.integer;
+    return vocabulary_key_of(&id);
 }
 
 int vocabulary_compare(const struct vocabulary *a, size_t i, const struct vocabulary *b, size_t j)

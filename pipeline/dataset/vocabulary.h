@@ -50,6 +50,7 @@ int32_t vocabulary_find_text(const struct vocabulary *vocabulary, const char *id
 struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code);
 /* What stands for an id in a random stream: the same whatever other ids there are. */
 uint64_t vocabulary_key(const struct vocabulary *vocabulary, size_t code);
+uint64_t vocabulary_key_of(const struct row_id *id); /* the same of an id that stands in a row */
 /* For a view in which many ids will be looked for; does nothing where there is an index. */
 MUST_CHECK enum status_code vocabulary_build_index(struct vocabulary *vocabulary,
                                                    struct status *status);

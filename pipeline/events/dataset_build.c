@@ -12,6 +12,7 @@
 
 /* What the parts of the log hold before anything is renumbered, in master codes. */
 struct raw_parts {
+    struct ranks *ranks;               /* who have the other users */
     struct history train, valid, test; /* test: cut from the log, or the given one */
     struct history cold_known, cold_asked;
     const uint8_t *cold_items; /* (n_master_items) the log's flags; NULL: nobody is held out */
@@ -48,10 +49,25 @@ static enum status_code hold_out(const struct history_cut *cut, struct history *
     return code;
 }
 
-/* NULL where there is no pair. */
-static const struct history *if_any(const struct history *history)
+enum { BARRED_MAX = 3 };
+
+/* Sets those of the n histories to NULL that have no pair on any rank. */
+static enum status_code drop_empty(struct ranks *ranks, const struct history *histories[], size_t n,
+                                   struct status *status)
 {
-    return sparse_entries(&history->matrix) > 0 ? history : NULL;
+    enum status_code code;
+    int64_t pairs[BARRED_MAX] = {0};
+
+    assert(n <= BARRED_MAX);
+    for (size_t i = 0; i < n; i++) {
+        pairs[i] = histories[i] == NULL ? 0 : (int64_t)sparse_entries(&histories[i]->matrix);
+    }
+    TRY(ranks_sum_int64(ranks, pairs, n, status));
+    for (size_t i = 0; i < n; i++) {
+        histories[i] = pairs[i] > 0 ? histories[i] : NULL;
+    }
+done:
+    return code;
 }
 
 /* Fills valid and test of a basis whose training core is there; `trained` is what it is trained on
@@ -61,13 +77,15 @@ static enum status_code add_held_out(const struct raw_parts *raw, const struct h
                                      struct status *status)
 {
     static const struct history nothing = {0};
-    const struct history *capped = is_capped ? if_any(trained) : NULL;
+    const struct history *capped = is_capped ? trained : NULL;
     const struct history *seen = raw->test_is_given ? &nothing : &raw->seen_before;
-    const struct history *const before_valid[] = {capped, if_any(&raw->seen_early)};
-    const struct history *const before_test[] = {capped, if_any(&raw->valid), if_any(seen)};
+    const struct history *before_valid[] = {capped, &raw->seen_early};
+    const struct history *before_test[] = {capped, &raw->valid, seen};
     enum status_code code = STATUS_OK;
     struct history_cut cut = {0};
 
+    TRY(drop_empty(raw->ranks, before_valid, 2, status));
+    TRY(drop_empty(raw->ranks, before_test, 3, status));
     TRY(history_cut_start(&cut, set, &trained->matrix, status));
     cut.seen[0] = trained;
     cut.seen[2] = &raw->seen_early;
@@ -201,6 +219,29 @@ void interactions_drop_ordinals(struct interactions *out, bool test_has_times)
     }
 }
 
+/* *parts: of which any rank has events. */
+static enum status_code find_parts(const struct event_log *log, unsigned *parts,
+                                   struct status *status)
+{
+    enum status_code code;
+    unsigned here = 0;
+    int64_t there[8] = {0}; /* by bit */
+
+    for (size_t e = 0; e < log->n; e++) {
+        here |= log->parts[e];
+    }
+    for (size_t bit = 0; bit < sizeof there / sizeof *there; bit++) {
+        there[bit] = here >> bit & 1;
+    }
+    TRY(ranks_max_int64(log->ranks, there, sizeof there / sizeof *there, status));
+    *parts = 0;
+    for (size_t bit = 0; bit < sizeof there / sizeof *there; bit++) {
+        *parts |= (unsigned)there[bit] << bit;
+    }
+done:
+    return code;
+}
+
 static enum status_code fold_parts(const struct event_log *log, const struct event_log *given_test,
                                    const struct dataset_rules *rules, struct raw_parts *raw,
                                    struct interactions *out, struct status *status)
@@ -208,9 +249,8 @@ static enum status_code fold_parts(const struct event_log *log, const struct eve
     enum status_code code = STATUS_OK;
     unsigned parts = 0; /* that are there, as a sum of enum event_part */
 
-    for (size_t e = 0; e < log->n; e++) {
-        parts |= log->parts[e];
-    }
+    TRY(find_parts(log, &parts, status));
+    raw->ranks = log->ranks;
     raw->has_valid = (parts & PART_VALID) != 0;
     raw->test_is_given = given_test != NULL;
     raw->has_test = raw->test_is_given || (parts & PART_TEST) != 0;
@@ -234,7 +274,7 @@ done:
 }
 
 static enum status_code add_cold_of_fit(const struct raw_parts *raw, size_t cap,
-                                        struct dataset *fit, struct status *status)
+                                        struct interactions *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct history known = {0};
@@ -244,13 +284,16 @@ static enum status_code add_cold_of_fit(const struct raw_parts *raw, size_t cap,
         .dropped = {raw->has_valid ? &raw->valid : NULL,
                     raw->test_is_given ? NULL : &raw->seen_before},
         .cold_items = raw->cold_items,
+        .ranks = raw->ranks,
+        .users = &out->users,
+        .items = &out->items,
         .cap = cap};
 
     if (raw->has_cold) {
         TRY(history_merge(&raw->train, &raw->cold_known, &known, status));
         source.known = &known;
     }
-    TRY(dataset_cold(&source, fit, status));
+    TRY(dataset_cold(&source, &out->basis[BASIS_FIT], status));
 done:
     history_release(&known);
     return code;
@@ -299,6 +342,16 @@ done:
     return code;
 }
 
+/* Whether any rank's log has dislikes: where it has, all have a matrix of them. */
+static enum status_code find_dislikes(const struct event_log *log, bool *found,
+                                      struct status *status)
+{
+    int64_t n = log->dislikes == NULL ? 0 : (int64_t)log->dislikes->n;
+    const enum status_code code = ranks_max_int64(log->ranks, &n, 1, status);
+    *found = n > 0;
+    return code;
+}
+
 /* Where repeats count, an item stays that has as many events as it would need users, a person's own
  * place for one: lasting (n_items) is 1 for those by the events of `parts`. */
 static enum status_code mark_lasting(const struct event_log *log, unsigned parts,
@@ -312,6 +365,7 @@ static enum status_code mark_lasting(const struct event_log *log, unsigned parts
     for (size_t e = 0; e < log->n; e++) {
         n_events[log->item_codes[e]] += (log->parts[e] & parts) != 0;
     }
+    TRY(ranks_sum_int64(log->ranks, n_events, n_items, status));
     for (size_t i = 0; i < n_items; i++) {
         lasting[i] = rules->repeats && n_events[i] >= rules->min_item_interactions;
     }
@@ -330,7 +384,7 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     struct dataset *fit = &made.basis[BASIS_FIT], *all = &made.basis[BASIS_ALL];
     const bool is_capped = rules->max_user_interactions > 0;
     uint8_t *lasting = NULL;
-    bool found = false;
+    bool found = false, has_dislikes;
 
     assert(log->user_start != NULL);
     TRY(fold_parts(log, given_test, rules, &raw, &made, status));
@@ -340,11 +394,14 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     made.has_times = log->has_times;
     made.test_is_given = raw.test_is_given;
     fit->repeats = all->repeats = rules->repeats;
-    made.newest_time = log->has_times ? event_log_newest(log, PART_LOG, &found) : 0;
+    if (log->has_times) {
+        TRY(event_log_newest_of_all(log, PART_LOG, &made.newest_time, &found, status));
+    }
     if (given_test != NULL) {
         TRY(fold_given(given_test, rules->duplicates, &made, &raw.test, status));
     }
-    if (log->dislikes != NULL && log->dislikes->n > 0) {
+    TRY(find_dislikes(log, &has_dislikes, status));
+    if (has_dislikes) {
         TRY(settle_dislikes(log->dislikes, &raw, &made, status));
     }
     if (log->seen != NULL && log->seen->n > 0) {
@@ -356,15 +413,22 @@ enum status_code interactions_build(struct event_log *log, const struct event_lo
     }
     TRY(MEM_NEW(&lasting, made.items.n, status));
     TRY(mark_lasting(log, PART_TRAIN, rules, made.items.n, lasting, status));
-    TRY(dataset_core(&raw.train, rules, lasting, "train part", fit, status));
+    const struct core_source of_fit = {log->ranks,  &raw.train, &made.users,
+                                       &made.items, lasting,    "train part"};
+    TRY(dataset_core(&of_fit, rules, fit, status));
     TRY(add_held_out(&raw, &raw.train, is_capped, BASIS_FIT, fit, status));
-    TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, fit, status));
+    TRY(add_cold_of_fit(&raw, (size_t)rules->max_user_interactions, &made, status));
     TRY(mark_lasting(log, PART_LOG, rules, made.items.n, lasting, status));
-    TRY(dataset_core(raw.has_dislikes ? &raw.liked : &made.log, rules, lasting, "all events", all,
-                     status));
+    const struct core_source of_log = {log->ranks,  raw.has_dislikes ? &raw.liked : &made.log,
+                                       &made.users, &made.items,
+                                       lasting,     "all events"};
+    TRY(dataset_core(&of_log, rules, all, status));
     TRY(add_held_out(&raw, &made.log, is_capped, BASIS_ALL, all, status));
     const struct cold_source of_all = {.known = &made.log,
                                        .asked = {raw.test_is_given ? &raw.test : NULL, NULL},
+                                       .ranks = log->ranks,
+                                       .users = &made.users,
+                                       .items = &made.items,
                                        .cap = (size_t)rules->max_user_interactions};
     TRY(dataset_cold(&of_all, all, status));
     if (raw.has_dislikes) {

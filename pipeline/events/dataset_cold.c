@@ -75,7 +75,8 @@ enum status_code dataset_cold(const struct cold_source *source, struct dataset *
 
     TRY(history_merge(source->asked[0] != NULL ? source->asked[0] : &nothing,
                       source->asked[1] != NULL ? source->asked[1] : &nothing, &asked, status));
-    TRY(history_keep_newest(source->known, source->cap, &keep, status));
+    TRY(history_keep_newest(source->known, source->users, source->items, source->cap, &keep,
+                            status));
     TRY(history_cut_start(&basis, set, &source->known->matrix, status));
     TRY(number_cold(&source->known->matrix, keep, &basis, set, &cold, status));
     /* cold users, the basis's items */
@@ -91,7 +92,9 @@ enum status_code dataset_cold(const struct cold_source *source, struct dataset *
     cut.skip_items = source->cold_items; /* else every list would miss what nobody could know */
     TRY(take_pattern(&cut, &part->held_out, &misses, status));
     part->unknown = misses.unknown;
-    if (sparse_entries(&asked.matrix) > 0) {
+    int64_t n_asked = (int64_t)sparse_entries(&asked.matrix);
+    TRY(ranks_sum_int64(source->ranks, &n_asked, 1, status));
+    if (n_asked > 0) {
         TRY(history_cut_bar(cut, barred, 3, &part->barred, status));
     }
     /* the basis's users, cold items */

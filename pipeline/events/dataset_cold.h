@@ -3,6 +3,7 @@
 #define NIGHTJAR_EVENTS_DATASET_COLD_H
 
 #include "dataset/dataset.h"
+#include "ranks/ranks.h"
 
 /* In master codes, with times (ordinal numbers where the log has none). */
 struct cold_source {
@@ -12,7 +13,9 @@ struct cold_source {
     const struct history *dropped[2]; /* pairs that are neither asked nor ranked although they are
                                          not known: validation, what was only seen; NULL: none */
     const uint8_t *cold_items;        /* (n_master_items) 1: held out on purpose; NULL: none */
-    size_t cap;                       /* newest pairs of a history; 0: all */
+    struct ranks *ranks;              /* who have the other users; NULL: nobody */
+    const struct vocabulary *users, *items; /* master */
+    size_t cap;                             /* newest pairs of a history; 0: all */
 };
 
 /* Fills set->cold (zeroed) of a basis whose core is there. On an error it may be filled in part,

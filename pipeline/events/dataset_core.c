@@ -22,7 +22,8 @@ static int compare_candidates(const void *left, const void *right)
     return (a->tie > b->tie) - (a->tie < b->tie);
 }
 
-enum status_code history_keep_newest(const struct history *raw, size_t cap, uint8_t **keep,
+enum status_code history_keep_newest(const struct history *raw, const struct vocabulary *users,
+                                     const struct vocabulary *items, size_t cap, uint8_t **keep,
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -40,17 +41,21 @@ enum status_code history_keep_newest(const struct history *raw, size_t cap, uint
     TRY(MEM_NEW(&candidates, longest, status));
     TRY(MEM_NEW(keep, sparse_entries(matrix), status));
     for (size_t row = 0; row < matrix->n_rows; row++) {
-        int64_t first = matrix->offsets[row];
-        size_t n = sparse_row_length(matrix, row);
+        const int64_t first = matrix->offsets[row];
+        const size_t n = sparse_row_length(matrix, row);
+        if (n <= cap) {
+            memset(*keep + first, 1, n);
+            continue;
+        }
+        const uint64_t user = vocabulary_key(users, row);
         for (size_t i = 0; i < n; i++) {
             const int64_t entry = first + (int64_t)i;
-            const uint64_t item = (uint64_t)matrix->columns[entry];
-            candidates[i] = (struct candidate){raw->times[entry], history_tie(0, row, item), entry};
+            const uint64_t item = vocabulary_key(items, (size_t)matrix->columns[entry]);
+            candidates[i] =
+                (struct candidate){raw->times[entry], history_tie(0, user, item), entry};
         }
-        if (n > cap) {
-            qsort(candidates, n, sizeof *candidates, compare_candidates);
-        }
-        for (size_t i = 0; i < n && i < cap; i++) {
+        qsort(candidates, n, sizeof *candidates, compare_candidates);
+        for (size_t i = 0; i < cap; i++) {
             (*keep)[candidates[i].entry] = 1;
         }
     }
@@ -72,7 +77,10 @@ struct peeling {
     int64_t *degree;              /* (n_users + n_items) */
     uint8_t *gone;                /* (n_users + n_items) */
     size_t *queue;                /* (n_users + n_items) nodes that left */
-    size_t n_queued;
+    size_t n_queued, n_dropped;   /* of the queue, those whose neighbours know */
+    /* Several ranks, each with its own users: an item's degree is that over all of them, and what
+       it has lost here is told to the others a round later. NULL at one. */
+    int64_t *lost; /* (n_items) */
 };
 
 static void leave_if_poor(struct peeling *peeling, size_t node)
@@ -99,10 +107,46 @@ static void drop_neighbours(struct peeling *peeling, size_t node)
         if (peeling->keep != NULL && !peeling->keep[entry]) {
             continue;
         }
+        if (!is_item && peeling->lost != NULL) {
+            peeling->lost[side->columns[e]]++;
+            continue;
+        }
         size_t neighbour = (size_t)side->columns[e] + (is_item ? 0 : n_users);
         peeling->degree[neighbour]--;
         leave_if_poor(peeling, neighbour);
     }
+}
+
+static void drop_queued(struct peeling *peeling)
+{
+    for (; peeling->n_dropped < peeling->n_queued; peeling->n_dropped++) {
+        drop_neighbours(peeling, peeling->queue[peeling->n_dropped]);
+    }
+}
+
+/* Drops what is queued, on all ranks, until nothing leaves any more. What is left does not depend
+ * on the order of departures. */
+static enum status_code drop_all(struct peeling *peeling, struct ranks *ranks,
+                                 struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n_users = peeling->by_user->n_rows, n_items = peeling->by_user->n_columns;
+    bool any = peeling->lost != NULL;
+
+    drop_queued(peeling);
+    while (any) {
+        any = false;
+        TRY(ranks_sum_int64(ranks, peeling->lost, n_items, status));
+        for (size_t i = 0; i < n_items; i++) {
+            any = any || peeling->lost[i] > 0;
+            peeling->degree[n_users + i] -= peeling->lost[i];
+            peeling->lost[i] = 0;
+            leave_if_poor(peeling, n_users + i);
+        }
+        drop_queued(peeling);
+    }
+done:
+    return code;
 }
 
 /* entry_of (entries) = the place in m of each entry of its transpose. */
@@ -126,28 +170,13 @@ done:
     return code;
 }
 
-/* gone (n_users + n_items) = 1 for what is outside the k-core of the kept entries. */
-static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
-                             const struct dataset_rules *rules, const uint8_t *lasting,
-                             uint8_t *gone, struct status *status)
+/* degree (n_users + n_items), zeroed before: kept entries of each user, and over all ranks of each
+ * item. */
+static enum status_code count_degrees(const struct core_source *source, const uint8_t *keep,
+                                      int64_t *degree, struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    struct sparse by_item = {0}, pattern = *matrix;
-    int64_t *degree = NULL, *item_entry = NULL;
-    size_t *queue = NULL;
-    size_t n_nodes = matrix->n_rows + matrix->n_columns;
+    const struct sparse *matrix = &source->raw->matrix;
 
-    pattern.values = NULL;
-    TRY(MEM_NEW(&degree, n_nodes, status));
-    TRY(MEM_NEW(&queue, n_nodes, status));
-    struct peeling peeling = {.by_user = matrix,
-                              .keep = keep,
-                              .lasting = lasting,
-                              .degree = degree,
-                              .gone = gone,
-                              .queue = queue};
-    peeling.minimum[0] = rules->min_user_interactions > 1 ? rules->min_user_interactions : 1;
-    peeling.minimum[1] = rules->min_item_interactions > 1 ? rules->min_item_interactions : 1;
     for (size_t user = 0; user < matrix->n_rows; user++) {
         for (int64_t e = matrix->offsets[user]; e < matrix->offsets[user + 1]; e++) {
             if (keep == NULL || keep[e]) {
@@ -156,6 +185,31 @@ static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
             }
         }
     }
+    return ranks_sum_int64(source->ranks, degree + matrix->n_rows, matrix->n_columns, status);
+}
+
+/* gone (n_users + n_items) = 1 for what is outside the k-core of the kept entries. */
+static enum status_code peel(const struct core_source *source, const uint8_t *keep,
+                             const struct dataset_rules *rules, uint8_t *gone,
+                             struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *matrix = &source->raw->matrix;
+    struct sparse by_item = {0}, pattern = *matrix;
+    int64_t *item_entry = NULL;
+    const size_t n_nodes = matrix->n_rows + matrix->n_columns;
+    struct peeling peeling = {
+        .by_user = matrix, .keep = keep, .lasting = source->lasting, .gone = gone};
+
+    pattern.values = NULL;
+    TRY(MEM_NEW(&peeling.degree, n_nodes, status));
+    TRY(MEM_NEW(&peeling.queue, n_nodes, status));
+    if (ranks_n(source->ranks) > 1) {
+        TRY(MEM_NEW(&peeling.lost, matrix->n_columns, status));
+    }
+    peeling.minimum[0] = rules->min_user_interactions > 1 ? rules->min_user_interactions : 1;
+    peeling.minimum[1] = rules->min_item_interactions > 1 ? rules->min_item_interactions : 1;
+    TRY(count_degrees(source, keep, peeling.degree, status));
     for (size_t node = 0; node < n_nodes; node++) {
         leave_if_poor(&peeling, node);
     }
@@ -166,14 +220,13 @@ static enum status_code peel(const struct sparse *matrix, const uint8_t *keep,
     TRY(transpose_places(matrix, &by_item, &item_entry, status));
     peeling.by_item = &by_item;
     peeling.item_entry = item_entry;
-    for (size_t i = 0; i < peeling.n_queued; i++) {
-        drop_neighbours(&peeling, queue[i]);
-    }
+    TRY(drop_all(&peeling, source->ranks, status));
 done:
     sparse_release(&by_item);
-    mem_free(degree);
+    mem_free(peeling.degree);
+    mem_free(peeling.lost);
     mem_free(item_entry);
-    mem_free(queue);
+    mem_free(peeling.queue);
     return code;
 }
 
@@ -215,31 +268,44 @@ done:
     return code;
 }
 
-enum status_code dataset_core(const struct history *raw, const struct dataset_rules *rules,
-                              const uint8_t *lasting, const char *basis_name, struct dataset *out,
-                              struct status *status)
+/* Nobody has a pair left, on any rank. */
+static enum status_code check_any(const struct core_source *source,
+                                  const struct dataset_rules *rules, size_t n_users,
+                                  struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    const struct sparse *matrix = &raw->matrix;
-    uint8_t *keep = NULL, *gone = NULL;
+    enum status_code code;
+    int64_t counts[2] = {(int64_t)n_users, (int64_t)sparse_entries(&source->raw->matrix)};
 
-    TRY(history_keep_newest(raw, (size_t)rules->max_user_interactions, &keep, status));
-    TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
-    TRY(peel(matrix, keep, rules, lasting, gone, status));
-    TRY(dataset_list_codes(gone, matrix->n_rows, &out->users, &out->n_users, status));
-    TRY(dataset_list_codes(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items,
-                           status));
-    if (out->n_users == 0) {
+    TRY(ranks_sum_int64(source->ranks, counts, 2, status));
+    if (counts[0] == 0) {
         code =
             status_set(status, STATUS_DATA,
                        "no interaction is left to train on (%s): min_user_interactions: %lld and "
-                       "min_item_interactions: %lld took all of the %zu user-item pairs; lower "
+                       "min_item_interactions: %lld took all of the %lld user-item pairs; lower "
                        "them",
-                       basis_name, (long long)rules->min_user_interactions,
-                       (long long)rules->min_item_interactions, sparse_entries(matrix));
-        goto done;
+                       source->name, (long long)rules->min_user_interactions,
+                       (long long)rules->min_item_interactions, (long long)counts[1]);
     }
-    TRY(take_train(raw, keep, out, status));
+done:
+    return code;
+}
+
+enum status_code dataset_core(const struct core_source *source, const struct dataset_rules *rules,
+                              struct dataset *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct sparse *matrix = &source->raw->matrix;
+    uint8_t *keep = NULL, *gone = NULL;
+
+    TRY(history_keep_newest(source->raw, source->users, source->items,
+                            (size_t)rules->max_user_interactions, &keep, status));
+    TRY(MEM_NEW(&gone, matrix->n_rows + matrix->n_columns, status));
+    TRY(peel(source, keep, rules, gone, status));
+    TRY(dataset_list_codes(gone, matrix->n_rows, &out->users, &out->n_users, status));
+    TRY(dataset_list_codes(gone + matrix->n_rows, matrix->n_columns, &out->items, &out->n_items,
+                           status));
+    TRY(check_any(source, rules, out->n_users, status));
+    TRY(take_train(source->raw, keep, out, status));
 done:
     mem_free(keep);
     mem_free(gone);
@@ -259,17 +325,19 @@ enum status_code dataset_copy_codes(const int32_t *codes, size_t n, const int32_
     return code;
 }
 
-enum status_code dataset_core_known(const struct history *raw, const struct dataset_rules *rules,
+enum status_code dataset_core_known(const struct core_source *source,
+                                    const struct dataset_rules *rules,
                                     const struct core_codes *core, struct dataset *out,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     uint8_t *keep = NULL;
 
-    TRY(history_keep_newest(raw, (size_t)rules->max_user_interactions, &keep, status));
+    TRY(history_keep_newest(source->raw, source->users, source->items,
+                            (size_t)rules->max_user_interactions, &keep, status));
     TRY(dataset_copy_codes(core->users, core->n_users, &out->users, &out->n_users, status));
     TRY(dataset_copy_codes(core->items, core->n_items, &out->items, &out->n_items, status));
-    TRY(take_train(raw, keep, out, status));
+    TRY(take_train(source->raw, keep, out, status));
 done:
     mem_free(keep);
     return code;

@@ -14,13 +14,17 @@ struct dataset_rules {
     bool repeats;                  /* held-out parts keep pairs that the user had before */
 };
 
-/* Fills users, items and train of `out` (zeroed) from `raw` (master users, master items), whose
- * times may be ordinal numbers. `lasting` (master items; NULL: none): 1 for an item that stays with
- * any user. `basis_name` stands in messages. STATUS_DATA when nothing is left.
- */
-MUST_CHECK enum status_code dataset_core(const struct history *raw,
-                                         const struct dataset_rules *rules, const uint8_t *lasting,
-                                         const char *basis_name, struct dataset *out,
+/* What a core is taken of. */
+struct core_source {
+    struct ranks *ranks;       /* who have the other users; NULL: nobody */
+    const struct history *raw; /* (master users, master items); times may be ordinal numbers */
+    const struct vocabulary *users, *items; /* master */
+    const uint8_t *lasting; /* (master items) 1: an item that stays with any user; NULL: none is */
+    const char *name;       /* of the basis, in messages */
+};
+/* Fills users, items and train of `out` (zeroed). STATUS_DATA when nothing is left. */
+MUST_CHECK enum status_code dataset_core(const struct core_source *source,
+                                         const struct dataset_rules *rules, struct dataset *out,
                                          struct status *status);
 /* Master codes of a core, ascending. */
 struct core_codes {
@@ -28,8 +32,8 @@ struct core_codes {
     size_t n_users, n_items;
 };
 
-/* The same where the core has been found before. */
-MUST_CHECK enum status_code dataset_core_known(const struct history *raw,
+/* The same where the core has been found before: `ranks` and `lasting` are not looked at. */
+MUST_CHECK enum status_code dataset_core_known(const struct core_source *source,
                                                const struct dataset_rules *rules,
                                                const struct core_codes *core, struct dataset *out,
                                                struct status *status);
@@ -40,9 +44,11 @@ MUST_CHECK enum status_code dataset_copy_codes(const int32_t *codes, size_t n, c
 MUST_CHECK enum status_code dataset_list_codes(const uint8_t *left_out, size_t n,
                                                const int32_t **codes, size_t *n_codes,
                                                struct status *status);
-/* *keep (entries) = 1 for the `cap` newest pairs of each user, of equal times as history_tie says;
- * left NULL where that is all of them, and with cap 0. */
-MUST_CHECK enum status_code history_keep_newest(const struct history *raw, size_t cap,
+/* *keep (entries) = 1 for the `cap` newest pairs of each user, of equal times as history_tie of
+ * their ids says; left NULL where that is all of them, and with cap 0. */
+MUST_CHECK enum status_code history_keep_newest(const struct history *raw,
+                                                const struct vocabulary *users,
+                                                const struct vocabulary *items, size_t cap,
                                                 uint8_t **keep, struct status *status);
 
 #endif

@@ -156,6 +156,45 @@ static void add_column(struct buf *sql, const char *separator, const char *name,
     buf_addf(sql, " AS %s", column_names[column][0]);
 }
 
+static bool is_cut(const struct event_query *query)
+{
+    return query->n_before > 0 || query->range.is_given;
+}
+
+static void add_bound(const struct event_query *query, const char *owner, const char *comparison,
+                      int64_t bound, struct buf *sql)
+{
+    buf_add_text(sql, owner);
+    db_quote(sql, query->key);
+    buf_addf(sql, " %s %lld", comparison, (long long)bound);
+}
+
+/* Only the rows of the keys that are asked for. Each has its place in one range: a NULL in the
+ * first, a TEXT, which is greater than any number, in the last. */
+static void add_keys(const struct event_query *query, const char *owner, struct buf *sql)
+{
+    const struct key_range *range = &query->range;
+
+    if (is_cut(query)) {
+        buf_add_text(sql, " WHERE ");
+    }
+    if (query->n_before > 0) {
+        add_bound(query, owner, ">=", query->after, sql);
+    } else if (range->is_given && range->has_from) {
+        add_bound(query, owner, ">=", range->from, sql);
+        if (range->has_until) {
+            buf_add_text(sql, " AND ");
+            add_bound(query, owner, "<", range->until, sql);
+        }
+    } else if (range->is_given) {
+        buf_add_text(sql, "(");
+        add_bound(query, owner, "<", range->until, sql);
+        buf_addf(sql, " OR %s", owner);
+        db_quote(sql, query->key);
+        buf_add_text(sql, " IS NULL)");
+    }
+}
+
 static enum status_code build_sql(const struct event_query *query, bool with_rowid, struct buf *sql,
                                   struct status *status)
 {
@@ -174,11 +213,7 @@ static enum status_code build_sql(const struct event_query *query, bool with_row
     buf_add_text(sql, with_rowid ? ", t.rowid AS rowid FROM " : " FROM ");
     db_quote(sql, query->table);
     buf_add_text(sql, " AS t");
-    if (query->n_before > 0) {
-        buf_add_text(sql, " WHERE t.");
-        db_quote(sql, query->key);
-        buf_addf(sql, " >= %lld", (long long)query->after);
-    }
+    add_keys(query, "t.", sql);
     return buf_check(sql, status);
 }
 
@@ -227,7 +262,7 @@ static void add_subquery(const char *query, struct buf *sql)
     buf_addf(sql, "(%.*s\n)", (int)length, query);
 }
 
-/* The query as it is, which must be sound alone; with a key, its rows behind the last one. */
+/* The query as it is, which must be sound alone; with a key, the rows that are asked for. */
 static enum status_code open_query(struct db *db, const struct event_query *query,
                                    struct db_query **statement, struct status *status)
 {
@@ -236,16 +271,14 @@ static enum status_code open_query(struct db *db, const struct event_query *quer
     struct buf sql = {0};
 
     TRY(db_prepare_user(db, query->what, query->sql, query->timeout_seconds, &plain, status));
-    if (query->n_before == 0) {
+    if (!is_cut(query)) {
         *statement = plain;
         plain = NULL;
         goto done;
     }
     buf_add_text(&sql, "SELECT * FROM ");
     add_subquery(query->sql, &sql);
-    buf_add_text(&sql, " WHERE ");
-    db_quote(&sql, query->key);
-    buf_addf(&sql, " >= %lld", (long long)query->after);
+    add_keys(query, "", &sql);
     TRY(buf_check(&sql, status));
     TRY(db_prepare_user(db, query->what, buf_text(&sql), query->timeout_seconds, statement,
                         status));

@@ -4,6 +4,7 @@
 #include "events/event_log.h"
 
 #include "base/mem.h"
+#include "dataset/vocabulary_ranks.h"
 
 #include <assert.h>
 #include <float.h>
@@ -216,6 +217,25 @@ done:
     return code;
 }
 
+enum status_code event_log_unite_items(struct event_log *log, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    int32_t *map = NULL;
+
+    if (ranks_n(log->ranks) == 1) {
+        goto done;
+    }
+    TRY(sort_vocabulary(&log->items, log->item_codes, log->n, status));
+    TRY(MEM_NEW(&map, log->items.n, status));
+    TRY(vocabulary_unite(log->ranks, &log->items, map, status));
+    for (size_t e = 0; e < log->n; e++) {
+        log->item_codes[e] = map[log->item_codes[e]];
+    }
+done:
+    mem_free(map);
+    return code;
+}
+
 enum status_code event_log_sort(struct event_log *log, enum duplicate_policy duplicates,
                                 struct status *status)
 {
@@ -254,6 +274,20 @@ int64_t event_log_newest(const struct event_log *log, unsigned parts, bool *foun
         }
     }
     return newest;
+}
+
+enum status_code event_log_newest_of_all(const struct event_log *log, unsigned parts,
+                                         int64_t *newest, bool *found, struct status *status)
+{
+    enum status_code code;
+    const int64_t here = event_log_newest(log, parts, found);
+    int64_t of_all = *found ? here : INT64_MIN; /* no time: those are of 1980 and later */
+
+    TRY(ranks_max_int64(log->ranks, &of_all, 1, status));
+    *found = of_all != INT64_MIN;
+    *newest = *found ? of_all : 0;
+done:
+    return code;
 }
 
 /* The events of one pair, [first, end), folded. */
@@ -333,7 +367,7 @@ enum status_code event_log_fold(const struct event_log *log, unsigned parts,
 
     assert(log->user_start != NULL);
     if (half_life_seconds > 0) {
-        folding.now = event_log_newest(log, parts, &found);
+        TRY(event_log_newest_of_all(log, parts, &folding.now, &found, status));
     }
     TRY(sparse_init(&made.matrix, n_users, log->items.n, n_pairs, true, status));
     TRY(MEM_NEW(&made.times, n_pairs, status));

@@ -5,6 +5,7 @@
 
 #include "dataset/dataset.h"
 #include "events/row_report.h"
+#include "ranks/ranks.h"
 
 /* Parts are disjoint; a set of them is a sum. */
 enum event_part {
@@ -25,17 +26,24 @@ enum duplicate_policy {
 /* The type that every id of a column must have, and the row that set it. */
 struct id_column {
     enum id_type type; /* ID_NONE until the first sound id */
+    bool is_settled;   /* by most of the rows, after a first id that was the odd one */
     struct row_place decided_by;
 };
 
 /* Zero-initialise. */
 struct event_log {
-    struct vocabulary users, items;
+    /* Who hold the rest of the log: each rank has the events of its own users. Not owned; NULL:
+       everything is here. */
+    struct ranks *ranks;
+    struct vocabulary users, items; /* of all ranks' items once event_log_unite_items was there */
     struct id_column user_ids, item_ids;
     bool has_times;
     int time_unit;    /* enum time_unit of the rows read so far */
     int64_t last_key; /* the greatest key read so far, INT64_MIN: none (event_query.key) */
     bool has_last;    /* the row that reading went on from was still there */
+    bool reads_again; /* of another type than the ids of a rank before this one: nothing that was
+                         read counts, read again with the types as they are now */
+    int64_t first_ordinal; /* of the rows that are read next */
     size_t n, capacity;
     int32_t *user_codes, *item_codes; /* (n) */
     float *weights;                   /* (n) finite, > 0, before decay */
@@ -59,8 +67,15 @@ MUST_CHECK enum status_code event_log_add(struct event_log *log, int32_t user, i
  * duplicate policy asks; rows that are equal in that stay in the order of the source. */
 MUST_CHECK enum status_code event_log_sort(struct event_log *log, enum duplicate_policy duplicates,
                                            struct status *status);
-/* The newest time among the events of `parts`; *found false when there are none. */
+/* Under several ranks: the items of all of them, instead of those of this one's events. Before
+ * event_log_sort. */
+MUST_CHECK enum status_code event_log_unite_items(struct event_log *log, struct status *status);
+/* The newest time among the events of `parts` that are here; *found false when there are none. */
 int64_t event_log_newest(const struct event_log *log, unsigned parts, bool *found);
+/* The same of all ranks. */
+MUST_CHECK enum status_code event_log_newest_of_all(const struct event_log *log, unsigned parts,
+                                                    int64_t *newest, bool *found,
+                                                    struct status *status);
 /* One past the last event of the pair that starts at event `e` of a sorted log. */
 size_t event_log_pair_end(const struct event_log *log, size_t e);
 

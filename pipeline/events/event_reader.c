@@ -3,20 +3,25 @@
 #include "events/event_reader.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "events/event_row.h"
+#include "events/part_agreement.h"
 #include "events/unique_keys.h"
 
 #include <assert.h>
 
 static void place_row(struct row_reader *reader)
 {
-    int rowid = reader->columns.index[COLUMN_ROWID];
+    const int rowid = reader->columns.index[COLUMN_ROWID], key = reader->columns.key;
+    struct row_place *place = &reader->place;
 
     reader->report->n_rows++;
-    reader->place.number++;
-    reader->place.has_rowid = rowid >= 0 && db_column_type(reader->statement, rowid) == DB_INTEGER;
-    if (reader->place.has_rowid) {
-        reader->place.rowid = db_column_int64(reader->statement, rowid);
+    place->number++;
+    place->has_rowid = rowid >= 0 && db_column_type(reader->statement, rowid) == DB_INTEGER;
+    place->has_key = !place->has_rowid && reader->query->range.is_given &&
+                     db_column_type(reader->statement, key) == DB_INTEGER;
+    if (place->has_rowid || place->has_key) {
+        place->rowid = db_column_int64(reader->statement, place->has_rowid ? rowid : key);
     }
 }
 
@@ -73,8 +78,10 @@ static enum status_code check_keys(const struct row_reader *reader, const struct
     enum status_code code = unique_keys_end(keys, &collide, &first, &second, status);
 
     if (code == STATUS_OK && collide) {
-        char rows[64];
-        snprintf(rows, sizeof rows, "rows %zu and %zu", first + 1, second + 1);
+        char rows[64] = "two rows"; /* of a part, whose numbers say nothing */
+        if (!reader->query->in_parts) {
+            snprintf(rows, sizeof rows, "rows %zu and %zu", first + 1, second + 1);
+        }
         code = refuse_keys(reader, rows, status);
     }
     return code;
@@ -107,15 +114,101 @@ static enum status_code keep_pace(struct pace *pace, const struct watch *watch, 
     return watch_step(watch, (double)n_rows, 0.0, status);
 }
 
+/* ---- with other ranks ---- */
+
+/* Rows that a rank reads before it sends on those of others. */
+enum { ROWS_BETWEEN_MEETINGS = 1 << 16 };
+/* A rank has fewer rows than these. */
+enum { PART_ORDINAL_BITS = 48 };
+
+/* reader->report is of all ranks, and has more bad rows than it may. Either the first id of all was
+ * the odd one, and everything is read again with the type of the others, or it is an error. */
+static enum status_code refuse_parts(struct row_reader *reader, struct part_agreement *agreed,
+                                     struct status *status)
+{
+    const struct row_report *report = reader->report;
+    const bool odd_user = row_id_is_outvoted(report, FAULT_USER_TYPE, &agreed->users);
+    const bool odd_item = row_id_is_outvoted(report, FAULT_ITEM_TYPE, &agreed->items);
+    enum status_code code = STATUS_OK;
+
+    agreed->differs = reader->rules->on_bad_row == BAD_ROW_REJECT && (odd_user || odd_item);
+    if (!agreed->differs && reader->mixed.length == 0) { /* who has seen such ids says it for all */
+        TRY(ranks_agree(reader->log->ranks, status));
+    }
+    if (!agreed->differs) {
+        TRY(row_reader_check(reader, status));
+        TRY(row_reader_refuse(reader, status));
+    }
+done:
+    return code;
+}
+
+static bool has_too_many(const struct row_reader *reader, int64_t n_rejected)
+{
+    return reader->rules->max_bad_share == 0 && n_rejected > reader->rules->max_bad_rows;
+}
+
+/* What ranks do together while each reads its part: agree, then send on. */
+static enum status_code meet(struct row_reader *reader, bool is_done, struct part_agreement *agreed,
+                             struct status *status)
+{
+    enum status_code code;
+    const struct event_log *log = reader->log;
+    const struct part_state state = {.n_rejected = reader->report->n_rejected,
+                                     .is_done = is_done,
+                                     .has_times = log->has_times,
+                                     .users = log->user_ids,
+                                     .items = log->item_ids,
+                                     .clock = reader->clock};
+
+    TRY(part_agreement_reach(log->ranks, reader->query->what, &state, agreed, status));
+    if (!agreed->differs && has_too_many(reader, agreed->n_rejected)) {
+        TRY(row_report_unite(log->ranks, reader->query->what, reader->report, status));
+        TRY(refuse_parts(reader, agreed, status));
+    } else if (!agreed->differs) {
+        TRY(row_sharing_deliver(reader->sharing, status));
+    }
+done:
+    return code;
+}
+
+/* The last rows are sent on; what all parts come to together. */
+static enum status_code finish_parts(struct row_reader *reader, struct part_agreement *agreed,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct event_log *log = reader->log;
+    struct status *ignored = NULL; /* on the heap: a status is large */
+
+    while (!agreed->differs && !agreed->is_done) {
+        TRY(meet(reader, true, agreed, status));
+    }
+    if (!agreed->differs) {
+        TRY(row_report_unite(log->ranks, reader->query->what, reader->report, status));
+        TRY(MEM_NEW(&ignored, 1, status));
+        if (row_reader_check(reader, ignored) != STATUS_OK) {
+            TRY(refuse_parts(reader, agreed, status));
+        }
+    }
+    log->user_ids = agreed->users;
+    log->item_ids = agreed->items;
+    log->reads_again = agreed->differs;
+done:
+    mem_free(ignored);
+    return code;
+}
+
 static enum status_code read_rows(struct row_reader *reader, struct unique_keys *keys,
-                                  const struct watch *watch, struct status *status)
+                                  struct part_agreement *agreed, const struct watch *watch,
+                                  struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct pace pace = {clock_monotonic(), clock_monotonic(), 1, reader->report->n_rows};
+    const bool in_parts = reader->query->in_parts;
     bool has_row = false, is_known = false;
 
     TRY(db_step(reader->statement, &has_row, status));
-    while (has_row) {
+    while (has_row && !agreed->differs) {
         TRY(read_key(reader, keys, &is_known, status));
         if (!is_known) {
             place_row(reader);
@@ -124,9 +217,46 @@ static enum status_code read_rows(struct row_reader *reader, struct unique_keys 
         if (watch != NULL && reader->report->n_rows >= pace.next) {
             TRY(keep_pace(&pace, watch, reader->report->n_rows, status));
         }
+        if (in_parts && reader->report->n_rows % ROWS_BETWEEN_MEETINGS == 0) {
+            TRY(meet(reader, false, agreed, status));
+        }
         TRY(db_step(reader->statement, &has_row, status));
     }
 done:
+    return code;
+}
+
+/* Reads what this rank is to read, with the others. `report` gets what all have come to. */
+static enum status_code read_shared(struct row_reader *reader, struct unique_keys *keys,
+                                    const struct watch *watch, struct status *status)
+{
+    enum status_code code;
+    struct event_log *log = reader->log;
+    struct row_report *report = reader->report;
+    struct row_report own = {.rejected = report->rejected};
+    struct row_sharing sharing = {.ranks = log->ranks,
+                                  .in_parts = reader->query->in_parts,
+                                  .logs = {log, log->dislikes, log->seen}};
+    struct part_agreement agreed = {0};
+
+    reader->sharing = ranks_n(log->ranks) == 1 ? NULL : &sharing;
+    if (!sharing.in_parts) {
+        TRY(read_rows(reader, keys, &agreed, watch, status));
+        TRY(row_reader_check(reader, status));
+        goto done;
+    }
+    reader->report = &own;
+    reader->n_mixed_before = reader->n_rows_before = 0;
+    /* rows of a later rank are later where there are no times, and given ones later still */
+    log->first_ordinal = (int64_t)ranks_mine(log->ranks) << PART_ORDINAL_BITS;
+    TRY(read_rows(reader, keys, &agreed, watch, status));
+    TRY(finish_parts(reader, &agreed, status));
+    log->first_ordinal = (int64_t)ranks_n(log->ranks) << PART_ORDINAL_BITS;
+    row_report_join(report, &own);
+done:
+    row_sharing_release(&sharing);
+    reader->sharing = NULL;
+    reader->report = report;
     return code;
 }
 
@@ -143,7 +273,11 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
         .log = log,
         .report = report,
         .clock = {.unit = rules->time_unit, .is_declared = rules->time_unit != TIME_AUTO},
-        .place = {.query = query->what, .number = query->n_before}};
+        .place = {.query = query->what,
+                  .part = (uint8_t)(query->in_parts && !query->range.is_given
+                                        ? ranks_mine(log->ranks) + 1
+                                        : 0),
+                  .number = query->n_before}};
 
     assert(log->user_start == NULL);
     if (query->is_given_part) {
@@ -170,8 +304,7 @@ enum status_code event_reader_run(struct db *db, const struct event_query *query
     } else {
         log->has_times = has_times;
     }
-    TRY(read_rows(&reader, &keys, watch, status));
-    TRY(row_reader_check(&reader, status));
+    TRY(read_shared(&reader, &keys, watch, status));
     TRY(check_keys(&reader, &keys, status));
     log->time_unit = (int)reader.clock.unit;
 done:

@@ -31,7 +31,7 @@ static enum status_code leave_out(struct row_reader *reader, struct row *row,
     return STATUS_OK;
 }
 
-static enum status_code too_many_bad_rows(const struct row_reader *reader, struct status *status)
+enum status_code row_reader_refuse(const struct row_reader *reader, struct status *status)
 {
     const struct event_rules *rules = reader->rules;
     struct buf text = {0};
@@ -82,9 +82,9 @@ static enum status_code reject(struct row_reader *reader, struct row *row, enum 
         }
         code = status_set(status, STATUS_DATA, "%s", buf_text(&text));
         buf_release(&text);
-    } else if (reader->rules->max_bad_share == 0 &&
+    } else if (reader->rules->max_bad_share == 0 && !reader->query->in_parts &&
                reader->report->n_rejected > reader->rules->max_bad_rows) {
-        code = too_many_bad_rows(reader, status);
+        code = row_reader_refuse(reader, status);
     }
 done:
     return code;
@@ -117,6 +117,20 @@ static enum status_code reject_mixed(struct row_reader *reader, struct row *row,
                   reader->columns.index[which], status);
 }
 
+bool row_id_is_outvoted(const struct row_report *report, enum row_fault fault,
+                        struct id_column *ids)
+{
+    const bool is = report->faults[fault] * 2 > report->n_rows;
+    if (is) {
+        *ids = (struct id_column){.type = ids->type == ID_TEXT ? ID_INTEGER : ID_TEXT,
+                                  .is_settled = true,
+                                  .decided_by = report->first[fault].place};
+    } else if (!ids->is_settled) {
+        *ids = (struct id_column){0};
+    }
+    return is;
+}
+
 enum status_code row_reader_check(const struct row_reader *reader, struct status *status)
 {
     const struct row_report *report = reader->report;
@@ -131,7 +145,7 @@ enum status_code row_reader_check(const struct row_reader *reader, struct status
     }
     if (share > 0 && report->n_rejected > MAX_BAD_ROWS_LEAST &&
         (double)report->n_rejected > share * (double)report->n_rows) {
-        return too_many_bad_rows(reader, status);
+        return row_reader_refuse(reader, status);
     }
     return STATUS_OK;
 }
@@ -297,24 +311,47 @@ static enum status_code read_time(struct row_reader *reader, struct row *row, st
 
 /* ---- into the log ---- */
 
+/* Into the log of the rank whose user it is. */
+static enum status_code put(struct row_reader *reader, struct event_log *log, const struct row *row,
+                            float weight, int64_t time, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct row_sharing *sharing = reader->sharing;
+    int32_t user = 0, item = 0;
+
+    if (sharing != NULL && !row_sharing_is_own(sharing, &row->user)) {
+        return sharing->in_parts ? row_sharing_send(sharing, log, &row->user, &row->item, weight,
+                                                    time, reader->query->part, status)
+                                 : STATUS_OK;
+    }
+    TRY(vocabulary_add(&log->users, &row->user, &user, status));
+    TRY(vocabulary_add(&log->items, &row->item, &item, status));
+    TRY(event_log_add(log, user, item, weight, time, reader->query->part, status));
+done:
+    return code;
+}
+
+/* Positive rows and dislikes are counted together, so that their order can be told. */
+static int64_t next_ordinal(const struct row_reader *reader)
+{
+    return reader->log->first_ordinal + reader->report->n_accepted + reader->report->n_dislikes;
+}
+
 /* A row that counts for nothing, whose user has seen its item all the same: since it came, or,
  * where it has no sound time, since ever. */
 static enum status_code note_seen(struct row_reader *reader, const struct row *row,
                                   struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    const struct event_log *log = reader->log;
-    struct event_log *seen = log->seen;
+    struct event_log *seen = reader->log->seen;
     struct event_clock clock = reader->clock; /* a row that does not count decides no unit */
     enum row_fault fault = N_ROW_FAULTS;
     /* without times it came with the row that counts before it */
-    int64_t time = (int64_t)(log->n + (log->dislikes != NULL ? log->dislikes->n : 0)) - 1;
-    int32_t user = 0, item = 0;
+    int64_t time = next_ordinal(reader) - 1;
 
     if (seen == NULL || reader->query->is_given_part) {
         return STATUS_OK;
     }
-    if (log->has_times) {
+    if (reader->log->has_times) {
         struct db_cell cell;
         db_column_cell(reader->statement, reader->columns.index[COLUMN_TIME], &cell);
         if (event_clock_read(&clock, &cell, &reader->place, &fault, &time, status) != STATUS_OK) {
@@ -325,34 +362,22 @@ static enum status_code note_seen(struct row_reader *reader, const struct row *r
             return STATUS_OK;
         }
     }
-    TRY(vocabulary_add(&seen->users, &row->user, &user, status));
-    TRY(vocabulary_add(&seen->items, &row->item, &item, status));
-    TRY(event_log_add(seen, user, item, 1, fault == N_ROW_FAULTS ? time : TIME_FIRST,
-                      reader->query->part, status));
-done:
-    return code;
+    return put(reader, seen, row, 1, fault == N_ROW_FAULTS ? time : TIME_FIRST, status);
 }
 
 static enum status_code accept(struct row_reader *reader, const struct row *row,
                                struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct event_log *dislikes = reader->log->dislikes;
-    struct event_log *log = row->is_dislike ? dislikes : reader->log;
-    /* positive rows and dislikes are counted together, so that their order can be told */
-    size_t ordinal = reader->log->n + (dislikes != NULL ? dislikes->n : 0);
-    int32_t user = 0, item = 0;
+    struct event_log *log = row->is_dislike ? reader->log->dislikes : reader->log;
 
     if (log == NULL) {
         reader->report->filtered[FILTER_EVENT]++;
         TRY(note_seen(reader, row, status));
         goto done;
     }
-    TRY(vocabulary_add(&log->users, &row->user, &user, status));
-    TRY(vocabulary_add(&log->items, &row->item, &item, status));
-    TRY(event_log_add(log, user, item, (float)row->weight,
-                      reader->log->has_times ? row->time : (int64_t)ordinal, reader->query->part,
-                      status));
+    TRY(put(reader, log, row, (float)row->weight,
+            reader->log->has_times ? row->time : next_ordinal(reader), status));
     reader->report->n_dislikes += row->is_dislike;
     reader->report->n_accepted += !row->is_dislike;
 done:

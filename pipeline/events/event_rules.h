@@ -32,6 +32,13 @@ struct event_rules {
     const char *times_needed; /* the option that needs times, for the message; NULL: none does */
 };
 
+/* The rows that one of several ranks reads, from <= key < until. The first rank has no `from`, and
+ * rows without a key; the last has no `until`. */
+struct key_range {
+    bool is_given, has_from, has_until;
+    int64_t from, until;
+};
+
 /* Where the rows come from: a query, or a table and its columns (`event`, `weight`, `time` NULL
  * where there is none). `what` names it in messages: "source.interactions". */
 struct event_query {
@@ -43,6 +50,10 @@ struct event_query {
        column) is greater than `after`, the greatest then. key NULL: all rows. */
     const char *key;
     int64_t after, n_before;
+    /* Under several ranks, which each read their part: its rows are sent to the ranks of their
+       users. False: every rank reads all rows, and keeps those of its own users. */
+    bool in_parts;
+    struct key_range range; /* of a part that is cut by `key` */
     /* A split's given table: event types do not apply, since and until neither. */
     bool is_given_part;
     enum event_part part; /* of every row */

@@ -3,6 +3,8 @@
 #include "events/extract.h"
 
 #include "events/dislikes.h"
+#include "events/event_row.h"
+#include "events/key_ranges.h"
 #include "store/row_batch.h"
 
 #include <math.h>
@@ -13,15 +15,16 @@ static enum status_code read_given(struct db *source, const struct extract_reque
                                    struct row_report *report, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t n_before = log->n;
+    const int64_t n_before = report->n_accepted;
     struct event_query query = {.what = what,
                                 .sql = sql,
                                 .timeout_seconds = request->interactions.timeout_seconds,
                                 .is_given_part = true,
+                                .in_parts = request->has_own_source && ranks_n(request->ranks) > 1,
                                 .part = part};
 
     TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));
-    if (log->n == n_before) {
+    if (report->n_accepted == n_before) {
         code = status_set(status, STATUS_DATA, "%s gives no usable rows", what);
     }
 done:
@@ -32,9 +35,11 @@ static enum status_code read_log(struct db *source, const struct extract_request
                                  const struct watch *watch, struct extraction *extraction,
                                  struct status *status)
 {
+    enum status_code code = STATUS_OK;
     struct event_query query = request->interactions;
     struct event_log *log = &extraction->log;
 
+    log->ranks = request->ranks;
     log->dislikes = &extraction->dislikes;
     extraction->report.rejected = &extraction->rejected;
     extraction->goes_on = extraction->report.n_rows > 0;
@@ -43,21 +48,24 @@ static enum status_code read_log(struct db *source, const struct extract_request
     query.n_before = extraction->report.n_rows;
     query.part = PART_TRAIN;
     query.is_given_part = false;
-    return event_reader_run(source, &query, &request->rules, watch, log, &extraction->report,
-                            status);
+    if (ranks_n(request->ranks) > 1) {
+        query.in_parts = request->has_own_rows;
+        if (!query.in_parts) {
+            TRY(key_range_cut(source, request->ranks, &request->rules, &query, status));
+        }
+        extraction->is_read_whole = !query.in_parts;
+    }
+    TRY(event_reader_run(source, &query, &request->rules, watch, log, &extraction->report, status));
+done:
+    return code;
 }
 
-/* The first id of a column says of which type all of them are. Where most of the others disagree it
- * was the odd one: `ids` then gets their type, and where the first of them stands; else nothing is
- * decided. */
-static bool is_outvoted(const struct row_report *report, enum row_fault fault,
-                        struct id_column *ids)
+/* Nothing that was read counts but of which type ids are. */
+static void start_again(struct extraction *extraction, struct id_column users,
+                        struct id_column items)
 {
-    const bool is = report->faults[fault] * 2 > report->n_rows;
-    *ids = is ? (struct id_column){ids->type == ID_TEXT ? ID_INTEGER : ID_TEXT,
-                                   report->first[fault].place}
-              : (struct id_column){0};
-    return is;
+    extraction_release(extraction);
+    *extraction = (struct extraction){.log = {.user_ids = users, .item_ids = items}};
 }
 
 enum status_code extract_read_log(struct db *source, const struct extract_request *request,
@@ -65,13 +73,18 @@ enum status_code extract_read_log(struct db *source, const struct extract_reques
                                   struct status *status)
 {
     enum status_code code = read_log(source, request, watch, extraction, status);
-    struct id_column users = extraction->log.user_ids, items = extraction->log.item_ids;
-    const bool odd_user = is_outvoted(&extraction->report, FAULT_USER_TYPE, &users);
-    const bool odd_item = is_outvoted(&extraction->report, FAULT_ITEM_TYPE, &items);
-    if (code == STATUS_DATA && request->rules.on_bad_row == BAD_ROW_REJECT &&
+    struct event_log *log = &extraction->log;
+    while (code == STATUS_OK && log->reads_again) {
+        start_again(extraction, log->user_ids, log->item_ids);
+        code = read_log(source, request, watch, extraction, status);
+    }
+    struct id_column users = log->user_ids, items = log->item_ids;
+    const bool odd_user = row_id_is_outvoted(&extraction->report, FAULT_USER_TYPE, &users);
+    const bool odd_item = row_id_is_outvoted(&extraction->report, FAULT_ITEM_TYPE, &items);
+    const bool in_parts = ranks_n(request->ranks) > 1 && !extraction->is_read_whole;
+    if (code == STATUS_DATA && request->rules.on_bad_row == BAD_ROW_REJECT && !in_parts &&
         !extraction->goes_on && (odd_user || odd_item)) {
-        extraction_release(extraction);
-        *extraction = (struct extraction){.log = {.user_ids = users, .item_ids = items}};
+        start_again(extraction, users, items);
         status_clear(status);
         code = read_log(source, request, watch, extraction, status);
     }
@@ -90,7 +103,7 @@ enum status_code extract_read(struct db *source, const struct extract_request *r
     if (report->n_rows == 0) {
         TRY(status_set(status, STATUS_DATA, "%s gives no rows", request->interactions.what));
     }
-    if (log->n == 0) {
+    if (report->n_accepted == 0) {
         struct buf taken = {0};
         row_report_add(report, &taken);
         code =
@@ -105,6 +118,7 @@ enum status_code extract_read(struct db *source, const struct extract_request *r
     }
     if (request->test_query != NULL) {
         extraction->has_given_test = true;
+        test->ranks = log->ranks;
         test->user_ids = log->user_ids; /* the same types are asked of the test */
         test->item_ids = log->item_ids;
         TRY(read_given(source, request, "split.test_query", request->test_query, PART_TEST, watch,
@@ -119,8 +133,14 @@ enum status_code extract_split(struct extraction *extraction, struct extract_req
 {
     enum status_code code = STATUS_OK;
     const enum duplicate_policy duplicates = request->dataset.duplicates;
+    struct event_log *log = &extraction->log;
 
+    if (log->users.n == 0) { /* of one of several ranks; what it has only dislikes of has a type */
+        log->users.type = log->user_ids.type;
+        log->items.type = log->item_ids.type;
+    }
     TRY(dislikes_add_ids(&extraction->dislikes, &extraction->log, status));
+    TRY(event_log_unite_items(&extraction->log, status));
     TRY(event_log_sort(&extraction->log, duplicates, status));
     extraction->dislikes.has_times = extraction->log.has_times;
     TRY(event_log_sort(&extraction->dislikes, DUPLICATES_LAST, status));
@@ -129,8 +149,8 @@ enum status_code extract_split(struct extraction *extraction, struct extract_req
     if (extraction->has_given_test) {
         TRY(event_log_sort(&extraction->test, duplicates, status));
     }
-    request->dataset.repeats =
-        split_repeats(&request->split, &extraction->log, &extraction->repeat_share);
+    TRY(split_repeats(&request->split, &extraction->log, &request->dataset.repeats,
+                      &extraction->repeat_share, status));
     TRY(split_assign(&request->split, &extraction->log, status));
 done:
     return code;

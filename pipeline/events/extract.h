@@ -23,6 +23,10 @@ struct extract_request {
     struct event_rules rules;
     struct dataset_rules dataset;
     struct split_settings split;
+    struct ranks *ranks; /* who read the source together; NULL: this process alone */
+    /* Each rank has rows of its own in the log's query, and a source of its own for the given
+       parts, too: by ${RANK} or :rank. Else all see the same. */
+    bool has_own_rows, has_own_source;
 };
 
 /* Zero-initialise. */
@@ -36,6 +40,7 @@ struct extraction {
     struct rejected_rows rejected; /* of those that were read now */
     double repeat_share;           /* split_repeats */
     bool goes_on;                  /* behind rows that earlier runs have read */
+    bool is_read_whole;            /* by each of several ranks */
 };
 
 /* Reads all rows, or with rows in `extraction` already (event_store.h) those behind its last key;

@@ -3,24 +3,28 @@
 
 #include "base/mem.h"
 
-/* Whether there is something of the parts `late`, and all of it is newer than all of `rest`, of
- * which *before is the newest time. */
-static bool is_newer(const struct event_log *log, unsigned late, unsigned rest, int64_t *before)
+/* *newer: there is something of the parts `late`, and all of it is newer than all of `rest`, of
+ * which *before is the newest time. Of all ranks. */
+static enum status_code compare_parts(const struct event_log *log, unsigned late, unsigned rest,
+                                      int64_t *before, bool *newer, struct status *status)
 {
-    bool has_rest = false, has_late = false;
-    int64_t oldest = INT64_MAX;
-    *before = event_log_newest(log, rest, &has_rest);
+    enum status_code code;
+    bool has_rest = false;
+    int64_t oldest_negated = INT64_MIN; /* its negative: the greatest is of the oldest */
+    TRY(event_log_newest_of_all(log, rest, before, &has_rest, status));
     for (size_t e = 0; e < log->n; e++) {
-        if ((log->parts[e] & late) != 0) {
-            has_late = true;
-            oldest = log->times[e] < oldest ? log->times[e] : oldest;
+        if ((log->parts[e] & late) != 0 && -log->times[e] > oldest_negated) {
+            oldest_negated = -log->times[e];
         }
     }
-    return log->has_times && has_late && has_rest && oldest > *before;
+    TRY(ranks_max_int64(log->ranks, &oldest_negated, 1, status));
+    *newer = log->has_times && oldest_negated != INT64_MIN && has_rest && -oldest_negated > *before;
+done:
+    return code;
 }
 
-enum status_code late_events_gather(const struct event_log *log, const int32_t *new_code,
-                                    struct artifact *artifact, struct status *status)
+enum status_code late_events_gather(const struct event_log *log, struct artifact *artifact,
+                                    struct status *status)
 {
     int32_t *users = NULL, *items = NULL;
     int64_t *times = NULL;
@@ -29,9 +33,11 @@ enum status_code late_events_gather(const struct event_log *log, const int32_t *
     int64_t trained, before;
     size_t n = 0;
     enum status_code code = STATUS_OK;
-    const bool is_test_late = is_newer(log, PART_TEST, PART_TRAIN | PART_VALID, &before);
-    if (!is_test_late && !is_newer(log, PART_VALID, PART_TRAIN, &trained)) {
-        return code;
+    bool is_test_late, is_valid_late;
+    TRY(compare_parts(log, PART_TEST, PART_TRAIN | PART_VALID, &before, &is_test_late, status));
+    TRY(compare_parts(log, PART_VALID, PART_TRAIN, &trained, &is_valid_late, status));
+    if (!is_test_late && !is_valid_late) {
+        goto done;
     }
     const unsigned late = PART_VALID | (is_test_late ? PART_TEST : 0U);
     for (size_t e = 0; e < log->n; e++) {
@@ -50,10 +56,8 @@ enum status_code late_events_gather(const struct event_log *log, const int32_t *
             seen |= log->parts[i];
         }
         for (size_t i = e; i < end; i++) {
-            const int32_t user =
-                new_code == NULL ? log->user_codes[i] : new_code[log->user_codes[i]];
-            if ((log->parts[i] & late) != 0 && user >= 0) {
-                users[n] = user;
+            if ((log->parts[i] & late) != 0) {
+                users[n] = log->user_codes[i];
                 items[n] = log->item_codes[i];
                 times[n] = log->times[i];
                 weights[n] = log->weights[i];

@@ -19,9 +19,8 @@ struct late_events {
 
 /* Of a sorted and split log: the validation part's, and the test part's where that is newer than
  * all else. Without times, or where neither is newer than what it is measured against, `artifact`
- * (zeroed) stays so. new_code (users; NULL: as they are) renumbers users, those below 0 are left
- * out. */
-MUST_CHECK enum status_code late_events_gather(const struct event_log *log, const int32_t *new_code,
+ * (zeroed) stays so, on all ranks. */
+MUST_CHECK enum status_code late_events_gather(const struct event_log *log,
                                                struct artifact *artifact, struct status *status);
 /* A view over the artifact, which must outlive it; codes are checked against the extents. */
 MUST_CHECK enum status_code late_events_load(struct late_events *events,

@@ -14,8 +14,7 @@ static size_t count(const struct event_log *log, int64_t since)
 }
 
 enum status_code new_events_gather(const struct event_log *log, int64_t since,
-                                   const int32_t *new_code, struct artifact *artifact,
-                                   struct status *status)
+                                   struct artifact *artifact, struct status *status)
 {
     int32_t *users = NULL, *items = NULL;
     int64_t *times = NULL;
@@ -24,7 +23,8 @@ enum status_code new_events_gather(const struct event_log *log, int64_t since,
     if (!log->has_times) {
         return code;
     }
-    size_t n = count(log, since), to = 0;
+    const size_t n = count(log, since);
+    size_t to = 0;
     TRY(MEM_NEW(&users, n, status));
     TRY(MEM_NEW(&items, n, status));
     TRY(MEM_NEW(&times, n, status));
@@ -36,17 +36,14 @@ enum status_code new_events_gather(const struct event_log *log, int64_t since,
             is_old = is_old || log->times[i] < since;
         }
         for (size_t i = e; i < end; i++) {
-            const int32_t user =
-                new_code == NULL ? log->user_codes[i] : new_code[log->user_codes[i]];
-            if (log->times[i] >= since && user >= 0) {
-                users[to] = user;
+            if (log->times[i] >= since) {
+                users[to] = log->user_codes[i];
                 items[to] = log->item_codes[i];
                 times[to] = log->times[i];
                 had[to++] = is_old;
             }
         }
     }
-    n = to;
     artifact_init(artifact, "new_events");
     TRY(artifact_set_number(artifact, "since", (double)since, status));
     TRY(artifact_copy(artifact, "users", ARRAY_I32, n, 1, users, status));

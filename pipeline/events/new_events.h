@@ -17,11 +17,9 @@ struct new_events {
     bool is_view;                 /* the arrays belong to an artifact */
 };
 
-/* Those of a sorted log from `since` on. new_code (users; NULL: as they are) renumbers users, those
- * below 0 are left out. Without times `artifact` (zeroed) stays so. */
+/* Those of a sorted log from `since` on. Without times `artifact` (zeroed) stays so. */
 MUST_CHECK enum status_code new_events_gather(const struct event_log *log, int64_t since,
-                                              const int32_t *new_code, struct artifact *artifact,
-                                              struct status *status);
+                                              struct artifact *artifact, struct status *status);
 /* A view over the artifact, which must outlive it; codes are checked against the extents. */
 MUST_CHECK enum status_code new_events_load(struct new_events *events,
                                             const struct artifact *artifact, size_t n_users,

@@ -99,8 +99,52 @@ void rejected_rows_release(struct rejected_rows *rejected)
 
 void row_place_add(const struct row_place *place, struct buf *out)
 {
-    buf_addf(out, "%s %lld of %s", place->has_rowid ? "rowid" : "row",
-             (long long)(place->has_rowid ? place->rowid : place->number), place->query);
+    const bool is_named = place->has_rowid || place->has_key;
+
+    buf_addf(out, "%s %lld of %s", place->has_rowid ? "rowid" : (place->has_key ? "key" : "row"),
+             (long long)(is_named ? place->rowid : place->number), place->query);
+    if (place->part > 0) {
+        buf_addf(out, " in the part of rank %d", place->part - 1);
+    }
+}
+
+void row_report_join(struct row_report *report, const struct row_report *other)
+{
+    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
+        if (report->faults[f] == 0) {
+            report->first[f] = other->first[f];
+        }
+        report->faults[f] += other->faults[f];
+    }
+    for (size_t f = 0; f < N_ROW_FILTERS; f++) {
+        report->filtered[f] += other->filtered[f];
+    }
+    report->n_rows += other->n_rows;
+    report->n_accepted += other->n_accepted;
+    report->n_rejected += other->n_rejected;
+    report->n_dislikes += other->n_dislikes;
+}
+
+enum status_code row_report_unite(struct ranks *ranks, const char *query, struct row_report *report,
+                                  struct status *status)
+{
+    enum status_code code;
+    struct ranks_bytes all = {0};
+    struct rejected_rows *rejected = report->rejected;
+
+    TRY(ranks_gather(ranks, report, sizeof *report, &all, status));
+    const struct row_report *reports = (const void *)all.data;
+    memset(report, 0, sizeof *report);
+    for (size_t r = 0; r < ranks_n(ranks); r++) {
+        row_report_join(report, &reports[r]);
+    }
+    report->rejected = rejected;
+    for (size_t f = 0; f < N_ROW_FAULTS; f++) {
+        report->first[f].place.query = query; /* not another process's pointer */
+    }
+done:
+    ranks_bytes_release(&all);
+    return code;
 }
 
 int64_t row_report_mixed(const struct row_report *report)

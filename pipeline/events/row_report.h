@@ -4,6 +4,7 @@
 #define NIGHTJAR_EVENTS_ROW_REPORT_H
 
 #include "base/buf.h"
+#include "ranks/ranks.h"
 #include "store/db.h"
 
 /* Rules that a sound row falls under: counted, never an error by themselves. */
@@ -44,10 +45,12 @@ extern const char *const row_fault_names[N_ROW_FAULTS];
 enum { ROW_KEPT_MAX = 10000, ROW_VALUE_MAX = 64 };
 
 /* Where a row stands: its rowid where the source gives one, else its number in the query's result.
- */
+ * Of one of several ranks that numbers only its own rows, its key where there is one. */
 struct row_place {
     const char *query; /* "source.interactions", "split.test_query" */
     bool has_rowid;
+    bool has_key; /* `rowid` is its key */
+    uint8_t part; /* 1 + the rank whose part of the source it stands in; 0: there are no parts */
     int64_t rowid;
     int64_t number; /* one-based */
 };
@@ -78,9 +81,15 @@ struct row_report {
 MUST_CHECK enum status_code row_report_fault(struct row_report *report, enum row_fault fault,
                                              const struct row_place *place, const char *value,
                                              struct status *status);
+/* Adds what another query, or another rank, came to. */
+void row_report_join(struct row_report *report, const struct row_report *other);
+/* report = what all ranks' together come to; places are of `query`. */
+MUST_CHECK enum status_code row_report_unite(struct ranks *ranks, const char *query,
+                                             struct row_report *report, struct status *status);
 /* The value of a cell of the current row for a message; "" for NULL and a BLOB. */
 void row_value_describe(struct db_query *query, int column, char out[ROW_VALUE_MAX]);
-/* "row 17 of source.interactions", or "rowid 17 of ...". */
+/* "row 17 of source.interactions", "rowid 17 of ...", "key 17 of ..."; with "in the part of rank 3"
+ * behind it. */
 void row_place_add(const struct row_place *place, struct buf *out);
 /* Rows whose user or item is of another type than those before. */
 int64_t row_report_mixed(const struct row_report *report);

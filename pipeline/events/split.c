@@ -64,51 +64,66 @@ bool split_amount_parse(enum split_by by, const char *text, struct split_amount 
     return false;
 }
 
-/* How many PART_TRAIN events there are after `border`. */
-static size_t count_later(const struct event_log *log, int64_t border)
+/* *n = how many PART_TRAIN events there are after `border`, on all ranks. */
+static enum status_code count_later(const struct event_log *log, int64_t border, int64_t *n,
+                                    struct status *status)
 {
-    size_t n_later = 0;
+    int64_t n_later = 0;
 
     for (size_t e = 0; e < log->n; e++) {
-        n_later += (size_t)(log->parts[e] == PART_TRAIN) & (size_t)(log->times[e] > border);
+        n_later += (int64_t)(log->parts[e] == PART_TRAIN) & (int64_t)(log->times[e] > border);
     }
-    return n_later;
+    *n = n_later;
+    return ranks_sum_int64(log->ranks, n, 1, status);
 }
 
-/* The smallest time with at most `most` events after it, by bisection: some 33 passes over the
- * times cost less than sorting them. */
-static int64_t border_of_count(const struct event_log *log, int64_t newest, double most)
+/* *border = the smallest time with at most `most` events after it, by bisection: some 33 passes
+ * over the times cost less than sorting them. */
+static enum status_code border_of_count(const struct event_log *log, int64_t newest, double most,
+                                        int64_t *border, struct status *status)
 {
-    int64_t low = TIME_FIRST - 1, high = newest;
+    enum status_code code = STATUS_OK;
+    int64_t low = TIME_FIRST - 1, high = newest, n_later;
 
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if ((double)count_later(log, middle) <= most) {
+        TRY(count_later(log, middle, &n_later, status));
+        if ((double)n_later <= most) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    return high;
+    *border = high;
+done:
+    return code;
 }
 
-/* Where the part of size `amount` begins that ends at `end` (inclusive). */
-static int64_t part_border(const struct event_log *log, const struct split_amount *amount,
-                           int64_t end, int64_t newest)
+/* *border = where the part of size `amount` begins that ends at `end` (inclusive). */
+static enum status_code part_border(const struct event_log *log, const struct split_amount *amount,
+                                    int64_t end, int64_t newest, int64_t *border,
+                                    struct status *status)
 {
+    enum status_code code = STATUS_OK;
+    int64_t n_train, n_later;
+
+    *border = end;
     switch (amount->kind) {
     case SPLIT_SECONDS:
-        return end - (int64_t)amount->value;
-    case SPLIT_FRACTION: {
-        double n_train = (double)count_later(log, TIME_FIRST - 1);
-        return border_of_count(log, newest,
-                               (double)count_later(log, end) + amount->value * n_train);
-    }
+        *border = end - (int64_t)amount->value;
+        break;
+    case SPLIT_FRACTION:
+        TRY(count_later(log, TIME_FIRST - 1, &n_train, status));
+        TRY(count_later(log, end, &n_later, status));
+        TRY(border_of_count(log, newest, (double)n_later + amount->value * (double)n_train, border,
+                            status));
+        break;
     case SPLIT_NOTHING:
     case SPLIT_COUNT:
         break;
     }
-    return end;
+done:
+    return code;
 }
 
 bool split_is_random(const struct split_settings *settings, bool has_times)
@@ -116,33 +131,46 @@ bool split_is_random(const struct split_settings *settings, bool has_times)
     return settings->by == SPLIT_RANDOM || (settings->by == SPLIT_AUTO && !has_times);
 }
 
-/* Of the newest tenth's events, the share whose user had the item before that tenth began. */
-static double known_share(const struct event_log *log)
+/* *share = of the newest tenth's events, the share whose user had the item before that tenth began.
+ */
+static enum status_code known_share(const struct event_log *log, double *share,
+                                    struct status *status)
 {
-    const size_t n_train = count_later(log, TIME_FIRST - 1);
-    size_t n_late = 0, n_known = 0;
+    enum status_code code;
+    int64_t n_train, newest, border, n_late[2] = {0}; /* all of them; those that were known */
     bool found;
-    const int64_t newest = event_log_newest(log, PART_TRAIN, &found);
-    const int64_t border = border_of_count(log, newest, 0.1 * (double)n_train);
+    TRY(count_later(log, TIME_FIRST - 1, &n_train, status));
+    TRY(event_log_newest_of_all(log, PART_TRAIN, &newest, &found, status));
+    TRY(border_of_count(log, newest, 0.1 * (double)n_train, &border, status));
     for (size_t first = 0, end; found && first < log->n; first = end) {
         size_t n_later = 0;
         end = event_log_pair_end(log, first);
         for (size_t e = first; e < end; e++) {
             n_later += log->times[e] > border;
         }
-        n_late += n_later;
-        n_known += n_later < end - first ? n_later : 0;
+        n_late[0] += (int64_t)n_later;
+        n_late[1] += n_later < end - first ? (int64_t)n_later : 0;
     }
-    return n_late == 0 ? 0 : (double)n_known / (double)n_late;
+    TRY(ranks_sum_int64(log->ranks, n_late, 2, status));
+    *share = n_late[0] == 0 ? 0 : (double)n_late[1] / (double)n_late[0];
+done:
+    return code;
 }
 
-bool split_repeats(const struct split_settings *settings, const struct event_log *log,
-                   double *share)
+enum status_code split_repeats(const struct split_settings *settings, const struct event_log *log,
+                               bool *repeats, double *share, struct status *status)
 {
+    enum status_code code = STATUS_OK;
     const bool by_pair = settings->by == SPLIT_LEAVE_LAST || settings->by == SPLIT_RANDOM;
-    *share = log->has_times ? known_share(log) : 0;
-    return settings->repeats == CHOICE_AUTO ? !by_pair && *share >= SPLIT_REPEATS
-                                            : settings->repeats == CHOICE_TRUE;
+    double known = 0;
+    if (log->has_times) {
+        TRY(known_share(log, &known, status));
+    }
+    *share = known;
+    *repeats = settings->repeats == CHOICE_AUTO ? !by_pair && known >= SPLIT_REPEATS
+                                                : settings->repeats == CHOICE_TRUE;
+done:
+    return code;
 }
 
 /* What was only seen goes with its pair where that is held out, on purpose or by user; else with
@@ -192,40 +220,53 @@ done:
     return code;
 }
 
+static enum status_code refuse_borders(int64_t newest, int64_t border, int64_t n_events,
+                                       struct status *status)
+{
+    char newest_text[CLOCK_TEXT_MAX], border_text[CLOCK_TEXT_MAX];
+    clock_format(newest, newest_text);
+    clock_format(border, border_text);
+    return status_set(
+        status, STATUS_DATA,
+        "split by time: no event is left for training: the log's newest event is of %s and all "
+        "%lld events are newer than %s, where validation and test begin; make split.valid and "
+        "split.test shorter",
+        newest_text, (long long)n_events, border_text);
+}
+
 static enum status_code split_by_time(const struct split_settings *settings, struct event_log *log,
                                       struct status *status)
 {
+    enum status_code code;
     bool found = false;
-    int64_t newest = event_log_newest(log, PART_TRAIN, &found);
+    int64_t newest, test_border, valid_border;
+    int64_t counts[2] = {0, (int64_t)log->n}; /* events that stay in train, events */
 
+    TRY(event_log_newest_of_all(log, PART_TRAIN, &newest, &found, status));
     if (!found || (settings->test.kind == SPLIT_NOTHING && settings->valid.kind == SPLIT_NOTHING)) {
-        return STATUS_OK;
+        goto done;
     }
-    int64_t test_border = part_border(log, &settings->test, newest, newest);
-    int64_t valid_border = part_border(log, &settings->valid, test_border, newest);
-    size_t n_train = 0;
+    TRY(part_border(log, &settings->test, newest, newest, &test_border, status));
+    TRY(part_border(log, &settings->valid, test_border, newest, &valid_border, status));
     for (size_t e = 0; e < log->n; e++) {
         if (log->parts[e] == PART_TRAIN && log->times[e] > valid_border) {
             log->parts[e] = log->times[e] > test_border ? PART_TEST : PART_VALID;
         }
-        n_train += log->parts[e] == PART_TRAIN ? 1 : 0;
+        counts[0] += log->parts[e] == PART_TRAIN ? 1 : 0;
     }
     if (log->dislikes != NULL) {
         dislikes_cut_at(log->dislikes, valid_border);
     }
-    if (n_train == 0) {
-        char newest_text[CLOCK_TEXT_MAX], border_text[CLOCK_TEXT_MAX];
-        clock_format(newest, newest_text);
-        clock_format(valid_border, border_text);
-        return status_set(
-            status, STATUS_DATA,
-            "split by time: no event is left for training: the log's newest event is of %s and all "
-            "%zu events are newer than %s, where validation and test begin; make split.valid and "
-            "split.test shorter",
-            newest_text, log->n, border_text);
+    TRY(ranks_sum_int64(log->ranks, counts, 2, status));
+    if (counts[0] == 0) {
+        TRY(refuse_borders(newest, valid_border, counts[1], status));
     }
-    const int64_t first[2] = {valid_border + 1, test_border + 1};
-    return log->seen == NULL ? STATUS_OK : cut_seen(log, SPLIT_TIME, first, log->seen, status);
+    if (log->seen != NULL) {
+        const int64_t first[2] = {valid_border + 1, test_border + 1};
+        TRY(cut_seen(log, SPLIT_TIME, first, log->seen, status));
+    }
+done:
+    return code;
 }
 
 static int compare_pairs(const void *left, const void *right)

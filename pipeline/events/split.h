@@ -27,8 +27,8 @@ struct split_settings {
 bool split_amount_parse(enum split_by by, const char *text, struct split_amount *amount, char *why,
                         size_t why_capacity);
 
-/* Sets the part of every PART_TRAIN event of the sorted log; other events (of a given validation
- * table) stay as they are.
+/* Sets the part of every PART_TRAIN event of the sorted log, by what all ranks' logs come to; other
+ * events (of a given validation table) stay as they are.
  *
  *   time:       test is what came in the newest `test` seconds (time > newest - test), validation
  *               the `valid` seconds before. A fraction f is the shortest such end of the log that
@@ -51,12 +51,13 @@ MUST_CHECK enum status_code split_assign(const struct split_settings *settings,
 
 /* Whether each user's parts are drawn, of a log with times or without. */
 bool split_is_random(const struct split_settings *settings, bool has_times);
-/* Whether parts of the sorted log, which is not yet split, are to keep pairs that their users had
- * before. auto: where *share is SPLIT_REPEATS or more, the share of the newest tenth's events whose
- * user had the item before that tenth began (0 without times); never where whole pairs are held
- * out, of which no event is left to come back to. */
-bool split_repeats(const struct split_settings *settings, const struct event_log *log,
-                   double *share);
+/* *repeats = whether parts of the sorted log, which is not yet split, are to keep pairs that their
+ * users had before. auto: where *share is SPLIT_REPEATS or more, the share of the newest tenth's
+ * events whose user had the item before that tenth began (0 without times); never where whole pairs
+ * are held out, of which no event is left to come back to. */
+MUST_CHECK enum status_code split_repeats(const struct split_settings *settings,
+                                          const struct event_log *log, bool *repeats, double *share,
+                                          struct status *status);
 #define SPLIT_REPEATS 0.25
 
 /* Draws each item with the chance `cold_items`, then each user that has two pairs or more with

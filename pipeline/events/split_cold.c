@@ -71,7 +71,7 @@ enum status_code split_hold_out_cold(const struct split_settings *settings, stru
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
-    bool is_any_left = false;
+    int64_t counts[2] = {0, (int64_t)log->users.n}; /* events that are left, users */
 
     assert(log->user_start != NULL && log->cold_items == NULL);
     if (settings->cold_users <= 0 && settings->cold_items <= 0) {
@@ -88,15 +88,16 @@ enum status_code split_hold_out_cold(const struct split_settings *settings, stru
         }
     }
     TRY(hold_out_users(settings, log, status));
-    for (size_t e = 0; e < log->n && !is_any_left; e++) {
-        is_any_left = log->parts[e] == PART_TRAIN;
+    for (size_t e = 0; e < log->n; e++) {
+        counts[0] += log->parts[e] == PART_TRAIN;
     }
-    if (!is_any_left) {
-        code =
-            status_set(status, STATUS_DATA,
-                       "split: cold_users: %g and cold_items: %g hold out every event of the log "
-                       "(%zu users, %zu items), nothing is left to train on; lower them",
-                       settings->cold_users, settings->cold_items, log->users.n, log->items.n);
+    TRY(ranks_sum_int64(log->ranks, counts, 2, status));
+    if (counts[0] == 0) {
+        code = status_set(
+            status, STATUS_DATA,
+            "split: cold_users: %g and cold_items: %g hold out every event of the log "
+            "(%lld users, %zu items), nothing is left to train on; lower them",
+            settings->cold_users, settings->cold_items, (long long)counts[1], log->items.n);
     }
 done:
     return code;

@@ -153,23 +153,9 @@ void shop_log_fold(const struct shop_log *log, unsigned parts, const struct data
     }
 }
 
-/* How many of [0, index) have a pair. */
-static uint64_t rank_of(const struct naive *all, bool is_item, size_t index)
+static void cap_user(const struct shop_log *log, struct naive *naive, size_t user, int64_t cap)
 {
-    uint64_t rank = 0;
-    for (size_t a = 0; a < index; a++) {
-        bool any = false;
-        for (size_t b = 0; b < (size_t)(is_item ? LOG_USERS : LOG_ITEMS); b++) {
-            any = any || (is_item ? all->has[b][a] : all->has[a][b]);
-        }
-        rank += any;
-    }
-    return rank;
-}
-
-static void cap_user(struct naive *naive, const struct naive *all, size_t user, int64_t cap)
-{
-    const uint64_t code = rank_of(all, false, user);
+    const uint64_t key = shop_log_id_key(log, false, user);
     int64_t n = 0;
     for (size_t i = 0; i < LOG_ITEMS; i++) {
         n += naive->has[user][i];
@@ -180,8 +166,8 @@ static void cap_user(struct naive *naive, const struct naive *all, size_t user, 
             if (naive->has[user][i] &&
                 (oldest == LOG_ITEMS || naive->newest[user][i] < naive->newest[user][oldest] ||
                  (naive->newest[user][i] == naive->newest[user][oldest] &&
-                  history_tie(0, code, rank_of(all, true, i)) >
-                      history_tie(0, code, rank_of(all, true, oldest))))) {
+                  history_tie(0, key, shop_log_id_key(log, true, i)) >
+                      history_tie(0, key, shop_log_id_key(log, true, oldest))))) {
                 oldest = i;
             }
         }
@@ -216,10 +202,10 @@ static bool drop_poor(struct naive *naive, const struct dataset_rules *rules)
     return changed;
 }
 
-void naive_core(struct naive *naive, const struct naive *all, const struct dataset_rules *rules)
+void naive_core(const struct shop_log *log, struct naive *naive, const struct dataset_rules *rules)
 {
     for (size_t u = 0; rules->max_user_interactions > 0 && u < LOG_USERS; u++) {
-        cap_user(naive, all, u, rules->max_user_interactions);
+        cap_user(log, naive, u, rules->max_user_interactions);
     }
     while (drop_poor(naive, rules)) {
     }

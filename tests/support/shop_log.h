@@ -41,9 +41,8 @@ void shop_log_left_out(const struct shop_log *log, const struct event_rules *rul
 /* Folds the rows of `parts`. */
 void shop_log_fold(const struct shop_log *log, unsigned parts, const struct dataset_rules *rules,
                    double half_life, struct naive *out);
-/* The naive cap and k-core: pairs outside lose `has`. The codes of users and items are their ranks
- * in `all`. */
-void naive_core(struct naive *naive, const struct naive *all, const struct dataset_rules *rules);
+/* The naive cap and k-core: pairs outside lose `has`. */
+void naive_core(const struct shop_log *log, struct naive *naive, const struct dataset_rules *rules);
 /* What stands for the id of user or item `index` in random streams. */
 uint64_t shop_log_id_key(const struct shop_log *log, bool is_item, size_t index);
 

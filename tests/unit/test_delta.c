@@ -79,7 +79,7 @@ static void build_since(const struct world *world, size_t end, struct interactio
     assert_ok(extract_split(&extraction, &request, &status), &status);
     assert_ok(extract_build(&extraction, &request, out, &status), &status);
     if (events != NULL) {
-        assert_ok(new_events_gather(&extraction.log, since, NULL, events, &status), &status);
+        assert_ok(new_events_gather(&extraction.log, since, events, &status), &status);
     }
     extraction_release(&extraction);
 }

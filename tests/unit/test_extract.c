@@ -331,7 +331,7 @@ static void check_basis(const struct interactions *made, enum basis basis,
     const struct naive *seen = basis == BASIS_FIT ? &expected->train : &expected->all;
     struct naive core = *seen;
     assert_true(set->repeats == rules->repeats);
-    naive_core(&core, &expected->all, rules);
+    naive_core(&expected->log, &core, rules);
     check_history(made, &set->train, set->users, set->items, &core);
     for (size_t row = 0; row < set->n_users; row++) {
         assert_true(sparse_row_length(&set->train.matrix, row) > 0);
@@ -361,10 +361,10 @@ static void check_basis(const struct interactions *made, enum basis basis,
     }
 }
 
-static bool core_is_empty(struct naive naive, const struct naive *all,
+static bool core_is_empty(const struct shop_log *log, struct naive naive,
                           const struct dataset_rules *rules)
 {
-    naive_core(&naive, all, rules);
+    naive_core(log, &naive, rules);
     for (size_t u = 0; u < LOG_USERS; u++) {
         for (size_t i = 0; i < LOG_ITEMS; i++) {
             if (naive.has[u][i]) {
@@ -396,8 +396,8 @@ static void check_trial(struct rng *rng, const char *path)
     assert_ok(extract_read(db, &request, NULL, &extraction, &status), &status);
     enum status_code code = extract_split(&extraction, &request, &status);
     code = code == STATUS_OK ? extract_build(&extraction, &request, &made, &status) : code;
-    if (core_is_empty(expected.train, &expected.all, &request.dataset) ||
-        core_is_empty(expected.all, &expected.all, &request.dataset)) {
+    if (core_is_empty(&expected.log, expected.train, &request.dataset) ||
+        core_is_empty(&expected.log, expected.all, &request.dataset)) {
         assert_int_equal(code, STATUS_DATA);
         assert_null(made.log.matrix.offsets);
     } else {

@@ -1,6 +1,6 @@
 /* model/vocabulary against a linear search, through sorting, saving and loading. */
 #include "dataset/vocabulary.h"
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 
 #include "base/rng.h"
 

@@ -1,6 +1,6 @@
 /* The union of two sorted vocabularies. */
-#ifndef NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
-#define NIGHTJAR_CATCH_UP_VOCABULARY_MERGE_H
+#ifndef NIGHTJAR_DATASET_VOCABULARY_MERGE_H
+#define NIGHTJAR_DATASET_VOCABULARY_MERGE_H
 
 #include "dataset/vocabulary.h"
 

@@ -1,5 +1,5 @@
 /* Dropping rows: lists of those that stay, and every matrix gathered by them. */
-#include "events/own_users.h"
+#include "tests/support/own_users.h"
 
 #include "base/mem.h"
 #include "dataset/dataset_ranks.h"
@@ -153,29 +153,67 @@ done:
     return code;
 }
 
+/* The items of pairs that are left. */
+static enum status_code keep_seen_items(struct seen_pairs *seen, struct status *status)
+{
+    enum status_code code;
+    struct vocabulary made = {.type = seen->items.type};
+    int32_t *map = NULL;
+    TRY(MEM_NEW(&map, seen->items.n, status));
+    if (made.type == ID_INTEGER) {
+        TRY(MEM_NEW(&made.integers, seen->items.n, status));
+    }
+    for (size_t e = 0; e < sparse_entries(&seen->pairs); e++) {
+        map[seen->pairs.columns[e]] = 1;
+    }
+    for (size_t i = 0; i < seen->items.n; i++) {
+        if (map[i] == 1) {
+            map[i] = (int32_t)made.n;
+            TRY(vocabulary_append(&made, &seen->items, i, status));
+        }
+    }
+    for (size_t e = 0; e < sparse_entries(&seen->pairs); e++) {
+        seen->pairs.columns[e] = map[seen->pairs.columns[e]];
+    }
+    vocabulary_release(&seen->items);
+    seen->items = made;
+    seen->pairs.n_columns = made.n;
+    made = (struct vocabulary){0};
+done:
+    vocabulary_release(&made);
+    mem_free(map);
+    return code;
+}
+
 enum status_code own_users_keep(struct ranks *ranks, struct interactions *interactions,
-                                int32_t **new_code, struct status *status)
+                                struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct kept own = {0}, seen = {0};
+    int32_t *new_code = NULL;
 
-    *new_code = NULL;
     if (ranks_n(ranks) == 1) {
         goto done;
     }
-    TRY(MEM_NEW(new_code, interactions->users.n, status));
-    TRY(keep_ids(ranks, &interactions->users, &own, *new_code, status));
+    TRY(MEM_NEW(&new_code, interactions->users.n, status));
+    TRY(keep_ids(ranks, &interactions->users, &own, new_code, status));
     TRY(keep_history(&interactions->log, &own, status));
     TRY(keep_history(&interactions->disliked, &own, status));
     for (size_t b = 0; b < N_BASES; b++) {
-        TRY(keep_basis(&interactions->basis[b], *new_code, status));
+        TRY(keep_basis(&interactions->basis[b], new_code, status));
+        if (!ranks_is_first(ranks)) { /* they count all ranks' already, and are added up */
+            interactions->basis[b].valid_unknown_users = 0;
+            interactions->basis[b].test_unknown_users = 0;
+        }
     }
     if (interactions->seen.pairs.n_rows > 0) {
         TRY(keep_ids(ranks, &interactions->seen.users, &seen, NULL, status));
         TRY(keep_pattern(&interactions->seen.pairs, &seen, status));
+        TRY(keep_seen_items(&interactions->seen, status));
     }
 done:
     mem_free(own.rows);
     mem_free(seen.rows);
+    mem_free(new_code);
     return code;
 }

@@ -1,5 +1,5 @@
 /* One pass over two ascending lists of ids. */
-#include "catch_up/vocabulary_merge.h"
+#include "dataset/vocabulary_merge.h"
 
 #include "base/mem.h"
 
