@@ -51,6 +51,25 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
     };
 }
 
+static void negatives_refuse_ranks(const void *values, struct option_report *report)
+{
+    const struct negatives_options *o = values;
+    const struct negative_settings settings = negatives_options_settings(o);
+    const struct {
+        bool is_auto;
+        const char *option;
+    } choices[] = {{isnan(settings.alpha), "alpha"},
+                   {settings.hard.is_choice, "hard.count"},
+                   {settings.count_is_choice, "count"}};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (choices[i].is_auto) {
+            option_mistake(report, choices[i].option,
+                           "auto is searched for on one rank: run there once, and write down what "
+                           "it chose");
+        }
+    }
+}
+
 /* ---- stored negatives ---- */
 
 static enum status_code add_stored(struct context *context,
@@ -191,14 +210,15 @@ extern const struct stage stage_negatives;
 const struct stage stage_negatives = {
     .name = "negatives",
     .summary = "Says how negatives are drawn, and on demand draws and stores them.",
-    .version = 4,
+    .version = 5,
     .options_size = sizeof(struct negatives_options),
     .options = negatives_options_table,
     .inputs = inputs,
     .outputs = outputs,
     .validate = negatives_options_validate,
-    .works_in_ranks = true,
     .sizes = negatives_sizes,
     .estimate = negatives_estimate,
+    .works_in_ranks = true,
+    .refuse_ranks = negatives_refuse_ranks,
     .run = negatives_run,
 };

@@ -70,6 +70,15 @@ static void refit_validate(const void *values, struct option_report *report)
     }
 }
 
+static void refit_refuse_ranks(const void *values, struct option_report *report)
+{
+    const struct refit_options *o = values;
+    if (o->warm_start) {
+        option_mistake(report, "warm_start",
+                       "published vectors are not read by several ranks yet: leave it out");
+    }
+}
+
 static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -171,7 +180,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 5,
+    .version = 6,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,
@@ -179,5 +188,7 @@ const struct stage stage_refit = {
     .validate = refit_validate,
     .estimate = refit_estimate,
     .fingerprint = refit_fingerprint,
+    .works_in_ranks = true,
+    .refuse_ranks = refit_refuse_ranks,
     .run = refit_run,
 };

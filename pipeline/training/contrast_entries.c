@@ -52,9 +52,8 @@ double contrast_entries_weight(const struct contrast_entries *entries)
 }
 
 /* A batch of events that decayed to the smallest float can ask for more than a float holds. */
-void contrast_entries_scale(struct contrast_entries *entries, double mass)
+void contrast_entries_scale(struct contrast_entries *entries, double mass, double weight)
 {
-    const double weight = contrast_entries_weight(entries);
     if (weight > 0.0) {
         vec_ops()->scale((float)fmin(mass / weight, (double)FLT_MAX),
                          entries->positives.matrix.values, entries->positives.n_entries);

@@ -35,7 +35,7 @@ static inline void contrast_entries_add(struct contrast_entries *entries, int32_
 void contrast_entries_end_leaf(struct contrast_entries *entries);
 /* The weight of all positives. */
 double contrast_entries_weight(const struct contrast_entries *entries);
-/* Scales the positives so that they weigh `mass` together. */
-void contrast_entries_scale(struct contrast_entries *entries, double mass);
+/* Scales the positives so that those that weigh `weight` together weigh `mass`. */
+void contrast_entries_scale(struct contrast_entries *entries, double mass, double weight);
 
 #endif

@@ -16,29 +16,6 @@ static const double COSINE_MOST = 0.99; /* above it a table is one point */
 /* Both together: hardly more than one dimension, and no second group on the other side. */
 static const double PARTICIPATION_LEAST = 1.5, COSINE_OF_ONE_SIDE = 0.9;
 
-size_t embedding_health_draw(const struct sparse *positives, size_t count, uint64_t seed,
-                             int32_t *pairs)
-{
-    size_t n = sparse_entries(positives);
-    struct rng rng;
-    rng_init(&rng, seed, "health.positives", 0, 0);
-    for (size_t i = 0; n > 0 && i < count; i++) {
-        int64_t entry = (int64_t)rng_below(&rng, n);
-        size_t low = 0, high = positives->n_rows; /* offsets[low] <= entry < offsets[high] */
-        while (high - low > 1) {
-            size_t middle = low + (high - low) / 2;
-            if (positives->offsets[middle] <= entry) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        pairs[2 * i] = (int32_t)low;
-        pairs[2 * i + 1] = positives->columns[entry];
-    }
-    return n > 0 ? count : 0;
-}
-
 static double squared_distance(const float *x, const float *y, size_t n)
 {
     double sum = 0.0;

@@ -5,7 +5,7 @@
 #define NIGHTJAR_TRAINING_EMBEDDING_HEALTH_H
 
 #include "math/matrix.h"
-#include "math/sparse.h"
+#include "base/status.h"
 
 enum {
     HEALTH_PAIRS = 2000, /* pairs drawn for alignment, uniformity and mean cosines, each */
@@ -39,11 +39,6 @@ struct embedding_health {
     bool collapsed;
     char reason[256]; /* when collapsed: which table, what was seen, what would be allowed */
 };
-
-/* pairs (n, 2) = (row, column) of entries of `positives` drawn uniformly with replacement; n is 0
- * when there is no entry, else `count`. */
-size_t embedding_health_draw(const struct sparse *positives, size_t count, uint64_t seed,
-                             int32_t *pairs);
 
 /* Collapsed: a table's mean cosine is above .99; or the items use fewer than 1.5 dimensions and
  * their mean cosine is above .9. The second needs both, for two groups of users with nothing in

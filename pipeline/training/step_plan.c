@@ -63,13 +63,19 @@ void step_plan_release(struct step_plan *plan)
     contrast_entries_release(&plan->item_pairs);
 }
 
-/* The items of all positives of the step's users, in order, *n of them; and room for draws. */
-static enum status_code gather_positives(struct planner *planner, size_t *n, struct status *status)
+bool planner_takes_positives(const struct planner *planner)
+{
+    const enum negative_strategy strategy = planner->sampler.settings.strategy;
+    return !planner->own_lists && (strategy == NEGATIVES_IN_BATCH || strategy == NEGATIVES_MIXED ||
+                                   strategy == NEGATIVES_QUEUE);
+}
+
+enum status_code planner_own_positives(struct planner *planner, const struct train_step *step,
+                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sparse *train = &planner->input->train->matrix;
     const struct negative_settings *negatives = planner->input->negatives;
-    const struct train_step *step = planner->step;
     size_t total = 0, draws = negatives->hard.count;
     draws = planner->own_lists && negatives->count > draws ? negatives->count : draws;
     for (size_t i = 0; i < step->n_users; i++) {
@@ -86,7 +92,7 @@ static enum status_code gather_positives(struct planner *planner, size_t *n, str
         memcpy(out, train->columns + train->offsets[step->users[i]], length * sizeof *out);
         out += length;
     }
-    *n = total;
+    planner->n_positives = total;
 done:
     return code;
 }
@@ -96,7 +102,6 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
 {
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = planner->input;
-    size_t n = 0;
     struct rng rng;
     planner->plan = plan;
     planner->step = step;
@@ -105,14 +110,14 @@ enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
                                .epoch = step->epoch,
                                .step = step->number,
                                .change = VIEW_NONE};
-    TRY(gather_positives(planner, &n, status));
     rng_init(&rng, input->seed, "train.shared", step->epoch, step->number);
     if (planner->own_lists) {
         candidate_set_clear(&plan->candidates);
     } else {
-        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives, n);
+        candidate_set_draw(&plan->candidates, &planner->sampler, &rng, planner->positives,
+                           planner->n_positives);
     }
-    TRY(step_plan_user_items(planner, n, status));
+    TRY(step_plan_user_items(planner, status));
     TRY(step_plan_pairs(planner, status));
 done:
     planner->plan = NULL;

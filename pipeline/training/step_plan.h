@@ -16,6 +16,7 @@ struct step_plan {
     struct view view;                /* what the main contrasts see */
     struct candidate_set candidates; /* items of the step */
     struct contrast_entries user_items, item_pairs;
+    double n_positives; /* of the step, over all ranks; when it has been weighed */
 };
 
 /* What makes plans, one after the other and in the order of the steps. */
@@ -26,7 +27,8 @@ struct planner {
     bool own_lists; /* negatives per positive instead of shared ones */
     bool exclude_own;
     struct workspace workspace;
-    int32_t *positives;  /* items of the batch's positives, with repeats */
+    int32_t *positives; /* items of the batch's positives, with repeats: of this rank, or of all */
+    size_t n_positives;
     int32_t *draw_items; /* room for the draws of one anchor */
     float *draw_offsets;
     /* while it makes one */
@@ -44,8 +46,14 @@ MUST_CHECK enum status_code step_plan_init(struct step_plan *plan, const struct 
                                            struct status *status);
 void step_plan_release(struct step_plan *plan);
 
-/* Of the step, users, items, epoch, number and hard count. Positives of the user-item contrast
- * weigh 1 on average, those of the pair contrast as a whole their weight times as much. */
+/* Whether the shared negatives of a step depend on its positives. */
+bool planner_takes_positives(const struct planner *planner);
+/* planner->positives: of the step's users, in order; and room for draws. Before step_plan_make. */
+MUST_CHECK enum status_code planner_own_positives(struct planner *planner,
+                                                  const struct train_step *step,
+                                                  struct status *status);
+
+/* Of the step, users, items, epoch, number and hard count. The positives are not weighed yet. */
 MUST_CHECK enum status_code step_plan_make(struct step_plan *plan, struct planner *planner,
                                            const struct train_step *step, struct status *status);
 
@@ -59,9 +67,8 @@ struct drawn_list {
 };
 struct drawn_list planner_draw(struct planner *planner, struct rng *rng);
 
-/* step_plan_user_items.c; n_positives: of all users of the step. */
-MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,
-                                                 struct status *status);
+/* step_plan_user_items.c */
+MUST_CHECK enum status_code step_plan_user_items(struct planner *planner, struct status *status);
 /* step_plan_pairs.c, after it: adds anchors and partners to the candidates. */
 MUST_CHECK enum status_code step_plan_pairs(struct planner *planner, struct status *status);
 

@@ -101,8 +101,6 @@ enum status_code step_plan_pairs(struct planner *planner, struct status *status)
     while (entries->n_leaves < step->n_leaves) {
         contrast_entries_end_leaf(entries);
     }
-    contrast_entries_scale(entries,
-                           settings->weight * (double)plan->user_items.positives.n_entries);
 done:
     return code;
 }

@@ -164,14 +164,17 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
     }
 }
 
-enum status_code step_plan_user_items(struct planner *planner, size_t n_positives,
-                                      struct status *status)
+enum status_code step_plan_user_items(struct planner *planner, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct train_step *step = planner->step;
     struct step_plan *plan = planner->plan;
     const struct trainer_input *input = planner->input;
     struct contrast_entries *entries = &plan->user_items;
+    size_t n_positives = 0;
+    for (size_t i = 0; i < step->n_users; i++) {
+        n_positives += sparse_row_length(train_of(planner), (size_t)step->users[i]);
+    }
     size_t anchors = planner->own_lists ? n_positives : step->n_users;
     TRY(contrast_entries_start(entries, anchors, n_positives, n_positives,
                                listed_room(planner, n_positives), status));
@@ -193,7 +196,6 @@ enum status_code step_plan_user_items(struct planner *planner, size_t n_positive
     }
     entries->n = entries->positives.matrix.n_rows;
     entries->n_negatives = planner->own_lists ? 0 : plan->candidates.n_negatives;
-    contrast_entries_scale(entries, (double)entries->positives.n_entries);
 done:
     return code;
 }

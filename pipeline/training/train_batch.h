@@ -4,15 +4,18 @@
 #define NIGHTJAR_TRAINING_TRAIN_BATCH_H
 
 #include "towers/encoder.h"
+#include "training/item_rows.h"
 #include "training/train_step.h"
 #include "training/trainer_input.h"
 
 struct train_batch;
 
-/* `encoder` is borrowed and moved by every step. The sampler is made from the input's negatives. */
+/* `encoder`, and `items`, whose are the rows of its item tower, are borrowed and moved by every
+ * step. The sampler is made from the input's negatives. */
 MUST_CHECK enum status_code train_batch_new(const struct trainer_input *input,
-                                            struct encoder *encoder, struct pool *pool,
-                                            struct train_batch **out, struct status *status);
+                                            struct encoder *encoder, struct item_rows *items,
+                                            struct pool *pool, struct train_batch **out,
+                                            struct status *status);
 void train_batch_free(struct train_batch *batch); /* NULL allowed */
 
 /* Before the first step of an epoch. */

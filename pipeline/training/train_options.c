@@ -340,6 +340,34 @@ void train_options_validate(const void *values, struct option_report *report)
     validate_views(s, report);
 }
 
+/* An item's row is at one rank, and a step fetches the vectors of those that it contrasts: what
+ * reads other rows besides, or parameters that all rows share, does not fit that. */
+void train_options_refuse_ranks(const struct train_options *options, struct option_report *report)
+{
+    const struct trainer_settings s = train_options_settings(options);
+    const struct {
+        bool is_asked;
+        const char *option, *why;
+    } refusals[] = {
+        {s.loss != LOSS_AUTO && loss_table[s.loss].kind != LOSS_SOFTMAX, "loss",
+         "compares all anchors or all cuts of a step; take one of the softmax kind"},
+        {s.history.given, "history", "multiplies the rows that a step fetches"},
+        {s.propagation.hops > 0, "propagation", "multiplies the rows that a step fetches"},
+        {s.hidden.layers > 0, "hidden", "layers are shared by all rows, and are not summed yet"},
+        {s.views.weight > 0.0, "views", "contrasts rows of a batch, which are apart"},
+        {s.sequence.given, "sequence", "multiplies the rows that a step fetches"},
+        {s.dropout > 0.0, "dropout", "goes with a step that is taken row by row"},
+        {s.clip > 0.0, "clip", "looks at the gradients of all rows together"},
+        {s.learn_bias, "item_bias", "is not kept with the rows of items yet"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (refusals[i].is_asked) {
+            option_mistake(report, refusals[i].option, "it %s: leave it out, or train on one rank",
+                           refusals[i].why);
+        }
+    }
+}
+
 /* ---- settings ---- */
 
 struct trainer_settings train_options_settings(const struct train_options *options)

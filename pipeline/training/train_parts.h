@@ -11,6 +11,7 @@
 #ifndef NIGHTJAR_TRAINING_TRAIN_PARTS_H
 #define NIGHTJAR_TRAINING_TRAIN_PARTS_H
 
+#include "training/item_rows.h"
 #include "training/step_plan.h"
 #include "training/train_side.h"
 
@@ -27,13 +28,18 @@ struct train_batch {
     struct step_plan *next_plan;
     const struct train_step *next; /* the caller's, while its call lasts */
     struct status next_status;
+    bool is_next_made;
+    struct ranks_bytes positives; /* of all ranks, of the step that is planned */
     struct contrast *contrast;
     struct encoder_view view;       /* what the main contrasts see */
     struct encoder_view changed[2]; /* those of the view contrast */
-    struct tower_pass users, items; /* of the plan's users and candidates */
+    struct tower_pass users;        /* of the plan's users */
+    struct item_rows *items;        /* of its candidates; the caller's */
     struct workspace workspace;
-    float *user_gradient, *item_gradient; /* (rows of these, d): filled by the user-item contrast,
-                                             added to by the others */
+    /* (users, d), (candidates, d): filled by the user-item contrast, added to by the others, unless
+       the items' rows are spread */
+    float *user_gradient, *item_gradient;
+    float *pair_gradient; /* (candidates, d) of the pair contrast, where they are */
     struct side user_side, pair_side, view_side;
     struct contrast_entries views;
     struct tower_pass view_passes[2];

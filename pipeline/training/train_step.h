@@ -21,11 +21,13 @@ struct train_step {
 };
 
 struct train_outcome {
-    double loss;        /* sum over positives, of all contrasts */
-    size_t n_positives; /* of the step's users */
+    double loss;            /* sum over positives, of all contrasts */
+    size_t n_positives;     /* of the step's users */
+    double n_all_positives; /* of those of all ranks */
     size_t n_anchors;   /* of the user-item contrast: users, or positives with lists of their own */
     size_t n_empty;     /* anchors that had no negative */
-    double scale_slope; /* dL / d(1/temperature) of the user-item contrast */
+    double scale_slope; /* of the user-item contrast: the sum over its anchors A of <dL/dA, A>,
+                           dL / d(1/temperature) by the temperature */
     double kernel_seconds; /* CPU time of the contrasts, all threads, and with threads of the next
                               step's plan beside them: for benchmarks */
     struct contrast_diagnostics diagnostics; /* of the user-item contrast, when asked for */

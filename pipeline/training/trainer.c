@@ -18,6 +18,8 @@ static void trainer_release(struct trainer *trainer)
     encoder_release(&trainer->encoder);
     hard_negatives_release(&trainer->hard);
     epoch_order_release(&trainer->order);
+    health_sample_release(&trainer->health);
+    item_rows_release(&trainer->items);
     workspace_release(&trainer->workspace);
     for (size_t s = 0; s < N_SIDES; s++) {
         mem_free(trainer->best_vectors[s]);
@@ -43,9 +45,10 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
         .hidden = settings->hidden,
     };
     for (size_t s = 0; s < N_SIDES; s++) {
-        tower.keys = s == SIDE_USERS ? input->user_keys : NULL;
-        TRY(tower_init(&encoder->towers[s], trainer->n[s], &tower, input->sources[s].rows,
-                       input->sources[s].n, input->seed, purposes[s], trainer->pool, status));
+        tower.keys = s == SIDE_USERS ? input->user_keys : trainer->items.keys;
+        TRY(tower_init(&encoder->towers[s], s == SIDE_USERS ? trainer->n[s] : trainer->items.n_own,
+                       &tower, input->sources[s].rows, input->sources[s].n, input->seed,
+                       purposes[s], trainer->pool, status));
     }
     if (settings->propagation.hops > 0) {
         TRY(propagation_init(&encoder->propagation, &settings->propagation, &input->train->matrix,
@@ -95,10 +98,16 @@ static enum status_code init_memory(struct trainer *trainer, struct status *stat
         TRY(MEM_NEW(&trainer->best_cold_vectors[s], input->sources[s].n_cold * d, status));
     }
     WORKSPACE_ADD(workspace, &trainer->score_bias, n_items);
-    WORKSPACE_ADD(workspace, &trainer->health_pairs, 2 * HEALTH_PAIRS);
+    WORKSPACE_ADD(workspace, &trainer->losses, trainer->order.n_batches);
+    if (item_rows_are_spread(&trainer->items)) {
+        WORKSPACE_ADD(workspace, &trainer->own_items, trainer->items.n_own * d);
+    }
     WORKSPACE_ADD(workspace, &trainer->validation_users,
                   input->validation == NULL ? 0 : input->validation->n_users * d);
     TRY(workspace_reserve(workspace, status));
+    if (!item_rows_are_spread(&trainer->items)) {
+        trainer->own_items = trainer->vectors[SIDE_ITEMS];
+    }
     TRY(MEM_NEW(&trainer->best_bias, n_items, status));
     TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
 done:
@@ -122,17 +131,19 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     bool takes_thresholds = (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
     trainer->n[SIDE_USERS] = input->train->matrix.n_rows;
     trainer->n[SIDE_ITEMS] = input->train->matrix.n_columns;
+    TRY(item_rows_init(&trainer->items, input->ranks, trainer->n[SIDE_ITEMS], settings->dimension,
+                       status));
+    TRY(epoch_order_init(&trainer->order, input, n_anchor_items(trainer), status));
     TRY(init_memory(trainer, status));
     TRY(init_encoder(trainer, status));
     start_warm(trainer);
-    TRY(epoch_order_init(&trainer->order, input, n_anchor_items(trainer), status));
-    TRY(train_batch_new(input, &trainer->encoder, trainer->pool, &trainer->batch, status));
+    TRY(train_batch_new(input, &trainer->encoder, &trainer->items, trainer->pool, &trainer->batch,
+                        status));
     TRY(hard_negatives_init(&trainer->hard, &input->negatives->hard, trainer->n[SIDE_USERS],
                             trainer->n[SIDE_ITEMS], takes_thresholds ? settings->slk_top_k : 0,
                             status));
     temperature_learner_init(&trainer->temperature, settings->temperature);
-    trainer->n_health_pairs = embedding_health_draw(&input->train->matrix, HEALTH_PAIRS,
-                                                    input->seed, trainer->health_pairs);
+    TRY(health_sample_init(&trainer->health, input, status));
     trainer->best_metric = NAN;
 done:
     return code;
@@ -148,11 +159,16 @@ static double temperature_now(const struct trainer *trainer)
                : settings->temperature;
 }
 
-/* The vectors as they are now into trainer->vectors. */
+/* The vectors as they are now into trainer->vectors: of this rank's users and of all items. */
 static enum status_code encode(struct trainer *trainer, struct status *status)
 {
-    return encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS],
-                          trainer->vectors[SIDE_ITEMS], trainer->pool, status);
+    enum status_code code = STATUS_OK;
+    TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS], trainer->own_items,
+                       trainer->pool, status));
+    TRY(item_rows_gather(&trainer->items, trainer->own_items, trainer->vectors[SIDE_ITEMS],
+                         status));
+done:
+    return code;
 }
 
 static struct const_matrix vectors_of(const struct trainer *trainer, enum tower_side side)
@@ -230,12 +246,40 @@ static enum status_code run_batch(struct trainer *trainer, size_t number,
         code = diverged(trainer, "the loss", number + 1, status);
         goto done;
     }
-    if (settings->temperature_mode == TEMPERATURE_LEARNED && outcome->n_positives > 0) {
+    if (settings->temperature_mode == TEMPERATURE_LEARNED && outcome->n_all_positives > 0) {
+        double slope = outcome->scale_slope;
+        TRY(ranks_tree_sum(trainer->input->ranks, &slope, 1, status));
         temperature_learner_step(&trainer->temperature,
-                                 outcome->scale_slope / (double)outcome->n_positives,
+                                 step.temperature * slope / outcome->n_all_positives,
                                  settings->temperature_rate);
     }
+    trainer->losses[number] = outcome->loss;
     *rate = step.rate;
+done:
+    return code;
+}
+
+/* What an epoch came to over all ranks, from what it came to here: the losses of its batches, the
+ * counts of `total`, and the diagnostics of the last batch. */
+static enum status_code sum_epoch(struct trainer *trainer, struct train_outcome *total,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks *ranks = trainer->input->ranks;
+    struct contrast_diagnostics *last = &total->diagnostics;
+    double *const means = &last->positive_cosine.sum;
+    int64_t counts[] = {(int64_t)total->n_positives, (int64_t)total->n_anchors,
+                        (int64_t)total->n_empty};
+    TRY(ranks_tree_sum(ranks, trainer->losses, trainer->order.n_batches, status));
+    TRY(ranks_sum_int64(ranks, counts, sizeof counts / sizeof *counts, status));
+    TRY(ranks_tree_sum(ranks, means, sizeof *last / sizeof *means, status));
+    total->loss = 0.0;
+    for (size_t b = 0; b < trainer->order.n_batches; b++) {
+        total->loss += trainer->losses[b];
+    }
+    total->n_positives = (size_t)counts[0];
+    total->n_anchors = (size_t)counts[1];
+    total->n_empty = (size_t)counts[2];
 done:
     return code;
 }
@@ -263,6 +307,8 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
                         total.loss / (double)total.n_positives, trainer->best_metric);
         }
     }
+    total.diagnostics = outcome.diagnostics;
+    TRY(sum_epoch(trainer, &total, status));
     if (total.n_empty == total.n_anchors) {
         code = status_set(status, STATUS_DATA,
                           "no user has a negative: each one's positives are all of the candidates "
@@ -271,9 +317,9 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         goto done;
     }
     point->loss = total.loss / (double)total.n_positives;
-    point->positive_similarity = contrast_mean(outcome.diagnostics.positive_cosine);
-    point->negative_similarity = contrast_mean(outcome.diagnostics.negative_cosine);
-    point->effective_negatives = contrast_mean(outcome.diagnostics.effective_negatives);
+    point->positive_similarity = contrast_mean(total.diagnostics.positive_cosine);
+    point->negative_similarity = contrast_mean(total.diagnostics.negative_cosine);
+    point->effective_negatives = contrast_mean(total.diagnostics.effective_negatives);
 done:
     return code;
 }
@@ -285,19 +331,12 @@ static enum status_code measure(struct trainer *trainer, struct curve_point *poi
                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t d = trainer->input->settings->dimension;
     struct embedding_health health;
+    struct embedding_health_input input = {.items = vectors_of(trainer, SIDE_ITEMS),
+                                           .seed = trainer->input->seed};
     TRY(encode(trainer, status));
-    const struct tower *towers = trainer->encoder.towers;
-    struct embedding_health_input input = {
-        .users = vectors_of(trainer, SIDE_USERS),
-        .items = vectors_of(trainer, SIDE_ITEMS),
-        .user_weights = const_matrix_of(towers[SIDE_USERS].ids.weights, trainer->n[SIDE_USERS], d),
-        .item_weights = const_matrix_of(towers[SIDE_ITEMS].ids.weights, trainer->n[SIDE_ITEMS], d),
-        .positives = trainer->health_pairs,
-        .n_positives = trainer->n_health_pairs,
-        .seed = trainer->input->seed,
-    };
+    TRY(health_sample_fill(&trainer->health, trainer->vectors[SIDE_USERS], trainer->encoder.towers,
+                           &trainer->items, &input, status));
     TRY(embedding_health_measure(&input, &health, status));
     if (!isfinite(health.norm) || isinf(health.cosine_items)) {
         code = diverged(trainer, "a vector", trainer->order.n_batches, status);
@@ -376,6 +415,19 @@ static bool is_over(const struct trainer *trainer)
            (input->patience > 0 && trainer->n_bad >= input->patience);
 }
 
+/* What depends on the clock is decided by rank 0. */
+static enum status_code share_decisions(struct trainer *trainer, bool *is_due,
+                                        struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint8_t decisions[] = {trainer->is_cut_short, *is_due};
+    TRY(ranks_share(trainer->input->ranks, decisions, sizeof decisions, status));
+    trainer->is_cut_short = decisions[0] != 0;
+    *is_due = decisions[1] != 0;
+done:
+    return code;
+}
+
 static enum status_code run_epochs(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -390,13 +442,13 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
         trainer->is_cut_short = trainer->epochs_done < input->stop_after &&
                                 hooks->time_is_up != NULL &&
                                 hooks->time_is_up(hooks->data, trainer->epochs_done);
+        bool is_due = hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data);
+        TRY(share_decisions(trainer, &is_due, status));
         if (input->validation != NULL &&
             (trainer->epochs_done % input->validate_every == 0 || is_over(trainer))) {
             TRY(validate(trainer, &point->metric, status));
         }
-        if (hooks->checkpoint_save != NULL &&
-            (trainer->is_cut_short ||
-             (hooks->checkpoint_due != NULL && hooks->checkpoint_due(hooks->data)))) {
+        if (hooks->checkpoint_save != NULL && (trainer->is_cut_short || is_due)) {
             TRY(trainer_checkpoint_save(trainer, status));
         }
     }

@@ -64,6 +64,7 @@ enum status_code trainer_checkpoint_save(struct trainer *trainer, struct status 
         double value = numbers[i].count != NULL ? (double)*numbers[i].count : *numbers[i].value;
         TRY(artifact_set_number(&artifact, numbers[i].name, value, status));
     }
+    TRY(artifact_set_number(&artifact, "ranks", (double)ranks_n(trainer->input->ranks), status));
     TRY(curve_save(trainer->curve, trainer->epochs_done, &artifact, status));
     TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
 done:
@@ -110,12 +111,35 @@ done:
     return code;
 }
 
+/* Whether all ranks have found their part of one checkpoint: of so many ranks, of one epoch. */
+static enum status_code is_whole(const struct trainer *trainer, const struct artifact *artifact,
+                                 bool *whole, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks *ranks = trainer->input->ranks;
+    double n = 0.0, epochs = 0.0;
+    int64_t most[2] = {-1, 1}; /* of the epochs, and of their opposite */
+    if (artifact != NULL) {
+        TRY(artifact_get_number(artifact, "epochs_done", &epochs, status));
+        TRY(artifact_get_number(artifact, "ranks", &n, status));
+        if (n == (double)ranks_n(ranks)) {
+            most[0] = (int64_t)epochs;
+            most[1] = -most[0];
+        }
+    }
+    TRY(ranks_max_int64(ranks, most, 2, status));
+    *whole = most[0] >= 0 && most[0] == -most[1];
+done:
+    return code;
+}
+
 enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct artifact artifact = {0};
     bool found = false;
     TRY(trainer->hooks->checkpoint_load(trainer->hooks->data, &artifact, &found, status));
+    TRY(is_whole(trainer, found ? &artifact : NULL, &found, status));
     if (found) {
         TRY(restore(trainer, &artifact, status));
     }

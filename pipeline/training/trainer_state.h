@@ -5,6 +5,7 @@
 
 #include "training/curve.h"
 #include "training/epoch_order.h"
+#include "training/health_sample.h"
 #include "training/train_batch.h"
 
 struct trainer {
@@ -24,8 +25,10 @@ struct trainer {
     float *vectors[N_SIDES]; /* (n, d) vectors after the last epoch */
     float *validation_users; /* (validation users, d) */
     float *score_bias;       /* (n_items) */
-    int32_t *health_pairs;   /* (n_health_pairs, 2) positives that health is measured on */
-    size_t n_health_pairs;
+    float *own_items;        /* (rows of the item tower here, d); all: vectors[SIDE_ITEMS] */
+    double *losses;          /* (batches) of the epoch */
+    struct health_sample health;
+    struct item_rows items;
     size_t epochs_done, best_epoch, n_bad;
     bool is_cut_short;
     double best_metric, best_temperature;

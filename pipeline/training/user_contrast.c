@@ -33,7 +33,7 @@ static enum status_code gather(struct train_batch *batch, const struct train_ste
     const bool has_bias = batch->encoder->bias.n > 0, plain = is_plain(batch);
     const bool has_thresholds = hard != NULL && hard->thresholds != NULL && hard->is_ready;
     const size_t d = batch->encoder->towers[SIDE_USERS].dimension, n = side->entries->n;
-    const float *users = batch->users.vectors, *items = batch->items.vectors;
+    const float *users = batch->users.vectors, *items = batch->items->vectors;
     side->width = d + has_bias;
     side->anchors = users;
     side->candidates = items;
@@ -97,9 +97,9 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
     }
 }
 
-/* dL / d(1/tau): the logits are <A, C> / tau, so it is tau times the sum of <dL/dA, A>, the bias'
+/* dL / d(1/tau) by tau: the logits are <A, C> / tau, so it is the sum of <dL/dA, A>, the bias'
  * component left out. */
-static double scale_slope(const struct train_batch *batch, double temperature)
+static double scale_slope(const struct train_batch *batch)
 {
     const struct side *side = &batch->user_side;
     size_t d = batch->encoder->towers[SIDE_USERS].dimension;
@@ -114,7 +114,7 @@ static double scale_slope(const struct train_batch *batch, double temperature)
         sums[leaf] +=
             vec_ops()->dot(gradient + a * side->width, side->anchors + a * side->width, d);
     }
-    return temperature * tree_sum(sums, n_leaves);
+    return tree_sum(sums, n_leaves);
 }
 
 enum status_code user_contrast_run(struct train_batch *batch, const struct train_step *step,
@@ -123,7 +123,8 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     enum status_code code = STATUS_OK;
     const struct trainer_settings *settings = batch->input->settings;
     struct side *side = &batch->user_side;
-    struct contrast_result result = {0};
+    struct contrast_parts parts = {0};
+    struct contrast_result result = {.parts = item_rows_are_spread(batch->items) ? &parts : NULL};
     struct contrast_settings contrast = {.loss = &loss_table[settings->loss],
                                          .loss_settings = settings->loss_settings,
                                          .temperature = step->temperature,
@@ -134,12 +135,16 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     side->offsets = batch->plan->candidates.offsets;
     TRY(gather(batch, step, status));
     TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
+    if (result.parts != NULL) {
+        TRY(item_rows_take(batch->items, side->candidate_gradient, &parts, status));
+    }
     scatter_gradients(batch, step);
     outcome->n_positives = side->entries->positives.n_entries;
+    outcome->n_all_positives = batch->plan->n_positives;
     outcome->n_anchors = side->entries->n;
     outcome->n_empty = result.n_empty;
     outcome->diagnostics = result.diagnostics;
-    outcome->scale_slope = scale_slope(batch, step->temperature);
+    outcome->scale_slope = scale_slope(batch);
 done:
     return code;
 }

@@ -52,7 +52,8 @@ static enum status_code contrast_views(struct train_batch *batch, enum tower_sid
                             batch->pool, status));
     }
     TRY(build(&batch->views, n, status));
-    contrast_entries_scale(&batch->views, settings->weight * (double)outcome->n_positives);
+    contrast_entries_scale(&batch->views, settings->weight * (double)outcome->n_positives,
+                           contrast_entries_weight(&batch->views));
     side->entries = &batch->views;
     side->n_candidates = n;
     side->width = batch->encoder->towers[tower].dimension;

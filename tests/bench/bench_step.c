@@ -20,6 +20,7 @@ struct step_data {
     struct negative_settings negatives;
     struct trainer_input input;
     struct encoder encoder;
+    struct item_rows items;
     struct train_batch *batch;
     int32_t *users; /* (N_USERS) */
     uint64_t number;
@@ -110,13 +111,16 @@ static void start(struct step_data *s, size_t batch_users, enum negative_strateg
                               pool, &status),
                    &status);
     }
-    bench_must(train_batch_new(&s->input, &s->encoder, pool, &s->batch, &status), &status);
+    bench_must(item_rows_init(&s->items, NULL, N_ITEMS, DIMENSION, &status), &status);
+    bench_must(train_batch_new(&s->input, &s->encoder, &s->items, pool, &s->batch, &status),
+               &status);
     s->number = 0;
 }
 
 static void stop(struct step_data *s)
 {
     train_batch_free(s->batch);
+    item_rows_release(&s->items);
     encoder_release(&s->encoder);
     s->encoder = (struct encoder){0};
 }

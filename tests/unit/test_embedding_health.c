@@ -276,30 +276,6 @@ static void vectors_that_are_not_numbers_give_no_verdict(void **state)
     fixture_release(&f);
 }
 
-static void drawn_positives_are_entries_in_proportion_and_repeat(void **state)
-{
-    (void)state;
-    enum { COUNT = 4000 };
-    struct rng rng;
-    int32_t pairs[2 * COUNT], again[2 * COUNT];
-    size_t of_row[20] = {0};
-    rng_init(&rng, 2, "test.draw", 0, 0);
-    struct sparse m = random_sparse(&rng, 20, 30, 0.3, false), none = {0};
-    assert_int_equal(embedding_health_draw(&m, COUNT, 5, pairs), COUNT);
-    assert_int_equal(embedding_health_draw(&m, COUNT, 5, again), COUNT);
-    assert_memory_equal(pairs, again, sizeof pairs);
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_true(sparse_has(&m, (size_t)pairs[2 * i], pairs[2 * i + 1]));
-        of_row[pairs[2 * i]]++;
-    }
-    for (size_t r = 0; r < 20; r++) {
-        double want = COUNT * (double)sparse_row_length(&m, r) / (double)sparse_entries(&m);
-        assert_true(fabs((double)of_row[r] - want) < 5.0 * sqrt(want) + 1.0);
-    }
-    assert_int_equal(embedding_health_draw(&none, COUNT, 5, pairs), 0);
-    sparse_release(&m);
-}
-
 int main(void)
 {
     blas_init();
@@ -314,7 +290,6 @@ int main(void)
         cmocka_unit_test(two_opposite_groups_are_a_right_answer),
         cmocka_unit_test(tiny_tables_are_measured_and_not_judged),
         cmocka_unit_test(vectors_that_are_not_numbers_give_no_verdict),
-        cmocka_unit_test(drawn_positives_are_entries_in_proportion_and_repeat),
     };
     return cmocka_run_group_tests_name("embedding_health", tests, NULL, NULL);
 }

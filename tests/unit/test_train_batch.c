@@ -171,18 +171,22 @@ static double step_from(const struct problem *p, size_t table, size_t entry, flo
     struct status status = {0};
     struct encoder encoder;
     struct train_batch *batch = NULL;
+    struct item_rows items;
     struct train_outcome outcome = {0};
     make_encoder(p, &encoder);
+    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, &status), STATUS_OK);
     float *weight = table_of(&encoder, table)->weights + entry;
     *weight += by;
     const float before = *weight;
-    assert_int_equal(train_batch_new(&p->input, &encoder, NULL, &batch, &status), STATUS_OK);
+    assert_int_equal(train_batch_new(&p->input, &encoder, &items, NULL, &batch, &status),
+                     STATUS_OK);
     train_batch_start_epoch(batch);
     if (train_batch_step(batch, &p->step, NULL, &outcome, &status) != STATUS_OK) {
         fail_msg("%s", status.message);
     }
     *moved = (double)before - (double)*weight;
     train_batch_free(batch);
+    item_rows_release(&items);
     encoder_release(&encoder);
     return outcome.loss;
 }
@@ -372,9 +376,12 @@ static void train_epochs(const struct problem *p, bool plans_ahead, struct pool 
     struct status status = {0};
     struct encoder encoder;
     struct train_batch *batch = NULL;
+    struct item_rows items;
     struct train_outcome outcome;
     make_encoder(p, &encoder);
-    assert_int_equal(train_batch_new(&p->input, &encoder, pool, &batch, &status), STATUS_OK);
+    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, &status), STATUS_OK);
+    assert_int_equal(train_batch_new(&p->input, &encoder, &items, pool, &batch, &status),
+                     STATUS_OK);
     for (size_t n = 0; n < EPOCHS * STEPS; n++) {
         struct train_step steps[2] = {p->step, p->step};
         for (size_t k = 0; k < 2; k++) {
@@ -396,6 +403,7 @@ static void train_epochs(const struct problem *p, bool plans_ahead, struct pool 
     memcpy(weights + USERS * D, encoder.towers[SIDE_ITEMS].ids.weights,
            ITEMS * D * sizeof *weights);
     train_batch_free(batch);
+    item_rows_release(&items);
     encoder_release(&encoder);
 }
 

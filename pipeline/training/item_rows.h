@@ -1,0 +1,110 @@
+/* The rows of the item tower that a step takes, wherever they are. Under several ranks
+ * (ranks/ranks.h) item i belongs to the owner of shard i % SHARDS, who alone has its weights and
+ * the optimizer's state of it: a step fetches vectors from the owners and pushes gradients back to
+ * them. At one rank nothing is exchanged, and nothing is copied.
+ *
+ *     struct item_rows rows = {0};
+ *     TRY(item_rows_init(&rows, ranks, n_items, d, status));
+ *     tower_init(..., rows.n_own rows, keyed by rows.keys)
+ *     each step, of the candidates of its plan:
+ *         TRY(item_rows_ask(&rows, &candidates, status));      unless it was asked with a push
+ *         TRY(item_rows_fetch(&rows, encoder, &view, rate, pool, status));
+ *         ... a contrast of rows.vectors (candidates.n, d) and its gradient ...
+ *         TRY(item_rows_take(&rows, gradient, &parts, status));
+ *         TRY(item_rows_push(&rows, &next_candidates, status));
+ *         ... rows.gradient (rows of rows.pass, d) back to the tower ...
+ *     item_rows_release(&rows);
+ *
+ * The gradient of a row is summed in one order, whoever does it: of each contrast in turn what its
+ * shared negatives give, along the tree of leaves, and what its sparse entries give, leaf by leaf.
+ * Sent by a rank in a step: vectors and gradients of four bytes a number, eight bytes with each
+ * gradient that is not of a shared negative, four for each item asked for. */
+#ifndef NIGHTJAR_TRAINING_ITEM_ROWS_H
+#define NIGHTJAR_TRAINING_ITEM_ROWS_H
+
+#include "contrast/contrast_batch.h"
+#include "negatives/candidate_set.h"
+#include "ranks/ranks.h"
+#include "towers/encoder.h"
+
+/* Who has the candidates of a step, and what others want of this rank's. */
+struct item_request {
+    const struct candidate_set *set;
+    bool is_asked;
+    struct workspace workspace;
+    uint8_t *owners; /* (candidates) */
+    int32_t *codes;  /* (candidates) k-th of the owner's shared ones: ~k; k-th asked of it: k */
+    int32_t *shared; /* (shared) columns, by owners */
+    size_t n_shared[RANKS_MAX]; /* of each owner */
+    int32_t *asked;             /* (others) items, by owners */
+    size_t first_asked[RANKS_MAX + 1];
+    struct ranks_bytes wanted; /* items asked of this rank, by who asks */
+};
+
+/* Zero-initialise. */
+struct item_rows {
+    struct ranks *ranks;
+    size_t n_items, n_own, d;
+    uint64_t *keys; /* (n_own) items of the rows that are here; NULL: row i is item i */
+    /* of the step */
+    struct tower_pass pass; /* over rows that are here */
+    const float *vectors;   /* (candidates, d) */
+    float *gradient;        /* (rows of the pass, d) after item_rows_push */
+    /* several ranks */
+    struct item_request requests[2]; /* of this step and of the next */
+    struct item_request *request;
+    int32_t *slot_of;   /* (n_own) place among the rows of the pass, -1: none */
+    int32_t *pass_rows; /* (n_own) */
+    size_t n_pass;
+    size_t n_dense, n_sections; /* taken so far in the step */
+    struct workspace fetched, pushed;
+    float *fetched_vectors, *dense; /* (candidates, d), (shared, MOST_DENSE d) */
+    struct outgoing {
+        size_t n, room;
+        uint8_t *owners;
+        int32_t *headers; /* (n, 2) code, section */
+        float *values;    /* (n, d) */
+    } outgoing;
+    char *send;
+    size_t send_room;
+    struct ranks_bytes received;
+};
+
+MUST_CHECK enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks,
+                                           size_t n_items, size_t d, struct status *status);
+void item_rows_release(struct item_rows *rows);
+/* Whether rows are anywhere else. */
+static inline bool item_rows_are_spread(const struct item_rows *rows)
+{
+    return rows->keys != NULL;
+}
+
+/* Where an item's row is here; -1: elsewhere. */
+int32_t item_rows_row(const struct item_rows *rows, int32_t item);
+
+/* Asks for the candidates of a step. */
+MUST_CHECK enum status_code item_rows_ask(struct item_rows *rows, const struct candidate_set *set,
+                                          struct status *status);
+/* rows->vectors: of what was asked. */
+MUST_CHECK enum status_code item_rows_fetch(struct item_rows *rows, struct encoder *encoder,
+                                            const struct encoder_view *view, double rate,
+                                            struct pool *pool, struct status *status);
+/* Takes a contrast's gradient: of shared negatives from `dense` (candidates, d), of sparse entries
+ * from `parts`. Several ranks only. */
+MUST_CHECK enum status_code item_rows_take(struct item_rows *rows, const float *dense,
+                                           const struct contrast_parts *parts,
+                                           struct status *status);
+/* Takes gradients (n, d) of candidates besides. Several ranks only. */
+MUST_CHECK enum status_code item_rows_take_rows(struct item_rows *rows, const int32_t *columns,
+                                                const float *gradient, size_t n,
+                                                struct status *status);
+/* rows->gradient: the sum of what all ranks took. With the candidates of the next step, which are
+ * then asked for; NULL: none. Several ranks only. */
+MUST_CHECK enum status_code item_rows_push(struct item_rows *rows, const struct candidate_set *next,
+                                           struct status *status);
+
+/* out (n_items, d): of every item, from `own` (n_own, d); at one rank they are the same memory. */
+MUST_CHECK enum status_code item_rows_gather(const struct item_rows *rows, const float *own,
+                                             float *out, struct status *status);
+
+#endif
