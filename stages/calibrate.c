@@ -110,7 +110,7 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
 {
     const struct calibrate_options *o = values;
     /* about half of the users have events late enough to be asked about */
-    double users = fmin((double)o->users, sizes->n_users / 2);
+    double users = fmin((double)o->users / fmax(sizes->n_ranks, 1), sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
     /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence and 12 with what ridge
        learned for every user, 73 and 18 for a part of them; and the evidence of 500 partners an

@@ -132,7 +132,7 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     const struct evaluate_options *o = values;
     double per_user = sizes->n_interactions / fmax(sizes->n_users, 1.0);
     /* about half of the users have events late enough to be asked about */
-    const double judged = fmin(sizes->n_users / 2, (double)o->users);
+    const double judged = fmin(sizes->n_users / 2, (double)o->users / fmax(sizes->n_ranks, 1));
     const double ranked = judged * sizes->n_items;
     /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
     double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);

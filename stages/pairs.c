@@ -189,13 +189,19 @@ static double whole_history(const struct stage_sizes *sizes)
     return 3 * sizes->n_interactions / fmax(sizes->n_users, 1);
 }
 
+enum { SLICE_ENTRIES = 1 << 21 }; /* pairs/pair_rows.c */
+
 /* Rows and seconds of one product. */
 static void add_product_estimate(const struct stage_sizes *sizes, double partners, double top,
                                  struct stage_estimate *out)
 {
-    const double additions = sizes->n_interactions * partners;
-    const double rows = fmin(additions, sizes->n_items * fmin(top, sizes->n_items));
-    const double scratch = 33 * sizes->n_items * sizes->n_threads + 24 * sizes->n_interactions;
+    const double n_ranks = fmax(sizes->n_ranks, 1), additions = sizes->n_interactions * partners;
+    /* of all ranks, for each has the whole; a slice's parts, sent and received, are less than all
+     */
+    const double rows = fmin(n_ranks * additions, sizes->n_items * fmin(top, sizes->n_items));
+    const double parts = n_ranks > 1 ? 48 * fmin(additions, SLICE_ENTRIES) : 0;
+    const double scratch =
+        33 * sizes->n_items * sizes->n_threads + 24 * sizes->n_interactions + parts;
     /* of one product while it runs; products follow one another */
     out->memory_bytes = fmax(out->memory_bytes, 8 * rows + scratch);
     out->result_bytes += N_BASES * 8 * rows;
@@ -213,7 +219,8 @@ static void add_ridge_estimate(const struct stage_sizes *sizes, const struct rid
     /* partners are liked more than the mean item */
     const double users =
         fmin(3 * partners * sizes->n_interactions, partners * sizes->n_items * sizes->n_users);
-    const double equations = sizes->n_items * (strengths_tried + 1) / N_BASES;
+    const double equations =
+        sizes->n_items * (strengths_tried + 1) / N_BASES / fmax(sizes->n_ranks, 1);
     const double half_lives_tried = isnan(o->half_life) ? 3 : 0; /* with 30 partners, ranked, too */
     const double ranked = fmin(sizes->n_users, 2500) * sizes->n_items *
                           ((strengths_tried > 1 ? strengths_tried : 0) + half_lives_tried);

@@ -18,7 +18,7 @@ with() {
     esac
     ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
-        "$tests/test_publish_ranks" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
+        "$tests/test_publish_ranks" "$tests/test_crowd" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
 }
 
 # ranks N PROGRAM [ARGUMENTS]: sets code, leaves out and err
@@ -83,6 +83,7 @@ YAML
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks 2 4
     holds 'one generation out of the rows of' test_publish_ranks 2 4
+    holds 'pairs, weights and metrics of the users of' test_crowd 2 4
     refusals
 else
     skip 'no MPI (sh .ci/packages.sh tests)'
@@ -92,6 +93,7 @@ if [ -z "$NIGHTJAR_SOAK" ]; then
 elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpich; then
     holds 'every exchange and sum between' test_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
+    holds 'pairs, weights and metrics of the users of' test_crowd 2 4 8
     refusals
 else
     skip 'no MPICH (sh .ci/packages.sh soak)'
