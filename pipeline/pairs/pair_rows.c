@@ -11,7 +11,7 @@ enum { ITEMS_PER_BLOCK = 32 };
 /* Additions between two steps of the watch: about a tenth of a second on one core. */
 static const int64_t slice_additions = 50000000;
 /* Entries that all ranks together may send at once, of 8 to 16 bytes. */
-static const int64_t slice_entries = 1 << 23;
+static const int64_t slice_entries = 1 << 21;
 
 struct rows_job {
     const struct pair_rows *rows;

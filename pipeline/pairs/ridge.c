@@ -89,10 +89,10 @@ static size_t find_members(const struct regressions *r, struct worker *w, size_t
 
 /* products (n (n - 1) / 2) = what each two of the members have in common among this rank's users.
  */
-static void multiply(const struct regressions *r, struct worker *w, size_t n, int64_t *products)
+static void multiply(const struct regressions *r, struct worker *w, size_t n)
 {
     const size_t n_touched = list_members(r, w, n);
-    memset(products, 0, n * (n - 1) / 2 * sizeof *products);
+    memset(w->products, 0, n * (n - 1) / 2 * sizeof *w->products);
     for (size_t t = 0; t < n_touched; t++) {
         const int32_t user = w->touched[t];
         const size_t n_had = (size_t)w->counts[user];
@@ -100,7 +100,7 @@ static void multiply(const struct regressions *r, struct worker *w, size_t n, in
         const int32_t *weights = w->weights + w->ends[user] - n_had;
         for (size_t a = 1; a < n_had; a++) {
             const size_t k = (size_t)had[a];
-            int64_t *row = products + k * (k - 1) / 2;
+            int64_t *row = w->products + k * (k - 1) / 2;
             for (size_t b = 0; b < a; b++) {
                 row[had[b]] += (int64_t)weights[a] * weights[b];
             }
@@ -155,26 +155,25 @@ static void regress(const struct regressions *r, struct worker *w, size_t item, 
 }
 
 /* All of an item, where all users are this rank's. */
-static void regress_item(const struct regressions *r, struct worker *w, size_t item)
+static void regress_item(struct regressions *r, struct worker *w, size_t item)
 {
     const size_t n = find_members(r, w, item);
     if (n > 1) {
-        multiply(r, w, n, w->products);
+        multiply(r, w, n);
         regress(r, w, item, n);
     }
 }
 
 /* This rank's part of its products. */
-static void multiply_part(const struct regressions *r, struct worker *w, size_t item)
+static void multiply_part(struct regressions *r, struct worker *w, size_t item)
 {
     const size_t n = find_members(r, w, item);
-    if (n > 1) {
-        multiply(r, w, n, ridge_parts_of(&r->parts, item));
-    }
+    multiply(r, w, n);
+    ridge_parts_put(&r->parts, item, w->products);
 }
 
 /* A regression of this rank's out of the parts. */
-static void regress_parts(const struct regressions *r, struct worker *w, size_t item)
+static void regress_parts(struct regressions *r, struct worker *w, size_t item)
 {
     const size_t n = ridge_parts_is_own(&r->parts, item) ? find_members(r, w, item) : 1;
     if (n > 1) {
@@ -183,8 +182,8 @@ static void regress_parts(const struct regressions *r, struct worker *w, size_t 
     }
 }
 
-static void run_block(const struct regressions *r, size_t block, size_t worker,
-                      void (*of_item)(const struct regressions *, struct worker *, size_t))
+static void run_block(struct regressions *r, size_t block, size_t worker,
+                      void (*of_item)(struct regressions *, struct worker *, size_t))
 {
     const size_t first = r->parts.first_item + block * ITEMS_PER_BLOCK;
     for (size_t i = first; i < first + ITEMS_PER_BLOCK && i < r->parts.end_item; i++) {

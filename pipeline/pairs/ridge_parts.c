@@ -1,5 +1,5 @@
-/* Slices, and what goes over the wire for them: numbers without names, for all ranks know how many
- * each item has. */
+/* Slices, and what goes over the wire for an item: how many products follow, their places and the
+ * products; without places where it is all of them. */
 #include "pairs/ridge_parts.h"
 
 #include "base/mem.h"
@@ -34,50 +34,130 @@ void ridge_parts_next(struct ridge_parts *parts)
     }
 }
 
-enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *status)
+static enum status_code grow(struct ridge_parts *parts, size_t bytes, struct status *status)
 {
-    size_t n = 0;
-    enum status_code code;
-    mem_free(parts->places);
-    mem_free(parts->products);
-    parts->places = NULL;
-    parts->products = NULL;
-    TRY(MEM_NEW(&parts->places, parts->end_item - parts->first_item, status));
-    for (size_t r = 0; r < ranks_n(parts->ranks); r++) {
-        parts->first[r] = n * sizeof *parts->products;
-        for (size_t item = parts->first_item; item < parts->end_item; item++) {
-            if (owner_of(parts, item) == r) {
-                parts->places[item - parts->first_item] = n;
-                n += n_products(parts, item);
-            }
-        }
+    enum status_code code = STATUS_OK;
+    if (bytes > parts->capacity) {
+        mem_free(parts->packed);
+        mem_free(parts->send);
+        parts->packed = parts->send = NULL;
+        parts->capacity = 0;
+        TRY(MEM_NEW(&parts->packed, bytes, status));
+        TRY(MEM_NEW(&parts->send, bytes, status));
+        parts->capacity = bytes;
     }
-    parts->first[ranks_n(parts->ranks)] = n * sizeof *parts->products;
-    TRY(MEM_NEW(&parts->products, n, status));
 done:
     return code;
 }
 
-int64_t *ridge_parts_of(const struct ridge_parts *parts, size_t item)
+enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *status)
 {
-    return parts->products + parts->places[item - parts->first_item];
+    const size_t n = parts->end_item - parts->first_item;
+    enum status_code code;
+    mem_free(parts->slots);
+    mem_free(parts->lengths);
+    mem_free(parts->places);
+    parts->slots = parts->lengths = NULL;
+    parts->places = NULL;
+    TRY(MEM_NEW(&parts->slots, n + 1, status));
+    TRY(MEM_NEW(&parts->lengths, n, status));
+    TRY(MEM_NEW(&parts->places, n * ranks_n(parts->ranks), status));
+    for (size_t i = 0; i < n; i++) {
+        const size_t most = 1 + n_products(parts, parts->first_item + i);
+        parts->slots[i + 1] = parts->slots[i] + most * sizeof(int64_t);
+    }
+    TRY(grow(parts, parts->slots[n], status));
+done:
+    return code;
+}
+
+static char *put(char *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+    return to + bytes;
+}
+
+void ridge_parts_put(struct ridge_parts *parts, size_t item, const int64_t *products)
+{
+    const size_t at = item - parts->first_item, n = n_products(parts, item);
+    char *const begin = parts->packed + parts->slots[at];
+    int64_t n_sent = 0;
+    for (size_t p = 0; p < n; p++) {
+        n_sent += products[p] != 0;
+    }
+    const bool is_dense =
+        (size_t)n_sent * (sizeof(int32_t) + sizeof *products) >= n * sizeof *products;
+    n_sent = is_dense ? (int64_t)n : n_sent;
+    char *to = put(begin, &n_sent, sizeof n_sent);
+    for (size_t p = 0; p < n && !is_dense; p++) {
+        const int32_t place = (int32_t)p;
+        to = products[p] != 0 ? put(to, &place, sizeof place) : to;
+    }
+    for (size_t p = 0; p < n && !is_dense; p++) {
+        to = products[p] != 0 ? put(to, &products[p], sizeof *products) : to;
+    }
+    to = is_dense ? put(to, products, n * sizeof *products) : to;
+    parts->lengths[at] = (size_t)(to - begin);
+}
+
+static int64_t number_at(const char *place)
+{
+    int64_t number;
+    memcpy(&number, place, sizeof number);
+    return number;
+}
+
+/* The bytes of an item's part. */
+static size_t part_bytes(const struct ridge_parts *parts, size_t item, const char *place)
+{
+    const size_t n = n_products(parts, item), n_sent = (size_t)number_at(place);
+    return sizeof(int64_t) + n_sent * (sizeof(int64_t) + (n_sent == n ? 0 : sizeof(int32_t)));
 }
 
 enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *status)
 {
-    return ranks_exchange(parts->ranks, parts->products, parts->first, &parts->received, status);
+    const size_t n = parts->end_item - parts->first_item, n_ranks = ranks_n(parts->ranks);
+    size_t first[RANKS_MAX + 1];
+    char *to = parts->send;
+    enum status_code code;
+    for (size_t r = 0; r < n_ranks; r++) {
+        first[r] = (size_t)(to - parts->send);
+        for (size_t i = 0; i < n; i++) {
+            if (owner_of(parts, parts->first_item + i) == r) {
+                to = put(to, parts->packed + parts->slots[i], parts->lengths[i]);
+            }
+        }
+    }
+    first[n_ranks] = (size_t)(to - parts->send);
+    TRY(ranks_exchange(parts->ranks, parts->send, first, &parts->received, status));
+    for (size_t r = 0; r < n_ranks; r++) {
+        const char *place = parts->received.data + parts->received.first[r];
+        for (size_t i = 0; i < n; i++) {
+            if (ridge_parts_is_own(parts, parts->first_item + i)) {
+                parts->places[i * n_ranks + r] = place;
+                place += part_bytes(parts, parts->first_item + i, place);
+            }
+        }
+    }
+done:
+    return code;
 }
 
 void ridge_parts_add(const struct ridge_parts *parts, size_t item, int64_t *products)
 {
-    const size_t n = n_products(parts, item);
-    const size_t first = parts->first[ranks_mine(parts->ranks)] / sizeof *products;
-    const size_t at = parts->places[item - parts->first_item] - first;
+    const size_t n = n_products(parts, item), n_ranks = ranks_n(parts->ranks);
     memset(products, 0, n * sizeof *products);
-    for (size_t r = 0; r < ranks_n(parts->ranks); r++) {
-        const int64_t *theirs = (const void *)(parts->received.data + parts->received.first[r]);
-        for (size_t p = 0; p < n; p++) {
-            products[p] += theirs[at + p];
+    for (size_t r = 0; r < n_ranks; r++) {
+        const char *begin = parts->places[(item - parts->first_item) * n_ranks + r];
+        const size_t n_sent = (size_t)number_at(begin);
+        const char *places = begin + sizeof(int64_t);
+        const char *values = places + (n_sent == n ? 0 : n_sent * sizeof(int32_t));
+        for (size_t p = 0; p < n_sent; p++) {
+            int32_t place = (int32_t)p;
+            if (n_sent < n) {
+                memcpy(&place, places + p * sizeof place, sizeof place);
+            }
+            products[place] += number_at(values + p * sizeof(int64_t));
         }
     }
 }
@@ -116,7 +196,10 @@ done:
 
 void ridge_parts_release(struct ridge_parts *parts)
 {
+    mem_free(parts->slots);
+    mem_free(parts->lengths);
     mem_free(parts->places);
-    mem_free(parts->products);
+    mem_free(parts->packed);
+    mem_free(parts->send);
     ranks_bytes_release(&parts->received);
 }
