@@ -33,6 +33,11 @@ struct vec_ops {
     float (*dot)(const float *x, const float *y, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*scale)(float a, float *x, size_t n);                /* x *= a */
+    /* share[j] = sigmoid(x[j]) = 1 / (1 + exp(-x[j])), and product[j] = x[j] share[j], which is
+     * silu, unless it is NULL. Each may be x. Relative error below 5e-7; below -87 it is 0. */
+    void (*sigmoid)(const float *x, float *share, float *product, size_t n);
+    /* From dL / d silu and silu itself, both of x: share[j], the sigmoid, becomes dL / dx. */
+    void (*silu_gradient)(const float *gradient, const float *silu, float *share, size_t n);
     /* With t = x[j] - cut and psi the hinge max(0, t) or softplus log(1 + exp(t)): value = sum of
      * weight[j] psi(t), slope = sum of weight[j] psi'(t), count = how many t > 0 (or NaN);
      * gradient[j] += factor weight[j] psi'(t) unless it is NULL. x may be -INFINITY, which counts

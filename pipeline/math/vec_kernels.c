@@ -188,6 +188,42 @@ static float kernel_exp_shift_sum(float *x, const float *offset, float shift, si
     return offset == NULL ? exp_sum_of(x, NULL, shift, n) : exp_sum_of(x, offset, shift, n);
 }
 
+/* By exp of what is at most 0. */
+static inline lanes lanes_sigmoid(lanes x)
+{
+    lanes e = lanes_exp(SELECT(x < 0.0f, x, -x));
+    lanes share = 1.0f / (1.0f + e);
+    return SELECT(x < 0.0f, e * share, share);
+}
+
+static void kernel_sigmoid(const float *x, float *share, float *product, size_t n)
+{
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        lanes v = LOAD(x + j), s = lanes_sigmoid(v);
+        STORE(share + j, s);
+        if (product != NULL) {
+            STORE(product + j, v * s);
+        }
+    }
+    if (j < n) {
+        lanes v = load_part(x + j, n - j, 0.0f), s = lanes_sigmoid(v);
+        lanes both = v * s;
+        memcpy(share + j, &s, (n - j) * sizeof *share);
+        if (product != NULL) {
+            memcpy(product + j, &both, (n - j) * sizeof *product);
+        }
+    }
+}
+
+static void kernel_silu_gradient(const float *restrict gradient, const float *restrict silu,
+                                 float *restrict share, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        share[j] = gradient[j] * one_fma(silu[j], 1.0f - share[j], share[j]);
+    }
+}
+
 static float kernel_dot(const float *x, const float *y, size_t n)
 {
     lanes sum[CHAINS] = {{0}};
@@ -355,6 +391,8 @@ const struct vec_ops ISA_NAME(vec_ops_) = {
     .exp_shift_sum = kernel_exp_shift_sum,
     .max_offset = kernel_max_offset,
     .first_reaching = kernel_first_reaching,
+    .sigmoid = kernel_sigmoid,
+    .silu_gradient = kernel_silu_gradient,
     .dot = kernel_dot,
     .axpy = kernel_axpy,
     .scale = kernel_scale,

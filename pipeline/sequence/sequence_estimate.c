@@ -7,7 +7,7 @@
 
 /* Rows of d floats. */
 enum {
-    PLACE_ROWS = 9,  /* sequence_pass: states, x, gradient, exponents (3); of the step anchors,
+    PLACE_ROWS = 9,  /* sequence_pass: states, x, gradient, products (3); of the step anchors,
                         their gradient, the places' */
     LAYER_ROWS = 14, /* sequence_layer_pass: h, mixed (3), s, q, o, g, slopes (2), wide (2), d_out,
                         d_narrow */

@@ -26,12 +26,12 @@ static struct block block_of(const struct sequence_places *places, size_t block)
 /* h = x / rms(x), row by row. */
 static void rms_forward(const float *x, size_t n, size_t d, float *h, float *scales)
 {
+    const struct vec_ops *vec = vec_ops();
     for (size_t r = 0; r < n; r++) {
-        const float square = vec_ops()->dot(x + r * d, x + r * d, d);
+        const float square = vec->dot(x + r * d, x + r * d, d);
         scales[r] = 1.0f / sqrtf(square / (float)d + 1e-6f);
-        for (size_t j = 0; j < d; j++) {
-            h[r * d + j] = x[r * d + j] * scales[r];
-        }
+        memcpy(h + r * d, x + r * d, d * sizeof *h);
+        vec->scale(scales[r], h + r * d, d);
     }
 }
 
@@ -47,39 +47,26 @@ static void rms_backward(const float *h, const float *scales, const float *gradi
     }
 }
 
-/* x = sigmoid(x); scratch (n). */
-static void sigmoid(float *x, size_t n, float *scratch)
-{
-    for (size_t j = 0; j < n; j++) {
-        scratch[j] = -fabsf(x[j]);
-    }
-    (void)vec_ops()->exp_shift_sum(scratch, NULL, 0.0f, n);
-    for (size_t j = 0; j < n; j++) {
-        const float share = 1.0f / (1.0f + scratch[j]);
-        x[j] = x[j] >= 0.0f ? share : scratch[j] * share;
-    }
-}
-
-/* Leaves out components of the rows of places [first, first + n): each step, layer and half its
- * own. */
+/* Leaves out components of rows (n, d), those of a block, whose first place is `first`: each step,
+ * layer and half its own, the same there and back. */
 static void drop(const struct sequence_job *job, size_t which, size_t first, size_t n, float *rows)
 {
-    const size_t d = job->model->dimension;
     const double share = job->model->dropout;
     const struct sequence_noise *noise = job->noise;
     if (!noise->training || share <= 0.0) {
         return;
     }
     const uint64_t cut = (uint64_t)(share * 65536.0);
-    const float scale = (float)(1.0 / (1.0 - share));
     const uint64_t stream = (noise->step * 2 * SEQUENCE_LAYERS_MAX + which) << 32;
-    for (size_t r = 0; r < n; r++) {
-        struct rng rng;
-        uint64_t bits = 0;
-        rng_init(&rng, noise->seed, "sequence.dropout", noise->epoch, stream + first + r);
-        for (size_t j = 0; j < d; j++) {
-            bits = j % 4 == 0 ? rng_u64(&rng) : bits >> 16;
-            rows[r * d + j] = (bits & 0xffff) < cut ? 0.0f : rows[r * d + j] * scale;
+    const float factors[2] = {0.0f, (float)(1.0 / (1.0 - share))};
+    const size_t size = n * job->model->dimension;
+    struct rng rng;
+    rng_init(&rng, noise->seed, "sequence.dropout", noise->epoch, stream + first);
+    for (size_t i = 0; i < size; i += 4) { /* 16 bits each */
+        uint64_t bits = rng_u64(&rng);
+        for (size_t j = i; j < size && j < i + 4; j++) {
+            rows[j] *= factors[(bits & 0xffff) >= cut];
+            bits >>= 16;
         }
     }
 }
@@ -100,8 +87,9 @@ static void product_forward(const struct sequence_model *model, size_t layer,
     const float *bias = model->layers[layer].biases[product].weights;
     blas_nt(1.0f, const_matrix_of(in, n, weights.columns), weights, 0.0f,
             matrix_of(out, n, weights.rows));
+    const struct vec_ops *vec = vec_ops();
     for (size_t r = 0; r < n && bias != NULL; r++) {
-        vec_ops()->axpy(1.0f, bias, out + r * weights.rows, weights.rows);
+        vec->axpy(1.0f, bias, out + r * weights.rows, weights.rows);
     }
 }
 
@@ -120,21 +108,19 @@ static void product_backward(const struct sequence_model *model, size_t layer,
 static void recur_forward(const struct sequence_job *job, const struct sequence_layer_pass *pass,
                           const struct block *block)
 {
+    const struct vec_ops *vec = vec_ops();
     const size_t d = job->model->dimension;
     const int64_t *first = job->places->first + block->user;
     for (size_t u = 0; u < block->n_users; u++) {
         const float *before = NULL;
         for (size_t p = (size_t)first[u]; p < (size_t)first[u + 1]; p++) {
             float *gate = pass->mixed + p * 3 * d, *content = gate + d, *way = gate + 2 * d;
-            float *scratch = job->pass->exponents + p * 3 * d;
             float *s = pass->s + p * d, *q = pass->q + p * d, *o = pass->o + p * d;
-            memcpy(q, way, d * sizeof *q);
-            sigmoid(gate, d, scratch);
-            sigmoid(way, d, scratch);
+            vec->sigmoid(gate, gate, NULL, d);
+            vec->sigmoid(way, way, q, d);
             for (size_t j = 0; j < d; j++) {
                 const float old = before == NULL ? 0.0f : before[j];
                 s[j] = old + gate[j] * (content[j] - old);
-                q[j] *= way[j];
                 o[j] = s[j] * q[j];
             }
             before = s;
@@ -176,7 +162,7 @@ void sequence_layer_forward(const struct sequence_job *job, size_t layer, size_t
     const struct block b = block_of(job->places, block);
     const struct sequence_layer_pass *pass = &job->pass->layers[layer];
     const size_t d = job->model->dimension, n = b.n, at = b.first * d;
-    float *x = job->pass->x + at, *product = job->pass->exponents + 3 * at;
+    float *x = job->pass->x + at, *product = job->pass->products + 3 * at;
     rms_forward(x, n, d, pass->h + at, pass->h_scales + b.first);
     product_forward(job->model, layer, PRODUCT_MIX, pass->h + at, n, pass->mixed + 3 * at);
     recur_forward(job, pass, &b);
@@ -187,11 +173,7 @@ void sequence_layer_forward(const struct sequence_job *job, size_t layer, size_t
     rms_forward(x, n, d, pass->g + at, pass->g_scales + b.first);
     float *slopes = pass->slopes + 2 * at, *wide = pass->wide + 2 * at;
     product_forward(job->model, layer, PRODUCT_WIDE, pass->g + at, n, slopes);
-    memcpy(wide, slopes, 2 * n * d * sizeof *wide);
-    sigmoid(slopes, 2 * n * d, product);
-    for (size_t i = 0; i < 2 * n * d; i++) {
-        wide[i] *= slopes[i];
-    }
+    vec_ops()->sigmoid(slopes, slopes, wide, 2 * n * d);
     product_forward(job->model, layer, PRODUCT_NARROW, wide, n, product);
     drop(job, 2 * layer + 1, b.first, n, product);
     vec_ops()->axpy(1.0f, product, x, n * d);
@@ -202,15 +184,13 @@ void sequence_layer_backward(const struct sequence_job *job, size_t layer, size_
     const struct block b = block_of(job->places, block);
     const struct sequence_layer_pass *pass = &job->pass->layers[layer];
     const size_t d = job->model->dimension, n = b.n, at = b.first * d;
-    float *gradient = job->pass->gradient + at, *scratch = job->pass->exponents + 3 * at;
+    float *gradient = job->pass->gradient + at, *scratch = job->pass->products + 3 * at;
     float *slopes = pass->slopes + 2 * at;
     const float *wide = pass->wide + 2 * at;
     memcpy(pass->d_narrow + at, gradient, n * d * sizeof *gradient);
     drop(job, 2 * layer + 1, b.first, n, pass->d_narrow + at);
     product_backward(job->model, layer, PRODUCT_NARROW, pass->d_narrow + at, n, scratch);
-    for (size_t i = 0; i < 2 * n * d; i++) {
-        slopes[i] = scratch[i] * (slopes[i] + wide[i] * (1.0f - slopes[i]));
-    }
+    vec_ops()->silu_gradient(scratch, wide, slopes, 2 * n * d);
     product_backward(job->model, layer, PRODUCT_WIDE, slopes, n, scratch);
     rms_backward(pass->g + at, pass->g_scales + b.first, scratch, n, d, gradient);
 

@@ -17,7 +17,7 @@ struct sequence_pass {
     float *state_scales; /* (n) 1 / |x| */
     float *x;            /* (n, d) */
     float *gradient;     /* (n, d) */
-    float *exponents;    /* (n, 3 d) */
+    float *products;     /* (n, 3 d) of the layer at work */
     struct sequence_layer_pass {
         float *h, *h_scales; /* (n, d), (n) */
         float *mixed;        /* (n, 3 d): gate, content, sigmoid(b); then their gradients */

@@ -19,7 +19,7 @@ static enum status_code reserve(const struct sequence_model *model, struct seque
     WORKSPACE_ADD(workspace, &pass->state_scales, n);
     WORKSPACE_ADD(workspace, &pass->x, n * d);
     WORKSPACE_ADD(workspace, &pass->gradient, n * d);
-    WORKSPACE_ADD(workspace, &pass->exponents, n * 3 * d);
+    WORKSPACE_ADD(workspace, &pass->products, n * 3 * d);
     for (size_t l = 0; l < model->n_layers; l++) {
         struct sequence_layer_pass *layer = &pass->layers[l];
         WORKSPACE_ADD(workspace, &layer->h, n * d);
@@ -143,8 +143,9 @@ static void product_task(void *data, size_t block, size_t worker)
     const struct const_matrix part = {task->gradient.data + first, task->gradient.rows, n,
                                       task->gradient.stride};
     blas_tn(1.0f, part, task->input, 1.0f, matrix_of(task->weights + first * in, n, in));
+    const struct vec_ops *vec = vec_ops();
     for (size_t r = 0; r < part.rows && task->bias != NULL; r++) {
-        vec_ops()->axpy(1.0f, matrix_row(part, r), task->bias + first, n);
+        vec->axpy(1.0f, matrix_row(part, r), task->bias + first, n);
     }
 }
 

@@ -110,6 +110,24 @@ static void plain_axpy(float a, const float *x, float *y, size_t n)
     }
 }
 
+static void plain_sigmoid(const float *x, float *share, float *product, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        const float v = x[j];
+        share[j] = 1.0f / (1.0f + expf(-v));
+        if (product != NULL) {
+            product[j] = v * share[j];
+        }
+    }
+}
+
+static void plain_silu_gradient(const float *gradient, const float *silu, float *share, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        share[j] = gradient[j] * (share[j] + silu[j] * (1.0f - share[j]));
+    }
+}
+
 static void plain_scale(float a, float *x, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
@@ -233,6 +251,8 @@ static const struct vec_ops plain_ops = {
     .dot = plain_dot,
     .axpy = plain_axpy,
     .scale = plain_scale,
+    .sigmoid = plain_sigmoid,
+    .silu_gradient = plain_silu_gradient,
     .hinge_cut = plain_hinge_cut,
     .softplus_cut = plain_softplus_cut,
     .adam = plain_adam,

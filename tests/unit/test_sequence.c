@@ -304,7 +304,7 @@ static void check_gradients(size_t layers, double dropout)
 {
     struct asked a;
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
-    const float step = 4e-3f;
+    const float step = 2e-3f;
     asked_init(&a, layers, dropout);
     const size_t n = sequence_model_tables(&a.model, tables);
     for (size_t t = 0; t < n; t++) {

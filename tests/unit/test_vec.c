@@ -585,6 +585,39 @@ static void packed_products_are_the_same_however_asked(void **state)
     }
 }
 
+static void sigmoid_and_silu_match_plain_loops(void **state)
+{
+    (void)state;
+    enum { N = 37 };
+    static const float ends[] = {0.0f, -0.0f, 90.0f, -90.0f, INFINITY, -INFINITY};
+    for (size_t s = 0; s < n_sets; s++) {
+        float x[N], share[N], silu[N], alone[N], gradient[N];
+        for (size_t j = 0; j < N; j++) {
+            x[j] = j < 6 ? ends[j] : ((float)j - 20.0f) * 0.7f;
+            gradient[j] = 0.1f * (float)j - 1.0f;
+        }
+        memcpy(alone, x, sizeof x);
+        sets[s]->sigmoid(alone, alone, NULL, N);
+        sets[s]->sigmoid(x, share, silu, N);
+        assert_memory_equal(alone, share, sizeof share);
+        for (size_t j = 0; j < N; j++) {
+            const double exact = 1.0 / (1.0 + exp(-(double)x[j]));
+            assert_true(fabs((double)share[j] - exact) <= 5e-7 * exact + 1e-37);
+            assert_true(!isfinite(x[j]) ||
+                        fabs((double)silu[j] - (double)x[j] * exact) <= 1e-6 * fabs((double)x[j]));
+        }
+        sets[s]->silu_gradient(gradient + 6, silu + 6, share + 6, N - 6);
+        for (size_t j = 6; j < N; j++) {
+            const double exact = (double)alone[j];
+            const double slope = exact + (double)x[j] * exact * (1.0 - exact);
+            assert_true(fabs((double)share[j] - slope * (double)gradient[j]) < 1e-6);
+        }
+        x[0] = NAN;
+        sets[s]->sigmoid(x, share, NULL, 1);
+        assert_true(isnan(share[0]));
+    }
+}
+
 static void a_vector_at_length_1_has_the_gradient_of_its_differences(void **state)
 {
     (void)state;
@@ -637,6 +670,7 @@ int main(void)
         cmocka_unit_test(a_value_hangs_neither_on_its_place_nor_on_its_neighbours),
         cmocka_unit_test(sums_hang_on_nothing_but_their_values),
         cmocka_unit_test(packed_products_are_the_same_however_asked),
+        cmocka_unit_test(sigmoid_and_silu_match_plain_loops),
         cmocka_unit_test(a_vector_at_length_1_has_the_gradient_of_its_differences),
         cmocka_unit_test(the_best_set_is_used),
     };
