@@ -229,7 +229,7 @@ static enum status_code run(struct context *context, const void *stage_options,
         TRY(publish_describe_takeover(db, settings->output.prefix, settings->pipeline, &takeover,
                                       status));
     }
-    TRY(publish_outcome_judge(context, db, &p.before, status));
+    TRY(publish_outcome_judge(context, &p.before, status));
     TRY(load(context, &p, status));
     TRY(merge_vectors(&p, ranks_is_first(ranks), status));
     TRY(tell_parts(&p, status));

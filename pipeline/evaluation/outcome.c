@@ -391,6 +391,44 @@ done:
     return code;
 }
 
+/* What is counted for a generation, one number behind the other. */
+struct sums {
+    struct tally tallies[N_LISTS];
+    int64_t n_users, n_had, squares, more[N_LISTS], more_squares[N_LISTS];
+};
+
+/* Over all ranks: whole numbers, so in any order. */
+static enum status_code add_up(struct ranks *ranks, struct judged *judged, size_t n,
+                               struct outcome_total *total, struct status *status)
+{
+    enum status_code code;
+    int64_t totals[] = {(int64_t)total->sum, (int64_t)total->squares};
+    for (size_t g = 0; g < n; g++) {
+        struct judged *one = &judged[g];
+        struct sums sums = {
+            .n_users = one->n_users, .n_had = one->n_had, .squares = (int64_t)one->squares};
+        memcpy(sums.tallies, one->tallies, sizeof sums.tallies);
+        for (int l = 0; l < N_LISTS; l++) {
+            sums.more[l] = (int64_t)one->more[l];
+            sums.more_squares[l] = (int64_t)one->more_squares[l];
+        }
+        TRY(ranks_sum_int64(ranks, (int64_t *)&sums, sizeof sums / sizeof(int64_t), status));
+        memcpy(one->tallies, sums.tallies, sizeof sums.tallies);
+        one->n_users = sums.n_users;
+        one->n_had = sums.n_had;
+        one->squares = (double)sums.squares;
+        for (int l = 0; l < N_LISTS; l++) {
+            one->more[l] = (double)sums.more[l];
+            one->more_squares[l] = (double)sums.more_squares[l];
+        }
+    }
+    TRY(ranks_sum_int64(ranks, totals, 2, status));
+    total->sum = (double)totals[0];
+    total->squares = (double)totals[1];
+done:
+    return code;
+}
+
 enum status_code outcome_judge(struct db *db, const char *prefix, const struct outcome_truth *truth,
                                int64_t since, const struct watch *watch, struct outcome *out,
                                struct status *status)
@@ -419,6 +457,7 @@ enum status_code outcome_judge(struct db *db, const char *prefix, const struct o
             TRY(watch_check(watch, status));
         }
     }
+    TRY(add_up(truth->ranks, judged, n, &out->total, status));
     for (size_t g = 0; g < n; g++) {
         const int64_t n_served = judged[g].shown.n_users;
         if (judged[g].n_users > 0) {

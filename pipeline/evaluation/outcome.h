@@ -22,11 +22,14 @@
 #include "dataset/dataset.h"
 #include "events/new_events.h"
 #include "publishing/publish_content.h"
+#include "ranks/ranks.h"
 
 /* What users did, as of tonight. */
 struct outcome_truth {
     const struct interactions *interactions; /* with their log and its times */
     const struct new_events *events;         /* in their codes */
+    struct ranks *ranks; /* over which the users are spread; all of them read the database. NULL:
+                            one */
 };
 
 /* Rows that came true, user by user over all generations that were judged: those who did nothing
@@ -54,7 +57,8 @@ struct outcome {
 
 /* Judges the generations that are kept under `prefix`, of what happened since `since`. One whose
  * time begins before the events do, or that nobody saw who had a list, is left out. Events at whole
- * days do not say which list came before: new_events_are_days. */
+ * days do not say which list came before: new_events_are_days. Of several ranks each judges its
+ * users, and all tell of all. */
 MUST_CHECK enum status_code outcome_judge(struct db *db, const char *prefix,
                                           const struct outcome_truth *truth, int64_t since,
                                           const struct watch *watch, struct outcome *out,

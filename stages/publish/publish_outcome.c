@@ -25,39 +25,71 @@ done:
     return code;
 }
 
-/* Why nothing can be judged of lists that people may have seen; NULL: it can. */
-static const char *find_obstacle(const struct merged *merged, const struct ranks *ranks)
+/* What is known of the events, over all ranks: any of them may have some. */
+struct known {
+    int64_t sees;  /* all ranks see the output database */
+    int64_t has;   /* events */
+    int64_t tells; /* some are not at whole days */
+};
+
+static enum status_code find_known(struct ranks *ranks, const struct db *output,
+                                   const struct merged *merged, struct known *known,
+                                   struct status *status)
 {
-    return ranks_n(ranks) > 1                ? "no rank knows what all users did"
-           : !merged->interactions.has_times ? "the log has no times"
-           : !merged->has_events             ? "the next full run reads the events again"
-           : new_events_are_days(&merged->events)
-               ? "times of the log are whole days, which do not tell what was shown then"
-               : NULL;
+    int64_t most[] = {output == NULL, merged->has_events,
+                      merged->has_events && !new_events_are_days(&merged->events)};
+    enum status_code code;
+    TRY(ranks_max_int64(ranks, most, 3, status));
+    *known = (struct known){!most[0], most[1], most[2]};
+done:
+    return code;
 }
 
-enum status_code publish_outcome_judge(struct context *context, struct db *output,
-                                       struct judged_lists *out, struct status *status)
+/* Why nothing can be judged of lists that people may have seen; NULL: it can. */
+static const char *find_obstacle(const struct merged *merged, const struct known *known)
 {
+    return !merged->interactions.has_times ? "the log has no times"
+           : !known->has                   ? "the next full run reads the events again"
+           : !known->tells
+               ? "times of the log are whole days, which do not tell what was shown then"
+           : !known->sees ? "not every rank sees the output database"
+                          : NULL;
+}
+
+enum status_code publish_outcome_judge(struct context *context, struct judged_lists *out,
+                                       struct status *status)
+{
+    struct ranks *ranks = context_ranks(context);
     struct merged merged = {0};
+    struct known known;
+    struct db *output = NULL;
     struct status failure = {0};
-    enum status_code code = STATUS_OK;
-    if (*context_published_before(context) == 0) {
+    int64_t before = *context_published_before(context);
+    enum status_code code;
+    TRY(ranks_share(ranks, &before, sizeof before, status));
+    if (before == 0) {
         goto done;
     }
+    if (context_published_db(context, &output, &failure) != STATUS_OK) {
+        status_clear(&failure); /* as if it were not there */
+    }
     TRY(merged_load(&merged, context, MERGED_EVENTS, status));
-    const char *obstacle = find_obstacle(&merged, context_ranks(context));
-    const struct outcome_truth truth = {&merged.interactions, &merged.events};
+    TRY(find_known(ranks, output, &merged, &known, status));
+    const char *obstacle = find_obstacle(&merged, &known);
+    const struct outcome_truth truth = {&merged.interactions, &merged.events, ranks};
     if (obstacle != NULL) {
         log_write(context_log(context), LOG_INFO,
                   "publish: what became of the lists before is not judged: %s", obstacle);
     } else if (judge(context, output, &truth, out, &failure) != STATUS_OK) {
         judged_lists_release(out);
+        (void)!ranks_leave(ranks, &failure); /* all have heard of it, and go on */
+        ranks_go_on(ranks);
         TRY(context_check_stop(context, status));
         log_write(context_log(context), LOG_WARNING,
                   "publish: what became of the lists before is not known: %s", failure.message);
     }
 done:
+    db_close(output);
     merged_release(&merged);
     return code;
 }

@@ -14,9 +14,10 @@ struct judged_lists {
 };
 
 /* Where times do not tell, a line says so. That something cannot be read of an older generation is
- * a warning: the new one does not depend on it. */
-MUST_CHECK enum status_code publish_outcome_judge(struct context *context, struct db *output,
-                                                  struct judged_lists *out, struct status *status);
+ * a warning: the new one does not depend on it. Of several ranks each judges the lists of its
+ * users, if all of them see the output database. */
+MUST_CHECK enum status_code publish_outcome_judge(struct context *context, struct judged_lists *out,
+                                                  struct status *status);
 /* As metrics of the run: what is said of the newest generation that at least 30 users tell of, else
  * of the newest, and the variants. After the publish: they are no metrics of the generation that
  * the run publishes. */
