@@ -143,11 +143,6 @@ static void interactions_refuse_ranks(const void *options, struct option_report 
                        "several ranks read the whole log every time: leave refresh and the stage "
                        "catch_up out");
     }
-    if (isnan(o->half_life)) {
-        option_mistake(report, "half_life",
-                       "auto looks for it in the log of one process: write the one that it chose "
-                       "there, or 0s");
-    }
 }
 
 /* Bad rows in percent from which cron is told: few rows may be many of them without that the run

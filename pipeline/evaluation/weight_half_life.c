@@ -7,7 +7,9 @@
  * the users costs a sample of the time. All half-lives walk side by side. */
 #include "evaluation/weight_half_life.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "dataset/crowd.h"
 #include "evaluation/metrics.h"
 #include "math/topk.h"
 #include "search/paired.h"
@@ -19,7 +21,8 @@ const double weight_half_lives[WEIGHT_HALF_LIVES] = {0, 180, 90, 60, 30, 14, 7, 
 
 enum {
     N = WEIGHT_HALF_LIVES,
-    NEIGHBOUR_PAIRS = 250000, /* or an eighth of all, if that is more */
+    NEIGHBOUR_PAIRS = 250000, /* or an eighth of all, if that is more ... */
+    MOST_PAIRS = 4000000,     /* ... but no more than these */
     STEPS = 250000000,        /* asked users times pairs of neighbours ... */
     LEAST_ASKED = 500,        /* ... but as many users, and no more than these */
     MOST_ASKED = 2000,
@@ -74,50 +77,205 @@ static void keep_new(const struct sparse *had, struct sparse *pairs)
     }
 }
 
-/* The users who have something in `train`, and in `also` where that is not NULL; at most `most`. */
-static enum status_code draw_users(const struct sparse *train, const struct sparse *also,
-                                   double most, uint64_t seed, int32_t **users, size_t *n,
-                                   struct status *status)
+/* What the users of a sample are taken for. */
+enum { IS_NEIGHBOUR = 1, IS_ASKED = 2 };
+
+/* Marks with `mark` the users who have something in `train`, and in `also` where that is not NULL;
+ * at most `most` of all ranks. */
+static enum status_code draw_users(const struct event_log *log, const struct sparse *train,
+                                   const struct sparse *also, double most, uint64_t seed,
+                                   uint8_t mark, uint8_t *marks, struct status *status)
 {
     enum status_code code;
+    const struct crowd crowd = {log->ranks, &log->users, NULL};
     int32_t *drawn = NULL;
-    size_t n_drawn = 0;
+    size_t n = 0;
     TRY(MEM_NEW(&drawn, train->n_rows, status));
     for (size_t u = 0; u < train->n_rows; u++) {
         if (sparse_row_length(train, u) > 0 && (also == NULL || sparse_row_length(also, u) > 0)) {
-            drawn[n_drawn++] = (int32_t)u;
+            drawn[n++] = (int32_t)u;
         }
     }
-    most = fmin(most, (double)n_drawn);
-    TRY(user_sample(drawn, &n_drawn, train->n_rows, (size_t)most, seed, "weight half-life",
-                    status));
-    *users = drawn;
-    *n = n_drawn;
-    drawn = NULL;
+    TRY(crowd_sample(&crowd, drawn, &n, (size_t)fmin(most, INT32_MAX), seed, "weight half-life",
+                     status));
+    for (size_t i = 0; i < n; i++) {
+        marks[drawn[i]] |= mark;
+    }
 done:
     mem_free(drawn);
     return code;
 }
 
-/* The parts of the log, who is asked, and whose rows are walked through. */
-static enum status_code take_users(struct walk *walk, const struct event_log *log,
-                                   enum duplicate_policy duplicates, uint64_t seed,
+/* marks (users of the log) = who is asked, and whose rows are walked through. */
+static enum status_code mark_users(const struct event_log *log, enum duplicate_policy duplicates,
+                                   uint64_t seed, uint8_t *marks, struct status *status)
+{
+    enum status_code code;
+    struct history train = {0}, held_out = {0};
+    TRY(event_log_fold(log, PART_TRAIN, duplicates, 0, &train, status));
+    TRY(event_log_fold(log, PART_VALID, duplicates, 0, &held_out, status));
+    keep_new(&train.matrix, &held_out.matrix);
+    int64_t sizes[2] = {(int64_t)train.matrix.n_rows, (int64_t)sparse_entries(&train.matrix)};
+    TRY(ranks_sum_int64(log->ranks, sizes, 2, status));
+    const double n_pairs = fmax((double)sizes[1], 1);
+    const double share =
+        fmin(fmin(fmax(NEIGHBOUR_PAIRS / n_pairs, 0.125), MOST_PAIRS / n_pairs), 1);
+    const double most = STEPS / (share * n_pairs);
+    TRY(draw_users(log, &train.matrix, NULL, ceil(share * (double)sizes[0]), seed, IS_NEIGHBOUR,
+                   marks, status));
+    TRY(draw_users(log, &train.matrix, &held_out.matrix, fmin(fmax(most, LEAST_ASKED), MOST_ASKED),
+                   seed, IS_ASKED, marks, status));
+done:
+    history_release(&train);
+    history_release(&held_out);
+    return code;
+}
+
+/* An event of the sample on its way to all ranks; behind the n_events of a user stands the id. */
+struct sent_event {
+    int64_t time;
+    int32_t item;
+    float weight;
+    uint8_t part;
+};
+
+struct sent_user {
+    int64_t integer;
+    uint32_t n_events, n_bytes; /* n_bytes: of a text */
+    uint8_t is_text, marks;
+};
+
+static enum status_code pack_users(const struct event_log *log, const uint8_t *marks,
+                                   struct buf *out, struct status *status)
+{
+    for (size_t u = 0; u < log->users.n; u++) {
+        const int64_t first = log->user_start[u], end = log->user_start[u + 1];
+        if (marks[u] == 0) {
+            continue;
+        }
+        const struct row_id id = vocabulary_id(&log->users, u);
+        struct sent_user user;
+        memset(&user, 0, sizeof user); /* padding, too */
+        user.integer = id.integer;
+        user.n_events = (uint32_t)(end - first);
+        user.n_bytes = (uint32_t)id.length;
+        user.is_text = id.is_text;
+        user.marks = marks[u];
+        buf_add(out, (const char *)&user, sizeof user);
+        for (int64_t e = first; e < end; e++) {
+            struct sent_event event;
+            memset(&event, 0, sizeof event);
+            event.time = log->times[e];
+            event.item = log->item_codes[e];
+            event.weight = log->weights[e];
+            event.part = log->parts[e];
+            buf_add(out, (const char *)&event, sizeof event);
+        }
+        buf_add(out, id.text, id.length);
+    }
+    return buf_check(out, status);
+}
+
+/* Adds the users and their events; marks by user, of whom there is room for all. */
+static enum status_code unpack_users(const char *at, const char *end, struct event_log *sample,
+                                     uint8_t *marks, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    while (at < end) {
+        struct sent_user user;
+        int32_t u;
+        memcpy(&user, at, sizeof user);
+        const char *events = at + sizeof user;
+        const char *text = events + user.n_events * sizeof(struct sent_event);
+        const struct row_id id = {user.is_text != 0, user.integer, text, user.n_bytes};
+        TRY(vocabulary_add(&sample->users, &id, &u, status));
+        marks[u] = user.marks;
+        for (size_t e = 0; e < user.n_events; e++) {
+            struct sent_event event;
+            memcpy(&event, events + e * sizeof event, sizeof event);
+            TRY(event_log_add(sample, u, event.item, event.weight, event.time,
+                              (enum event_part)event.part, status));
+        }
+        at = text + user.n_bytes;
+    }
+done:
+    return code;
+}
+
+/* sample = the events of the marked users of all ranks, sorted; its items are the log's, borrowed.
+ * *of_sample = their marks. */
+static enum status_code gather_sample(const struct event_log *log, const uint8_t *marks,
+                                      enum duplicate_policy duplicates, struct event_log *sample,
+                                      uint8_t **of_sample, struct status *status)
+{
+    enum status_code code;
+    struct buf packed = {0};
+    struct ranks_bytes all = {0};
+    int32_t *new_code = NULL;
+    uint8_t *unsorted = NULL;
+    int64_t n_users = 0;
+    for (size_t u = 0; u < log->users.n; u++) {
+        n_users += marks[u] != 0;
+    }
+    TRY(ranks_sum_int64(log->ranks, &n_users, 1, status));
+    TRY(MEM_NEW(&unsorted, (size_t)n_users, status));
+    TRY(MEM_NEW(of_sample, (size_t)n_users, status));
+    TRY(MEM_NEW(&new_code, (size_t)n_users, status));
+    TRY(pack_users(log, marks, &packed, status));
+    TRY(ranks_gather(log->ranks, buf_text(&packed), packed.length, &all, status));
+    buf_release(&packed);
+    TRY(unpack_users(all.data, all.data + all.first[ranks_n(log->ranks)], sample, unsorted,
+                     status));
+    TRY(vocabulary_sort(&sample->users, new_code, status));
+    for (size_t u = 0; u < sample->users.n; u++) {
+        (*of_sample)[new_code[u]] = unsorted[u];
+    }
+    for (size_t e = 0; e < sample->n; e++) {
+        sample->user_codes[e] = new_code[sample->user_codes[e]];
+    }
+    sample->items = log->items;
+    sample->has_times = log->has_times;
+    TRY(event_log_sort(sample, duplicates, status));
+done:
+    buf_release(&packed);
+    ranks_bytes_release(&all);
+    mem_free(new_code);
+    mem_free(unsorted);
+    return code;
+}
+
+static enum status_code list_marked(const uint8_t *marks, size_t n, uint8_t mark, int32_t **users,
+                                    size_t *n_users, struct status *status)
+{
+    enum status_code code;
+    int32_t *made = NULL;
+    size_t n_made = 0;
+    TRY(MEM_NEW(&made, n, status));
+    for (size_t u = 0; u < n; u++) {
+        if ((marks[u] & mark) != 0) {
+            made[n_made++] = (int32_t)u;
+        }
+    }
+    *users = made;
+    *n_users = n_made;
+done:
+    return code;
+}
+
+/* The parts of the sample, who is asked, and whose rows are walked through. */
+static enum status_code take_users(struct walk *walk, const struct event_log *sample,
+                                   const uint8_t *marks, enum duplicate_policy duplicates,
                                    int32_t **neighbours, struct status *status)
 {
     enum status_code code;
-    struct sparse *train = &walk->train.matrix;
+    const size_t n = sample->users.n;
     size_t n_neighbours = 0;
-    TRY(event_log_fold(log, PART_TRAIN, duplicates, 0, &walk->train, status));
-    TRY(event_log_fold(log, PART_VALID, duplicates, 0, &walk->held_out, status));
-    keep_new(train, &walk->held_out.matrix);
-    const double n_pairs = fmax((double)sparse_entries(train), 1);
-    const double share = fmin(fmax(NEIGHBOUR_PAIRS / n_pairs, 0.125), 1);
-    const double most = STEPS / (share * n_pairs);
-    TRY(draw_users(train, NULL, ceil(share * (double)train->n_rows), seed, neighbours,
-                   &n_neighbours, status));
-    TRY(draw_users(train, &walk->held_out.matrix, fmin(fmax(most, LEAST_ASKED), MOST_ASKED), seed,
-                   &walk->asked, &walk->n_asked, status));
-    TRY(sparse_gather(train, *neighbours, n_neighbours, &walk->rows, status));
+    TRY(event_log_fold(sample, PART_TRAIN, duplicates, 0, &walk->train, status));
+    TRY(event_log_fold(sample, PART_VALID, duplicates, 0, &walk->held_out, status));
+    keep_new(&walk->train.matrix, &walk->held_out.matrix);
+    TRY(list_marked(marks, n, IS_NEIGHBOUR, neighbours, &n_neighbours, status));
+    TRY(list_marked(marks, n, IS_ASKED, &walk->asked, &walk->n_asked, status));
+    TRY(sparse_gather(&walk->train.matrix, *neighbours, n_neighbours, &walk->rows, status));
     TRY(sparse_transpose(&walk->rows, &walk->holders, status));
 done:
     return code;
@@ -186,8 +344,13 @@ static enum status_code walk_init(struct walk *walk, const struct event_log *log
                                   struct status *status)
 {
     enum status_code code;
+    struct event_log sample = {0};
+    uint8_t *marks = NULL, *of_sample = NULL;
     int32_t *neighbours = NULL;
-    TRY(take_users(walk, log, duplicates, seed, &neighbours, status));
+    TRY(MEM_NEW(&marks, log->users.n, status));
+    TRY(mark_users(log, duplicates, seed, marks, status));
+    TRY(gather_sample(log, marks, duplicates, &sample, &of_sample, status));
+    TRY(take_users(walk, &sample, of_sample, duplicates, &neighbours, status));
     const size_t n_items = walk->rows.n_columns, n_entries = sparse_entries(&walk->rows);
     TRY(MEM_NEW(&walk->shares, n_entries * N, status));
     TRY(MEM_NEW(&walk->of_holders, n_entries * N, status));
@@ -195,9 +358,13 @@ static enum status_code walk_init(struct walk *walk, const struct event_log *log
     TRY(MEM_NEW(&walk->sums, n_workers * n_items * N, status));
     TRY(MEM_NEW(&walk->scores, n_workers * n_items, status));
     TRY(MEM_NEW(&walk->lists, walk->n_asked * N * LIST, status));
-    TRY(decay(walk, log, duplicates, neighbours, status));
+    TRY(decay(walk, &sample, duplicates, neighbours, status));
     TRY(normalise(walk, status));
 done:
+    sample.items = (struct vocabulary){0}; /* the log's */
+    event_log_release(&sample);
+    mem_free(marks);
+    mem_free(of_sample);
     mem_free(neighbours);
     return code;
 }

@@ -21,7 +21,8 @@ struct weight_half_life {
 /* `log` is sorted and split; only its train and validation parts are looked at. The longest
  * half-life is chosen that the best one does not beat by more than one standard error of the
  * users' paired differences. Users are a sample, drawn by `seed`, of a size that takes a small part
- * of the time of a night; everything is, on a log of a few hundred thousand pairs. */
+ * of the time of a night; everything is, on a log of a few hundred thousand pairs. Under several
+ * ranks (log->ranks) each gets the whole sample, and chooses the same. */
 MUST_CHECK enum status_code weight_half_life_choose(const struct event_log *log,
                                                     enum duplicate_policy duplicates, uint64_t seed,
                                                     struct pool *pool, struct weight_half_life *out,

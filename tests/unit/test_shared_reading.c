@@ -4,6 +4,7 @@
 #include "events/extract.h"
 
 #include "dataset/dataset_ranks.h"
+#include "evaluation/weight_half_life.h"
 #include "events/late_events.h"
 #include "events/new_events.h"
 #include "ranks/ranks.h"
@@ -49,6 +50,7 @@ struct result {
     struct artifact made[3]; /* interactions, late events, new events */
     struct row_report report;
     double share;
+    struct weight_half_life half_life;
 };
 
 /* NULL, or what the two do not have alike. */
@@ -83,6 +85,8 @@ static enum status_code build(struct db *db, struct extract_request request, boo
     out->report = extraction.report;
     TRY(extract_split(&extraction, &request, status));
     out->share = extraction.repeat_share;
+    TRY(weight_half_life_choose(&extraction.log, request.dataset.duplicates, 5, NULL,
+                                &out->half_life, status));
     TRY(extract_build(&extraction, &request, &made, status));
     if (of_whole) {
         TRY(own_users_keep(ranks, &made, status));
@@ -228,6 +232,10 @@ static void check_trial(struct rng *rng, const char *path, int trial)
         all_must(code == STATUS_OK, what, shared.status.message);
         all_must(same_counts(&shared.report, &whole.report), what, "counts");
         all_must(shared.share == whole.share, what, "share of repeats");
+        all_must(memcmp(shared.half_life.values, whole.half_life.values,
+                        sizeof whole.half_life.values) == 0 &&
+                     shared.half_life.n_users == whole.half_life.n_users,
+                 what, "half-life");
         if (reading == READ_WHOLE) {
             for (size_t i = 1; i < 3; i++) { /* how they are to be from now on */
                 whole.made[i] = shared.made[i];
