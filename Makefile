@@ -88,7 +88,7 @@ $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 # what SQLite loads: position-independent, of the kernels no more than it needs, and one name to see
 EXTENSION := $(BUILD)/nightjar.so
 EXTENSION_SOURCES := $(wildcard pipeline/extension/*.c) \
-                     $(addprefix pipeline/,math/vec.c math/topk.c math/sparse.c math/index_set.c \
+                     $(addprefix pipeline/,math/vec.c math/vec_unit.c math/topk.c math/sparse.c math/index_set.c \
                        pairs/evidence.c ranking/score.c base/mem.c base/num.c base/status.c)
 EXTENSION_OBJECTS := $(EXTENSION_SOURCES:%.c=$(BUILD)/shared/%.o) \
                      $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/shared/%_$(isa).o))
