@@ -285,7 +285,7 @@ static enum status_code load_exam(struct context *context, const struct interact
                                             .barred = &fit->valid_barred,
                                             .interactions = interactions,
                                             .events = &events,
-                                            .seconds = EVENING_DAY};
+                                            .seconds = CLOCK_DAY};
     enum status_code code;
     TRY(context_input(context, "late_events", &artifact, status));
     if (artifact != NULL) {

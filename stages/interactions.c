@@ -1,6 +1,7 @@
 /* The interactions stage: the user's log out of the source database, filtered, split and numbered.
  * What each option does is in the table of pipeline/events/interactions_options.c; how it is done
  * is in event_reader.c (rows), split.c (parts) and dataset_build.c (the two bases). */
+#include "base/clock.h"
 #include "dataset/dataset_ranks.h"
 #include "evaluation/weight_half_life.h"
 #include "events/event_columns.h"
@@ -268,7 +269,7 @@ static enum status_code choose_half_life(struct context *context, const struct e
     TRY(weight_half_life_choose(events, request->dataset.duplicates, context_seed(context),
                                 context_pool(context), &made, status));
     const double days = weight_half_lives[made.chosen];
-    request->dataset.half_life = days * 86400;
+    request->dataset.half_life = days * CLOCK_DAY;
     if (made.n_users == 0) {
         log_write(
             context_log(context), LOG_INFO, "interactions: half_life: auto: none, for want of %s",

@@ -58,10 +58,10 @@ void clock_format(int64_t unix_seconds, char out[CLOCK_TEXT_MAX])
         (void)snprintf(out, CLOCK_TEXT_MAX, "%lld", (long long)unix_seconds);
         return;
     }
-    int64_t days = unix_seconds / 86400;
-    int64_t seconds = unix_seconds % 86400;
+    int64_t days = unix_seconds / CLOCK_DAY;
+    int64_t seconds = unix_seconds % CLOCK_DAY;
     if (seconds < 0) {
-        seconds += 86400;
+        seconds += CLOCK_DAY;
         days--;
     }
     int64_t year = 0;

@@ -33,4 +33,10 @@ size_t num_format_duration(double seconds, char out[NUM_TEXT_MAX]);
 
 bool num_multiply(size_t a, size_t b, size_t *product); /* false on overflow */
 
+/* For qsort: by the first number, then by the second. */
+static inline int num_compare_pairs(int64_t a, int64_t b, uint64_t a_tie, uint64_t b_tie)
+{
+    return a != b ? (a > b) - (a < b) : (a_tie > b_tie) - (a_tie < b_tie);
+}
+
 #endif

@@ -143,7 +143,7 @@ static size_t mark_items(struct lists *lists, size_t user)
             had = had || time < lists->time;
             if (log->parts[i] != ONLY_SEEN) {
                 chosen = chosen || (log->parts[i] == CHOICE && time >= lists->time &&
-                                    time - lists->time < EVENING_DAY);
+                                    time - lists->time < CLOCK_DAY);
                 disliked = log->parts[i] == DISLIKE || (disliked && time == last);
                 last = time;
             }

@@ -228,7 +228,7 @@ static enum status_code run_evenings(struct backtest *test, struct status *statu
         struct status outcome = {0};
         char date[CLOCK_TEXT_MAX];
         double *means = test->means + test->n_judged * test->n_columns;
-        const int64_t time = test->rows.newest + 1 - (int64_t)night * EVENING_DAY;
+        const int64_t time = test->rows.newest + 1 - (int64_t)night * CLOCK_DAY;
         clock_format(time, date);
         date[strlen("2026-11-30")] = '\0';
         n_users = 0;

@@ -210,7 +210,7 @@ enum status_code evening_popularity(const struct evening *evening, double half_l
                                     int64_t trained, double *p, struct status *status)
 {
     const size_t n_items = evening->dataset.n_items;
-    const double rate = half_life_days > 0 ? 1 / (half_life_days * EVENING_DAY) : 0;
+    const double rate = half_life_days > 0 ? 1 / (half_life_days * CLOCK_DAY) : 0;
     const double aged = exp2(-rate * (double)(evening->now - trained));
     int64_t *more = NULL;
     enum status_code code;

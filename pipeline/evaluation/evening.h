@@ -20,9 +20,8 @@
 #define NIGHTJAR_EVALUATION_EVENING_H
 
 #include "dataset/crowd.h"
+#include "base/clock.h"
 #include "events/late_events.h"
-
-enum { EVENING_DAY = 86400 };
 
 struct evening_source {
     const struct dataset *dataset;           /* the basis, with times */
@@ -30,7 +29,7 @@ struct evening_source {
     const struct interactions *interactions; /* that the dataset is a basis of */
     const struct late_events *events;
     struct crowd crowd; /* whose rows the dataset has */
-    int64_t seconds;    /* so long behind an evening is asked; EVENING_DAY for a day */
+    int64_t seconds;    /* so long behind an evening is asked; CLOCK_DAY for a day */
     /* (n_users of the basis) rows that may be asked. NULL: all, and all of them have a row. Else
        only those who are asked have one, and evening_popularity stands for the others. */
     const uint8_t *wanted;

@@ -338,7 +338,7 @@ static enum status_code find_days(const struct exam *exam, const struct late_eve
     const int64_t oldest = -1 - before_oldest;
     *days = (struct exam_days){0, newest, (size_t)n_events};
     if (oldest > exam->trained && oldest <= newest) {
-        days->n = (size_t)((newest - exam->trained) / EVENING_DAY);
+        days->n = (size_t)((newest - exam->trained) / CLOCK_DAY);
     }
 done:
     return code;
@@ -365,7 +365,7 @@ static enum status_code ask_evenings(struct exam *exam, const struct evening_sou
     source.wanted = wanted;
     for (size_t e = 0; e < n; e++) {
         const size_t day = days.n - e * days.n / n; /* evenly taken */
-        TRY(ask_on(exam, &source, days.newest + 1 - (int64_t)day * EVENING_DAY, status));
+        TRY(ask_on(exam, &source, days.newest + 1 - (int64_t)day * CLOCK_DAY, status));
     }
 done:
     mem_free(wanted);

@@ -101,7 +101,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
                                           .barred = request->evaluation.barred,
                                           .interactions = request->interactions,
                                           .events = events,
-                                          .seconds = EVENING_DAY};
+                                          .seconds = CLOCK_DAY};
     struct evening evening = {0};
     size_t n = 0, n_lines = 0;
     int64_t newest = INT64_MIN;
@@ -112,7 +112,7 @@ enum status_code rolling_run(const struct rolling_request *request, struct pool 
     }
     TRY(ranks_max_int64(source.crowd.ranks, &newest, 1, status));
     for (size_t day = newest == INT64_MIN ? 0 : request->days; day > 0; day--) {
-        const int64_t time = newest + 1 - (int64_t)day * EVENING_DAY;
+        const int64_t time = newest + 1 - (int64_t)day * CLOCK_DAY;
         TRY(watch_step(&request->watch, (double)(request->days - day), (double)request->days,
                        status));
         if (time <= events->before) {

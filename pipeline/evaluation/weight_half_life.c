@@ -6,6 +6,7 @@
  * without these: the evidence of evidence.h, walked instead of multiplied out, so that a sample of
  * the users costs a sample of the time. All half-lives walk side by side. */
 #include "evaluation/weight_half_life.h"
+#include "base/clock.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -27,8 +28,7 @@ enum {
     LEAST_ASKED = 500,        /* ... but as many users, and no more than these */
     MOST_ASKED = 2000,
     LIST = 20,
-    USER_BLOCK = 8,
-    SECONDS_OF_DAY = 86400
+    USER_BLOCK = 8
 };
 
 /* Arrays of N values have one for each half-life. */
@@ -289,8 +289,8 @@ static enum status_code decay(struct walk *walk, const struct event_log *log,
     enum status_code code = STATUS_OK;
     struct history folded = {0};
     for (size_t k = 0; k < N; k++) {
-        TRY(event_log_fold(log, PART_TRAIN, duplicates, weight_half_lives[k] * SECONDS_OF_DAY,
-                           &folded, status));
+        TRY(event_log_fold(log, PART_TRAIN, duplicates, weight_half_lives[k] * CLOCK_DAY, &folded,
+                           status));
         for (size_t v = 0; v < walk->rows.n_rows; v++) {
             const float *values = folded.matrix.values + folded.matrix.offsets[users[v]];
             const int64_t first = walk->rows.offsets[v];

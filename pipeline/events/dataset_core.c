@@ -1,5 +1,6 @@
 /* The training part of a basis. */
 #include "events/dataset_core.h"
+#include "base/num.h"
 
 #include "base/mem.h"
 #include "events/history_cut.h"
@@ -16,10 +17,7 @@ static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
 
-    if (a->time != b->time) {
-        return a->time > b->time ? -1 : 1;
-    }
-    return (a->tie > b->tie) - (a->tie < b->tie);
+    return num_compare_pairs(b->time, a->time, a->tie, b->tie);
 }
 
 enum status_code history_keep_newest(const struct history *raw, const struct vocabulary *users,

@@ -1,5 +1,6 @@
 /* Histories cut to their newest items, put in time order, and turned into spans. */
 #include "pairs/pair_windows.h"
+#include "base/num.h"
 
 #include "base/mem.h"
 
@@ -26,10 +27,7 @@ struct span_job {
 static int compare_events(const void *a, const void *b)
 {
     const struct event *x = a, *y = b;
-    if (x->time != y->time) {
-        return x->time < y->time ? -1 : 1;
-    }
-    return x->tie < y->tie ? -1 : x->tie > y->tie;
+    return num_compare_pairs(x->time, y->time, x->tie, y->tie);
 }
 
 static size_t counted_length(const struct history *train, const struct pair_settings *settings,

@@ -2,6 +2,7 @@
  * for each regression, out of the histories: in integers, so neither the order of users nor the
  * ranks that they are spread over change it, and no matrix of all items is ever held. */
 #include "pairs/ridge.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "math/blas.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 enum { ITEMS_PER_BLOCK = 8 };
-static const double day = 86400;
 /* An entry counts a whole number of units, of which the product of two is PAIR_UNIT: sums over
  * users fit as pair_rows.h says. No entry counts less than the least. */
 #define ENTRY_UNIT 0x1p-16
@@ -239,7 +239,7 @@ static enum status_code weigh_entries(struct regressions *r, const struct histor
     TRY(ranks_max_int64(r->settings->crowd.ranks, &now, 1, status));
     TRY(MEM_NEW(&weighed.values, n_entries, status));
     for (size_t e = 0; e < n_entries; e++) {
-        const double age = ages ? ((double)now - (double)train->times[e]) / day : 0;
+        const double age = ages ? ((double)now - (double)train->times[e]) / CLOCK_DAY : 0;
         const double weight = ages ? exp2(-age / r->settings->half_life) : 1;
         weighed.values[e] = (float)rint(fmax(weight, least_weight) / ENTRY_UNIT);
     }

@@ -1,5 +1,7 @@
 /* Arrays over the items, and over the entries of histories, for one set of weights. */
 #include "ranking/score.h"
+#include "base/num.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 
@@ -8,7 +10,6 @@
 
 const char *const score_part_names[] = {"evidence", "transitions", "own", "had", "ridge", NULL};
 
-static const double day = 86400;
 /* What counts less is not looked at: old items are many. */
 static const float least_weight = 1e-5f;
 
@@ -38,10 +39,7 @@ struct entry {
 static int newest_first(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
-    if (x->time != y->time) {
-        return x->time > y->time ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : x->at > y->at;
+    return num_compare_pairs(y->time, x->time, x->at, y->at);
 }
 
 /* out (n) of one history: 2^(-place / half_places), items of one time sharing the mean place. */
@@ -90,7 +88,7 @@ enum status_code score_entry_weights(const struct score_part *part, const struct
     }
     TRY(MEM_NEW(&entries, by_place ? longest : 0, status));
     for (size_t e = 0; e < n_entries; e++) {
-        const double age = by_age ? ((double)now - (double)histories->times[e]) / day : 0;
+        const double age = by_age ? ((double)now - (double)histories->times[e]) / CLOCK_DAY : 0;
         const double share = by_age ? exp2(-age / part->half_life) : 1;
         const double weight = matrix->values == NULL ? 1 : (double)matrix->values[e];
         out[e] = (float)(part->kind == SCORE_OWN ? log1p(weight * share) : share);

@@ -1,5 +1,6 @@
 /* Sorting histories into steps. */
 #include "sequence/sequences.h"
+#include "base/num.h"
 
 #include "base/mem.h"
 
@@ -13,10 +14,7 @@ struct event {
 static int compare_events(const void *a, const void *b)
 {
     const struct event *x = a, *y = b;
-    if (x->time != y->time) {
-        return x->time < y->time ? -1 : 1;
-    }
-    return (x->item > y->item) - (x->item < y->item);
+    return num_compare_pairs(x->time, y->time, (uint64_t)x->item, (uint64_t)y->item);
 }
 
 uint8_t sequence_age(int64_t seconds)

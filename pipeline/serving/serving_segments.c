@@ -1,5 +1,6 @@
 /* What is popular within a segment of the users (serving.h has the formula). */
 #include "serving/serving_internal.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "dataset/dataset_ranks.h"
@@ -67,7 +68,7 @@ static enum status_code count_segment(const struct serving *serving, size_t segm
         const size_t user = (size_t)segments->users[i];
         for (int64_t e = user < log->matrix.n_rows ? log->matrix.offsets[user] : 0;
              user < log->matrix.n_rows && e < log->matrix.offsets[user + 1]; e++) {
-            const double days = decays ? (double)(counts->newest - log->times[e]) / 86400.0 : 0.0;
+            const double days = decays ? (double)(counts->newest - log->times[e]) / CLOCK_DAY : 0.0;
             const double weight = decays ? exp2(-days / counts->half_life) : 1.0;
             counts->users[log->matrix.columns[e]]++;
             counts->late[log->matrix.columns[e]] += (int64_t)(weight / unit + 0.5);

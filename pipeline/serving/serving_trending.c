@@ -1,10 +1,10 @@
 /* What is chosen of late, by window and category; and users who are alike. */
 #include "serving/serving_internal.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "base/num.h"
 
-enum { DAY_SECONDS = 86400 };
 static const int32_t windows[] = {1, 7, 30}; /* days */
 enum { N_WINDOWS = sizeof windows / sizeof windows[0] };
 
@@ -30,7 +30,7 @@ static enum status_code count_window(const struct serving *serving, int32_t days
     const struct interactions *interactions = serving->request->interactions;
     const struct history *log = &interactions->log;
     const int64_t n_entries = (int64_t)sparse_entries(&log->matrix);
-    const int64_t first = interactions->newest_time - (int64_t)days * DAY_SECONDS;
+    const int64_t first = interactions->newest_time - (int64_t)days * CLOCK_DAY;
     const size_t n_items = interactions->items.n;
     size_t n = 0;
     enum status_code code;

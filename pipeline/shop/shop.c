@@ -124,7 +124,7 @@ enum status_code shop_new(const struct shop_options *options, struct shop **out,
     TRY(MEM_NEW(&shop, 1, status));
     shop->options = *options;
     shop->options.until = options->until != 0 ? options->until : SHOP_LOG_END;
-    shop->start = shop->options.until - options->n_days * SHOP_DAY_SECONDS;
+    shop->start = shop->options.until - options->n_days * CLOCK_DAY;
     shop->n_topics = options->n_items < SHOP_TOPICS ? options->n_items : SHOP_TOPICS;
     shop->n_old_users = (options->n_users * 6 + 9) / 10;
     bool is_living = options->kind == SHOP_LIVING;

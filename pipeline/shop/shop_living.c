@@ -157,7 +157,7 @@ static bool is_sold(const struct shop *shop, size_t item, int64_t day)
 int64_t shop_living_left_at(const struct shop *shop, size_t item)
 {
     int32_t day = shop->living->items[item].end_day;
-    return day == INT32_MAX ? 0 : shop->start + day * (int64_t)SHOP_DAY_SECONDS;
+    return day == INT32_MAX ? 0 : shop->start + day * (int64_t)CLOCK_DAY;
 }
 
 /* What the trend adds that draws its height from `rng`, `age` days after it began. */
@@ -206,7 +206,7 @@ double shop_living_weight(const struct shop *shop, size_t item, int64_t period)
 void shop_living_season(const struct shop *shop, int64_t day, double weights[SHOP_TOPICS])
 {
     const double year_days = 365.25;
-    double angle = two_pi * (double)(shop->start / SHOP_DAY_SECONDS + day) / year_days;
+    double angle = two_pi * (double)(shop->start / CLOCK_DAY + day) / year_days;
     bool is_weekend = shop_weekday(shop, day) >= 5;
     for (size_t k = 0; k < SHOP_TOPICS; k++) {
         weights[k] *= exp2(0.8 * sin(angle + shop->living->phases[k]) +

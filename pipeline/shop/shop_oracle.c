@@ -94,7 +94,7 @@ static enum status_code write_steady(struct writing *w, struct oracle *oracle,
                 oracle->mean[i] += oracle->day[i] / (double)n_days;
             }
         }
-        TRY(drop_seen(oracle, u, w->newest - STEADY_DAYS * SHOP_DAY_SECONDS, status));
+        TRY(drop_seen(oracle, u, w->newest - STEADY_DAYS * CLOCK_DAY, status));
         TRY(write_list(w, oracle, u, 0, false, status));
         progress_update(w->progress, (double)(u + 1), NULL);
         TRY(watch_check(&w->options->watch, status));
@@ -118,8 +118,8 @@ static enum status_code write_living(struct writing *w, struct oracle *oracle,
     TRY(shop_new(&w->options->shop, &shop, status));
     progress_start(w->progress, "oracle", "events", (double)w->options->shop.n_events);
     while (shop_next_event(shop, &event)) {
-        int64_t day = (event.created_at - shop_start(shop)) / SHOP_DAY_SECONDS;
-        int64_t evening = shop_start(shop) + day * SHOP_DAY_SECONDS;
+        int64_t day = (event.created_at - shop_start(shop)) / CLOCK_DAY;
+        int64_t evening = shop_start(shop) + day * CLOCK_DAY;
         TRY(writing_look_up(w, ++n_given, status));
         if (day < first_day || done_day[event.user] == day) {
             continue;

@@ -151,7 +151,7 @@ int64_t shop_user_created_at(const struct shop *shop, size_t user)
     size_t n_old = shop->n_old_users;
     double part = part_of_kind(shop, "shop.user.created", user, n_old, shop->options.n_users);
     return user < n_old
-               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
+               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * CLOCK_DAY)
                : shop->start + (int64_t)(part * (double)(shop->options.until - shop->start));
 }
 
@@ -162,7 +162,7 @@ int64_t shop_item_created_at(const struct shop *shop, size_t item)
     double part = part_of_kind(shop, "shop.item.created", item, n_old, shop->options.n_items);
     double late = (1.0 + 2.0 * part) / 3.0;
     return item < n_old
-               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * SHOP_DAY_SECONDS)
+               ? shop->start - 1 - (int64_t)((1.0 - part) * days_before * CLOCK_DAY)
                : shop->start + (int64_t)(late * (double)(shop->options.until - shop->start));
 }
 
@@ -183,7 +183,7 @@ void shop_make_item(const struct shop *shop, size_t number, struct item_traits *
     out->period_days = (float)(60.0 + 180.0 * rng_double(&rng));
     out->phase = (float)(two_pi * rng_double(&rng));
     int64_t since = shop_item_created_at(shop, number) - shop->start;
-    out->first_day = since < 0 ? 0 : (int32_t)((since + SHOP_DAY_SECONDS - 1) / SHOP_DAY_SECONDS);
+    out->first_day = since < 0 ? 0 : (int32_t)((since + CLOCK_DAY - 1) / CLOCK_DAY);
 }
 
 void shop_user(const struct shop *shop, size_t user, struct shop_user *out)

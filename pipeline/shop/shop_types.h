@@ -3,8 +3,9 @@
 #define NIGHTJAR_SHOP_SHOP_TYPES_H
 
 #include "base/watch.h"
+#include "base/clock.h"
 
-enum { SHOP_TITLE_MAX = 96, SHOP_DAY_SECONDS = 86400, SHOP_DAYS_MAX = 36500 };
+enum { SHOP_TITLE_MAX = 96, SHOP_DAYS_MAX = 36500 };
 
 /* Steady: shop.c has the model. Living: what is chosen depends on the hour and on what came last,
  * see shop_living.c. */

@@ -87,7 +87,7 @@ static size_t find_running(const double *running, size_t n, double x)
 size_t shop_weekday(const struct shop *shop, int64_t day)
 {
     /* 1970-01-01 was a Thursday; whole weeks keep the sum positive for logs that begin earlier */
-    return (size_t)((shop->start / SHOP_DAY_SECONDS + day + 3 + INT64_C(7) * 10000) % 7);
+    return (size_t)((shop->start / CLOCK_DAY + day + 3 + INT64_C(7) * 10000) % 7);
 }
 
 double shop_traffic(const struct shop *shop, int64_t slot)
@@ -215,8 +215,7 @@ bool shop_next_event(struct shop *shop, struct shop_event *out)
     /* what a living shop's day depends on is all before it: a session does not go on after midnight
      */
     int64_t day = walk->slot / SHOP_HOURS;
-    int64_t end =
-        shop->living != NULL ? shop->start + (day + 1) * SHOP_DAY_SECONDS : shop->options.until;
+    int64_t end = shop->living != NULL ? shop->start + (day + 1) * CLOCK_DAY : shop->options.until;
     if (walk->event.created_at >= end) {
         walk->event.created_at = end - 1;
     }

@@ -1,5 +1,6 @@
 /* Histories and features as bags of tokens. */
 #include "towers/token_source.h"
+#include "base/num.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -30,10 +31,7 @@ struct dated_item {
 static int older_first(const void *a, const void *b)
 {
     const struct dated_item *x = a, *y = b;
-    if (x->time != y->time) {
-        return x->time < y->time ? -1 : 1;
-    }
-    return (x->tie > y->tie) - (x->tie < y->tie);
+    return num_compare_pairs(x->time, y->time, x->tie, y->tie);
 }
 
 /* Weight of the item at `index` of `n`, oldest first, before they are scaled to 1 together. */

@@ -1,11 +1,12 @@
 /* Round numbers and round times. */
 #include "stages/report/report_axis.h"
+#include "base/clock.h"
 
 #include "stages/report/report_html.h"
 
 #include <math.h>
 
-enum { TICKS = 5, DAY = 86400 };
+enum { TICKS = 5 };
 
 struct axis axis_empty(const char *label, enum axis_kind kind)
 {
@@ -34,9 +35,23 @@ static double step_of_numbers(const struct axis *axis)
 
 static double step_of_times(const struct axis *axis)
 {
-    static const double steps[] = {1,       5,        15,       60,        300,      900,
-                                   3600,    3 * 3600, 6 * 3600, 12 * 3600, DAY,      2 * DAY,
-                                   7 * DAY, 14 * DAY, 30 * DAY, 91 * DAY,  365 * DAY};
+    static const double steps[] = {1,
+                                   5,
+                                   15,
+                                   60,
+                                   300,
+                                   900,
+                                   3600,
+                                   3 * 3600,
+                                   6 * 3600,
+                                   12 * 3600,
+                                   CLOCK_DAY,
+                                   2 * CLOCK_DAY,
+                                   7 * CLOCK_DAY,
+                                   14 * CLOCK_DAY,
+                                   30 * CLOCK_DAY,
+                                   91 * CLOCK_DAY,
+                                   365 * CLOCK_DAY};
     enum { N_STEPS = sizeof steps / sizeof *steps };
     size_t s = 0;
     while (s + 1 < N_STEPS && (axis->to - axis->from) / steps[s] > TICKS) {
@@ -81,7 +96,7 @@ void axis_add_tick(const struct axis *axis, double tick, struct buf *out)
 {
     if (axis->kind == AXIS_TIME) {
         char text[HTML_DATE_MAX];
-        html_format_date((int64_t)llround(tick), axis->step < DAY, axis->step < 60, text);
+        html_format_date((int64_t)llround(tick), axis->step < CLOCK_DAY, axis->step < 60, text);
         buf_add_text(out, text);
     } else if (fabs(tick) < axis->step / 2) {
         buf_add_char(out, '0');
@@ -94,7 +109,7 @@ void axis_add_tick(const struct axis *axis, double tick, struct buf *out)
 
 void axis_add_day(const struct axis *axis, struct buf *out)
 {
-    if (axis->kind == AXIS_TIME && axis->step < DAY) {
+    if (axis->kind == AXIS_TIME && axis->step < CLOCK_DAY) {
         char text[HTML_DATE_MAX];
         html_format_date((int64_t)llround(axis->to), false, false, text);
         buf_addf(out, " (UTC, the last on %s)", text);

@@ -183,7 +183,7 @@ static void make_exam(struct crowd_case *c, enum crowd_side side, bool by_evenin
                                             .crowd = part->crowd,
                                             .interactions = &part->interactions,
                                             .events = &part->events,
-                                            .seconds = EVENING_DAY};
+                                            .seconds = CLOCK_DAY};
     assert_int_equal(validation_init(validation, crowd_case_fit(c, side), &part->crowd, "ndcg@10",
                                      220, 0, 3, &status),
                      STATUS_OK);

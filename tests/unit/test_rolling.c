@@ -39,7 +39,7 @@ static void problem_init(struct problem *problem)
     const size_t n_train = sparse_entries(&train->matrix);
     assert_int_equal(MEM_NEW(&train->times, n_train, &status), STATUS_OK);
     for (size_t e = 0; e < n_train; e++) {
-        train->times[e] = before - (int64_t)rng_below(&rng, 20) * EVENING_DAY / 2;
+        train->times[e] = before - (int64_t)rng_below(&rng, 20) * CLOCK_DAY / 2;
     }
     size_t n = 0;
     for (int32_t u = 0; u < N_USERS; u++) {
@@ -52,13 +52,13 @@ static void problem_init(struct problem *problem)
                 problem->users[n] = u;
                 problem->items[n] = i;
                 problem->times[n] =
-                    before + 1 + (int64_t)day * EVENING_DAY + (int64_t)rng_below(&rng, EVENING_DAY);
+                    before + 1 + (int64_t)day * CLOCK_DAY + (int64_t)rng_below(&rng, CLOCK_DAY);
                 problem->weights[n] = 1 + (float)e;
                 problem->parts[n++] = (uint8_t)(PART_TEST | (is_trained ? PART_TRAIN : 0));
             }
         }
     }
-    problem->times[0] = before + DAYS * EVENING_DAY; /* the newest: six whole days */
+    problem->times[0] = before + DAYS * CLOCK_DAY; /* the newest: six whole days */
     problem->events = (struct late_events){
         n,     problem->users, problem->items, problem->times, problem->weights, problem->parts,
         before};
@@ -115,7 +115,7 @@ static struct naive_pair naive(const struct problem *problem, int32_t user, int3
         if (problem->times[e] < evening) {
             pair.value += (double)problem->weights[e];
             pair.newest = problem->times[e] > pair.newest ? problem->times[e] : pair.newest;
-        } else if (problem->times[e] < evening + EVENING_DAY) {
+        } else if (problem->times[e] < evening + CLOCK_DAY) {
             came = true;
         }
     }
@@ -135,10 +135,10 @@ static void an_evening_has_what_a_plain_loop_finds(void **state)
     const struct evening_source source = {.dataset = dataset,
                                           .interactions = &problem.data.interactions,
                                           .events = &problem.events,
-                                          .seconds = EVENING_DAY};
+                                          .seconds = CLOCK_DAY};
     dataset_invert(dataset->items, dataset->n_items, N_ITEMS, columns);
     for (int64_t round = 0; round < 2 * DAYS; round++) {
-        const int64_t day = round % DAYS, time = before + 1 + day * EVENING_DAY;
+        const int64_t day = round % DAYS, time = before + 1 + day * CLOCK_DAY;
         problem.data.interactions.basis[BASIS_FIT].repeats = round >= DAYS;
         struct evening evening = {0};
         size_t n_asked = 0;
@@ -187,7 +187,7 @@ static void who_is_not_asked_counts_in_popularity_alone(void **state)
     struct evening_source source = {.dataset = dataset,
                                     .interactions = &problem.data.interactions,
                                     .events = &problem.events,
-                                    .seconds = EVENING_DAY};
+                                    .seconds = CLOCK_DAY};
     int64_t trained = INT64_MIN;
     for (size_t e = 0; e < sparse_entries(&dataset->train.matrix); e++) {
         trained = dataset->train.times[e] > trained ? dataset->train.times[e] : trained;
@@ -196,7 +196,7 @@ static void who_is_not_asked_counts_in_popularity_alone(void **state)
         wanted[u] = u % 3 != 0;
     }
     for (int64_t day = 0; day < DAYS; day++) {
-        const int64_t time = before + 1 + day * EVENING_DAY;
+        const int64_t time = before + 1 + day * CLOCK_DAY;
         struct evening whole = {0}, few = {0};
         source.wanted = NULL;
         assert_int_equal(evening_init(&whole, &source, time, &status), STATUS_OK);
@@ -247,7 +247,7 @@ static struct evening_source source_of(const struct problem *problem)
                                        &problem->data.interactions.basis[BASIS_FIT].valid_barred,
                                    .interactions = &problem->data.interactions,
                                    .events = &problem->events,
-                                   .seconds = EVENING_DAY};
+                                   .seconds = CLOCK_DAY};
 }
 
 /* The late events are the validation part, of which everybody may be asked. */
@@ -333,7 +333,7 @@ static void an_exam_on_evenings_is_that_of_each_alone(void **state)
             for (int64_t day = 0, s = 0; day < DAYS; day++) {
                 struct evening evening = {0};
                 assert_int_equal(
-                    evening_init(&evening, &source, before + 1 + day * EVENING_DAY, &status),
+                    evening_init(&evening, &source, before + 1 + day * CLOCK_DAY, &status),
                     STATUS_OK);
                 if (day != 2) {
                     sum += naive_sum(&validation, scoring.embeddings, &evening, &exam.sittings[s++],
@@ -358,7 +358,7 @@ static void what_came_later_changes_no_evening_before(void **state)
     struct problem problem;
     struct validation validation = {0};
     struct exam exams[2] = {{0}};
-    const int64_t known = before + 1 + 2 * EVENING_DAY, newest = before + DAYS * EVENING_DAY;
+    const int64_t known = before + 1 + 2 * CLOCK_DAY, newest = before + DAYS * CLOCK_DAY;
     problem_init(&problem);
     validation_of(&problem, &validation);
     const struct evening_source source = source_of(&problem);
@@ -457,7 +457,7 @@ static void empty_and_missing_days_are_skipped_and_threads_change_nothing(void *
         for (int64_t day = 0; day < DAYS; day++) {
             char date[CLOCK_TEXT_MAX], group[64];
             double value;
-            clock_format(before + 1 + day * EVENING_DAY, date);
+            clock_format(before + 1 + day * CLOCK_DAY, date);
             snprintf(group, sizeof group, "evening:%.10s", date);
             if (metric_rows_find(&rows[0], asked[0], models[m], group, &value)) {
                 sum += value;

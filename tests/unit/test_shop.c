@@ -109,7 +109,7 @@ static void probabilities_add_up_to_one_and_unsold_items_have_none(void **state)
                 for (size_t i = 0; i < shops[s].n_items; i++) {
                     struct shop_item item;
                     shop_item(shop, i, &item);
-                    int64_t begins = shop_start(shop) + day * SHOP_DAY_SECONDS;
+                    int64_t begins = shop_start(shop) + day * CLOCK_DAY;
                     assert_true(item.created_at <= begins ? p[i] > 0.0 : p[i] == 0.0);
                     sum += p[i];
                 }
@@ -194,7 +194,7 @@ static void popularity_rhythm_and_activity_are_uneven_as_documented(void **state
     double first_half = 0.0;
     while (shop_next_event(shop, &event)) {
         int64_t hour = event.created_at / 3600 % 24;
-        int64_t weekday = (event.created_at / SHOP_DAY_SECONDS + 3) % 7; /* 0: Monday */
+        int64_t weekday = (event.created_at / CLOCK_DAY + 3) % 7; /* 0: Monday */
         items[event.item] += 1.0;
         users[event.user] += 1.0;
         night += hour >= 2 && hour < 5 ? 1.0 : 0.0;

@@ -30,7 +30,7 @@ static struct shop *make(const struct shop_options *options)
 
 static int64_t day_of(const struct shop *shop, const struct shop_event *event)
 {
-    return (event->created_at - shop_start(shop)) / SHOP_DAY_SECONDS;
+    return (event->created_at - shop_start(shop)) / CLOCK_DAY;
 }
 
 /* Figures are told as shares of this log's oracle: another log would be another measure. The
