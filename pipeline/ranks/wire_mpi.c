@@ -104,8 +104,10 @@ void wire_all(const void *send, const size_t from[], void *receive, const size_t
     int n = 0, mine = 0;
     MPI_Comm_size(MPI_COMM_WORLD, &n);
     MPI_Comm_rank(MPI_COMM_WORLD, &mine);
-    memcpy((char *)receive + into[mine], (const char *)send + from[mine],
-           from[mine + 1] - from[mine]);
+    if (from[mine + 1] > from[mine]) { /* nothing may be nowhere */
+        memcpy((char *)receive + into[mine], (const char *)send + from[mine],
+               from[mine + 1] - from[mine]);
+    }
     /* in pairs, so that at each moment everybody sends to one and receives from one */
     for (int step = 1; step < n; step++) {
         const int to = (mine + step) % n, by = (mine - step + n) % n;
