@@ -18,7 +18,7 @@ with() {
     esac
     ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
-        "$tests/test_publish_ranks" "$tests/test_crowd" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
+        "$tests/test_publish_ranks" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
 }
 
 # ranks N PROGRAM [ARGUMENTS]: sets code, leaves out and err
@@ -71,6 +71,99 @@ refusals() {
     refused 'two sources' 78 '^nightjar: shop.db: rank 1 on .* sees another source than rank 0'
 }
 
+# alone PROGRAM [ARGUMENTS]: the same in one process
+alone() {
+    code=0
+    (cd "$box" && timeout 120 "$@" >out 2>err) || code=$?
+}
+
+# afresh: nothing has been made of the shop
+afresh() {
+    rm -rf "$box"/work.db* "$box"/out.db*
+}
+
+# published: a digest of every published row, the generation's number left out
+published() {
+    [ -f "$box/out.db" ] && sqlite3 -batch "$box/out.db" "
+        SELECT user_id, rank, item_id, quote(score), source FROM recommendations ORDER BY 1, 2;
+        SELECT item_id, rank, similar_item_id, quote(score) FROM similar_items ORDER BY 1, 2;
+        SELECT rank, item_id, quote(score) FROM popular_items ORDER BY 1;
+        SELECT user_id, hex(embedding) FROM user_embeddings ORDER BY 1;
+        SELECT item_id, hex(embedding), quote(bias) FROM item_embeddings ORDER BY 1;
+        SELECT name, model, grp, quote(value) FROM nightjar_metrics ORDER BY 1, 2, 3;" 2>&1 | sha256sum | cut -d' ' -f1
+}
+
+# same NAME: the last ended well and published what one process does
+same() {
+    if [ "$code" -eq 0 ] && [ -f "$box/out.db" ] && [ "$(published)" = "$expected" ]; then
+        pass "$1"
+    else
+        echo "exit $code, published $(published), not $expected" >"$box/why"
+        fail "$1" "$box/why" "$box/err"
+    fi
+}
+
+same_rows() {
+    for n in "$@"; do
+        afresh
+        ranks "$n" "$ranked" run full.yaml
+        same "$n ranks publish what one process does"
+    done
+    ranks "$n" "$ranked" run full.yaml --verbose
+    refused 'the same once more does nothing new' 0 ' [0-9]* unchanged, in '
+}
+
+# troubles: in one rank alone; nothing is published, and the next run has what it needs
+troubles() {
+    for trouble in 'ulimit -f 200:74:a full disk' 'ulimit -v 300000:71:too little memory'; do
+        afresh
+        limit=${trouble%%:*} name=${trouble##*:} expected_code=${trouble#*:}
+        ranks 1 "$ranked" run full.yaml : -n 1 sh -c "$limit && exec $ranked run full.yaml"
+        refused "$name on one of two ranks" "${expected_code%%:*}" "rank 1 on .*(full|disk|memory)"
+    done
+    ranks 4 "$ranked" run full.yaml
+    same 'then a run over four'
+
+}
+
+# rank_of N: says which process each rank is, and becomes it
+cat >"$box/rank" <<'SH'
+#!/bin/sh
+echo $$ >"pid.${OMPI_COMM_WORLD_RANK-$PMI_RANK}"
+exec "$@"
+SH
+chmod +x "$box/rank"
+
+# stopped SIGNAL RANK N MOMENT: a run over N of which one gets the signal then; sets code, and took, seconds
+stopped() {
+    rm -f "$box"/pid.*
+    (cd "$box" && exec timeout 120 "$launcher" -n "$3" ./rank "$ranked" run full.yaml >out 2>err) &
+    job=$!
+    sleep "$4"
+    kill "-$1" "$(cat "$box/pid.$2" 2>/dev/null || echo $job)" 2>/dev/null
+    code=0
+    wait "$job" 2>/dev/null || code=$?
+}
+
+# kills N: as many times one rank is killed, and the next run goes on with another number of ranks
+kills() {
+    began=$(date +%s%N)
+    afresh
+    ranks 4 "$ranked" run full.yaml
+    ns=$(($(date +%s%N) - began))
+    for seed in $(seq "$1"); do
+        [ $((seed % 5)) -ne 1 ] || afresh # else the night goes on from wherever the one before was
+        n=$((2 << seed % 2))
+        moment=$(awk -v seed="$seed" -v ns="$ns" 'BEGIN {srand(seed * 7919); rand(); printf "%.2f", rand() * ns / 1e9}')
+        stopped KILL $((seed % n)) "$n" "$moment"
+        [ "$code" -ne 124 ] || fail "rank $((seed % n)) of $n killed after $moment s: no end" "$box/err"
+        ranks $((seed % 3 == 0 ? 1 : 6 - n)) "$ranked" run full.yaml
+        [ "$code" -eq 0 ] && [ "$(published)" = "$expected" ] ||
+            same "after rank $((seed % n)) of $n was killed after $moment s"
+    done
+    same "$1 times a rank is killed, and another number of ranks goes on"
+}
+
 "$plain" generate "$box/shop.db" --users 300 --items 150 --events 8000 --days 60 --quiet
 cat >"$box/shop.yaml" <<'YAML'
 pipeline: shop
@@ -80,11 +173,36 @@ stages:
   - interactions: {min_item_interactions: 2, split: {by: time, valid: 7d, test: 7d}}
 YAML
 
+cat >"$box/full.yaml" <<'YAML'
+pipeline: full
+source: {database: shop.db, table: events, user: user_id, item: item_id, event: event, time: created_at}
+work: {database: work.db}
+output: {database: out.db}
+threads: 1
+stages:
+  - interactions: {min_item_interactions: 2, split: {by: time, valid: 7d, test: 7d}}
+  - pairs: {item_item: {window: 7d, weighting: cosine, top: 20}, evidence: {top: 50}}
+  - negatives: {strategy: mixed, count: 64, alpha: 0.5}
+  - train: {dimension: 16, epochs: 6, patience: 0, checkpoint_every: 0s, co_interaction: {weight: 0.1}}
+  - calibrate
+  - evaluate: {metrics: [ndcg@20]}
+  - refit
+  - recommend: {top: 10, similar: 5}
+  - gate: {rules: {users: {min: 10}}}
+  - publish
+  - report: {path: report.html}
+YAML
+
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks 2 4
     holds 'one generation out of the rows of' test_publish_ranks 2 4
-    holds 'pairs, weights and metrics of the users of' test_crowd 2 4
     refusals
+    alone "$plain" run full.yaml
+    expected=$(published)
+    same 'one process'
+    same_rows 1 2 4 ${NIGHTJAR_SOAK:+8}
+    troubles
+    kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100)
 else
     skip 'no MPI (sh .ci/packages.sh tests)'
 fi
@@ -93,8 +211,9 @@ if [ -z "$NIGHTJAR_SOAK" ]; then
 elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpich; then
     holds 'every exchange and sum between' test_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
-    holds 'pairs, weights and metrics of the users of' test_crowd 2 4 8
     refusals
+    same_rows 2 4
+    kills 10
 else
     skip 'no MPICH (sh .ci/packages.sh soak)'
 fi
