@@ -51,7 +51,7 @@ BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-search bench-sequence bench-views bench-extension docs install deb clean tests
+.PHONY: all demo check test soak one cross lint layers format format-check bench bench-scale bench-night bench-threads bench-quality bench-search bench-sequence bench-views bench-ranks bench-extension docs install deb clean tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -211,6 +211,11 @@ bench-search: all
 	@PROGRAM=$(PROGRAM) python3 tests/bench/search_peers.py
 bench-views: all
 	@PROGRAM=$(PROGRAM) sh tests/bench/views.sh
+
+# one run by several ranks, and its network: minutes
+bench-ranks: all
+	@$(MAKE) --no-print-directory MPI=1 $(BUILD)-mpi/nightjar
+	@BUILD=$(BUILD) sh tests/bench/ranks.sh
 
 # lookups of nightjar.so beside sqlite-vec and the published lists
 bench-extension: all

@@ -1,4 +1,5 @@
 /* What a training costs. */
+#include "training/epoch_order.h"
 #include "training/trainer.h"
 
 #include <math.h>
@@ -28,15 +29,25 @@ static double epoch_anchors(const struct trainer_settings *settings,
     return anchors;
 }
 
-/* What a rank gets in a step, and gives: the vectors of the shared negatives, and of the positives
- * of its users, that others own; then their gradients. */
-static void add_wire(const struct stage_sizes *sizes, double b, double negatives, double d,
-                     struct stage_estimate *out)
+/* Different items among so many positives, as if all items were equally popular: at the most. */
+static double different_items(double items, double positives)
+{
+    return items * (1.0 - exp(-positives / items));
+}
+
+/* What a rank sends in a step (item_rows.h): vectors and gradients of the shared negatives, vectors
+ * of its users' other items, and of these a gradient for each leaf that has them. */
+static void add_wire(const struct trainer_settings *settings, const struct stage_sizes *sizes,
+                     double b, double negatives, struct stage_estimate *out)
 {
     const double ranks = fmax(sizes->n_ranks, 1.0), items = fmax(sizes->n_items, 1.0);
-    const double draws = b * sizes->n_interactions / fmax(sizes->n_users, 1.0);
-    const double positives = items * (1.0 - exp(-draws / items));
-    out->step_bytes = 2.0 * sizeof(float) * d * (negatives + positives) * (ranks - 1.0) / ranks;
+    const double leaves = (double)epoch_order_leaves(settings->batch_users) / ranks;
+    const double vector = sizeof(float) * (double)settings->dimension;
+    const double positives = b * sizes->n_interactions / fmax(sizes->n_users, 1.0);
+    const double asked = different_items(items, positives);
+    const double parts = leaves * different_items(items, positives / leaves);
+    out->step_bytes = (2.0 * vector * negatives + (vector + 4.0) * asked + (vector + 8.0) * parts) *
+                      (ranks - 1.0) / ranks;
 }
 
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,
@@ -79,5 +90,5 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
                              elements * element_seconds);
     out->rows = sizes->n_interactions;
     out->n_steps = epochs * batches;
-    add_wire(sizes, b, negatives, d, out);
+    add_wire(settings, sizes, b, negatives, out);
 }
