@@ -166,6 +166,9 @@ struct option_report;
 void option_mistake(struct option_report *report, const char *option, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* Of how many ranks refuse_ranks (config/stage.h) is asked. */
+size_t option_report_ranks(const struct option_report *report);
+
 /* The row called `name` (length bytes), or NULL. */
 const struct option *option_find(const struct option *table, const char *name, size_t length);
 /* The option that a dotted path names ("temperature", "co_interaction.weight"), or NULL. *holder is

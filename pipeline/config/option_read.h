@@ -41,6 +41,7 @@ struct option_report {
     const struct doc_node *node; /* the stage's options; may be NULL */
     struct place place;          /* used when the option itself is not in the file */
     const char *path;            /* begins the option names in messages; "": nothing */
+    size_t n_ranks;              /* of refuse_ranks; else 0 */
 };
 
 #endif

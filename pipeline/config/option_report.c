@@ -50,3 +50,8 @@ void option_mistake(struct option_report *report, const char *option, const char
     const char *colon = report->path[0] == '\0' && option[0] == '\0' ? "" : ": ";
     mistakes_add(report->mistakes, place, "%s%s%s%s%s", report->path, dot, option, colon, text);
 }
+
+size_t option_report_ranks(const struct option_report *report)
+{
+    return report->n_ranks;
+}

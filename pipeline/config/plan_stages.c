@@ -221,7 +221,8 @@ static void check_ranks(struct plan_reading *reading, const struct entry *entrie
         struct option_report report = {.mistakes = &reading->mistakes,
                                        .node = entries[i].options,
                                        .place = entries[i].place,
-                                       .path = stage->label};
+                                       .path = stage->label,
+                                       .n_ranks = plan->rank.n};
         if (!stage->stage->works_in_ranks) {
             option_mistake(&report, "",
                            "this stage works in one process, and %zu ranks were asked for: leave "

@@ -6,8 +6,6 @@
 
 #include <inttypes.h>
 
-enum { LEAF_USERS = 64 }; /* at the least, on average */
-
 size_t epoch_order_leaves(size_t batch_users)
 {
     size_t n = 1;

@@ -38,7 +38,8 @@ struct epoch_order {
     size_t *first_user; /* (n_batches + 1) */
 };
 
-/* The leaves of a batch of batch_users: a power of two, 1 to SHARDS. */
+/* The leaves of a batch of batch_users: a power of two, 1 to SHARDS, of LEAF_USERS at the least. */
+enum { LEAF_USERS = 64 };
 size_t epoch_order_leaves(size_t batch_users);
 
 /* n_anchors: items that are anchors of an item-item or a view contrast in an epoch. Errors:

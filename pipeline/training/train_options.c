@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "dataset/settings_artifact.h"
+#include "training/epoch_order.h"
 
 #include <math.h>
 
@@ -360,6 +361,13 @@ void train_options_refuse_ranks(const struct train_options *options, struct opti
         {s.clip > 0.0, "clip", "looks at the gradients of all rows together"},
         {s.learn_bias, "item_bias", "is not kept with the rows of items yet"},
     };
+    const size_t ranks = option_report_ranks(report);
+    if (ranks > epoch_order_leaves(s.batch_users)) {
+        option_mistake(report, "batch_users",
+                       "%zu users are enough for %zu ranks, and %zu were asked for; allowed: at "
+                       "least %zu",
+                       s.batch_users, epoch_order_leaves(s.batch_users), ranks, LEAF_USERS * ranks);
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         if (refusals[i].is_asked) {
             option_mistake(report, refusals[i].option, "it %s: leave it out, or train on one rank",
