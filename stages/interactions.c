@@ -450,8 +450,11 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(interactions_request(options, &settings->source, context_seed(context), &request, status));
     request.rules.forgotten = &forgotten;
     request.ranks = context_ranks(context);
-    request.has_own_source = context_plan(context)->source_by_rank;
-    request.has_own_rows = request.has_own_source;
+    request.has_own_rows = context_plan(context)->source_by_rank;
+    /* else by :rank, and the file is everybody's */
+    request.has_own_source =
+        request.has_own_rows && (settings->source.interactions == NULL ||
+                                 strstr(settings->source.interactions, ":rank") == NULL);
     TRY(read_source(context, options, &request, &extraction, status));
     TRY(context_check_stop(context, status));
     TRY(extract_split(&extraction, &request, status));

@@ -16,11 +16,13 @@ static enum status_code read_given(struct db *source, const struct extract_reque
 {
     enum status_code code = STATUS_OK;
     const int64_t n_before = report->n_accepted;
+    const bool is_own = request->has_own_source || strstr(sql, ":rank") != NULL;
+    const bool in_parts = is_own && ranks_n(request->ranks) > 1;
     struct event_query query = {.what = what,
                                 .sql = sql,
                                 .timeout_seconds = request->interactions.timeout_seconds,
                                 .is_given_part = true,
-                                .in_parts = request->has_own_source && ranks_n(request->ranks) > 1,
+                                .in_parts = in_parts,
                                 .part = part};
 
     TRY(event_reader_run(source, &query, &request->rules, watch, log, report, status));

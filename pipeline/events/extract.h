@@ -24,8 +24,8 @@ struct extract_request {
     struct dataset_rules dataset;
     struct split_settings split;
     struct ranks *ranks; /* who read the source together; NULL: this process alone */
-    /* Each rank has rows of its own in the log's query, and a source of its own for the given
-       parts, too: by ${RANK} or :rank. Else all see the same. */
+    /* Each rank has rows of its own in the log's query, and in those of the given parts unless they
+       name :rank themselves (has_own_source). Else all see the same. */
     bool has_own_rows, has_own_source;
 };
 

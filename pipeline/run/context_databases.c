@@ -25,6 +25,7 @@ enum status_code context_source(struct context *context, struct db **out, struct
         }
         TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
         db_leave_checkpoints(db);
+        db_set_rank(db, context->plan->rank.mine, context->plan->rank.n);
         TRY(db_begin_read(db, status));
         context->source = db;
         db = NULL;

@@ -79,13 +79,16 @@ void db_quote_lightly(struct buf *out, const char *name);
 MUST_CHECK enum status_code db_prepare(struct db *db, const char *sql, struct db_query **out,
                                        struct status *status);
 /* A query that a user wrote: exactly one SELECT (or WITH, VALUES) statement, nothing after it but
- * space and comments, no parameters; the authorizer lets only reading and functions through (no
- * ATTACH, PRAGMA, writes, load_extension). Anything else is STATUS_CONFIG. A query that is
- * not at its end `timeout_seconds` after its first step is stopped: STATUS_CONFIG, naming the
- * limit. `what` names the option in messages ("source.interactions"). */
+ * space and comments, no parameters but :rank and :ranks; the authorizer lets only reading and
+ * functions through (no ATTACH, PRAGMA, writes, load_extension). Anything else is STATUS_CONFIG. A
+ * query that is not at its end `timeout_seconds` after its first step is stopped: STATUS_CONFIG,
+ * naming the limit. `what` names the option in messages ("source.interactions"). */
 MUST_CHECK enum status_code db_prepare_user(struct db *db, const char *what, const char *sql,
                                             double timeout_seconds, struct db_query **out,
                                             struct status *status);
+/* What :rank and :ranks of such queries are from now on: which of how many processes reads here.
+ * Without this call 0 and 1. */
+void db_set_rank(struct db *db, size_t rank, size_t n_ranks);
 /* Parameters are one-based. Text and blobs are copied unless `is_static`. NaN is STATUS_INTERNAL,
  * in every build: SQLite would store NULL. */
 MUST_CHECK enum status_code db_bind_int64(struct db_query *query, int index, int64_t value,

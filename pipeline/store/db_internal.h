@@ -15,6 +15,7 @@ struct db {
     bool is_restricted; /* a user's query is being prepared or stepped: the authorizer is strict */
     double deadline;    /* of the user's query being stepped, clock_monotonic(); 0: none */
     bool is_of_others;  /* see db_of_others */
+    int64_t rank, n_ranks; /* see db_set_rank; n_ranks 0: one */
 };
 
 struct db_query {

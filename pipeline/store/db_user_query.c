@@ -84,6 +84,26 @@ static bool tail_is_empty(struct db *db, const char *tail)
     return true;
 }
 
+void db_set_rank(struct db *db, size_t rank, size_t n_ranks)
+{
+    db->rank = (int64_t)rank;
+    db->n_ranks = (int64_t)n_ranks;
+}
+
+/* Gives the parameters their values; false: there is one that has none. */
+static bool bind_ranks(const struct db *db, sqlite3_stmt *statement)
+{
+    bool all = true;
+    for (int i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
+        const char *name = sqlite3_bind_parameter_name(statement, i);
+        const bool is_rank = name != NULL && strcmp(name, ":rank") == 0;
+        const bool is_known = is_rank || (name != NULL && strcmp(name, ":ranks") == 0);
+        const int64_t value = is_rank ? db->rank : (db->n_ranks == 0 ? 1 : db->n_ranks);
+        all = all && is_known && sqlite3_bind_int64(statement, i, value) == SQLITE_OK;
+    }
+    return all;
+}
+
 static enum status_code check_user_statement(struct db *db, const char *what,
                                              sqlite3_stmt *statement, const char *tail,
                                              struct status *status)
@@ -94,8 +114,9 @@ static enum status_code check_user_statement(struct db *db, const char *what,
     } else if (!sqlite3_stmt_readonly(statement) || sqlite3_stmt_isexplain(statement) != 0 ||
                sqlite3_column_count(statement) == 0) {
         problem = "the query must be a SELECT, WITH or VALUES statement";
-    } else if (sqlite3_bind_parameter_count(statement) != 0) {
-        problem = "the query has parameters (?, :name), for which there are no values";
+    } else if (!bind_ranks(db, statement)) {
+        problem = "the query has parameters (?, :name), for which there are no values; only :rank "
+                  "and :ranks have some";
     } else if (!tail_is_empty(db, tail)) {
         problem = "there must be one statement, with nothing after it";
     }
