@@ -18,7 +18,7 @@ with() {
     esac
     ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
-        "$tests/test_publish_ranks" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
+        "$tests/test_publish_ranks" "$tests/test_shared_reading" >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
 }
 
 # ranks N PROGRAM [ARGUMENTS]: sets code, leaves out and err
@@ -113,6 +113,28 @@ same_rows() {
     refused 'the same once more does nothing new' 0 ' [0-9]* unchanged, in '
 }
 
+# readings: a range of keys each, what a query says, a file each; and a row that is wrong
+readings() {
+    rows='SELECT user_id, item_id, event, created_at FROM events'
+    sed 's/table: events.*time: created_at}/interactions: "'"$rows"' WHERE event_id % :ranks = :rank"}/' \
+        "$box/full.yaml" >"$box/bound.yaml"
+    sed -e 's/"SELECT.*"/"'"$rows"'"/' -e 's/shop.db/"part-${RANK}.db"/' "$box/bound.yaml" >"$box/files.yaml"
+    for r in 0 1; do # one of them has no rows at all
+        cp "$box/shop.db" "$box/part-$r.db"
+    done
+    sqlite3 "$box/part-1.db" 'DELETE FROM events'
+    for reading in 'full.yaml --set source.key=event_id' bound.yaml files.yaml; do
+        afresh
+        # shellcheck disable=SC2086 # words
+        ranks 2 "$ranked" run $reading
+        same "two ranks read $reading"
+    done
+    sqlite3 "$box/part-0.db" 'UPDATE events SET created_at = 12 WHERE event_id = 5000'
+    ranks 2 "$ranked" run full.yaml --set source.key=event_id --set source.database=part-0.db \
+        --set stages.interactions.on_bad_row=fail
+    refused 'a wrong row is told once' 65 'rank 1 on .*rowid 5000 of source.table: time is outside 1980..2200: 12$'
+}
+
 # troubles: in one rank alone; nothing is published, and the next run has what it needs
 troubles() {
     for trouble in 'ulimit -f 200:74:a full disk' 'ulimit -v 300000:71:too little memory'; do
@@ -196,11 +218,13 @@ YAML
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks 2 4
     holds 'one generation out of the rows of' test_publish_ranks 2 4
+    holds 'one log out of what is read by' test_shared_reading 2 4
     refusals
     alone "$plain" run full.yaml
     expected=$(published)
     same 'one process'
     same_rows 1 2 4 ${NIGHTJAR_SOAK:+8}
+    readings
     troubles
     kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100)
 else
@@ -211,6 +235,7 @@ if [ -z "$NIGHTJAR_SOAK" ]; then
 elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpich; then
     holds 'every exchange and sum between' test_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
+    holds 'one log out of what is read by' test_shared_reading 2 4 8 16
     refusals
     same_rows 2 4
     kills 10
