@@ -14,7 +14,7 @@ bridge=njranks
 trap 'net_down; rm -rf "$box"' EXIT
 trap 'exit 129' HUP INT TERM
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
 
 # net_up N RATE: N namespaces on a bridge, each with 10.77.0.N
 net_up() {

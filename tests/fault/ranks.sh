@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/../support/tap.sh"
 # as root, on fewer processors than ranks
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
 plain=$PROGRAM
 cd "$root" || exit 1
 
