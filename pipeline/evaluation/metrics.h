@@ -1,5 +1,5 @@
-/* Ranking metrics over full rankings, never sampled, and the sample of users to rank for.
- * Definitions, denominators and sources stand beside the tables in metrics.c. */
+/* Ranking metrics over full rankings, never sampled. Definitions, denominators and sources stand
+ * beside the tables in metrics.c. */
 #ifndef NIGHTJAR_EVALUATION_METRICS_H
 #define NIGHTJAR_EVALUATION_METRICS_H
 
@@ -81,10 +81,5 @@ void exposure_add(struct exposure *exposure, const int32_t *lists, size_t list_k
 /* After the last addition, before any measure. */
 void exposure_finish(struct exposure *exposure);
 void exposure_release(struct exposure *exposure);
-
-/* users[0..*n), distinct and ascending, each below n_all: leaves `most` of them, drawn uniformly by
- * (seed, purpose), ascending; all of them when they are no more. */
-MUST_CHECK enum status_code user_sample(int32_t *users, size_t *n, size_t n_all, size_t most,
-                                        uint64_t seed, const char *purpose, struct status *status);
 
 #endif

@@ -16,23 +16,51 @@ bool pair_parts_is_own(const struct pair_rows *rows, size_t item)
     return owner_of(rows, item) == ranks_mine(rows->ranks);
 }
 
-static void release_rows(struct pair_parts *parts)
+static void release_slice(struct pair_parts *parts)
 {
     mem_free(parts->bounds);
     mem_free(parts->lengths);
+    mem_free(parts->places);
+    parts->bounds = parts->lengths = NULL;
+    parts->places = NULL;
+}
+
+static void release_entries(struct pair_parts *parts)
+{
     mem_free(parts->partners);
     mem_free(parts->counts);
     mem_free(parts->sums);
-    mem_free(parts->places);
-    parts->bounds = parts->lengths = parts->sums = NULL;
     parts->partners = parts->counts = NULL;
-    parts->places = NULL;
+    parts->sums = NULL;
+    parts->n_entries = 0;
 }
 
 void pair_parts_release(struct pair_parts *parts)
 {
-    release_rows(parts);
+    release_slice(parts);
+    release_entries(parts);
+    mem_free(parts->send);
     ranks_bytes_release(&parts->received);
+}
+
+/* The room of the slice before is taken again where it is enough. */
+static enum status_code reserve_entries(struct pair_parts *parts, size_t n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (n <= parts->n_entries) {
+        goto done;
+    }
+    release_entries(parts);
+    TRY(MEM_NEW(&parts->partners, n, status));
+    if (parts->rows->counts) {
+        TRY(MEM_NEW(&parts->counts, n, status));
+    }
+    if (parts->rows->sums) {
+        TRY(MEM_NEW(&parts->sums, n, status));
+    }
+    parts->n_entries = n;
+done:
+    return code;
 }
 
 enum status_code pair_parts_begin(struct pair_parts *parts, size_t first_item, size_t end_item,
@@ -41,7 +69,7 @@ enum status_code pair_parts_begin(struct pair_parts *parts, size_t first_item, s
     const struct pair_rows *rows = parts->rows;
     const size_t n = end_item - first_item;
     enum status_code code;
-    release_rows(parts);
+    release_slice(parts);
     parts->first_item = first_item;
     parts->end_item = end_item;
     TRY(MEM_NEW(&parts->bounds, n + 1, status));
@@ -52,13 +80,7 @@ enum status_code pair_parts_begin(struct pair_parts *parts, size_t first_item, s
         const bool is_many = most > (int64_t)rows->n_items;
         parts->bounds[i + 1] = parts->bounds[i] + (is_many ? (int64_t)rows->n_items : most);
     }
-    TRY(MEM_NEW(&parts->partners, (size_t)parts->bounds[n], status));
-    if (rows->counts) {
-        TRY(MEM_NEW(&parts->counts, (size_t)parts->bounds[n], status));
-    }
-    if (rows->sums) {
-        TRY(MEM_NEW(&parts->sums, (size_t)parts->bounds[n], status));
-    }
+    TRY(reserve_entries(parts, (size_t)parts->bounds[n], status));
 done:
     return code;
 }
@@ -105,28 +127,38 @@ static int64_t length_at(const char *place)
     return length;
 }
 
-/* send = the rows for each rank, which begin at first[rank]. */
-static enum status_code pack(const struct pair_parts *parts, char **send,
-                             size_t first[RANKS_MAX + 1], struct status *status)
+/* parts->send = the rows for each rank, which begin at first[rank]. */
+static enum status_code pack(struct pair_parts *parts, size_t first[RANKS_MAX + 1],
+                             struct status *status)
 {
     const struct pair_rows *rows = parts->rows;
     const size_t n = parts->end_item - parts->first_item;
     size_t bytes = n * sizeof *parts->lengths;
-    enum status_code code;
+    enum status_code code = STATUS_OK;
     for (size_t i = 0; i < n; i++) {
         bytes += (size_t)parts->lengths[i] * entry_bytes(rows);
     }
-    TRY(MEM_NEW(send, bytes, status));
-    char *to = *send;
+    if (bytes > parts->n_bytes) {
+        mem_free(parts->send);
+        parts->send = NULL;
+        parts->n_bytes = 0;
+        TRY(MEM_NEW(&parts->send, bytes, status));
+        parts->n_bytes = bytes;
+    }
+    char *to = parts->send;
     for (size_t r = 0; r < ranks_n(rows->ranks); r++) {
-        first[r] = (size_t)(to - *send);
+        first[r] = (size_t)(to - parts->send);
         for (size_t i = 0; i < n; i++) {
             const size_t from = (size_t)parts->bounds[i], length = (size_t)parts->lengths[i];
             if (owner_of(rows, parts->first_item + i) == r) {
                 put(&to, &parts->lengths[i], sizeof *parts->lengths);
                 put(&to, parts->partners + from, length * sizeof *parts->partners);
-                put(&to, parts->counts + from, rows->counts ? length * sizeof *parts->counts : 0);
-                put(&to, parts->sums + from, rows->sums ? length * sizeof *parts->sums : 0);
+                if (rows->counts) {
+                    put(&to, parts->counts + from, length * sizeof *parts->counts);
+                }
+                if (rows->sums) {
+                    put(&to, parts->sums + from, length * sizeof *parts->sums);
+                }
             }
         }
     }
@@ -140,10 +172,9 @@ enum status_code pair_parts_exchange(struct pair_parts *parts, struct status *st
     const struct pair_rows *rows = parts->rows;
     const size_t n_ranks = ranks_n(rows->ranks);
     size_t first[RANKS_MAX + 1];
-    char *send = NULL;
     enum status_code code;
-    TRY(pack(parts, &send, first, status));
-    TRY(ranks_exchange(rows->ranks, send, first, &parts->received, status));
+    TRY(pack(parts, first, status));
+    TRY(ranks_exchange(rows->ranks, parts->send, first, &parts->received, status));
     for (size_t r = 0; r < n_ranks; r++) {
         const char *place = parts->received.data + parts->received.first[r];
         for (size_t item = parts->first_item; item < parts->end_item; item++) {
@@ -154,7 +185,6 @@ enum status_code pair_parts_exchange(struct pair_parts *parts, struct status *st
         }
     }
 done:
-    mem_free(send);
     return code;
 }
 
