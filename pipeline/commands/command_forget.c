@@ -123,7 +123,7 @@ static enum status_code erase_rank_works(const struct plan_settings *settings, b
     for (size_t n = 2; n <= RANKS_MAX; n *= 2) {
         for (size_t rank = 1; rank < n; rank++) {
             buf_clear(&path);
-            written_rank_work(settings->work.database, rank, n, &path);
+            plan_rank_work(settings->work.database, rank, n, &path);
             TRY(buf_check(&path, status));
             if (access(buf_text(&path), F_OK) != 0) {
                 continue;

@@ -118,6 +118,8 @@ MUST_CHECK enum status_code plan_load_rank(const char *file, const struct stage_
                                            struct plan_rank rank, const struct watch *watch,
                                            struct plan **out, struct status *status);
 void plan_free(struct plan *plan); /* NULL allowed */
+/* "shop.work.db" -> "shop.work.db.rank-1-of-4", of all ranks but the first. */
+void plan_rank_work(const char *work, size_t rank, size_t n, struct buf *path);
 
 /* Index of the stage that writes input `name` of stage `position` (the nearest above), or SIZE_MAX.
  */

@@ -214,7 +214,12 @@ static enum status_code default_work(struct plan_reading *reading, struct status
     return code;
 }
 
-/* "shop.work.db" -> "shop.work.db.rank-1-of-4": which rank may fall to the same machine as this one
+void plan_rank_work(const char *work, size_t rank, size_t n, struct buf *path)
+{
+    buf_addf(path, "%s.rank-%zu-of-%zu", work, rank, n);
+}
+
+/* A file of its own to each rank: which rank may fall to the same machine as this one
  * is not known, and what stands in the file is its own. */
 static enum status_code take_rank_work(struct plan_reading *reading, struct status *status)
 {
@@ -224,7 +229,7 @@ static enum status_code take_rank_work(struct plan_reading *reading, struct stat
     char *copy = NULL;
     enum status_code code = STATUS_OK;
     if (rank.mine > 0 && settings->work.database != NULL) {
-        buf_addf(&path, "%s.rank-%zu-of-%zu", settings->work.database, rank.mine, rank.n);
+        plan_rank_work(settings->work.database, rank.mine, rank.n, &path);
         TRY(buf_check(&path, status));
         TRY(arena_copy_text(&reading->plan->arena, buf_text(&path), path.length, &copy, status));
         settings->work.database = copy;

@@ -14,11 +14,6 @@ static void beside(const char *work, const char *ending, struct buf *path)
     buf_add_text(path, ending);
 }
 
-void written_rank_work(const char *work, size_t rank, size_t n, struct buf *path)
-{
-    buf_addf(path, "%s.rank-%zu-of-%zu", work, rank, n);
-}
-
 void written_tune_database(const char *work, struct buf *path)
 {
     beside(work, ".tune.db", path);

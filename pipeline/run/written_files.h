@@ -4,8 +4,8 @@
  *   output.database             lists, reasons, embeddings: the person's rows are erased
  *   work.database               the log and all that was made of it, rejected rows: emptied but for
  *                               the history of runs, whose messages keep no value of a row
- *   WORK.rank-R-of-N            the same, of the users of another rank (ranks/ranks.h): what stands
- *                               on this machine
+ *   WORK.rank-R-of-N            (plan_rank_work) the same, of the users of another rank: what
+ *                               stands on this machine
  *   NAME.tune.db                the same, of the trials of `tune`
  *   NAME.backtest.work.db       the same, of an evening of `backtest`, which removes it
  *   NAME.backtest.db            the lists of that evening, likewise; its rows are erased
@@ -25,8 +25,6 @@
 
 #include "base/buf.h"
 
-/* "shop.work.db" -> "shop.work.db.rank-1-of-4", of all ranks but the first. */
-void written_rank_work(const char *work, size_t rank, size_t n, struct buf *path);
 /* "shop.work.db" -> "shop.tune.db", other names get ".tune.db" behind. */
 void written_tune_database(const char *work, struct buf *path);
 /* Whose lock keeps two searches apart. */
