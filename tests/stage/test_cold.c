@@ -165,7 +165,7 @@ static void users_that_training_did_not_know_get_lists_of_their_taste(void **sta
     expect(state,
            "SELECT avg(category = segment) FROM recommendations JOIN shop.products USING (item_id)"
            " JOIN shop.customers USING (user_id) WHERE user_id > 900",
-           0.9, 1);
+           0.75, 1);
     expect(state,
            "SELECT avg(category = 'c' || (user_id - 801)) FROM recommendations JOIN shop.products"
            " USING (item_id) WHERE user_id BETWEEN 801 AND 805",
