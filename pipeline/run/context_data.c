@@ -1,9 +1,12 @@
 /* Artifacts go through memory to the next stage, checkpoints only to the work database. */
 #include "run/context_data.h"
 
+#include "run/context.h"
 #include "run/context_slots.h"
 
 #include <assert.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Brings the artifact of a slot into memory; *found false when none is saved. */
 static enum status_code load_slot(struct context *context, size_t position, const char *name,
@@ -185,5 +188,74 @@ enum status_code context_checkpoint_load(struct context *context, const char *pa
     TRY(artifact_load(context->work, buf_text(&slot), out, found, status));
 done:
     buf_release(&slot);
+    return code;
+}
+
+/* "checkpoint/LABEL/ranks/VERSION/NAME" */
+static enum status_code kept_slot(const struct context *context, const char *name, struct buf *out,
+                                  struct status *status)
+{
+    buf_addf(out, "checkpoint/%s/ranks/%s/%s", context->stage->label, context->request->version,
+             name);
+    return buf_check(out, status);
+}
+
+enum status_code context_checkpoint_keep(struct context *context, const char *name,
+                                         const struct artifact *artifact, struct status *status)
+{
+    enum status_code code;
+    struct buf slot = {0};
+    TRY(kept_slot(context, name, &slot, status));
+    TRY(artifact_save(context->work, buf_text(&slot), artifact, status));
+done:
+    buf_release(&slot);
+    return code;
+}
+
+/* The work database of rank `rank` of n; this plan's is that of the rank that reads it. */
+static void rank_work(const struct context *context, size_t rank, size_t n, struct buf *path)
+{
+    struct ranks *ranks = context_ranks(context);
+    const char *mine = context->plan->settings.work.database;
+    struct buf own = {0}, first = {0};
+    if (!ranks_is_first(ranks)) {
+        plan_rank_work("", ranks_mine(ranks), ranks_n(ranks), &own);
+    }
+    buf_add(&first, mine, strlen(mine) - own.length);
+    if (rank == 0) {
+        buf_add_text(path, buf_text(&first));
+    } else {
+        plan_rank_work(buf_text(&first), rank, n, path);
+    }
+    buf_release(&own);
+    buf_release(&first);
+}
+
+enum status_code context_checkpoint_find(struct context *context, const char *name, size_t rank,
+                                         size_t n, struct artifact *out, bool *found,
+                                         struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks *ranks = context_ranks(context);
+    /* the first rank's is the same at any number */
+    const bool is_own = rank == ranks_mine(ranks) && (rank == 0 || n == ranks_n(ranks));
+    struct db *other = NULL;
+    struct buf slot = {0}, path = {0};
+    *found = false;
+    TRY(kept_slot(context, name, &slot, status));
+    if (!is_own) {
+        rank_work(context, rank, n, &path);
+        TRY(buf_check(&path, status));
+        if (access(buf_text(&path), R_OK) != 0) {
+            goto done;
+        }
+        TRY(db_open(buf_text(&path), DB_READ, context->plan->settings.source.busy_timeout, &other,
+                    status));
+    }
+    TRY(artifact_load(is_own ? context->work : other, buf_text(&slot), out, found, status));
+done:
+    db_close(other);
+    buf_release(&slot);
+    buf_release(&path);
     return code;
 }

@@ -45,4 +45,15 @@ MUST_CHECK enum status_code context_checkpoint_load(struct context *context, con
                                                     struct artifact *out, bool *found,
                                                     struct status *status);
 
+/* The same under a name of the stage's own, which says all that it depends on but the stage's label
+ * and the program's version: of a stage that takes on what any number of ranks (ranks/ranks.h) has
+ * kept, each in its own work database. Load: what rank `rank` of n has kept; found = false, too,
+ * where its work database cannot be read. */
+MUST_CHECK enum status_code context_checkpoint_keep(struct context *context, const char *name,
+                                                    const struct artifact *artifact,
+                                                    struct status *status);
+MUST_CHECK enum status_code context_checkpoint_find(struct context *context, const char *name,
+                                                    size_t rank, size_t n, struct artifact *out,
+                                                    bool *found, struct status *status);
+
 #endif

@@ -11,6 +11,7 @@
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
+#include "training/training_name.h"
 
 #include <assert.h>
 #include <math.h>
@@ -58,12 +59,60 @@ static bool hook_checkpoint_due(void *data)
     return clock_monotonic() - training->last_checkpoint >= training->checkpoint_every;
 }
 
+/* Checkpoints that any number of ranks may find are kept in two slots in turn: while some ranks
+ * have overwritten one, all of them have the other. One rank alone needs no second. */
+enum { KEPT_SLOTS = 2 };
+
+static void kept_name(const struct training *training, size_t slot, char out[HASH_TEXT_MAX + 8])
+{
+    snprintf(out, HASH_TEXT_MAX + 8, "%s/%zu", training->name, slot);
+}
+
 static enum status_code hook_checkpoint_save(void *data, const struct artifact *artifact,
                                              struct status *status)
 {
     struct training *training = data;
-    enum status_code code = context_checkpoint_save(training->context, NULL, artifact, status);
+    const size_t n_ranks = ranks_n(context_ranks(training->context));
+    enum status_code code;
+    char name[HASH_TEXT_MAX + 8];
+    kept_name(training, n_ranks > 1 ? training->n_kept++ % KEPT_SLOTS : 0, name);
+    code = training->name[0] == '\0'
+               ? context_checkpoint_save(training->context, NULL, artifact, status)
+               : context_checkpoint_keep(training->context, name, artifact, status);
     training->last_checkpoint = clock_monotonic();
+    return code;
+}
+
+/* Of what rank `rank` of n has kept that of `epochs`, or the last, SIZE_MAX. */
+static enum status_code find_kept(struct training *training, size_t rank, size_t n, size_t epochs,
+                                  struct artifact *out, bool *found, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct artifact kept = {0};
+    size_t newest = 0, done = 0, n_of = 0;
+    *found = false;
+    for (size_t slot = 0; slot < KEPT_SLOTS && !training->ignore_checkpoint; slot++) {
+        char name[HASH_TEXT_MAX + 8];
+        bool is_there = false;
+        kept_name(training, slot, name);
+        TRY(context_checkpoint_find(training->context, name, rank, n, &kept, &is_there, status));
+        if (is_there) {
+            TRY(artifact_get_count(&kept, "epochs_done", INT32_MAX, &done, status));
+            TRY(artifact_get_count(&kept, "ranks", RANKS_MAX, &n_of, status));
+            if (epochs == SIZE_MAX ? done >= newest : done == epochs && n_of == n) {
+                artifact_release(out);
+                *out = kept;
+                kept = (struct artifact){0};
+                newest = done;
+                *found = true;
+                training->n_kept = slot + 1; /* the next one goes to the other */
+            }
+        }
+        artifact_release(&kept);
+        kept = (struct artifact){0};
+    }
+done:
+    artifact_release(&kept);
     return code;
 }
 
@@ -71,11 +120,26 @@ static enum status_code hook_checkpoint_load(void *data, struct artifact *artifa
                                              struct status *status)
 {
     struct training *training = data;
-    if (training->ignore_checkpoint) {
-        *found = false;
-        return STATUS_OK;
+    struct ranks *ranks = context_ranks(training->context);
+    *found = false;
+    if (training->name[0] != '\0') {
+        return find_kept(training, ranks_mine(ranks), ranks_n(ranks), SIZE_MAX, artifact, found,
+                         status);
     }
-    return context_checkpoint_load(training->context, NULL, artifact, found, status);
+    return training->ignore_checkpoint
+               ? STATUS_OK
+               : context_checkpoint_load(training->context, NULL, artifact, found, status);
+}
+
+static enum status_code hook_checkpoint_find(void *data, size_t rank, size_t n, size_t epochs,
+                                             struct artifact *artifact, bool *found,
+                                             struct status *status)
+{
+    struct training *training = data;
+    *found = false;
+    return training->name[0] == '\0'
+               ? STATUS_OK
+               : find_kept(training, rank, n, epochs, artifact, found, status);
 }
 
 void training_connect(struct training *training)
@@ -88,6 +152,7 @@ void training_connect(struct training *training)
         .checkpoint_due = hook_checkpoint_due,
         .checkpoint_save = hook_checkpoint_save,
         .checkpoint_load = hook_checkpoint_load,
+        .checkpoint_find = hook_checkpoint_find,
     };
 }
 
@@ -263,11 +328,18 @@ enum status_code training_run(struct training *training, struct trainer_result *
                               struct status *status)
 {
     struct progress *progress = context_progress(training->context);
+    enum status_code code = STATUS_OK;
+    TRY(training_name(&training->input, &training->interactions, training->basis, training->metric,
+                      training->name, status));
     training->started = training->last_checkpoint = clock_monotonic();
     progress_start(progress, "training", "epochs", (double)training->input.stop_after);
-    enum status_code code = trainer_run(&training->input, &training->hooks,
-                                        context_pool(training->context), result, status);
+    code = trainer_run(&training->input, &training->hooks, context_pool(training->context), result,
+                       status);
     progress_finish(progress);
+    if (code == STATUS_OK && result->n_resumed > 0) {
+        log_write(context_log(training->context), LOG_INFO,
+                  "training went on from the checkpoint of epoch %zu", result->n_resumed);
+    }
     if (code == STATUS_OK && result->is_cut_short) {
         context_set_cut_short(training->context);
         log_write(context_log(training->context), LOG_WARNING,
@@ -279,6 +351,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
         context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
         code = training_record_curve(training->context, "", result->curve, result->n_curve, status);
     }
+done:
     return code;
 }
 

@@ -26,6 +26,8 @@ struct training {
     double started, deadline; /* monotonic seconds; INFINITY: no limit on the time */
     size_t epochs_before;     /* done by the run that this one goes on from */
     bool has_epoch;
+    size_t n_kept;            /* checkpoints so far */
+    char name[HASH_TEXT_MAX]; /* of its checkpoints: all that they depend on; "": the stage's key */
     bool ignore_checkpoint; /* one that is there belongs to another start (training/warm_training.h)
                              */
     struct strings chosen;  /* NAME=VALUE of each setting that a search chose */

@@ -514,12 +514,14 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     if (hooks->checkpoint_load != NULL) {
         TRY(trainer_checkpoint_load(&trainer, status));
     }
+    const size_t n_resumed = trainer.epochs_done;
     TRY(run_epochs(&trainer, status));
     if (hooks->at_end != NULL) {
         TRY(hooks->at_end(hooks->data, &trainer.encoder, trainer.vectors, temperature_now(&trainer),
                           status));
     }
     hand_over(&trainer, result);
+    result->n_resumed = n_resumed;
 done:
     trainer_release(&trainer);
     return code;

@@ -1,4 +1,5 @@
 /* What a training needs to go on as if it had not been interrupted. */
+#include "training/checkpoint_parts.h"
 #include "training/trainer_state.h"
 
 #include "base/mem.h"
@@ -64,9 +65,16 @@ enum status_code trainer_checkpoint_save(struct trainer *trainer, struct status 
         double value = numbers[i].count != NULL ? (double)*numbers[i].count : *numbers[i].value;
         TRY(artifact_set_number(&artifact, numbers[i].name, value, status));
     }
-    TRY(artifact_set_number(&artifact, "ranks", (double)ranks_n(trainer->input->ranks), status));
+    TRY(checkpoint_part_save(trainer, &artifact, status));
     TRY(curve_save(trainer->curve, trainer->epochs_done, &artifact, status));
-    TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
+    /* the first rank's says that all others' are there */
+    if (!ranks_is_first(trainer->input->ranks)) {
+        TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
+    }
+    TRY(ranks_agree(trainer->input->ranks, status));
+    if (ranks_is_first(trainer->input->ranks)) {
+        TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
+    }
 done:
     artifact_release(&artifact);
     return code;
@@ -111,39 +119,92 @@ done:
     return code;
 }
 
-/* Whether all ranks have found their part of one checkpoint: of so many ranks, of one epoch. */
-static enum status_code is_whole(const struct trainer *trainer, const struct artifact *artifact,
-                                 bool *whole, struct status *status)
+/* What the first rank has found: its epoch, and how many ranks there were; -1: nothing. */
+struct found {
+    int64_t epochs, ranks;
+};
+
+static enum status_code read_found(const struct artifact *artifact, struct found *found,
+                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct ranks *ranks = trainer->input->ranks;
-    double n = 0.0, epochs = 0.0;
-    int64_t most[2] = {-1, 1}; /* of the epochs, and of their opposite */
-    if (artifact != NULL) {
-        TRY(artifact_get_number(artifact, "epochs_done", &epochs, status));
-        TRY(artifact_get_number(artifact, "ranks", &n, status));
-        if (n == (double)ranks_n(ranks)) {
-            most[0] = (int64_t)epochs;
-            most[1] = -most[0];
-        }
-    }
-    TRY(ranks_max_int64(ranks, most, 2, status));
-    *whole = most[0] >= 0 && most[0] == -most[1];
+    size_t epochs = 0, ranks = 0;
+    TRY(artifact_get_count(artifact, "epochs_done", INT32_MAX, &epochs, status));
+    TRY(artifact_get_count(artifact, "ranks", RANKS_MAX, &ranks, status));
+    *found = (struct found){(int64_t)epochs, (int64_t)ranks};
 done:
     return code;
 }
 
+/* Whether every rank says so. */
+static enum status_code all_of(struct ranks *ranks, bool *is_so, struct status *status)
+{
+    int64_t n_not = *is_so ? 0 : 1;
+    const enum status_code code = ranks_sum_int64(ranks, &n_not, 1, status);
+    *is_so = n_not == 0;
+    return code;
+}
+
+/* Puts together what other numbers of ranks have kept; *whole: nothing is missing. */
+static enum status_code gather_parts(const struct trainer *trainer, const struct found *first,
+                                     struct checkpoint_parts *parts, bool *whole,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct trainer_hooks *hooks = trainer->hooks;
+    struct artifact part = {0};
+    *whole = true;
+    for (size_t r = 0; *whole && r < (size_t)first->ranks; r++) {
+        if (checkpoint_part_overlaps(trainer->input->ranks, r, (size_t)first->ranks)) {
+            TRY(hooks->checkpoint_find(hooks->data, r, (size_t)first->ranks, (size_t)first->epochs,
+                                       &part, whole, status));
+            if (*whole) {
+                TRY(checkpoint_parts_add(parts, trainer, &part, r, (size_t)first->ranks, status));
+            }
+            artifact_release(&part);
+            part = (struct artifact){0};
+        }
+    }
+    *whole = *whole && parts->n_users == trainer->n[SIDE_USERS] &&
+             parts->n_items == trainer->items.n_own;
+done:
+    artifact_release(&part);
+    return code;
+}
+
+/* The first rank's last checkpoint is one that all ranks have kept theirs of. */
 enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct artifact artifact = {0};
-    bool found = false;
-    TRY(trainer->hooks->checkpoint_load(trainer->hooks->data, &artifact, &found, status));
-    TRY(is_whole(trainer, found ? &artifact : NULL, &found, status));
+    const struct trainer_hooks *hooks = trainer->hooks;
+    struct ranks *ranks = trainer->input->ranks;
+    struct artifact own = {0};
+    struct checkpoint_parts parts = {0};
+    struct found first = {-1, -1};
+    bool found = false, is_alike = false;
+    if (ranks_is_first(ranks)) {
+        TRY(hooks->checkpoint_load(hooks->data, &own, &found, status));
+        if (found) {
+            TRY(read_found(&own, &first, status));
+        }
+    }
+    TRY(ranks_share(ranks, &first, sizeof first, status));
+    is_alike = first.ranks == (int64_t)ranks_n(ranks);
+    if (first.epochs < 0) {
+        goto done;
+    }
+    if (!is_alike) {
+        TRY(gather_parts(trainer, &first, &parts, &found, status));
+    } else if (!ranks_is_first(ranks)) {
+        TRY(hooks->checkpoint_find(hooks->data, ranks_mine(ranks), ranks_n(ranks),
+                                   (size_t)first.epochs, &own, &found, status));
+    }
+    TRY(all_of(ranks, &found, status));
     if (found) {
-        TRY(restore(trainer, &artifact, status));
+        TRY(restore(trainer, is_alike ? &own : &parts.whole, status));
     }
 done:
-    artifact_release(&artifact);
+    artifact_release(&own);
+    checkpoint_parts_release(&parts);
     return code;
 }

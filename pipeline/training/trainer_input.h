@@ -93,6 +93,11 @@ struct trainer_hooks {
        dimension) is memory to use */
     enum status_code (*at_end)(void *data, struct encoder *encoder, float *const vectors[N_SIDES],
                                double temperature, struct status *status);
+    /* what rank `rank` of `n` has saved of this training after `epochs`, while checkpoint_load
+       gives this rank's last; needed over several ranks alone */
+    enum status_code (*checkpoint_find)(void *data, size_t rank, size_t n, size_t epochs,
+                                        struct artifact *artifact, bool *found,
+                                        struct status *status);
 };
 
 /* What a tower reads beside ids, in the order of its parts, for its own rows and for the entities

@@ -284,6 +284,7 @@ static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state
                                         keep_checkpoint,
                                         give_checkpoint,
                                         NULL,
+                                        NULL,
                                         NULL};
     for (size_t stop = 5; stop < 48; stop += 7) {
         struct status status = {0};
@@ -385,6 +386,7 @@ static void every_switch_learns_and_gives_the_same_bytes_with_threads_and_after_
                                             always_due,
                                             keep_checkpoint,
                                             give_checkpoint,
+                                            NULL,
                                             NULL,
                                             NULL};
         struct trainer_result one = train(&f, 1), three = train(&f, 3);
@@ -607,6 +609,7 @@ static void a_resumed_run_stops_where_the_whole_one_does(void **state)
                                         keep_checkpoint,
                                         give_checkpoint,
                                         NULL,
+                                        NULL,
                                         NULL};
     /* in the first epoch behind the best one, and in the last */
     const size_t stop_epochs[] = {whole.best_epoch + 1, whole.n_curve};
@@ -647,7 +650,7 @@ static void training_cut_short_validates_and_goes_on_from_there(void **state)
     struct trainer_result whole = train(&f, 1), cut = {0}, resumed = {0};
     struct status status = {0};
     struct trainer_hooks hooks = {
-        &f, {0}, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs, NULL};
+        &f, {0}, NULL, NULL, keep_checkpoint, give_checkpoint, after_five_epochs, NULL, NULL};
     assert_false(whole.is_cut_short);
     assert_int_equal(trainer_run(&f.input, &hooks, NULL, &cut, &status), STATUS_OK);
     assert_true(cut.is_cut_short);

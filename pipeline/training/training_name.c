@@ -1,0 +1,111 @@
+/* Settings by their artifact, data by sums over what each user has, which no order changes. */
+#include "training/training_name.h"
+
+#include "math/blas.h"
+#include "math/vec.h"
+#include "negatives/negatives_options.h"
+#include "training/train_options.h"
+
+/* splitmix64's finaliser */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* The sum over a user's entries of something that is different for others. */
+static uint64_t sum_of(const struct sparse *m, size_t row, uint64_t key, uint64_t kind)
+{
+    uint64_t sum = 0;
+    for (int64_t e = m->n_rows == 0 ? 0 : m->offsets[row];
+         m->n_rows != 0 && e < m->offsets[row + 1]; e++) {
+        uint32_t bits = 0;
+        if (m->values != NULL) {
+            memcpy(&bits, &m->values[e], sizeof bits);
+        }
+        sum += mix(mix(key + kind) ^ ((uint64_t)(uint32_t)m->columns[e] << 32) ^ bits);
+    }
+    return sum;
+}
+
+/* What all users of all ranks come to. */
+static enum status_code sum_users(const struct trainer_input *input, const struct dataset *dataset,
+                                  int64_t *out, struct status *status)
+{
+    const struct sparse *train = &input->train->matrix;
+    uint64_t sum = 0;
+    for (size_t u = 0; u < train->n_rows; u++) {
+        const uint64_t key = trainer_user_key(input, u);
+        sum += mix(key) + sum_of(train, u, key, 1) + sum_of(&dataset->valid.matrix, u, key, 2);
+        if (input->dislikes != NULL) {
+            sum += sum_of(input->dislikes, u, key, 3);
+        }
+        for (int64_t e = train->offsets[u]; e < train->offsets[u + 1] && input->n_stored > 0; e++) {
+            for (size_t j = 0; j < input->n_stored; j++) {
+                const size_t at = (size_t)e * input->n_stored + j;
+                sum += mix(mix(key + 4 + j) ^ (uint64_t)(uint32_t)input->stored_negatives[at]);
+            }
+        }
+    }
+    *out = (int64_t)sum;
+    return ranks_sum_int64(input->ranks, out, 1, status);
+}
+
+/* Items and what lies between them, the same on every rank. */
+static uint64_t sum_items(const struct trainer_input *input,
+                          const struct interactions *interactions, const struct dataset *dataset)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        const uint64_t key = vocabulary_key(&interactions->items, (size_t)dataset->items[i]);
+        sum += mix(mix(key) + i) + mix(i ^ (uint64_t)input->item_counts[i]);
+        if (input->item_pairs != NULL) {
+            sum += sum_of(input->item_pairs, i, key, 5);
+        }
+    }
+    return sum;
+}
+
+enum status_code training_name(const struct trainer_input *input,
+                               const struct interactions *interactions, enum basis basis,
+                               const char *metric, char out[HASH_TEXT_MAX], struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &interactions->basis[basis];
+    const struct validation *validation = input->validation;
+    struct hash_state *hash = NULL;
+    struct artifact settings = {0};
+    char of_settings[HASH_TEXT_MAX];
+    int64_t of_users = 0;
+    out[0] = '\0';
+    for (size_t s = 0; s < N_SIDES; s++) {
+        if (input->sources[s].n > 0 || input->warm[s] != NULL) {
+            return code;
+        }
+    }
+    artifact_init(&settings, "settings");
+    TRY(trainer_settings_save(input->settings, &settings, status));
+    TRY(negative_settings_save(input->negatives, &settings, status));
+    TRY(artifact_hash(&settings, of_settings, status));
+    TRY(sum_users(input, dataset, &of_users, status));
+    TRY(hash_new(&hash, status));
+    hash_add_text(hash, of_settings);
+    hash_add_text(hash, blas_identity());
+    hash_add_text(hash, vec_ops()->name);
+    hash_add_int64(hash, of_users);
+    hash_add_int64(hash, (int64_t)sum_items(input, interactions, dataset));
+    hash_add_int64(hash, (int64_t)input->seed);
+    hash_add_int64(hash, (int64_t)input->stop_after);
+    if (validation != NULL) {
+        hash_add_text(hash, metric);
+        hash_add_int64(hash, (int64_t)validation->n_all);
+        hash_add_int64(hash, (int64_t)input->validate_every);
+        hash_add_int64(hash, (int64_t)input->patience);
+    }
+    hash_text(hash, out);
+done:
+    hash_free(hash);
+    artifact_release(&settings);
+    return code;
+}
