@@ -2,13 +2,16 @@
  * settings that `train` kept and for as many epochs as it chose, so that yesterday's events count
  * tomorrow morning; or, with warm_start, goes on from the published vectors for fewer epochs; or,
  * with `events: fit`, on those of train again, so that nothing held out reaches a parameter or a
- * count. Writes the artifact "towers" again: stages below read these. */
+ * count. The tower that reads sequences goes on from train's. Writes the artifact "towers" again:
+ * stages below read these. */
 #include "base/hash.h"
 #include "run/context_data.h"
 #include "negatives/negatives_options.h"
 #include "sequence/sequence_session.h"
 #include "training/train_options.h"
 #include "training/warm_training.h"
+
+#include <math.h>
 
 struct refit_options {
     int64_t epochs;
@@ -31,7 +34,8 @@ static const struct option options[] = {
     OPT_BOOL(refit_options, "warm_start", warm_start, "false",
              "Go on from the published vectors of the users and items that are known by their ids; "
              "new ones start from nothing. The tower that reads sequences goes on from its last "
-             "weights, as long as they belong to what is published. Takes fewer epochs and keeps "
+             "weights, as long as they belong to what is published, else, as without this, from "
+             "those that train has just found. Takes fewer epochs and keeps "
              "vectors close to yesterday's, as the metrics warm_drift_users and warm_drift_items "
              "tell (mean cosine). Only refit does this: the published vectors have seen the events "
              "that train "
@@ -90,7 +94,9 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                                         .strip_bytes = (size_t)256 << 20};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
     trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
-    sequence_estimate(sizes, out);
+    struct stage_sizes left = *sizes; /* of what train has done for sequences */
+    left.sequence.epochs = o->events == BASIS_FIT ? 0 : ceil(sizes->sequence.epochs / 3);
+    sequence_estimate(&left, out);
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
         out->memory_bytes += sizes->n_items * (4 * sizes->sequence.dimension + 8);
@@ -170,6 +176,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     TRY(sequence_refit(&training, &sequence, &pace, &result, status));
     TRY(training_output_towers(&training, &result, status));
 done:
+    sequence_choice_release(&sequence);
     trainer_result_release(&result);
     warm_training_release(&warm);
     training_release(&training);
@@ -180,7 +187,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

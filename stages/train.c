@@ -176,6 +176,7 @@ static enum status_code train_run(struct context *context, const void *values,
     TRY(training_output_towers(&training, &result, status));
     TRY(save_training(context, &training, &result, &sequence, status));
 done:
+    sequence_choice_release(&sequence);
     trainer_result_release(&result);
     validation_release(&validation);
     training_release(&training);
@@ -186,7 +187,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 8,
+    .version = 9,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

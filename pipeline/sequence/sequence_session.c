@@ -294,6 +294,7 @@ enum status_code sequence_choose(struct training *training, const struct validat
     const struct sequence_settings *settings = &training->settings.sequence;
     struct work work = {.training = training};
     *choice = (struct sequence_choice){0};
+    artifact_init(&choice->weights, "sequence");
     if (!settings->given || !can_read(&work)) {
         goto done;
     }
@@ -313,6 +314,7 @@ enum status_code sequence_choose(struct training *training, const struct validat
     TRY(choose_share(&work, validation, result, &choice->share, status));
     choice->epochs = work.result.best_epoch;
     if (choice->share > 0.0) {
+        TRY(sequence_weights_keep(&work.result.model, &choice->weights, status));
         TRY(join_all(&work, choice->share, result, status));
     }
 done:
@@ -367,6 +369,31 @@ done:
     return code;
 }
 
+/* Where refit begins, and how much it then learns: what came after train's part is little, so a
+ * third of the epochs at half the rate do, the schedule drawn together. */
+static enum status_code choose_start(struct work *work, const struct sequence_choice *choice,
+                                     const struct sequence_pace *pace,
+                                     struct sequence_settings *settings, size_t *epochs,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct training *training = work->training;
+    if (pace->published != 0) {
+        TRY(sequence_warm_open(&work->warm, training, pace->published, status));
+    }
+    if (work->warm.is_warm) {
+        settings->epochs = *epochs = pace->epochs;
+        settings->learning_rate *= pace->rate;
+    } else if (choice->weights.n_arrays > 0) {
+        TRY(sequence_warm_of_train(&work->warm, training, &choice->weights, status));
+        *epochs = training->basis == BASIS_FIT ? 0 : (choice->epochs + 2) / 3;
+        settings->epochs = *epochs;
+        settings->learning_rate *= 0.5;
+    }
+done:
+    return code;
+}
+
 enum status_code sequence_refit(struct training *training, const struct sequence_choice *choice,
                                 const struct sequence_pace *pace, struct trainer_result *result,
                                 struct status *status)
@@ -385,13 +412,7 @@ enum status_code sequence_refit(struct training *training, const struct sequence
     if (!can_learn(&work)) {
         goto done;
     }
-    if (pace->published != 0) {
-        TRY(sequence_warm_open(&work.warm, training, pace->published, status));
-    }
-    if (work.warm.is_warm) { /* the schedule drawn together, as that of ids is */
-        settings.epochs = epochs = pace->epochs;
-        settings.learning_rate *= pace->rate;
-    }
+    TRY(choose_start(&work, choice, pace, &settings, &epochs, status));
     TRY(train(&work, NULL, &settings, epochs, status));
     if (is_fit) {
         TRY(read_whole_log(training, &whole, status));
@@ -407,6 +428,30 @@ done:
 
 /* ---- records ---- */
 
+static const char weights_prefix[] = "best.sequence.";
+
+/* Copies: the results of a stage outlive it, and what it read. */
+static enum status_code copy_weights(struct artifact *to, const struct artifact *from,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t a = 0; a < from->n_arrays; a++) {
+        const struct array *array = &from->arrays[a];
+        if (strncmp(array->name, weights_prefix, sizeof weights_prefix - 1) == 0) {
+            TRY(artifact_copy(to, array->name, array->type, array->rows, array->columns,
+                              array->data, status));
+        }
+    }
+done:
+    return code;
+}
+
+void sequence_choice_release(struct sequence_choice *choice)
+{
+    artifact_release(&choice->weights);
+    *choice = (struct sequence_choice){0};
+}
+
 enum status_code sequence_choice_save(const struct sequence_choice *choice,
                                       struct artifact *artifact, struct status *status)
 {
@@ -414,6 +459,7 @@ enum status_code sequence_choice_save(const struct sequence_choice *choice,
     if (choice->share > 0.0) {
         TRY(artifact_set_number(artifact, "sequence.share", choice->share, status));
         TRY(artifact_set_number(artifact, "sequence.best_epoch", (double)choice->epochs, status));
+        TRY(copy_weights(artifact, &choice->weights, status));
     }
 done:
     return code;
@@ -427,6 +473,8 @@ enum status_code sequence_choice_load(struct sequence_choice *choice,
     if (artifact_find(artifact, "sequence.share") != NULL) {
         TRY(artifact_get_number(artifact, "sequence.share", &choice->share, status));
         TRY(artifact_get_count(artifact, "sequence.best_epoch", 100000, &choice->epochs, status));
+        artifact_init(&choice->weights, "sequence");
+        TRY(copy_weights(&choice->weights, artifact, status));
     }
 done:
     return code;

@@ -11,11 +11,13 @@
 #include "config/stage.h"
 #include "training/train_session.h"
 
-/* What train found, for refit. */
+/* What train found, for refit. Zero-initialise, release. */
 struct sequence_choice {
-    double share;  /* of the logits that the sequence makes up; 0: it is not read */
-    size_t epochs; /* trained for */
+    double share;            /* of the logits that the sequence makes up; 0: it is not read */
+    size_t epochs;           /* trained for */
+    struct artifact weights; /* as sequence_weights_keep leaves them; without arrays: none */
 };
+void sequence_choice_release(struct sequence_choice *choice);
 
 /* For `train`, behind training_run: trains the tower when settings.sequence is given, chooses its
  * share on validation (0 unless it is clearly better) and joins it to the result. `validation`
@@ -26,18 +28,19 @@ MUST_CHECK enum status_code sequence_choose(struct training *training,
                                             struct sequence_choice *choice, struct status *status);
 /* How refit goes on from the tower of the night before. */
 struct sequence_pace {
-    int64_t published; /* start of the run that made what is published; 0: the start is cold */
-    size_t epochs;     /* in place of those of a cold start */
+    int64_t published; /* start of the run that made what is published; 0: it does not */
+    size_t epochs;     /* in place of train's */
     double rate;       /* learning rate as a share of a cold start's */
 };
-/* For `refit`: trains it as long, or less from where the last night's stands, and joins it with the
- * share chosen. On the FIT basis users are read with all that the log has of them. */
+/* For `refit`: goes on from train's tower, or last night's, and joins it with the share chosen. On
+ * the FIT basis, where train's has learned all that may be known, it is that one; users are read
+ * with all that the log has of them. */
 MUST_CHECK enum status_code sequence_refit(struct training *training,
                                            const struct sequence_choice *choice,
                                            const struct sequence_pace *pace,
                                            struct trainer_result *result, struct status *status);
 
-/* Numbers of the artifact "training"; what an older one does not have is 0. */
+/* Numbers and weights of the artifact "training"; what an older one does not have is 0. */
 MUST_CHECK enum status_code sequence_choice_save(const struct sequence_choice *choice,
                                                  struct artifact *artifact, struct status *status);
 MUST_CHECK enum status_code sequence_choice_load(struct sequence_choice *choice,

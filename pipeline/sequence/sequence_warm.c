@@ -1,4 +1,4 @@
-/* Last night's tower, its items found by id. */
+/* Last night's tower, its items found by id; train's, by their codes. */
 #include "sequence/sequence_warm.h"
 
 #include "base/mem.h"
@@ -78,16 +78,38 @@ enum status_code sequence_warm_open(struct sequence_warm *warm, const struct tra
     bool found = false;
     TRY(context_last_output(training->context, "sequence", &warm->artifact, &found, status));
     if (!found || published == 0) {
-        log_write(log, LOG_INFO, "%s: sequences start cold: no night before has left a tower",
-                  label);
+        log_write(log, LOG_INFO,
+                  "%s: sequences start from train's tower: no night before has left one", label);
         goto done;
     }
     TRY(read_last(warm, training, published, &why, status));
     if (!warm->is_warm) {
-        log_write(log, LOG_WARNING, "%s: sequences start cold: %s", label, buf_text(&why));
+        log_write(log, LOG_WARNING, "%s: sequences start from train's tower: %s", label,
+                  buf_text(&why));
     }
 done:
     buf_release(&why);
+    return code;
+}
+
+enum status_code sequence_warm_of_train(struct sequence_warm *warm, const struct training *training,
+                                        const struct artifact *weights, struct status *status)
+{
+    enum status_code code;
+    const struct interactions *interactions = &training->interactions;
+    const struct dataset *fit = &interactions->basis[BASIS_FIT];
+    const struct dataset *dataset = &interactions->basis[training->basis];
+    int32_t *row_of = NULL;
+    TRY(MEM_NEW(&row_of, interactions->items.n, status));
+    TRY(MEM_NEW(&warm->rows, dataset->n_items, status));
+    dataset_invert(fit->items, fit->n_items, interactions->items.n, row_of);
+    for (size_t i = 0; i < dataset->n_items; i++) {
+        warm->rows[i] = row_of[dataset->items[i]];
+    }
+    warm->start = (struct sequence_start){weights, fit->n_items, warm->rows};
+    warm->is_warm = true;
+done:
+    mem_free(row_of);
     return code;
 }
 
