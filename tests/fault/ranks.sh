@@ -83,20 +83,22 @@ afresh() {
     rm -rf "$box"/work.db* "$box"/out.db*
 }
 
-# published: a digest of every published row, the generation's number left out
+# published: a digest of every published row, the generation's number left out; nothing where they cannot be read
 published() {
-    [ -f "$box/out.db" ] && sqlite3 -batch "$box/out.db" "
+    [ -f "$box/out.db" ] && sqlite3 -batch -bail "$box/out.db" "
         SELECT user_id, rank, item_id, quote(score), source FROM recommendations ORDER BY 1, 2;
         SELECT item_id, rank, similar_item_id, quote(score) FROM similar_items ORDER BY 1, 2;
         SELECT rank, item_id, quote(score) FROM popular_items ORDER BY 1;
         SELECT user_id, hex(embedding) FROM user_embeddings ORDER BY 1;
         SELECT item_id, hex(embedding), quote(bias) FROM item_embeddings ORDER BY 1;
-        SELECT name, model, grp, quote(value) FROM nightjar_metrics ORDER BY 1, 2, 3;" 2>&1 | sha256sum | cut -d' ' -f1
+        SELECT name, model, \"group\", quote(value) FROM nightjar_metrics
+            WHERE generation = (SELECT max(generation) FROM nightjar_generations) ORDER BY 1, 2, 3;" \
+        >"$box/rows" && sha256sum <"$box/rows" | cut -d' ' -f1
 }
 
 # same NAME: the last ended well and published what one process does
 same() {
-    if [ "$code" -eq 0 ] && [ -f "$box/out.db" ] && [ "$(published)" = "$expected" ]; then
+    if [ "$code" -eq 0 ] && [ -n "$expected" ] && [ "$(published)" = "$expected" ]; then
         pass "$1"
     else
         echo "exit $code, published $(published), not $expected" >"$box/why"
