@@ -3,7 +3,7 @@
  * business, what is wrong with single rows that of interactions.
  */
 #include "base/num.h"
-#include "dataset/dataset.h"
+#include "dataset/dataset_ranks.h"
 #include "events/event_columns.h"
 #include "evaluation/metric_rows.h"
 #include "catch_up/merged.h"
@@ -72,12 +72,20 @@ struct evidence_sql {
     struct buf from, names[N_EVENT_COLUMNS];
 };
 
+/* What is counted of the users of all ranks (ranks/ranks.h). */
+struct counts {
+    int64_t n_future;              /* pairs with events that lie too far ahead */
+    int64_t valid_rows, test_rows; /* 0: there is no such part */
+    int64_t valid_pairs, test_pairs;
+};
+
 /* What is looked at. */
 struct inspection {
     const struct checks_options *options;
     struct merged merged;
     struct metric_rows now, previous;
     double n_unknown;
+    struct counts counts;
     int64_t started;
     struct evidence_sql sql;
     struct findings findings;
@@ -150,8 +158,9 @@ static enum status_code measure(struct context *context, struct inspection *insp
     }
     TRY(artifact_get_number(artifact, "facts.accepted", &accepted, status));
     TRY(artifact_get_number(artifact, "facts.unknown_events", &inspection->n_unknown, status));
-    const double values[] = {accepted, (double)interactions->users.n, (double)interactions->items.n,
-                             (double)interactions->n_rejected, inspection->n_unknown};
+    const double values[] = {accepted, (double)interactions_n_users(interactions),
+                             (double)interactions->items.n, (double)interactions->n_rejected,
+                             inspection->n_unknown};
     static const char *const names[] = {"log_events", "log_users", "log_items", "log_rejected",
                                         "log_unknown_events"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -159,6 +168,37 @@ static enum status_code measure(struct context *context, struct inspection *insp
         TRY(metric_rows_add(&inspection->now, names[i], "data", "all", values[i], status));
         TRY(context_add_metric(context, &metric, status));
     }
+done:
+    return code;
+}
+
+static int64_t count_future(const struct inspection *inspection)
+{
+    const struct history *log = &inspection->merged.interactions.log;
+    const double latest = (double)inspection->started + inspection->options->max_future;
+    int64_t n = 0;
+    for (size_t e = 0; log->times != NULL && e < sparse_entries(&log->matrix); e++) {
+        n += (double)log->times[e] > latest;
+    }
+    return n;
+}
+
+static enum status_code count(struct ranks *ranks, struct inspection *inspection,
+                              struct status *status)
+{
+    const struct dataset *fit = &inspection->merged.interactions.basis[BASIS_FIT];
+    const struct dataset_totals totals = dataset_totals(fit);
+    enum status_code code;
+    /* clocks differ */
+    TRY(ranks_share(ranks, &inspection->started, sizeof inspection->started, status));
+    int64_t sums[] = {count_future(inspection), (int64_t)fit->valid.matrix.n_rows,
+                      (int64_t)fit->test.matrix.n_rows};
+    TRY(ranks_sum_int64(ranks, sums, sizeof sums / sizeof *sums, status));
+    inspection->counts = (struct counts){.n_future = sums[0],
+                                         .valid_rows = sums[1],
+                                         .test_rows = sums[2],
+                                         .valid_pairs = totals.valid_pairs,
+                                         .test_pairs = totals.test_pairs};
 done:
     return code;
 }
@@ -203,22 +243,17 @@ static void check_age(struct inspection *inspection)
 
 static void check_future(struct inspection *inspection)
 {
-    const struct history *log = &inspection->merged.interactions.log;
-    const double latest = (double)inspection->started + inspection->options->max_future;
-    size_t n = 0;
+    const int64_t n = inspection->counts.n_future;
     char ahead[NUM_TEXT_MAX], allowed[NUM_TEXT_MAX];
-    for (size_t e = 0; e < sparse_entries(&log->matrix); e++) {
-        n += (double)log->times[e] > latest;
-    }
     struct buf *out = n == 0 ? NULL : begin(&inspection->findings, inspection->options->future);
     if (out != NULL) {
         num_format_duration(
             (double)(inspection->merged.interactions.newest_time - inspection->started), ahead);
         num_format_duration(inspection->options->max_future, allowed);
         buf_addf(out,
-                 "%zu pairs of user and item have events in the future, the last one %s ahead of "
+                 "%lld pairs of user and item have events in the future, the last one %s ahead of "
                  "the clock, max_future is %s; interactions' `until` leaves them out",
-                 n, ahead, allowed);
+                 (long long)n, ahead, allowed);
         add_newest_rows(&inspection->sql, out);
     }
 }
@@ -264,10 +299,11 @@ static void check_counts(struct inspection *inspection)
 }
 
 /* A part that settings are judged on, and has nobody in it. */
-static void check_part(struct inspection *inspection, const char *name, const struct sparse *part)
+static void check_part(struct inspection *inspection, const char *name, int64_t n_rows,
+                       int64_t n_pairs)
 {
     const struct evidence_sql *sql = &inspection->sql;
-    if (part->n_rows > 0 && sparse_entries(part) == 0) {
+    if (n_rows > 0 && n_pairs == 0) {
         struct buf *out = begin(&inspection->findings, REFUSE);
         buf_addf(out, "the %s part has no positives, nothing can be judged on it", name);
         if (sql->names[COLUMN_TIME].length > 0) {
@@ -281,7 +317,7 @@ static void check_part(struct inspection *inspection, const char *name, const st
 static enum status_code inspect(struct inspection *inspection, struct status *status)
 {
     const struct checks_options *o = inspection->options;
-    const struct dataset *fit = &inspection->merged.interactions.basis[BASIS_FIT];
+    const struct counts *counts = &inspection->counts;
     enum status_code code;
     if (inspection->merged.interactions.has_times) {
         check_age(inspection);
@@ -294,10 +330,34 @@ static enum status_code inspect(struct inspection *inspection, struct status *st
     }
     check_unknown(inspection);
     check_counts(inspection);
-    check_part(inspection, "validation", &fit->valid.matrix);
-    check_part(inspection, "test", &fit->test.matrix);
+    check_part(inspection, "validation", counts->valid_rows, counts->valid_pairs);
+    check_part(inspection, "test", counts->test_rows, counts->test_pairs);
     TRY(buf_check(&inspection->findings.warnings, status));
     TRY(buf_check(&inspection->findings.failures, status));
+done:
+    return code;
+}
+
+/* The verdict, by the first rank: it knows the runs before, and decides for all. */
+static enum status_code judge(struct context *context, struct inspection *inspection,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    if (!ranks_is_first(context_ranks(context))) {
+        goto done;
+    }
+    TRY(context_previous_metrics(context, &inspection->previous, status));
+    TRY(describe_source(context, &inspection->sql, status));
+    TRY(inspect(inspection, status));
+    if (inspection->findings.warnings.length > 0) {
+        log_write(context_log(context), LOG_WARNING, "checks:%s",
+                  buf_text(&inspection->findings.warnings));
+    }
+    if (inspection->findings.failures.length > 0) {
+        (void)status_set(status, STATUS_REFUSED, "checks: the log is not as it should be:%s",
+                         buf_text(&inspection->findings.failures));
+        code = context_refused(context, status);
+    }
 done:
     return code;
 }
@@ -309,18 +369,8 @@ static enum status_code checks_run(struct context *context, const void *values,
     enum status_code code;
     TRY(merged_load(&inspection.merged, context, MERGED_LOG, status));
     TRY(measure(context, &inspection, status));
-    TRY(context_previous_metrics(context, &inspection.previous, status));
-    TRY(describe_source(context, &inspection.sql, status));
-    TRY(inspect(&inspection, status));
-    if (inspection.findings.warnings.length > 0) {
-        log_write(context_log(context), LOG_WARNING, "checks:%s",
-                  buf_text(&inspection.findings.warnings));
-    }
-    if (inspection.findings.failures.length > 0) {
-        (void)status_set(status, STATUS_REFUSED, "checks: the log is not as it should be:%s",
-                         buf_text(&inspection.findings.failures));
-        code = context_refused(context, status);
-    }
+    TRY(count(context_ranks(context), &inspection, status));
+    TRY(judge(context, &inspection, status));
 done:
     inspection_release(&inspection);
     return code;
@@ -340,5 +390,6 @@ const struct stage stage_checks = {
     /* The age changes with the clock, the last run with every night: it always looks. */
     .fingerprint = context_always_run,
     .reads_delta = true,
+    .works_in_ranks = true,
     .run = checks_run,
 };

@@ -70,6 +70,12 @@ refusals() {
     sed 's/shop.db/"${WHERE}.db"/' "$box/shop.yaml" >"$box/two.yaml"
     ranks 1 env WHERE=shop "$ranked" run two.yaml : -n 1 env WHERE=behind "$ranked" run two.yaml
     refused 'two sources' 78 '^nightjar: shop.db: rank 1 on .* sees another source than rank 0'
+    sqlite3 "$box/behind.db" 'UPDATE events SET created_at = created_at + 100000000 WHERE event_id % 9 = 0'
+    sed -e 's/shop.db/behind.db/' -e '$a\' -e '  - checks' "$box/shop.yaml" >"$box/ahead.yaml"
+    alone "$plain" run ahead.yaml
+    said=$(grep -o '^nightjar: [0-9]* pairs' "$box/err")
+    ranks 2 "$ranked" run ahead.yaml
+    refused 'events in the future, of all users' 79 "${said:-nothing was said of} of user and item have events in the future"
 }
 
 # alone PROGRAM [ARGUMENTS]: the same in one process
@@ -206,6 +212,7 @@ output: {database: out.db}
 threads: 1
 stages:
   - interactions: {min_item_interactions: 2, split: {by: time, valid: 7d, test: 7d}}
+  - checks
   - pairs: {item_item: {window: 7d, weighting: cosine, top: 20}, evidence: {top: 50}}
   - negatives: {strategy: mixed, count: 64, alpha: 0.5}
   - train: {dimension: 16, epochs: 6, patience: 0, checkpoint_every: 0s, co_interaction: {weight: 0.1}}
