@@ -16,7 +16,7 @@ enum {
     ITEM_ROWS = 6, /* of an item: weights, two states of the optimizer, gradient, those of the best
                       epoch, the vector at length 1 */
     WEIGHT_ROWS = 8,   /* of a layer's products: 3 d, d, 2 d and 2 d rows in sequence_product_out */
-    WEIGHT_COPIES = 5, /* of each: as of an item, without the last */
+    WEIGHT_COPIES = 6, /* of each: as of an item, without the last; and packed */
     PLACE_NUMBERS = 6  /* scales, offsets, columns and age of a place, in floats */
 };
 static const double event_bytes = 13.0; /* of struct sequences: offset, item, age */

@@ -2,7 +2,7 @@
 #include "sequence/sequence_layer.h"
 
 #include "base/rng.h"
-#include "math/blas.h"
+#include "math/product.h"
 #include "math/vec.h"
 
 #include <math.h>
@@ -71,36 +71,39 @@ static void drop(const struct sequence_job *job, size_t which, size_t first, siz
     }
 }
 
-static struct const_matrix weights_of(const struct sequence_model *model, size_t layer,
-                                      enum sequence_product product)
+/* out (n, columns) = rows (n, depth) times the product's panels. */
+static void product_run(const struct sequence_job *job, size_t layer, enum sequence_product product,
+                        const float *rows, size_t n, size_t depth, float *out, size_t columns)
 {
-    return const_matrix_of(model->layers[layer].weights[product].weights,
-                           sequence_product_out(model->dimension, product),
-                           sequence_product_in(model->dimension, product));
+    vec_ops()->product->run(&(struct product){.x = rows,
+                                              .row_step = depth,
+                                              .depth_step = 1,
+                                              .panels = job->pass->panels[layer][product],
+                                              .depth = depth,
+                                              .out = matrix_of(out, n, columns)});
 }
 
 /* out (n, columns) = in W^T + w. */
-static void product_forward(const struct sequence_model *model, size_t layer,
+static void product_forward(const struct sequence_job *job, size_t layer,
                             enum sequence_product product, const float *in, size_t n, float *out)
 {
-    const struct const_matrix weights = weights_of(model, layer, product);
-    const float *bias = model->layers[layer].biases[product].weights;
-    blas_nt(1.0f, const_matrix_of(in, n, weights.columns), weights, 0.0f,
-            matrix_of(out, n, weights.rows));
     const struct vec_ops *vec = vec_ops();
+    const size_t d = job->model->dimension, columns = sequence_product_out(d, product);
+    const float *bias = job->model->layers[layer].biases[product].weights;
+    product_run(job, layer, product, in, n, sequence_product_in(d, product), out, columns);
     for (size_t r = 0; r < n && bias != NULL; r++) {
-        vec->axpy(1.0f, bias, out + r * weights.rows, weights.rows);
+        vec->axpy(1.0f, bias, out + r * columns, columns);
     }
 }
 
 /* out (n, in) = gradient W. */
-static void product_backward(const struct sequence_model *model, size_t layer,
+static void product_backward(const struct sequence_job *job, size_t layer,
                              enum sequence_product product, const float *gradient, size_t n,
                              float *out)
 {
-    const struct const_matrix weights = weights_of(model, layer, product);
-    blas_nn(1.0f, const_matrix_of(gradient, n, weights.rows), weights, 0.0f,
-            matrix_of(out, n, weights.columns));
+    const size_t d = job->model->dimension;
+    product_run(job, layer, product, gradient, n, sequence_product_out(d, product), out,
+                sequence_product_in(d, product));
 }
 
 /* ---- the recurrence ---- */
@@ -164,17 +167,17 @@ void sequence_layer_forward(const struct sequence_job *job, size_t layer, size_t
     const size_t d = job->model->dimension, n = b.n, at = b.first * d;
     float *x = job->pass->x + at, *product = job->pass->products + 3 * at;
     rms_forward(x, n, d, pass->h + at, pass->h_scales + b.first);
-    product_forward(job->model, layer, PRODUCT_MIX, pass->h + at, n, pass->mixed + 3 * at);
+    product_forward(job, layer, PRODUCT_MIX, pass->h + at, n, pass->mixed + 3 * at);
     recur_forward(job, pass, &b);
-    product_forward(job->model, layer, PRODUCT_OUT, pass->o + at, n, product);
+    product_forward(job, layer, PRODUCT_OUT, pass->o + at, n, product);
     drop(job, 2 * layer, b.first, n, product);
     vec_ops()->axpy(1.0f, product, x, n * d);
 
     rms_forward(x, n, d, pass->g + at, pass->g_scales + b.first);
     float *slopes = pass->slopes + 2 * at, *wide = pass->wide + 2 * at;
-    product_forward(job->model, layer, PRODUCT_WIDE, pass->g + at, n, slopes);
+    product_forward(job, layer, PRODUCT_WIDE, pass->g + at, n, slopes);
     vec_ops()->sigmoid(slopes, slopes, wide, 2 * n * d);
-    product_forward(job->model, layer, PRODUCT_NARROW, wide, n, product);
+    product_forward(job, layer, PRODUCT_NARROW, wide, n, product);
     drop(job, 2 * layer + 1, b.first, n, product);
     vec_ops()->axpy(1.0f, product, x, n * d);
 }
@@ -189,15 +192,15 @@ void sequence_layer_backward(const struct sequence_job *job, size_t layer, size_
     const float *wide = pass->wide + 2 * at;
     memcpy(pass->d_narrow + at, gradient, n * d * sizeof *gradient);
     drop(job, 2 * layer + 1, b.first, n, pass->d_narrow + at);
-    product_backward(job->model, layer, PRODUCT_NARROW, pass->d_narrow + at, n, scratch);
+    product_backward(job, layer, PRODUCT_NARROW, pass->d_narrow + at, n, scratch);
     vec_ops()->silu_gradient(scratch, wide, slopes, 2 * n * d);
-    product_backward(job->model, layer, PRODUCT_WIDE, slopes, n, scratch);
+    product_backward(job, layer, PRODUCT_WIDE, slopes, n, scratch);
     rms_backward(pass->g + at, pass->g_scales + b.first, scratch, n, d, gradient);
 
     memcpy(pass->d_out + at, gradient, n * d * sizeof *gradient);
     drop(job, 2 * layer, b.first, n, pass->d_out + at);
-    product_backward(job->model, layer, PRODUCT_OUT, pass->d_out + at, n, scratch);
+    product_backward(job, layer, PRODUCT_OUT, pass->d_out + at, n, scratch);
     recur_backward(job, pass, &b, scratch);
-    product_backward(job->model, layer, PRODUCT_MIX, pass->mixed + 3 * at, n, scratch);
+    product_backward(job, layer, PRODUCT_MIX, pass->mixed + 3 * at, n, scratch);
     rms_backward(pass->h + at, pass->h_scales + b.first, scratch, n, d, gradient);
 }

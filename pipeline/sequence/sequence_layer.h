@@ -18,6 +18,8 @@ struct sequence_pass {
     float *x;            /* (n, d) */
     float *gradient;     /* (n, d) */
     float *products;     /* (n, 3 d) of the layer at work */
+    float *packed;       /* every product's weights, turned for the way at work ... */
+    const float *panels[SEQUENCE_LAYERS_MAX][SEQUENCE_PRODUCTS]; /* ... and where each begins */
     struct sequence_layer_pass {
         float *h, *h_scales; /* (n, d), (n) */
         float *mixed;        /* (n, 3 d): gate, content, sigmoid(b); then their gradients */

@@ -3,9 +3,43 @@
 
 #include "base/mem.h"
 #include "math/blas.h"
+#include "math/product.h"
 #include "math/vec.h"
 
 enum { OUT_BLOCK = 64, ENCODE_PLACES = 8192 };
+
+/* ---- weights ---- */
+
+/* Floats of a product's panels, whichever way. */
+static size_t panels_size(size_t d, enum sequence_product product)
+{
+    const struct product_ops *ops = vec_ops()->product;
+    const size_t in = sequence_product_in(d, product), out = sequence_product_out(d, product);
+    const size_t there = product_packed_size(ops, in, out);
+    const size_t back = product_packed_size(ops, out, in);
+    return there > back ? there : back;
+}
+
+/* Once for all blocks of places. */
+static void pack_weights(const struct sequence_model *model, struct sequence_pass *pass, bool back)
+{
+    const struct product_ops *ops = vec_ops()->product;
+    float *to = pass->packed;
+    for (size_t l = 0; l < model->n_layers; l++) {
+        for (enum sequence_product p = PRODUCT_MIX; p < SEQUENCE_PRODUCTS; p++) {
+            const struct embedding_table *table = &model->layers[l].weights[p];
+            const struct const_matrix weights =
+                const_matrix_of(table->weights, table->n, table->dimension);
+            if (back) {
+                ops->pack(weights, NULL, to);
+            } else {
+                ops->pack_transposed(weights, 1.0f, to);
+            }
+            pass->panels[l][p] = to;
+            to += panels_size(model->dimension, p);
+        }
+    }
+}
 
 /* ---- there ---- */
 
@@ -20,6 +54,11 @@ static enum status_code reserve(const struct sequence_model *model, struct seque
     WORKSPACE_ADD(workspace, &pass->x, n * d);
     WORKSPACE_ADD(workspace, &pass->gradient, n * d);
     WORKSPACE_ADD(workspace, &pass->products, n * 3 * d);
+    size_t packed = 0;
+    for (enum sequence_product p = PRODUCT_MIX; p < SEQUENCE_PRODUCTS; p++) {
+        packed += panels_size(d, p);
+    }
+    WORKSPACE_ADD(workspace, &pass->packed, model->n_layers * packed);
     for (size_t l = 0; l < model->n_layers; l++) {
         struct sequence_layer_pass *layer = &pass->layers[l];
         WORKSPACE_ADD(workspace, &layer->h, n * d);
@@ -71,6 +110,7 @@ enum status_code sequence_forward(const struct sequence_model *model, struct seq
     struct sequence_job job = {model, pass, places, noise};
     TRY(reserve(model, pass, places->n, status));
     memset(pass->x, 0, places->n * model->dimension * sizeof *pass->x);
+    pack_weights(model, pass, false);
     embedding_table_pool(&model->items, &places->read, pass->x, pool);
     embedding_table_pool(&model->ages, &places->aged, pass->x, pool);
     pool_run(pool, places->n_blocks, forward_task, &job);
@@ -158,6 +198,7 @@ enum status_code sequence_backward(struct sequence_model *model, struct sequence
     struct sequence_job job = {model, pass, places, noise};
     struct product_job products = {.n = 0};
     memcpy(pass->gradient, gradient, places->n * model->dimension * sizeof *gradient);
+    pack_weights(model, pass, true);
     pool_run(pool, places->n_blocks, backward_task, &job);
     for (size_t l = 0; l < model->n_layers; l++) {
         struct sequence_layer *layer = &model->layers[l];
