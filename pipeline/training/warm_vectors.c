@@ -168,6 +168,9 @@ enum status_code warm_vectors_read(struct db *db, const char *prefix,
     if (info->dimension != (int64_t)width) {
         buf_addf(why, "its vectors have dimension %lld, today's have %zu",
                  (long long)info->dimension, dimension);
+        if (beside > 0) {
+            buf_addf(why, ", or %zu with those of sequences", dimension + beside);
+        }
     }
     for (size_t s = 0; s < N_SIDES && why->length == 0; s++) {
         TRY(read_side(db, prefix, (enum tower_side)s, interactions, basis, dimension, width,
