@@ -133,7 +133,9 @@ static enum status_code add_runs(const struct report_history *history, struct bu
     table_begin(out, "the newest runs");
     buf_add_text(out, "<thead><tr><th scope=\"col\">run<th scope=\"col\">of"
                       "<th scope=\"col\">state<th scope=\"col\" class=\"n\">");
-    html_add_text(out, history->findings.metric);
+    /* none where no night has been judged yet */
+    const char *metric = history->findings.metric;
+    html_add_text(out, metric[0] == '\0' ? "quality" : metric);
     buf_add_text(out, "<th scope=\"col\" class=\"n\">times the best simple"
                       "<th scope=\"col\" class=\"n wide\">took</thead><tbody>\n");
     for (;;) {
