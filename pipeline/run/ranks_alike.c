@@ -1,6 +1,7 @@
 /* What all ranks must have alike, gathered and compared with the first one's. */
 #include "run/ranks_alike.h"
 
+#include "config/option.h"
 #include "math/blas.h"
 #include "math/vec.h"
 #include "run/context_databases.h"
@@ -13,16 +14,30 @@ enum { PROGRAM_MAX = 256 };
 struct facts {
     char host[RANKS_HOST_MAX], program[PROGRAM_MAX];
     uint64_t text;             /* of the configuration */
+    uint64_t values;           /* of seed and stages, variables put in */
     char exact[HASH_TEXT_MAX]; /* of the source; "" unknown */
     int64_t newest;            /* what only grows in it; INT64_MIN unknown */
 };
 
-static void look_at_program(const struct context *context, struct facts *facts)
+static enum status_code look_at_program(const struct context *context, struct facts *facts,
+                                        struct status *status)
 {
+    const struct plan *plan = context->plan;
+    struct buf values = {0};
+    enum status_code code;
     ranks_host(facts->host);
     snprintf(facts->program, PROGRAM_MAX, "nightjar %s, %s, %s, %s", context->request->version,
              db_identity(), blas_identity(), vec_ops()->name);
-    facts->text = context->plan->text;
+    facts->text = plan->text;
+    buf_add(&values, &plan->settings.seed, sizeof plan->settings.seed);
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        option_print(plan->stages[i].stage->options, plan->stages[i].options, &values);
+    }
+    TRY(buf_check(&values, status));
+    facts->values = hash_bytes64(buf_text(&values), values.length);
+done:
+    buf_release(&values);
+    return code;
 }
 
 /* The greatest rowid of a table that has them; views, and tables WITHOUT ROWID, have none. */
@@ -113,6 +128,14 @@ static enum status_code compare_programs(const struct context *context, const st
                                  "another to each may be named by ${RANK}",
                                  r, all[r].host, all[0].host);
         }
+        if (all[r].values != all[0].values) {
+            return status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
+                                 "rank %zu on %s reads other values in it than rank 0 on %s: "
+                                 "${RANK}, and a variable of the environment that is not the same "
+                                 "to all, may stand in source, output and work, not in seed or a "
+                                 "stage",
+                                 r, all[r].host, all[0].host);
+        }
     }
     return STATUS_OK;
 }
@@ -167,7 +190,8 @@ enum status_code ranks_alike_check(struct context *context, struct status *statu
     if (n == 1) {
         goto done;
     }
-    look_at_program(context, &mine);
+    code = look_at_program(context, &mine, status);
+    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
     /* while all look, somebody may write there: who looks again, after all others have looked, sees
        at least what they saw */
     for (int look = 0; look < LOOKS && other < n; look++) {

@@ -65,6 +65,9 @@ refusals() {
     refused 'a mistake is told once' 64 '^nightjar: --set seed=x: '
     ranks 1 "$ranked" run shop.yaml : -n 1 "$ranked" run shop.yaml --set seed=2
     refused 'two configurations' 78 '^nightjar: shop.yaml: rank 1 on .* has another configuration than rank 0'
+    sed 's/min_item_interactions: 2/min_item_interactions: "1${RANK}"/' "$box/shop.yaml" >"$box/values.yaml"
+    ranks 2 "$ranked" run values.yaml
+    refused 'a value that is another to each rank' 78 '^nightjar: values.yaml: rank 1 on .* reads other values in it'
     cp "$box/shop.db" "$box/behind.db"
     sqlite3 "$box/behind.db" 'DELETE FROM events WHERE event_id = (SELECT max(event_id) FROM events)'
     sed 's/shop.db/"${WHERE}.db"/' "$box/shop.yaml" >"$box/two.yaml"
