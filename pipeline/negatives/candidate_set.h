@@ -37,6 +37,11 @@ void candidate_set_clear(struct candidate_set *set);
 
 /* The candidate of an item, added behind the others when it is new. */
 int32_t candidate_set_add(struct candidate_set *set, int32_t item);
+/* The item of a candidate. */
+static inline int32_t candidate_set_item(const struct candidate_set *set, size_t column)
+{
+    return set->every_item ? (int32_t)column : set->items[column];
+}
 /* What tower_forward takes as rows: NULL when the candidates are every item in order. */
 const int32_t *candidate_set_rows(const struct candidate_set *set);
 

@@ -11,6 +11,19 @@ size_t shard_of_key(uint64_t key)
     return (size_t)((key ^ (key >> 31)) % SHARDS);
 }
 
+size_t shard_items_below(size_t n, size_t rank, size_t item)
+{
+    const size_t first = rank * SHARDS / n, width = SHARDS / n, rest = item % SHARDS;
+    const size_t partly = rest < first ? 0 : rest - first;
+    return item / SHARDS * width + (partly < width ? partly : width);
+}
+
+size_t shard_nth_item(size_t n, size_t rank, size_t place)
+{
+    const size_t first = rank * SHARDS / n, width = SHARDS / n;
+    return place / width * SHARDS + first + place % width;
+}
+
 enum status_code shard_rows_init(struct shard_rows *by_shard, const uint8_t *shards, size_t n,
                                  struct status *status)
 {

@@ -19,6 +19,10 @@ static inline size_t shard_of_item(size_t item)
 {
     return item % SHARDS;
 }
+/* What one of n ranks has of an array by item: its items ascending. How many are below `item`, and
+ * which is the one at `place`. */
+size_t shard_items_below(size_t n, size_t rank, size_t item);
+size_t shard_nth_item(size_t n, size_t rank, size_t place);
 
 /* Rows by shard: those of shard s are rows[first[s]] to rows[first[s + 1]], ascending. Shards of
  * other ranks are empty. Zero-initialise. */

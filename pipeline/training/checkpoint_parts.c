@@ -73,9 +73,8 @@ done:
 static void map_items(const struct trainer *trainer, size_t part, size_t n_parts, size_t n,
                       int32_t *rows, size_t *n_found)
 {
-    const size_t first = part * SHARDS / n_parts, width = (part + 1) * SHARDS / n_parts - first;
     for (size_t i = 0; i < n; i++) {
-        const size_t item = i / width * SHARDS + first + i % width;
+        const size_t item = shard_nth_item(n_parts, part, i);
         rows[i] =
             item < trainer->n[SIDE_ITEMS] ? item_rows_row(&trainer->items, (int32_t)item) : -1;
         *n_found += rows[i] >= 0;

@@ -16,26 +16,10 @@ static size_t owner_of(const struct item_rows *rows, size_t item)
     return ranks_owner(rows->ranks, shard_of_item(item));
 }
 
-/* Items of a rank's shards, below `item`. */
-static size_t items_below(const struct ranks *ranks, size_t rank, size_t item)
-{
-    const size_t first = ranks_first_shard(ranks, rank);
-    const size_t width = ranks_first_shard(ranks, rank + 1) - first, rest = item % SHARDS;
-    const size_t partly = rest < first ? 0 : rest - first;
-    return item / SHARDS * width + (partly < width ? partly : width);
-}
-
-/* The row of an item of this rank: they are in the order of items. */
+/* The row of an item of this rank. */
 static int32_t row_of(const struct item_rows *rows, int32_t item)
 {
-    return (int32_t)items_below(rows->ranks, ranks_mine(rows->ranks), (size_t)item);
-}
-
-static size_t item_of(const struct ranks *ranks, size_t rank, size_t row)
-{
-    const size_t first = ranks_first_shard(ranks, rank);
-    const size_t width = ranks_first_shard(ranks, rank + 1) - first;
-    return row / width * SHARDS + first + row % width;
+    return (int32_t)shard_items_below(ranks_n(rows->ranks), ranks_mine(rows->ranks), (size_t)item);
 }
 
 int32_t item_rows_row(const struct item_rows *rows, int32_t item)
@@ -50,15 +34,15 @@ enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks, siz
                                 size_t d, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t mine = ranks_mine(ranks);
+    const size_t n = ranks_n(ranks), mine = ranks_mine(ranks);
     *rows = (struct item_rows){
-        .ranks = ranks, .n_items = n_items, .n_own = items_below(ranks, mine, n_items), .d = d};
-    if (ranks_n(ranks) > 1) {
+        .ranks = ranks, .n_items = n_items, .n_own = shard_items_below(n, mine, n_items), .d = d};
+    if (n > 1) {
         TRY(MEM_NEW(&rows->keys, rows->n_own, status));
         TRY(MEM_NEW(&rows->slot_of, rows->n_own, status));
         TRY(MEM_NEW(&rows->pass_rows, rows->n_own, status));
         for (size_t i = 0; i < rows->n_own; i++) {
-            rows->keys[i] = item_of(ranks, mine, i);
+            rows->keys[i] = shard_nth_item(n, mine, i);
             rows->slot_of[i] = -1;
         }
     }
@@ -106,11 +90,6 @@ done:
 
 /* ---- asking ---- */
 
-static int32_t item_at(const struct candidate_set *set, size_t column)
-{
-    return set->every_item ? (int32_t)column : set->items[column];
-}
-
 /* Who has which candidate, and the list of what is asked of whom. */
 static enum status_code make_request(const struct item_rows *rows, struct item_request *request,
                                      const struct candidate_set *set, struct status *status)
@@ -127,7 +106,7 @@ static enum status_code make_request(const struct item_rows *rows, struct item_r
     TRY(workspace_reserve(&request->workspace, status));
     memset(request->n_shared, 0, sizeof request->n_shared);
     for (size_t c = 0; c < set->n; c++) {
-        const size_t owner = owner_of(rows, (size_t)item_at(set, c));
+        const size_t owner = owner_of(rows, (size_t)candidate_set_item(set, c));
         request->owners[c] = (uint8_t)owner;
         request->codes[c] =
             c < n_shared ? ~(int32_t)request->n_shared[owner]++ : (int32_t)counts[owner]++;
@@ -143,7 +122,7 @@ static enum status_code make_request(const struct item_rows *rows, struct item_r
             request->shared[next[owner] + (size_t)~request->codes[c]] = (int32_t)c;
         } else {
             request->asked[request->first_asked[owner] + (size_t)request->codes[c]] =
-                item_at(set, c);
+                candidate_set_item(set, c);
         }
     }
 done:
@@ -206,7 +185,7 @@ static void choose_pass(struct item_rows *rows)
     rows->n_pass = 0;
     for (size_t c = 0; c < request->set->n_negatives; c++) {
         if (request->owners[c] == mine) {
-            (void)join_pass(rows, item_at(request->set, c));
+            (void)join_pass(rows, candidate_set_item(request->set, c));
         }
     }
     for (size_t i = 0; i < request->wanted.first[n_ranks] / sizeof *wanted; i++) {
@@ -498,16 +477,16 @@ enum status_code item_rows_gather(const struct item_rows *rows, const float *own
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t row = rows->d * sizeof(float);
+    const size_t n_ranks = ranks_n(rows->ranks), row = rows->d * sizeof(float);
     struct ranks_bytes all = {0};
     if (!item_rows_are_spread(rows)) {
         return code;
     }
     TRY(ranks_gather(rows->ranks, own, rows->n_own * row, &all, status));
-    for (size_t r = 0; r < ranks_n(rows->ranks); r++) {
+    for (size_t r = 0; r < n_ranks; r++) {
         const char *data = all.data + all.first[r];
         for (size_t i = 0; i < (all.first[r + 1] - all.first[r]) / row; i++) {
-            memcpy(out + item_of(rows->ranks, r, i) * rows->d, data + i * row, row);
+            memcpy(out + shard_nth_item(n_ranks, r, i) * rows->d, data + i * row, row);
         }
     }
 done:

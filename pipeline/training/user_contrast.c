@@ -58,7 +58,7 @@ static enum status_code gather(struct train_batch *batch, const struct train_ste
     for (size_t c = 0; c < set->n && has_bias; c++) {
         float *candidate = side->own_candidates + c * side->width;
         memcpy(candidate, items + c * d, d * sizeof *items);
-        candidate[d] = batch->encoder->bias.weights[set->every_item ? c : (size_t)set->items[c]];
+        candidate[d] = batch->encoder->bias.weights[candidate_set_item(set, c)];
         side->candidates = side->own_candidates;
     }
     for (size_t a = 0; a < n && has_thresholds; a++) {
@@ -91,7 +91,7 @@ static void scatter_gradients(struct train_batch *batch, const struct train_step
         return;
     }
     for (size_t c = 0; c < set->n; c++) {
-        int32_t item = set->every_item ? (int32_t)c : set->items[c];
+        int32_t item = candidate_set_item(set, c);
         memcpy(items + c * d, candidates + c * width, d * sizeof *items);
         embedding_table_add(bias, &item, 1, candidates + c * width + d, NULL);
     }
