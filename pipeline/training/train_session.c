@@ -340,6 +340,12 @@ enum status_code training_run(struct training *training, struct trainer_result *
         log_write(context_log(training->context), LOG_INFO,
                   "training went on from the checkpoint of epoch %zu", result->n_resumed);
     }
+    if (code == STATUS_OK && result->n_lost > 0) {
+        log_write(context_log(training->context), LOG_WARNING,
+                  "training began anew: of the checkpoint of epoch %zu not every rank finds its "
+                  "part; what other ranks have kept must be readable to all",
+                  result->n_lost);
+    }
     if (code == STATUS_OK && result->is_cut_short) {
         context_set_cut_short(training->context);
         log_write(context_log(training->context), LOG_WARNING,

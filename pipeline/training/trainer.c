@@ -522,6 +522,7 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     }
     hand_over(&trainer, result);
     result->n_resumed = n_resumed;
+    result->n_lost = trainer.n_lost;
 done:
     trainer_release(&trainer);
     return code;

@@ -202,6 +202,8 @@ enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status 
     TRY(all_of(ranks, &found, status));
     if (found) {
         TRY(restore(trainer, is_alike ? &own : &parts.whole, status));
+    } else {
+        trainer->n_lost = (size_t)first.epochs;
     }
 done:
     artifact_release(&own);
