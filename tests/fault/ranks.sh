@@ -19,7 +19,8 @@ with() {
     ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
         "$tests/test_shared_reading" "$tests/test_crowd" "$tests/test_serving_ranks" "$tests/test_publish_ranks" \
-        >"$box/err" 2>&1 && ranked=$root/$ranked tests=$root/$tests
+        "$tests/test_item_rows" "$tests/test_checkpoint_parts" >"$box/err" 2>&1 &&
+        ranked=$root/$ranked tests=$root/$tests
 }
 
 # ranks N PROGRAM [ARGUMENTS]: sets code, leaves out and err
@@ -231,6 +232,8 @@ YAML
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks 2 4
     holds 'pairs, weights and metrics of the users of' test_crowd 2 4
+    holds 'vectors and gradients of the items of' test_item_rows 2 4
+    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts 2 8
     holds 'the lists of one out of those of' test_serving_ranks 2 4
     holds 'one generation out of the rows of' test_publish_ranks 2 4
     holds 'one log out of what is read by' test_shared_reading 2 4
@@ -250,6 +253,8 @@ if [ -z "$NIGHTJAR_SOAK" ]; then
 elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpich; then
     holds 'every exchange and sum between' test_ranks 2 4 8
     holds 'pairs, weights and metrics of the users of' test_crowd 2 4 8
+    holds 'vectors and gradients of the items of' test_item_rows 2 4 8
+    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts 2 4 8
     holds 'the lists of one out of those of' test_serving_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
     holds 'one log out of what is read by' test_shared_reading 2 4 8 16

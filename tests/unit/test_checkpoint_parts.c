@@ -1,0 +1,232 @@
+/* A training that goes on from what another number of ranks has kept: it ends with the bytes of one
+ * that was never stopped. One rank when started by itself; tests/fault/ranks.sh starts it as
+ * several. */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "math/blas.h"
+#include "ranks/shards.h"
+#include "training/trainer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { USERS = 700, ITEMS = 150, SEEN = 6, D = 4, EPOCHS = 4, KEPT = 2, NO_PART = 1000 };
+
+static struct ranks *ranks;
+
+struct kept {
+    struct artifact whole; /* after KEPT epochs, of one rank */
+    size_t n_parts;        /* that it is cut into */
+    size_t missing;        /* one of them */
+};
+
+/* Users of some ranks. */
+struct people {
+    struct history train;
+    uint64_t keys[USERS];
+    int32_t rows[USERS]; /* among all */
+    size_t n;
+};
+
+static uint64_t key_of(size_t user)
+{
+    return user * 7919 + 3;
+}
+
+/* The users of ranks [first, last) of n. */
+static void people_init(struct people *people, size_t first, size_t last, size_t n)
+{
+    struct status status = {0};
+    *people = (struct people){0};
+    for (size_t u = 0; u < USERS; u++) {
+        const size_t shard = shard_of_key(key_of(u));
+        if (shard >= first * SHARDS / n && shard < last * SHARDS / n) {
+            people->keys[people->n] = key_of(u);
+            people->rows[people->n++] = (int32_t)u;
+        }
+    }
+    struct sparse *m = &people->train.matrix;
+    assert_int_equal(sparse_init(m, people->n, ITEMS, people->n * SEEN, true, &status), STATUS_OK);
+    for (size_t row = 0; row < people->n; row++) {
+        struct rng rng;
+        rng_init(&rng, 11, "test.people", (uint64_t)people->rows[row], 0);
+        for (size_t j = 0; j < SEEN; j++) {
+            const size_t at = row * SEEN + j;
+            m->columns[at] = (int32_t)(j * (ITEMS / SEEN) + rng_below(&rng, ITEMS / SEEN));
+            m->values[at] = 1.0f;
+        }
+        m->offsets[row + 1] = (int64_t)((row + 1) * SEEN);
+    }
+}
+
+static enum status_code copy_artifact(const struct artifact *from, struct artifact *to,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_release(to);
+    artifact_init(to, from->name);
+    for (size_t i = 0; i < from->n_arrays && code == STATUS_OK; i++) {
+        const struct array *a = &from->arrays[i];
+        code = artifact_copy(to, a->name, a->type, a->rows, a->columns, a->data, status);
+    }
+    return code;
+}
+
+static bool always_due(void *data)
+{
+    (void)data;
+    return true;
+}
+
+static enum status_code keep(void *data, const struct artifact *artifact, struct status *status)
+{
+    struct kept *kept = data;
+    return copy_artifact(artifact, &kept->whole, status);
+}
+
+/* What rank `part` of n would have kept: its users' rows and its items'. */
+static enum status_code cut(const struct kept *kept, size_t part, size_t n, struct artifact *out,
+                            struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_init(out, kept->whole.name);
+    for (size_t i = 0; i < kept->whole.n_arrays && code == STATUS_OK; i++) {
+        const struct array *a = &kept->whole.arrays[i];
+        const bool of_items = strncmp(a->name, "item.", 5) == 0 && a->rows == ITEMS;
+        const size_t size = a->columns * array_types[a->type].size;
+        size_t rows = 0;
+        char *data = malloc(a->rows * size + 1);
+        for (size_t r = 0; r < a->rows; r++) {
+            const size_t shard = of_items ? r % SHARDS : shard_of_key(key_of(r));
+            if ((!of_items && a->rows != USERS) ||
+                (shard >= part * SHARDS / n && shard < (part + 1) * SHARDS / n)) {
+                memcpy(data + rows++ * size, (const char *)a->data + r * size, size);
+            }
+        }
+        code = artifact_copy(out, a->name, a->type, rows, a->columns, data, status);
+        free(data);
+    }
+    if (code == STATUS_OK) {
+        memcpy(artifact_find(out, "ranks")->data, &(double){(double)n}, sizeof(double));
+    }
+    return code;
+}
+
+static enum status_code find(void *data, size_t rank, size_t n, size_t epochs,
+                             struct artifact *artifact, bool *found, struct status *status)
+{
+    const struct kept *kept = data;
+    *found = n == kept->n_parts && rank != kept->missing && epochs == KEPT;
+    return *found ? cut(kept, rank, n, artifact, status) : STATUS_OK;
+}
+
+static enum status_code load(void *data, struct artifact *artifact, bool *found,
+                             struct status *status)
+{
+    const struct kept *kept = data;
+    return find(data, 0, kept->n_parts, KEPT, artifact, found, status);
+}
+
+/* As the ranks, or one of them by itself; stop_after epochs of EPOCHS. */
+static struct trainer_result train(struct ranks *of, const struct people *people,
+                                   const struct trainer_hooks *hooks, size_t stop_after)
+{
+    struct status status = {0};
+    struct trainer_result result = {0};
+    int64_t counts[ITEMS];
+    const struct trainer_settings settings = {
+        .dimension = D,
+        .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
+        .temperature = 0.2,
+        .learning_rate = 0.05,
+        .schedule = {.shape = SCHEDULE_COSINE, .final_rate = 0.05},
+        .epochs = EPOCHS,
+        .batch_users = 512,
+        .init_scale = 0.1,
+        .strip_bytes = 1 << 20};
+    const struct negative_settings negatives = {.strategy = NEGATIVES_MIXED,
+                                                .count = 20,
+                                                .alpha = 0.5,
+                                                .shared = true,
+                                                .exclude_own = true,
+                                                .correct = true};
+    const struct trainer_input input = {.settings = &settings,
+                                        .negatives = &negatives,
+                                        .train = &people->train,
+                                        .item_counts = counts,
+                                        .stop_after = stop_after,
+                                        .seed = 5,
+                                        .user_keys = people->keys,
+                                        .ranks = of};
+    sparse_column_counts(&people->train.matrix, counts);
+    assert_int_equal(ranks_sum_int64(of, counts, ITEMS, &status), STATUS_OK);
+    if (trainer_run(&input, hooks, NULL, &result, &status) != STATUS_OK) {
+        fail_msg("%s", status.message);
+    }
+    return result;
+}
+
+/* Goes on from `kept`, which n_resumed epochs are found of, to the expected end. */
+static void go_on(const struct kept *kept, const struct people *own,
+                  const struct trainer_result *expected, size_t n_resumed)
+{
+    struct kept from = *kept;
+    const struct trainer_hooks hooks = {
+        .data = &from, .checkpoint_load = load, .checkpoint_find = find};
+    struct trainer_result result = train(ranks, own, &hooks, EPOCHS);
+    assert_int_equal(result.n_resumed, n_resumed);
+    assert_int_equal(result.n_lost, KEPT - n_resumed);
+    for (size_t u = 0; u < own->n; u++) {
+        assert_memory_equal(result.vectors[SIDE_USERS] + u * D,
+                            expected->vectors[SIDE_USERS] + (size_t)own->rows[u] * D,
+                            D * sizeof(float));
+    }
+    assert_memory_equal(result.vectors[SIDE_ITEMS], expected->vectors[SIDE_ITEMS],
+                        sizeof(float[ITEMS * D]));
+    trainer_result_release(&result);
+}
+
+static void another_number_of_ranks_goes_on_unless_a_part_is_missing(void **state)
+{
+    (void)state;
+    const size_t mine = ranks_mine(ranks), n = ranks_n(ranks);
+    struct kept kept = {.missing = NO_PART};
+    struct people all, own;
+    const struct trainer_hooks none = {0};
+    const struct trainer_hooks keeps = {
+        .data = &kept, .checkpoint_due = always_due, .checkpoint_save = keep};
+    people_init(&all, 0, 1, 1);
+    people_init(&own, mine, mine + 1, n);
+    struct trainer_result expected = train(NULL, &all, &none, EPOCHS);
+    struct trainer_result half = train(NULL, &all, &keeps, KEPT);
+    for (kept.n_parts = 1; kept.n_parts <= RANKS_MAX; kept.n_parts *= 2) {
+        go_on(&kept, &own, &expected, KEPT);
+    }
+    kept.n_parts = n == 4 ? 8 : 4;
+    kept.missing = kept.n_parts - 1;
+    go_on(&kept, &own, &expected, 0);
+    trainer_result_release(&expected);
+    trainer_result_release(&half);
+    sparse_release(&all.train.matrix);
+    sparse_release(&own.train.matrix);
+    artifact_release(&kept.whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_number_of_ranks_goes_on_unless_a_part_is_missing),
+    };
+    struct status status = {0};
+    blas_init();
+    if (ranks_open(&ranks, &status) != STATUS_OK) {
+        fprintf(stderr, "%s\n", status.message);
+        return 1;
+    }
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ranks_close(ranks);
+    return failed;
+}
