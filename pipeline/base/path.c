@@ -40,6 +40,12 @@ static enum status_code folder_of(const char *path, char **out, struct status *s
     return code;
 }
 
+bool path_is_empty(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) != 0 || (S_ISREG(info.st_mode) && info.st_size == 0);
+}
+
 enum status_code path_absolute(const char *path, char **out, struct status *status)
 {
     const char *slash = strrchr(path, '/');

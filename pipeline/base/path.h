@@ -8,6 +8,10 @@
  * NULL means no file. */
 bool path_same_file(const char *a, const char *b);
 
+/* Whether there is no such file, or nothing in it: a reader who asks SQLite for tables too early
+ * leaves such a file where a database is to be. */
+bool path_is_empty(const char *path);
+
 /* One name for a file, from whatever folder it is named: its folder's absolute path without links,
  * and its own name, there or not. Where the folder cannot be told, the path as it is. mem_free. */
 MUST_CHECK enum status_code path_absolute(const char *path, char **out, struct status *status);

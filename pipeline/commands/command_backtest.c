@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "evaluation/rolling.h"
 #include "events/interactions_options.h"
 #include "io/json_writer.h"
@@ -101,7 +102,7 @@ static enum status_code set_up(struct backtest *test, struct status *status)
     test->view.plan.settings.output.database = buf_text(&test->output);
     test->view.plan.settings.output.prefix = "";
     TRY(lock_pipeline(buf_text(&test->output), NULL, &test->lock, status));
-    if (access(settings->output.database, F_OK) == 0) { /* who is forgotten stands there */
+    if (!path_is_empty(settings->output.database)) { /* who is forgotten stands there */
         TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
                     status));
         db_leave_checkpoints(db);

@@ -210,7 +210,7 @@ static void check_output(struct checkup *checkup, struct status *status)
     if (check_writable(checkup, "output", path, status) != STATUS_OK) {
         problem(checkup, status);
     }
-    if (access(path, F_OK) != 0) {
+    if (path_is_empty(path)) {
         return;
     }
     if (db_open(path, DB_READ, settings->source.busy_timeout, &db, status) != STATUS_OK) {

@@ -1,10 +1,9 @@
 /* Findings as lines, and the published database that they need. */
 #include "commands/morning.h"
 
+#include "base/path.h"
 #include "publishing/generation.h"
 #include "run/findings.h"
-
-#include <unistd.h>
 
 /* NULL: there is no such file, or it cannot be read: the history is what one looks at then. The
  * caller's to close. */
@@ -13,7 +12,7 @@ static struct db *open_output(const struct plan *plan)
     const struct plan_settings *settings = &plan->settings;
     struct status unreadable = {0};
     struct db *db = NULL;
-    if (settings->output.database != NULL && access(settings->output.database, F_OK) == 0 &&
+    if (settings->output.database != NULL && !path_is_empty(settings->output.database) &&
         db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
                 &unreadable) == STATUS_OK) {
         db_leave_checkpoints(db);

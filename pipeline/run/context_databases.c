@@ -6,8 +6,6 @@
 #include "base/path.h"
 #include "run/context_state.h"
 
-#include <unistd.h>
-
 struct db *context_work(const struct context *context)
 {
     return context->work;
@@ -115,7 +113,7 @@ enum status_code context_published_db(struct context *context, struct db **out,
     const struct plan_settings *settings = &context->plan->settings;
     const char *path = settings->output.database;
     *out = NULL;
-    if (path == NULL || access(path, F_OK) != 0) {
+    if (path == NULL || path_is_empty(path)) {
         return STATUS_OK;
     }
     enum status_code code = db_open(path, DB_READ, settings->source.busy_timeout, out, status);
