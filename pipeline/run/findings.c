@@ -327,7 +327,11 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
     }
     buf_addf(out, "%.2f %% of the rows shown before came true for ", 100 * outcome->share);
     add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user who did" : "users who did");
-    buf_addf(out, " something in %.1f hours", outcome->hours);
+    if (outcome->hours < 0.1) {
+        buf_add_text(out, " something in under six minutes");
+    } else {
+        buf_addf(out, " something in %.1f hours", outcome->hours);
+    }
     if (!isnan(outcome->popular_share)) {
         const bool is_clear =
             outcome->n_users >= FEW_USERS && findings_is_clear(outcome->more, outcome->more_error);

@@ -51,7 +51,7 @@ static const char tables[] =
     "th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid var(--grid);"
     "vertical-align:top}tbody th{font-weight:400}tr.own th,tr.own td{font-weight:650}"
     "td.n,th.n{text-align:right;padding:5px 0 5px 12px;font-variant-numeric:tabular-nums}"
-    "td.n+td,th.n+th{padding-left:14px}.scroll+.row{margin-top:18px}"
+    "td.n{white-space:nowrap}td.n+td,th.n+th{padding-left:14px}.scroll+.row{margin-top:18px}"
     ".bars{width:130px;padding-left:12px}.bar{display:inline-block;height:.7em;background:var(--c0)"
     ";border-radius:2px;"
     "vertical-align:middle}details{margin-top:4px;font-size:.92rem}summary{color:var(--soft);"
