@@ -77,7 +77,7 @@ void item_rows_release(struct item_rows *rows)
 static enum status_code reserve_send(struct item_rows *rows, size_t bytes, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    if (bytes > rows->send_room) {
+    if (rows->send == NULL || bytes > rows->send_room) {
         mem_free(rows->send);
         rows->send = NULL;
         rows->send_room = 0;
