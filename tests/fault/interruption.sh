@@ -99,7 +99,7 @@ killed() {
 stopped() {
     copy_of next
     before=$(digest "$SHOP")
-    start_run --set stages.train.epochs=100000
+    start_run --set stages.train.epochs=100000 --set stages.train.patience=0
     wait_for '^  negatives'
     sleep 0.2
     kill "-$1" "$pid"
@@ -144,7 +144,7 @@ source_changes_meanwhile() {
 # Two runs at once: one does the work, the other says who does.
 second_run_meanwhile() {
     copy_of next
-    start_run --set stages.train.epochs=100000
+    start_run --set stages.train.epochs=100000 --set stages.train.patience=0
     first=$pid
     wait_for '^  negatives'
     cp "$box/err" "$box/err.first"

@@ -50,7 +50,7 @@ twenty_starts() {
 # A holder that is stopped still holds: the second start does not wait for it.
 stopped_holder() {
     copy_of next
-    start_run --set stages.train.epochs=100000
+    start_run --set stages.train.epochs=100000 --set stages.train.patience=0
     wait_for '^  negatives'
     kill -STOP "$pid"
     cp "$box/err" "$box/err.first"
