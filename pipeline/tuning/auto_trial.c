@@ -77,8 +77,8 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
     /* of an element of a vector that is gathered, changed by its gradient or added up, in terms of
        one of a product, which the caches serve */
     const double element = 8.0;
-    const double step = 1e6;   /* whatever its size */
-    const double pool = 500.0; /* of a score that may be one of a user's hardest */
+    const double step = 1e6;       /* whatever its size */
+    const double hardest = 2300.0; /* of a score that becomes one of a user's hardest so far */
     const double users = (double)input->train->matrix.n_rows;
     const double items = (double)input->train->matrix.n_columns;
     const double entries = (double)sparse_entries(&input->train->matrix);
@@ -93,7 +93,10 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
     const bool has_pools =
         negatives->hard.count > 0 || (loss_table[settings->loss].uses & LOSS_USES_SLK_WIDTH) != 0;
     if (has_pools) {
-        epoch += (d + pool) * users * items / (double)negatives->hard.every;
+        /* k of n scores in any order: k + k ln(n / k) are among the k greatest when they come */
+        const double k = fmin((double)(negatives->hard.pool + negatives->hard.skip), items);
+        const double entering = k * (1.0 + log(items / k));
+        epoch += users * (d * items + hardest * entering) / (double)negatives->hard.every;
     }
     return epoch * (double)settings->epochs + d * items * (double)input->validation->n_users;
 }
