@@ -171,8 +171,7 @@ static enum status_code do_command(struct command_environment *environment, int 
     if (code == STATUS_OK) {
         code = command_flush(stdout, status);
     }
-    code = code == STATUS_OK ? ranks_agree(environment->ranks, status)
-                             : ranks_leave(environment->ranks, status);
+    code = ranks_settle(environment->ranks, code, status);
     if (environment->out != stdout) {
         fclose(environment->out);
     }

@@ -193,6 +193,11 @@ enum status_code ranks_leave(struct ranks *ranks, struct status *status)
     return status->code;
 }
 
+enum status_code ranks_settle(struct ranks *ranks, enum status_code code, struct status *status)
+{
+    return code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status);
+}
+
 void ranks_go_on(struct ranks *ranks)
 {
     if (ranks != NULL) {
@@ -208,7 +213,7 @@ void ranks_bytes_release(struct ranks_bytes *bytes)
     *bytes = (struct ranks_bytes){0};
 }
 
-static enum status_code reserve(struct ranks_bytes *bytes, size_t n, struct status *status)
+enum status_code ranks_bytes_reserve(struct ranks_bytes *bytes, size_t n, struct status *status)
 {
     enum status_code code = STATUS_OK;
     if (n > bytes->capacity || bytes->data == NULL) {
@@ -226,7 +231,7 @@ static enum status_code copy_alone(const void *mine, size_t n, struct ranks_byte
                                    struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(reserve(out, n, status));
+    TRY(ranks_bytes_reserve(out, n, status));
     if (n > 0) {
         memcpy(out->data, mine, n);
     }
@@ -274,8 +279,8 @@ static enum status_code send_all(struct ranks *ranks, const void *send, const si
     for (size_t r = 0; r < n; r++) {
         out->first[r + 1] = out->first[r] + (size_t)theirs[r];
     }
-    code = reserve(out, out->first[n], status);
-    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    code = ranks_bytes_reserve(out, out->first[n], status);
+    TRY(ranks_settle(ranks, code, status));
     started = clock_monotonic();
     wire_all(send, from, out->data, out->first);
     ranks->traffic.waited += clock_monotonic() - started;
@@ -307,8 +312,8 @@ enum status_code ranks_gather(struct ranks *ranks, const void *mine, size_t n,
     for (size_t r = 0; r < ranks->n; r++) {
         out->first[r + 1] = out->first[r] + (size_t)counts[r];
     }
-    code = reserve(out, out->first[ranks->n], status);
-    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    code = ranks_bytes_reserve(out, out->first[ranks->n], status);
+    TRY(ranks_settle(ranks, code, status));
     if (n > 0) {
         memcpy(out->data + out->first[ranks->mine], mine, n);
     }
@@ -335,38 +340,33 @@ enum status_code ranks_collect(struct ranks *ranks, const void *mine, size_t n,
 
 /* ---- sums ---- */
 
-static void reduce(struct ranks *ranks, void (*wire)(int64_t *, size_t), int64_t *values, size_t n)
+static enum status_code reduce(struct ranks *ranks, void (*wire)(int64_t *, size_t),
+                               int64_t *values, size_t n, struct status *status)
 {
-    const double started = clock_monotonic();
+    enum status_code code = STATUS_OK;
+    double started;
+    if (is_alone(ranks)) {
+        goto done;
+    }
+    TRY(ranks_agree(ranks, status));
+    started = clock_monotonic();
     wire(values, n);
     ranks->traffic.waited += clock_monotonic() - started;
     ranks->traffic.bytes += (int64_t)(n * sizeof *values);
+done:
+    return code;
 }
 
 enum status_code ranks_sum_int64(struct ranks *ranks, int64_t *values, size_t n,
                                  struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    if (is_alone(ranks)) {
-        goto done;
-    }
-    TRY(ranks_agree(ranks, status));
-    reduce(ranks, wire_sum, values, n);
-done:
-    return code;
+    return reduce(ranks, wire_sum, values, n, status);
 }
 
 enum status_code ranks_max_int64(struct ranks *ranks, int64_t *values, size_t n,
                                  struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    if (is_alone(ranks)) {
-        goto done;
-    }
-    TRY(ranks_agree(ranks, status));
-    reduce(ranks, wire_max, values, n);
-done:
-    return code;
+    return reduce(ranks, wire_max, values, n, status);
 }
 
 /* Neighbours first, then pairs of neighbours: the upper part of the tree of the shards. Both sides
@@ -378,8 +378,8 @@ enum status_code ranks_tree_sum(struct ranks *ranks, double *values, size_t n,
     if (is_alone(ranks)) {
         goto done;
     }
-    code = reserve(&ranks->scratch, n * sizeof *values, status);
-    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    code = ranks_bytes_reserve(&ranks->scratch, n * sizeof *values, status);
+    TRY(ranks_settle(ranks, code, status));
     for (size_t bit = 1; bit < ranks->n; bit *= 2) {
         double *theirs = (void *)ranks->scratch.data;
         wire_swap(ranks->mine ^ bit, values, n * sizeof *values, theirs, n * sizeof *values);
@@ -403,8 +403,8 @@ enum status_code ranks_tree_scatter(struct ranks *ranks, float *values, const si
         goto done;
     }
     const size_t floats = first[ranks->n] * width;
-    code = reserve(&ranks->scratch, 2 * floats * sizeof *values, status);
-    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    code = ranks_bytes_reserve(&ranks->scratch, 2 * floats * sizeof *values, status);
+    TRY(ranks_settle(ranks, code, status));
     float *away = (void *)ranks->scratch.data, *theirs = away + floats;
     for (size_t bit = 1; bit < ranks->n; bit *= 2) {
         const size_t below = ranks->mine & (bit - 1);

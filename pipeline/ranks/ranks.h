@@ -76,6 +76,9 @@ MUST_CHECK enum status_code ranks_agree(struct ranks *ranks, struct status *stat
 /* Tells the others that this rank ends with `status`; returns its code. Does nothing where the
  * failure is another rank's already. */
 enum status_code ranks_leave(struct ranks *ranks, struct status *status);
+/* Whichever of the two `code`, this rank's own, asks for: all go on, or none. */
+MUST_CHECK enum status_code ranks_settle(struct ranks *ranks, enum status_code code,
+                                         struct status *status);
 /* After a failure that all ranks have heard of and that none of them ends for. */
 void ranks_go_on(struct ranks *ranks);
 
@@ -89,6 +92,9 @@ struct ranks_bytes {
     size_t first[RANKS_MAX + 1];
 };
 void ranks_bytes_release(struct ranks_bytes *bytes);
+/* Room for n bytes; what stood there is gone where it was too small. */
+MUST_CHECK enum status_code ranks_bytes_reserve(struct ranks_bytes *bytes, size_t n,
+                                                struct status *status);
 
 /* data (n bytes) of rank 0 to all. */
 MUST_CHECK enum status_code ranks_share(struct ranks *ranks, void *data, size_t n,

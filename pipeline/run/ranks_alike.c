@@ -191,7 +191,7 @@ enum status_code ranks_alike_check(struct context *context, struct status *statu
         goto done;
     }
     code = look_at_program(context, &mine, status);
-    TRY(code == STATUS_OK ? ranks_agree(ranks, status) : ranks_leave(ranks, status));
+    TRY(ranks_settle(ranks, code, status));
     /* while all look, somebody may write there: who looks again, after all others have looked, sees
        at least what they saw */
     for (int look = 0; look < LOOKS && other < n; look++) {

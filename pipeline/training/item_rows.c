@@ -437,11 +437,7 @@ static enum status_code read_received(const struct item_rows *rows, struct incom
     if (next == NULL) {
         goto done;
     }
-    if (first[n_ranks] > next->wanted.capacity || next->wanted.data == NULL) {
-        ranks_bytes_release(&next->wanted);
-        TRY(MEM_NEW(&next->wanted.data, first[n_ranks], status));
-        next->wanted.capacity = first[n_ranks];
-    }
+    TRY(ranks_bytes_reserve(&next->wanted, first[n_ranks], status));
     memcpy(next->wanted.first, first, sizeof first);
     for (size_t r = 0; r < n_ranks; r++) {
         memcpy(next->wanted.data + first[r],
