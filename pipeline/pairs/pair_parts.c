@@ -39,7 +39,7 @@ void pair_parts_release(struct pair_parts *parts)
 {
     release_slice(parts);
     release_entries(parts);
-    mem_free(parts->send);
+    ranks_bytes_release(&parts->send);
     ranks_bytes_release(&parts->received);
 }
 
@@ -138,16 +138,10 @@ static enum status_code pack(struct pair_parts *parts, size_t first[RANKS_MAX + 
     for (size_t i = 0; i < n; i++) {
         bytes += (size_t)parts->lengths[i] * entry_bytes(rows);
     }
-    if (bytes > parts->n_bytes) {
-        mem_free(parts->send);
-        parts->send = NULL;
-        parts->n_bytes = 0;
-        TRY(MEM_NEW(&parts->send, bytes, status));
-        parts->n_bytes = bytes;
-    }
-    char *to = parts->send;
+    TRY(ranks_bytes_reserve(&parts->send, bytes, status));
+    char *to = parts->send.data;
     for (size_t r = 0; r < ranks_n(rows->ranks); r++) {
-        first[r] = (size_t)(to - parts->send);
+        first[r] = (size_t)(to - parts->send.data);
         for (size_t i = 0; i < n; i++) {
             const size_t from = (size_t)parts->bounds[i], length = (size_t)parts->lengths[i];
             if (owner_of(rows, parts->first_item + i) == r) {
@@ -174,7 +168,7 @@ enum status_code pair_parts_exchange(struct pair_parts *parts, struct status *st
     size_t first[RANKS_MAX + 1];
     enum status_code code;
     TRY(pack(parts, first, status));
-    TRY(ranks_exchange(rows->ranks, parts->send, first, &parts->received, status));
+    TRY(ranks_exchange(rows->ranks, parts->send.data, first, &parts->received, status));
     for (size_t r = 0; r < n_ranks; r++) {
         const char *place = parts->received.data + parts->received.first[r];
         for (size_t item = parts->first_item; item < parts->end_item; item++) {

@@ -15,9 +15,8 @@ struct pair_parts {
     int64_t *lengths;            /* ... (items) so many */
     int32_t *partners, *counts;  /* (bounds[items]); counts and sums NULL: not asked for */
     int64_t *sums;
-    size_t n_entries, n_bytes; /* that there is room for, in these and in `send` */
-    char *send;
-    struct ranks_bytes received;
+    size_t n_entries; /* that there is room for in these */
+    struct ranks_bytes send, received;
     const char **places; /* (items, ranks) of an own item: where each rank's part of it begins */
 };
 

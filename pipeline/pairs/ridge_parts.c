@@ -34,22 +34,6 @@ void ridge_parts_next(struct ridge_parts *parts)
     }
 }
 
-static enum status_code grow(struct ridge_parts *parts, size_t bytes, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (bytes > parts->capacity) {
-        mem_free(parts->packed);
-        mem_free(parts->send);
-        parts->packed = parts->send = NULL;
-        parts->capacity = 0;
-        TRY(MEM_NEW(&parts->packed, bytes, status));
-        TRY(MEM_NEW(&parts->send, bytes, status));
-        parts->capacity = bytes;
-    }
-done:
-    return code;
-}
-
 enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *status)
 {
     const size_t n = parts->end_item - parts->first_item;
@@ -66,7 +50,8 @@ enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *s
         const size_t most = 1 + n_products(parts, parts->first_item + i);
         parts->slots[i + 1] = parts->slots[i] + most * sizeof(int64_t);
     }
-    TRY(grow(parts, parts->slots[n], status));
+    TRY(ranks_bytes_reserve(&parts->packed, parts->slots[n], status));
+    TRY(ranks_bytes_reserve(&parts->send, parts->slots[n], status));
 done:
     return code;
 }
@@ -80,7 +65,7 @@ static char *put(char *to, const void *from, size_t bytes)
 void ridge_parts_put(struct ridge_parts *parts, size_t item, const int64_t *products)
 {
     const size_t at = item - parts->first_item, n = n_products(parts, item);
-    char *const begin = parts->packed + parts->slots[at];
+    char *const begin = parts->packed.data + parts->slots[at];
     int64_t n_sent = 0;
     for (size_t p = 0; p < n; p++) {
         n_sent += products[p] != 0;
@@ -118,18 +103,18 @@ enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *
 {
     const size_t n = parts->end_item - parts->first_item, n_ranks = ranks_n(parts->ranks);
     size_t first[RANKS_MAX + 1];
-    char *to = parts->send;
+    char *to = parts->send.data;
     enum status_code code;
     for (size_t r = 0; r < n_ranks; r++) {
-        first[r] = (size_t)(to - parts->send);
+        first[r] = (size_t)(to - parts->send.data);
         for (size_t i = 0; i < n; i++) {
             if (owner_of(parts, parts->first_item + i) == r) {
-                to = put(to, parts->packed + parts->slots[i], parts->lengths[i]);
+                to = put(to, parts->packed.data + parts->slots[i], parts->lengths[i]);
             }
         }
     }
-    first[n_ranks] = (size_t)(to - parts->send);
-    TRY(ranks_exchange(parts->ranks, parts->send, first, &parts->received, status));
+    first[n_ranks] = (size_t)(to - parts->send.data);
+    TRY(ranks_exchange(parts->ranks, parts->send.data, first, &parts->received, status));
     for (size_t r = 0; r < n_ranks; r++) {
         const char *place = parts->received.data + parts->received.first[r];
         for (size_t i = 0; i < n; i++) {
@@ -199,7 +184,7 @@ void ridge_parts_release(struct ridge_parts *parts)
     mem_free(parts->slots);
     mem_free(parts->lengths);
     mem_free(parts->places);
-    mem_free(parts->packed);
-    mem_free(parts->send);
+    ranks_bytes_release(&parts->packed);
+    ranks_bytes_release(&parts->send);
     ranks_bytes_release(&parts->received);
 }

@@ -15,8 +15,8 @@ struct ridge_parts {
     size_t first_item, end_item;   /* the slice */
     size_t *slots;                 /* (items of the slice + 1) in `packed`: room for all products */
     size_t *lengths;               /* (items) of a slot what is used */
-    char *packed, *send;           /* of this rank's users, for all items of the slice */
-    size_t capacity;               /* of each of the two, in bytes */
+    struct ranks_bytes packed;     /* of this rank's users, for all items of the slice ... */
+    struct ranks_bytes send;       /* ... and the same by rank */
     struct ranks_bytes received;   /* of all ranks' users, for the items that are this rank's */
     const char **places;           /* (items, ranks) of an own item: where each rank's part is */
 };

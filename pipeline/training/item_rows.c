@@ -70,22 +70,8 @@ void item_rows_release(struct item_rows *rows)
     mem_free(rows->outgoing.owners);
     mem_free(rows->outgoing.headers);
     mem_free(rows->outgoing.values);
-    mem_free(rows->send);
+    ranks_bytes_release(&rows->send);
     *rows = (struct item_rows){0};
-}
-
-static enum status_code reserve_send(struct item_rows *rows, size_t bytes, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    if (rows->send == NULL || bytes > rows->send_room) {
-        mem_free(rows->send);
-        rows->send = NULL;
-        rows->send_room = 0;
-        TRY(MEM_NEW(&rows->send, bytes, status));
-        rows->send_room = bytes;
-    }
-done:
-    return code;
 }
 
 /* ---- asking ---- */
@@ -209,16 +195,16 @@ static enum status_code send_vectors(struct item_rows *rows, struct status *stat
     for (size_t r = 0; r < n_ranks; r++) {
         first[r + 1] = first[r] + (own + n_wanted(request, r)) * row;
     }
-    TRY(reserve_send(rows, first[n_ranks], status));
+    TRY(ranks_bytes_reserve(&rows->send, first[n_ranks], status));
     for (size_t r = 0; r < n_ranks; r++) {
         const int32_t *wanted = (const void *)(request->wanted.data + request->wanted.first[r]);
-        memcpy(rows->send + first[r], rows->pass.vectors, own * row);
+        memcpy(rows->send.data + first[r], rows->pass.vectors, own * row);
         for (size_t i = 0; i < n_wanted(request, r); i++) {
-            memcpy(rows->send + first[r] + (own + i) * row,
+            memcpy(rows->send.data + first[r] + (own + i) * row,
                    rows->pass.vectors + (size_t)wanted[i] * rows->d, row);
         }
     }
-    TRY(ranks_exchange(rows->ranks, rows->send, first, &rows->received, status));
+    TRY(ranks_exchange(rows->ranks, rows->send.data, first, &rows->received, status));
 done:
     return code;
 }
@@ -357,23 +343,23 @@ static enum status_code send_gradients(struct item_rows *rows, const struct item
         const size_t asked = next == NULL ? 0 : next->first_asked[r + 1] - next->first_asked[r];
         first[r + 1] = first[r] + HEADER + counts[r] * (HEADER + row) + asked * sizeof(int32_t);
     }
-    TRY(reserve_send(rows, first[n_ranks], status));
+    TRY(ranks_bytes_reserve(&rows->send, first[n_ranks], status));
     for (size_t r = 0; r < n_ranks; r++) {
         const int64_t n = (int64_t)counts[r];
-        memcpy(rows->send + first[r], &n, sizeof n);
+        memcpy(rows->send.data + first[r], &n, sizeof n);
         if (next != NULL) {
-            memcpy(rows->send + first[r] + HEADER + counts[r] * (HEADER + row),
+            memcpy(rows->send.data + first[r] + HEADER + counts[r] * (HEADER + row),
                    next->asked + next->first_asked[r],
                    (next->first_asked[r + 1] - next->first_asked[r]) * sizeof *next->asked);
         }
     }
     for (size_t i = 0; i < out->n; i++) {
         const size_t r = out->owners[i], k = at[r]++;
-        char *to = rows->send + first[r] + HEADER;
+        char *to = rows->send.data + first[r] + HEADER;
         memcpy(to + k * HEADER, out->headers + 2 * i, HEADER);
         memcpy(to + counts[r] * HEADER + k * row, out->values + i * rows->d, row);
     }
-    TRY(ranks_exchange(rows->ranks, rows->send, first, &rows->received, status));
+    TRY(ranks_exchange(rows->ranks, rows->send.data, first, &rows->received, status));
 done:
     return code;
 }

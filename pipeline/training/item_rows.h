@@ -65,8 +65,7 @@ struct item_rows {
         int32_t *headers; /* (n, 2) code, section */
         float *values;    /* (n, d) */
     } outgoing;
-    char *send;
-    size_t send_room;
+    struct ranks_bytes send;
     struct ranks_bytes received;
 };
 
