@@ -98,35 +98,3 @@ enum status_code plan_load(const char *file, const struct stage_registry *regist
     return plan_load_rank(file, registry, overrides, n_overrides, (struct plan_rank){.n = 1}, NULL,
                           out, status);
 }
-
-void plan_free(struct plan *plan)
-{
-    if (plan != NULL) {
-        arena_release(&plan->arena);
-        mem_free(plan);
-    }
-}
-
-size_t plan_producer(const struct plan *plan, size_t position, const char *name)
-{
-    for (size_t i = position; i > 0; i--) {
-        const struct stage *stage = plan->stages[i - 1].stage;
-        const struct stage_artifact *output = stage == NULL ? NULL : stage->outputs;
-        for (; output != NULL && output->name != NULL; output++) {
-            if (strcmp(output->name, name) == 0) {
-                return i - 1;
-            }
-        }
-    }
-    return SIZE_MAX;
-}
-
-const struct plan_stage *plan_find(const struct plan *plan, const char *label)
-{
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        if (strcmp(plan->stages[i].label, label) == 0) {
-            return &plan->stages[i];
-        }
-    }
-    return NULL;
-}

@@ -8,17 +8,6 @@
 
 #include <assert.h>
 
-struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code)
-{
-    struct row_id id = {.is_text = vocabulary->type == ID_TEXT};
-    if (id.is_text) {
-        id.text = strings_get(&vocabulary->texts, code, &id.length);
-    } else {
-        id.integer = vocabulary->integers[code];
-    }
-    return id;
-}
-
 uint64_t vocabulary_key_of(const struct row_id *id)
 {
     return id->is_text ? hash_bytes64(id->text, id->length) : (uint64_t)id->integer;

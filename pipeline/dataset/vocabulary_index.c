@@ -1,6 +1,7 @@
-/* Finding ids, and adding them while rows are read: an index over the array of ids, or a binary
- * search over ascending ids where there is none. Integers that are dense, as most tables number
- * their rows, are looked up in an array by their value; other integers and texts are hashed. */
+/* The id of a code and the code of an id: finding ids, and adding them while rows are read: an
+ * index over the array of ids, or a binary search over ascending ids where there is none. Integers
+ * that are dense, as most tables number their rows, are looked up in an array by their value; other
+ * integers and texts are hashed. */
 #include "dataset/vocabulary.h"
 
 #include "base/hash.h"
@@ -9,6 +10,17 @@
 #include <assert.h>
 
 enum { FIRST_CAPACITY = 1024, MAX_ID_COUNT = INT32_MAX - 1 };
+
+struct row_id vocabulary_id(const struct vocabulary *vocabulary, size_t code)
+{
+    struct row_id id = {.is_text = vocabulary->type == ID_TEXT};
+    if (id.is_text) {
+        id.text = strings_get(&vocabulary->texts, code, &id.length);
+    } else {
+        id.integer = vocabulary->integers[code];
+    }
+    return id;
+}
 
 /* The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the id reaches every bit
  * of the hash, so ids in steps of a power of two do not share slots. */

@@ -70,7 +70,7 @@ MUST_CHECK enum status_code split_repeats(const struct split_settings *settings,
 MUST_CHECK enum status_code split_hold_out_cold(const struct split_settings *settings,
                                                 struct event_log *log, struct status *status);
 
-/* ---- shared by the two files of this module ---- */
+/* ---- the pairs of a user: split_pairs.c ---- */
 
 /* The events of one user and item. */
 struct user_pair {

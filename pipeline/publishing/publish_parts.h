@@ -83,7 +83,10 @@ MUST_CHECK enum status_code publish_table_exists(struct db *db, const char *pref
                                                  struct status *status);
 
 /* Whether people query it by its name. */
-bool publish_is_view(enum publish_table table);
+static inline bool publish_is_view(enum publish_table table)
+{
+    return table >= TABLE_RECOMMENDATIONS && table <= TABLE_ITEM_EMBEDDINGS;
+}
 
 /* How a generation holds its ids. */
 struct publish_form {

@@ -85,15 +85,7 @@ static const struct view {
       {"source", "source", ROLE_SOURCE}}},
 };
 enum { N_VIEWS = sizeof views / sizeof views[0] };
-
-bool publish_is_view(enum publish_table table)
-{
-    bool found = false;
-    for (size_t i = 0; i < N_VIEWS; i++) {
-        found = found || views[i].table == table;
-    }
-    return found;
-}
+_Static_assert(N_VIEWS == TABLE_ITEM_EMBEDDINGS - TABLE_RECOMMENDATIONS + 1, "a view for each");
 
 /* What a generation's views depend on. */
 struct view_ids {

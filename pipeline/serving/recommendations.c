@@ -309,3 +309,24 @@ void recommendations_release(struct recommendations *recommendations)
     }
     *recommendations = (struct recommendations){0};
 }
+
+enum status_code recommendations_copy_names(const struct vocabulary *names, int64_t **offsets,
+                                            size_t *n_offsets, uint8_t **bytes, size_t *n_bytes,
+                                            struct status *status)
+{
+    const size_t n = names == NULL ? 0 : names->n;
+    const size_t length = n == 0 ? 0 : (size_t)names->texts.offsets[n];
+    enum status_code code;
+    TRY(MEM_NEW(offsets, n + 1, status));
+    TRY(MEM_NEW(bytes, length, status));
+    for (size_t c = 0; n > 0 && c <= n; c++) {
+        (*offsets)[c] = names->texts.offsets[c];
+    }
+    for (size_t b = 0; b < length; b++) {
+        (*bytes)[b] = (uint8_t)names->texts.bytes[b];
+    }
+    *n_offsets = n + 1;
+    *n_bytes = length;
+done:
+    return code;
+}

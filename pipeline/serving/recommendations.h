@@ -91,6 +91,11 @@ MUST_CHECK enum status_code recommendations_check(const struct recommendations *
 /* Fills in what of a publish's content the lists are. */
 void recommendations_content(const struct recommendations *recommendations,
                              struct publish_content *content);
+/* Copies of the names' texts, for whoever has no rules; NULL: none. */
+MUST_CHECK enum status_code recommendations_copy_names(const struct vocabulary *names,
+                                                       int64_t **offsets, size_t *n_offsets,
+                                                       uint8_t **bytes, size_t *n_bytes,
+                                                       struct status *status);
 /* Lists that are in a file (base/mem.h) leave the memory until they are next looked at. */
 void recommendations_rest(const struct recommendations *recommendations);
 void recommendations_release(struct recommendations *recommendations);

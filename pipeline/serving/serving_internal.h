@@ -98,15 +98,14 @@ struct serving {
 MUST_CHECK enum status_code serving_prepare(struct serving *serving, struct status *status);
 void serving_release(struct serving *serving);
 
-/* The eligible candidates and popular items of a segment, for what is ranked from now on. */
-void serving_set_segment(struct serving *serving, int32_t segment);
-
-/* The catalogue, by popularity (source items; > 0 stands in it). */
-void serving_rank_popular(struct serving *serving, const double *popularity);
-
 /* Counts finished lists and gives the caller a say. */
-MUST_CHECK enum status_code serving_report(struct serving *serving, size_t n_lists,
-                                           struct status *status);
+MUST_CHECK static inline enum status_code serving_report(struct serving *serving, size_t n_lists,
+                                                         struct status *status)
+{
+    serving->lists_done += (double)n_lists;
+    recommendations_rest(serving->out);
+    return watch_step(&serving->request->watch, serving->lists_done, serving->lists_total, status);
+}
 
 /* serving_index.c */
 
@@ -148,16 +147,14 @@ MUST_CHECK enum status_code serving_order_by_segment(const struct serving *servi
 MUST_CHECK enum status_code serving_segments_prepare(struct serving *serving,
                                                      struct status *status);
 void serving_segments_release(struct serving *serving);
-/* serving->popular becomes that of the segment that is set. */
-void serving_segments_popular(struct serving *serving);
+/* The eligible candidates and popular items of a segment, for what is ranked from now on. */
+void serving_set_segment(struct serving *serving, int32_t segment);
+
+/* The catalogue, by popularity (source items; > 0 stands in it). */
+void serving_rank_popular(struct serving *serving, const double *popularity);
 MUST_CHECK enum status_code serving_segment_lists(struct serving *serving, struct status *status);
 
 /* serving_trending.c */
-
-/* Copies of the names' texts, for whoever has no rules; NULL: none. */
-MUST_CHECK enum status_code serving_copy_names(const struct vocabulary *names, int64_t **offsets,
-                                               size_t *n_offsets, uint8_t **bytes, size_t *n_bytes,
-                                               struct status *status);
 
 MUST_CHECK enum status_code serving_trending_lists(struct serving *serving, struct status *status);
 MUST_CHECK enum status_code serving_similar_users(struct serving *serving, struct status *status);

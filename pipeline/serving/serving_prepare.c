@@ -48,23 +48,6 @@ static void rank_by_code(struct serving *serving)
     serving->tie_rank = serving->n_candidates > serving->n_known ? serving->places : NULL;
 }
 
-void serving_set_segment(struct serving *serving, int32_t segment)
-{
-    const struct serving_rules *rules = serving->request->rules;
-    serving->segment = segment;
-    for (size_t c = 0; c < serving->n_candidates; c++) {
-        int32_t item = serving->request->items->source_of[serving->candidate_codes[c]];
-        const bool allowed = serving_rules_allow(rules, segment, item);
-        if (serving->eligible != NULL) {
-            serving->eligible[c] = allowed;
-        }
-        if (serving->eligible_new != NULL) {
-            serving->eligible_new[c] = allowed && rules->is_new[item];
-        }
-    }
-    serving_segments_popular(serving);
-}
-
 static enum status_code prepare_candidates(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
@@ -243,30 +226,6 @@ done:
     return code;
 }
 
-static int compare_popular(const void *a, const void *b)
-{
-    const struct popular_item *x = a, *y = b;
-    if (x->score > y->score || x->score < y->score) {
-        return x->score > y->score ? -1 : 1;
-    }
-    return (x->item > y->item) - (x->item < y->item);
-}
-
-void serving_rank_popular(struct serving *serving, const double *popularity)
-{
-    const struct serving_rules *rules = serving->request->rules;
-    const float *boosts = rules == NULL ? NULL : rules->boosts;
-    size_t n = 0;
-    for (size_t i = 0; i < serving->request->interactions->items.n; i++) {
-        if (popularity[i] > 0) {
-            serving->popular[n++] = (struct popular_item){
-                log1p(popularity[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
-        }
-    }
-    serving->n_catalogue = n;
-    qsort(serving->popular, n, sizeof *serving->popular, compare_popular);
-}
-
 static enum status_code prepare_popular(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
@@ -434,12 +393,4 @@ void serving_release(struct serving *serving)
     mem_free(serving->lists);
     mem_free(serving->scores);
     serving_lists_release(serving);
-}
-
-enum status_code serving_report(struct serving *serving, size_t n_lists, struct status *status)
-{
-    const struct serving_request *request = serving->request;
-    serving->lists_done += (double)n_lists;
-    recommendations_rest(serving->out);
-    return watch_step(&request->watch, serving->lists_done, serving->lists_total, status);
 }

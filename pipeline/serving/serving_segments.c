@@ -199,7 +199,32 @@ void serving_segments_release(struct serving *serving)
     mem_free(segments->counts);
 }
 
-void serving_segments_popular(struct serving *serving)
+static int compare_popular(const void *a, const void *b)
+{
+    const struct popular_item *x = a, *y = b;
+    if (x->score > y->score || x->score < y->score) {
+        return x->score > y->score ? -1 : 1;
+    }
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+void serving_rank_popular(struct serving *serving, const double *popularity)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    const float *boosts = rules == NULL ? NULL : rules->boosts;
+    size_t n = 0;
+    for (size_t i = 0; i < serving->request->interactions->items.n; i++) {
+        if (popularity[i] > 0) {
+            serving->popular[n++] = (struct popular_item){
+                log1p(popularity[i]) + (boosts == NULL ? 0.0 : (double)boosts[i]), (int32_t)i};
+        }
+    }
+    serving->n_catalogue = n;
+    qsort(serving->popular, n, sizeof *serving->popular, compare_popular);
+}
+
+/* serving->popular becomes that of the segment that is set. */
+static void show_popular(struct serving *serving)
 {
     struct popular_segments *segments = &serving->segments;
     const size_t n_items = serving->request->interactions->items.n;
@@ -223,6 +248,23 @@ void serving_segments_popular(struct serving *serving)
         segments->counts[i] /= sum + mu;
     }
     serving_rank_popular(serving, segments->counts);
+}
+
+void serving_set_segment(struct serving *serving, int32_t segment)
+{
+    const struct serving_rules *rules = serving->request->rules;
+    serving->segment = segment;
+    for (size_t c = 0; c < serving->n_candidates; c++) {
+        int32_t item = serving->request->items->source_of[serving->candidate_codes[c]];
+        const bool allowed = serving_rules_allow(rules, segment, item);
+        if (serving->eligible != NULL) {
+            serving->eligible[c] = allowed;
+        }
+        if (serving->eligible_new != NULL) {
+            serving->eligible_new[c] = allowed && rules->is_new[item];
+        }
+    }
+    show_popular(serving);
 }
 
 /* The list of the segment that is set. */
@@ -251,9 +293,9 @@ enum status_code serving_segment_lists(struct serving *serving, struct status *s
         request->popular < serving->n_catalogue ? request->popular : serving->n_catalogue;
     struct recommendations *out = serving->out;
     enum status_code code;
-    TRY(serving_copy_names(n == 0 ? NULL : &request->rules->segments, &out->segment_offsets,
-                           &out->n_segment_offsets, &out->segment_bytes, &out->n_segment_bytes,
-                           status));
+    TRY(recommendations_copy_names(n == 0 ? NULL : &request->rules->segments, &out->segment_offsets,
+                                   &out->n_segment_offsets, &out->segment_bytes,
+                                   &out->n_segment_bytes, status));
     TRY(MEM_NEW(&out->segment_items, n * length, status));
     TRY(MEM_NEW(&out->segment_scores, n * length, status));
     TRY(MEM_NEW(&out->segment_ranks, n * length, status));

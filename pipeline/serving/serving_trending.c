@@ -83,27 +83,6 @@ static void fill_window(const struct serving *serving, int32_t days, const struc
     }
 }
 
-enum status_code serving_copy_names(const struct vocabulary *names, int64_t **offsets,
-                                    size_t *n_offsets, uint8_t **bytes, size_t *n_bytes,
-                                    struct status *status)
-{
-    const size_t n = names == NULL ? 0 : names->n;
-    const size_t length = n == 0 ? 0 : (size_t)names->texts.offsets[n];
-    enum status_code code;
-    TRY(MEM_NEW(offsets, n + 1, status));
-    TRY(MEM_NEW(bytes, length, status));
-    for (size_t c = 0; n > 0 && c <= n; c++) {
-        (*offsets)[c] = names->texts.offsets[c];
-    }
-    for (size_t b = 0; b < length; b++) {
-        (*bytes)[b] = (uint8_t)names->texts.bytes[b];
-    }
-    *n_offsets = n + 1;
-    *n_bytes = length;
-done:
-    return code;
-}
-
 enum status_code serving_trending_lists(struct serving *serving, struct status *status)
 {
     const struct serving_request *request = serving->request;
@@ -118,9 +97,9 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
     int64_t has_times =
         request->interactions->log.times != NULL; /* on a rank without events, too */
     enum status_code code;
-    TRY(serving_copy_names(rules == NULL ? NULL : &rules->category_names, &out->category_offsets,
-                           &out->n_category_offsets, &out->category_bytes, &out->n_category_bytes,
-                           status));
+    TRY(recommendations_copy_names(rules == NULL ? NULL : &rules->category_names,
+                                   &out->category_offsets, &out->n_category_offsets,
+                                   &out->category_bytes, &out->n_category_bytes, status));
     TRY(ranks_max_int64(request->ranks, &has_times, 1, status));
     if (!has_times || n_lists == 0) {
         goto done;

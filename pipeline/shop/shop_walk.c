@@ -84,12 +84,6 @@ static size_t find_running(const double *running, size_t n, double x)
     return low;
 }
 
-size_t shop_weekday(const struct shop *shop, int64_t day)
-{
-    /* 1970-01-01 was a Thursday; whole weeks keep the sum positive for logs that begin earlier */
-    return (size_t)((shop->start / CLOCK_DAY + day + 3 + INT64_C(7) * 10000) % 7);
-}
-
 double shop_traffic(const struct shop *shop, int64_t slot)
 {
     int64_t day = slot / SHOP_HOURS;
