@@ -254,7 +254,7 @@ enum status_code sequence_encode(const struct sequence_model *model,
                 to[n_read++] = (int32_t)i;
             }
         }
-        TRY(sequence_places_set(&places, sequences, model->items.n, read, n_read, status));
+        TRY(sequence_places_set(&places, sequences, model->items.n, read, n_read, NULL, status));
         TRY(sequence_forward(model, &pass, &places, &none, pool, status));
         for (size_t i = 0; i < n_read; i++) {
             memcpy(out + (size_t)to[i] * d, pass.states + (size_t)(places.first[i + 1] - 1) * d,

@@ -116,6 +116,7 @@ static enum status_code train(struct work *work, const struct validation *valida
         .stop_after = stop_after,
         .start = work->warm.is_warm ? &work->warm.start : NULL,
         .strip_bytes = training->settings.strip_bytes,
+        .user_keys = training->user_keys,
         .seed = towers->seed};
     work->hooks = training->hooks;
     work->hooks.checkpoint_save = save_checkpoint;
@@ -267,6 +268,7 @@ static enum status_code choose_share(const struct work *work, const struct valid
     const size_t n = validation->n_users;
     double means[N_SHARES], gain, error;
     double *of_users = NULL;
+    char chance[40] = "of one user, which tells nothing";
     size_t best = 1;
     TRY(MEM_NEW(&of_users, N_SHARES * n, status));
     TRY(try_shares(work, validation, result, means, of_users, status));
@@ -276,11 +278,14 @@ static enum status_code choose_share(const struct work *work, const struct valid
     paired_difference(of_users + best * n, of_users, n, &gain, &error);
     const bool is_better = gain > 2.0 * error;
     *share = is_better ? shares[best] : 0.0;
+    if (!isnan(error)) {
+        snprintf(chance, sizeof chance, "standard error %.4f", error);
+    }
     log_write(context_log(work->training->context), LOG_INFO,
               "train: sequences read for %zu epochs: %s %.4f at a share of %g against %.4f without "
-              "(difference %+.4f, standard error %.4f): %s",
+              "(difference %+.4f, %s): %s",
               work->result.best_epoch, work->training->metric, means[best], shares[best], means[0],
-              gain, error, is_better ? "taken" : "left out");
+              gain, chance, is_better ? "taken" : "left out");
 done:
     mem_free(of_users);
     return code;

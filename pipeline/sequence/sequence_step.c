@@ -43,7 +43,7 @@ void sequence_step_release(struct sequence_step *step)
 static enum status_code reserve_entries(struct sequence_step *step, struct status *status)
 {
     const struct sequence_places *places = &step->places;
-    const size_t entries = sparse_entries(&places->read), reach = step->settings->reach;
+    const size_t entries = sparse_entries(&places->steps), reach = step->settings->reach;
     struct workspace *workspace = &step->workspace;
     workspace_begin(workspace);
     WORKSPACE_ADD(workspace, &step->next_items, entries);
@@ -60,9 +60,9 @@ static size_t list_next_items(struct sequence_step *step)
     size_t n = 0;
     for (size_t u = 0; u < places->n_users; u++) {
         if (places->first[u + 1] - places->first[u] > 1) {
-            const int64_t from = places->read.offsets[places->first[u] + 1];
-            const int64_t end = places->read.offsets[places->first[u + 1]];
-            memcpy(step->next_items + n, places->read.columns + from,
+            const int64_t from = places->steps.offsets[places->first[u] + 1];
+            const int64_t end = places->steps.offsets[places->first[u + 1]];
+            memcpy(step->next_items + n, places->steps.columns + from,
                    (size_t)(end - from) * sizeof *step->next_items);
             n += (size_t)(end - from);
         }
@@ -78,7 +78,7 @@ static double add_anchor(struct sequence_step *step, int64_t place, int64_t end)
     double weight = 1.0, total = 0.0;
     for (int64_t p = place + 1; p < end && p <= place + (int64_t)step->settings->reach; p++) {
         size_t n;
-        const int32_t *items = sparse_row(&places->read, (size_t)p, &n);
+        const int32_t *items = sparse_row(&places->steps, (size_t)p, &n);
         for (size_t i = 0; i < n; i++) {
             const int32_t column = candidate_set_add(&step->candidates, items[i]);
             row_builder_add(&step->positives, column, (float)weight);
@@ -252,8 +252,12 @@ enum status_code sequence_step_gradients(struct sequence_step *step, const int32
     struct rng rng;
     struct vectors_job job = {.step = step};
     *outcome = (struct sequence_outcome){0};
+    const struct sequence_hiding hiding = {.share = step->settings->hide,
+                                           .seed = noise->seed,
+                                           .epoch = noise->epoch,
+                                           .keys = step->user_keys};
     TRY(sequence_places_set(&step->places, step->sequences, model->items.n, users, n_users,
-                            status));
+                            hiding.share > 0.0 ? &hiding : NULL, status));
     TRY(reserve_entries(step, status));
     rng_init(&rng, noise->seed, "sequence.shared", noise->epoch, noise->step);
     const size_t n_next = list_next_items(step);

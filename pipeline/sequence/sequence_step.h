@@ -22,7 +22,8 @@ struct sequence_step {
     struct contrast *contrast;
     const struct watch *watch;
     size_t strip_bytes;
-    size_t part_entries; /* SEQUENCE_PART_ENTRIES */
+    const uint64_t *user_keys; /* see sequence_places.h */
+    size_t part_entries;       /* SEQUENCE_PART_ENTRIES */
     struct sequence_places places;
     struct sequence_pass pass;
     struct workspace workspace;
@@ -36,8 +37,8 @@ struct sequence_step {
     float *gradient;                         /* (n places, d) */
 };
 
-/* item_counts (n_items): how often each is drawn by popularity. strip_bytes (contrast.h) and
- * watch, which is asked within a step whether to stop (NULL: nobody), are the caller's to set.
+/* item_counts (n_items): how often each is drawn by popularity. strip_bytes (contrast.h), user_keys
+ * and watch, which is asked within a step whether to stop (NULL: nobody), are the caller's to set.
  * After an error sequence_step_release is due, too. */
 MUST_CHECK enum status_code sequence_step_init(struct sequence_step *step,
                                                const struct sequence_settings *settings,

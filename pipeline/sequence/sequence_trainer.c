@@ -81,6 +81,7 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
                            input->item_counts, input->n_items, &trainer->model, trainer->pool,
                            status));
     trainer->step.strip_bytes = input->strip_bytes;
+    trainer->step.user_keys = input->user_keys;
     trainer->step.watch = &trainer->hooks->watch;
 done:
     return code;

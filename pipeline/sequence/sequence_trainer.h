@@ -32,6 +32,7 @@ struct sequence_input {
     size_t stop_after;                   /* epochs, of settings->epochs */
     const struct sequence_start *start;  /* NULL: from nothing */
     size_t strip_bytes;                  /* see contrast.h */
+    const uint64_t *user_keys;           /* see sequence_places.h */
     uint64_t seed;
 };
 

@@ -77,6 +77,11 @@ static const struct option sequence_table[] = {
     OPT_FLOAT(sequence_settings, "dropout", dropout, "0.5", 0, 0.95,
               "Share of what a layer adds to a step that training leaves out, so that small logs "
               "are not learned by heart."),
+    OPT_FLOAT(
+        sequence_settings, "hide", hide, "0", 0, 0.95,
+        "Share of the events that a step of training reads as if they were not there, drawn "
+        "anew in each epoch, so that a state does not lean on the newest event alone; all are "
+        "still foretold."),
     OPT_FLOAT(sequence_settings, "temperature", temperature, "0.1", 0.01, 10,
               "Temperature of the contrast."),
     OPT_FLOAT(sequence_settings, "learning_rate", learning_rate, "0.003", 1e-7, 10,

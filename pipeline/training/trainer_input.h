@@ -36,6 +36,7 @@ struct sequence_settings {
     size_t length;            /* the newest steps of a user are read, no more than these */
     size_t layers, dimension; /* of the states */
     double dropout;           /* share of what a layer adds that a training step leaves out */
+    double hide;              /* share of the events that a training step does not see */
     double temperature, learning_rate, weight_decay;
     size_t epochs;
     size_t batch;     /* steps of users in a step of training */

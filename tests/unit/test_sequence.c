@@ -82,6 +82,7 @@ static struct sequence_settings settings_of(size_t layers, double dropout)
                                       .layers = layers,
                                       .dimension = D,
                                       .dropout = dropout,
+                                      .hide = dropout / 2.0,
                                       .temperature = 0.3,
                                       .learning_rate = 0.02,
                                       .epochs = 6,
@@ -137,6 +138,69 @@ static void ages_grow_with_the_logarithm_of_time(void **state)
     assert_int_equal(sequence_age(1), 1);
     assert_int_equal(sequence_age(86400), 16);
     assert_int_equal(sequence_age(INT64_MAX), SEQUENCE_AGES - 1);
+}
+
+static void hidden_events_are_a_share_of_each_epoch_its_own_and_all_are_still_foretold(void **state)
+{
+    (void)state;
+    enum { USERS = 40, STEPS = 50, EVENTS = USERS * STEPS * 2 };
+    struct status status = {0};
+    int64_t first[USERS + 1], offsets[USERS * STEPS + 1];
+    static int32_t items[EVENTS];
+    uint8_t ages[USERS * STEPS] = {0};
+    uint64_t keys[USERS];
+    int32_t users[USERS], one = 7;
+    for (int32_t e = 0; e < EVENTS; e++) {
+        items[e] = e % 90;
+    }
+    for (int32_t s = 0; s <= USERS * STEPS; s++) {
+        offsets[s] = 2 * s;
+    }
+    for (int32_t u = 0; u <= USERS; u++) {
+        first[u] = u * STEPS;
+    }
+    for (int32_t u = 0; u < USERS; u++) {
+        keys[u] = (uint64_t)u * 1000;
+        users[u] = u;
+    }
+    const struct sequences sequences = {USERS, first, offsets, items, ages};
+    struct sequence_hiding hiding = {.share = 0.3, .seed = 3, .epoch = 1, .keys = keys};
+    struct sequence_places all = {0}, own = {0}, later = {0};
+    assert_int_equal(sequence_places_set(&all, &sequences, 90, users, USERS, &hiding, &status),
+                     STATUS_OK);
+    assert_int_equal(sequence_places_set(&own, &sequences, 90, &one, 1, &hiding, &status),
+                     STATUS_OK);
+    hiding.epoch = 2;
+    assert_int_equal(sequence_places_set(&later, &sequences, 90, users, USERS, &hiding, &status),
+                     STATUS_OK);
+    assert_memory_equal(all.steps.columns, items, sizeof items);
+    const double seen = (double)sparse_entries(&all.read) / EVENTS;
+    assert_true(seen > 0.67 && seen < 0.73);
+    size_t both = 0; /* seen in both epochs: .7 of .7 */
+    for (size_t p = 0; p < all.n; p++) {
+        size_t n, n_later;
+        const int32_t *read = sparse_row(&all.read, p, &n);
+        const int32_t *then = sparse_row(&later.read, p, &n_later);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(read[i] == items[2 * p] || read[i] == items[2 * p + 1]);
+            assert_true(fabsf(all.read.values[all.read.offsets[p] + (int64_t)i] - 1.0f / (float)n) <
+                        1e-6f);
+            for (size_t j = 0; j < n_later; j++) {
+                both += read[i] == then[j];
+            }
+        }
+    }
+    assert_true((double)both / EVENTS > 0.45 && (double)both / EVENTS < 0.53);
+    for (size_t p = 0; p < STEPS; p++) { /* whoever is beside him in the batch */
+        size_t n, n_own;
+        const int32_t *read = sparse_row(&all.read, (size_t)one * STEPS + p, &n);
+        const int32_t *alone = sparse_row(&own.read, p, &n_own);
+        assert_int_equal(n, n_own);
+        assert_memory_equal(read, alone, n * sizeof *read);
+    }
+    sequence_places_release(&all);
+    sequence_places_release(&own);
+    sequence_places_release(&later);
 }
 
 /* ---- the tower against a naive one ---- */
@@ -544,6 +608,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_of_one_time_are_one_step_and_only_the_newest_are_read),
         cmocka_unit_test(ages_grow_with_the_logarithm_of_time),
+        cmocka_unit_test(
+            hidden_events_are_a_share_of_each_epoch_its_own_and_all_are_still_foretold),
         cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
         cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
         cmocka_unit_test(a_step_in_parts_is_the_same_step_and_may_be_left_between_them),
