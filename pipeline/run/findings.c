@@ -292,13 +292,14 @@ void findings_add_change(const struct findings *findings, struct buf *out)
         const double change = findings->value - findings->before_value;
         const double error = sqrt(findings->error * findings->error +
                                   findings->before_error * findings->before_error);
+        const bool is_clear = !(findings->n_users < FEW_USERS) && findings_is_clear(change, error);
         if (fabs(change) < 0.00005) {
             buf_addf(out, "%s as it was", findings->metric);
         } else {
             buf_addf(out, "%s %+.4f%s", findings->metric, change,
-                     isnan(error)                       ? ""
-                     : findings_is_clear(change, error) ? " (no accident)"
-                                                        : " (could be chance)");
+                     isnan(error) ? ""
+                     : is_clear   ? " (no accident)"
+                                  : " (could be chance)");
         }
     } else {
         buf_add_text(out, isnan(findings->value) ? "quality not judged" : "not judged alike");
@@ -351,7 +352,7 @@ enum status_code findings_add_variants(struct db *work, int64_t run, struct buf 
         "  AND u.name = 'outcome_variant_users'"
         " WHERE m.run = ?1 AND m.name = 'outcome_variant' ORDER BY m.model <> r.pipeline, m.model";
     struct db_query *query = NULL;
-    double own = 0, own_error = 0;
+    double own = 0, own_error = 0, fewest = INFINITY;
     bool has_row;
     enum status_code code;
     TRY(db_prepare(work, sql, &query, status));
@@ -363,13 +364,18 @@ enum status_code findings_add_variants(struct db *work, int64_t run, struct buf 
         }
         const double value = db_column_double(query, 1), error = db_column_double(query, 2);
         const double difference_error = sqrt(own_error * own_error + error * error);
+        fewest = fmin(fewest, db_column_double(query, 3));
         buf_addf(out, "%s%s %.4f rows came true for each of ", n > 0 ? "; " : "",
                  db_column_text(query, 0, NULL), value);
         add_count(out, db_column_double(query, 3), "users");
         if (n > 0) {
-            buf_addf(out, ", %+.4f, standard error %.4f: %s", value - own, difference_error,
-                     findings_is_clear(value - own, difference_error) ? "no accident"
-                                                                      : "could be chance");
+            const bool is_clear =
+                fewest >= FEW_USERS && findings_is_clear(value - own, difference_error);
+            buf_addf(out, ", %+.4f", value - own);
+            if (fewest > 1) {
+                buf_addf(out, ", standard error %.4f", difference_error);
+            }
+            buf_addf(out, ": %s", is_clear ? "no accident" : "could be chance");
         } else {
             own = value;
             own_error = error;

@@ -115,6 +115,40 @@ static void the_last_run_that_published_is_compared_with(void **state)
                 findings_add_change, "run 1 of 2026-11-30T00:53:20Z: not judged alike");
 }
 
+static void few_users_are_no_proof(void **state)
+{
+    struct status status = {0};
+    struct buf text = {0};
+    char path[STORE_PATH_MAX];
+    assert_said(state,
+                "UPDATE run_metric SET value = 1, error = 0 WHERE name IN ('users', 'recall@20')",
+                false, findings_add_quality,
+                "recall@20 1.0000, 1.00 times item-item (1.0000) on 1 user; a difference this size "
+                "could be chance");
+    assert_said(state,
+                "UPDATE run_metric SET value = 1 WHERE name = 'users';"
+                "UPDATE run_metric SET error = 0 WHERE error > 0",
+                false, findings_add_change,
+                "run 1 of 2026-11-30T00:53:20Z: recall@20 +0.1000 (could be chance)");
+    store_path(state, "variants.db", path);
+    struct db *work = store_open(path, DB_CREATE);
+    assert_int_equal(migrate_apply(work, MIGRATE_WORK, "", &status), STATUS_OK);
+    store_exec(work, runs);
+    store_exec(work, "INSERT INTO run_metric (run, name, model, grp, value, error, label) VALUES"
+                     " (3, 'outcome_variant', 'shop', 'all', 0.5, NULL, ''),"
+                     " (3, 'outcome_variant_error', 'shop', 'all', 0.01, NULL, ''),"
+                     " (3, 'outcome_variant_users', 'shop', 'all', 200, NULL, ''),"
+                     " (3, 'outcome_variant', 'trial', 'all', 1.5, NULL, ''),"
+                     " (3, 'outcome_variant_error', 'trial', 'all', 0, NULL, ''),"
+                     " (3, 'outcome_variant_users', 'trial', 'all', 1, NULL, '')");
+    assert_int_equal(findings_add_variants(work, 3, &text, &status), STATUS_OK);
+    assert_string_equal(buf_text(&text), "shop 0.5000 rows came true for each of 200 users; trial "
+                                         "1.5000 rows came true for each of 1 users, +1.0000: "
+                                         "could be chance");
+    buf_release(&text);
+    db_close(work);
+}
+
 static void counts_are_those_of_the_generation(void **state)
 {
     assert_said(state, "SELECT 1", true, findings_add_counts,
@@ -145,6 +179,8 @@ int main(void)
                                         store_folder_teardown),
         cmocka_unit_test_setup_teardown(the_last_run_that_published_is_compared_with,
                                         store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(few_users_are_no_proof, store_folder_setup,
+                                        store_folder_teardown),
         cmocka_unit_test_setup_teardown(counts_are_those_of_the_generation, store_folder_setup,
                                         store_folder_teardown),
         cmocka_unit_test_setup_teardown(a_run_that_is_not_there_is_no_input, store_folder_setup,
