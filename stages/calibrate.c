@@ -112,12 +112,12 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     /* about half of the users have events late enough to be asked about */
     double users = fmin((double)o->users / fmax(sizes->n_ranks, 1), sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
-    /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence and 12 with what ridge
-       learned for every user, 73 and 18 for a part of them; and the evidence of 500 partners an
-       item of the history */
+    /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence, 12 with what ridge
+       learned and 2 for all parts for every user, 73 and 18 for a part of them; and the evidence of
+       500 partners an item of the history */
     const bool may_blend = o->scoring.parts && is_auto(&o->scoring);
-    const double of_all = may_blend ? 50.0 : 38.0, of_part = may_blend ? 91.0 : 73.0;
-    const double ranked = 3.0 * users + fmin(users, 2500.0);
+    const double of_all = may_blend ? 52.0 : 38.0, of_part = may_blend ? 91.0 : 73.0;
+    const double ranked = (may_blend ? 5.0 : 3.0) * users + fmin(users, 2500.0);
     const double varied = (points + of_all) * users + of_part * fmin(users, 2500.0) - ranked;
     double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;
     const struct metric *metric;

@@ -9,8 +9,9 @@
  * part is left out when its weight lies within STEADY standard errors of 0 (the sandwich of White
  * 1982, users being independent), the weakest first and all others fitted anew, so that parts which
  * only help together stay together. From there steps lead to better lists (blend_steps.h). The
- * outcome has to beat the base in lists made for users whom it was not fitted on: the odd ones with
- * weights of the even ones, and the other way round. */
+ * outcome has to beat the base in lists made for users whom it was not fitted on: all who were not
+ * drawn, and of those who were the odd ones with weights of the even ones, and the other way round.
+ */
 #include "evaluation/blend_internal.h"
 
 #include "base/mem.h"
@@ -94,13 +95,13 @@ static struct score_weights to_weights(const struct fitting *fitting, const doub
     return weights;
 }
 
-static enum status_code measure(const struct fitting *fitting, const struct score_weights *weights,
-                                double *values, struct status *status)
+static enum status_code measure(const struct fitting *fitting, const struct exam *exam,
+                                const struct score_weights *weights, double *values,
+                                struct status *status)
 {
     const struct exam_scoring scoring = scoring_of(fitting->request);
     struct exam_progress progress = {.watch = fitting->request->watch};
-    return exam_measure(&fitting->exam, &scoring, weights, 1, fitting->pool, &progress, values,
-                        status);
+    return exam_measure(exam, &scoring, weights, 1, fitting->pool, &progress, values, status);
 }
 
 /* ---- in the order of things ---- */
@@ -177,24 +178,31 @@ static enum status_code step_on(const struct fitting *fitting, enum logit_users 
     return steps_take(&request, fitting->pool, w, status);
 }
 
-/* Half of the users under the weights of the other half, beside the base. */
-static enum status_code compare(struct fitting *fitting, struct blend *out, struct status *status)
+/* Each half of the users whom w was fitted on under the weights of the other half, all others under
+ * w, beside the base: those few alone would leave what parts are worth to chance. */
+static enum status_code compare(struct fitting *fitting, const double *w, struct blend *out,
+                                struct status *status)
 {
-    const size_t n = fitting->exam.n_users;
+    const struct exam *whole = fitting->request->exam;
+    const size_t n = whole->n_users, n_fitted = fitting->exam.n_users;
     double *base = NULL, *blended = NULL, *half = NULL;
     enum status_code code;
     TRY(MEM_NEW(&base, n, status));
     TRY(MEM_NEW(&blended, n, status));
-    TRY(MEM_NEW(&half, n, status));
-    TRY(measure(fitting, &fitting->request->base, base, status));
+    TRY(MEM_NEW(&half, n_fitted, status));
+    TRY(measure(fitting, whole, &fitting->request->base, base, status));
+    if (n_fitted < n) {
+        const struct score_weights weights = to_weights(fitting, w);
+        TRY(measure(fitting, whole, &weights, blended, status));
+    }
     for (enum logit_users fold = LOGIT_EVEN; fold <= LOGIT_ODD; fold++) {
         struct logit_fit of_half = {.w = {0}};
         TRY(eliminate(fitting, fold, &of_half, status));
         TRY(step_on(fitting, fold, of_half.w, status));
         const struct score_weights weights = to_weights(fitting, of_half.w);
-        TRY(measure(fitting, &weights, half, status));
-        for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n; a += 2) {
-            blended[a] = half[a];
+        TRY(measure(fitting, &fitting->exam, &weights, half, status));
+        for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n_fitted; a += 2) {
+            blended[a * n / n_fitted] = half[a]; /* as exam_thin takes them */
         }
     }
     out->value = metric_mean(blended, n, NULL);
@@ -218,7 +226,7 @@ enum status_code blend_fit(const struct blend_request *request, struct pool *poo
         TRY(prepare(&fitting, status));
         TRY(eliminate(&fitting, LOGIT_ALL, &fit, status));
         TRY(step_on(&fitting, LOGIT_ALL, fit.w, status));
-        TRY(compare(&fitting, &made, status));
+        TRY(compare(&fitting, fit.w, &made, status));
         made.weights = made.is_better ? to_weights(&fitting, fit.w) : request->base;
     }
     *out = made;

@@ -211,9 +211,10 @@ static void steps_lead_to_better_lists(void **state)
 
 /* ---- the blend ---- */
 
-enum { USERS = 300, ITEMS = 80, SEEN = 6, D = 8 };
+enum { USERS = 1700, ITEMS = 80, SEEN = 6, D = 8 };
 
-/* Users walk over the items; what they choose next is the next item, or any one. */
+/* Users, more of them than weights are fitted on, walk over the items; what they choose next is the
+ * next item, or any one. */
 struct walk {
     struct dataset dataset;
     int64_t times[USERS * SEEN], valid_times[USERS];
@@ -332,6 +333,11 @@ static void choices_that_follow_the_last_one_are_learned(void **state)
         exam_measure(request.exam, &scoring, &blend.weights, 1, NULL, &progress, values, &status),
         STATUS_OK);
     assert_true(metric_mean(values, USERS, NULL) > 0.9);
+    assert_int_equal(
+        exam_measure(request.exam, &scoring, &request.base, 1, NULL, &progress, values, &status),
+        STATUS_OK);
+    assert_true(fabs(metric_mean(values, USERS, NULL) - blend.base_value) <
+                1e-12); /* everybody's */
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
     assert_int_equal(blend_fit(&request, pool, &threads, &status), STATUS_OK);
     assert_memory_equal(blend.weights.parts, threads.weights.parts,
