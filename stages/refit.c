@@ -88,10 +88,12 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
 {
     const struct refit_options *o = values;
     /* the settings are those that train will have found: here, most of its defaults */
-    struct trainer_settings settings = {.dimension = (size_t)sizes->dimension,
-                                        .batch_users = (size_t)sizes->batch_users,
-                                        .co_items = {.weight = 1, .share = sizes->co_share},
-                                        .strip_bytes = (size_t)256 << 20};
+    struct trainer_settings settings = {
+        .dimension = (size_t)sizes->dimension,
+        .batch_users = (size_t)sizes->batch_users,
+        .co_items = {.weight = 1, .share = sizes->co_share},
+        .propagation = {.hops = (size_t)sizes->hops, .sides = PROPAGATE_ITEMS},
+        .strip_bytes = (size_t)256 << 20};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
     trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
     struct stage_sizes left = *sizes; /* of what train has done for sequences */
@@ -187,7 +189,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 7,
+    .version = 8,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

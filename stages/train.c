@@ -39,6 +39,7 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     /* a weight that is auto is NAN: there may be one */
     const bool contrasts = o->settings.co_items.given && o->settings.co_items.weight != 0;
     sizes->co_share = contrasts ? o->settings.co_items.share : 0;
+    sizes->hops = (double)train_options_settings(o).propagation.hops;
     if (sequence->given) { /* the vectors stand side by side */
         sizes->sequence = (struct stage_sequence){.dimension = (double)sequence->dimension,
                                                   .layers = (double)sequence->layers,
@@ -187,7 +188,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 9,
+    .version = 10,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

@@ -226,6 +226,13 @@ static void print_wire(const struct plan *plan, const struct stage_sizes *sizes,
             fprintf(out, "%s%s at %.0f Gbit/s", g == 0 ? "" : ", ", duration, gigabits[g]);
         }
         fputc('\n', out);
+        if (estimate.graph_bytes > 0) {
+            num_format_bytes(estimate.graph_bytes, bytes);
+            fprintf(out,
+                    "%s: %s of that are propagation's, which takes the vectors of all items in "
+                    "every step, however few users are in it: give it large batches\n",
+                    plan->stages[i].label, bytes);
+        }
     }
 }
 

@@ -50,6 +50,7 @@ struct stage_sizes {
     double dimension, epochs; /* of the training, 0 without one */
     double batch_users;       /* of a step of it */
     double co_share;          /* of the items, that are anchors of an item contrast in an epoch */
+    double hops;              /* of the propagation, to items */
     struct stage_sequence sequence;
     double batch_negatives; /* drawn for a batch; 0: all items are negatives */
     double own_negatives;   /* of each positive, 0 where they are shared */
@@ -77,6 +78,7 @@ struct stage_estimate {
     double output_bytes; /* written to the output database */
     double n_steps;      /* of training, and what a rank sends in each, and receives */
     double step_bytes;
+    double graph_bytes; /* of them for propagation */
     double seconds; /* wall, within a factor of two; 0 for what depends on speeds not measured */
     double rows;    /* that it reads or writes, whichever describes it better */
     double search_seconds; /* of them a search of settings, of which a later night has a tenth */

@@ -45,8 +45,8 @@ enum status_code encoder_view_begin(struct encoder *encoder, struct encoder_view
         TRY(tower_base(&encoder->towers[s], what, rate, &view->passes[s], view->base[s], pool,
                        status));
     }
-    propagation_run(&encoder->propagation, what, false, view->base[SIDE_USERS],
-                    view->base[SIDE_ITEMS], pool);
+    TRY(propagation_run(&encoder->propagation, what, false, view->base[SIDE_USERS],
+                        view->base[SIDE_ITEMS], pool, status));
 done:
     return code;
 }
@@ -81,8 +81,8 @@ enum status_code encoder_view_end(struct encoder *encoder, struct encoder_view *
     if (!has_graph(encoder)) {
         return code;
     }
-    propagation_run(&encoder->propagation, &view->what, true, view->gradient[SIDE_USERS],
-                    view->gradient[SIDE_ITEMS], pool);
+    TRY(propagation_run(&encoder->propagation, &view->what, true, view->gradient[SIDE_USERS],
+                        view->gradient[SIDE_ITEMS], pool, status));
     for (size_t s = 0; s < N_SIDES; s++) {
         TRY(tower_base_backward(&encoder->towers[s], &view->passes[s], view->gradient[s], pool,
                                 status));

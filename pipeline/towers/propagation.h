@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/workspace.h"
 #include "math/sparse.h"
+#include "ranks/ranks.h"
 #include "towers/view.h"
 
 enum propagation_sides { PROPAGATE_BOTH, PROPAGATE_ITEMS, PROPAGATE_USERS };
@@ -26,22 +27,35 @@ struct propagation_settings {
 struct propagation {
     struct propagation_settings settings;
     size_t dimension;
-    struct sparse forward, backward; /* N (n_users, n_items) and N^T */
+    struct ranks *ranks;
+    size_t
+        first_item[RANKS_MAX + 1]; /* items in the order of their ranks: where those of each are */
+    struct sparse forward,
+        backward;    /* N (n_users, n_items), the users of each row of N^T by shards */
+    uint8_t *shards; /* (n_users) */
     struct workspace workspace;
-    float *users[2], *items[2]; /* this layer and the next */
+    float *users[2], *items[2]; /* this layer and the next; of items every rank's, whose own alone
+                                   count */
+    struct ranks_bytes gathered;
 };
 
-/* train (n_users, n_items); its values do not matter. */
+/* train (n_users, n_items) of this rank's users; its values do not matter. user_keys (n_users) say
+ * their shards; NULL: their numbers do. */
 MUST_CHECK enum status_code propagation_init(struct propagation *propagation,
                                              const struct propagation_settings *settings,
-                                             const struct sparse *train, size_t dimension,
+                                             const struct sparse *train, const uint64_t *user_keys,
+                                             struct ranks *ranks, size_t dimension,
                                              struct status *status);
 void propagation_release(struct propagation *propagation);
 
-/* users (n_users, d) and items (n_items, d) are overwritten: by their sums over the hops, or, when
- * `backward`, dL/d out by dL/d in. `view`: VIEW_EDGES and VIEW_NODES leave edges out, the same view
- * the same edges in both directions. */
-void propagation_run(struct propagation *propagation, const struct view *view, bool backward,
-                     float *users, float *items, struct pool *pool);
+/* users (n_users, d) and items (those of this rank, d) are overwritten: by their sums over the
+ * hops, or, when `backward`, dL/d out by dL/d in. `view`: VIEW_EDGES and VIEW_NODES leave edges
+ * out, the same view the same edges in both directions; on one rank alone. */
+MUST_CHECK enum status_code propagation_run(struct propagation *propagation,
+                                            const struct view *view, bool backward, float *users,
+                                            float *items, struct pool *pool, struct status *status);
+/* Bytes that a rank of n sends in a step, there and back. */
+double propagation_step_bytes(const struct propagation_settings *settings, double n_ranks,
+                              double n_items, double dimension);
 
 #endif

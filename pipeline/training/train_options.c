@@ -358,7 +358,6 @@ void train_options_refuse_ranks(const struct train_options *options, struct opti
         {s.loss != LOSS_AUTO && loss_table[s.loss].kind != LOSS_SOFTMAX, "loss",
          "compares all anchors or all cuts of a step; take one of the softmax kind"},
         {s.history.given, "history", "multiplies the rows that a step fetches"},
-        {s.propagation.hops > 0, "propagation", "multiplies the rows that a step fetches"},
         {s.hidden.layers > 0, "hidden", "layers are shared by all rows, and are not summed yet"},
         {s.views.weight > 0.0, "views", "contrasts rows of a batch, which are apart"},
         {s.sequence.given, "sequence", "multiplies the rows that a step fetches"},

@@ -52,7 +52,7 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
     }
     if (settings->propagation.hops > 0) {
         TRY(propagation_init(&encoder->propagation, &settings->propagation, &input->train->matrix,
-                             settings->dimension, status));
+                             input->user_keys, input->ranks, settings->dimension, status));
     }
     if (settings->learn_bias) {
         TRY(embedding_table_init(&encoder->bias, trainer->n[SIDE_ITEMS], 1, &settings->optimizer,

@@ -50,6 +50,19 @@ static void add_wire(const struct trainer_settings *settings, const struct stage
                       (ranks - 1.0) / ranks;
 }
 
+/* Propagation computes every node: two layers, where they start from and its gradient, of items
+ * those of all ranks, and the graph in both directions. */
+static double graph_memory(const struct trainer_settings *settings, const struct stage_sizes *sizes)
+{
+    const double ranks = fmax(sizes->n_ranks, 1.0), d = (double)settings->dimension;
+    const double of_items = 2.0 + 2.0 / ranks + (ranks > 1.0 ? 3.0 : 0.0); /* 3: exchanged */
+    const double entry = 2.0 * (sizeof(float) + sizeof(int32_t));
+    return settings->propagation.hops == 0
+               ? 0.0
+               : sizeof(float) * d * (4.0 * sizes->n_users + of_items * sizes->n_items) +
+                     entry * sizes->n_interactions;
+}
+
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,
                       double epochs, struct stage_estimate *out)
 {
@@ -72,16 +85,15 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     for (size_t s = 0; s < rule->n_states; s++) {
         kept += rule->is_row_state[s] ? 1.0 / d : 1.0;
     }
-    double hops = (double)settings->propagation.hops;
     const double layers = (double)settings->hidden.layers, width = (double)settings->hidden.units;
     const double units = layers * width;
     /* of each tower: from the input to the first layer, between layers, from the last one back */
     const double hidden = layers > 0 ? 2.0 * width * (2.0 * d + (layers - 1.0) * width) : 0.0;
     double entities = users + items, read = b + negatives; /* rows that a batch encodes */
-    out->memory_bytes = sizeof(float) * ((users + items / ranks) * d * (kept + 1.0 + 2.0 * hops) +
-                                         items * (d * 4.0 + 6.0) + 2.0 * units * read +
-                                         (sizes->n_buckets * d + hidden) * kept) +
-                        strip + own;
+    out->memory_bytes =
+        sizeof(float) * ((users + items / ranks) * d * (kept + 1.0) + items * (d * 4.0 + 6.0) +
+                         2.0 * units * read + (sizes->n_buckets * d + hidden) * kept) +
+        strip + own + graph_memory(settings, sizes);
     out->result_bytes = sizeof(float) * entities * d;
     out->disk_bytes = sizeof(float) * (users + items / ranks) * d * kept; /* a checkpoint */
     const double batches = users / fmax(b, 1.0);
@@ -91,4 +103,6 @@ void trainer_estimate(const struct trainer_settings *settings, const struct stag
     out->rows = sizes->n_interactions;
     out->n_steps = epochs * batches;
     add_wire(settings, sizes, b, negatives, out);
+    out->graph_bytes = propagation_step_bytes(&settings->propagation, ranks, items, d);
+    out->step_bytes += out->graph_bytes;
 }

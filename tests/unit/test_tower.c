@@ -79,9 +79,9 @@ static void fixture_init(struct fixture *f, const struct shape *shape, struct po
     if (shape->hops > 0) {
         struct propagation_settings graph = {
             .hops = shape->hops, .weight = 0.7, .sides = shape->sides};
-        assert_int_equal(
-            propagation_init(&f->encoder.propagation, &graph, &f->train.matrix, D, &status),
-            STATUS_OK);
+        assert_int_equal(propagation_init(&f->encoder.propagation, &graph, &f->train.matrix, NULL,
+                                          NULL, D, &status),
+                         STATUS_OK);
     }
 }
 
@@ -222,8 +222,12 @@ static void the_backward_propagation_is_the_transpose_also_with_edges_left_out(v
             assert_int_equal(MEM_NEW(&py, n, &status), STATUS_OK);
             memcpy(px, x, n * sizeof *x);
             memcpy(py, y, n * sizeof *y);
-            propagation_run(&f.encoder.propagation, &view, false, px, px + users, NULL);
-            propagation_run(&f.encoder.propagation, &view, true, py, py + users, NULL);
+            assert_int_equal(propagation_run(&f.encoder.propagation, &view, false, px, px + users,
+                                             NULL, &status),
+                             STATUS_OK);
+            assert_int_equal(
+                propagation_run(&f.encoder.propagation, &view, true, py, py + users, NULL, &status),
+                STATUS_OK);
             double forward = 0.0, backward = 0.0;
             for (size_t i = 0; i < n; i++) {
                 forward += (double)px[i] * y[i];
@@ -242,6 +246,7 @@ static void the_backward_propagation_is_the_transpose_also_with_edges_left_out(v
 static void one_hop_to_the_items_is_the_normalised_sum_over_their_users(void **state)
 {
     (void)state;
+    struct status status = {0};
     struct fixture f;
     fixture_init(&f, &(struct shape){.hops = 1, .sides = PROPAGATE_ITEMS}, NULL);
     const struct sparse *m = &f.train.matrix;
@@ -264,7 +269,9 @@ static void one_hop_to_the_items_is_the_normalised_sum_over_their_users(void **s
         }
     }
     struct view plain = {.change = VIEW_NONE};
-    propagation_run(&f.encoder.propagation, &plain, false, users, items, NULL);
+    assert_int_equal(
+        propagation_run(&f.encoder.propagation, &plain, false, users, items, NULL, &status),
+        STATUS_OK);
     for (size_t i = 0; i < N_ITEMS * D; i++) {
         assert_true(fabs(items[i] - expected[i]) < 1e-5);
     }

@@ -148,7 +148,7 @@ static void make_encoder(const struct problem *p, struct encoder *encoder)
     }
     if (p->settings.propagation.hops > 0) {
         assert_int_equal(propagation_init(&encoder->propagation, &p->settings.propagation,
-                                          &p->train.matrix, D, &status),
+                                          &p->train.matrix, NULL, NULL, D, &status),
                          STATUS_OK);
     }
     if (p->settings.learn_bias) {
