@@ -7,6 +7,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 
+#include <assert.h>
 #include <math.h>
 
 struct scoring_options {
@@ -99,6 +100,22 @@ static void calibrate_validate(const void *values, struct option_report *report)
     }
 }
 
+static void calibrate_validate_plan(const struct plan *plan, const struct plan_stage *self,
+                                    struct option_report *report)
+{
+    const struct calibrate_options *o = self->options;
+    if (o->scoring.evidence > 0 && !plan_has_group(plan, self->position, "evidence", "evidence")) {
+        option_mistake(report, "scoring.evidence",
+                       "%g, but there is no evidence: put `- pairs: {evidence: {}}` above",
+                       o->scoring.evidence);
+    }
+    if (embeddings_know_all(plan, self->position)) {
+        option_mistake(report, "",
+                       "it stands below refit, whose towers are trained on the validation part "
+                       "too: put it between train and refit");
+    }
+}
+
 /* What is given is not argued with. */
 static bool is_auto(const struct scoring_options *o)
 {
@@ -160,19 +177,6 @@ static struct calibration unmeasured(const struct context *context, const struct
         .alpha = embeddings->alpha,
         .value = (double)NAN,
         .towers_value = (double)NAN};
-}
-
-/* A weight for evidence that nobody made is a mistake; auto takes what there is. */
-static enum status_code check_evidence(const struct scoring_options *o, bool has_evidence,
-                                       struct status *status)
-{
-    if (has_evidence || isnan(o->evidence) || o->evidence == 0) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_CONFIG,
-                      "calibrate: scoring.evidence is %g, but there is no evidence: a pairs stage "
-                      "with the group `evidence` has to stand above",
-                      o->evidence);
 }
 
 static void tell(struct context *context, const struct calibrate_options *o,
@@ -261,16 +265,6 @@ static enum status_code choose(struct context *context, const struct calibrate_o
     return code;
 }
 
-static enum status_code check_basis(const struct embeddings *embeddings, struct status *status)
-{
-    if (embeddings->basis == BASIS_FIT) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_CONFIG,
-                      "calibrate stands below refit, whose towers were trained on the validation "
-                      "part too; it must stand between train and refit");
-}
-
 /* Who is asked: on the evenings of the validation part where it was cut by time. */
 static enum status_code load_exam(struct context *context, const struct interactions *interactions,
                                   const struct validation *validation, struct exam *exam,
@@ -315,7 +309,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     enum status_code code;
     TRY(context_input(context, "towers", &artifact, status));
     TRY(embeddings_load(&embeddings, artifact, status));
-    TRY(check_basis(&embeddings, status));
+    assert(embeddings.basis == BASIS_FIT); /* by the plan */
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&interactions, artifact, status));
     TRY(embeddings_check_rows(&embeddings, interactions.basis[BASIS_FIT].n_users,
@@ -327,7 +321,6 @@ static enum status_code calibrate_run(struct context *context, const void *value
     TRY(context_input(context, "evidence", &artifact, status));
     TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, BASIS_FIT,
                       &interactions.basis[BASIS_FIT], &has_evidence, status));
-    TRY(check_evidence(&o->scoring, has_evidence, status));
     TRY(context_input(context, "transitions", &artifact, status));
     TRY(evidence_load(&products.transitions, EVIDENCE_TRANSITIONS, artifact, BASIS_FIT,
                       &interactions.basis[BASIS_FIT], &found, status));
@@ -363,6 +356,7 @@ const struct stage stage_calibrate = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = calibrate_validate,
+    .validate_plan = calibrate_validate_plan,
     .works_in_ranks = true,
     .estimate = calibrate_estimate,
     .run = calibrate_run,

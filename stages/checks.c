@@ -10,6 +10,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
+#include "run/source_log.h"
 
 enum severity { IGNORE, WARN, REFUSE };
 
@@ -376,6 +377,15 @@ done:
     return code;
 }
 
+static enum status_code checks_look_ahead(struct context *context, const void *values,
+                                          struct status *status)
+{
+    const struct checks_options *o = values;
+    return o->error_after > 0  ? source_log_need_times(context, "checks.error_after", status)
+           : o->warn_after > 0 ? source_log_need_times(context, "checks.warn_after", status)
+                               : STATUS_OK;
+}
+
 extern const struct stage stage_checks;
 const struct stage stage_checks = {
     .name = "checks",
@@ -391,5 +401,6 @@ const struct stage stage_checks = {
     .fingerprint = context_always_run,
     .reads_delta = true,
     .works_in_ranks = true,
+    .check = checks_look_ahead,
     .run = checks_run,
 };

@@ -12,6 +12,7 @@
 #include "evaluation/evaluation_cold.h"
 #include "evaluation/gate_rules.h"
 #include "evaluation/rolling.h"
+#include "events/interactions_options.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
@@ -19,6 +20,7 @@
 #include "stages/evaluate/late_parts.h"
 #include "stages/evaluate/score_inputs.h"
 
+#include <assert.h>
 #include <math.h>
 
 struct roll_options {
@@ -116,6 +118,26 @@ static void evaluate_validate(const void *values, struct option_report *report)
     }
 }
 
+static void evaluate_validate_plan(const struct plan *plan, const struct plan_stage *self,
+                                   struct option_report *report)
+{
+    const struct evaluate_options *o = self->options;
+    const struct interactions_options *log = interactions_options_of(plan);
+    if (log == NULL) {
+        return;
+    }
+    if (log->split.test_query == NULL && embeddings_know_all(plan, self->position)) {
+        option_mistake(report, "",
+                       "it stands below refit, whose towers are trained on the test part too: put "
+                       "it above refit, or give split.test_query of interactions");
+    }
+    if (o->gate.n > 0 && !interactions_hold_out(log)) {
+        option_mistake(report, "gate",
+                       "it needs a test part, and interactions holds out neither a test nor a "
+                       "validation part: set its split");
+    }
+}
+
 static void evaluate_refuse_ranks(const void *values, struct option_report *report)
 {
     const struct evaluate_options *o = values;
@@ -163,12 +185,8 @@ static enum status_code choose_part(struct context *context,
     int64_t n_rows[] = {(int64_t)dataset->test.matrix.n_rows,
                         (int64_t)dataset->valid.matrix.n_rows};
     enum status_code code;
+    assert(embeddings->basis == BASIS_FIT || interactions->test_is_given); /* by the plan */
     TRY(ranks_max_int64(ranks, n_rows, 2, status)); /* one rank may have no users */
-    if (embeddings->basis == BASIS_ALL && !interactions->test_is_given) {
-        return status_set(status, STATUS_CONFIG,
-                          "evaluate stands below refit, whose towers were trained on the test part "
-                          "too; it must stand above refit, or the test must be a table of its own");
-    }
     *out = (struct judged_part){
         .dataset = dataset, .crowd = crowd_of(ranks, interactions, dataset), .prefix = ""};
     if (n_rows[0] > 0) {
@@ -187,15 +205,9 @@ done:
     return code;
 }
 
-/* Says what a missing test part means; a gate without anything to judge is a mistake. */
-static enum status_code check_part(struct context *context, const struct evaluate_options *o,
-                                   const struct judged_part *part, struct status *status)
+/* What a missing test part means. */
+static void tell_part(const struct context *context, const struct judged_part *part)
 {
-    if (part->held_out == NULL && o->gate.n > 0) {
-        return status_set(status, STATUS_CONFIG,
-                          "evaluate: the gate needs a test part, the interactions have neither a "
-                          "test nor a validation part; set a split in the interactions stage");
-    }
     if (part->held_out == NULL) {
         log_write(context_log(context), LOG_WARNING,
                   "evaluate: no test part and no validation part, nothing is measured");
@@ -205,7 +217,6 @@ static enum status_code check_part(struct context *context, const struct evaluat
                   "chosen, under names that begin with \"%s\"",
                   part->prefix);
     }
-    return STATUS_OK;
 }
 
 static struct evaluation_request request_of(struct context *context,
@@ -432,7 +443,7 @@ static enum status_code evaluate_run(struct context *context, const void *values
     const struct score_sources sources = score_sources_of(&products);
     TRY(score_check(&calibration.weights, &sources, "evaluate", status));
     TRY(choose_part(context, &interactions, &embeddings, &part, status));
-    TRY(check_part(context, o, &part, status));
+    tell_part(context, &part);
     TRY(late_parts_load(context, &interactions, &part, &late, status));
     TRY(late_parts_begin_test(&late, &interactions, &part, &began, &begins, status));
     if (part.held_out != NULL) {
@@ -477,6 +488,7 @@ const struct stage stage_evaluate = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = evaluate_validate,
+    .validate_plan = evaluate_validate_plan,
     .works_in_ranks = true,
     .refuse_ranks = evaluate_refuse_ranks,
     .estimate = evaluate_estimate,

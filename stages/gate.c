@@ -8,6 +8,7 @@
 #include "evaluation/gate_rules.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "run/source_log.h"
 #include "serving/recommendations.h"
 #include "serving/served_ids.h"
 #include "catch_up/merged.h"
@@ -241,6 +242,13 @@ done:
     return code;
 }
 
+static enum status_code gate_look_ahead(struct context *context, const void *values,
+                                        struct status *status)
+{
+    const struct gate_options *o = values;
+    return o->max_age > 0 ? source_log_need_times(context, "gate.max_age", status) : STATUS_OK;
+}
+
 extern const struct stage stage_gate;
 const struct stage stage_gate = {
     .name = "gate",
@@ -256,5 +264,6 @@ const struct stage stage_gate = {
     .fingerprint = context_always_run,
     .reads_delta = true,
     .works_in_ranks = true,
+    .check = gate_look_ahead,
     .run = gate_run,
 };

@@ -10,6 +10,7 @@
 #include "pairs/transitions.h"
 #include "run/context.h"
 #include "run/context_data.h"
+#include "run/source_log.h"
 #include "stages/pairs/pair_tables.h"
 
 #include <inttypes.h>
@@ -483,6 +484,15 @@ done:
     return code;
 }
 
+static enum status_code pairs_check(struct context *context, const void *values,
+                                    struct status *status)
+{
+    const struct item_item_options *o = &((const struct pairs_options *)values)->item_item;
+    return o->window > 0      ? source_log_need_times(context, "pairs.item_item.window", status)
+           : o->positions > 0 ? source_log_need_times(context, "pairs.item_item.positions", status)
+                              : STATUS_OK;
+}
+
 extern const struct stage stage_pairs;
 const struct stage stage_pairs = {
     .name = "pairs",
@@ -495,5 +505,6 @@ const struct stage stage_pairs = {
     .validate = pairs_validate,
     .works_in_ranks = true,
     .estimate = pairs_estimate,
+    .check = pairs_check,
     .run = pairs_run,
 };

@@ -6,6 +6,7 @@
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
+#include "run/source_log.h"
 #include "serving/serving.h"
 #include "serving/variant.h"
 #include "stages/recommend/recommend_options.h"
@@ -96,6 +97,7 @@ static size_t queries_of(const struct recommend_options *o, struct context *cont
         if (o->rules[rule] != NULL) {
             queries[n++] = (struct rules_query){.rule = (enum serving_rule)rule,
                                                 .sql = o->rules[rule],
+                                                .has_segments = o->rules[RULE_SEGMENTS] != NULL,
                                                 .timeout_seconds =
                                                     context_settings(context)->source.query_timeout,
                                                 .watch = context_stop_watch(context)};
@@ -209,10 +211,14 @@ static enum status_code recommend_check(struct context *context, const void *val
     const bool asks = ranks_is_first(context_ranks(context)) && /* for all */
                       !context_settings(context)->source.is_imported;
     const size_t n = asks ? queries_of(values, context, queries) : 0;
+    const struct recommend_options *o = values;
     enum status_code code = STATUS_OK;
     for (size_t q = 0; q < n; q++) {
         TRY(context_source(context, &db, status));
         TRY(rules_query_check(db, &queries[q], status));
+    }
+    if (o->active_within > 0) {
+        TRY(source_log_need_times(context, "recommend.active_within", status));
     }
 done:
     context_source_done(context);

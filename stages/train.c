@@ -29,6 +29,29 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL},
 };
 
+/* What contrasts pairs of items needs a stage that makes them. */
+static void train_validate_plan(const struct plan *plan, const struct plan_stage *self,
+                                struct option_report *report)
+{
+    const struct trainer_settings settings = train_options_settings(self->options);
+    const struct {
+        bool needs_pairs;
+        const char *option;
+    } needs[] = {
+        /* NAN, one that train has yet to choose, needs them too */
+        {settings.co_items.weight != 0.0, "co_interaction"},
+        {settings.views.weight > 0.0 && settings.views.change == VIEW_SUBSTITUTE, "views.change"}};
+    if (plan_has_group(plan, self->position, "pairs", "item_item")) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        if (needs[i].needs_pairs) {
+            option_mistake(report, needs[i].option,
+                           "it needs item pairs: put `- pairs: {item_item: {}}` above train");
+        }
+    }
+}
+
 static void train_sizes(const void *values, struct stage_sizes *sizes)
 {
     const struct train_options *o = values;
@@ -194,6 +217,7 @@ const struct stage stage_train = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = train_options_validate,
+    .validate_plan = train_validate_plan,
     .sizes = train_sizes,
     .estimate = train_estimate,
     .works_in_ranks = true,

@@ -67,6 +67,15 @@ enum status_code status_add_context(struct status *status, const char *format, .
     return status->code;
 }
 
+void status_set_place(struct status *status, const char *file, size_t line, size_t column)
+{
+    if (status->code != STATUS_OK && status->file[0] == '\0') {
+        (void)snprintf(status->file, sizeof status->file, "%s", file);
+        status->line = line;
+        status->column = column;
+    }
+}
+
 void status_add_line(struct status *status, const char *format, ...)
 {
     va_list arguments;

@@ -71,6 +71,9 @@ enum status_code status_set_at(struct status *status, enum status_code code, con
 enum status_code status_add_context(struct status *status, const char *format, ...)
     PRINTF_LIKE(2, 3);
 
+/* The place of a recorded error that has none; as in status_set_at. */
+void status_set_place(struct status *status, const char *file, size_t line, size_t column);
+
 /* Adds a line behind the message of a recorded error; does nothing when there is none. */
 void status_add_line(struct status *status, const char *format, ...) PRINTF_LIKE(2, 3);
 

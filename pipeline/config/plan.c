@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#include <math.h>
+
 void plan_free(struct plan *plan)
 {
     if (plan != NULL) {
@@ -33,4 +35,20 @@ const struct plan_stage *plan_find(const struct plan *plan, const char *label)
         }
     }
     return NULL;
+}
+
+double plan_stage_number(const struct plan_stage *stage, const char *path)
+{
+    size_t holder;
+    bool is_given;
+    const struct option *option =
+        option_at(stage->stage->options, stage->options, path, &holder, &is_given);
+    return option == NULL ? (double)NAN
+                          : option_number(option, (const char *)stage->options + holder);
+}
+
+bool plan_has_group(const struct plan *plan, size_t position, const char *output, const char *group)
+{
+    const size_t producer = plan_producer(plan, position, output);
+    return producer != SIZE_MAX && plan_stage_number(&plan->stages[producer], group) == 1;
 }

@@ -78,7 +78,7 @@ struct plan_stage {
     const char *label;   /* the stage's name; for the second and later of a repeatable stage
                             "import.2", ... */
     const void *options; /* the stage's struct, filled */
-    size_t line;         /* in the file, one-based */
+    size_t line, column; /* in the file, one-based */
     size_t position;     /* in the pipeline, zero-based */
 };
 
@@ -126,6 +126,12 @@ void plan_rank_work(const char *work, size_t rank, size_t n, struct buf *path);
 size_t plan_producer(const struct plan *plan, size_t position, const char *name);
 /* The stage called `label`, or NULL. */
 const struct plan_stage *plan_find(const struct plan *plan, const char *label);
+/* The option of the stage that a dotted path names, as option_number gives it: 1 for a group that
+ * is given, else 0; NAN: it has no such option. Stages ask so for what another makes. */
+double plan_stage_number(const struct plan_stage *stage, const char *path);
+/* Whether a stage above `position` writes `output` and has its group `group` given. */
+bool plan_has_group(const struct plan *plan, size_t position, const char *output,
+                    const char *group);
 /* The table of the top level, for describe. */
 extern const struct option plan_options[];
 

@@ -140,6 +140,7 @@ static enum status_code read_entry(struct plan_reading *reading, const struct do
 
     entry->place = node->kind == DOC_MAP && node->n == 1 ? node->first->key_place : node->place;
     stage->line = entry->place.line;
+    stage->column = entry->place.column;
     stage->position = position;
     if (name == NULL) {
         refuse_entry(reading, node);

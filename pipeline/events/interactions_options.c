@@ -193,9 +193,19 @@ static void validate_dislikes(const struct interactions_options *o, struct optio
 const struct interactions_options *interactions_options_of(const struct plan *plan)
 {
     const struct plan_stage *stage = plan_find(plan, "interactions");
+    return stage == NULL ? NULL : stage->options;
+}
 
-    assert(stage != NULL);
-    return stage->options;
+bool interactions_hold_out(const struct interactions_options *o)
+{
+    const struct split_options *split = &o->split;
+    const enum split_by by = (enum split_by)split->by;
+    struct split_amount valid, test;
+    char why[512];
+    return split->valid_query != NULL || split->test_query != NULL ||
+           (resolve_amount(by, split->valid, NULL, &valid, why, sizeof why) &&
+            resolve_amount(by, split->test, NULL, &test, why, sizeof why) &&
+            (valid.kind != SPLIT_NOTHING || test.kind != SPLIT_NOTHING));
 }
 
 /* "1000" or "5%". false: it is neither. */

@@ -34,8 +34,11 @@ struct interactions_options {
 
 extern const struct option interactions_option_table[];
 
-/* Those of the plan's stage interactions, for stages that go on with what it does. */
+/* Those of the plan's stage interactions, for stages that go on with what it does; NULL: there is
+ * none. */
 const struct interactions_options *interactions_options_of(const struct plan *plan);
+/* Whether there is a validation or a test part. */
+bool interactions_hold_out(const struct interactions_options *options);
 /* Rules across the fields. */
 void interactions_options_validate(const struct interactions_options *options,
                                    struct option_report *report);

@@ -162,6 +162,15 @@ done:
     return code;
 }
 
+/* A mistake of the configuration that only the stage could see stands where the stage does. */
+static void tell_place(const struct plan *plan, const struct plan_stage *stage,
+                       struct status *status)
+{
+    if (status->code == STATUS_CONFIG) {
+        status_set_place(status, plan->file, stage->line, stage->column);
+    }
+}
+
 static enum status_code execute(struct runner *runner, const struct plan_stage *stage,
                                 struct status *status)
 {
@@ -182,6 +191,7 @@ done:
     context_end_stage(context);
     if (code != STATUS_OK && code != STATUS_REFUSED && code != STATUS_SIGNAL) {
         status_add_context(status, "stage %s", stage->label);
+        tell_place(context->plan, stage, status);
     }
     return code;
 }
@@ -291,6 +301,7 @@ static enum status_code check_stages_ahead(struct runner *runner, struct status 
             continue;
         }
         if (stage->stage->check(&runner->context, stage->options, status) != STATUS_OK) {
+            tell_place(plan, stage, status);
             return status_add_context(status, "stage %s", stage->label);
         }
     }
@@ -458,6 +469,7 @@ enum status_code runner_check(const struct run_request *request,
         struct status outcome = {0};
         if (stage->stage->check != NULL) {
             (void)stage->stage->check(&context, stage->options, &outcome);
+            tell_place(request->plan, stage, &outcome);
             report(data, stage->label, &outcome);
         }
     }

@@ -114,6 +114,30 @@ done:
     return code;
 }
 
+enum status_code source_log_need_times(struct context *context, const char *option,
+                                       struct status *status)
+{
+    const struct plan_source *source = &context_settings(context)->source;
+    const struct event_rules rules = {
+        .since = INT64_MIN, .until = INT64_MIN, .times_needed = option};
+    struct event_query log;
+    struct event_columns columns;
+    struct db_query *query = NULL;
+    struct db *db = NULL;
+    enum status_code code;
+
+    if (source->is_imported) {
+        return STATUS_OK;
+    }
+    TRY(event_query_of_source(source, &log, status));
+    TRY(context_source(context, &db, status));
+    TRY(event_columns_open(db, &log, &rules, &query, &columns, status));
+done:
+    db_finalize(query);
+    context_source_done(context);
+    return code;
+}
+
 enum status_code source_log_newest(struct context *context, int64_t from, char out[HASH_TEXT_MAX],
                                    struct status *status)
 {

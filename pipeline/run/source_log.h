@@ -24,6 +24,11 @@ MUST_CHECK enum status_code source_log_keys(struct context *context, int64_t fro
 MUST_CHECK enum status_code source_log_newest(struct context *context, int64_t from,
                                               char out[HASH_TEXT_MAX], struct status *status);
 
+/* For stage.check: whether the rows have the time that `option` ("gate.max_age") needs; else
+ * STATUS_CONFIG. Of a table that import will make nothing is known. */
+MUST_CHECK enum status_code source_log_need_times(struct context *context, const char *option,
+                                                  struct status *status);
+
 /* ---- the artifact "reading", a watermark: when the log was read, and how far ----
  *
  *      at      number  Unix seconds of the run that read it

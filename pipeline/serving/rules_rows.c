@@ -63,6 +63,12 @@ static enum status_code prepare(struct rules_rows *rows, struct db *db, struct s
         TRY(find_column(rows, RULES_LABEL, info->label, info->needs_label, info->label, status));
     }
     rows->has_label = rows->columns[RULES_LABEL] >= 0;
+    if (rows->has_label && rows->query->rule == RULE_ELIGIBLE && !rows->query->has_segments) {
+        TRY(status_set(status, STATUS_CONFIG,
+                       "%s: the query gives a segment, so recommend.segments must say who is in "
+                       "which",
+                       info->what));
+    }
 done:
     return code;
 }

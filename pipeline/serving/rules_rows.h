@@ -24,12 +24,13 @@ enum serving_rule {
 struct rules_query {
     enum serving_rule rule;
     const char *sql;
+    bool has_segments; /* there is a query of segments, too */
     double timeout_seconds;
     struct watch watch; /* asked every few thousand rows */
 };
 
-/* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item).
- * Else STATUS_CONFIG. Reads nothing. */
+/* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item),
+ * and of items by segment only where segments are known. Else STATUS_CONFIG. Reads nothing. */
 MUST_CHECK enum status_code rules_query_check(struct db *db, const struct rules_query *query,
                                               struct status *status);
 /* Adds the query's rows, in their order. */

@@ -260,12 +260,6 @@ static enum status_code prepare_room(struct intake *intake, struct status *statu
                               "recommend.eligible: %zu items, %zu segments", n_items,
                               rules->segments.n);
         }
-        if (intake->rows.has_label && rules->segment_of == NULL) {
-            return status_set(
-                status, STATUS_CONFIG,
-                "recommend.eligible: the query gives a segment, so recommend.segments "
-                "must say who is in which");
-        }
         rules->n_items = n_items;
         TRY(vocabulary_build_index(&rules->segments, status));
         TRY(MEM_NEW(&rules->eligible, n, status));

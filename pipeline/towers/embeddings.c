@@ -65,6 +65,15 @@ static bool is_finite(struct const_matrix matrix)
     return !has_other;
 }
 
+bool embeddings_know_all(const struct plan *plan, size_t position)
+{
+    size_t p = plan_producer(plan, position, "towers");
+    while (p != SIZE_MAX && plan_stage_number(&plan->stages[p], "events") != BASIS_ALL) {
+        p = plan_producer(plan, p, "towers"); /* a small night's go on from those above it */
+    }
+    return p != SIZE_MAX;
+}
+
 enum status_code embeddings_load(struct embeddings *embeddings, const struct artifact *artifact,
                                  struct status *status)
 {

@@ -2,8 +2,9 @@
 #ifndef NIGHTJAR_TOWERS_EMBEDDINGS_H
 #define NIGHTJAR_TOWERS_EMBEDDINGS_H
 
-#include "math/matrix.h"
+#include "config/plan.h"
 #include "dataset/dataset.h"
+#include "math/matrix.h"
 
 /* A view over the artifact "towers", which must outlive it. */
 struct embeddings {
@@ -21,6 +22,9 @@ struct embeddings {
     const float *item_bias; /* (n_items) learned popularity term; NULL: log(1 + n_i) */
 };
 
+/* Whether towers that a stage at `position` reads have learned what is held out: those of a refit
+ * with `events: all`. */
+bool embeddings_know_all(const struct plan *plan, size_t position);
 MUST_CHECK enum status_code embeddings_load(struct embeddings *embeddings,
                                             const struct artifact *artifact, struct status *status);
 /* Whether they are those of a basis with so many users and items; else STATUS_DATA. */

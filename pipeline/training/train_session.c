@@ -156,25 +156,13 @@ void training_connect(struct training *training)
     };
 }
 
-/* What a contrast of pairs, or whoever else needs them, finds missing. */
-static enum status_code need_pairs(bool found, bool needed, const char *who, struct status *status)
-{
-    if (found || !needed) {
-        return STATUS_OK;
-    }
-    return status_set(status, STATUS_CONFIG,
-                      "%s needs item pairs: put `- pairs: {item_item: {}}` above train", who);
-}
-
 /* Item pairs and the weights of the positives. */
 static enum status_code load_pairs(struct training *training, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct trainer_settings *settings = &training->settings;
     const struct artifact *pairs = NULL;
     const float *weights = NULL;
     bool has_items = false;
-    bool substitutes = settings->views.weight > 0.0 && settings->views.change == VIEW_SUBSTITUTE;
     TRY(context_input(training->context, "pairs", &pairs, status));
     if (pairs != NULL) {
         size_t n = sparse_entries(&training->positives.matrix);
@@ -189,9 +177,7 @@ static enum status_code load_pairs(struct training *training, struct status *sta
         TRY(pairs_positive_weights(pairs, training->basis, n, &weights, status));
         training->positives.matrix.values = (float *)(uintptr_t)weights;
     }
-    /* NAN, one that train has yet to choose, needs them too */
-    TRY(need_pairs(has_items, settings->co_items.weight != 0.0, "train: co_interaction", status));
-    TRY(need_pairs(has_items, substitutes, "train: views with change: substitute", status));
+    assert(has_items || training->settings.co_items.weight == 0.0); /* by the plan */
     training->input.item_pairs = has_items ? &training->item_pairs : NULL;
 done:
     return code;

@@ -126,19 +126,6 @@ static void the_three_weights_may_be_given(void **state)
     artifact_release(&artifact);
 }
 
-static void a_weight_for_evidence_that_nobody_made_is_a_mistake(void **state)
-{
-    struct status status = {0};
-    struct artifact artifact = {0};
-    assert_int_equal(stage_bench_run(state,
-                                     "  - given: {}\n"
-                                     "  - calibrate: {scoring: {evidence: 2}}\n",
-                                     NULL, &status),
-                     STATUS_CONFIG);
-    assert_non_null(strstr(status.message, "scoring.evidence is 2"));
-    assert_false(stage_bench_artifact(state, "calibrate/calibration", &artifact));
-}
-
 static void without_validation_given_weights_are_taken(void **state)
 {
     struct status status = {0};
@@ -153,17 +140,6 @@ static void without_validation_given_weights_are_taken(void **state)
     assert_true(calibration.weights.beta == 0.5 && calibration.weights.gamma == 2);
     assert_true(calibration.weights.exponent == 0.25 && isnan(calibration.value));
     artifact_release(&artifact);
-}
-
-static void below_refit_it_is_a_mistake_of_the_configuration(void **state)
-{
-    struct status status = {0};
-    struct artifact artifact = {0};
-    assert_int_equal(
-        stage_bench_run(state, "  - given: {basis: all}\n  - calibrate: {}\n", NULL, &status),
-        STATUS_CONFIG);
-    assert_non_null(strstr(status.message, "between train and refit"));
-    assert_false(stage_bench_artifact(state, "calibrate/calibration", &artifact));
 }
 
 static void wrong_options_are_reported_with_their_place(void **state)
@@ -203,11 +179,7 @@ int main(void)
                                         store_folder_teardown),
         cmocka_unit_test_setup_teardown(the_three_weights_may_be_given, store_folder_setup,
                                         store_folder_teardown),
-        cmocka_unit_test_setup_teardown(a_weight_for_evidence_that_nobody_made_is_a_mistake,
-                                        store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(without_validation_given_weights_are_taken,
-                                        store_folder_setup, store_folder_teardown),
-        cmocka_unit_test_setup_teardown(below_refit_it_is_a_mistake_of_the_configuration,
                                         store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_reported_with_their_place,
                                         store_folder_setup, store_folder_teardown),

@@ -22,7 +22,7 @@ static void every_user_of_the_log_gets_as_many_rows_as_asked(void **state)
 {
     struct artifact artifact = {0};
     struct recommendations lists = {0};
-    run(state, "  - given: {basis: all}\n  - recommend: {top: 7, similar: 3, popular: 4}\n",
+    run(state, "  - given: {events: all}\n  - recommend: {top: 7, similar: 3, popular: 4}\n",
         &artifact, &lists);
     assert_int_equal(lists.n_served, 120);
     assert_int_equal(lists.top, 7);
@@ -46,8 +46,8 @@ static void seen_items_are_left_out_unless_asked_for(void **state)
         struct recommendations lists = {0};
         size_t n_seen = 0;
         run(state,
-            exclude == 1 ? "  - given: {basis: all}\n  - recommend: {}\n"
-                         : "  - given: {basis: all}\n  - recommend: {exclude_seen: false}\n",
+            exclude == 1 ? "  - given: {events: all}\n  - recommend: {}\n"
+                         : "  - given: {events: all}\n  - recommend: {exclude_seen: false}\n",
             &artifact, &lists);
         for (size_t e = 0; e < lists.n_served * lists.top; e++) {
             n_seen += lists.items[e] >= 0 && sparse_has(&data.interactions.log.matrix,

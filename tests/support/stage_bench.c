@@ -22,7 +22,7 @@ static const char *const basis_choices[] = {"fit", "all", NULL};
 static const char *const test_choices[] = {"cut", "given", "none", NULL};
 
 static const struct option given_table[] = {
-    {.name = "basis",
+    {.name = "events",
      .type = OPTION_CHOICE,
      .offset = offsetof(struct given_options, basis),
      .default_text = "fit",
