@@ -33,6 +33,9 @@ struct contrast_batch {
        one leaf. So the leaves of a batch may be worked on apart, some here and some there. */
     size_t n_leaves;
     const size_t *leaves;
+    /* of leaves that are worked on apart, the highest offset of all of their negatives, which
+       margin losses weigh by; NULL: that of these negatives */
+    const float *high_offset;
 };
 
 /* A mean over the batch, as the two that it is the quotient of: those of several parts add up. */

@@ -28,17 +28,23 @@ static void cuts_of(const struct contrast_job *job, size_t a, size_t *first, siz
 
 /* ---- before the tiles ---- */
 
+static float highest_offset(const struct contrast_batch *batch)
+{
+    const struct vec_ops *vec = vec_ops();
+    const struct sparse *listed = &batch->listed;
+    const float own =
+        listed->n_rows == 0 ? -INFINITY : vec->max(listed->values, sparse_entries(listed));
+    const float shared =
+        batch->offsets == NULL ? 0.0f : vec->max(batch->offsets, batch->n_negatives);
+    return batch->n_negatives > 0 && shared > own ? shared : own;
+}
+
 /* v = exp(b - high offset) of the shared negatives. */
 static void weigh_shared(struct contrast_job *job)
 {
     const struct contrast_batch *batch = job->batch;
-    const struct sparse *listed = &batch->listed;
     float *weights = job->shared_weights;
-    float high =
-        listed->n_rows == 0 ? -INFINITY : job->vec->max(listed->values, sparse_entries(listed));
-    float shared =
-        batch->offsets == NULL ? 0.0f : job->vec->max(batch->offsets, batch->n_negatives);
-    high = batch->n_negatives > 0 && shared > high ? shared : high;
+    const float high = batch->high_offset != NULL ? *batch->high_offset : highest_offset(batch);
     job->high_offset = high == -INFINITY ? 0.0f : high;
     job->shared_weight = 0.0;
     for (size_t c = 0; c < batch->n_negatives; c++) {

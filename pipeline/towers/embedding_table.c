@@ -1,4 +1,4 @@
-/* Trainable tables: row-sparse gradients, their size, and their steps. */
+/* Trainable tables: row-sparse gradients, their clipping, and their steps. */
 #include "towers/embedding_table.h"
 
 #include "base/mem.h"
@@ -244,47 +244,20 @@ void embedding_table_pool(const struct embedding_table *table, const struct spar
     pool_run_rows(pool, m->n_rows, ROW_BLOCK, sum_rows_task, &job);
 }
 
-/* ---- the size of a gradient ---- */
+/* ---- clipping ---- */
 
-enum { PARTS = 64, SLICE = 4096 /* floats summed in single precision */ };
+enum { PARTS = 64 };
 
 struct gradient_job {
-    const float *gradient;
     float *scaled;
     size_t n;
     float factor;
-    double squares[PARTS];
 };
 
 static size_t part_start(const struct gradient_job *job, size_t part)
 {
     size_t length = (job->n + PARTS - 1) / PARTS;
     return part * length < job->n ? part * length : job->n;
-}
-
-static void square_task(void *data, size_t part, size_t worker)
-{
-    (void)worker;
-    struct gradient_job *job = data;
-    const struct vec_ops *vec = vec_ops();
-    size_t last = part_start(job, part + 1);
-    double sum = 0.0;
-    for (size_t i = part_start(job, part); i < last; i += SLICE) {
-        size_t n = last - i < SLICE ? last - i : SLICE;
-        sum += (double)vec->dot(job->gradient + i, job->gradient + i, n);
-    }
-    job->squares[part] = sum;
-}
-
-double gradient_square(const float *gradient, size_t n, struct pool *pool)
-{
-    struct gradient_job job = {.gradient = gradient, .n = n};
-    double sum = 0.0;
-    pool_run(pool, PARTS, square_task, &job);
-    for (size_t part = 0; part < PARTS; part++) {
-        sum += job.squares[part];
-    }
-    return sum;
 }
 
 double gradient_clip_factor(double clip, double square)
@@ -310,12 +283,6 @@ void gradient_scale(float *gradient, size_t n, double factor, struct pool *pool)
 }
 
 /* ---- steps ---- */
-
-double embedding_table_gradient_square(struct embedding_table *table, struct pool *pool)
-{
-    return gradient_square(embedding_table_gradient(table), table->n_touched * table->dimension,
-                           pool);
-}
 
 void embedding_table_step(struct embedding_table *table, double rate, double scale,
                           struct pool *pool)

@@ -66,8 +66,6 @@ MUST_CHECK enum status_code embedding_table_add_sparse(struct embedding_table *t
 void embedding_table_pool(const struct embedding_table *table, const struct sparse *m, float *out,
                           struct pool *pool);
 
-/* Sum of squares of the gathered gradient, for clipping. */
-double embedding_table_gradient_square(struct embedding_table *table, struct pool *pool);
 /* One optimizer step with the gathered gradient times `scale`, which is then empty. */
 void embedding_table_step(struct embedding_table *table, double rate, double scale,
                           struct pool *pool);
@@ -82,11 +80,7 @@ MUST_CHECK enum status_code embedding_table_restore(struct embedding_table *tabl
                                                     const struct artifact *artifact,
                                                     const char *prefix, struct status *status);
 
-/* ---- the size of a batch's gradient, over all tables together, and its clipping ---- */
-
-/* The sum of squares of gradient[0..n): the same bytes with any number of threads. Add those of
- * all tables for the square of the whole gradient's L2 norm. */
-double gradient_square(const float *gradient, size_t n, struct pool *pool);
+/* ---- clipping a batch's gradient, over all tables together ---- */
 
 /* The factor that brings a gradient of squared norm `square` down to norm `clip` (Pascanu, Mikolov
  * and Bengio 2013, algorithm 1): min(1, clip / sqrt(square)). 1 when clip is 0 or when the norm is

@@ -1,6 +1,9 @@
 /* Both towers, their graph and their step. */
 #include "towers/encoder.h"
 
+#include "math/tree_sum.h"
+#include "ranks/shards.h"
+
 #include <string.h>
 
 static bool has_graph(const struct encoder *encoder)
@@ -103,20 +106,78 @@ static size_t all_tables(struct encoder *encoder, struct embedding_table *out[MA
     return n;
 }
 
-void encoder_step(struct encoder *encoder, double rate, struct pool *pool)
+static size_t shard_of_row(const struct encoder *encoder, size_t side, size_t row)
 {
+    const uint64_t *keys = encoder->towers[side].settings.keys;
+    const uint64_t key = keys == NULL ? row : keys[row];
+    return side == SIDE_USERS ? shard_of_key(key) : shard_of_item((size_t)key);
+}
+
+/* The square of a row's gradient; 0 of one that is not in play. */
+static double row_square(const struct embedding_table *table, size_t row)
+{
+    const size_t d = table->dimension;
+    const int32_t slot = table->slot_of[row];
+    const float *gradient = table->gradient + (slot < 0 ? 0 : (size_t)slot * d);
+    return slot < 0 ? 0.0 : (double)vec_ops()->dot(gradient, gradient, d);
+}
+
+/* squares (SHARDS) += the squares of the gradients of entities' rows, ascending within a shard: in
+ * what order a step has them depends on the number of ranks. */
+static void add_squares(const struct encoder *encoder, size_t side, struct embedding_table *table,
+                        double *squares)
+{
+    (void)embedding_table_gradient(table);
+    for (size_t row = 0; row < table->n; row++) {
+        squares[shard_of_row(encoder, side, row)] += row_square(table, row);
+    }
+}
+
+/* Of the whole gradient: its rows are on all ranks, what is not by rows of entities on every one.
+ */
+static enum status_code gradient_norm(struct encoder *encoder, double *square,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t mine = ranks_mine(encoder->ranks);
+    const size_t first = ranks_first_shard(encoder->ranks, mine);
+    const size_t count = ranks_first_shard(encoder->ranks, mine + 1) - first;
+    double squares[SHARDS] = {0}, shared = 0.0;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        struct embedding_table *tables[TOWER_MAX_TABLES];
+        const size_t n = tower_tables(&encoder->towers[s], tables);
+        add_squares(encoder, s, &encoder->towers[s].ids, squares);
+        for (size_t t = 1; t < n; t++) { /* behind those of ids */
+            (void)embedding_table_gradient(tables[t]);
+            for (size_t row = 0; row < tables[t]->n; row++) {
+                shared += row_square(tables[t], row);
+            }
+        }
+    }
+    add_squares(encoder, SIDE_ITEMS, &encoder->bias, squares);
+    *square = tree_sum(squares + first, count);
+    TRY(ranks_tree_sum(encoder->ranks, square, 1, status));
+    *square += shared;
+done:
+    return code;
+}
+
+enum status_code encoder_step(struct encoder *encoder, double rate, struct pool *pool,
+                              struct status *status)
+{
+    enum status_code code = STATUS_OK;
     struct embedding_table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     double square = 0.0;
     if (encoder->clip > 0.0) {
-        for (size_t t = 0; t < n; t++) {
-            square += embedding_table_gradient_square(tables[t], pool);
-        }
+        TRY(gradient_norm(encoder, &square, status));
     }
     const double factor = gradient_clip_factor(encoder->clip, square);
     for (size_t t = 0; t < n; t++) {
         embedding_table_step(tables[t], rate, factor, pool);
     }
+done:
+    return code;
 }
 
 bool encoder_is_plain(const struct encoder *encoder)

@@ -16,7 +16,7 @@
  *     TRY(encoder_backward(encoder, SIDE_USERS, &view, &users, user_gradient, pool, status));
  *     TRY(encoder_backward(encoder, SIDE_ITEMS, &view, &items, item_gradient, pool, status));
  *     TRY(encoder_view_end(encoder, &view, pool, status));
- *     encoder_step(encoder, rate, pool);
+ *     TRY(encoder_step(encoder, rate, pool, status));
  *
  * and before the weights are read as a whole, by encoder_encode or a checkpoint, encoder_settle. */
 #ifndef NIGHTJAR_TOWERS_ENCODER_H
@@ -33,6 +33,8 @@ struct encoder {
     struct propagation propagation; /* without hops: not initialised */
     struct embedding_table bias;    /* (n_items, 1) learned popularity term; n 0: none */
     double clip;                    /* largest L2 norm of a step's gradient; 0: any */
+    struct ranks *ranks; /* who have the rows of ids that are not here; what else there is is the
+                            same on all of them */
 };
 
 /* One view of users and items in a step. Without propagation it holds nothing but the view.
@@ -67,8 +69,9 @@ MUST_CHECK enum status_code encoder_backward(struct encoder *encoder, enum tower
 MUST_CHECK enum status_code encoder_view_end(struct encoder *encoder, struct encoder_view *view,
                                              struct pool *pool, struct status *status);
 
-/* One optimizer step of every table, the gradient clipped. */
-void encoder_step(struct encoder *encoder, double rate, struct pool *pool);
+/* One optimizer step of every table, the gradient clipped: by its norm over all ranks. */
+MUST_CHECK enum status_code encoder_step(struct encoder *encoder, double rate, struct pool *pool,
+                                         struct status *status);
 /* Whether a row's step asks for no more than its own gradient: towers of ids alone, no propagation,
  * no clipping. */
 bool encoder_is_plain(const struct encoder *encoder);

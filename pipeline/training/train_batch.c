@@ -220,7 +220,7 @@ static enum status_code backward_and_step(struct train_batch *batch, const struc
                          batch->items->gradient, batch->pool, status));
     TRY(encoder_view_end(batch->encoder, &batch->view, batch->pool, status));
     TRY(view_contrast_run(batch, step, made, status));
-    encoder_step(batch->encoder, step->rate, batch->pool);
+    TRY(encoder_step(batch->encoder, step->rate, batch->pool, status));
 done:
     return code;
 }

@@ -355,14 +355,12 @@ void train_options_refuse_ranks(const struct train_options *options, struct opti
         bool is_asked;
         const char *option, *why;
     } refusals[] = {
-        {s.loss != LOSS_AUTO && loss_table[s.loss].kind != LOSS_SOFTMAX, "loss",
-         "compares all anchors or all cuts of a step; take one of the softmax kind"},
+        {s.loss != LOSS_AUTO && loss_table[s.loss].kind == LOSS_UNIFORM, "loss",
+         "compares all users of a step with one another, and they are apart; take another"},
         {s.history.given, "history", "multiplies the rows that a step fetches"},
         {s.hidden.layers > 0, "hidden", "layers are shared by all rows, and are not summed yet"},
         {s.views.weight > 0.0, "views", "contrasts rows of a batch, which are apart"},
         {s.sequence.given, "sequence", "multiplies the rows that a step fetches"},
-        {s.dropout > 0.0, "dropout", "goes with a step that is taken row by row"},
-        {s.clip > 0.0, "clip", "looks at the gradients of all rows together"},
         {s.learn_bias, "item_bias", "is not kept with the rows of items yet"},
     };
     const size_t ranks = option_report_ranks(report);

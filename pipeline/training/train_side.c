@@ -26,6 +26,7 @@ enum status_code side_run(const struct side *side, struct contrast *contrast,
         .thresholds = side->thresholds,
         .n_leaves = entries->n_leaves,
         .leaves = entries->leaves,
+        .high_offset = side->high_offset,
     };
     if (entries->excluded.n_entries > 0) {
         work.excluded = entries->excluded.matrix;

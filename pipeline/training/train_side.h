@@ -16,6 +16,7 @@ struct side {
     size_t n_candidates;
     const float *offsets;      /* (n_negatives) or NULL */
     const float *thresholds;   /* (n) or NULL */
+    const float *high_offset;  /* see contrast_batch.h */
     float *anchor_gradient;    /* (n, width) dL / d anchors */
     float *candidate_gradient; /* (n_candidates, width) */
     /* of what the contrast does not take as it is elsewhere; the pointers above may lead here */

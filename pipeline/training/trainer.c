@@ -59,6 +59,7 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
                                  input->seed, "tower.bias", 0.0, trainer->pool, status));
     }
     encoder->clip = settings->clip;
+    encoder->ranks = input->ranks;
 done:
     return code;
 }

@@ -5,6 +5,7 @@
 #include "math/tree_sum.h"
 #include "math/vec.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The step's user of an anchor. */
@@ -117,6 +118,34 @@ static double scale_slope(const struct train_batch *batch)
     return tree_sum(sums, n_leaves);
 }
 
+/* The highest offset of a negative, those of the other ranks' users included. */
+static enum status_code find_high_offset(struct train_batch *batch, float *out,
+                                         struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct vec_ops *vec = vec_ops();
+    const struct contrast_entries *entries = &batch->plan->user_items;
+    const float *offsets = batch->plan->candidates.offsets;
+    const size_t n_ranks = ranks_n(batch->input->ranks);
+    const float own = vec->max(entries->listed.matrix.values, entries->listed.n_entries);
+    struct ranks_bytes all = {0};
+    float high = -INFINITY;
+    TRY(ranks_gather(batch->input->ranks, &own, sizeof own, &all, status));
+    for (size_t r = 0; r < n_ranks; r++) {
+        float theirs;
+        memcpy(&theirs, all.data + r * sizeof theirs, sizeof theirs);
+        high = theirs > high ? theirs : high;
+    }
+    if (entries->n_negatives > 0) {
+        const float shared = offsets == NULL ? 0.0f : vec->max(offsets, entries->n_negatives);
+        high = shared > high ? shared : high;
+    }
+    *out = high;
+done:
+    ranks_bytes_release(&all);
+    return code;
+}
+
 enum status_code user_contrast_run(struct train_batch *batch, const struct train_step *step,
                                    struct train_outcome *outcome, struct status *status)
 {
@@ -124,6 +153,7 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     const struct trainer_settings *settings = batch->input->settings;
     struct side *side = &batch->user_side;
     struct contrast_parts parts = {0};
+    float high_offset;
     struct contrast_result result = {.parts = item_rows_are_spread(batch->items) ? &parts : NULL};
     struct contrast_settings contrast = {.loss = &loss_table[settings->loss],
                                          .loss_settings = settings->loss_settings,
@@ -133,6 +163,10 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
     side->entries = &batch->plan->user_items;
     side->n_candidates = batch->plan->candidates.n;
     side->offsets = batch->plan->candidates.offsets;
+    if (item_rows_are_spread(batch->items) && contrast.loss->kind == LOSS_MARGIN) {
+        TRY(find_high_offset(batch, &high_offset, status));
+        side->high_offset = &high_offset;
+    }
     TRY(gather(batch, step, status));
     TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
     if (result.parts != NULL) {
