@@ -71,6 +71,15 @@ static struct doc_node *options_of(struct doc_node *entry, struct arena *arena,
     return options->kind == DOC_MAP ? options : NULL;
 }
 
+/* Whoever finds a mistake in it is told where the stage stands that it belongs to. */
+static void put_at(struct doc_node *node, struct place place)
+{
+    node->place = node->key_place = place;
+    for (struct doc_node *child = node->first; child != NULL; child = child->next) {
+        put_at(child, place);
+    }
+}
+
 /* Moves what `options` lacks over from `source`, a map of the recipe. */
 static void fill_in(struct doc_node *options, struct doc_node *source, bool has_pairs)
 {
@@ -118,12 +127,15 @@ enum status_code plan_fill_in_recipe(struct plan_reading *reading, struct status
     if (!is_open(reading)) {
         goto done;
     }
-    TRY(yaml_doc_parse(recipe, strlen(recipe), "recipe", reading->arena, &reading->mistakes, &root,
+    TRY(yaml_doc_parse(recipe, strlen(recipe), NULL, reading->arena, &reading->mistakes, &root,
                        status));
     for (struct doc_node *stage = root->first; stage != NULL; stage = stage->next) {
         struct doc_node *entry = find_entry(reading, stage->key);
         struct doc_node *options = entry == NULL ? NULL : options_of(entry, reading->arena, status);
         TRY(status->code);
+        if (options != NULL) {
+            put_at(stage, options->key_place);
+        }
         const bool are_pairs = strcmp(stage->key, pairs_name) == 0;
         /* of pairs all or nothing: what is left out of a list of kinds is not wanted */
         if (options != NULL && (!are_pairs || options->n == 0)) {
