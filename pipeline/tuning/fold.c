@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "dataset/dataset_ranks.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"
@@ -43,15 +44,14 @@ enum status_code fold_is_sound(const struct training *training, bool *is_sound,
     struct pairs_made made;
     const enum status_code code = load_pairs_made(training, &made, status);
     if (code == STATUS_OK) {
-        /* the ranks of a run would each draw of their own users alone */
-        *is_sound = context_plan(training->context)->rank.n <= 1 && dataset->valid_is_random &&
-                    !dataset->repeats && training->input.stored_negatives == NULL &&
+        *is_sound = dataset->valid_is_random && !dataset->repeats &&
+                    training->input.stored_negatives == NULL &&
                     (training->input.item_pairs == NULL || made.has_settings);
     }
     return code;
 }
 
-/* Room for as many entries as the parts have. */
+/* Room for as many entries as the parts have, and how many users each item has in both. */
 static enum status_code make_room(struct fold *fold, const struct training *training,
                                   struct status *status)
 {
@@ -72,6 +72,7 @@ static enum status_code make_room(struct fold *fold, const struct training *trai
     for (size_t e = 0; e < n - n_train; e++) {
         fold->item_counts[dataset->valid.matrix.columns[e]]++;
     }
+    TRY(ranks_sum_int64(training->input.ranks, fold->item_counts, dataset->n_items, status));
 done:
     return code;
 }
@@ -114,8 +115,19 @@ static void merge(const struct training *training, const float *valid_values, si
     }
 }
 
-/* As many as the user's first validation part has, but for items that have no other user left. */
-static void hold_out(struct rng *rng, int64_t *item_counts, struct merged_row *row)
+/* What is held out of each item, and which of its pairs comes back where it is all of them: the one
+ * with the greatest lot. Lots are drawn by ids, so it is the same one wherever its user is. */
+struct held_out {
+    int64_t *counts, *last; /* (n_items) of all ranks, once they are put together */
+};
+
+static int64_t lot_of(uint64_t seed, uint64_t user_key, int32_t item)
+{
+    return (int64_t)(history_tie(seed, user_key, (uint64_t)item) >> 1);
+}
+
+/* As many as the user's first validation part has, of items that have another user. */
+static void hold_out(struct rng *rng, const int64_t *item_counts, struct merged_row *row)
 {
     size_t n_held = 0;
     memset(row->is_held, 0, row->n * sizeof *row->is_held);
@@ -124,9 +136,7 @@ static void hold_out(struct rng *rng, int64_t *item_counts, struct merged_row *r
     }
     rng_permutation(rng, row->n, row->order);
     for (size_t i = 0; i < row->n && n_held < row->n_valid; i++) {
-        int64_t *count = &item_counts[row->columns[row->order[i]]];
-        if (*count > 1) {
-            (*count)--;
+        if (item_counts[row->columns[row->order[i]]] > 1) {
             row->is_held[row->order[i]] = true;
             n_held++;
         }
@@ -155,38 +165,129 @@ static void put(const struct merged_row *row, size_t user, struct dataset *datas
     valid->offsets[user + 1] = v;
 }
 
+/* A draw in the making. */
+struct fold_draw {
+    struct fold *fold;
+    const struct training *training;
+    size_t number;
+    float *valid_values; /* weights of the first validation part's pairs as positives, or NULL */
+    struct merged_row row;
+    struct held_out held;
+};
+
+/* Into draw->row: the user's pairs, and what is held out of them before any comes back. */
+static void draw_user(struct fold_draw *draw, size_t user)
+{
+    const struct trainer_input *input = &draw->training->input;
+    struct rng rng;
+    merge(draw->training, draw->valid_values, user, &draw->row);
+    rng_init(&rng, input->seed, "search.fold", draw->number, trainer_user_key(input, user));
+    hold_out(&rng, draw->fold->item_counts, &draw->row);
+}
+
+static void count_user(struct fold_draw *draw, size_t user)
+{
+    const struct trainer_input *input = &draw->training->input;
+    const struct merged_row *row = &draw->row;
+    draw_user(draw, user);
+    for (size_t i = 0; i < row->n; i++) {
+        if (row->is_held[i]) {
+            const int32_t item = row->columns[i];
+            const int64_t lot = lot_of(input->seed, trainer_user_key(input, user), item);
+            int64_t *last = &draw->held.last[item];
+            draw->held.counts[item]++;
+            *last = lot > *last ? lot : *last;
+        }
+    }
+}
+
+static void put_user(struct fold_draw *draw, size_t user)
+{
+    const struct trainer_input *input = &draw->training->input;
+    struct merged_row *row = &draw->row;
+    draw_user(draw, user);
+    for (size_t i = 0; i < row->n; i++) {
+        const int32_t item = row->columns[i];
+        const bool is_all = draw->held.counts[item] == draw->fold->item_counts[item];
+        row->is_held[i] = row->is_held[i] &&
+                          !(is_all && lot_of(input->seed, trainer_user_key(input, user), item) ==
+                                          draw->held.last[item]);
+    }
+    put(row, user, &draw->fold->dataset);
+}
+
+static enum status_code init_draw(struct fold_draw *draw, const struct pairs_made *made,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct training *training = draw->training;
+    const struct sparse *valid = &training->interactions.basis[training->basis].valid.matrix;
+    const size_t n_valid = sparse_entries(valid), n_items = valid->n_columns;
+    TRY(MEM_NEW(&draw->row.columns, n_items, status));
+    TRY(MEM_NEW(&draw->row.values, n_items, status));
+    TRY(MEM_NEW(&draw->row.times, n_items, status));
+    TRY(MEM_NEW(&draw->row.order, n_items, status));
+    TRY(MEM_NEW(&draw->row.is_held, n_items, status));
+    TRY(MEM_NEW(&draw->held.counts, n_items, status));
+    TRY(MEM_NEW(&draw->held.last, n_items, status));
+    if (training->positives.matrix.values != NULL && valid->values != NULL) {
+        TRY(MEM_NEW(&draw->valid_values, n_valid, status));
+        pairs_weigh_positives(made->weights, valid->values, n_valid, draw->valid_values);
+    }
+done:
+    return code;
+}
+
+static void release_draw(struct fold_draw *draw)
+{
+    mem_free(draw->row.columns);
+    mem_free(draw->row.values);
+    mem_free(draw->row.times);
+    mem_free(draw->row.order);
+    mem_free(draw->row.is_held);
+    mem_free(draw->held.counts);
+    mem_free(draw->held.last);
+    mem_free(draw->valid_values);
+}
+
 static enum status_code draw(struct fold *fold, const struct training *training,
                              const struct pairs_made *made, size_t number, struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    const struct sparse *valid = &training->interactions.basis[training->basis].valid.matrix;
-    const size_t n_valid = sparse_entries(valid), n_items = valid->n_columns;
-    float *valid_values = NULL;
-    struct merged_row row = {0};
-    TRY(MEM_NEW(&row.columns, n_items, status));
-    TRY(MEM_NEW(&row.values, n_items, status));
-    TRY(MEM_NEW(&row.times, n_items, status));
-    TRY(MEM_NEW(&row.order, n_items, status));
-    TRY(MEM_NEW(&row.is_held, n_items, status));
-    if (training->positives.matrix.values != NULL && valid->values != NULL) {
-        TRY(MEM_NEW(&valid_values, n_valid, status));
-        pairs_weigh_positives(made->weights, valid->values, n_valid, valid_values);
+    enum status_code code;
+    struct ranks *ranks = training->input.ranks;
+    const size_t n_users = fold->dataset.n_users, n_items = fold->dataset.n_items;
+    struct fold_draw draw = {.fold = fold, .training = training, .number = number};
+    TRY(init_draw(&draw, made, status));
+    for (size_t u = 0; u < n_users; u++) {
+        count_user(&draw, u);
     }
-    for (size_t u = 0; u < valid->n_rows; u++) {
-        struct rng rng;
-        rng_init(&rng, training->input.seed, "search.fold", number, u);
-        merge(training, valid_values, u, &row);
-        hold_out(&rng, fold->item_counts, &row);
-        put(&row, u, &fold->dataset);
+    TRY(ranks_sum_int64(ranks, draw.held.counts, n_items, status));
+    TRY(ranks_max_int64(ranks, draw.held.last, n_items, status));
+    for (size_t u = 0; u < n_users; u++) {
+        put_user(&draw, u);
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        const int64_t n_held = draw.held.counts[i];
+        fold->item_counts[i] -= n_held == fold->item_counts[i] && n_held > 0 ? n_held - 1 : n_held;
     }
 done:
-    mem_free(row.columns);
-    mem_free(row.values);
-    mem_free(row.times);
-    mem_free(row.order);
-    mem_free(row.is_held);
-    mem_free(valid_values);
+    release_draw(&draw);
     return code;
+}
+
+/* Over several ranks, what was counted. */
+static void count_totals(struct fold *fold)
+{
+    struct dataset_totals *totals = &fold->dataset.totals;
+    if (totals->counts != NULL) {
+        totals->valid_pairs += totals->pairs;
+        totals->pairs = 0;
+        for (size_t i = 0; i < fold->dataset.n_items; i++) {
+            totals->pairs += fold->item_counts[i];
+        }
+        totals->valid_pairs -= totals->pairs;
+        totals->counts = fold->item_counts;
+    }
 }
 
 /* What else is made of a train part. */
@@ -197,6 +298,7 @@ static enum status_code derive(struct fold *fold, const struct training *trainin
     const bool has_pairs = training->input.item_pairs != NULL;
     struct pair_settings settings = made->settings;
     settings.watch = context_stop_watch(training->context);
+    settings.crowd = training->input.validation->crowd;
     if (has_pairs) {
         TRY(pairs_item_item(&fold->dataset.train, &settings, context_pool(training->context),
                             &fold->item_pairs, status));
@@ -222,6 +324,7 @@ enum status_code fold_init(struct fold *fold, const struct training *training, s
     TRY(load_pairs_made(training, &made, status));
     TRY(make_room(fold, training, status));
     TRY(draw(fold, training, &made, number, status));
+    count_totals(fold);
     fold->validation = *first;
     fold->validation.dataset = &fold->dataset;
     fold->validation.exclude = (struct sparse){0};
