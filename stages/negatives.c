@@ -13,7 +13,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions"},
@@ -49,25 +48,6 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
         .seconds = 0.01 + 1e-6 * rows,
         .rows = o->stored > 0 ? rows : sizes->n_interactions,
     };
-}
-
-static void negatives_refuse_ranks(const void *values, struct option_report *report)
-{
-    const struct negatives_options *o = values;
-    const struct negative_settings settings = negatives_options_settings(o);
-    const struct {
-        bool is_auto;
-        const char *option;
-    } choices[] = {{isnan(settings.alpha), "alpha"},
-                   {settings.hard.is_choice, "hard.count"},
-                   {settings.count_is_choice, "count"}};
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-        if (choices[i].is_auto) {
-            option_mistake(report, choices[i].option,
-                           "auto is searched for on one rank: run there once, and write down what "
-                           "it chose");
-        }
-    }
 }
 
 /* ---- stored negatives ---- */
@@ -219,6 +199,5 @@ const struct stage stage_negatives = {
     .sizes = negatives_sizes,
     .estimate = negatives_estimate,
     .works_in_ranks = true,
-    .refuse_ranks = negatives_refuse_ranks,
     .run = negatives_run,
 };

@@ -7,7 +7,6 @@
 #include "run/context_data.h"
 #include "negatives/negatives_options.h"
 #include "training/column_worth.h"
-#include "tuning/auto_axes.h"
 #include "tuning/auto_settings.h"
 #include "sequence/sequence_session.h"
 #include "training/train_options.h"
@@ -89,22 +88,6 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     out->search_seconds = auto_budget_expected(o) * fmax(out->seconds, AUTO_LEAST_SECONDS);
     out->seconds += out->search_seconds;
     sequence_estimate(sizes, out);
-}
-
-static void train_refuse_ranks(const void *values, struct option_report *report)
-{
-    const struct train_options *o = values;
-    const struct negative_settings none = {0};
-    bool is_open[N_AUTO_SETTINGS];
-    train_options_refuse_ranks(o, report);
-    auto_settings_open(&o->settings, &none, is_open);
-    for (size_t s = 0; s < N_AUTO_SETTINGS; s++) {
-        if (is_open[s]) {
-            option_mistake(report, auto_candidates[s].name,
-                           "auto is searched for on one rank: run there once, on a part of the "
-                           "users if need be, and write down what it chose");
-        }
-    }
 }
 
 /* What each validation user has of the vectors that go out: `tune` compares trainings by it. */
@@ -221,6 +204,6 @@ const struct stage stage_train = {
     .sizes = train_sizes,
     .estimate = train_estimate,
     .works_in_ranks = true,
-    .refuse_ranks = train_refuse_ranks,
+    .refuse_ranks = train_options_refuse_ranks,
     .run = train_run,
 };

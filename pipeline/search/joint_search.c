@@ -96,8 +96,9 @@ static enum status_code try_choice(struct walk *walk, const size_t *choice, bool
     /* what an interrupted search left is in the order of this walk */
     if (t >= search->n || !is_of(&search->trials[t], choice, is_short, fold)) {
         search->n = t;
-        walk->is_over = walk->is_over ||
-                        (walk->hooks->is_over != NULL && walk->hooks->is_over(walk->hooks->data));
+        if (!walk->is_over && walk->hooks->is_over != NULL) {
+            TRY(walk->hooks->is_over(walk->hooks->data, &walk->is_over, status));
+        }
         if (walk->is_over) {
             goto done;
         }
@@ -375,110 +376,4 @@ enum status_code joint_search_run(struct joint_search *search, const struct sear
            sizeof search->best);
 done:
     return code;
-}
-
-/* ---- in an artifact ---- */
-
-enum {
-    N_VALUES = 5
-}; /* of a trial: metric, popularity weight, seconds, whether it is short, fold */
-
-enum status_code joint_search_save(const struct joint_search *search, struct artifact *artifact,
-                                   struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    int64_t *choices = NULL;
-    double *values = NULL;
-    TRY(MEM_NEW(&choices, search->n * SEARCH_AXES_MAX, status));
-    TRY(MEM_NEW(&values, search->n * N_VALUES, status));
-    for (size_t t = 0; t < search->n; t++) {
-        for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
-            choices[t * SEARCH_AXES_MAX + a] = (int64_t)search->trials[t].choice[a];
-        }
-        double *of_trial = values + t * N_VALUES;
-        of_trial[0] = search->trials[t].value;
-        of_trial[1] = search->trials[t].popularity;
-        of_trial[2] = search->trials[t].seconds;
-        of_trial[3] = search->trials[t].is_short ? 1.0 : 0.0;
-        of_trial[4] = (double)search->trials[t].fold;
-    }
-    TRY(artifact_copy(artifact, "choices", ARRAY_I64, search->n, SEARCH_AXES_MAX, choices, status));
-    TRY(artifact_copy(artifact, "values", ARRAY_F64, search->n, N_VALUES, values, status));
-    TRY(artifact_copy(artifact, "user_values", ARRAY_F64, search->n, search->n_users,
-                      search->user_values, status));
-done:
-    mem_free(choices);
-    mem_free(values);
-    return code;
-}
-
-/* One stored trial; false when it is none of this search. */
-static bool read_trial(const struct joint_search *search, const int64_t *choice,
-                       const double *values, struct search_trial *out)
-{
-    if (!(values[4] >= 0.0) || values[4] >= (double)search->n_folds) {
-        return false;
-    }
-    *out = (struct search_trial){.value = values[0],
-                                 .popularity = values[1],
-                                 .seconds = values[2],
-                                 .is_short = values[3] != 0.0,
-                                 .fold = (size_t)values[4]};
-    for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
-        size_t n = a < search->n_axes ? search->axes[a].n : 1;
-        if (choice[a] < 0 || (uint64_t)choice[a] >= n) {
-            return false;
-        }
-        out->choice[a] = (size_t)choice[a];
-    }
-    return true;
-}
-
-enum status_code joint_search_load(struct joint_search *search, const struct artifact *artifact,
-                                   struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const void *choices, *values, *user_values;
-    size_t n, n_values, n_lists, axes, columns, users;
-    struct search_trial *trials = NULL;
-    double *copied = NULL;
-    assert(search->n == 0);
-    TRY(artifact_get(artifact, "choices", ARRAY_I64, &choices, &n, &axes, status));
-    TRY(artifact_get(artifact, "values", ARRAY_F64, &values, &n_values, &columns, status));
-    TRY(artifact_get(artifact, "user_values", ARRAY_F64, &user_values, &n_lists, &users, status));
-    bool fits = axes == SEARCH_AXES_MAX && columns == N_VALUES && users == search->n_users &&
-                n_values == n && n_lists == n;
-    TRY(MEM_NEW(&trials, n, status));
-    TRY(MEM_NEW(&copied, n * search->n_users, status));
-    for (size_t t = 0; fits && t < n; t++) {
-        fits = read_trial(search, (const int64_t *)choices + t * SEARCH_AXES_MAX,
-                          (const double *)values + N_VALUES * t, &trials[t]);
-    }
-    if (!fits) {
-        code = status_set(status, STATUS_DATA,
-                          "artifact %s: %zu trials of %zu users do not fit a search over %zu "
-                          "settings and %zu users; the work database can be deleted",
-                          artifact->name, n, users, search->n_axes, search->n_users);
-        goto done;
-    }
-    memcpy(copied, user_values, n * search->n_users * sizeof *copied);
-    joint_search_release(search);
-    search->n = n;
-    search->trials = trials;
-    search->user_values = copied;
-    trials = NULL;
-    copied = NULL;
-done:
-    mem_free(trials);
-    mem_free(copied);
-    return code;
-}
-
-void joint_search_release(struct joint_search *search)
-{
-    mem_free(search->trials);
-    mem_free(search->user_values);
-    search->trials = NULL;
-    search->user_values = NULL;
-    search->n = 0;
 }

@@ -25,6 +25,7 @@
 #ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
 #define NIGHTJAR_SEARCH_JOINT_SEARCH_H
 
+#include "ranks/ranks.h"
 #include "store/artifact.h"
 
 enum { SEARCH_AXES_MAX = 16, SEARCH_STARTS_MAX = 4, SEARCH_FOLDS_MAX = 8 };
@@ -51,8 +52,8 @@ struct search_hooks {
        user_values (n_users) is the metric of each user, NAN for those that do not count. */
     enum status_code (*measure)(void *data, struct search_trial *trial, double *user_values,
                                 struct status *status);
-    /* Whether no further trial may begin; NULL: never. */
-    bool (*is_over)(void *data);
+    /* Whether no further trial may begin; NULL: one always may. */
+    enum status_code (*is_over)(void *data, bool *is_over, struct status *status);
 };
 
 /* Zero-initialise; the caller sets what stands above the line. Release with joint_search_release.
@@ -84,8 +85,9 @@ struct joint_search {
  * a mixture, and where there are several folds, only a gain beyond one standard error of the users'
  * paired differences. A trial
  * that would exceed the budget is not made, nor a 65th of a fold.
- * Loaded trials are not made again, and count. Errors: those of `measure`, STATUS_NO_MEMORY; the
- * trials made stay. */
+ * Loaded trials are not made again, and count. Errors: those of the hooks, STATUS_NO_MEMORY; the
+ * trials made stay. Over several ranks all make the same walk, for which the hooks must say the
+ * same on each. */
 MUST_CHECK enum status_code joint_search_run(struct joint_search *search,
                                              const struct search_hooks *hooks,
                                              struct status *status);
@@ -97,6 +99,9 @@ MUST_CHECK enum status_code joint_search_save(const struct joint_search *search,
 MUST_CHECK enum status_code joint_search_load(struct joint_search *search,
                                               const struct artifact *artifact,
                                               struct status *status);
+/* Every rank has the trials that the first one has loaded, the others none. A collective. */
+MUST_CHECK enum status_code joint_search_share(struct joint_search *search, struct ranks *ranks,
+                                               struct status *status);
 void joint_search_release(struct joint_search *search);
 
 #endif

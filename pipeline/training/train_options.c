@@ -348,9 +348,9 @@ void train_options_validate(const void *values, struct option_report *report)
 
 /* An item's row is at one rank, and a step fetches the vectors of those that it contrasts: what
  * reads other rows besides, or parameters that all rows share, does not fit that. */
-void train_options_refuse_ranks(const struct train_options *options, struct option_report *report)
+void train_options_refuse_ranks(const void *values, struct option_report *report)
 {
-    const struct trainer_settings s = train_options_settings(options);
+    const struct trainer_settings s = train_options_settings(values);
     const struct {
         bool is_asked;
         const char *option, *why;
@@ -366,8 +366,8 @@ void train_options_refuse_ranks(const struct train_options *options, struct opti
     const size_t ranks = option_report_ranks(report);
     if (ranks > epoch_order_leaves(s.batch_users)) {
         option_mistake(report, "batch_users",
-                       "%zu users are enough for %zu ranks, and %zu were asked for; allowed: at "
-                       "least %zu",
+                       "%zu users are enough for %zu ranks, and %zu were asked for: give "
+                       "`batch_users: %zu` or more",
                        s.batch_users, epoch_order_leaves(s.batch_users), ranks, LEAF_USERS * ranks);
     }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {

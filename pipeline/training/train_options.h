@@ -43,6 +43,6 @@ MUST_CHECK enum status_code trainer_settings_load(struct trainer_settings *setti
                                                   struct status *status);
 
 /* What of them does not work over several ranks (config/stage.h). */
-void train_options_refuse_ranks(const struct train_options *options, struct option_report *report);
+void train_options_refuse_ranks(const void *values, struct option_report *report);
 
 #endif

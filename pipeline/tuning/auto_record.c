@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "run/context_data.h"
+#include "run/context.h"
 #include "run/context_databases.h"
+#include "training/training_name.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,11 +15,66 @@ static const char checkpoint_part[] = "trials";
 enum status_code chooser_save(const struct chooser *chooser, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    struct context *context = chooser->training->context;
     struct artifact artifact;
     artifact_init(&artifact, checkpoint_part);
+    if (!ranks_is_first(context_ranks(context))) {
+        goto done;
+    }
     TRY(joint_search_save(&chooser->search, &artifact, status));
-    TRY(context_checkpoint_save(chooser->training->context, checkpoint_part, &artifact, status));
+    TRY(chooser->name[0] == '\0'
+            ? context_checkpoint_save(context, checkpoint_part, &artifact, status)
+            : context_checkpoint_keep(context, chooser->name, &artifact, status));
     chooser->training->last_checkpoint = clock_monotonic();
+done:
+    artifact_release(&artifact);
+    return code;
+}
+
+/* The training's own name, which has the data and what is not open, and what the walk goes by. */
+static enum status_code name_search(struct chooser *chooser, struct status *status)
+{
+    enum status_code code;
+    const struct training *training = chooser->training;
+    const struct joint_search *search = &chooser->search;
+    const double sizes[] = {search->budget, chooser->size.share, (double)chooser->size.is_narrow,
+                            (double)search->n_folds};
+    struct hash_state *hash = NULL;
+    char name[HASH_TEXT_MAX];
+    TRY(training_name(&training->input, &training->interactions, training->basis, training->metric,
+                      name, status));
+    TRY(hash_new(&hash, status));
+    hash_add_text(hash, name);
+    hash_add(hash, sizes, sizeof sizes);
+    for (size_t a = 0; a < chooser->axes.n; a++) {
+        hash_add_text(hash, auto_candidates[chooser->axes.settings[a]].name);
+        hash_add_int64(hash, (int64_t)search->axes[a].n);
+        for (size_t s = 0; s < search->n_starts; s++) {
+            hash_add_int64(hash, (int64_t)search->starts[s][a]);
+        }
+    }
+    hash_text(hash, chooser->name);
+    if (name[0] == '\0') {
+        chooser->name[0] = '\0';
+    }
+done:
+    hash_free(hash);
+    return code;
+}
+
+static enum status_code load_kept(struct chooser *chooser, struct status *status)
+{
+    enum status_code code;
+    struct context *context = chooser->training->context;
+    struct artifact artifact = {0};
+    bool found = false;
+    TRY(chooser->name[0] == '\0'
+            ? context_checkpoint_load(context, checkpoint_part, &artifact, &found, status)
+            : context_checkpoint_find(context, chooser->name, 0, ranks_n(context_ranks(context)),
+                                      &artifact, &found, status));
+    if (found) {
+        TRY(joint_search_load(&chooser->search, &artifact, status));
+    }
 done:
     artifact_release(&artifact);
     return code;
@@ -25,16 +82,14 @@ done:
 
 enum status_code chooser_load(struct chooser *chooser, struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    struct artifact artifact = {0};
-    bool found = false;
-    TRY(context_checkpoint_load(chooser->training->context, checkpoint_part, &artifact, &found,
-                                status));
-    if (found) {
-        TRY(joint_search_load(&chooser->search, &artifact, status));
+    enum status_code code;
+    struct ranks *ranks = context_ranks(chooser->training->context);
+    TRY(name_search(chooser, status));
+    if (ranks_is_first(ranks)) {
+        TRY(load_kept(chooser, status));
     }
+    TRY(joint_search_share(&chooser->search, ranks, status));
 done:
-    artifact_release(&artifact);
     return code;
 }
 
@@ -68,6 +123,9 @@ enum status_code chooser_record(const struct chooser *chooser, struct status *st
     const char *label = context_label(context);
     struct db_query *query = NULL;
     struct buf text = {0};
+    if (!ranks_is_first(context_ranks(context))) {
+        return STATUS_OK;
+    }
     TRY(db_begin_write(work, status));
     TRY(db_prepare(work, insert_trial, &query, status));
     for (size_t t = 0; t < chooser->search.n; t++) {

@@ -2,6 +2,7 @@
 #include "tuning/auto_settings.h"
 
 #include "base/clock.h"
+#include "dataset/dataset_ranks.h"
 #include "run/context.h"
 #include "run/context_databases.h"
 #include "training/warm_training.h"
@@ -17,18 +18,25 @@ static const double small_work = 1e11;
  * several folds where it pays for so many on one. */
 enum { FULL_TRIALS = 8, MANY_TRIALS = 8 };
 
-static double closed_form(const struct training *training)
+/* Of all ranks: every one of them takes the same decisions. */
+static struct trial_data data_of(const struct training *training)
 {
-    const struct sparse *train = &training->positives.matrix;
-    return temperature_closed_form((double)train->n_rows, (double)train->n_columns,
-                                   (double)sparse_entries(train));
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    const struct validation *validation = training->input.validation;
+    const struct dataset_totals totals = dataset_totals(dataset);
+    return (struct trial_data){.users = (double)totals.users,
+                               .items = (double)dataset->n_items,
+                               .pairs = (double)totals.pairs,
+                               .valid_users = validation == NULL ? 0 : (double)validation->n_all};
 }
 
-static double start_of(const struct training *training, enum auto_setting setting,
+static double start_of(const struct trial_data *data, enum auto_setting setting,
                        enum auto_recipe recipe)
 {
     const double start = auto_candidates[setting].start[recipe];
-    return !isnan(start) ? start : (recipe == RECIPE_DENSE ? 0.7 : 1.0) * closed_form(training);
+    return !isnan(start) ? start
+                         : (recipe == RECIPE_DENSE ? 0.7 : 1.0) *
+                               temperature_closed_form(data->users, data->items, data->pairs);
 }
 
 /* Of the whole training, or of a trial in full. */
@@ -40,7 +48,7 @@ static double work_of(const struct chooser *chooser, const size_t *choice, bool 
     if (of_trial) {
         auto_trial_shrink(&chooser->size, &settings, &negatives);
     }
-    return auto_trial_work(&chooser->training->input, &settings, &negatives);
+    return auto_trial_work(&chooser->data, &settings, &negatives);
 }
 
 /* ---- the search ---- */
@@ -51,15 +59,17 @@ static double trial_cost(void *data, const size_t *choice)
     return work_of(data, choice, true);
 }
 
-/* Without a limit the clock is not looked at; with --max-time the training needs its part of it. */
-static bool time_is_over(void *data)
+/* Without a limit the clock, which is that of the first rank, is not looked at; with --max-time the
+ * training needs its part of it. */
+static enum status_code time_is_over(void *data, bool *is_over, struct status *status)
 {
     const struct chooser *chooser = data;
     const double now = clock_monotonic();
     const double left = chooser->training->deadline - chooser->started;
-    return (chooser->options->search.max_time > 0.0 &&
-            now > chooser->started + chooser->options->search.max_time) ||
-           now > chooser->started + left / 2.0;
+    *is_over = (chooser->options->search.max_time > 0.0 &&
+                now > chooser->started + chooser->options->search.max_time) ||
+               now > chooser->started + left / 2.0;
+    return ranks_share(chooser->training->input.ranks, is_over, sizeof *is_over, status);
 }
 
 static enum status_code measure(void *data, struct search_trial *trial, double *user_values,
@@ -101,8 +111,9 @@ done:
 }
 
 /* Longer trainings than a start's are looked at only where they are small. */
-static size_t affordable_lengths(const struct training *training)
+static size_t affordable_lengths(const struct chooser *chooser)
 {
+    const struct training *training = chooser->training;
     const struct auto_candidates *lengths = &auto_candidates[AUTO_EPOCHS];
     struct trainer_settings settings = training->settings;
     struct negative_settings negatives = training->negatives;
@@ -111,7 +122,7 @@ static size_t affordable_lengths(const struct training *training)
     for (; n < lengths->n; n++) {
         settings.epochs = (size_t)lengths->values[n];
         if (lengths->values[n] > lengths->start[RECIPE_SPARSE] &&
-            auto_trial_work(&training->input, &settings, &negatives) > small_work) {
+            auto_trial_work(&chooser->data, &settings, &negatives) > small_work) {
             break;
         }
     }
@@ -120,14 +131,14 @@ static size_t affordable_lengths(const struct training *training)
 
 /* Candidates of a setting. Of draws that are more than the items one is enough: it is all of them.
  */
-static size_t candidates_of(const struct training *training, enum auto_setting setting)
+static size_t candidates_of(const struct chooser *chooser, enum auto_setting setting)
 {
     size_t n = auto_candidates[setting].n;
-    if (setting == AUTO_EPOCHS && training->input.validation != NULL) {
-        n = affordable_lengths(training);
+    if (setting == AUTO_EPOCHS && chooser->training->input.validation != NULL) {
+        n = affordable_lengths(chooser);
     }
     while (setting == AUTO_COUNT && n > 1 &&
-           auto_candidates[setting].values[n - 2] >= (double)training->positives.matrix.n_columns) {
+           auto_candidates[setting].values[n - 2] >= chooser->data.items) {
         n--;
     }
     return n;
@@ -139,19 +150,17 @@ static void set_up(struct chooser *chooser, const bool is_open[N_AUTO_SETTINGS])
 {
     struct training *training = chooser->training;
     struct joint_search *search = &chooser->search;
-    const struct sparse *train = &training->positives.matrix;
-    const bool is_dense =
-        100.0 * (double)sparse_entries(train) > (double)train->n_rows * (double)train->n_columns;
+    const struct trial_data *data = &chooser->data;
+    const bool is_dense = 100.0 * data->pairs > data->users * data->items;
     const enum auto_recipe first = is_dense ? RECIPE_DENSE : RECIPE_SPARSE;
     for (enum auto_setting s = 0; s < N_AUTO_SETTINGS; s++) {
         if (is_open[s]) {
-            auto_setting_apply(s, start_of(training, s, first), &training->settings,
+            auto_setting_apply(s, start_of(data, s, first), &training->settings,
                                &training->negatives);
         }
     }
     if (training->input.validation != NULL) {
-        const double whole =
-            auto_trial_work(&training->input, &training->settings, &training->negatives);
+        const double whole = auto_trial_work(data, &training->settings, &training->negatives);
         chooser->size.is_narrow =
             FULL_TRIALS * whole > chooser->options->search.budget * fmax(whole, small_work);
     }
@@ -159,11 +168,11 @@ static void set_up(struct chooser *chooser, const bool is_open[N_AUTO_SETTINGS])
         if (!is_open[s] || (chooser->size.is_narrow && (s == AUTO_DIMENSION || s == AUTO_COUNT))) {
             continue;
         }
-        auto_axes_add(&chooser->axes, s, candidates_of(training, s));
+        auto_axes_add(&chooser->axes, s, candidates_of(chooser, s));
         for (size_t r = 0; r < N_RECIPES; r++) {
             const enum auto_recipe recipe = (enum auto_recipe)(is_dense ? N_RECIPES - 1 - r : r);
-            search->starts[r][chooser->axes.n - 1] = auto_axes_nearest(
-                &chooser->axes, chooser->axes.n - 1, start_of(training, s, recipe));
+            search->starts[r][chooser->axes.n - 1] =
+                auto_axes_nearest(&chooser->axes, chooser->axes.n - 1, start_of(data, s, recipe));
         }
     }
     search->n_axes = chooser->axes.n;
@@ -173,13 +182,53 @@ static void set_up(struct chooser *chooser, const bool is_open[N_AUTO_SETTINGS])
 }
 
 /* What the choice was made for: with other side data, or towers of another shape, it says little.
- */
-static void describe_purpose(const struct training *training, struct buf *out)
+ * A dimension that is chosen with the rest is none of that. */
+static void describe_purpose(const struct chooser *chooser, struct buf *out)
 {
-    const struct feature_table *tables = training->features.side;
+    const struct feature_table *tables = chooser->training->features.side;
     buf_addf(out, "for=%zu,%zu,%zu,%g", tables[FEATURE_ITEMS].n_columns,
-             tables[FEATURE_USERS].n_columns, training->settings.dimension,
-             training->settings.id_dropout);
+             tables[FEATURE_USERS].n_columns, auto_dimension_expected(&chooser->options->settings),
+             chooser->training->settings.id_dropout);
+}
+
+/* What the published generation was trained with; "" where there is none. */
+static enum status_code read_published(struct context *context, int64_t *generation,
+                                       struct buf *chosen, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct published_info info;
+    struct db *db = NULL;
+    struct buf ignored = {0};
+    TRY(warm_published_open(context, &db, &info, &ignored, status));
+    if (db != NULL) {
+        TRY(publish_current_chosen(db, context_settings(context)->output.prefix, chosen, status));
+    }
+    *generation = info.generation;
+done:
+    db_close(db);
+    buf_release(&ignored);
+    return code;
+}
+
+/* The same of all ranks: the first one's output counts. */
+static enum status_code share_published(struct context *context, int64_t *generation,
+                                        struct buf *chosen, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks *ranks = context_ranks(context);
+    struct ranks_bytes all = {0};
+    *generation = 0;
+    if (ranks_is_first(ranks)) {
+        TRY(read_published(context, generation, chosen, status));
+    }
+    TRY(ranks_share(ranks, generation, sizeof *generation, status));
+    TRY(ranks_gather(ranks, chosen->data, chosen->length, &all, status));
+    buf_clear(chosen);
+    buf_add(chosen, all.data, all.first[ranks_n(ranks)]);
+    TRY(buf_check(chosen, status));
+done:
+    ranks_bytes_release(&all);
+    return code;
 }
 
 /* Looks for what the published generation was trained with. */
@@ -187,17 +236,13 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
 {
     enum status_code code = STATUS_OK;
     struct context *context = chooser->training->context;
-    struct published_info info;
-    struct db *db = NULL;
-    struct buf chosen = {0}, purpose = {0}, ignored = {0};
+    int64_t generation;
+    struct buf chosen = {0}, purpose = {0};
     if (chooser->options->search.start != START_PUBLISHED) {
         goto done;
     }
-    TRY(warm_published_open(context, &db, &info, &ignored, status));
-    if (db != NULL) {
-        TRY(publish_current_chosen(db, context_settings(context)->output.prefix, &chosen, status));
-    }
-    describe_purpose(chooser->training, &purpose);
+    TRY(share_published(context, &generation, &chosen, status));
+    describe_purpose(chooser, &purpose);
     TRY(buf_check(&purpose, status));
     const bool is_like = strncmp(buf_text(&chosen), buf_text(&purpose), purpose.length) == 0 &&
                          strchr(" ", buf_text(&chosen)[purpose.length]) != NULL;
@@ -206,19 +251,17 @@ static enum status_code start_at_published(struct chooser *chooser, struct statu
             context_log(context), LOG_INFO,
             "train: the search starts anew, for generation %lld had other side data or towers "
             "of another shape",
-            (long long)info.generation);
+            (long long)generation);
     } else if (chosen.length > 0 &&
                auto_axes_read(&chooser->axes, buf_text(&chosen), chooser->search.starts[0]) > 0) {
         chooser->search.n_starts = 1;
         chooser->share = AUTO_PUBLISHED_SHARE;
         log_write(context_log(context), LOG_INFO,
-                  "train: the search starts where generation %lld was", (long long)info.generation);
+                  "train: the search starts where generation %lld was", (long long)generation);
     }
 done:
-    db_close(db);
     buf_release(&chosen);
     buf_release(&purpose);
-    buf_release(&ignored);
     return code;
 }
 
@@ -242,7 +285,7 @@ static enum status_code set_budget(struct chooser *chooser, struct status *statu
     const enum status_code code = fold_is_sound(training, &is_sound, status);
     const bool is_cheap = MANY_TRIALS * work_of(chooser, start, true) <= search->budget;
     search->n_folds = is_sound && is_cheap ? FOLDS : 1;
-    search->n_users = training->input.validation->n_users;
+    search->n_users = training->input.validation->n_all;
     search->seed = context_seed(training->context);
     return code;
 }
@@ -283,7 +326,7 @@ static enum status_code keep_choice(const struct chooser *chooser, struct status
     enum status_code code = STATUS_OK;
     struct training *training = chooser->training;
     struct buf text = {0};
-    describe_purpose(training, &text);
+    describe_purpose(chooser, &text);
     TRY(buf_check(&text, status));
     TRY(strings_add(&training->chosen, buf_text(&text), text.length, status));
     for (size_t a = 0; a < chooser->search.n_axes; a++) {
@@ -331,8 +374,11 @@ static void close_idle(struct trainer_settings *settings, bool is_open[N_AUTO_SE
 enum status_code auto_settings_choose(struct training *training,
                                       const struct train_options *options, struct status *status)
 {
-    struct chooser chooser = {
-        .training = training, .options = options, .share = 1.0, .started = clock_monotonic()};
+    struct chooser chooser = {.training = training,
+                              .options = options,
+                              .data = data_of(training),
+                              .share = 1.0,
+                              .started = clock_monotonic()};
     bool is_open[N_AUTO_SETTINGS];
     auto_settings_open(&options->settings, &training->negatives, is_open);
     close_idle(&training->settings, is_open);

@@ -20,7 +20,7 @@ static enum status_code judge(const struct validation *validation,
                               double *popularity, double *user_values, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n = validation->n_users, d = result->dimension;
+    const size_t n = validation->n_users, n_all = validation->n_all, d = result->dimension;
     const struct const_matrix vectors[N_SIDES] = {
         const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
         const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d)};
@@ -28,7 +28,7 @@ static enum status_code judge(const struct validation *validation,
     double means[N_POPULARITY], *of_users = NULL;
     float *users = NULL;
     TRY(MEM_NEW(&users, n * d, status));
-    TRY(MEM_NEW(&of_users, N_POPULARITY * n, status));
+    TRY(MEM_NEW(&of_users, N_POPULARITY * n_all, status));
     matrix_gather(vectors[SIDE_USERS], validation->users, n, users);
     struct validation_grid grid = {
         .learned = result->bias, .weights = popularity_weights, .n = N_POPULARITY};
@@ -37,7 +37,7 @@ static enum status_code judge(const struct validation *validation,
     for (size_t w = 1; w < N_POPULARITY; w++) {
         best = means[w] > means[best] ? w : best;
     }
-    memcpy(user_values, of_users + best * n, n * sizeof *user_values);
+    memcpy(user_values, of_users + best * n_all, n_all * sizeof *user_values);
     *value = means[best];
     *popularity = popularity_weights[best];
 done:
@@ -71,7 +71,7 @@ void auto_trial_shrink(const struct trial_size *size, struct trainer_settings *s
     settings->schedule.step_every *= size->share;
 }
 
-double auto_trial_work(const struct trainer_input *input, const struct trainer_settings *settings,
+double auto_trial_work(const struct trial_data *data, const struct trainer_settings *settings,
                        const struct negative_settings *negatives)
 {
     /* of an element of a vector that is gathered, changed by its gradient or added up, in terms of
@@ -79,9 +79,7 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
     const double element = 8.0;
     const double step = 1e6;       /* whatever its size */
     const double hardest = 2300.0; /* of a score that becomes one of a user's hardest so far */
-    const double users = (double)input->train->matrix.n_rows;
-    const double items = (double)input->train->matrix.n_columns;
-    const double entries = (double)sparse_entries(&input->train->matrix);
+    const double users = data->users, items = data->items, entries = data->pairs;
     const double d = (double)settings->dimension;
     const double batch = fmin((double)settings->batch_users, users), batches = users / batch;
     const bool all = negatives->strategy == NEGATIVES_ALL || (double)negatives->count >= items;
@@ -98,7 +96,7 @@ double auto_trial_work(const struct trainer_input *input, const struct trainer_s
         const double entering = k * (1.0 + log(items / k));
         epoch += users * (d * items + hardest * entering) / (double)negatives->hard.every;
     }
-    return epoch * (double)settings->epochs + d * items * (double)input->validation->n_users;
+    return epoch * (double)settings->epochs + d * items * data->valid_users;
 }
 
 enum status_code auto_trial_run(const struct trainer_input *input, const struct trial_size *size,
@@ -124,9 +122,11 @@ enum status_code auto_trial_run(const struct trainer_input *input, const struct 
     quiet.checkpoint_save = NULL;
     quiet.checkpoint_load = NULL;
     enum status_code code = trainer_run(&trial, &quiet, pool, &result, &outcome);
+    code = ranks_settle(input->ranks, code, &outcome);
     if (code == STATUS_DATA) {
+        ranks_go_on(input->ranks); /* on whichever of them it was: all have heard of it */
         *value = *popularity = NAN;
-        for (size_t u = 0; u < input->validation->n_users; u++) {
+        for (size_t u = 0; u < input->validation->n_all; u++) {
             user_values[u] = NAN;
         }
         code = STATUS_OK;

@@ -14,17 +14,23 @@ struct trial_size {
 void auto_trial_shrink(const struct trial_size *size, struct trainer_settings *settings,
                        struct negative_settings *negatives);
 
-/* Multiply-adds of a training with these settings, `n_valid` users ranked once; a number that
- * depends on data and settings alone. */
-double auto_trial_work(const struct trainer_input *input, const struct trainer_settings *settings,
+/* What the work of a training goes by, over all ranks. */
+struct trial_data {
+    double users, items, pairs;
+    double valid_users; /* that are ranked */
+};
+
+/* Multiply-adds of a training with these settings, the users of the validation part ranked once; a
+ * number that depends on data and settings alone. */
+double auto_trial_work(const struct trial_data *data, const struct trainer_settings *settings,
                        const struct negative_settings *negatives);
 
 /* Trains as `input` says, but of this size, without checkpoints and cold entities, and validates
  * the last epoch. *value is the best of the metric over a few weights of the popularity term
  * (*popularity), because calibrate will choose that weight and alpha must not be judged at a wrong
- * one; user_values (validation users) are those at that weight. input->validation must not be NULL.
- * A training that diverges or collapses is STATUS_OK with value NAN: it says something about the
- * settings. Errors: STATUS_NO_MEMORY and what the hooks return. */
+ * one; user_values (n_all of the validation) are those at that weight. input->validation must not
+ * be NULL. A training that diverges or collapses is STATUS_OK with value NAN: it says something
+ * about the settings. Errors: STATUS_NO_MEMORY and what the hooks return. A collective. */
 MUST_CHECK enum status_code auto_trial_run(const struct trainer_input *input,
                                            const struct trial_size *size,
                                            const struct trainer_hooks *hooks, struct pool *pool,

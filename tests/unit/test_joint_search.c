@@ -53,10 +53,12 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     return STATUS_OK;
 }
 
-static bool is_over(void *data)
+static enum status_code is_over(void *data, bool *is_over, struct status *status)
 {
     const struct surface *surface = data;
-    return surface->n_calls >= surface->stop_after;
+    (void)status;
+    *is_over = surface->n_calls >= surface->stop_after;
+    return STATUS_OK;
 }
 
 static const struct search_axis usual_axes[N_AXES] = {{5}, {3}, {2}};
