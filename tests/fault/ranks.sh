@@ -102,7 +102,8 @@ published() {
         SELECT user_id, hex(embedding) FROM user_embeddings ORDER BY 1;
         SELECT item_id, hex(embedding), quote(bias) FROM item_embeddings ORDER BY 1;
         SELECT name, model, \"group\", quote(value) FROM nightjar_metrics
-            WHERE generation = (SELECT max(generation) FROM nightjar_generations) ORDER BY 1, 2, 3;" \
+            WHERE generation = (SELECT max(generation) FROM nightjar_generations) ORDER BY 1, 2, 3;
+        SELECT chosen FROM nightjar_generations ORDER BY generation DESC LIMIT 1;" \
         >"$box/rows" && sha256sum <"$box/rows" | cut -d' ' -f1
 }
 
@@ -124,6 +125,37 @@ same_rows() {
     done
     ranks "$n" "$ranked" run full.yaml --verbose
     refused 'the same once more does nothing new' 0 ' [0-9]* unchanged, in '
+}
+
+# searches: settings that are left open; the next night starts at those of the last
+searches() {
+    of_full=$expected
+    afresh
+    alone "$plain" run open.yaml
+    expected=$(published)
+    same 'one process chooses settings'
+    cp "$box/out.db" "$box/night.db"
+    if [ "$(sqlite3 "$box/work.db" 'SELECT max(fold) > 1 FROM search_trial')" != 1 ]; then
+        fail 'they are judged on several draws'
+    fi
+    for n in "$@"; do
+        afresh
+        ranks "$n" "$ranked" run open.yaml
+        same "$n ranks choose them, too"
+    done
+    for n in 0 "$@"; do
+        afresh
+        cp "$box/night.db" "$box/out.db"
+        if [ "$n" -eq 0 ]; then
+            alone "$plain" run open.yaml --verbose
+            expected=$(published)
+        else
+            ranks "$n" "$ranked" run open.yaml --verbose
+            same "$n ranks start where the generation before was"
+        fi
+        grep -q 'the search starts where generation 1 was' "$box/err" || fail "the second night over $n ranks" "$box/err"
+    done
+    expected=$of_full
 }
 
 # readings: a range of keys each, what a query says, a file each; and a row that is wrong
@@ -229,6 +261,10 @@ stages:
   - report: {path: report.html}
 YAML
 
+sed -e 's/by: time, valid: 7d, test: 7d/by: random, valid: 0.2, test: 0.1/' -e 's/min_item/half_life: auto, min_item/' \
+    -e 's/- pairs:.*/- pairs/' -e 's/- negatives:.*/- negatives/' -e 's/pipeline: full/pipeline: open/' \
+    -e 's/- train:.*/- train: {search: {budget: 0.05}}/' "$box/full.yaml" >"$box/open.yaml"
+
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks 2 4
     holds 'pairs, weights and metrics of the users of' test_crowd 2 4
@@ -241,7 +277,8 @@ if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     alone "$plain" run full.yaml
     expected=$(published)
     same 'one process'
-    same_rows 1 2 4 ${NIGHTJAR_SOAK:+8}
+    same_rows 1 4 ${NIGHTJAR_SOAK:+2 8}
+    searches ${NIGHTJAR_SOAK:+2 8} 4
     readings
     troubles
     kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100)
