@@ -25,20 +25,14 @@ static void print_settings(const struct tune_trial *trial, FILE *out)
     }
 }
 
-static void show_begin(void *data, const char *metric, size_t n_axes,
-                       const struct halving_rung *rungs, size_t n_rungs)
+static void show_begin(void *data, const char *metric, size_t n_axes, size_t n_trials,
+                       size_t epochs)
 {
     const struct display *display = data;
-    if (!display->lines) {
-        return;
+    if (display->lines) {
+        fprintf(display->err, "varying %zu option%s by %s: the work of %zu trials of %zu epoch%s\n",
+                n_axes, n_axes == 1 ? "" : "s", metric, n_trials, epochs, epochs == 1 ? "" : "s");
     }
-    fprintf(display->err, "varying %zu option%s by %s:", n_axes, n_axes == 1 ? "" : "s", metric);
-    for (size_t r = 0; r < n_rungs; r++) {
-        fprintf(display->err, "%s %zu trial%s of %zu epoch%s", r == 0 ? "" : ", then",
-                rungs[r].n_trials, rungs[r].n_trials == 1 ? "" : "s", rungs[r].epochs,
-                rungs[r].epochs == 1 ? "" : "s");
-    }
-    fputc('\n', display->err);
 }
 
 static void show_trial(void *data, const struct tune_trial *trial)
@@ -173,7 +167,8 @@ done:
 static const struct command_flag flags[] = {
     {.name = "--trials",
      .value = "N",
-     .help = "settings to try, the configuration's own included; 27 when not given"},
+     .help = "work to spend, in trainings of the configuration's length, its own included; a short "
+             "one counts a third; 27 when not given"},
     {.name = "--max-time",
      .value = "TIME",
      .help = "start no trial after so long, say 30m, and take the best of what has finished"},
@@ -205,13 +200,15 @@ const struct command command_tune = {
     .summary = "search for better settings on the validation part",
     .usage = "CONFIG [options]",
     .description =
-        "Tries settings out of the ranges that the options name (`nightjar describe train`), each "
-        "with a ninth of the epochs, the best third of them with a third, the best third of those "
-        "with all. They are compared by the metric that calibrate, or without it train, takes on "
-        "the validation part; the test part is not read, nothing is published. The first trial is "
-        "the configuration as it is. Settings that beat it after as many epochs, by more than one "
-        "standard error of the users' differences, are written beside CONFIG, as CONFIG with these "
-        "values changed and a comment on what they gained.\n"
+        "Tries settings out of the ranges that the options name (`nightjar describe train`), by "
+        "the "
+        "search of `auto` (`nightjar help tuning`): the configuration as it is, mixtures with a "
+        "third of the epochs, the best third of them with all, then small steps from the best. "
+        "They "
+        "are compared by the metric that calibrate, or without it train, takes on the validation "
+        "part; the test part is not read, nothing is published. Settings that beat the "
+        "configuration by more than one standard error of the users' differences are written "
+        "beside CONFIG, as CONFIG with these values changed and a comment on what they gained.\n"
         "The rows are read from the source once. Finished trials are kept beside the work "
         "database, in a file ending in .tune.db: a search that was interrupted goes on where it "
         "stopped, and one with more --trials builds on those before.",

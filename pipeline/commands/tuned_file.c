@@ -118,7 +118,6 @@ static void add_header(const struct tune_request *request, const struct tune_res
 {
     const struct tune_trial *winner = &result->trials[result->winner];
     const struct tune_trial *baseline = &result->trials[result->baseline];
-    const size_t epochs = result->rungs[result->n_rungs - 1].epochs;
     const char *slash = strrchr(request->plan->file, '/');
     const char *name = slash != NULL ? slash + 1 : request->plan->file;
     char shown[SHOWN_TEXT_MAX];
@@ -131,14 +130,11 @@ static void add_header(const struct tune_request *request, const struct tune_res
     if (baseline->value > 0) {
         buf_addf(out, " (%+.1f %%)", 100 * (winner->value / baseline->value - 1));
     }
-    buf_addf(out, ", each after %zu", winner->epochs);
-    if (winner->epochs < epochs) {
-        buf_addf(out, " of %zu", epochs);
-    }
     buf_addf(out,
-             " epoch%s.\n# Best of %zu trials, drawn with seed %llu. It was chosen for this very "
-             "figure: expect\n# somewhat less on other data.\n",
-             epochs == 1 ? "" : "s", result->n_trials, (unsigned long long)request->seed);
+             ", each after %zu epoch%s.\n# Best of %zu trials, drawn with seed %llu. It was chosen "
+             "for this very figure: expect\n# somewhat less on other data.\n",
+             winner->epochs, winner->epochs == 1 ? "" : "s", result->n_trials,
+             (unsigned long long)request->seed);
 }
 
 /* A byte order mark stays the first thing of the file. */

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "search/halving.h"
 #include "search/paired.h"
 
 #include <assert.h>
@@ -229,6 +228,28 @@ done:
     return code;
 }
 
+/* Whether trial a ranks before trial b. */
+static bool is_before(const double *values, size_t a, size_t b)
+{
+    if (isnan(values[a]) || isnan(values[b])) {
+        return isnan(values[a]) == isnan(values[b]) ? a < b : !isnan(values[a]);
+    }
+    return values[a] > values[b] || (a < b && values[a] == values[b]);
+}
+
+/* order[0..n) = the trials from the best value to the worst, equal ones by number; NAN (a trial
+ * that failed) comes last. */
+static void order_trials(const double *values, size_t n, size_t *order)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        for (; at > 0 && is_before(values, i, order[at - 1]); at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+}
+
 /* The points of the design that are worth a trial in full: the starts, then the best third of the
  * others. */
 static enum status_code choose_points(struct walk *walk, size_t *points, size_t *n,
@@ -244,7 +265,7 @@ static enum status_code choose_points(struct walk *walk, size_t *points, size_t 
     *n = n_starts;
     if (n_all > n_starts) {
         TRY(try_points(walk, all + n_starts, n_all - n_starts, true, values, places, status));
-        halving_order(values, n_all - n_starts, order);
+        order_trials(values, n_all - n_starts, order);
         for (size_t i = 0; i < (n_all - n_starts) / SEARCH_SHORTER; i++) {
             points[(*n)++] = n_starts + order[i];
         }

@@ -1,8 +1,11 @@
-/* The search for the settings that a configuration leaves open, over all of them together, with a
- * budget in the caller's unit of work: what is tried depends on data, seed and budget alone.
+/* The search for settings, over all of them together, with a budget in the caller's unit of work:
+ * what is tried depends on data, seed and budget alone. `auto` searches so for what a configuration
+ * leaves open, `tune` for what beats one.
  *
  *     starts, and seeded mixtures of them --short--> the best third --full--> steps from the best
  *
+ * The first two phases are successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm
+ * identification and hyperparameter optimization", algorithm 1) in two rounds.
  * Where a trial can be judged on several folds of the data, one that beats the best on the first is
  * judged on the next, too, as the best is, and so on until it does not or there are no more: what
  * is worse costs one fold, what is taken has shown it on all. Users count once, with their mean.
@@ -17,11 +20,9 @@
  *     search.best[0] is the candidate that won
  *     joint_search_release(&search);
  *
- * Beside it: halving.h, by which `tune` spends its epochs; paired.h, by which all say that one
- * trial is better than another. `tune` varies whatever options name a range, most of them without
- * an order of candidates, in whole runs of the pipeline that later calls build on: it needs no
- * walk. `calibrate` measures a grid of weights in one pass over the products, where a setting more
- * costs next to nothing and one after the other would cost a pass each. */
+ * Beside it: paired.h, by which all say that one trial is better than another. `calibrate` measures
+ * a grid of weights in one pass over the products, where a setting more costs next to nothing and
+ * one after the other would cost a pass each: it does not walk. */
 #ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
 #define NIGHTJAR_SEARCH_JOINT_SEARCH_H
 
@@ -83,8 +84,7 @@ struct joint_search {
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
  * moves the search to a trial that costs as much as the best one; to a dearer one, from a start to
  * a mixture, and where there are several folds, only a gain beyond one standard error of the users'
- * paired differences. A trial
- * that would exceed the budget is not made, nor a 65th of a fold.
+ * paired differences. A trial that would exceed the budget is not made, nor a 65th of a fold.
  * Loaded trials are not made again, and count. Errors: those of the hooks, STATUS_NO_MEMORY; the
  * trials made stay. Over several ranks all make the same walk, for which the hooks must say the
  * same on each. */

@@ -5,7 +5,7 @@
 
 #include "config/plan.h"
 
-/* The option that a rung of the search sets. */
+/* The option that makes a trial short. */
 #define TRIAL_EPOCHS "stages.train.epochs"
 
 /* Some stages of a plan under a work database of their own. Zero-initialise. `plan` borrows

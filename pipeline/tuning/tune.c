@@ -1,9 +1,9 @@
-/* The search: draws the trials, runs the rungs, ranks what came out.
+/* The search of search/joint_search.h over the pipelines of tuning/trial_plan.h.
  *
- *      ranges -> points drawn -> rung 0 -> best third -> rung 1 -> best third -> rung 2 -> winner
- *                                  each trial: known? else load its plan, run, read its value, keep
+ *      ranges -> axes -> joint_search -> winner
+ *                          each trial: known? else load its plan, run, read its value, keep
  *
- * Trial 0 is the configuration as it is; it runs first in every rung and always goes on. */
+ * Trial 0 is the configuration as it is: the search's start, run before it in full. */
 #include "tuning/tune.h"
 
 #include "base/clock.h"
@@ -11,6 +11,7 @@
 #include "config/search_space.h"
 #include "run/runner.h"
 #include "run/written_files.h"
+#include "search/joint_search.h"
 #include "search/paired.h"
 #include "store/artifact.h"
 #include "tuning/trial_plan.h"
@@ -21,22 +22,19 @@
 #include <assert.h>
 #include <math.h>
 
-/* Draws in a row that give nothing new before the ranges count as used up. */
-enum { IDLE_DRAWS_MAX = 200 };
-
 struct search {
     const struct tune_request *request;
     struct tune_result *result;
     struct trial_view view; /* the stages of a trial */
     struct search_space space;
+    struct search_axis axes[SEARCH_AXES_MAX]; /* those of space */
+    struct joint_search joint;
     struct lock lock;
     struct db *db;
     struct buf path; /* of the search's work database */
     struct tune_identity identity;
-    struct tune_trial *trials; /* (n_trials) the last rung of each that it finished */
-    struct tune_trial baselines[HALVING_RUNGS]; /* trial 0 in every rung */
-    size_t *members;                            /* (n_members) of the rung, trial 0 first */
-    size_t n_trials, n_members;
+    struct tune_trial *trials;    /* (n_trials) in the order in which they were asked for */
+    size_t n_trials, n_different; /* trials; settings among them */
     double started;
 };
 
@@ -93,6 +91,35 @@ done:
     return code;
 }
 
+/* The start is the configuration as it is. */
+static enum status_code set_axes(struct search *search, struct status *status)
+{
+    const struct search_space *space = &search->space;
+    bool any = false;
+    if (space->n > SEARCH_AXES_MAX) {
+        return status_set(status, STATUS_USAGE,
+                          "%zu options to vary; allowed: at most %d: leave some as the file has "
+                          "them with --fix PATH",
+                          space->n, SEARCH_AXES_MAX);
+    }
+    for (size_t a = 0; a < space->n; a++) {
+        search->axes[a].n = space->axes[a].n;
+        search->joint.starts[0][a] = space->axes[a].own;
+        any = any || space->axes[a].n > 1;
+    }
+    if (!any) {
+        return status_set(status, STATUS_USAGE,
+                          "the ranges hold no settings that differ from the configuration");
+    }
+    search->joint.n_axes = space->n;
+    search->joint.axes = search->axes;
+    search->joint.n_starts = 1;
+    search->joint.n_folds = 1;
+    search->joint.seed = search->request->seed;
+    search->joint.budget = (double)search->request->n_trials;
+    return STATUS_OK;
+}
+
 /* Everything before the first trial that needs no data. */
 static enum status_code set_up(struct search *search, size_t target, struct status *status)
 {
@@ -110,77 +137,10 @@ static enum status_code set_up(struct search *search, size_t target, struct stat
                                           .fix = request->fix,
                                           .n_fix = request->n_fix};
     TRY(search_space_init(&search->space, &ranges, status));
+    TRY(set_axes(search, status));
     name_metric(search);
     TRY(hash_config(search, status));
 done:
-    return code;
-}
-
-static bool same_settings(const struct tune_trial *trial, const char *const *settings, size_t n)
-{
-    bool same = trial->n_settings == n;
-    for (size_t i = 0; same && i < n; i++) {
-        same = strcmp(trial->settings[i], settings[i]) == 0;
-    }
-    return same;
-}
-
-/* Takes the point unless it is there already or its settings do not fit together. */
-static enum status_code consider(struct search *search, const char *const *settings, size_t n,
-                                 struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct plan *plan = NULL;
-    struct status misfit = {0};
-    void *memory = NULL;
-    for (size_t i = 0; i < search->n_trials; i++) {
-        if (same_settings(&search->trials[i], settings, n)) {
-            return STATUS_OK;
-        }
-    }
-    code = trial_plan_load(search->request->plan->file, search->request->registry, settings, n,
-                           trial_epochs(search->request->plan), &plan, &misfit);
-    plan_free(plan);
-    if (code == STATUS_USAGE) {
-        return STATUS_OK;
-    }
-    if (code != STATUS_OK) {
-        *status = misfit; /* the file has changed or is gone, or no memory */
-        return code;
-    }
-    TRY(arena_new(&search->result->arena, n, sizeof *settings, &memory, status));
-    memcpy(memory, settings, n * sizeof *settings);
-    search->trials[search->n_trials] = (struct tune_trial){
-        .number = search->n_trials, .settings = memory, .n_settings = n, .value = (double)NAN};
-    search->n_trials++;
-done:
-    return code;
-}
-
-/* Trial 0 and the points of the sequence, until there are enough or nothing new comes. */
-static enum status_code draw_trials(struct search *search, struct status *status)
-{
-    enum status_code code;
-    const char **settings = NULL;
-    size_t n;
-    TRY(MEM_NEW(&settings, search->space.n, status));
-    search->trials[0] = (struct tune_trial){.value = (double)NAN};
-    search->n_trials = 1;
-    size_t idle = 0;
-    for (uint64_t index = 1; search->n_trials < search->request->n_trials && idle < IDLE_DRAWS_MAX;
-         index++) {
-        size_t before = search->n_trials;
-        TRY(search_space_draw(&search->space, search->request->seed, index, &search->result->arena,
-                              settings, &n, status));
-        TRY(consider(search, settings, n, status));
-        idle = search->n_trials > before ? 0 : idle + 1;
-    }
-    if (search->n_trials < 2) {
-        code = status_set(status, STATUS_USAGE,
-                          "the ranges hold no settings that differ from the configuration");
-    }
-done:
-    mem_free(settings);
     return code;
 }
 
@@ -282,112 +242,113 @@ static enum status_code execute(struct search *search, struct tune_trial *trial,
     return code == STATUS_OK ? tune_store_put(search->db, &search->identity, trial, status) : code;
 }
 
-/* One trial of one rung; *ran false when the time is over and it is not known already. */
-static enum status_code do_trial(struct search *search, size_t number, size_t rung, bool *ran,
-                                 struct status *status)
+static bool same_settings(const struct tune_trial *a, const struct tune_trial *b)
+{
+    bool same = a->n_settings == b->n_settings;
+    for (size_t i = 0; same && i < a->n_settings; i++) {
+        same = strcmp(a->settings[i], b->settings[i]) == 0;
+    }
+    return same;
+}
+
+/* *out = the trial of the choice with so many epochs, run unless it is known. */
+static enum status_code do_trial(struct search *search, const size_t *choice, size_t epochs,
+                                 struct tune_trial *out, struct status *status)
 {
     enum status_code code;
     const struct tune_request *request = search->request;
-    struct tune_trial trial = search->trials[number];
-    trial.rung = rung;
-    trial.epochs = search->result->rungs[rung].epochs;
-    trial.message = NULL;
-    TRY(tune_store_find(search->db, &search->identity, &trial, &search->result->arena, &trial.known,
-                        status));
-    double passed = clock_monotonic() - search->started;
-    *ran = trial.known || request->max_seconds <= 0 || passed < request->max_seconds;
-    if (!*ran) {
-        goto done;
-    }
-    if (!trial.known) {
-        TRY(execute(search, &trial, status));
-    }
-    search->trials[number] = trial;
-    search->result->seconds += trial.seconds;
-    if (number == 0) {
-        search->baselines[rung] = trial;
-    }
-    if (request->trial_done != NULL) {
-        request->trial_done(request->data, &trial);
-    }
-done:
-    return code;
-}
-
-/* The members of the next rung: trial 0, and the best that the rung leaves room for. */
-static enum status_code promote(struct search *search, size_t next, struct status *status)
-{
-    enum status_code code;
-    double *values = NULL;
-    size_t *order = NULL, *members = NULL;
-    size_t n = 1, room = search->result->rungs[next].n_trials;
-    TRY(MEM_NEW(&values, search->n_members, status));
-    TRY(MEM_NEW(&order, search->n_members, status));
-    TRY(MEM_NEW(&members, search->n_members, status));
-    for (size_t i = 0; i < search->n_members; i++) {
-        values[i] = search->trials[search->members[i]].value;
-    }
-    halving_order(values, search->n_members, order);
-    /* where trial 0 takes the only place the best other one is compared with it all the same */
-    for (size_t i = 0; i < search->n_members && (i < room || n == 1); i++) {
-        if (search->members[order[i]] != 0 && !isnan(values[order[i]])) {
-            members[n++] = search->members[order[i]];
-        }
-    }
-    memcpy(search->members, members, n * sizeof *members);
-    search->n_members = n;
-done:
-    mem_free(values);
-    mem_free(order);
-    mem_free(members);
-    return code;
-}
-
-static enum status_code do_rungs(struct search *search, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct tune_result *result = search->result;
-    for (size_t i = 0; i < search->n_trials; i++) {
-        search->members[i] = i;
-    }
-    search->n_members = search->n_trials;
-    for (size_t rung = 0; rung < result->n_rungs && search->n_members > 1; rung++) {
-        for (size_t i = 0; i < search->n_members; i++) {
-            bool ran;
-            TRY(do_trial(search, search->members[i], rung, &ran, status));
-            if (!ran) {
-                result->out_of_time = true;
+    struct arena *arena = &search->result->arena;
+    struct tune_trial trial = {.epochs = epochs, .value = (double)NAN};
+    void *memory = NULL;
+    TRY(arena_new(arena, search->space.n, sizeof *trial.settings, &memory, status));
+    TRY(search_space_settings(&search->space, choice, arena, memory, &trial.n_settings, status));
+    trial.settings = memory;
+    trial.number = search->n_different;
+    for (size_t t = 0; t < search->n_trials; t++) {
+        if (same_settings(&search->trials[t], &trial)) {
+            trial.number = search->trials[t].number;
+            if (search->trials[t].epochs == epochs) {
+                *out = search->trials[t];
                 goto done;
             }
         }
-        if (rung + 1 < result->n_rungs) {
-            TRY(promote(search, rung + 1, status));
-        }
     }
+    TRY(tune_store_find(search->db, &search->identity, &trial, arena, &trial.known, status));
+    if (!trial.known) {
+        TRY(execute(search, &trial, status));
+    }
+    TRY(MEM_RESIZE(&search->trials, search->n_trials, search->n_trials + 1, status));
+    search->trials[search->n_trials++] = trial;
+    search->n_different += trial.number == search->n_different ? 1 : 0;
+    search->result->seconds += trial.seconds;
+    if (request->trial_done != NULL) {
+        request->trial_done(request->data, &trial);
+    }
+    *out = trial;
 done:
     return code;
 }
 
-/* Whether a is ranked before b: by rung, then by value, then by number. */
-static bool is_better(const struct tune_trial *a, const struct tune_trial *b)
+/* ---- what the walk asks for ---- */
+
+/* The options' ranges tell nothing of what a candidate costs. */
+static double cost(void *data, const size_t *choice)
+{
+    (void)data, (void)choice;
+    return 1.0;
+}
+
+static enum status_code time_is_over(void *data, bool *is_over, struct status *status)
+{
+    const struct search *search = data;
+    const double most = search->request->max_seconds;
+    (void)status;
+    *is_over = search->result->out_of_time =
+        most > 0 && clock_monotonic() - search->started >= most;
+    return STATUS_OK;
+}
+
+static enum status_code measure(void *data, struct search_trial *trial, double *user_values,
+                                struct status *status)
+{
+    struct search *search = data;
+    const size_t epochs = search->result->epochs, n = search->joint.n_users;
+    struct tune_trial made;
+    const enum status_code code = do_trial(
+        search, trial->choice,
+        trial->is_short ? (epochs + SEARCH_SHORTER - 1) / SEARCH_SHORTER : epochs, &made, status);
+    if (code == STATUS_OK) {
+        trial->value = made.value;
+        trial->seconds = made.seconds;
+        for (size_t u = 0; u < n; u++) {
+            user_values[u] = made.n_users == n ? made.user_values[u] : n == 1 ? made.value : NAN;
+        }
+    }
+    return code;
+}
+
+/* ---- in the order of things ---- */
+
+/* Whether a is ranked before b: in full, then by value, then by number. */
+static bool is_before(const struct tune_trial *a, const struct tune_trial *b)
 {
     if (isnan(a->value) || isnan(b->value)) {
         return isnan(a->value) == isnan(b->value) ? a->number < b->number : !isnan(a->value);
     }
-    if (a->rung != b->rung) {
-        return a->rung > b->rung;
+    if (a->epochs != b->epochs) {
+        return a->epochs > b->epochs;
     }
     return a->value > b->value || (a->value == b->value && a->number < b->number);
 }
 
-/* Whether the best trial beats the configuration: of many settings one is always somewhat above it,
- * so a gain within one standard error is none. */
+/* Whether the winner beats the configuration: of many settings one is always somewhat above it, so
+ * a gain within one standard error is none. */
 static void judge(struct tune_result *result)
 {
-    const struct tune_trial *best = &result->trials[0];
+    const struct tune_trial *best = &result->trials[result->winner];
     const struct tune_trial *before = &result->trials[result->baseline];
     result->gain = result->error = NAN;
-    result->is_better = result->n_trials > 0 && best->number != 0 && best->value > before->value;
+    result->is_better = best->value > before->value;
     if (result->is_better && best->n_users > 0 && best->n_users == before->n_users) {
         paired_difference(best->user_values, before->user_values, best->n_users, &result->gain,
                           &result->error);
@@ -396,36 +357,55 @@ static void judge(struct tune_result *result)
     }
 }
 
-/* The trials that have run, best first, trial 0 at the highest rung that another one finished. */
-static enum status_code rank(struct search *search, struct status *status)
+/* Each settings' longest trial, best first. */
+static enum status_code rank(struct search *search, size_t winner, struct status *status)
 {
     enum status_code code;
     struct tune_result *result = search->result;
     void *memory = NULL;
-    size_t rung = 0, n = 0;
-    TRY(arena_new(&result->arena, search->n_trials, sizeof *result->trials, &memory, status));
+    TRY(arena_new(&result->arena, search->n_different, sizeof *result->trials, &memory, status));
     result->trials = memory;
-    for (size_t i = 1; i < search->n_trials; i++) {
-        bool counts = search->trials[i].epochs > 0 && !isnan(search->trials[i].value);
-        rung = counts && search->trials[i].rung > rung ? search->trials[i].rung : rung;
+    result->n_trials = search->n_different;
+    for (size_t t = 0; t < search->n_trials; t++) {
+        const struct tune_trial *trial = &search->trials[t];
+        struct tune_trial *longest = &result->trials[trial->number];
+        *longest = trial->epochs > longest->epochs ? *trial : *longest;
     }
-    search->trials[0] = search->baselines[rung];
-    for (size_t i = 0; i < search->n_trials; i++) {
-        if (search->trials[i].epochs == 0) {
-            continue; /* never started */
-        }
-        size_t at = n++;
-        for (; at > 0 && is_better(&search->trials[i], &result->trials[at - 1]); at--) {
+    for (size_t i = 1; i < result->n_trials; i++) {
+        const struct tune_trial trial = result->trials[i];
+        size_t at = i;
+        for (; at > 0 && is_before(&trial, &result->trials[at - 1]); at--) {
             result->trials[at] = result->trials[at - 1];
         }
-        result->trials[at] = search->trials[i];
+        result->trials[at] = trial;
     }
-    result->n_trials = n;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < result->n_trials; i++) {
+        result->winner = result->trials[i].number == winner ? i : result->winner;
         result->baseline = result->trials[i].number == 0 ? i : result->baseline;
     }
-    result->winner = 0;
     judge(result);
+done:
+    return code;
+}
+
+/* The configuration itself tells how many users are compared; then the walk begins with it. */
+static enum status_code walk(struct search *search, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct search_hooks hooks = {
+        .data = search, .cost = cost, .measure = measure, .is_over = time_is_over};
+    struct joint_search *joint = &search->joint;
+    struct tune_trial trial;
+    bool is_over;
+    TRY(time_is_over(search, &is_over, status));
+    if (is_over) {
+        goto done;
+    }
+    TRY(do_trial(search, joint->starts[0], search->result->epochs, &trial, status));
+    joint->n_users = trial.n_users > 0 ? trial.n_users : 1;
+    TRY(joint_search_run(joint, &hooks, status));
+    TRY(do_trial(search, joint->best, search->result->epochs, &trial, status));
+    TRY(rank(search, trial.number, status));
 done:
     return code;
 }
@@ -438,22 +418,17 @@ static enum status_code search_run(struct search *search, struct status *status)
     size_t target;
     TRY(trial_target(request->plan, &target, status));
     TRY(set_up(search, target, status));
-    TRY(MEM_NEW(&search->trials, request->n_trials, status));
-    TRY(MEM_NEW(&search->members, request->n_trials, status));
-    TRY(draw_trials(search, status));
-    result->n_rungs =
-        halving_schedule(trial_epochs(request->plan), search->n_trials, result->rungs);
+    result->epochs = trial_epochs(request->plan);
     TRY(acquire(search, status));
     if (request->restart) {
         TRY(tune_store_forget(search->db, &search->identity, status));
     }
     if (request->begun != NULL) {
-        request->begun(request->data, result->metric, search->space.n, result->rungs,
-                       result->n_rungs);
+        request->begun(request->data, result->metric, search->space.n, request->n_trials,
+                       result->epochs);
     }
     TRY(tune_data_prepare(request, target, search->db, search->identity.data, status));
-    TRY(do_rungs(search, status));
-    TRY(rank(search, status));
+    TRY(walk(search, status));
 done:
     return code;
 }
@@ -468,7 +443,7 @@ enum status_code tune_run(const struct tune_request *request, struct tune_result
     db_close(search.db);
     lock_release(&search.lock);
     mem_free(search.trials);
-    mem_free(search.members);
+    joint_search_release(&search.joint);
     search_space_release(&search.space);
     trial_view_release(&search.view);
     buf_release(&search.path);

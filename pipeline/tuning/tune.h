@@ -1,8 +1,8 @@
-/* The search behind `nightjar tune`: settings drawn from the options' ranges, judged by successive
- * halving on the validation part of the data. A trial runs the stages that `calibrate` (or without
- * it `train`) needs, through the runner, in a work database of its own; the test part is read by no
- * stage of a trial. All trials see the same rows, extracted once. Finished trials are kept there,
- * so that a search goes on where it stopped.
+/* The search behind `nightjar tune`: that of search/joint_search.h over the options' ranges, from
+ * the configuration as it is, judged on the validation part of the data. A trial runs the stages
+ * that `calibrate` (or without it `train`) needs, through the runner, in a work database of its
+ * own; the test part is read by no stage of a trial. All trials see the same rows, extracted once.
+ * Finished trials are kept there, so that a search goes on where it stopped.
  *
  *     const struct tune_request request = {.plan = plan,             as plan_load gave it
  *                                          .registry = registry,
@@ -26,13 +26,11 @@
 /* Zero-initialise; release with tune_result_release. */
 struct tune_result {
     char metric[64]; /* "ndcg@20" */
-    size_t n_rungs;
-    struct halving_rung rungs[HALVING_RUNGS];
-    size_t n_trials;           /* drawn */
-    struct tune_trial *trials; /* (n_trials) each at the last rung that it finished, best first: by
-                                  rung, then by value; those that never started are left out */
-    size_t winner;             /* into trials */
-    size_t baseline;           /* into trials: the configuration as it is, at the winner's rung */
+    size_t epochs;   /* of a trial in full */
+    size_t n_trials;
+    struct tune_trial *trials; /* (n_trials) the longest of each settings, best first, those in
+                                  full before shorter ones */
+    size_t winner, baseline;   /* into trials, both in full; the configuration as it is */
     bool is_better;            /* the winner beats the configuration beyond chance */
     double gain, error; /* of the winner over it: mean of the users' paired differences, and its
                            standard error; NAN where the stages tell no values of users */
@@ -41,11 +39,10 @@ struct tune_result {
     struct arena arena;
 };
 
-/* The validation value of one rung decides, and only a gain beyond one standard error counts; the
- * configuration itself runs first in every rung, so that the winner is compared with it after
- * equally many epochs. Out of time, that is the last rung in which another trial has finished. A
- * trial whose training fails by its settings (STATUS_DATA, STATUS_CONFIG, STATUS_NO_MEMORY) loses;
- * of trial 0 it is the search's error. Other errors: STATUS_CONFIG without a train stage or a
+/* The configuration itself runs first, in full as the winner does, and only a gain beyond one
+ * standard error over it counts. Out of time, the best of what has finished is taken. A trial that
+ * fails by its settings (STATUS_DATA, STATUS_CONFIG, STATUS_USAGE, STATUS_NO_MEMORY) loses; of
+ * trial 0 it is the search's error. Other errors: STATUS_CONFIG without a train stage or a
  * validation part, STATUS_USAGE for ranges, STATUS_BUSY when another tune of the pipeline runs,
  * STATUS_SIGNAL when stopped, and those of the stages. */
 MUST_CHECK enum status_code tune_run(const struct tune_request *request, struct tune_result *result,

@@ -1,7 +1,7 @@
-/* search_space: ranges of the tables and of the command line, and the points drawn from them. */
+/* search_space: ranges of the tables and of the command line, and what a choice of candidates sets.
+ */
 #include "config/search_space.h"
 
-#include "base/num.h"
 #include "config/stage_registry.h"
 #include "tests/support/config_support.h"
 
@@ -9,8 +9,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-
-enum { POINTS = 64 };
 
 struct side_options {
     bool given;
@@ -116,7 +114,8 @@ static void assert_axes(void **state, const char *learn, const char *vary, const
         fail_msg("%s", status.message);
     }
     for (size_t i = 0; i < space.n; i++) {
-        buf_addf(&paths, "%s=%s;", space.axes[i].path + strlen("stages."), space.axes[i].current);
+        const struct space_axis *axis = &space.axes[i];
+        buf_addf(&paths, "%s=%s;", axis->path + strlen("stages."), axis->values[axis->own]);
     }
     assert_string_equal(buf_text(&paths), expected);
     buf_release(&paths);
@@ -167,81 +166,59 @@ static void wrong_ranges_are_usage_errors(void **state)
     plan_free(plan);
 }
 
-/* The range with u = 0, 0.5, 1. */
-static void assert_ends(enum option_type type, const char *range, const char *low,
-                        const char *middle, const char *high)
+/* The candidates of a range, where the configuration has no value. */
+static void assert_candidates(enum option_type type, const char *range, const char *expected)
 {
     const struct option option = {.name = "x", .type = type};
-    struct search_axis axis = {.option = &option};
+    struct space_axis axis = {.option = &option};
     struct arena arena = {0};
-    char why[256], text[NUM_TEXT_MAX];
-    assert_true(search_range_parse(range, &axis, &arena, why, sizeof why));
-    search_axis_value(&axis, 0, text);
-    assert_string_equal(text, low);
-    search_axis_value(&axis, 0.5, text);
-    assert_string_equal(text, middle);
-    search_axis_value(&axis, 1, text);
-    assert_string_equal(text, high);
+    struct buf texts = {0};
+    char why[256];
+    assert_true(search_range_read(range, NULL, &axis, &arena, why, sizeof why));
+    for (size_t i = 0; i < axis.n; i++) {
+        buf_addf(&texts, "%s%s", i == 0 ? "" : " ", axis.values[i]);
+    }
+    assert_int_equal(axis.own, 0);
+    assert_string_equal(buf_text(&texts), expected);
+    buf_release(&texts);
     arena_release(&arena);
 }
 
 static void both_ends_of_a_range_belong_to_it(void **state)
 {
     (void)state;
-    assert_ends(OPTION_FLOAT, "0.001..0.1 log", "0.001", "0.01", "0.1");
-    assert_ends(OPTION_FLOAT, "0..3", "0", "1.5", "3");
-    assert_ends(OPTION_FLOAT, "0.12345..0.12346", "0.12345", "0.12345", "0.12345");
-    assert_ends(OPTION_INT, "100000..300000", "100000", "200000", "300000");
-    assert_ends(OPTION_INT, "1, 02 ,3", "1", "2", "3");
-    assert_ends(OPTION_BOOL, "true,false", "true", "false", "false");
-    assert_ends(OPTION_AUTO, "auto, 0.5", "auto", "0.5", "0.5");
+    assert_candidates(OPTION_FLOAT, "0.001..0.1 log", " 0.001 0.00316 0.01 0.0316 0.1");
+    assert_candidates(OPTION_FLOAT, "0..1", " 0 0.25 0.5 0.75 1");
+    assert_candidates(OPTION_FLOAT, "0.12345..0.12346", " 0.12345");
+    assert_candidates(OPTION_INT, "100000..300000", " 100000 150000 200000 250000 300000");
+    assert_candidates(OPTION_INT, "1..3", " 1 2 3");
+    assert_candidates(OPTION_INT, "1, 02 ,3", " 1 2 3");
+    assert_candidates(OPTION_BOOL, "true,false", " true false");
+    assert_candidates(OPTION_AUTO, "auto, 0.5", " auto 0.5");
 }
 
-/* Number behind "stages.learn.rate=" in the settings, NAN without it. */
-static double find_number(const char *const *settings, size_t n, const char *path)
-{
-    double value = (double)NAN;
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(path);
-        if (strncmp(settings[i], path, length) == 0) {
-            const char *text = settings[i] + length;
-            assert_true(num_parse_double(text, strlen(text), &value));
-        }
-    }
-    return value;
-}
-
-static void points_spread_over_every_range_and_depend_on_the_seed_alone(void **state)
+static void a_choice_sets_what_differs_from_the_configuration(void **state)
 {
     struct status status = {0};
     struct search_space space = {0};
     struct arena arena = {0};
-    struct plan *plan = load(state, "{}");
-    size_t n_decades[2] = {0}, n_kept = 0, n_other = 0;
+    struct plan *plan = load(state, "{rate: 0.02, mode: still}");
+    const char *settings[3];
+    size_t n;
     assert_int_equal(make(&space, plan, NULL, NULL, &status), STATUS_OK);
-    for (uint64_t index = 0; index < POINTS; index++) {
-        const char *settings[8], *again[8], *other[8];
-        size_t n, n_again, n_others;
-        assert_int_equal(search_space_draw(&space, 1, index, &arena, settings, &n, &status), 0);
-        assert_int_equal(search_space_draw(&space, 1, index, &arena, again, &n_again, &status), 0);
-        assert_int_equal(search_space_draw(&space, 2, index, &arena, other, &n_others, &status), 0);
-        assert_int_equal(n, n_again);
-        double rate = find_number(settings, n, "stages.learn.rate=");
-        double batch = find_number(settings, n, "stages.learn.batch=");
-        for (size_t i = 0; i < n; i++) {
-            assert_string_equal(settings[i], again[i]);
-        }
-        assert_true(isnan(rate) || (rate >= 0.001 && rate <= 0.1));
-        assert_true(isnan(batch) || (batch >= 16 && batch <= 300000 && batch == round(batch)));
-        n_kept += isnan(rate) ? 1 : 0;
-        n_other += rate != find_number(other, n_others, "stages.learn.rate=");
-        n_decades[rate > 0.01] += isnan(rate) ? 0 : 1;
-    }
-    /* about half of half of the points keep the configuration's value, the others fall evenly */
-    assert_in_range(n_kept, POINTS / 8, 3 * POINTS / 8);
-    assert_in_range(n_decades[0], POINTS / 4, POINTS / 2);
-    assert_in_range(n_decades[1], POINTS / 4, POINTS / 2);
-    assert_in_range(n_other, POINTS / 2, POINTS);
+    /* a number has its place, anything else stands in front */
+    assert_int_equal(space.axes[0].own, 3);
+    assert_int_equal(space.axes[0].n, 6);
+    assert_int_equal(space.axes[2].own, 0);
+    assert_int_equal(space.axes[2].n, 3);
+    const size_t own[] = {3, 0, 0}, other[] = {4, 0, 2};
+    assert_int_equal(search_space_settings(&space, own, &arena, settings, &n, &status), STATUS_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(search_space_settings(&space, other, &arena, settings, &n, &status),
+                     STATUS_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(settings[0], "stages.learn.rate=0.0316");
+    assert_string_equal(settings[1], "stages.learn.mode=down");
     arena_release(&arena);
     search_space_release(&space);
     plan_free(plan);
@@ -252,12 +229,12 @@ static void check_table(const struct option *table)
     struct arena arena = {0};
     char why[512];
     for (; table->name != NULL; table++) {
-        struct search_axis axis = {.option = table};
+        struct space_axis axis = {.option = table};
         if (table->group != NULL) {
             check_table(table->group);
         }
         if (table->search != NULL &&
-            !search_range_parse(table->search, &axis, &arena, why, sizeof why)) {
+            !search_range_read(table->search, NULL, &axis, &arena, why, sizeof why)) {
             fail_msg("%s: %s", table->name, why);
         }
     }
@@ -280,7 +257,7 @@ int main(void)
         TEST(the_tables_ranges_of_what_the_file_has_are_searched),
         TEST(wrong_ranges_are_usage_errors),
         TEST(both_ends_of_a_range_belong_to_it),
-        TEST(points_spread_over_every_range_and_depend_on_the_seed_alone),
+        TEST(a_choice_sets_what_differs_from_the_configuration),
         TEST(every_stage_allows_what_its_ranges_hold),
     };
     return cmocka_run_group_tests_name("search_space", tests, NULL, NULL);
