@@ -482,7 +482,7 @@ const struct stage stage_evaluate = {
     .summary =
         "Measures the blended score beside its parts and two baselines on the test part; the "
         "gate may refuse.",
-    .version = 6,
+    .version = 7,
     .options_size = sizeof(struct evaluate_options),
     .options = options,
     .inputs = inputs,

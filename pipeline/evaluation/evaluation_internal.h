@@ -65,12 +65,13 @@ struct evaluation {
 /* What a model cannot do without. */
 enum needs {
     NEEDS_NOTHING,
+    NEEDS_PARTS,
     NEEDS_EVIDENCE,
+    NEEDS_RIDGE,
     NEEDS_HALF_LIFE,
     NEEDS_REPEATS,
     NEEDS_EVENING,
-    NEEDS_TRANSITIONS,
-    NEEDS_RIDGE
+    NEEDS_TRANSITIONS
 };
 
 struct model {

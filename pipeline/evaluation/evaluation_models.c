@@ -192,7 +192,7 @@ static enum status_code rank_item_item_recent(struct evaluation *evaluation, siz
 
 static const struct model models[] = {
     {"nightjar", NEEDS_NOTHING, start_nightjar, rank_by_score},
-    {"towers", NEEDS_EVIDENCE, start_towers, rank_by_score},
+    {"towers", NEEDS_PARTS, start_towers, rank_by_score},
     {"evidence", NEEDS_EVIDENCE, start_evidence, rank_by_score},
     {"ridge", NEEDS_RIDGE, start_ridge, rank_by_score},
     {"popularity", NEEDS_NOTHING, start_popularity, rank_in_order},
@@ -204,16 +204,23 @@ static const struct model models[] = {
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 
+/* Parts stand by themselves only where they count beside the towers. */
 static bool takes_part(const struct evaluation_request *request, const struct model *model)
 {
-    return (model->needs != NEEDS_EVIDENCE || request->sources.evidence != NULL) &&
+    const struct score_weights *weights = &request->weights;
+    bool has_parts = false;
+    for (int kind = 0; kind < N_SCORE_PART_KINDS; kind++) {
+        has_parts = has_parts || score_weighs(weights, (enum score_part_kind)kind);
+    }
+    return (model->needs != NEEDS_PARTS || has_parts) &&
+           (model->needs != NEEDS_EVIDENCE || score_weighs(weights, SCORE_EVIDENCE)) &&
+           (model->needs != NEEDS_RIDGE || score_weighs(weights, SCORE_RIDGE)) &&
            (model->needs != NEEDS_HALF_LIFE || request->popular_half_life > 0) &&
            (model->needs != NEEDS_REPEATS ||
             (request->dataset->repeats && request->sources.own != NULL)) &&
            (model->needs != NEEDS_EVENING || request->is_evening) &&
            (model->needs != NEEDS_TRANSITIONS ||
-            (request->is_evening && request->sources.transitions != NULL)) &&
-           (model->needs != NEEDS_RIDGE || request->sources.ridge != NULL);
+            (request->is_evening && request->sources.transitions != NULL));
 }
 
 const struct model *evaluation_next_model(const struct evaluation_request *request,

@@ -184,6 +184,15 @@ static struct score_term term_of(const struct score_part *part)
     return term;
 }
 
+bool score_weighs(const struct score_weights *weights, enum score_part_kind kind)
+{
+    bool weighs = kind == SCORE_EVIDENCE && weights->gamma > 0;
+    for (size_t p = 0; p < weights->n_parts; p++) {
+        weighs = weighs || (weights->parts[p].kind == kind && weights->parts[p].weight > 0);
+    }
+    return weighs;
+}
+
 size_t score_terms(const struct score_weights *weights, double temperature,
                    struct score_term terms[SCORE_TERMS_MAX])
 {

@@ -59,6 +59,9 @@ struct score_sources {
 /* The source of a kind of part. */
 const struct evidence *score_source(const struct score_sources *sources, enum score_part_kind kind);
 
+/* Whether anything of the kind counts in the score; SCORE_EVIDENCE: gamma, too. */
+bool score_weighs(const struct score_weights *weights, enum score_part_kind kind);
+
 /* The parts among the arrays of an artifact: part.kind, part.half_life, part.half_places and
  * part.weight (n_parts) F64. Values out of range are STATUS_DATA. */
 MUST_CHECK enum status_code score_parts_save(const struct score_weights *weights,

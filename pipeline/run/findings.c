@@ -70,8 +70,10 @@ static enum status_code read_run(struct db *work, int64_t run, struct findings *
     enum status_code code;
     TRY(db_prepare(work,
                    "SELECT started, state, coalesce(generation, 0),"
-                   " (SELECT max(run) FROM run WHERE run < ?1 AND state = 'published') FROM run"
-                   " WHERE run = ?1",
+                   " (SELECT max(run) FROM run WHERE run < ?1 AND state = 'published'),"
+                   " EXISTS (SELECT 1 FROM run_metric WHERE run = ?1 AND name = 'news_rows') AND"
+                   " EXISTS (SELECT 1 FROM stage_run WHERE run = ?1 AND label = 'evaluate'"
+                   "  AND state = 'skipped') FROM run WHERE run = ?1",
                    &query, status));
     TRY(db_bind_int64(query, 1, run, status));
     TRY(db_step(query, &has_row, status));
@@ -84,6 +86,7 @@ static enum status_code read_run(struct db *work, int64_t run, struct findings *
     snprintf(out->state, sizeof out->state, "%s", db_column_text(query, 1, NULL));
     out->generation = db_column_int64(query, 2);
     out->before = db_column_int64(query, 3);
+    out->of_full_night = db_column_int64(query, 4) != 0;
 done:
     db_finalize(query);
     return code;
@@ -185,7 +188,8 @@ enum status_code findings_read_outcome(struct db *work, int64_t run, struct find
     struct {
         const char *metric;
         double value;
-    } rows[] = {{"listsoutcome_share", (double)NAN},
+    } rows[] = {{"listsoutcome_generation", (double)NAN},
+                {"listsoutcome_share", (double)NAN},
                 {"popularityoutcome_share", (double)NAN},
                 {"listsoutcome_users", (double)NAN},
                 {"listsoutcome_hours", (double)NAN},
@@ -196,8 +200,8 @@ enum status_code findings_read_outcome(struct db *work, int64_t run, struct find
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         TRY(read_value(work, sql, run, rows[r].metric, 0, NULL, &rows[r].value, &ignored, status));
     }
-    *out = (struct findings_outcome){rows[0].value, rows[1].value, rows[2].value,
-                                     rows[3].value, rows[4].value, rows[5].value};
+    *out = (struct findings_outcome){rows[0].value, rows[1].value, rows[2].value, rows[3].value,
+                                     rows[4].value, rows[5].value, rows[6].value};
 done:
     return code;
 }
@@ -268,6 +272,9 @@ void findings_add_quality(const struct findings *findings, struct buf *out)
     if (strncmp(findings->metric, "valid:", strlen("valid:")) == 0) {
         buf_add_text(out, " (on the validation part, on which settings were chosen)");
     }
+    if (findings->of_full_night) {
+        buf_add_text(out, " (of the last full night: small ones are not judged)");
+    }
 }
 
 /* ", 12 more lists"; what is as it was, or unknown (NAN), is left out. */
@@ -287,8 +294,10 @@ void findings_add_change(const struct findings *findings, struct buf *out)
         return;
     }
     clock_format(findings->before_started, time);
-    buf_addf(out, "run %lld of %s: ", (long long)findings->before, time);
-    if (!isnan(findings->before_value) && !isnan(findings->value)) {
+    buf_addf(out, "run %lld of %.10s: ", (long long)findings->before, time); /* the day */
+    if (findings->of_full_night) {
+        buf_add_text(out, "quality not judged anew");
+    } else if (!isnan(findings->before_value) && !isnan(findings->value)) {
         const double change = findings->value - findings->before_value;
         const double error = sqrt(findings->error * findings->error +
                                   findings->before_error * findings->before_error);
@@ -326,12 +335,18 @@ void findings_add_outcome(const struct findings_outcome *outcome, struct buf *ou
     if (isnan(outcome->share)) {
         return;
     }
-    buf_addf(out, "%.2f %% of the rows shown before came true for ", 100 * outcome->share);
-    add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user who did" : "users who did");
-    if (outcome->hours < 0.1) {
-        buf_add_text(out, " something in under six minutes");
+    buf_addf(out, "%.2f %% of the rows of ", 100 * outcome->share);
+    if (isnan(outcome->generation)) {
+        buf_add_text(out, "the lists before");
     } else {
-        buf_addf(out, " something in %.1f hours", outcome->hours);
+        buf_addf(out, "generation %.0f", outcome->generation);
+    }
+    buf_add_text(out, " came true, of ");
+    add_count(out, outcome->n_users, outcome->n_users == 1.0 ? "user" : "users");
+    if (outcome->hours < 0.1) {
+        buf_add_text(out, " with events in the few minutes that it was shown");
+    } else {
+        buf_addf(out, " with events in the %.1f hours that it was shown", outcome->hours);
     }
     if (!isnan(outcome->popular_share)) {
         const bool is_clear =

@@ -29,6 +29,7 @@ struct findings {
     int64_t run, started; /* 0: no run published before; Unix seconds */
     char state[16];
     int64_t generation; /* published by the run; 0: none */
+    bool of_full_night; /* a small night (catch_up): what was measured is the last full one's */
     /* What it is told by: the gate's own metric, else ndcg@20 (evaluation.h: judged); "": nothing
        was measured. Errors NAN: unknown. */
     char metric[FINDINGS_NAME_MAX];
@@ -51,6 +52,7 @@ MUST_CHECK enum status_code findings_read(struct db *work, struct db *output, co
 /* What became of the lists that people saw before, as the run has judged them
  * (evaluation/outcome.h); the shares are NAN where it has not. */
 struct findings_outcome {
+    double generation; /* that was shown; NAN: of a version that did not say so */
     double share, popular_share, n_users, hours;
     double more, more_error; /* rows for each user, than of the popular items */
 };

@@ -114,6 +114,10 @@ enum status_code publish_outcome_record(struct context *context, const struct ju
     enum status_code code = STATUS_OK;
     const struct outcome *outcome = &lists->outcome;
     const int64_t told = find_told(outcome);
+    const struct publish_metric of = {"outcome_generation", "lists", "all", (double)told, 0};
+    if (told != 0) {
+        TRY(context_add_metric(context, &of, status));
+    }
     for (size_t i = 0; i < outcome->n; i++) {
         const struct publish_outcome *row = &outcome->rows[i];
         if (row->generation == told || strncmp(row->metric.name, "outcome_variant", 15) == 0) {

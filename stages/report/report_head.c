@@ -78,8 +78,9 @@ static void add_state(const struct report_history *history, int64_t started, str
     buf_add_text(out, "</p>\n");
 }
 
-/* One figure, with what it was before; NAN: there is none. */
-static void add_tile(struct buf *out, const char *name, double value, double before)
+/* One figure, with what it was before (NAN: nothing is known) or, where there is one, a note. */
+static void add_tile(struct buf *out, const char *name, double value, double before,
+                     const char *note)
 {
     if (isnan(value)) {
         return;
@@ -89,7 +90,9 @@ static void add_tile(struct buf *out, const char *name, double value, double bef
     buf_add_text(out, "</dt><dd>");
     html_add_number(out, value);
     buf_add_text(out, "</dd><dd class=\"note\">");
-    if (isnan(before)) {
+    if (note != NULL) {
+        buf_add_text(out, note);
+    } else if (isnan(before)) {
         buf_add_text(out, "nothing to compare with");
     } else if (value > before || value < before) {
         buf_add_text(out, value > before ? "+" : "\xE2\x88\x92");
@@ -119,10 +122,11 @@ enum status_code history_head(const struct report_history *history, struct buf *
     add_lead(history, out);
     add_state(history, has_row ? db_column_int64(query, 0) : 0, out);
     buf_add_text(out, "<dl class=\"tiles\">");
-    add_tile(out, findings->metric, findings->value, findings->before_value);
-    add_tile(out, "users with a list", findings->counts.users, findings->before_counts.users);
-    add_tile(out, "items", findings->counts.items, findings->before_counts.items);
-    add_tile(out, "pairs in the log", findings->counts.pairs, findings->before_counts.pairs);
+    add_tile(out, findings->metric, findings->value, findings->before_value,
+             findings->of_full_night ? "of the last full night" : NULL);
+    add_tile(out, "users with a list", findings->counts.users, findings->before_counts.users, NULL);
+    add_tile(out, "items", findings->counts.items, findings->before_counts.items, NULL);
+    add_tile(out, "pairs in the log", findings->counts.pairs, findings->before_counts.pairs, NULL);
     buf_add_text(out, "</dl>\n");
 done:
     db_finalize(query);

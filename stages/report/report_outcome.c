@@ -13,7 +13,7 @@ static const char group_rows[] =
     "  CAST(substr(m.grp, 7) AS INTEGER), m.grp";
 
 static const char points[] =
-    "SELECT r.started, m.value FROM (SELECT run, started FROM run WHERE run <= ?1"
+    "SELECT r.started, 100 * m.value FROM (SELECT run, started FROM run WHERE run <= ?1"
     " ORDER BY run DESC LIMIT ?2) AS r JOIN run_metric AS m USING (run)"
     " WHERE m.name = ?3 AND m.model = ?4 AND m.grp = 'all' ORDER BY r.run";
 
@@ -26,10 +26,10 @@ static const char *group_name(const char *group)
         {"ranks:11-20", "ranks 11 to 20"},
         {"ranks:21-50", "ranks 21 to 50"},
         {"ranks:51+", "ranks from 51 on"},
-        {"source:model", "source model"},
-        {"source:cold", "source cold"},
-        {"source:popular", "source popular"},
-        {"source:relaxed", "source relaxed"},
+        {"source:model", "from the model"},
+        {"source:cold", "of users or items that are new"},
+        {"source:popular", "filled up with popular items"},
+        {"source:relaxed", "where a limit gave way"},
         {"users:1-4", "users who have 1 to 4 items"},
         {"users:5-19", "users who have 5 to 19"},
         {"users:20-99", "users who have 20 to 99"},
@@ -88,7 +88,7 @@ static enum status_code add_runs(const struct report_history *history, struct fi
     TRY(chart_new(&series, status));
     struct chart chart = {.title = "Rows that came true",
                           .x_label = "run of",
-                          .y_label = "share of rows",
+                          .y_label = "% of rows",
                           .x_kind = AXIS_TIME,
                           .from_zero = true,
                           .series = series,

@@ -104,15 +104,28 @@ static void what_is_not_known_is_not_said(void **state)
 static void the_last_run_that_published_is_compared_with(void **state)
 {
     assert_said(state, "SELECT 1", true, findings_add_change,
-                "run 1 of 2026-11-30T00:53:20Z: recall@20 +0.1000 (no accident), 6 more lists, "
+                "run 1 of 2026-11-30: recall@20 +0.1000 (no accident), 6 more lists, "
                 "1,234 more pairs of user and item");
     assert_said(state, "UPDATE run_metric SET error = 0.08 WHERE run = 1", false,
-                findings_add_change,
-                "run 1 of 2026-11-30T00:53:20Z: recall@20 +0.1000 (could be chance)");
+                findings_add_change, "run 1 of 2026-11-30: recall@20 +0.1000 (could be chance)");
     assert_said(state, "UPDATE run_metric SET value = 0.2 WHERE run = 1", false,
-                findings_add_change, "run 1 of 2026-11-30T00:53:20Z: recall@20 as it was");
+                findings_add_change, "run 1 of 2026-11-30: recall@20 as it was");
     assert_said(state, "UPDATE run SET judged_on = 'test; protocol 1' WHERE run = 1", false,
-                findings_add_change, "run 1 of 2026-11-30T00:53:20Z: not judged alike");
+                findings_add_change, "run 1 of 2026-11-30: not judged alike");
+}
+
+static void a_small_night_says_that_it_is_not_judged(void **state)
+{
+    static const char small[] =
+        "INSERT INTO run_metric (run, name, model, grp, value, error, label) VALUES"
+        " (3, 'news_rows', 'catch_up', 'all', 7, NULL, 'catch_up');"
+        "INSERT INTO stage_run (run, position, label, state) VALUES (3, 5, 'evaluate', 'skipped')";
+    assert_said(state, small, false, findings_add_quality,
+                "recall@20 0.2000, 1.25 times item-item (0.1600) on 1,812 users; a difference this "
+                "size is no accident (of the last full night: small ones are not judged)");
+    assert_said(state, small, true, findings_add_change,
+                "run 1 of 2026-11-30: quality not judged anew, 6 more lists, 1,234 more pairs of "
+                "user and item");
 }
 
 static void few_users_are_no_proof(void **state)
@@ -129,7 +142,7 @@ static void few_users_are_no_proof(void **state)
                 "UPDATE run_metric SET value = 1 WHERE name = 'users';"
                 "UPDATE run_metric SET error = 0 WHERE error > 0",
                 false, findings_add_change,
-                "run 1 of 2026-11-30T00:53:20Z: recall@20 +0.1000 (could be chance)");
+                "run 1 of 2026-11-30: recall@20 +0.1000 (could be chance)");
     store_path(state, "variants.db", path);
     struct db *work = store_open(path, DB_CREATE);
     assert_int_equal(migrate_apply(work, MIGRATE_WORK, "", &status), STATUS_OK);
@@ -178,6 +191,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_known_is_not_said, store_folder_setup,
                                         store_folder_teardown),
         cmocka_unit_test_setup_teardown(the_last_run_that_published_is_compared_with,
+                                        store_folder_setup, store_folder_teardown),
+        cmocka_unit_test_setup_teardown(a_small_night_says_that_it_is_not_judged,
                                         store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(few_users_are_no_proof, store_folder_setup,
                                         store_folder_teardown),
