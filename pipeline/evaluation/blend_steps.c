@@ -112,23 +112,6 @@ static void add_block(void *data, size_t block, size_t worker)
     }
 }
 
-/* The best setting of a round; 0, what there is, where none is clearly better. */
-static size_t choose(const struct round *round)
-{
-    const size_t n_users = round->request->logit->n_users;
-    const size_t n_settings = 1 + round->request->n_knobs * N_FACTORS;
-    double most = metric_mean(round->values, n_users, NULL);
-    size_t best = 0;
-    for (size_t v = 1; v < n_settings; v++) {
-        const double value = metric_mean(round->values + v * n_users, n_users, NULL);
-        if (value > most) {
-            most = value;
-            best = v;
-        }
-    }
-    return paired_clearly_better(round->values + best * n_users, round->values, n_users) ? best : 0;
-}
-
 /* The request with the knobs that turn anything. */
 static struct steps_request without_idle(const struct steps_request *request, const double *w)
 {
@@ -166,7 +149,7 @@ enum status_code steps_take(const struct steps_request *request, struct pool *po
             scaled[j] = w[j] * logit->scale[j];
         }
         pool_run(pool, n_blocks, add_block, &round);
-        best = choose(&round);
+        best = paired_choose(round.values, 1 + active.n_knobs * N_FACTORS, logit->n_users);
         const uint32_t knob = best > 0 ? active.knobs[(best - 1) / N_FACTORS] : 0;
         for (size_t j = 0; j < logit->n_columns; j++) {
             w[j] *= (knob >> j & 1U) != 0 ? factors[(best - 1) % N_FACTORS] : 1;

@@ -345,19 +345,13 @@ static enum status_code popular_half_life(const struct exam *exam, struct pool *
 {
     const size_t n = exam->n_users;
     double *all_values = NULL; /* (1 + N_HALF_LIVES, n) */
-    size_t best = 0;
     enum status_code code;
     TRY(MEM_NEW(&all_values, (1 + N_HALF_LIVES) * n, status));
     for (size_t h = 0; h <= N_HALF_LIVES; h++) {
         TRY(judge_popular(exam, h == 0 ? 0 : half_lives[h - 1], pool, all_values + h * n, status));
-        if (metric_mean(all_values + h * n, n, NULL) >
-            metric_mean(all_values + best * n, n, NULL)) {
-            best = h;
-        }
     }
-    *half_life = best > 0 && paired_clearly_better(all_values + best * n, all_values, n)
-                     ? half_lives[best - 1]
-                     : 0;
+    const size_t best = paired_choose(all_values, 1 + N_HALF_LIVES, n);
+    *half_life = best > 0 ? half_lives[best - 1] : 0;
 done:
     mem_free(all_values);
     return code;

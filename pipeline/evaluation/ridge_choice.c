@@ -85,7 +85,7 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
     struct ridge_settings tried = *settings;
     struct ridge ridge = {0};
     double *values = NULL; /* (N_HALF_LIVES, users) */
-    size_t best = 0, n = 0;
+    size_t n = 0;
     enum status_code code;
     TRY(validation_init(&validation, dataset, &settings->crowd, "ndcg@20", MOST_USERS, 0, seed,
                         status));
@@ -99,12 +99,8 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
         TRY(ridge_init(&ridge, &dataset->train, &tried, pool, status));
         TRY(measure(&ridge, 0, &validation, pool, values + h * n, status));
         ridge_release(&ridge);
-        if (metric_mean(values + h * n, n, NULL) > metric_mean(values + best * n, n, NULL)) {
-            best = h;
-        }
     }
-    *half_life =
-        best > 0 && paired_clearly_better(values + best * n, values, n) ? half_lives[best] : 0;
+    *half_life = half_lives[paired_choose(values, N_HALF_LIVES, n)];
 done:
     ridge_release(&ridge);
     mem_free(values);

@@ -20,9 +20,10 @@
  *     search.best[0] is the candidate that won
  *     joint_search_release(&search);
  *
- * Beside it: paired.h, by which all say that one trial is better than another. `calibrate` measures
- * a grid of weights in one pass over the products, where a setting more costs next to nothing and
- * one after the other would cost a pass each: it does not walk. */
+ * Beside it: paired.h, by which all say that one trial is better than another. The weights of
+ * `calibrate` come by paired_choose alone: one pass over the products measures a whole grid, or all
+ * turns of a round, where a trial more costs next to nothing, and this walk, one trial after the
+ * other, would cost a pass each. */
 #ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
 #define NIGHTJAR_SEARCH_JOINT_SEARCH_H
 

@@ -32,3 +32,23 @@ bool paired_clearly_better(const double *a, const double *b, size_t n_users)
     }
     return mean > error;
 }
+
+size_t paired_choose(const double *values, size_t n, size_t n_users)
+{
+    double most = 0.0;
+    size_t best = 0;
+    for (size_t t = 0; t < n; t++) {
+        double sum = 0.0, counted = 0.0;
+        for (size_t u = 0; u < n_users; u++) {
+            const double value = values[t * n_users + u];
+            sum += isnan(value) ? 0.0 : value;
+            counted += isnan(value) ? 0.0 : 1.0;
+        }
+        const double mean = counted > 0.0 ? sum / counted : 0.0;
+        if (t == 0 || mean > most) {
+            most = mean;
+            best = t;
+        }
+    }
+    return paired_clearly_better(values + best * n_users, values, n_users) ? best : 0;
+}

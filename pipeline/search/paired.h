@@ -16,5 +16,8 @@ void paired_difference(const double *a, const double *b, size_t n_users, double 
  * of the paired differences. NAN: the user does not count. A trial in which nobody counts has
  * failed, and loses. */
 bool paired_clearly_better(const double *a, const double *b, size_t n_users);
+/* Of trials with the values (n, n_users) the one with the best mean, of equals the first; trial 0,
+ * what there is, unless it is clearly beaten. */
+size_t paired_choose(const double *values, size_t n, size_t n_users);
 
 #endif

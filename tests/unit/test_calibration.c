@@ -446,6 +446,9 @@ static void one_lucky_user_is_not_clearly_better(void **state)
     assert_false(paired_clearly_better(of[3], of[0], 4));
     assert_true(paired_clearly_better(of[0], of[4], 4));
     assert_false(paired_clearly_better(of[4], of[0], 4));
+    assert_int_equal(paired_choose(of[0], 1, 4), 0);
+    assert_int_equal(paired_choose(of[0], 2, 4), 1);
+    assert_int_equal(paired_choose(of[0], 5, 4), 0); /* the best one is that of one user */
 }
 
 /* Vectors that hold the held-out items' answer exactly: popularity can only disturb. */
