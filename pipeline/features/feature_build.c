@@ -101,6 +101,7 @@ struct assembly {
     const struct feature_rows *rows;
     const struct feature_rules *rules;
     struct feature_block *blocks; /* (n_columns) */
+    size_t n_rows;                /* of all ranks */
     int32_t *row_of;              /* (n_entities) row of each entity, or -1 */
     struct feature_table table;
 };
@@ -246,7 +247,7 @@ static enum status_code warn_of_column(const struct assembly *a, size_t c,
         TRY(warn(report, &text, status));
     } else if (block->n_bare > 0) {
         buf_addf(&text, "%s: %zu of %zu rows have nothing in column %.*s", a->rows->what,
-                 block->n_bare, a->rows->ids.n, (int)length, name);
+                 block->n_bare, a->n_rows, (int)length, name);
         TRY(warn(report, &text, status));
     }
 done:
@@ -283,18 +284,22 @@ static void describe_column(const struct assembly *a, size_t c, struct buf *out)
     }
 }
 
-static enum status_code write_report(const struct assembly *a, struct feature_report *report,
+static enum status_code write_report(struct assembly *a, struct feature_report *report,
                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n_rows = a->rows->ids.n, n_extra = a->table.extra.n;
+    int64_t counts[] = {(int64_t)a->rows->ids.n, (int64_t)a->table.extra.n,
+                        (int64_t)a->table.n_master};
     struct buf text = {0};
 
+    TRY(ranks_sum_int64(a->rows->ranks, counts, sizeof counts / sizeof *counts, status));
+    a->n_rows = (size_t)counts[0];
     buf_addf(&report->summary,
-             "%s: %zu rows, %zu of them not in the interactions; %zu of the interactions have no "
-             "row",
-             a->rows->what, n_rows, n_extra, a->table.n_master - (n_rows - n_extra));
-    if (n_rows == 0) {
+             "%s: %lld rows, %lld of them not in the interactions; %lld of the interactions have "
+             "no row",
+             a->rows->what, (long long)counts[0], (long long)counts[1],
+             (long long)(counts[2] - (counts[0] - counts[1])));
+    if (a->n_rows == 0) {
         buf_addf(&text, "%s gives no rows", a->rows->what);
         TRY(warn(report, &text, status));
         goto done;

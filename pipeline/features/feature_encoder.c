@@ -42,6 +42,7 @@ enum status_code encoder_bad_value(struct feature_encoder *e, size_t row, const 
                        buf_text(&text)));
     }
     snprintf(e->block->first_bad, sizeof e->block->first_bad, "%s", buf_text(&text));
+    e->block->first_bad_number = e->rows->numbers[row];
 done:
     buf_release(&text);
     return code;

@@ -18,6 +18,7 @@ struct feature_block {
     size_t n_bare;                /* rows without any token */
     size_t n_bad;                 /* bad values that count as missing */
     char first_bad[512];          /* "row 7 (...): what is wrong with it" */
+    int64_t first_bad_number;     /* 7 */
 };
 
 struct feature_encoder {

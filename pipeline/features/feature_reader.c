@@ -81,39 +81,88 @@ static bool are_people(const struct feature_rows *rows)
     return strcmp(rows->id_name, "user_id") == 0;
 }
 
-/* Adds the row's id; its code must be the row's number. */
-static enum status_code take_id(struct feature_rows *rows, struct db_query *statement, int column,
-                                struct status *status)
+/* A query under way. */
+struct reading {
+    const struct feature_query *query;
+    struct db_query *statement;
+    int id_column;
+    int64_t n_read;    /* rows, those of people who do not exist left out */
+    enum id_type type; /* of all ids so far */
+};
+
+static enum status_code check_id(const struct reading *reading, const struct row_id *id,
+                                 enum row_id_fault fault, struct status *status)
+{
+    const struct feature_query *query = reading->query;
+    if (fault != ROW_ID_SOUND) {
+        return status_set(status, STATUS_DATA, "%s, row %lld: %s %s; filter such rows in the query",
+                          query->what, (long long)reading->n_read, query->id_name,
+                          row_id_faults[fault]);
+    }
+    if (reading->type != ID_NONE && id->is_text != (reading->type == ID_TEXT)) {
+        return status_set(status, STATUS_DATA,
+                          "%s, row %lld: %s is %s, the rows before have %s; all ids must be of one "
+                          "type: use CAST in the query",
+                          query->what, (long long)reading->n_read, query->id_name,
+                          id->is_text ? "TEXT" : "INTEGER", id->is_text ? "INTEGER" : "TEXT");
+    }
+    return STATUS_OK;
+}
+
+/* Adds an id as the one of the next row. */
+static enum status_code add_id(struct feature_rows *rows, const struct row_id *id, int64_t number,
+                               struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t row = rows->ids.n;
-    struct row_id id_read;
+    struct buf text = {0};
     int32_t id_code = 0;
 
-    const enum row_id_fault fault = row_id_read(statement, column, &id_read);
-    if (fault != ROW_ID_SOUND) {
-        return status_set(status, STATUS_DATA, "%s, row %zu: %s %s; filter such rows in the query",
-                          rows->what, row + 1, rows->id_name, row_id_faults[fault]);
+    if (row == rows->capacity) {
+        const size_t capacity = row == 0 ? FIRST_CAPACITY : 2 * row;
+        TRY(MEM_RESIZE(&rows->numbers, row, capacity, status));
+        rows->capacity = capacity;
     }
-    if (rows->ids.type != ID_NONE && id_read.is_text != (rows->ids.type == ID_TEXT)) {
-        return status_set(status, STATUS_DATA,
-                          "%s, row %zu: %s is %s, the rows before have %s; all ids must be of one "
-                          "type: use CAST in the query",
-                          rows->what, row + 1, rows->id_name, id_read.is_text ? "TEXT" : "INTEGER",
-                          id_read.is_text ? "INTEGER" : "TEXT");
-    }
-    TRY(vocabulary_add(&rows->ids, &id_read, &id_code, status));
+    TRY(vocabulary_add(&rows->ids, id, &id_code, status));
     if ((size_t)id_code != row) {
-        struct buf id = {0};
         if (!are_people(rows)) {
-            buf_add_char(&id, ' ');
-            vocabulary_format(&rows->ids, id_code, &id);
+            buf_add_char(&text, ' ');
+            vocabulary_format(&rows->ids, id_code, &text);
         }
-        code = status_set(status, STATUS_DATA,
-                          "%s, row %zu: %s%s has stood in row %d already; the query must give one "
-                          "row an id (GROUP BY)",
-                          rows->what, row + 1, rows->id_name, buf_text(&id), id_code + 1);
-        buf_release(&id);
+        TRY(status_set(status, STATUS_DATA,
+                       "%s, row %lld: %s%s has stood in row %lld already; the query must give one "
+                       "row an id (GROUP BY)",
+                       rows->what, (long long)number, rows->id_name, buf_text(&text),
+                       (long long)rows->numbers[id_code]));
+    }
+    rows->numbers[row] = number;
+done:
+    buf_release(&text);
+    return code;
+}
+
+/* Whether the row is read, and if so its id: those of people whom another rank has, or who may not
+ * exist any more, are not. */
+static enum status_code take_id(struct reading *reading, struct feature_rows *rows, bool *is_taken,
+                                struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct feature_query *query = reading->query;
+    struct row_id id;
+    const enum row_id_fault fault = row_id_read(reading->statement, reading->id_column, &id);
+
+    *is_taken = false;
+    if (query->forgotten != NULL && query->forgotten->n > 0 && fault == ROW_ID_SOUND &&
+        forgotten_has(query->forgotten, &id)) {
+        return STATUS_OK;
+    }
+    reading->n_read++;
+    TRY(check_id(reading, &id, fault, status));
+    reading->type = id.is_text ? ID_TEXT : ID_INTEGER;
+    if (ranks_owner(query->ranks, shard_of_key(vocabulary_key_of(&id))) ==
+        ranks_mine(query->ranks)) {
+        TRY(add_id(rows, &id, reading->n_read, status));
+        *is_taken = true;
     }
 done:
     return code;
@@ -164,45 +213,63 @@ done:
     return code;
 }
 
+/* Deals the rows of people to their shards. */
+static enum status_code deal(struct feature_rows *rows, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint8_t *shards = NULL;
+    TRY(MEM_NEW(&shards, rows->ids.n, status));
+    for (size_t r = 0; are_people(rows) && r < rows->ids.n; r++) {
+        shards[r] = (uint8_t)shard_of_key(vocabulary_key(&rows->ids, r));
+    }
+    TRY(shard_rows_init(&rows->by_shard, shards, rows->ids.n, status));
+done:
+    mem_free(shards);
+    return code;
+}
+
 enum status_code feature_reader_run(struct db *db, const struct feature_query *query,
                                     const struct watch *watch, struct feature_rows *out,
                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct feature_rows made = {.what = query->what, .id_name = query->id_name};
-    struct db_query *statement = NULL;
-    int id_column = 0;
+    struct feature_rows made = {
+        .what = query->what, .id_name = query->id_name, .ranks = query->ranks};
+    struct reading reading = {.query = query};
     bool has_row = false;
 
-    TRY(open_query(db, query, &statement, &made.names, &id_column, status));
+    TRY(open_query(db, query, &reading.statement, &made.names, &reading.id_column, status));
     TRY(MEM_NEW(&made.cells, made.names.n, status));
     made.n_columns = made.names.n;
-    TRY(db_step(statement, &has_row, status));
-    while (has_row) {
-        struct row_id person; /* who may not exist any more */
-        if (query->forgotten == NULL || query->forgotten->n == 0 ||
-            row_id_read(statement, id_column, &person) != ROW_ID_SOUND ||
-            !forgotten_has(query->forgotten, &person)) {
-            const size_t row = made.ids.n;
-            TRY(take_id(&made, statement, id_column, status));
-            for (size_t c = 0; c < made.n_columns; c++) {
-                const int column = (int)c + ((int)c >= id_column);
-                TRY(take_cell(&made.cells[c], row, statement, column, status));
-            }
+    TRY(db_step(reading.statement, &has_row, status));
+    while (has_row && (query->most_rows == 0 || made.ids.n < query->most_rows)) {
+        const size_t row = made.ids.n;
+        bool is_taken;
+        TRY(take_id(&reading, &made, &is_taken, status));
+        for (size_t c = 0; is_taken && c < made.n_columns; c++) {
+            const int column = (int)c + ((int)c >= reading.id_column);
+            TRY(take_cell(&made.cells[c], row, reading.statement, column, status));
         }
-        if (made.ids.n % ROWS_BETWEEN_LOOKS == 0) {
-            TRY(watch_step(watch, (double)made.ids.n, 0.0, status));
+        if (reading.n_read % ROWS_BETWEEN_LOOKS == 0) {
+            TRY(watch_step(watch, (double)reading.n_read, 0.0, status));
         }
-        if (query->most_rows > 0 && made.ids.n == query->most_rows) {
-            break;
-        }
-        TRY(db_step(statement, &has_row, status));
+        TRY(db_step(reading.statement, &has_row, status));
     }
+    TRY(deal(&made, status));
     *out = made;
     made = (struct feature_rows){0};
 done:
-    db_finalize(statement);
+    db_finalize(reading.statement);
     feature_rows_release(&made);
+    return code;
+}
+
+enum status_code feature_rows_count(const struct feature_rows *rows, size_t *n,
+                                    struct status *status)
+{
+    int64_t count = (int64_t)rows->ids.n;
+    const enum status_code code = ranks_sum_int64(rows->ranks, &count, 1, status);
+    *n = (size_t)count;
     return code;
 }
 
@@ -216,12 +283,14 @@ void feature_rows_release(struct feature_rows *rows)
     mem_free(rows->cells);
     strings_release(&rows->names);
     vocabulary_release(&rows->ids);
+    shard_rows_release(&rows->by_shard);
+    mem_free(rows->numbers);
     *rows = (struct feature_rows){0};
 }
 
 void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out)
 {
-    buf_addf(out, "%s, row %zu", rows->what, row + 1);
+    buf_addf(out, "%s, row %lld", rows->what, (long long)rows->numbers[row]);
     if (!are_people(rows)) {
         buf_addf(out, " (%s ", rows->id_name);
         vocabulary_format(&rows->ids, (int32_t)row, out);

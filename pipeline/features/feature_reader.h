@@ -6,6 +6,7 @@
 #include "base/watch.h"
 #include "dataset/vocabulary.h"
 #include "publishing/forgotten.h"
+#include "ranks/shards.h"
 
 /* An empty text counts as missing, as NULL does: that is how it comes out of CSV files. */
 enum cell_kind { CELL_MISSING, CELL_NUMBER, CELL_TEXT, CELL_INFINITE, CELL_BLOB };
@@ -22,11 +23,17 @@ struct feature_cells {
     size_t capacity;
 };
 
-/* Zero-initialise. Texts of the query are the caller's. */
+/* Zero-initialise. Texts of the query are the caller's. Of people several ranks (ranks/ranks.h)
+ * have each those of its own shards; what is summed over them is summed along the tree of the
+ * shards. Items are everybody's, all in the first shard: their sums run in the order of rows. */
 struct feature_rows {
-    const char *what;            /* "features.items.query" */
-    const char *id_name;         /* "item_id" */
-    struct vocabulary ids;       /* code = row, zero-based */
+    const char *what;      /* "features.items.query" */
+    const char *id_name;   /* "item_id" */
+    struct ranks *ranks;   /* among whom the rows are spread; NULL: these are all */
+    struct vocabulary ids; /* code = row, zero-based */
+    struct shard_rows by_shard;
+    int64_t *numbers; /* (ids.n) of the rows in the query, from 1 */
+    size_t capacity;
     size_t n_columns;            /* without the id */
     struct strings names;        /* (n_columns) */
     struct feature_cells *cells; /* (n_columns) */
@@ -40,6 +47,7 @@ struct feature_query {
     double timeout_seconds;
     size_t most_rows;                  /* the others are not read; 0: all are */
     const struct forgotten *forgotten; /* people whose rows do not exist; NULL: none */
+    struct ranks *ranks; /* each keeps its own people of the rows, which all read; NULL: all */
 };
 
 /* Reads every row; `out` zeroed, untouched on error. STATUS_CONFIG when the query does not compile,
@@ -51,6 +59,9 @@ MUST_CHECK enum status_code feature_reader_run(struct db *db, const struct featu
                                                struct status *status);
 void feature_rows_release(struct feature_rows *rows);
 
+/* Rows of all ranks. */
+MUST_CHECK enum status_code feature_rows_count(const struct feature_rows *rows, size_t *n,
+                                               struct status *status);
 /* Adds "features.items.query, row 7 (item_id 12)"; who a user is stays out of messages: "row 7". */
 void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out);
 

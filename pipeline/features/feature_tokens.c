@@ -1,11 +1,12 @@
 /* Columns of side data as tokens: the type of a column, numbers and words; categories and lists are
  * in feature_values.c, vectors in feature_vectors.c. Every type passes twice over its rows: what
- * the whole column says (vocabulary, mean, document frequencies) comes first, the values of the
- * rows second. */
+ * the whole column says (vocabulary, mean, document frequencies; of all ranks) comes first, the
+ * values of the rows second. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "features/feature_tokens.h"
+#include "features/feature_totals.h"
 #include "features/feature_words.h"
 
 #include <math.h>
@@ -52,27 +53,70 @@ static enum status_code read_number(struct feature_encoder *e, size_t row, doubl
     return STATUS_OK;
 }
 
-/* Mean and standard deviation (of the whole column, so divided by n) over the numbers that are not
- * NAN; or why there are none worth having. */
-static void measure(const double *numbers, size_t n_rows, struct feature_block *block)
+/* What is summed of the numbers: they, or the squares of what is above and below their mean. */
+struct number_job {
+    const struct shard_rows *by_shard;
+    const double *numbers; /* (n_rows) NAN where missing */
+    double mean;
+    bool is_squared;
+};
+
+static void sum_numbers(void *data, size_t shard, double *leaf)
 {
-    double sum = 0, squares = 0, least = INFINITY, most = -INFINITY;
-    size_t n = 0;
-    for (size_t r = 0; r < n_rows; r++) {
-        if (!isnan(numbers[r])) {
-            sum += numbers[r];
-            least = fmin(least, numbers[r]);
-            most = fmax(most, numbers[r]);
-            n++;
+    const struct number_job *job = data;
+    for (size_t i = job->by_shard->first[shard]; i < job->by_shard->first[shard + 1]; i++) {
+        const double number = job->numbers[job->by_shard->rows[i]];
+        if (!isnan(number)) {
+            *leaf += job->is_squared ? (number - job->mean) * (number - job->mean) : number;
         }
     }
-    const double mean = sum / (double)(n > 0 ? n : 1);
+}
+
+/* The least and the greatest number of all ranks, and how many there are. */
+static enum status_code find_range(struct ranks *ranks, const double *numbers, size_t n_rows,
+                                   double *least, double *most, size_t *n, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks_bytes all = {0};
+    double range[] = {INFINITY, -INFINITY};
+    *n = 0;
     for (size_t r = 0; r < n_rows; r++) {
-        squares += isnan(numbers[r]) ? 0 : (numbers[r] - mean) * (numbers[r] - mean);
+        if (!isnan(numbers[r])) {
+            range[0] = fmin(range[0], numbers[r]);
+            range[1] = fmax(range[1], numbers[r]);
+            ++*n;
+        }
     }
+    TRY(ranks_gather(ranks, range, sizeof range, &all, status));
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (size_t r = 0; r < ranks_n(ranks); r++) {
+        memcpy(range, all.data + r * sizeof range, sizeof range);
+        *least = fmin(*least, range[0]);
+        *most = fmax(*most, range[1]);
+    }
+    TRY(feature_total(ranks, n, status));
+done:
+    ranks_bytes_release(&all);
+    return code;
+}
+
+/* Mean and standard deviation (of the whole column, so divided by n) over the numbers that are not
+ * NAN; or why there are none worth having. */
+static enum status_code measure(const struct feature_rows *rows, const double *numbers,
+                                struct feature_block *block, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct number_job job = {.by_shard = &rows->by_shard, .numbers = numbers};
+    double sum, squares, least, most;
+    size_t n;
+    TRY(find_range(rows->ranks, numbers, rows->ids.n, &least, &most, &n, status));
+    TRY(shard_sum(rows->ranks, 1, sum_numbers, &job, &sum, status));
+    job.mean = sum / (double)(n > 0 ? n : 1);
+    job.is_squared = true;
+    TRY(shard_sum(rows->ranks, 1, sum_numbers, &job, &squares, status));
     const double sd = sqrt(squares / (double)(n > 0 ? n : 1));
-    block->n_missing = n_rows - n;
-    block->column.mean = mean;
+    block->column.mean = job.mean;
     block->column.sd = sd;
     if (n == 0) {
         snprintf(block->why_left_out, sizeof block->why_left_out, "has no value in any row");
@@ -82,6 +126,8 @@ static void measure(const double *numbers, size_t n_rows, struct feature_block *
         snprintf(block->why_left_out, sizeof block->why_left_out,
                  "has the same value, %s, in every row that has one", number);
     }
+done:
+    return code;
 }
 
 static enum status_code encode_numbers(struct feature_encoder *e, struct status *status)
@@ -94,8 +140,9 @@ static enum status_code encode_numbers(struct feature_encoder *e, struct status 
     for (size_t r = 0; r < e->n_rows; r++) {
         TRY(encoder_look_up(e, r, status));
         TRY(read_number(e, r, &numbers[r], status));
+        e->block->n_missing += isnan(numbers[r]) ? 1 : 0;
     }
-    measure(numbers, e->n_rows, e->block);
+    TRY(measure(e->rows, numbers, e->block, status));
     for (size_t r = 0; r < e->n_rows && e->block->why_left_out[0] == '\0'; r++) {
         if (isnan(numbers[r])) {
             TRY(encoder_add(e, 1, 1.0f, status));
@@ -146,11 +193,10 @@ done:
 }
 
 /* tf x idf at length 1 (Salton and Buckley 1988, "tfc"), with the smoothed
- * idf = 1 + log((1 + n) / (1 + rows of the token)), which is never 0. */
-static void weigh_words(struct feature_encoder *e, const int64_t *frequencies)
+ * idf = 1 + log((1 + n) / (1 + rows of the token)), which is never 0; n: rows with a word. */
+static void weigh_words(struct feature_encoder *e, const int64_t *frequencies, double n)
 {
     struct sparse *m = &e->block->tokens;
-    const double n = (double)(e->n_rows - e->block->n_bare);
     for (size_t r = 0; r < e->n_rows; r++) {
         double squares = 0;
         for (int64_t i = m->offsets[r]; i < m->offsets[r + 1]; i++) {
@@ -175,10 +221,13 @@ static enum status_code encode_words(struct feature_encoder *e, struct status *s
     TRY(MEM_NEW(&frequencies, block->column.n_buckets, status));
     TRY(count_words(e, frequencies, status));
     block->n_missing = block->n_bare;
-    if (e->n == 0) {
+    size_t n_worded = e->n_rows - block->n_bare;
+    TRY(feature_total(e->rows->ranks, &n_worded, status));
+    TRY(ranks_sum_int64(e->rows->ranks, frequencies, block->column.n_buckets, status));
+    if (n_worded == 0) {
         snprintf(block->why_left_out, sizeof block->why_left_out, "has no word in any row");
     } else {
-        weigh_words(e, frequencies);
+        weigh_words(e, frequencies, (double)n_worded);
     }
 done:
     mem_free(frequencies);
@@ -187,38 +236,55 @@ done:
 
 /* ---- one column ---- */
 
+/* What the cells of a column look like. */
+struct looks {
+    int64_t numbers, texts, arrays, vectors, present;
+};
+
+/* hashes (n_rows): of the texts. */
+static struct looks look_at(const struct feature_encoder *e, uint64_t *hashes)
+{
+    struct looks looks = {0};
+    for (size_t r = 0; r < e->n_rows; r++) {
+        const uint8_t kind = e->cells->kinds[r];
+        size_t length;
+        const char *text = strings_get(&e->cells->texts, r, &length);
+        looks.numbers += kind == CELL_NUMBER || kind == CELL_INFINITE;
+        looks.vectors += feature_is_vector(e->cells, r);
+        looks.present += kind != CELL_MISSING;
+        if (kind == CELL_TEXT) {
+            hashes[looks.texts++] = hash_bytes64(text, length);
+            looks.arrays += text[0] == '[';
+        }
+    }
+    return looks;
+}
+
 /* The type of a column that the configuration leaves open (see feature_build.h). */
 static enum status_code find_type(const struct feature_encoder *e, enum feature_type *type,
                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct vocabulary distinct = {0};
-    size_t n_numbers = 0, n_texts = 0, n_arrays = 0, n_vectors = 0, n_missing = 0;
+    struct ranks *ranks = e->rows->ranks;
+    uint64_t *hashes = NULL;
+    size_t n_distinct;
 
-    for (size_t r = 0; r < e->n_rows; r++) {
-        size_t length;
-        const char *text = strings_get(&e->cells->texts, r, &length);
-        int32_t ignored;
-        n_numbers += e->cells->kinds[r] == CELL_NUMBER || e->cells->kinds[r] == CELL_INFINITE;
-        n_vectors += feature_is_vector(e->cells, r);
-        n_missing += e->cells->kinds[r] == CELL_MISSING;
-        if (e->cells->kinds[r] == CELL_TEXT) {
-            n_texts++;
-            n_arrays += text[0] == '[';
-            TRY(vocabulary_add_text(&distinct, text, length, &ignored, status));
-        }
-    }
-    if (2 * n_vectors > e->n_rows - n_missing) {
+    TRY(MEM_NEW(&hashes, e->n_rows, status));
+    struct looks looks = look_at(e, hashes);
+    TRY(feature_count_distinct(ranks, hashes, (size_t)looks.texts, &n_distinct, status));
+    TRY(ranks_sum_int64(ranks, &looks.numbers, sizeof looks / sizeof looks.numbers, status));
+    if (2 * looks.vectors > looks.present) {
         *type = FEATURE_VECTOR;
-    } else if (n_numbers > n_texts || n_texts == 0) {
+    } else if (looks.numbers > looks.texts || looks.texts == 0) {
         *type = FEATURE_NUMERIC;
-    } else if (n_arrays == n_texts) {
+    } else if (looks.arrays == looks.texts) {
         *type = FEATURE_MULTI;
     } else {
-        *type = MEAN_HOLDERS * distinct.n <= n_texts ? FEATURE_CATEGORICAL : FEATURE_TEXT;
+        *type =
+            MEAN_HOLDERS * (int64_t)n_distinct <= looks.texts ? FEATURE_CATEGORICAL : FEATURE_TEXT;
     }
 done:
-    vocabulary_release(&distinct);
+    mem_free(hashes);
     return code;
 }
 
@@ -258,6 +324,7 @@ enum status_code feature_encode(const struct feature_rows *rows, size_t index,
         break;
     }
     out->tokens.n_columns = feature_column_tokens(&out->column);
+    TRY(feature_block_add_up(rows->ranks, out, status));
 done:
     return code;
 }

@@ -4,6 +4,7 @@
 #include "io/json_tree.h"
 #include "features/feature_encoder.h"
 #include "features/feature_reader.h"
+#include "features/feature_totals.h"
 #include "features/feature_words.h"
 
 #include <math.h>
@@ -63,7 +64,7 @@ done:
     return code;
 }
 
-/* Rows of ascending codes of the vocabulary, which is then sorted by bytes. */
+/* Rows of ascending codes of the vocabulary. */
 static enum status_code collect_values(struct feature_encoder *e, struct vocabulary *vocabulary,
                                        struct status *status)
 {
@@ -92,46 +93,40 @@ done:
 }
 
 /* tokens (vocabulary->n) = token of each code: frequent values in the order of their bytes, the
- * others by the hash of their text. Sorts the vocabulary; tokens go by the codes before that. */
-static enum status_code assign_tokens(struct feature_encoder *e, struct vocabulary *vocabulary,
-                                      int32_t *tokens, struct status *status)
+ * others by the hash of their text. */
+static enum status_code assign_tokens(struct feature_encoder *e,
+                                      const struct vocabulary *vocabulary, int32_t *tokens,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct feature_column *column = &e->block->column;
     const struct sparse *m = &e->block->tokens;
-    const size_t n = vocabulary->n;
-    int64_t *counts = NULL;   /* (n) rows of each code */
-    int32_t *new_code = NULL; /* (n) */
-    int32_t *old_code = NULL; /* (n) */
+    struct vocabulary frequent = {0};
+    int64_t *counts = NULL; /* (vocabulary->n) rows of each code */
+    size_t length;
 
-    TRY(MEM_NEW(&counts, n, status));
-    TRY(MEM_NEW(&new_code, n, status));
-    TRY(MEM_NEW(&old_code, n, status));
+    TRY(MEM_NEW(&counts, vocabulary->n, status));
     for (size_t i = 0; i < e->n; i++) {
         if (m->columns[i] != CODE_MISSING) {
             counts[m->columns[i]]++;
         }
     }
-    TRY(vocabulary_sort(vocabulary, new_code, status));
-    for (size_t i = 0; i < n; i++) {
-        old_code[new_code[i]] = (int32_t)i;
-        column->n_values += counts[i] >= e->rule->min_count;
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t length;
+    TRY(feature_frequent_values(e->rows->ranks, vocabulary, counts, e->rule->min_count, &frequent,
+                                status));
+    column->n_values = frequent.n;
+    for (size_t i = 0; i < vocabulary->n; i++) {
         const char *text = strings_get(&vocabulary->texts, i, &length);
-        if (counts[old_code[i]] >= e->rule->min_count) {
-            tokens[old_code[i]] = (int32_t)e->block->values.n;
-            TRY(strings_add(&e->block->values, text, length, status));
-        } else {
-            const uint64_t bucket = hash_bytes64(text, length) % column->n_buckets;
-            tokens[old_code[i]] = (int32_t)(column->n_values + bucket);
-        }
+        const int32_t value = vocabulary_find_text(&frequent, text, length);
+        const uint64_t bucket = hash_bytes64(text, length) % column->n_buckets;
+        tokens[i] = value >= 0 ? value : (int32_t)(column->n_values + bucket);
+    }
+    for (size_t i = 0; i < frequent.n; i++) {
+        const char *text = strings_get(&frequent.texts, i, &length);
+        TRY(strings_add(&e->block->values, text, length, status));
     }
 done:
     mem_free(counts);
-    mem_free(new_code);
-    mem_free(old_code);
+    vocabulary_release(&frequent);
     return code;
 }
 
@@ -169,7 +164,9 @@ enum status_code encode_values(struct feature_encoder *e, struct status *status)
     e->block->column.n_buckets =
         e->rule->buckets > 0 ? (size_t)e->rule->buckets : (size_t)VALUE_BUCKETS;
     TRY(collect_values(e, &vocabulary, status));
-    if (vocabulary.n == 0) {
+    size_t n_values = vocabulary.n; /* of all ranks, a value of several counted by each */
+    TRY(feature_total(e->rows->ranks, &n_values, status));
+    if (n_values == 0) {
         snprintf(e->block->why_left_out, sizeof e->block->why_left_out, "has no value in any row");
         goto done;
     }
