@@ -81,6 +81,7 @@ void embedding_table_release(struct embedding_table *table)
     mem_free(table->gradient);
     mem_free(table->is_empty);
     workspace_release(&table->workspace);
+    ranks_bytes_release(&table->shared);
     *table = (struct embedding_table){0};
 }
 
@@ -181,43 +182,97 @@ float *embedding_table_gradient(struct embedding_table *table)
     return table->gradient;
 }
 
-/* Slots in blocks; each takes its entries in the order of m's rows. */
+/* Adds entry p of the slots' to `sum`. */
+static void add_entry(const struct table_job *job, int64_t p, float *sum)
+{
+    const struct embedding_table *table = job->table;
+    const size_t d = table->dimension;
+    const int64_t entry = table->entries[table->by_slot.entry[p]];
+    const float *values = job->matrix->values;
+    const size_t row = (size_t)table->row_places[table->by_slot.row[p]];
+    vec_ops()->axpy(values == NULL ? 1.0f : values[entry], job->values + row * d, sum, d);
+}
+
+/* Slots in blocks; each takes its entries in the order of rows. */
 static void add_sparse_task(void *data, size_t first, size_t last)
 {
     const struct table_job *job = data;
     struct embedding_table *table = job->into;
     const struct by_column *by_slot = &table->by_slot;
-    const struct vec_ops *vec = vec_ops();
-    size_t d = table->dimension;
+    const size_t d = table->dimension;
+    struct shard_tree tree;
     for (size_t s = first; s < last; s++) {
+        float *sum = table->gradient + s * d;
         open_slot(table, s);
-        for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1]; p++) {
-            const float *values = job->matrix->values;
-            vec->axpy(values == NULL ? 1.0f : values[by_slot->entry[p]],
-                      job->values + (size_t)by_slot->row[p] * d, table->gradient + s * d, d);
+        if (table->row_shards == NULL) {
+            for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1]; p++) {
+                add_entry(job, p, sum);
+            }
+            continue;
+        }
+        shard_tree_begin(&tree, d);
+        for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1];) {
+            const size_t shard = table->row_shards[by_slot->row[p]];
+            float *leaf = shard_tree_leaf(&tree, shard);
+            for (; p < by_slot->first[s + 1] && table->row_shards[by_slot->row[p]] == shard; p++) {
+                add_entry(job, p, leaf);
+            }
+        }
+        const float *all = shard_tree_end(&tree);
+        if (all != NULL) {
+            vec_ops()->axpy(1.0f, all, sum, d);
+        }
+    }
+}
+
+/* The rows of m and their entries in the order that they are summed in. */
+static void arrange(struct embedding_table *table, const struct sparse *m,
+                    const struct row_order *order)
+{
+    size_t n = 0, shard = 0;
+    table->offsets[0] = 0;
+    for (size_t i = 0; i < m->n_rows; i++) {
+        const size_t row = order == NULL ? i : (size_t)order->places[i];
+        for (int64_t e = m->offsets[row]; e < m->offsets[row + 1]; e++) {
+            assert(table->slot_of[m->columns[e]] >= 0);
+            table->slots[n] = table->slot_of[m->columns[e]];
+            table->entries[n++] = e;
+        }
+        table->offsets[i + 1] = (int64_t)n;
+        table->row_places[i] = (int32_t)row;
+        if (order != NULL) {
+            for (; i >= order->first[shard + 1]; shard++) {
+            }
+            table->row_shards[i] = (uint8_t)shard;
         }
     }
 }
 
 enum status_code embedding_table_add_sparse(struct embedding_table *table, const struct sparse *m,
-                                            const float *values, struct pool *pool,
-                                            struct status *status)
+                                            const struct row_order *order, const float *values,
+                                            struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct sparse in_slots = {.n_rows = m->n_rows, .n_columns = table->n_touched};
     size_t entries = sparse_entries(m);
+    assert(order == NULL || order->n == m->n_rows);
     in_slots.offsets = m->offsets;
     workspace_begin(&table->workspace);
     WORKSPACE_ADD(&table->workspace, &table->slots, entries);
+    WORKSPACE_ADD(&table->workspace, &table->entries, entries);
+    WORKSPACE_ADD(&table->workspace, &table->offsets, m->n_rows + 1);
+    WORKSPACE_ADD(&table->workspace, &table->row_places, m->n_rows);
+    table->row_shards = NULL;
+    if (order != NULL) {
+        WORKSPACE_ADD(&table->workspace, &table->row_shards, m->n_rows);
+    }
     by_column_memory(&table->by_slot, &in_slots, 0, &table->workspace);
     TRY(workspace_reserve(&table->workspace, status));
+    arrange(table, m, order);
+    in_slots.offsets = table->offsets;
     in_slots.columns = table->slots;
-    for (size_t e = 0; e < entries; e++) {
-        assert(table->slot_of[m->columns[e]] >= 0);
-        table->slots[e] = table->slot_of[m->columns[e]];
-    }
     by_column_fill(&table->by_slot, &in_slots, 0);
-    struct table_job job = {.into = table, .values = values, .matrix = m};
+    struct table_job job = {.table = table, .into = table, .values = values, .matrix = m};
     pool_run_rows(pool, table->n_touched, ROW_BLOCK, add_sparse_task, &job);
 done:
     return code;

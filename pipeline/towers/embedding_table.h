@@ -10,7 +10,9 @@
 #define NIGHTJAR_TOWERS_EMBEDDING_TABLE_H
 
 #include "math/by_column.h"
+#include "ranks/ranks.h"
 #include "towers/optimizer.h"
+#include "towers/row_order.h"
 #include "store/artifact.h"
 
 /* Zero-initialise. */
@@ -25,8 +27,16 @@ struct embedding_table {
     bool *is_empty;   /* (n_touched) the slot's gradient is 0 and not yet written */
     /* of embedding_table_add_sparse: its entries by slot */
     struct workspace workspace;
-    int32_t *slots; /* (entries) */
+    int32_t *slots;      /* (entries) */
+    int64_t *offsets;    /* (rows + 1) of them in the order of rows, and of each the row, */
+    int32_t *row_places; /* and its shard */
+    uint8_t *row_shards;
+    int64_t *entries; /* (entries) place of each in the matrix */
     struct by_column by_slot;
+    /* of embedding_table_share */
+    struct ranks_bytes shared;
+    int32_t *union_rows, *union_place; /* rows in play anywhere; place of each row, from 1 */
+    float *union_gradient;
 };
 
 /* weights ~ N(0, scale^2), each row from its own stream (seed, purpose, row); scale 0: zeros. */
@@ -58,10 +68,19 @@ void embedding_table_add_row(struct embedding_table *table, size_t row, const fl
 /* The gathered gradient (n_touched, dimension) in the order of the slots, to be added to. */
 float *embedding_table_gradient(struct embedding_table *table);
 /* For out = m weights: gradient += m^T values; m (count, n), values (count, dimension). Every
- * column of m is in play. Sums run in the order of m's rows. */
+ * column of m is in play. Sums run along the tree of the shards of `order`, which is of m's rows;
+ * NULL: in the order of the rows. */
 MUST_CHECK enum status_code embedding_table_add_sparse(struct embedding_table *table,
-                                                       const struct sparse *m, const float *values,
-                                                       struct pool *pool, struct status *status);
+                                                       const struct sparse *m,
+                                                       const struct row_order *order,
+                                                       const float *values, struct pool *pool,
+                                                       struct status *status);
+/* Of a table that every rank has whole: brings what each has gathered for its own shards together,
+ * along the tree. Afterwards the same rows are in play on all of them, with the same gradient. A
+ * collective; nothing at one rank. */
+MUST_CHECK enum status_code embedding_table_share(struct embedding_table *table,
+                                                  struct ranks *ranks, double rate,
+                                                  struct pool *pool, struct status *status);
 /* out (m->n_rows, dimension) += m weights. */
 void embedding_table_pool(const struct embedding_table *table, const struct sparse *m, float *out,
                           struct pool *pool);

@@ -169,6 +169,9 @@ enum status_code encoder_step(struct encoder *encoder, double rate, struct pool 
     struct embedding_table *tables[MAX_TABLES];
     size_t n = all_tables(encoder, tables);
     double square = 0.0;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(tower_share(&encoder->towers[s], encoder->ranks, rate, pool, status));
+    }
     if (encoder->clip > 0.0) {
         TRY(gradient_norm(encoder, &square, status));
     }

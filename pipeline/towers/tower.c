@@ -47,6 +47,7 @@ void tower_release(struct tower *tower)
 void tower_pass_release(struct tower_pass *pass)
 {
     workspace_release(&pass->workspace);
+    row_order_release(&pass->order);
     for (size_t p = 0; p < TOWER_MAX_SOURCES; p++) {
         workspace_release(&pass->parts[p].workspace);
     }
@@ -325,8 +326,12 @@ enum status_code tower_base_backward(struct tower *tower, struct tower_pass *pas
     } else {
         embedding_table_add(&tower->ids, input->rows, input->count, gradient, pool);
     }
+    if (tower->n_parts > 0) {
+        TRY(row_order_make(&pass->order, input->rows, input->count, tower->settings.shards,
+                           status));
+    }
     for (size_t p = 0; p < tower->n_parts; p++) {
-        TRY(part_backward(&tower->parts[p], &pass->parts[p], gradient, pool, status));
+        TRY(part_backward(&tower->parts[p], &pass->parts[p], &pass->order, gradient, pool, status));
     }
 done:
     return code;
@@ -412,4 +417,15 @@ size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_T
         out[n++] = &tower->hidden.biases[l];
     }
     return n;
+}
+
+enum status_code tower_share(struct tower *tower, struct ranks *ranks, double rate,
+                             struct pool *pool, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    for (size_t p = 0; p < tower->n_parts; p++) {
+        TRY(embedding_table_share(&tower->parts[p].table, ranks, rate, pool, status));
+    }
+done:
+    return code;
 }

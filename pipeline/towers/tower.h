@@ -16,11 +16,13 @@ enum { TOWER_MAX_SOURCES = 2 };
 struct tower_settings {
     size_t dimension;
     struct optimizer_settings optimizer;
-    double init_scale;    /* standard deviation of the first embeddings */
-    const uint64_t *keys; /* (n) of the rows' random streams, borrowed; NULL: their numbers */
-    double id_dropout;    /* share of the rows of a step whose id is left out, so that the sources
-                             learn to carry entities without one; only where there are sources */
-    double dropout;       /* share of x's components that training leaves out */
+    double init_scale;     /* standard deviation of the first embeddings */
+    const uint64_t *keys;  /* (n) of the rows' random streams, borrowed; NULL: their numbers */
+    const uint8_t *shards; /* (n) of the rows, along whose tree is summed what they share; NULL: all
+                              in one */
+    double id_dropout;     /* share of the rows of a step whose id is left out, so that the sources
+                              learn to carry entities without one; only where there are sources */
+    double dropout;        /* share of x's components that training leaves out */
     struct hidden_settings hidden;
 };
 
@@ -58,6 +60,7 @@ struct tower_pass {
     int32_t *id_rows;     /* rows with an id, when some have none, */
     float *id_values;     /* and their gradients */
     struct part_pass parts[TOWER_MAX_SOURCES];
+    struct row_order order; /* of the rows, on the way back to what they share */
     struct hidden_pass hidden;
 };
 
@@ -101,5 +104,9 @@ MUST_CHECK enum status_code tower_base_backward(struct tower *tower, struct towe
  * TOWER_MAX_TABLES. */
 enum { TOWER_MAX_TABLES = 1 + 2 * TOWER_MAX_SOURCES + 2 * (HIDDEN_MAX_LAYERS + 1) };
 size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_TABLES]);
+/* Over several ranks every one has the tables of tokens whole: their gradients become those of all
+ * ranks. A collective; nothing at one. */
+MUST_CHECK enum status_code tower_share(struct tower *tower, struct ranks *ranks, double rate,
+                                        struct pool *pool, struct status *status);
 
 #endif

@@ -120,10 +120,12 @@ static void attention_backward(struct tower_part *part, const struct part_pass *
 }
 
 enum status_code part_backward(struct tower_part *part, const struct part_pass *pass,
-                               const float *gradient, struct pool *pool, struct status *status)
+                               const struct row_order *order, const float *gradient,
+                               struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    TRY(embedding_table_add_sparse(&part->table, &pass->tokens.matrix, gradient, pool, status));
+    TRY(embedding_table_add_sparse(&part->table, &pass->tokens.matrix, order, gradient, pool,
+                                   status));
     if (part_attends(part)) {
         attention_backward(part, pass, gradient);
     }

@@ -31,9 +31,10 @@ MUST_CHECK enum status_code part_forward(struct tower_part *part, const struct t
                                          const int32_t *rows, size_t count, const struct view *view,
                                          double rate, struct part_pass *pass, float *x,
                                          struct pool *pool, struct status *status);
-/* Gathers the gradients of tokens and query from dL/dx (count, d). */
+/* Gathers the gradients of tokens and query from dL/dx (count, d), whose rows are summed in this
+ * order. */
 MUST_CHECK enum status_code part_backward(struct tower_part *part, const struct part_pass *pass,
-                                          const float *gradient, struct pool *pool,
-                                          struct status *status);
+                                          const struct row_order *order, const float *gradient,
+                                          struct pool *pool, struct status *status);
 
 #endif

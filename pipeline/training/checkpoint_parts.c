@@ -6,20 +6,43 @@
 
 #include <stdlib.h>
 
-static const char keys_slot[] = "users.keys";
+/* Whose rows an array has: of users that are trained, of those that are not, of items that are
+ * here; or it is the same on every rank. */
+enum owners { OF_USERS, OF_COLD_USERS, OF_ITEMS, N_OWNERS, OF_ALL = N_OWNERS };
+
+static const char *const key_slots[] = {
+    [OF_USERS] = "users.keys", [OF_COLD_USERS] = "cold_users.keys"};
+
+static size_t n_rows_of(const struct trainer *trainer, enum owners who)
+{
+    return who == OF_USERS        ? trainer->n[SIDE_USERS]
+           : who == OF_COLD_USERS ? trainer->input->sources[SIDE_USERS].n_cold
+                                  : trainer->items.n_own;
+}
+
+static int64_t key_of(const struct trainer *trainer, enum owners who, size_t row)
+{
+    const uint64_t *keys =
+        who == OF_USERS ? trainer->input->user_keys : trainer->input->sources[SIDE_USERS].cold_keys;
+    return keys == NULL ? (int64_t)row : (int64_t)keys[row];
+}
 
 enum status_code checkpoint_part_save(const struct trainer *trainer, struct artifact *artifact,
                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct trainer_input *input = trainer->input;
     int64_t *keys = NULL;
-    TRY(MEM_NEW(&keys, trainer->n[SIDE_USERS], status));
-    for (size_t u = 0; u < trainer->n[SIDE_USERS]; u++) {
-        keys[u] = (int64_t)trainer_user_key(input, u);
+    TRY(artifact_set_number(artifact, "ranks", (double)ranks_n(trainer->input->ranks), status));
+    for (enum owners who = OF_USERS; who <= OF_COLD_USERS; who++) {
+        const size_t n = n_rows_of(trainer, who);
+        TRY(MEM_NEW(&keys, n, status));
+        for (size_t u = 0; u < n; u++) {
+            keys[u] = key_of(trainer, who, u);
+        }
+        TRY(artifact_copy(artifact, key_slots[who], ARRAY_I64, n, 1, keys, status));
+        mem_free(keys);
+        keys = NULL;
     }
-    TRY(artifact_set_number(artifact, "ranks", (double)ranks_n(input->ranks), status));
-    TRY(artifact_copy(artifact, keys_slot, ARRAY_I64, trainer->n[SIDE_USERS], 1, keys, status));
 done:
     mem_free(keys);
     return code;
@@ -46,15 +69,16 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* rows (n of the part's users): of this rank, -1: not here. */
-static enum status_code map_users(const struct trainer *trainer, const int64_t *keys, size_t n,
-                                  int32_t *rows, size_t *n_found, struct status *status)
+static enum status_code map_users(const struct trainer *trainer, enum owners who,
+                                  const int64_t *keys, size_t n, int32_t *rows, size_t *n_found,
+                                  struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n_users = trainer->n[SIDE_USERS];
+    const size_t n_users = n_rows_of(trainer, who);
     struct place *places = NULL;
     TRY(MEM_NEW(&places, n_users, status));
     for (size_t u = 0; u < n_users; u++) {
-        places[u] = (struct place){(int64_t)trainer_user_key(trainer->input, u), (int32_t)u};
+        places[u] = (struct place){key_of(trainer, who, u), (int32_t)u};
     }
     qsort(places, n_users, sizeof *places, compare_places);
     for (size_t i = 0; i < n; i++) {
@@ -126,50 +150,77 @@ done:
     return code;
 }
 
+/* Tables beside the first of a tower, of tokens, are everybody's. */
+static enum owners owners_of(const struct array *array)
+{
+    const char *name = array->name;
+    if (array->rows == 1 && array->type == ARRAY_F64) { /* a number */
+        return OF_ALL;
+    }
+    if (begins(name, "user.0.") || begins(name, "hard.") || strcmp(name, "best.users") == 0) {
+        return OF_USERS;
+    }
+    return strcmp(name, "best.cold_users") == 0 ? OF_COLD_USERS
+           : begins(name, "item.0.")            ? OF_ITEMS
+                                                : OF_ALL;
+}
+
+/* Where the rows of a part are here. */
+struct row_maps {
+    size_t n[N_OWNERS];
+    int32_t *rows[N_OWNERS]; /* -1: not here */
+};
+
+static enum status_code map_rows(struct checkpoint_parts *parts, const struct trainer *trainer,
+                                 const struct artifact *from, size_t part, size_t n,
+                                 struct row_maps *maps, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct array *item_rows = artifact_find(from, "item.0.weights");
+    size_t n_cold = 0;
+    for (enum owners who = OF_USERS; who <= OF_COLD_USERS; who++) {
+        const void *keys = NULL;
+        TRY(artifact_get(from, key_slots[who], ARRAY_I64, &keys, &maps->n[who], NULL, status));
+        TRY(MEM_NEW(&maps->rows[who], maps->n[who], status));
+        TRY(map_users(trainer, who, keys, maps->n[who], maps->rows[who],
+                      who == OF_USERS ? &parts->n_users : &n_cold, status));
+    }
+    maps->n[OF_ITEMS] = item_rows == NULL ? 0 : item_rows->rows;
+    TRY(MEM_NEW(&maps->rows[OF_ITEMS], maps->n[OF_ITEMS], status));
+    map_items(trainer, part, n, maps->n[OF_ITEMS], maps->rows[OF_ITEMS], &parts->n_items);
+done:
+    return code;
+}
+
 enum status_code checkpoint_parts_add(struct checkpoint_parts *parts, const struct trainer *trainer,
                                       const struct artifact *from, size_t part, size_t n,
                                       struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const void *keys = NULL;
-    const struct array *item_rows = artifact_find(from, "item.0.weights");
-    int32_t *rows[N_SIDES] = {NULL, NULL};
-    size_t n_rows[N_SIDES] = {0, item_rows == NULL ? 0 : item_rows->rows};
-    const size_t own[N_SIDES] = {trainer->n[SIDE_USERS], trainer->items.n_own};
+    struct row_maps maps = {0};
     if (parts->whole.name[0] == '\0') {
         artifact_init(&parts->whole, from->name);
     }
-    TRY(artifact_get(from, keys_slot, ARRAY_I64, &keys, &n_rows[SIDE_USERS], NULL, status));
-    for (size_t s = 0; s < N_SIDES; s++) {
-        TRY(MEM_NEW(&rows[s], n_rows[s], status));
-    }
-    TRY(map_users(trainer, keys, n_rows[SIDE_USERS], rows[SIDE_USERS], &parts->n_users, status));
-    map_items(trainer, part, n, n_rows[SIDE_ITEMS], rows[SIDE_ITEMS], &parts->n_items);
+    TRY(map_rows(parts, trainer, from, part, n, &maps, status));
     for (size_t i = 0; i < from->n_arrays; i++) {
         const struct array *array = &from->arrays[i];
-        const bool is_number = array->rows == 1 && array->type == ARRAY_F64;
-        const bool of_users = begins(array->name, "user.") || begins(array->name, "hard.") ||
-                              strcmp(array->name, "best.users") == 0;
-        const bool of_items = begins(array->name, "item.");
-        if (!is_number && (of_users || of_items)) {
-            const size_t s = of_users ? SIDE_USERS : SIDE_ITEMS;
-            if (array->rows != n_rows[s]) {
+        const enum owners who = owners_of(array);
+        if (who != OF_ALL) {
+            if (array->rows != maps.n[who]) {
                 TRY(artifact_misfit(from, array->name, "it has other rows", status));
             }
-            TRY(copy_rows(&parts->whole, array, rows[s], own[s], status));
-        } else if (strcmp(array->name, "best.cold_users") == 0) {
-            char *zeros; /* who has no tokens has no vector of the tower's own */
-            TRY(array_of(&parts->whole, array, trainer->input->sources[SIDE_USERS].n_cold, &zeros,
-                         status));
-        } else if (strcmp(array->name, keys_slot) != 0 &&
+            TRY(copy_rows(&parts->whole, array, maps.rows[who], n_rows_of(trainer, who), status));
+        } else if (strcmp(array->name, key_slots[OF_USERS]) != 0 &&
+                   strcmp(array->name, key_slots[OF_COLD_USERS]) != 0 &&
                    artifact_find(&parts->whole, array->name) == NULL) {
             TRY(artifact_copy(&parts->whole, array->name, array->type, array->rows, array->columns,
                               array->data, status));
         }
     }
 done:
-    mem_free(rows[SIDE_USERS]);
-    mem_free(rows[SIDE_ITEMS]);
+    for (enum owners who = 0; who < N_OWNERS; who++) {
+        mem_free(maps.rows[who]);
+    }
     return code;
 }
 

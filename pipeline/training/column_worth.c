@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "dataset/dataset_ranks.h"
 
 enum status_code column_shuffle(const struct sparse *m, size_t first, size_t count,
                                 const uint32_t *permutation, struct sparse *out,
@@ -35,10 +36,8 @@ done:
 /* Towers under judgement. */
 struct judged {
     const struct training *training;
-    struct encoder *encoder;
-    float *const *vectors; /* [N_SIDES] scratch */
-    float *users;          /* (validation users, d) scratch */
-    double temperature;
+    const struct trainer_end *end;
+    float *users; /* (validation users, d) scratch */
 };
 
 /* The validation metric of the encoder as it is. */
@@ -46,19 +45,95 @@ static enum status_code judge(const struct judged *j, double *value, struct stat
 {
     enum status_code code = STATUS_OK;
     const struct training *training = j->training;
+    const struct trainer_end *end = j->end;
     const struct validation *validation = training->input.validation;
     const struct sparse *positives = &training->positives.matrix;
-    const struct embedding_table *bias = &j->encoder->bias;
+    const struct embedding_table *bias = &end->encoder->bias;
     const size_t d = training->settings.dimension;
-    struct pool *pool = context_pool(training->context);
     TRY(context_check_stop(training->context, status));
-    TRY(encoder_encode(j->encoder, j->vectors[SIDE_USERS], j->vectors[SIDE_ITEMS], pool, status));
-    matrix_gather(const_matrix_of(j->vectors[SIDE_USERS], positives->n_rows, d), validation->users,
-                  validation->n_users, j->users);
+    TRY(end->encode(end->trainer, status));
+    matrix_gather(const_matrix_of(end->vectors[SIDE_USERS], positives->n_rows, d),
+                  validation->users, validation->n_users, j->users);
     TRY(validation_run(validation, const_matrix_of(j->users, validation->n_users, d),
-                       const_matrix_of(j->vectors[SIDE_ITEMS], positives->n_columns, d),
-                       bias->n > 0 ? bias->weights : NULL, j->temperature, pool, value, status));
+                       const_matrix_of(end->vectors[SIDE_ITEMS], positives->n_columns, d),
+                       bias->n > 0 ? bias->weights : NULL, end->temperature,
+                       context_pool(training->context), value, status));
 done:
+    return code;
+}
+
+/* One cycle of the rows of every shard (Sattolo 1986), which are at one rank, whatever their
+ * number is: nobody but who is alone in a shard keeps its own. */
+static enum status_code permute_users(const struct training *training, uint64_t c,
+                                      uint32_t *permutation, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    struct shard_rows by_shard = {0};
+    TRY(dataset_shard_rows(&training->interactions, dataset, &by_shard, status));
+    for (size_t i = 0; i < dataset->n_users; i++) {
+        permutation[i] = (uint32_t)i;
+    }
+    for (size_t s = 0; s < SHARDS; s++) {
+        const int32_t *rows = by_shard.rows + by_shard.first[s];
+        struct rng rng;
+        rng_init(&rng, training->input.seed, "column_worth.users", c, s);
+        for (size_t i = by_shard.first[s + 1] - by_shard.first[s]; i > 1; i--) {
+            const size_t j = (size_t)rng_below(&rng, i - 1);
+            const uint32_t other = permutation[rows[j]];
+            permutation[rows[j]] = permutation[rows[i - 1]];
+            permutation[rows[i - 1]] = other;
+        }
+    }
+done:
+    shard_rows_release(&by_shard);
+    return code;
+}
+
+static enum status_code shuffle_users(const struct training *training, const struct sparse *own,
+                                      const struct feature_column *column, uint64_t c,
+                                      struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    uint32_t *permutation = NULL;
+    TRY(MEM_NEW(&permutation, own->n_rows, status));
+    TRY(permute_users(training, c, permutation, status));
+    TRY(column_shuffle(own, column->first_token, feature_column_tokens(column), permutation, out,
+                       status));
+done:
+    mem_free(permutation);
+    return code;
+}
+
+/* All items are known here, the rows of some are. */
+static enum status_code shuffle_items(const struct training *training, const struct sparse *own,
+                                      const struct feature_column *column, uint64_t c,
+                                      struct sparse *out, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    const size_t n_ranks = ranks_n(training->input.ranks), mine = ranks_mine(training->input.ranks);
+    struct sparse all = {0}, shuffled = {0};
+    uint32_t *permutation = NULL;
+    int32_t *rows = NULL;
+    struct rng rng;
+    TRY(MEM_NEW(&permutation, dataset->n_items, status));
+    TRY(MEM_NEW(&rows, own->n_rows, status));
+    for (size_t i = 0; i < own->n_rows; i++) {
+        rows[i] = (int32_t)shard_nth_item(n_ranks, mine, i);
+    }
+    rng_init(&rng, training->input.seed, "column_worth", SIDE_ITEMS, c);
+    rng_permutation(&rng, dataset->n_items, permutation);
+    TRY(features_select(&training->features, FEATURE_ITEMS, dataset->items, dataset->n_items, &all,
+                        status));
+    TRY(column_shuffle(&all, column->first_token, feature_column_tokens(column), permutation,
+                       &shuffled, status));
+    TRY(sparse_gather(&shuffled, rows, own->n_rows, out, status));
+done:
+    sparse_release(&all);
+    sparse_release(&shuffled);
+    mem_free(permutation);
+    mem_free(rows);
     return code;
 }
 
@@ -68,26 +143,20 @@ static enum status_code judge_without(const struct judged *j, enum tower_side si
                                       double *value, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct tower *tower = &j->encoder->towers[side];
+    struct tower *tower = &j->end->encoder->towers[side];
     /* side data are the last source of a tower (training_sources_init) */
     struct tower_part *part = &tower->parts[tower->n_parts - 1];
     const struct token_source *own = part->source;
     struct token_source shuffled = *own;
-    uint32_t *permutation = NULL;
-    struct rng rng;
 
     shuffled.matrix = (struct sparse){0};
-    TRY(MEM_NEW(&permutation, own->matrix.n_rows, status));
-    rng_init(&rng, j->training->input.seed, "column_worth", side, c);
-    rng_permutation(&rng, own->matrix.n_rows, permutation);
-    TRY(column_shuffle(&own->matrix, column->first_token, feature_column_tokens(column),
-                       permutation, &shuffled.matrix, status));
+    TRY((side == SIDE_USERS ? shuffle_users : shuffle_items)(j->training, &own->matrix, column, c,
+                                                             &shuffled.matrix, status));
     part->source = &shuffled;
     TRY(judge(j, value, status));
 done:
     part->source = own;
     sparse_release(&shuffled.matrix);
-    mem_free(permutation);
     return code;
 }
 
@@ -99,15 +168,14 @@ static enum status_code add(const struct training *training, const char *group, 
     return context_add_metric(training->context, &metric, status);
 }
 
-enum status_code column_worth_report(void *data, struct encoder *encoder,
-                                     float *const vectors[N_SIDES], double temperature,
+enum status_code column_worth_report(void *data, const struct trainer_end *end,
                                      struct status *status)
 {
     static const enum feature_side sides[N_SIDES] = {FEATURE_USERS, FEATURE_ITEMS};
     enum status_code code = STATUS_OK;
     const struct training *training = data;
     const struct feature_table *tables = training->features.side;
-    struct judged j = {training, encoder, vectors, NULL, temperature};
+    struct judged j = {training, end, NULL};
     struct buf group = {0};
     double whole, value;
 

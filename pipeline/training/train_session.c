@@ -192,13 +192,17 @@ static enum status_code load_sources(struct training *training, struct status *s
     if (artifact != NULL) {
         TRY(features_load(&training->features, artifact, status));
     }
-    TRY(training_sources_init(&training->sources, dataset,
+    TRY(training_sources_init(&training->sources, &training->interactions, dataset,
+                              context_ranks(training->context),
                               artifact == NULL ? NULL : &training->features,
                               &training->settings.history, training->input.item_pairs, status));
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct side_sources *side = &training->sources.side[s];
-        training->input.sources[s] = (struct tower_sources){
-            .n = side->n, .rows = side->rows, .cold = side->cold, .n_cold = side->n_cold};
+        training->input.sources[s] = (struct tower_sources){.n = side->n,
+                                                            .rows = side->rows,
+                                                            .cold = side->cold,
+                                                            .n_cold = side->n_cold,
+                                                            .cold_keys = side->cold_keys};
     }
 done:
     return code;

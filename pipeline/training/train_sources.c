@@ -2,6 +2,7 @@
 #include "training/train_sources.h"
 
 #include "base/mem.h"
+#include "ranks/shards.h"
 
 /* Items: all of the master vocabulary without a row, then every extra one. */
 static enum status_code list_cold_items(struct side_sources *side, const struct cold_part *cold,
@@ -85,13 +86,49 @@ done:
     return code;
 }
 
+/* The items whose rows are here: master codes. */
+static enum status_code add_item_features(struct side_sources *items,
+                                          const struct features *features,
+                                          const struct dataset *dataset, const struct ranks *ranks,
+                                          struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = ranks_n(ranks), mine = ranks_mine(ranks);
+    const size_t n_own = shard_items_below(n, mine, dataset->n_items);
+    int32_t *own = NULL;
+    TRY(MEM_NEW(&own, n_own, status));
+    for (size_t i = 0; i < n_own; i++) {
+        own[i] = dataset->items[shard_nth_item(n, mine, i)];
+    }
+    TRY(add_features(items, features, FEATURE_ITEMS, own, n_own, status));
+done:
+    mem_free(own);
+    return code;
+}
+
+/* What keys each cold user anywhere. */
+static enum status_code key_cold_users(struct side_sources *users, const struct vocabulary *master,
+                                       const struct feature_table *table, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    TRY(MEM_NEW(&users->cold_keys, users->n_cold, status));
+    for (size_t i = 0; i < users->n_cold; i++) {
+        const size_t user = (size_t)users->cold_codes[i];
+        users->cold_keys[i] = user < master->n ? vocabulary_key(master, user)
+                                               : vocabulary_key(&table->extra, user - master->n);
+    }
+done:
+    return code;
+}
+
 static bool has_side_data(const struct features *features, enum feature_side which)
 {
     return features != NULL && features->side[which].matrix.n_columns > 0;
 }
 
 enum status_code training_sources_init(struct training_sources *sources,
-                                       const struct dataset *dataset,
+                                       const struct interactions *interactions,
+                                       const struct dataset *dataset, struct ranks *ranks,
                                        const struct features *features,
                                        const struct history_settings *history,
                                        const struct sparse *partners, struct status *status)
@@ -101,7 +138,9 @@ enum status_code training_sources_init(struct training_sources *sources,
     struct side_sources *users = &made.side[SIDE_USERS], *items = &made.side[SIDE_ITEMS];
     bool user_data = has_side_data(features, FEATURE_USERS);
     bool item_data = has_side_data(features, FEATURE_ITEMS);
-    TRY(list_cold_users(users, dataset, user_data ? &features->side[FEATURE_USERS] : NULL, status));
+    const struct feature_table *of_users = user_data ? &features->side[FEATURE_USERS] : NULL;
+    TRY(list_cold_users(users, dataset, of_users, status));
+    TRY(key_cold_users(users, &interactions->users, of_users, status));
     TRY(list_cold_items(items, &dataset->cold, item_data ? &features->side[FEATURE_ITEMS] : NULL,
                         status));
     if (history->given) {
@@ -111,7 +150,7 @@ enum status_code training_sources_init(struct training_sources *sources,
         TRY(add_features(users, features, FEATURE_USERS, dataset->users, dataset->n_users, status));
     }
     if (item_data) {
-        TRY(add_features(items, features, FEATURE_ITEMS, dataset->items, dataset->n_items, status));
+        TRY(add_item_features(items, features, dataset, ranks, status));
     }
     *sources = made;
     made = (struct training_sources){0};
@@ -129,6 +168,7 @@ void training_sources_release(struct training_sources *sources)
             token_source_release(&side->cold[i]);
         }
         mem_free(side->cold_codes);
+        mem_free(side->cold_keys);
         mem_free(side->history_rows);
     }
     *sources = (struct training_sources){0};

@@ -24,9 +24,28 @@ static void trainer_release(struct trainer *trainer)
     for (size_t s = 0; s < N_SIDES; s++) {
         mem_free(trainer->best_vectors[s]);
         mem_free(trainer->best_cold_vectors[s]);
+        mem_free(trainer->shards[s]);
     }
     mem_free(trainer->best_bias);
     mem_free(trainer->curve);
+}
+
+/* Of the rows of both towers. */
+static enum status_code find_shards(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const uint64_t *items = trainer->items.keys;
+    TRY(MEM_NEW(&trainer->shards[SIDE_USERS], trainer->n[SIDE_USERS], status));
+    TRY(MEM_NEW(&trainer->shards[SIDE_ITEMS], trainer->items.n_own, status));
+    for (size_t u = 0; u < trainer->n[SIDE_USERS]; u++) {
+        trainer->shards[SIDE_USERS][u] = (uint8_t)shard_of_key(trainer_user_key(trainer->input, u));
+    }
+    for (size_t i = 0; i < trainer->items.n_own; i++) {
+        trainer->shards[SIDE_ITEMS][i] =
+            (uint8_t)shard_of_item(items == NULL ? i : (size_t)items[i]);
+    }
+done:
+    return code;
 }
 
 static enum status_code init_encoder(struct trainer *trainer, struct status *status)
@@ -46,6 +65,7 @@ static enum status_code init_encoder(struct trainer *trainer, struct status *sta
     };
     for (size_t s = 0; s < N_SIDES; s++) {
         tower.keys = s == SIDE_USERS ? input->user_keys : trainer->items.keys;
+        tower.shards = trainer->shards[s];
         TRY(tower_init(&encoder->towers[s], s == SIDE_USERS ? trainer->n[s] : trainer->items.n_own,
                        &tower, input->sources[s].rows, input->sources[s].n, input->seed,
                        purposes[s], trainer->pool, status));
@@ -136,6 +156,7 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
                        status));
     TRY(epoch_order_init(&trainer->order, input, n_anchor_items(trainer), status));
     TRY(init_memory(trainer, status));
+    TRY(find_shards(trainer, status));
     TRY(init_encoder(trainer, status));
     start_warm(trainer);
     TRY(train_batch_new(input, &trainer->encoder, &trainer->items, trainer->pool, &trainer->batch,
@@ -161,9 +182,10 @@ static double temperature_now(const struct trainer *trainer)
 }
 
 /* The vectors as they are now into trainer->vectors: of this rank's users and of all items. */
-static enum status_code encode(struct trainer *trainer, struct status *status)
+static enum status_code encode(void *data, struct status *status)
 {
     enum status_code code = STATUS_OK;
+    struct trainer *trainer = data;
     TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS], trainer->own_items,
                        trainer->pool, status));
     TRY(item_rows_gather(&trainer->items, trainer->own_items, trainer->vectors[SIDE_ITEMS],
@@ -518,8 +540,12 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     const size_t n_resumed = trainer.epochs_done;
     TRY(run_epochs(&trainer, status));
     if (hooks->at_end != NULL) {
-        TRY(hooks->at_end(hooks->data, &trainer.encoder, trainer.vectors, temperature_now(&trainer),
-                          status));
+        const struct trainer_end end = {.encoder = &trainer.encoder,
+                                        .vectors = trainer.vectors,
+                                        .temperature = temperature_now(&trainer),
+                                        .encode = encode,
+                                        .trainer = &trainer};
+        TRY(hooks->at_end(hooks->data, &end, status));
     }
     hand_over(&trainer, result);
     result->n_resumed = n_resumed;

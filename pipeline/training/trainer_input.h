@@ -75,6 +75,16 @@ struct trainer_settings {
     size_t strip_bytes; /* see contrast.h */
 };
 
+/* The towers after the last epoch. */
+struct trainer_end {
+    struct encoder *encoder; /* of this epoch, settled */
+    float *const *vectors;   /* [N_SIDES] (n, dimension): of this rank's users, of all items */
+    double temperature;
+    /* vectors = those of the encoder as it is; of all ranks at once */
+    enum status_code (*encode)(void *trainer, struct status *status);
+    void *trainer;
+};
+
 /* Callbacks into the run; any may be NULL. `data` is handed through. */
 struct trainer_hooks {
     void *data;
@@ -90,10 +100,8 @@ struct trainer_hooks {
                                         struct status *status);
     /* between epochs: whether the next one would go beyond the time that the run has */
     bool (*time_is_up)(void *data, size_t epochs_done);
-    /* after the last epoch: the encoder is that of this epoch, settled; vectors[side] (n,
-       dimension) is memory to use */
-    enum status_code (*at_end)(void *data, struct encoder *encoder, float *const vectors[N_SIDES],
-                               double temperature, struct status *status);
+    /* after the last epoch */
+    enum status_code (*at_end)(void *data, const struct trainer_end *end, struct status *status);
     /* what rank `rank` of `n` has saved of this training after `epochs`, while checkpoint_load
        gives this rank's last; needed over several ranks alone */
     enum status_code (*checkpoint_find)(void *data, size_t rank, size_t n, size_t epochs,
@@ -102,12 +110,14 @@ struct trainer_hooks {
 };
 
 /* What a tower reads beside ids, in the order of its parts, for its own rows and for the entities
- * that training does not know. */
+ * that training does not know. Over several ranks rows are those of the tower that are here, cold
+ * users the rank's, cold items the same on all. */
 struct tower_sources {
     size_t n;                        /* the same for both */
     const struct token_source *rows; /* (n) over the tower's rows */
     const struct token_source *cold; /* (n) over n_cold entities; unused when that is 0 */
     size_t n_cold;
+    const uint64_t *cold_keys; /* (n_cold) who they are, for checkpoints; NULL: their numbers */
 };
 
 /* Vectors of an earlier training to start from. */

@@ -16,7 +16,8 @@ struct trainer {
     struct train_batch *batch;
     struct hard_negatives hard;
     struct temperature_learner temperature;
-    size_t n[N_SIDES]; /* users, items */
+    size_t n[N_SIDES];        /* users, items */
+    uint8_t *shards[N_SIDES]; /* of the towers' rows */
     struct epoch_order order;
     float *best_vectors[N_SIDES];      /* (n, d) of the best epoch so far */
     float *best_cold_vectors[N_SIDES]; /* (n_cold, d) of that epoch */

@@ -4,6 +4,7 @@
 #include "math/blas.h"
 #include "math/vec.h"
 #include "negatives/negatives_options.h"
+#include "ranks/shards.h"
 #include "training/train_options.h"
 
 /* splitmix64's finaliser */
@@ -29,23 +30,57 @@ static uint64_t sum_of(const struct sparse *m, size_t row, uint64_t key, uint64_
     return sum;
 }
 
-/* What all users of all ranks come to. */
-static enum status_code sum_users(const struct trainer_input *input, const struct dataset *dataset,
-                                  int64_t *out, struct status *status)
+/* Of a row that starts warm. */
+static uint64_t sum_warm(const struct warm_start *warm, size_t d, size_t row, uint64_t key)
+{
+    return warm == NULL || !warm->is_known[row]
+               ? 0
+               : mix(mix(key + 7) ^ hash_bytes64(warm->vectors + row * d, d * sizeof(float)));
+}
+
+/* Of one user: what is trained on, asked and read of it. */
+static uint64_t sum_user(const struct trainer_input *input, const struct dataset *dataset, size_t u)
 {
     const struct sparse *train = &input->train->matrix;
-    uint64_t sum = 0;
-    for (size_t u = 0; u < train->n_rows; u++) {
-        const uint64_t key = trainer_user_key(input, u);
-        sum += mix(key) + sum_of(train, u, key, 1) + sum_of(&dataset->valid.matrix, u, key, 2);
-        if (input->dislikes != NULL) {
-            sum += sum_of(input->dislikes, u, key, 3);
+    const struct tower_sources *sources = &input->sources[SIDE_USERS];
+    const uint64_t key = trainer_user_key(input, u);
+    uint64_t sum = mix(key) + sum_of(train, u, key, 1) + sum_of(&dataset->valid.matrix, u, key, 2) +
+                   sum_warm(input->warm[SIDE_USERS], input->settings->dimension, u, key);
+    if (input->dislikes != NULL) {
+        sum += sum_of(input->dislikes, u, key, 3);
+    }
+    for (size_t k = 0; k < sources->n; k++) {
+        sum += sum_of(&sources->rows[k].matrix, u, key, 8 + k);
+    }
+    for (int64_t e = train->offsets[u]; e < train->offsets[u + 1] && input->n_stored > 0; e++) {
+        for (size_t j = 0; j < input->n_stored; j++) {
+            const size_t at = (size_t)e * input->n_stored + j;
+            sum += mix(mix(key + 4 + j) ^ (uint64_t)(uint32_t)input->stored_negatives[at]);
         }
-        for (int64_t e = train->offsets[u]; e < train->offsets[u + 1] && input->n_stored > 0; e++) {
-            for (size_t j = 0; j < input->n_stored; j++) {
-                const size_t at = (size_t)e * input->n_stored + j;
-                sum += mix(mix(key + 4 + j) ^ (uint64_t)(uint32_t)input->stored_negatives[at]);
-            }
+    }
+    return sum;
+}
+
+/* What all users of all ranks come to, and the item rows that are spread over them. */
+static enum status_code sum_spread(const struct trainer_input *input, const struct dataset *dataset,
+                                   int64_t *out, struct status *status)
+{
+    const struct tower_sources *users = &input->sources[SIDE_USERS];
+    const struct tower_sources *items = &input->sources[SIDE_ITEMS];
+    const size_t n = ranks_n(input->ranks), mine = ranks_mine(input->ranks);
+    uint64_t sum = 0;
+    for (size_t u = 0; u < input->train->matrix.n_rows; u++) {
+        sum += sum_user(input, dataset, u);
+    }
+    for (size_t i = 0; users->n > 0 && i < users->n_cold; i++) {
+        const uint64_t key = users->cold_keys == NULL ? i : users->cold_keys[i];
+        for (size_t k = 0; k < users->n; k++) {
+            sum += mix(key + 10 + k) + sum_of(&users->cold[k].matrix, i, key, 10 + k);
+        }
+    }
+    for (size_t k = 0; k < items->n; k++) {
+        for (size_t i = 0; i < items->rows[k].matrix.n_rows; i++) {
+            sum += sum_of(&items->rows[k].matrix, i, shard_nth_item(n, mine, i), 12 + k);
         }
     }
     *out = (int64_t)sum;
@@ -56,10 +91,17 @@ static enum status_code sum_users(const struct trainer_input *input, const struc
 static uint64_t sum_items(const struct trainer_input *input,
                           const struct interactions *interactions, const struct dataset *dataset)
 {
+    const struct tower_sources *sources = &input->sources[SIDE_ITEMS];
     uint64_t sum = 0;
+    for (size_t k = 0; k < sources->n; k++) {
+        for (size_t i = 0; i < sources->n_cold; i++) {
+            sum += sum_of(&sources->cold[k].matrix, i, i, 14 + k);
+        }
+    }
     for (size_t i = 0; i < dataset->n_items; i++) {
         const uint64_t key = vocabulary_key(&interactions->items, (size_t)dataset->items[i]);
-        sum += mix(mix(key) + i) + mix(i ^ (uint64_t)input->item_counts[i]);
+        sum += mix(mix(key) + i) + mix(i ^ (uint64_t)input->item_counts[i]) +
+               sum_warm(input->warm[SIDE_ITEMS], input->settings->dimension, i, key);
         if (input->item_pairs != NULL) {
             sum += sum_of(input->item_pairs, i, key, 5);
         }
@@ -77,24 +119,34 @@ enum status_code training_name(const struct trainer_input *input,
     struct hash_state *hash = NULL;
     struct artifact settings = {0};
     char of_settings[HASH_TEXT_MAX];
-    int64_t of_users = 0;
+    int64_t spread = 0;
     out[0] = '\0';
     for (size_t s = 0; s < N_SIDES; s++) {
-        if (input->sources[s].n > 0 || input->warm[s] != NULL) {
-            return code;
+        for (size_t k = 0; k < input->sources[s].n; k++) {
+            if (input->sources[s].rows[k].is_history) { /* of which the order is not in the sum */
+                return code;
+            }
         }
     }
     artifact_init(&settings, "settings");
     TRY(trainer_settings_save(input->settings, &settings, status));
     TRY(negative_settings_save(input->negatives, &settings, status));
     TRY(artifact_hash(&settings, of_settings, status));
-    TRY(sum_users(input, dataset, &of_users, status));
+    TRY(sum_spread(input, dataset, &spread, status));
     TRY(hash_new(&hash, status));
     hash_add_text(hash, of_settings);
     hash_add_text(hash, blas_identity());
     hash_add_text(hash, vec_ops()->name);
-    hash_add_int64(hash, of_users);
+    hash_add_int64(hash, spread);
     hash_add_int64(hash, (int64_t)sum_items(input, interactions, dataset));
+    for (size_t s = 0; s < N_SIDES; s++) {
+        for (size_t k = 0; k < input->sources[s].n; k++) {
+            hash_add_int64(hash, (int64_t)input->sources[s].rows[k].matrix.n_columns);
+        }
+    }
+    if (input->warm_bias != NULL) {
+        hash_add(hash, input->warm_bias, dataset->n_items * sizeof *input->warm_bias);
+    }
     hash_add_int64(hash, (int64_t)input->seed);
     hash_add_int64(hash, (int64_t)input->stop_after);
     if (validation != NULL) {

@@ -7,8 +7,8 @@
 #include "training/trainer_input.h"
 
 /* basis: which of the interactions the input trains on; metric: what is validated, NULL where
- * nothing is. "" for a training that reads more than ids, which is no
- * matter of several ranks. A collective. */
+ * nothing is. "" for a training that reads histories, which is no matter of several ranks. A
+ * collective. */
 MUST_CHECK enum status_code training_name(const struct trainer_input *input,
                                           const struct interactions *interactions, enum basis basis,
                                           const char *metric, char out[HASH_TEXT_MAX],

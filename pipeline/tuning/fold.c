@@ -303,7 +303,8 @@ static enum status_code derive(struct fold *fold, const struct training *trainin
         TRY(pairs_item_item(&fold->dataset.train, &settings, context_pool(training->context),
                             &fold->item_pairs, status));
     }
-    TRY(training_sources_init(&fold->sources, &fold->dataset, &training->features,
+    TRY(training_sources_init(&fold->sources, &training->interactions, &fold->dataset,
+                              training->input.ranks, &training->features,
                               &training->settings.history, has_pairs ? &fold->item_pairs : NULL,
                               status));
     TRY(dataset_excluded(&fold->dataset, &fold->dataset.valid_barred, &fold->validation.exclude,
