@@ -2,6 +2,7 @@
  * towers learn embeddings of. What columns become is in pipeline/features/feature_table.h, how in
  * feature_reader.c (rows), feature_tokens.c (columns) and feature_build.c (the matrix). */
 #include "base/hash.h"
+#include "config/plan.h"
 #include "dataset/dataset.h"
 #include "features/feature_build.h"
 #include "run/context.h"
@@ -9,6 +10,7 @@
 #include "run/context_databases.h"
 
 #include <math.h>
+#include <string.h>
 
 struct side_options {
     bool given;
@@ -110,6 +112,29 @@ static void features_validate(const void *options, struct option_report *report)
             (void)snprintf(path, sizeof path, "%s.columns.%s.separator", feature_side_names[s],
                            columns->names[c]);
             option_mistake(report, path, "a separator must have at least one character");
+        }
+    }
+}
+
+/* Every rank reads all rows and keeps what it needs of them. */
+static void features_validate_plan(const struct plan *plan, const struct plan_stage *self,
+                                   struct option_report *report)
+{
+    const struct features_options *o = self->options;
+    const char *interactions = plan->settings.source.interactions;
+    if (plan->rank.n <= 1) {
+        return;
+    }
+    if (plan->source_by_rank && (interactions == NULL || strstr(interactions, ":rank") == NULL)) {
+        option_mistake(report, "",
+                       "each rank has a source of its own, and side data are read from one that "
+                       "all see: leave ${RANK} out of source.database, or run in one process");
+    }
+    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
+        if (o->side[s].given && strstr(o->side[s].query, ":rank") != NULL) {
+            option_mistake(report, s == FEATURE_ITEMS ? "items.query" : "users.query",
+                           "every rank reads all rows of side data and keeps those of its own "
+                           "users: leave :rank out");
         }
     }
 }
@@ -300,7 +325,10 @@ static enum status_code read_sides(struct context *context, const struct feature
     TRY(context_source(context, &source, status));
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
         struct feature_query query = query_of(o, s, &context_settings(context)->source);
-        query.forgotten = s == FEATURE_USERS ? &forgotten : NULL;
+        if (s == FEATURE_USERS) { /* each rank has its own; items are everybody's */
+            query.forgotten = &forgotten;
+            query.ranks = context_ranks(context);
+        }
         if (o->side[s].given) {
             progress_start(context_progress(context), feature_side_names[s], "rows", 0);
             TRY(feature_reader_run(source, &query, &watch, &rows[s], status));
@@ -407,11 +435,13 @@ static enum status_code features_run(struct context *context, const void *option
     struct interactions interactions = {0};
     struct feature_rows rows[N_FEATURE_SIDES] = {{0}};
     struct features features = {0};
+    size_t n_users;
 
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
     TRY(read_sides(context, o, rows, status));
-    context_set_rows(context, (int64_t)(rows[FEATURE_ITEMS].ids.n + rows[FEATURE_USERS].ids.n));
+    TRY(feature_rows_count(&rows[FEATURE_USERS], &n_users, status));
+    context_set_rows(context, (int64_t)(rows[FEATURE_ITEMS].ids.n + n_users));
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
         const struct vocabulary *master =
             s == FEATURE_ITEMS ? &interactions.items : &interactions.users;
@@ -440,9 +470,11 @@ const struct stage stage_features = {
     .inputs = inputs,
     .outputs = outputs,
     .validate = features_validate,
+    .validate_plan = features_validate_plan,
     .sizes = features_sizes,
     .estimate = features_estimate,
     .check = features_check,
     .fingerprint = features_fingerprint,
+    .works_in_ranks = true,
     .run = features_run,
 };
