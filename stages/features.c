@@ -464,7 +464,7 @@ const struct stage stage_features = {
     .name = "features",
     .summary = "Reads side data of items and users (categories, lists, numbers, words, vectors) as "
                "tokens that the towers learn embeddings of.",
-    .version = 1,
+    .version = 2,
     .options_size = sizeof(struct features_options),
     .options = option_table,
     .inputs = inputs,

@@ -189,7 +189,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 8,
+    .version = 9,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

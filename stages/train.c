@@ -194,7 +194,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 10,
+    .version = 11,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

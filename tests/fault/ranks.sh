@@ -19,7 +19,8 @@ with() {
     ranked=$BUILD-$1/nightjar tests=$BUILD-$1/tests/unit
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
         "$tests/test_shared_reading" "$tests/test_crowd" "$tests/test_serving_ranks" "$tests/test_publish_ranks" \
-        "$tests/test_item_rows" "$tests/test_checkpoint_parts" >"$box/err" 2>&1 &&
+        "$tests/test_item_rows" "$tests/test_checkpoint_parts" "$tests/test_shared_features" "$tests/test_row_order" \
+        >"$box/err" 2>&1 &&
         ranked=$root/$ranked tests=$root/$tests
 }
 
@@ -193,6 +194,40 @@ troubles() {
 
 }
 
+# side_data N...: categories, numbers, words and vectors of items and users, some of whom have no event; by one
+# process and by so many ranks
+side_data() {
+    sqlite3 "$box/shop.db" "
+        CREATE TABLE side AS SELECT user_id, segment, country, created_at AS since, CASE WHEN user_id % 13 <> 5 THEN
+            (SELECT '[' || group_concat(printf('%.3f', user_id * j * 7919 % 101 / 50.0 - 1)) || ']'
+             FROM (SELECT 1 AS j UNION SELECT 2 UNION SELECT 3 UNION SELECT 5 UNION SELECT 7)) END AS face FROM users;
+        INSERT INTO side SELECT 100000 + user_id, segment, country, since, face FROM side WHERE user_id <= 40;
+        CREATE TABLE goods AS SELECT * FROM items;
+        INSERT INTO goods SELECT 100000 + item_id, title, category, price, created_at, image FROM items
+            WHERE item_id <= 20;"
+    sed -e '/- checks/a\
+  - features:\
+      items: {query: "SELECT item_id, title, category, price, image FROM goods", columns: {image: {components: 8}}}\
+      users: {query: "SELECT * FROM side", columns: {face: {components: 3}}}' -e 's/7d, test: 7d/&, cold_items: 0.1/' \
+        -e 's/dimension: 16/&, id_dropout: 0.3/' -e 's/similar: 5/&, cold_items: true/' "$box/full.yaml" >"$box/side.yaml"
+    afresh
+    alone "$plain" run side.yaml
+    expected=$(published)
+    same 'side data by one process'
+    for n in "$@"; do
+        afresh
+        ranks "$n" "$ranked" run side.yaml
+        same "$n ranks publish the same with side data"
+    done
+    sed 's/FROM side"/FROM side WHERE user_id % :ranks = :rank"/' "$box/side.yaml" >"$box/behind.yaml"
+    ranks 2 "$ranked" run behind.yaml
+    refused 'a part of the side data' 78 'users.query: every rank reads all rows of side data'
+    sqlite3 "$box/shop.db" "UPDATE side SET since = '12 o''clock' WHERE rowid = 100"
+    ranks 4 "$ranked" run side.yaml --set stages.features.users.columns.since.type=numeric
+    refused 'a wrong value is told once' 65 'rank . on .*features.users.query, row 100: since is '
+    sqlite3 "$box/shop.db" "UPDATE side SET since = NULL WHERE rowid = 100"
+}
+
 # rank_of N: says which process each rank is, and becomes it
 cat >"$box/rank" <<'SH'
 #!/bin/sh
@@ -231,7 +266,8 @@ kills() {
     same "$1 times a rank is killed, and another number of ranks goes on"
 }
 
-"$plain" generate "$box/shop.db" --users 300 --items 150 --events 8000 --days 60 --quiet
+"$plain" generate "$box/shop.db" --users 300 --items 150 --events 8000 --days 60 --vectors 24 \
+    --quiet
 cat >"$box/shop.yaml" <<'YAML'
 pipeline: shop
 source: {database: shop.db, table: events, user: user_id, item: item_id, time: created_at}
@@ -273,6 +309,8 @@ if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'the lists of one out of those of' test_serving_ranks 2 4
     holds 'one generation out of the rows of' test_publish_ranks 2 4
     holds 'one log out of what is read by' test_shared_reading 2 4
+    holds 'the side data of all people out of those of' test_shared_features 2 4
+    holds 'gradients of tokens along the tree of' test_row_order 2 4
     refusals
     alone "$plain" run full.yaml
     expected=$(published)
@@ -282,6 +320,7 @@ if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     readings
     troubles
     kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100)
+    side_data 4 ${NIGHTJAR_SOAK:+1 2 8}
 else
     skip 'no MPI (sh .ci/packages.sh tests)'
 fi
@@ -295,9 +334,12 @@ elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpi
     holds 'the lists of one out of those of' test_serving_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
     holds 'one log out of what is read by' test_shared_reading 2 4 8 16
+    holds 'the side data of all people out of those of' test_shared_features 2 4 8
+    holds 'gradients of tokens along the tree of' test_row_order 2 4 8
     refusals
     same_rows 2 4
     kills 10
+    side_data 2 4
 else
     skip 'no MPICH (sh .ci/packages.sh soak)'
 fi

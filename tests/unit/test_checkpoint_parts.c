@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 enum { USERS = 700, ITEMS = 150, SEEN = 6, D = 4, EPOCHS = 4, KEPT = 2, NO_PART = 1000 };
+enum { TOKENS = 30, COLD_USERS = 60, COLD_ITEMS = 10 };
 
 static struct ranks *ranks;
 
@@ -29,6 +30,10 @@ struct people {
     uint64_t keys[USERS];
     int32_t rows[USERS]; /* among all */
     size_t n;
+    uint64_t cold_keys[COLD_USERS]; /* of users that are not trained */
+    int32_t cold_rows[COLD_USERS];
+    size_t n_cold;
+    struct token_source rows_read[N_SIDES], cold_read[N_SIDES]; /* side data */
 };
 
 static uint64_t key_of(size_t user)
@@ -36,18 +41,77 @@ static uint64_t key_of(size_t user)
     return user * 7919 + 3;
 }
 
-/* The users of ranks [first, last) of n. */
-static void people_init(struct people *people, size_t first, size_t last, size_t n)
+static uint64_t cold_key_of(size_t user)
+{
+    return user * 104729 + 5;
+}
+
+/* Tokens of entities (n; NULL: 0 to n - 1), drawn by their numbers. */
+static void draw_tokens(struct token_source *out, const int32_t *entities, size_t n, uint64_t side)
+{
+    struct status status = {0};
+    struct sparse *m = &out->matrix;
+    assert_int_equal(sparse_init(m, n, TOKENS, n * TOKENS, true, &status), STATUS_OK);
+    for (size_t row = 0; row < n; row++) {
+        int64_t e = m->offsets[row];
+        struct rng rng;
+        rng_init(&rng, 13, "test.tokens", side, entities == NULL ? row : (uint64_t)entities[row]);
+        for (int32_t t = 0; t < TOKENS; t++) {
+            if (rng_below(&rng, 1 + (uint64_t)t) == 0) {
+                m->columns[e] = t;
+                m->values[e++] = (float)rng_normal(&rng);
+            }
+        }
+        m->offsets[row + 1] = e;
+    }
+}
+
+static void draw_side_data(struct people *people, size_t rank, size_t n)
+{
+    int32_t items[ITEMS];
+    const size_t n_items = shard_items_below(n, rank, ITEMS);
+    for (size_t i = 0; i < n_items; i++) {
+        items[i] = (int32_t)shard_nth_item(n, rank, i);
+    }
+    draw_tokens(&people->rows_read[SIDE_USERS], people->rows, people->n, 0);
+    draw_tokens(&people->cold_read[SIDE_USERS], people->cold_rows, people->n_cold, 1);
+    draw_tokens(&people->rows_read[SIDE_ITEMS], items, n_items, 2);
+    draw_tokens(&people->cold_read[SIDE_ITEMS], NULL, COLD_ITEMS, 3);
+}
+
+static void people_release(struct people *people)
+{
+    sparse_release(&people->train.matrix);
+    for (size_t s = 0; s < N_SIDES; s++) {
+        token_source_release(&people->rows_read[s]);
+        token_source_release(&people->cold_read[s]);
+    }
+}
+
+static bool is_within(uint64_t key, size_t part, size_t n)
+{
+    const size_t shard = shard_of_key(key);
+    return shard >= part * SHARDS / n && shard < (part + 1) * SHARDS / n;
+}
+
+/* The users of rank `rank` of n. */
+static void people_init(struct people *people, size_t rank, size_t n)
 {
     struct status status = {0};
     *people = (struct people){0};
     for (size_t u = 0; u < USERS; u++) {
-        const size_t shard = shard_of_key(key_of(u));
-        if (shard >= first * SHARDS / n && shard < last * SHARDS / n) {
+        if (is_within(key_of(u), rank, n)) {
             people->keys[people->n] = key_of(u);
             people->rows[people->n++] = (int32_t)u;
         }
     }
+    for (size_t u = 0; u < COLD_USERS; u++) {
+        if (is_within(cold_key_of(u), rank, n)) {
+            people->cold_keys[people->n_cold] = cold_key_of(u);
+            people->cold_rows[people->n_cold++] = (int32_t)u;
+        }
+    }
+    draw_side_data(people, rank, n);
     struct sparse *m = &people->train.matrix;
     assert_int_equal(sparse_init(m, people->n, ITEMS, people->n * SEEN, true, &status), STATUS_OK);
     for (size_t row = 0; row < people->n; row++) {
@@ -100,9 +164,11 @@ static enum status_code cut(const struct kept *kept, size_t part, size_t n, stru
         size_t rows = 0;
         char *data = malloc(a->rows * size + 1);
         for (size_t r = 0; r < a->rows; r++) {
-            const size_t shard = of_items ? r % SHARDS : shard_of_key(key_of(r));
-            if ((!of_items && a->rows != USERS) ||
-                (shard >= part * SHARDS / n && shard < (part + 1) * SHARDS / n)) {
+            const size_t shard = r % SHARDS;
+            if (of_items           ? shard >= part * SHARDS / n && shard < (part + 1) * SHARDS / n
+                : a->rows == USERS ? is_within(key_of(r), part, n)
+                : a->rows == COLD_USERS ? is_within(cold_key_of(r), part, n)
+                                        : true) {
                 memcpy(data + rows++ * size, (const char *)a->data + r * size, size);
             }
         }
@@ -137,7 +203,8 @@ static const struct kind {
     int loss;
     struct propagation_settings propagation;
     double dropout, clip;
-    bool has_own_lists;
+    double id_dropout;
+    bool has_own_lists, has_side_data;
 } kinds[] = {
     {.name = "ids alone"},
     {.name = "a hop to items, dropout",
@@ -152,6 +219,11 @@ static const struct kind {
     {.name = "one cut, negatives of each positive",
      .loss = LOSS_ROW_logistic,
      .has_own_lists = true},
+    {.name = "side data", .id_dropout = 0.3, .has_side_data = true},
+    {.name = "side data, hops to both, short steps",
+     .propagation = {true, 2, 0.5, PROPAGATE_BOTH},
+     .clip = 1.0,
+     .has_side_data = true},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -173,6 +245,7 @@ static struct trainer_result train(struct ranks *of, const struct people *people
                           .negative_weight = 10.0},
         .propagation = kind->propagation,
         .dropout = kind->dropout,
+        .id_dropout = kind->id_dropout,
         .clip = kind->clip,
         .temperature = 0.2,
         .learning_rate = 0.05,
@@ -187,14 +260,22 @@ static struct trainer_result train(struct ranks *of, const struct people *people
                                                 .shared = !kind->has_own_lists,
                                                 .exclude_own = true,
                                                 .correct = true};
-    const struct trainer_input input = {.settings = &settings,
-                                        .negatives = &negatives,
-                                        .train = &people->train,
-                                        .item_counts = counts,
-                                        .stop_after = stop_after,
-                                        .seed = 5,
-                                        .user_keys = people->keys,
-                                        .ranks = of};
+    struct trainer_input input = {.settings = &settings,
+                                  .negatives = &negatives,
+                                  .train = &people->train,
+                                  .item_counts = counts,
+                                  .stop_after = stop_after,
+                                  .seed = 5,
+                                  .user_keys = people->keys,
+                                  .ranks = of};
+    for (size_t s = 0; s < N_SIDES && kind->has_side_data; s++) {
+        const bool of_users = s == SIDE_USERS;
+        input.sources[s] = (struct tower_sources){.n = 1,
+                                                  .rows = &people->rows_read[s],
+                                                  .cold = &people->cold_read[s],
+                                                  .n_cold = of_users ? people->n_cold : COLD_ITEMS,
+                                                  .cold_keys = of_users ? people->cold_keys : NULL};
+    }
     sparse_column_counts(&people->train.matrix, counts);
     assert_int_equal(ranks_sum_int64(of, counts, ITEMS, &status), STATUS_OK);
     if (trainer_run(&input, hooks, NULL, &result, &status) != STATUS_OK) {
@@ -220,6 +301,13 @@ static void go_on(const struct kept *kept, const struct people *own,
                           expected->vectors[SIDE_USERS] + (size_t)own->rows[u] * D,
                           D * sizeof(float)) == 0;
     }
+    for (size_t u = 0; kind->has_side_data && u < own->n_cold; u++) {
+        is_same &= memcmp(result.cold[SIDE_USERS] + u * D,
+                          expected->cold[SIDE_USERS] + (size_t)own->cold_rows[u] * D,
+                          D * sizeof(float)) == 0;
+    }
+    is_same &= !kind->has_side_data || memcmp(result.cold[SIDE_ITEMS], expected->cold[SIDE_ITEMS],
+                                              sizeof(float[COLD_ITEMS * D])) == 0;
     if (!is_same) {
         fail_msg("%s, from %zu parts: other bytes", kind->name, kept->n_parts);
     }
@@ -251,14 +339,14 @@ static void another_number_of_ranks_goes_on_unless_a_part_is_missing(void **stat
     (void)state;
     const size_t mine = ranks_mine(ranks), n = ranks_n(ranks);
     struct people all, own;
-    people_init(&all, 0, 1, 1);
-    people_init(&own, mine, mine + 1, n);
+    people_init(&all, 0, 1);
+    people_init(&own, mine, n);
     for (size_t k = 0; k < N_KINDS; k++) {
         kind = &kinds[k];
         check_kind(&all, &own);
     }
-    sparse_release(&all.train.matrix);
-    sparse_release(&own.train.matrix);
+    people_release(&all);
+    people_release(&own);
 }
 
 int main(void)
