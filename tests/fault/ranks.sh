@@ -29,7 +29,7 @@ ranks() {
     n=$1
     shift
     code=0
-    (cd "$box" && timeout 120 "$launcher" -n "$n" "$@" >out 2>err) || code=$?
+    (cd "$box" && timeout -k 10 120 "$launcher" -n "$n" "$@" >out 2>err) || code=$?
 }
 
 # refused NAME CODE PATTERN: how the last ended; each line of ours once
@@ -239,7 +239,7 @@ chmod +x "$box/rank"
 # stopped SIGNAL RANK N MOMENT: a run over N of which one gets the signal then; sets code, and took, seconds
 stopped() {
     rm -f "$box"/pid.*
-    (cd "$box" && exec timeout 120 "$launcher" -n "$3" ./rank "$ranked" run full.yaml >out 2>err) &
+    (cd "$box" && exec timeout -k 10 120 "$launcher" -n "$3" ./rank "$ranked" run full.yaml >out 2>err) &
     job=$!
     sleep "$4"
     kill "-$1" "$(cat "$box/pid.$2" 2>/dev/null || echo $job)" 2>/dev/null
