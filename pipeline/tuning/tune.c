@@ -9,11 +9,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/search_space.h"
-#include "run/runner.h"
 #include "run/written_files.h"
 #include "search/joint_search.h"
 #include "search/paired.h"
-#include "store/artifact.h"
 #include "tuning/trial_plan.h"
 #include "tuning/tune_data.h"
 #include "tuning/tune_store.h"
@@ -153,16 +151,8 @@ static enum status_code read_value(struct search *search, struct tune_trial *tri
     bool is_calibrated = strcmp(last->label, "calibrate") == 0;
     const char *name = is_calibrated ? "calibration" : "training";
     struct artifact artifact = {0};
-    struct buf slot = {0};
-    bool found;
-    artifact_slot_name(last->label, name, &slot);
-    TRY(buf_check(&slot, status));
-    TRY(artifact_load(search->db, buf_text(&slot), &artifact, &found, status));
-    if (!found) {
-        code = status_set(status, STATUS_INTERNAL, "stage %s has left no artifact \"%s\"",
-                          last->label, name);
-        goto done;
-    }
+    char hash[HASH_TEXT_MAX];
+    TRY(tune_artifact(search->db, last->label, name, &artifact, hash, status));
     TRY(artifact_get_number(&artifact, is_calibrated ? "value" : "best_metric", &trial->value,
                             status));
     trial->n_users = 0;
@@ -177,7 +167,6 @@ static enum status_code read_value(struct search *search, struct tune_trial *tri
     }
 done:
     artifact_release(&artifact);
-    buf_release(&slot);
     return code;
 }
 
@@ -188,19 +177,12 @@ static enum status_code run_stages(struct search *search, struct tune_trial *tri
     const struct tune_request *request = search->request;
     struct plan *plan = NULL;
     struct trial_view view = {0};
-    struct run_result ignored;
     size_t target;
     TRY(trial_plan_load(request->plan->file, request->registry, trial->settings, trial->n_settings,
                         trial->epochs, &plan, status));
     TRY(trial_target(plan, &target, status));
     TRY(trial_view_init(&view, plan, target, buf_text(&search->path), status));
-    const struct run_request run = {.plan = &view.plan,
-                                    .version = request->version,
-                                    .log = request->log,
-                                    .show_progress = request->show_progress,
-                                    .keep_source = true,
-                                    .stop_signal = request->stop_signal};
-    TRY(runner_run(&run, &ignored, status));
+    TRY(tune_run_stages(request, &view, true, false, status));
     TRY(read_value(search, trial, status));
     if (isnan(trial->value)) {
         code =

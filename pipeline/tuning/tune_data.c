@@ -20,7 +20,7 @@ size_t tune_data_position(const struct plan *plan, size_t target)
     return SIZE_MAX;
 }
 
-static enum status_code run_view(const struct tune_request *request, const struct trial_view *view,
+enum status_code tune_run_stages(const struct tune_request *request, const struct trial_view *view,
                                  bool keep_source, bool force, struct status *status)
 {
     struct run_result ignored;
@@ -50,26 +50,22 @@ static enum status_code check_validation(const char *file, const struct plan_sta
     return code;
 }
 
-static enum status_code load_rows(const struct tune_request *request,
-                                  const struct plan_stage *stage, struct db *db,
-                                  char data[HASH_TEXT_MAX], struct status *status)
+enum status_code tune_artifact(struct db *db, const char *label, const char *name,
+                               struct artifact *artifact, char hash[HASH_TEXT_MAX],
+                               struct status *status)
 {
     enum status_code code;
     struct buf slot = {0};
-    struct artifact artifact = {0};
     bool found;
-    artifact_slot_name(stage->label, interactions_name, &slot);
+    artifact_slot_name(label, name, &slot);
     TRY(buf_check(&slot, status));
-    TRY(artifact_saved_hash(db, buf_text(&slot), data, &found, status));
-    TRY(artifact_load(db, buf_text(&slot), &artifact, &found, status));
+    TRY(artifact_saved_hash(db, buf_text(&slot), hash, &found, status));
+    TRY(artifact_load(db, buf_text(&slot), artifact, &found, status));
     if (!found) {
-        code = status_set(status, STATUS_INTERNAL, "stage %s has left no interactions in %s",
-                          stage->label, db_path(db));
-        goto done;
+        code = status_set(status, STATUS_INTERNAL, "stage %s has left no artifact \"%s\" in %s",
+                          label, name, db_path(db));
     }
-    TRY(check_validation(request->plan->file, stage, &artifact, status));
 done:
-    artifact_release(&artifact);
     buf_release(&slot);
     return code;
 }
@@ -79,6 +75,7 @@ enum status_code tune_data_prepare(const struct tune_request *request, size_t ta
 {
     enum status_code code = STATUS_OK;
     struct trial_view sources = {0}, view = {0};
+    struct artifact rows = {0};
     size_t position = tune_data_position(request->plan, target);
     data[0] = '\0';
     if (position == SIZE_MAX) {
@@ -86,12 +83,15 @@ enum status_code tune_data_prepare(const struct tune_request *request, size_t ta
     }
     TRY(trial_view_sources(&sources, request->plan, position, status));
     if (sources.plan.n_stages > 0) {
-        TRY(run_view(request, &sources, false, false, status));
+        TRY(tune_run_stages(request, &sources, false, false, status));
     }
     TRY(trial_view_init(&view, request->plan, position, db_path(db), status));
-    TRY(run_view(request, &view, !request->restart, request->restart, status));
-    TRY(load_rows(request, &request->plan->stages[position], db, data, status));
+    TRY(tune_run_stages(request, &view, !request->restart, request->restart, status));
+    const struct plan_stage *stage = &request->plan->stages[position];
+    TRY(tune_artifact(db, stage->label, interactions_name, &rows, data, status));
+    TRY(check_validation(request->plan->file, stage, &rows, status));
 done:
+    artifact_release(&rows);
     trial_view_release(&sources);
     trial_view_release(&view);
     return code;
