@@ -180,7 +180,7 @@ static void draw_point(const struct joint_search *search, size_t number, size_t 
     const size_t *start = search->starts[rng_below(&rng, search->n_starts)];
     memset(choice, 0, SEARCH_AXES_MAX * sizeof *choice);
     for (size_t a = 0; a < search->n_axes; a++) {
-        const size_t n = search->axes[a].n, draw = (size_t)rng_below(&rng, n);
+        const size_t n = search->n_candidates[a], draw = (size_t)rng_below(&rng, n);
         const double what = rng_double(&rng) * fmax((double)search->n_axes / 7.0, 1.0);
         const bool up = rng_below(&rng, 2) == 1;
         choice[a] = start[a];
@@ -323,7 +323,7 @@ static enum status_code climb_axis(struct walk *walk, size_t axis, struct status
             size_t choice[SEARCH_AXES_MAX];
             memcpy(choice, walk->search->trials[walk->best].choice, sizeof choice);
             moved = false;
-            if (up ? choice[axis] + 1 < walk->search->axes[axis].n : choice[axis] > 0) {
+            if (up ? choice[axis] + 1 < walk->search->n_candidates[axis] : choice[axis] > 0) {
                 choice[axis] = up ? choice[axis] + 1 : choice[axis] - 1;
                 TRY(step_to(walk, choice, &moved, status));
             }
@@ -346,7 +346,7 @@ static enum status_code step_across(struct walk *walk, size_t number, bool *move
     for (size_t i = 0; i < n; i++) {
         const size_t a = (size_t)rng_below(&rng, search->n_axes);
         const bool up = rng_below(&rng, 2) == 1;
-        choice[a] += up && choice[a] + 1 < search->axes[a].n ? 1 : 0;
+        choice[a] += up && choice[a] + 1 < search->n_candidates[a] ? 1 : 0;
         choice[a] -= !up && choice[a] > 0 ? 1 : 0;
     }
     return step_to(walk, choice, moved, status);

@@ -10,10 +10,9 @@
  * judged on the next, too, as the best is, and so on until it does not or there are no more: what
  * is worse costs one fold, what is taken has shown it on all. Users count once, with their mean.
  *
- *     const struct search_axis axes[] = {{7}, {2}};
- *     struct joint_search search = {.n_axes = 2, .axes = axes, .n_starts = 1, .starts = {{3, 0}},
- *                                   .n_users = n_users, .n_folds = 1, .seed = seed,
- *                                   .budget = 20.0};
+ *     struct joint_search search = {.n_axes = 2, .n_candidates = {7, 2}, .n_starts = 1,
+ *                                   .starts = {{3, 0}}, .n_users = n_users, .n_folds = 1,
+ *                                   .seed = seed, .budget = 20.0};
  *     const struct search_hooks hooks = {.data = data, .cost = cost, .measure = measure};
  *     TRY(joint_search_load(&search, &artifact, status));    trials of an interrupted search
  *     TRY(joint_search_run(&search, &hooks, status));
@@ -32,10 +31,6 @@
 
 enum { SEARCH_AXES_MAX = 16, SEARCH_STARTS_MAX = 4, SEARCH_FOLDS_MAX = 8 };
 enum { SEARCH_SHORTER = 3 }; /* a full trial is so many short ones */
-
-struct search_axis {
-    size_t n; /* candidates, > 0; neighbours are alike */
-};
 
 struct search_trial {
     size_t choice[SEARCH_AXES_MAX]; /* candidate of each axis; 0 behind the last axis */
@@ -61,9 +56,9 @@ struct search_hooks {
 /* Zero-initialise; the caller sets what stands above the line. Release with joint_search_release.
  */
 struct joint_search {
-    size_t n_axes;                  /* 1 to SEARCH_AXES_MAX */
-    const struct search_axis *axes; /* the caller's; the most important one first */
-    size_t n_starts;                /* 1 to SEARCH_STARTS_MAX */
+    size_t n_axes;                        /* 1 to SEARCH_AXES_MAX, the most important one first */
+    size_t n_candidates[SEARCH_AXES_MAX]; /* (n_axes) each > 0; neighbours are alike */
+    size_t n_starts;                      /* 1 to SEARCH_STARTS_MAX */
     size_t starts[SEARCH_STARTS_MAX]
                  [SEARCH_AXES_MAX]; /* the first is taken where nothing else is */
     size_t n_users;

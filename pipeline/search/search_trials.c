@@ -51,7 +51,7 @@ static bool read_trial(const struct joint_search *search, const int64_t *choice,
                                  .is_short = values[3] != 0.0,
                                  .fold = (size_t)values[4]};
     for (size_t a = 0; a < SEARCH_AXES_MAX; a++) {
-        size_t n = a < search->n_axes ? search->axes[a].n : 1;
+        size_t n = a < search->n_axes ? search->n_candidates[a] : 1;
         if (choice[a] < 0 || (uint64_t)choice[a] >= n) {
             return false;
         }

@@ -114,7 +114,7 @@ void auto_axes_apply(const struct auto_axes *axes, const size_t *choice,
 void auto_axes_add(struct auto_axes *axes, enum auto_setting setting, size_t n)
 {
     axes->settings[axes->n] = setting;
-    axes->axes[axes->n++] = (struct search_axis){n};
+    axes->n_candidates[axes->n++] = n;
 }
 
 static double distance(enum auto_setting setting, double a, double b)
@@ -130,7 +130,7 @@ size_t auto_axes_nearest(const struct auto_axes *axes, size_t axis, double x)
     const enum auto_setting setting = axes->settings[axis];
     const double *values = auto_candidates[setting].values;
     size_t nearest = 0;
-    for (size_t i = 1; i < axes->axes[axis].n; i++) {
+    for (size_t i = 1; i < axes->n_candidates[axis]; i++) {
         if (distance(setting, values[i], x) < distance(setting, values[nearest], x)) {
             nearest = i;
         }

@@ -42,7 +42,7 @@ extern const struct auto_candidates auto_candidates[N_AUTO_SETTINGS];
 struct auto_axes {
     size_t n;
     enum auto_setting settings[N_AUTO_SETTINGS]; /* (n) */
-    struct search_axis axes[N_AUTO_SETTINGS];    /* (n) the first candidates of each setting */
+    size_t n_candidates[N_AUTO_SETTINGS];        /* (n) the first ones of each setting */
 };
 
 /* Marks what is auto. */

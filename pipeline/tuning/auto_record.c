@@ -48,7 +48,7 @@ static enum status_code name_search(struct chooser *chooser, struct status *stat
     hash_add(hash, sizes, sizeof sizes);
     for (size_t a = 0; a < chooser->axes.n; a++) {
         hash_add_text(hash, auto_candidates[chooser->axes.settings[a]].name);
-        hash_add_int64(hash, (int64_t)search->axes[a].n);
+        hash_add_int64(hash, (int64_t)search->n_candidates[a]);
         for (size_t s = 0; s < search->n_starts; s++) {
             hash_add_int64(hash, (int64_t)search->starts[s][a]);
         }

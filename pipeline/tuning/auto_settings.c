@@ -176,7 +176,7 @@ static void set_up(struct chooser *chooser, const bool is_open[N_AUTO_SETTINGS])
         }
     }
     search->n_axes = chooser->axes.n;
-    search->axes = chooser->axes.axes;
+    memcpy(search->n_candidates, chooser->axes.n_candidates, sizeof chooser->axes.n_candidates);
     search->n_starts =
         memcmp(search->starts[0], search->starts[1], sizeof search->starts[0]) == 0 ? 1 : N_RECIPES;
 }

@@ -25,8 +25,7 @@ struct search {
     struct tune_result *result;
     struct trial_view view; /* the stages of a trial */
     struct search_space space;
-    struct search_axis axes[SEARCH_AXES_MAX]; /* those of space */
-    struct joint_search joint;
+    struct joint_search joint; /* its axes are those of space */
     struct lock lock;
     struct db *db;
     struct buf path; /* of the search's work database */
@@ -101,7 +100,7 @@ static enum status_code set_axes(struct search *search, struct status *status)
                           space->n, SEARCH_AXES_MAX);
     }
     for (size_t a = 0; a < space->n; a++) {
-        search->axes[a].n = space->axes[a].n;
+        search->joint.n_candidates[a] = space->axes[a].n;
         search->joint.starts[0][a] = space->axes[a].own;
         any = any || space->axes[a].n > 1;
     }
@@ -110,7 +109,6 @@ static enum status_code set_axes(struct search *search, struct status *status)
                           "the ranges hold no settings that differ from the configuration");
     }
     search->joint.n_axes = space->n;
-    search->joint.axes = search->axes;
     search->joint.n_starts = 1;
     search->joint.n_folds = 1;
     search->joint.seed = search->request->seed;

@@ -61,12 +61,10 @@ static enum status_code is_over(void *data, bool *is_over, struct status *status
     return STATUS_OK;
 }
 
-static const struct search_axis usual_axes[N_AXES] = {{5}, {3}, {2}};
-
 static struct joint_search search_with(double budget)
 {
     return (struct joint_search){.n_axes = N_AXES,
-                                 .axes = usual_axes,
+                                 .n_candidates = {5, 3, 2},
                                  .n_starts = 2,
                                  .starts = {{2, 0, 0}, {4, 2, 0}},
                                  .n_users = N_USERS,
