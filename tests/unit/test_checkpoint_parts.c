@@ -254,12 +254,13 @@ static struct trainer_result train(struct ranks *of, const struct people *people
         .batch_users = 512,
         .init_scale = 0.1,
         .strip_bytes = 1 << 20};
-    const struct negative_settings negatives = {.strategy = NEGATIVES_MIXED,
-                                                .count = 20,
-                                                .alpha = 0.5,
-                                                .shared = !kind->has_own_lists,
-                                                .exclude_own = true,
-                                                .correct = true};
+    const struct negative_settings negatives = {
+        .strategy = kind->has_own_lists ? NEGATIVES_POPULARITY : NEGATIVES_MIXED,
+        .count = 20,
+        .alpha = 0.5,
+        .shared = !kind->has_own_lists,
+        .exclude_own = true,
+        .correct = true};
     struct trainer_input input = {.settings = &settings,
                                   .negatives = &negatives,
                                   .train = &people->train,
