@@ -205,8 +205,8 @@ static enum status_code compare(struct fitting *fitting, const double *w, struct
             blended[a * n / n_fitted] = half[a]; /* as exam_thin takes them */
         }
     }
-    out->value = metric_mean(blended, n, NULL);
-    out->base_value = metric_mean(base, n, NULL);
+    out->value = paired_mean(blended, n);
+    out->base_value = paired_mean(base, n);
     out->is_better = paired_clearly_better(blended, base, n);
 done:
     mem_free(base);

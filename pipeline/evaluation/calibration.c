@@ -441,7 +441,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
     const struct exam_scoring scoring = {request->embeddings, request->sources};
     TRY(score_worth_measure(request->exam, &scoring, &made.weights, pool, &progress,
                             made.user_values, &made.worth, status));
-    made.value = metric_mean(made.user_values, made.n_users, NULL);
+    made.value = paired_mean(made.user_values, made.n_users);
     *out = made;
 done:
     exam_release(&thinned);

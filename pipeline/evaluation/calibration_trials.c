@@ -2,6 +2,7 @@
 #include "evaluation/calibration_trials.h"
 
 #include "base/mem.h"
+#include "search/paired.h"
 
 void trials_release(struct trials *trials)
 {
@@ -56,7 +57,7 @@ enum status_code trials_measure(struct trials *trials, const struct score_weight
                          trials->progress, trials->user_values + trials->n * n_users, status));
     }
     for (size_t t = trials->n; t < trials->n + n_new; t++) {
-        trials->values[t] = metric_mean(trials->user_values + t * n_users, n_users, NULL);
+        trials->values[t] = paired_mean(trials->user_values + t * n_users, n_users);
     }
     trials->n += n_new;
 done:

@@ -150,22 +150,6 @@ void metric_per_user(const struct metric *metric, size_t k, const int32_t *lists
     }
 }
 
-double metric_mean(const double *values, size_t n, size_t *n_valid)
-{
-    double sum = 0.0;
-    size_t valid = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!isnan(values[i])) {
-            sum += values[i];
-            valid++;
-        }
-    }
-    if (n_valid != NULL) {
-        *n_valid = valid;
-    }
-    return valid == 0 ? 0.0 : sum / (double)valid;
-}
-
 void metric_mean_error(const double *values, size_t step, size_t n, double *mean, double *error)
 {
     double sum = 0, squares = 0;

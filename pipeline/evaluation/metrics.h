@@ -50,8 +50,6 @@ bool metric_parse(const char *text, size_t length, const struct metric **metric,
 void metric_per_user(const struct metric *metric, size_t k, const int32_t *lists, size_t list_k,
                      const int32_t *rows, size_t n_rows, const struct sparse *held_out,
                      const int32_t *unknown, double *out);
-/* Mean over the values that are not NAN, and how many (may be NULL); 0 of none. */
-double metric_mean(const double *values, size_t n, size_t *n_valid);
 /* The mean of n > 0 values, each `step` places behind the one before, and its standard error: NAN
  * of a single one. */
 void metric_mean_error(const double *values, size_t step, size_t n, double *mean, double *error);

@@ -64,7 +64,7 @@ enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *d
     for (size_t s = 0; s < ridge->n_strengths && validation.n_all > 0; s++) {
         TRY(watch_check(watch, status));
         TRY(measure(ridge, s, &validation, pool, values, status));
-        const double value = metric_mean(values, validation.n_all, NULL);
+        const double value = paired_mean(values, validation.n_all);
         if (s == 0 || value > best.value) {
             best.value = value;
             best.strength = s;

@@ -2,6 +2,7 @@
 #include "evaluation/score_worth.h"
 
 #include "base/mem.h"
+#include "search/paired.h"
 
 /* What all else is multiplied by to leave the cosine out: it then decides between equals alone. */
 static const double beyond_cosine = 1000;
@@ -69,7 +70,7 @@ enum status_code score_worth_measure(const struct exam *exam, const struct exam_
     *out = (struct score_worth){.n = variants->n - 1};
     for (size_t v = 0; v < out->n; v++) {
         memcpy(out->parts[v].name, variants->names[v + 1], sizeof out->parts[v].name);
-        out->parts[v].without = metric_mean(all + (v + 1) * n_users, n_users, NULL);
+        out->parts[v].without = paired_mean(all + (v + 1) * n_users, n_users);
     }
 done:
     mem_free(variants);

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "ranking/ranking.h"
 #include "towers/embeddings.h"
+#include "search/paired.h"
 
 #include <assert.h>
 #include <math.h>
@@ -139,7 +140,7 @@ static enum status_code run_biases(const struct validation *validation, struct c
     }
     TRY(crowd_join(&validation->crowd, of_users, n_biases * n_all, status));
     for (size_t b = 0; b < n_biases; b++) {
-        means[b] = metric_mean(of_users + b * n_all, n_all, NULL);
+        means[b] = paired_mean(of_users + b * n_all, n_all);
     }
 done:
     mem_free(own);

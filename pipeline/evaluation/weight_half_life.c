@@ -460,7 +460,7 @@ static enum status_code choose(const struct walk *walk, struct weight_half_life 
     for (size_t h = 0; h < N; h++) {
         metric_per_user(metric, LIST, walk->lists + h * n * LIST, LIST, walk->asked, n,
                         &walk->held_out.matrix, NULL, values + h * n);
-        out->values[h] = metric_mean(values + h * n, n, NULL);
+        out->values[h] = paired_mean(values + h * n, n);
         best = out->values[h] > out->values[best] ? h : best;
     }
     out->n_users = n;

@@ -3,6 +3,19 @@
 
 #include <math.h>
 
+double paired_mean(const double *values, size_t n_users)
+{
+    double sum = 0.0;
+    size_t n = 0;
+    for (size_t u = 0; u < n_users; u++) {
+        if (!isnan(values[u])) {
+            sum += values[u];
+            n++;
+        }
+    }
+    return n == 0 ? 0.0 : sum / (double)n;
+}
+
 void paired_difference(const double *a, const double *b, size_t n_users, double *mean,
                        double *error)
 {
@@ -38,17 +51,9 @@ size_t paired_choose(const double *values, size_t n, size_t n_users)
     double most = 0.0;
     size_t best = 0;
     for (size_t t = 0; t < n; t++) {
-        double sum = 0.0, counted = 0.0;
-        for (size_t u = 0; u < n_users; u++) {
-            const double value = values[t * n_users + u];
-            sum += isnan(value) ? 0.0 : value;
-            counted += isnan(value) ? 0.0 : 1.0;
-        }
-        const double mean = counted > 0.0 ? sum / counted : 0.0;
-        if (t == 0 || mean > most) {
-            most = mean;
-            best = t;
-        }
+        const double mean = paired_mean(values + t * n_users, n_users);
+        best = t == 0 || mean > most ? t : best;
+        most = best == t ? mean : most;
     }
     return paired_clearly_better(values + best * n_users, values, n_users) ? best : 0;
 }

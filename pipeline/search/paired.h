@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The mean over the users who count, 0 of none. */
+double paired_mean(const double *values, size_t n_users);
 /* The mean of a - b over the users whom both count, and its standard error; NAN of fewer than two.
  */
 void paired_difference(const double *a, const double *b, size_t n_users, double *mean,

@@ -12,6 +12,7 @@
 #include "training/trainer.h"
 #include "run/context.h"
 #include "tests/support/stage_support.h"
+#include "search/paired.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -170,7 +171,7 @@ static void training_stops_early_and_keeps_the_towers_of_the_best_epoch(void **s
     assert_true(curve[(size_t)best - 1].metric == value);
     const struct array *of_users = artifact_find(&in.training_artifact, "user_values");
     assert_non_null(of_users);
-    assert_true(fabs(metric_mean(of_users->data, of_users->rows, NULL) - value) < 1e-12);
+    assert_true(fabs(paired_mean(of_users->data, of_users->rows) - value) < 1e-12);
     assert_true(stage_number(state, "train/towers", "epochs") == best);
     assert_true(stage_number(state, "train/towers", "basis") == (double)BASIS_FIT);
     assert_true(gives_the_towers(&in, state, "train/towers", best));

@@ -7,6 +7,7 @@
 #include "pairs/pair_artifact.h"
 #include "pairs/ridge.h"
 #include "pairs/transitions.h"
+#include "search/paired.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -332,12 +333,11 @@ static void choices_that_follow_the_last_one_are_learned(void **state)
     assert_int_equal(
         exam_measure(request.exam, &scoring, &blend.weights, 1, NULL, &progress, values, &status),
         STATUS_OK);
-    assert_true(metric_mean(values, USERS, NULL) > 0.9);
+    assert_true(paired_mean(values, USERS) > 0.9);
     assert_int_equal(
         exam_measure(request.exam, &scoring, &request.base, 1, NULL, &progress, values, &status),
         STATUS_OK);
-    assert_true(fabs(metric_mean(values, USERS, NULL) - blend.base_value) <
-                1e-12); /* everybody's */
+    assert_true(fabs(paired_mean(values, USERS) - blend.base_value) < 1e-12); /* everybody's */
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
     assert_int_equal(blend_fit(&request, pool, &threads, &status), STATUS_OK);
     assert_memory_equal(blend.weights.parts, threads.weights.parts,

@@ -266,12 +266,12 @@ static void ridge_has_to_be_clearly_better(void **state)
                             .values = values,
                             .user_values = user_values};
     for (size_t t = 0; t < 3; t++) {
-        values[t] = metric_mean(user_values + 4 * t, 4, NULL);
+        values[t] = paired_mean(user_values + 4 * t, 4);
     }
     assert_int_equal(trials_choose(&trials, true), 1);
     assert_int_equal(trials_choose(&trials, false), 0);
     user_values[9] = 0.7;
-    values[2] = metric_mean(user_values + 8, 4, NULL);
+    values[2] = paired_mean(user_values + 8, 4);
     assert_int_equal(trials_choose(&trials, true), 2);
 }
 
@@ -299,7 +299,7 @@ static void each_part_is_measured_once_more_without_it(void **state)
         metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
                         &c.dataset.valid.matrix, NULL, values);
         assert_string_equal(found.worth.parts[p].name, names[p]);
-        assert_true(fabs(metric_mean(values, n, NULL) - found.worth.parts[p].without) <
+        assert_true(fabs(paired_mean(values, n) - found.worth.parts[p].without) <
                     (p == 0 ? 0.005 : 1e-12));
     }
     mem_free(lists);
@@ -330,7 +330,7 @@ static void every_setting_has_the_value_of_a_ranking_of_its_own(void **state)
         rank_with(&c.request, &c.validation, &weights, lists);
         metric_per_user(c.validation.metric, k, lists, k, c.validation.users, n,
                         &c.dataset.valid.matrix, NULL, values);
-        assert_true(fabs(metric_mean(values, n, NULL) - found.grid_value[t]) < 1e-12);
+        assert_true(fabs(paired_mean(values, n) - found.grid_value[t]) < 1e-12);
     }
     mem_free(lists);
     mem_free(values);
