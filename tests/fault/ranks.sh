@@ -20,7 +20,7 @@ with() {
     "${MAKE:-make}" --no-print-directory -s BUILD="$BUILD" MPI="$1" "$ranked" "$tests/test_ranks" \
         "$tests/test_shared_reading" "$tests/test_crowd" "$tests/test_serving_ranks" "$tests/test_publish_ranks" \
         "$tests/test_item_rows" "$tests/test_checkpoint_parts" "$tests/test_shared_features" "$tests/test_row_order" \
-        >"$box/err" 2>&1 &&
+        "$tests/test_auto_trial" >"$box/err" 2>&1 &&
         ranked=$root/$ranked tests=$root/$tests
 }
 
@@ -132,6 +132,8 @@ same_rows() {
 searches() {
     of_full=$expected
     afresh
+    ranks 8 "$ranked" run open.yaml
+    refused 'more ranks than such a file is for' 78 '^open.yaml:11:5: train.batch_users: .*`batch_users: 512`'
     alone "$plain" run open.yaml
     expected=$(published)
     same 'one process chooses settings'
@@ -144,6 +146,8 @@ searches() {
         ranks "$n" "$ranked" run open.yaml
         same "$n ranks choose them, too"
     done
+    sed 's/budget: 0.05/&, start: recipes/' "$box/open.yaml" >"$box/anew.yaml"
+    [ -z "$NIGHTJAR_SOAK" ] || kills 20 anew.yaml
     for n in 0 "$@"; do
         afresh
         cp "$box/night.db" "$box/out.db"
@@ -236,10 +240,10 @@ exec "$@"
 SH
 chmod +x "$box/rank"
 
-# stopped SIGNAL RANK N MOMENT: a run over N of which one gets the signal then; sets code, and took, seconds
+# stopped SIGNAL RANK N MOMENT FILE: a run over N of which one gets the signal then; sets code, and took, seconds
 stopped() {
     rm -f "$box"/pid.*
-    (cd "$box" && exec timeout -k 10 120 "$launcher" -n "$3" ./rank "$ranked" run full.yaml >out 2>err) &
+    (cd "$box" && exec timeout -k 10 120 "$launcher" -n "$3" ./rank "$ranked" run "$5" >out 2>err) &
     job=$!
     sleep "$4"
     kill "-$1" "$(cat "$box/pid.$2" 2>/dev/null || echo $job)" 2>/dev/null
@@ -247,23 +251,23 @@ stopped() {
     wait "$job" 2>/dev/null || code=$?
 }
 
-# kills N: as many times one rank is killed, and the next run goes on with another number of ranks
+# kills N FILE: as many times one rank is killed, and the next run goes on with another number of ranks
 kills() {
     began=$(date +%s%N)
     afresh
-    ranks 4 "$ranked" run full.yaml
+    ranks 4 "$ranked" run "$2"
     ns=$(($(date +%s%N) - began))
     for seed in $(seq "$1"); do
         [ $((seed % 5)) -ne 1 ] || afresh # else the night goes on from wherever the one before was
         n=$((2 << seed % 2))
         moment=$(awk -v seed="$seed" -v ns="$ns" 'BEGIN {srand(seed * 7919); rand(); printf "%.2f", rand() * ns / 1e9}')
-        stopped KILL $((seed % n)) "$n" "$moment"
+        stopped KILL $((seed % n)) "$n" "$moment" "$2"
         [ "$code" -ne 124 ] || fail "rank $((seed % n)) of $n killed after $moment s: no end" "$box/err"
-        ranks $((seed % 3 == 0 ? 1 : 6 - n)) "$ranked" run full.yaml
+        ranks $((seed % 3 == 0 ? 1 : 6 - n)) "$ranked" run "$2"
         [ "$code" -eq 0 ] && [ "$(published)" = "$expected" ] ||
             same "after rank $((seed % n)) of $n was killed after $moment s"
     done
-    same "$1 times a rank is killed, and another number of ranks goes on"
+    same "$1 times a rank is killed in $2, and another number of ranks goes on"
 }
 
 "$plain" generate "$box/shop.db" --users 300 --items 150 --events 8000 --days 60 --vectors 24 \
@@ -299,27 +303,29 @@ YAML
 
 sed -e 's/by: time, valid: 7d, test: 7d/by: random, valid: 0.2, test: 0.1/' -e 's/min_item/half_life: auto, min_item/' \
     -e 's/- pairs:.*/- pairs/' -e 's/- negatives:.*/- negatives/' -e 's/pipeline: full/pipeline: open/' \
-    -e 's/- train:.*/- train: {search: {budget: 0.05}}/' "$box/full.yaml" >"$box/open.yaml"
+    -e 's/- train:.*/- train: {checkpoint_every: 0s, search: {budget: 0.05}}/' "$box/full.yaml" >"$box/open.yaml"
 
+two=${NIGHTJAR_SOAK:+2} # what four ranks show, two need not, most days
 if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
-    holds 'every exchange and sum between' test_ranks 2 4
-    holds 'pairs, weights and metrics of the users of' test_crowd 2 4
-    holds 'vectors and gradients of the items of' test_item_rows 2 4
-    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts 2 8
-    holds 'the lists of one out of those of' test_serving_ranks 2 4
-    holds 'one generation out of the rows of' test_publish_ranks 2 4
-    holds 'one log out of what is read by' test_shared_reading 2 4
-    holds 'the side data of all people out of those of' test_shared_features 2 4
-    holds 'gradients of tokens along the tree of' test_row_order 2 4
+    holds 'every exchange and sum between' test_ranks $two 4
+    holds 'pairs, weights and metrics of the users of' test_crowd $two 4
+    holds 'vectors and gradients of the items of' test_item_rows $two 4
+    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts $two 8
+    holds 'a trial of settings of' test_auto_trial $two 4
+    holds 'the lists of one out of those of' test_serving_ranks $two 4
+    holds 'one generation out of the rows of' test_publish_ranks $two 4
+    holds 'one log out of what is read by' test_shared_reading $two 4
+    holds 'the side data of all people out of those of' test_shared_features $two 4
+    holds 'gradients of tokens along the tree of' test_row_order $two 4
     refusals
     alone "$plain" run full.yaml
     expected=$(published)
     same 'one process'
-    same_rows 1 4 ${NIGHTJAR_SOAK:+2 8}
-    searches ${NIGHTJAR_SOAK:+2 8} 4
+    same_rows 1 4 $two ${NIGHTJAR_SOAK:+8}
+    searches $two 4
     readings
     troubles
-    kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100)
+    kills $([ -z "$NIGHTJAR_SOAK" ] && echo 2 || echo 100) full.yaml
     side_data 4 ${NIGHTJAR_SOAK:+1 2 8}
 else
     skip 'no MPI (sh .ci/packages.sh tests)'
@@ -331,6 +337,7 @@ elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpi
     holds 'pairs, weights and metrics of the users of' test_crowd 2 4 8
     holds 'vectors and gradients of the items of' test_item_rows 2 4 8
     holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts 2 4 8
+    holds 'a trial of settings of' test_auto_trial 2 4 8
     holds 'the lists of one out of those of' test_serving_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
     holds 'one log out of what is read by' test_shared_reading 2 4 8 16
@@ -338,7 +345,7 @@ elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpi
     holds 'gradients of tokens along the tree of' test_row_order 2 4 8
     refusals
     same_rows 2 4
-    kills 10
+    kills 10 full.yaml
     side_data 2 4
 else
     skip 'no MPICH (sh .ci/packages.sh soak)'
