@@ -20,9 +20,9 @@
  *     joint_search_release(&search);
  *
  * Beside it: paired.h, by which all say that one trial is better than another. The weights of
- * `calibrate` come by paired_choose alone: one pass over the products measures a whole grid, or all
- * turns of a round, where a trial more costs next to nothing, and this walk, one trial after the
- * other, would cost a pass each. */
+ * `calibrate` come by paired_choose alone: one pass over the products measures a whole grid, where
+ * this walk, one trial after the other, would cost a pass each; and its steps, which are cheap,
+ * take the best of all turns of a round, and that only for a clear gain. */
 #ifndef NIGHTJAR_SEARCH_JOINT_SEARCH_H
 #define NIGHTJAR_SEARCH_JOINT_SEARCH_H
 
