@@ -39,12 +39,13 @@ static const struct option scoring_options[] = {
     OPT_AUTO(scoring_options, "exponent", exponent, "auto", -2, 2,
              "Exponent p of the item's number of users, by whose power its evidence is multiplied. "
              "auto chooses it on the validation part."),
-    OPT_BOOL(scoring_options, "parts", parts, "true",
-             "Where pairs made learned evidence (`ridge`), let it take the place of co-interaction "
-             "if it ranks better; and where the log has times, or with ridge, weigh further parts, "
-             "too, all at once by what users of the validation part chose: evidence of late, "
-             "transitions, ridge, own items. What does not help is left out. A number given above "
-             "turns it off."),
+    OPT_BOOL(
+        scoring_options, "parts", parts, "true",
+        "Where pairs made learned evidence (`ridge`), let it take the place of co-interaction "
+        "if it ranks better, or stand beside it; and where the log has times or its users "
+        "come back to items, weigh further parts, too, all at once by what users of the "
+        "validation part chose: evidence of late, transitions, ridge, own items. What does not "
+        "help is left out. A number given above turns it off."),
     OPT_END};
 
 static const struct option options[] = {
@@ -130,11 +131,11 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     double users = fmin((double)o->users / fmax(sizes->n_ranks, 1), sizes->n_users / 2);
     double points = (o->to - o->from) / o->step + 1.0;
     /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence, 12 with what ridge
-       learned and 2 for all parts for every user, 73 and 18 for a part of them; and the evidence of
-       500 partners an item of the history */
+       learned, 9 with both and 2 for all parts for every user, 73, 18 and 32 for a part of them;
+       and the evidence of 500 partners an item of the history */
     const bool may_blend = o->scoring.parts && is_auto(&o->scoring);
-    const double of_all = may_blend ? 52.0 : 38.0, of_part = may_blend ? 91.0 : 73.0;
-    const double ranked = (may_blend ? 5.0 : 3.0) * users + fmin(users, 2500.0);
+    const double of_all = may_blend ? 61.0 : 38.0, of_part = may_blend ? 123.0 : 73.0;
+    const double ranked = (may_blend ? 6.0 : 3.0) * users + fmin(users, 2500.0);
     const double varied = (points + of_all) * users + of_part * fmin(users, 2500.0) - ranked;
     double pairs = sizes->n_interactions / fmax(sizes->n_users, 1.0) * 500.0 * users;
     const struct metric *metric;
@@ -350,7 +351,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 7,
+    .version = 8,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

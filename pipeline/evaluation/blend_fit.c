@@ -43,7 +43,7 @@ static void list_parts(struct fitting *fitting)
     size_t t = 0;
     *all = request->base;
     fitting->n_base = all->n_parts;
-    if (all->gamma > 0 || all->n_parts > 0) {
+    for (size_t p = all->gamma > 0 ? 0 : 1; p <= all->n_parts; p++) { /* 0: what gamma weighs */
         fitting->column_of[t++] = BASE;
     }
     if (all->gamma == 0) {

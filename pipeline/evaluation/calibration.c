@@ -8,167 +8,36 @@
  *      popular items too; on SKETCH_CASES cases: it just finds the place
  *   5  gamma, beta and p finer around the best of all
  *   6  where there is learned evidence, the same with its weight in the place of gamma; no p
- *   7  where the log has times or there is learned evidence, all parts of the score learned at once
- *      (blend.h), against the best of 1 to 6
+ *   7  where there are both, gamma beside that weight, with the best p of 5; on SKETCH_CASES cases,
+ *      then finer
+ *   8  where the log has times or its users come back, all parts of the score learned at once
+ *      (blend.h), against the best of 1 to 7
  *
  * The best value wins; at equal values the longer half-life, then the smaller gamma, then the beta
  * nearer 0, then the smaller p. What is fixed by the request is not searched. Evidence, popularity
  * and its half-life are left out where they do not gain more than one standard error of
  * the users' paired differences over the best without them: a small validation part would otherwise
- * always find some use for them. So is learned evidence, over the best with co-interaction. */
+ * always find some use for them. So is learned evidence, over the best with co-interaction, and so
+ * are both together, over the better one of them. */
 #include "evaluation/calibration.h"
 
 #include "base/mem.h"
 #include "evaluation/baselines.h"
 #include "evaluation/blend.h"
 #include "evaluation/calibration_choice.h"
+#include "evaluation/calibration_grids.h"
 #include "search/paired.h"
 
 #include <assert.h>
 #include <math.h>
 
-enum {
-    REFINE = 5, /* the second grid's step is this much finer */
-    SKETCH_CASES = 2500,
-    GRID_MAX = 1000
-};
-
-static const double gamma_grid[] = {0.5, 1, 2, 4, 8, 16};
-static const double exponent_grid[] = {0, 0.25, 0.5, 0.75};
-static const double beta_shares[] = {0, 0.5, 1};
-static const double half_lives[] = {0.5, 1, 2, 4, 7, 14, 30, 90}; /* days */
-static const double recent_shares[] = {0.2, 0.4, 0.8, 1.5, 3};    /* of the greatest beta */
-static const double recent_factors[] = {0.7, 0.85, 1, 1.2, 1.4};
-static const double gamma_factors[] = {0.75, 1, 1.4};
-static const double ridge_grid[] = {1, 2, 4, 8, 16, 32};
-static const double ridge_beta_factors[] = {0, 0.7, 1, 1.4};
-static const double exponent_steps[] = {-0.125, 0, 0.125};
-enum {
-    N_GAMMAS = sizeof gamma_grid / sizeof *gamma_grid,
-    N_EXPONENTS = sizeof exponent_grid / sizeof *exponent_grid,
-    N_SHARES = sizeof beta_shares / sizeof *beta_shares,
-    N_HALF_LIVES = sizeof half_lives / sizeof *half_lives,
-    N_RECENT_SHARES = sizeof recent_shares / sizeof *recent_shares,
-    N_RECENT_FACTORS = sizeof recent_factors / sizeof *recent_factors,
-    N_FACTORS = sizeof gamma_factors / sizeof *gamma_factors,
-    N_STEPS = sizeof exponent_steps / sizeof *exponent_steps,
-    N_RIDGES = sizeof ridge_grid / sizeof *ridge_grid,
-    N_RIDGE_BETAS = sizeof ridge_beta_factors / sizeof *ridge_beta_factors
-};
-
-/* Settings to try next. */
-struct settings {
-    size_t n;
-    struct score_weights list[GRID_MAX];
-};
-
-static void add_setting(struct settings *settings, double beta, double half_life, double gamma,
-                        double exponent)
-{
-    assert(settings->n < GRID_MAX);
-    settings->list[settings->n++] = (struct score_weights){.beta = beta,
-                                                           .gamma = gamma,
-                                                           .exponent = gamma > 0 ? exponent : 0,
-                                                           .half_life = beta != 0 ? half_life : 0};
-}
-
-/* Learned evidence in the place of co-interaction. */
-static void add_ridge(struct settings *settings, double beta, double half_life, double weight)
-{
-    add_setting(settings, beta, half_life, 0, 0);
-    struct score_weights *added = &settings->list[settings->n - 1];
-    added->n_parts = 1;
-    added->parts[0] = (struct score_part){.kind = SCORE_RIDGE, .weight = weight};
-}
+enum { SKETCH_CASES = 2500 };
 
 /* Whether half-lives are looked at: a log with times, and a popularity term that is not learned. */
 static bool looks_at_half_lives(const struct calibration_request *request)
 {
     return exam_has_times(request->exam) && request->embeddings->item_bias == NULL &&
            isnan(request->given.half_life);
-}
-
-/* Pass 0: every half-life at a few weights, greater ones too, because what is new has small counts.
- */
-static void add_half_lives(struct settings *settings, const struct calibration_request *request)
-{
-    const double given = request->given.beta;
-    for (size_t h = 0; h < N_HALF_LIVES; h++) {
-        for (size_t s = 0; s < (isnan(given) ? N_RECENT_SHARES : 1); s++) {
-            const double beta = isnan(given) ? request->popularity.to * recent_shares[s] : given;
-            add_setting(settings, beta, half_lives[h], 0, 0);
-        }
-    }
-}
-
-/* Pass 1: from, from + step ... up to `to` inclusive, which always ends it. */
-static void add_coarse(struct settings *settings, const struct calibration_grid *grid,
-                       double half_life)
-{
-    for (size_t n = 0; n < GRID_MAX - 1; n++) {
-        double beta = grid->from + (double)n * grid->step;
-        if (beta >= grid->to - 1e-9) {
-            break;
-        }
-        add_setting(settings, beta, half_life, 0, 0);
-    }
-    add_setting(settings, grid->to, half_life, 0, 0);
-}
-
-/* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
-static void add_fine(struct settings *settings, const struct trials *trials)
-{
-    size_t best = trials_best(trials, AMONG_CO_INTERACTION);
-    size_t last = best + 1 < trials->n ? best + 1 : best;
-    for (size_t i = best > 0 ? best - 1 : 0; i < last; i++) {
-        double low = trials->weights[i].beta, high = trials->weights[i + 1].beta;
-        for (int part = 1; part < REFINE; part++) {
-            add_setting(settings, low + (high - low) * part / (double)REFINE,
-                        trials->weights[i].half_life, 0, 0);
-        }
-    }
-}
-
-/* Pass 4 around the best popularity term so far. */
-static void add_evidence_grid(struct settings *settings, const struct calibration_request *request,
-                              const struct score_weights *towers)
-{
-    const struct score_weights *given = &request->given;
-    const bool free_gamma = isnan(given->gamma), free_exponent = isnan(given->exponent);
-    for (size_t p = 0; p < (free_exponent ? N_EXPONENTS : 1); p++) {
-        double exponent = free_exponent ? exponent_grid[p] : given->exponent;
-        for (size_t g = 0; g < (free_gamma ? N_GAMMAS : 1); g++) {
-            double gamma = free_gamma ? gamma_grid[g] : given->gamma;
-            for (size_t s = 0; s < (isnan(given->beta) ? N_SHARES : 1); s++) {
-                const double share = isnan(given->beta) ? beta_shares[s] : 1;
-                add_setting(settings, towers->beta * share, towers->half_life, gamma, exponent);
-            }
-        }
-    }
-}
-
-/* Pass 5: finer than the grids around the best of all, and its neighbours without popularity. */
-static void add_around(struct settings *settings, const struct calibration_request *request,
-                       const struct score_weights *best)
-{
-    const struct score_weights *given = &request->given;
-    const struct calibration_grid *grid = &request->popularity;
-    const double most = grid->to * (best->half_life > 0 ? recent_shares[N_RECENT_SHARES - 1] : 1);
-    for (size_t p = 0; p < (isnan(given->exponent) ? N_STEPS : 1); p++) {
-        double exponent = best->exponent + (isnan(given->exponent) ? exponent_steps[p] : 0);
-        for (size_t g = 0; g < (isnan(given->gamma) ? N_FACTORS : 1); g++) {
-            double gamma = best->gamma * (isnan(given->gamma) ? gamma_factors[g] : 1);
-            for (int step = -1; step <= 1; step++) {
-                double beta = best->beta + step * grid->step;
-                if (step == 0 || (isnan(given->beta) && beta >= grid->from && beta <= most)) {
-                    add_setting(settings, beta, best->half_life, gamma, exponent);
-                }
-            }
-            if (isnan(given->beta) && exponent == best->exponent) {
-                add_setting(settings, 0, 0, gamma, exponent);
-            }
-        }
-    }
 }
 
 /* Passes 1 and 2. */
@@ -181,10 +50,10 @@ static enum status_code try_towers(struct trials *trials, struct settings *setti
     if (!isnan(request->given.beta)) {
         grid = (struct calibration_grid){request->given.beta, request->given.beta, 1};
     }
-    add_coarse(settings, &grid, isnan(request->given.half_life) ? 0 : request->given.half_life);
+    grid_coarse(settings, &grid, isnan(request->given.half_life) ? 0 : request->given.half_life);
     TRY(trials_measure(trials, settings->list, settings->n, status));
     settings->n = 0;
-    add_fine(settings, trials);
+    grid_fine(settings, trials);
     TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
     return code;
@@ -196,14 +65,11 @@ static enum status_code try_half_lives(struct trials *trials, struct trials *ske
 {
     enum status_code code;
     settings->n = 0;
-    add_half_lives(settings, trials->request);
+    grid_half_lives(settings, trials->request);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
     const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_TOWERS)];
     settings->n = 0;
-    for (size_t f = 0; f < (isnan(trials->request->given.beta) ? N_RECENT_FACTORS : 1); f++) {
-        const double factor = isnan(trials->request->given.beta) ? recent_factors[f] : 1;
-        add_setting(settings, best.beta * factor, best.half_life, 0, 0);
-    }
+    grid_around_half_life(settings, trials->request, &best);
     TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
     return code;
@@ -217,15 +83,14 @@ static enum status_code try_evidence(struct trials *trials, struct trials *sketc
         trials, trials_best(trials, AMONG_TOWERS), trials_best(trials, AMONG_TOWERS_OF_ALL_TIME))];
     enum status_code code;
     settings->n = 0;
-    add_setting(settings, towers.beta, towers.half_life, 0, 0);
-    add_evidence_grid(settings, trials->request, &towers);
+    grid_evidence(settings, trials->request, &towers);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
     const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_CO_INTERACTION)];
     settings->n = 0;
     if (best.gamma > 0) {
-        add_around(settings, trials->request, &best);
+        grid_around(settings, trials->request, &best);
     } else if (trials->request->given.gamma > 0) {
-        add_evidence_grid(settings, trials->request, &towers);
+        grid_evidence(settings, trials->request, &towers);
     }
     TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
@@ -240,20 +105,35 @@ static enum status_code try_ridge(struct trials *trials, struct trials *sketch,
         trials, trials_best(trials, AMONG_TOWERS), trials_best(trials, AMONG_TOWERS_OF_ALL_TIME))];
     enum status_code code;
     settings->n = 0;
-    for (size_t r = 0; r < N_RIDGES; r++) {
-        for (size_t s = 0; s < N_SHARES; s++) {
-            add_ridge(settings, towers.beta * beta_shares[s], towers.half_life, ridge_grid[r]);
-        }
-    }
+    grid_ridge(settings, &towers);
     TRY(trials_measure(sketch, settings->list, settings->n, status));
     const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_RIDGE)];
     settings->n = 0;
-    for (size_t g = 0; g < N_FACTORS; g++) {
-        for (size_t b = 0; b < N_RIDGE_BETAS; b++) {
-            add_ridge(settings, best.beta * ridge_beta_factors[b], best.half_life,
-                      best.parts[0].weight * gamma_factors[g]);
-        }
-    }
+    grid_around_ridge(settings, &best);
+    TRY(trials_measure(trials, settings->list, settings->n, status));
+done:
+    return code;
+}
+
+/* Of the best with evidence; where ridge is the base of the blend, it may come in as a part. */
+static double exponent_beside(const struct trials *trials)
+{
+    const size_t best = trials_best(trials, AMONG_CO_INTERACTION);
+    return trials->weights[best].gamma > 0 ? trials->weights[best].exponent : 0.5;
+}
+
+/* Pass 7. */
+static enum status_code try_both(struct trials *trials, struct trials *sketch,
+                                 struct settings *settings, struct status *status)
+{
+    const struct score_weights ridge = trials->weights[trials_choose_ridge(trials)];
+    enum status_code code;
+    settings->n = 0;
+    grid_both(settings, &ridge, exponent_beside(trials));
+    TRY(trials_measure(sketch, settings->list, settings->n, status));
+    const struct score_weights best = sketch->weights[trials_best(sketch, AMONG_BOTH)];
+    settings->n = 0;
+    grid_around_both(settings, &best);
     TRY(trials_measure(trials, settings->list, settings->n, status));
 done:
     return code;
@@ -344,34 +224,27 @@ static enum status_code popular_half_life(const struct exam *exam, struct pool *
                                           double *half_life, struct status *status)
 {
     const size_t n = exam->n_users;
-    double *all_values = NULL; /* (1 + N_HALF_LIVES, n) */
+    double *all_values = NULL; /* (1 + GRID_HALF_LIVES, n) */
     enum status_code code;
-    TRY(MEM_NEW(&all_values, (1 + N_HALF_LIVES) * n, status));
-    for (size_t h = 0; h <= N_HALF_LIVES; h++) {
-        TRY(judge_popular(exam, h == 0 ? 0 : half_lives[h - 1], pool, all_values + h * n, status));
+    TRY(MEM_NEW(&all_values, (1 + GRID_HALF_LIVES) * n, status));
+    for (size_t h = 0; h <= GRID_HALF_LIVES; h++) {
+        TRY(judge_popular(exam, h == 0 ? 0 : grid_half_life[h - 1], pool, all_values + h * n,
+                          status));
     }
-    const size_t best = paired_choose(all_values, 1 + N_HALF_LIVES, n);
-    *half_life = best > 0 ? half_lives[best - 1] : 0;
+    const size_t best = paired_choose(all_values, 1 + GRID_HALF_LIVES, n);
+    *half_life = best > 0 ? grid_half_life[best - 1] : 0;
 done:
     mem_free(all_values);
     return code;
 }
 
-/* Whether there is more to weigh than passes 1 to 6 have weighed. */
+/* Whether there is more to weigh than passes 1 to 7 have weighed. */
 static bool has_further_parts(const struct calibration_request *request)
 {
-    return exam_has_times(request->exam) || request->sources.ridge != NULL;
+    return exam_has_times(request->exam) || request->sources.own != NULL;
 }
 
-/* Of the best with evidence, where ridge has taken its place: it may come in again as a part. */
-static double exponent_beside(const struct trials *trials, const struct score_weights *chosen)
-{
-    const size_t best = trials_best(trials, AMONG_CO_INTERACTION);
-    return chosen->n_parts > 0 && trials->weights[best].gamma > 0 ? trials->weights[best].exponent
-                                                                  : 0.5;
-}
-
-/* Pass 7. */
+/* Pass 8. */
 static enum status_code try_blend(const struct trials *trials, struct calibration *made,
                                   struct status *status)
 {
@@ -381,7 +254,7 @@ static enum status_code try_blend(const struct trials *trials, struct calibratio
         .embeddings = request->embeddings,
         .sources = request->sources,
         .base = made->weights,
-        .exponent = exponent_beside(trials, &made->weights),
+        .exponent = made->weights.n_parts > 0 ? exponent_beside(trials) : 0.5,
         .seed = request->seed,
         .watch = {.check_stop = request->watch.check_stop, .data = request->watch.data}};
     struct blend blend;
@@ -402,6 +275,7 @@ enum status_code calibration_search(const struct calibration_request *request, s
 {
     const bool with_evidence = request->sources.evidence != NULL && request->given.gamma != 0;
     const bool with_ridge = request->sources.ridge != NULL && request->blends;
+    const bool with_both = with_evidence && with_ridge;
     const bool with_half_lives = looks_at_half_lives(request);
     struct exam_progress progress = {.watch = request->watch};
     struct calibration_request sketch_request = *request;
@@ -420,8 +294,8 @@ enum status_code calibration_search(const struct calibration_request *request, s
     TRY(exam_thin(request->exam, SKETCH_CASES, EXAM_ALL, &thinned, status));
     sketch_request.exam = &thinned;
     TRY(MEM_NEW(&settings, 1, status));
-    const size_t n_more =
-        (with_evidence ? 1U : 0U) + (with_ridge ? 1U : 0U) + (with_half_lives ? 1U : 0U);
+    const size_t n_more = (with_evidence ? 1U : 0U) + (with_ridge ? 1U : 0U) +
+                          (with_both ? 1U : 0U) + (with_half_lives ? 1U : 0U);
     progress.total = (double)((3 + n_more) * request->exam->n_own + n_more * thinned.n_own);
     TRY(try_towers(&trials, settings, status));
     if (with_half_lives) {
@@ -433,6 +307,9 @@ enum status_code calibration_search(const struct calibration_request *request, s
     }
     if (with_ridge) {
         TRY(try_ridge(&trials, &sketch, settings, status));
+    }
+    if (with_both) {
+        TRY(try_both(&trials, &sketch, settings, status));
     }
     TRY(conclude(&trials, &sketch, &made, status));
     if (request->blends && has_further_parts(request)) {

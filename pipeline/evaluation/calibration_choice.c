@@ -38,9 +38,11 @@ static bool counts_among(const struct score_weights *weights, enum among among)
     case AMONG_NEITHER:
         return without_evidence && without_popularity;
     case AMONG_RIDGE:
-        return with_ridge;
+        return with_ridge && weights->gamma == 0;
     case AMONG_RIDGE_WITHOUT_POPULARITY:
-        return with_ridge && without_popularity;
+        return with_ridge && weights->gamma == 0 && without_popularity;
+    case AMONG_BOTH:
+        return with_ridge && weights->gamma > 0;
     }
     return false;
 }
@@ -82,6 +84,15 @@ static size_t choose_co_interaction(const struct trials *trials, size_t towers)
     return trials_with_margin(trials, best, towers);
 }
 
+size_t trials_choose_ridge(const struct trials *trials)
+{
+    const size_t best = trials_best(trials, AMONG_RIDGE);
+    return best == trials->n
+               ? best
+               : trials_with_margin(trials, best,
+                                    trials_best(trials, AMONG_RIDGE_WITHOUT_POPULARITY));
+}
+
 size_t trials_choose(const struct trials *trials, bool with_evidence)
 {
     size_t towers = trials_with_margin(trials, trials_best(trials, AMONG_TOWERS),
@@ -90,13 +101,10 @@ size_t trials_choose(const struct trials *trials, bool with_evidence)
     if (!with_evidence) {
         return towers;
     }
-    const size_t best = choose_co_interaction(trials, towers);
-    size_t ridge = trials_best(trials, AMONG_RIDGE);
-    if (ridge == trials->n) {
-        return best;
-    }
-    ridge = trials_with_margin(trials, ridge, trials_best(trials, AMONG_RIDGE_WITHOUT_POPULARITY));
-    return trials_with_margin(trials, ridge, best);
+    size_t best = choose_co_interaction(trials, towers);
+    const size_t ridge = trials_choose_ridge(trials), both = trials_best(trials, AMONG_BOTH);
+    best = ridge < trials->n ? trials_with_margin(trials, ridge, best) : best;
+    return both < trials->n ? trials_with_margin(trials, both, best) : best;
 }
 
 size_t trials_best_of_gamma(const struct trials *trials, double gamma)

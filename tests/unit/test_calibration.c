@@ -252,20 +252,42 @@ static void ridge_takes_the_place_of_evidence_where_it_ranks_better(void **state
     planted_release(&c);
 }
 
+static void evidence_is_weighed_beside_ridge(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct planted_case c;
+    struct calibration found = {0};
+    const struct score_weights planted = {
+        .beta = 0.4, .gamma = 3, .exponent = 0.25, .n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 4}}};
+    planted_init(&c, &planted);
+    assert_int_equal(calibration_search(&c.request, NULL, &found, &status), STATUS_OK);
+    assert_true(found.value > 0.93);
+    assert_true(found.weights.gamma > 1.5 && found.weights.gamma < 6);
+    assert_int_equal(found.weights.n_parts, 1);
+    assert_true(found.weights.parts[0].weight > 2.5 && found.weights.parts[0].weight < 7);
+    calibration_release(&found);
+    planted_release(&c);
+}
+
 static void ridge_has_to_be_clearly_better(void **state)
 {
     (void)state;
     const struct exam exam = {.n_users = 4};
     const struct calibration_request request = {.exam = &exam};
     struct score_weights weights[] = {
-        {0}, {.gamma = 2}, {.n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 4}}}};
-    double user_values[] = {0, 0, 0, 0, 0.4, 0.5, 0.6, 0.5, 0.6, 0.4, 0.6, 0.5}, values[3];
+        {0},
+        {.gamma = 2},
+        {.n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 4}}},
+        {.gamma = 2, .n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 4}}}};
+    double user_values[] = {0, 0, 0, 0, 0.4, 0.5, 0.6, 0.5, 0.6, 0.4, 0.6, 0.5, 0.6, 0.4, 0.6, 0.5};
+    double values[4];
     struct trials trials = {.request = &request,
-                            .n = 3,
+                            .n = 4,
                             .weights = weights,
                             .values = values,
                             .user_values = user_values};
-    for (size_t t = 0; t < 3; t++) {
+    for (size_t t = 0; t < 4; t++) {
         values[t] = paired_mean(user_values + 4 * t, 4);
     }
     assert_int_equal(trials_choose(&trials, true), 1);
@@ -273,6 +295,10 @@ static void ridge_has_to_be_clearly_better(void **state)
     user_values[9] = 0.7;
     values[2] = paired_mean(user_values + 8, 4);
     assert_int_equal(trials_choose(&trials, true), 2);
+    user_values[13] = 0.8; /* and both together than either */
+    user_values[15] = 0.6;
+    values[3] = paired_mean(user_values + 12, 4);
+    assert_int_equal(trials_choose(&trials, true), 3);
 }
 
 static void each_part_is_measured_once_more_without_it(void **state)
@@ -617,6 +643,7 @@ int main(void)
         cmocka_unit_test(every_grid_point_has_the_value_of_a_ranking_of_its_own),
         cmocka_unit_test(planted_weights_are_found),
         cmocka_unit_test(ridge_takes_the_place_of_evidence_where_it_ranks_better),
+        cmocka_unit_test(evidence_is_weighed_beside_ridge),
         cmocka_unit_test(ridge_has_to_be_clearly_better),
         cmocka_unit_test(each_part_is_measured_once_more_without_it),
         cmocka_unit_test(every_setting_has_the_value_of_a_ranking_of_its_own),
