@@ -109,12 +109,10 @@ int pair_weighting_named(const char *name)
 struct product {
     const struct pair_settings *settings;
     const struct weighting *weighting;
-    const struct pair_windows *windows;
-    double n_users;              /* over all ranks, as the degrees and additions */
-    int64_t *inverse_degrees;    /* (n_users) 1 / d_u, of PAIR_UNIT */
+    double n_users;              /* over all ranks, as the others */
     struct item_degree *degrees; /* (n_items) */
     double *inverse_roots;       /* (n_items) 1 / sqrt(n_i), by themselves: read for every pair */
-    int64_t *additions, *own_additions; /* (n_items) that a row takes; of this rank's users */
+    int64_t *additions;          /* (n_items) that a row takes */
 };
 
 /* Asks for what the addition of a span goes to. Cells lie anywhere in megabytes: without this every
@@ -133,20 +131,20 @@ static void prefetch_cells(const struct row_scratch *scratch, const int32_t *par
 
 /* pair_row_adder: counts, and where there are sums: sums[j] += the user's inverse degree. Nothing
  * hangs on what a cell holds: a branch on it would be taken wrong half of the time. */
-static void add_row(const void *data, size_t item, struct row_scratch *scratch)
+static void add_row(const void *product, const struct pair_windows *windows, size_t item,
+                    struct row_scratch *scratch)
 {
-    const struct product *product = data;
-    const struct pair_windows *windows = product->windows;
     const struct pair_span *spans = windows->spans;
     const int64_t end = windows->item_offsets[item + 1];
+    (void)product;
     for (int64_t s = windows->item_offsets[item]; s < end; s++) {
         const int32_t *partners = windows->items + spans[s].first;
-        const int64_t share = product->inverse_degrees[spans[s].user];
+        const int64_t share = windows->shares[spans[s].user];
         if (s + SPANS_AHEAD < end) {
             const struct pair_span *ahead = &spans[s + SPANS_AHEAD];
             mem_prefetch(windows->items + ahead->first,
                          (size_t)ahead->length * sizeof *windows->items);
-            mem_prefetch(&product->inverse_degrees[ahead->user], sizeof share);
+            mem_prefetch(&windows->shares[ahead->user], sizeof share);
         }
         if (s + 1 < end) {
             prefetch_cells(scratch, windows->items + spans[s + 1].first, spans[s + 1].length);
@@ -197,40 +195,35 @@ static size_t weigh_row(const void *data, size_t item, struct row_scratch *scrat
 
 /* ---- the whole product ---- */
 
-/* 1 / d_u and what this rank's users make: users and pairs of each item. Returns how many count. */
-static int64_t count_own(const struct product *product, int64_t *users)
+/* What this rank's users make: users and pairs of each item. Returns how many count. */
+static int64_t count_own(const struct pair_windows *windows, int64_t *users, int64_t *additions)
 {
-    const struct pair_windows *windows = product->windows;
     int64_t n_users = 0;
     for (size_t u = 0; u < windows->n_users; u++) {
-        const int64_t degree = windows->user_offsets[u + 1] - windows->user_offsets[u];
-        product->inverse_degrees[u] = degree > 0 ? llrint(1 / (PAIR_UNIT * (double)degree)) : 0;
-        n_users += degree > 0;
+        n_users += windows->user_offsets[u + 1] > windows->user_offsets[u];
     }
     for (size_t i = 0; i < windows->n_items; i++) {
         for (int64_t s = windows->item_offsets[i]; s < windows->item_offsets[i + 1]; s++) {
-            product->own_additions[i] += windows->spans[s].length;
+            additions[i] += windows->spans[s].length - 1; /* not with itself */
         }
         users[i] = windows->item_offsets[i + 1] - windows->item_offsets[i];
-        product->additions[i] = product->own_additions[i] - users[i]; /* not with itself */
     }
     return n_users;
 }
 
 /* Sums over the counted histories: n_i, partners, N. */
-static enum status_code count_degrees(struct product *product, struct status *status)
+static enum status_code count_degrees(struct product *product, const struct pair_windows *windows,
+                                      struct status *status)
 {
-    const size_t n_items = product->windows->n_items;
+    const size_t n_items = windows->n_items;
     struct ranks *ranks = product->settings->crowd.ranks;
     int64_t *users = NULL;
     enum status_code code = STATUS_OK;
-    TRY(MEM_NEW(&product->inverse_degrees, product->windows->n_users, status));
     TRY(MEM_NEW(&product->degrees, n_items, status));
     TRY(MEM_NEW(&product->inverse_roots, n_items, status));
     TRY(MEM_NEW(&product->additions, n_items, status));
-    TRY(MEM_NEW(&product->own_additions, n_items, status));
     TRY(MEM_NEW(&users, n_items, status));
-    int64_t n_users = count_own(product, users);
+    int64_t n_users = count_own(windows, users, product->additions);
     TRY(ranks_sum_int64(ranks, &n_users, 1, status));
     TRY(ranks_sum_int64(ranks, users, n_items, status));
     TRY(ranks_sum_int64(ranks, product->additions, n_items, status));
@@ -249,17 +242,16 @@ enum status_code pairs_item_item(const struct history *train, const struct pair_
 {
     const struct weighting *weighting = &weightings[settings->weighting];
     struct pair_windows windows = {0};
-    struct product product = {.settings = settings, .weighting = weighting, .windows = &windows};
+    struct product product = {.settings = settings, .weighting = weighting};
     enum status_code code = STATUS_OK;
     TRY(pair_windows_init(&windows, train, settings, pool, status));
-    TRY(count_degrees(&product, status));
+    TRY(count_degrees(&product, &windows, status));
     const struct pair_rows rows = {.ranks = settings->crowd.ranks,
                                    .add = add_row,
                                    .weigh = weigh_row,
                                    .product = &product,
-                                   .n_users = windows.n_users,
                                    .n_items = windows.n_items,
-                                   .own_additions = product.own_additions,
+                                   .windows = &windows,
                                    .additions = product.additions,
                                    .top = settings->top,
                                    .counts = !weighting->needs_degrees || settings->min_count > 1,
@@ -267,11 +259,9 @@ enum status_code pairs_item_item(const struct history *train, const struct pair_
                                    .watch = &settings->watch};
     TRY(pair_rows_run(&rows, pool, out, status));
 done:
-    mem_free(product.inverse_degrees);
     mem_free(product.degrees);
     mem_free(product.inverse_roots);
     mem_free(product.additions);
-    mem_free(product.own_additions);
     pair_windows_release(&windows);
     return code;
 }

@@ -5,11 +5,8 @@
 
 #include "base/watch.h"
 #include "math/index_set.h"
+#include "pairs/pair_windows.h"
 #include "ranks/shards.h"
-
-/* What sums of shares are counted in: of shares up to 1 as many as there can be users, INT32_MAX,
- * fit into an int64_t. */
-#define PAIR_UNIT 0x1p-32
 
 /* One thread's memory; counts, sums and touched are zero between rows. Additions go anywhere in
  * them, and that is what a product takes its time for: only what is asked for is there. */
@@ -22,8 +19,9 @@ struct row_scratch {
     float *selected, *spare; /* (n_items) for the strongest */
 };
 
-/* Adds what this rank's users have of the row `item`. */
-typedef void pair_row_adder(const void *product, size_t item, struct row_scratch *scratch);
+/* Adds what the users of the windows have of the row `item`: this rank's, or those of all ranks. */
+typedef void pair_row_adder(const void *product, const struct pair_windows *windows, size_t item,
+                            struct row_scratch *scratch);
 /* scratch->partners are the n_touched of the row, with their counts and sums over all users: leaves
  * the candidates among them and their weights, and what was touched zero; returns how many. */
 typedef size_t pair_row_weigher(const void *product, size_t item, struct row_scratch *scratch,
@@ -34,12 +32,12 @@ struct pair_rows {
     pair_row_adder *add;
     pair_row_weigher *weigh;
     const void *product;
-    size_t n_users, n_items;      /* users: of this rank */
-    const int64_t *own_additions; /* (n_items) no fewer than `add` makes of a row */
-    const int64_t *additions;     /* (n_items) of all ranks; a row has no more entries */
-    size_t top;                   /* entries kept of a row; of equal ones those of lower column */
-    bool counts, sums;            /* what the scratch must have */
-    const struct watch *watch;    /* told in additions */
+    size_t n_items;
+    const struct pair_windows *windows; /* of this rank's users */
+    const int64_t *additions;           /* (n_items) of all ranks; a row has no more entries */
+    size_t top;                /* entries kept of a row; of equal ones those of lower column */
+    bool counts, sums;         /* what the scratch must have */
+    const struct watch *watch; /* told in additions */
 };
 
 #endif

@@ -3,24 +3,25 @@
 
 #include "base/mem.h"
 #include "pairs/pair_parts.h"
+#include "pairs/window_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum { ITEMS_PER_BLOCK = 32 };
-/* Additions between two steps of the watch: about a tenth of a second on one core. */
-static const int64_t slice_additions = 50000000;
-/* Entries that all ranks together may send at once, of 8 to 16 bytes. */
-static const int64_t slice_entries = 1 << 21;
+/* Additions between two steps of the watch: about a tenth of a second on one core; and those of
+ * each of several ranks, who at the most get 4 bytes for one (12 with steps). */
+static const int64_t slice_additions = 50000000, slice_rank_additions = 12500000;
 
 struct rows_job {
     const struct pair_rows *rows;
-    struct pair_parts parts; /* of the slice that runs, where there are several ranks */
+    struct window_parts parts; /* of the slice that runs, where there are several ranks */
     int64_t *bounds;  /* (n_items + 1) row i may take the places [bounds[i], bounds[i + 1]) */
     int64_t *lengths; /* (n_items) of them it took */
     int32_t *columns;
     float *values;
-    size_t first_item, end_item; /* of the slice that runs */
+    const struct pair_windows *windows; /* that its rows are made of */
+    size_t first_item, end_item;        /* of the slice that runs */
     struct row_scratch *scratches;
     size_t n_scratches;
 };
@@ -83,68 +84,29 @@ static size_t keep_strongest(struct row_scratch *scratch, size_t n, size_t top, 
     return kept;
 }
 
-/* The row whose counts and sums stand in the scratch, over all users. */
-static void finish_row(const struct rows_job *job, size_t item, struct row_scratch *scratch)
+/* A row of this rank. */
+static void make_row(struct rows_job *job, size_t item, struct row_scratch *scratch)
 {
     const struct pair_rows *rows = job->rows;
     const int64_t place = job->bounds[item];
-    const size_t n_touched = index_set_drain(&scratch->touched, scratch->partners);
-    const size_t n = rows->weigh(rows->product, item, scratch, n_touched);
-    job->lengths[item] =
-        (int64_t)keep_strongest(scratch, n, rows->top, job->columns + place, job->values + place);
-}
-
-/* All of a row, where all users are this rank's. */
-static void make_row(struct rows_job *job, size_t item, struct row_scratch *scratch)
-{
-    if (job->bounds[item + 1] > job->bounds[item]) {
-        job->rows->add(job->rows->product, item, scratch);
-        finish_row(job, item, scratch);
-    }
-}
-
-/* This rank's part of it. */
-static void make_part(struct rows_job *job, size_t item, struct row_scratch *scratch)
-{
-    if (job->rows->own_additions[item] > 0) {
-        job->rows->add(job->rows->product, item, scratch);
-        pair_parts_take(&job->parts, item, scratch);
-    }
-}
-
-/* A row of this rank's out of the parts. */
-static void join_parts(struct rows_job *job, size_t item, struct row_scratch *scratch)
-{
-    if (job->bounds[item + 1] > job->bounds[item]) {
-        pair_parts_add(&job->parts, item, scratch);
-        finish_row(job, item, scratch);
-    }
-}
-
-static void run_block(struct rows_job *job, size_t block, size_t worker,
-                      void (*of_item)(struct rows_job *, size_t, struct row_scratch *))
-{
-    const size_t first = job->first_item + block * ITEMS_PER_BLOCK;
-    size_t end = first + ITEMS_PER_BLOCK;
-    end = end < job->end_item ? end : job->end_item;
-    for (size_t item = first; item < end; item++) {
-        of_item(job, item, &job->scratches[worker]);
+    if (job->bounds[item + 1] > place) {
+        rows->add(rows->product, job->windows, item, scratch);
+        const size_t n_touched = index_set_drain(&scratch->touched, scratch->partners);
+        const size_t n = rows->weigh(rows->product, item, scratch, n_touched);
+        job->lengths[item] = (int64_t)keep_strongest(scratch, n, rows->top, job->columns + place,
+                                                     job->values + place);
     }
 }
 
 static void make_rows(void *data, size_t block, size_t worker)
 {
-    run_block(data, block, worker, make_row);
-}
-
-static void make_parts(void *data, size_t block, size_t worker)
-{
-    run_block(data, block, worker, make_part);
-}
-
-static void join_rows(void *data, size_t block, size_t worker)
-{
-    run_block(data, block, worker, join_parts);
+    struct rows_job *job = data;
+    const size_t first = job->first_item + block * ITEMS_PER_BLOCK;
+    size_t end = first + ITEMS_PER_BLOCK;
+    end = end < job->end_item ? end : job->end_item;
+    for (size_t item = first; item < end; item++) {
+        make_row(job, item, &job->scratches[worker]);
+    }
 }
 
 static bool is_alone(const struct rows_job *job)
@@ -201,14 +163,10 @@ static enum status_code run_slice(struct rows_job *job, struct pool *pool, struc
     const size_t n_items = job->end_item - job->first_item;
     const size_t n_blocks = (n_items + ITEMS_PER_BLOCK - 1) / ITEMS_PER_BLOCK;
     enum status_code code = STATUS_OK;
-    if (is_alone(job)) {
-        pool_run(pool, n_blocks, make_rows, job);
-        goto done;
+    if (!is_alone(job)) {
+        TRY(window_parts_bring(&job->parts, job->first_item, job->end_item, status));
     }
-    TRY(pair_parts_begin(&job->parts, job->first_item, job->end_item, status));
-    pool_run(pool, n_blocks, make_parts, job);
-    TRY(pair_parts_exchange(&job->parts, status));
-    pool_run(pool, n_blocks, join_rows, job);
+    pool_run(pool, n_blocks, make_rows, job);
 done:
     return code;
 }
@@ -217,14 +175,10 @@ done:
 static size_t cut_slice(const struct rows_job *job, size_t item, double *work)
 {
     const struct pair_rows *rows = job->rows;
-    const int64_t n_items = (int64_t)rows->n_items;
-    int64_t entries = 0;
-    *work = 0;
-    for (; item < rows->n_items && *work < (double)slice_additions && entries < slice_entries;
-         item++) {
-        const int64_t additions = rows->additions[item];
-        *work += (double)additions;
-        entries += is_alone(job) ? 0 : additions < n_items ? additions : n_items;
+    const int64_t most =
+        is_alone(job) ? slice_additions : slice_rank_additions * (int64_t)ranks_n(rows->ranks);
+    for (*work = 0; item < rows->n_items && *work < (double)most; item++) {
+        *work += (double)rows->additions[item];
     }
     return item;
 }
@@ -285,7 +239,7 @@ static void job_release(struct rows_job *job)
         mem_free(scratch->selected);
         mem_free(scratch->spare);
     }
-    pair_parts_release(&job->parts);
+    window_parts_release(&job->parts);
     mem_free(job->scratches);
     mem_free(job->bounds);
     mem_free(job->lengths);
@@ -296,7 +250,7 @@ static void job_release(struct rows_job *job)
 /* What sums of PAIR_UNIT, and counts, can hold. */
 static enum status_code check_users(const struct pair_rows *rows, struct status *status)
 {
-    int64_t n_users = (int64_t)rows->n_users;
+    int64_t n_users = (int64_t)rows->windows->n_users;
     enum status_code code;
     TRY(ranks_sum_int64(rows->ranks, &n_users, 1, status));
     if (n_users > INT32_MAX) {
@@ -311,7 +265,9 @@ done:
 enum status_code pair_rows_run(const struct pair_rows *rows, struct pool *pool, struct sparse *out,
                                struct status *status)
 {
-    struct rows_job job = {.rows = rows, .parts = {.rows = rows}};
+    struct rows_job job = {.rows = rows,
+                           .windows = rows->windows,
+                           .parts = {.ranks = rows->ranks, .own = rows->windows}};
     enum status_code code = STATUS_OK;
     if (rows->n_items == 0) {
         return sparse_init(out, 0, 0, 0, true, status);
@@ -319,6 +275,10 @@ enum status_code pair_rows_run(const struct pair_rows *rows, struct pool *pool, 
     TRY(check_users(rows, status));
     TRY(reserve_rows(&job, status));
     TRY(new_scratches(&job, pool_threads(pool), status));
+    if (!is_alone(&job)) {
+        TRY(window_parts_init(&job.parts, status));
+        job.windows = &job.parts.all;
+    }
     TRY(run_slices(&job, pool, status));
     if (is_alone(&job)) {
         TRY(close_gaps(&job, out, status));

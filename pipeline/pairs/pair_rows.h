@@ -1,10 +1,10 @@
 /* The rows of an item-by-item product: sums over users, made one by one by whoever knows what
  * stands in them, in blocks of items on all threads; of each the strongest entries are kept.
  *
- * Under several ranks each adds what its own users have, slice by slice of the items, and sends it
- * to the rank that owns the item (shard_of_item), which adds up, weighs and keeps; at the end every
- * rank has all rows. Sums are integers, of PAIR_UNIT, so neither the ranks nor the threads nor the
- * order of users changes them. */
+ * Under several ranks each makes the rows of the items that it owns (shard_of_item), slice by
+ * slice, of what window_parts.h brings of all ranks' users; at the end every rank has all rows.
+ * Sums are integers, of PAIR_UNIT, so neither the ranks nor the threads nor the order of users
+ * changes them. */
 #ifndef NIGHTJAR_PAIRS_PAIR_ROWS_H
 #define NIGHTJAR_PAIRS_PAIR_ROWS_H
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,9 +222,11 @@ static enum status_code count_histories(struct pair_windows *windows, const stru
     windows->n_users = train->matrix.n_rows;
     windows->n_items = train->matrix.n_columns;
     TRY(MEM_NEW(&windows->user_offsets, windows->n_users + 1, status));
+    TRY(MEM_NEW(&windows->shares, windows->n_users, status));
     for (size_t user = 0; user < windows->n_users; user++) {
-        windows->user_offsets[user + 1] =
-            windows->user_offsets[user] + (int64_t)counted_length(train, settings, user);
+        const size_t counted = counted_length(train, settings, user);
+        windows->user_offsets[user + 1] = windows->user_offsets[user] + (int64_t)counted;
+        windows->shares[user] = counted > 0 ? llrint(1 / (PAIR_UNIT * (double)counted)) : 0;
     }
     TRY(MEM_NEW(&windows->items, (size_t)windows->user_offsets[windows->n_users], status));
     if (settings->window == PAIR_FOLLOWING) {
@@ -280,6 +283,7 @@ done:
 void pair_windows_release(struct pair_windows *windows)
 {
     mem_free(windows->user_offsets);
+    mem_free(windows->shares);
     mem_free(windows->items);
     mem_free(windows->steps);
     mem_free(windows->item_offsets);

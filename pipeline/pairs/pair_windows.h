@@ -8,6 +8,10 @@
 #include "base/watch.h"
 #include "dataset/crowd.h"
 
+/* What sums of shares are counted in: of shares up to 1 as many as there can be users, INT32_MAX,
+ * fit into an int64_t. */
+#define PAIR_UNIT 0x1p-32
+
 /* PAIR_FOLLOWING takes the history as steps: events of one and the same time, which have no order
  * among themselves. Partners are the events of the steps behind the own one, up to max_positions
  * steps away, and beyond PAIR_STEPS_LEAST steps only while fewer than max_positions events lie in
@@ -49,6 +53,7 @@ struct pair_step {
 struct pair_windows {
     size_t n_users, n_items;
     int64_t *user_offsets; /* (n_users + 1) into items */
+    int64_t *shares;       /* (n_users) 1 / counted entries, of PAIR_UNIT */
     int32_t *items;        /* (counted entries) by user; in time order where the window needs it */
     struct pair_step *steps; /* (counted entries) as items; NULL but for PAIR_FOLLOWING */
     int64_t *item_offsets;   /* (n_items + 1) into spans */

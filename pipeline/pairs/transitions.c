@@ -21,14 +21,14 @@ struct transitions {
     double *decays;                           /* (reach) decay^(distance - 1), in PAIR_UNIT */
     double inverse_roots[PAIR_STEP_MOST + 1]; /* of the size of a step; [0] is not used */
     double *column_weights;                   /* (n_items) 1 / max(in(i), 1)^in_exponent */
-    int64_t *additions, *own_additions;       /* (n_items) that a row takes; of this rank's users */
+    int64_t *additions;                       /* (n_items) that a row takes, of all ranks */
 };
 
 /* pair_row_adder */
-static void add_row(const void *data, size_t item, struct row_scratch *scratch)
+static void add_row(const void *data, const struct pair_windows *windows, size_t item,
+                    struct row_scratch *scratch)
 {
     const struct transitions *t = data;
-    const struct pair_windows *windows = &t->windows;
     const struct pair_span *spans = windows->spans;
     const int64_t end = windows->item_offsets[item + 1];
     for (int64_t s = windows->item_offsets[item]; s < end; s++) {
@@ -143,7 +143,6 @@ static enum status_code prepare(struct transitions *t, struct status *status)
     enum status_code code = STATUS_OK;
     TRY(MEM_NEW(&t->decays, settings->reach, status));
     TRY(MEM_NEW(&t->additions, windows->n_items, status));
-    TRY(MEM_NEW(&t->own_additions, windows->n_items, status));
     for (size_t d = 0; d < settings->reach; d++) {
         t->decays[d] = pow(settings->decay, (double)d) / PAIR_UNIT;
     }
@@ -152,9 +151,8 @@ static enum status_code prepare(struct transitions *t, struct status *status)
     }
     for (size_t i = 0; i < windows->n_items; i++) {
         for (int64_t s = windows->item_offsets[i]; s < windows->item_offsets[i + 1]; s++) {
-            t->own_additions[i] += windows->spans[s].length;
+            t->additions[i] += windows->spans[s].length;
         }
-        t->additions[i] = t->own_additions[i];
     }
     TRY(ranks_sum_int64(settings->crowd.ranks, t->additions, windows->n_items, status));
     TRY(weigh_columns(t, status));
@@ -178,9 +176,8 @@ enum status_code transitions_count(const struct history *train,
                                    .add = add_row,
                                    .weigh = weigh_row,
                                    .product = &t,
-                                   .n_users = t.windows.n_users,
                                    .n_items = t.windows.n_items,
-                                   .own_additions = t.own_additions,
+                                   .windows = &t.windows,
                                    .additions = t.additions,
                                    .top = settings->top,
                                    .sums = true,
@@ -190,7 +187,6 @@ done:
     mem_free(t.decays);
     mem_free(t.column_weights);
     mem_free(t.additions);
-    mem_free(t.own_additions);
     pair_windows_release(&t.windows);
     return code;
 }
