@@ -74,15 +74,6 @@ static void refit_validate(const void *values, struct option_report *report)
     }
 }
 
-static void refit_refuse_ranks(const void *values, struct option_report *report)
-{
-    const struct refit_options *o = values;
-    if (o->warm_start) {
-        option_mistake(report, "warm_start",
-                       "published vectors are not read by several ranks yet: leave it out");
-    }
-}
-
 static void refit_estimate(const void *values, const struct stage_sizes *sizes,
                            struct stage_estimate *out)
 {
@@ -198,6 +189,5 @@ const struct stage stage_refit = {
     .estimate = refit_estimate,
     .fingerprint = refit_fingerprint,
     .works_in_ranks = true,
-    .refuse_ranks = refit_refuse_ranks,
     .run = refit_run,
 };

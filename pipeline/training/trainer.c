@@ -93,9 +93,12 @@ static void start_warm(struct trainer *trainer)
         const struct warm_start *warm = trainer->input->warm[s];
         float *weights = trainer->encoder.towers[s].ids.weights;
         for (size_t i = 0; warm != NULL && i < trainer->n[s]; i++) {
-            if (warm->is_known[i]) {
-                memcpy(weights + i * d, warm->vectors + i * d, d * sizeof *weights);
-                vec_ops()->scale((float)length, weights + i * d, d);
+            const int32_t row =
+                s == SIDE_USERS ? (int32_t)i : item_rows_row(&trainer->items, (int32_t)i);
+            if (warm->is_known[i] && row >= 0) {
+                float *own = weights + (size_t)row * d;
+                memcpy(own, warm->vectors + i * d, d * sizeof *own);
+                vec_ops()->scale((float)length, own, d);
             }
         }
     }
@@ -486,23 +489,47 @@ done:
 
 /* ---- the result ---- */
 
-/* Mean cosine of the rows that started warm with the vectors they started from. */
-static double drift(const struct trainer *trainer, size_t side)
+/* Mean cosine of the rows that started warm with the vectors they started from; of the users of all
+ * ranks. */
+static enum status_code drift(const struct trainer *trainer, size_t side, double *out,
+                              struct status *status)
 {
+    enum status_code code = STATUS_OK;
     const struct warm_start *warm = trainer->input->warm[side];
-    size_t d = trainer->input->settings->dimension, n = 0;
-    double sum = 0.0;
-    for (size_t i = 0; warm != NULL && i < trainer->n[side]; i++) {
+    const size_t d = trainer->input->settings->dimension;
+    double *values = NULL, sum = 0.0;
+    int64_t n = 0;
+    *out = NAN;
+    if (warm == NULL) {
+        goto done;
+    }
+    TRY(MEM_NEW(&values, trainer->n[side], status));
+    for (size_t i = 0; i < trainer->n[side]; i++) {
         if (warm->is_known[i]) {
-            sum += vec_ops()->dot(warm->vectors + i * d, trainer->best_vectors[side] + i * d, d);
+            const float *vector = trainer->best_vectors[side] + i * d;
+            values[i] = (double)vec_ops()->dot(warm->vectors + i * d, vector, d);
+            sum += values[i];
             n++;
         }
     }
-    return n > 0 ? sum / (double)n : NAN;
+    if (side == SIDE_USERS) {
+        TRY(shard_sum_values(trainer->input->ranks, &trainer->order.shards, values, &sum, status));
+        TRY(ranks_sum_int64(trainer->input->ranks, &n, 1, status));
+    }
+    *out = n > 0 ? sum / (double)n : NAN;
+done:
+    mem_free(values);
+    return code;
 }
 
-static void hand_over(struct trainer *trainer, struct trainer_result *result)
+static enum status_code hand_over(struct trainer *trainer, struct trainer_result *result,
+                                  struct status *status)
 {
+    enum status_code code = STATUS_OK;
+    double drifts[N_SIDES];
+    for (size_t s = 0; s < N_SIDES; s++) {
+        TRY(drift(trainer, s, &drifts[s], status));
+    }
     *result = (struct trainer_result){
         .n_users = trainer->n[SIDE_USERS],
         .n_items = trainer->n[SIDE_ITEMS],
@@ -516,7 +543,7 @@ static void hand_over(struct trainer *trainer, struct trainer_result *result)
     };
     trainer->curve = NULL;
     for (size_t s = 0; s < N_SIDES; s++) {
-        result->drift[s] = drift(trainer, s);
+        result->drift[s] = drifts[s];
         result->vectors[s] = trainer->best_vectors[s];
         result->cold[s] = trainer->best_cold_vectors[s];
         trainer->best_vectors[s] = trainer->best_cold_vectors[s] = NULL;
@@ -525,6 +552,8 @@ static void hand_over(struct trainer *trainer, struct trainer_result *result)
         result->bias = trainer->best_bias;
         trainer->best_bias = NULL;
     }
+done:
+    return code;
 }
 
 enum status_code trainer_run(const struct trainer_input *input, const struct trainer_hooks *hooks,
@@ -547,7 +576,7 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
                                         .trainer = &trainer};
         TRY(hooks->at_end(hooks->data, &end, status));
     }
-    hand_over(&trainer, result);
+    TRY(hand_over(&trainer, result, status));
     result->n_resumed = n_resumed;
     result->n_lost = trainer.n_lost;
 done:

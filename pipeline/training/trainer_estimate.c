@@ -36,7 +36,8 @@ static double different_items(double items, double positives)
 }
 
 /* What a rank sends in a step (item_rows.h): vectors and gradients of the shared negatives, vectors
- * of its users' other items, and of these a gradient for each leaf that has them. */
+ * of its users' other items, and of these a gradient for each leaf that has them; and gradients of
+ * the tokens of side data there and back, as if all were in play. */
 static void add_wire(const struct trainer_settings *settings, const struct stage_sizes *sizes,
                      double b, double negatives, struct stage_estimate *out)
 {
@@ -46,8 +47,10 @@ static void add_wire(const struct trainer_settings *settings, const struct stage
     const double positives = b * sizes->n_interactions / fmax(sizes->n_users, 1.0);
     const double asked = different_items(items, positives);
     const double parts = leaves * different_items(items, positives / leaves);
-    out->step_bytes = (2.0 * vector * negatives + (vector + 4.0) * asked + (vector + 8.0) * parts) *
-                      (ranks - 1.0) / ranks;
+    const double tokens = 2.0 * vector * sizes->n_buckets;
+    out->step_bytes =
+        (2.0 * vector * negatives + (vector + 4.0) * asked + (vector + 8.0) * parts + tokens) *
+        (ranks - 1.0) / ranks;
 }
 
 /* Propagation computes every node: two layers, where they start from and its gradient, of items

@@ -2,6 +2,7 @@
 #include "training/warm_training.h"
 
 #include "base/hash.h"
+#include "dataset/dataset_ranks.h"
 #include "run/context.h"
 #include "run/context_databases.h"
 #include "store/migrate.h"
@@ -162,33 +163,53 @@ static void tell_cold_start(const struct warm_training *warm, struct context *co
     }
 }
 
+/* What a training starts from: found by the first rank, for all. */
+struct start {
+    struct published_info info;
+    char fingerprint[HASH_TEXT_MAX];
+    bool is_there, is_other; /* something is published; it is not what the last training began at */
+};
+
+static enum status_code find_start(struct context *context, struct db **db, struct start *start,
+                                   struct buf *why, struct status *status)
+{
+    enum status_code code;
+    struct start_record record;
+    TRY(warm_published_open(context, db, &start->info, why, status));
+    TRY(hash_info(&start->info, start->fingerprint, status));
+    TRY(load_record(context, &record, status));
+    start->is_there = *db != NULL;
+    start->is_other = !record.found || strcmp(record.fingerprint, start->fingerprint) != 0;
+done:
+    return code;
+}
+
 enum status_code warm_training_begin(struct warm_training *warm, struct training *training,
                                      struct status *status)
 {
-    enum status_code code;
+    enum status_code code = STATUS_OK;
     struct context *context = training->context;
-    const char *prefix = context_settings(context)->output.prefix;
-    struct published_info info;
-    struct start_record record;
+    struct ranks *ranks = context_ranks(context);
+    struct start start = {0};
     struct db *db = NULL;
     struct buf why = {0};
-    char fingerprint[HASH_TEXT_MAX];
-    TRY(warm_published_open(context, &db, &info, &why, status));
-    TRY(hash_info(&info, fingerprint, status));
-    TRY(load_record(context, &record, status));
-    training->ignore_checkpoint = !record.found || strcmp(record.fingerprint, fingerprint) != 0;
-    TRY(save_record(context, info.generation, fingerprint, status));
-    warm->generation = info.generation;
-    warm->run_started = info.run_started;
-    if (db != NULL) {
+    if (ranks_is_first(ranks)) {
+        TRY(find_start(context, &db, &start, &why, status));
+    }
+    TRY(ranks_share(ranks, &start, sizeof start, status));
+    training->ignore_checkpoint = start.is_other;
+    TRY(save_record(context, start.info.generation, start.fingerprint, status));
+    warm->generation = start.info.generation;
+    warm->run_started = start.info.run_started;
+    if (start.is_there) {
         TRY(warm_vectors_read(
-            db, prefix, &info, &training->interactions, training->basis,
-            training->settings.dimension,
+            db, context_settings(context)->output.prefix, &start.info, ranks,
+            &training->interactions, training->basis, training->settings.dimension,
             training->settings.sequence.given ? training->settings.sequence.dimension : 0,
             &warm->vectors, &why, status));
         tell_bad_rows(warm, context);
     }
-    warm->is_warm = db != NULL && why.length == 0;
+    warm->is_warm = start.is_there && why.length == 0;
     if (!warm->is_warm) {
         tell_cold_start(warm, context, &why);
     }
@@ -220,7 +241,8 @@ enum status_code warm_training_report(const struct warm_training *warm,
     };
     enum status_code code = STATUS_OK;
     struct context *context = training->context;
-    const size_t n[N_SIDES] = {result->n_users, result->n_items};
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    const size_t n[N_SIDES] = {(size_t)dataset_totals(dataset).users, result->n_items};
     size_t matched[N_SIDES] = {0};
     for (size_t s = 0; s < N_SIDES; s++) {
         matched[s] = warm->is_warm ? warm->vectors.side[s].n_matched : 0;

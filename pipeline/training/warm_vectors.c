@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "math/vec.h"
+#include "ranks/shards.h"
 
 #include <math.h>
 
@@ -15,29 +16,85 @@ static const struct {
     [SIDE_ITEMS] = {"item_embeddings", "item_id", "items"},
 };
 
+/* Rows at a time: what is sent of them must find room with their reader. */
+enum { ROWS_A_TIME = 4096 };
+
 /* Of one side while it is read. */
 struct reading {
+    const char *view;
+    enum tower_side side_of;
+    struct ranks *ranks;
     const struct vocabulary *ids;
     const int32_t *row_of;   /* (ids->n) row of each master code, or -1 */
     size_t dimension, width; /* of the vectors wanted and of those published */
     struct warm_side *side;
+    int64_t first_bad_number;
+    struct buf sent[RANKS_MAX]; /* rows by who has the entity */
 };
 
-/* The row of the dataset that the id in column 0 stands for, or -1. */
-static int32_t find_row(const struct reading *reading, struct db_query *query)
+/* A published row on its way: this, then the text of an id, then its vector. */
+struct record {
+    int64_t number, integer;
+    int64_t id_bytes;     /* of a TEXT id; -1: it is an INTEGER */
+    int64_t vector_bytes; /* -1: it is no BLOB */
+};
+
+/* ---- the reader's ---- */
+
+static void send_to(struct reading *reading, size_t rank, const struct record *record,
+                    const void *id, const void *vector)
 {
-    const struct vocabulary *ids = reading->ids;
-    enum db_type type = db_column_type(query, 0);
-    int32_t code = -1;
-    if (type == DB_INTEGER && ids->type == ID_INTEGER) {
-        code = vocabulary_find_integer(ids, db_column_int64(query, 0));
-    } else if (type == DB_TEXT && ids->type == ID_TEXT) {
-        size_t length;
-        const char *text = db_column_text(query, 0, &length);
-        code = vocabulary_find_text(ids, text, length);
-    }
-    return code < 0 ? -1 : reading->row_of[code];
+    struct buf *sent = &reading->sent[rank];
+    buf_add(sent, record, sizeof *record);
+    buf_add(sent, id, record->id_bytes < 0 ? 0 : (size_t)record->id_bytes);
+    buf_add(sent, vector, record->vector_bytes < 0 ? 0 : (size_t)record->vector_bytes);
 }
+
+/* The row that the query stands at, to whoever has the user; an item to all. */
+static void send_row(struct reading *reading, struct db_query *query, int64_t number)
+{
+    struct row_id id;
+    struct record record = {.number = number, .id_bytes = -1, .vector_bytes = -1};
+    size_t length = 0;
+    const void *vector = db_column_blob(query, 1, &length);
+    if (row_id_read(query, 0, &id) != ROW_ID_SOUND) {
+        return;
+    }
+    record.integer = id.is_text ? 0 : id.integer;
+    record.id_bytes = id.is_text ? (int64_t)id.length : -1;
+    if (db_column_type(query, 1) == DB_BLOB) {
+        record.vector_bytes = (int64_t)length;
+    }
+    if (reading->side_of == SIDE_USERS) {
+        const size_t shard = shard_of_key(vocabulary_key_of(&id));
+        send_to(reading, ranks_owner(reading->ranks, shard), &record, id.text, vector);
+        return;
+    }
+    for (size_t r = 0; r < ranks_n(reading->ranks); r++) {
+        send_to(reading, r, &record, id.text, vector);
+    }
+}
+
+/* The next rows of the view, in the order of the database; *more: there may be others behind. */
+static enum status_code read_rows(struct reading *reading, struct db_query *query, int64_t *number,
+                                  bool *more, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    *more = query != NULL;
+    for (size_t i = 0; i < ROWS_A_TIME && *more; i++) {
+        TRY(db_step(query, more, status));
+        if (*more) {
+            send_row(reading, query, ++*number);
+        }
+    }
+    for (size_t r = 0; r < ranks_n(reading->ranks); r++) {
+        TRY(buf_check(&reading->sent[r], status));
+    }
+done:
+    return code;
+}
+
+/* ---- the taker's ---- */
 
 /* Whether the floats are a vector as publish writes them, or the part of ids of one in which
  * sequences are read, too: that is brought to a length of 1. The tolerance is far above what
@@ -59,19 +116,24 @@ static bool take_part(const struct reading *reading, float *vector)
     return square >= least;
 }
 
-static void take_row(struct reading *reading, struct db_query *query)
+static void take_row(struct reading *reading, const struct record *record, const char *bytes)
 {
     struct warm_side *side = reading->side;
-    size_t d = reading->dimension, length = 0;
-    int32_t row = find_row(reading, query);
+    const size_t d = reading->dimension;
+    const size_t id_bytes = record->id_bytes < 0 ? 0 : (size_t)record->id_bytes;
+    const struct row_id id = {.is_text = record->id_bytes >= 0,
+                              .integer = record->integer,
+                              .text = bytes,
+                              .length = id_bytes};
+    const int32_t code = vocabulary_find(reading->ids, &id);
+    const int32_t row = code < 0 ? -1 : reading->row_of[code];
     if (row < 0 || side->is_known[row]) {
         return;
     }
     float *vector = side->vectors + (size_t)row * d;
-    const void *bytes = db_column_blob(query, 1, &length);
-    bool fits = db_column_type(query, 1) == DB_BLOB && length == reading->width * sizeof *vector;
+    const bool fits = record->vector_bytes == (int64_t)(reading->width * sizeof *vector);
     if (fits) {
-        memcpy(vector, bytes, d * sizeof *vector);
+        memcpy(vector, bytes + id_bytes, d * sizeof *vector);
     }
     if (fits && take_part(reading, vector)) {
         side->is_known[row] = 1;
@@ -79,85 +141,171 @@ static void take_row(struct reading *reading, struct db_query *query)
         return;
     }
     memset(vector, 0, d * sizeof *vector);
-    if (side->n_bad == 0) {
-        size_t n = 0;
-        const char *id = db_column_text(query, 0, &n);
-        buf_add(&side->first_bad, id, n);
+    if (side->n_bad++ == 0) {
+        reading->first_bad_number = record->number;
+        id.is_text ? buf_add(&side->first_bad, bytes, id_bytes)
+                   : buf_addf(&side->first_bad, "%lld", (long long)id.integer);
     }
-    side->n_bad++;
 }
 
-/* All rows of a view, in the order of the database: each belongs to a row of its own. */
-static enum status_code read_view(struct db *db, const char *view, const char *id,
-                                  struct reading *reading, struct status *status)
+static void take_rows(struct reading *reading, const char *data, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        struct record record;
+        memcpy(&record, data + at, sizeof record);
+        take_row(reading, &record, data + at + sizeof record);
+        at += sizeof record + (record.id_bytes < 0 ? 0 : (size_t)record.id_bytes) +
+              (record.vector_bytes < 0 ? 0 : (size_t)record.vector_bytes);
+    }
+}
+
+/* ---- all of a view ---- */
+
+/* What read_rows has for each rank goes there. */
+static enum status_code exchange_rows(struct reading *reading, struct ranks_bytes *received,
+                                      struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = ranks_n(reading->ranks);
+    size_t first[RANKS_MAX + 1] = {0};
+    struct buf all = {0};
+    for (size_t r = 0; r < n; r++) {
+        buf_add(&all, reading->sent[r].data, reading->sent[r].length);
+        first[r + 1] = first[r] + reading->sent[r].length;
+        buf_clear(&reading->sent[r]);
+    }
+    TRY(buf_check(&all, status));
+    TRY(ranks_exchange(reading->ranks, all.data, first, received, status));
+    take_rows(reading, received->data, received->first[n]);
+    TRY(buf_check(&reading->side->first_bad, status));
+done:
+    buf_release(&all);
+    return code;
+}
+
+/* db NULL: another rank reads. */
+static enum status_code read_view(struct db *db, struct reading *reading, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct buf sql = {0};
     struct db_query *query = NULL;
-    buf_addf(&sql, "SELECT %s, embedding FROM ", id);
-    db_quote(&sql, view);
+    struct ranks_bytes received = {0};
+    int64_t number = 0;
+    bool more = true;
+    buf_addf(&sql, "SELECT %s, embedding FROM ", side_texts[reading->side_of].id);
+    db_quote(&sql, reading->view);
     TRY(buf_check(&sql, status));
-    TRY(db_prepare(db, buf_text(&sql), &query, status));
-    for (;;) {
-        bool has_row = false;
-        TRY(db_step(query, &has_row, status));
-        if (!has_row) {
-            break;
-        }
-        take_row(reading, query);
+    if (db != NULL) {
+        TRY(db_prepare(db, buf_text(&sql), &query, status));
     }
-    TRY(buf_check(&reading->side->first_bad, status));
+    while (more) {
+        TRY(read_rows(reading, query, &number, &more, status));
+        TRY(exchange_rows(reading, &received, status));
+        TRY(ranks_share(reading->ranks, &more, sizeof more, status));
+    }
 done:
     db_finalize(query);
     buf_release(&sql);
+    ranks_bytes_release(&received);
     return code;
 }
 
-static enum status_code read_side(struct db *db, const char *prefix, enum tower_side s,
+/* The counts of users, and the first that is bad, of all ranks; those of items are everybody's. */
+static enum status_code add_up(const struct reading *reading, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct warm_side *side = reading->side;
+    int64_t counts[] = {(int64_t)side->n, (int64_t)side->n_matched, (int64_t)side->n_bad};
+    int64_t number = side->n_bad > 0 ? -reading->first_bad_number : INT64_MIN;
+    const int64_t mine = number;
+    struct ranks_bytes all = {0};
+    if (reading->side_of == SIDE_ITEMS) {
+        return code;
+    }
+    TRY(ranks_sum_int64(reading->ranks, counts, sizeof counts / sizeof *counts, status));
+    TRY(ranks_max_int64(reading->ranks, &number, 1, status));
+    TRY(ranks_gather(reading->ranks, side->first_bad.data,
+                     mine == number ? side->first_bad.length : 0, &all, status));
+    side->n = (size_t)counts[0];
+    side->n_matched = (size_t)counts[1];
+    side->n_bad = (size_t)counts[2];
+    buf_clear(&side->first_bad);
+    buf_add(&side->first_bad, all.data, all.first[ranks_n(reading->ranks)]);
+    TRY(buf_check(&side->first_bad, status));
+done:
+    ranks_bytes_release(&all);
+    return code;
+}
+
+/* Whether the first rank has the view. */
+static enum status_code find_view(struct db *db, struct ranks *ranks, const char *view, bool *found,
+                                  struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct buf type = {0};
+    *found = false;
+    if (db != NULL) {
+        TRY(db_object_type(db, view, &type, status));
+        *found = type.length > 0;
+    }
+    TRY(ranks_share(ranks, found, sizeof *found, status));
+done:
+    buf_release(&type);
+    return code;
+}
+
+static enum status_code read_side(struct db *db, const char *prefix,
                                   struct interactions *interactions, enum basis basis,
-                                  size_t dimension, size_t width, struct warm_side *side,
-                                  struct buf *why, struct status *status)
+                                  struct reading *reading, struct buf *why, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = &interactions->basis[basis];
+    const enum tower_side s = reading->side_of;
     struct vocabulary *ids = s == SIDE_USERS ? &interactions->users : &interactions->items;
     const int32_t *codes = s == SIDE_USERS ? dataset->users : dataset->items;
-    struct buf view = {0}, type = {0};
+    struct warm_side *side = reading->side;
+    struct buf view = {0};
     int32_t *row_of = NULL;
     size_t n_floats = 0;
+    bool found;
     side->n = s == SIDE_USERS ? dataset->n_users : dataset->n_items;
     buf_addf(&view, "%s%s", prefix, side_texts[s].view);
     TRY(buf_check(&view, status));
-    TRY(db_object_type(db, buf_text(&view), &type, status));
-    if (type.length == 0) {
+    TRY(find_view(db, reading->ranks, buf_text(&view), &found, status));
+    if (!found) {
         buf_addf(why, "the view %s is gone", buf_text(&view));
         goto done;
     }
-    if (!num_multiply(side->n, dimension, &n_floats)) {
+    if (!num_multiply(side->n, reading->dimension, &n_floats)) {
         TRY(status_set(status, STATUS_NO_MEMORY, "%zu vectors of dimension %zu are too many",
-                       side->n, dimension));
+                       side->n, reading->dimension));
     }
     TRY(MEM_NEW(&side->vectors, n_floats, status));
     TRY(MEM_NEW(&side->is_known, side->n, status));
     TRY(MEM_NEW(&row_of, ids->n, status));
     dataset_invert(codes, side->n, ids->n, row_of);
     TRY(vocabulary_build_index(ids, status));
-    struct reading reading = {ids, row_of, dimension, width, side};
-    TRY(read_view(db, buf_text(&view), side_texts[s].id, &reading, status));
+    reading->view = buf_text(&view);
+    reading->ids = ids;
+    reading->row_of = row_of;
+    TRY(read_view(db, reading, status));
+    TRY(add_up(reading, status));
     side->warm = (struct warm_start){.vectors = side->vectors, .is_known = side->is_known};
     if (2 * side->n_matched < side->n) {
         buf_addf(why, "it knows %zu of the %zu %s, fewer than half", side->n_matched, side->n,
                  side_texts[s].plural);
     }
 done:
+    for (size_t r = 0; r < RANKS_MAX; r++) {
+        buf_release(&reading->sent[r]);
+    }
     mem_free(row_of);
     buf_release(&view);
-    buf_release(&type);
     return code;
 }
 
 enum status_code warm_vectors_read(struct db *db, const char *prefix,
-                                   const struct published_info *info,
+                                   const struct published_info *info, struct ranks *ranks,
                                    struct interactions *interactions, enum basis basis,
                                    size_t dimension, size_t beside, struct warm_vectors *out,
                                    struct buf *why, struct status *status)
@@ -173,8 +321,12 @@ enum status_code warm_vectors_read(struct db *db, const char *prefix,
         }
     }
     for (size_t s = 0; s < N_SIDES && why->length == 0; s++) {
-        TRY(read_side(db, prefix, (enum tower_side)s, interactions, basis, dimension, width,
-                      &out->side[s], why, status));
+        struct reading reading = {.side_of = (enum tower_side)s,
+                                  .ranks = ranks,
+                                  .dimension = dimension,
+                                  .width = width,
+                                  .side = &out->side[s]};
+        TRY(read_side(db, prefix, interactions, basis, &reading, why, status));
     }
     TRY(buf_check(why, status));
 done:

@@ -1,5 +1,5 @@
 /* The vectors of the published generation as a training starts from them: found by id, in the rows
- * of today's dataset. */
+ * of today's dataset. Over several ranks (ranks/ranks.h) the first one reads them for all. */
 #ifndef NIGHTJAR_TRAINING_WARM_VECTORS_H
 #define NIGHTJAR_TRAINING_WARM_VECTORS_H
 
@@ -9,12 +9,14 @@
 
 /* Zero-initialise. */
 struct warm_side {
+    /* of all ranks: */
     size_t n, n_matched;  /* rows of the dataset; those that the generation has a sound vector of */
     size_t n_bad;         /* known rows whose published vector is of another length in bytes, not
                              finite or not of unit length: they count as new */
     struct buf first_bad; /* id of the first such row, empty: none */
-    float *vectors;       /* (n, dimension), zeros where nothing matched */
-    uint8_t *is_known;    /* (n) */
+    /* of the rows that are here, of items all: */
+    float *vectors;         /* (rows, dimension), zeros where nothing matched */
+    uint8_t *is_known;      /* (rows) */
     struct warm_start warm; /* both as the trainer takes them */
 };
 
@@ -28,15 +30,13 @@ struct warm_vectors {
  * one sentence when there is nothing to start from (a generation of another dimension, a view that
  * is gone, fewer than half of today's users or items known): *out is then not to be used and the
  * code is STATUS_OK. Where sequences were read, `beside` more components than `dimension` are
- * published, and the first of them are taken; 0: none. `info` is the published generation, not 0.
- * `out` zeroed; release in any case.
- */
-MUST_CHECK enum status_code warm_vectors_read(struct db *db, const char *prefix,
-                                              const struct published_info *info,
-                                              struct interactions *interactions, enum basis basis,
-                                              size_t dimension, size_t beside,
-                                              struct warm_vectors *out, struct buf *why,
-                                              struct status *status);
+ * published, and the first of them are taken; 0: none. `info` is the published generation, not 0,
+ * the same on all ranks, of whom others than the first may give NULL for `db`. `out` zeroed;
+ * release in any case. A collective. */
+MUST_CHECK enum status_code warm_vectors_read(
+    struct db *db, const char *prefix, const struct published_info *info, struct ranks *ranks,
+    struct interactions *interactions, enum basis basis, size_t dimension, size_t beside,
+    struct warm_vectors *out, struct buf *why, struct status *status);
 void warm_vectors_release(struct warm_vectors *vectors);
 
 #endif

@@ -213,15 +213,20 @@ side_data() {
   - features:\
       items: {query: "SELECT item_id, title, category, price, image FROM goods", columns: {image: {components: 8}}}\
       users: {query: "SELECT * FROM side", columns: {face: {components: 3}}}' -e 's/7d, test: 7d/&, cold_items: 0.1/' \
-        -e 's/dimension: 16/&, id_dropout: 0.3/' -e 's/similar: 5/&, cold_items: true/' "$box/full.yaml" >"$box/side.yaml"
+        -e 's/dimension: 16/&, id_dropout: 0.3/' -e 's/similar: 5/&, cold_items: true/' \
+        -e 's/- refit/&: {warm_start: true}/' "$box/full.yaml" >"$box/side.yaml"
     afresh
     alone "$plain" run side.yaml
+    cp "$box/out.db" "$box/night.db"
+    rm -f "$box"/work.db*
+    alone "$plain" run side.yaml
     expected=$(published)
-    same 'side data by one process'
+    same 'side data and the night before by one process'
     for n in "$@"; do
         afresh
+        cp "$box/night.db" "$box/out.db"
         ranks "$n" "$ranked" run side.yaml
-        same "$n ranks publish the same with side data"
+        same "$n ranks publish the same with side data, from the night before"
     done
     sed 's/FROM side"/FROM side WHERE user_id % :ranks = :rank"/' "$box/side.yaml" >"$box/behind.yaml"
     ranks 2 "$ranked" run behind.yaml

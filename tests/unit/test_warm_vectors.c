@@ -93,8 +93,8 @@ static void teardown(struct fixture *f)
 static void read_vectors(struct fixture *f, const char *prefix, size_t dimension)
 {
     struct status status = {0};
-    assert_ok(warm_vectors_read(f->db, prefix, &f->info, &f->interactions, BASIS_ALL, dimension, 1,
-                                &f->vectors, &f->why, &status),
+    assert_ok(warm_vectors_read(f->db, prefix, &f->info, NULL, &f->interactions, BASIS_ALL,
+                                dimension, 1, &f->vectors, &f->why, &status),
               &status);
 }
 
