@@ -1,13 +1,19 @@
-/* Hidden layers. Shapes: B rows, products l = 0..L of (out_l, in_l). */
+/* Hidden layers. Shapes: B rows, products l = 0..L of (out_l, in_l). A row comes out the same
+ * whatever rows a pass has beside it, as math/product.h does and a library's products do not. */
 #include "towers/hidden.h"
 
 #include "base/mem.h"
-#include "math/blas.h"
+#include "math/product.h"
 #include "math/vec.h"
 
 #include <math.h>
 
-enum { ROW_BLOCK = 128 };
+enum {
+    ROW_BLOCK = 128,
+    UNIT_BLOCK = 64, /* output units whose gradients are summed together */
+    LEVELS = 7       /* of the tree of SHARDS */
+};
+_Static_assert(1 << (LEVELS - 1) == SHARDS, "a tree of LEVELS has SHARDS leaves");
 
 const char *const activation_names[] = {"relu", "gelu", NULL};
 
@@ -70,6 +76,11 @@ void hidden_pass_memory(const struct hidden *hidden, struct hidden_pass *pass, s
         WORKSPACE_ADD(workspace, &pass->before[l], count * u);
         WORKSPACE_ADD(workspace, &pass->after[l], count * u);
     }
+    for (size_t l = 0; l <= hidden->n_layers; l++) {
+        WORKSPACE_ADD(
+            workspace, &pass->packed[l],
+            product_packed_size(vec_ops()->product, width_in(hidden, l), width_out(hidden, l)));
+    }
     WORKSPACE_ADD(workspace, &pass->gradient, training ? count * widest : 0);
     WORKSPACE_ADD(workspace, &pass->other, training ? count * widest : 0);
 }
@@ -104,11 +115,16 @@ static double activation_slope(enum activation activation, double x)
 struct hidden_job {
     const struct hidden *hidden;
     struct hidden_pass *pass;
-    float *x; /* forward: in x, out y */
-    /* backward of one product: in (count, in) entered it, gradient (count, out) */
-    const struct embedding_table *table;
-    float *weight_gradient; /* (out, in): every row of the table is in play, slots are rows */
-    struct const_matrix in, gradient;
+    float *x; /* forward: in x, out y; backward: dL/d input of the product */
+    /* backward of one product */
+    const struct row_order *order;
+    const float *gradient;   /* (count, out) */
+    struct const_matrix in;  /* (count, in + 1) in the order of shards: what entered it, and ones */
+    struct const_matrix out; /* (count, out) of the gradient in that order */
+    float *weight_gradient, *bias_gradient; /* (out, in), (1, out): every row is in play */
+    const float *packed;                    /* the weights */
+    float *sums; /* of each worker: (LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
+    size_t sums_floats;
 };
 
 /* A block of rows through all products. */
@@ -124,9 +140,13 @@ static void forward_task(void *data, size_t first, size_t last)
         float *out = is_last ? job->x + first * d : job->pass->before[l] + first * u;
         const float *bias = hidden->biases[l].weights;
         /* the last product is added to x, which y starts from */
-        blas_nt(1.0f, const_matrix_of(in, n, n_in),
-                const_matrix_of(hidden->weights[l].weights, n_out, n_in), is_last ? 1.0f : 0.0f,
-                matrix_of(out, n, n_out));
+        vec_ops()->product->run(&(struct product){.x = in,
+                                                  .row_step = n_in,
+                                                  .depth_step = 1,
+                                                  .panels = job->pass->packed[l],
+                                                  .depth = n_in,
+                                                  .add = is_last,
+                                                  .out = matrix_of(out, n, n_out)});
         for (size_t r = 0; r < n; r++) {
             vec_ops()->axpy(1.0f, bias, out + r * n_out, n_out);
         }
@@ -146,62 +166,139 @@ void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float
     if (hidden->n_layers == 0) {
         return;
     }
+    for (size_t l = 0; l <= hidden->n_layers; l++) {
+        const struct embedding_table *weights = &hidden->weights[l];
+        vec_ops()->product->pack_transposed(
+            const_matrix_of(weights->weights, weights->n, weights->dimension), 1.0f,
+            pass->packed[l]);
+    }
     memcpy(pass->input, x, count * hidden->dimension * sizeof *x);
     struct hidden_job job = {.hidden = hidden, .pass = pass, .x = x};
     pool_run_rows(pool, count, ROW_BLOCK, forward_task, &job);
 }
 
-/* A block of output units: the gradient of their weights. */
-static void weight_gradient_task(void *data, size_t first, size_t last)
+/* A block of output units: the gradient of their weights, and behind it that of their bias, shard
+ * by shard. Subtrees wait at their levels until the one beside them is there, as a binary counter
+ * carries; level 0 ends as the sum of all. */
+static void parameter_gradient_task(void *data, size_t block, size_t worker)
 {
     const struct hidden_job *job = data;
-    size_t n = last - first, n_in = job->in.columns;
-    struct const_matrix g = {job->gradient.data + first, job->gradient.rows, n,
-                             job->gradient.stride};
-    blas_tn(1.0f, g, job->in, 1.0f, matrix_of(job->weight_gradient + first * n_in, n, n_in));
+    const struct product_ops *product = vec_ops()->product;
+    const size_t first = block * UNIT_BLOCK, left = job->out.columns - first;
+    const size_t n = left < UNIT_BLOCK ? left : UNIT_BLOCK, width = job->in.columns;
+    const size_t level_floats = UNIT_BLOCK * width;
+    float *levels = job->sums + worker * job->sums_floats, *packed = levels + LEVELS * level_floats;
+    for (size_t s = 0; s < SHARDS; s++) {
+        const size_t at = job->order->first[s], count = job->order->first[s + 1] - at;
+        const float *sums[LEVELS];
+        size_t level = (size_t)__builtin_popcountll(s), n_sums = 0;
+        float *out = levels + level * level_floats;
+        for (size_t carry = s; carry % 2 == 1; carry /= 2) {
+            out = levels + --level * level_floats;
+            sums[n_sums++] = out;
+        }
+        product->pack(matrix_rows(job->in, at, count), NULL, packed);
+        product->run(&(struct product){.x = matrix_row(job->out, at) + first,
+                                       .row_step = 1,
+                                       .depth_step = job->out.stride,
+                                       .panels = packed,
+                                       .depth = count,
+                                       .out = matrix_of(out, n, width),
+                                       .n_sums = n_sums,
+                                       .sums = sums});
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float *all = levels + i * width;
+        vec_ops()->axpy(1.0f, all, job->weight_gradient + (first + i) * (width - 1), width - 1);
+        job->bias_gradient[first + i] += all[width - 1];
+    }
 }
 
 /* A block of rows: the gradient of what entered the product. */
 static void input_gradient_task(void *data, size_t first, size_t last)
 {
     const struct hidden_job *job = data;
-    size_t n = last - first, n_in = job->table->dimension;
-    blas_nn(1.0f, matrix_rows(job->gradient, first, n),
-            const_matrix_of(job->table->weights, job->table->n, n_in), 0.0f,
-            matrix_of(job->x + first * n_in, n, n_in));
+    const size_t n_in = job->in.columns - 1, n_out = job->out.columns;
+    vec_ops()->product->run(
+        &(struct product){.x = job->gradient + first * n_out,
+                          .row_step = n_out,
+                          .depth_step = 1,
+                          .panels = job->packed,
+                          .depth = n_out,
+                          .out = matrix_of(job->x + first * n_in, last - first, n_in)});
+}
+
+/* Memory of the way back. */
+struct backward_memory {
+    float *in, *out, *packed, *sums; /* see struct hidden_job */
+};
+
+static enum status_code reserve_backward(const struct hidden *hidden, struct hidden_pass *pass,
+                                         const struct row_order *order, size_t count,
+                                         struct pool *pool, struct backward_memory *memory,
+                                         size_t *sums_floats, struct status *status)
+{
+    const struct product_ops *product = vec_ops()->product;
+    const size_t d = hidden->dimension, u = hidden->units, widest = d > u ? d : u;
+    size_t most = 0; /* rows of a shard */
+    for (size_t s = 0; s < SHARDS; s++) {
+        const size_t n = order->first[s + 1] - order->first[s];
+        most = n > most ? n : most;
+    }
+    *sums_floats =
+        LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
+    workspace_begin(&pass->workspace);
+    WORKSPACE_ADD(&pass->workspace, &memory->in, count * (widest + 1));
+    WORKSPACE_ADD(&pass->workspace, &memory->out, count * widest);
+    WORKSPACE_ADD(&pass->workspace, &memory->packed, product_packed_size(product, widest, widest));
+    WORKSPACE_ADD(&pass->workspace, &memory->sums, pool_threads(pool) * *sums_floats);
+    return workspace_reserve(&pass->workspace, status);
 }
 
 /* One product: gathers dL/dW and dL/db, and leaves dL/d input in `out` (count, in). */
 static void product_backward(struct hidden *hidden, size_t layer, const float *in,
+                             const struct hidden_job *all, const struct backward_memory *memory,
                              const float *gradient, size_t count, float *out, struct pool *pool)
 {
-    size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
-    float *bias = embedding_table_gradient(&hidden->biases[layer]);
-    struct hidden_job job = {.hidden = hidden,
-                             .table = &hidden->weights[layer],
-                             .weight_gradient = embedding_table_gradient(&hidden->weights[layer]),
-                             .x = out,
-                             .in = const_matrix_of(in, count, n_in),
-                             .gradient = const_matrix_of(gradient, count, n_out)};
-    for (size_t r = 0; r < count; r++) {
-        vec_ops()->axpy(1.0f, gradient + r * n_out, bias, n_out);
+    const size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
+    const struct embedding_table *weights = &hidden->weights[layer];
+    struct hidden_job job = *all;
+    for (size_t i = 0; i < count; i++) {
+        float *row = memory->in + i * (n_in + 1);
+        memcpy(row, in + (size_t)job.order->places[i] * n_in, n_in * sizeof *row);
+        row[n_in] = 1.0f;
     }
-    pool_run_rows(pool, n_out, ROW_BLOCK, weight_gradient_task, &job);
+    matrix_gather(const_matrix_of(gradient, count, n_out), job.order->places, count, memory->out);
+    vec_ops()->product->pack(const_matrix_of(weights->weights, n_out, n_in), NULL, memory->packed);
+    job.x = out;
+    job.gradient = gradient;
+    job.in = const_matrix_of(memory->in, count, n_in + 1);
+    job.out = const_matrix_of(memory->out, count, n_out);
+    job.packed = memory->packed;
+    job.weight_gradient = embedding_table_gradient(&hidden->weights[layer]);
+    job.bias_gradient = embedding_table_gradient(&hidden->biases[layer]);
+    pool_run(pool, (n_out + UNIT_BLOCK - 1) / UNIT_BLOCK, parameter_gradient_task, &job);
     pool_run_rows(pool, count, ROW_BLOCK, input_gradient_task, &job);
 }
 
-void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient, size_t count,
-                     struct pool *pool)
+enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass,
+                                 const struct row_order *order, float *gradient, size_t count,
+                                 struct pool *pool, struct status *status)
 {
-    size_t d = hidden->dimension, u = hidden->units;
+    enum status_code code = STATUS_OK;
+    const size_t d = hidden->dimension, u = hidden->units;
+    struct backward_memory memory = {NULL, NULL, NULL, NULL};
+    struct hidden_job job = {.hidden = hidden, .pass = pass, .order = order};
     if (hidden->n_layers == 0) {
-        return;
+        return code;
     }
+    TRY(reserve_backward(hidden, pass, order, count, pool, &memory, &job.sums_floats, status));
+    job.sums = memory.sums;
     float *now = pass->gradient, *next = pass->other;
     memcpy(now, gradient, count * d * sizeof *now);
     for (size_t l = hidden->n_layers + 1; l-- > 0;) {
         const float *in = l == 0 ? pass->input : pass->after[l - 1];
-        product_backward(hidden, l, in, now, count, next, pool);
+        product_backward(hidden, l, in, &job, &memory, now, count, next, pool);
         if (l > 0) {
             const float *before = pass->before[l - 1];
             for (size_t i = 0; i < count * u; i++) {
@@ -213,4 +310,6 @@ void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gra
         next = swap;
     }
     vec_ops()->axpy(1.0f, now, gradient, count * d); /* and the way around the layers */
+done:
+    return code;
 }

@@ -7,6 +7,7 @@
 
 #include "base/workspace.h"
 #include "towers/embedding_table.h"
+#include "towers/row_order.h"
 
 enum activation { ACTIVATION_RELU, ACTIVATION_GELU };
 extern const char *const activation_names[]; /* NULL-terminated, in enum order */
@@ -30,10 +31,12 @@ struct hidden {
 
 /* What a forward pass leaves for its backward pass. Zero-initialise. */
 struct hidden_pass {
-    float *before[HIDDEN_MAX_LAYERS]; /* (count, units): input of each activation */
-    float *after[HIDDEN_MAX_LAYERS];  /* (count, units) */
-    float *input;                     /* (count, dimension): x */
-    float *gradient, *other;          /* (count, max(units, dimension)) */
+    float *before[HIDDEN_MAX_LAYERS];     /* (count, units): input of each activation */
+    float *after[HIDDEN_MAX_LAYERS];      /* (count, units) */
+    float *input;                         /* (count, dimension): x */
+    float *gradient, *other;              /* (count, max(units, dimension)) */
+    float *packed[HIDDEN_MAX_LAYERS + 1]; /* the weights as products take them (math/product.h) */
+    struct workspace workspace;           /* of the way back; to be released */
 };
 
 MUST_CHECK enum status_code hidden_init(struct hidden *hidden,
@@ -52,8 +55,11 @@ MUST_CHECK enum status_code hidden_touch(struct hidden *hidden, double rate, str
 /* x (count, dimension) is overwritten by y. */
 void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float *x, size_t count,
                     struct pool *pool);
-/* gradient (count, dimension): in dL/dy, out dL/dx; those of the parameters are gathered. */
-void hidden_backward(struct hidden *hidden, struct hidden_pass *pass, float *gradient, size_t count,
-                     struct pool *pool);
+/* gradient (count, dimension): in dL/dy, out dL/dx. Those of the parameters are gathered, summed
+ * along the tree of the shards of `order`, which is of the pass's rows: over several ranks each
+ * has that of its own rows (embedding_table_share). */
+MUST_CHECK enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass,
+                                            const struct row_order *order, float *gradient,
+                                            size_t count, struct pool *pool, struct status *status);
 
 #endif

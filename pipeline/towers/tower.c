@@ -47,6 +47,7 @@ void tower_release(struct tower *tower)
 void tower_pass_release(struct tower_pass *pass)
 {
     workspace_release(&pass->workspace);
+    workspace_release(&pass->hidden.workspace);
     row_order_release(&pass->order);
     for (size_t p = 0; p < TOWER_MAX_SOURCES; p++) {
         workspace_release(&pass->parts[p].workspace);
@@ -351,7 +352,12 @@ enum status_code tower_backward(struct tower *tower, struct tower_pass *pass, fl
     if (to_ids) {
         goto done;
     }
-    hidden_backward(&tower->hidden, &pass->hidden, gradient, input->count, pool);
+    if (tower->hidden.n_layers > 0) {
+        TRY(row_order_make(&pass->order, input->rows, input->count, tower->settings.shards,
+                           status));
+        TRY(hidden_backward(&tower->hidden, &pass->hidden, &pass->order, gradient, input->count,
+                            pool, status));
+    }
     if (dropout_share(tower, &input->view) > 0.0) {
         const float *mask = pass->mask;
         for (size_t i = 0; i < input->count * d; i++) {
@@ -425,6 +431,10 @@ enum status_code tower_share(struct tower *tower, struct ranks *ranks, double ra
     enum status_code code = STATUS_OK;
     for (size_t p = 0; p < tower->n_parts; p++) {
         TRY(embedding_table_share(&tower->parts[p].table, ranks, rate, pool, status));
+    }
+    for (size_t l = 0; l <= tower->hidden.n_layers && tower->hidden.n_layers > 0; l++) {
+        TRY(embedding_table_share(&tower->hidden.weights[l], ranks, rate, pool, status));
+        TRY(embedding_table_share(&tower->hidden.biases[l], ranks, rate, pool, status));
     }
 done:
     return code;

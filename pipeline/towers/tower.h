@@ -104,8 +104,8 @@ MUST_CHECK enum status_code tower_base_backward(struct tower *tower, struct towe
  * TOWER_MAX_TABLES. */
 enum { TOWER_MAX_TABLES = 1 + 2 * TOWER_MAX_SOURCES + 2 * (HIDDEN_MAX_LAYERS + 1) };
 size_t tower_tables(struct tower *tower, struct embedding_table *out[TOWER_MAX_TABLES]);
-/* Over several ranks every one has the tables of tokens whole: their gradients become those of all
- * ranks. A collective; nothing at one. */
+/* Over several ranks every one has the tables of tokens and the layers whole: their gradients
+ * become those of all ranks. A collective; nothing at one. */
 MUST_CHECK enum status_code tower_share(struct tower *tower, struct ranks *ranks, double rate,
                                         struct pool *pool, struct status *status);
 

@@ -358,7 +358,6 @@ void train_options_refuse_ranks(const void *values, struct option_report *report
         {s.loss != LOSS_AUTO && loss_table[s.loss].kind == LOSS_UNIFORM, "loss",
          "compares all users of a step with one another, and they are apart; take another"},
         {s.history.given, "history", "multiplies the rows that a step fetches"},
-        {s.hidden.layers > 0, "hidden", "layers are shared by all rows, and are not summed yet"},
         {s.views.weight > 0.0, "views", "contrasts rows of a batch, which are apart"},
         {s.sequence.given, "sequence", "multiplies the rows that a step fetches"},
         {s.learn_bias, "item_bias", "is not kept with the rows of items yet"},

@@ -202,7 +202,8 @@ static const struct kind {
     const char *name;
     int loss;
     struct propagation_settings propagation;
-    double dropout, clip;
+    double dropout, clip, learning_rate; /* 0: the usual one */
+    struct hidden_settings hidden;
     double id_dropout;
     bool has_own_lists, has_side_data;
 } kinds[] = {
@@ -219,6 +220,10 @@ static const struct kind {
     {.name = "one cut, negatives of each positive",
      .loss = LOSS_ROW_logistic,
      .has_own_lists = true},
+    {.name = "hidden layers, short steps",
+     .hidden = {true, 2, 70, ACTIVATION_GELU},
+     .learning_rate = 0.002,
+     .clip = 1.0},
     {.name = "side data", .id_dropout = 0.3, .has_side_data = true},
     {.name = "side data, hops to both, short steps",
      .propagation = {true, 2, 0.5, PROPAGATE_BOTH},
@@ -247,8 +252,9 @@ static struct trainer_result train(struct ranks *of, const struct people *people
         .dropout = kind->dropout,
         .id_dropout = kind->id_dropout,
         .clip = kind->clip,
+        .hidden = kind->hidden,
         .temperature = 0.2,
-        .learning_rate = 0.05,
+        .learning_rate = kind->learning_rate > 0.0 ? kind->learning_rate : 0.05,
         .schedule = {.shape = SCHEDULE_COSINE, .final_rate = 0.05},
         .epochs = EPOCHS,
         .batch_users = 512,
@@ -280,7 +286,7 @@ static struct trainer_result train(struct ranks *of, const struct people *people
     sparse_column_counts(&people->train.matrix, counts);
     assert_int_equal(ranks_sum_int64(of, counts, ITEMS, &status), STATUS_OK);
     if (trainer_run(&input, hooks, NULL, &result, &status) != STATUS_OK) {
-        fail_msg("%s", status.message);
+        fail_msg("%s: %s", kind->name, status.message);
     }
     return result;
 }
