@@ -351,10 +351,12 @@ static enum status_code judge(struct context *context, struct inspection *inspec
     TRY(describe_source(context, &inspection->sql, status));
     TRY(inspect(inspection, status));
     if (inspection->findings.warnings.length > 0) {
+        source_log_add_rank_hint(context, &inspection->findings.warnings);
         log_write(context_log(context), LOG_WARNING, "checks:%s",
                   buf_text(&inspection->findings.warnings));
     }
     if (inspection->findings.failures.length > 0) {
+        source_log_add_rank_hint(context, &inspection->findings.failures);
         (void)status_set(status, STATUS_REFUSED, "checks: the log is not as it should be:%s",
                          buf_text(&inspection->findings.failures));
         code = context_refused(context, status);

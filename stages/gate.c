@@ -153,10 +153,14 @@ static enum status_code check_age(const struct context *context, double max_age,
     if (age > max_age) {
         num_format_duration(age, age_text);
         num_format_duration(max_age, allowed);
-        buf_addf(failure,
-                 "the newest event is %s old, the gate asks for at most %s; to see it: SELECT "
-                 "max(created_at) FROM (%s)",
-                 age_text, allowed, context_settings(context)->source.interactions);
+        const struct plan_source *source = &context_settings(context)->source;
+        buf_addf(failure, "the newest event is %s old, the gate asks for at most %s", age_text,
+                 allowed);
+        if (source->interactions != NULL) { /* else it is a table that one can look into */
+            buf_addf(failure, "; to see it: SELECT max(created_at) FROM (%s)",
+                     source->interactions);
+            source_log_add_rank_hint(context, failure);
+        }
     }
     return buf_check(failure, status);
 }

@@ -155,7 +155,7 @@ static enum status_code write_page(struct context *context, const struct report_
     TRY(history_worth(&history, &out, status));
     if (lists != NULL) {
         TRY(lists_add_items(lists, &out, status));
-        lists_add_users(lists, (size_t)o->users, &out);
+        lists_add_users(lists, (size_t)o->users, context_plan(context)->rank.n, &out);
     }
     TRY(history_work(&history, &out, status));
     TRY(add_foot(context, &out, status));

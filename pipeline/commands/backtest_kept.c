@@ -2,10 +2,9 @@
 #include "commands/backtest_kept.h"
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "store/lock.h"
 #include "store/migrate.h"
-
-#include <unistd.h>
 
 static enum status_code write_rows(struct db *work, const int64_t *evenings, const int64_t *users,
                                    const double *means, size_t n,
@@ -47,7 +46,7 @@ enum status_code backtest_keep(const struct plan *plan, const int64_t *evenings,
     struct lock lock = {.fd = -1};
     struct db *work = NULL;
     enum status_code code;
-    if (access(settings->work.database, F_OK) != 0) {
+    if (path_is_empty(settings->work.database)) {
         return STATUS_OK;
     }
     TRY(lock_pipeline(settings->work.database, NULL, &lock, status));

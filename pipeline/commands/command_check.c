@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "publishing/generation.h"
 #include "run/hooks.h"
+#include "store/migrate.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -188,6 +189,24 @@ static enum status_code check_writable(const struct checkup *checkup, const char
     return STATUS_OK;
 }
 
+/* Whether a run could go on in it. */
+static enum status_code check_work(const struct checkup *checkup, struct status *status)
+{
+    const struct plan_settings *settings = &checkup->plan->settings;
+    const char *path = settings->work.database;
+    struct db *db = NULL;
+    int64_t version;
+    enum status_code code;
+    TRY(check_writable(checkup, "work", path, status));
+    if (!path_is_empty(path)) {
+        TRY(db_open(path, DB_READ, settings->source.busy_timeout, &db, status));
+        TRY(migrate_version(db, MIGRATE_WORK, "", &version, NULL, status));
+    }
+done:
+    db_close(db);
+    return code;
+}
+
 static enum status_code advise_takeover(const struct checkup *checkup, struct db *db,
                                         struct status *status)
 {
@@ -280,7 +299,7 @@ static enum status_code run_check(const struct command_environment *environment,
     const struct run_request request = {
         .plan = plan, .version = environment->version, .log = &warnings};
     TRY(runner_check(&request, report_stage, &checkup, status));
-    if (check_writable(&checkup, "work", plan->settings.work.database, status) != STATUS_OK) {
+    if (check_work(&checkup, status) != STATUS_OK) {
         problem(&checkup, status);
     }
     TRY(check_hooks(&checkup, status));

@@ -6,6 +6,7 @@
 #include "commands/command_list.h"
 
 #include "base/num.h"
+#include "base/path.h"
 #include "publishing/publish_drop.h"
 #include "run/written_files.h"
 #include "store/lock.h"
@@ -128,15 +129,22 @@ done:
     return code;
 }
 
-static void tell_left(const struct plan *plan, FILE *err)
+static enum status_code tell_left(const struct plan *plan, FILE *err, struct status *status)
 {
     const char *work = plan->settings.work.database;
     void (*const names[])(const char *, struct buf *) = {
         written_tune_database, written_backtest_output, written_backtest_work};
     const char *output = plan->settings.output.database;
+    struct strings ranks = {0};
+    size_t length;
+    enum status_code code;
+    TRY(written_rank_works(work, &ranks, status));
     command_print(err, "left as they are: %s", output);
     if (access(work, F_OK) == 0) {
         command_print(err, ", %s (history, results of stages)", work);
+    }
+    for (size_t i = 0; i < ranks.n; i++) {
+        command_print(err, ", %s (of another rank)", strings_get(&ranks, i, &length));
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct buf path = {0};
@@ -147,6 +155,9 @@ static void tell_left(const struct plan *plan, FILE *err)
         buf_release(&path);
     }
     command_print(err, ", reports and logs; `nightjar run %s` publishes again\n", plan->file);
+done:
+    strings_release(&ranks);
+    return code;
 }
 
 static enum status_code drop(const struct command_environment *environment,
@@ -158,6 +169,7 @@ static enum status_code drop(const struct command_environment *environment,
     struct lock_wait wait = {.stop_signal = environment->stop_signal};
     struct lock held = {.fd = -1};
     struct db *db = NULL;
+    const char *output = settings->output.database;
     size_t n = 0;
     bool yes = false;
     enum status_code code;
@@ -165,19 +177,21 @@ static enum status_code drop(const struct command_environment *environment,
     if (!dry) {
         TRY(lock_pipeline(settings->work.database, &wait, &held, status));
     }
-    TRY(db_open(settings->output.database, dry ? DB_READ : DB_WRITE, settings->source.busy_timeout,
-                &db, status));
+    if (path_is_empty(output) && access(output, F_OK) == 0) {
+        command_print(environment->err, "%s is empty\n", output);
+        goto done;
+    }
+    TRY(db_open(output, dry ? DB_READ : DB_WRITE, settings->source.busy_timeout, &db, status));
     db_leave_checkpoints(db);
     TRY(list(db, settings->output.prefix, environment->out, environment->err, &n, status));
     if (n == 0) {
-        command_print(environment->err, "%s has nothing of nightjar's%s%s\n",
-                      settings->output.database,
+        command_print(environment->err, "%s has nothing of nightjar's%s%s\n", output,
                       settings->output.prefix[0] != '\0' ? " under the prefix " : "",
                       settings->output.prefix);
         goto done;
     }
     if (!dry) {
-        TRY(confirm(environment, line, settings->output.database, n, &yes, status));
+        TRY(confirm(environment, line, output, n, &yes, status));
     }
     if (!yes) {
         command_print(environment->err, "nothing is dropped\n");
@@ -186,7 +200,7 @@ static enum status_code drop(const struct command_environment *environment,
     TRY(publish_drop(db, settings->output.prefix, status));
     command_print(environment->err, "dropped %zu tables and views\n", n);
     TRY(give_back(db, environment->err, status));
-    tell_left(plan, environment->err);
+    TRY(tell_left(plan, environment->err, status));
 done:
     db_close(db);
     lock_release(&held);

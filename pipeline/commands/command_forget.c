@@ -6,13 +6,12 @@
 #include "commands/forget_wanted.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "config/mistakes.h"
 #include "publishing/erase.h"
 #include "run/written_files.h"
 #include "store/lock.h"
 #include "publishing/generation.h"
-
-#include <unistd.h>
 
 /* ---- the way through the list ---- */
 
@@ -50,19 +49,19 @@ static enum status_code written_open(struct written *written, const struct plan_
     TRY(buf_check(&tried_work, status));
     TRY(buf_check(&tune, status));
     TRY(buf_check(&lock, status));
-    if (access(buf_text(&tune), F_OK) == 0) {
+    if (!path_is_empty(buf_text(&tune))) {
         TRY(lock_acquire(buf_text(&lock), wait, &written->search, status));
         TRY(db_open(buf_text(&tune), DB_WRITE, patience, &written->tune, status));
     }
-    if (access(buf_text(&tried_output), F_OK) == 0 || access(buf_text(&tried_work), F_OK) == 0) {
+    if (!path_is_empty(buf_text(&tried_output)) || !path_is_empty(buf_text(&tried_work))) {
         TRY(lock_pipeline(buf_text(&tried_output), wait, &written->backtest, status));
         TRY(db_open(buf_text(&tried_output), DB_CREATE, patience, &written->tried_output, status));
         TRY(publish_migrate(written->tried_output, "", status));
     }
-    if (access(buf_text(&tried_work), F_OK) == 0) {
+    if (!path_is_empty(buf_text(&tried_work))) {
         TRY(db_open(buf_text(&tried_work), DB_WRITE, patience, &written->tried_work, status));
     }
-    if (access(work, F_OK) == 0) {
+    if (!path_is_empty(work)) {
         TRY(db_open(work, DB_WRITE, patience, &written->work, status));
     }
     TRY(db_open(settings->output.database, DB_CREATE, patience, &written->output, status));
@@ -113,30 +112,24 @@ done:
     return code;
 }
 
-/* Work databases of ranks that ran on this machine, however many there were. */
 static enum status_code erase_rank_works(const struct plan_settings *settings, bool is_here,
                                          struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    struct buf path = {0};
+    enum status_code code;
+    struct strings paths = {0};
     struct db *work = NULL;
-    for (size_t n = 2; n <= RANKS_MAX; n *= 2) {
-        for (size_t rank = 1; rank < n; rank++) {
-            buf_clear(&path);
-            plan_rank_work(settings->work.database, rank, n, &path);
-            TRY(buf_check(&path, status));
-            if (access(buf_text(&path), F_OK) != 0) {
-                continue;
-            }
-            TRY(db_open(buf_text(&path), DB_WRITE, settings->source.busy_timeout, &work, status));
-            TRY(is_here ? erase_work(work, status) : erase_wal(work, status));
-            db_close(work);
-            work = NULL;
-        }
+    size_t length;
+    TRY(written_rank_works(settings->work.database, &paths, status));
+    for (size_t i = 0; i < paths.n; i++) {
+        TRY(db_open(strings_get(&paths, i, &length), DB_WRITE, settings->source.busy_timeout, &work,
+                    status));
+        TRY(is_here ? erase_work(work, status) : erase_wal(work, status));
+        db_close(work);
+        work = NULL;
     }
 done:
     db_close(work);
-    buf_release(&path);
+    strings_release(&paths);
     return code;
 }
 

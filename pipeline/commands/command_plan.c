@@ -4,6 +4,7 @@
 #include "base/distinct.h"
 #include "base/hash.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "base/pool.h"
 #include "math/blas.h"
 #include "dataset/vocabulary.h"
@@ -132,7 +133,7 @@ static enum status_code load_sizes(const struct plan *plan, struct stage_sizes *
     struct db *work = NULL;
     struct buf type = {0};
     *known = false;
-    if (access(plan->settings.work.database, F_OK) != 0) {
+    if (path_is_empty(plan->settings.work.database)) {
         return STATUS_OK;
     }
     TRY(db_open(plan->settings.work.database, DB_READ, 5, &work, status));

@@ -1,12 +1,11 @@
 /* nightjar prune: drops generations and runs that the configuration does not keep. */
 #include "commands/published.h"
 
+#include "base/path.h"
 #include "run/run_record.h"
 #include "publishing/generation.h"
 #include "store/lock.h"
 #include "store/migrate.h"
-
-#include <unistd.h>
 
 static enum status_code print_decisions(struct db *db, const struct plan *plan, bool json,
                                         FILE *out, struct status *status)
@@ -31,7 +30,7 @@ static enum status_code prune_runs(const struct plan *plan, bool dry, int64_t *n
     struct db *work = NULL;
     enum status_code code = STATUS_OK;
     *n_known = *n = 0;
-    if (access(path, F_OK) != 0) {
+    if (path_is_empty(path)) {
         return code;
     }
     TRY(db_open(path, dry ? DB_READ : DB_WRITE, plan->settings.source.busy_timeout, &work, status));

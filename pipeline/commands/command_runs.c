@@ -3,6 +3,7 @@
 #include "commands/published.h"
 
 #include "base/num.h"
+#include "base/path.h"
 #include "base/utf8.h"
 #include "run/run_record.h"
 #include "store/lock.h"
@@ -208,9 +209,9 @@ static enum status_code run_runs(const struct command_environment *environment,
     TRY(read_arguments(line, &shown, status));
     TRY(command_load_plan(environment, line, &plan, status));
     const char *work = plan->settings.work.database;
-    if (access(work, F_OK) != 0) {
-        command_print(environment->err, "note: %s does not exist: this pipeline has not run yet\n",
-                      work);
+    if (path_is_empty(work)) {
+        command_print(environment->err, "note: %s %s: this pipeline has not run yet\n", work,
+                      access(work, F_OK) == 0 ? "is empty" : "does not exist");
         fputs(json && line->n_arguments == 1 ? "[\n]\n" : "", environment->out);
     } else if (line->n_arguments > 1) {
         TRY(show_run(plan, shown, command_flag_count(line, "--all") > 0, json, environment->out,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "base/strings.h"
 #include "io/json_writer.h"
 #include "base/utf8.h"
@@ -17,15 +18,18 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
 {
     enum status_code code;
     struct db *db = NULL;
-    struct published_info current;
+    struct published_info current = {0};
     const struct plan_settings *settings = &plan->settings;
     if (settings->output.database == NULL) {
         return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
                              "neither output.database nor source.database is given");
     }
-    TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db, status));
-    db_leave_checkpoints(db);
-    TRY(publish_current(db, settings->output.prefix, &current, status));
+    if (!path_is_empty(settings->output.database)) {
+        TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
+                    status));
+        db_leave_checkpoints(db);
+        TRY(publish_current(db, settings->output.prefix, &current, status));
+    }
     if (current.generation == 0) {
         TRY(status_set_at(status, STATUS_NO_INPUT, settings->output.database, 0, 0,
                           "nothing is published yet; `nightjar run %s` does it", plan->file));

@@ -301,7 +301,12 @@ static int read_shown(struct catalogue *catalogue, sqlite3 *db, char **error)
             sqlite3_snprintf(sizeof catalogue->checksum, catalogue->checksum, "%s",
                              sqlite3_column_text(row, 1));
             catalogue->temperature = sqlite3_column_double(row, 2);
-            catalogue->dimension = (size_t)sqlite3_column_int64(row, 3);
+            const int64_t dimension = sqlite3_column_int64(row, 3);
+            catalogue->dimension = (size_t)dimension;
+            if (dimension < 1 || dimension > 1 << 20) {
+                code = catalogue_fail(error, sqlite3_mprintf("nightjar: a dimension of %lld in %s",
+                                                             dimension, catalogue->schema));
+            }
         } else {
             code =
                 step == SQLITE_DONE

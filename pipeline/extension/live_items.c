@@ -111,11 +111,15 @@ static int read_facts(const struct catalogue *catalogue, sqlite3 *db, struct liv
 {
     sqlite3_stmt *rows = NULL;
     int step = SQLITE_DONE;
-    const int code = catalogue_prepare_table(catalogue, db, "score_facts",
-                                             "SELECT name, value FROM $", &rows, error);
+    int code = catalogue_prepare_table(catalogue, db, "score_facts", "SELECT name, value FROM $",
+                                       &rows, error);
     while (code == SQLITE_OK && (step = sqlite3_step(rows)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(rows, 0);
         const double value = sqlite3_column_double(rows, 1);
+        if (name == NULL || !(fabs(value) < 1e15) || (value < 0 && strcmp(name, "time") != 0)) {
+            code = live_damaged("score_facts", error);
+            break;
+        }
         live->time = strcmp(name, "time") == 0 ? (int64_t)value : live->time;
         live->has_times = strcmp(name, "has_times") == 0 ? value > 0 : live->has_times;
         live->repeats = strcmp(name, "repeats") == 0 ? value > 0 : live->repeats;

@@ -16,6 +16,14 @@ static const char known_switches[] =
     "SELECT published AS switched, generation FROM $nightjar_generations UNION ALL"
     " SELECT switched, generation FROM $nightjar_current WHERE instead_of NOT NULL ORDER BY 1";
 
+/* Rows that people write hold anything: what is so far away counts alike, and the time between two
+ * can be told. */
+static int64_t sound_time(int64_t time)
+{
+    const int64_t far = INT64_C(1) << 60;
+    return time > far ? far : time < -far ? -far : time;
+}
+
 static enum status_code read_switches(struct db *db, const char *prefix, struct shown *out,
                                       struct status *status)
 {
@@ -31,7 +39,7 @@ static enum status_code read_switches(struct db *db, const char *prefix, struct 
         }
         TRY(MEM_RESIZE(&out->switches, out->n_switches, out->n_switches + 1, status));
         out->switches[out->n_switches++] =
-            (struct shown_switch){db_column_int64(query, 0), db_column_int64(query, 1)};
+            (struct shown_switch){sound_time(db_column_int64(query, 0)), db_column_int64(query, 1)};
     }
 done:
     db_finalize(query);

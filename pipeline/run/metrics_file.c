@@ -3,11 +3,11 @@
 
 #include "base/num.h"
 #include "base/output_file.h"
+#include "base/path.h"
 #include "io/whole_file.h"
 #include "store/db.h"
 
 #include <math.h>
-#include <unistd.h>
 
 /* The query gives the labels, then the value as the last column; a label is named by its column. */
 static const struct family {
@@ -120,7 +120,7 @@ enum status_code metrics_file_write(const struct plan *plan, const char *path, b
     struct db *work = NULL;
     struct buf text = {0};
     const struct plan_settings *settings = &plan->settings;
-    if (access(settings->work.database, F_OK) != 0) {
+    if (path_is_empty(settings->work.database)) {
         return STATUS_OK;
     }
     TRY(db_open(settings->work.database, DB_READ, settings->source.busy_timeout, &work, status));

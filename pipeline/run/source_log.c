@@ -138,6 +138,15 @@ done:
     return code;
 }
 
+void source_log_add_rank_hint(const struct context *context, struct buf *out)
+{
+    const char *sql = context_settings(context)->source.interactions;
+    const size_t n = context_plan(context)->rank.n;
+    if (sql != NULL && strstr(sql, ":rank") != NULL) {
+        buf_addf(out, " (for :rank put any of 0 to %zu, for :ranks %zu)", n - 1, n);
+    }
+}
+
 enum status_code source_log_newest(struct context *context, int64_t from, char out[HASH_TEXT_MAX],
                                    struct status *status)
 {

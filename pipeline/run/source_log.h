@@ -28,6 +28,9 @@ MUST_CHECK enum status_code source_log_newest(struct context *context, int64_t f
  * STATUS_CONFIG. Of a table that import will make nothing is known. */
 MUST_CHECK enum status_code source_log_need_times(struct context *context, const char *option,
                                                   struct status *status);
+/* Adds, behind a query of the source that is shown, what stands for :rank in it; nothing where it
+ * has none. */
+void source_log_add_rank_hint(const struct context *context, struct buf *out);
 
 /* ---- the artifact "reading", a watermark: when the log was read, and how far ----
  *

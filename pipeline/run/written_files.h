@@ -24,6 +24,7 @@
 #define NIGHTJAR_RUN_WRITTEN_FILES_H
 
 #include "base/buf.h"
+#include "base/strings.h"
 
 /* "shop.work.db" -> "shop.tune.db", other names get ".tune.db" behind. */
 void written_tune_database(const char *work, struct buf *path);
@@ -33,5 +34,9 @@ void written_tune_lock(const char *work, struct buf *path);
  * two backtests apart. */
 void written_backtest_work(const char *work, struct buf *path);
 void written_backtest_output(const char *work, struct buf *path);
+/* Adds the work databases of ranks that ran on this machine, however many there were,
+ * each with the 0 at its end. */
+MUST_CHECK enum status_code written_rank_works(const char *work, struct strings *paths,
+                                               struct status *status);
 
 #endif

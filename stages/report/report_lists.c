@@ -310,14 +310,17 @@ static void add_history(struct report_lists *page, size_t user, struct buf *out)
     }
 }
 
-void lists_add_users(struct report_lists *page, size_t n_users, struct buf *out)
+void lists_add_users(struct report_lists *page, size_t n_users, size_t n_ranks, struct buf *out)
 {
     const struct recommendations *lists = &page->lists;
     const size_t n = n_users < lists->n_served ? n_users : lists->n_served;
     if (n == 0) {
         return;
     }
-    section_begin(out, "A few users", "The newest of what they had, and what they get.");
+    section_begin(out, "A few users",
+                  n_ranks > 1 ? "The newest of what they had, and what they get; of the users of "
+                                "the first rank."
+                              : "The newest of what they had, and what they get.");
     table_begin(out, "a few users");
     buf_add_text(out, "<thead><tr><th scope=\"col\">user<th scope=\"col\">had"
                       "<th scope=\"col\">gets</thead><tbody>\n");

@@ -25,6 +25,6 @@ struct report_lists {
 MUST_CHECK enum status_code lists_add_items(struct report_lists *lists, struct buf *out,
                                             struct status *status);
 /* At most n_users, spread over all. */
-void lists_add_users(struct report_lists *lists, size_t n_users, struct buf *out);
+void lists_add_users(struct report_lists *lists, size_t n_users, size_t n_ranks, struct buf *out);
 
 #endif
