@@ -85,7 +85,11 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     /* validations; about half of the users have events late enough to be asked about */
     const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
-    out->search_seconds = auto_budget_expected(o) * fmax(out->seconds, AUTO_LEAST_SECONDS);
+    const double budget = auto_budget_expected(o);
+    out->search_seconds = budget * fmax(out->seconds, AUTO_LEAST_SECONDS);
+    /* trials take steps, too: in proportion to their time, or where that is not known to the budget
+     */
+    out->n_steps *= 1 + (out->seconds > 0 ? out->search_seconds / out->seconds : budget);
     out->seconds += out->search_seconds;
     sequence_estimate(sizes, out);
 }

@@ -219,8 +219,9 @@ static void print_wire(const struct plan *plan, const struct stage_sizes *sizes,
             continue;
         }
         num_format_bytes(estimate.step_bytes, bytes);
-        fprintf(out, "%s: each rank sends %s a step and gets as much, in %.0f steps: ",
-                plan->stages[i].label, bytes, estimate.n_steps);
+        fprintf(out, "%s: each rank sends %s a step and gets as much, in %.0f steps%s: ",
+                plan->stages[i].label, bytes, estimate.n_steps,
+                estimate.search_seconds > 0 ? " with those of a first night's search" : "");
         for (size_t g = 0; g < sizeof gigabits / sizeof *gigabits; g++) {
             num_format_duration(estimate.n_steps * estimate.step_bytes * 8 / (gigabits[g] * 1e9),
                                 duration);
