@@ -201,6 +201,7 @@ troubles() {
 # side_data N...: categories, numbers, words and vectors of items and users, some of whom have no event; by one
 # process and by so many ranks
 side_data() {
+    of_full=$expected
     sqlite3 "$box/shop.db" "
         CREATE TABLE side AS SELECT user_id, segment, country, created_at AS since, CASE WHEN user_id % 13 <> 5 THEN
             (SELECT '[' || group_concat(printf('%.3f', user_id * j * 7919 % 101 / 50.0 - 1)) || ']'
@@ -235,6 +236,7 @@ side_data() {
     ranks 4 "$ranked" run side.yaml --set stages.features.users.columns.since.type=numeric
     refused 'a wrong value is told once' 65 'rank . on .*features.users.query, row 100: since is '
     sqlite3 "$box/shop.db" "UPDATE side SET since = NULL WHERE rowid = 100"
+    expected=$of_full
 }
 
 # rank_of N: says which process each rank is, and becomes it
@@ -350,6 +352,7 @@ elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpi
     holds 'gradients of tokens along the tree of' test_row_order 2 4 8
     refusals
     same_rows 2 4
+    searches 4
     kills 10 full.yaml
     side_data 2 4
 else
