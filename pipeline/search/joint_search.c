@@ -294,19 +294,18 @@ done:
 
 /* ---- steps ---- */
 
-/* *moved: the trial of `choice` is the best now. */
-static enum status_code step_to(struct walk *walk, const size_t *choice, bool *moved,
-                                struct status *status)
+/* The trial of `choice` becomes the best where it is better. */
+static enum status_code step_to(struct walk *walk, const size_t *choice, struct status *status)
 {
     enum status_code code = STATUS_OK;
     size_t at;
-    *moved = false;
+    bool taken = false;
     const size_t before = walk->search->n_used;
     TRY(try_choice(walk, choice, false, 0, &at, status));
     /* one that was tried before has lost against this best one, or an earlier one */
     if (at != SIZE_MAX && walk->search->n_used > before) {
-        TRY(is_taken(walk, at, false, moved, status));
-        walk->best = *moved ? at : walk->best;
+        TRY(is_taken(walk, at, false, &taken, status));
+        walk->best = taken ? at : walk->best;
     }
 done:
     return code;
@@ -318,14 +317,13 @@ static enum status_code climb_axis(struct walk *walk, size_t axis, struct status
     enum status_code code = STATUS_OK;
     const size_t from = walk->best;
     for (int up = 0; up < 2 && walk->best == from; up++) {
-        bool moved = true;
-        while (moved) {
+        for (size_t before = SIZE_MAX; before != walk->best;) {
             size_t choice[SEARCH_AXES_MAX];
             memcpy(choice, walk->search->trials[walk->best].choice, sizeof choice);
-            moved = false;
+            before = walk->best;
             if (up ? choice[axis] + 1 < walk->search->n_candidates[axis] : choice[axis] > 0) {
                 choice[axis] = up ? choice[axis] + 1 : choice[axis] - 1;
-                TRY(step_to(walk, choice, &moved, status));
+                TRY(step_to(walk, choice, status));
             }
         }
     }
@@ -334,8 +332,7 @@ done:
 }
 
 /* Along two or three axes at once. */
-static enum status_code step_across(struct walk *walk, size_t number, bool *moved,
-                                    struct status *status)
+static enum status_code step_across(struct walk *walk, size_t number, struct status *status)
 {
     const struct joint_search *search = walk->search;
     size_t choice[SEARCH_AXES_MAX];
@@ -349,7 +346,7 @@ static enum status_code step_across(struct walk *walk, size_t number, bool *move
         choice[a] += up && choice[a] + 1 < search->n_candidates[a] ? 1 : 0;
         choice[a] -= !up && choice[a] > 0 ? 1 : 0;
     }
-    return step_to(walk, choice, moved, status);
+    return step_to(walk, choice, status);
 }
 
 static enum status_code refine(struct walk *walk, struct status *status)
@@ -365,8 +362,7 @@ static enum status_code refine(struct walk *walk, struct status *status)
     size_t idle = 0;
     for (size_t number = 0; idle < IDLE_MAX && !walk->is_over; number++) {
         const size_t n = walk->search->n_used;
-        bool moved = false;
-        TRY(step_across(walk, number, &moved, status));
+        TRY(step_across(walk, number, status));
         idle = walk->search->n_used > n ? 0 : idle + 1;
     }
 done:
