@@ -201,14 +201,14 @@ static bool read_list(const struct reading *reading, const char *text)
 }
 
 /* Finds the configuration's own value among the candidates, or puts it there: a number in its
- * place, anything else in front. */
+ * place, auto and what is not there in the middle, from where steps lead either way. */
 static bool place_own(const struct reading *reading, const void *options)
 {
     struct space_axis *axis = reading->axis;
     const double number = options == NULL ? (double)NAN : option_number(axis->option, options);
     struct buf text = {0};
     double other;
-    size_t at = 0;
+    size_t at;
     if (options != NULL) {
         format_value(axis->option, options, &text);
     }
@@ -219,7 +219,9 @@ static bool place_own(const struct reading *reading, const void *options)
     bool is_there = axis->own < axis->n;
     if (!is_there && add_text(reading, buf_text(&text))) {
         const char *own = axis->values[axis->n - 1];
-        while (num_parse_double(axis->values[at], strlen(axis->values[at]), &other) &&
+        at = isnan(number) ? (axis->n - 1) / 2 : 0;
+        while (!isnan(number) &&
+               num_parse_double(axis->values[at], strlen(axis->values[at]), &other) &&
                other < number) {
             at++;
         }

@@ -166,7 +166,7 @@ static void wrong_ranges_are_usage_errors(void **state)
     plan_free(plan);
 }
 
-/* The candidates of a range, where the configuration has no value. */
+/* The candidates of a range; "-": the configuration, which has no value. */
 static void assert_candidates(enum option_type type, const char *range, const char *expected)
 {
     const struct option option = {.name = "x", .type = type};
@@ -176,9 +176,9 @@ static void assert_candidates(enum option_type type, const char *range, const ch
     char why[256];
     assert_true(search_range_read(range, NULL, &axis, &arena, why, sizeof why));
     for (size_t i = 0; i < axis.n; i++) {
-        buf_addf(&texts, "%s%s", i == 0 ? "" : " ", axis.values[i]);
+        buf_addf(&texts, "%s%s", i == 0 ? "" : " ", i == axis.own ? "-" : axis.values[i]);
     }
-    assert_int_equal(axis.own, 0);
+    assert_string_equal(axis.values[axis.own], "");
     assert_string_equal(buf_text(&texts), expected);
     buf_release(&texts);
     arena_release(&arena);
@@ -187,14 +187,14 @@ static void assert_candidates(enum option_type type, const char *range, const ch
 static void both_ends_of_a_range_belong_to_it(void **state)
 {
     (void)state;
-    assert_candidates(OPTION_FLOAT, "0.001..0.1 log", " 0.001 0.00316 0.01 0.0316 0.1");
-    assert_candidates(OPTION_FLOAT, "0..1", " 0 0.25 0.5 0.75 1");
-    assert_candidates(OPTION_FLOAT, "0.12345..0.12346", " 0.12345");
-    assert_candidates(OPTION_INT, "100000..300000", " 100000 150000 200000 250000 300000");
-    assert_candidates(OPTION_INT, "1..3", " 1 2 3");
-    assert_candidates(OPTION_INT, "1, 02 ,3", " 1 2 3");
-    assert_candidates(OPTION_BOOL, "true,false", " true false");
-    assert_candidates(OPTION_AUTO, "auto, 0.5", " auto 0.5");
+    assert_candidates(OPTION_FLOAT, "0.001..0.1 log", "0.001 0.00316 - 0.01 0.0316 0.1");
+    assert_candidates(OPTION_FLOAT, "0..1", "0 0.25 - 0.5 0.75 1");
+    assert_candidates(OPTION_FLOAT, "0.12345..0.12346", "- 0.12345");
+    assert_candidates(OPTION_INT, "100000..300000", "100000 150000 - 200000 250000 300000");
+    assert_candidates(OPTION_INT, "1..3", "1 - 2 3");
+    assert_candidates(OPTION_INT, "1, 02 ,3", "1 - 2 3");
+    assert_candidates(OPTION_BOOL, "true,false", "true - false");
+    assert_candidates(OPTION_AUTO, "auto, 0.5", "auto - 0.5");
 }
 
 static void a_choice_sets_what_differs_from_the_configuration(void **state)
@@ -206,7 +206,7 @@ static void a_choice_sets_what_differs_from_the_configuration(void **state)
     const char *settings[3];
     size_t n;
     assert_int_equal(make(&space, plan, NULL, NULL, &status), STATUS_OK);
-    /* a number has its place, anything else stands in front */
+    /* a number has its place, another choice stands in front */
     assert_int_equal(space.axes[0].own, 3);
     assert_int_equal(space.axes[0].n, 6);
     assert_int_equal(space.axes[2].own, 0);
