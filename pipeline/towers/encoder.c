@@ -2,7 +2,6 @@
 #include "towers/encoder.h"
 
 #include "math/tree_sum.h"
-#include "ranks/shards.h"
 
 #include <string.h>
 
@@ -106,13 +105,6 @@ static size_t all_tables(struct encoder *encoder, struct embedding_table *out[MA
     return n;
 }
 
-static size_t shard_of_row(const struct encoder *encoder, size_t side, size_t row)
-{
-    const uint64_t *keys = encoder->towers[side].settings.keys;
-    const uint64_t key = keys == NULL ? row : keys[row];
-    return side == SIDE_USERS ? shard_of_key(key) : shard_of_item((size_t)key);
-}
-
 /* The square of a row's gradient; 0 of one that is not in play. */
 static double row_square(const struct embedding_table *table, size_t row)
 {
@@ -124,12 +116,11 @@ static double row_square(const struct embedding_table *table, size_t row)
 
 /* squares (SHARDS) += the squares of the gradients of entities' rows, ascending within a shard: in
  * what order a step has them depends on the number of ranks. */
-static void add_squares(const struct encoder *encoder, size_t side, struct embedding_table *table,
-                        double *squares)
+static void add_squares(struct embedding_table *table, const uint8_t *shards, double *squares)
 {
     (void)embedding_table_gradient(table);
     for (size_t row = 0; row < table->n; row++) {
-        squares[shard_of_row(encoder, side, row)] += row_square(table, row);
+        squares[shards == NULL ? 0 : shards[row]] += row_square(table, row);
     }
 }
 
@@ -146,7 +137,7 @@ static enum status_code gradient_norm(struct encoder *encoder, double *square,
     for (size_t s = 0; s < N_SIDES; s++) {
         struct embedding_table *tables[TOWER_MAX_TABLES];
         const size_t n = tower_tables(&encoder->towers[s], tables);
-        add_squares(encoder, s, &encoder->towers[s].ids, squares);
+        add_squares(&encoder->towers[s].ids, encoder->towers[s].settings.shards, squares);
         for (size_t t = 1; t < n; t++) { /* behind those of ids */
             (void)embedding_table_gradient(tables[t]);
             for (size_t row = 0; row < tables[t]->n; row++) {
@@ -154,7 +145,7 @@ static enum status_code gradient_norm(struct encoder *encoder, double *square,
             }
         }
     }
-    add_squares(encoder, SIDE_ITEMS, &encoder->bias, squares);
+    add_squares(&encoder->bias, encoder->towers[SIDE_ITEMS].settings.shards, squares);
     *square = tree_sum(squares + first, count);
     TRY(ranks_tree_sum(encoder->ranks, square, 1, status));
     *square += shared;

@@ -7,12 +7,12 @@
 #include "base/rng.h"
 #include "math/vec.h"
 #include "ranks/shards.h"
+#include "towers/row_order.h"
 
 #include <assert.h>
 #include <math.h>
 
-enum { ROW_BLOCK = 256, MOST_DIMENSION = 512, LEVELS = 6 /* of the tree of SHARDS */ };
-_Static_assert(1 << LEVELS == SHARDS, "a tree of LEVELS has SHARDS leaves");
+enum { ROW_BLOCK = 256 };
 
 const char *const propagation_sides_names[] = {"both", "items", "users", NULL};
 
@@ -83,7 +83,7 @@ enum status_code propagation_init(struct propagation *propagation,
 {
     enum status_code code = STATUS_OK;
     struct propagation made = {.settings = *settings, .dimension = dimension, .ranks = ranks};
-    assert(dimension <= MOST_DIMENSION);
+    assert(dimension <= SUM_MOST);
     for (size_t r = 0; r < ranks_n(ranks); r++) {
         made.first_item[r + 1] =
             made.first_item[r] + shard_items_below(ranks_n(ranks), r, train->n_columns);
@@ -144,54 +144,56 @@ static bool edge_is_dropped(const struct product_job *job, size_t row, int32_t c
            (is_dropped(view, "view.user", user) || is_dropped(view, "view.item", item));
 }
 
-/* A sum over users on its way up the tree of their shards. */
-struct climb {
-    bool waits[LEVELS];
-    float sums[LEVELS][MOST_DIMENSION]; /* of left subtrees, for the one beside them */
-};
-
-/* sum (d) is that of one shard; `next` has the next part, SHARDS: nobody does. Where the two are
- * under one node, sum waits there and begins anew. What is left of it has no part in the sum, and
- * the rest of the tree may be another rank's. */
-static void climb(struct climb *climb, size_t shard, size_t next, float *sum, size_t d)
+/* out = the row's sum, in its order. */
+static void sum_row(const struct product_job *job, size_t r, float *out)
 {
-    for (size_t h = 0; h < LEVELS; h++) {
-        if ((shard ^ next) >> (h + 1) == 0) {
-            memcpy(climb->sums[h], sum, d * sizeof *sum);
-            climb->waits[h] = true;
-            memset(sum, 0, d * sizeof *sum);
-            return;
+    const struct sparse *m = job->matrix;
+    const size_t d = job->dimension;
+    const bool drops = view_needs_graph(job->view->change);
+    memset(out, 0, d * sizeof *out);
+    for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+        if (!drops || !edge_is_dropped(job, r, m->columns[e])) {
+            vec_ops()->axpy(m->values[e], job->in + (size_t)m->columns[e] * d, out, d);
         }
-        if (climb->waits[h]) {
-            vec_ops()->axpy(1.0f, climb->sums[h], sum, d);
-            climb->waits[h] = false;
+    }
+}
+
+/* The same, the users of a shard first, then along the tree of the shards; other users of the item
+ * may be another rank's. */
+static void sum_users(const struct product_job *job, size_t r, struct shard_tree *tree, float *out)
+{
+    const struct sparse *m = job->matrix;
+    const size_t d = job->dimension;
+    const bool drops = view_needs_graph(job->view->change);
+    float *leaf = NULL;
+    shard_tree_begin(tree, d);
+    for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
+        const int32_t user = m->columns[e];
+        if (leaf == NULL || job->shards[user] != job->shards[m->columns[e - 1]]) {
+            leaf = shard_tree_leaf(tree, job->shards[user]);
         }
+        if (!drops || !edge_is_dropped(job, r, user)) {
+            vec_ops()->axpy(m->values[e], job->in + (size_t)user * d, leaf, d);
+        }
+    }
+    const float *all = shard_tree_end(tree);
+    if (all == NULL) {
+        memset(out, 0, d * sizeof *out);
+    } else {
+        memcpy(out, all, d * sizeof *out);
     }
 }
 
 static void product_task(void *data, size_t first, size_t last)
 {
     const struct product_job *job = data;
-    const struct sparse *m = job->matrix;
-    const struct vec_ops *vec = vec_ops();
-    size_t d = job->dimension;
-    bool drops = view_needs_graph(job->view->change);
-    struct climb tree = {.waits = {false}};
+    struct shard_tree tree;
     for (size_t r = first; r < last; r++) {
-        float *out = job->out + r * d;
-        memset(out, 0, d * sizeof *out);
-        for (int64_t e = m->offsets[r]; e < m->offsets[r + 1]; e++) {
-            const int32_t column = m->columns[e];
-            if (!drops || !edge_is_dropped(job, r, column)) {
-                vec->axpy(m->values[e], job->in + (size_t)column * d, out, d);
-            }
-            if (job->shards != NULL) {
-                const bool is_last = e + 1 == m->offsets[r + 1];
-                const size_t next = is_last ? SHARDS : job->shards[m->columns[e + 1]];
-                if (next != job->shards[column]) {
-                    climb(&tree, job->shards[column], next, out, d);
-                }
-            }
+        float *out = job->out + r * job->dimension;
+        if (job->shards == NULL) {
+            sum_row(job, r, out);
+        } else {
+            sum_users(job, r, &tree, out);
         }
     }
 }

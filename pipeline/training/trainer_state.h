@@ -1,5 +1,5 @@
-/* A training under way, as trainer.c runs it and trainer_checkpoint.c keeps it. Seen by these two
- * only. */
+/* A training under way, as trainer_init.c makes it, trainer.c runs it, and trainer_checkpoint.c and
+ * checkpoint_parts.c keep it. Seen by these only. */
 #ifndef NIGHTJAR_TRAINING_TRAINER_STATE_H
 #define NIGHTJAR_TRAINING_TRAINER_STATE_H
 
@@ -36,6 +36,10 @@ struct trainer {
     double best_metric, best_temperature;
     struct curve_point *curve; /* (stop_after) */
 };
+
+/* input, hooks and pool are set; released by trainer_release whatever came of it. */
+MUST_CHECK enum status_code trainer_init(struct trainer *trainer, struct status *status);
+void trainer_release(struct trainer *trainer);
 
 MUST_CHECK enum status_code trainer_checkpoint_save(struct trainer *trainer, struct status *status);
 /* Nothing happens when there is no checkpoint. */
