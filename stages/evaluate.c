@@ -4,7 +4,6 @@
  * metrics in evaluation/metrics.c.
  */
 #include "base/mem.h"
-#include "dataset/dataset_ranks.h"
 #include "ranking/score.h"
 #include "evaluation/baselines.h"
 #include "evaluation/calibration.h"

@@ -33,11 +33,6 @@ static const struct stage_artifact outputs[] = {
     {.name = NULL}};
 static const struct stage_artifact inputs[] = {{.name = NULL}};
 
-static void interactions_validate(const void *options, struct option_report *report)
-{
-    interactions_options_validate(options, report);
-}
-
 /* Rows cost 21 bytes in columns, twice while they are sorted; then the log and the parts of both
  * bases at 16 bytes a pair stand beside one copy. An id costs its value, two index slots and a
  * sorting key. */
@@ -491,7 +486,7 @@ const struct stage stage_interactions = {
     .options = interactions_option_table,
     .inputs = inputs,
     .outputs = outputs,
-    .validate = interactions_validate,
+    .validate = interactions_options_validate,
     .validate_plan = interactions_validate_plan,
     .works_in_ranks = true,
     .refuse_ranks = interactions_refuse_ranks,

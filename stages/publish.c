@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/num.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "ranks/ranks.h"

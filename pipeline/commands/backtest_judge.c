@@ -2,7 +2,8 @@
 #include "commands/backtest_judge.h"
 
 #include "base/mem.h"
-#include "evaluation/rolling.h"
+#include "base/clock.h"
+#include "evaluation/evaluation.h"
 #include "events/interactions_options.h"
 
 #include <stdlib.h>

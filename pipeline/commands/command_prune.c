@@ -5,7 +5,6 @@
 #include "run/run_record.h"
 #include "publishing/generation.h"
 #include "store/lock.h"
-#include "store/migrate.h"
 
 static enum status_code print_decisions(struct db *db, const struct plan *plan, bool json,
                                         FILE *out, struct status *status)

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "io/json_writer.h"

@@ -222,9 +222,10 @@ static bool read_bad_rows(const char *text, int64_t *rows, double *share)
     return num_parse_int64(text, length, rows) && *rows >= 0;
 }
 
-void interactions_options_validate(const struct interactions_options *o,
-                                   struct option_report *report)
+void interactions_options_validate(const void *options, struct option_report *report)
 {
+    const struct interactions_options *o = options;
+
     if (o->since != INT64_MIN && o->until != INT64_MIN && o->since >= o->until) {
         option_mistake(report, "until", "until must be later than since");
     }

@@ -40,8 +40,7 @@ const struct interactions_options *interactions_options_of(const struct plan *pl
 /* Whether there is a validation or a test part. */
 bool interactions_hold_out(const struct interactions_options *options);
 /* Rules across the fields. */
-void interactions_options_validate(const struct interactions_options *options,
-                                   struct option_report *report);
+void interactions_options_validate(const void *options, struct option_report *report);
 /* What to read and how. Texts stay the options' and the source's; `rules.forgotten` is left to the
  * caller. Errors: STATUS_CONFIG. */
 MUST_CHECK enum status_code interactions_request(const struct interactions_options *options,

@@ -2,7 +2,6 @@
 #include "run/disk_space.h"
 
 #include "base/num.h"
-#include "base/path.h"
 #include "run/context_databases.h"
 
 #include <errno.h>

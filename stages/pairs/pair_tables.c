@@ -4,7 +4,6 @@
 #include "dataset/dataset_ranks.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
-#include "run/context_data.h"
 #include "run/context_databases.h"
 #include "store/row_batch.h"
 
