@@ -285,11 +285,20 @@ bool words_are_side_data(const struct words *words, bool of_items)
 {
     const char *noun = words_noun(words);
     return !words->is_id &&
-           (of_items ? words_category(words) > 1 ||
-                           word_in(noun, "price brand author artist publisher manufacturer maker "
-                                         "language year color colour size material country rating "
-                                         "difficulty level duration")
-                     : word_in(noun, "country region city language locale segment plan tier"));
+           (word_in(noun, "embedding vector") ||
+            (of_items ? words_category(words) > 1 ||
+                            word_in(noun, "price brand author artist publisher manufacturer maker "
+                                          "language year color colour size material country rating "
+                                          "difficulty level duration")
+                      : word_in(noun, "country region city language locale segment plan tier")));
+}
+
+int words_availability(const struct words *words)
+{
+    return words->is_id                                                                       ? 0
+           : any_in(words, "discontinued deleted archived removed hidden disabled soldout")   ? -1
+           : any_in(words, "stock instock available availability active orderable inventory") ? 1
+                                                                                              : 0;
 }
 
 /* ---- events ---- */

@@ -1,6 +1,8 @@
 /* Titles and categories for people who look at the report. */
 #include "discovery/proposal_parts.h"
 
+#include <strings.h>
+
 void proposal_add_as(struct buf *part, const char *name, bool is_first)
 {
     if (is_first && strcmp(buf_text(part), name) != 0) {
@@ -105,4 +107,47 @@ void proposal_add_side_query(const struct proposal *proposal, bool of_items, str
     }
     sql->failed = sql->failed || part.failed;
     buf_release(&part);
+}
+
+/* As declared: text says in words whether an item is there, a time since when. */
+static bool holds_number(const struct schema_column *column)
+{
+    static const char *const kinds[] = {"INT", "BOOL", "REAL", "NUM", "DEC", "FLOAT", "DOUBLE"};
+    bool found = false;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        found = found || strncasecmp(column->type, kinds[k], strlen(kinds[k])) == 0;
+    }
+    return found && !word_in(words_noun(&column->words), "at date time on since until");
+}
+
+void proposal_add_eligible_query(const struct proposal *proposal, struct buf *sql)
+{
+    const struct log_field field = proposal->logs[0].candidate->item;
+    const struct schema_column *id = &proposal->schema.tables[field.table].columns[field.column];
+    struct buf rules = {0}, name = {0};
+    if (id->table < 0) {
+        return;
+    }
+    const struct schema_table *table = &proposal->schema.tables[id->table];
+    for (size_t c = 0; c < table->n_columns; c++) {
+        const struct schema_column *column = &table->columns[c];
+        const int says = holds_number(column) ? words_availability(&column->words) : 0;
+        if (says != 0) {
+            buf_clear(&name);
+            db_quote_lightly(&name, column->name);
+            buf_add_text(&rules, rules.length > 0 ? " AND " : " WHERE ");
+            buf_addf(&rules, "coalesce(%s, 0) %s 0", buf_text(&name), says > 0 ? ">" : "=");
+        }
+    }
+    if (rules.length > 0) {
+        buf_clear(&name);
+        db_quote_lightly(&name, table->columns[id->column].name);
+        proposal_add_as(&name, "item_id", true);
+        buf_addf(sql, "SELECT %s FROM ", buf_text(&name));
+        db_quote_lightly(sql, table->name);
+        buf_add_text(sql, buf_text(&rules));
+    }
+    sql->failed = sql->failed || rules.failed || name.failed;
+    buf_release(&rules);
+    buf_release(&name);
 }

@@ -344,6 +344,26 @@ static void add_features(const struct proposal *proposal, struct buf *yaml)
     buf_release(&lines);
 }
 
+/* Which items can be had is guessed from names alone: it stands there as a comment. */
+static void add_recommend(const struct proposal *proposal, struct buf *yaml)
+{
+    const char *seen = may_repeat(proposal) ? "exclude_seen: auto" : "";
+    struct buf eligible = {0};
+    proposal_add_eligible_query(proposal, &eligible);
+    if (eligible.length == 0) {
+        buf_addf(yaml, "  - recommend: {top: 50%s%s}\n", seen[0] != '\0' ? ", " : "", seen);
+    } else {
+        buf_addf(yaml, "  - recommend:\n      top: 50\n%s%s%s", seen[0] != '\0' ? "      " : "",
+                 seen, seen[0] != '\0' ? "\n" : "");
+        buf_add_text(yaml, "      # lists of what can be had alone, if this says so: take out the "
+                           "# below\n      # eligible: ");
+        yaml_add_value(yaml, buf_text(&eligible));
+        buf_add_char(yaml, '\n');
+    }
+    yaml->failed = yaml->failed || eligible.failed;
+    buf_release(&eligible);
+}
+
 static void add_stages(const struct proposal *proposal, struct buf *yaml)
 {
     buf_add_text(yaml, "stages:\n  - interactions:\n");
@@ -360,8 +380,7 @@ static void add_stages(const struct proposal *proposal, struct buf *yaml)
                        "  # nothing is published on a night that ranks worse than what is popular\n"
                        "  - evaluate: {gate: {ndcg@20: {over_popular: 1.0}}}\n"
                        "  - refit: {}\n");
-    buf_addf(yaml, "  - recommend: {top: 50%s}\n",
-             may_repeat(proposal) ? ", exclude_seen: auto" : "");
+    add_recommend(proposal, yaml);
     buf_add_text(yaml, "  - publish: {}\n");
     add_report(proposal, yaml);
 }
