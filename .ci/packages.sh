@@ -10,8 +10,9 @@ libxxhash-dev nettle-dev zlib1g-dev sqlite3"
 # the sanitizers come with gcc; perl runs the tests, Python is the outside judge, faketime gives other clocks,
 # and ranks are started by an MPI
 tests="libcmocka-dev clang-format cppcheck perl python3 faketime gzip git mpi-default-dev"
-# another MPI, another compiler, another processor, another Debian, a container, a browser
-soak="libmpich-dev mpich clang nodejs node-ajv gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static mmdebstrap buildah chromium groff-base"
+# another MPI, networks of ranks (make bench-ranks), another compiler, another processor, another Debian, a
+# container, a browser
+soak="libmpich-dev mpich iproute2 clang nodejs node-ajv gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static mmdebstrap buildah chromium groff-base"
 case "${1-}" in
 '') packages=$build ;;
 tests) packages="$build $tests" ;;

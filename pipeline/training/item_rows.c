@@ -244,12 +244,14 @@ enum status_code item_rows_fetch(struct item_rows *rows, struct encoder *encoder
         rows->vectors = rows->pass.vectors;
         goto done;
     }
+    const int64_t sent_before = ranks_traffic(rows->ranks).bytes;
     rows->n_dense = rows->n_sections = rows->outgoing.n = 0;
     choose_pass(rows);
     TRY(encoder_forward(encoder, SIDE_ITEMS, view, rows->pass_rows, rows->n_pass, rate, &rows->pass,
                         pool, status));
     TRY(send_vectors(rows, status));
     TRY(place_vectors(rows, status));
+    rows->n_sent += ranks_traffic(rows->ranks).bytes - sent_before;
     workspace_begin(&rows->pushed);
     WORKSPACE_ADD(&rows->pushed, &rows->dense,
                   rows->request->set->n_negatives * MOST_DENSE * rows->d);
@@ -442,6 +444,7 @@ enum status_code item_rows_push(struct item_rows *rows, const struct candidate_s
     struct item_request *following = next == NULL ? NULL : other_request(rows);
     struct incoming from[RANKS_MAX];
     const float *mine = NULL;
+    const int64_t sent_before = ranks_traffic(rows->ranks).bytes;
     if (following != NULL) {
         TRY(make_request(rows, following, next, status));
     }
@@ -449,6 +452,8 @@ enum status_code item_rows_push(struct item_rows *rows, const struct candidate_s
     TRY(send_gradients(rows, following, status));
     TRY(read_received(rows, from, following, status));
     sum_gradients(rows, mine, from);
+    rows->n_sent += ranks_traffic(rows->ranks).bytes - sent_before;
+    rows->n_steps++;
 done:
     return code;
 }

@@ -67,6 +67,7 @@ struct item_rows {
     } outgoing;
     struct ranks_bytes send;
     struct ranks_bytes received;
+    int64_t n_sent, n_steps; /* bytes so far, and in how many steps */
 };
 
 MUST_CHECK enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks,

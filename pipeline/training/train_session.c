@@ -336,6 +336,13 @@ enum status_code training_run(struct training *training, struct trainer_result *
                   "part; what other ranks have kept must be readable to all",
                   result->n_lost);
     }
+    if (code == STATUS_OK && !isnan(result->step_bytes)) {
+        log_write(context_log(training->context), LOG_DEBUG,
+                  "%s: a step of training sent %.0f bytes; expected of how many users each item "
+                  "has: %.0f",
+                  context_label(training->context), result->step_bytes,
+                  result->step_bytes_expected);
+    }
     if (code == STATUS_OK && result->is_cut_short) {
         context_set_cut_short(training->context);
         log_write(context_log(training->context), LOG_WARNING,

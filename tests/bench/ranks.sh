@@ -1,11 +1,11 @@
 #!/bin/sh
 # `make bench-ranks`: the same run by 1, 2, 4 and 8 ranks: CPU seconds summed over them, the most memory of one,
-# seconds, bytes sent, and a hash of what is published. Then, as root with iproute2, 4 ranks in network
-# namespaces of their own, at full speed and at 1 Gbit/s and 200 Mbit/s: bytes that rank 0 sends in a step of
-# training, counted, beside what `plan` expects; bytes of the whole run, counted and on the wire; and seconds of
-# training beside those at full speed plus the time of sending. EVENTS is the
-# size of the log in thousands (default: 1000), RANKS are the numbers of them; BUILD is the build to measure,
-# without MPI; Open MPI.
+# seconds, MiB sent, bytes that rank 0 sends in a step of training, counted and expected of how many users each
+# item has, and a hash of what is published; with 4 ranks of MPICH, too, where $BUILD-mpich is built. Then, as root
+# with iproute2, 4 ranks in network namespaces of their own, at full speed and at 1 Gbit/s and 200 Mbit/s: bytes of
+# the whole run, counted and on the wire; what `plan` expects of a step at the most; and seconds of training beside
+# those at full speed plus the time of sending. EVENTS is the size of the log in thousands (default: 1000), RANKS are
+# the numbers of them; BUILD is the build to measure, without MPI; Open MPI.
 set -u
 : "${BUILD:?}" "${EVENTS:=1000}" "${RANKS:=1 2 4 8}" "${EPOCHS:=4}" "${RATES:=none 1gbit 200mbit}"
 plain=$(cd "$BUILD" && pwd)/nightjar ranked=$(cd "$BUILD-mpi" && pwd)/nightjar
@@ -102,6 +102,11 @@ sent() {
     sed -n 's/.* ranks sent \([^;]*\);.*/\1/p' "$box/$1.json"
 }
 
+# step NAME: bytes that rank 0 sends in a step of training, counted and expected
+step() {
+    sed -n 's/.*train: a step of training sent \([0-9]*\) bytes.*: \([0-9]*\)".*/\1 \2/p' "$box/$1.json" | head -n 1
+}
+
 # counted NAME [STAGE]: bytes that rank 0 has sent
 counted() {
     sed -n "s/.*\"${2-[a-z]*}: this rank sent \([0-9]*\) bytes.*/\1/p" "$box/$1.json" | awk '{n += $1} END {print n}'
@@ -110,13 +115,20 @@ counted() {
 "$plain" generate "$box/shop.db" --users $((EVENTS * 20)) --items $((EVENTS * 10)) --events "${EVENTS}000" --days 365 \
     --quiet || exit
 
-echo "ranks   CPU s   MiB a rank  seconds  sent          published"
+echo "ranks   CPU s   MiB a rank  seconds  sent          a step: bytes, expected  published"
+row() {
+    printf '%-5s %s %8s  %-12s  %-23s  %s\n' "$1" "$(summed)" "$seconds" "${2:--}" "${3:--}" "$(rows)"
+}
 run plain "$plain"
-printf 'none  %s %8s  %-12s  %s\n' "$(summed)" "$seconds" - "$(rows)"
+row none
 for n in $RANKS; do
-    run ranks mpirun -n "$n" "$ranked"
-    printf '%-5s %s %8s  %-12s  %s\n' "$n" "$(summed)" "$seconds" "$(sent ranks)" "$(rows)"
+    run ranks mpirun.openmpi -n "$n" "$ranked"
+    row "$n" "$(sent ranks)" "$(step ranks)"
 done
+if command -v mpirun.mpich >/dev/null && [ -x "$BUILD-mpich/nightjar" ]; then
+    run mpich mpirun.mpich -n 4 "$(cd "$BUILD-mpich" && pwd)/nightjar"
+    row mpich "$(sent mpich)" "$(step mpich)"
+fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v tc >/dev/null || ! command -v ip >/dev/null; then
     echo "the network: not measured (root and iproute2 are needed)"
@@ -126,7 +138,7 @@ fi
 in_namespaces() {
     name=$1
     shift
-    run "$name" mpirun --mca plm_rsh_agent "$box/agent" --mca oob_tcp_if_include 10.77.0.0/24 --mca pml ob1 \
+    run "$name" mpirun.openmpi --mca plm_rsh_agent "$box/agent" --mca oob_tcp_if_include 10.77.0.0/24 --mca pml ob1 \
         --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 \
         --host 10.77.0.1,10.77.0.2,10.77.0.3,10.77.0.4 -n 4 "$ranked" "$@"
 }
@@ -142,17 +154,12 @@ train_seconds() {
 planned=$(cd "$box" && "$plain" plan ranks.yaml --ranks 4 |
     sed -n 's/^train: each rank sends \(.*\) a step and .* in \([0-9]*\) steps.*/\1, in \2 steps/p')
 echo
-echo "4 ranks in 4 namespaces; the plan: each sends $planned"
+echo "4 ranks in 4 namespaces; the plan: each sends at the most $planned"
 net_down
 net_up 4 none || exit
 in_namespaces once
-whole=$(on_the_wire) once=$(counted once train) full=$(train_seconds)
+whole=$(on_the_wire) full=$(train_seconds)
 echo "rank 0, the whole run: $(counted once) bytes counted, $whole on the wire"
-EPOCHS=$((2 * EPOCHS))
-in_namespaces twice
-echo "$(counted twice train) $once ${planned#*in }" |
-    awk '{printf "rank 0, a step of training: %.2f MiB counted\n", ($1 - $2) / $3 / 1048576}'
-EPOCHS=$((EPOCHS / 2))
 echo "train: seconds, and by the model"
 for rate in $RATES; do
     net_down
