@@ -22,14 +22,17 @@ struct outcome {
     size_t n;
 };
 
-/* A trial of one side; the weight of the positives of the user with the code `loud` is infinite. */
-static struct outcome try_side(struct crowd_case *c, enum crowd_side side, int32_t loud)
+/* A trial of one side, with hard negatives; the weight of the positives of the user with the code
+ * `loud` is infinite. */
+static struct outcome try_side(struct crowd_case *c, enum crowd_side side, int loss, int32_t loud)
 {
     static const struct trial_size whole = {.share = 1.0};
     static const struct trainer_hooks none = {0};
     const struct trainer_settings settings = {
         .dimension = CROWD_DIMENSION,
-        .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
+        .loss = loss,
+        .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.1, .slk_width = 5.0},
+        .slk_top_k = 10,
         .temperature = 0.2,
         .learning_rate = 0.05,
         .schedule = {.shape = SCHEDULE_COSINE, .final_rate = 0.05},
@@ -38,7 +41,11 @@ static struct outcome try_side(struct crowd_case *c, enum crowd_side side, int32
         .init_scale = 0.1,
         .strip_bytes = 1 << 20};
     const struct negative_settings negatives = {
-        .strategy = NEGATIVES_ALL, .shared = true, .exclude_own = true, .correct = true};
+        .strategy = NEGATIVES_ALL,
+        .shared = true,
+        .exclude_own = true,
+        .correct = true,
+        .hard = {.count = 4, .pool = 20, .from_epoch = 2, .every = 1, .share = NAN}};
     const struct dataset *fit = crowd_case_fit(c, side);
     const struct crowd *crowd = &c->part[side].crowd;
     struct history train = fit->train;
@@ -99,8 +106,12 @@ static void trials_do_not_depend_on_where_users_are(void **state)
     (void)state;
     struct crowd_case c;
     crowd_case_init(&c, ranks, 1);
-    struct outcome here = try_side(&c, CROWD_HERE, -1), alone = try_side(&c, CROWD_ALONE, -1);
-    assert_equal(&here, &alone);
+    static const int losses[] = {LOSS_ROW_softmax, LOSS_ROW_slk, LOSS_ROW_bsl};
+    for (size_t l = 0; l < sizeof losses / sizeof *losses; l++) {
+        struct outcome here = try_side(&c, CROWD_HERE, losses[l], -1);
+        struct outcome alone = try_side(&c, CROWD_ALONE, losses[l], -1);
+        assert_equal(&here, &alone);
+    }
     crowd_case_release(&c);
 }
 
@@ -110,13 +121,14 @@ static void one_that_is_lost_on_one_rank_is_lost_on_all_and_the_next_is_not(void
     (void)state;
     struct crowd_case c;
     crowd_case_init(&c, ranks, 2);
-    struct outcome lost = try_side(&c, CROWD_HERE, CROWD_USERS / 2);
+    struct outcome lost = try_side(&c, CROWD_HERE, LOSS_ROW_softmax, CROWD_USERS / 2);
     assert_true(isnan(lost.value) && isnan(lost.popularity));
     for (size_t u = 0; u < lost.n; u++) {
         assert_true(isnan(lost.of_users[u]));
     }
     mem_free(lost.of_users);
-    struct outcome here = try_side(&c, CROWD_HERE, -1), alone = try_side(&c, CROWD_ALONE, -1);
+    struct outcome here = try_side(&c, CROWD_HERE, LOSS_ROW_softmax, -1);
+    struct outcome alone = try_side(&c, CROWD_ALONE, LOSS_ROW_softmax, -1);
     assert_equal(&here, &alone);
     crowd_case_release(&c);
 }
