@@ -130,6 +130,17 @@ static void without_validation_known_values_are_taken(void **state)
     assert_true(stage_number(state, "train/training", "setting.temperature") > 0.0);
 }
 
+/* The texts of the training's artifact under that name begin with this one. */
+static void assert_kept(void **state, const char *name, const char *expected)
+{
+    struct status status = {0};
+    struct artifact artifact = stage_artifact_of(state, "train/training");
+    struct strings texts = {0};
+    assert_int_equal(artifact_get_strings(&artifact, name, &texts, &status), STATUS_OK);
+    assert_memory_equal(texts.bytes, expected, strlen(expected));
+    artifact_release(&artifact);
+}
+
 static void loss_dimension_and_number_of_draws_are_chosen_with_the_rest(void **state)
 {
     stage_source(state, log_of_events);
@@ -153,6 +164,10 @@ static void loss_dimension_and_number_of_draws_are_chosen_with_the_rest(void **s
                 "SELECT substr(settings, 1, instr(settings, ' loss') - 1), chosen"
                 " FROM search_trial WHERE chosen = 1",
                 text);
+    /* whichever dimension is chosen, the next night takes the choice for one of its own kind */
+    snprintf(text, sizeof text, "for=0,0,128,0negatives.count=1024dimension=%g",
+             stage_number(state, "train/training", "setting.dimension"));
+    assert_kept(state, "chosen", text);
 }
 
 /* ---- other draws of the validation part ---- */
