@@ -1,5 +1,8 @@
 #include "tests/support/publish_support.h"
 
+#include "store/migrate.h"
+#include "tests/support/store_support.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -200,4 +203,63 @@ void sample_release(struct sample *sample)
         free(sample->blocks[i]);
     }
     memset(sample, 0, sizeof *sample);
+}
+
+void publish_assert_ok(enum status_code code, const struct status *status)
+{
+    if (code != STATUS_OK) {
+        fail_msg("code %d: %s: %s", (int)code, status->file, status->message);
+    }
+}
+
+struct db *publish_open(void **state, const char *prefix)
+{
+    char path[STORE_PATH_MAX];
+    struct status status = {0};
+    store_path(state, "out.db", path);
+    struct db *db = store_open(path, DB_CREATE);
+    store_exec(db, "PRAGMA synchronous = OFF");
+    publish_assert_ok(migrate_apply(db, MIGRATE_OUTPUT, prefix, &status), &status);
+    return db;
+}
+
+int64_t publish_sample(struct db *db, struct sample_shape shape, float version, int64_t keep)
+{
+    struct status status = {0}, drop_status = {0};
+    struct sample sample;
+    struct publish_target target = {
+        .db = db, .prefix = "", .keep = keep, .drop_status = &drop_status};
+    int64_t generation = 0;
+    sample_init(&sample, shape, version);
+    publish_assert_ok(publish_generation(&target, &sample.content, &generation, &status), &status);
+    publish_assert_ok(drop_status.code, &drop_status);
+    sample_release(&sample);
+    return generation;
+}
+
+struct buf publish_dump(struct db *db)
+{
+    static const char *const queries[] = {
+        "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name",
+        "SELECT * FROM nightjar_objects ORDER BY name",
+        "SELECT generation, checksum FROM nightjar_generations",
+        "SELECT run, generation FROM nightjar_runs",
+        "SELECT * FROM nightjar_metrics",
+        "SELECT generation FROM nightjar_current",
+        "SELECT * FROM recommendations",
+        "SELECT * FROM item_embeddings"};
+    struct buf all = {0};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct buf rows = store_rows(db, queries[i]);
+        buf_add_text(&all, buf_text(&rows));
+        buf_release(&rows);
+    }
+    return all;
+}
+
+void publish_assert_dump(struct db *db, const struct buf *before)
+{
+    struct buf after = publish_dump(db);
+    assert_string_equal(buf_text(&after), buf_text(before));
+    buf_release(&after);
 }

@@ -25,4 +25,14 @@ struct sample {
 void sample_init(struct sample *sample, struct sample_shape shape, float version);
 void sample_release(struct sample *sample);
 
+/* Fails with what the status says. */
+void publish_assert_ok(enum status_code code, const struct status *status);
+/* out.db in the test's folder, with the tables of an output database. */
+struct db *publish_open(void **state, const char *prefix);
+/* The generation that a sample has become. */
+int64_t publish_sample(struct db *db, struct sample_shape shape, float version, int64_t keep);
+/* Everything that is in the file, history times aside; the caller's to release. */
+struct buf publish_dump(struct db *db);
+void publish_assert_dump(struct db *db, const struct buf *before);
+
 #endif
