@@ -6,7 +6,7 @@
 #include "math/product.h"
 #include "math/vec.h"
 
-enum { OUT_BLOCK = 64, ENCODE_PLACES = 8192 };
+enum { OUT_BLOCK = 64, ENCODE_PLACES = 1024 };
 
 /* ---- weights ---- */
 
