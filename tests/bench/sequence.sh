@@ -27,7 +27,7 @@ stages:
   - import: {file: "$log", table: log, if_exists: replace}
   - interactions: {split: {by: leave_last, valid: 1, test: 1}}
   - negatives: {strategy: mixed, count: 2048, alpha: 0.5}
-  - train: {epochs: 1, patience: 0, sequence: {epochs: $EPOCHS}}
+  - train: {epochs: 1, patience: 0, sequence: {epochs: $EPOCHS, learning_rate: 0.003, weight_decay: 0, negatives: 2048}}
 Y
 "$build/nightjar" run "$box/walk.yaml" --quiet --set threads=1 || exit 1
 sqlite3 -batch -separator '	' "$box/work.db" "
