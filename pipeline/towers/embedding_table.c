@@ -204,8 +204,10 @@ static void add_sparse_task(void *data, size_t first, size_t last)
     for (size_t s = first; s < last; s++) {
         float *sum = table->gradient + s * d;
         open_slot(table, s);
-        if (table->row_shards == NULL) {
-            for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1]; p++) {
+        const int64_t begin = by_slot->first[s], end = by_slot->first[s + 1];
+        if (table->row_shards == NULL || begin == end ||
+            table->row_shards[by_slot->row[begin]] == table->row_shards[by_slot->row[end - 1]]) {
+            for (int64_t p = begin; p < end; p++) {
                 add_entry(job, p, sum);
             }
             continue;
