@@ -38,5 +38,11 @@ static inline int num_compare_pairs(int64_t a, int64_t b, uint64_t a_tie, uint64
 {
     return a != b ? (a > b) - (a < b) : (a_tie > b_tie) - (a_tie < b_tie);
 }
+/* For qsort of uint64_t, ascending. */
+static inline int num_compare_uint64(const void *left, const void *right)
+{
+    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
 
 #endif

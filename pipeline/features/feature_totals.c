@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdlib.h>
 
@@ -21,18 +22,12 @@ static size_t counter_of(const struct ranks *ranks, uint64_t hash)
 
 /* ---- how many different ones ---- */
 
-static int compare_hashes(const void *left, const void *right)
-{
-    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* Sorts, and leaves one of each; returns how many there are. */
 static size_t leave_one(uint64_t *hashes, size_t n)
 {
     size_t kept = 0;
     if (n > 1) {
-        qsort(hashes, n, sizeof *hashes, compare_hashes);
+        qsort(hashes, n, sizeof *hashes, num_compare_uint64);
     }
     for (size_t i = 0; i < n; i++) {
         if (kept == 0 || hashes[kept - 1] != hashes[i]) {

@@ -5,14 +5,9 @@
 
 #include <string.h>
 
-static size_t owner_of(const struct pair_rows *rows, size_t item)
-{
-    return ranks_owner(rows->ranks, shard_of_item(item));
-}
-
 bool pair_parts_is_own(const struct pair_rows *rows, size_t item)
 {
-    return owner_of(rows, item) == ranks_mine(rows->ranks);
+    return shard_item_owner(rows->ranks, item) == ranks_mine(rows->ranks);
 }
 
 static void put(char **to, const void *from, size_t bytes)
@@ -74,7 +69,7 @@ enum status_code pair_parts_gather(const struct pair_rows *rows, const int64_t *
         places[r] = all.data + all.first[r];
     }
     for (size_t i = 0; i < rows->n_items; i++) {
-        const char **place = &places[owner_of(rows, i)];
+        const char **place = &places[shard_item_owner(rows->ranks, i)];
         const int64_t length = length_at(*place), at = made.offsets[i];
         const size_t of_columns = (size_t)length * sizeof *made.columns;
         *place += sizeof length;

@@ -8,14 +8,9 @@
 
 enum { MOST_ITEMS = 512, MOST_PRODUCTS = 1 << 22 }; /* of a slice */
 
-static size_t owner_of(const struct ridge_parts *parts, size_t item)
-{
-    return ranks_owner(parts->ranks, shard_of_item(item));
-}
-
 bool ridge_parts_is_own(const struct ridge_parts *parts, size_t item)
 {
-    return owner_of(parts, item) == ranks_mine(parts->ranks);
+    return shard_item_owner(parts->ranks, item) == ranks_mine(parts->ranks);
 }
 
 static size_t n_products(const struct ridge_parts *parts, size_t item)
@@ -108,7 +103,7 @@ enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *
     for (size_t r = 0; r < n_ranks; r++) {
         first[r] = (size_t)(to - parts->send.data);
         for (size_t i = 0; i < n; i++) {
-            if (owner_of(parts, parts->first_item + i) == r) {
+            if (shard_item_owner(parts->ranks, parts->first_item + i) == r) {
                 to = put(to, parts->packed.data + parts->slots[i], parts->lengths[i]);
             }
         }
@@ -170,8 +165,9 @@ enum status_code ridge_parts_gather(const struct ridge_parts *parts, float *valu
     }
     for (size_t item = 0; item < partners->n_rows; item++) {
         const size_t bytes = sparse_row_length(partners, item) * sizeof *values;
-        memcpy(values + partners->offsets[item], places[owner_of(parts, item)], bytes);
-        places[owner_of(parts, item)] += bytes;
+        memcpy(values + partners->offsets[item], places[shard_item_owner(parts->ranks, item)],
+               bytes);
+        places[shard_item_owner(parts->ranks, item)] += bytes;
     }
 done:
     mem_free(mine);

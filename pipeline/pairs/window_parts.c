@@ -26,14 +26,9 @@ struct sent_span {
     int32_t place, length, user; /* the place among the user's entries */
 };
 
-static size_t owner_of(const struct window_parts *parts, size_t item)
-{
-    return ranks_owner(parts->ranks, shard_of_item(item));
-}
-
 static bool is_own(const struct window_parts *parts, size_t item)
 {
-    return owner_of(parts, item) == ranks_mine(parts->ranks);
+    return shard_item_owner(parts->ranks, item) == ranks_mine(parts->ranks);
 }
 
 enum status_code window_parts_init(struct window_parts *parts, struct status *status)
@@ -98,7 +93,7 @@ static struct header find_ranges(const struct window_parts *parts, size_t rank)
     const struct pair_windows *own = parts->own;
     struct header header = {0};
     for (size_t i = parts->first_item; i < parts->end_item; i++) {
-        const bool is_theirs = owner_of(parts, i) == rank;
+        const bool is_theirs = shard_item_owner(parts->ranks, i) == rank;
         header.n_items += is_theirs;
         for (int64_t s = own->item_offsets[i]; is_theirs && s < own->item_offsets[i + 1]; s++) {
             if (has_partners(own, &own->spans[s])) {
@@ -146,7 +141,7 @@ static void put_spans(const struct window_parts *parts, size_t rank, char *data,
 {
     const struct pair_windows *own = parts->own;
     for (size_t i = parts->first_item; i < parts->end_item; i++) {
-        const bool is_theirs = owner_of(parts, i) == rank;
+        const bool is_theirs = shard_item_owner(parts->ranks, i) == rank;
         const size_t of_count = at->spans;
         int64_t n = 0;
         at->spans += is_theirs ? sizeof n : 0;

@@ -19,6 +19,11 @@ static inline size_t shard_of_item(size_t item)
 {
     return item % SHARDS;
 }
+/* Whose item it is. */
+static inline size_t shard_item_owner(const struct ranks *ranks, size_t item)
+{
+    return ranks_owner(ranks, shard_of_item(item));
+}
 /* What one of n ranks has of an array by item: its items ascending. How many are below `item`, and
  * which is the one at `place`. */
 size_t shard_items_below(size_t n, size_t rank, size_t item);

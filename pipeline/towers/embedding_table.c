@@ -243,7 +243,8 @@ static void arrange(struct embedding_table *table, const struct sparse *m,
         table->offsets[i + 1] = (int64_t)n;
         table->row_places[i] = (int32_t)row;
         if (order != NULL) {
-            for (; i >= order->first[shard + 1]; shard++) {
+            while (i >= order->first[shard + 1]) {
+                shard++;
             }
             table->row_shards[i] = (uint8_t)shard;
         }

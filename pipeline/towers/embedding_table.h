@@ -27,16 +27,17 @@ struct embedding_table {
     bool *is_empty;   /* (n_touched) the slot's gradient is 0 and not yet written */
     /* of embedding_table_add_sparse: its entries by slot */
     struct workspace workspace;
-    int32_t *slots;      /* (entries) */
-    int64_t *offsets;    /* (rows + 1) of them in the order of rows, and of each the row, */
-    int32_t *row_places; /* and its shard */
-    uint8_t *row_shards;
-    int64_t *entries; /* (entries) place of each in the matrix */
+    int32_t *slots;      /* (entries) slot of each, row by row as they are summed */
+    int64_t *entries;    /* (entries) place of each in the matrix */
+    int64_t *offsets;    /* (rows + 1) into these two */
+    int32_t *row_places; /* (rows) place of each in the matrix */
+    uint8_t *row_shards; /* (rows) shard of each; NULL: shards do not count */
     struct by_column by_slot;
-    /* of embedding_table_share */
+    /* of embedding_table_share: rows in play on any rank, in an order that all have */
     struct ranks_bytes shared;
-    int32_t *union_rows, *union_place; /* rows in play anywhere; place of each row, from 1 */
-    float *union_gradient;
+    int32_t *union_rows;   /* (rows in play) */
+    bool *is_in_union;     /* (n) */
+    float *union_gradient; /* (rows in play, dimension) */
 };
 
 /* weights ~ N(0, scale^2), each row from its own stream (seed, purpose, row); scale 0: zeros. */

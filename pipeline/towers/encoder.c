@@ -124,10 +124,10 @@ static void add_squares(struct embedding_table *table, const uint8_t *shards, do
     }
 }
 
-/* Of the whole gradient: its rows are on all ranks, what is not by rows of entities on every one.
- */
-static enum status_code gradient_norm(struct encoder *encoder, double *square,
-                                      struct status *status)
+/* *square = that of the whole gradient's norm: rows of entities are each on one rank, all else is
+ * on every one. */
+static enum status_code gradient_square(struct encoder *encoder, double *square,
+                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t mine = ranks_mine(encoder->ranks);
@@ -164,7 +164,7 @@ enum status_code encoder_step(struct encoder *encoder, double rate, struct pool 
         TRY(tower_share(&encoder->towers[s], encoder->ranks, rate, pool, status));
     }
     if (encoder->clip > 0.0) {
-        TRY(gradient_norm(encoder, &square, status));
+        TRY(gradient_square(encoder, &square, status));
     }
     const double factor = gradient_clip_factor(encoder->clip, square);
     for (size_t t = 0; t < n; t++) {

@@ -8,12 +8,7 @@
 
 #include <math.h>
 
-enum {
-    ROW_BLOCK = 128,
-    UNIT_BLOCK = 64, /* output units whose gradients are summed together */
-    LEVELS = 7       /* of the tree of SHARDS */
-};
-_Static_assert(1 << (LEVELS - 1) == SHARDS, "a tree of LEVELS has SHARDS leaves");
+enum { ROW_BLOCK = 128, UNIT_BLOCK = 64 /* output units whose gradients are summed together */ };
 
 const char *const activation_names[] = {"relu", "gelu", NULL};
 
@@ -123,7 +118,7 @@ struct hidden_job {
     struct const_matrix out; /* (count, out) of the gradient in that order */
     float *weight_gradient, *bias_gradient; /* (out, in), (1, out): every row is in play */
     const float *packed;                    /* the weights */
-    float *sums; /* of each worker: (LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
+    float *sums; /* of each worker: (SUM_LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
     size_t sums_floats;
 };
 
@@ -187,10 +182,11 @@ static void parameter_gradient_task(void *data, size_t block, size_t worker)
     const size_t first = block * UNIT_BLOCK, left = job->out.columns - first;
     const size_t n = left < UNIT_BLOCK ? left : UNIT_BLOCK, width = job->in.columns;
     const size_t level_floats = UNIT_BLOCK * width;
-    float *levels = job->sums + worker * job->sums_floats, *packed = levels + LEVELS * level_floats;
+    float *levels = job->sums + worker * job->sums_floats;
+    float *packed = levels + SUM_LEVELS * level_floats;
     for (size_t s = 0; s < SHARDS; s++) {
         const size_t at = job->order->first[s], count = job->order->first[s + 1] - at;
-        const float *sums[LEVELS];
+        const float *sums[SUM_LEVELS];
         size_t level = (size_t)__builtin_popcountll(s), n_sums = 0;
         float *out = levels + level * level_floats;
         for (size_t carry = s; carry % 2 == 1; carry /= 2) {
@@ -246,7 +242,7 @@ static enum status_code reserve_backward(const struct hidden *hidden, struct hid
         most = n > most ? n : most;
     }
     *sums_floats =
-        LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
+        SUM_LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
     workspace_begin(&pass->workspace);
     WORKSPACE_ADD(&pass->workspace, &memory->in, count * (widest + 1));
     WORKSPACE_ADD(&pass->workspace, &memory->out, count * widest);

@@ -22,7 +22,7 @@ const char *const propagation_sides_names[] = {"both", "items", "users", NULL};
 static int32_t place_of(const struct propagation *propagation, int32_t item)
 {
     const struct ranks *ranks = propagation->ranks;
-    const size_t owner = ranks_owner(ranks, shard_of_item((size_t)item));
+    const size_t owner = shard_item_owner(ranks, (size_t)item);
     return (int32_t)(propagation->first_item[owner] +
                      shard_items_below(ranks_n(ranks), owner, (size_t)item));
 }

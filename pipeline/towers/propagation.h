@@ -28,11 +28,11 @@ struct propagation {
     struct propagation_settings settings;
     size_t dimension;
     struct ranks *ranks;
-    size_t
-        first_item[RANKS_MAX + 1]; /* items in the order of their ranks: where those of each are */
-    struct sparse forward,
-        backward;    /* N (n_users, n_items), the users of each row of N^T by shards */
-    uint8_t *shards; /* (n_users) */
+    /* items stand in the order of their ranks: where those of each begin */
+    size_t first_item[RANKS_MAX + 1];
+    struct sparse forward;  /* N (n_users, n_items) */
+    struct sparse backward; /* N^T, the users of each row by shards */
+    uint8_t *shards;        /* (n_users) */
     struct workspace workspace;
     float *users[2], *items[2]; /* this layer and the next; of items every rank's, whose own alone
                                    count */

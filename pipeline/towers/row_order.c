@@ -1,6 +1,7 @@
 /* A sort, and a stack of the sums of subtrees. */
 #include "towers/row_order.h"
 
+#include "base/num.h"
 #include "math/vec.h"
 
 #include <assert.h>
@@ -8,12 +9,6 @@
 #include <string.h>
 
 /* ---- the order ---- */
-
-static int compare_keys(const void *left, const void *right)
-{
-    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
 
 static size_t shard_at(const uint8_t *shards, uint64_t key)
 {
@@ -35,7 +30,7 @@ enum status_code row_order_make(struct row_order *order, const int32_t *rows, si
         next[shard_at(shards, order->keys[i]) + 1]++;
     }
     if (rows != NULL && n > 1) {
-        qsort(order->keys, n, sizeof *order->keys, compare_keys);
+        qsort(order->keys, n, sizeof *order->keys, num_compare_uint64);
     }
     for (size_t s = 0; s < SHARDS; s++) {
         next[s + 1] += next[s];

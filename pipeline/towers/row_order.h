@@ -24,8 +24,10 @@ void row_order_release(struct row_order *order);
 
 /* ---- sums along the tree ---- */
 
-/* Vectors of at most SUM_MOST numbers, shard by shard, those without any left out. */
-enum { SUM_MOST = 512, SUM_LEVELS = 8 };
+/* Vectors of at most SUM_MOST numbers, the greatest dimension of `train`, shard by shard, those
+ * without any left out. */
+enum { SUM_MOST = 512, SUM_LEVELS = 7 };
+_Static_assert(1 << (SUM_LEVELS - 1) == SHARDS, "a tree of SUM_LEVELS has SHARDS leaves");
 struct shard_tree {
     size_t n, d;
     size_t shards[SUM_LEVELS]; /* the first of each sum that waits */

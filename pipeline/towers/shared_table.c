@@ -15,15 +15,15 @@ static enum status_code join_all(struct embedding_table *table, struct ranks *ra
     const size_t n_all = table->shared.first[ranks_n(ranks)] / sizeof *all;
     const size_t most = n_all < table->n ? n_all : table->n;
     workspace_begin(&table->workspace);
-    WORKSPACE_ZERO(&table->workspace, &table->union_place, table->n);
+    WORKSPACE_ZERO(&table->workspace, &table->is_in_union, table->n);
     WORKSPACE_ADD(&table->workspace, &table->union_rows, most);
     WORKSPACE_ADD(&table->workspace, &table->union_gradient, most * table->dimension);
     TRY(workspace_reserve(&table->workspace, status));
     *n = 0;
     for (size_t i = 0; i < n_all; i++) {
-        if (table->union_place[all[i]] == 0) {
-            table->union_rows[*n] = all[i];
-            table->union_place[all[i]] = (int32_t)++ * n;
+        if (!table->is_in_union[all[i]]) {
+            table->is_in_union[all[i]] = true;
+            table->union_rows[(*n)++] = all[i];
         }
     }
     TRY(embedding_table_touch(table, table->union_rows, *n, rate, pool, status));

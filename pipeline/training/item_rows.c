@@ -11,11 +11,6 @@ enum { MOST_DENSE = 2, HEADER = 2 * sizeof(int32_t) };
 
 /* ---- whose ---- */
 
-static size_t owner_of(const struct item_rows *rows, size_t item)
-{
-    return ranks_owner(rows->ranks, shard_of_item(item));
-}
-
 /* The row of an item of this rank. */
 static int32_t row_of(const struct item_rows *rows, int32_t item)
 {
@@ -27,7 +22,9 @@ int32_t item_rows_row(const struct item_rows *rows, int32_t item)
     if (!item_rows_are_spread(rows)) {
         return item;
     }
-    return owner_of(rows, (size_t)item) == ranks_mine(rows->ranks) ? row_of(rows, item) : -1;
+    return shard_item_owner(rows->ranks, (size_t)item) == ranks_mine(rows->ranks)
+               ? row_of(rows, item)
+               : -1;
 }
 
 enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks, size_t n_items,
@@ -92,7 +89,7 @@ static enum status_code make_request(const struct item_rows *rows, struct item_r
     TRY(workspace_reserve(&request->workspace, status));
     memset(request->n_shared, 0, sizeof request->n_shared);
     for (size_t c = 0; c < set->n; c++) {
-        const size_t owner = owner_of(rows, (size_t)candidate_set_item(set, c));
+        const size_t owner = shard_item_owner(rows->ranks, (size_t)candidate_set_item(set, c));
         request->owners[c] = (uint8_t)owner;
         request->codes[c] =
             c < n_shared ? ~(int32_t)request->n_shared[owner]++ : (int32_t)counts[owner]++;

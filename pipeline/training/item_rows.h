@@ -107,4 +107,14 @@ MUST_CHECK enum status_code item_rows_push(struct item_rows *rows, const struct 
 MUST_CHECK enum status_code item_rows_gather(const struct item_rows *rows, const float *own,
                                              float *out, struct status *status);
 
+/* Bytes that one of n_ranks sends in a step, on average: of vectors of so many bytes, different
+ * shared negatives, items asked for besides them, and gradients that are not of shared ones. */
+static inline double item_rows_step_bytes(double n_ranks, double vector_bytes, double n_shared,
+                                          double n_asked, double n_gradients)
+{
+    return (2.0 * vector_bytes * n_shared + (vector_bytes + sizeof(int32_t)) * n_asked +
+            (vector_bytes + 2.0 * sizeof(int32_t)) * n_gradients) *
+           (n_ranks - 1.0) / n_ranks;
+}
+
 #endif

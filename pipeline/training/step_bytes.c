@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "negatives/sampler.h"
 #include "training/epoch_order.h"
+#include "training/item_rows.h"
 
 #include <math.h>
 
@@ -45,8 +46,7 @@ static double sum_up(const struct trainer_input *input, size_t n_batches,
         asked += (1 - chance) * at_least_once(1 / batches, n);
         parts += leaves * at_least_once(1 / (batches * leaves), n);
     }
-    return (2 * vector * shared + (vector + 4) * asked + (vector + 8) * parts) * (n_ranks - 1) /
-           n_ranks;
+    return item_rows_step_bytes(n_ranks, vector, shared, asked, parts);
 }
 
 enum status_code step_bytes_expect(const struct trainer_input *input, size_t n_batches,

@@ -1,5 +1,6 @@
 /* What a training costs. */
 #include "training/epoch_order.h"
+#include "training/item_rows.h"
 #include "training/trainer.h"
 
 #include <math.h>
@@ -48,9 +49,8 @@ static void add_wire(const struct trainer_settings *settings, const struct stage
     const double asked = different_items(items, positives);
     const double parts = leaves * different_items(items, positives / leaves);
     const double tokens = 2.0 * vector * sizes->n_buckets;
-    out->step_bytes =
-        (2.0 * vector * negatives + (vector + 4.0) * asked + (vector + 8.0) * parts + tokens) *
-        (ranks - 1.0) / ranks;
+    out->step_bytes = item_rows_step_bytes(ranks, vector, negatives, asked, parts) +
+                      tokens * (ranks - 1.0) / ranks;
 }
 
 /* Propagation computes every node: two layers, where they start from and its gradient, of items
