@@ -87,8 +87,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
     const double budget = auto_budget_expected(o);
     out->search_seconds = budget * fmax(out->seconds, AUTO_LEAST_SECONDS);
-    /* trials take steps, too: in proportion to their time, or where that is not known to the budget
-     */
+    /* trials take steps, too: as their time is to the training's, or what the budget says of it */
     out->n_steps *= 1 + (out->seconds > 0 ? out->search_seconds / out->seconds : budget);
     out->seconds += out->search_seconds;
     sequence_estimate(sizes, out);

@@ -201,12 +201,10 @@ const struct command command_tune = {
     .usage = "CONFIG [options]",
     .description =
         "Tries settings out of the ranges that the options name (`nightjar describe train`), by "
-        "the "
-        "search of `auto` (`nightjar help tuning`): the configuration as it is, mixtures with a "
-        "third of the epochs, the best third of them with all, then small steps from the best. "
-        "They "
-        "are compared by the metric that calibrate, or without it train, takes on the validation "
-        "part; the test part is not read, nothing is published. Settings that beat the "
+        "the search of `auto` (`nightjar help tuning`): the configuration as it is, mixtures with "
+        "a third of the epochs, the best third of them with all, then small steps from the best. "
+        "They are compared by the metric that calibrate, or without it train, takes on the "
+        "validation part; the test part is not read, nothing is published. Settings that beat the "
         "configuration by more than one standard error of the users' differences are written "
         "beside CONFIG, as CONFIG with these values changed and a comment on what they gained.\n"
         "The rows are read from the source once. Finished trials are kept beside the work "

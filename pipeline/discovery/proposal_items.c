@@ -1,4 +1,5 @@
-/* Titles and categories for people who look at the report. */
+/* What tables of items and users say of them: titles and categories for people who look at the
+ * report, side data for training, and what can be had. */
 #include "discovery/proposal_parts.h"
 
 #include <strings.h>

@@ -202,7 +202,7 @@ static enum status_code compare(struct fitting *fitting, const double *w, struct
         const struct score_weights weights = to_weights(fitting, of_half.w);
         TRY(measure(fitting, &fitting->exam, &weights, half, status));
         for (size_t a = fold == LOGIT_EVEN ? 1 : 0; a < n_fitted; a += 2) {
-            blended[a * n / n_fitted] = half[a]; /* as exam_thin takes them */
+            blended[exam_taken(a, n, n_fitted)] = half[a];
         }
     }
     out->value = paired_mean(blended, n);

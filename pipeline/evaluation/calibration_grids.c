@@ -55,8 +55,6 @@ static void add_ridge(struct settings *settings, double beta, double half_life, 
     added->parts[0] = (struct score_part){.kind = SCORE_RIDGE, .weight = weight};
 }
 
-/* Pass 0: every half-life at a few weights, greater ones too, because what is new has small counts.
- */
 void grid_half_lives(struct settings *settings, const struct calibration_request *request)
 {
     const double given = request->given.beta;
@@ -68,7 +66,6 @@ void grid_half_lives(struct settings *settings, const struct calibration_request
     }
 }
 
-/* Pass 1: from, from + step ... up to `to` inclusive, which always ends it. */
 void grid_coarse(struct settings *settings, const struct calibration_grid *grid, double half_life)
 {
     for (size_t n = 0; n < GRID_MAX - 1; n++) {
@@ -81,7 +78,6 @@ void grid_coarse(struct settings *settings, const struct calibration_grid *grid,
     add_setting(settings, grid->to, half_life, 0, 0);
 }
 
-/* Pass 2: the points strictly between the best one's neighbours in the first n trials. */
 void grid_fine(struct settings *settings, const struct trials *trials)
 {
     size_t best = trials_best(trials, AMONG_CO_INTERACTION);
@@ -95,7 +91,6 @@ void grid_fine(struct settings *settings, const struct trials *trials)
     }
 }
 
-/* Pass 4 around the best popularity term so far, and that alone. */
 void grid_evidence(struct settings *settings, const struct calibration_request *request,
                    const struct score_weights *towers)
 {
@@ -114,7 +109,6 @@ void grid_evidence(struct settings *settings, const struct calibration_request *
     }
 }
 
-/* Pass 5: finer than the grids around the best of all, and its neighbours without popularity. */
 void grid_around(struct settings *settings, const struct calibration_request *request,
                  const struct score_weights *best)
 {
@@ -138,7 +132,6 @@ void grid_around(struct settings *settings, const struct calibration_request *re
     }
 }
 
-/* Pass 3, once a half-life is found. */
 void grid_around_half_life(struct settings *settings, const struct calibration_request *request,
                            const struct score_weights *best)
 {
@@ -148,7 +141,6 @@ void grid_around_half_life(struct settings *settings, const struct calibration_r
     }
 }
 
-/* Pass 6. */
 void grid_ridge(struct settings *settings, const struct score_weights *towers)
 {
     for (size_t r = 0; r < N_RIDGES; r++) {
@@ -169,7 +161,6 @@ void grid_around_ridge(struct settings *settings, const struct score_weights *be
     }
 }
 
-/* Pass 7: both count popular items, so either may need less of the rest. */
 void grid_both(struct settings *settings, const struct score_weights *ridge, double exponent)
 {
     for (size_t g = 0; g < N_BOTH_GAMMAS; g++) {

@@ -96,7 +96,7 @@ static size_t number_places(size_t n, size_t n_cases, size_t most_cases, enum ex
     const size_t most = share > 0 || n == 0 ? share : 1;
     size_t kept = 0;
     for (size_t at = 0, taken = 0; at < n; at++) {
-        const bool is_taken = taken < most && at == taken * n / most;
+        const bool is_taken = taken < most && at == exam_taken(taken, n, most);
         const bool stays = is_taken && (users == EXAM_ALL || at % 2 == (users == EXAM_ODD));
         numbers[at] = stays ? (int32_t)kept++ : -1;
         taken += is_taken ? 1 : 0;

@@ -49,6 +49,11 @@ MUST_CHECK enum status_code exam_init(struct exam *exam, const struct validation
                                       const struct evening_source *evenings, struct status *status);
 /* The same with fewer users, evenly taken, or with every other one; `exam` must outlive it. */
 enum exam_users { EXAM_EVEN, EXAM_ODD, EXAM_ALL };
+/* Which of n users is number i of n_kept that are evenly taken. */
+static inline size_t exam_taken(size_t i, size_t n, size_t n_kept)
+{
+    return i * n / n_kept;
+}
 MUST_CHECK enum status_code exam_thin(const struct exam *exam, size_t most_cases,
                                       enum exam_users users, struct exam *out,
                                       struct status *status);

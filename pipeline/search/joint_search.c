@@ -317,15 +317,16 @@ static enum status_code climb_axis(struct walk *walk, size_t axis, struct status
     enum status_code code = STATUS_OK;
     const size_t from = walk->best;
     for (int up = 0; up < 2 && walk->best == from; up++) {
-        for (size_t before = SIZE_MAX; before != walk->best;) {
+        size_t before;
+        do {
             size_t choice[SEARCH_AXES_MAX];
-            memcpy(choice, walk->search->trials[walk->best].choice, sizeof choice);
             before = walk->best;
+            memcpy(choice, walk->search->trials[before].choice, sizeof choice);
             if (up ? choice[axis] + 1 < walk->search->n_candidates[axis] : choice[axis] > 0) {
                 choice[axis] = up ? choice[axis] + 1 : choice[axis] - 1;
                 TRY(step_to(walk, choice, status));
             }
-        }
+        } while (walk->best != before);
     }
 done:
     return code;

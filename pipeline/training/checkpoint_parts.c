@@ -165,7 +165,7 @@ static enum owners owners_of(const struct array *array)
                                                 : OF_ALL;
 }
 
-/* Where the rows of a part are here. */
+/* Where the rows of a part are here; zero-initialise. */
 struct row_maps {
     size_t n[N_OWNERS];
     int32_t *rows[N_OWNERS]; /* -1: not here */
@@ -177,13 +177,13 @@ static enum status_code map_rows(struct checkpoint_parts *parts, const struct tr
 {
     enum status_code code = STATUS_OK;
     const struct array *item_rows = artifact_find(from, "item.0.weights");
-    size_t n_cold = 0;
+    size_t n_cold_found = 0; /* all, where all that are trained are */
     for (enum owners who = OF_USERS; who <= OF_COLD_USERS; who++) {
         const void *keys = NULL;
         TRY(artifact_get(from, key_slots[who], ARRAY_I64, &keys, &maps->n[who], NULL, status));
         TRY(MEM_NEW(&maps->rows[who], maps->n[who], status));
         TRY(map_users(trainer, who, keys, maps->n[who], maps->rows[who],
-                      who == OF_USERS ? &parts->n_users : &n_cold, status));
+                      who == OF_USERS ? &parts->n_users : &n_cold_found, status));
     }
     maps->n[OF_ITEMS] = item_rows == NULL ? 0 : item_rows->rows;
     TRY(MEM_NEW(&maps->rows[OF_ITEMS], maps->n[OF_ITEMS], status));

@@ -348,8 +348,8 @@ void train_options_validate(const void *values, struct option_report *report)
     validate_views(s, report);
 }
 
-/* An item's row is at one rank, and a step fetches the vectors of those that it contrasts: what
- * reads other rows besides, or parameters that all rows share, does not fit that. */
+/* A row is at one rank, and a step fetches the vectors of the items that it contrasts: what
+ * multiplies or compares further rows does not fit that. */
 void train_options_refuse_ranks(const void *values, struct option_report *report)
 {
     const struct trainer_settings s = train_options_settings(values);

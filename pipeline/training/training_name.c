@@ -109,6 +109,18 @@ static uint64_t sum_items(const struct trainer_input *input,
     return sum;
 }
 
+/* They count in an order, which sums do not have. */
+static bool reads_histories(const struct trainer_input *input)
+{
+    bool found = false;
+    for (size_t s = 0; s < N_SIDES; s++) {
+        for (size_t k = 0; k < input->sources[s].n; k++) {
+            found = found || input->sources[s].rows[k].is_history;
+        }
+    }
+    return found;
+}
+
 enum status_code training_name(const struct trainer_input *input,
                                const struct interactions *interactions, enum basis basis,
                                const char *metric, char out[HASH_TEXT_MAX], struct status *status)
@@ -121,12 +133,8 @@ enum status_code training_name(const struct trainer_input *input,
     char of_settings[HASH_TEXT_MAX];
     int64_t spread = 0;
     out[0] = '\0';
-    for (size_t s = 0; s < N_SIDES; s++) {
-        for (size_t k = 0; k < input->sources[s].n; k++) {
-            if (input->sources[s].rows[k].is_history) { /* of which the order is not in the sum */
-                return code;
-            }
-        }
+    if (reads_histories(input)) {
+        return code;
     }
     artifact_init(&settings, "settings");
     TRY(trainer_settings_save(input->settings, &settings, status));

@@ -143,8 +143,11 @@ static void take_row(struct reading *reading, const struct record *record, const
     memset(vector, 0, d * sizeof *vector);
     if (side->n_bad++ == 0) {
         reading->first_bad_number = record->number;
-        id.is_text ? buf_add(&side->first_bad, bytes, id_bytes)
-                   : buf_addf(&side->first_bad, "%lld", (long long)id.integer);
+        if (id.is_text) {
+            buf_add(&side->first_bad, bytes, id_bytes);
+        } else {
+            buf_addf(&side->first_bad, "%lld", (long long)id.integer);
+        }
     }
 }
 

@@ -43,6 +43,10 @@ static enum status_code name_search(struct chooser *chooser, struct status *stat
     char name[HASH_TEXT_MAX];
     TRY(training_name(&training->input, &training->interactions, training->basis, training->metric,
                       name, status));
+    if (name[0] == '\0') {
+        chooser->name[0] = '\0';
+        goto done;
+    }
     TRY(hash_new(&hash, status));
     hash_add_text(hash, name);
     hash_add(hash, sizes, sizeof sizes);
@@ -54,9 +58,6 @@ static enum status_code name_search(struct chooser *chooser, struct status *stat
         }
     }
     hash_text(hash, chooser->name);
-    if (name[0] == '\0') {
-        chooser->name[0] = '\0';
-    }
 done:
     hash_free(hash);
     return code;

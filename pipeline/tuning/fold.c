@@ -250,8 +250,9 @@ static void release_draw(struct fold_draw *draw)
     mem_free(draw->valid_values);
 }
 
-static enum status_code draw(struct fold *fold, const struct training *training,
-                             const struct pairs_made *made, size_t number, struct status *status)
+static enum status_code draw_fold(struct fold *fold, const struct training *training,
+                                  const struct pairs_made *made, size_t number,
+                                  struct status *status)
 {
     enum status_code code;
     struct ranks *ranks = training->input.ranks;
@@ -275,7 +276,7 @@ done:
     return code;
 }
 
-/* Over several ranks, what was counted. */
+/* Where the dataset says what all ranks have: pairs have gone over between its parts. */
 static void count_totals(struct fold *fold)
 {
     struct dataset_totals *totals = &fold->dataset.totals;
@@ -324,7 +325,7 @@ enum status_code fold_init(struct fold *fold, const struct training *training, s
     fold->dataset.train = fold->dataset.valid = (struct history){0};
     TRY(load_pairs_made(training, &made, status));
     TRY(make_room(fold, training, status));
-    TRY(draw(fold, training, &made, number, status));
+    TRY(draw_fold(fold, training, &made, number, status));
     count_totals(fold);
     fold->validation = *first;
     fold->validation.dataset = &fold->dataset;

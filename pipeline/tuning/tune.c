@@ -300,7 +300,7 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     if (code == STATUS_OK) {
         trial->value = made.value;
         trial->seconds = made.seconds;
-        for (size_t u = 0; u < n; u++) {
+        for (size_t u = 0; u < n; u++) { /* where users tell no values, one stands for all */
             user_values[u] = made.n_users == n ? made.user_values[u] : n == 1 ? made.value : NAN;
         }
     }

@@ -24,7 +24,7 @@ struct report_lists {
 /* A section with both; nothing without lists. */
 MUST_CHECK enum status_code lists_add_items(struct report_lists *lists, struct buf *out,
                                             struct status *status);
-/* At most n_users, spread over all. */
+/* At most n_users, spread over all that are here; n_ranks: the page says whose they are. */
 void lists_add_users(struct report_lists *lists, size_t n_users, size_t n_ranks, struct buf *out);
 
 #endif
