@@ -11,6 +11,13 @@ size_t shard_of_key(uint64_t key)
     return (size_t)((key ^ (key >> 31)) % SHARDS);
 }
 
+void shards_of_keys(const uint64_t *keys, size_t n, uint8_t *shards)
+{
+    for (size_t i = 0; i < n; i++) {
+        shards[i] = (uint8_t)shard_of_key(keys == NULL ? i : keys[i]);
+    }
+}
+
 size_t shard_items_below(size_t n, size_t rank, size_t item)
 {
     const size_t first = rank * SHARDS / n, width = SHARDS / n, rest = item % SHARDS;

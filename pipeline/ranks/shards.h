@@ -15,6 +15,8 @@
 
 /* The shard of an entity whose random streams are keyed by `key` (vocabulary_key of a user). */
 size_t shard_of_key(uint64_t key);
+/* shards (n): those of entities with the keys (n); NULL: their numbers are the keys. */
+void shards_of_keys(const uint64_t *keys, size_t n, uint8_t *shards);
 static inline size_t shard_of_item(size_t item)
 {
     return item % SHARDS;

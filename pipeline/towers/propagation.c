@@ -61,9 +61,7 @@ static enum status_code make_backward(struct propagation *made, const uint64_t *
     struct shard_rows by_shard = {0};
     struct sparse arranged = {0};
     TRY(MEM_NEW(&made->shards, n, status));
-    for (size_t u = 0; u < n; u++) {
-        made->shards[u] = (uint8_t)shard_of_key(user_keys == NULL ? u : user_keys[u]);
-    }
+    shards_of_keys(user_keys, n, made->shards);
     TRY(shard_rows_init(&by_shard, made->shards, n, status));
     TRY(sparse_gather(&made->forward, by_shard.rows, n, &arranged, status));
     TRY(sparse_transpose(&arranged, &made->backward, status));

@@ -23,9 +23,7 @@ static enum status_code find_shards(struct epoch_order *order, const uint64_t *k
     enum status_code code = STATUS_OK;
     uint8_t *shards = NULL;
     TRY(MEM_NEW(&shards, order->n_users, status));
-    for (size_t u = 0; u < order->n_users; u++) {
-        shards[u] = (uint8_t)shard_of_key(keys == NULL ? u : keys[u]);
-    }
+    shards_of_keys(keys, order->n_users, shards);
     TRY(shard_rows_init(&order->shards, shards, order->n_users, status));
 done:
     mem_free(shards);

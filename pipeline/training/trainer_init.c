@@ -30,9 +30,7 @@ static enum status_code find_shards(struct trainer *trainer, struct status *stat
     const uint64_t *items = trainer->items.keys;
     TRY(MEM_NEW(&trainer->shards[SIDE_USERS], trainer->n[SIDE_USERS], status));
     TRY(MEM_NEW(&trainer->shards[SIDE_ITEMS], trainer->items.n_own, status));
-    for (size_t u = 0; u < trainer->n[SIDE_USERS]; u++) {
-        trainer->shards[SIDE_USERS][u] = (uint8_t)shard_of_key(trainer_user_key(trainer->input, u));
-    }
+    shards_of_keys(trainer->input->user_keys, trainer->n[SIDE_USERS], trainer->shards[SIDE_USERS]);
     for (size_t i = 0; i < trainer->items.n_own; i++) {
         trainer->shards[SIDE_ITEMS][i] =
             (uint8_t)shard_of_item(items == NULL ? i : (size_t)items[i]);
