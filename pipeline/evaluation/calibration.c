@@ -270,19 +270,59 @@ done:
     return code;
 }
 
+/* The passes that there are beside 1 and 2. */
+struct passes {
+    bool half_lives, evidence, ridge, both;
+    size_t n;
+};
+
+static struct passes passes_of(const struct calibration_request *request)
+{
+    struct passes passes = {.half_lives = looks_at_half_lives(request),
+                            .evidence =
+                                request->sources.evidence != NULL && request->given.gamma != 0,
+                            .ridge = request->sources.ridge != NULL && request->blends};
+    passes.both = passes.evidence && passes.ridge;
+    passes.n = (passes.half_lives ? 1U : 0U) + (passes.evidence ? 1U : 0U) +
+               (passes.ridge ? 1U : 0U) + (passes.both ? 1U : 0U);
+    return passes;
+}
+
+/* Passes 0 to 7. */
+static enum status_code run_passes(const struct passes *passes, struct trials *trials,
+                                   struct trials *sketch, double *popular, struct status *status)
+{
+    struct settings *settings = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&settings, 1, status));
+    TRY(try_towers(trials, settings, status));
+    if (passes->half_lives) {
+        TRY(try_half_lives(trials, sketch, settings, status));
+        TRY(popular_half_life(trials->request->exam, trials->pool, popular, status));
+    }
+    if (passes->evidence) {
+        TRY(try_evidence(trials, sketch, settings, status));
+    }
+    if (passes->ridge) {
+        TRY(try_ridge(trials, sketch, settings, status));
+    }
+    if (passes->both) {
+        TRY(try_both(trials, sketch, settings, status));
+    }
+done:
+    mem_free(settings);
+    return code;
+}
+
 enum status_code calibration_search(const struct calibration_request *request, struct pool *pool,
                                     struct calibration *out, struct status *status)
 {
-    const bool with_evidence = request->sources.evidence != NULL && request->given.gamma != 0;
-    const bool with_ridge = request->sources.ridge != NULL && request->blends;
-    const bool with_both = with_evidence && with_ridge;
-    const bool with_half_lives = looks_at_half_lives(request);
+    const struct passes passes = passes_of(request);
     struct exam_progress progress = {.watch = request->watch};
     struct calibration_request sketch_request = *request;
     struct trials trials = {.request = request, .pool = pool, .progress = &progress};
     struct trials sketch = {.request = &sketch_request, .pool = pool, .progress = &progress};
     struct exam thinned = {0};
-    struct settings *settings = NULL;
     struct calibration made = {.alpha = request->embeddings->alpha,
                                .popular_half_life =
                                    isnan(request->given.half_life) ? 0 : request->given.half_life};
@@ -293,24 +333,8 @@ enum status_code calibration_search(const struct calibration_request *request, s
     assert(request->embeddings->items.rows == request->exam->dataset->n_items);
     TRY(exam_thin(request->exam, SKETCH_CASES, EXAM_ALL, &thinned, status));
     sketch_request.exam = &thinned;
-    TRY(MEM_NEW(&settings, 1, status));
-    const size_t n_more = (with_evidence ? 1U : 0U) + (with_ridge ? 1U : 0U) +
-                          (with_both ? 1U : 0U) + (with_half_lives ? 1U : 0U);
-    progress.total = (double)((3 + n_more) * request->exam->n_own + n_more * thinned.n_own);
-    TRY(try_towers(&trials, settings, status));
-    if (with_half_lives) {
-        TRY(try_half_lives(&trials, &sketch, settings, status));
-        TRY(popular_half_life(request->exam, pool, &made.popular_half_life, status));
-    }
-    if (with_evidence) {
-        TRY(try_evidence(&trials, &sketch, settings, status));
-    }
-    if (with_ridge) {
-        TRY(try_ridge(&trials, &sketch, settings, status));
-    }
-    if (with_both) {
-        TRY(try_both(&trials, &sketch, settings, status));
-    }
+    progress.total = (double)((3 + passes.n) * request->exam->n_own + passes.n * thinned.n_own);
+    TRY(run_passes(&passes, &trials, &sketch, &made.popular_half_life, status));
     TRY(conclude(&trials, &sketch, &made, status));
     if (request->blends && has_further_parts(request)) {
         TRY(try_blend(&trials, &made, status));
@@ -322,7 +346,6 @@ enum status_code calibration_search(const struct calibration_request *request, s
     *out = made;
 done:
     exam_release(&thinned);
-    mem_free(settings);
     trials_release(&trials);
     trials_release(&sketch);
     if (code != STATUS_OK) {
