@@ -11,6 +11,7 @@
 #include "pairs/pair_artifact.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
+#include "training/step_bytes.h"
 #include "training/training_name.h"
 
 #include <assert.h>
@@ -314,6 +315,21 @@ done:
     return code;
 }
 
+/* What was counted, beside what it should be. */
+static enum status_code tell_step_bytes(const struct training *training,
+                                        const struct trainer_result *result, struct status *status)
+{
+    double expected;
+    enum status_code code;
+    TRY(step_bytes_expect(&training->input, result->n_batches, &expected, status));
+    log_write(context_log(training->context), LOG_DEBUG,
+              "%s: a step of training sent %.0f bytes; expected of how many users each item has: "
+              "%.0f",
+              context_label(training->context), result->step_bytes, expected);
+done:
+    return code;
+}
+
 enum status_code training_run(struct training *training, struct trainer_result *result,
                               struct status *status)
 {
@@ -337,11 +353,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
                   result->n_lost);
     }
     if (code == STATUS_OK && !isnan(result->step_bytes)) {
-        log_write(context_log(training->context), LOG_DEBUG,
-                  "%s: a step of training sent %.0f bytes; expected of how many users each item "
-                  "has: %.0f",
-                  context_label(training->context), result->step_bytes,
-                  result->step_bytes_expected);
+        code = tell_step_bytes(training, result, status);
     }
     if (code == STATUS_OK && result->is_cut_short) {
         context_set_cut_short(training->context);

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "math/vec.h"
 #include "training/embedding_health.h"
-#include "training/step_bytes.h"
 #include "training/trainer_state.h"
 #include "towers/embeddings.h"
 
@@ -365,12 +364,9 @@ static enum status_code hand_over(struct trainer *trainer, struct trainer_result
 {
     enum status_code code = STATUS_OK;
     const struct item_rows *items = &trainer->items;
-    double drifts[N_SIDES], expected = NAN;
+    double drifts[N_SIDES];
     for (size_t s = 0; s < N_SIDES; s++) {
         TRY(drift(trainer, s, &drifts[s], status));
-    }
-    if (item_rows_are_spread(items)) {
-        TRY(step_bytes_expect(trainer->input, trainer->order.n_batches, &expected, status));
     }
     *result = (struct trainer_result){
         .n_users = trainer->n[SIDE_USERS],
@@ -381,7 +377,7 @@ static enum status_code hand_over(struct trainer *trainer, struct trainer_result
         .best_metric = trainer->best_metric,
         .is_cut_short = trainer->is_cut_short,
         .step_bytes = items->n_steps > 0 ? (double)items->n_sent / (double)items->n_steps : NAN,
-        .step_bytes_expected = expected,
+        .n_batches = trainer->order.n_batches,
         .n_curve = trainer->epochs_done,
         .curve = trainer->curve,
     };

@@ -37,9 +37,8 @@ struct trainer_result {
     double best_metric;      /* NAN without validation */
     double drift[N_SIDES]; /* mean cosine of the rows with the vectors they started from; NAN: cold
                               start */
-    /* bytes that this rank sent in a step on average, counted and as step_bytes.h has them; NAN:
-       not known, and where all rows are here */
-    double step_bytes, step_bytes_expected;
+    double step_bytes;     /* that this rank sent in a step on average; NAN: all rows are here */
+    size_t n_batches;      /* steps of an epoch */
     size_t n_curve;
     struct curve_point *curve; /* (n_curve) */
 };
