@@ -315,18 +315,23 @@ done:
     return code;
 }
 
-/* What was counted, beside what it should be. */
+/* What was counted, beside what it should be where that is known. */
 static enum status_code tell_step_bytes(const struct training *training,
                                         const struct trainer_result *result, struct status *status)
 {
+    struct buf text = {0};
     double expected;
     enum status_code code;
     TRY(step_bytes_expect(&training->input, result->n_batches, &expected, status));
-    log_write(context_log(training->context), LOG_DEBUG,
-              "%s: a step of training sent %.0f bytes; expected of how many users each item has: "
-              "%.0f",
-              context_label(training->context), result->step_bytes, expected);
+    buf_addf(&text, "%s: a step of training sent %.0f bytes", context_label(training->context),
+             result->step_bytes);
+    if (!isnan(expected)) {
+        buf_addf(&text, "; expected of how many users each item has: %.0f", expected);
+    }
+    TRY(buf_check(&text, status));
+    log_write(context_log(training->context), LOG_DEBUG, "%s", buf_text(&text));
 done:
+    buf_release(&text);
     return code;
 }
 
