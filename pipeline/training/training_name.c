@@ -7,6 +7,10 @@
 #include "ranks/shards.h"
 #include "training/train_options.h"
 
+/* What a checkpoint keeps, and in which form: to be raised with either, so that parts of another
+ * form are not looked for. */
+enum { CHECKPOINT_FORMAT = 1 };
+
 /* splitmix64's finaliser */
 static uint64_t mix(uint64_t x)
 {
@@ -142,6 +146,7 @@ enum status_code training_name(const struct trainer_input *input,
     TRY(artifact_hash(&settings, of_settings, status));
     TRY(sum_spread(input, dataset, &spread, status));
     TRY(hash_new(&hash, status));
+    hash_add_int64(hash, CHECKPOINT_FORMAT);
     hash_add_text(hash, of_settings);
     hash_add_text(hash, blas_identity());
     hash_add_text(hash, vec_ops()->name);
