@@ -2,6 +2,7 @@
 #include "discovery/column_words.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -293,12 +294,50 @@ bool words_are_side_data(const struct words *words, bool of_items)
                       : word_in(noun, "country region city language locale segment plan tier")));
 }
 
+/* What one word of a name says of availability; of several ("sold out") those behind are passed. */
+static int word_availability(const struct words *words, size_t *at)
+{
+    const char *word = words->text[*at];
+    if (strcmp(word, "sold") == 0 && *at + 1 < words->n &&
+        strcmp(words->text[*at + 1], "out") == 0) {
+        (*at)++;
+        return -3;
+    }
+    return word_in(word, "stock instock available availability orderable inventory")         ? 3
+           : word_in(word, "active enabled")                                                 ? 2
+           : word_in(word, "soldout outofstock unavailable")                                 ? -3
+           : word_in(word, "discontinued deleted archived removed hidden disabled inactive") ? -2
+                                                                                             : 0;
+}
+
+/* A word that none of the lists has may turn the sense round: stock_alert_level, last_active. */
 int words_availability(const struct words *words)
 {
-    return words->is_id                                                                       ? 0
-           : any_in(words, "discontinued deleted archived removed hidden disabled soldout")   ? -1
-           : any_in(words, "stock instock available availability active orderable inventory") ? 1
-                                                                                              : 0;
+    int says = 0, n_not = 0;
+    bool counts = false;
+    for (size_t w = 0; w < words->n; w++) {
+        const char *word = words->text[w], *next = w + 1 < words->n ? words->text[w + 1] : "";
+        const int here = word_availability(words, &w);
+        if (here != 0) {
+            if (here * says < 0) {
+                return 0;
+            }
+            says = abs(here) > abs(says) ? here : says;
+        } else if (word_in(word, "not no non un") ||
+                   (strcmp(word, "out") == 0 && strcmp(next, "of") == 0)) {
+            n_not++;
+        } else if (word_in(word, "quantity qty count level unit")) {
+            counts = true;
+        } else if (!word_in(word, "is of currently longer") &&
+                   !(strcmp(word, "in") == 0 && word_in(next, "stock inventory"))) {
+            return 0;
+        }
+    }
+    /* how often it was out of stock is not whether it is */
+    if (words->is_id || n_not > 1 || (counts && (n_not > 0 || says < 0))) {
+        return 0;
+    }
+    return says == 0 ? words->n == 1 && words_quantity(words) : n_not > 0 ? -says : says;
 }
 
 /* ---- events ---- */

@@ -48,7 +48,8 @@ int words_title(const struct words *words);
 int words_category(const struct words *words);
 /* A property of items, or of users, that says what they may like; nobody's age or name. */
 bool words_are_side_data(const struct words *words, bool of_items);
-/* Whether a number above 0 says that an item can be had (1) or that it cannot (-1); else 0. */
+/* Whether a number above 0 says that an item can be had (above 0) or that it cannot (below); the
+ * farther from 0, the plainer. 0: no word of it, or more than is understood. */
 int words_availability(const struct words *words);
 
 /* What a row of a table so called is: "purchase" of orders, "view" of page_views; "" unknown. */

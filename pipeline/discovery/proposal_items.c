@@ -2,6 +2,7 @@
  * report, side data for training, and what can be had. */
 #include "discovery/proposal_parts.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 void proposal_add_as(struct buf *part, const char *name, bool is_first)
@@ -125,7 +126,9 @@ void proposal_add_eligible_query(const struct proposal *proposal, struct buf *sq
 {
     const struct log_field field = proposal->logs[0].candidate->item;
     const struct schema_column *id = &proposal->schema.tables[field.table].columns[field.column];
-    struct buf rules = {0}, name = {0};
+    const struct schema_column *best = NULL;
+    int most = 0;
+    struct buf name = {0};
     if (id->table < 0) {
         return;
     }
@@ -133,22 +136,20 @@ void proposal_add_eligible_query(const struct proposal *proposal, struct buf *sq
     for (size_t c = 0; c < table->n_columns; c++) {
         const struct schema_column *column = &table->columns[c];
         const int says = holds_number(column) ? words_availability(&column->words) : 0;
-        if (says != 0) {
-            buf_clear(&name);
-            db_quote_lightly(&name, column->name);
-            buf_add_text(&rules, rules.length > 0 ? " AND " : " WHERE ");
-            buf_addf(&rules, "coalesce(%s, 0) %s 0", buf_text(&name), says > 0 ? ">" : "=");
+        if (abs(says) > abs(most)) {
+            best = column;
+            most = says;
         }
     }
-    if (rules.length > 0) {
-        buf_clear(&name);
+    if (best != NULL) {
         db_quote_lightly(&name, table->columns[id->column].name);
         proposal_add_as(&name, "item_id", true);
         buf_addf(sql, "SELECT %s FROM ", buf_text(&name));
         db_quote_lightly(sql, table->name);
-        buf_add_text(sql, buf_text(&rules));
+        buf_clear(&name);
+        db_quote_lightly(&name, best->name);
+        buf_addf(sql, " WHERE coalesce(%s, 0) %s 0", buf_text(&name), most > 0 ? ">" : "=");
     }
-    sql->failed = sql->failed || rules.failed || name.failed;
-    buf_release(&rules);
+    sql->failed = sql->failed || name.failed;
     buf_release(&name);
 }

@@ -22,7 +22,8 @@ void proposal_add_items_query(const struct proposal *proposal, struct buf *sql);
 /* SELECT item_id, category, price FROM items, or the same of users: what a column is called says
  * that it is a property; nothing where there is none. */
 void proposal_add_side_query(const struct proposal *proposal, bool of_items, struct buf *sql);
-/* SELECT item_id FROM items that can be had; nothing where no column of numbers is called so. */
+/* SELECT item_id FROM items that can be had, by the column of numbers that says so most plainly;
+ * nothing where none is called so. */
 void proposal_add_eligible_query(const struct proposal *proposal, struct buf *sql);
 /* Names are those of the first SELECT, and of all where they must not be lost. */
 void proposal_add_as(struct buf *part, const char *name, bool is_first);

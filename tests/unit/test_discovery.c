@@ -68,6 +68,57 @@ static void long_names_stay_within_their_words(void **state)
     assert_int_equal(words.n, WORDS_MAX);
 }
 
+static void what_can_be_had_is_never_read_the_other_way_round(void **state)
+{
+    static const struct {
+        const char *name;
+        int sign;
+    } cases[] = {{"in_stock", 1},
+                 {"InStock", 1},
+                 {"UnitsInStock", 1},
+                 {"stock_count", 1},
+                 {"stock_level", 1},
+                 {"is_available", 1},
+                 {"available_quantity", 1},
+                 {"quantity", 1},
+                 {"active", 1},
+                 {"is_active", 1},
+                 {"enabled", 1},
+                 {"not_discontinued", 1},
+                 {"is_out_of_stock", -1},
+                 {"OutOfStock", -1},
+                 {"not_available", -1},
+                 {"no_longer_available", -1},
+                 {"sold_out", -1},
+                 {"soldOut", -1},
+                 {"unavailable", -1},
+                 {"inactive", -1},
+                 {"archived", -1},
+                 {"out_of_stock_count", 0},
+                 {"stock_out", 0},
+                 {"not_out_of_stock_not", 0},
+                 {"stock_alert_level", 0},
+                 {"reserved_stock", 0},
+                 {"stock_price", 0},
+                 {"last_active", 0},
+                 {"active_ingredients", 0},
+                 {"in_active", 0},
+                 {"stock_id", 0},
+                 {"count", 0},
+                 {"minimum_quantity", 0},
+                 {"active_hidden", 0},
+                 {"", 0}};
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct words words;
+        words_split(cases[c].name, &words);
+        const int says = words_availability(&words);
+        if ((says > 0) - (says < 0) != cases[c].sign) {
+            fail_msg("%s: %d", cases[c].name, says);
+        }
+    }
+}
+
 static void numbers_tell_the_unit_of_a_time(void **state)
 {
     static const struct {
@@ -287,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_split_into_words),
         cmocka_unit_test(long_names_stay_within_their_words),
+        cmocka_unit_test(what_can_be_had_is_never_read_the_other_way_round),
         cmocka_unit_test(numbers_tell_the_unit_of_a_time),
         cmocka_unit_test(every_text_is_read_back),
         cmocka_unit_test_setup_teardown(the_newest_parts_hold_enough_and_not_too_much,

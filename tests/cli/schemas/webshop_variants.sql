@@ -4,7 +4,7 @@
 -- expect JOIN variants ON variants.id = sales_order_lines.variant_id
 -- expect (created_at, Unix
 -- expect SELECT id AS item_id, product_type, embedding FROM products
--- expect eligible: "SELECT id AS item_id FROM products WHERE coalesce(in_stock, 0) > 0 AND coalesce(archived, 0) = 0"
+-- expect eligible: "SELECT id AS item_id FROM products WHERE coalesce(in_stock, 0) > 0"
 -- without stock_note
 CREATE TABLE customers(id INTEGER PRIMARY KEY, email TEXT);
 CREATE TABLE products(id INTEGER PRIMARY KEY, title TEXT, product_type TEXT,
