@@ -81,13 +81,16 @@ static void print_table(const struct tune_result *result, FILE *out)
     }
 }
 
-static void show_summary(const struct display *display, const struct tune_result *result)
+static void show_summary(const struct display *display, bool restarts,
+                         const struct tune_result *result)
 {
     char duration[NUM_TEXT_MAX];
     num_format_duration(result->seconds, duration);
     if (display->lines) {
-        fprintf(display->err, "%zu trials in %s%s\n", result->n_trials, duration,
-                result->out_of_time ? "; the time was over: the same command goes on" : "");
+        fprintf(display->err, "%zu different settings in %s%s\n", result->n_trials, duration,
+                !result->out_of_time ? ""
+                : restarts ? "; the time was over: the same command without --restart goes on"
+                           : "; the time was over: the same command goes on");
     }
 }
 
@@ -154,7 +157,7 @@ static enum status_code run_tune(const struct command_environment *environment,
     TRY(read_flags(line, &request, status));
     TRY(tuned_file_name(plan, command_flag_value(line, "--output"), &path, status));
     TRY(tune_run(&request, &result, status));
-    show_summary(&display, &result);
+    show_summary(&display, request.restart, &result);
     TRY(report(&request, &result, buf_text(&path), environment->out, status));
     TRY(command_flush(environment->out, status));
 done:
@@ -168,7 +171,7 @@ static const struct command_flag flags[] = {
     {.name = "--trials",
      .value = "N",
      .help = "work to spend, in trainings of the configuration's length, its own included; a short "
-             "one counts a third; 27 when not given"},
+             "one counts a third; 27 when not given, 10000 at most"},
     {.name = "--max-time",
      .value = "TIME",
      .help = "start no trial after so long, say 30m, and take the best of what has finished"},

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    TRIALS_MAX = 64,  /* whatever the budget */
     DESIGN_MAX = 24,  /* points of the design */
     DESIGN_SHORT = 6, /* with fewer of them there are no short trials */
     IDLE_MAX = 40,    /* steps in a row that find nothing new or better */
@@ -89,7 +88,7 @@ static enum status_code try_choice(struct walk *walk, const size_t *choice, bool
     }
     *at = SIZE_MAX;
     double cost = cost_of(walk, choice, is_short);
-    if (search->spent + cost > search->budget || t >= TRIALS_MAX * search->n_folds) {
+    if (search->spent + cost > search->budget || t / search->n_folds >= search->max_trials) {
         goto done;
     }
     /* what an interrupted search left is in the order of this walk */
@@ -116,18 +115,19 @@ static double mean_over_folds(const struct joint_search *search, const size_t *c
                               size_t n_folds, double *values)
 {
     double mean = 0.0;
+    size_t trials[SEARCH_FOLDS_MAX];
+    for (size_t f = 0; f < n_folds; f++) {
+        trials[f] = find_trial(search, choice, false, f);
+        mean += search->trials[trials[f]].value / (double)n_folds;
+    }
     for (size_t u = 0; u < search->n_users; u++) {
         double sum = 0.0, n = 0.0;
         for (size_t f = 0; f < n_folds; f++) {
-            const size_t t = find_trial(search, choice, false, f);
-            const double value = search->user_values[t * search->n_users + u];
+            const double value = search->user_values[trials[f] * search->n_users + u];
             sum += isnan(value) ? 0.0 : value;
             n += isnan(value) ? 0.0 : 1.0;
         }
         values[u] = n > 0.0 ? sum / n : (double)NAN;
-    }
-    for (size_t f = 0; f < n_folds; f++) {
-        mean += search->trials[find_trial(search, choice, false, f)].value / (double)n_folds;
     }
     return mean;
 }

@@ -12,7 +12,7 @@
  *
  *     struct joint_search search = {.n_axes = 2, .n_candidates = {7, 2}, .n_starts = 1,
  *                                   .starts = {{3, 0}}, .n_users = n_users, .n_folds = 1,
- *                                   .seed = seed, .budget = 20.0};
+ *                                   .seed = seed, .budget = 20.0, .max_trials = 64};
  *     const struct search_hooks hooks = {.data = data, .cost = cost, .measure = measure};
  *     TRY(joint_search_load(&search, &artifact, status));    trials of an interrupted search
  *     TRY(joint_search_run(&search, &hooks, status));
@@ -65,6 +65,7 @@ struct joint_search {
     size_t n_folds; /* 1 to SEARCH_FOLDS_MAX */
     uint64_t seed;
     double budget;
+    size_t max_trials; /* on a fold, whatever the budget */
     /* ---- */
     double spent;
     size_t best[SEARCH_AXES_MAX];
@@ -80,7 +81,7 @@ struct joint_search {
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
  * moves the search to a trial that costs as much as the best one; to a dearer one, from a start to
  * a mixture, and where there are several folds, only a gain beyond one standard error of the users'
- * paired differences. A trial that would exceed the budget is not made, nor a 65th of a fold.
+ * paired differences. A trial that would exceed the budget is not made, nor one beyond max_trials.
  * Loaded trials are not made again, and count. Errors: those of the hooks, STATUS_NO_MEMORY; the
  * trials made stay. Over several ranks all make the same walk, for which the hooks must say the
  * same on each. */

@@ -16,7 +16,7 @@
 static const double small_work = 1e11;
 /* Trials are whole trainings where the budget pays for so many of them; and they are judged on
  * several folds where it pays for so many on one. */
-enum { FULL_TRIALS = 8, MANY_TRIALS = 8 };
+enum { FULL_TRIALS = 8, MANY_TRIALS = 8, TRIALS_MAX = 64 };
 
 /* Of all ranks: every one of them takes the same decisions. */
 static struct trial_data data_of(const struct training *training)
@@ -274,6 +274,7 @@ static enum status_code set_budget(struct chooser *chooser, struct status *statu
     bool is_sound = false;
     search->budget = chooser->share * chooser->options->search.budget *
                      fmax(work_of(chooser, start, false), small_work);
+    search->max_trials = TRIALS_MAX;
     chooser->size.share = 1.0;
     if (chooser->options->search_epochs > 0) {
         struct trainer_settings settings = training->settings;

@@ -113,6 +113,7 @@ static enum status_code set_axes(struct search *search, struct status *status)
     search->joint.n_folds = 1;
     search->joint.seed = search->request->seed;
     search->joint.budget = (double)search->request->n_trials;
+    search->joint.max_trials = SIZE_MAX; /* --trials says how many */
     return STATUS_OK;
 }
 

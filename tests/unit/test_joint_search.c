@@ -70,7 +70,8 @@ static struct joint_search search_with(double budget)
                                  .n_users = N_USERS,
                                  .n_folds = 1,
                                  .seed = 7,
-                                 .budget = budget};
+                                 .budget = budget,
+                                 .max_trials = 64};
 }
 
 static void run(struct joint_search *search, struct surface *surface)
@@ -122,6 +123,12 @@ static void no_trial_is_made_twice_and_none_beyond_the_budget(void **state)
         }
         joint_search_release(&search);
     }
+    struct surface surface = {.top = {0, 1, 1}, .switch_cost = 1.0, .fails_at = SIZE_MAX};
+    struct joint_search search = search_with(30.0);
+    search.max_trials = 9;
+    run(&search, &surface);
+    assert_int_equal(search.n, 9);
+    joint_search_release(&search);
 }
 
 static void a_budget_for_one_trial_tries_nothing(void **state)
