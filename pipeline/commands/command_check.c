@@ -195,12 +195,10 @@ static enum status_code check_work(const struct checkup *checkup, struct status 
     const struct plan_settings *settings = &checkup->plan->settings;
     const char *path = settings->work.database;
     struct db *db = NULL;
-    int64_t version;
     enum status_code code;
     TRY(check_writable(checkup, "work", path, status));
     if (!path_is_empty(path)) {
-        TRY(db_open(path, DB_READ, settings->source.busy_timeout, &db, status));
-        TRY(migrate_version(db, MIGRATE_WORK, "", &version, NULL, status));
+        TRY(migrate_open_work(path, DB_READ, settings->source.busy_timeout, &db, status));
     }
 done:
     db_close(db);

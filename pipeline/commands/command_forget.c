@@ -12,6 +12,7 @@
 #include "run/written_files.h"
 #include "store/lock.h"
 #include "publishing/generation.h"
+#include "store/migrate.h"
 
 /* ---- the way through the list ---- */
 
@@ -51,7 +52,7 @@ static enum status_code written_open(struct written *written, const struct plan_
     TRY(buf_check(&lock, status));
     if (!path_is_empty(buf_text(&tune))) {
         TRY(lock_acquire(buf_text(&lock), wait, &written->search, status));
-        TRY(db_open(buf_text(&tune), DB_WRITE, patience, &written->tune, status));
+        TRY(migrate_open_work(buf_text(&tune), DB_WRITE, patience, &written->tune, status));
     }
     if (!path_is_empty(buf_text(&tried_output)) || !path_is_empty(buf_text(&tried_work))) {
         TRY(lock_pipeline(buf_text(&tried_output), wait, &written->backtest, status));
@@ -59,10 +60,11 @@ static enum status_code written_open(struct written *written, const struct plan_
         TRY(publish_migrate(written->tried_output, "", status));
     }
     if (!path_is_empty(buf_text(&tried_work))) {
-        TRY(db_open(buf_text(&tried_work), DB_WRITE, patience, &written->tried_work, status));
+        TRY(migrate_open_work(buf_text(&tried_work), DB_WRITE, patience, &written->tried_work,
+                              status));
     }
     if (!path_is_empty(work)) {
-        TRY(db_open(work, DB_WRITE, patience, &written->work, status));
+        TRY(migrate_open_work(work, DB_WRITE, patience, &written->work, status));
     }
     TRY(db_open(settings->output.database, DB_CREATE, patience, &written->output, status));
     TRY(publish_migrate(written->output, settings->output.prefix, status));
@@ -121,8 +123,8 @@ static enum status_code erase_rank_works(const struct plan_settings *settings, b
     size_t length;
     TRY(written_rank_works(settings->work.database, &paths, status));
     for (size_t i = 0; i < paths.n; i++) {
-        TRY(db_open(strings_get(&paths, i, &length), DB_WRITE, settings->source.busy_timeout, &work,
-                    status));
+        TRY(migrate_open_work(strings_get(&paths, i, &length), DB_WRITE,
+                              settings->source.busy_timeout, &work, status));
         TRY(is_here ? erase_work(work, status) : erase_wal(work, status));
         db_close(work);
         work = NULL;

@@ -11,6 +11,7 @@
 #include "run/estimate.h"
 #include "run/speeds.h"
 #include "tuning/auto_settings.h"
+#include "store/migrate.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -136,7 +137,7 @@ static enum status_code load_sizes(const struct plan *plan, struct stage_sizes *
     if (path_is_empty(plan->settings.work.database)) {
         return STATUS_OK;
     }
-    TRY(db_open(plan->settings.work.database, DB_READ, 5, &work, status));
+    TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &work, status));
     TRY(db_object_type(work, "data_size", &type, status));
     if (strcmp(buf_text(&type), "table") == 0) {
         TRY(estimate_load(work, sizes, known, status));

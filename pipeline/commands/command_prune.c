@@ -5,6 +5,7 @@
 #include "run/run_record.h"
 #include "publishing/generation.h"
 #include "store/lock.h"
+#include "store/migrate.h"
 
 static enum status_code print_decisions(struct db *db, const struct plan *plan, bool json,
                                         FILE *out, struct status *status)
@@ -32,7 +33,8 @@ static enum status_code prune_runs(const struct plan *plan, bool dry, int64_t *n
     if (path_is_empty(path)) {
         return code;
     }
-    TRY(db_open(path, dry ? DB_READ : DB_WRITE, plan->settings.source.busy_timeout, &work, status));
+    TRY(migrate_open_work(path, dry ? DB_READ : DB_WRITE, plan->settings.source.busy_timeout, &work,
+                          status));
     TRY(history_count(work, plan->settings.work.keep_runs, n_known, n, status));
     if (!dry) {
         TRY(history_prune(work, plan->settings.work.keep_runs, status));

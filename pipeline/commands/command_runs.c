@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "run/run_record.h"
 #include "store/lock.h"
+#include "store/migrate.h"
 
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     struct db *db = NULL;
     struct db_query *query = NULL;
     size_t n_rows;
-    TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
+    TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &db, status));
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
     TRY(db_bind_int64(query, 2, morning_shown(plan), status));
@@ -140,7 +141,7 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
     int64_t first = 0, last = 0;
     size_t length;
     bool has_row;
-    TRY(db_open(plan->settings.work.database, DB_READ, 5, &db, status));
+    TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &db, status));
     if (run == 0) {
         TRY(db_get_int64(db, "SELECT max(run) FROM run", &run, &has_row, status));
     }

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "publishing/generation.h"
 #include "store/row_id.h"
+#include "store/migrate.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
     enum status_code code;
     struct db *db = NULL;
     struct published_info current = {0};
+    int64_t version;
     const struct plan_settings *settings = &plan->settings;
     if (settings->output.database == NULL) {
         return status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,
@@ -27,6 +29,7 @@ enum status_code published_open(const struct plan *plan, struct db **out, struct
         TRY(db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
                     status));
         db_leave_checkpoints(db);
+        TRY(migrate_version(db, MIGRATE_OUTPUT, settings->output.prefix, &version, NULL, status));
         TRY(publish_current(db, settings->output.prefix, &current, status));
     }
     if (current.generation == 0) {

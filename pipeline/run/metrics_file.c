@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "io/whole_file.h"
 #include "store/db.h"
+#include "store/migrate.h"
 
 #include <math.h>
 
@@ -123,7 +124,8 @@ enum status_code metrics_file_write(const struct plan *plan, const char *path, b
     if (path_is_empty(settings->work.database)) {
         return STATUS_OK;
     }
-    TRY(db_open(settings->work.database, DB_READ, settings->source.busy_timeout, &work, status));
+    TRY(migrate_open_work(settings->work.database, DB_READ, settings->source.busy_timeout, &work,
+                          status));
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         const bool is_metric = strcmp(families[i].name, "nightjar_metric") == 0;
         TRY(add_family(&text, &families[i], is_metric && !all ? few_metrics : families[i].sql,

@@ -188,3 +188,18 @@ done:
     db_rollback(db);
     return code;
 }
+
+enum status_code migrate_open_work(const char *path, enum db_mode mode, double busy_seconds,
+                                   struct db **out, struct status *status)
+{
+    struct db *db = NULL;
+    int64_t version;
+    enum status_code code;
+    TRY(db_open(path, mode, busy_seconds, &db, status));
+    TRY(migrate_version(db, MIGRATE_WORK, "", &version, NULL, status));
+    *out = db;
+    db = NULL;
+done:
+    db_close(db);
+    return code;
+}

@@ -21,5 +21,10 @@ MUST_CHECK enum status_code migrate_apply(struct db *db, enum migrate_set set, c
 MUST_CHECK enum status_code migrate_version(struct db *db, enum migrate_set set, const char *prefix,
                                             int64_t *version, bool *is_foreign,
                                             struct status *status);
+/* db_open, for whoever reads or writes in a work database without bringing it up to date: one that
+ * a newer nightjar has written is no error of its tables. Errors: both's. */
+MUST_CHECK enum status_code migrate_open_work(const char *path, enum db_mode mode,
+                                              double busy_seconds, struct db **out,
+                                              struct status *status);
 
 #endif
