@@ -129,33 +129,43 @@ done:
     return code;
 }
 
+/* The files that stay, where there are any, published or not. */
 static enum status_code tell_left(const struct plan *plan, FILE *err, struct status *status)
 {
-    const char *work = plan->settings.work.database;
+    const char *work = plan->settings.work.database, *output = plan->settings.output.database;
     void (*const names[])(const char *, struct buf *) = {
         written_tune_database, written_backtest_output, written_backtest_work};
-    const char *output = plan->settings.output.database;
     struct strings ranks = {0};
+    struct buf left = {0}, path = {0};
     size_t length;
     enum status_code code;
     TRY(written_rank_works(work, &ranks, status));
-    command_print(err, "left as they are: %s", output);
-    if (access(work, F_OK) == 0) {
-        command_print(err, ", %s (history, results of stages)", work);
+    if (access(output, F_OK) == 0) {
+        buf_addf(&left, "%s, ", output);
+    }
+    if (access(work, F_OK) == 0 && !path_same_file(work, output)) {
+        buf_addf(&left, "%s (history, results of stages), ", work);
     }
     for (size_t i = 0; i < ranks.n; i++) {
-        command_print(err, ", %s (of another rank)", strings_get(&ranks, i, &length));
+        buf_addf(&left, "%s (of another rank), ", strings_get(&ranks, i, &length));
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct buf path = {0};
+        buf_clear(&path);
         names[i](work, &path);
-        if (!path.failed && access(buf_text(&path), F_OK) == 0) {
-            command_print(err, ", %s", buf_text(&path));
+        TRY(buf_check(&path, status));
+        if (access(buf_text(&path), F_OK) == 0) {
+            buf_addf(&left, "%s, ", buf_text(&path));
         }
-        buf_release(&path);
     }
-    command_print(err, ", reports and logs; `nightjar run %s` publishes again\n", plan->file);
+    TRY(buf_check(&left, status));
+    if (left.length > 0) {
+        command_print(err,
+                      "left as they are: %sreports and logs; `nightjar run %s` publishes again\n",
+                      buf_text(&left), plan->file);
+    }
 done:
+    buf_release(&left);
+    buf_release(&path);
     strings_release(&ranks);
     return code;
 }
@@ -177,8 +187,10 @@ static enum status_code drop(const struct command_environment *environment,
     if (!dry) {
         TRY(lock_pipeline(settings->work.database, &wait, &held, status));
     }
-    if (path_is_empty(output) && access(output, F_OK) == 0) {
-        command_print(environment->err, "%s is empty\n", output);
+    if (path_is_empty(output)) {
+        command_print(environment->err, "%s %s\n", output,
+                      access(output, F_OK) == 0 ? "is empty" : "does not exist");
+        TRY(tell_left(plan, environment->err, status));
         goto done;
     }
     TRY(db_open(output, dry ? DB_READ : DB_WRITE, settings->source.busy_timeout, &db, status));
@@ -188,6 +200,7 @@ static enum status_code drop(const struct command_environment *environment,
         command_print(environment->err, "%s has nothing of nightjar's%s%s\n", output,
                       settings->output.prefix[0] != '\0' ? " under the prefix " : "",
                       settings->output.prefix);
+        TRY(tell_left(plan, environment->err, status));
         goto done;
     }
     if (!dry) {
