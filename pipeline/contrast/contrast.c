@@ -129,6 +129,9 @@ static void add_column(const struct contrast_job *job, size_t column, float *lea
         memset(sum, 0, d * sizeof *sum);
         add_entries(job, &walk.positives, end, sum);
         add_entries(job, &walk.listed, end, sum);
+        if (job->settings->rounds) {
+            job->vec->round_bfloat16(sum, d);
+        }
         if (job->result->parts == NULL) {
             job->vec->axpy(1.0f, sum, out, d);
         }

@@ -13,6 +13,8 @@ struct contrast_settings {
     struct loss_settings loss_settings;
     double temperature; /* > 0 */
     size_t strip_bytes; /* memory for tiles between the passes */
+    bool rounds;        /* the candidates' gradients of leaves and subtrees to bfloat16, before
+                           they are added to one another: as if they were sent as such */
     bool diagnose;      /* fill the result's diagnostics; for losses that are not softmax it costs
                            another 2 d flops an entry */
 };

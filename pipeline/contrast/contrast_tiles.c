@@ -130,6 +130,21 @@ static float *level_at(const struct contrast_job *job, const struct contrast_til
                                             : tile->levels + level * TILE * d;
 }
 
+/* The same as leaf_product's sums where they are of rounded numbers: after the product, which is at
+ * the level of its leaf. */
+static void add_rounded(const struct contrast_job *job, const struct contrast_tile *tile)
+{
+    const size_t n = tile->count * job->batch->anchors.columns;
+    size_t level = (size_t)__builtin_popcountll(tile->leaf);
+    for (size_t carry = tile->leaf; carry % 2 == 1; carry /= 2, level--) {
+        job->vec->add_bfloat16(level_at(job, tile, level), level_at(job, tile, level - 1), n);
+    }
+    if (tile->leaf + 1 == job->n_leaves && job->result->adds) {
+        job->vec->axpy(1.0f, tile->levels,
+                       job->result->candidates.data + tile->first * job->batch->anchors.columns, n);
+    }
+}
+
 /* dC of a block's part of a leaf. Subtrees wait at the levels of the tile until the one beside them
  * is there, as a binary counter carries: a leaf that is complete is added to those that it ends. */
 static void leaf_product(const struct contrast_job *job, struct contrast_tile *tile,
@@ -138,15 +153,16 @@ static void leaf_product(const struct contrast_job *job, struct contrast_tile *t
 {
     const struct product_ops *product = job->vec->product;
     const size_t d = job->batch->anchors.columns;
+    const bool rounds = job->settings->rounds, adds = ends && !rounds;
     const float *sums[LEAF_LEVELS + 1];
     size_t level = (size_t)__builtin_popcountll(tile->leaf), n_sums = 0;
     float *out = level_at(job, tile, level);
     const float *start = begins ? NULL : out;
-    for (size_t carry = tile->leaf; ends && carry % 2 == 1; carry /= 2) {
+    for (size_t carry = tile->leaf; adds && carry % 2 == 1; carry /= 2) {
         out = level_at(job, tile, --level);
         sums[n_sums++] = out;
     }
-    if (ends && tile->leaf + 1 == job->n_leaves && job->result->adds) {
+    if (adds && tile->leaf + 1 == job->n_leaves && job->result->adds) {
         out = job->result->candidates.data + tile->first * d;
         sums[n_sums++] = out;
     }
@@ -161,6 +177,9 @@ static void leaf_product(const struct contrast_job *job, struct contrast_tile *t
                                    .start = start,
                                    .n_sums = n_sums,
                                    .sums = sums});
+    if (ends && rounds) {
+        add_rounded(job, tile);
+    }
 }
 
 /* dC of a block, leaf by leaf; leaves without anchors are zeros in the tree as others are. */

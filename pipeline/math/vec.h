@@ -33,6 +33,8 @@ struct vec_ops {
     float (*dot)(const float *x, const float *y, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*scale)(float a, float *x, size_t n);                /* x *= a */
+    void (*round_bfloat16)(float *x, size_t n);                /* x becomes the nearest one */
+    void (*add_bfloat16)(const float *x, float *y, size_t n);  /* y += x, both rounded before */
     /* share[j] = sigmoid(x[j]) = 1 / (1 + exp(-x[j])), and product[j] = x[j] share[j], which is
      * silu, unless it is NULL. Each may be x. Relative error below 5e-7; below -87 it is 0. */
     void (*sigmoid)(const float *x, float *share, float *product, size_t n);

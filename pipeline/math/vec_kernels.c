@@ -4,6 +4,7 @@
  * kind; tails go through a padded block. */
 #include "math/vec.h"
 
+#include "base/bfloat16.h"
 #include "math/lanes.h"
 
 #include <math.h>
@@ -254,6 +255,20 @@ static void kernel_axpy(float a, const float *x, float *y, size_t n)
     }
 }
 
+static void kernel_round_bfloat16(float *x, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        x[j] = bfloat16_round(x[j]);
+    }
+}
+
+static void kernel_add_bfloat16(const float *restrict x, float *restrict y, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        y[j] = bfloat16_round(x[j]) + bfloat16_round(y[j]);
+    }
+}
+
 static void kernel_scale(float a, float *x, size_t n)
 {
     size_t j = 0;
@@ -396,6 +411,8 @@ const struct vec_ops ISA_NAME(vec_ops_) = {
     .dot = kernel_dot,
     .axpy = kernel_axpy,
     .scale = kernel_scale,
+    .round_bfloat16 = kernel_round_bfloat16,
+    .add_bfloat16 = kernel_add_bfloat16,
     .hinge_cut = kernel_hinge_cut,
     .softplus_cut = kernel_softplus_cut,
     .adam = kernel_adam,

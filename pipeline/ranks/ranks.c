@@ -1,6 +1,7 @@
 /* Agreement, exchanges and sums over the wire. */
 #include "ranks/ranks.h"
 
+#include "base/bfloat16.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ranks/wire.h"
@@ -14,6 +15,8 @@ struct ranks {
     struct ranks_traffic traffic;
     struct ranks_bytes scratch; /* of ranks_tree_sum and ranks_tree_scatter */
 };
+
+const char *const ranks_floats_names[] = {"float32", "bfloat16", NULL};
 
 /* ---- who is here ---- */
 
@@ -392,44 +395,76 @@ done:
     return code;
 }
 
+void ranks_floats_pack(enum ranks_floats floats, const float *from, void *to, size_t n)
+{
+    if (floats == RANKS_BFLOAT16) {
+        bfloat16_pack(from, to, n);
+    } else if (n > 0) {
+        memcpy(to, from, n * sizeof *from);
+    }
+}
+
+void ranks_floats_unpack(enum ranks_floats floats, const void *from, float *to, size_t n)
+{
+    if (floats == RANKS_BFLOAT16) {
+        bfloat16_unpack(from, to, n);
+    } else if (n > 0) {
+        memcpy(to, from, n * sizeof *to);
+    }
+}
+
+/* Adds what came; where it was rounded, so is what it is added to. */
+static void add_received(enum ranks_floats floats, const char *received, float *values, size_t n)
+{
+    if (floats == RANKS_BFLOAT16) {
+        const uint16_t *theirs = (const void *)received;
+        for (size_t i = 0; i < n; i++) {
+            values[i] = bfloat16_round(values[i]) + bfloat16_value(theirs[i]);
+        }
+    } else {
+        const float *theirs = (const void *)received;
+        for (size_t i = 0; i < n; i++) {
+            values[i] += theirs[i];
+        }
+    }
+}
+
 /* Recursive halving along the same tree: of the rows that a rank still holds sums for, those of
  * ranks that differ from it in `bit` go to its partner, and the partner's for it are added. What it
  * holds are the ranks that agree with it in all smaller bits. */
 enum status_code ranks_tree_scatter(struct ranks *ranks, float *values, const size_t first[],
-                                    size_t width, struct status *status)
+                                    size_t width, enum ranks_floats floats, struct status *status)
 {
     enum status_code code = STATUS_OK;
     if (is_alone(ranks)) {
         goto done;
     }
-    const size_t floats = first[ranks->n] * width;
-    code = ranks_bytes_reserve(&ranks->scratch, 2 * floats * sizeof *values, status);
+    const size_t size = ranks_float_size(floats), half = first[ranks->n] * width * size;
+    code = ranks_bytes_reserve(&ranks->scratch, 2 * half, status);
     TRY(ranks_settle(ranks, code, status));
-    float *away = (void *)ranks->scratch.data, *theirs = away + floats;
+    char *const away = ranks->scratch.data;
     for (size_t bit = 1; bit < ranks->n; bit *= 2) {
         const size_t below = ranks->mine & (bit - 1);
+        char *theirs = away + half;
         size_t n_away = 0, n_theirs = 0;
         for (size_t r = below; r < ranks->n; r += bit) {
             const size_t n = (first[r + 1] - first[r]) * width;
             if ((r & bit) != (ranks->mine & bit)) {
-                memcpy(away + n_away, values + first[r] * width, n * sizeof *values);
+                ranks_floats_pack(floats, values + first[r] * width, away + n_away * size, n);
                 n_away += n;
             } else {
                 n_theirs += n;
             }
         }
         const double started = clock_monotonic();
-        wire_swap(ranks->mine ^ bit, away, n_away * sizeof *values, theirs,
-                  n_theirs * sizeof *values);
+        wire_swap(ranks->mine ^ bit, away, n_away * size, theirs, n_theirs * size);
         ranks->traffic.waited += clock_monotonic() - started;
-        ranks->traffic.bytes += (int64_t)(n_away * sizeof *values);
+        ranks->traffic.bytes += (int64_t)(n_away * size);
         for (size_t r = below + (ranks->mine & bit); r < ranks->n; r += 2 * bit) {
             const size_t n = (first[r + 1] - first[r]) * width;
-            for (size_t i = 0; i < n; i++) {
-                values[first[r] * width + i] += *theirs++;
-            }
+            add_received(floats, theirs, values + first[r] * width, n);
+            theirs += n * size;
         }
-        theirs = away + floats;
     }
 done:
     return code;

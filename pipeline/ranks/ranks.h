@@ -28,6 +28,17 @@ enum { SHARDS = 64, RANKS_MAX = SHARDS };
 
 struct ranks;
 
+/* As what floats are sent. */
+enum ranks_floats { RANKS_FLOAT32, RANKS_BFLOAT16 };
+extern const char *const ranks_floats_names[]; /* NULL-terminated, in enum order */
+static inline size_t ranks_float_size(enum ranks_floats floats)
+{
+    return floats == RANKS_BFLOAT16 ? sizeof(uint16_t) : sizeof(float);
+}
+/* n floats to what is sent, which may lie anywhere, and from it. */
+void ranks_floats_pack(enum ranks_floats floats, const float *from, void *to, size_t n);
+void ranks_floats_unpack(enum ranks_floats floats, const void *from, float *to, size_t n);
+
 /* Joins the ranks that a launcher has started; NULL when there is none. Errors: STATUS_USAGE for a
  * number of ranks that is not a power of two up to RANKS_MAX, for a launcher that another MPI than
  * ours belongs to, for several processes of a build without MPI. */
@@ -124,9 +135,9 @@ MUST_CHECK enum status_code ranks_tree_sum(struct ranks *ranks, double *values, 
                                            struct status *status);
 /* The same of floats, of which each rank gets its own rows: of values (first[n], width) rank r's
  * are the rows [first[r], first[r + 1]); afterwards they hold the sum, the others nothing of use.
- */
+ * As bfloat16 both sides of every sum are rounded, the sum of all is not. */
 MUST_CHECK enum status_code ranks_tree_scatter(struct ranks *ranks, float *values,
                                                const size_t first[], size_t width,
-                                               struct status *status);
+                                               enum ranks_floats floats, struct status *status);
 
 #endif

@@ -247,7 +247,8 @@ static enum status_code to_items(struct propagation *propagation, const struct v
     float *all = out - first_own_item(propagation) * d;
     struct product_job job = {&propagation->backward, view, propagation->shards, d, in, all};
     pool_run_rows(pool, job.matrix->n_rows, ROW_BLOCK, product_task, &job);
-    return ranks_tree_scatter(propagation->ranks, all, propagation->first_item, d, status);
+    return ranks_tree_scatter(propagation->ranks, all, propagation->first_item, d, RANKS_FLOAT32,
+                              status);
 }
 
 /* out = P in. out: in, buffers of the sides that are wanted; out, of those that there is any of. */

@@ -50,7 +50,7 @@ enum status_code embedding_table_share(struct embedding_table *table, struct ran
         const size_t slot = (size_t)table->slot_of[table->union_rows[i]];
         memcpy(table->union_gradient + i * d, gradient + slot * d, size);
     }
-    TRY(ranks_tree_scatter(ranks, table->union_gradient, first, d, status));
+    TRY(ranks_tree_scatter(ranks, table->union_gradient, first, d, RANKS_FLOAT32, status));
     TRY(ranks_gather(ranks, table->union_gradient + first[mine] * d,
                      (first[mine + 1] - first[mine]) * size, &table->shared, status));
     for (size_t i = 0; i < n; i++) {

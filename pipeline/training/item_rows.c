@@ -11,6 +11,12 @@ enum { MOST_DENSE = 2, HEADER = 2 * sizeof(int32_t) };
 
 /* ---- whose ---- */
 
+/* Bytes of a row on the wire: whole words, as other things follow it. */
+static size_t sent_row(const struct item_rows *rows)
+{
+    return (rows->d * ranks_float_size(rows->wire) + 3) / 4 * 4;
+}
+
 /* The row of an item of this rank. */
 static int32_t row_of(const struct item_rows *rows, int32_t item)
 {
@@ -28,12 +34,15 @@ int32_t item_rows_row(const struct item_rows *rows, int32_t item)
 }
 
 enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks, size_t n_items,
-                                size_t d, struct status *status)
+                                size_t d, enum ranks_floats wire, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t n = ranks_n(ranks), mine = ranks_mine(ranks);
-    *rows = (struct item_rows){
-        .ranks = ranks, .n_items = n_items, .n_own = shard_items_below(n, mine, n_items), .d = d};
+    *rows = (struct item_rows){.ranks = ranks,
+                               .wire = wire,
+                               .n_items = n_items,
+                               .n_own = shard_items_below(n, mine, n_items),
+                               .d = d};
     if (n > 1) {
         TRY(MEM_NEW(&rows->keys, rows->n_own, status));
         TRY(MEM_NEW(&rows->slot_of, rows->n_own, status));
@@ -73,45 +82,6 @@ void item_rows_release(struct item_rows *rows)
 
 /* ---- asking ---- */
 
-/* Who has which candidate, and the list of what is asked of whom. */
-static enum status_code make_request(const struct item_rows *rows, struct item_request *request,
-                                     const struct candidate_set *set, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t n_ranks = ranks_n(rows->ranks), n_shared = set->n_negatives;
-    size_t next[RANKS_MAX] = {0}, counts[RANKS_MAX] = {0};
-    request->set = set;
-    workspace_begin(&request->workspace);
-    WORKSPACE_ADD(&request->workspace, &request->owners, set->n);
-    WORKSPACE_ADD(&request->workspace, &request->codes, set->n);
-    WORKSPACE_ADD(&request->workspace, &request->shared, n_shared);
-    WORKSPACE_ADD(&request->workspace, &request->asked, set->n - n_shared);
-    TRY(workspace_reserve(&request->workspace, status));
-    memset(request->n_shared, 0, sizeof request->n_shared);
-    for (size_t c = 0; c < set->n; c++) {
-        const size_t owner = shard_item_owner(rows->ranks, (size_t)candidate_set_item(set, c));
-        request->owners[c] = (uint8_t)owner;
-        request->codes[c] =
-            c < n_shared ? ~(int32_t)request->n_shared[owner]++ : (int32_t)counts[owner]++;
-    }
-    request->first_asked[0] = 0;
-    for (size_t r = 0; r < n_ranks; r++) {
-        next[r] = r == 0 ? 0 : next[r - 1] + request->n_shared[r - 1];
-        request->first_asked[r + 1] = request->first_asked[r] + counts[r];
-    }
-    for (size_t c = 0; c < set->n; c++) {
-        const size_t owner = request->owners[c];
-        if (c < n_shared) {
-            request->shared[next[owner] + (size_t)~request->codes[c]] = (int32_t)c;
-        } else {
-            request->asked[request->first_asked[owner] + (size_t)request->codes[c]] =
-                candidate_set_item(set, c);
-        }
-    }
-done:
-    return code;
-}
-
 static struct item_request *other_request(struct item_rows *rows)
 {
     return &rows->requests[rows->request == &rows->requests[0]];
@@ -132,7 +102,7 @@ enum status_code item_rows_ask(struct item_rows *rows, const struct candidate_se
         assert(rows->request->set == set);
         return code;
     }
-    TRY(make_request(rows, rows->request, set, status));
+    TRY(item_request_make(rows->request, rows->ranks, set, status));
     for (size_t r = 0; r <= ranks_n(rows->ranks); r++) {
         first[r] = rows->request->first_asked[r] * sizeof(int32_t);
     }
@@ -181,12 +151,18 @@ static size_t n_wanted(const struct item_request *request, size_t rank)
     return (request->wanted.first[rank + 1] - request->wanted.first[rank]) / sizeof(int32_t);
 }
 
+static void pack_row(const struct item_rows *rows, const float *row, char *to)
+{
+    memset(to + sent_row(rows) - sizeof(int32_t), 0, sizeof(int32_t)); /* an odd one ends there */
+    ranks_floats_pack(rows->wire, row, to, rows->d);
+}
+
 /* To every rank the own shared negatives and what it wants. */
 static enum status_code send_vectors(struct item_rows *rows, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct item_request *request = rows->request;
-    const size_t n_ranks = ranks_n(rows->ranks), row = rows->d * sizeof(float);
+    const size_t n_ranks = ranks_n(rows->ranks), row = sent_row(rows);
     const size_t own = request->n_shared[ranks_mine(rows->ranks)];
     size_t first[RANKS_MAX + 1] = {0};
     for (size_t r = 0; r < n_ranks; r++) {
@@ -195,10 +171,12 @@ static enum status_code send_vectors(struct item_rows *rows, struct status *stat
     TRY(ranks_bytes_reserve(&rows->send, first[n_ranks], status));
     for (size_t r = 0; r < n_ranks; r++) {
         const int32_t *wanted = (const void *)(request->wanted.data + request->wanted.first[r]);
-        memcpy(rows->send.data + first[r], rows->pass.vectors, own * row);
+        for (size_t i = 0; i < own; i++) {
+            pack_row(rows, rows->pass.vectors + i * rows->d, rows->send.data + first[r] + i * row);
+        }
         for (size_t i = 0; i < n_wanted(request, r); i++) {
-            memcpy(rows->send.data + first[r] + (own + i) * row,
-                   rows->pass.vectors + (size_t)wanted[i] * rows->d, row);
+            pack_row(rows, rows->pass.vectors + (size_t)wanted[i] * rows->d,
+                     rows->send.data + first[r] + (own + i) * row);
         }
     }
     TRY(ranks_exchange(rows->ranks, rows->send.data, first, &rows->received, status));
@@ -212,7 +190,7 @@ static enum status_code place_vectors(struct item_rows *rows, struct status *sta
     enum status_code code = STATUS_OK;
     const struct item_request *request = rows->request;
     const struct candidate_set *set = request->set;
-    const size_t row = rows->d * sizeof(float);
+    const size_t row = sent_row(rows);
     workspace_begin(&rows->fetched);
     WORKSPACE_ADD(&rows->fetched, &rows->fetched_vectors, set->n * rows->d);
     TRY(workspace_reserve(&rows->fetched, status));
@@ -221,9 +199,31 @@ static enum status_code place_vectors(struct item_rows *rows, struct status *sta
         const size_t at = c < set->n_negatives
                               ? (size_t)~request->codes[c]
                               : request->n_shared[owner] + (size_t)request->codes[c];
-        memcpy(rows->fetched_vectors + c * rows->d,
-               rows->received.data + rows->received.first[owner] + at * row, row);
+        ranks_floats_unpack(rows->wire,
+                            rows->received.data + rows->received.first[owner] + at * row,
+                            rows->fetched_vectors + c * rows->d, rows->d);
     }
+    rows->vectors = rows->fetched_vectors;
+done:
+    return code;
+}
+
+/* What others would get, where there are none. */
+static enum status_code round_vectors(struct item_rows *rows, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = rows->request->set->n * rows->d;
+    rows->vectors = rows->pass.vectors;
+    if (rows->wire == RANKS_FLOAT32) {
+        return code;
+    }
+    workspace_begin(&rows->fetched);
+    WORKSPACE_ADD(&rows->fetched, &rows->fetched_vectors, n);
+    TRY(workspace_reserve(&rows->fetched, status));
+    if (n > 0) {
+        memcpy(rows->fetched_vectors, rows->pass.vectors, n * sizeof(float));
+    }
+    vec_ops()->round_bfloat16(rows->fetched_vectors, n);
     rows->vectors = rows->fetched_vectors;
 done:
     return code;
@@ -238,7 +238,7 @@ enum status_code item_rows_fetch(struct item_rows *rows, struct encoder *encoder
         const struct candidate_set *set = rows->request->set;
         TRY(encoder_forward(encoder, SIDE_ITEMS, view, candidate_set_rows(set), set->n, rate,
                             &rows->pass, pool, status));
-        rows->vectors = rows->pass.vectors;
+        code = round_vectors(rows, status);
         goto done;
     }
     const int64_t sent_before = ranks_traffic(rows->ranks).bytes;
@@ -253,6 +253,7 @@ enum status_code item_rows_fetch(struct item_rows *rows, struct encoder *encoder
     WORKSPACE_ADD(&rows->pushed, &rows->dense,
                   rows->request->set->n_negatives * MOST_DENSE * rows->d);
     WORKSPACE_ADD(&rows->pushed, &rows->gradient, rows->n_pass * rows->d);
+    WORKSPACE_ADD(&rows->pushed, &rows->unpacked, rows->d);
     TRY(workspace_reserve(&rows->pushed, status));
 done:
     return code;
@@ -321,7 +322,7 @@ static enum status_code sum_dense(struct item_rows *rows, const float **mine, st
         memmove(rows->dense + i * width, rows->dense + i * MOST_DENSE * rows->d,
                 width * sizeof(float));
     }
-    TRY(ranks_tree_scatter(rows->ranks, rows->dense, first, width, status));
+    TRY(ranks_tree_scatter(rows->ranks, rows->dense, first, width, rows->wire, status));
     *mine = rows->dense + first[ranks_mine(rows->ranks)] * width;
 done:
     return code;
@@ -333,7 +334,7 @@ static enum status_code send_gradients(struct item_rows *rows, const struct item
 {
     enum status_code code = STATUS_OK;
     const struct outgoing *out = &rows->outgoing;
-    const size_t n_ranks = ranks_n(rows->ranks), row = rows->d * sizeof(float);
+    const size_t n_ranks = ranks_n(rows->ranks), row = sent_row(rows);
     size_t counts[RANKS_MAX] = {0}, first[RANKS_MAX + 1] = {0}, at[RANKS_MAX] = {0};
     for (size_t i = 0; i < out->n; i++) {
         counts[out->owners[i]]++;
@@ -356,7 +357,7 @@ static enum status_code send_gradients(struct item_rows *rows, const struct item
         const size_t r = out->owners[i], k = at[r]++;
         char *to = rows->send.data + first[r] + HEADER;
         memcpy(to + k * HEADER, out->headers + 2 * i, HEADER);
-        memcpy(to + counts[r] * HEADER + k * row, out->values + i * rows->d, row);
+        pack_row(rows, out->values + i * rows->d, to + counts[r] * HEADER + k * row);
     }
     TRY(ranks_exchange(rows->ranks, rows->send.data, first, &rows->received, status));
 done:
@@ -367,7 +368,7 @@ done:
 struct incoming {
     size_t n, at;
     const int32_t *headers;
-    const float *values;
+    const char *values;
     const int32_t *wanted; /* places of what the rank asked for */
 };
 
@@ -392,7 +393,9 @@ static void sum_gradients(struct item_rows *rows, const float *mine, struct inco
             for (; in->at < in->n && in->headers[2 * in->at + 1] == (int32_t)section; in->at++) {
                 const int32_t code = in->headers[2 * in->at];
                 const size_t slot = code < 0 ? (size_t)~code : (size_t)in->wanted[code];
-                vec->axpy(1.0f, in->values + in->at * d, rows->gradient + slot * d, d);
+                ranks_floats_unpack(rows->wire, in->values + in->at * sent_row(rows),
+                                    rows->unpacked, d);
+                vec->axpy(1.0f, rows->unpacked, rows->gradient + slot * d, d);
             }
         }
     }
@@ -404,7 +407,7 @@ static enum status_code read_received(const struct item_rows *rows, struct incom
 {
     enum status_code code = STATUS_OK;
     const struct item_request *request = rows->request;
-    const size_t n_ranks = ranks_n(rows->ranks), row = rows->d * sizeof(float);
+    const size_t n_ranks = ranks_n(rows->ranks), row = sent_row(rows);
     const struct ranks_bytes *received = &rows->received;
     size_t first[RANKS_MAX + 1] = {0};
     for (size_t r = 0; r < n_ranks; r++) {
@@ -414,7 +417,7 @@ static enum status_code read_received(const struct item_rows *rows, struct incom
         from[r] = (struct incoming){
             .n = (size_t)n,
             .headers = (const void *)(data + HEADER),
-            .values = (const void *)(data + HEADER + (size_t)n * HEADER),
+            .values = data + HEADER + (size_t)n * HEADER,
             .wanted = (const void *)(request->wanted.data + request->wanted.first[r])};
         first[r + 1] = first[r] + received->first[r + 1] - received->first[r] - HEADER -
                        (size_t)n * (HEADER + row);
@@ -443,7 +446,7 @@ enum status_code item_rows_push(struct item_rows *rows, const struct candidate_s
     const float *mine = NULL;
     const int64_t sent_before = ranks_traffic(rows->ranks).bytes;
     if (following != NULL) {
-        TRY(make_request(rows, following, next, status));
+        TRY(item_request_make(following, rows->ranks, next, status));
     }
     TRY(sum_dense(rows, &mine, status));
     TRY(send_gradients(rows, following, status));

@@ -4,7 +4,7 @@
  * them. At one rank nothing is exchanged, and nothing is copied.
  *
  *     struct item_rows rows = {0};
- *     TRY(item_rows_init(&rows, ranks, n_items, d, status));
+ *     TRY(item_rows_init(&rows, ranks, n_items, d, wire, status));
  *     tower_init(..., rows.n_own rows, keyed by rows.keys)
  *     each step, of the candidates of its plan:
  *         TRY(item_rows_ask(&rows, &candidates, status));      unless it was asked with a push
@@ -18,32 +18,24 @@
  * The gradient of a row is summed in one order, whoever does it: of each contrast in turn what its
  * shared negatives give, along the tree of leaves, and what its sparse entries give, leaf by leaf.
  * Sent by a rank in a step: vectors and gradients of four bytes a number, eight bytes with each
- * gradient that is not of a shared negative, four for each item asked for. */
+ * gradient that is not of a shared negative, four for each item asked for.
+ *
+ * With a wire of bfloat16 two bytes a number. The bytes of a training are the same at any number of
+ * ranks then, too: what would be sent is rounded at one rank as well. These are the vectors that a
+ * step contrasts (their lengths and the way back are those of the owner's, unrounded), each sparse
+ * gradient of an item and leaf (contrast_settings.rounds; of item_rows_take_rows the caller rounds
+ * them), and both sides of every sum in the tree of leaves, of which the root is not rounded. */
 #ifndef NIGHTJAR_TRAINING_ITEM_ROWS_H
 #define NIGHTJAR_TRAINING_ITEM_ROWS_H
 
 #include "contrast/contrast_batch.h"
-#include "negatives/candidate_set.h"
-#include "ranks/ranks.h"
 #include "towers/encoder.h"
-
-/* Who has the candidates of a step, and what others want of this rank's. */
-struct item_request {
-    const struct candidate_set *set;
-    bool is_asked;
-    struct workspace workspace;
-    uint8_t *owners; /* (candidates) */
-    int32_t *codes;  /* (candidates) k-th of the owner's shared ones: ~k; k-th asked of it: k */
-    int32_t *shared; /* (shared) columns, by owners */
-    size_t n_shared[RANKS_MAX]; /* of each owner */
-    int32_t *asked;             /* (others) items, by owners */
-    size_t first_asked[RANKS_MAX + 1];
-    struct ranks_bytes wanted; /* items asked of this rank, by who asks */
-};
+#include "training/item_request.h"
 
 /* Zero-initialise. */
 struct item_rows {
     struct ranks *ranks;
+    enum ranks_floats wire;
     size_t n_items, n_own, d;
     uint64_t *keys; /* (n_own) items of the rows that are here; NULL: row i is item i */
     /* of the step */
@@ -59,6 +51,7 @@ struct item_rows {
     size_t n_dense, n_sections; /* taken so far in the step */
     struct workspace fetched, pushed;
     float *fetched_vectors, *dense; /* (candidates, d), (shared, MOST_DENSE d) */
+    float *unpacked;                /* (d) of a row that came */
     struct outgoing {
         size_t n, room;
         uint8_t *owners;
@@ -71,7 +64,8 @@ struct item_rows {
 };
 
 MUST_CHECK enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks,
-                                           size_t n_items, size_t d, struct status *status);
+                                           size_t n_items, size_t d, enum ranks_floats wire,
+                                           struct status *status);
 void item_rows_release(struct item_rows *rows);
 /* Whether rows are anywhere else. */
 static inline bool item_rows_are_spread(const struct item_rows *rows)

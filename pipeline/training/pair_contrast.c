@@ -20,7 +20,8 @@ enum status_code pair_contrast_run(struct train_batch *batch, struct train_outco
         .loss = &loss_table[0], /* softmax */
         .loss_settings = {.denominators = DENOMINATORS_DECOUPLED, .t2 = 1.0},
         .temperature = settings->co_items.temperature,
-        .strip_bytes = settings->strip_bytes};
+        .strip_bytes = settings->strip_bytes,
+        .rounds = settings->wire == RANKS_BFLOAT16};
     /* with other ranks it may be they who have anchors */
     if (is_spread ? settings->co_items.weight == 0.0 : entries->n == 0) {
         return code;
@@ -39,6 +40,9 @@ enum status_code pair_contrast_run(struct train_batch *batch, struct train_outco
     matrix_gather(const_matrix_of(side->candidates, side->n_candidates, d), entries->places,
                   entries->n, side->own_anchors);
     TRY(side_run(side, batch->contrast, &contrast, batch->pool, &result, outcome, status));
+    if (contrast.rounds) { /* each anchor's by itself, as it is sent */
+        vec_ops()->round_bfloat16(side->anchor_gradient, entries->n * d);
+    }
     if (is_spread) {
         TRY(item_rows_take(batch->items, side->candidate_gradient, &parts, status));
         TRY(item_rows_take_rows(batch->items, entries->places, side->anchor_gradient, entries->n,

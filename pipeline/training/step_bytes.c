@@ -38,7 +38,8 @@ static double sum_up(const struct trainer_input *input, size_t n_batches,
 {
     const double n_ranks = (double)ranks_n(input->ranks), batches = (double)n_batches;
     const double leaves = (double)epoch_order_leaves(input->settings->batch_users) / n_ranks;
-    const double vector = sizeof(float) * (double)input->settings->dimension;
+    const double vector =
+        (double)(ranks_float_size(input->settings->wire) * input->settings->dimension);
     double shared = 0, asked = 0, parts = 0;
     for (size_t i = 0; i < sampler->n_items; i++) {
         const double chance = chance_shared(sampler, i), n = (double)own_counts[i];

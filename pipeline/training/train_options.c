@@ -247,6 +247,9 @@ const struct option train_options_table[] = {
             "Users ranked in a validation, a seeded sample when there are more.", .unit = "users"),
     OPT_DURATION(train_options, "checkpoint_every", checkpoint_every, "60s", 0, 0,
                  "Time between checkpoints in the work database; 0s writes one after every epoch."),
+    OPT_CHOICE(train_options, "wire", settings.wire, "float32", ranks_floats_names,
+               "As what ranks send each other vectors and gradients of items: bfloat16 takes half "
+               "the bytes and rounds to 8 bits, the same at any number of ranks, one included."),
     OPT_BYTES(train_options, "strip", settings.strip_bytes, "256M",
               "Memory for a batch's logits between the kernel's two passes; beyond it they are "
               "computed twice."),

@@ -44,11 +44,11 @@ static void add_wire(const struct trainer_settings *settings, const struct stage
 {
     const double ranks = fmax(sizes->n_ranks, 1.0), items = fmax(sizes->n_items, 1.0);
     const double leaves = (double)epoch_order_leaves(settings->batch_users) / ranks;
-    const double vector = sizeof(float) * (double)settings->dimension;
+    const double vector = (double)(ranks_float_size(settings->wire) * settings->dimension);
     const double positives = b * sizes->n_interactions / fmax(sizes->n_users, 1.0);
     const double asked = different_items(items, positives);
     const double parts = leaves * different_items(items, positives / leaves);
-    const double tokens = 2.0 * vector * sizes->n_buckets;
+    const double tokens = 2.0 * sizeof(float) * (double)settings->dimension * sizes->n_buckets;
     out->step_bytes = item_rows_step_bytes(ranks, vector, negatives, asked, parts) +
                       tokens * (ranks - 1.0) / ranks;
 }

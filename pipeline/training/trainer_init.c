@@ -147,7 +147,7 @@ enum status_code trainer_init(struct trainer *trainer, struct status *status)
     trainer->n[SIDE_USERS] = input->train->matrix.n_rows;
     trainer->n[SIDE_ITEMS] = input->train->matrix.n_columns;
     TRY(item_rows_init(&trainer->items, input->ranks, trainer->n[SIDE_ITEMS], settings->dimension,
-                       status));
+                       settings->wire, status));
     TRY(epoch_order_init(&trainer->order, input, n_anchor_items(trainer), status));
     TRY(init_memory(trainer, status));
     TRY(find_shards(trainer, status));

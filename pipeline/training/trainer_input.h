@@ -72,7 +72,8 @@ struct trainer_settings {
     struct pair_contrast_settings co_items;
     struct view_settings views;
     struct sequence_settings sequence;
-    size_t strip_bytes; /* see contrast.h */
+    enum ranks_floats wire; /* as what vectors and gradients of items are exchanged */
+    size_t strip_bytes;     /* see contrast.h */
 };
 
 /* The towers after the last epoch. */

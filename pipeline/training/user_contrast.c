@@ -159,6 +159,7 @@ enum status_code user_contrast_run(struct train_batch *batch, const struct train
                                          .loss_settings = settings->loss_settings,
                                          .temperature = step->temperature,
                                          .strip_bytes = settings->strip_bytes,
+                                         .rounds = settings->wire == RANKS_BFLOAT16,
                                          .diagnose = step->diagnose};
     side->entries = &batch->plan->user_items;
     side->n_candidates = batch->plan->candidates.n;

@@ -111,7 +111,8 @@ static void start(struct step_data *s, size_t batch_users, enum negative_strateg
                               pool, &status),
                    &status);
     }
-    bench_must(item_rows_init(&s->items, NULL, N_ITEMS, DIMENSION, &status), &status);
+    bench_must(item_rows_init(&s->items, NULL, N_ITEMS, DIMENSION, RANKS_FLOAT32, &status),
+               &status);
     bench_must(train_batch_new(&s->input, &s->encoder, &s->items, pool, &s->batch, &status),
                &status);
     s->number = 0;

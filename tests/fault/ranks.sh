@@ -128,6 +128,20 @@ same_rows() {
     refused 'the same once more does nothing new' 0 ' [0-9]* unchanged, in '
 }
 
+# narrow N: what is sent is rounded; so is it by one process, which publishes other rows than without
+narrow() {
+    of_full=$expected
+    sed 's/- train: {/&wire: bfloat16, /' "$box/full.yaml" >"$box/narrow.yaml"
+    afresh
+    alone "$plain" run narrow.yaml
+    expected=$(published)
+    [ "$expected" != "$of_full" ] || fail 'one process rounds, too'
+    afresh
+    ranks "$1" "$ranked" run narrow.yaml
+    same "$1 ranks that send bfloat16 publish what one process does"
+    expected=$of_full
+}
+
 # searches: settings that are left open; the next night starts at those of the last
 searches() {
     of_full=$expected
@@ -329,6 +343,7 @@ if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     expected=$(published)
     same 'one process'
     same_rows 1 4 $two ${NIGHTJAR_SOAK:+8}
+    narrow 4
     searches $two 4
     readings
     troubles

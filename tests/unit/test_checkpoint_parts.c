@@ -206,6 +206,7 @@ static const struct kind {
     struct hidden_settings hidden;
     double id_dropout;
     bool has_own_lists, has_side_data;
+    enum ranks_floats wire;
 } kinds[] = {
     {.name = "ids alone"},
     {.name = "a hop to items, dropout",
@@ -229,6 +230,11 @@ static const struct kind {
      .propagation = {true, 2, 0.5, PROPAGATE_BOTH},
      .clip = 1.0,
      .has_side_data = true},
+    {.name = "ids alone, rounded", .wire = RANKS_BFLOAT16},
+    {.name = "negatives of each positive, hops to both, rounded",
+     .propagation = {true, 2, 0.5, PROPAGATE_BOTH},
+     .has_own_lists = true,
+     .wire = RANKS_BFLOAT16},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -259,6 +265,7 @@ static struct trainer_result train(struct ranks *of, const struct people *people
         .epochs = EPOCHS,
         .batch_users = 512,
         .init_scale = 0.1,
+        .wire = kind->wire,
         .strip_bytes = 1 << 20};
     const struct negative_settings negatives = {
         .strategy = kind->has_own_lists ? NEGATIVES_POPULARITY : NEGATIVES_MIXED,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/bfloat16.h"
 #include "base/mem.h"
 #include "math/blas.h"
 #include "tests/support/contrast_problem.h"
@@ -200,14 +201,17 @@ static void check_leaves_apart(const struct problem *p)
     assert_memory_equal(whole.anchors.data + split, halves[1].anchors.data,
                         (p->b * p->d - split) * sizeof(float));
     for (size_t i = 0; i < p->m * p->d; i++) {
-        halves[0].candidates.data[i] += halves[1].candidates.data[i];
+        float *sum = &halves[0].candidates.data[i], other = halves[1].candidates.data[i];
+        *sum = p->settings.rounds ? bfloat16_round(*sum) + bfloat16_round(other) : *sum + other;
     }
     for (size_t h = 0; h < 2; h++) {
         assert_true(parts[h].n > 0);
         for (size_t i = 0; i < parts[h].n; i++) {
             const size_t at = (size_t)parts[h].columns[i] * p->d;
             for (size_t j = 0; j < p->d; j++) {
-                halves[0].candidates.data[at + j] += parts[h].values[i * p->d + j];
+                const float part = parts[h].values[i * p->d + j];
+                assert_true(!p->settings.rounds || bfloat16_round(part) == part);
+                halves[0].candidates.data[at + j] += part;
             }
         }
     }
@@ -218,6 +222,25 @@ static void check_leaves_apart(const struct problem *p)
     release_result(&halves[1]);
     release_parts(&parts[0]);
     release_parts(&parts[1]);
+}
+
+/* What is rounded stays within the errors of so many roundings of what is not. */
+static void check_rounded(const struct problem *p)
+{
+    struct problem exact = *p;
+    exact.settings.rounds = false;
+    struct contrast_result got = run_kernel(p, 1), want = run_kernel(&exact, 1);
+    double error = 0.0, size = 0.0;
+    for (size_t i = 0; i < p->m * p->d; i++) {
+        const double value = (double)want.candidates.data[i];
+        const double difference = (double)got.candidates.data[i] - value;
+        error += difference * difference;
+        size += value * value;
+    }
+    assert_true(error > 0.0 && error < 1e-5 * size);
+    assert_memory_equal(got.anchors.data, want.anchors.data, p->b * p->d * sizeof(float));
+    release_result(&got);
+    release_result(&want);
 }
 
 static void leaves_apart_summed_along_the_tree_give_the_same_bytes(void **state)
@@ -235,6 +258,9 @@ static void leaves_apart_summed_along_the_tree_give_the_same_bytes(void **state)
             p.leaves = leaves;
             check_problem(&p, 1);
             check_leaves_apart(&p);
+            p.settings.rounds = true;
+            check_leaves_apart(&p);
+            check_rounded(&p);
             release_problem(&p);
         }
     }

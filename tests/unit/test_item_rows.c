@@ -3,6 +3,7 @@
  * it as several. */
 #include "training/item_rows.h"
 
+#include "base/bfloat16.h"
 #include "base/mem.h"
 #include "math/vec.h"
 #include "ranks/shards.h"
@@ -15,6 +16,13 @@
 enum { D = 5, LEAVES = 8, STEPS = 4, ITEMS_MAX = 300 };
 
 static struct ranks *ranks;
+static enum ranks_floats wire;
+
+/* As it is sent. */
+static float sent(float x)
+{
+    return wire == RANKS_BFLOAT16 ? bfloat16_round(x) : x;
+}
 
 /* What leaf l of step t takes of an item: nothing, or a gradient to whose entries `value` adds. */
 static bool takes(size_t step, size_t leaf, size_t item, size_t which)
@@ -36,8 +44,8 @@ static bool is_shared(size_t step, size_t item)
 static float tree_of(size_t step, size_t first, size_t n, size_t item, size_t which, size_t j)
 {
     return n == 1 ? value_of(step, first, item, 10 + which, j)
-                  : tree_of(step, first, n / 2, item, which, j) +
-                        tree_of(step, first + n / 2, n / 2, item, which, j);
+                  : sent(tree_of(step, first, n / 2, item, which, j)) +
+                        sent(tree_of(step, first + n / 2, n / 2, item, which, j));
 }
 
 /* Shared negatives of all ranks, then what the leaves [first, last) take besides. */
@@ -122,7 +130,7 @@ static void naive_gradient(size_t step, size_t item, float out[D])
             }
             for (size_t leaf = 0; leaf < LEAVES; leaf++) {
                 if (takes(step, leaf, item, which)) {
-                    out[j] += value_of(step, leaf, item, which, j);
+                    out[j] += sent(value_of(step, leaf, item, which, j));
                 }
             }
         }
@@ -159,7 +167,7 @@ static void pair_init(struct pair *p, size_t n_items)
 {
     struct status status = {0};
     *p = (struct pair){0};
-    assert_int_equal(item_rows_init(&p->rows, ranks, n_items, D, &status), STATUS_OK);
+    assert_int_equal(item_rows_init(&p->rows, ranks, n_items, D, wire, &status), STATUS_OK);
     assert_true(item_rows_are_spread(&p->rows) == (ranks_n(ranks) > 1));
     make_encoder(&p->mine, p->rows.n_own, p->rows.keys);
     make_encoder(&p->whole, n_items, NULL);
@@ -212,9 +220,10 @@ static void run_step(struct pair *p, size_t step)
                                      &p->pass, NULL, &status),
                      STATUS_OK);
     for (size_t c = 0; c < set->n; c++) {
-        assert_memory_equal(p->rows.vectors + c * D,
-                            p->pass.vectors + place_of(p, (size_t)set->items[c]) * D,
-                            D * sizeof(float));
+        const float *whole = p->pass.vectors + place_of(p, (size_t)set->items[c]) * D;
+        for (size_t j = 0; j < D; j++) {
+            assert_true(p->rows.vectors[c * D + j] == sent(whole[j]));
+        }
     }
     for (size_t c = 0; c < p->all.n; c++) {
         naive_gradient(step, (size_t)p->all.items[c], gradient + c * D);
@@ -260,15 +269,19 @@ static void compare(size_t n_items)
 static void steps_of_spread_rows_are_those_of_one_table(void **state)
 {
     (void)state;
-    compare(ITEMS_MAX);
-    compare(130);
+    for (wire = RANKS_FLOAT32; wire <= RANKS_BFLOAT16; wire++) {
+        compare(ITEMS_MAX);
+        compare(130);
+    }
 }
 
 static void ranks_without_any_item_take_part(void **state)
 {
     (void)state;
-    compare(20);
-    compare(1);
+    for (wire = RANKS_FLOAT32; wire <= RANKS_BFLOAT16; wire++) {
+        compare(20);
+        compare(1);
+    }
 }
 
 int main(void)

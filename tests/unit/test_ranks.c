@@ -2,6 +2,7 @@
  * when started by itself; tests/fault/ranks.sh starts it as several. */
 #include "ranks/shards.h"
 
+#include "base/bfloat16.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -172,7 +173,8 @@ static void floats_are_added_along_the_tree(void **state)
     for (size_t i = 0; i < first[n] * WIDTH; i++) {
         rows[i] = (float)(int)value_of(mine, i); /* of which the sums are exact */
     }
-    assert_int_equal(ranks_tree_scatter(ranks, rows, first, WIDTH, &status), STATUS_OK);
+    assert_int_equal(ranks_tree_scatter(ranks, rows, first, WIDTH, RANKS_FLOAT32, &status),
+                     STATUS_OK);
     for (size_t i = first[mine] * WIDTH; i < first[mine + 1] * WIDTH; i++) {
         float sum = 0;
         for (size_t r = 0; r < n; r++) {
@@ -180,6 +182,39 @@ static void floats_are_added_along_the_tree(void **state)
         }
         assert_true(rows[i] == sum);
     }
+}
+
+/* The float sum over ranks [first, first + n) at place i, each side of every sum rounded. */
+static float rounded_tree_of(size_t first, size_t n, size_t i)
+{
+    return n == 1 ? (float)value_of(first, i)
+                  : bfloat16_round(rounded_tree_of(first, n / 2, i)) +
+                        bfloat16_round(rounded_tree_of(first + n / 2, n / 2, i));
+}
+
+static void floats_are_sent_rounded(void **state)
+{
+    (void)state;
+    enum { WIDTH = 3 };
+    struct status status = {0};
+    const size_t mine = ranks_mine(ranks), n = ranks_n(ranks);
+    float rows[MANY * WIDTH];
+    size_t first[RANKS_MAX + 1] = {0}, rest = 0;
+    for (size_t r = 0; r < n; r++) { /* some have no rows */
+        first[r + 1] = first[r] + r * 7 % 5;
+        rest += r == mine ? 0 : r * 7 % 5;
+    }
+    for (size_t i = 0; i < first[n] * WIDTH; i++) {
+        rows[i] = (float)value_of(mine, i);
+    }
+    const int64_t before = ranks_traffic(ranks).bytes;
+    assert_int_equal(ranks_tree_scatter(ranks, rows, first, WIDTH, RANKS_BFLOAT16, &status),
+                     STATUS_OK);
+    for (size_t i = first[mine] * WIDTH; i < first[mine + 1] * WIDTH; i++) {
+        assert_true(rows[i] == rounded_tree_of(0, n, i));
+    }
+    /* two bytes of each number, and each goes away once */
+    assert_int_equal(ranks_traffic(ranks).bytes - before, rest * WIDTH * 2);
 }
 
 static void fill_leaf(void *data, size_t shard, double *leaf)
@@ -285,6 +320,7 @@ int main(void)
         cmocka_unit_test(bytes_of_any_length_are_gathered_and_exchanged),
         cmocka_unit_test(long_messages_are_cut_and_joined),
         cmocka_unit_test(floats_are_added_along_the_tree),
+        cmocka_unit_test(floats_are_sent_rounded),
         cmocka_unit_test(sums_over_shards_do_not_depend_on_the_ranks),
         cmocka_unit_test(values_are_gathered_by_shard_and_row),
         cmocka_unit_test(a_failure_of_one_is_everybodys),

@@ -174,7 +174,7 @@ static double step_from(const struct problem *p, size_t table, size_t entry, flo
     struct item_rows items;
     struct train_outcome outcome = {0};
     make_encoder(p, &encoder);
-    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, &status), STATUS_OK);
+    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, RANKS_FLOAT32, &status), STATUS_OK);
     float *weight = table_of(&encoder, table)->weights + entry;
     *weight += by;
     const float before = *weight;
@@ -379,7 +379,7 @@ static void train_epochs(const struct problem *p, bool plans_ahead, struct pool 
     struct item_rows items;
     struct train_outcome outcome;
     make_encoder(p, &encoder);
-    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, &status), STATUS_OK);
+    assert_int_equal(item_rows_init(&items, NULL, ITEMS, D, RANKS_FLOAT32, &status), STATUS_OK);
     assert_int_equal(train_batch_new(&p->input, &encoder, &items, pool, &batch, &status),
                      STATUS_OK);
     for (size_t n = 0; n < EPOCHS * STEPS; n++) {

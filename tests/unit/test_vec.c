@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/bfloat16.h"
 #include "base/mem.h"
 #include "math/vec.h"
 #include "tests/support/random_matrix.h"
@@ -108,6 +109,76 @@ static void sums_and_maxima_match_plain_loops(void **state)
 {
     (void)state;
     on_every_set_and_length(check_sums);
+}
+
+/* The nearest of the two bfloat16 around x, in double; of the halves the one with an even end. */
+static float naive_bfloat16(float x)
+{
+    uint32_t bits;
+    float below, above;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= 0xffff0000;
+    memcpy(&below, &bits, sizeof below);
+    if (below == x || isnan(x)) { /* infinity, too */
+        return x;
+    }
+    const bool is_even = (bits & 0x10000) == 0;
+    bits += 0x10000;
+    memcpy(&above, &bits, sizeof above);
+    /* beyond the largest one follows what would be next if the range went on */
+    const double up = isinf(above) ? copysign(ldexp(1.0, 128), (double)x) : (double)above;
+    const double far = fabs((double)x - (double)below) - fabs(up - (double)x);
+    return far < 0.0 || (far == 0.0 && is_even) ? below : above;
+}
+
+static void check_bfloat16(const struct vec_ops *ops, struct rng *rng, size_t n)
+{
+    float *x = random_matrix(rng, 1, n, false), *y = random_matrix(rng, 1, n, false);
+    float *z = random_matrix(rng, 1, n, false);
+    uint16_t *sent = NULL;
+    struct status status = {0};
+    assert_int_equal(MEM_NEW(&sent, n, &status), STATUS_OK);
+    for (size_t j = 0; j < n; j++) { /* any float, many of them ties */
+        const uint32_t bits = (uint32_t)rng_below(rng, 1ull << 32);
+        const uint32_t ends[] = {bits, bits & 0xffff8000, bits | 0x8000, bits & 0x8000ffff};
+        memcpy(&x[j], &ends[j % 4], sizeof x[j]);
+    }
+    memcpy(z, x, n * sizeof *z);
+    ops->round_bfloat16(z, n);
+    bfloat16_pack(x, sent, n);
+    bfloat16_unpack(sent, x, n);
+    assert_memory_equal(x, z, n * sizeof *z);
+    memcpy(z, y, n * sizeof *z);
+    ops->add_bfloat16(x, z, n);
+    for (size_t j = 0; j < n; j++) {
+        const float want = x[j] + naive_bfloat16(y[j]);
+        assert_true(z[j] == want || (isnan(z[j]) && isnan(want)));
+    }
+    mem_free(x);
+    mem_free(y);
+    mem_free(z);
+    mem_free(sent);
+}
+
+static void bfloat16_is_the_nearest_one(void **state)
+{
+    (void)state;
+    const uint32_t all[] = {0,          0x80000000, 1,          0x7fff,     0x8000,     0x8001,
+                            0x18000,    0x7f7f7fff, 0x7f7f8000, 0x7f7fffff, 0x7f800000, 0xff800000,
+                            0x7f800001, 0x7fc00000, 0xffffffff, 0x3f808000, 0x3f818000, 0xbf80ffff};
+    struct rng rng;
+    rng_init(&rng, 7, "test.bfloat16", 0, 0);
+    for (size_t i = 0; i < 20000; i++) {
+        const uint32_t bits = i < sizeof all / sizeof *all ? all[i]
+                              : i % 3 == 0 ? (uint32_t)rng_below(&rng, 1 << 16) << 16 | 0x8000
+                                           : (uint32_t)rng_below(&rng, 1ull << 32);
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        const float got = bfloat16_round(x), want = naive_bfloat16(x);
+        assert_true(isnan(x) ? isnan(got) : memcmp(&got, &want, sizeof got) == 0);
+        assert_true(isnan(x) || bfloat16_round(got) == got);
+    }
+    on_every_set_and_length(check_bfloat16);
 }
 
 static void axpy_and_scale_match_plain_loops(void **state)
@@ -658,6 +729,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_and_maxima_match_plain_loops),
         cmocka_unit_test(axpy_and_scale_match_plain_loops),
+        cmocka_unit_test(bfloat16_is_the_nearest_one),
         cmocka_unit_test(exp_of_shifted_rows_matches_libm),
         cmocka_unit_test(exp_error_stays_below_its_bound),
         cmocka_unit_test(exp_of_minus_infinity_is_zero_and_nan_stays),
