@@ -168,7 +168,8 @@ static enum status_code agree(struct ranks *ranks, const struct status *mine, st
     wire_sum(&failed_now, 1);
     if (first == (int64_t)ranks->mine) {
         ranks->failure = *mine;
-        if (failed_now < (int64_t)ranks->n) { /* what all say is of no one machine */
+        /* what all say is of no one machine, nor is a verdict that the first rank gives for all */
+        if (failed_now < (int64_t)ranks->n && mine->code != STATUS_REFUSED) {
             char host[RANKS_HOST_MAX];
             ranks_host(host);
             status_add_context(&ranks->failure, "rank %zu on %s", ranks->mine, host);

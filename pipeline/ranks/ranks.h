@@ -5,7 +5,7 @@
  * Every rank runs the same program on the same plan and makes the same calls of the functions
  * below, in the same order. Each call begins with an agreement: a rank that has failed since the
  * last one makes ranks_leave in place of its next call, and all others get its status from theirs,
- * which says where it was unless all failed at once.
+ * which says where it was unless all failed at once or one refused for all (STATUS_REFUSED).
  * So an error anywhere ends every rank the same way, and cleaning up needs nobody's help: after a
  * failure every call returns it at once. Called by the main thread alone.
  *

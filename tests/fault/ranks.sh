@@ -81,6 +81,10 @@ refusals() {
     said=$(grep -o '^nightjar: [0-9]* pairs' "$box/err")
     ranks 2 "$ranked" run ahead.yaml
     refused 'events in the future, of all users' 79 "${said:-nothing was said of} of user and item have events in the future"
+    sed 's/min: 10/min: 1000000/' "$box/full.yaml" >"$box/gated.yaml"
+    ranks 2 "$ranked" run gated.yaml
+    refused 'the gate decides for all' 79 '^nightjar: nothing is published: gate: '
+    afresh
 }
 
 # alone PROGRAM [ARGUMENTS]: the same in one process
