@@ -189,6 +189,18 @@ done:
     return code;
 }
 
+/* Before the switch: nobody has failed meanwhile, nor been asked to stop, which who waits for the
+ * first rank can say only when it has come. */
+static enum status_code agree_to_switch(const struct publish_target *target, struct status *status)
+{
+    enum status_code code;
+    TRY(ranks_agree(target->ranks, status));
+    TRY(watch_check(&target->watch, status));
+    TRY(ranks_agree(target->ranks, status));
+done:
+    return code;
+}
+
 enum status_code publish_generation(const struct publish_target *target,
                                     const struct publish_content *content, int64_t *generation,
                                     struct status *status)
@@ -200,15 +212,15 @@ enum status_code publish_generation(const struct publish_target *target,
     assert(target->keep >= 1);
     TRY(publish_check_content(content, target->ranks, counts, status));
     if (!ranks_is_first(target->ranks)) {
-        TRY(publish_send_rows(target->ranks, content, status));
-        TRY(ranks_agree(target->ranks, status));
+        TRY(publish_send_rows(target, content, status));
+        TRY(agree_to_switch(target, status));
         TRY(ranks_share(target->ranks, generation, sizeof *generation, status));
         goto done;
     }
     TRY(publish_migrate(target->db, target->prefix, status));
     TRY(publish_prune(target, status));
     TRY(publish_build(target, content, counts, &built, checksum, status));
-    TRY(ranks_agree(target->ranks, status)); /* nobody has failed meanwhile */
+    TRY(agree_to_switch(target, status));
     TRY(publish_switch(target, content, counts, built, checksum, build_started, status));
     *generation = built;
     TRY(ranks_share(target->ranks, generation, sizeof *generation, status));

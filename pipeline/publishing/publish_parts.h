@@ -164,7 +164,7 @@ MUST_CHECK enum status_code row_stream_end(struct row_stream *stream, uint64_t *
                                            struct status *status);
 void row_stream_release(struct row_stream *stream);
 /* The other ranks, while rank 0 is in publish_build. */
-MUST_CHECK enum status_code publish_send_rows(struct ranks *ranks,
+MUST_CHECK enum status_code publish_send_rows(const struct publish_target *target,
                                               const struct publish_content *content,
                                               struct status *status);
 

@@ -50,9 +50,11 @@ static enum status_code make_piece(const struct publish_content *content, enum p
     return buf_check(piece, status);
 }
 
-static enum status_code send_table(struct ranks *ranks, const struct publish_content *content,
-                                   enum publish_table table, struct status *status)
+static enum status_code send_table(const struct publish_target *target,
+                                   const struct publish_content *content, enum publish_table table,
+                                   struct status *status)
 {
+    struct ranks *ranks = target->ranks;
     struct ranks_bytes nothing = {0};
     struct buf piece = {0};
     size_t position = 0;
@@ -60,6 +62,7 @@ static enum status_code send_table(struct ranks *ranks, const struct publish_con
     enum status_code code;
     for (;;) {
         struct publish_turn turn;
+        TRY(watch_check(&target->watch, status));
         TRY(ranks_share(ranks, &turn, sizeof turn, status));
         if (turn.is_over) {
             break;
@@ -77,14 +80,14 @@ done:
     return code;
 }
 
-enum status_code publish_send_rows(struct ranks *ranks, const struct publish_content *content,
-                                   struct status *status)
+enum status_code publish_send_rows(const struct publish_target *target,
+                                   const struct publish_content *content, struct status *status)
 {
     enum status_code code = STATUS_OK;
     for (int table = 0; table < N_TABLES; table++) {
         if (publish_is_spread((enum publish_table)table) &&
             publish_has_table(content, (enum publish_table)table)) {
-            TRY(send_table(ranks, content, (enum publish_table)table, status));
+            TRY(send_table(target, content, (enum publish_table)table, status));
         }
     }
 done:

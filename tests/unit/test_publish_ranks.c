@@ -128,19 +128,32 @@ static void a_rank_may_have_nobody(void **state)
     publish_both_ways(state, tiny);
 }
 
-/* Publishes a first generation, then a second one that must fail with `code` on all ranks. */
-static void fail_after_one(void **state, const struct watch *watch, bool breaks,
-                           enum status_code code)
+static enum status_code stop_later(void *data, struct status *status)
+{
+    int *n_left = data;
+    return --*n_left > 0 ? STATUS_OK : status_set(status, STATUS_IO, "the disk is full");
+}
+
+enum { NEVER = 1 << 20 };
+
+/* Publishes a first generation, then a second one that must fail with `code` on all ranks. n_left:
+ * how often this rank asks whether to stop until it does; 0: as often as it asks at all. */
+static void fail_after_one(void **state, int n_left, bool breaks, enum status_code code)
 {
     struct db *db = ranks_is_first(ranks) ? open_output(state, "out.db") : NULL;
-    struct publish_target target = {.db = db, .ranks = ranks, .prefix = "", .keep = 2};
+    int left = NEVER;
+    const struct publish_target target = {.db = db,
+                                          .ranks = ranks,
+                                          .prefix = "",
+                                          .keep = 2,
+                                          .watch = {.check_stop = stop_later, .data = &left}};
     struct status status = {0};
     struct sample sample;
     int64_t generation = 0;
     sample_init(&sample, large, 0.5F);
     take_part(&sample.content);
     assert_int_equal(publish_generation(&target, &sample.content, &generation, &status), STATUS_OK);
-    target.watch = *watch;
+    left = n_left > 0 ? n_left : NEVER - left;
     if (breaks) {
         ((float *)sample.content.user_vectors)[0] = NAN;
     }
@@ -157,23 +170,29 @@ static void fail_after_one(void **state, const struct watch *watch, bool breaks,
     db_close(db);
 }
 
-static void a_rank_that_fails_leaves_the_old_generation(void **state)
+static bool is_last(void)
 {
-    const struct watch watch = {0};
-    fail_after_one(state, &watch, ranks_mine(ranks) == ranks_n(ranks) - 1, STATUS_INTERNAL);
+    return ranks_mine(ranks) == ranks_n(ranks) - 1;
 }
 
-static enum status_code stop_later(void *data, struct status *status)
+static void a_rank_that_fails_leaves_the_old_generation(void **state)
 {
-    int *n_left = data;
-    return --*n_left > 0 ? STATUS_OK : status_set(status, STATUS_IO, "the disk is full");
+    fail_after_one(state, NEVER, is_last(), STATUS_INTERNAL);
 }
 
 static void so_does_the_one_that_writes(void **state)
 {
-    int n_left = 3;
-    const struct watch watch = {.check_stop = stop_later, .data = &n_left};
-    fail_after_one(state, &watch, false, STATUS_IO);
+    fail_after_one(state, ranks_is_first(ranks) ? 3 : NEVER, false, STATUS_IO);
+}
+
+static void one_that_sends_may_stop_it_at_once(void **state)
+{
+    fail_after_one(state, is_last() ? 2 : NEVER, false, STATUS_IO);
+}
+
+static void one_that_sends_may_stop_it_until_the_switch(void **state)
+{
+    fail_after_one(state, is_last() ? 0 : NEVER, false, STATUS_IO);
 }
 
 int main(void)
@@ -189,6 +208,10 @@ int main(void)
                                         store_folder_setup, store_folder_teardown),
         cmocka_unit_test_setup_teardown(so_does_the_one_that_writes, store_folder_setup,
                                         store_folder_teardown),
+        cmocka_unit_test_setup_teardown(one_that_sends_may_stop_it_at_once, store_folder_setup,
+                                        store_folder_teardown),
+        cmocka_unit_test_setup_teardown(one_that_sends_may_stop_it_until_the_switch,
+                                        store_folder_setup, store_folder_teardown),
     };
     struct status status = {0};
     if (ranks_open(&ranks, &status) != STATUS_OK) {
