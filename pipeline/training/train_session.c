@@ -335,6 +335,19 @@ done:
     return code;
 }
 
+/* Hours of training may be lost, so even cron tells it. */
+static void tell_lost(const struct training *training, const struct trainer_result *result)
+{
+    char why[STATUS_FILE_MAX + 512] = "what other ranks have kept must be readable to all";
+    if (result->lost.code != STATUS_OK) {
+        status_format(&result->lost, why, sizeof why);
+    }
+    log_write(context_log(training->context), LOG_ALERT,
+              "training began anew: of the checkpoint of epoch %zu not every rank finds its part; "
+              "%s",
+              result->n_lost, why);
+}
+
 enum status_code training_run(struct training *training, struct trainer_result *result,
                               struct status *status)
 {
@@ -352,10 +365,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
                   "training went on from the checkpoint of epoch %zu", result->n_resumed);
     }
     if (code == STATUS_OK && result->n_lost > 0) {
-        log_write(context_log(training->context), LOG_WARNING,
-                  "training began anew: of the checkpoint of epoch %zu not every rank finds its "
-                  "part; what other ranks have kept must be readable to all",
-                  result->n_lost);
+        tell_lost(training, result);
     }
     if (code == STATUS_OK && !isnan(result->step_bytes)) {
         code = tell_step_bytes(training, result, status);

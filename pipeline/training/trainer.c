@@ -419,6 +419,7 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     TRY(hand_over(&trainer, result, status));
     result->n_resumed = n_resumed;
     result->n_lost = trainer.n_lost;
+    result->lost = trainer.lost;
 done:
     trainer_release(&trainer);
     return code;

@@ -33,6 +33,7 @@ struct trainer_result {
     size_t best_epoch;       /* whose towers these are */
     size_t n_resumed;        /* epochs that the checkpoint of an earlier run had */
     size_t n_lost;           /* the same of one that some ranks' parts were missing of */
+    struct status lost;      /* why such a part cannot be read; STATUS_OK: it is not there */
     bool is_cut_short;       /* by hooks.time_is_up */
     double best_metric;      /* NAN without validation */
     double drift[N_SIDES]; /* mean cosine of the rows with the vectors they started from; NAN: cold

@@ -172,6 +172,25 @@ done:
     return code;
 }
 
+/* The same on all ranks. A part that one of them cannot read is as good as missing: its file is of
+ * a run over another number of ranks, and this run needs nothing else of it. */
+static enum status_code gather_parts_of_all(struct trainer *trainer, const struct found *first,
+                                            struct checkpoint_parts *parts, bool *whole,
+                                            struct status *status)
+{
+    struct ranks *ranks = trainer->input->ranks;
+    enum status_code code = gather_parts(trainer, first, parts, whole, &trainer->lost);
+    code = ranks_settle(ranks, code, &trainer->lost);
+    if (code == STATUS_DATA || code == STATUS_NO_INPUT || code == STATUS_IO) {
+        ranks_go_on(ranks);
+        *whole = false;
+        code = STATUS_OK;
+    } else if (code != STATUS_OK) {
+        *status = trainer->lost;
+    }
+    return code;
+}
+
 /* The first rank's last checkpoint is one that all ranks have kept theirs of. */
 enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status *status)
 {
@@ -194,7 +213,7 @@ enum status_code trainer_checkpoint_load(struct trainer *trainer, struct status 
         goto done;
     }
     if (!is_alike) {
-        TRY(gather_parts(trainer, &first, &parts, &found, status));
+        TRY(gather_parts_of_all(trainer, &first, &parts, &found, status));
     } else if (!ranks_is_first(ranks)) {
         TRY(hooks->checkpoint_find(hooks->data, ranks_mine(ranks), ranks_n(ranks),
                                    (size_t)first.epochs, &own, &found, status));

@@ -31,7 +31,8 @@ struct trainer {
     struct health_sample health;
     struct item_rows items;
     size_t epochs_done, best_epoch, n_bad;
-    size_t n_lost; /* epochs of a checkpoint of which parts are missing */
+    size_t n_lost;      /* epochs of a checkpoint of which parts are missing */
+    struct status lost; /* why one of them cannot be read */
     bool is_cut_short;
     double best_metric, best_temperature;
     struct curve_point *curve; /* (stop_after) */

@@ -22,6 +22,7 @@ struct kept {
     struct artifact whole; /* after KEPT epochs, of one rank */
     size_t n_parts;        /* that it is cut into */
     size_t missing;        /* one of them */
+    bool is_damaged;       /* it is there, but cannot be read */
 };
 
 /* Users of some ranks. */
@@ -185,6 +186,9 @@ static enum status_code find(void *data, size_t rank, size_t n, size_t epochs,
                              struct artifact *artifact, bool *found, struct status *status)
 {
     const struct kept *kept = data;
+    if (kept->is_damaged && rank == kept->missing) {
+        return status_set(status, STATUS_DATA, "no database");
+    }
     *found = n == kept->n_parts && rank != kept->missing && epochs == KEPT;
     return *found ? cut(kept, rank, n, artifact, status) : STATUS_OK;
 }
@@ -310,6 +314,7 @@ static void go_on(const struct kept *kept, const struct people *own,
                           sizeof(float[ITEMS * D])) == 0;
     assert_int_equal(result.n_resumed, n_resumed);
     assert_int_equal(result.n_lost, KEPT - n_resumed);
+    assert_int_equal(result.lost.code, kept->is_damaged ? STATUS_DATA : STATUS_OK);
     for (size_t u = 0; u < own->n; u++) {
         is_same &= memcmp(result.vectors[SIDE_USERS] + u * D,
                           expected->vectors[SIDE_USERS] + (size_t)own->rows[u] * D,
@@ -343,6 +348,10 @@ static void check_kind(const struct people *all, const struct people *own)
     go_on(&kept, own, &expected, KEPT);
     kept.missing = kept.n_parts - 1;
     go_on(&kept, own, &expected, 0);
+    kept.is_damaged = true;
+    if (kind == kinds) {
+        go_on(&kept, own, &expected, 0);
+    }
     trainer_result_release(&expected);
     trainer_result_release(&half);
     artifact_release(&kept.whole);
