@@ -118,6 +118,7 @@ enum status_code auto_trial_run(const struct trainer_input *input, const struct 
     for (size_t s = 0; s < N_SIDES; s++) {
         trial.sources[s].n_cold = 0;
     }
+    quiet.time_is_up = NULL; /* whether there is time for another trial is asked between them */
     quiet.checkpoint_due = NULL;
     quiet.checkpoint_save = NULL;
     quiet.checkpoint_load = NULL;

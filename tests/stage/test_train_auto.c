@@ -289,23 +289,42 @@ static bool has_three_trials(void **state)
     return found && n >= 3;
 }
 
-static void a_killed_search_goes_on_to_the_same_bytes(void **state)
+/* pipeline.yaml as it stands there, with a limit on the time; 0: none. */
+static void run_again(void **state, double max_time)
 {
-    char resumed[HASH_TEXT_MAX], whole[HASH_TEXT_MAX], path[STORE_PATH_MAX];
+    char path[STORE_PATH_MAX];
     struct status status = {0};
     struct plan *plan = NULL;
     struct run_result result = {0};
     const struct stage_registry stages = {registry};
-    stage_source(state, log_of_events);
-    stage_kill_when(state, has_three_trials);
-    assert_false(stage_has_artifact(state, "train/towers"));
     store_path(state, "pipeline.yaml", path);
     assert_int_equal(plan_load(path, &stages, NULL, 0, &plan, &status), STATUS_OK);
-    const struct run_request request = {.plan = plan, .version = "test"};
+    const struct run_request request = {
+        .plan = plan, .version = "test", .max_time = max_time, .force = max_time > 0};
     if (runner_run(&request, &result, &status) != STATUS_OK) {
         fail_msg("%s", status.message);
     }
     plan_free(plan);
+}
+
+static void a_limit_on_the_time_that_is_not_reached_changes_no_choice(void **state)
+{
+    char without[HASH_TEXT_MAX], within[HASH_TEXT_MAX];
+    stage_source(state, log_of_events);
+    run(state, searching, 1);
+    stage_hash(state, "train/towers", without);
+    run_again(state, 36000);
+    stage_hash(state, "train/towers", within);
+    assert_string_equal(without, within);
+}
+
+static void a_killed_search_goes_on_to_the_same_bytes(void **state)
+{
+    char resumed[HASH_TEXT_MAX], whole[HASH_TEXT_MAX];
+    stage_source(state, log_of_events);
+    stage_kill_when(state, has_three_trials);
+    assert_false(stage_has_artifact(state, "train/towers"));
+    run_again(state, 0);
     stage_hash(state, "train/towers", resumed);
     run(state, long_search, 1);
     stage_hash(state, "train/towers", whole);
@@ -330,6 +349,7 @@ int main(int argc, char **argv)
         STAGE_TEST(without_validation_known_values_are_taken),
         STAGE_TEST(loss_dimension_and_number_of_draws_are_chosen_with_the_rest),
         STAGE_TEST(other_draws_are_as_large_and_keep_every_pair_and_item),
+        STAGE_TEST(a_limit_on_the_time_that_is_not_reached_changes_no_choice),
         STAGE_TEST(a_killed_search_goes_on_to_the_same_bytes),
     };
     return cmocka_run_group_tests_name("settings left to train", tests, NULL, NULL);
