@@ -21,10 +21,11 @@ static const char history[] =
     " AS state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
     " finished - started AS seconds, exit_code, generation,"
     " CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2) THEN 'yes' END AS shown,"
-    /* a table has room for one line; `runs show` and JSON have all */
-    " iif(?4, message, substr(message, 1, instr(message || char(10), char(10)) - 1)) AS message"
-    " FROM (SELECT run, state, started, finished, exit_code, generation, " MESSAGE " AS message"
-    "  FROM run ORDER BY run DESC LIMIT ?1) ORDER BY run";
+    /* a table has room for one line, with the first of a list; `runs show` and JSON have all */
+    " iif(?4, message, substr(line, 1, instr(line || char(10), char(10)) - 1)) AS message"
+    " FROM (SELECT *, replace(message, ':' || char(10), ': ') AS line FROM"
+    " (SELECT run, state, started, finished, exit_code, generation, " MESSAGE " AS message"
+    "  FROM run ORDER BY run DESC LIMIT ?1)) ORDER BY run";
 
 static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
                                       struct status *status)
