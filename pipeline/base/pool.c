@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* sched_getaffinity: the cores this process may use, not those that exist */
 #include "base/pool.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -105,12 +106,12 @@ static void *worker_main(void *argument)
     }
 }
 
-/* The cores that this process may use. */
-static size_t usable_cores(void)
+size_t pool_cores(uint64_t *which)
 {
     cpu_set_t cores;
     CPU_ZERO(&cores);
     const bool is_known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+    *which = hash_bytes64(&cores, sizeof cores);
     return is_known && CPU_COUNT(&cores) > 1 ? (size_t)CPU_COUNT(&cores) : 1;
 }
 
@@ -145,8 +146,10 @@ enum status_code pool_new(size_t n_threads, struct pool **out, struct status *st
     enum status_code code = STATUS_OK;
     struct pool *pool = NULL;
 
+    uint64_t which;
+
     TRY(MEM_NEW(&pool, 1, status));
-    pool->n_threads = n_threads == 0 ? usable_cores() : n_threads;
+    pool->n_threads = n_threads == 0 ? pool_cores(&which) : n_threads;
     (void)pthread_mutex_init(&pool->mutex, NULL);
     (void)pthread_cond_init(&pool->has_work, NULL);
     (void)pthread_cond_init(&pool->all_done, NULL);

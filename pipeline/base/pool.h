@@ -12,7 +12,9 @@ struct pool;
 /* `worker` is in [0, pool_threads): the index of per-thread scratch memory. */
 typedef void pool_task(void *data, size_t block, size_t worker);
 
-/* n_threads 0 means all cores that this process may use (sched_getaffinity). The calling thread is
+/* How many cores this process may use (sched_getaffinity); *which is the same for the same ones. */
+size_t pool_cores(uint64_t *which);
+/* n_threads 0 means all of pool_cores. The calling thread is
  * worker 0; n_threads - 1 threads are started, with all signals blocked. */
 MUST_CHECK enum status_code pool_new(size_t n_threads, struct pool **out, struct status *status);
 void pool_free(struct pool *pool); /* NULL allowed; joins the threads */

@@ -101,7 +101,8 @@ const struct option plan_options[] = {
     OPT_INT(plan_settings, "seed", seed, "1", 0, 999999999999999.0,
             "Start of every random stream. The same seed on the same data gives the same result."),
     OPT_INT(plan_settings, "threads", threads, "0", 0, 1024,
-            "Worker threads; 0 takes every core. The result does not depend on it."),
+            "Worker threads; 0 takes every core; ranks on one machine share them. The result does "
+            "not depend on it."),
     OPT_BYTES(plan_settings, "memory_limit", memory_limit, "0",
               "A run that would need more memory is refused before it starts; 0 sets no limit."),
     OPT_BYTES(plan_settings, "disk_reserve", disk_reserve, "64M",

@@ -329,6 +329,25 @@ done:
     return code;
 }
 
+enum status_code ranks_beside(struct ranks *ranks, uint64_t which, size_t *n, struct status *status)
+{
+    struct place {
+        uint64_t which;
+        char host[RANKS_HOST_MAX];
+    } mine = {.which = which};
+    struct ranks_bytes all = {0};
+    enum status_code code;
+    ranks_host(mine.host);
+    TRY(ranks_gather(ranks, &mine, sizeof mine, &all, status));
+    *n = 0;
+    for (size_t r = 0; r < ranks_n(ranks); r++) {
+        *n += memcmp(all.data + all.first[r], &mine, sizeof mine) == 0;
+    }
+done:
+    ranks_bytes_release(&all);
+    return code;
+}
+
 enum status_code ranks_collect(struct ranks *ranks, const void *mine, size_t n,
                                struct ranks_bytes *out, struct status *status)
 {

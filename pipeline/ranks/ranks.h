@@ -113,6 +113,10 @@ MUST_CHECK enum status_code ranks_share(struct ranks *ranks, void *data, size_t 
 /* `mine` (n bytes) of every rank to all, in the order of ranks. */
 MUST_CHECK enum status_code ranks_gather(struct ranks *ranks, const void *mine, size_t n,
                                          struct ranks_bytes *out, struct status *status);
+/* *n ranks on this machine, this one among them, that may use the same cores: those who give the
+ * same `which` (pool_cores). */
+MUST_CHECK enum status_code ranks_beside(struct ranks *ranks, uint64_t which, size_t *n,
+                                         struct status *status);
 /* The same to rank 0 alone; to the others nothing. */
 MUST_CHECK enum status_code ranks_collect(struct ranks *ranks, const void *mine, size_t n,
                                           struct ranks_bytes *out, struct status *status);

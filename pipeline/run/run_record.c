@@ -44,8 +44,9 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                    " libraries, cpu) VALUES (?8, ?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
                    &query, status));
     snprintf(libraries, sizeof libraries, "%s, %s", db_identity(), blas_identity());
-    snprintf(cpu, sizeof cpu, "%s kernels, %zu threads", vec_ops()->name,
-             pool_threads(context->pool));
+    const size_t n_threads = pool_threads(context->pool);
+    snprintf(cpu, sizeof cpu, "%s kernels, %zu thread%s", vec_ops()->name, n_threads,
+             n_threads == 1 ? "" : "s");
     if (context->plan->rank.n > 1) {
         snprintf(cpu + strlen(cpu), sizeof cpu - strlen(cpu), " in each of %zu ranks",
                  context->plan->rank.n);

@@ -385,6 +385,23 @@ static void tell_failed(struct runner *runner, const struct status *outcome)
     }
 }
 
+/* Ranks that may use the same cores share them. */
+static enum status_code open_pool(struct context *context, struct status *status)
+{
+    size_t n_threads = (size_t)context->plan->settings.threads;
+    enum status_code code = STATUS_OK;
+    if (n_threads == 0 && ranks_n(context->request->ranks) > 1) {
+        uint64_t which = 0;
+        size_t n_beside = 1;
+        const size_t n_cores = pool_cores(&which);
+        TRY(ranks_beside(context->request->ranks, which, &n_beside, status));
+        n_threads = n_cores > n_beside ? n_cores / n_beside : 1;
+    }
+    TRY(pool_new(n_threads, &context->pool, status));
+done:
+    return code;
+}
+
 /* Everything from the record's start to its end; the work database is open. */
 static enum status_code run_recorded(struct runner *runner, struct status *status)
 {
@@ -392,7 +409,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
     struct context *context = &runner->context;
     TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
-    TRY(pool_new((size_t)context->plan->settings.threads, &context->pool, status));
+    TRY(open_pool(context, status));
     TRY(ranks_alike_check(context, status));
     TRY(run_record_begin(context, &runner->unfinished_run, status));
     if (context->request->started != NULL) {

@@ -319,10 +319,11 @@ void lists_add_users(struct report_lists *page, size_t n_users, size_t n_ranks, 
     }
     section_begin(out, "A few users",
                   n_ranks > 1 ? "The newest of what they had, and what they get; of the users of "
-                                "the first rank."
-                              : "The newest of what they had, and what they get.");
+                                "the first rank, whose ids are left out."
+                              : "The newest of what they had, and what they get. Their ids are "
+                                "left out.");
     table_begin(out, "a few users");
-    buf_add_text(out, "<thead><tr><th scope=\"col\">user<th scope=\"col\">had"
+    buf_add_text(out, "<thead><tr><th scope=\"col\">example<th scope=\"col\">had"
                       "<th scope=\"col\">gets</thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         const size_t list = i * lists->n_served / n;
