@@ -363,7 +363,7 @@ elif command -v mpirun.mpich >/dev/null && pkg-config --exists mpich && with mpi
     holds 'pairs, weights and metrics of the users of' test_crowd 2 4 8
     holds 'vectors and gradients of the items of' test_item_rows 2 4 8
     holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts 2 4 8
-    holds 'a trial of settings of' test_auto_trial 2 4 8
+    holds 'a trial of settings of' test_auto_trial 2 4 # more want larger batches
     holds 'the lists of one out of those of' test_serving_ranks 2 4 8
     holds 'one generation out of the rows of' test_publish_ranks 2 4 8
     holds 'one log out of what is read by' test_shared_reading 2 4 8 16
