@@ -16,7 +16,7 @@ enum { PIECE = 1 << 24 }; /* bytes of a message: the interface counts in int */
  * time for as long as an answer takes that is on its way, and then now and again: between two
  * questions lies an eighth of what was waited, but no more than the longest sleep. That is long for
  * others' work, and short while bytes move, which they do in part when they are asked for. */
-static const double ask_seconds = 50e-6, sleep_for_work = 2e-3, sleep_for_bytes = 200e-6;
+static const double ask_seconds = 50e-6, sleep_for_work = 2e-3, sleep_for_bytes = 30e-6;
 
 static void wait_for(MPI_Request *requests, int n, double longest_sleep)
 {
