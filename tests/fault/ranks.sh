@@ -335,7 +335,7 @@ if command -v mpirun >/dev/null && pkg-config --exists mpi && with mpi; then
     holds 'every exchange and sum between' test_ranks $two 4
     holds 'pairs, weights and metrics of the users of' test_crowd $two 4
     holds 'vectors and gradients of the items of' test_item_rows $two 4
-    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts $two 8
+    holds 'what any number of ranks has kept is taken on by' test_checkpoint_parts $two 4 ${NIGHTJAR_SOAK:+8}
     holds 'a trial of settings of' test_auto_trial $two 4
     holds 'the lists of one out of those of' test_serving_ranks $two 4
     holds 'one generation out of the rows of' test_publish_ranks $two 4
