@@ -25,8 +25,6 @@ struct crowd_case {
     size_t n_memory;
 };
 
-/* Opens the ranks, in which this process may be alone; asserts. */
-struct ranks *crowd_case_open(void);
 void crowd_case_init(struct crowd_case *c, struct ranks *ranks, uint64_t seed);
 void crowd_case_release(struct crowd_case *c);
 static inline struct dataset *crowd_case_fit(struct crowd_case *c, enum crowd_side side)

@@ -190,3 +190,16 @@ void store_exec_apart(const char *path, const char *sql)
     store_exec(db, sql);
     db_close(db);
 }
+
+enum status_code store_copy_artifact(const struct artifact *from, struct artifact *to,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    artifact_release(to);
+    artifact_init(to, from->name);
+    for (size_t i = 0; i < from->n_arrays && code == STATUS_OK; i++) {
+        const struct array *a = &from->arrays[i];
+        code = artifact_copy(to, a->name, a->type, a->rows, a->columns, a->data, status);
+    }
+    return code;
+}

@@ -3,6 +3,7 @@
 #ifndef NIGHTJAR_TESTS_STORE_SUPPORT_H
 #define NIGHTJAR_TESTS_STORE_SUPPORT_H
 
+#include "store/artifact.h"
 #include "store/db.h"
 
 #include <sys/types.h>
@@ -32,5 +33,9 @@ struct buf store_rows(struct db *db, const char *sql);
 void store_assert_rows(struct db *db, const char *sql, const char *expected);
 /* Runs one statement by a connection of its own, for the errors another process would cause. */
 void store_exec_apart(const char *path, const char *sql);
+
+/* *to, which is released first, has all that `from` has. */
+MUST_CHECK enum status_code store_copy_artifact(const struct artifact *from, struct artifact *to,
+                                                struct status *status);
 
 #endif

@@ -5,6 +5,7 @@
 #include "math/blas.h"
 #include "tests/support/crowd_case.h"
 #include "tuning/auto_trial.h"
+#include "tests/support/ranked.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,8 +14,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-
-static struct ranks *ranks;
 
 /* What a trial came to; of_users (n) in the order of the validation. */
 struct outcome {
@@ -133,20 +132,6 @@ static void one_that_is_lost_on_one_rank_is_lost_on_all_and_the_next_is_not(void
     crowd_case_release(&c);
 }
 
-static int open_ranks(void **state)
-{
-    (void)state;
-    ranks = crowd_case_open();
-    return 0;
-}
-
-static int close_ranks(void **state)
-{
-    (void)state;
-    ranks_close(ranks);
-    return 0;
-}
-
 int main(void)
 {
     blas_init();
@@ -154,5 +139,5 @@ int main(void)
         cmocka_unit_test(trials_do_not_depend_on_where_users_are),
         cmocka_unit_test(one_that_is_lost_on_one_rank_is_lost_on_all_and_the_next_is_not),
     };
-    return cmocka_run_group_tests(tests, open_ranks, close_ranks);
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

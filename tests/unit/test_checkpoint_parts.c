@@ -6,6 +6,8 @@
 #include "math/blas.h"
 #include "ranks/shards.h"
 #include "training/trainer.h"
+#include "tests/support/ranked.h"
+#include "tests/support/store_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +17,6 @@
 
 enum { USERS = 700, ITEMS = 150, SEEN = 6, D = 4, EPOCHS = 4, KEPT = 2, NO_PART = 1000 };
 enum { TOKENS = 30, COLD_USERS = 60, COLD_ITEMS = 10 };
-
-static struct ranks *ranks;
 
 struct kept {
     struct artifact whole; /* after KEPT epochs, of one rank */
@@ -127,19 +127,6 @@ static void people_init(struct people *people, size_t rank, size_t n)
     }
 }
 
-static enum status_code copy_artifact(const struct artifact *from, struct artifact *to,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    artifact_release(to);
-    artifact_init(to, from->name);
-    for (size_t i = 0; i < from->n_arrays && code == STATUS_OK; i++) {
-        const struct array *a = &from->arrays[i];
-        code = artifact_copy(to, a->name, a->type, a->rows, a->columns, a->data, status);
-    }
-    return code;
-}
-
 static bool always_due(void *data)
 {
     (void)data;
@@ -149,7 +136,7 @@ static bool always_due(void *data)
 static enum status_code keep(void *data, const struct artifact *artifact, struct status *status)
 {
     struct kept *kept = data;
-    return copy_artifact(artifact, &kept->whole, status);
+    return store_copy_artifact(artifact, &kept->whole, status);
 }
 
 /* What rank `part` of n would have kept: its users' rows and its items'. */
@@ -377,13 +364,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_number_of_ranks_goes_on_unless_a_part_is_missing),
     };
-    struct status status = {0};
     blas_init();
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

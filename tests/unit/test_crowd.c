@@ -6,6 +6,7 @@
 #include "pairs/ridge.h"
 #include "pairs/transitions.h"
 #include "tests/support/crowd_case.h"
+#include "tests/support/ranked.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,8 +15,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-
-static struct ranks *ranks;
 
 static void assert_same(struct sparse *ours, struct sparse *theirs)
 {
@@ -292,20 +291,6 @@ static void metrics_do_not_depend_on_where_users_are(void **state)
     crowd_case_release(&c);
 }
 
-static int open_ranks(void **state)
-{
-    (void)state;
-    ranks = crowd_case_open();
-    return 0;
-}
-
-static int close_ranks(void **state)
-{
-    (void)state;
-    ranks_close(ranks);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,5 +302,5 @@ int main(void)
         cmocka_unit_test(weights_do_not_depend_on_where_users_are),
         cmocka_unit_test(metrics_do_not_depend_on_where_users_are),
     };
-    return cmocka_run_group_tests(tests, open_ranks, close_ranks);
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

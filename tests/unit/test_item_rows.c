@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "math/vec.h"
 #include "ranks/shards.h"
+#include "tests/support/ranked.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,6 @@
 
 enum { D = 5, LEAVES = 8, STEPS = 4, ITEMS_MAX = 300 };
 
-static struct ranks *ranks;
 static enum ranks_floats wire;
 
 /* As it is sent. */
@@ -290,12 +290,5 @@ int main(void)
         cmocka_unit_test(steps_of_spread_rows_are_those_of_one_table),
         cmocka_unit_test(ranks_without_any_item_take_part),
     };
-    struct status status = {0};
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

@@ -5,6 +5,7 @@
 
 #include "store/migrate.h"
 #include "tests/support/publish_support.h"
+#include "tests/support/ranked.h"
 #include "tests/support/store_support.h"
 
 #include <math.h>
@@ -19,8 +20,6 @@ static const struct sample_shape texts = {
     .n_users = 70, .n_items = 9, .top = 3, .users_are_text = true, .items_are_text = true};
 /* some ranks have nobody */
 static const struct sample_shape tiny = {.n_users = 2, .n_items = 5, .top = 2};
-
-static struct ranks *ranks;
 
 /* Rows of others are closed over: row i is rank i % n's. Returns how many are left. */
 static size_t keep(const void *rows, size_t n, size_t bytes)
@@ -213,12 +212,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_sends_may_stop_it_until_the_switch,
                                         store_folder_setup, store_folder_teardown),
     };
-    struct status status = {0};
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

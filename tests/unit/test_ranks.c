@@ -4,6 +4,7 @@
 
 #include "base/bfloat16.h"
 #include "base/mem.h"
+#include "tests/support/ranked.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,6 @@
 #include <cmocka.h>
 
 enum { MANY = 1000 };
-
-static struct ranks *ranks;
 
 /* What rank r has at place i: known to all, so that each can work out what all together give. */
 static double value_of(size_t r, size_t i)
@@ -326,12 +325,5 @@ int main(void)
         cmocka_unit_test(a_failure_of_one_is_everybodys),
         cmocka_unit_test(two_failures_at_once_are_one),
     };
-    struct status status = {0};
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

@@ -3,6 +3,7 @@
  * Started alone it is one rank; `mpirun -n 4` makes it four. */
 #include "base/rng.h"
 #include "towers/embedding_table.h"
+#include "tests/support/ranked.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,6 @@
 #include <cmocka.h>
 
 enum { ROWS = 300, TOKENS = 40, D = 9, N_TRIALS = 20 };
-
-static struct ranks *ranks;
 
 /* Rows of `all` entities that are here, in an order of their own, with their tokens. */
 struct part {
@@ -153,16 +152,9 @@ static void rows_stand_by_shards_and_then_by_number(void **state)
 
 int main(void)
 {
-    struct status status = {0};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_stand_by_shards_and_then_by_number),
         cmocka_unit_test(gradients_of_tokens_are_sums_along_the_tree),
     };
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return EXIT_FAILURE;
-    }
-    const int n_failed = cmocka_run_group_tests_name("row_order", tests, NULL, NULL);
-    ranks_close(ranks);
-    return n_failed;
+    return cmocka_run_group_tests_name("row_order", tests, ranked_open, ranked_close);
 }

@@ -6,6 +6,7 @@
 #include "dataset/dataset_ranks.h"
 #include "math/blas.h"
 #include "tests/support/own_users.h"
+#include "tests/support/ranked.h"
 #include "tests/support/ranking_data.h"
 
 #include <setjmp.h>
@@ -14,8 +15,6 @@
 #include <cmocka.h>
 
 enum { N_USERS = 90, N_ITEMS = 40, DIMENSION = 6, FIRST_ID = 1000 };
-
-static struct ranks *ranks;
 
 /* Days between the pairs of a user and an item and the log's beginning, by their codes. */
 static void add_times(struct history *history, const int32_t *users, const int32_t *items)
@@ -192,13 +191,6 @@ static void lists_are_those_of_one_rank(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_are_those_of_one_rank)};
-    struct status status = {0};
     blas_init();
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, ranked_open, ranked_close);
 }

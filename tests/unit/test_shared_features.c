@@ -3,6 +3,7 @@
  * `mpirun -n 4` makes it four. */
 #include "base/rng.h"
 #include "features/feature_build.h"
+#include "tests/support/ranked.h"
 #include "tests/support/store_support.h"
 
 #include <setjmp.h>
@@ -12,8 +13,6 @@
 #include <cmocka.h>
 
 enum { PEOPLE = 400, KNOWN = 300, N_TRIALS = 12 };
-
-static struct ranks *ranks;
 
 static const struct feature_rule any = {
     .type = FEATURE_AUTO, .separator = ",", .min_count = 3, .buckets = 16, .components = 3};
@@ -218,18 +217,11 @@ static void a_bad_value_is_told_with_its_row_by_its_rank(void **state)
 
 int main(void)
 {
-    struct status status = {0};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(shared_side_data_are_the_same_side_data, store_folder_setup,
                                         store_folder_teardown),
         cmocka_unit_test_setup_teardown(a_bad_value_is_told_with_its_row_by_its_rank,
                                         store_folder_setup, store_folder_teardown),
     };
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return EXIT_FAILURE;
-    }
-    const int n_failed = cmocka_run_group_tests_name("shared_features", tests, NULL, NULL);
-    ranks_close(ranks);
-    return n_failed;
+    return cmocka_run_group_tests_name("shared_features", tests, ranked_open, ranked_close);
 }

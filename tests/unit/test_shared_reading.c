@@ -9,6 +9,7 @@
 #include "events/new_events.h"
 #include "ranks/ranks.h"
 #include "tests/support/own_users.h"
+#include "tests/support/ranked.h"
 #include "tests/support/shop_log.h"
 #include "tests/support/store_support.h"
 
@@ -22,7 +23,6 @@ enum { N_TRIALS = 60 };
 
 enum reading { READ_WHOLE, READ_KEYS, READ_OWN, N_READINGS };
 
-static struct ranks *ranks;
 static int n_sound;
 /* behind each the same with a key */
 static const char *const with_time[] = {"SELECT * FROM log", "SELECT *, rowid AS id FROM log"};
@@ -268,16 +268,9 @@ static void a_shared_log_is_the_same_log(void **state)
 
 int main(void)
 {
-    struct status status = {0};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_shared_log_is_the_same_log, store_folder_setup,
                                         store_folder_teardown),
     };
-    if (ranks_open(&ranks, &status) != STATUS_OK) {
-        fprintf(stderr, "%s\n", status.message);
-        return EXIT_FAILURE;
-    }
-    const int n_failed = cmocka_run_group_tests_name("shared_reading", tests, NULL, NULL);
-    ranks_close(ranks);
-    return n_failed;
+    return cmocka_run_group_tests_name("shared_reading", tests, ranked_open, ranked_close);
 }

@@ -13,6 +13,7 @@
 #include "training/train_options.h"
 #include "training/trainer.h"
 #include "tests/support/random_matrix.h"
+#include "tests/support/store_support.h"
 
 #include <float.h>
 #include <math.h>
@@ -241,24 +242,11 @@ static bool always_due(void *data)
     return true;
 }
 
-static enum status_code copy_artifact(const struct artifact *from, struct artifact *to,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    artifact_release(to);
-    artifact_init(to, from->name);
-    for (size_t i = 0; i < from->n_arrays && code == STATUS_OK; i++) {
-        const struct array *a = &from->arrays[i];
-        code = artifact_copy(to, a->name, a->type, a->rows, a->columns, a->data, status);
-    }
-    return code;
-}
-
 static enum status_code keep_checkpoint(void *data, const struct artifact *artifact,
                                         struct status *status)
 {
     struct fixture *f = data;
-    return copy_artifact(artifact, &f->checkpoint, status);
+    return store_copy_artifact(artifact, &f->checkpoint, status);
 }
 
 static enum status_code give_checkpoint(void *data, struct artifact *out, bool *found,
@@ -266,7 +254,7 @@ static enum status_code give_checkpoint(void *data, struct artifact *out, bool *
 {
     struct fixture *f = data;
     *found = f->offer;
-    return f->offer ? copy_artifact(&f->checkpoint, out, status) : STATUS_OK;
+    return f->offer ? store_copy_artifact(&f->checkpoint, out, status) : STATUS_OK;
 }
 
 static void a_run_stopped_anywhere_and_resumed_gives_the_same_bytes(void **state)
