@@ -3,6 +3,7 @@
  * positive now, which training then uses as they are. */
 #include "base/mem.h"
 #include "base/num.h"
+#include "dataset/crowd.h"
 #include "dataset/dataset_ranks.h"
 #include "negatives/negatives_options.h"
 #include "negatives/stored_negatives.h"
@@ -58,6 +59,7 @@ static enum status_code add_stored(struct context *context,
                                    struct artifact *artifact, struct status *status)
 {
     const struct dataset *dataset = &interactions->basis[basis];
+    const struct crowd crowd = crowd_of(context_ranks(context), interactions, dataset);
     struct sampler sampler = {0};
     int64_t *counts = NULL;
     uint64_t *keys = NULL;
@@ -74,7 +76,7 @@ static enum status_code add_stored(struct context *context,
     TRY(MEM_NEW(&stored, n_values, status));
     TRY(MEM_NEW(&keys, dataset->n_users, status));
     for (size_t u = 0; u < dataset->n_users; u++) {
-        keys[u] = dataset_user_key(interactions, dataset, u);
+        keys[u] = crowd_key(&crowd, u);
     }
     const struct stored_request request = {.sampler = &sampler,
                                            .train = &dataset->train.matrix,

@@ -3,7 +3,7 @@
 #include "catch_up/catch_up_training.h"
 
 #include "base/mem.h"
-#include "dataset/dataset_ranks.h"
+#include "dataset/crowd.h"
 #include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
@@ -177,6 +177,7 @@ static enum status_code prepare(struct parts *parts, const struct catch_up_reque
     struct training *training = &parts->training;
     struct context *context = request->context;
     const struct dataset *all = &request->now->basis[BASIS_ALL];
+    const struct crowd crowd = crowd_of(context_ranks(context), request->now, all);
     const struct artifact *chosen = NULL, *pairs = NULL;
 
     training->context = context;
@@ -195,8 +196,7 @@ static enum status_code prepare(struct parts *parts, const struct catch_up_reque
     dataset_item_counts(all, training->item_counts);
     TRY(MEM_NEW(&training->user_keys, parts->vectors.n_active, status));
     for (size_t u = 0; u < parts->vectors.n_active; u++) {
-        training->user_keys[u] =
-            dataset_user_key(request->now, all, (size_t)parts->vectors.active[u]);
+        training->user_keys[u] = crowd_key(&crowd, (size_t)parts->vectors.active[u]);
     }
     training->input.user_keys = training->user_keys;
     training_connect(training);

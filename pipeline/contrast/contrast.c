@@ -201,7 +201,7 @@ static void check_shapes(const struct contrast_batch *batch, const struct contra
     assert(result->anchors.rows == b && result->candidates.rows == m);
     assert(batch->excluded.n_rows == 0 || batch->excluded.n_rows == b);
     assert(batch->listed.n_rows == 0 || batch->listed.n_rows == b);
-    assert(batch->n_leaves <= LEAVES_MAX && (batch->n_leaves & (batch->n_leaves - 1)) == 0);
+    assert(batch->n_leaves <= TREE_LEAVES_MAX && (batch->n_leaves & (batch->n_leaves - 1)) == 0);
     assert(batch->n_leaves == 0 || batch->leaves[batch->n_leaves] == b);
     (void)b, (void)m, (void)d, (void)batch, (void)result;
 }

@@ -5,6 +5,7 @@
 #define NIGHTJAR_CONTRAST_CONTRAST_INTERNAL_H
 
 #include "base/pool.h"
+#include "base/tree_sum.h"
 #include "base/workspace.h"
 #include "contrast/contrast_batch.h"
 #include "math/by_column.h"
@@ -21,9 +22,7 @@ enum {
     ROW_BLOCK = 64,          /* anchors in a block of row work */
     COLUMN_BLOCK = 512,      /* candidates in a block of sparse gradient work */
     MAX_CHUNKS = 8,          /* dA is summed over runs of tiles, one partial sum a run */
-    LEAF_LEVELS = 7,         /* log2 of the leaves at the most, and one */
-    LEAVES_MAX = 1 << (LEAF_LEVELS - 1),
-    WORKER_PARTS = 6 /* of a worker's memory, see struct contrast_tile */
+    WORKER_PARTS = 6         /* of a worker's memory, see struct contrast_tile */
 };
 
 /* Of one cut, over some of the anchor's negatives. */

@@ -1,6 +1,5 @@
 /* The steps that every kind of loss takes: the logits and the products of a tile. */
 #include "contrast/contrast_internal.h"
-#include "math/tree_sum.h"
 
 #include <math.h>
 
@@ -135,8 +134,8 @@ static float *level_at(const struct contrast_job *job, const struct contrast_til
 static void add_rounded(const struct contrast_job *job, const struct contrast_tile *tile)
 {
     const size_t n = tile->count * job->batch->anchors.columns;
-    size_t level = (size_t)__builtin_popcountll(tile->leaf);
-    for (size_t carry = tile->leaf; carry % 2 == 1; carry /= 2, level--) {
+    size_t level = tree_level(tile->leaf);
+    for (size_t carry = tree_carries(tile->leaf); carry > 0; carry--, level--) {
         job->vec->add_bfloat16(level_at(job, tile, level), level_at(job, tile, level - 1), n);
     }
     if (tile->leaf + 1 == job->n_leaves && job->result->adds) {
@@ -145,8 +144,7 @@ static void add_rounded(const struct contrast_job *job, const struct contrast_ti
     }
 }
 
-/* dC of a block's part of a leaf. Subtrees wait at the levels of the tile until the one beside them
- * is there, as a binary counter carries: a leaf that is complete is added to those that it ends. */
+/* dC of a block's part of a leaf: one that is complete is added to the sums that wait for it. */
 static void leaf_product(const struct contrast_job *job, struct contrast_tile *tile,
                          const struct contrast_block *block, size_t first, size_t count,
                          bool begins, bool ends)
@@ -154,11 +152,11 @@ static void leaf_product(const struct contrast_job *job, struct contrast_tile *t
     const struct product_ops *product = job->vec->product;
     const size_t d = job->batch->anchors.columns;
     const bool rounds = job->settings->rounds, adds = ends && !rounds;
-    const float *sums[LEAF_LEVELS + 1];
-    size_t level = (size_t)__builtin_popcountll(tile->leaf), n_sums = 0;
+    const float *sums[TREE_LEVELS + 1];
+    size_t level = tree_level(tile->leaf), n_sums = 0;
     float *out = level_at(job, tile, level);
     const float *start = begins ? NULL : out;
-    for (size_t carry = tile->leaf; adds && carry % 2 == 1; carry /= 2) {
+    while (adds && n_sums < tree_carries(tile->leaf)) {
         out = level_at(job, tile, --level);
         sums[n_sums++] = out;
     }
@@ -223,7 +221,7 @@ void contrast_block_products(const struct contrast_job *job, size_t chunk,
 
 double contrast_sum(const struct contrast_job *job, const double *values)
 {
-    double sums[LEAVES_MAX];
+    double sums[TREE_LEAVES_MAX];
     for (size_t l = 0; l < job->n_leaves; l++) {
         sums[l] = 0.0;
         for (size_t a = job->leaves[l]; a < job->leaves[l + 1]; a++) {

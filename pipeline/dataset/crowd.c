@@ -20,13 +20,24 @@ uint64_t crowd_key(const struct crowd *crowd, size_t row)
     return crowd->ids == NULL ? row : vocabulary_key(crowd->ids, code);
 }
 
+enum status_code crowd_shard_rows(const struct crowd *crowd, size_t n, struct shard_rows *by_shard,
+                                  struct status *status)
+{
+    uint8_t *shards = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&shards, n, status));
+    for (size_t row = 0; row < n; row++) {
+        shards[row] = (uint8_t)shard_of_key(crowd_key(crowd, row));
+    }
+    TRY(shard_rows_init(by_shard, shards, n, status));
+done:
+    mem_free(shards);
+    return code;
+}
+
 /* ---- a sample: those whose lots are smallest ---- */
 
-struct lot {
-    uint64_t drawn, key;
-};
-
-static int compare_lots(const void *a, const void *b)
+int lot_compare(const void *a, const void *b)
 {
     const struct lot *x = a, *y = b;
     if (x->drawn != y->drawn) {
@@ -35,13 +46,24 @@ static int compare_lots(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-static struct lot draw_lot(const struct crowd *crowd, size_t row, uint64_t seed,
-                           const char *purpose)
+struct lot lot_draw(uint64_t seed, const char *purpose, uint64_t key)
 {
     struct rng rng;
-    const uint64_t key = crowd_key(crowd, row);
     rng_init(&rng, seed, purpose, 0, key);
     return (struct lot){rng_u64(&rng), key};
+}
+
+enum status_code lots_smallest(struct ranks *ranks, struct lot *lots, size_t n, size_t most,
+                               struct ranks_bytes *out, size_t *n_drawn, struct status *status)
+{
+    enum status_code code;
+    qsort(lots, n, sizeof *lots, lot_compare);
+    TRY(ranks_gather(ranks, lots, (n < most ? n : most) * sizeof *lots, out, status));
+    *n_drawn = out->first[ranks_n(ranks)] / sizeof *lots;
+    qsort(out->data, *n_drawn, sizeof *lots, lot_compare);
+    *n_drawn = *n_drawn < most ? *n_drawn : most;
+done:
+    return code;
 }
 
 /* *last: the greatest lot of the `most` smallest of all ranks, who hold more. */
@@ -51,16 +73,14 @@ static enum status_code find_last(const struct crowd *crowd, const int32_t *rows
 {
     struct lot *lots = NULL;
     struct ranks_bytes all = {0};
+    size_t n_drawn;
     enum status_code code;
     TRY(MEM_NEW(&lots, n, status));
     for (size_t i = 0; i < n; i++) {
-        lots[i] = draw_lot(crowd, (size_t)rows[i], seed, purpose);
+        lots[i] = lot_draw(seed, purpose, crowd_key(crowd, (size_t)rows[i]));
     }
-    qsort(lots, n, sizeof *lots, compare_lots);
-    TRY(ranks_gather(crowd->ranks, lots, (n < most ? n : most) * sizeof *lots, &all, status));
-    struct lot *drawn = (void *)all.data;
-    qsort(drawn, all.first[ranks_n(crowd->ranks)] / sizeof *drawn, sizeof *drawn, compare_lots);
-    *last = drawn[most - 1];
+    TRY(lots_smallest(crowd->ranks, lots, n, most, &all, &n_drawn, status));
+    *last = ((const struct lot *)(const void *)all.data)[n_drawn - 1];
 done:
     mem_free(lots);
     ranks_bytes_release(&all);
@@ -82,8 +102,8 @@ enum status_code crowd_sample(const struct crowd *crowd, int32_t *rows, size_t *
         TRY(find_last(crowd, rows, *n, most, seed, purpose, &last, status));
     }
     for (size_t i = 0; i < *n && most > 0; i++) {
-        const struct lot lot = draw_lot(crowd, (size_t)rows[i], seed, purpose);
-        if (compare_lots(&lot, &last) <= 0) {
+        const struct lot lot = lot_draw(seed, purpose, crowd_key(crowd, (size_t)rows[i]));
+        if (lot_compare(&lot, &last) <= 0) {
             rows[kept++] = rows[i];
         }
     }
@@ -173,8 +193,6 @@ enum status_code crowd_popularity(const struct crowd *crowd, const struct histor
                                   double half_life_days, double *popularity, struct status *status)
 {
     struct decay decay = {.history = history, .half_life = half_life_days};
-    uint8_t *shards = NULL;
-    const size_t n_rows = history->matrix.n_rows;
     enum status_code code;
     decay.newest = history_newest(history);
     TRY(ranks_max_int64(crowd->ranks, &decay.newest, 1, status));
@@ -182,15 +200,10 @@ enum status_code crowd_popularity(const struct crowd *crowd, const struct histor
         TRY(count_users(crowd, &history->matrix, popularity, status));
         goto done;
     }
-    TRY(MEM_NEW(&shards, n_rows, status));
-    for (size_t row = 0; row < n_rows; row++) {
-        shards[row] = (uint8_t)shard_of_key(crowd_key(crowd, row));
-    }
-    TRY(shard_rows_init(&decay.by_shard, shards, n_rows, status));
+    TRY(crowd_shard_rows(crowd, history->matrix.n_rows, &decay.by_shard, status));
     TRY(shard_sum(crowd->ranks, history->matrix.n_columns, add_decayed, &decay, popularity,
                   status));
 done:
-    mem_free(shards);
     shard_rows_release(&decay.by_shard);
     return code;
 }

@@ -137,10 +137,6 @@ uint64_t history_tie(uint64_t seed, uint64_t user, uint64_t item);
 void dataset_item_counts(const struct dataset *dataset, int64_t *counts);
 /* The newest time; INT64_MIN without times, or without a pair. */
 int64_t history_newest(const struct history *history);
-/* popularity (n_columns): p_i(h) = sum over the pairs of column i of 2^(-age / h), the age of a
- * pair counted from the newest of the history; h in days. h = 0, or a history without times: every
- * pair counts 1. */
-void history_popularity(const struct history *history, double half_life_days, double *popularity);
 /* out (n_users, n_items; zeroed before) = what no list has that is judged on a held-out part with
  * this `barred` (NULL allowed): train and that, nothing where repeats count. It is left without
  * rows where it would be train alone. */

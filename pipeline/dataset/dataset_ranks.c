@@ -1,45 +1,7 @@
-/* Shards and totals of a dataset. */
+/* Totals of a dataset. */
 #include "dataset/dataset_ranks.h"
 
 #include "base/mem.h"
-#include "dataset/crowd.h"
-
-uint64_t dataset_user_key(const struct interactions *interactions, const struct dataset *dataset,
-                          size_t row)
-{
-    return vocabulary_key(&interactions->users, (size_t)dataset->users[row]);
-}
-
-size_t dataset_user_shard(const struct interactions *interactions, const struct dataset *dataset,
-                          size_t row)
-{
-    return shard_of_key(dataset_user_key(interactions, dataset, row));
-}
-
-enum status_code codes_shard_rows(const struct vocabulary *users, const int32_t *codes, size_t n,
-                                  struct shard_rows *by_shard, struct status *status)
-{
-    enum status_code code;
-    uint8_t *shards = NULL;
-
-    TRY(MEM_NEW(&shards, n, status));
-    for (size_t i = 0; i < n; i++) {
-        shards[i] =
-            (uint8_t)shard_of_key(vocabulary_key(users, codes == NULL ? i : (size_t)codes[i]));
-    }
-    TRY(shard_rows_init(by_shard, shards, n, status));
-done:
-    mem_free(shards);
-    return code;
-}
-
-enum status_code dataset_shard_rows(const struct interactions *interactions,
-                                    const struct dataset *dataset, struct shard_rows *by_shard,
-                                    struct status *status)
-{
-    return codes_shard_rows(&interactions->users, dataset->users, dataset->n_users, by_shard,
-                            status);
-}
 
 static struct dataset_totals own_totals(const struct dataset *set)
 {
@@ -120,21 +82,4 @@ enum status_code interactions_add_up(struct ranks *ranks, struct interactions *i
     }
 done:
     return code;
-}
-
-/* ---- popularity ---- */
-
-enum status_code ranks_newest(struct ranks *ranks, const struct history *history, int64_t *newest,
-                              struct status *status)
-{
-    *newest = history_newest(history);
-    return ranks_max_int64(ranks, newest, 1, status);
-}
-
-enum status_code ranks_popularity(struct ranks *ranks, const struct vocabulary *users,
-                                  const int32_t *codes, const struct history *history,
-                                  double half_life_days, double *popularity, struct status *status)
-{
-    const struct crowd crowd = {ranks, users, codes};
-    return crowd_popularity(&crowd, history, half_life_days, popularity, status);
 }

@@ -57,7 +57,7 @@ MUST_CHECK enum status_code evening_init(struct evening *evening,
                                          struct status *status);
 void evening_release(struct evening *evening);
 
-/* p (n_items) holds history_popularity of the basis's train part, whose newest time is `trained`,
+/* p (n_items) holds crowd_popularity of the basis's train part, whose newest time is `trained`,
  * and becomes that of all histories of the evening, which has to be of a `wanted` source. */
 MUST_CHECK enum status_code evening_popularity(const struct evening *evening, double half_life_days,
                                                int64_t trained, double *p, struct status *status);

@@ -3,7 +3,8 @@
 
 #include "events/event_columns.h"
 
-struct key_range key_range_of(int64_t least, int64_t greatest, size_t rank, size_t n)
+/* Range `rank` of n, of keys from `least` to `greatest` for the most part. */
+static struct key_range range_of(int64_t least, int64_t greatest, size_t rank, size_t n)
 {
     const uint64_t width = ((uint64_t)greatest - (uint64_t)least) / n;
     return (struct key_range){.is_given = true,
@@ -60,7 +61,7 @@ enum status_code key_range_cut(struct db *db, struct ranks *ranks, const struct 
         TRY(find_bounds(db, query, bounds, status));
     }
     TRY(ranks_share(ranks, bounds, sizeof bounds, status));
-    query->range = key_range_of(bounds[0], bounds[1], ranks_mine(ranks), ranks_n(ranks));
+    query->range = range_of(bounds[0], bounds[1], ranks_mine(ranks), ranks_n(ranks));
     query->in_parts = true;
 done:
     db_finalize(statement);

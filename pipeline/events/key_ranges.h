@@ -10,7 +10,5 @@
 MUST_CHECK enum status_code key_range_cut(struct db *db, struct ranks *ranks,
                                           const struct event_rules *rules,
                                           struct event_query *query, struct status *status);
-/* Range `rank` of n, of keys from `least` to `greatest` for the most part. */
-struct key_range key_range_of(int64_t least, int64_t greatest, size_t rank, size_t n);
 
 #endif

@@ -105,7 +105,7 @@ struct score {
     const float *bias_rows[1], *power_rows[2];
 };
 
-/* terms (n_items) holds p_i with that half-life (history_popularity) and becomes what beta weighs:
+/* terms (n_items) holds p_i with that half-life (crowd_popularity) and becomes what beta weighs:
  * log(1 + p_i), or the term that the towers have learned, which has no half-life. */
 void score_popularity(const struct embeddings *embeddings, double half_life, size_t n_items,
                       double *terms);

@@ -2,6 +2,7 @@
 #include "ranks/shards.h"
 
 #include "base/mem.h"
+#include "base/tree_sum.h"
 
 size_t shard_of_key(uint64_t key)
 {
@@ -58,8 +59,7 @@ void shard_rows_release(struct shard_rows *by_shard)
     *by_shard = (struct shard_rows){0};
 }
 
-enum { LEVELS = 7 }; /* log2(SHARDS), and the leaf */
-_Static_assert(1 << (LEVELS - 1) == SHARDS, "a tree of LEVELS has SHARDS leaves");
+_Static_assert((int)TREE_LEAVES_MAX == (int)SHARDS, "a tree has a leaf for each shard");
 
 static void add(const double *from, double *into, size_t n)
 {
@@ -68,8 +68,6 @@ static void add(const double *from, double *into, size_t n)
     }
 }
 
-/* Partial sums wait at the level of their subtree's height until the one beside them is there: as a
- * binary counter carries. */
 enum status_code shard_sum(struct ranks *ranks, size_t n,
                            void (*fill)(void *data, size_t shard, double *leaf), void *data,
                            double *out, struct status *status)
@@ -78,16 +76,13 @@ enum status_code shard_sum(struct ranks *ranks, size_t n,
     const size_t mine = ranks_mine(ranks), first = ranks_first_shard(ranks, mine);
     const size_t count = ranks_first_shard(ranks, mine + 1) - first;
     double *levels = NULL;
-    size_t height = 0;
-    TRY(MEM_NEW(&levels, LEVELS * n, status));
+    TRY(MEM_NEW(&levels, TREE_LEVELS * n, status));
     for (size_t i = 0; i < count; i++) {
-        /* levels[height] is free for the leaf: below it stand the sums that wait */
-        double *leaf = levels + height * n;
-        memset(leaf, 0, n * sizeof *leaf);
-        fill(data, first + i, leaf);
-        height++;
-        for (size_t carry = i + 1; carry % 2 == 0; carry /= 2, height--) {
-            add(levels + (height - 1) * n, levels + (height - 2) * n, n);
+        double *sum = levels + tree_level(i) * n;
+        memset(sum, 0, n * sizeof *sum);
+        fill(data, first + i, sum);
+        for (size_t carry = tree_carries(i); carry > 0; carry--, sum -= n) {
+            add(sum, sum - n, n);
         }
     }
     TRY(ranks_tree_sum(ranks, levels, n, status));
@@ -115,22 +110,4 @@ enum status_code shard_sum_values(struct ranks *ranks, const struct shard_rows *
 {
     struct value_job job = {by_shard, values};
     return shard_sum(ranks, 1, fill_values, &job, out, status);
-}
-
-enum status_code shard_gather(struct ranks *ranks, const struct shard_rows *by_shard,
-                              const void *values, size_t size, struct ranks_bytes *out, size_t *n,
-                              struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t n_mine = by_shard->first[SHARDS];
-    char *ordered = NULL;
-    TRY(MEM_NEW(&ordered, n_mine * size, status));
-    for (size_t i = 0; i < n_mine; i++) {
-        memcpy(ordered + i * size, (const char *)values + (size_t)by_shard->rows[i] * size, size);
-    }
-    TRY(ranks_gather(ranks, ordered, n_mine * size, out, status));
-    *n = out->first[ranks_n(ranks)] / size;
-done:
-    mem_free(ordered);
-    return code;
 }

@@ -53,10 +53,4 @@ MUST_CHECK enum status_code shard_sum_values(struct ranks *ranks, const struct s
                                              const double *values, double *out,
                                              struct status *status);
 
-/* Values of every rank's rows, `size` bytes each, in the order of shards and rows: out->data, *n of
- * them, on all ranks. values: by row, those of this rank. */
-MUST_CHECK enum status_code shard_gather(struct ranks *ranks, const struct shard_rows *by_shard,
-                                         const void *values, size_t size, struct ranks_bytes *out,
-                                         size_t *n, struct status *status);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "dataset/dataset_ranks.h"
+#include "dataset/crowd.h"
 
 #include <math.h>
 
@@ -234,7 +234,7 @@ static enum status_code prepare_popular(struct serving *serving, struct status *
     enum status_code code;
     TRY(MEM_NEW(&popularity, n_items, status));
     TRY(MEM_NEW(&serving->popular, n_items, status));
-    TRY(ranks_popularity(request->ranks, &request->interactions->users, NULL,
+    TRY(crowd_popularity(&(struct crowd){request->ranks, &request->interactions->users, NULL},
                          &request->interactions->log, request->popular_half_life, popularity,
                          status));
     serving_rank_popular(serving, popularity);
@@ -254,11 +254,11 @@ static enum status_code prepare_score(struct serving *serving, struct status *st
     size_t n = serving->dataset->n_items + request->embeddings->cold_items.rows;
     const float *boosts = request->rules == NULL ? NULL : request->rules->boosts;
     const struct dataset *dataset = serving->dataset;
+    const struct crowd crowd = crowd_of(request->ranks, request->interactions, dataset);
     double *popularity = NULL;
     enum status_code code;
     TRY(MEM_NEW(&popularity, dataset->n_items, status));
-    TRY(ranks_popularity(request->ranks, &request->interactions->users, dataset->users,
-                         &dataset->train, request->weights.half_life, popularity, status));
+    TRY(crowd_popularity(&crowd, &dataset->train, request->weights.half_life, popularity, status));
     serving->now = request->weights.n_parts > 0 ? score_now(dataset, &serving->history) : 0;
     TRY(ranks_max_int64(request->ranks, &serving->now, 1, status));
     TRY(score_init_at(&serving->score, request->embeddings, dataset->repeats, &request->sources,

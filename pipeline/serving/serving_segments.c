@@ -3,7 +3,7 @@
 #include "base/clock.h"
 
 #include "base/mem.h"
-#include "dataset/dataset_ranks.h"
+#include "dataset/crowd.h"
 
 #include <math.h>
 
@@ -137,7 +137,8 @@ static enum status_code count_segments(struct serving *serving, const double *al
     TRY(MEM_NEW(&segments->first, n + 1, status));
     TRY(MEM_NEW(&segments->sums, n, status));
     counts.late = counts.users + n_items;
-    TRY(ranks_newest(request->ranks, &request->interactions->log, &counts.newest, status));
+    counts.newest = history_newest(&request->interactions->log);
+    TRY(ranks_max_int64(request->ranks, &counts.newest, 1, status));
     for (size_t i = 0; i < n_items; i++) {
         total += all[i];
     }
@@ -159,6 +160,7 @@ enum status_code serving_segments_prepare(struct serving *serving, struct status
 {
     const struct serving_request *request = serving->request;
     const struct interactions *interactions = request->interactions;
+    const struct crowd crowd = {request->ranks, &interactions->users, NULL};
     const struct history *history = &interactions->log;
     struct popular_segments *segments = &serving->segments;
     const size_t n_items = interactions->items.n;
@@ -172,9 +174,8 @@ enum status_code serving_segments_prepare(struct serving *serving, struct status
     TRY(MEM_NEW(&all, n_items, status));
     TRY(MEM_NEW(&segments->counts, n_items, status));
     TRY(MEM_NEW(&segments->whole, n_items, status));
-    TRY(ranks_popularity(request->ranks, &interactions->users, NULL, history, 0, all, status));
-    TRY(ranks_popularity(request->ranks, &interactions->users, NULL, history,
-                         request->popular_half_life, segments->whole, status));
+    TRY(crowd_popularity(&crowd, history, 0, all, status));
+    TRY(crowd_popularity(&crowd, history, request->popular_half_life, segments->whole, status));
     for (size_t i = 0; i < n_items; i++) {
         segments->total += segments->whole[i];
     }

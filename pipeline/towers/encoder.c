@@ -1,7 +1,7 @@
 /* Both towers, their graph and their step. */
 #include "towers/encoder.h"
 
-#include "math/tree_sum.h"
+#include "base/tree_sum.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "math/product.h"
+#include "base/tree_sum.h"
 #include "math/vec.h"
 
 #include <math.h>
@@ -118,7 +119,7 @@ struct hidden_job {
     struct const_matrix out; /* (count, out) of the gradient in that order */
     float *weight_gradient, *bias_gradient; /* (out, in), (1, out): every row is in play */
     const float *packed;                    /* the weights */
-    float *sums; /* of each worker: (SUM_LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
+    float *sums; /* of each worker: (TREE_LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
     size_t sums_floats;
 };
 
@@ -173,8 +174,7 @@ void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float
 }
 
 /* A block of output units: the gradient of their weights, and behind it that of their bias, shard
- * by shard. Subtrees wait at their levels until the one beside them is there, as a binary counter
- * carries; level 0 ends as the sum of all. */
+ * by shard along their tree; level 0 ends as the sum of all. */
 static void parameter_gradient_task(void *data, size_t block, size_t worker)
 {
     const struct hidden_job *job = data;
@@ -183,14 +183,14 @@ static void parameter_gradient_task(void *data, size_t block, size_t worker)
     const size_t n = left < UNIT_BLOCK ? left : UNIT_BLOCK, width = job->in.columns;
     const size_t level_floats = UNIT_BLOCK * width;
     float *levels = job->sums + worker * job->sums_floats;
-    float *packed = levels + SUM_LEVELS * level_floats;
+    float *packed = levels + TREE_LEVELS * level_floats;
     for (size_t s = 0; s < SHARDS; s++) {
         const size_t at = job->order->first[s], count = job->order->first[s + 1] - at;
-        const float *sums[SUM_LEVELS];
-        size_t level = (size_t)__builtin_popcountll(s), n_sums = 0;
-        float *out = levels + level * level_floats;
-        for (size_t carry = s; carry % 2 == 1; carry /= 2) {
-            out = levels + --level * level_floats;
+        const float *sums[TREE_LEVELS];
+        float *out = levels + tree_level(s) * level_floats;
+        size_t n_sums = 0;
+        while (n_sums < tree_carries(s)) {
+            out -= level_floats;
             sums[n_sums++] = out;
         }
         product->pack(matrix_rows(job->in, at, count), NULL, packed);
@@ -242,7 +242,7 @@ static enum status_code reserve_backward(const struct hidden *hidden, struct hid
         most = n > most ? n : most;
     }
     *sums_floats =
-        SUM_LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
+        TREE_LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
     workspace_begin(&pass->workspace);
     WORKSPACE_ADD(&pass->workspace, &memory->in, count * (widest + 1));
     WORKSPACE_ADD(&pass->workspace, &memory->out, count * widest);

@@ -74,7 +74,7 @@ float *shard_tree_leaf(struct shard_tree *tree, size_t shard)
                               (tree->shards[tree->n - 1] ^ shard)) {
         join(tree);
     }
-    assert(tree->n < SUM_LEVELS);
+    assert(tree->n < TREE_LEVELS);
     tree->shards[tree->n] = shard;
     memset(tree->sums[tree->n], 0, tree->d * sizeof(float));
     return tree->sums[tree->n++];

@@ -4,6 +4,7 @@
 #ifndef NIGHTJAR_TOWERS_ROW_ORDER_H
 #define NIGHTJAR_TOWERS_ROW_ORDER_H
 
+#include "base/tree_sum.h"
 #include "base/workspace.h"
 #include "ranks/shards.h"
 
@@ -26,12 +27,11 @@ void row_order_release(struct row_order *order);
 
 /* Vectors of at most SUM_MOST numbers, the greatest dimension of `train`, shard by shard, those
  * without any left out. */
-enum { SUM_MOST = 512, SUM_LEVELS = 7 };
-_Static_assert(1 << (SUM_LEVELS - 1) == SHARDS, "a tree of SUM_LEVELS has SHARDS leaves");
+enum { SUM_MOST = 512 };
 struct shard_tree {
     size_t n, d;
-    size_t shards[SUM_LEVELS]; /* the first of each sum that waits */
-    float sums[SUM_LEVELS][SUM_MOST];
+    size_t shards[TREE_LEVELS]; /* the first of each sum that waits */
+    float sums[TREE_LEVELS][SUM_MOST];
 };
 void shard_tree_begin(struct shard_tree *tree, size_t d);
 /* Zeros, to be filled with the sum of a shard; shards ascend. */

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "dataset/dataset_ranks.h"
+#include "dataset/crowd.h"
 
 enum status_code column_shuffle(const struct sparse *m, size_t first, size_t count,
                                 const uint32_t *permutation, struct sparse *out,
@@ -69,8 +69,9 @@ static enum status_code permute_users(const struct training *training, uint64_t 
 {
     enum status_code code = STATUS_OK;
     const struct dataset *dataset = &training->interactions.basis[training->basis];
+    const struct crowd crowd = crowd_of(training->input.ranks, &training->interactions, dataset);
     struct shard_rows by_shard = {0};
-    TRY(dataset_shard_rows(&training->interactions, dataset, &by_shard, status));
+    TRY(crowd_shard_rows(&crowd, dataset->n_users, &by_shard, status));
     for (size_t i = 0; i < dataset->n_users; i++) {
         permutation[i] = (uint32_t)i;
     }

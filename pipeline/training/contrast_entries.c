@@ -1,7 +1,7 @@
 /* The entries of a contrast. */
 #include "training/contrast_entries.h"
 
-#include "math/tree_sum.h"
+#include "base/tree_sum.h"
 #include "math/vec.h"
 
 #include <float.h>

@@ -10,30 +10,14 @@
 
 /* ---- who ---- */
 
-struct lot {
-    uint64_t drawn, key;
-};
-
-static int compare_lots(const void *a, const void *b)
-{
-    const struct lot *x = a, *y = b;
-    if (x->drawn != y->drawn) {
-        return x->drawn < y->drawn ? -1 : 1;
-    }
-    return (x->key > y->key) - (x->key < y->key);
-}
-
 static struct lot lot_of(const struct trainer_input *input, size_t user)
 {
-    struct rng rng;
-    const uint64_t key = trainer_user_key(input, user);
-    rng_init(&rng, input->seed, "health.users", 0, key);
-    return (struct lot){rng_u64(&rng), key};
+    return lot_draw(input->seed, "health.users", trainer_user_key(input, user));
 }
 
-/* The smallest lots of all ranks, at most HEALTH_PAIRS, ascending. */
-static enum status_code draw_lots(const struct trainer_input *input, struct ranks_bytes *out,
-                                  size_t *n_drawn, struct status *status)
+/* HEALTH_PAIRS users of all ranks, by their lots. */
+static enum status_code draw_users(const struct trainer_input *input, struct ranks_bytes *out,
+                                   size_t *n_drawn, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t n = input->train->matrix.n_rows;
@@ -42,12 +26,7 @@ static enum status_code draw_lots(const struct trainer_input *input, struct rank
     for (size_t u = 0; u < n; u++) {
         lots[u] = lot_of(input, u);
     }
-    qsort(lots, n, sizeof *lots, compare_lots);
-    TRY(ranks_gather(input->ranks, lots, (n < HEALTH_PAIRS ? n : HEALTH_PAIRS) * sizeof *lots, out,
-                     status));
-    *n_drawn = out->first[ranks_n(input->ranks)] / sizeof *lots;
-    qsort(out->data, *n_drawn, sizeof *lots, compare_lots);
-    *n_drawn = *n_drawn < HEALTH_PAIRS ? *n_drawn : HEALTH_PAIRS;
+    TRY(lots_smallest(input->ranks, lots, n, HEALTH_PAIRS, out, n_drawn, status));
 done:
     mem_free(lots);
     return code;
@@ -75,7 +54,7 @@ enum status_code health_sample_init(struct health_sample *sample, const struct t
         .ranks = input->ranks, .d = d, .n_items = input->train->matrix.n_columns};
     struct ranks_bytes drawn = {0};
     made.n_norms = made.n_items < HEALTH_ROWS ? made.n_items : HEALTH_ROWS;
-    TRY(draw_lots(input, &drawn, &made.n_all, status));
+    TRY(draw_users(input, &drawn, &made.n_all, status));
     const struct lot *lots = (const void *)drawn.data;
     workspace_begin(&made.workspace);
     WORKSPACE_ADD(&made.workspace, &made.users, made.n_all);
@@ -86,7 +65,7 @@ enum status_code health_sample_init(struct health_sample *sample, const struct t
     TRY(workspace_reserve(&made.workspace, status));
     for (size_t u = 0; u < n && made.n_all > 0; u++) {
         const struct lot lot = lot_of(input, u);
-        const struct lot *found = bsearch(&lot, lots, made.n_all, sizeof lot, compare_lots);
+        const struct lot *found = bsearch(&lot, lots, made.n_all, sizeof lot, lot_compare);
         if (found != NULL) {
             made.users[made.n++] =
                 (struct health_user){(int32_t)u, (int32_t)(found - lots), draw_positive(input, u)};

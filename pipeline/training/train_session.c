@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "dataset/dataset_ranks.h"
+#include "dataset/crowd.h"
 #include "math/vec.h"
 #include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
@@ -248,12 +248,13 @@ enum status_code training_prepare(struct training *training, struct context *con
     TRY(context_input(context, "interactions", &artifact, status));
     TRY(interactions_load(&training->interactions, artifact, status));
     const struct dataset *dataset = &training->interactions.basis[basis];
+    const struct crowd crowd = crowd_of(context_ranks(context), &training->interactions, dataset);
     training->positives = dataset->train;
     TRY(MEM_NEW(&training->item_counts, dataset->n_items, status));
     dataset_item_counts(dataset, training->item_counts);
     TRY(MEM_NEW(&training->user_keys, dataset->n_users, status));
     for (size_t u = 0; u < dataset->n_users; u++) {
-        training->user_keys[u] = dataset_user_key(&training->interactions, dataset, u);
+        training->user_keys[u] = crowd_key(&crowd, u);
     }
     TRY(load_pairs(training, status));
     TRY(load_negatives(training, status));

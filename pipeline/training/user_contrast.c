@@ -2,7 +2,7 @@
  */
 #include "training/train_parts.h"
 
-#include "math/tree_sum.h"
+#include "base/tree_sum.h"
 #include "math/vec.h"
 
 #include <math.h>

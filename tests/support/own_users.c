@@ -2,6 +2,7 @@
 #include "tests/support/own_users.h"
 
 #include "base/mem.h"
+#include "ranks/shards.h"
 #include "dataset/dataset_ranks.h"
 
 /* rows (n of them) stay. */

@@ -9,6 +9,7 @@
 #include "ranking/score.h"
 #include "search/paired.h"
 #include "tests/support/evidence_data.h"
+#include "tests/support/naive_popularity.h"
 #include "tests/support/ranking_data.h"
 
 #include <math.h>
@@ -420,7 +421,7 @@ static void the_half_life_of_a_trend_is_found(void **state)
     for (size_t e = 0; e < n_entries; e++) {
         dataset->train.times[e] = 1000000000 + (int64_t)(rng_double(&rng) * 86400.0 * 100.0);
     }
-    history_popularity(&dataset->train, 4, popularity);
+    naive_popularity(&dataset->train, 4, popularity);
     const struct sparse valid_before = dataset->valid.matrix;
     struct sparse valid = {0};
     assert_int_equal(

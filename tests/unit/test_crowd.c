@@ -6,6 +6,7 @@
 #include "pairs/ridge.h"
 #include "pairs/transitions.h"
 #include "tests/support/crowd_case.h"
+#include "tests/support/naive_popularity.h"
 #include "tests/support/ranked.h"
 
 #include <math.h>
@@ -161,7 +162,7 @@ static void popularity_is_of_all_users(void **state)
                              STATUS_OK);
         }
         assert_memory_equal(popularity[0], popularity[1], sizeof popularity[0]);
-        history_popularity(&crowd_case_fit(&c, CROWD_ALONE)->train, half_life, naive);
+        naive_popularity(&crowd_case_fit(&c, CROWD_ALONE)->train, half_life, naive);
         for (size_t i = 0; i < CROWD_ITEMS; i++) {
             assert_true(fabs(popularity[0][i] - naive[i]) < 1e-12 * fmax(naive[i], 1));
         }

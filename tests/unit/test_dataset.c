@@ -3,6 +3,7 @@
 #include "dataset/dataset.h"
 
 #include "base/mem.h"
+#include "dataset/crowd.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -266,14 +267,16 @@ static void popularity_halves_with_age(void **state)
     int64_t offsets[] = {0, 2, 3}, times[] = {1000 * 86400, 990 * 86400, 980 * 86400};
     int32_t columns[] = {0, 1, 0};
     struct history history = {.matrix = {2, 3, offsets, columns, NULL}, .times = times};
+    const struct crowd crowd = {0};
+    struct status status = {0};
     double popularity[3];
-    history_popularity(&history, 10, popularity);
+    assert_int_equal(crowd_popularity(&crowd, &history, 10, popularity, &status), STATUS_OK);
     assert_true(fabs(popularity[0] - 1.25) < 1e-12 && fabs(popularity[1] - 0.5) < 1e-12);
     assert_true(popularity[2] == 0);
-    history_popularity(&history, 0, popularity);
+    assert_int_equal(crowd_popularity(&crowd, &history, 0, popularity, &status), STATUS_OK);
     assert_true(popularity[0] == 2 && popularity[1] == 1 && popularity[2] == 0);
     history.times = NULL;
-    history_popularity(&history, 10, popularity);
+    assert_int_equal(crowd_popularity(&crowd, &history, 10, popularity, &status), STATUS_OK);
     assert_true(popularity[0] == 2 && popularity[1] == 1 && popularity[2] == 0);
 }
 

@@ -233,37 +233,6 @@ static void sums_over_shards_do_not_depend_on_the_ranks(void **state)
     assert_true(sums[1] == tree_of(0, SHARDS, 2));
 }
 
-/* MANY users with keys 0, 1, ..., of which this rank has those of its shards. */
-static void values_are_gathered_by_shard_and_row(void **state)
-{
-    (void)state;
-    struct status status = {0};
-    struct shard_rows by_shard;
-    struct ranks_bytes out = {0};
-    uint8_t shards[MANY];
-    uint64_t keys[MANY];
-    size_t n_mine = 0, n, seen = 0;
-    for (uint64_t key = 0; key < MANY; key++) {
-        if (ranks_owner(ranks, shard_of_key(key)) == ranks_mine(ranks)) {
-            shards[n_mine] = (uint8_t)shard_of_key(key);
-            keys[n_mine++] = key;
-        }
-    }
-    assert_int_equal(shard_rows_init(&by_shard, shards, n_mine, &status), STATUS_OK);
-    assert_int_equal(shard_gather(ranks, &by_shard, keys, sizeof *keys, &out, &n, &status),
-                     STATUS_OK);
-    assert_int_equal(n, MANY);
-    for (size_t shard = 0; shard < SHARDS; shard++) {
-        for (uint64_t key = 0; key < MANY; key++) {
-            if (shard_of_key(key) == shard) {
-                assert_int_equal(((const uint64_t *)(const void *)out.data)[seen++], key);
-            }
-        }
-    }
-    ranks_bytes_release(&out);
-    shard_rows_release(&by_shard);
-}
-
 /* Last but for what is said at the end: afterwards every call fails. */
 static void a_failure_of_one_is_everybodys(void **state)
 {
@@ -321,7 +290,6 @@ int main(void)
         cmocka_unit_test(floats_are_added_along_the_tree),
         cmocka_unit_test(floats_are_sent_rounded),
         cmocka_unit_test(sums_over_shards_do_not_depend_on_the_ranks),
-        cmocka_unit_test(values_are_gathered_by_shard_and_row),
         cmocka_unit_test(a_failure_of_one_is_everybodys),
         cmocka_unit_test(two_failures_at_once_are_one),
     };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/blas.h"
+#include "tests/support/naive_popularity.h"
 #include "tests/support/ranking_data.h"
 #include "search/paired.h"
 
@@ -226,9 +227,9 @@ static void who_is_not_asked_counts_in_popularity_alone(void **state)
         }
         assert_int_equal(at, few.dataset.n_users);
         for (int half_life = 0; half_life < 4; half_life++) {
-            history_popularity(&dataset->train, half_life, p);
+            naive_popularity(&dataset->train, half_life, p);
             assert_int_equal(evening_popularity(&few, half_life, trained, p, &status), STATUS_OK);
-            history_popularity(&whole.dataset.train, half_life, whole_p);
+            naive_popularity(&whole.dataset.train, half_life, whole_p);
             for (size_t i = 0; i < dataset->n_items; i++) {
                 assert_true(fabs(p[i] - whole_p[i]) < 1e-9);
             }
