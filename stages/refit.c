@@ -8,6 +8,7 @@
 #include "run/context_data.h"
 #include "negatives/negatives_options.h"
 #include "sequence/sequence_session.h"
+#include "sequence/sequence_warm.h"
 #include "training/train_options.h"
 #include "training/warm_training.h"
 
@@ -142,6 +143,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     struct sequence_choice sequence = {0};
     struct sequence_pace pace = {0};
     size_t best_epoch = 0;
+    bool were_alone = false;
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
     TRY(artifact_get_count(artifact, "best_epoch", 100000, &best_epoch, status));
@@ -153,8 +155,10 @@ static enum status_code refit_run(struct context *context, const void *values,
     if (training.input.stop_after > settings.epochs) {
         training.settings.epochs = training.input.stop_after;
     }
+    training.without_ids = sequence.share >= 1.0;
     if (o->warm_start) {
-        TRY(warm_training_begin(&warm, &training, status));
+        TRY(sequence_last_is_alone(&training, &were_alone, status));
+        TRY(warm_training_begin(&warm, &training, were_alone, status));
     }
     if (warm.is_warm) {
         shorten(&training, o);
@@ -180,7 +184,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 9,
+    .version = 10,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

@@ -197,7 +197,7 @@ extern const struct stage stage_train;
 const struct stage stage_train = {
     .name = "train",
     .summary = "Trains the user and item towers contrastively and chooses the epoch on validation.",
-    .version = 11,
+    .version = 12,
     .options_size = sizeof(struct train_options),
     .options = train_options_table,
     .inputs = inputs,

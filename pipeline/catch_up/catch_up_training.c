@@ -214,7 +214,7 @@ done:
     return code;
 }
 
-/* Whether anybody has an item that could be a negative. */
+/* Whether anybody has an item that could be a negative; false where nothing was prepared. */
 static bool can_train(const struct parts *parts)
 {
     const struct sparse *positives = &parts->positives;
@@ -227,7 +227,7 @@ static bool can_train(const struct parts *parts)
     return false;
 }
 
-static void count_new(const struct parts *parts, struct catch_up_result *result)
+static void count_new(const struct parts *parts, size_t n_items, struct catch_up_result *result)
 {
     const struct start_side *sides = parts->vectors.side;
 
@@ -235,7 +235,7 @@ static void count_new(const struct parts *parts, struct catch_up_result *result)
     for (size_t a = 0; a < parts->vectors.n_active; a++) {
         result->n_new[SIDE_USERS] += sides[SIDE_USERS].row_of[parts->vectors.active[a]] < 0;
     }
-    for (size_t i = 0; i < parts->positives.n_columns; i++) {
+    for (size_t i = 0; i < n_items; i++) {
         result->n_new[SIDE_ITEMS] += sides[SIDE_ITEMS].row_of[i] < 0;
     }
 }
@@ -250,8 +250,10 @@ enum status_code catch_up_train(const struct catch_up_request *request, struct a
     TRY(MEM_NEW(&parts, 1, status));
     *result = (struct catch_up_result){.drift = {NAN, NAN}};
     TRY(catch_up_vectors_init(&parts->vectors, request, status));
-    TRY(prepare(parts, request, status));
-    count_new(parts, result);
+    count_new(parts, request->now->basis[BASIS_ALL].n_items, result);
+    if (parts->vectors.dimension > 0) { /* else sequences are all there is: they are read */
+        TRY(prepare(parts, request, status));
+    }
     if (can_train(parts)) {
         TRY(training_run(&parts->training, &trained, status));
         catch_up_vectors_take(&parts->vectors, &trained);

@@ -2,12 +2,10 @@
 #include "catch_up/catch_up_vectors.h"
 
 #include "base/mem.h"
-#include "math/vec.h"
+#include "catch_up/newcomers.h"
 #include "dataset/vocabulary_merge.h"
 #include "run/context.h"
 #include "run/context_data.h"
-
-#include <math.h>
 
 static const struct dataset *all_of(const struct catch_up_request *request)
 {
@@ -55,18 +53,6 @@ static const float *cold_at(const struct start_side *side, struct const_matrix c
                : NULL;
 }
 
-/* False where there is nothing of a direction. */
-static bool normalise(float *vector, size_t d)
-{
-    const float square = vec_ops()->dot(vector, vector, d);
-    if (!(square > 1e-8f)) {
-        memset(vector, 0, d * sizeof *vector);
-        return false;
-    }
-    vec_ops()->scale(1.0f / sqrtf(square), vector, d);
-    return true;
-}
-
 /* The vectors that the towers have: of rows, and cold ones of what is a row tonight. */
 static enum status_code place_side(struct catch_up_vectors *vectors,
                                    const struct catch_up_request *request, enum tower_side side,
@@ -82,7 +68,7 @@ static enum status_code place_side(struct catch_up_vectors *vectors,
                         features == NULL ? NULL : &features->side[which].extra, status));
     TRY(SPILL_NEW(context_settings(request->context)->work.database, &vectors->vectors[side],
                   view.now.n * d, status));
-    for (size_t r = 0; r < view.now.n; r++) {
+    for (size_t r = 0; d > 0 && r < view.now.n; r++) {
         const float *from = start->row_of[r] >= 0
                                 ? matrix_row(view.known, (size_t)start->row_of[r])
                                 : cold_at(start, view.cold, view.now.codes[r], &next);
@@ -90,7 +76,7 @@ static enum status_code place_side(struct catch_up_vectors *vectors,
             memcpy(vectors->vectors[side] + r * d, from, d * sizeof(float));
         }
         if (from != NULL && vectors->sequence.dimension > 0) {
-            (void)normalise(vectors->vectors[side] + r * d, d);
+            (void)known_normalise(vectors->vectors[side] + r * d, d);
         }
     }
 done:
@@ -145,62 +131,29 @@ done:
     return code;
 }
 
-static bool is_unknown(const float *vector, size_t d)
+static struct known_vectors known_ids(const struct catch_up_vectors *vectors)
 {
-    return !(vec_ops()->dot(vector, vector, d) > 0.0f);
+    return (struct known_vectors){.users = vectors->vectors[SIDE_USERS],
+                                  .items = vectors->vectors[SIDE_ITEMS],
+                                  .d = vectors->dimension,
+                                  .are_by_row = true};
 }
 
-/* out (d) = the direction of the mean of the items' vectors. */
-static bool mean_of_items(const struct catch_up_vectors *vectors, const int32_t *items, size_t n,
-                          float *out)
+/* Where sequences stand in the place of ids, what their weights do not know has what the small
+ * night before made of it, or nothing yet. */
+static struct known_vectors known_sequences(const struct catch_up_vectors *vectors,
+                                            const struct catch_up_request *request)
 {
-    const size_t d = vectors->dimension;
-    memset(out, 0, d * sizeof *out);
-    for (size_t i = 0; i < n; i++) {
-        vec_ops()->axpy(1.0f, vectors->vectors[SIDE_ITEMS] + (size_t)items[i] * d, out, d);
-    }
-    return normalise(out, d);
-}
-
-/* New items by the users of tonight who are known, new users by their items then. */
-static enum status_code start_new(struct catch_up_vectors *vectors,
-                                  const struct catch_up_request *request, struct status *status)
-{
-    enum status_code code;
-    const struct dataset *all = all_of(request);
-    const struct sparse *train = &all->train.matrix;
-    const size_t d = vectors->dimension;
-    float *users = vectors->vectors[SIDE_USERS], *items = vectors->vectors[SIDE_ITEMS];
-    uint8_t *is_new = NULL;
-
-    TRY(MEM_NEW(&is_new, all->n_items, status));
-    for (size_t i = 0; i < all->n_items; i++) {
-        is_new[i] = is_unknown(items + i * d, d);
-    }
-    for (size_t a = 0; a < vectors->n_active; a++) {
-        const size_t user = (size_t)vectors->active[a];
-        for (int64_t e = train->offsets[user]; e < train->offsets[user + 1]; e++) {
-            if (is_new[train->columns[e]]) {
-                vec_ops()->axpy(1.0f, users + user * d, items + (size_t)train->columns[e] * d, d);
-            }
+    const struct catch_up_sequence *sequence = &vectors->sequence;
+    const size_t s = sequence->dimension;
+    for (size_t r = 0; r < all_of(request)->n_items; r++) {
+        const int32_t row = vectors->side[SIDE_ITEMS].row_of[r];
+        if (row >= 0 && known_is_missing(sequence->items + r * s, s)) {
+            memcpy(sequence->items + r * s,
+                   matrix_row(request->start->embeddings.items, (size_t)row), s * sizeof(float));
         }
     }
-    for (size_t i = 0; i < all->n_items; i++) {
-        if (is_new[i]) {
-            (void)normalise(items + i * d, d);
-        }
-    }
-    for (size_t a = 0; a < vectors->n_active; a++) {
-        const size_t user = (size_t)vectors->active[a];
-        size_t n;
-        const int32_t *own = sparse_row(train, user, &n);
-        if (is_unknown(users + user * d, d)) {
-            (void)mean_of_items(vectors, own, n, users + user * d);
-        }
-    }
-done:
-    mem_free(is_new);
-    return code;
+    return (struct known_vectors){.users = sequence->states, .items = sequence->items, .d = s};
 }
 
 static enum status_code start_bias(struct catch_up_vectors *vectors,
@@ -233,10 +186,13 @@ enum status_code catch_up_vectors_init(struct catch_up_vectors *vectors,
     vectors->dimension = request->start->embeddings.users.columns - vectors->sequence.dimension;
     TRY(place(vectors, request, status));
     TRY(list_active(vectors, request, status));
-    TRY(start_new(vectors, request, status));
-    TRY(start_bias(vectors, request, status));
     TRY(catch_up_sequence_read(&vectors->sequence, request, vectors->active, vectors->n_active,
                                vectors->is_updated, status));
+    const struct known_vectors known =
+        vectors->dimension > 0 ? known_ids(vectors) : known_sequences(vectors, request);
+    TRY(newcomers_start(&known, &all_of(request)->train.matrix, vectors->active, vectors->n_active,
+                        status));
+    TRY(start_bias(vectors, request, status));
 done:
     return code;
 }
@@ -325,17 +281,21 @@ static const float *cold_user(const struct catch_up_vectors *vectors,
     if (history_row < 0 || (before != NULL && !is_updated)) {
         return before;
     }
-    const int32_t *items = sparse_row(history, (size_t)history_row, &n);
     const struct catch_up_sequence *sequence = &vectors->sequence;
     const size_t d = vectors->dimension, s = sequence->dimension;
-    if (!mean_of_items(vectors, items, n, scratch)) {
+    const float *state = s == 0 ? NULL : sequence->cold_states + (size_t)history_row * s;
+    const struct known_vectors known = known_ids(vectors);
+    const int32_t *items = sparse_row(history, (size_t)history_row, &n);
+    if (d == 0) {
+        return known_is_missing(state, s) ? before : state;
+    }
+    if (!known_mean_of_items(&known, items, n, scratch)) {
         return before;
     }
     if (s == 0) {
         return scratch;
     }
-    sequence_join_row(scratch, d, sequence->cold_states + (size_t)history_row * s, s,
-                      sequence->kept.weight, scratch + d + s);
+    sequence_join_row(scratch, d, state, s, sequence->kept.weight, scratch + d + s);
     return scratch + d + s;
 }
 
@@ -378,6 +338,15 @@ done:
 
 /* ---- the parts side by side ---- */
 
+/* out (d + s) = row `row` of a side's ids, if there are any, and the sequence's vector. */
+static void join_row(const struct catch_up_vectors *vectors, enum tower_side side, size_t row,
+                     const float *sequence, float *out)
+{
+    const size_t d = vectors->dimension;
+    sequence_join_row(d == 0 ? NULL : vectors->vectors[side] + row * d, d, sequence,
+                      vectors->sequence.dimension, vectors->sequence.kept.weight, out);
+}
+
 /* users (rows, d + s): whoever has new rows joined to the newest state, the others as they were;
  * items (rows, d + s). */
 static void join_parts(const struct catch_up_vectors *vectors,
@@ -385,13 +354,11 @@ static void join_parts(const struct catch_up_vectors *vectors,
 {
     const struct catch_up_sequence *sequence = &vectors->sequence;
     const struct dataset *all = all_of(request);
-    const size_t d = vectors->dimension, s = sequence->dimension, width = d + s;
+    const size_t s = sequence->dimension, width = vectors->dimension + s;
     size_t active = 0;
     for (size_t r = 0; r < all->n_users; r++) {
         if (active < vectors->n_active && (size_t)vectors->active[active] == r) {
-            sequence_join_row(vectors->vectors[SIDE_USERS] + r * d, d,
-                              sequence->states + active * s, s, sequence->kept.weight,
-                              users + r * width);
+            join_row(vectors, SIDE_USERS, r, sequence->states + active * s, users + r * width);
             active++;
         } else {
             const size_t row = (size_t)vectors->side[SIDE_USERS].row_of[r];
@@ -400,8 +367,7 @@ static void join_parts(const struct catch_up_vectors *vectors,
         }
     }
     for (size_t r = 0; r < all->n_items; r++) {
-        sequence_join_row(vectors->vectors[SIDE_ITEMS] + r * d, d, sequence->items + r * s, s,
-                          sequence->kept.weight, items + r * width);
+        join_row(vectors, SIDE_ITEMS, r, sequence->items + r * s, items + r * width);
     }
 }
 

@@ -39,7 +39,7 @@ enum status_code sequence_facts_load(struct sequence_facts *facts, const struct 
     TRY(artifact_get_count(artifact, "dimension", 512, &loaded.dimension, status));
     TRY(artifact_get_count(artifact, "length", 100000, &loaded.length, status));
     TRY(artifact_get_number(artifact, "weight", &loaded.weight, status));
-    if (!(loaded.weight > 0.0 && loaded.weight < 1.0) || loaded.dimension == 0) {
+    if (!(loaded.weight > 0.0 && loaded.weight <= 1.0) || loaded.dimension == 0) {
         TRY(artifact_misfit(artifact, "weight", "it is none, or there are no dimensions", status));
     }
     if (artifact_find(artifact, "run_started") != NULL) {
@@ -91,7 +91,9 @@ void sequence_join_row(const float *id, size_t d, const float *sequence, size_t 
 {
     const struct vec_ops *vec = vec_ops();
     memset(out, 0, (d + s) * sizeof *out);
-    vec->axpy((float)sqrt(1.0 - w), id, out, d);
+    if (d > 0) {
+        vec->axpy((float)sqrt(1.0 - w), id, out, d);
+    }
     if (sequence != NULL) {
         vec->axpy((float)sqrt(w), sequence, out + d, s);
     }

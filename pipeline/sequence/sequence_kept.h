@@ -10,7 +10,7 @@
 struct sequence_facts {
     size_t n_items, layers, dimension;
     size_t length;       /* the newest steps of a user are read */
-    double weight;       /* w of the cosine of sequences in the joined one */
+    double weight;       /* w of the cosine of sequences in the joined one; 1: there are no ids */
     int64_t run_started; /* of the run that trained it, Unix seconds; 0: an older nightjar's */
 };
 
@@ -42,7 +42,7 @@ MUST_CHECK enum status_code sequence_kept_load(struct sequence_kept *kept,
 void sequence_kept_release(struct sequence_kept *kept);
 
 /* out (d + s) = (sqrt(1 - w) id, sqrt(w) sequence), at unit length also where one of them is
- * missing: zeros, or `sequence` NULL. */
+ * missing: zeros, or `sequence` NULL. d 0: the sequence alone. */
 void sequence_join_row(const float *id, size_t d, const float *sequence, size_t s, double w,
                        float *out);
 

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "math/vec.h"
 #include "run/context_data.h"
-#include "search/paired.h"
 #include "sequence/sequence_kept.h"
 #include "sequence/sequence_pass.h"
+#include "sequence/sequence_share.h"
 #include "sequence/sequence_trainer.h"
 #include "sequence/sequence_warm.h"
 
@@ -167,7 +167,8 @@ done:
     return code;
 }
 
-/* *ids (n, d) becomes (n, d + s). sequences (n, s), or NULL: none of them has one. */
+/* *ids (n, d), NULL where d is 0, becomes (n, d + s). sequences (n, s), or NULL: none of them has
+ * one. */
 static enum status_code join(const struct training *training, float **ids, size_t n, size_t d,
                              const float *sequences, size_t s, double w, struct status *status)
 {
@@ -175,8 +176,8 @@ static enum status_code join(const struct training *training, float **ids, size_
     float *joined = NULL;
     TRY(SPILL_NEW(training->input.spill, &joined, n * (d + s), status));
     for (size_t r = 0; r < n; r++) {
-        sequence_join_row(*ids + r * d, d, sequences == NULL ? NULL : sequences + r * s, s, w,
-                          joined + r * (d + s));
+        sequence_join_row(d == 0 ? NULL : *ids + r * d, d,
+                          sequences == NULL ? NULL : sequences + r * s, s, w, joined + r * (d + s));
     }
     mem_free(*ids);
     *ids = joined;
@@ -184,23 +185,16 @@ done:
     return code;
 }
 
-/* The two temperatures as one, and the weight of the sequences' cosine under it: of logits
- * (1 - share) c / tau + share c' / tau' the sum of both factors is 1 / tau of the joined cosine. */
-static double mix(double share, double tau, double tau_sequence, double *joined_tau)
-{
-    const double ids = (1.0 - share) / tau, sequence = share / tau_sequence;
-    *joined_tau = 1.0 / (ids + sequence);
-    return sequence / (ids + sequence);
-}
-
 static enum status_code join_all(struct work *work, double share, struct trainer_result *result,
                                  struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct training *training = work->training;
-    const size_t d = result->dimension, s = training->settings.sequence.dimension;
+    const size_t d = share < 1.0 ? result->dimension : 0;
+    const size_t s = training->settings.sequence.dimension;
     double tau;
-    const double w = mix(share, result->temperature, training->settings.sequence.temperature, &tau);
+    const double w =
+        sequence_mix(share, result->temperature, training->settings.sequence.temperature, &tau);
     training_encode_cold_users(training, result);
     TRY(join(training, &result->vectors[SIDE_USERS], result->n_users, d, work->vectors[SIDE_USERS],
              s, w, status));
@@ -212,83 +206,41 @@ static enum status_code join_all(struct work *work, double share, struct trainer
              NULL, s, w, status));
     result->dimension = d + s;
     result->temperature = tau;
+    if (d == 0) { /* nothing of the towers of ids is left, nor of the popularity they learned */
+        mem_free(result->bias);
+        result->bias = NULL;
+        result->best_epoch = work->result.best_epoch;
+        result->best_metric = work->result.best_metric;
+    }
 done:
     return code;
 }
 
 /* ---- its share ---- */
 
-static const double shares[] = {0.0, 0.25, 0.5, 0.75, 0.875};
-enum { N_SHARES = sizeof shares / sizeof shares[0] };
-
-/* What each validation user has of each share: of_users (N_SHARES, users) and the means. */
-static enum status_code try_shares(const struct work *work, const struct validation *validation,
-                                   const struct trainer_result *result, double means[N_SHARES],
-                                   double *of_users, struct status *status)
+/* Whether anybody has a vector by side data alone, which a sequence cannot give. */
+static bool needs_side_data(const struct training *training)
 {
-    enum status_code code = STATUS_OK;
-    const struct training *training = work->training;
-    const size_t d = result->dimension, s = training->settings.sequence.dimension;
-    const size_t n = validation->n_users, n_items = result->n_items, wide = d + s;
-    const double weight = result->bias == NULL ? training->negatives.alpha : 1.0;
-    const struct validation_grid grid = {.learned = result->bias, .weights = &weight, .n = 1};
-    float *users = NULL, *items = NULL;
-    TRY(MEM_NEW(&users, n * wide, status));
-    TRY(MEM_NEW(&items, n_items * wide, status));
-    for (size_t t = 0; t < N_SHARES; t++) {
-        double tau;
-        const double w =
-            mix(shares[t], result->temperature, training->settings.sequence.temperature, &tau);
-        for (size_t i = 0; i < n; i++) {
-            const size_t user = (size_t)validation->users[i];
-            sequence_join_row(result->vectors[SIDE_USERS] + user * d, d,
-                              work->vectors[SIDE_USERS] + user * s, s, w, users + i * wide);
+    const struct side_sources *users = &training->sources.side[SIDE_USERS];
+    for (size_t u = 0; u < users->n_cold; u++) {
+        if (users->history_rows[u] < 0) {
+            return true;
         }
-        for (size_t i = 0; i < n_items; i++) {
-            sequence_join_row(result->vectors[SIDE_ITEMS] + i * d, d,
-                              work->vectors[SIDE_ITEMS] + i * s, s, w, items + i * wide);
-        }
-        TRY(validation_run_grid(
-            validation, const_matrix_of(users, n, wide), const_matrix_of(items, n_items, wide),
-            &grid, tau, context_pool(training->context), &means[t], of_users + t * n, status));
     }
-done:
-    mem_free(users);
-    mem_free(items);
-    return code;
+    return training->sources.side[SIDE_ITEMS].n_cold > 0;
 }
 
-/* The best share, unless it does not clearly beat the towers of ids alone: by two standard errors,
- * for it is the best of several, and costs a training every night. */
 static enum status_code choose_share(const struct work *work, const struct validation *validation,
-                                     const struct trainer_result *result, double *share,
+                                     const struct trainer_result *ids, double *share,
                                      struct status *status)
 {
-    enum status_code code = STATUS_OK;
-    const size_t n = validation->n_users;
-    double means[N_SHARES], gain, error;
-    double *of_users = NULL;
-    char chance[40] = "of one user, which tells nothing";
-    size_t best = 1;
-    TRY(MEM_NEW(&of_users, N_SHARES * n, status));
-    TRY(try_shares(work, validation, result, means, of_users, status));
-    for (size_t t = 2; t < N_SHARES; t++) {
-        best = means[t] > means[best] ? t : best;
-    }
-    paired_difference(of_users + best * n, of_users, n, &gain, &error);
-    const bool is_better = gain > 2.0 * error;
-    *share = is_better ? shares[best] : 0.0;
-    if (!isnan(error)) {
-        snprintf(chance, sizeof chance, "standard error %.4f", error);
-    }
-    log_write(context_log(work->training->context), LOG_INFO,
-              "train: sequences read for %zu epochs: %s %.4f at a share of %g against %.4f without "
-              "(difference %+.4f, %s): %s",
-              work->result.best_epoch, work->training->metric, means[best], shares[best], means[0],
-              gain, chance, is_better ? "taken" : "left out");
-done:
-    mem_free(of_users);
-    return code;
+    const struct sequence_shares shares = {.training = work->training,
+                                           .validation = validation,
+                                           .ids = ids,
+                                           .users = work->vectors[SIDE_USERS],
+                                           .items = work->vectors[SIDE_ITEMS],
+                                           .alone_is_offered = !needs_side_data(work->training)};
+    return sequence_share_choose(&shares, work->result.best_epoch, share, status);
 }
 
 enum status_code sequence_choose(struct training *training, const struct validation *validation,
@@ -340,7 +292,7 @@ static enum status_code output_kept(const struct work *work, double share,
     double tau;
     const struct sequence_facts facts = {
         .length = settings->length,
-        .weight = mix(share, result->temperature, settings->temperature, &tau),
+        .weight = sequence_mix(share, result->temperature, settings->temperature, &tau),
         .run_started = context_run_started(training->context)};
     for (size_t i = 0; i < dataset->n_items; i++) {
         const struct row_id id =

@@ -349,11 +349,27 @@ static void tell_lost(const struct training *training, const struct trainer_resu
               result->n_lost, why);
 }
 
+static struct trainer_result nothing_trained(const struct training *training)
+{
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    return (struct trainer_result){.n_users = dataset->n_users,
+                                   .n_items = dataset->n_items,
+                                   .temperature = NAN,
+                                   .best_metric = NAN,
+                                   .drift = {NAN, NAN},
+                                   .step_bytes = NAN};
+}
+
 enum status_code training_run(struct training *training, struct trainer_result *result,
                               struct status *status)
 {
     struct progress *progress = context_progress(training->context);
     enum status_code code = STATUS_OK;
+    if (training->without_ids) {
+        *result = nothing_trained(training);
+        context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
+        goto done;
+    }
     TRY(training_name(&training->input, &training->interactions, training->basis, training->metric,
                       training->name, status));
     training->started = training->last_checkpoint = clock_monotonic();
@@ -419,7 +435,7 @@ void training_encode_cold_users(const struct training *training, struct trainer_
     const struct dataset *dataset = &training->interactions.basis[training->basis];
     const struct side_sources *users = &training->sources.side[SIDE_USERS];
     const size_t d = result->dimension;
-    for (size_t u = 0; u < users->n_cold; u++) {
+    for (size_t u = 0; d > 0 && u < users->n_cold; u++) {
         float *vector = result->cold[SIDE_USERS] + u * d;
         if (users->history_rows[u] >= 0 && !(vec_ops()->dot(vector, vector, d) > 0.0f)) {
             encode_by_items(dataset, result, (size_t)users->history_rows[u], vector);

@@ -28,6 +28,7 @@ struct training {
     bool has_epoch;
     size_t n_kept;            /* checkpoints so far */
     char name[HASH_TEXT_MAX]; /* of its checkpoints: all that they depend on; "": the stage's key */
+    bool without_ids; /* no towers of ids are trained: what reads sequences stands in their place */
     bool ignore_checkpoint; /* one that is there belongs to another start (training/warm_training.h)
                              */
     struct strings chosen;  /* NAME=VALUE of each setting that a search chose */
@@ -45,7 +46,8 @@ MUST_CHECK enum status_code training_prepare(struct training *training, struct c
 /* Connects the trainer's callbacks, for a training that is prepared by someone else; the settings,
  * the context and the input stay as they are. */
 void training_connect(struct training *training);
-/* Trains, with a progress bar over input.stop_after epochs. When the time that the run was given
+/* Trains, with a progress bar over input.stop_after epochs; without_ids: trains nothing, and the
+ * result is of dimension 0, without vectors. When the time that the run was given
  * ends first, the result is what the epochs so far have made; STATUS_BUSY when there is none. */
 MUST_CHECK enum status_code training_run(struct training *training, struct trainer_result *result,
                                          struct status *status);

@@ -185,7 +185,7 @@ done:
 }
 
 enum status_code warm_training_begin(struct warm_training *warm, struct training *training,
-                                     struct status *status)
+                                     bool are_sequences, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct context *context = training->context;
@@ -201,7 +201,9 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
     TRY(save_record(context, start.info.generation, start.fingerprint, status));
     warm->generation = start.info.generation;
     warm->run_started = start.info.run_started;
-    if (start.is_there) {
+    if (start.is_there && are_sequences && !training->without_ids) {
+        buf_add_text(&why, "its vectors are those of sequences alone");
+    } else if (start.is_there && !training->without_ids) {
         TRY(warm_vectors_read(
             db, context_settings(context)->output.prefix, &start.info, ranks,
             &training->interactions, training->basis, training->settings.dimension,
@@ -210,10 +212,10 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
         tell_bad_rows(warm, context);
     }
     warm->is_warm = start.is_there && why.length == 0;
-    if (!warm->is_warm) {
+    if (!warm->is_warm && !training->without_ids) {
         tell_cold_start(warm, context, &why);
     }
-    for (size_t s = 0; s < N_SIDES && warm->is_warm; s++) {
+    for (size_t s = 0; s < N_SIDES && warm->is_warm && !training->without_ids; s++) {
         training->input.warm[s] = &warm->vectors.side[s].warm;
     }
 done:
@@ -244,6 +246,9 @@ enum status_code warm_training_report(const struct warm_training *warm,
     const struct dataset *dataset = &training->interactions.basis[training->basis];
     const size_t n[N_SIDES] = {(size_t)dataset_totals(dataset).users, result->n_items};
     size_t matched[N_SIDES] = {0};
+    if (training->without_ids) {
+        goto done;
+    }
     for (size_t s = 0; s < N_SIDES; s++) {
         matched[s] = warm->is_warm ? warm->vectors.side[s].n_matched : 0;
         TRY(add_metric(context, names[s].matched, (double)matched[s], status));
