@@ -168,6 +168,7 @@ static struct publish_content content_of(const struct context *context, const st
                                       .items = ids_of(&p->item_ids.ids),
                                       .parts = p->parts,
                                       .dimension = p->embeddings.users.columns,
+                                      .sequence_dimension = p->embeddings.sequence_dimension,
                                       .n_user_vectors = p->users.n,
                                       .n_item_vectors = p->items.n,
                                       .user_vector_codes = p->users.codes,

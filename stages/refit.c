@@ -8,7 +8,6 @@
 #include "run/context_data.h"
 #include "negatives/negatives_options.h"
 #include "sequence/sequence_session.h"
-#include "sequence/sequence_warm.h"
 #include "training/train_options.h"
 #include "training/warm_training.h"
 
@@ -143,7 +142,6 @@ static enum status_code refit_run(struct context *context, const void *values,
     struct sequence_choice sequence = {0};
     struct sequence_pace pace = {0};
     size_t best_epoch = 0;
-    bool were_alone = false;
     TRY(context_input(context, "training", &artifact, status));
     TRY(trainer_settings_load(&settings, artifact, status));
     TRY(artifact_get_count(artifact, "best_epoch", 100000, &best_epoch, status));
@@ -157,8 +155,7 @@ static enum status_code refit_run(struct context *context, const void *values,
     }
     training.without_ids = sequence.share >= 1.0;
     if (o->warm_start) {
-        TRY(sequence_last_is_alone(&training, &were_alone, status));
-        TRY(warm_training_begin(&warm, &training, were_alone, status));
+        TRY(warm_training_begin(&warm, &training, status));
     }
     if (warm.is_warm) {
         shorten(&training, o);

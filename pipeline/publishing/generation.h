@@ -79,6 +79,9 @@ MUST_CHECK enum status_code publish_current(struct db *db, const char *prefix,
  * nothing where there is no generation, or one of an older nightjar. */
 MUST_CHECK enum status_code publish_current_chosen(struct db *db, const char *prefix,
                                                    struct buf *chosen, struct status *status);
+/* How many components of its vectors come from reading sequences; -1: it is not said. */
+MUST_CHECK enum status_code publish_current_sequence(struct db *db, const char *prefix,
+                                                     int64_t *dimension, struct status *status);
 /* The one that was published last, though a rollback may show an older one. */
 MUST_CHECK enum status_code publish_latest(struct db *db, const char *prefix,
                                            struct published_info *info, struct status *status);

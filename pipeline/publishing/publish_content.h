@@ -108,6 +108,7 @@ struct publish_content {
     const float *pair_weights[PUBLISH_N_PAIRS];
     double score_facts[PUBLISH_N_FACTS];
     size_t dimension;
+    int64_t sequence_dimension; /* of these the last (towers/embeddings.h); -1: not known */
     size_t n_user_vectors, n_item_vectors;
     const int32_t *user_vector_codes, *item_vector_codes;     /* ascending */
     const float *user_vectors, *item_vectors;                 /* (n, dimension), unit length */

@@ -45,6 +45,7 @@ static enum status_code write_generation(const struct publish_target *target,
                           content->run_started,
                           build_started,
                           (int64_t)content->dimension,
+                          content->sequence_dimension,
                           content->n_interactions,
                           counts[COUNT_SERVED],
                           (int64_t)content->items.n,
@@ -62,10 +63,10 @@ static enum status_code write_generation(const struct publish_target *target,
         target->db, target->prefix,
         "INSERT INTO $nightjar_generations (pipeline, version, config_hash, checksum,"
         " score_parts, chosen, generation, published, seed, run_started, build_started, dimension,"
-        " n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
+        " sequence_dimension, n_interactions, n_users, n_items, n_recommendations, n_popular_items,"
         " n_similar_items, n_user_embeddings, n_item_embeddings, temperature,"
         " popularity_weight, evidence_weight, evidence_exponent) VALUES (?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &query, status));
     TRY(bind_texts(query, 1, texts, N_TEXTS, status));
     TRY(bind_integers(query, 1 + N_TEXTS, integers, N_INTEGERS, status));

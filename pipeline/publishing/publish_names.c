@@ -9,7 +9,7 @@
 #include <strings.h>
 
 /* From this version of our tables on a rollback is told apart (0003_output_rollback.sql). */
-enum { ROLLBACK_VERSION = 3, CHOSEN_VERSION = 7 };
+enum { ROLLBACK_VERSION = 3, CHOSEN_VERSION = 7, SEQUENCE_VERSION = 9 };
 
 const char *const publish_fixed_tables[] = {"nightjar_schema",      "nightjar_objects",
                                             "nightjar_current",     "nightjar_runs",
@@ -309,28 +309,58 @@ enum status_code publish_current(struct db *db, const char *prefix, struct publi
     return read_current(db, prefix, "generation", info, status);
 }
 
+/* A column of the current generation's row that came with `version`; *has_row false: there is no
+ * such row, or none yet. *query is the caller's to finalize. */
+static enum status_code step_column(struct db *db, const char *prefix, const char *column,
+                                    int64_t version, struct db_query **query, bool *has_row,
+                                    struct status *status)
+{
+    enum status_code code;
+    struct buf text = {0};
+    int64_t found;
+    bool is_foreign = false;
+    *has_row = false;
+    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &found, &is_foreign, status));
+    if (is_foreign || found < version) {
+        goto done;
+    }
+    buf_addf(&text,
+             "SELECT %s FROM $nightjar_current JOIN $nightjar_generations USING (generation)",
+             column);
+    TRY(buf_check(&text, status));
+    TRY(publish_prepare(db, prefix, buf_text(&text), query, status));
+    TRY(db_step(*query, has_row, status));
+done:
+    buf_release(&text);
+    return code;
+}
+
 enum status_code publish_current_chosen(struct db *db, const char *prefix, struct buf *chosen,
                                         struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
-    int64_t version;
-    bool is_foreign = false, has_row = false;
-    TRY(migrate_version(db, MIGRATE_OUTPUT, prefix, &version, &is_foreign, status));
-    if (is_foreign || version < CHOSEN_VERSION) {
-        goto done;
-    }
-    TRY(publish_prepare(db, prefix,
-                        "SELECT chosen FROM $nightjar_current JOIN $nightjar_generations"
-                        " USING (generation)",
-                        &query, status));
-    TRY(db_step(query, &has_row, status));
+    bool has_row = false;
+    TRY(step_column(db, prefix, "chosen", CHOSEN_VERSION, &query, &has_row, status));
     if (has_row) {
         size_t length = 0;
         const char *text = db_column_text(query, 0, &length);
         buf_add(chosen, text, length);
     }
     TRY(buf_check(chosen, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code publish_current_sequence(struct db *db, const char *prefix, int64_t *dimension,
+                                          struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    bool has_row = false;
+    TRY(step_column(db, prefix, "sequence_dimension", SEQUENCE_VERSION, &query, &has_row, status));
+    *dimension = has_row ? db_column_int64(query, 0) : -1;
 done:
     db_finalize(query);
     return code;

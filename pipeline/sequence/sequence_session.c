@@ -205,6 +205,7 @@ static enum status_code join_all(struct work *work, double share, struct trainer
     TRY(join(training, &result->cold[SIDE_ITEMS], training->sources.side[SIDE_ITEMS].n_cold, d,
              NULL, s, w, status));
     result->dimension = d + s;
+    result->sequence_dimension = s;
     result->temperature = tau;
     if (d == 0) { /* nothing of the towers of ids is left, nor of the popularity they learned */
         mem_free(result->bias);

@@ -68,27 +68,6 @@ done:
     return code;
 }
 
-enum status_code sequence_last_is_alone(const struct training *training, bool *is_alone,
-                                        struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    struct ranks *ranks = context_ranks(training->context);
-    struct artifact artifact = {0};
-    struct sequence_facts facts = {0};
-    bool found = false;
-    if (ranks_is_first(ranks)) {
-        TRY(context_last_output(training->context, "sequence", &artifact, &found, status));
-    }
-    if (found) {
-        TRY(sequence_facts_load(&facts, &artifact, status));
-    }
-    *is_alone = facts.weight >= 1.0;
-    TRY(ranks_share(ranks, is_alone, sizeof *is_alone, status));
-done:
-    artifact_release(&artifact);
-    return code;
-}
-
 enum status_code sequence_warm_open(struct sequence_warm *warm, const struct training *training,
                                     int64_t published, struct status *status)
 {

@@ -14,10 +14,6 @@ struct sequence_warm {
     struct sequence_start start;
 };
 
-/* Whether the tower that refit's last run left stands in the place of ids: then so do the vectors
- * that were published with it. */
-MUST_CHECK enum status_code sequence_last_is_alone(const struct training *training, bool *is_alone,
-                                                   struct status *status);
 /* published: the start of the run that made what is published, Unix seconds; 0: nothing is. Where
  * there is no tower of that run or before it, or one that does not fit, warm stays empty and a
  * message says why. Release in any case. */

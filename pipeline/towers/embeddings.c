@@ -86,6 +86,12 @@ enum status_code embeddings_load(struct embeddings *embeddings, const struct art
     TRY(artifact_get_number(artifact, "temperature", &loaded.temperature, status));
     TRY(artifact_get_number(artifact, "alpha", &loaded.alpha, status));
     TRY(artifact_get_number(artifact, "epochs", &loaded.epochs, status));
+    loaded.sequence_dimension = -1;
+    if (artifact_find(artifact, "sequence_dimension") != NULL) {
+        size_t n = 0;
+        TRY(artifact_get_count(artifact, "sequence_dimension", loaded.users.columns, &n, status));
+        loaded.sequence_dimension = (int64_t)n;
+    }
     TRY(load_cold(artifact, "cold_users", "cold_users.codes", &loaded.cold_users,
                   &loaded.cold_user_codes, status));
     TRY(load_cold(artifact, "cold_items", "cold_items.codes", &loaded.cold_items,
@@ -153,6 +159,10 @@ enum status_code embeddings_save(const struct embeddings *embeddings, struct art
     TRY(artifact_set_number(artifact, "temperature", embeddings->temperature, status));
     TRY(artifact_set_number(artifact, "alpha", embeddings->alpha, status));
     TRY(artifact_set_number(artifact, "epochs", embeddings->epochs, status));
+    if (embeddings->sequence_dimension >= 0) {
+        TRY(artifact_set_number(artifact, "sequence_dimension",
+                                (double)embeddings->sequence_dimension, status));
+    }
 done:
     if (code != STATUS_OK) {
         artifact_release(artifact);

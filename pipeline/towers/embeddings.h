@@ -14,6 +14,9 @@ struct embeddings {
     double temperature;        /* tau: score = cos / tau + beta log(1 + n_i) */
     double alpha;              /* popularity exponent in training: the default of beta */
     double epochs;             /* trained for */
+    /* of d the last components, which come from reading sequences; -1: an older nightjar's, which
+       did not say */
+    int64_t sequence_dimension;
     /* Entities without a row that the encoder gave a vector: users with a history or features,
        items with features alone. Codes are ascending: of the master vocabulary, then of the
        features' extra one (features/feature_table.h). None: 0 and NULL. */

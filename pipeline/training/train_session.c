@@ -462,6 +462,7 @@ enum status_code training_output_towers(struct training *training, struct traine
         .temperature = result->temperature,
         .alpha = result->bias != NULL ? 1.0 : training->negatives.alpha,
         .epochs = (double)result->best_epoch,
+        .sequence_dimension = (int64_t)result->sequence_dimension,
         .cold_user_codes = training->sources.side[SIDE_USERS].cold_codes,
         .cold_item_codes = training->sources.side[SIDE_ITEMS].cold_codes,
         .cold_users = const_matrix_of(result->cold[SIDE_USERS], n_cold[SIDE_USERS], d),

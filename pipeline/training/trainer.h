@@ -26,16 +26,17 @@
 /* Release with trainer_result_release. */
 struct trainer_result {
     size_t n_users, n_items, dimension;
-    float *vectors[N_SIDES]; /* (n_users, dimension) and (n_items, dimension) at unit length */
-    float *cold[N_SIDES];    /* (sources[side].n_cold, dimension); zeros: nothing to read */
-    float *bias;             /* (n_items) learned popularity term, or NULL */
-    double temperature;      /* of the best epoch */
-    size_t best_epoch;       /* whose towers these are */
-    size_t n_resumed;        /* epochs that the checkpoint of an earlier run had */
-    size_t n_lost;           /* the same of one that some ranks' parts were missing of */
-    struct status lost;      /* why such a part cannot be read; STATUS_OK: it is not there */
-    bool is_cut_short;       /* by hooks.time_is_up */
-    double best_metric;      /* NAN without validation */
+    size_t sequence_dimension; /* of these the last, where sequences were read (sequence/) */
+    float *vectors[N_SIDES];   /* (n_users, dimension) and (n_items, dimension) at unit length */
+    float *cold[N_SIDES];      /* (sources[side].n_cold, dimension); zeros: nothing to read */
+    float *bias;               /* (n_items) learned popularity term, or NULL */
+    double temperature;        /* of the best epoch */
+    size_t best_epoch;         /* whose towers these are */
+    size_t n_resumed;          /* epochs that the checkpoint of an earlier run had */
+    size_t n_lost;             /* the same of one that some ranks' parts were missing of */
+    struct status lost;        /* why such a part cannot be read; STATUS_OK: it is not there */
+    bool is_cut_short;         /* by hooks.time_is_up */
+    double best_metric;        /* NAN without validation */
     double drift[N_SIDES]; /* mean cosine of the rows with the vectors they started from; NAN: cold
                               start */
     double step_bytes;     /* that this rank sent in a step on average; NAN: all rows are here */

@@ -166,6 +166,7 @@ static void tell_cold_start(const struct warm_training *warm, struct context *co
 /* What a training starts from: found by the first rank, for all. */
 struct start {
     struct published_info info;
+    int64_t sequence; /* components of its vectors, see publish_current_sequence */
     char fingerprint[HASH_TEXT_MAX];
     bool is_there, is_other; /* something is published; it is not what the last training began at */
 };
@@ -179,13 +180,17 @@ static enum status_code find_start(struct context *context, struct db **db, stru
     TRY(hash_info(&start->info, start->fingerprint, status));
     TRY(load_record(context, &record, status));
     start->is_there = *db != NULL;
+    if (start->is_there) {
+        TRY(publish_current_sequence(*db, context_settings(context)->output.prefix,
+                                     &start->sequence, status));
+    }
     start->is_other = !record.found || strcmp(record.fingerprint, start->fingerprint) != 0;
 done:
     return code;
 }
 
 enum status_code warm_training_begin(struct warm_training *warm, struct training *training,
-                                     bool are_sequences, struct status *status)
+                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct context *context = training->context;
@@ -201,14 +206,19 @@ enum status_code warm_training_begin(struct warm_training *warm, struct training
     TRY(save_record(context, start.info.generation, start.fingerprint, status));
     warm->generation = start.info.generation;
     warm->run_started = start.info.run_started;
-    if (start.is_there && are_sequences && !training->without_ids) {
-        buf_add_text(&why, "its vectors are those of sequences alone");
-    } else if (start.is_there && !training->without_ids) {
-        TRY(warm_vectors_read(
-            db, context_settings(context)->output.prefix, &start.info, ranks,
-            &training->interactions, training->basis, training->settings.dimension,
-            training->settings.sequence.given ? training->settings.sequence.dimension : 0,
-            &warm->vectors, &why, status));
+    if (start.is_there && !training->without_ids) {
+        const struct warm_request request = {
+            .db = db,
+            .prefix = context_settings(context)->output.prefix,
+            .width = start.info.dimension,
+            .sequence = start.sequence,
+            .ranks = ranks,
+            .interactions = &training->interactions,
+            .basis = training->basis,
+            .dimension = training->settings.dimension,
+            .sequence_dimension =
+                training->settings.sequence.given ? training->settings.sequence.dimension : 0};
+        TRY(warm_vectors_read(&request, &warm->vectors, &why, status));
         tell_bad_rows(warm, context);
     }
     warm->is_warm = start.is_there && why.length == 0;

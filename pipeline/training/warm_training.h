@@ -8,6 +8,7 @@
 #ifndef NIGHTJAR_TRAINING_WARM_TRAINING_H
 #define NIGHTJAR_TRAINING_WARM_TRAINING_H
 
+#include "publishing/generation.h"
 #include "training/warm_vectors.h"
 #include "training/train_session.h"
 
@@ -33,12 +34,10 @@ MUST_CHECK enum status_code warm_training_fingerprint(struct context *context,
                                                       char out[HASH_TEXT_MAX],
                                                       struct status *status);
 /* Connects the published vectors to the prepared training, unless it is one without ids. Where
- * there are none, or they do not fit, the training stays as it is and a message says why.
- * are_sequences: they are those of sequences alone, and do not. A checkpoint of a training that was
- * started from another generation is not gone on from. */
+ * there are none, or they do not fit, the training stays as it is and a message says why. A
+ * checkpoint of a training that was started from another generation is not gone on from. */
 MUST_CHECK enum status_code warm_training_begin(struct warm_training *warm,
-                                                struct training *training, bool are_sequences,
-                                                struct status *status);
+                                                struct training *training, struct status *status);
 /* The metrics warm_matched_users, warm_new_users, warm_drift_users (mean cosine of the matched rows
  * with the vectors they started from; left out where none matched) and the same for items, under
  * the model "data"; and a line in the log. Nothing of a training without ids. */

@@ -257,12 +257,12 @@ done:
     return code;
 }
 
-static enum status_code read_side(struct db *db, const char *prefix,
-                                  struct interactions *interactions, enum basis basis,
-                                  struct reading *reading, struct buf *why, struct status *status)
+static enum status_code read_side(const struct warm_request *request, struct reading *reading,
+                                  struct buf *why, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct dataset *dataset = &interactions->basis[basis];
+    struct interactions *interactions = request->interactions;
+    const struct dataset *dataset = &interactions->basis[request->basis];
     const enum tower_side s = reading->side_of;
     struct vocabulary *ids = s == SIDE_USERS ? &interactions->users : &interactions->items;
     const int32_t *codes = s == SIDE_USERS ? dataset->users : dataset->items;
@@ -272,9 +272,9 @@ static enum status_code read_side(struct db *db, const char *prefix,
     size_t n_floats = 0;
     bool found;
     side->n = s == SIDE_USERS ? dataset->n_users : dataset->n_items;
-    buf_addf(&view, "%s%s", prefix, side_texts[s].view);
+    buf_addf(&view, "%s%s", request->prefix, side_texts[s].view);
     TRY(buf_check(&view, status));
-    TRY(find_view(db, reading->ranks, buf_text(&view), &found, status));
+    TRY(find_view(request->db, reading->ranks, buf_text(&view), &found, status));
     if (!found) {
         buf_addf(why, "the view %s is gone", buf_text(&view));
         goto done;
@@ -291,7 +291,7 @@ static enum status_code read_side(struct db *db, const char *prefix,
     reading->view = buf_text(&view);
     reading->ids = ids;
     reading->row_of = row_of;
-    TRY(read_view(db, reading, status));
+    TRY(read_view(request->db, reading, status));
     TRY(add_up(reading, status));
     side->warm = (struct warm_start){.vectors = side->vectors, .is_known = side->is_known};
     if (2 * side->n_matched < side->n) {
@@ -307,29 +307,37 @@ done:
     return code;
 }
 
-enum status_code warm_vectors_read(struct db *db, const char *prefix,
-                                   const struct published_info *info, struct ranks *ranks,
-                                   struct interactions *interactions, enum basis basis,
-                                   size_t dimension, size_t beside, struct warm_vectors *out,
+/* Of the published vectors, the components of ids. Of those that do not say it, one width may be
+ * either: then they are taken for what the training makes. */
+static int64_t id_components(const struct warm_request *request)
+{
+    const int64_t joined = (int64_t)(request->dimension + request->sequence_dimension);
+    return request->sequence >= 0     ? request->width - request->sequence
+           : request->width == joined ? (int64_t)request->dimension
+                                      : request->width;
+}
+
+enum status_code warm_vectors_read(const struct warm_request *request, struct warm_vectors *out,
                                    struct buf *why, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t width =
-        info->dimension == (int64_t)(dimension + beside) ? dimension + beside : dimension;
-    if (info->dimension != (int64_t)width) {
-        buf_addf(why, "its vectors have dimension %lld, today's have %zu",
-                 (long long)info->dimension, dimension);
-        if (beside > 0) {
-            buf_addf(why, ", or %zu with those of sequences", dimension + beside);
+    if (id_components(request) != (int64_t)request->dimension) {
+        buf_addf(why, "its vectors have dimension %lld", (long long)request->width);
+        if (request->sequence > 0) {
+            buf_addf(why, ", %lld of it from sequences", (long long)request->sequence);
+        }
+        buf_addf(why, ", today's have %zu", request->dimension);
+        if (request->sequence_dimension > 0) {
+            buf_addf(why, ", and %zu from sequences", request->sequence_dimension);
         }
     }
     for (size_t s = 0; s < N_SIDES && why->length == 0; s++) {
         struct reading reading = {.side_of = (enum tower_side)s,
-                                  .ranks = ranks,
-                                  .dimension = dimension,
-                                  .width = width,
+                                  .ranks = request->ranks,
+                                  .dimension = request->dimension,
+                                  .width = (size_t)request->width,
                                   .side = &out->side[s]};
-        TRY(read_side(db, prefix, interactions, basis, &reading, why, status));
+        TRY(read_side(request, &reading, why, status));
     }
     TRY(buf_check(why, status));
 done:

@@ -5,7 +5,6 @@
 
 #include "dataset/dataset.h"
 #include "training/trainer.h"
-#include "publishing/generation.h"
 
 /* Zero-initialise. */
 struct warm_side {
@@ -24,19 +23,26 @@ struct warm_vectors {
     struct warm_side side[N_SIDES];
 };
 
-/* Reads user_embeddings and item_embeddings of what is published now, through the views, in the
- * read transaction that the caller has open. The ids go through the vocabularies of `interactions`,
- * whose indexes are built here; an id of the other type (INTEGER, TEXT) matches nothing. `why` gets
- * one sentence when there is nothing to start from (a generation of another dimension, a view that
- * is gone, fewer than half of today's users or items known): *out is then not to be used and the
- * code is STATUS_OK. Where sequences were read, `beside` more components than `dimension` are
- * published, and the first of them are taken; 0: none. `info` is the published generation, not 0,
- * the same on all ranks, of whom others than the first may give NULL for `db`. `out` zeroed;
- * release in any case. A collective. */
-MUST_CHECK enum status_code warm_vectors_read(
-    struct db *db, const char *prefix, const struct published_info *info, struct ranks *ranks,
-    struct interactions *interactions, enum basis basis, size_t dimension, size_t beside,
-    struct warm_vectors *out, struct buf *why, struct status *status);
+struct warm_request {
+    struct db *db; /* in a read transaction; ranks but the first may give NULL */
+    const char *prefix;
+    int64_t width;    /* of the published vectors, the same on all ranks */
+    int64_t sequence; /* their last components, which read sequences; -1: not known */
+    struct ranks *ranks;
+    struct interactions *interactions; /* the indexes of their vocabularies are built */
+    enum basis basis;
+    size_t dimension, sequence_dimension; /* of the training: of ids, and beside them */
+};
+
+/* Reads user_embeddings and item_embeddings of what is published now, through the views; of vectors
+ * in which sequences were read, too, the part of ids. An id of the other type (INTEGER, TEXT)
+ * matches nothing. `why` gets one sentence when there is nothing to start from (a generation of
+ * another dimension, a view that is gone, fewer than half of today's users or items known): *out is
+ * then not to be used and the code is STATUS_OK. `out` zeroed; release in any case. A collective.
+ */
+MUST_CHECK enum status_code warm_vectors_read(const struct warm_request *request,
+                                              struct warm_vectors *out, struct buf *why,
+                                              struct status *status);
 void warm_vectors_release(struct warm_vectors *vectors);
 
 #endif

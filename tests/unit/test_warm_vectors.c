@@ -2,6 +2,7 @@
 #include "training/warm_vectors.h"
 
 #include "base/mem.h"
+#include "publishing/generation.h"
 #include "store/migrate.h"
 #include "tests/support/publish_support.h"
 #include "tests/support/store_support.h"
@@ -90,12 +91,25 @@ static void teardown(struct fixture *f)
     buf_release(&f->why);
 }
 
-static void read_vectors(struct fixture *f, const char *prefix, size_t dimension)
+/* As a training with one component of sequences beside `dimension`; published are vectors with
+ * `sequence` of them. */
+static void read_parts(struct fixture *f, const char *prefix, int64_t sequence, size_t dimension)
 {
     struct status status = {0};
-    assert_ok(warm_vectors_read(f->db, prefix, &f->info, NULL, &f->interactions, BASIS_ALL,
-                                dimension, 1, &f->vectors, &f->why, &status),
-              &status);
+    const struct warm_request request = {.db = f->db,
+                                         .prefix = prefix,
+                                         .width = f->info.dimension,
+                                         .sequence = sequence,
+                                         .interactions = &f->interactions,
+                                         .basis = BASIS_ALL,
+                                         .dimension = dimension,
+                                         .sequence_dimension = 1};
+    assert_ok(warm_vectors_read(&request, &f->vectors, &f->why, &status), &status);
+}
+
+static void read_vectors(struct fixture *f, const char *prefix, size_t dimension)
+{
+    read_parts(f, prefix, -1, dimension);
 }
 
 /* Which rows are known, as a text of 0 and 1. */
@@ -174,9 +188,8 @@ static void another_dimension_is_said_with_both_figures(void **state)
     struct fixture f;
     setup(&f, state, "", integers, false);
     read_vectors(&f, "", 16);
-    assert_string_equal(
-        buf_text(&f.why),
-        "its vectors have dimension 4, today's have 16, or 17 with those of sequences");
+    assert_string_equal(buf_text(&f.why),
+                        "its vectors have dimension 4, today's have 16, and 1 from sequences");
     assert_null(f.vectors.side[SIDE_USERS].vectors);
     teardown(&f);
 }
@@ -192,6 +205,31 @@ static void the_part_of_ids_is_taken_of_vectors_that_read_sequences(void **state
         const float value = f.vectors.side[SIDE_USERS].warm.vectors[c];
         assert_true(fabsf(value - 1.0f / sqrtf((float)(D - 1))) < 1e-6f);
     }
+    teardown(&f);
+}
+
+/* The sum alone would take a part of ids for all of them, or the other way round. */
+static void vectors_of_the_same_width_that_have_other_parts_are_none(void **state)
+{
+    struct status status = {0};
+    int64_t sequence;
+    struct fixture f;
+    setup(&f, state, "", integers, false);
+    assert_ok(publish_current_sequence(f.db, "", &sequence, &status), &status);
+    assert_int_equal(sequence, 0);
+    read_parts(&f, "", sequence, D - 1);
+    assert_string_equal(buf_text(&f.why),
+                        "its vectors have dimension 4, today's have 3, and 1 from sequences");
+    buf_clear(&f.why);
+    store_exec(f.db, "UPDATE nightjar_generations SET sequence_dimension = 2");
+    assert_ok(publish_current_sequence(f.db, "", &sequence, &status), &status);
+    read_parts(&f, "", sequence, D);
+    assert_string_equal(buf_text(&f.why), "its vectors have dimension 4, 2 of it from sequences, "
+                                          "today's have 4, and 1 from sequences");
+    buf_clear(&f.why);
+    read_parts(&f, "", sequence, D - 2); /* the same ids, however many components are beside them */
+    assert_int_equal(f.why.length, 0);
+    assert_known(&f.vectors.side[SIDE_USERS], "1101");
     teardown(&f);
 }
 
@@ -242,6 +280,7 @@ int main(void)
         TEST(ids_of_another_type_match_nothing),
         TEST(another_dimension_is_said_with_both_figures),
         TEST(the_part_of_ids_is_taken_of_vectors_that_read_sequences),
+        TEST(vectors_of_the_same_width_that_have_other_parts_are_none),
         TEST(bad_vectors_count_as_new),
         TEST(a_view_that_is_gone_is_said),
     };
