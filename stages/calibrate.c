@@ -112,7 +112,7 @@ static void calibrate_validate_plan(const struct plan *plan, const struct plan_s
     }
     if (embeddings_know_all(plan, self->position)) {
         option_mistake(report, "",
-                       "it stands below refit, whose towers are trained on the validation part "
+                       "it stands below refit, whose towers know the validation part "
                        "too: put it between train and refit");
     }
 }

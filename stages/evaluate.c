@@ -127,7 +127,7 @@ static void evaluate_validate_plan(const struct plan *plan, const struct plan_st
     }
     if (log->split.test_query == NULL && embeddings_know_all(plan, self->position)) {
         option_mistake(report, "",
-                       "it stands below refit, whose towers are trained on the test part too: put "
+                       "it stands below refit, whose towers know the test part too: put "
                        "it above refit, or give split.test_query of interactions");
     }
     if (o->gate.n > 0 && !interactions_hold_out(log)) {

@@ -26,6 +26,12 @@ static struct head *head_of(const void *block)
     return (struct head *)((uintptr_t)block - MEM_ALIGNMENT);
 }
 
+double mem_of_machine(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
+}
+
 /* ---- on the heap ---- */
 
 /* The block's contents are not cleared. */

@@ -20,6 +20,9 @@ MUST_CHECK enum status_code mem_resize(void **block, size_t old_count, size_t ne
 /* NULL is allowed. */
 void mem_free(void *block);
 
+/* Bytes of memory that this machine has; 0: it does not say. */
+double mem_of_machine(void);
+
 /* Asks the processor for memory that will be read, or read and written, soon. */
 static inline void mem_prefetch(const void *from, size_t bytes)
 {

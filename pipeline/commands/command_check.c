@@ -2,7 +2,9 @@
 #include "commands/source_query.h"
 
 #include "base/path.h"
+#include "base/pool.h"
 #include "publishing/generation.h"
+#include "run/estimate.h"
 #include "run/hooks.h"
 #include "store/migrate.h"
 
@@ -189,6 +191,34 @@ static enum status_code check_writable(const struct checkup *checkup, const char
     return STATUS_OK;
 }
 
+/* Whether the data of the last run fit into memory_limit, and into the machine. */
+static enum status_code check_memory(const struct checkup *checkup, struct db *work,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct plan *plan = checkup->plan;
+    const size_t n_threads = (size_t)plan->settings.threads;
+    struct stage_sizes sizes;
+    struct buf doubt = {0};
+    bool known = false;
+    uint64_t ignored;
+    estimate_init(plan, n_threads > 0 ? n_threads : pool_cores(&ignored), &sizes);
+    TRY(estimate_load(work, &sizes, &known, status));
+    estimate_take_part(&sizes, plan->rank.n > 1 ? plan->rank.n : 1);
+    for (size_t i = 0; known && i < plan->n_stages; i++) {
+        TRY(estimate_check(plan, &plan->stages[i], &sizes, status));
+        if (doubt.length == 0) {
+            estimate_doubt(plan, &plan->stages[i], &sizes, &doubt);
+        }
+    }
+    if (doubt.length > 0) {
+        command_print(checkup->out, "note  %s\n", buf_text(&doubt));
+    }
+done:
+    buf_release(&doubt);
+    return code;
+}
+
 /* Whether a run could go on in it. */
 static enum status_code check_work(const struct checkup *checkup, struct status *status)
 {
@@ -199,6 +229,7 @@ static enum status_code check_work(const struct checkup *checkup, struct status 
     TRY(check_writable(checkup, "work", path, status));
     if (!path_is_empty(path)) {
         TRY(migrate_open_work(path, DB_READ, settings->source.busy_timeout, &db, status));
+        TRY(check_memory(checkup, db, status));
     }
 done:
     db_close(db);

@@ -132,18 +132,13 @@ static enum status_code load_sizes(const struct plan *plan, struct stage_sizes *
 {
     enum status_code code;
     struct db *work = NULL;
-    struct buf type = {0};
     *known = false;
     if (path_is_empty(plan->settings.work.database)) {
         return STATUS_OK;
     }
     TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &work, status));
-    TRY(db_object_type(work, "data_size", &type, status));
-    if (strcmp(buf_text(&type), "table") == 0) {
-        TRY(estimate_load(work, sizes, known, status));
-    }
+    TRY(estimate_load(work, sizes, known, status));
 done:
-    buf_release(&type);
     db_close(work);
     return code;
 }
@@ -168,6 +163,27 @@ static void print_search(const struct stage_estimate *total, FILE *out)
         fprintf(out, "(search: %s of a first night; one that goes on from it takes %s)\n", search,
                 later);
     }
+}
+
+/* The first stage that a run would be refused for, and the first that the machine is too small for.
+ */
+static void print_memory(const struct plan *plan, const struct stage_sizes *sizes, FILE *out)
+{
+    struct status refusal = {0};
+    struct buf doubt = {0};
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (refusal.code == STATUS_OK &&
+            estimate_check(plan, &plan->stages[i], sizes, &refusal) != STATUS_OK) {
+            command_print(out, "note  a run would be refused: %s\n", refusal.message);
+        }
+        if (doubt.length == 0) {
+            estimate_doubt(plan, &plan->stages[i], sizes, &doubt);
+        }
+    }
+    if (doubt.length > 0) {
+        command_print(out, "note  %s\n", buf_text(&doubt));
+    }
+    buf_release(&doubt);
 }
 
 static enum status_code print_stages(const struct plan *plan, const struct stage_sizes *sizes,
@@ -204,6 +220,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
         fputs("(memory: what the process needs while the stage runs; the total is the largest)\n",
               out);
         print_search(&total, out);
+        print_memory(plan, sizes, out);
     }
 done:
     return code;

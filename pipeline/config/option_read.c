@@ -412,8 +412,7 @@ enum status_code option_read(const struct option_reader *reader, const struct op
     if (node != NULL && node->kind != DOC_MAP && !doc_is_null(node)) {
         if (!node->damaged) {
             mistakes_add(reader->mistakes, node->place,
-                         "%s: %s stands where a map of options is "
-                         "meant",
+                         "%s: %s stands where a map of options is meant, {} where its defaults do",
                          path,
                          node->kind == DOC_SCALAR ? shown_text(node->text, node->length, shown)
                                                   : doc_kind_name(node));

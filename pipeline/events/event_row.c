@@ -31,6 +31,20 @@ static enum status_code leave_out(struct row_reader *reader, struct row *row,
     return STATUS_OK;
 }
 
+/* How a query would leave out most of the bad rows. */
+static const char *filter_hint(const struct row_report *report)
+{
+    const int64_t *n = report->faults;
+    if (n[FAULT_ITEM_NULL] > n[FAULT_USER_NULL]) {
+        return "WHERE item_id IS NOT NULL";
+    }
+    if (n[FAULT_USER_NULL] > 0) {
+        return "WHERE user_id IS NOT NULL";
+    }
+    return n[FAULT_TIME_NULL] > 0 ? "WHERE ... IS NOT NULL, or no column of times at all"
+                                  : "WHERE ...";
+}
+
 enum status_code row_reader_refuse(const struct row_reader *reader, struct status *status)
 {
     const struct event_rules *rules = reader->rules;
@@ -48,10 +62,7 @@ enum status_code row_reader_refuse(const struct row_reader *reader, struct statu
         "%s: more bad rows than max_bad_rows (%s) after %lld rows: %s; leave such rows out in the "
         "query (%s), or raise max_bad_rows",
         reader->query->what, limit, (long long)reader->report->n_rows, buf_text(&text),
-        reader->report->faults[FAULT_ITEM_NULL] > reader->report->faults[FAULT_USER_NULL]
-            ? "WHERE item_id IS NOT NULL"
-        : reader->report->faults[FAULT_USER_NULL] > 0 ? "WHERE user_id IS NOT NULL"
-                                                      : "WHERE ...");
+        filter_hint(reader->report));
     buf_release(&text);
     return code;
 }

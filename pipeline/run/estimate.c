@@ -1,6 +1,7 @@
 /* Sizes and estimates. How a stage's need grows with the sizes is written in the stage's file. */
 #include "run/estimate.h"
 
+#include "base/mem.h"
 #include "base/num.h"
 #include "dataset/dataset.h"
 
@@ -37,7 +38,13 @@ enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool 
     enum status_code code;
     struct db_query *query = NULL;
     struct stage_sizes loaded = *sizes;
+    struct buf type = {0};
     size_t n = 0;
+    *known = false;
+    TRY(db_object_type(work, "data_size", &type, status));
+    if (strcmp(buf_text(&type), "table") != 0) {
+        goto done;
+    }
     TRY(db_prepare(work, "SELECT value FROM data_size WHERE name = ?1", &query, status));
     for (size_t i = 0; i < N_COUNTS; i++) {
         bool has_row;
@@ -54,6 +61,7 @@ enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool 
         *sizes = loaded;
     }
 done:
+    buf_release(&type);
     db_finalize(query);
     return code;
 }
@@ -163,8 +171,23 @@ enum status_code estimate_check(const struct plan *plan, const struct plan_stage
     char need_text[NUM_TEXT_MAX], limit_text[NUM_TEXT_MAX];
     num_format_bytes(need, need_text);
     num_format_bytes(limit, limit_text);
-    return status_set_at(status, STATUS_NO_MEMORY, plan->file, 0, 0,
+    return status_set_at(status, STATUS_NO_MEMORY, plan->file, stage->line, stage->column,
                          "stage %s needs about %s of memory, memory_limit is %s; raise the limit "
                          "or make the stage smaller (`nightjar plan` shows every stage's need)",
                          stage->label, need_text, limit_text);
+}
+
+void estimate_doubt(const struct plan *plan, const struct plan_stage *stage,
+                    const struct stage_sizes *sizes, struct buf *out)
+{
+    const double need = estimate_memory(plan, stage, sizes), has = mem_of_machine();
+    char need_text[NUM_TEXT_MAX], has_text[NUM_TEXT_MAX];
+    if (has > 0 && need > has) {
+        num_format_bytes(need, need_text);
+        num_format_bytes(has, has_text);
+        buf_addf(out,
+                 "stage %s needs about %s of memory, this machine has %s; make the stage smaller, "
+                 "or set memory_limit, by which a run ends before it begins",
+                 stage->label, need_text, has_text);
+    }
 }

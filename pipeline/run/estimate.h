@@ -3,13 +3,15 @@
 #ifndef NIGHTJAR_RUN_ESTIMATE_H
 #define NIGHTJAR_RUN_ESTIMATE_H
 
+#include "base/buf.h"
 #include "config/plan.h"
 #include "ranks/ranks.h"
 #include "store/artifact.h"
 
 /* The part that the plan knows: dimension, negatives and top. Counts and speeds are 0. */
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes);
-/* Fills the counts from the last run's record; *known false (and nothing changed) without one. */
+/* Fills the counts from the last run's record; *known false (and nothing changed) without one, or
+ * in a work database of before there were any. */
 MUST_CHECK enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool *known,
                                           struct status *status);
 /* The same, exactly, from the artifact "interactions", over all ranks; estimate_save records them.
@@ -34,5 +36,8 @@ double estimate_memory(const struct plan *plan, const struct plan_stage *stage,
 /* STATUS_NO_MEMORY, with both figures, when that passes settings.memory_limit. */
 MUST_CHECK enum status_code estimate_check(const struct plan *plan, const struct plan_stage *stage,
                                            const struct stage_sizes *sizes, struct status *status);
+/* What there is to be said of a stage that would take more than the machine has; else "". */
+void estimate_doubt(const struct plan *plan, const struct plan_stage *stage,
+                    const struct stage_sizes *sizes, struct buf *out);
 
 #endif

@@ -29,7 +29,7 @@
 struct runner {
     struct context context;
     struct stage_sizes sizes;
-    bool sizes_known;
+    bool sizes_known, is_doubted;
     int64_t unfinished_run;
     size_t from, only; /* positions; SIZE_MAX: not asked for */
     struct run_result result;
@@ -138,6 +138,20 @@ static enum status_code check_memory_ahead(struct runner *runner, size_t positio
     return STATUS_OK;
 }
 
+/* Before the stage that would be killed for it, once a run. */
+static void tell_doubt(struct runner *runner, const struct plan_stage *stage)
+{
+    struct buf doubt = {0};
+    if (runner->sizes_known && !runner->is_doubted) {
+        estimate_doubt(runner->context.plan, stage, &runner->sizes, &doubt);
+    }
+    if (doubt.length > 0) {
+        log_write(runner->context.request->log, LOG_WARNING, "%s", buf_text(&doubt));
+        runner->is_doubted = true;
+    }
+    buf_release(&doubt);
+}
+
 /* The stage is done: remembers what its artifacts were made from. */
 static enum status_code remember(struct runner *runner, const struct plan_stage *stage,
                                  struct status *status)
@@ -178,6 +192,7 @@ static enum status_code execute(struct runner *runner, const struct plan_stage *
     struct context *context = &runner->context;
     TRY(check_disk(runner, stage->position, status));
     TRY(estimate_check(context->plan, stage, &runner->sizes, status));
+    tell_doubt(runner, stage);
     TRY(cache_forget(context->work, stage->label, status));
     if (context->request->force) {
         TRY(context_checkpoints_drop(context, stage->label, status));

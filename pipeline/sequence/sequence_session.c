@@ -91,6 +91,25 @@ static bool can_learn(const struct work *work)
     return true;
 }
 
+/* What of the epochs did not run here and now. */
+static void tell_course(const struct work *work, size_t stop_after)
+{
+    struct context *context = work->training->context;
+    const struct sequence_result *result = &work->result;
+    if (result->n_resumed > 0) {
+        log_write(context_log(context), LOG_INFO,
+                  "training of sequences went on from the checkpoint of epoch %zu",
+                  result->n_resumed);
+    }
+    if (result->is_cut_short) {
+        context_set_cut_short(context);
+        log_write(context_log(context), LOG_WARNING,
+                  "training of sequences stopped after %zu of %zu epochs, for --max-time would not "
+                  "last for one more; the tower is that of epoch %zu",
+                  result->n_curve, stop_after, result->best_epoch);
+    }
+}
+
 static enum status_code train(struct work *work, const struct validation *validation,
                               const struct sequence_settings *settings, size_t stop_after,
                               struct status *status)
@@ -128,9 +147,7 @@ static enum status_code train(struct work *work, const struct validation *valida
                           status);
     progress_finish(progress);
     if (code == STATUS_OK) {
-        if (work->result.is_cut_short) {
-            context_set_cut_short(training->context);
-        }
+        tell_course(work, stop_after);
         code = training_record_curve(training->context, ".sequence", work->result.curve,
                                      work->result.n_curve, status);
     }

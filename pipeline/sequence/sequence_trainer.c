@@ -22,6 +22,7 @@ struct trainer {
     float *user_vectors;  /* (validation users, d) */
     float *item_vectors;  /* (n_items, d) */
     size_t epochs_done, best_epoch, n_bad;
+    size_t n_resumed;
     double best_metric;
     bool is_cut_short;
     struct curve_point *curve; /* (stop_after) */
@@ -157,6 +158,7 @@ static enum status_code checkpoint_load(struct trainer *trainer, struct status *
     }
     if (found) {
         TRY(restore(trainer, &artifact, status));
+        trainer->n_resumed = trainer->epochs_done;
     }
 done:
     artifact_release(&artifact);
@@ -341,6 +343,7 @@ enum status_code sequence_train(const struct sequence_input *input,
                                        .best_epoch = trainer.best_epoch,
                                        .best_metric = trainer.best_metric,
                                        .is_cut_short = trainer.is_cut_short,
+                                       .n_resumed = trainer.n_resumed,
                                        .n_curve = trainer.epochs_done,
                                        .curve = trainer.curve};
     trainer.model = (struct sequence_model){0};

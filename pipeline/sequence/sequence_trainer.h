@@ -42,6 +42,7 @@ struct sequence_result {
     size_t best_epoch;
     double best_metric; /* NAN without validation */
     bool is_cut_short;  /* by hooks.time_is_up */
+    size_t n_resumed;   /* epochs that a checkpoint had done */
     size_t n_curve;
     struct curve_point *curve; /* (n_curve) */
 };

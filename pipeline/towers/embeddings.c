@@ -67,11 +67,16 @@ static bool is_finite(struct const_matrix matrix)
 
 bool embeddings_know_all(const struct plan *plan, size_t position)
 {
+    const bool has_sequences = plan_has_group(plan, position, "training", "sequence");
     size_t p = plan_producer(plan, position, "towers");
-    while (p != SIZE_MAX && plan_stage_number(&plan->stages[p], "events") != BASIS_ALL) {
+    while (p != SIZE_MAX) {
+        const double events = plan_stage_number(&plan->stages[p], "events");
+        if (events == BASIS_ALL || (events == BASIS_FIT && has_sequences)) {
+            return true;
+        }
         p = plan_producer(plan, p, "towers"); /* a small night's go on from those above it */
     }
-    return p != SIZE_MAX;
+    return false;
 }
 
 enum status_code embeddings_load(struct embeddings *embeddings, const struct artifact *artifact,

@@ -25,8 +25,8 @@ struct embeddings {
     const float *item_bias; /* (n_items) learned popularity term; NULL: log(1 + n_i) */
 };
 
-/* Whether towers that a stage at `position` reads have learned what is held out: those of a refit
- * with `events: all`. */
+/* Whether towers that a stage at `position` reads know what is held out: those of a refit with
+ * `events: all`, and those with `events: fit` that read sequences, to their end. */
 bool embeddings_know_all(const struct plan *plan, size_t position);
 MUST_CHECK enum status_code embeddings_load(struct embeddings *embeddings,
                                             const struct artifact *artifact, struct status *status);
