@@ -5,79 +5,12 @@
 #include "config/plan.h"
 #include "dataset/dataset.h"
 #include "features/feature_build.h"
-#include "math/components.h"
+#include "features/features_options.h"
 #include "run/context.h"
 #include "run/context_data.h"
 #include "run/context_databases.h"
 
-#include <math.h>
 #include <string.h>
-
-struct side_options {
-    bool given;
-    const char *query;
-    struct option_groups columns; /* name -> struct feature_rule */
-};
-
-struct features_options {
-    struct side_options side[N_FEATURE_SIDES];
-    int on_bad_value;
-    const char *fingerprint;
-};
-
-static const char *const bad_value_names[] = {"reject", "impute", NULL};
-
-static const struct option column_table[] = {
-    OPT_CHOICE(
-        feature_rule, "type", type, "auto", feature_type_names,
-        "what a cell holds: one category, several (a list), a number, words or a vector (a BLOB of "
-        "little-endian float32, or a JSON array of numbers). `auto` goes by the cells: vector "
-        "where "
-        "most are BLOBs or arrays of numbers with fractions, numeric where more are numbers than "
-        "texts, multi where every text is a JSON array, categorical where three rows or more share "
-        "a text on average, else text"),
-    OPT_TEXT(feature_rule, "separator", separator, ",",
-             "what stands between the parts of a `multi` cell; a cell that begins with [ is read "
-             "as a JSON array instead"),
-    OPT_INT(feature_rule, "min_count", min_count, "2", 1, 1e9,
-            "a category or a part of a list that fewer rows have gets no embedding of its own: it "
-            "shares one of `buckets`, by its hash",
-            .unit = "rows"),
-    OPT_INT(feature_rule, "buckets", buckets, "0", 0, 16777216,
-            "embeddings shared by hash: of the words of a `text` column, of the rare values of a "
-            "categorical or multi one. 0 takes 16384 for words and 256 for values",
-            .unit = "embeddings"),
-    OPT_INT(feature_rule, "dimension", dimension, "0", 0, VECTOR_NUMBERS_MAX,
-            "numbers that every vector of a `vector` column must have. 0: as many as the first one",
-            .unit = "numbers"),
-    OPT_INT(feature_rule, "components", components, "64", 0, VECTOR_NUMBERS_MAX,
-            "principal components that are kept of a `vector` column. 0 keeps all numbers as they "
-            "are: 8 bytes of memory each, a row",
-            .unit = "numbers"),
-    OPT_END};
-
-static const struct option side_table[] = {
-    OPT_TEXT(side_options, "query", query, NULL,
-             "one SELECT with one row an id: the id (`item_id` or `user_id`) and the columns that "
-             "describe it. Ids that the interactions do not have may be among them",
-             .required = true),
-    OPT_GROUPS(side_options, "columns", columns, column_table, feature_rule,
-               "how to read a column of the query, such as `tags: {type: multi}`; columns that are "
-               "not listed are read as `auto`"),
-    OPT_END};
-
-static const struct option option_table[] = {
-    OPT_GROUP(features_options, "items", side[FEATURE_ITEMS], side_table, "side data of items"),
-    OPT_GROUP(features_options, "users", side[FEATURE_USERS], side_table, "side data of users"),
-    OPT_CHOICE(features_options, "on_bad_value", on_bad_value, "reject", bad_value_names,
-               "a value that does not fit its column (infinite, a BLOB, no number where numbers "
-               "are meant, a broken JSON array) ends the run with its row and id, or counts as "
-               "missing and is reported"),
-    OPT_TEXT(features_options, "fingerprint", fingerprint, NULL,
-             "a SELECT whose result changes whenever the side data do, say `SELECT "
-             "max(updated_at), count(*) FROM products`. Without it the rows are read every time; "
-             "what follows is redone only when they differ"),
-    OPT_END};
 
 static const struct stage_artifact inputs[] = {
     {.name = "interactions", .help = "the ids that are known"}, {.name = NULL}};
@@ -92,129 +25,6 @@ static const struct {
     [FEATURE_ITEMS] = {"features.items.query", "features.items.columns", "item_id", "item"},
     [FEATURE_USERS] = {"features.users.query", "features.users.columns", "user_id", "user"},
 };
-
-static void features_validate(const void *options, struct option_report *report)
-{
-    const struct features_options *o = options;
-
-    if (!o->side[FEATURE_ITEMS].given && !o->side[FEATURE_USERS].given) {
-        option_mistake(report, "",
-                       "neither items nor users are given: there is nothing to read; give one of "
-                       "them a query, or leave the stage out");
-    }
-    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
-        const struct option_groups *columns = &o->side[s].columns;
-        const struct feature_rule *listed = columns->values;
-        for (size_t c = 0; c < columns->n; c++) {
-            char path[256];
-            if (listed[c].separator == NULL || listed[c].separator[0] != '\0') {
-                continue;
-            }
-            (void)snprintf(path, sizeof path, "%s.columns.%s.separator", feature_side_names[s],
-                           columns->names[c]);
-            option_mistake(report, path, "a separator must have at least one character");
-        }
-    }
-}
-
-/* Every rank reads all rows and keeps what it needs of them. */
-static void features_validate_plan(const struct plan *plan, const struct plan_stage *self,
-                                   struct option_report *report)
-{
-    const struct features_options *o = self->options;
-    const char *interactions = plan->settings.source.interactions;
-    if (plan->rank.n <= 1) {
-        return;
-    }
-    if (plan->source_by_rank && (interactions == NULL || strstr(interactions, ":rank") == NULL)) {
-        option_mistake(report, "",
-                       "each rank has a source of its own, and side data are read from one that "
-                       "all see: leave ${RANK} out of source.database, or run in one process");
-    }
-    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
-        if (o->side[s].given && strstr(o->side[s].query, ":rank") != NULL) {
-            option_mistake(report, s == FEATURE_ITEMS ? "items.query" : "users.query",
-                           "every rank reads all rows of side data and keeps those of its own "
-                           "users: leave :rank out");
-        }
-    }
-}
-
-/* Numbers and components of a vector of the column; where neither the options nor the source say,
- * those of a common model of texts. */
-static void vector_size(const struct feature_rule *rule, double *numbers, double *components)
-{
-    *numbers = rule->dimension > 0 ? (double)rule->dimension : 768.0;
-    *components = rule->components > 0 ? fmin((double)rule->components, *numbers) : *numbers;
-}
-
-/* Tokens of a column, as far as its options tell: not the frequent values. */
-static double tokens_of(const struct feature_rule *rule)
-{
-    enum { WORDS = 16384, VALUES = 256 }; /* where `buckets` is 0 */
-    double numbers, components;
-    vector_size(rule, &numbers, &components);
-    switch (rule->type) {
-    case FEATURE_VECTOR:
-        return components;
-    case FEATURE_TEXT:
-        return rule->buckets > 0 ? (double)rule->buckets : WORDS;
-    case FEATURE_CATEGORICAL:
-    case FEATURE_MULTI:
-        return rule->buckets > 0 ? (double)rule->buckets : VALUES;
-    default:
-        return (double)rule->buckets;
-    }
-}
-
-static void features_sizes(const void *options, struct stage_sizes *sizes)
-{
-    const struct features_options *o = options;
-    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
-        const struct feature_rule *rules = o->side[s].columns.values;
-        for (size_t c = 0; c < o->side[s].columns.n; c++) {
-            sizes->n_buckets += tokens_of(&rules[c]);
-        }
-    }
-}
-
-/* A cell costs its text, an offset and a number while it is read; a token 8 bytes, once in its
- * column and once in the matrix. How many columns and words there are is not known before: five
- * columns of 24 bytes with eight tokens in all are taken. A vector stands twice in memory while its
- * components are looked for, and those that they are found from twice more. Every rank reads all
- * rows, and keeps those of its users. */
-static void features_estimate(const void *options, const struct stage_sizes *sizes,
-                              struct stage_estimate *out)
-{
-    enum { COLUMNS = 5, CELL_BYTES = 24 + 17, TOKENS = 8, TOKEN_BYTES = 8, ID_BYTES = 40 + 8 };
-    const struct features_options *o = options;
-    const double counts[N_FEATURE_SIDES] = {sizes->n_items, sizes->n_users};
-    const double read[N_FEATURE_SIDES] = {sizes->n_items,
-                                          sizes->n_users * fmax(sizes->n_ranks, 1.0)};
-
-    *out = (struct stage_estimate){.memory_bytes = 8 * sizes->n_buckets};
-    for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
-        const struct feature_rule *rules = o->side[s].columns.values;
-        double cells = COLUMNS * CELL_BYTES + ID_BYTES, tokens = TOKENS;
-        if (!o->side[s].given) {
-            continue;
-        }
-        out->rows += read[s];
-        out->seconds += read[s] * COLUMNS * 5e-7;
-        for (size_t c = 0; c < o->side[s].columns.n; c++) {
-            double numbers, components;
-            vector_size(&rules[c], &numbers, &components);
-            if (rules[c].type == FEATURE_VECTOR) {
-                cells += 2 * numbers * sizeof(float);
-                tokens += components;
-                out->seconds += counts[s] * numbers * components * 5e-10;
-                out->memory_bytes += 2 * fmin(read[s], COMPONENT_ROWS) * numbers * sizeof(float);
-            }
-        }
-        out->memory_bytes += counts[s] * (cells + 2 * tokens * TOKEN_BYTES);
-        out->disk_bytes += counts[s] * (tokens * TOKEN_BYTES + 8);
-    }
-}
 
 static struct feature_query query_of(const struct features_options *o, size_t side,
                                      const struct plan_source *source)
@@ -251,7 +61,7 @@ static enum status_code check_side(struct context *context, struct db *source,
     struct buf seen = {0};
 
     query.most_rows = ROWS_LOOKED_AT;
-    TRY(option_defaults(column_table, &other, &texts, status));
+    TRY(option_defaults(features_column_table, &other, &texts, status));
     TRY(feature_reader_run(source, &query, NULL, &rows, status));
     TRY(feature_rules_check(&rules, &rows.names, status));
     TRY(feature_vectors_check(&rows, &rules, &seen, status));
@@ -389,7 +199,7 @@ static enum status_code build_side(struct context *context, const struct feature
         TRY(sparse_init(&table->matrix, master->n, 0, 0, true, status));
         goto done;
     }
-    TRY(option_defaults(column_table, &other, &texts, status));
+    TRY(option_defaults(features_column_table, &other, &texts, status));
     struct feature_rules rules = rules_of(o, side, &other);
     rules.watch = &watch;
     TRY(feature_table_build(rows, &rules, master, table, &report, status));
@@ -488,7 +298,7 @@ const struct stage stage_features = {
                "tokens that the towers learn embeddings of.",
     .version = 2,
     .options_size = sizeof(struct features_options),
-    .options = option_table,
+    .options = features_options_table,
     .inputs = inputs,
     .outputs = outputs,
     .validate = features_validate,

@@ -2,16 +2,14 @@
 #include "pairs/pair_rows.h"
 
 #include "base/mem.h"
-#include "pairs/pair_parts.h"
 #include "pairs/window_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum { ITEMS_PER_BLOCK = 32 };
-/* Additions between two steps of the watch: about a tenth of a second on one core; and those of
- * each of several ranks, who at the most get 4 bytes for one (12 with steps). */
-static const int64_t slice_additions = 50000000, slice_rank_additions = 12500000;
+/* Between two steps of the watch: about a tenth of a second on one core. */
+static const int64_t slice_additions = 50000000;
 
 struct rows_job {
     const struct pair_rows *rows;
@@ -125,7 +123,7 @@ static enum status_code reserve_rows(struct rows_job *job, struct status *status
     for (size_t i = 0; i < rows->n_items; i++) {
         size_t bound = rows->n_items - 1 < rows->top ? rows->n_items - 1 : rows->top;
         bound = (size_t)rows->additions[i] < bound ? (size_t)rows->additions[i] : bound;
-        bound = is_alone(job) || pair_parts_is_own(rows, i) ? bound : 0;
+        bound = shard_item_is_own(rows->ranks, i) ? bound : 0;
         job->bounds[i + 1] = job->bounds[i] + (int64_t)bound;
     }
     TRY(MEM_NEW(&job->columns, (size_t)job->bounds[rows->n_items], status));
@@ -176,7 +174,7 @@ static size_t cut_slice(const struct rows_job *job, size_t item, double *work)
 {
     const struct pair_rows *rows = job->rows;
     const int64_t most =
-        is_alone(job) ? slice_additions : slice_rank_additions * (int64_t)ranks_n(rows->ranks);
+        is_alone(job) ? slice_additions : SLICE_RANK_ADDITIONS * (int64_t)ranks_n(rows->ranks);
     for (*work = 0; item < rows->n_items && *work < (double)most; item++) {
         *work += (double)rows->additions[item];
     }
@@ -203,27 +201,38 @@ done:
     return code;
 }
 
-/* out = the rows without the gaps between them. */
-static enum status_code close_gaps(const struct rows_job *job, struct sparse *out,
-                                   struct status *status)
+/* out = the rows of all ranks, without the gaps between them. */
+static enum status_code join_rows(const struct rows_job *job, struct sparse *out,
+                                  struct status *status)
 {
+    struct ranks *ranks = job->rows->ranks;
     const size_t n_items = job->rows->n_items;
     struct sparse packed = {0};
-    int64_t entries = 0;
+    int64_t *lengths = NULL, entries = 0;
     enum status_code code = STATUS_OK;
+    TRY(MEM_NEW(&lengths, n_items, status));
+    memcpy(lengths, job->lengths, n_items * sizeof *lengths);
+    TRY(ranks_sum_int64(ranks, lengths, n_items, status)); /* of a row one rank has all */
     for (size_t i = 0; i < n_items; i++) {
-        entries += job->lengths[i];
+        entries += lengths[i];
     }
     TRY(sparse_init(&packed, n_items, n_items, (size_t)entries, true, status));
     for (size_t i = 0; i < n_items; i++) {
         const int64_t from = job->bounds[i], to = packed.offsets[i];
-        const size_t length = (size_t)job->lengths[i];
-        memcpy(packed.columns + to, job->columns + from, length * sizeof *packed.columns);
-        memcpy(packed.values + to, job->values + from, length * sizeof *packed.values);
-        packed.offsets[i + 1] = to + job->lengths[i];
+        const size_t own = (size_t)job->lengths[i];
+        memcpy(packed.columns + to, job->columns + from, own * sizeof *packed.columns);
+        memcpy(packed.values + to, job->values + from, own * sizeof *packed.values);
+        packed.offsets[i + 1] = to + lengths[i];
     }
+    TRY(shard_share_rows(ranks, packed.offsets, n_items, packed.columns, sizeof *packed.columns,
+                         status));
+    TRY(shard_share_rows(ranks, packed.offsets, n_items, packed.values, sizeof *packed.values,
+                         status));
     *out = packed;
+    packed = (struct sparse){0};
 done:
+    mem_free(lengths);
+    sparse_release(&packed);
     return code;
 }
 
@@ -280,11 +289,7 @@ enum status_code pair_rows_run(const struct pair_rows *rows, struct pool *pool, 
         job.windows = &job.parts.all;
     }
     TRY(run_slices(&job, pool, status));
-    if (is_alone(&job)) {
-        TRY(close_gaps(&job, out, status));
-    } else {
-        TRY(pair_parts_gather(rows, job.bounds, job.lengths, job.columns, job.values, out, status));
-    }
+    TRY(join_rows(&job, out, status));
 done:
     job_release(&job);
     return code;

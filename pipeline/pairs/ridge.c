@@ -2,12 +2,12 @@
  * for each regression, out of the histories: in integers, so neither the order of users nor the
  * ranks that they are spread over change it, and no matrix of all items is ever held. */
 #include "pairs/ridge.h"
-#include "base/clock.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "math/blas.h"
 #include "pairs/item_pairs.h"
-#include "pairs/pair_row.h"
+#include "pairs/pair_rows.h"
 #include "pairs/ridge_parts.h"
 
 #include <math.h>
@@ -175,7 +175,7 @@ static void multiply_part(struct regressions *r, struct worker *w, size_t item)
 /* A regression of this rank's out of the parts. */
 static void regress_parts(struct regressions *r, struct worker *w, size_t item)
 {
-    const size_t n = ridge_parts_is_own(&r->parts, item) ? find_members(r, w, item) : 1;
+    const size_t n = shard_item_is_own(r->parts.ranks, item) ? find_members(r, w, item) : 1;
     if (n > 1) {
         ridge_parts_add(&r->parts, item, w->products);
         regress(r, w, item, n);
@@ -386,8 +386,9 @@ enum status_code ridge_init(struct ridge *ridge, const struct history *train,
         TRY(run_slice(&r, pool, status));
         TRY(watch_step(&settings->watch, (double)r.parts.end_item, (double)n_items, status));
     }
-    for (size_t s = 0; s < settings->n_strengths && ranks_n(r.parts.ranks) > 1; s++) {
-        TRY(ridge_parts_gather(&r.parts, made.coefficients[s], status));
+    for (size_t s = 0; s < settings->n_strengths; s++) {
+        TRY(shard_share_rows(r.parts.ranks, made.partners.offsets, n_items, made.coefficients[s],
+                             sizeof *made.coefficients[s], status));
     }
     *ridge = made;
     made = (struct ridge){0};

@@ -8,11 +8,6 @@
 
 enum { MOST_ITEMS = 512, MOST_PRODUCTS = 1 << 22 }; /* of a slice */
 
-bool ridge_parts_is_own(const struct ridge_parts *parts, size_t item)
-{
-    return shard_item_owner(parts->ranks, item) == ranks_mine(parts->ranks);
-}
-
 static size_t n_products(const struct ridge_parts *parts, size_t item)
 {
     const size_t n = sparse_row_length(parts->partners, item);
@@ -113,7 +108,7 @@ enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *
     for (size_t r = 0; r < n_ranks; r++) {
         const char *place = parts->received.data + parts->received.first[r];
         for (size_t i = 0; i < n; i++) {
-            if (ridge_parts_is_own(parts, parts->first_item + i)) {
+            if (shard_item_is_own(parts->ranks, parts->first_item + i)) {
                 parts->places[i * n_ranks + r] = place;
                 place += part_bytes(parts, parts->first_item + i, place);
             }
@@ -140,39 +135,6 @@ void ridge_parts_add(const struct ridge_parts *parts, size_t item, int64_t *prod
             products[place] += number_at(values + p * sizeof(int64_t));
         }
     }
-}
-
-enum status_code ridge_parts_gather(const struct ridge_parts *parts, float *values,
-                                    struct status *status)
-{
-    const struct sparse *partners = parts->partners;
-    struct ranks_bytes all = {0};
-    const char *places[RANKS_MAX];
-    float *mine = NULL;
-    size_t n = 0;
-    enum status_code code;
-    TRY(MEM_NEW(&mine, sparse_entries(partners), status));
-    for (size_t item = 0; item < partners->n_rows; item++) {
-        const size_t length = sparse_row_length(partners, item);
-        if (ridge_parts_is_own(parts, item)) {
-            memcpy(mine + n, values + partners->offsets[item], length * sizeof *mine);
-            n += length;
-        }
-    }
-    TRY(ranks_gather(parts->ranks, mine, n * sizeof *mine, &all, status));
-    for (size_t r = 0; r < ranks_n(parts->ranks); r++) {
-        places[r] = all.data + all.first[r];
-    }
-    for (size_t item = 0; item < partners->n_rows; item++) {
-        const size_t bytes = sparse_row_length(partners, item) * sizeof *values;
-        memcpy(values + partners->offsets[item], places[shard_item_owner(parts->ranks, item)],
-               bytes);
-        places[shard_item_owner(parts->ranks, item)] += bytes;
-    }
-done:
-    mem_free(mine);
-    ranks_bytes_release(&all);
-    return code;
 }
 
 void ridge_parts_release(struct ridge_parts *parts)

@@ -1,6 +1,5 @@
 /* The items of the regressions, slice by slice; and, of several ranks, the products that each has
- * made of its own users, brought to the ranks that own the items, and what these have solved for,
- * brought to all. */
+ * made of its own users, brought to the ranks that own the items. */
 #ifndef NIGHTJAR_PAIRS_RIDGE_PARTS_H
 #define NIGHTJAR_PAIRS_RIDGE_PARTS_H
 
@@ -23,7 +22,6 @@ struct ridge_parts {
 
 /* The slice behind the one before: as much as fits into the memory that a slice may take. */
 void ridge_parts_next(struct ridge_parts *parts);
-bool ridge_parts_is_own(const struct ridge_parts *parts, size_t item);
 /* Room for the slice. */
 MUST_CHECK enum status_code ridge_parts_reserve(struct ridge_parts *parts, struct status *status);
 /* This rank's products of an item. */
@@ -32,10 +30,6 @@ void ridge_parts_put(struct ridge_parts *parts, size_t item, const int64_t *prod
 MUST_CHECK enum status_code ridge_parts_exchange(struct ridge_parts *parts, struct status *status);
 /* products = those of an own item over the users of all ranks. */
 void ridge_parts_add(const struct ridge_parts *parts, size_t item, int64_t *products);
-/* values (entries of partners): on every rank what each has at the rows of its own items. A
- * collective. */
-MUST_CHECK enum status_code ridge_parts_gather(const struct ridge_parts *parts, float *values,
-                                               struct status *status);
 void ridge_parts_release(struct ridge_parts *parts);
 
 #endif

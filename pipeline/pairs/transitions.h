@@ -20,6 +20,7 @@
 #include "dataset/crowd.h"
 
 struct transition_settings {
+    bool given;   /* in the configuration; nobody else asks */
     size_t reach; /* places, as max_positions of PAIR_FOLLOWING; >= 1 */
     double decay; /* in (0, 1] */
     double out_exponent, in_exponent;

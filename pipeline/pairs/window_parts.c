@@ -26,11 +26,6 @@ struct sent_span {
     int32_t place, length, user; /* the place among the user's entries */
 };
 
-static bool is_own(const struct window_parts *parts, size_t item)
-{
-    return shard_item_owner(parts->ranks, item) == ranks_mine(parts->ranks);
-}
-
 enum status_code window_parts_init(struct window_parts *parts, struct status *status)
 {
     enum status_code code;
@@ -294,7 +289,7 @@ static enum status_code unpack(struct window_parts *parts, struct status *status
     }
     for (size_t i = parts->first_item; i < parts->end_item; i++) {
         all->item_offsets[i] = n_spans;
-        for (size_t r = 0; is_own(parts, i) && r < n_ranks; r++) {
+        for (size_t r = 0; shard_item_is_own(parts->ranks, i) && r < n_ranks; r++) {
             n_spans = take_spans(all, parts->received.data, &at[r], n_users[r], n_spans);
         }
     }

@@ -111,3 +111,37 @@ enum status_code shard_sum_values(struct ranks *ranks, const struct shard_rows *
     struct value_job job = {by_shard, values};
     return shard_sum(ranks, 1, fill_values, &job, out, status);
 }
+
+enum status_code shard_share_rows(struct ranks *ranks, const int64_t *offsets, size_t n_items,
+                                  void *values, size_t size, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    struct ranks_bytes all = {0};
+    const char *theirs[RANKS_MAX];
+    char *data = values, *mine = NULL;
+    size_t n = 0;
+    if (ranks_n(ranks) == 1) {
+        goto done;
+    }
+    TRY(MEM_NEW(&mine, (size_t)offsets[n_items] * size, status));
+    for (size_t i = 0; i < n_items; i++) {
+        if (shard_item_is_own(ranks, i)) {
+            const size_t bytes = (size_t)(offsets[i + 1] - offsets[i]) * size;
+            memcpy(mine + n, data + (size_t)offsets[i] * size, bytes);
+            n += bytes;
+        }
+    }
+    TRY(ranks_gather(ranks, mine, n, &all, status));
+    for (size_t r = 0; r < ranks_n(ranks); r++) {
+        theirs[r] = all.data + all.first[r];
+    }
+    for (size_t i = 0; i < n_items; i++) {
+        const size_t bytes = (size_t)(offsets[i + 1] - offsets[i]) * size;
+        memcpy(data + (size_t)offsets[i] * size, theirs[shard_item_owner(ranks, i)], bytes);
+        theirs[shard_item_owner(ranks, i)] += bytes;
+    }
+done:
+    mem_free(mine);
+    ranks_bytes_release(&all);
+    return code;
+}

@@ -26,6 +26,10 @@ static inline size_t shard_item_owner(const struct ranks *ranks, size_t item)
 {
     return ranks_owner(ranks, shard_of_item(item));
 }
+static inline bool shard_item_is_own(const struct ranks *ranks, size_t item)
+{
+    return shard_item_owner(ranks, item) == ranks_mine(ranks);
+}
 /* What one of n ranks has of an array by item: its items ascending. How many are below `item`, and
  * which is the one at `place`. */
 size_t shard_items_below(size_t n, size_t rank, size_t item);
@@ -51,6 +55,12 @@ MUST_CHECK enum status_code shard_sum(struct ranks *ranks, size_t n,
 /* The sum of one value a row: values (rows of by_shard, by row). */
 MUST_CHECK enum status_code shard_sum_values(struct ranks *ranks, const struct shard_rows *by_shard,
                                              const double *values, double *out,
+                                             struct status *status);
+
+/* values: those of item i are [offsets[i], offsets[i + 1]), `size` bytes each. On every rank what
+ * each has of its own items. A collective. */
+MUST_CHECK enum status_code shard_share_rows(struct ranks *ranks, const int64_t *offsets,
+                                             size_t n_items, void *values, size_t size,
                                              struct status *status);
 
 #endif

@@ -28,9 +28,7 @@ int32_t item_rows_row(const struct item_rows *rows, int32_t item)
     if (!item_rows_are_spread(rows)) {
         return item;
     }
-    return shard_item_owner(rows->ranks, (size_t)item) == ranks_mine(rows->ranks)
-               ? row_of(rows, item)
-               : -1;
+    return shard_item_is_own(rows->ranks, (size_t)item) ? row_of(rows, item) : -1;
 }
 
 enum status_code item_rows_init(struct item_rows *rows, struct ranks *ranks, size_t n_items,
