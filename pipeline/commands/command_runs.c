@@ -33,11 +33,13 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     enum status_code code;
     struct db *db = NULL;
     struct db_query *query = NULL;
+    int64_t shown;
     size_t n_rows;
+    TRY(morning_shown(plan, &shown, status));
     TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &db, status));
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
-    TRY(db_bind_int64(query, 2, morning_shown(plan), status));
+    TRY(db_bind_int64(query, 2, shown, status));
     TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
     TRY(db_bind_int64(query, 4, json, status));
     code = json ? rows_print(query, true, true, out, &n_rows, status)
@@ -110,11 +112,13 @@ static enum status_code show_morning(const struct plan *plan, struct db *db, int
 {
     struct db_query *query = NULL;
     struct buf text = {0};
+    int64_t shown;
     bool has_row;
     enum status_code code;
+    TRY(morning_shown(plan, &shown, status));
     TRY(db_prepare(db, run_head, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
-    TRY(db_bind_int64(query, 2, morning_shown(plan), status));
+    TRY(db_bind_int64(query, 2, shown, status));
     TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
     TRY(db_step(query, &has_row, status));
     buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));

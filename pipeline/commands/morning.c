@@ -4,20 +4,33 @@
 #include "base/path.h"
 #include "publishing/generation.h"
 #include "run/findings.h"
+#include "store/migrate.h"
 
-/* NULL: there is no such file, or it cannot be read: the history is what one looks at then. The
- * caller's to close. */
-static struct db *open_output(const struct plan *plan)
+/* *out = NULL: there is no such file, or it cannot be read: the history is what one looks at then.
+ * But what a newer nightjar has written there may not mean what this one knows. */
+static enum status_code open_output(const struct plan *plan, struct db **out, struct status *status)
 {
     const struct plan_settings *settings = &plan->settings;
     struct status unreadable = {0};
     struct db *db = NULL;
-    if (settings->output.database != NULL && !path_is_empty(settings->output.database) &&
+    int64_t version;
+    enum status_code code = STATUS_OK;
+    *out = NULL;
+    if (settings->output.database == NULL || path_is_empty(settings->output.database) ||
         db_open(settings->output.database, DB_READ, settings->source.busy_timeout, &db,
-                &unreadable) == STATUS_OK) {
-        db_leave_checkpoints(db);
+                &unreadable) != STATUS_OK) {
+        return STATUS_OK;
     }
-    return db;
+    db_leave_checkpoints(db);
+    code =
+        migrate_version(db, MIGRATE_OUTPUT, settings->output.prefix, &version, NULL, &unreadable);
+    if (code == STATUS_CONFIG) {
+        *status = unreadable;
+        db_close(db);
+        return code;
+    }
+    *out = db;
+    return STATUS_OK;
 }
 
 /* As a shell takes it: between quotes where it has more than plain characters. */
@@ -56,9 +69,11 @@ enum status_code morning_add(const struct plan *plan, struct db *work, int64_t r
     const struct plan_settings *settings = &plan->settings;
     struct findings findings;
     struct findings_outcome outcome;
-    struct db *output = open_output(plan);
+    struct db *output = NULL;
     struct buf text = {0};
+    int64_t shown = 0;
     enum status_code code;
+    TRY(open_output(plan, &output, status));
     TRY(findings_read(work, output, settings->output.prefix, run, &findings, status));
     TRY(findings_read_outcome(work, run, &outcome, status));
     findings_add_quality(&findings, &text);
@@ -71,7 +86,8 @@ enum status_code morning_add(const struct plan *plan, struct db *work, int64_t r
     add_line(out, "variants", &text);
     findings_add_counts(&findings, &text);
     add_line(out, "lists", &text);
-    if (morning_shown(plan) != 0) {
+    TRY(morning_shown(plan, &shown, status));
+    if (shown != 0) {
         buf_add_text(&text, "sqlite3 -box ");
         add_word(&text, settings->output.database);
         buf_addf(&text, " 'SELECT * FROM %srecommendations ORDER BY user_id, rank LIMIT 20'",
@@ -85,15 +101,19 @@ done:
     return code;
 }
 
-int64_t morning_shown(const struct plan *plan)
+enum status_code morning_shown(const struct plan *plan, int64_t *generation, struct status *status)
 {
     struct published_info current = {0};
     struct status unreadable = {0};
-    struct db *output = open_output(plan);
-    if (output == NULL ||
-        publish_current(output, plan->settings.output.prefix, &current, &unreadable) != STATUS_OK) {
-        current.generation = 0;
+    struct db *output = NULL;
+    enum status_code code;
+    *generation = 0;
+    TRY(open_output(plan, &output, status));
+    if (output != NULL &&
+        publish_current(output, plan->settings.output.prefix, &current, &unreadable) == STATUS_OK) {
+        *generation = current.generation;
     }
+done:
     db_close(output);
-    return current.generation;
+    return code;
 }
