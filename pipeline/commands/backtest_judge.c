@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "evaluation/evaluation.h"
 #include "events/interactions_options.h"
+#include "events/source_database.h"
 
 #include <stdlib.h>
 
@@ -56,9 +57,7 @@ enum status_code backtest_log_read(const struct plan *plan, const struct forgott
     TRY(interactions_request(interactions_options_of(plan), &settings->source,
                              (uint64_t)settings->seed, &request, status));
     request.rules.forgotten = forgotten;
-    TRY(db_open(settings->source.database, DB_READ, settings->source.busy_timeout, &source,
-                status));
-    db_leave_checkpoints(source);
+    TRY(source_database_open(plan, &source, status));
     TRY(extract_read(source, &request, watch, &extraction, status));
     if (!extraction.log.has_times) {
         TRY(status_set_at(status, STATUS_CONFIG, plan->file, 0, 0,

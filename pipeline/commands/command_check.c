@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "base/pool.h"
+#include "events/source_database.h"
 #include "publishing/generation.h"
 #include "run/estimate.h"
 #include "run/hooks.h"
@@ -158,13 +159,12 @@ static void check_source(struct checkup *checkup, struct status *status)
         good(checkup, "source: %s will be made by import", source->database);
         return;
     }
-    if (db_open(source->database, DB_READ, source->busy_timeout, &db, status) != STATUS_OK ||
+    if (source_database_open(checkup->plan, &db, status) != STATUS_OK ||
         db_begin_read(db, status) != STATUS_OK) {
         problem(checkup, status);
         db_close(db);
         return;
     }
-    db_leave_checkpoints(db);
     good(checkup, "source: %s opens", source->database);
     if (source->is_imported) {
         good(checkup, "interactions: the table will be made by import");

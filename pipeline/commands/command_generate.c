@@ -1,6 +1,7 @@
 /* nightjar generate: a made-up shop's database. */
 #include "commands/command_list.h"
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "shop/shop_database.h"
 
@@ -14,8 +15,10 @@ static const struct command_flag flags[] = {
     {"--items", "N", false, "items (default: 1500)"},
     {"--events", "N", false, "events: views, carts, purchases (default: 160000)"},
     {"--days", "N", false, "length of the log (default: 90)"},
-    {"--until", "DATE", false, "the log ends before this day (default: 2026-01-01)"},
-    {"--seed", "N", false, "equal seeds and numbers give equal shops (default: 1)"},
+    {"--until", "DATE", false,
+     "the log ends before this day (default: today, "
+     "UTC): give the same one to make the same shop on another day"},
+    {"--seed", "N", false, "equal seeds, numbers and days give equal shops (default: 1)"},
     {"--text-ids", NULL, false, "ids are TEXT (u1, i1) instead of INTEGER"},
     {"--vectors", "N", false,
      "items have a column image: a vector of N numbers (float32) that tells, with noise, what the "
@@ -45,17 +48,15 @@ static enum status_code read_kind(const struct command_line *line, enum shop_kin
     return STATUS_OK;
 }
 
-/* A day, say of `date -I`; without it *until stays 0. */
+/* A midnight of UTC: of the day that is given, say by `date -I`, or the last one, so that the log
+ * is as young as one that is read at night. */
 static enum status_code read_until(const struct command_line *line, int64_t *until,
                                    struct status *status)
 {
     const char *text = command_flag_value(line, "--until");
-    const int64_t day = 86400;
-    int64_t time = 0;
-    if (text == NULL) {
-        return STATUS_OK;
-    }
-    if (!num_parse_iso8601(text, strlen(text), &time) || time <= 0 || time % day != 0) {
+    int64_t time = clock_unix() / CLOCK_DAY * CLOCK_DAY;
+    if (text != NULL &&
+        (!num_parse_iso8601(text, strlen(text), &time) || time <= 0 || time % CLOCK_DAY != 0)) {
         return status_set(status, STATUS_USAGE, "generate: --until %s is no day such as 2026-11-23",
                           text);
     }
@@ -121,9 +122,11 @@ static enum status_code run(const struct command_environment *environment,
     TRY(read_options(line, &options, status));
     TRY(shop_database_write(path, &options, &progress, status));
     if (environment->err_is_terminal && !is_quiet) {
-        log_write(&log, LOG_INFO, "%zu users, %zu items and %lld events written to %s",
+        char until[CLOCK_TEXT_MAX];
+        clock_format(options.shop.until, until);
+        log_write(&log, LOG_INFO, "%zu users, %zu items and %lld events until %.10s written to %s",
                   options.shop.n_users, options.shop.n_items, (long long)options.shop.n_events,
-                  path);
+                  until, path);
     }
 done:
     return code;

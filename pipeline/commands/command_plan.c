@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "math/blas.h"
 #include "dataset/vocabulary.h"
+#include "events/source_database.h"
 #include "run/estimate.h"
 #include "run/speeds.h"
 #include "tuning/auto_settings.h"
@@ -96,8 +97,7 @@ static enum status_code scan(const struct command_environment *environment, cons
     struct db *db = NULL;
     struct db_query *rows = NULL;
     double n = 0;
-    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
-    db_leave_checkpoints(db);
+    TRY(source_database_open(plan, &db, status));
     TRY(source_query_open(source, db, &rows, &columns, status));
     for (;;) {
         bool has_row;
@@ -299,7 +299,9 @@ static enum status_code print_plan(const struct command_environment *environment
     command_print(out, "pipeline %s of %s\n", plan->settings.pipeline, plan->file);
     TRY(print_options(plan_options, sizeof plan->settings, &plan->settings, all, out, status));
     if (origin == SIZES_UNKNOWN) {
-        fputs("data: unknown until the source has been made\n", out);
+        const char *source = plan->settings.source.database;
+        command_print(out, "data: unknown until %s has been made\n",
+                      source == NULL ? "the source" : source);
     } else {
         fprintf(out, "data: %.0f users, %.0f items, %.0f interactions, %s%.0f different (%s)\n",
                 sizes.n_users, sizes.n_items, sizes.n_rows, origin == SIZES_COUNTED ? "about " : "",

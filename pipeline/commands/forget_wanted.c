@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "commands/source_query.h"
 #include "dataset/vocabulary.h"
+#include "events/source_database.h"
 #include "io/line_reader.h"
 #include "store/artifact.h"
 
@@ -55,8 +56,7 @@ static enum status_code add_query(struct wanted *wanted, const struct plan *plan
     char digits[24];
     bool has_row;
     enum status_code code;
-    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
-    db_leave_checkpoints(db);
+    TRY(source_database_open(plan, &db, status));
     TRY(db_prepare_user(db, "--query", sql, source->query_timeout, &query, status));
     for (size_t row = 1;; row++) {
         TRY(db_step(query, &has_row, status));
@@ -280,8 +280,7 @@ void wanted_meet_source(struct wanted *wanted, const struct plan *plan)
         return;
     }
     wanted->in_source = true;
-    TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, unread));
-    db_leave_checkpoints(db);
+    TRY(source_database_open(plan, &db, unread));
     TRY(source_query_open(source, db, &rows, &columns, unread));
     TRY(meet_rows(wanted, rows, columns.index[COLUMN_USER], unread));
 done:

@@ -4,6 +4,7 @@
 #include "run/context.h"
 
 #include "base/path.h"
+#include "events/source_database.h"
 #include "run/context_state.h"
 
 struct db *context_work(const struct context *context)
@@ -21,8 +22,7 @@ enum status_code context_source(struct context *context, struct db **out, struct
             TRY(status_set_at(status, STATUS_CONFIG, context->plan->file, 0, 0,
                               "source.database is not given, but a stage reads the source"));
         }
-        TRY(db_open(source->database, DB_READ, source->busy_timeout, &db, status));
-        db_leave_checkpoints(db);
+        TRY(source_database_open(context->plan, &db, status));
         db_set_rank(db, context->plan->rank.mine, context->plan->rank.n);
         TRY(db_begin_read(db, status));
         context->source = db;
@@ -55,19 +55,17 @@ void context_source_done(struct context *context)
 
 /* A new output database gets the encoding of the source's: SQLite attaches no other. One with
  * tables keeps its own. */
-static enum status_code take_encoding(const struct plan_settings *settings, struct db *output,
+static enum status_code take_encoding(const struct plan *plan, struct db *output,
                                       struct status *status)
 {
     enum status_code code;
     struct db *source = NULL;
     struct buf sql = {0};
     bool found;
-    if (settings->source.database == NULL) {
+    if (plan->settings.source.database == NULL) {
         return STATUS_OK;
     }
-    TRY(db_open(settings->source.database, DB_READ, settings->source.busy_timeout, &source,
-                status));
-    db_leave_checkpoints(source);
+    TRY(source_database_open(plan, &source, status));
     buf_add_text(&sql, "PRAGMA encoding = '");
     TRY(db_get_text(source, "PRAGMA encoding", &sql, &found, status));
     buf_add_text(&sql, "'");
@@ -96,7 +94,7 @@ enum status_code context_output_db(struct context *context, struct db **out, str
         if (is_source) {
             db_leave_checkpoints(db);
         } else {
-            TRY(take_encoding(settings, db, status));
+            TRY(take_encoding(context->plan, db, status));
         }
         context->output = db;
         db = NULL;

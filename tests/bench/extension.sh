@@ -26,7 +26,7 @@ fi
 peer=$(find "$modules" -name 'vec0.so' 2>/dev/null | head -n 1)
 [ -n "$peer" ] || echo 'without sqlite-vec: there is no npm here, or it cannot bring it' >&2
 
-"$program" generate "$box/shop.db" --users $((ITEMS / 4)) --items "$ITEMS" --events $((ITEMS * 10)) --seed 5 --quiet
+"$program" generate "$box/shop.db" --until 2026-01-01 --users $((ITEMS / 4)) --items "$ITEMS" --events $((ITEMS * 10)) --seed 5 --quiet
 cat >"$box/shop.yaml" <<YAML
 pipeline: shop
 source: {database: shop.db, interactions: "SELECT user_id, item_id, created_at FROM events"}

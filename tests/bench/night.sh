@@ -53,7 +53,7 @@ last() {
 }
 
 [ -f "$NIGHT_SHOP" ] ||
-    "$program" generate "$NIGHT_SHOP" --events "$((EVENTS * 1000))" --users "$USERS" --items "$ITEMS" \
+    "$program" generate "$NIGHT_SHOP" --until 2026-01-01 --events "$((EVENTS * 1000))" --users "$USERS" --items "$ITEMS" \
         --days 365 --quiet || exit 1
 rm -f "$NIGHT_SHOP".work* "$NIGHT_SHOP".out*
 rows=$(sqlite3 -batch "$NIGHT_SHOP" "SELECT max(event_id) FROM events")

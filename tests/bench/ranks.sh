@@ -112,7 +112,7 @@ counted() {
     sed -n "s/.*\"${2-[a-z]*}: this rank sent \([0-9]*\) bytes.*/\1/p" "$box/$1.json" | awk '{n += $1} END {print n}'
 }
 
-"$plain" generate "$box/shop.db" --users $((EVENTS * 20)) --items $((EVENTS * 10)) --events "${EVENTS}000" --days 365 \
+"$plain" generate "$box/shop.db" --until 2026-01-01 --users $((EVENTS * 20)) --items $((EVENTS * 10)) --events "${EVENTS}000" --days 365 \
     --quiet || exit
 
 echo "ranks   CPU s   MiB a rank  seconds  sent          a step: bytes, expected  published"

@@ -188,7 +188,7 @@ echo
 echo '| nightjar | the peer | CPU s (wall) | its CPU s (wall) | ratio | peak MiB (its) | rate per CPU s (its) |'
 echo '|---|---|---|---|---|---|---|'
 "$tools/bench_kernel" || exit 1
-"$program" generate "$box/shop.db" --users 20000 --items 5000 --events "$events" --quiet || exit 1
+"$program" generate "$box/shop.db" --until 2026-01-01 --users 20000 --items 5000 --events "$events" --quiet || exit 1
 bench_import
 bench_text_ids
 "$tools/bench_store" "$box/shop.db" "$box/text.db" "$box" || exit 1

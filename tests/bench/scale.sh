@@ -49,7 +49,7 @@ one_size() {
     SCALE_DIMENSION=$4
     export SCALE_SHOP SCALE_DIMENSION
     [ -f "$SCALE_SHOP" ] ||
-        "$program" generate "$SCALE_SHOP" --events "${1}000" --users "$2" --items "$3" --days 365 --quiet || exit 1
+        "$program" generate "$SCALE_SHOP" --until 2026-01-01 --events "${1}000" --users "$2" --items "$3" --days 365 --quiet || exit 1
     rm -f "$SCALE_SHOP".work* "$SCALE_SHOP".out*
     used=$("$tools/bench_command" "$program" run "$box/scale.yaml") || exit 1
     sqlite3 -batch -separator ' ' "$SCALE_SHOP.work" "SELECT '$5', label, cpu_seconds, seconds,

@@ -26,7 +26,7 @@ stages:
   - recommend: {top: 50}
   - publish: {}
 YAML
-"$program" generate "$box/shop.db" --events "${EVENTS}000" --users $((EVENTS * 20)) --items $((EVENTS * 10)) \
+"$program" generate "$box/shop.db" --until 2026-01-01 --events "${EVENTS}000" --users $((EVENTS * 20)) --items $((EVENTS * 10)) \
     --days 365 --quiet || exit 1
 
 round=1

@@ -93,7 +93,7 @@ done
 # the quick start as it stands, on a small shop; then what the pages ask the results
 cd "$box/shop" || exit 1
 cp "$box"/blocks/README.md.*.yaml shop.yaml
-nightjar generate shop.db --users 150 --items 60 --events 3000 --days 60 --quiet
+nightjar generate shop.db --until 2026-01-01 --users 150 --items 60 --events 3000 --days 60 --quiet
 says_init() {
     nightjar init shop.db --output - --yes | grep -v '^#' >said.yaml
     grep -v '^#' shop.yaml | diff said.yaml -

@@ -36,7 +36,7 @@ stages:
 YAML
     "$PROGRAM" run "$box/$1.yaml" --quiet --set threads=1
 }
-"$PROGRAM" generate "$box/shop.db" --users 120 --items 90 --events 4000 --seed 5 --quiet
+"$PROGRAM" generate "$box/shop.db" --until 2026-01-01 --users 120 --items 90 --events 4000 --seed 5 --quiet
 make_shop integer '' && make_shop text "'id-' ||" || exit 1
 sqlite3 "$box/integer.db" 'PRAGMA journal_mode = WAL' >/dev/null
 cd "$box" || exit 1
@@ -100,7 +100,7 @@ says 'one item, and one that a constant names' integer.db "
 
 # lists as of now: what is published, to the last row, with parts of every kind, segments, boosts and items
 # that only side data know
-"$PROGRAM" generate "$box/living.db" --kind living --users 250 --items 160 --events 12000 --seed 5 --quiet
+"$PROGRAM" generate "$box/living.db" --until 2026-01-01 --kind living --users 250 --items 160 --events 12000 --seed 5 --quiet
 cat >live.yaml <<'YAML'
 pipeline: live
 source: {database: living.db, interactions: "SELECT user_id, item_id, event, created_at FROM events"}

@@ -84,7 +84,7 @@ fi
 # to write to, no variable but the one that systemd gives.
 mkdir "$box/state"
 chmod 755 "$box" "$box/installed"
-"$PROGRAM" generate "$box/state/shop.db" --users 300 --items 150 --events 6000 --quiet
+"$PROGRAM" generate "$box/state/shop.db" --until 2026-01-01 --users 300 --items 150 --events 6000 --quiet
 [ "$(id -u)" -ne 0 ] || chown -R 65534 "$box/state"
 night() {
     (cd "$box/state" && as_nobody env -i STATE_DIRECTORY="$box/state" PATH=/usr/bin:/bin \

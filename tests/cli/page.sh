@@ -33,7 +33,7 @@ shot() {
         [ "$(wc -c <"$box/$name.png")" -gt 60000 ]
 }
 
-"$PROGRAM" generate "$box/shop.db" --users 300 --items 200 --events 9000 --seed 5 2>/dev/null
+"$PROGRAM" generate "$box/shop.db" --until 2026-01-01 --users 300 --items 200 --events 9000 --seed 5 2>/dev/null
 cat >"$box/shop.yaml" <<'YAML'
 pipeline: shop
 source: {database: shop.db, interactions: "SELECT user_id, item_id, event, created_at FROM events"}

@@ -63,7 +63,7 @@ node_plan() {
     ' "$box/$type.app.db" "$box/$type.reco.db" "$1"
 }
 
-"$PROGRAM" generate "$box/shop.db" --users 60 --items 40 --events 1500 --seed 5 --quiet
+"$PROGRAM" generate "$box/shop.db" --until 2026-01-01 --users 60 --items 40 --events 1500 --seed 5 --quiet
 make_shop INTEGER '' || exit 1
 make_shop TEXT "'id-' ||" || exit 1
 for type in INTEGER TEXT; do

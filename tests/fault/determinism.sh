@@ -20,7 +20,7 @@ rows_with() {
 
 same_bytes() {
     reference=""
-    "$program" generate "$box/bare.db" --users 500 --items 200 --events 12000 --force --quiet "$@"
+    "$program" generate "$box/bare.db" --until 2026-01-01 --users 500 --items 200 --events 12000 --force --quiet "$@"
     rows_with "one thread ($*)" --set threads=1
     rows_with "two threads publish what one does ($*)" --set threads=2
     rows_with "two threads publish the same again ($*)" --set threads=2

@@ -163,7 +163,7 @@ served() {
 }
 
 make_shops() {
-    "$program" generate "$SHOP" --users 300 --items 150 --events 8000 --days 60 --quiet ||
+    "$program" generate "$SHOP" --until 2026-01-01 --users 300 --items 150 --events 8000 --days 60 --quiet ||
         problem "generate: exit $?"
     sql 'CREATE TABLE later AS SELECT * FROM events WHERE event_id > 7600;
          DELETE FROM events WHERE event_id > 7600'

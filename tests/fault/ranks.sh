@@ -295,7 +295,7 @@ kills() {
     same "$1 times a rank is killed in $2, and another number of ranks goes on"
 }
 
-"$plain" generate "$box/shop.db" --users 300 --items 150 --events 8000 --days 60 --vectors 24 \
+"$plain" generate "$box/shop.db" --until 2026-01-01 --users 300 --items 150 --events 8000 --days 60 --vectors 24 \
     --quiet
 cat >"$box/shop.yaml" <<'YAML'
 pipeline: shop

@@ -84,7 +84,7 @@ one_night() {
 a_year() {
     n_killed=0 n_refused=0 night=1 most_early=0 most_late=0
     rm -rf "$SHOP" "$SHOP"[.-]*
-    "$program" generate "$box/year.log.db" --users 300 --items 150 --days $((60 + n_nights)) \
+    "$program" generate "$box/year.log.db" --until 2026-01-01 --users 300 --items 150 --days $((60 + n_nights)) \
         --events $((8000 * (60 + n_nights) / 60)) --seed 11 --quiet
     first_day=$(sqlite3 "$box/year.log.db" 'SELECT min(created_at) FROM events')
     sqlite3 "$box/year.log.db" '.schema events' | sqlite3 "$SHOP"

@@ -21,7 +21,7 @@ rows() {
     NIGHTJAR_DEMO=$box/demo.db
     export NIGHTJAR_DEMO
     rm -f "$NIGHTJAR_DEMO"*
-    "$1" generate "$NIGHTJAR_DEMO" >/dev/null && "$1" run configs/demo.yaml >/dev/null 2>&1 &&
+    "$1" generate "$NIGHTJAR_DEMO" --until 2026-01-01 >/dev/null && "$1" run configs/demo.yaml >/dev/null 2>&1 &&
         sqlite3 -batch "$NIGHTJAR_DEMO" 'SELECT user_id, rank, item_id, score FROM recommendations ORDER BY 1, 2'
 }
 

@@ -90,7 +90,7 @@ END
 
 # run: the tiny pipeline, and what it leaves
 run() {
-    "$program" generate "$box/shop.db" --users 300 --items 60 --events 6000 &&
+    "$program" generate "$box/shop.db" --until 2026-01-01 --users 300 --items 60 --events 6000 &&
         "$program" run "$box/shop.yaml"
 }
 

@@ -55,7 +55,7 @@ make_shop() {
     shop="seed $*"
     rm -f "$NIGHTJAR_DEMO"*
     # shellcheck disable=SC2086
-    "$PROGRAM" generate "$NIGHTJAR_DEMO" --oracle 20 --quiet $smaller --seed "$@" >"$box/out" 2>&1
+    "$PROGRAM" generate "$NIGHTJAR_DEMO" --until 2026-01-01 --oracle 20 --quiet $smaller --seed "$@" >"$box/out" 2>&1
     holds 'exit code of generate' $? 'v = 0'
     # shellcheck disable=SC2086
     "$PROGRAM" run "$root/configs/demo.yaml" $fewer_epochs >"$box/out" 2>&1

@@ -10,7 +10,7 @@ mkdir -p "$folder"
 rm -f "$NIGHTJAR_DEMO".work*
 
 echo "== a generated shop: $PROGRAM generate $folder/shop.db"
-"$PROGRAM" generate "$NIGHTJAR_DEMO" --force
+"$PROGRAM" generate "$NIGHTJAR_DEMO" --until 2026-01-01 --force
 echo
 echo "== the pipeline: $PROGRAM run configs/demo.yaml"
 "$PROGRAM" run configs/demo.yaml --verbose --force

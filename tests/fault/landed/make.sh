@@ -13,7 +13,7 @@ sed -n "s/^    \.name = \"\([a-z_]*\)\".*/\1/p; s/^    \.version = \([0-9]*\),/\
 SHOP=$(pwd)/shop.db
 export SHOP
 rm -f shop.db*
-"$program" generate shop.db --users 25 --items 12 --events 450 --days 60 --quiet
+"$program" generate shop.db --until 2026-01-01 --users 25 --items 12 --events 450 --days 60 --quiet
 sqlite3 shop.db 'CREATE TABLE later AS SELECT * FROM events WHERE event_id > 400;
     DELETE FROM events WHERE event_id > 400'
 "$program" run landed.yaml
