@@ -40,6 +40,12 @@ struct vec_ops {
     void (*sigmoid)(const float *x, float *share, float *product, size_t n);
     /* From dL / d silu and silu itself, both of x: share[j], the sigmoid, becomes dL / dx. */
     void (*silu_gradient)(const float *gradient, const float *silu, float *share, size_t n);
+    /* Back through one step of a gated recurrence, of s = before + gate (content - before) and
+     * o = s silu(b): mixed (3, n), which holds gate, content and sigmoid(b), becomes dL / d of
+     * gate's argument, content and b. out: in dL / do, out what goes back to `before` beside
+     * `later`, which is what came back to s. before, later: NULL are zeros. */
+    void (*recur_gradient)(const float *s, const float *before, const float *silu,
+                           const float *later, float *mixed, float *out, size_t n);
     /* With t = x[j] - cut and psi the hinge max(0, t) or softplus log(1 + exp(t)): value = sum of
      * weight[j] psi(t), slope = sum of weight[j] psi'(t), count = how many t > 0 (or NaN);
      * gradient[j] += factor weight[j] psi'(t) unless it is NULL. x may be -INFINITY, which counts

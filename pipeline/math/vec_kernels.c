@@ -225,6 +225,21 @@ static void kernel_silu_gradient(const float *restrict gradient, const float *re
     }
 }
 
+static void kernel_recur_gradient(const float *restrict s, const float *restrict before,
+                                  const float *restrict silu, const float *restrict later,
+                                  float *restrict mixed, float *restrict out, size_t n)
+{
+    float *restrict gate = mixed, *restrict content = mixed + n, *restrict way = mixed + 2 * n;
+    for (size_t j = 0; j < n; j++) {
+        const float old = before == NULL ? 0.0f : before[j], g = gate[j];
+        const float back = out[j] * silu[j] + (later == NULL ? 0.0f : later[j]);
+        way[j] = out[j] * s[j] * (way[j] + silu[j] * (1.0f - way[j]));
+        gate[j] = back * (content[j] - old) * g * (1.0f - g);
+        content[j] = back * g;
+        out[j] = back * (1.0f - g);
+    }
+}
+
 static float kernel_dot(const float *x, const float *y, size_t n)
 {
     lanes sum[CHAINS] = {{0}};
@@ -408,6 +423,7 @@ const struct vec_ops ISA_NAME(vec_ops_) = {
     .first_reaching = kernel_first_reaching,
     .sigmoid = kernel_sigmoid,
     .silu_gradient = kernel_silu_gradient,
+    .recur_gradient = kernel_recur_gradient,
     .dot = kernel_dot,
     .axpy = kernel_axpy,
     .scale = kernel_scale,

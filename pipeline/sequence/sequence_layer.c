@@ -135,24 +135,16 @@ static void recur_forward(const struct sequence_job *job, const struct sequence_
 static void recur_backward(const struct sequence_job *job, const struct sequence_layer_pass *pass,
                            const struct block *block, float *d_o)
 {
+    const struct vec_ops *vec = vec_ops();
     const size_t d = job->model->dimension;
     const int64_t *first = job->places->first + block->user;
     for (size_t u = 0; u < block->n_users; u++) {
         const float *later = NULL; /* what the next place hands back to this state, in its d_o */
         for (size_t p = (size_t)first[u + 1]; p-- > (size_t)first[u];) {
-            float *gate = pass->mixed + p * 3 * d, *content = gate + d, *way = gate + 2 * d;
-            const float *s = pass->s + p * d, *q = pass->q + p * d;
-            const float *before = p > (size_t)first[u] ? s - d : NULL;
+            const float *s = pass->s + p * d;
             float *now = d_o + (p - block->first) * d;
-            for (size_t j = 0; j < d; j++) {
-                const float old = before == NULL ? 0.0f : before[j], g = gate[j];
-                const float d_q = now[j] * s[j];
-                const float d_s = now[j] * q[j] + (later == NULL ? 0.0f : later[j]);
-                way[j] = d_q * (way[j] + q[j] * (1.0f - way[j]));
-                gate[j] = d_s * (content[j] - old) * g * (1.0f - g);
-                content[j] = d_s * g;
-                now[j] = d_s * (1.0f - g);
-            }
+            vec->recur_gradient(s, p > (size_t)first[u] ? s - d : NULL, pass->q + p * d, later,
+                                pass->mixed + p * 3 * d, now, d);
             later = now;
         }
     }

@@ -128,6 +128,20 @@ static void plain_silu_gradient(const float *gradient, const float *silu, float 
     }
 }
 
+static void plain_recur_gradient(const float *s, const float *before, const float *silu,
+                                 const float *later, float *mixed, float *out, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        const float old = before == NULL ? 0.0f : before[j], g = mixed[j];
+        const float back = out[j] * silu[j] + (later == NULL ? 0.0f : later[j]);
+        float *content = mixed + n + j, *way = mixed + 2 * n + j;
+        *way = out[j] * s[j] * (*way + silu[j] * (1.0f - *way));
+        mixed[j] = back * (*content - old) * g * (1.0f - g);
+        *content = back * g;
+        out[j] = back * (1.0f - g);
+    }
+}
+
 static void plain_scale(float a, float *x, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
@@ -253,6 +267,7 @@ static const struct vec_ops plain_ops = {
     .scale = plain_scale,
     .sigmoid = plain_sigmoid,
     .silu_gradient = plain_silu_gradient,
+    .recur_gradient = plain_recur_gradient,
     .hinge_cut = plain_hinge_cut,
     .softplus_cut = plain_softplus_cut,
     .adam = plain_adam,

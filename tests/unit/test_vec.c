@@ -689,6 +689,47 @@ static void sigmoid_and_silu_match_plain_loops(void **state)
     }
 }
 
+/* By the derivatives of o = s silu(b) and s = before + sigmoid(a) (c - before), in double. */
+static void a_gated_recurrence_goes_back_as_a_plain_loop(void **state)
+{
+    (void)state;
+    enum { N = 37 };
+    for (size_t s = 0; s < 2 * n_sets; s++) {
+        float values[8][N], silu[N], mixed[3 * N], out[N]; /* a, c, b, before, later, dL / do */
+        const bool alone = s % 2 == 1;
+        struct rng rng;
+        rng_init(&rng, 3, "test.vec.recurrence", 0, 0);
+        for (size_t j = 0; j < 8 * N; j++) {
+            values[j / N][j % N] = (float)rng_double(&rng) * 2.0f - 1.0f;
+        }
+        const float *a = values[0], *c = values[1], *b = values[2], *to = values[5];
+        const float *before = alone ? NULL : values[3], *later = alone ? NULL : values[4];
+        float *states = values[6], *ways = values[7];
+        for (size_t j = 0; j < N; j++) {
+            mixed[j] = 1.0f / (1.0f + expf(-a[j]));
+            mixed[N + j] = c[j];
+            mixed[2 * N + j] = ways[j] = 1.0f / (1.0f + expf(-b[j]));
+            silu[j] = b[j] * ways[j];
+            states[j] = alone ? mixed[j] * c[j] : before[j] + mixed[j] * (c[j] - before[j]);
+            out[j] = to[j];
+        }
+        sets[s / 2]->recur_gradient(states, before, silu, later, mixed, out, N);
+        for (size_t j = 0; j < N; j++) {
+            const double gate = 1.0 / (1.0 + exp(-(double)a[j])), way = (double)ways[j];
+            const double old = alone ? 0.0 : (double)before[j];
+            const double back = (double)to[j] * (double)silu[j] + (alone ? 0.0 : (double)later[j]);
+            const double exact[4] = {back * ((double)c[j] - old) * gate * (1.0 - gate), back * gate,
+                                     (double)to[j] * (double)states[j] *
+                                         (way + (double)b[j] * way * (1.0 - way)),
+                                     back * (1.0 - gate)};
+            assert_true(fabs((double)mixed[j] - exact[0]) < 1e-6);
+            assert_true(fabs((double)mixed[N + j] - exact[1]) < 1e-6);
+            assert_true(fabs((double)mixed[2 * N + j] - exact[2]) < 1e-6);
+            assert_true(fabs((double)out[j] - exact[3]) < 1e-6);
+        }
+    }
+}
+
 static void a_vector_at_length_1_has_the_gradient_of_its_differences(void **state)
 {
     (void)state;
@@ -743,6 +784,7 @@ int main(void)
         cmocka_unit_test(sums_hang_on_nothing_but_their_values),
         cmocka_unit_test(packed_products_are_the_same_however_asked),
         cmocka_unit_test(sigmoid_and_silu_match_plain_loops),
+        cmocka_unit_test(a_gated_recurrence_goes_back_as_a_plain_loop),
         cmocka_unit_test(a_vector_at_length_1_has_the_gradient_of_its_differences),
         cmocka_unit_test(the_best_set_is_used),
     };
