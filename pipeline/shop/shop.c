@@ -35,7 +35,7 @@
 #include "shop/shop.h"
 
 #include "base/mem.h"
-#include "shop/shop_internal.h"
+#include "shop/shop_model.h"
 #include "shop/shop_living.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
 #ifndef NIGHTJAR_SHOP_SHOP_LIVING_H
 #define NIGHTJAR_SHOP_SHOP_LIVING_H
 
-#include "shop/shop_internal.h"
+#include "shop/shop_model.h"
 
 enum {
     LIVING_COMPLEMENTS = 3, /* of an item */

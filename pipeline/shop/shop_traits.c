@@ -1,7 +1,7 @@
 /* What the users and items of the made-up shop are like: functions of (seed, number). The model is
  * described at the top of shop.c. */
 #include "shop/shop.h"
-#include "shop/shop_internal.h"
+#include "shop/shop_model.h"
 #include "shop/shop_living.h"
 
 #include <assert.h>
@@ -155,7 +155,7 @@ int64_t shop_user_created_at(const struct shop *shop, size_t user)
                : shop->start + (int64_t)(part * (double)(shop->options.until - shop->start));
 }
 
-int64_t shop_item_created_at(const struct shop *shop, size_t item)
+static int64_t item_created_at(const struct shop *shop, size_t item)
 {
     const double days_before = 900.0;
     size_t n_old = shop->n_old_items;
@@ -182,7 +182,7 @@ void shop_make_item(const struct shop *shop, size_t number, struct item_traits *
     out->band = (uint8_t)rng_below(&rng, SHOP_BANDS);
     out->period_days = (float)(60.0 + 180.0 * rng_double(&rng));
     out->phase = (float)(two_pi * rng_double(&rng));
-    int64_t since = shop_item_created_at(shop, number) - shop->start;
+    int64_t since = item_created_at(shop, number) - shop->start;
     out->first_day = since < 0 ? 0 : (int32_t)((since + CLOCK_DAY - 1) / CLOCK_DAY);
 }
 
@@ -218,7 +218,7 @@ void shop_item(const struct shop *shop, size_t item, struct shop_item *out)
     shop_title(traits->topic, traits->style, traits->ordinal, out->title, sizeof out->title);
     out->category = topic->category;
     out->price_cents = ((int64_t)price + 1) * 100 - (rng_below(&rng, 3) == 0 ? 10 : 1);
-    out->created_at = shop_item_created_at(shop, item);
+    out->created_at = item_created_at(shop, item);
     out->left_at = shop->living != NULL ? shop_living_left_at(shop, item) : 0;
 }
 

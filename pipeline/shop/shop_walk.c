@@ -1,7 +1,7 @@
 /* The walk through the log of the made-up shop: hour by hour, session by session. The model is
  * described at the top of shop.c. */
 #include "shop/shop.h"
-#include "shop/shop_internal.h"
+#include "shop/shop_model.h"
 #include "shop/shop_living.h"
 
 #include <assert.h>

@@ -114,3 +114,44 @@ enum status_code db_fail(const struct db *db, int result, const char *what, stru
     }
     return status_set_at(status, code, db->path, 0, 0, "%s%s%s", what, separator, reason);
 }
+
+enum status_code db_fail_user_text(const struct db *db, const char *what, int result,
+                                   struct status *status)
+{
+    int primary = result & 0xff;
+    if (primary == SQLITE_AUTH) {
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
+                             "%s: only reading is allowed in a query: one SELECT, WITH or VALUES, "
+                             "without ATTACH, PRAGMA, load_extension or changes (%s)",
+                             what, sqlite3_errmsg(db->handle));
+    }
+    if (primary != SQLITE_ERROR) {
+        return db_fail(db, result, what, status);
+    }
+    int offset = sqlite3_error_offset(db->handle);
+    if (offset >= 0) {
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s (at character %d)",
+                             what, sqlite3_errmsg(db->handle), offset + 1);
+    }
+    return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s", what,
+                         sqlite3_errmsg(db->handle));
+}
+
+enum status_code db_fail_user(const struct db_query *query, int result, struct status *status)
+{
+    const struct db *db = query->db;
+    switch (result & 0xff) {
+    case SQLITE_INTERRUPT:
+        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
+                             "%s: the query was not done within its time limit of %g s "
+                             "(source.query_timeout)",
+                             query->what, query->timeout_seconds);
+    case SQLITE_AUTH:
+        return db_fail_user_text(db, query->what, result, status);
+    case SQLITE_ERROR: /* it compiled, so a value is at fault: bad JSON, integer overflow */
+        return status_set_at(status, STATUS_DATA, db->path, 0, 0, "%s: the query failed: %s",
+                             query->what, sqlite3_errmsg(db->handle));
+    default:
+        return db_fail(db, result, query->what, status);
+    }
+}

@@ -29,11 +29,14 @@ struct db_query {
 /* Records what SQLite reports for `result`; `what` (may be NULL) goes in front. */
 enum status_code db_fail(const struct db *db, int result, const char *what, struct status *status);
 
+/* The same of a user's query in a step; and of one that does not compile, with its place in the text
+ * where SQLite knows it. */
+enum status_code db_fail_user(const struct db_query *query, int result, struct status *status);
+enum status_code db_fail_user_text(const struct db *db, const char *what, int result,
+                                   struct status *status);
+
 /* The authorizer of every connection. */
 int db_authorize(void *db, int action, const char *first, const char *second, const char *database,
                  const char *source);
-/* sqlite3_step of a user's query, under the authorizer and its deadline; and what went wrong. */
-int db_step_user(struct db_query *query);
-enum status_code db_fail_user(const struct db_query *query, int result, struct status *status);
 
 #endif

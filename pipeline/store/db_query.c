@@ -1,6 +1,7 @@
 /* Prepared statements: parameters, steps, columns. */
 #include "store/db_internal.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -73,10 +74,25 @@ enum status_code db_bind_null(struct db_query *query, int index, struct status *
     return bound(query, index, sqlite3_bind_null(query->statement, index), status);
 }
 
+/* A user's query: under the authorizer and its deadline. */
+static int step_user(struct db_query *query)
+{
+    struct db *db = query->db;
+    if (query->deadline == 0) {
+        query->deadline = clock_monotonic() + query->timeout_seconds;
+    }
+    db->is_restricted = true;
+    db->deadline = query->deadline;
+    const int result = sqlite3_step(query->statement);
+    db->deadline = 0;
+    db->is_restricted = false;
+    return result;
+}
+
 enum status_code db_step(struct db_query *query, bool *has_row, struct status *status)
 {
     const bool is_ours = query->what == NULL;
-    const int result = is_ours ? sqlite3_step(query->statement) : db_step_user(query);
+    const int result = is_ours ? sqlite3_step(query->statement) : step_user(query);
     if (result != SQLITE_ROW && result != SQLITE_DONE) {
         enum status_code code = is_ours ? db_fail(query->db, result, NULL, status)
                                         : db_fail_user(query, result, status);

@@ -44,29 +44,6 @@ static int check_deadline(void *data)
     return db->deadline > 0 && clock_monotonic() > db->deadline;
 }
 
-/* A user's query that does not compile: with its place in the text where SQLite knows it. */
-static enum status_code fail_user(const struct db *db, const char *what, int result,
-                                  struct status *status)
-{
-    int primary = result & 0xff;
-    if (primary == SQLITE_AUTH) {
-        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
-                             "%s: only reading is allowed in a query: one SELECT, WITH or VALUES, "
-                             "without ATTACH, PRAGMA, load_extension or changes (%s)",
-                             what, sqlite3_errmsg(db->handle));
-    }
-    if (primary != SQLITE_ERROR) {
-        return db_fail(db, result, what, status);
-    }
-    int offset = sqlite3_error_offset(db->handle);
-    if (offset >= 0) {
-        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s (at character %d)",
-                             what, sqlite3_errmsg(db->handle), offset + 1);
-    }
-    return status_set_at(status, STATUS_CONFIG, db->path, 0, 0, "%s: %s", what,
-                         sqlite3_errmsg(db->handle));
-}
-
 /* Whether only space, comments and semicolons are left. */
 static bool tail_is_empty(struct db *db, const char *tail)
 {
@@ -142,7 +119,7 @@ enum status_code db_prepare_user(struct db *db, const char *what, const char *sq
     memcpy(query->what, what, size);
     int result = sqlite3_prepare_v2(db->handle, sql, -1, &query->statement, &tail);
     if (result != SQLITE_OK) {
-        TRY(fail_user(db, what, result, status));
+        TRY(db_fail_user_text(db, what, result, status));
     }
     TRY(check_user_statement(db, what, query->statement, tail, status));
     sqlite3_progress_handler(db->handle, PROGRESS_OPCODES, check_deadline, db);
@@ -152,37 +129,4 @@ done:
     db->is_restricted = false;
     db_finalize(query);
     return code;
-}
-
-int db_step_user(struct db_query *query)
-{
-    struct db *db = query->db;
-    if (query->deadline == 0) {
-        query->deadline = clock_monotonic() + query->timeout_seconds;
-    }
-    db->is_restricted = true;
-    db->deadline = query->deadline;
-    const int result = sqlite3_step(query->statement);
-    db->deadline = 0;
-    db->is_restricted = false;
-    return result;
-}
-
-enum status_code db_fail_user(const struct db_query *query, int result, struct status *status)
-{
-    const struct db *db = query->db;
-    switch (result & 0xff) {
-    case SQLITE_INTERRUPT:
-        return status_set_at(status, STATUS_CONFIG, db->path, 0, 0,
-                             "%s: the query was not done within its time limit of %g s "
-                             "(source.query_timeout)",
-                             query->what, query->timeout_seconds);
-    case SQLITE_AUTH:
-        return fail_user(db, query->what, result, status);
-    case SQLITE_ERROR: /* it compiled, so a value is at fault: bad JSON, integer overflow */
-        return status_set_at(status, STATUS_DATA, db->path, 0, 0, "%s: the query failed: %s",
-                             query->what, sqlite3_errmsg(db->handle));
-    default:
-        return db_fail(db, result, query->what, status);
-    }
 }

@@ -1,7 +1,7 @@
 /* The entries of the contrast within the item tower (see pair_contrast.c): which items are anchors,
  * which partners they are drawn with. Anchors and partners are candidates of this step anyway or
  * are added to it; negatives are the step's shared items. */
-#include "training/step_plan.h"
+#include "training/planner.h"
 
 /* Draws an item's partners in proportion to their weights; every draw weighs 1. */
 static void draw_partners(struct planner *planner, struct rng *rng, size_t item)
@@ -59,7 +59,7 @@ static void add_partner_list(struct planner *planner, struct rng *rng, size_t it
     row_builder_end_row(listed);
 }
 
-enum status_code step_plan_pairs(struct planner *planner, struct status *status)
+enum status_code planner_add_pairs(struct planner *planner, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct trainer_input *input = planner->input;

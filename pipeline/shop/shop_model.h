@@ -1,6 +1,7 @@
-/* Shared by the files of the made-up shop only. */
-#ifndef NIGHTJAR_SHOP_SHOP_INTERNAL_H
-#define NIGHTJAR_SHOP_SHOP_INTERNAL_H
+/* The model as it stands: items, what a user is like, the walk through the log. Shared by the files
+ * of the made-up shop only. */
+#ifndef NIGHTJAR_SHOP_SHOP_MODEL_H
+#define NIGHTJAR_SHOP_SHOP_MODEL_H
 
 #include "base/clock.h"
 #include "base/rng.h"
@@ -85,7 +86,6 @@ struct shop {
 void shop_make_profiles(struct shop *shop);
 void shop_make_user(const struct shop *shop, size_t user, struct user_traits *out);
 int64_t shop_user_created_at(const struct shop *shop, size_t user);
-int64_t shop_item_created_at(const struct shop *shop, size_t item);
 /* theta_u in a period: (SHOP_TOPICS), adds up to 1. */
 void shop_interests(const struct shop *shop, const struct user_traits *user, int64_t period,
                     double theta[SHOP_TOPICS]);

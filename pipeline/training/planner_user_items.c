@@ -3,7 +3,7 @@
  * Shared negatives: an anchor is a user, all of its positives share its row; hard negatives and
  * dislikes are listed beside the shared ones. Negatives of their own (`shared: false`, or stored
  * ones): an anchor is one (user, positive) pair with its list. */
-#include "training/step_plan.h"
+#include "training/planner.h"
 
 #include <math.h>
 
@@ -164,7 +164,7 @@ static void add_user_pairs(struct planner *planner, size_t index, double weight)
     }
 }
 
-enum status_code step_plan_user_items(struct planner *planner, struct status *status)
+enum status_code planner_add_user_items(struct planner *planner, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct train_step *step = planner->step;
