@@ -51,8 +51,7 @@ static size_t find_trial(const struct joint_search *search, const size_t *choice
 
 static double cost_of(const struct walk *walk, const size_t *choice, bool is_short)
 {
-    double cost = walk->hooks->cost(walk->hooks->data, choice);
-    return is_short ? cost / SEARCH_SHORTER : cost;
+    return walk->hooks->cost(walk->hooks->data, choice) / (double)search_shortened(is_short);
 }
 
 static enum status_code make_trial(struct walk *walk, const size_t *choice, bool is_short,

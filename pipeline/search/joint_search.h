@@ -77,6 +77,13 @@ struct joint_search {
     size_t n_used; /* of them this walk has come by: what is loaded behind waits for its turn */
 };
 
+/* What the length of a trial is divided by: `auto` takes so much of a share of the epochs, into
+ * which the schedule is drawn together, `tune` of whole epochs, rounded up. */
+static inline size_t search_shortened(bool is_short)
+{
+    return is_short ? SEARCH_SHORTER : 1;
+}
+
 /* A third of the budget goes to the first two phases, where it pays for more than the starts; the
  * rest to steps along one axis, and, where none of them helps any more, along several. Any gain
  * moves the search to a trial that costs as much as the best one; to a dearer one, from a start to

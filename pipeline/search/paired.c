@@ -43,7 +43,7 @@ bool paired_clearly_better(const double *a, const double *b, size_t n_users)
     if (isnan(error)) {
         return isnan(mean) ? n_of_a > 0.0 : mean > 0.0;
     }
-    return mean > error;
+    return mean > PAIRED_CLEAR * error;
 }
 
 size_t paired_choose(const double *values, size_t n, size_t n_users)

@@ -85,10 +85,9 @@ static struct difference difference_of(const double *a, const double *b, size_t 
     return difference;
 }
 
-/* What costs a training every night has to be clearly worth it, and it is the best of several. */
 static bool is_worth_it(const struct difference *gain)
 {
-    return gain->mean > 2.0 * gain->error;
+    return gain->mean > PAIRED_WORTH_A_TRAINING * gain->error;
 }
 
 enum status_code sequence_share_choose(const struct sequence_shares *shares, size_t epochs,
@@ -109,8 +108,8 @@ enum status_code sequence_share_choose(const struct sequence_shares *shares, siz
     const double *alone = of_users + ALONE * n;
     const struct difference more = difference_of(of_users + best * n, alone, n);
     const struct difference of_alone = difference_of(alone, of_users, n);
-    const bool is_alone =
-        shares->alone_is_offered && !(more.mean > more.error) && is_worth_it(&of_alone);
+    const bool is_alone = shares->alone_is_offered && !(more.mean > PAIRED_CLEAR * more.error) &&
+                          is_worth_it(&of_alone);
     const size_t taken = is_alone ? ALONE : best;
     const struct difference gain = difference_of(of_users + taken * n, of_users, n);
     *share = is_worth_it(&gain) ? candidates[taken] : 0.0;

@@ -29,8 +29,8 @@ struct db_query {
 /* Records what SQLite reports for `result`; `what` (may be NULL) goes in front. */
 enum status_code db_fail(const struct db *db, int result, const char *what, struct status *status);
 
-/* The same of a user's query in a step; and of one that does not compile, with its place in the text
- * where SQLite knows it. */
+/* The same of a user's query in a step; and of one that does not compile, with its place in the
+ * text where SQLite knows it. */
 enum status_code db_fail_user(const struct db_query *query, int result, struct status *status);
 enum status_code db_fail_user_text(const struct db *db, const char *what, int result,
                                    struct status *status);

@@ -108,25 +108,16 @@ static double activation_slope(enum activation activation, double x)
     return 0.5 * (1.0 + erf(x / sqrt(2.0))) + x * density;
 }
 
-struct hidden_job {
+struct forward_job {
     const struct hidden *hidden;
     struct hidden_pass *pass;
-    float *x; /* forward: in x, out y; backward: dL/d input of the product */
-    /* backward of one product */
-    const struct row_order *order;
-    const float *gradient;   /* (count, out) */
-    struct const_matrix in;  /* (count, in + 1) in the order of shards: what entered it, and ones */
-    struct const_matrix out; /* (count, out) of the gradient in that order */
-    float *weight_gradient, *bias_gradient; /* (out, in), (1, out): every row is in play */
-    const float *packed;                    /* the weights */
-    float *sums; /* of each worker: (TREE_LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
-    size_t sums_floats;
+    float *x; /* in x, out y */
 };
 
 /* A block of rows through all products. */
 static void forward_task(void *data, size_t first, size_t last)
 {
-    const struct hidden_job *job = data;
+    const struct forward_job *job = data;
     const struct hidden *hidden = job->hidden;
     size_t n = last - first, d = hidden->dimension, u = hidden->units;
     const float *in = job->pass->input + first * d;
@@ -169,15 +160,33 @@ void hidden_forward(const struct hidden *hidden, struct hidden_pass *pass, float
             pass->packed[l]);
     }
     memcpy(pass->input, x, count * hidden->dimension * sizeof *x);
-    struct hidden_job job = {.hidden = hidden, .pass = pass, .x = x};
+    struct forward_job job = {.hidden = hidden, .pass = pass, .x = x};
     pool_run_rows(pool, count, ROW_BLOCK, forward_task, &job);
 }
+
+/* The way back, one product after the other. */
+struct backward_job {
+    struct hidden *hidden;
+    const struct row_order *order;
+    size_t count;
+    /* memory */
+    float *rows, *gradients; /* what `in` and `out` look at */
+    float *packed;           /* the weights */
+    float *sums; /* of each worker: (TREE_LEVELS, UNIT_BLOCK, in + 1), a shard's rows packed */
+    size_t sums_floats;
+    /* of the product at hand */
+    const float *gradient;   /* (count, out) */
+    float *x;                /* (count, in): dL / d input */
+    struct const_matrix in;  /* (count, in + 1) in the order of shards: what entered it, and ones */
+    struct const_matrix out; /* (count, out) of the gradient in that order */
+    float *weight_gradient, *bias_gradient; /* (out, in), (1, out): every row is in play */
+};
 
 /* A block of output units: the gradient of their weights, and behind it that of their bias, shard
  * by shard along their tree; level 0 ends as the sum of all. */
 static void parameter_gradient_task(void *data, size_t block, size_t worker)
 {
-    const struct hidden_job *job = data;
+    const struct backward_job *job = data;
     const struct product_ops *product = vec_ops()->product;
     const size_t first = block * UNIT_BLOCK, left = job->out.columns - first;
     const size_t n = left < UNIT_BLOCK ? left : UNIT_BLOCK, width = job->in.columns;
@@ -213,7 +222,7 @@ static void parameter_gradient_task(void *data, size_t block, size_t worker)
 /* A block of rows: the gradient of what entered the product. */
 static void input_gradient_task(void *data, size_t first, size_t last)
 {
-    const struct hidden_job *job = data;
+    const struct backward_job *job = data;
     const size_t n_in = job->in.columns - 1, n_out = job->out.columns;
     vec_ops()->product->run(
         &(struct product){.x = job->gradient + first * n_out,
@@ -224,57 +233,51 @@ static void input_gradient_task(void *data, size_t first, size_t last)
                           .out = matrix_of(job->x + first * n_in, last - first, n_in)});
 }
 
-/* Memory of the way back. */
-struct backward_memory {
-    float *in, *out, *packed, *sums; /* see struct hidden_job */
-};
-
-static enum status_code reserve_backward(const struct hidden *hidden, struct hidden_pass *pass,
-                                         const struct row_order *order, size_t count,
-                                         struct pool *pool, struct backward_memory *memory,
-                                         size_t *sums_floats, struct status *status)
+static enum status_code reserve_backward(struct backward_job *job, struct workspace *workspace,
+                                         size_t n_workers, struct status *status)
 {
     const struct product_ops *product = vec_ops()->product;
-    const size_t d = hidden->dimension, u = hidden->units, widest = d > u ? d : u;
+    const size_t d = job->hidden->dimension, u = job->hidden->units, widest = d > u ? d : u;
     size_t most = 0; /* rows of a shard */
     for (size_t s = 0; s < SHARDS; s++) {
-        const size_t n = order->first[s + 1] - order->first[s];
+        const size_t n = job->order->first[s + 1] - job->order->first[s];
         most = n > most ? n : most;
     }
-    *sums_floats =
+    job->sums_floats =
         TREE_LEVELS * UNIT_BLOCK * (widest + 1) + product_packed_size(product, most, widest + 1);
-    workspace_begin(&pass->workspace);
-    WORKSPACE_ADD(&pass->workspace, &memory->in, count * (widest + 1));
-    WORKSPACE_ADD(&pass->workspace, &memory->out, count * widest);
-    WORKSPACE_ADD(&pass->workspace, &memory->packed, product_packed_size(product, widest, widest));
-    WORKSPACE_ADD(&pass->workspace, &memory->sums, pool_threads(pool) * *sums_floats);
-    return workspace_reserve(&pass->workspace, status);
+    workspace_begin(workspace);
+    WORKSPACE_ADD(workspace, &job->rows, job->count * (widest + 1));
+    WORKSPACE_ADD(workspace, &job->gradients, job->count * widest);
+    WORKSPACE_ADD(workspace, &job->packed, product_packed_size(product, widest, widest));
+    WORKSPACE_ADD(workspace, &job->sums, n_workers * job->sums_floats);
+    return workspace_reserve(workspace, status);
 }
 
-/* One product: gathers dL/dW and dL/db, and leaves dL/d input in `out` (count, in). */
-static void product_backward(struct hidden *hidden, size_t layer, const float *in,
-                             const struct hidden_job *all, const struct backward_memory *memory,
-                             const float *gradient, size_t count, float *out, struct pool *pool)
+/* One product, which `in` (count, in) has entered: gathers dL/dW and dL/db out of `gradient`
+ * (count, out), and leaves dL/d input in `x` (count, in). */
+static void product_backward(struct backward_job *job, size_t layer, const float *in,
+                             const float *gradient, float *x, struct pool *pool)
 {
+    struct hidden *hidden = job->hidden;
     const size_t n_in = width_in(hidden, layer), n_out = width_out(hidden, layer);
-    const struct embedding_table *weights = &hidden->weights[layer];
-    struct hidden_job job = *all;
+    const size_t count = job->count;
     for (size_t i = 0; i < count; i++) {
-        float *row = memory->in + i * (n_in + 1);
-        memcpy(row, in + (size_t)job.order->places[i] * n_in, n_in * sizeof *row);
+        float *row = job->rows + i * (n_in + 1);
+        memcpy(row, in + (size_t)job->order->places[i] * n_in, n_in * sizeof *row);
         row[n_in] = 1.0f;
     }
-    matrix_gather(const_matrix_of(gradient, count, n_out), job.order->places, count, memory->out);
-    vec_ops()->product->pack(const_matrix_of(weights->weights, n_out, n_in), NULL, memory->packed);
-    job.x = out;
-    job.gradient = gradient;
-    job.in = const_matrix_of(memory->in, count, n_in + 1);
-    job.out = const_matrix_of(memory->out, count, n_out);
-    job.packed = memory->packed;
-    job.weight_gradient = embedding_table_gradient(&hidden->weights[layer]);
-    job.bias_gradient = embedding_table_gradient(&hidden->biases[layer]);
-    pool_run(pool, (n_out + UNIT_BLOCK - 1) / UNIT_BLOCK, parameter_gradient_task, &job);
-    pool_run_rows(pool, count, ROW_BLOCK, input_gradient_task, &job);
+    matrix_gather(const_matrix_of(gradient, count, n_out), job->order->places, count,
+                  job->gradients);
+    vec_ops()->product->pack(const_matrix_of(hidden->weights[layer].weights, n_out, n_in), NULL,
+                             job->packed);
+    job->gradient = gradient;
+    job->x = x;
+    job->in = const_matrix_of(job->rows, count, n_in + 1);
+    job->out = const_matrix_of(job->gradients, count, n_out);
+    job->weight_gradient = embedding_table_gradient(&hidden->weights[layer]);
+    job->bias_gradient = embedding_table_gradient(&hidden->biases[layer]);
+    pool_run(pool, (n_out + UNIT_BLOCK - 1) / UNIT_BLOCK, parameter_gradient_task, job);
+    pool_run_rows(pool, count, ROW_BLOCK, input_gradient_task, job);
 }
 
 enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass,
@@ -283,18 +286,16 @@ enum status_code hidden_backward(struct hidden *hidden, struct hidden_pass *pass
 {
     enum status_code code = STATUS_OK;
     const size_t d = hidden->dimension, u = hidden->units;
-    struct backward_memory memory = {NULL, NULL, NULL, NULL};
-    struct hidden_job job = {.hidden = hidden, .pass = pass, .order = order};
+    struct backward_job job = {.hidden = hidden, .order = order, .count = count};
     if (hidden->n_layers == 0) {
         return code;
     }
-    TRY(reserve_backward(hidden, pass, order, count, pool, &memory, &job.sums_floats, status));
-    job.sums = memory.sums;
+    TRY(reserve_backward(&job, &pass->workspace, pool_threads(pool), status));
     float *now = pass->gradient, *next = pass->other;
     memcpy(now, gradient, count * d * sizeof *now);
     for (size_t l = hidden->n_layers + 1; l-- > 0;) {
         const float *in = l == 0 ? pass->input : pass->after[l - 1];
-        product_backward(hidden, l, in, &job, &memory, now, count, next, pool);
+        product_backward(&job, l, in, now, next, pool);
         if (l > 0) {
             const float *before = pass->before[l - 1];
             for (size_t i = 0; i < count * u; i++) {

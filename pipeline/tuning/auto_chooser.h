@@ -24,6 +24,7 @@ struct chooser {
     struct fold folds[FOLDS]; /* made when they are needed; the first is the training's own */
 };
 
+struct trial_size chooser_size(const struct chooser *chooser, const struct search_trial *trial);
 /* Epochs of a trial. */
 size_t chooser_epochs(const struct chooser *chooser, const struct search_trial *trial);
 

@@ -105,12 +105,18 @@ static enum status_code bind_number(struct db_query *query, int index, double va
                         : db_bind_double(query, index, value, status);
 }
 
+struct trial_size chooser_size(const struct chooser *chooser, const struct search_trial *trial)
+{
+    struct trial_size size = chooser->size;
+    size.share /= (double)search_shortened(trial->is_short);
+    return size;
+}
+
 size_t chooser_epochs(const struct chooser *chooser, const struct search_trial *trial)
 {
     struct trainer_settings settings = chooser->training->settings;
     struct negative_settings negatives = chooser->training->negatives;
-    struct trial_size size = chooser->size;
-    size.share /= trial->is_short ? SEARCH_SHORTER : 1;
+    const struct trial_size size = chooser_size(chooser, trial);
     auto_axes_apply(&chooser->axes, trial->choice, &settings, &negatives);
     auto_trial_shrink(&size, &settings, &negatives);
     return settings.epochs;

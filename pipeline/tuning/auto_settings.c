@@ -82,7 +82,7 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     struct trainer_settings settings = training->settings;
     struct negative_settings negatives = training->negatives;
     struct fold *fold = &chooser->folds[trial->fold];
-    struct trial_size size = chooser->size;
+    const struct trial_size size = chooser_size(chooser, trial);
     const size_t number = chooser->search.n + 1;
     char label[64];
     if (chooser->search.n > 0 && training->hooks.checkpoint_due(training->hooks.data)) {
@@ -95,7 +95,6 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     struct trainer_input input = trial->fold > 0 ? fold->input : training->input;
     input.settings = &settings;
     input.negatives = &negatives;
-    size.share /= trial->is_short ? SEARCH_SHORTER : 1;
     auto_axes_apply(&chooser->axes, trial->choice, &settings, &negatives);
     snprintf(label, sizeof label, "searching settings, trial %zu", number);
     progress_start(progress, label, "epochs", (double)chooser_epochs(chooser, trial));

@@ -293,11 +293,10 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
                                 struct status *status)
 {
     struct search *search = data;
-    const size_t epochs = search->result->epochs, n = search->joint.n_users;
+    const size_t n = search->joint.n_users, part = search_shortened(trial->is_short);
     struct tune_trial made;
-    const enum status_code code = do_trial(
-        search, trial->choice,
-        trial->is_short ? (epochs + SEARCH_SHORTER - 1) / SEARCH_SHORTER : epochs, &made, status);
+    const enum status_code code =
+        do_trial(search, trial->choice, (search->result->epochs + part - 1) / part, &made, status);
     if (code == STATUS_OK) {
         trial->value = made.value;
         trial->seconds = made.seconds;

@@ -34,7 +34,7 @@ static enum status_code measure(void *data, struct search_trial *trial, double *
     struct surface *surface = data;
     (void)status;
     surface->n_calls++;
-    surface->spent += cost(data, trial->choice) / (trial->is_short ? SEARCH_SHORTER : 1);
+    surface->spent += cost(data, trial->choice) / (double)search_shortened(trial->is_short);
     bool fails = trial->choice[0] == surface->fails_at;
     double value = trial->is_short ? 0.5 : 1.0;
     for (size_t a = 0; a < N_AXES; a++) {
