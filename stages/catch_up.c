@@ -103,7 +103,9 @@ static void catch_up_estimate(const void *values, const struct stage_sizes *size
 
     active.n_users *= share;
     active.n_interactions *= share;
-    trainer_estimate(&settings, &active, (double)o->epochs, out);
+    if (!sizes->sequence.alone) {
+        trainer_estimate(&settings, &active, (double)o->epochs, out);
+    }
     out->memory_bytes += sizes->n_interactions * 32 + 2 * vectors;
     out->result_bytes = vectors;
     out->disk_bytes = vectors + active.n_interactions * 24;

@@ -86,7 +86,9 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
         .propagation = {.hops = (size_t)sizes->hops, .sides = PROPAGATE_ITEMS},
         .strip_bytes = (size_t)256 << 20};
     const double epochs = o->epochs > 0 ? (double)o->epochs : sizes->epochs;
-    trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
+    if (!sizes->sequence.alone) {
+        trainer_estimate(&settings, sizes, epochs > 0 ? epochs : 20.0, out);
+    }
     struct stage_sizes left = *sizes; /* of what train has done for sequences */
     left.sequence.epochs = o->events == BASIS_FIT ? 0 : ceil(sizes->sequence.epochs / 3);
     sequence_estimate(&left, out);

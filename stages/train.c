@@ -62,7 +62,7 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     const bool contrasts = o->settings.co_items.given && o->settings.co_items.weight != 0;
     sizes->co_share = contrasts ? o->settings.co_items.share : 0;
     sizes->hops = (double)train_options_settings(o).propagation.hops;
-    if (sequence->given) { /* the vectors stand side by side */
+    if (sequence->given && !(sequence->share <= 0.0)) { /* the vectors stand side by side */
         sizes->sequence = (struct stage_sequence){.dimension = (double)sequence->dimension,
                                                   .layers = (double)sequence->layers,
                                                   .epochs = (double)sequence->epochs,
@@ -70,7 +70,9 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
                                                   .batch = (double)sequence->batch,
                                                   .negatives = (double)sequence->negatives,
                                                   .strip_bytes = (double)o->settings.strip_bytes};
-        sizes->dimension += sizes->sequence.dimension;
+        sizes->sequence.alone = sequence->share >= 1.0;
+        sizes->dimension =
+            sizes->sequence.dimension + (sizes->sequence.alone ? 0.0 : sizes->dimension);
     }
 }
 
@@ -80,6 +82,10 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     const struct train_options *o = values;
     struct trainer_settings settings = train_options_settings(o);
     const double epochs = sizes->epochs;
+    if (sizes->sequence.alone) {
+        sequence_estimate(sizes, out);
+        return;
+    }
     settings.dimension = auto_dimension_expected(&settings);
     trainer_estimate(&settings, sizes, epochs, out);
     /* validations; about half of the users have events late enough to be asked about */
@@ -167,10 +173,12 @@ static enum status_code train_run(struct context *context, const void *values,
                                         &training.interactions.basis[BASIS_FIT]);
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], &crowd, o->metric,
                         o->validation_users, 0.0, context_seed(context), status));
+    sequence_prepare(&training, &validation, &sequence);
     if (validation.n_all == 0) {
         log_write(context_log(context), LOG_WARNING,
                   "train: no validation part, so all %zu epochs are run and none is chosen",
-                  auto_epochs_expected(&settings));
+                  training.without_ids ? settings.sequence.epochs
+                                       : auto_epochs_expected(&settings));
     }
     training.metric = o->metric;
     training.checkpoint_every = o->checkpoint_every;

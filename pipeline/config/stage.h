@@ -32,6 +32,7 @@ struct stage_speeds {
 /* The tower that reads sequences, as train's options have it. */
 struct stage_sequence {
     double dimension; /* 0: none is read */
+    bool alone;       /* no tower of ids is trained */
     double layers, epochs, length, batch, negatives, strip_bytes;
 };
 

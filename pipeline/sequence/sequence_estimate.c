@@ -47,6 +47,7 @@ void sequence_estimate(const struct stage_sizes *sizes, struct stage_estimate *o
     out->result_bytes += sizeof(float) * (users + items) * d;
     out->disk_bytes += /* of a checkpoint: weights, two states of the optimizer, the best epoch's */
         sizeof(float) * 4.0 * (items + layers * WEIGHT_ROWS * d) * d;
+    out->rows = sizes->n_interactions;
     out->seconds += s->epochs * events *
                     (drawn * sizes->speeds.contrast * d / fmax(sizes->dimension, 1.0) +
                      layers * d * component_seconds / fmax(sizes->n_threads, 1.0));

@@ -66,31 +66,6 @@ static enum status_code load_checkpoint(void *data, struct artifact *artifact, b
     return context_checkpoint_load(training->context, checkpoint_part, artifact, found, status);
 }
 
-/* Whether there is an order to be read; else says why not. */
-static bool can_read(const struct work *work)
-{
-    struct log *log = context_log(work->training->context);
-    const struct dataset *dataset = dataset_of(work->training);
-    if (dataset->train.times == NULL) {
-        log_write(log, LOG_WARNING,
-                  "train: sequence needs times, and the log has none: name a third column in the "
-                  "query; the towers are those of ids alone");
-        return false;
-    }
-    return true;
-}
-
-static bool can_learn(const struct work *work)
-{
-    if (!sequences_teach(&work->sequences)) {
-        log_write(context_log(work->training->context), LOG_WARNING,
-                  "train: sequence has nothing to learn from: nobody has events of two times; the "
-                  "towers are those of ids alone");
-        return false;
-    }
-    return true;
-}
-
 /* What of the epochs did not run here and now. */
 static void tell_course(const struct work *work, size_t stop_after)
 {
@@ -248,6 +223,59 @@ static bool needs_side_data(const struct training *training)
     return training->sources.side[SIDE_ITEMS].n_cold > 0;
 }
 
+/* Whether anybody has events of two times: without, there is nothing to learn. */
+static bool teaches(const struct history *train)
+{
+    const int64_t *offsets = train->matrix.offsets;
+    for (size_t u = 0; u < train->matrix.n_rows; u++) {
+        for (int64_t e = offsets[u] + 1; e < offsets[u + 1]; e++) {
+            if (train->times[e] != train->times[offsets[u]]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* NULL: they can be. */
+static const char *why_not_read(const struct training *training,
+                                const struct validation *validation)
+{
+    const struct dataset *dataset = dataset_of(training);
+    if (dataset->train.times == NULL) {
+        return "sequence needs times, and the log has none: name a third column in the query; the "
+               "towers are those of ids alone";
+    }
+    if (!teaches(&dataset->train)) {
+        return "sequence has nothing to learn from: nobody has events of two times; the towers are "
+               "those of ids alone";
+    }
+    if (validation->n_users == 0 && isnan(training->settings.sequence.share)) {
+        return "no validation part, so nothing tells whether sequences help: they are not read, "
+               "as no share is given";
+    }
+    return NULL;
+}
+
+void sequence_prepare(struct training *training, const struct validation *validation,
+                      struct sequence_choice *choice)
+{
+    struct log *log = context_log(training->context);
+    const struct sequence_settings *settings = &training->settings.sequence;
+    if (!settings->given || settings->share <= 0.0) {
+        return;
+    }
+    const char *why = why_not_read(training, validation);
+    choice->is_read = why == NULL;
+    training->without_ids = choice->is_read && settings->share >= 1.0;
+    if (why != NULL) {
+        log_write(log, LOG_WARNING, "train: %s", why);
+    } else if (training->without_ids && needs_side_data(training)) {
+        log_write(log, LOG_WARNING,
+                  "train: sequence.share is 1, so who is known by side data alone gets no vector");
+    }
+}
+
 static enum status_code choose_share(const struct work *work, const struct validation *validation,
                                      const struct trainer_result *ids, double *share,
                                      struct status *status)
@@ -258,7 +286,13 @@ static enum status_code choose_share(const struct work *work, const struct valid
                                            .users = work->vectors[SIDE_USERS],
                                            .items = work->vectors[SIDE_ITEMS],
                                            .alone_is_offered = !needs_side_data(work->training)};
-    return sequence_share_choose(&shares, work->result.best_epoch, share, status);
+    const double given = work->training->settings.sequence.share;
+    if (isnan(given)) {
+        return sequence_share_choose(&shares, work->result.best_epoch, share, status);
+    }
+    *share = given;
+    return validation == NULL ? STATUS_OK
+                              : sequence_share_tell(&shares, work->result.best_epoch, status);
 }
 
 enum status_code sequence_choose(struct training *training, const struct validation *validation,
@@ -267,26 +301,17 @@ enum status_code sequence_choose(struct training *training, const struct validat
 {
     enum status_code code = STATUS_OK;
     const struct sequence_settings *settings = &training->settings.sequence;
+    const struct validation *judge = validation->n_users > 0 ? validation : NULL;
     struct work work = {.training = training};
-    *choice = (struct sequence_choice){0};
     artifact_init(&choice->weights, "sequence");
-    if (!settings->given || !can_read(&work)) {
-        goto done;
-    }
-    if (validation->n_users == 0) {
-        log_write(context_log(training->context), LOG_WARNING,
-                  "train: no validation part, so nothing tells whether sequences help: they are "
-                  "not read");
+    if (!choice->is_read) {
         goto done;
     }
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
                        status));
-    if (!can_learn(&work)) {
-        goto done;
-    }
-    TRY(train(&work, validation, settings, settings->epochs, status));
+    TRY(train(&work, judge, settings, settings->epochs, status));
     TRY(encode(&work, &work.sequences, status));
-    TRY(choose_share(&work, validation, result, &choice->share, status));
+    TRY(choose_share(&work, judge, result, &choice->share, status));
     choice->epochs = work.result.best_epoch;
     if (choice->share > 0.0) {
         TRY(sequence_weights_keep(&work.result.model, &choice->weights, status));
@@ -379,14 +404,11 @@ enum status_code sequence_refit(struct training *training, const struct sequence
     struct work work = {.training = training};
     struct sequences whole = {0};
     const bool is_fit = training->basis == BASIS_FIT;
-    if (choice->share <= 0.0 || !can_read(&work)) {
+    if (choice->share <= 0.0) { /* else train has read a part of the same log */
         goto done;
     }
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings.length,
                        status));
-    if (!can_learn(&work)) {
-        goto done;
-    }
     TRY(choose_start(&work, choice, pace, &settings, &epochs, status));
     TRY(train(&work, NULL, &settings, epochs, status));
     if (is_fit) {

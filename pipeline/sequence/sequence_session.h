@@ -13,15 +13,20 @@
 
 /* What train found, for refit. Zero-initialise, release. */
 struct sequence_choice {
+    bool is_read;            /* there is something to read, and a share of it to be found */
     double share;            /* of the logits that the sequence makes up; 0: it is not read */
     size_t epochs;           /* trained for */
     struct artifact weights; /* as sequence_weights_keep leaves them; without arrays: none */
 };
 void sequence_choice_release(struct sequence_choice *choice);
 
-/* For `train`, behind training_run: trains the tower when settings.sequence is given, chooses its
- * share on validation (0 unless it is clearly better) and joins it to the result. `validation`
- * without users: nothing can be chosen, the share is 0. */
+/* For `train`, before its search: whether sequences are read, and, where the share that is given
+ * is 1, that no tower of ids is trained. A message says why they are not, though they are asked
+ * for: no order in the log, or nobody to choose a share on. */
+void sequence_prepare(struct training *training, const struct validation *validation,
+                      struct sequence_choice *choice);
+/* Behind training_run: trains the tower, unless it is not read, chooses its share on validation (0
+ * unless it is clearly better) where none is given, and joins it to the result. */
 MUST_CHECK enum status_code sequence_choose(struct training *training,
                                             const struct validation *validation,
                                             struct trainer_result *result,

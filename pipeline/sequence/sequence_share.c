@@ -19,6 +19,12 @@ double sequence_mix(double share, double tau, double tau_sequence, double *joine
     return sequence / (ids + sequence);
 }
 
+/* NULL: none were trained. */
+static const float *row_of(const struct trainer_result *ids, enum tower_side side, size_t row)
+{
+    return ids->dimension == 0 ? NULL : ids->vectors[side] + row * ids->dimension;
+}
+
 /* What the validation users have of one share: of_users and the mean. users, items: room for theirs
  * (n, both dimensions). A popularity that was learned belongs to the towers of ids. */
 static enum status_code try_share(const struct sequence_shares *shares, double share, float *users,
@@ -38,21 +44,22 @@ static enum status_code try_share(const struct sequence_shares *shares, double s
     const double w = sequence_mix(share, ids->temperature, settings->temperature, &tau);
     for (size_t i = 0; i < n; i++) {
         const size_t user = (size_t)validation->users[i];
-        sequence_join_row(ids->vectors[SIDE_USERS] + user * ids->dimension, d,
-                          shares->users + user * s, s, w, users + i * wide);
+        sequence_join_row(row_of(ids, SIDE_USERS, user), d, shares->users + user * s, s, w,
+                          users + i * wide);
     }
     for (size_t i = 0; i < n_items; i++) {
-        sequence_join_row(ids->vectors[SIDE_ITEMS] + i * ids->dimension, d, shares->items + i * s,
-                          s, w, items + i * wide);
+        sequence_join_row(row_of(ids, SIDE_ITEMS, i), d, shares->items + i * s, s, w,
+                          items + i * wide);
     }
     return validation_run_grid(validation, const_matrix_of(users, n, wide),
                                const_matrix_of(items, n_items, wide), &grid, tau,
                                context_pool(training->context), mean, of_users, status);
 }
 
-/* of_users (N_CANDIDATES, users) and the means. */
-static enum status_code try_all(const struct sequence_shares *shares, double means[N_CANDIDATES],
-                                double *of_users, struct status *status)
+/* Of n_tried shares: of_users (n_tried, users) and the means. */
+static enum status_code try_shares(const struct sequence_shares *shares, const double *tried,
+                                   size_t n_tried, double *means, double *of_users,
+                                   struct status *status)
 {
     enum status_code code = STATUS_OK;
     const size_t wide = shares->ids->dimension + shares->training->settings.sequence.dimension;
@@ -60,8 +67,8 @@ static enum status_code try_all(const struct sequence_shares *shares, double mea
     float *users = NULL, *items = NULL;
     TRY(MEM_NEW(&users, n * wide, status));
     TRY(MEM_NEW(&items, shares->ids->n_items * wide, status));
-    for (size_t t = 0; t < N_CANDIDATES; t++) {
-        TRY(try_share(shares, candidates[t], users, items, &means[t], of_users + t * n, status));
+    for (size_t t = 0; t < n_tried; t++) {
+        TRY(try_share(shares, tried[t], users, items, &means[t], of_users + t * n, status));
     }
 done:
     mem_free(users);
@@ -101,7 +108,7 @@ enum status_code sequence_share_choose(const struct sequence_shares *shares, siz
     double *of_users = NULL;
     size_t best = 1;
     TRY(MEM_NEW(&of_users, N_CANDIDATES * n, status));
-    TRY(try_all(shares, means, of_users, status));
+    TRY(try_shares(shares, candidates, N_CANDIDATES, means, of_users, status));
     for (size_t t = 2; t < ALONE; t++) {
         best = means[t] > means[best] ? t : best;
     }
@@ -127,6 +134,31 @@ enum status_code sequence_share_choose(const struct sequence_shares *shares, siz
                   : shares->alone_is_offered ? "ids stay"
                                              : "ids stay, as some are known by side data alone");
     }
+done:
+    mem_free(of_users);
+    return code;
+}
+
+enum status_code sequence_share_tell(const struct sequence_shares *shares, size_t epochs,
+                                     struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = shares->validation->n_users;
+    const double tried[] = {shares->training->settings.sequence.share, 0.0};
+    const size_t n_tried = shares->ids->dimension > 0 ? 2 : 1;
+    double means[2];
+    double *of_users = NULL;
+    char without[96] = "";
+    TRY(MEM_NEW(&of_users, n_tried * n, status));
+    TRY(try_shares(shares, tried, n_tried, means, of_users, status));
+    if (n_tried > 1) {
+        const struct difference gain = difference_of(of_users, of_users + n, n);
+        snprintf(without, sizeof without, " against %.4f without (difference %+.4f, %s)", means[1],
+                 gain.mean, gain.text);
+    }
+    log_write(context_log(shares->training->context), LOG_INFO,
+              "train: sequences read for %zu epochs: %s %.4f at the share of %g that is given%s",
+              epochs, shares->training->metric, means[0], tried[0], without);
 done:
     mem_free(of_users);
     return code;

@@ -24,5 +24,9 @@ struct sequence_shares {
 MUST_CHECK enum status_code sequence_share_choose(const struct sequence_shares *shares,
                                                   size_t epochs, double *share,
                                                   struct status *status);
+/* Says in the log what the share that is given has, and what ids have without it, if there are any.
+ */
+MUST_CHECK enum status_code sequence_share_tell(const struct sequence_shares *shares, size_t epochs,
+                                                struct status *status);
 
 #endif

@@ -41,16 +41,6 @@ static void trainer_release(struct trainer *trainer)
     mem_free(trainer->curve);
 }
 
-bool sequences_teach(const struct sequences *sequences)
-{
-    for (size_t u = 0; u < sequences->n_users; u++) {
-        if (sequence_steps(sequences, u) > 1) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum status_code trainer_init(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;

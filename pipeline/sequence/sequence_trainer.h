@@ -47,9 +47,6 @@ struct sequence_result {
     struct curve_point *curve; /* (n_curve) */
 };
 
-/* Whether anybody has a step behind a first one: without, there is nothing to learn. */
-bool sequences_teach(const struct sequences *sequences);
-
 /* Errors: STATUS_DATA when the loss stops being finite (epoch and batch named); what the hooks
  * return; STATUS_NO_MEMORY. */
 MUST_CHECK enum status_code sequence_train(const struct sequence_input *input,

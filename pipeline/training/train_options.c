@@ -67,6 +67,11 @@ static const struct option views_table[] = {
     OPT_END};
 
 static const struct option sequence_table[] = {
+    OPT_AUTO(sequence_settings, "share", share, "auto", 0, 1,
+             "How much of the score sequences make up. auto chooses it on validation; a number is "
+             "taken as it is. At 1 no tower of ids is trained at all: what only that would read, "
+             "as side data, or learn, as item_bias, then does nothing, nor does the search for its "
+             "settings, and who is known by side data alone gets no vector."),
     OPT_INT(sequence_settings, "length", length, "200", 2, 100000,
             "The newest steps of a user are read, no more than these; events of one and the same "
             "time are one step.",
@@ -234,7 +239,7 @@ const struct option train_options_table[] = {
     OPT_GROUP(train_options, "sequence", settings.sequence, sequence_table,
               "Trains a second tower that reads what each user did in order and foretells what "
               "comes next; its vectors stand beside those of ids with the share that validates "
-              "best, and are left out where they do not clearly help."),
+              "best, or in their place, and are left out where they do not clearly help."),
     OPT_TEXT(train_options, "metric", metric, "ndcg@20",
              "Validation metric that chooses the epoch, such as ndcg@20 or recall@50.",
              .pattern = METRIC_PATTERN),

@@ -33,6 +33,7 @@ struct view_settings {
 enum { SEQUENCE_LAYERS_MAX = 3 };
 struct sequence_settings {
     bool given;
+    double share;             /* of the logits that the sequence makes up; NAN: auto */
     size_t length;            /* the newest steps of a user are read, no more than these */
     size_t layers, dimension; /* of the states */
     double dropout;           /* share of what a layer adds that a training step leaves out */

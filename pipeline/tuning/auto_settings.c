@@ -383,7 +383,7 @@ enum status_code auto_settings_choose(struct training *training,
     auto_settings_open(&options->settings, &training->negatives, is_open);
     close_idle(&training->settings, is_open);
     set_up(&chooser, is_open);
-    if (chooser.search.n_axes == 0) {
+    if (chooser.search.n_axes == 0 || training->without_ids) { /* nothing to choose, nor for whom */
         return STATUS_OK;
     }
     enum status_code code =

@@ -539,7 +539,6 @@ static void training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpo
     struct saved saved = {.keep_at = 3};
     log_init(&log);
     assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
-    assert_true(sequences_teach(&log.sequences));
     assert_int_equal(train(&log, NULL, NULL, &one), STATUS_OK);
     assert_true(one.curve[5].loss < 0.8 * one.curve[0].loss);
     assert_int_equal(train(&log, NULL, pool, &three), STATUS_OK);
