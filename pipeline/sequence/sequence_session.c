@@ -7,6 +7,7 @@
 #include "run/context_data.h"
 #include "sequence/sequence_kept.h"
 #include "sequence/sequence_pass.h"
+#include "sequence/sequence_scale.h"
 #include "sequence/sequence_share.h"
 #include "sequence/sequence_trainer.h"
 #include "sequence/sequence_warm.h"
@@ -309,6 +310,7 @@ enum status_code sequence_choose(struct training *training, const struct validat
     }
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
                        status));
+    sequence_settings_scale(&training->settings.sequence, &work.sequences);
     TRY(train(&work, judge, settings, settings->epochs, status));
     TRY(encode(&work, &work.sequences, status));
     TRY(choose_share(&work, judge, result, &choice->share, status));

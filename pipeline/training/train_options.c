@@ -91,10 +91,11 @@ static const struct option sequence_table[] = {
               "Temperature of the contrast."),
     OPT_FLOAT(sequence_settings, "learning_rate", learning_rate, "0.006", 1e-7, 10,
               "Learning rate at its peak, from where it falls as a cosine."),
-    OPT_FLOAT(
-        sequence_settings, "weight_decay", weight_decay, "2", 0, 100,
-        "Share of each weight that a step takes away, times the learning rate, so that what few "
-        "users tell does not grow large: without it the tower learns small logs by heart."),
+    OPT_AUTO(sequence_settings, "weight_decay", weight_decay, "auto", 0, 100,
+             "Share of each weight that a step takes away, times the learning rate, so that what "
+             "few users tell does not grow large: without it the tower learns small logs by "
+             "heart. auto takes as much in an epoch whatever its steps: 1 / (learning_rate * "
+             "steps of an epoch), 16 at the most."),
     OPT_INT(sequence_settings, "epochs", epochs, "8", 1, 100000,
             "Epochs that the schedule spans; early stopping may end sooner.", .unit = "epochs"),
     OPT_INT(sequence_settings, "batch", batch, "1024", 1, 1048576,

@@ -38,7 +38,8 @@ struct sequence_settings {
     size_t layers, dimension; /* of the states */
     double dropout;           /* share of what a layer adds that a training step leaves out */
     double hide;              /* share of the events that a training step does not see */
-    double temperature, learning_rate, weight_decay;
+    double temperature, learning_rate;
+    double weight_decay; /* NAN: auto, see sequence_scale.h */
     size_t epochs;
     size_t batch;     /* steps of users in a step of training */
     size_t negatives; /* at the most drawn for it */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "math/blas.h"
 #include "math/vec.h"
+#include "sequence/sequence_scale.h"
 #include "sequence/sequence_step.h"
 #include "sequence/sequence_trainer.h"
 
@@ -94,6 +95,41 @@ static struct sequence_settings settings_of(size_t layers, double dropout)
 
 static const struct negative_settings negatives = {
     .strategy = NEGATIVES_MIXED, .count = 8, .alpha = 0.5, .shared = true, .correct = true};
+
+/* ---- by the size of the log ---- */
+
+static struct sequence_settings scaled(const struct sequences *sequences, double rate, size_t batch)
+{
+    struct sequence_settings settings = settings_of(1, 0.0);
+    settings.learning_rate = rate;
+    settings.batch = batch;
+    settings.weight_decay = NAN;
+    sequence_settings_scale(&settings, sequences);
+    return settings;
+}
+
+static void an_epoch_forgets_as_much_however_many_steps_it_has(void **state)
+{
+    (void)state;
+    enum { USERS = 1000, STEPS = 100 };
+    static int64_t first[USERS + 2];
+    struct sequences s = {.n_users = USERS + 1, .first = first};
+    for (size_t u = 0; u <= USERS; u++) { /* the last user has one step, which teaches nothing */
+        first[u + 1] = u < USERS ? (int64_t)(STEPS * (u + 1)) : first[u] + 1;
+    }
+    const double once = scaled(&s, 0.006, 1000).weight_decay;
+    assert_true(fabs(once * 0.006 * 100.0 - 1.0) < 1e-9); /* 100 steps at .006 */
+    assert_true(fabs(scaled(&s, 0.006, 250).weight_decay - once / 4.0) < 1e-9);
+    assert_true(fabs(scaled(&s, 0.012, 1000).weight_decay - once / 2.0) < 1e-9);
+    s.n_users = USERS / 2;
+    assert_true(fabs(scaled(&s, 0.006, 1000).weight_decay - once * 2.0) < 1e-9);
+    s.n_users = 1;
+    assert_true(fabs(scaled(&s, 0.006, 1000).weight_decay - 16.0) < 1e-9);
+    struct sequence_settings asked = settings_of(1, 0.0);
+    asked.weight_decay = 2.0; /* what was asked for stays */
+    sequence_settings_scale(&asked, &s);
+    assert_true(asked.weight_decay >= 2.0 && asked.weight_decay <= 2.0);
+}
 
 /* ---- steps ---- */
 
@@ -605,6 +641,7 @@ int main(void)
 {
     blas_init();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_epoch_forgets_as_much_however_many_steps_it_has),
         cmocka_unit_test(events_of_one_time_are_one_step_and_only_the_newest_are_read),
         cmocka_unit_test(ages_grow_with_the_logarithm_of_time),
         cmocka_unit_test(

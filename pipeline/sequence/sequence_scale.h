@@ -1,0 +1,11 @@
+/* What of the settings follows from how large a log is. */
+#ifndef NIGHTJAR_SEQUENCE_SEQUENCE_SCALE_H
+#define NIGHTJAR_SEQUENCE_SEQUENCE_SCALE_H
+
+#include "sequence/sequences.h"
+#include "training/trainer_input.h"
+
+/* Replaces what is auto by numbers for these sequences; the rules stand in the .c file. */
+void sequence_settings_scale(struct sequence_settings *settings, const struct sequences *sequences);
+
+#endif
