@@ -299,6 +299,15 @@ static enum status_code record(struct context *context, const struct catch_up *w
               "towers",
               (long long)work->rows.n_read, result->n_anchors, result->n_new[SIDE_USERS],
               result->n_new[SIDE_ITEMS]);
+    if (result->has_sequences) {
+        const struct catch_up_read *read = &result->read;
+        TRY(add_metric(context, "news_steps", (double)(read->n_on_steps + read->n_anew_steps),
+                       status));
+        log_write(context_log(context), LOG_INFO,
+                  "catch_up: sequences of %zu users read on by %zu steps, of %zu users from the "
+                  "start by %zu",
+                  read->n_on, read->n_on_steps, read->n_anew, read->n_anew_steps);
+    }
     context_set_rows(context, work->rows.n_read);
 done:
     return code;
@@ -352,7 +361,7 @@ const struct stage stage_catch_up = {
     .name = "catch_up",
     .summary = "Adds what is new since the last full run: reads the rows behind the last key and "
                "trains the users who have some from the vectors at hand.",
-    .version = 2,
+    .version = 3,
     .options_size = sizeof(struct catch_up_options),
     .options = options,
     .inputs = inputs,

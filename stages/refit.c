@@ -92,6 +92,13 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
     struct stage_sizes left = *sizes; /* of what train has done for sequences */
     left.sequence.epochs = o->events == BASIS_FIT ? 0 : ceil(sizes->sequence.epochs / 3);
     sequence_estimate(&left, out);
+    if (sizes->has_key && left.sequence.dimension > 0) { /* small nights read on from there */
+        const double numbers = left.sequence.layers * left.sequence.dimension;
+        const double states = sizes->n_users * (4 * numbers + 16);
+        out->memory_bytes += states;
+        out->result_bytes += states;
+        out->disk_bytes += states;
+    }
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
         out->memory_bytes += sizes->n_items * (4 * sizes->sequence.dimension + 8);
@@ -183,7 +190,7 @@ extern const struct stage stage_refit;
 const struct stage stage_refit = {
     .name = "refit",
     .summary = "Trains the served towers on every event, with the settings and epochs chosen.",
-    .version = 10,
+    .version = 11,
     .options_size = sizeof(struct refit_options),
     .options = options,
     .inputs = inputs,

@@ -1,10 +1,19 @@
 /* The part of the vectors that reads sequences, on a small night: of users with new rows it is the
- * newest state once more, by the weights of the last full night; items keep theirs. */
+ * newest state, by the weights of the last full night, which has left what it read and where that
+ * ended: their new events alone are read. Who is new, whose older events are others than then (a
+ * late row, an item once more) or are as many as `length` is read from the start. Items keep
+ * their vectors. */
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_SEQUENCE_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_SEQUENCE_H
 
 #include "catch_up/catch_up_start.h"
 #include "sequence/sequence_kept.h"
+
+/* How much went through the tower. */
+struct catch_up_read {
+    size_t n_on, n_on_steps;     /* users who were read on, by so many steps */
+    size_t n_anew, n_anew_steps; /* users who were read from the start */
+};
 
 /* Zero-initialise. */
 struct catch_up_sequence {
@@ -13,6 +22,7 @@ struct catch_up_sequence {
     float *items;       /* (items of tonight's ALL, dimension) unit length; zeros: a new one */
     float *states;      /* (active users, dimension) */
     float *cold_states; /* (cold users with a history, dimension); zeros: no new rows */
+    struct catch_up_read read;
 };
 
 /* Loads the optional input "sequence". */

@@ -251,6 +251,8 @@ enum status_code catch_up_train(const struct catch_up_request *request, struct a
     *result = (struct catch_up_result){.drift = {NAN, NAN}};
     TRY(catch_up_vectors_init(&parts->vectors, request, status));
     count_new(parts, request->now->basis[BASIS_ALL].n_items, result);
+    result->has_sequences = parts->vectors.sequence.dimension > 0;
+    result->read = parts->vectors.sequence.read;
     if (parts->vectors.dimension > 0) { /* else sequences are all there is: they are read */
         TRY(prepare(parts, request, status));
     }

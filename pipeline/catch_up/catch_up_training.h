@@ -18,7 +18,7 @@
 #ifndef NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
 #define NIGHTJAR_CATCH_UP_CATCH_UP_TRAINING_H
 
-#include "catch_up/catch_up_start.h"
+#include "catch_up/catch_up_sequence.h"
 #include "training/train_session.h"
 
 /* What it made of them, for the record. */
@@ -26,6 +26,8 @@ struct catch_up_result {
     size_t n_anchors; /* users that were trained: with a delta, or without a vector before */
     size_t n_new[N_SIDES];
     double drift[N_SIDES]; /* mean cosine of what was trained with what it started from; NAN */
+    bool has_sequences;
+    struct catch_up_read read; /* of them */
 };
 
 /* Makes the artifact "towers" of the ALL basis of `now`; `out` zeroed. Errors as trainer_run. */

@@ -108,14 +108,25 @@ static void product_backward(const struct sequence_job *job, size_t layer,
 
 /* ---- the recurrence ---- */
 
-static void recur_forward(const struct sequence_job *job, const struct sequence_layer_pass *pass,
-                          const struct block *block)
+/* The state that a user's first place goes on from; NULL: zeros. */
+static const float *state_before(const struct sequence_job *job, size_t layer, size_t user)
 {
+    const struct sequence_places *places = job->places;
+    const struct sequence_model *model = job->model;
+    const int32_t row = places->memory == NULL ? -1 : places->goes_on[user];
+    return row < 0 ? NULL
+                   : places->memory->states +
+                         ((size_t)row * model->n_layers + layer) * model->dimension;
+}
+
+static void recur_forward(const struct sequence_job *job, size_t layer, const struct block *block)
+{
+    const struct sequence_layer_pass *pass = &job->pass->layers[layer];
     const struct vec_ops *vec = vec_ops();
     const size_t d = job->model->dimension;
     const int64_t *first = job->places->first + block->user;
     for (size_t u = 0; u < block->n_users; u++) {
-        const float *before = NULL;
+        const float *before = state_before(job, layer, block->user + u);
         for (size_t p = (size_t)first[u]; p < (size_t)first[u + 1]; p++) {
             float *gate = pass->mixed + p * 3 * d, *content = gate + d, *way = gate + 2 * d;
             float *s = pass->s + p * d, *q = pass->q + p * d, *o = pass->o + p * d;
@@ -160,7 +171,7 @@ void sequence_layer_forward(const struct sequence_job *job, size_t layer, size_t
     float *x = job->pass->x + at, *product = job->pass->products + 3 * at;
     rms_forward(x, n, d, pass->h + at, pass->h_scales + b.first);
     product_forward(job, layer, PRODUCT_MIX, pass->h + at, n, pass->mixed + 3 * at);
-    recur_forward(job, pass, &b);
+    recur_forward(job, layer, &b);
     product_forward(job, layer, PRODUCT_OUT, pass->o + at, n, product);
     drop(job, 2 * layer, b.first, n, product);
     vec_ops()->axpy(1.0f, product, x, n * d);

@@ -233,8 +233,8 @@ static size_t chunk_end(const struct sequences *sequences, const int32_t *users,
 
 enum status_code sequence_encode(const struct sequence_model *model,
                                  const struct sequences *sequences, const int32_t *users, size_t n,
-                                 float *out, const struct watch *watch, struct pool *pool,
-                                 struct status *status)
+                                 float *out, float *states, const struct watch *watch,
+                                 struct pool *pool, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct sequence_noise none = {.training = false};
@@ -259,8 +259,12 @@ enum status_code sequence_encode(const struct sequence_model *model,
         TRY(sequence_places_set(&places, sequences, model->items.n, read, n_read, NULL, status));
         TRY(sequence_forward(model, &pass, &places, &none, pool, status));
         for (size_t i = 0; i < n_read; i++) {
-            memcpy(out + (size_t)to[i] * d, pass.states + (size_t)(places.first[i + 1] - 1) * d,
-                   d * sizeof *out);
+            const size_t last = (size_t)(places.first[i + 1] - 1), row = (size_t)to[i];
+            memcpy(out + row * d, pass.states + last * d, d * sizeof *out);
+            for (size_t l = 0; states != NULL && l < model->n_layers; l++) {
+                memcpy(states + (row * model->n_layers + l) * d, pass.layers[l].s + last * d,
+                       d * sizeof *states);
+            }
         }
         first = end;
     }

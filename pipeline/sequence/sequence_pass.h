@@ -29,10 +29,12 @@ MUST_CHECK enum status_code sequence_backward(struct sequence_model *model,
                                               const float *gradient, struct pool *pool,
                                               struct status *status);
 /* out (n, d), row i: the newest state of user users[i] (NULL: of user i), zeros for one without a
- * step. The model is settled. */
+ * step. states (n, layers, d), NULL: not wanted: those of the recurrences behind it, as a memory
+ * has them. The model is settled. */
 MUST_CHECK enum status_code sequence_encode(const struct sequence_model *model,
                                             const struct sequences *sequences, const int32_t *users,
-                                            size_t n, float *out, const struct watch *watch,
-                                            struct pool *pool, struct status *status);
+                                            size_t n, float *out, float *states,
+                                            const struct watch *watch, struct pool *pool,
+                                            struct status *status);
 
 #endif

@@ -61,6 +61,7 @@ static enum status_code reserve(struct sequence_places *places, size_t n_users, 
     workspace_begin(workspace);
     WORKSPACE_ADD(workspace, &places->first, n_users + 1);
     WORKSPACE_ADD(workspace, &places->blocks, n_users + 1);
+    WORKSPACE_ADD(workspace, &places->goes_on, n_users);
     WORKSPACE_ADD(workspace, &places->steps.offsets, n + 1);
     WORKSPACE_ADD(workspace, &places->steps.columns, entries);
     WORKSPACE_ADD(workspace, &places->read.offsets, n + 1);
@@ -82,6 +83,7 @@ enum status_code sequence_places_set(struct sequence_places *places,
     TRY(reserve(places, n_users, n, entries, status));
     places->n_users = n_users;
     places->n = 0;
+    places->memory = sequences->memory;
     places->steps.n_rows = places->read.n_rows = places->aged.n_rows = n;
     places->steps.n_columns = places->read.n_columns = n_items;
     places->aged.n_columns = SEQUENCE_AGES;
@@ -95,6 +97,7 @@ enum status_code sequence_places_set(struct sequence_places *places,
                      hiding->keys == NULL ? user : hiding->keys[user]);
         }
         places->first[i] = (int64_t)places->n;
+        places->goes_on[i] = sequences->memory == NULL ? -1 : sequences->goes_on[user];
         for (int64_t s = sequences->first[user]; s < sequences->first[user + 1]; s++) {
             add_place(places, sequences, s, hiding, &rng);
         }

@@ -22,6 +22,8 @@ struct sequence_places {
     struct sparse aged;  /* (n, SEQUENCE_AGES) the age of each */
     int64_t *blocks;     /* (n_blocks + 1) first user of each block */
     size_t n_blocks;
+    const struct sequence_memory *memory; /* NULL: every user begins from nothing */
+    int32_t *goes_on;                     /* (n_users) row of it, -1: from nothing */
     struct workspace workspace;
 };
 /* users (n_users): rows of the sequences; every user with a step. hiding NULL: all is seen. */

@@ -22,8 +22,9 @@ struct work {
     struct sequences cold;      /* of the cold users */
     struct sequence_warm warm;
     struct sequence_result result;
-    float *vectors[N_SIDES]; /* (n, d) at unit length */
-    float *cold_users;       /* (n_cold, d), zeros: none */
+    float *vectors[N_SIDES];   /* (n, d) at unit length */
+    float *cold_users;         /* (n_cold, d), zeros: none */
+    struct sequence_read read; /* by whom the users' vectors are made */
 };
 
 static void work_release(struct work *work)
@@ -35,6 +36,7 @@ static void work_release(struct work *work)
     mem_free(work->vectors[SIDE_USERS]);
     mem_free(work->vectors[SIDE_ITEMS]);
     mem_free(work->cold_users);
+    mem_free(work->read.states);
 }
 
 static const struct dataset *dataset_of(const struct training *training)
@@ -132,9 +134,8 @@ static enum status_code train(struct work *work, const struct validation *valida
 
 /* ---- vectors ---- */
 
-/* Users by `read`, items, cold users. */
-static enum status_code encode(struct work *work, const struct sequences *read,
-                               struct status *status)
+/* Users by what is read, items, cold users. */
+static enum status_code encode(struct work *work, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct training *training = work->training;
@@ -147,14 +148,14 @@ static enum status_code encode(struct work *work, const struct sequences *read,
     TRY(SPILL_NEW(training->input.spill, &work->vectors[SIDE_USERS], dataset->n_users * d, status));
     TRY(SPILL_NEW(training->input.spill, &work->vectors[SIDE_ITEMS], dataset->n_items * d, status));
     TRY(MEM_NEW(&work->cold_users, users->n_cold * d, status));
-    TRY(sequence_encode(&work->result.model, read, NULL, dataset->n_users,
-                        work->vectors[SIDE_USERS], watch, pool, status));
+    TRY(sequence_encode(&work->result.model, work->read.sequences, NULL, dataset->n_users,
+                        work->vectors[SIDE_USERS], work->read.states, watch, pool, status));
     sequence_model_items(&work->result.model, work->vectors[SIDE_ITEMS], pool);
     const struct sequence_view view = {.rows = users->history_rows, .n_rows = users->n_cold};
     if (users->n_cold > 0 && dataset->cold.history.times != NULL) {
         TRY(sequences_init(&work->cold, &dataset->cold.history, &view, settings->length, status));
         TRY(sequence_encode(&work->result.model, &work->cold, NULL, users->n_cold, work->cold_users,
-                            watch, pool, status));
+                            NULL, watch, pool, status));
     }
 done:
     return code;
@@ -312,7 +313,8 @@ enum status_code sequence_choose(struct training *training, const struct validat
                        status));
     sequence_settings_scale(&training->settings.sequence, &work.sequences);
     TRY(train(&work, judge, settings, settings->epochs, status));
-    TRY(encode(&work, &work.sequences, status));
+    work.read.sequences = &work.sequences;
+    TRY(encode(&work, status));
     TRY(choose_share(&work, judge, result, &choice->share, status));
     choice->epochs = work.result.best_epoch;
     if (choice->share > 0.0) {
@@ -325,7 +327,7 @@ done:
 }
 
 /* The artifact "sequence"; before the vectors are joined. */
-static enum status_code output_kept(const struct work *work, double share,
+static enum status_code output_kept(struct work *work, double share,
                                     const struct trainer_result *result, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -338,14 +340,15 @@ static enum status_code output_kept(const struct work *work, double share,
     const struct sequence_facts facts = {
         .length = settings->length,
         .weight = sequence_mix(share, result->temperature, settings->temperature, &tau),
-        .run_started = context_run_started(training->context)};
+        .run_started = context_run_started(training->context),
+        .basis = training->basis};
     for (size_t i = 0; i < dataset->n_items; i++) {
         const struct row_id id =
             vocabulary_id(&training->interactions.items, (size_t)dataset->items[i]);
         int32_t ignored;
         TRY(vocabulary_add(&items, &id, &ignored, status));
     }
-    TRY(sequence_kept_save(&work->result.model, &facts, &items, &artifact, status));
+    TRY(sequence_kept_save(&work->result.model, &facts, &items, &work->read, &artifact, status));
     TRY(context_output(training->context, &artifact, status));
 done:
     artifact_release(&artifact);
@@ -416,7 +419,12 @@ enum status_code sequence_refit(struct training *training, const struct sequence
     if (is_fit) {
         TRY(read_whole_log(training, &whole, status));
     }
-    TRY(encode(&work, is_fit ? &whole : &work.sequences, status));
+    work.read.sequences = is_fit ? &whole : &work.sequences;
+    if (plan_find(context_plan(training->context), "catch_up") != NULL) {
+        TRY(SPILL_NEW(training->input.spill, &work.read.states,
+                      work.sequences.n_users * settings.layers * settings.dimension, status));
+    }
+    TRY(encode(&work, status));
     TRY(output_kept(&work, choice->share, result, status));
     TRY(join_all(&work, choice->share, result, status));
 done:

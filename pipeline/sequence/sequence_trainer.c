@@ -268,7 +268,8 @@ static enum status_code validate(struct trainer *trainer, struct curve_point *po
     const struct validation *validation = input->validation;
     const size_t d = input->settings->dimension, n = validation->n_users;
     TRY(sequence_encode(&trainer->model, input->sequences, validation->users, n,
-                        trainer->user_vectors, &trainer->hooks->watch, trainer->pool, status));
+                        trainer->user_vectors, NULL, &trainer->hooks->watch, trainer->pool,
+                        status));
     sequence_model_items(&trainer->model, trainer->item_vectors, trainer->pool);
     TRY(measure(trainer, n, point, status));
     TRY(validation_run(validation, const_matrix_of(trainer->user_vectors, n, d),

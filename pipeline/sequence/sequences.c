@@ -1,8 +1,9 @@
 /* Sorting histories into steps. */
 #include "sequence/sequences.h"
-#include "base/num.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdlib.h>
 
@@ -59,15 +60,49 @@ static size_t newest_steps(const struct event *events, size_t n, size_t length)
     return from;
 }
 
-/* Adds events [from, n) as steps of the user. */
+/* Of events in whatever order. */
+static int64_t sum_of_hashes(const struct event *events, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t e = 0; e < n; e++) {
+        const int64_t event[2] = {events[e].item, events[e].time};
+        sum += hash_bytes64(event, sizeof event);
+    }
+    return (int64_t)sum;
+}
+
+static size_t count_steps(const struct event *events, size_t from, size_t n)
+{
+    size_t steps = 0;
+    for (size_t e = from; e < n; e++) {
+        steps += e == from || events[e].time != events[e - 1].time;
+    }
+    return steps;
+}
+
+/* The first event behind those that row `row` of the memory has read; 0: it does not know them. */
+static size_t end_of_read(const struct sequence_memory *memory, size_t row,
+                          const struct event *events, size_t n, size_t length)
+{
+    size_t end = n;
+    while (end > 0 && events[end - 1].time > memory->newest[row]) {
+        end--;
+    }
+    const size_t from = newest_steps(events, end, length);
+    const bool is_known = sum_of_hashes(events + from, end - from) == memory->read[row];
+    return is_known && end < n && count_steps(events, end, n) < length ? end : 0;
+}
+
+/* Adds events [from, n) as steps of the user, read on from what stands before them or not. */
 static void add_steps(struct sequences *sequences, size_t user, const struct event *events,
                       size_t from, size_t n)
 {
+    const bool goes_on = sequences->goes_on[user] >= 0;
     int64_t step = sequences->first[user];
     int64_t at = sequences->offsets[step];
     for (size_t e = from; e < n; e++) {
         if (e == from || events[e].time != events[e - 1].time) {
-            const bool is_first = step == sequences->first[user];
+            const bool is_first = step == sequences->first[user] && !goes_on;
             sequences->ages[step] =
                 is_first ? 0 : sequence_age(events[e].time - events[e - 1].time);
             sequences->offsets[step++] = at;
@@ -76,6 +111,21 @@ static void add_steps(struct sequences *sequences, size_t user, const struct eve
     }
     sequences->offsets[step] = at;
     sequences->first[user + 1] = step;
+    sequences->newest[user] = n == 0 ? 0 : events[n - 1].time;
+    sequences->read[user] = sum_of_hashes(events + from, n - from);
+}
+
+/* The events of one row become the user's steps. */
+static void add_user(struct sequences *sequences, size_t user, const struct sequence_view *view,
+                     const struct event *events, size_t n, size_t length)
+{
+    const int32_t row = view == NULL || view->remembered == NULL ? -1 : view->remembered[user];
+    size_t from = row < 0 ? 0 : end_of_read(view->memory, (size_t)row, events, n, length);
+    sequences->goes_on[user] = from > 0 ? row : -1;
+    if (from == 0) {
+        from = newest_steps(events, n, length);
+    }
+    add_steps(sequences, user, events, from, n);
 }
 
 enum status_code sequences_init(struct sequences *sequences, const struct history *history,
@@ -86,7 +136,7 @@ enum status_code sequences_init(struct sequences *sequences, const struct histor
     const struct sparse *m = &history->matrix;
     const size_t n_rows = view == NULL || view->rows == NULL ? m->n_rows : view->n_rows;
     const int32_t *columns = view == NULL ? NULL : view->columns;
-    struct sequences made = {.n_users = n_rows};
+    struct sequences made = {.n_users = n_rows, .memory = view == NULL ? NULL : view->memory};
     struct event *events = NULL;
     size_t entries = 0, most = 0;
     for (size_t u = 0; u < n_rows; u++) {
@@ -100,10 +150,13 @@ enum status_code sequences_init(struct sequences *sequences, const struct histor
     TRY(MEM_NEW(&made.offsets, entries + 1, status));
     TRY(MEM_NEW(&made.items, entries, status));
     TRY(MEM_NEW(&made.ages, entries, status));
+    TRY(MEM_NEW(&made.newest, n_rows, status));
+    TRY(MEM_NEW(&made.read, n_rows, status));
+    TRY(MEM_NEW(&made.goes_on, n_rows, status));
     for (size_t u = 0; u < n_rows; u++) {
         const int64_t row = view == NULL || view->rows == NULL ? (int64_t)u : view->rows[u];
         const size_t n = row < 0 ? 0 : sort_row(history, (size_t)row, columns, events);
-        add_steps(&made, u, events, newest_steps(events, n, length), n);
+        add_user(&made, u, view, events, n, length);
     }
     *sequences = made;
     made = (struct sequences){0};
@@ -119,5 +172,8 @@ void sequences_release(struct sequences *sequences)
     mem_free(sequences->offsets);
     mem_free(sequences->items);
     mem_free(sequences->ages);
+    mem_free(sequences->newest);
+    mem_free(sequences->read);
+    mem_free(sequences->goes_on);
     *sequences = (struct sequences){0};
 }

@@ -13,6 +13,14 @@
 
 #include "dataset/dataset.h"
 
+/* Where the reading of users has ended, so that a later night reads on from there. A view. */
+struct sequence_memory {
+    size_t n_users;
+    const float *states; /* (n_users, layers, dimension) of the recurrences behind the last step */
+    const int64_t *newest; /* (n_users) as in struct sequences */
+    const int64_t *read;   /* (n_users) the same */
+};
+
 /* Zero-initialise. */
 struct sequences {
     size_t n_users;
@@ -20,6 +28,10 @@ struct sequences {
     int64_t *offsets; /* (steps + 1) first item of each step */
     int32_t *items;   /* columns, ascending within a step */
     uint8_t *ages;    /* (steps) sequence_age of the time since the step before; 0: the first */
+    int64_t *newest;  /* (n_users) time of the last step; 0: none */
+    int64_t *read;    /* (n_users) sum of the hashes of the events of the steps; 0: none */
+    const struct sequence_memory *memory; /* that some go on from; NULL: nobody does */
+    int32_t *goes_on; /* (n_users) row of the memory whose steps stand before the first one; -1 */
 };
 
 enum { SEQUENCE_AGES = 40 };
@@ -32,6 +44,11 @@ struct sequence_view {
     const int32_t *rows; /* (n_rows) */
     size_t n_rows;
     const int32_t *columns; /* (n_columns of the history) */
+    /* Row u goes on from row remembered[u] of the memory, -1: none, where the events until then are
+     * those that were read, and what came later is something, and less than `length` steps. NULL:
+     * nobody does. */
+    const struct sequence_memory *memory;
+    const int32_t *remembered; /* (n_rows) */
 };
 
 /* The newest `length` steps of each row. view NULL: all rows and columns. The history has times. */

@@ -199,7 +199,8 @@ static void hidden_events_are_a_share_of_each_epoch_its_own_and_all_are_still_fo
         keys[u] = (uint64_t)u * 1000;
         users[u] = u;
     }
-    const struct sequences sequences = {USERS, first, offsets, items, ages};
+    const struct sequences sequences = {
+        .n_users = USERS, .first = first, .offsets = offsets, .items = items, .ages = ages};
     struct sequence_hiding hiding = {.share = 0.3, .seed = 3, .epoch = 1, .keys = keys};
     struct sequence_places all = {0}, own = {0}, later = {0};
     assert_int_equal(sequence_places_set(&all, &sequences, 90, users, USERS, &hiding, &status),
@@ -328,7 +329,7 @@ static void states_are_those_of_naive_loops_and_users_do_not_see_one_another(voi
     assert_int_equal(sequence_model_init(&model, &settings, N_ITEMS, 1, NULL, &status), STATUS_OK);
     model.layers[1].biases[PRODUCT_MIX].weights[2] = 0.7f;
     assert_int_equal(
-        sequence_encode(&model, &log.sequences, NULL, N_USERS, vectors, NULL, NULL, &status),
+        sequence_encode(&model, &log.sequences, NULL, N_USERS, vectors, NULL, NULL, NULL, &status),
         STATUS_OK);
     for (size_t u = 0; u < N_USERS; u++) {
         double expected[10 * D];
@@ -341,11 +342,101 @@ static void states_are_those_of_naive_loops_and_users_do_not_see_one_another(voi
     }
     const int32_t few[] = {7, 2};
     float two[2 * D];
-    assert_int_equal(sequence_encode(&model, &log.sequences, few, 2, two, NULL, NULL, &status),
-                     STATUS_OK);
+    assert_int_equal(
+        sequence_encode(&model, &log.sequences, few, 2, two, NULL, NULL, NULL, &status), STATUS_OK);
     for (size_t j = 0; j < 2 * D; j++) {
         assert_true(fabsf(two[j] - vectors[(size_t)few[j / D] * D + j % D]) < 1e-5f);
     }
+    sequence_model_release(&model);
+    log_release(&log);
+}
+
+/* The log up to a moment. */
+static void past_init(struct history *past, const struct history *history, int64_t until)
+{
+    struct status status = {0};
+    const struct sparse *m = &history->matrix;
+    *past = (struct history){0};
+    assert_int_equal(sparse_init(&past->matrix, N_USERS, N_ITEMS, N_USERS * N_ITEMS, true, &status),
+                     STATUS_OK);
+    assert_int_equal(MEM_NEW(&past->times, N_USERS * N_ITEMS, &status), STATUS_OK);
+    int64_t to = 0;
+    for (size_t u = 0; u < N_USERS; u++) {
+        for (int64_t e = m->offsets[u]; e < m->offsets[u + 1]; e++) {
+            if (history->times[e] <= until) {
+                past->matrix.columns[to] = m->columns[e];
+                past->times[to++] = history->times[e];
+            }
+        }
+        past->matrix.offsets[u + 1] = to;
+    }
+}
+
+/* Every third user is forgotten, every fifth has another past than was read. */
+static void reading_on_gives_what_reading_all_gives_and_other_pasts_are_read_anew(void **state)
+{
+    (void)state;
+    enum { LAYERS = 2, LENGTH = 20 };
+    struct status status = {0};
+    struct log log;
+    struct history past;
+    struct sequences before = {0}, all = {0}, on = {0};
+    struct sequence_model model = {0};
+    const struct sequence_settings settings = settings_of(LAYERS, 0.4);
+    float vectors[N_USERS * D], whole[N_USERS * D], states[N_USERS * LAYERS * D];
+    int32_t rows[N_USERS];
+    size_t n_on = 0, n_steps = 0, n_changed = 0;
+    log_init(&log);
+    past_init(&past, &log.train, 1000);
+    assert_int_equal(sequence_model_init(&model, &settings, N_ITEMS, 1, NULL, &status), STATUS_OK);
+    assert_int_equal(sequences_init(&before, &past, NULL, LENGTH, &status), STATUS_OK);
+    assert_int_equal(sequences_init(&all, &log.train, NULL, LENGTH, &status), STATUS_OK);
+    assert_int_equal(
+        sequence_encode(&model, &before, NULL, N_USERS, vectors, states, NULL, NULL, &status),
+        STATUS_OK);
+    assert_int_equal(sequence_encode(&model, &all, NULL, N_USERS, whole, NULL, NULL, NULL, &status),
+                     STATUS_OK);
+    for (size_t u = 0; u < N_USERS; u++) {
+        rows[u] = u % 3 == 0 ? -1 : (int32_t)u;
+        before.read[u] += u % 5 == 0;
+    }
+    const struct sequence_memory memory = {N_USERS, states, before.newest, before.read};
+    const struct sequence_view view = {.memory = &memory, .remembered = rows};
+    assert_int_equal(sequences_init(&on, &log.train, &view, LENGTH, &status), STATUS_OK);
+    assert_int_equal(
+        sequence_encode(&model, &on, NULL, N_USERS, vectors, NULL, NULL, NULL, &status), STATUS_OK);
+    for (size_t u = 0; u < N_USERS; u++) {
+        const size_t n_new = sequence_steps(&all, u) - sequence_steps(&before, u);
+        if (on.goes_on[u] >= 0) {
+            assert_true(u % 3 != 0 && u % 5 != 0);
+            n_on++;
+            n_steps += sequence_steps(&on, u);
+            assert_int_equal(on.ages[on.first[u]], sequence_age(1000));
+        } else {
+            assert_int_equal(sequence_steps(&on, u), sequence_steps(&all, u));
+            n_changed += u % 5 == 0 && n_new > 0;
+        }
+        for (size_t j = 0; j < D; j++) {
+            assert_true(fabsf(vectors[u * D + j] - whole[u * D + j]) < 1e-5f);
+        }
+    }
+    assert_true(n_on > 8 && n_steps > n_on && n_changed > 1);
+    sequences_release(&on);
+    sequences_release(&before);
+    /* whoever has as many new steps as are read needs no older ones */
+    assert_int_equal(sequences_init(&before, &past, NULL, 2, &status), STATUS_OK);
+    const struct sequence_memory brief = {N_USERS, states, before.newest, before.read};
+    const struct sequence_view newest = {.memory = &brief, .remembered = rows};
+    assert_int_equal(sequences_init(&on, &log.train, &newest, 2, &status), STATUS_OK);
+    for (size_t u = n_on = 0; u < N_USERS; u++) {
+        n_on += on.goes_on[u] >= 0;
+        assert_true(sequence_steps(&on, u) <= (on.goes_on[u] < 0 ? 2 : 1));
+    }
+    assert_true(n_on > 0);
+    sequences_release(&on);
+    sequences_release(&before);
+    sequences_release(&all);
+    history_release(&past);
     sequence_model_release(&model);
     log_release(&log);
 }
@@ -647,6 +738,7 @@ int main(void)
         cmocka_unit_test(
             hidden_events_are_a_share_of_each_epoch_its_own_and_all_are_still_foretold),
         cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
+        cmocka_unit_test(reading_on_gives_what_reading_all_gives_and_other_pasts_are_read_anew),
         cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
         cmocka_unit_test(a_step_in_parts_is_the_same_step_and_may_be_left_between_them),
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
