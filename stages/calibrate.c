@@ -274,7 +274,7 @@ static enum status_code load_exam(struct context *context, const struct interact
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     const struct artifact *artifact = NULL;
     struct late_events events = {0};
-    int64_t has_evenings = 0;
+    bool has_evenings = false;
     const struct evening_source evenings = {.dataset = fit,
                                             .crowd = validation->crowd,
                                             .barred = &fit->valid_barred,
@@ -288,7 +288,7 @@ static enum status_code load_exam(struct context *context, const struct interact
                              status));
     }
     has_evenings = artifact != NULL && fit->train.times != NULL;
-    TRY(ranks_max_int64(context_ranks(context), &has_evenings, 1, status));
+    TRY(ranks_any(context_ranks(context), &has_evenings, status));
     TRY(exam_init(exam, validation, has_evenings ? &evenings : NULL, status));
 done:
     return code;

@@ -267,12 +267,12 @@ static enum status_code features_run(struct context *context, const void *option
     struct interactions interactions = {0};
     struct feature_rows rows[N_FEATURE_SIDES] = {{0}};
     struct features features = {0};
-    size_t n_users;
 
     TRY(context_input(context, "interactions", &input, status));
     TRY(interactions_load(&interactions, input, status));
     TRY(read_sides(context, o, rows, status));
-    TRY(feature_rows_count(&rows[FEATURE_USERS], &n_users, status));
+    size_t n_users = rows[FEATURE_USERS].ids.n;
+    TRY(ranks_sum_count(context_ranks(context), &n_users, status));
     context_set_rows(context, (int64_t)(rows[FEATURE_ITEMS].ids.n + n_users));
     for (size_t s = 0; s < N_FEATURE_SIDES; s++) {
         const struct vocabulary *master =

@@ -214,7 +214,8 @@ enum status_code delta_load(struct delta *delta, const struct artifact *artifact
         !codes_are_sound(view.core_users, view.n_core_users, SIZE_MAX) ||
         !codes_are_sound(view.core_items, view.n_core_items, SIZE_MAX) ||
         slots[10].rows != slots[9].rows || slots[11].rows != slots[9].rows ||
-        !new_events_are_sound(&view.events, view.users.n, view.items.n)) {
+        !event_pairs_ascend(view.events.users, view.events.items, view.events.n, view.users.n,
+                            view.items.n)) {
         TRY(artifact_misfit(artifact, "news", "its arrays do not fit together", status));
     }
     *delta = view;

@@ -130,10 +130,14 @@ struct contrast_block contrast_block_of(const struct contrast_job *job,
 /* Computes a block's logits, what a row leaves out being -INFINITY. */
 void contrast_block_logits(const struct contrast_job *job, struct contrast_tile *tile,
                            const struct contrast_block *block);
-/* From a block that holds G with dL/ds = diag(tile->factors) G: dC of the tile's columns, and a
- * share of the chunk's partial dA. Scales the factors. */
-void contrast_block_products(const struct contrast_job *job, size_t chunk,
-                             struct contrast_tile *tile, const struct contrast_block *block);
+/* Leaves G and tile->factors with dL/ds = diag(factors) G in place of a block's logits, or of what
+ * an earlier pass has left of them. */
+typedef void contrast_block_gradient(const struct contrast_job *job, size_t chunk,
+                                     const struct contrast_tile *tile,
+                                     const struct contrast_block *block);
+/* The last pass over a run of tiles: dC of its columns, and a partial dA. */
+void contrast_gradient_run(const struct contrast_job *job, size_t chunk, size_t worker,
+                           contrast_block_gradient *gradient);
 /* The sum over the anchors of values (B): within each leaf, then along the tree. */
 double contrast_sum(const struct contrast_job *job, const double *values);
 

@@ -188,28 +188,20 @@ static void sums_task(void *data, size_t chunk, size_t worker)
     }
 }
 
-/* The gradients of a run of tiles, and its sums unless they are known. */
+/* dL/ds in place of a block's logits, and the run's sums unless they are known. */
+static void block_gradient(const struct contrast_job *job, size_t chunk,
+                           const struct contrast_tile *tile, const struct contrast_block *block)
+{
+    struct cut_sums *sums = job->settings->loss->by_rank ? NULL : sums_of_chunk(job, chunk);
+    cut_block(job, tile, block, true, sums);
+    for (size_t r = 0; r < block->count; r++) {
+        tile->factors[r] = 1.0f;
+    }
+}
+
 static void gradient_task(void *data, size_t chunk, size_t worker)
 {
-    const struct contrast_job *job = data;
-    struct cut_sums *sums = job->settings->loss->by_rank ? NULL : sums_of_chunk(job, chunk);
-    size_t first = 0, last = 0;
-    contrast_chunk(job, chunk, &first, &last);
-    for (size_t t = first; t < last; t++) {
-        struct contrast_tile tile = contrast_tile_open(
-            job, t, worker, job->keep ? PACK_PRODUCTS : PACK_LOGITS | PACK_PRODUCTS);
-        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
-            struct contrast_block block = contrast_block_of(job, &tile, i);
-            if (!job->keep) {
-                contrast_block_logits(job, &tile, &block);
-            }
-            cut_block(job, &tile, &block, true, sums);
-            for (size_t r = 0; r < block.count; r++) {
-                tile.factors[r] = 1.0f;
-            }
-            contrast_block_products(job, chunk, &tile, &block);
-        }
-    }
+    contrast_gradient_run(data, chunk, worker, block_gradient);
 }
 
 /* ---- after the sums ---- */

@@ -252,37 +252,26 @@ static void row_task(void *data, size_t first, size_t last)
     }
 }
 
-/* What turns a block's exp into dL/ds. */
-static void block_factors(const struct contrast_job *job, const struct contrast_tile *tile,
-                          const struct contrast_block *block)
+/* The exp of a block, unless it is kept, and what turns it into dL/ds. */
+static void block_gradient(const struct contrast_job *job, size_t chunk,
+                           const struct contrast_tile *tile, const struct contrast_block *block)
 {
     const double *log_sum = job->log_sum + block->first, *mass = job->mass + block->first;
     const float *tile_max = job->tile_max + tile->tile * job->batch->anchors.rows + block->first;
+    (void)chunk;
+    if (!job->keep) {
+        exp_block(job, tile, block, false);
+    }
     for (size_t r = 0; r < block->count; r++) {
         double high = tile_max[r];
         tile->factors[r] = high == -INFINITY ? 0.0f : (float)(mass[r] * exp(high - log_sum[r]));
     }
 }
 
-/* Pass 2 over one run of tiles: dC of its columns, and a partial dA. */
+/* Pass 2. */
 static void second_pass_task(void *data, size_t chunk, size_t worker)
 {
-    const struct contrast_job *job = data;
-    size_t first_tile = 0, last_tile = 0;
-    contrast_chunk(job, chunk, &first_tile, &last_tile);
-    for (size_t t = first_tile; t < last_tile; t++) {
-        struct contrast_tile tile = contrast_tile_open(
-            job, t, worker, job->keep ? PACK_PRODUCTS : PACK_LOGITS | PACK_PRODUCTS);
-        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
-            struct contrast_block block = contrast_block_of(job, &tile, i);
-            if (!job->keep) {
-                contrast_block_logits(job, &tile, &block);
-                exp_block(job, &tile, &block, false);
-            }
-            block_factors(job, &tile, &block);
-            contrast_block_products(job, chunk, &tile, &block);
-        }
-    }
+    contrast_gradient_run(data, chunk, worker, block_gradient);
 }
 
 /* ---- one call ---- */

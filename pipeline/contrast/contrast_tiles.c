@@ -198,8 +198,10 @@ static void finish_leaves(const struct contrast_job *job, struct contrast_tile *
     }
 }
 
-void contrast_block_products(const struct contrast_job *job, size_t chunk,
-                             struct contrast_tile *tile, const struct contrast_block *block)
+/* From the gradient of a block: dC of the tile's columns, and a share of the chunk's partial dA.
+ * Scales the factors. */
+static void block_products(const struct contrast_job *job, size_t chunk, struct contrast_tile *tile,
+                           const struct contrast_block *block)
 {
     const struct product_ops *product = job->vec->product;
     size_t b = job->batch->anchors.rows, d = job->batch->anchors.columns;
@@ -217,6 +219,25 @@ void contrast_block_products(const struct contrast_job *job, size_t chunk,
         .add = tile->tile > first_tile,
         .out = matrix_of(job->partial + (chunk * b + block->first) * d, block->count, d)});
     finish_leaves(job, tile, block);
+}
+
+void contrast_gradient_run(const struct contrast_job *job, size_t chunk, size_t worker,
+                           contrast_block_gradient *gradient)
+{
+    size_t first = 0, last = 0;
+    contrast_chunk(job, chunk, &first, &last);
+    for (size_t t = first; t < last; t++) {
+        struct contrast_tile tile = contrast_tile_open(
+            job, t, worker, job->keep ? PACK_PRODUCTS : PACK_LOGITS | PACK_PRODUCTS);
+        for (size_t i = 0; i < contrast_n_blocks(job); i++) {
+            struct contrast_block block = contrast_block_of(job, &tile, i);
+            if (!job->keep) {
+                contrast_block_logits(job, &tile, &block);
+            }
+            gradient(job, chunk, &tile, &block);
+            block_products(job, chunk, &tile, &block);
+        }
+    }
 }
 
 double contrast_sum(const struct contrast_job *job, const double *values)

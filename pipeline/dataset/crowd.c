@@ -92,10 +92,9 @@ enum status_code crowd_sample(const struct crowd *crowd, int32_t *rows, size_t *
 {
     enum status_code code;
     struct lot last;
-    size_t kept = 0;
-    int64_t n_all = (int64_t)*n;
-    TRY(ranks_sum_int64(crowd->ranks, &n_all, 1, status));
-    if ((uint64_t)n_all <= most) {
+    size_t kept = 0, n_all = *n;
+    TRY(ranks_sum_count(crowd->ranks, &n_all, status));
+    if (n_all <= most) {
         goto done;
     }
     if (most > 0) {

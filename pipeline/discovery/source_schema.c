@@ -61,7 +61,7 @@ static enum status_code read_columns(struct db *db, struct schema *schema,
     size_t n = 0;
     enum status_code code;
     TRY(db_prepare(db,
-                   "SELECT name, type, \"notnull\", pk, count(*) OVER () FROM"
+                   "SELECT name, type, pk, count(*) OVER () FROM"
                    " pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid",
                    &query, status));
     TRY(db_bind_text(query, 1, table->name, strlen(table->name), true, status));
@@ -71,7 +71,7 @@ static enum status_code read_columns(struct db *db, struct schema *schema,
             break;
         }
         if (table->columns == NULL) {
-            TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 4), sizeof *table->columns,
+            TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 3), sizeof *table->columns,
                           (void **)&table->columns, status));
         }
         if (!can_be_named(schema, query)) {
@@ -80,10 +80,7 @@ static enum status_code read_columns(struct db *db, struct schema *schema,
         struct schema_column *column = &table->columns[n++];
         TRY(copy(schema, query, 0, &column->name, status));
         TRY(copy(schema, query, 1, &column->type, status));
-        column->key_part = (int)db_column_int64(query, 3);
-        /* an INTEGER PRIMARY KEY is never NULL, whatever is declared */
-        column->is_not_null = db_column_int64(query, 2) != 0 ||
-                              (column->key_part == 1 && strcasecmp(column->type, "INTEGER") == 0);
+        column->key_part = (int)db_column_int64(query, 2);
         column->table = column->column = SCHEMA_NONE;
         words_split(column->name, &column->words);
         n_key += column->key_part > 0;
@@ -206,11 +203,9 @@ static enum status_code read_tables(struct db *db, struct schema *schema, struct
     bool has_row = false;
     size_t n = 0;
     enum status_code code;
-    buf_add_text(&sql,
-                 "SELECT name, type, (SELECT s.sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema AS s"
-                 " WHERE s.name = t.name AND s.type = 'table'), count(*) OVER ()"
-                 " FROM pragma_table_list AS t WHERE schema = 'main' AND type IN ('table', 'view',"
-                 " 'virtual') AND name NOT LIKE 'sqlite!_%' ESCAPE '!'");
+    buf_add_text(&sql, "SELECT name, type, count(*) OVER () FROM pragma_table_list AS t WHERE "
+                       "schema = 'main' AND type IN ('table', 'view',"
+                       " 'virtual') AND name NOT LIKE 'sqlite!_%' ESCAPE '!'");
     TRY(leave_out_ours(db, &sql, status));
     buf_add_text(&sql, " AND name NOT LIKE '%nightjar!_%' ESCAPE '!' ORDER BY name");
     TRY(buf_check(&sql, status));
@@ -221,7 +216,7 @@ static enum status_code read_tables(struct db *db, struct schema *schema, struct
             break;
         }
         if (schema->tables == NULL) {
-            TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 3), sizeof *schema->tables,
+            TRY(arena_new(&schema->arena, (size_t)db_column_int64(query, 2), sizeof *schema->tables,
                           (void **)&schema->tables, status));
         }
         if (!can_be_named(schema, query)) {
@@ -230,7 +225,6 @@ static enum status_code read_tables(struct db *db, struct schema *schema, struct
         struct schema_table *table = &schema->tables[n++];
         TRY(copy(schema, query, 0, &table->name, status));
         table->is_view = strcmp(db_column_text(query, 1, NULL), "table") != 0;
-        table->counts_up = db_column_int64(query, 2) != 0;
         table->key = table->title = SCHEMA_NONE;
         words_split(table->name, &table->words);
     }

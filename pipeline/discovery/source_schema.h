@@ -12,7 +12,6 @@ enum { SCHEMA_NONE = -1 };
 struct schema_column {
     const char *name, *type; /* as declared; "" */
     struct words words;
-    bool is_not_null;
     int key_part;        /* place in the primary key, from 1; 0: not in it */
     int table, column;   /* what it refers to; SCHEMA_NONE */
     bool is_foreign_key; /* declared so */
@@ -22,7 +21,6 @@ struct schema_table {
     const char *name;
     struct words words;
     bool is_view;
-    bool counts_up; /* AUTOINCREMENT */
     size_t n_columns;
     struct schema_column *columns;
     int key;        /* the column that is the whole primary key; SCHEMA_NONE */

@@ -61,11 +61,6 @@ void baseline_in_order(const struct order_request *request, struct pool *pool, i
     pool_run_rows(pool, request->n_rows, USER_BLOCK, order_rows, &job);
 }
 
-static const struct sparse *excluded_by(const struct baseline_request *request)
-{
-    return request->exclude != NULL ? request->exclude : &request->dataset->train.matrix;
-}
-
 enum status_code baseline_order(const double *popularity, const uint32_t *tie_rank, size_t n_items,
                                 int32_t *order, struct status *status)
 {
@@ -109,7 +104,7 @@ static void score_user(const struct item_item_job *job, size_t row, float *sums)
             sums[weights->columns[e]] += share * weights->values[e];
         }
     }
-    const struct sparse *excluded = excluded_by(job->request);
+    const struct sparse *excluded = job->request->exclude;
     for (int64_t h = excluded->offsets[row]; h < excluded->offsets[row + 1]; h++) {
         sums[excluded->columns[h]] = NAN;
     }
@@ -163,8 +158,8 @@ enum status_code baseline_item_weights(const struct dataset *dataset, const stru
         .min_count = 1.0,
         .top = ITEM_ITEM_TOP,
         .max_user_items = ITEM_ITEM_MAX_USER_ITEMS,
-        .watch = watch != NULL ? *watch : (struct watch){0},
-        .crowd = crowd != NULL ? *crowd : (struct crowd){0},
+        .watch = *watch,
+        .crowd = *crowd,
     };
     return pairs_item_item(&dataset->train, &settings, pool, weights, status);
 }

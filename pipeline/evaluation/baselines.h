@@ -14,7 +14,7 @@ struct baseline_request {
     size_t n_rows;
     const uint32_t *tie_rank; /* (n_items) equal scores: lower first */
     size_t k;
-    const struct sparse *exclude; /* (users, items) not to be ranked; NULL: the train items */
+    const struct sparse *exclude; /* (users, items) not to be ranked */
     const float *entry_weights;   /* (train entries) what each counts for item-item; NULL: 1 */
 };
 
@@ -42,8 +42,7 @@ MUST_CHECK enum status_code baseline_item_item(const struct baseline_request *re
                                                int32_t *items, struct status *status);
 
 /* w of the item-item baseline: cosine over whole histories, the 500 strongest partners of each
- * item. `weights` zeroed; release with sparse_release. `crowd` (NULL: all users are here): whose
- * rows the dataset has. `watch` may be NULL. */
+ * item. `weights` zeroed; release with sparse_release. `crowd`: whose rows the dataset has. */
 MUST_CHECK enum status_code baseline_item_weights(const struct dataset *dataset,
                                                   const struct crowd *crowd,
                                                   const struct watch *watch, struct pool *pool,

@@ -100,8 +100,8 @@ static enum status_code collect_judged(struct cold_evaluation *evaluation,
             evaluation->judged[evaluation->n_judged++] = (int32_t)row;
         }
     }
-    int64_t n_all = (int64_t)evaluation->n_judged;
-    TRY(ranks_sum_int64(evaluation->crowd.ranks, &n_all, 1, status));
+    size_t n_all = evaluation->n_judged;
+    TRY(ranks_sum_count(evaluation->crowd.ranks, &n_all, status));
     evaluation->n_all = (double)n_all;
 done:
     return code;
@@ -220,7 +220,6 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
     const struct dataset *dataset = request->dataset;
     const struct embeddings *embeddings = request->embeddings;
     double *popularity = NULL;
-    int64_t *counts = NULL;
     enum status_code code;
     TRY(collect_judged(evaluation, &dataset->cold.held_out, dataset->cold.users,
                        dataset->cold.unknown, status));
@@ -229,18 +228,13 @@ static enum status_code prepare_cold_users(struct cold_evaluation *evaluation,
     TRY(match_codes(dataset->cold.users, dataset->cold.n_users, embeddings->cold_user_codes,
                     embeddings->cold_users.rows, &evaluation->vector_of, status));
     TRY(MEM_NEW(&popularity, dataset->n_items, status));
-    TRY(MEM_NEW(&counts, dataset->n_items, status));
-    dataset_item_counts(dataset, counts);
-    for (size_t i = 0; i < dataset->n_items; i++) {
-        popularity[i] = (double)counts[i];
-    }
+    TRY(crowd_popularity(&request->crowd, &dataset->train, 0, popularity, status));
     TRY(score_init(&evaluation->score, &request->crowd, embeddings, dataset, &request->sources,
                    &dataset->cold.history, &request->weights, status));
     TRY(baseline_order(popularity, evaluation->tie_rank, dataset->n_items, evaluation->order,
                        status));
 done:
     mem_free(popularity);
-    mem_free(counts);
     return code;
 }
 

@@ -51,7 +51,7 @@ struct evaluation {
     const struct sparse *exclude;      /* what no list has */
     struct sparse made_weights;        /* where the request has none */
     const struct sparse *item_weights; /* of the item-item baseline */
-    float *entry_weights;              /* (train entries) of item_item_recent */
+    float *entry_weights;              /* (train entries) of the item-item baseline; NULL: 1 */
     int32_t *order;                    /* (n_items) by the popularity of the model that runs */
     int32_t *lists;                    /* (block, max_k) */
     float *scores;                     /* (block, max_k) */
@@ -77,7 +77,7 @@ enum needs {
 struct model {
     const char *name;
     enum needs needs;
-    enum status_code (*start)(struct evaluation *evaluation, struct status *status); /* or NULL */
+    enum status_code (*start)(struct evaluation *evaluation, struct status *status);
     /* Fills lists (count, max_k) for the rows from `first` on. */
     enum status_code (*rank)(struct evaluation *evaluation, size_t first, size_t count,
                              struct status *status);

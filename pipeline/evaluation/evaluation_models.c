@@ -49,21 +49,26 @@ static enum status_code start_towers(struct evaluation *evaluation, struct statu
     return start_score(evaluation, &weights, status);
 }
 
+/* Of weights without towers. */
+static enum status_code start_part(struct evaluation *evaluation,
+                                   const struct score_weights *weights, struct status *status)
+{
+    const enum status_code code = start_score(evaluation, weights, status);
+    evaluation->score.scale = 0;
+    return code;
+}
+
 static enum status_code start_evidence(struct evaluation *evaluation, struct status *status)
 {
     const struct score_weights weights = {.gamma = 1,
                                           .exponent = evaluation->request->weights.exponent};
-    enum status_code code = start_score(evaluation, &weights, status);
-    evaluation->score.scale = 0;
-    return code;
+    return start_part(evaluation, &weights, status);
 }
 
 static enum status_code start_ridge(struct evaluation *evaluation, struct status *status)
 {
     const struct score_weights weights = {.n_parts = 1, .parts = {{SCORE_RIDGE, 0, 0, 1}}};
-    enum status_code code = start_score(evaluation, &weights, status);
-    evaluation->score.scale = 0;
-    return code;
+    return start_part(evaluation, &weights, status);
 }
 
 /* What the user had, by decayed weight; behind it, and between equals, the popular items. */
@@ -73,9 +78,7 @@ static enum status_code start_own(struct evaluation *evaluation, struct status *
                                           .half_life = evaluation->request->popular_half_life,
                                           .n_parts = 1,
                                           .parts = {{SCORE_OWN, OWN_HALF_LIFE, 0, 1}}};
-    enum status_code code = start_score(evaluation, &weights, status);
-    evaluation->score.scale = 0;
-    return code;
+    return start_part(evaluation, &weights, status);
 }
 
 /* A user's newest item alone, with the others of its second; behind what followed it, and between
@@ -88,8 +91,7 @@ static enum status_code start_transitions(struct evaluation *evaluation, struct 
                                           .n_parts = 1,
                                           .parts = {{SCORE_TRANSITIONS, 0, 1, 1}}};
     enum status_code code;
-    TRY(start_score(evaluation, &weights, status));
-    evaluation->score.scale = 0;
+    TRY(start_part(evaluation, &weights, status));
     for (size_t u = 0; u < train->matrix.n_rows; u++) {
         int64_t newest = INT64_MIN;
         for (int64_t e = train->matrix.offsets[u]; e < train->matrix.offsets[u + 1]; e++) {
@@ -103,30 +105,7 @@ done:
     return code;
 }
 
-static enum status_code start_item_item_recent(struct evaluation *evaluation, struct status *status)
-{
-    const struct dataset *dataset = evaluation->request->dataset;
-    const struct score_part part = {.kind = SCORE_EVIDENCE, .half_life = RECENT_HALF_LIFE};
-    enum status_code code;
-    TRY(MEM_NEW(&evaluation->entry_weights, sparse_entries(&dataset->train.matrix), status));
-    TRY(score_entry_weights(&part, &dataset->train, dataset_totals(dataset).newest,
-                            evaluation->entry_weights, status));
-done:
-    return code;
-}
-
 /* ---- baselines ---- */
-
-static struct baseline_request baseline_of(const struct evaluation *evaluation, size_t first,
-                                           size_t count)
-{
-    return (struct baseline_request){.dataset = evaluation->request->dataset,
-                                     .rows = evaluation->rows + first,
-                                     .n_rows = count,
-                                     .tie_rank = evaluation->tie_rank,
-                                     .k = evaluation->max_k,
-                                     .exclude = evaluation->exclude};
-}
 
 /* The order of the items, by users of whom each loses half of its weight in half_life days. */
 static enum status_code order_items(struct evaluation *evaluation, double half_life,
@@ -171,19 +150,36 @@ static enum status_code rank_in_order(struct evaluation *evaluation, size_t firs
     return STATUS_OK;
 }
 
+static enum status_code start_item_item(struct evaluation *evaluation, struct status *status)
+{
+    (void)status;
+    mem_free(evaluation->entry_weights);
+    evaluation->entry_weights = NULL;
+    return STATUS_OK;
+}
+
+static enum status_code start_item_item_recent(struct evaluation *evaluation, struct status *status)
+{
+    const struct dataset *dataset = evaluation->request->dataset;
+    const struct score_part part = {.kind = SCORE_EVIDENCE, .half_life = RECENT_HALF_LIFE};
+    enum status_code code;
+    TRY(MEM_NEW(&evaluation->entry_weights, sparse_entries(&dataset->train.matrix), status));
+    TRY(score_entry_weights(&part, &dataset->train, dataset_totals(dataset).newest,
+                            evaluation->entry_weights, status));
+done:
+    return code;
+}
+
 static enum status_code rank_item_item(struct evaluation *evaluation, size_t first, size_t count,
                                        struct status *status)
 {
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
-                              evaluation->lists, status);
-}
-
-static enum status_code rank_item_item_recent(struct evaluation *evaluation, size_t first,
-                                              size_t count, struct status *status)
-{
-    struct baseline_request request = baseline_of(evaluation, first, count);
-    request.entry_weights = evaluation->entry_weights;
+    const struct baseline_request request = {.dataset = evaluation->request->dataset,
+                                             .rows = evaluation->rows + first,
+                                             .n_rows = count,
+                                             .tie_rank = evaluation->tie_rank,
+                                             .k = evaluation->max_k,
+                                             .exclude = evaluation->exclude,
+                                             .entry_weights = evaluation->entry_weights};
     return baseline_item_item(&request, evaluation->item_weights, evaluation->pool,
                               evaluation->lists, status);
 }
@@ -197,9 +193,9 @@ static const struct model models[] = {
     {"ridge", NEEDS_RIDGE, start_ridge, rank_by_score},
     {"popularity", NEEDS_NOTHING, start_popularity, rank_in_order},
     {"recent_popularity", NEEDS_HALF_LIFE, start_recent, rank_in_order},
-    {"item_item", NEEDS_NOTHING, NULL, rank_item_item},
+    {"item_item", NEEDS_NOTHING, start_item_item, rank_item_item},
     {"own", NEEDS_REPEATS, start_own, rank_by_score},
-    {"item_item_recent", NEEDS_EVENING, start_item_item_recent, rank_item_item_recent},
+    {"item_item_recent", NEEDS_EVENING, start_item_item_recent, rank_item_item},
     {"transitions", NEEDS_TRANSITIONS, start_transitions, rank_by_score},
 };
 enum { N_MODELS = sizeof models / sizeof *models };

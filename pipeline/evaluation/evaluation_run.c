@@ -395,9 +395,7 @@ static enum status_code evaluate_model(struct evaluation *evaluation, const stru
     const struct evaluation_request *request = evaluation->request;
     enum status_code code;
     TRY(start_model(evaluation, status));
-    if (model->start != NULL) {
-        TRY(model->start(evaluation, status));
-    }
+    TRY(model->start(evaluation, status));
     for (size_t first = 0; first < evaluation->n_rows; first += evaluation->block) {
         size_t left = evaluation->n_rows - first;
         size_t count = left < evaluation->block ? left : evaluation->block;

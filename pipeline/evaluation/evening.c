@@ -275,14 +275,12 @@ static bool asks_anybody(const struct evening *evening)
 /* What is true of the users of all ranks. */
 static enum status_code agree(struct evening *evening, struct status *status)
 {
-    int64_t asks = asks_anybody(evening), unknown_users = (int64_t)evening->unknown_users;
     enum status_code code;
-    TRY(ranks_max_int64(evening->ranks, &asks, 1, status));
+    evening->asks_anybody = asks_anybody(evening);
+    TRY(ranks_any(evening->ranks, &evening->asks_anybody, status));
     TRY(ranks_max_int64(evening->ranks, &evening->now, 1, status));
-    TRY(ranks_sum_int64(evening->ranks, &unknown_users, 1, status));
+    TRY(ranks_sum_count(evening->ranks, &evening->unknown_users, status));
     TRY(dataset_add_up(evening->ranks, &evening->dataset, status));
-    evening->asks_anybody = asks > 0;
-    evening->unknown_users = (size_t)unknown_users;
 done:
     return code;
 }

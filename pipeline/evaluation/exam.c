@@ -111,19 +111,18 @@ static enum status_code number_users(const struct exam *from, size_t most_cases,
                                      struct status *status)
 {
     const size_t n_rows = from->dataset->n_users;
-    size_t n, n_all;
-    int64_t n_cases = 0;
+    size_t n, n_all, n_cases = 0;
     int32_t *rows = NULL, *places = NULL, *numbers = NULL;
     enum status_code code;
     TRY(MEM_NEW(&rows, n_rows, status));
     TRY(MEM_NEW(&places, n_rows, status));
     TRY(find_users(from, rows, &n, places, &n_all, status));
     for (size_t s = 0; s < from->n_sittings; s++) {
-        n_cases += (int64_t)from->sittings[s].n;
+        n_cases += from->sittings[s].n;
     }
-    TRY(ranks_sum_int64(from->crowd.ranks, &n_cases, 1, status));
+    TRY(ranks_sum_count(from->crowd.ranks, &n_cases, status));
     TRY(MEM_NEW(&numbers, n_all, status));
-    *n_stay = number_places(n_all, (size_t)n_cases, most_cases, users, numbers);
+    *n_stay = number_places(n_all, n_cases, most_cases, users, numbers);
     for (size_t u = 0; u < n_rows; u++) {
         place[u] = -1;
     }
@@ -302,8 +301,8 @@ static enum status_code ask_on(struct exam *exam, const struct evening_source *s
     sitting->unknown = evening->unknown;
     sitting->exclude = excluded->n_rows > 0 ? excluded : &evening->dataset.train.matrix;
     sitting->evening = evening;
-    int64_t n_all = (int64_t)n;
-    TRY(ranks_sum_int64(exam->crowd.ranks, &n_all, 1, status));
+    size_t n_all = n;
+    TRY(ranks_sum_count(exam->crowd.ranks, &n_all, status));
     if (n_all > 0) {
         exam->n_sittings++;
         TRY(fill_cases(sitting, evening->rows, NULL, n, status));
@@ -323,7 +322,8 @@ struct exam_days {
 static enum status_code find_days(const struct exam *exam, const struct late_events *events,
                                   struct exam_days *days, struct status *status)
 {
-    int64_t newest = INT64_MIN, before_oldest = INT64_MIN, n_events = (int64_t)events->n;
+    int64_t newest = INT64_MIN, before_oldest = INT64_MIN;
+    size_t n_events = events->n;
     enum status_code code;
     for (size_t e = 0; e < events->n; e++) {
         if ((events->parts[e] & PART_VALID) != 0) {
@@ -334,9 +334,9 @@ static enum status_code find_days(const struct exam *exam, const struct late_eve
     }
     TRY(ranks_max_int64(exam->crowd.ranks, &newest, 1, status));
     TRY(ranks_max_int64(exam->crowd.ranks, &before_oldest, 1, status));
-    TRY(ranks_sum_int64(exam->crowd.ranks, &n_events, 1, status));
+    TRY(ranks_sum_count(exam->crowd.ranks, &n_events, status));
     const int64_t oldest = -1 - before_oldest;
-    *days = (struct exam_days){0, newest, (size_t)n_events};
+    *days = (struct exam_days){0, newest, n_events};
     if (oldest > exam->trained && oldest <= newest) {
         days->n = (size_t)((newest - exam->trained) / CLOCK_DAY);
     }

@@ -213,14 +213,14 @@ static enum status_code gather_sample(const struct event_log *log, const uint8_t
     struct ranks_bytes all = {0};
     int32_t *new_code = NULL;
     uint8_t *unsorted = NULL;
-    int64_t n_users = 0;
+    size_t n_users = 0;
     for (size_t u = 0; u < log->users.n; u++) {
         n_users += marks[u] != 0;
     }
-    TRY(ranks_sum_int64(log->ranks, &n_users, 1, status));
-    TRY(MEM_NEW(&unsorted, (size_t)n_users, status));
-    TRY(MEM_NEW(of_sample, (size_t)n_users, status));
-    TRY(MEM_NEW(&new_code, (size_t)n_users, status));
+    TRY(ranks_sum_count(log->ranks, &n_users, status));
+    TRY(MEM_NEW(&unsorted, n_users, status));
+    TRY(MEM_NEW(of_sample, n_users, status));
+    TRY(MEM_NEW(&new_code, n_users, status));
     TRY(pack_users(log, marks, &packed, status));
     TRY(ranks_gather(log->ranks, buf_text(&packed), packed.length, &all, status));
     buf_release(&packed);

@@ -346,10 +346,8 @@ done:
 static enum status_code find_dislikes(const struct event_log *log, bool *found,
                                       struct status *status)
 {
-    int64_t n = log->dislikes == NULL ? 0 : (int64_t)log->dislikes->n;
-    const enum status_code code = ranks_max_int64(log->ranks, &n, 1, status);
-    *found = n > 0;
-    return code;
+    *found = log->dislikes != NULL && log->dislikes->n > 0;
+    return ranks_any(log->ranks, found, status);
 }
 
 /* Where repeats count, an item stays that has as many events as it would need users, a person's own

@@ -92,9 +92,9 @@ enum status_code dataset_cold(const struct cold_source *source, struct dataset *
     cut.skip_items = source->cold_items; /* else every list would miss what nobody could know */
     TRY(take_pattern(&cut, &part->held_out, &misses, status));
     part->unknown = misses.unknown;
-    int64_t n_asked = (int64_t)sparse_entries(&asked.matrix);
-    TRY(ranks_sum_int64(source->ranks, &n_asked, 1, status));
-    if (n_asked > 0) {
+    bool any_is_asked = sparse_entries(&asked.matrix) > 0;
+    TRY(ranks_any(source->ranks, &any_is_asked, status));
+    if (any_is_asked) {
         TRY(history_cut_bar(cut, barred, 3, &part->barred, status));
     }
     /* the basis's users, cold items */

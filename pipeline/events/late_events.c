@@ -2,6 +2,7 @@
 #include "events/late_events.h"
 
 #include "base/mem.h"
+#include "events/new_events.h"
 
 /* *newer: there is something of the parts `late`, and all of it is newer than all of `rest`, of
  * which *before is the newest time. Of all ranks. */
@@ -98,15 +99,8 @@ enum status_code late_events_load(struct late_events *events, const struct artif
     TRY(artifact_get_sized(artifact, "weights", ARRAY_F32, n, 1, &weights, status));
     TRY(artifact_get_sized(artifact, "parts", ARRAY_U8, n, 1, &parts, status));
     const struct late_events view = {n, users, items, times, weights, parts, (int64_t)before};
-    for (size_t e = 0; e < n; e++) {
-        const bool is_same_user = e > 0 && view.users[e] == view.users[e - 1];
-        const bool ascends = e == 0 || view.users[e] > view.users[e - 1] ||
-                             (is_same_user && view.items[e] >= view.items[e - 1]);
-        if (!ascends || view.users[e] < 0 || (size_t)view.users[e] >= n_users ||
-            view.items[e] < 0 || (size_t)view.items[e] >= n_items) {
-            TRY(artifact_misfit(artifact, "users, items", "they are out of range or order",
-                                status));
-        }
+    if (!event_pairs_ascend(users, items, n, n_users, n_items)) {
+        TRY(artifact_misfit(artifact, "users, items", "they are out of range or order", status));
     }
     *events = view;
 done:

@@ -61,17 +61,17 @@ done:
     return code;
 }
 
-bool new_events_are_sound(const struct new_events *events, size_t n_users, size_t n_items)
+bool event_pairs_ascend(const int32_t *users, const int32_t *items, size_t n, size_t n_users,
+                        size_t n_items)
 {
-    bool sound = true;
-    for (size_t e = 0; e < events->n && sound; e++) {
-        const bool same_user = e > 0 && events->users[e] == events->users[e - 1];
-        sound = events->users[e] >= 0 && (size_t)events->users[e] < n_users &&
-                events->items[e] >= 0 && (size_t)events->items[e] < n_items &&
-                (e == 0 || (same_user ? events->items[e] >= events->items[e - 1]
-                                      : events->users[e] > events->users[e - 1]));
+    bool ascend = true;
+    for (size_t e = 0; e < n && ascend; e++) {
+        const bool same_user = e > 0 && users[e] == users[e - 1];
+        ascend = users[e] >= 0 && (size_t)users[e] < n_users && items[e] >= 0 &&
+                 (size_t)items[e] < n_items &&
+                 (e == 0 || (same_user ? items[e] >= items[e - 1] : users[e] > users[e - 1]));
     }
-    return sound;
+    return ascend;
 }
 
 enum status_code new_events_load(struct new_events *events, const struct artifact *artifact,
@@ -87,7 +87,7 @@ enum status_code new_events_load(struct new_events *events, const struct artifac
     TRY(artifact_get_sized(artifact, "times", ARRAY_I64, n, 1, &times, status));
     TRY(artifact_get_sized(artifact, "had", ARRAY_U8, n, 1, &had, status));
     const struct new_events view = {n, users, items, times, had, (int64_t)since, true};
-    if (!new_events_are_sound(&view, n_users, n_items)) {
+    if (!event_pairs_ascend(users, items, n, n_users, n_items)) {
         TRY(artifact_misfit(artifact, "users, items", "they are out of range or order", status));
     }
     *events = view;

@@ -24,8 +24,9 @@ MUST_CHECK enum status_code new_events_gather(const struct event_log *log, int64
 MUST_CHECK enum status_code new_events_load(struct new_events *events,
                                             const struct artifact *artifact, size_t n_users,
                                             size_t n_items, struct status *status);
-/* Whether users ascend, and the items of each, all within the extents. */
-bool new_events_are_sound(const struct new_events *events, size_t n_users, size_t n_items);
+/* Whether the users (n) ascend, and the items of each, all within the extents. */
+bool event_pairs_ascend(const int32_t *users, const int32_t *items, size_t n, size_t n_users,
+                        size_t n_items);
 /* Whether all times are whole days: then nobody knows which of two lists of a day came before. */
 bool new_events_are_days(const struct new_events *events);
 void new_events_release(struct new_events *events);

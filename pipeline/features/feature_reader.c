@@ -264,15 +264,6 @@ done:
     return code;
 }
 
-enum status_code feature_rows_count(const struct feature_rows *rows, size_t *n,
-                                    struct status *status)
-{
-    int64_t count = (int64_t)rows->ids.n;
-    const enum status_code code = ranks_sum_int64(rows->ranks, &count, 1, status);
-    *n = (size_t)count;
-    return code;
-}
-
 void feature_rows_release(struct feature_rows *rows)
 {
     for (size_t c = 0; c < rows->n_columns; c++) {

@@ -59,9 +59,6 @@ MUST_CHECK enum status_code feature_reader_run(struct db *db, const struct featu
                                                struct status *status);
 void feature_rows_release(struct feature_rows *rows);
 
-/* Rows of all ranks. */
-MUST_CHECK enum status_code feature_rows_count(const struct feature_rows *rows, size_t *n,
-                                               struct status *status);
 /* Adds "features.items.query, row 7 (item_id 12)"; who a user is stays out of messages: "row 7". */
 void feature_rows_place(const struct feature_rows *rows, size_t row, struct buf *out);
 

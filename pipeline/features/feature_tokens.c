@@ -77,27 +77,21 @@ static enum status_code find_range(struct ranks *ranks, const double *numbers, s
                                    double *least, double *most, size_t *n, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct ranks_bytes all = {0};
-    double range[] = {INFINITY, -INFINITY};
+    double least_negated = -INFINITY;
+    *most = -INFINITY;
     *n = 0;
     for (size_t r = 0; r < n_rows; r++) {
         if (!isnan(numbers[r])) {
-            range[0] = fmin(range[0], numbers[r]);
-            range[1] = fmax(range[1], numbers[r]);
+            least_negated = fmax(least_negated, -numbers[r]);
+            *most = fmax(*most, numbers[r]);
             ++*n;
         }
     }
-    TRY(ranks_gather(ranks, range, sizeof range, &all, status));
-    *least = INFINITY;
-    *most = -INFINITY;
-    for (size_t r = 0; r < ranks_n(ranks); r++) {
-        memcpy(range, all.data + r * sizeof range, sizeof range);
-        *least = fmin(*least, range[0]);
-        *most = fmax(*most, range[1]);
-    }
-    TRY(feature_total(ranks, n, status));
+    TRY(ranks_max_double(ranks, &least_negated, status));
+    TRY(ranks_max_double(ranks, most, status));
+    TRY(ranks_sum_count(ranks, n, status));
+    *least = -least_negated;
 done:
-    ranks_bytes_release(&all);
     return code;
 }
 
@@ -222,7 +216,7 @@ static enum status_code encode_words(struct feature_encoder *e, struct status *s
     TRY(count_words(e, frequencies, status));
     block->n_missing = block->n_bare;
     size_t n_worded = e->n_rows - block->n_bare;
-    TRY(feature_total(e->rows->ranks, &n_worded, status));
+    TRY(ranks_sum_count(e->rows->ranks, &n_worded, status));
     TRY(ranks_sum_int64(e->rows->ranks, frequencies, block->column.n_buckets, status));
     if (n_worded == 0) {
         snprintf(block->why_left_out, sizeof block->why_left_out, "has no word in any row");

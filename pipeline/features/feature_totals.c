@@ -7,14 +7,6 @@
 
 #include <stdlib.h>
 
-enum status_code feature_total(struct ranks *ranks, size_t *n, struct status *status)
-{
-    int64_t sum = (int64_t)*n;
-    const enum status_code code = ranks_sum_int64(ranks, &sum, 1, status);
-    *n = (size_t)sum;
-    return code;
-}
-
 static size_t counter_of(const struct ranks *ranks, uint64_t hash)
 {
     return ranks_owner(ranks, (size_t)(hash >> 32) % SHARDS);
@@ -59,7 +51,7 @@ enum status_code feature_count_distinct(struct ranks *ranks, uint64_t *hashes, s
     }
     TRY(ranks_exchange(ranks, by_counter, first, &mine, status));
     *out = leave_one((void *)mine.data, mine.first[n_ranks] / sizeof *hashes);
-    TRY(feature_total(ranks, out, status));
+    TRY(ranks_sum_count(ranks, out, status));
 done:
     mem_free(by_counter);
     ranks_bytes_release(&mine);

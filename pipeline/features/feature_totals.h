@@ -8,9 +8,6 @@
 #include "features/feature_encoder.h"
 #include "ranks/shards.h"
 
-/* In place: a sum over all ranks. */
-MUST_CHECK enum status_code feature_total(struct ranks *ranks, size_t *n, struct status *status);
-
 /* How many different ones of `hashes` (n; moved about) all ranks have together. */
 MUST_CHECK enum status_code feature_count_distinct(struct ranks *ranks, uint64_t *hashes, size_t n,
                                                    size_t *out, struct status *status);

@@ -165,7 +165,7 @@ enum status_code encode_values(struct feature_encoder *e, struct status *status)
         e->rule->buckets > 0 ? (size_t)e->rule->buckets : (size_t)VALUE_BUCKETS;
     TRY(collect_values(e, &vocabulary, status));
     size_t n_values = vocabulary.n; /* of all ranks, a value of several counted by each */
-    TRY(feature_total(e->rows->ranks, &n_values, status));
+    TRY(ranks_sum_count(e->rows->ranks, &n_values, status));
     if (n_values == 0) {
         snprintf(e->block->why_left_out, sizeof e->block->why_left_out, "has no value in any row");
         goto done;

@@ -190,7 +190,7 @@ static enum status_code deal_vectors(const struct feature_encoder *e, struct vec
     }
     TRY(shard_rows_init(&v->by_shard, shards, v->n, status));
     v->n_all = v->n;
-    TRY(feature_total(e->rows->ranks, &v->n_all, status));
+    TRY(ranks_sum_count(e->rows->ranks, &v->n_all, status));
 done:
     mem_free(shards);
     mem_free(of_rows);

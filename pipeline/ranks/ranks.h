@@ -133,6 +133,12 @@ MUST_CHECK enum status_code ranks_sum_int64(struct ranks *ranks, int64_t *values
                                             struct status *status);
 MUST_CHECK enum status_code ranks_max_int64(struct ranks *ranks, int64_t *values, size_t n,
                                             struct status *status);
+/* The same of one number: a count; whether any rank says so; and the greatest of doubles, none of
+ * them NAN. */
+MUST_CHECK enum status_code ranks_sum_count(struct ranks *ranks, size_t *n, struct status *status);
+MUST_CHECK enum status_code ranks_any(struct ranks *ranks, bool *any, struct status *status);
+MUST_CHECK enum status_code ranks_max_double(struct ranks *ranks, double *value,
+                                             struct status *status);
 /* In place: values (n) are the sum over this rank's shards, taken along the tree; afterwards that
  * over all, on every rank. */
 MUST_CHECK enum status_code ranks_tree_sum(struct ranks *ranks, double *values, size_t n,

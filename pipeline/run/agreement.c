@@ -18,10 +18,7 @@ enum status_code agreement(const struct context *context, enum status_code code,
 
 enum status_code agreement_on_cut(struct context *context, struct status *status)
 {
-    int64_t is_cut_short = context->is_cut_short;
-    enum status_code code = ranks_max_int64(context->request->ranks, &is_cut_short, 1, status);
-    context->is_cut_short = is_cut_short != 0;
-    return code;
+    return ranks_any(context->request->ranks, &context->is_cut_short, status);
 }
 
 enum status_code agreement_on_verdict(const struct context *context,

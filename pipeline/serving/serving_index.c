@@ -213,9 +213,9 @@ static enum status_code count_products(const struct serving *serving, double *ou
                                        struct status *status)
 {
     const double n = (double)serving->n_candidates;
-    int64_t n_served = (int64_t)serving->out->n_served;
+    size_t n_served = serving->out->n_served;
     enum status_code code;
-    TRY(ranks_sum_int64(serving->request->ranks, &n_served, 1, status));
+    TRY(ranks_sum_count(serving->request->ranks, &n_served, status));
     const double anchors = (double)n_served + (serving->request->similar > 0 ? n : 0);
     *out = anchors * n * (double)serving->candidates.columns;
 done:

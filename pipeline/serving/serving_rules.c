@@ -286,12 +286,12 @@ static enum status_code close_intake(struct intake *intake, struct status *statu
     struct serving_rules *rules = intake->rules;
     const struct rules_rows *rows = &intake->rows;
     const size_t n_items = intake->items->n_codes;
-    int64_t any = intake->any;
+    bool any = intake->any;
     enum status_code code = STATUS_OK;
     switch (rows->query->rule) {
     case RULE_ELIGIBLE:
     case RULE_USERS:
-        TRY(ranks_max_int64(rows->ranks, &any, 1, status));
+        TRY(ranks_any(rows->ranks, &any, status));
         if (!any) {
             code = status_set(
                 status, STATUS_DATA,

@@ -94,13 +94,12 @@ enum status_code serving_trending_lists(struct serving *serving, struct status *
     struct chosen *chosen = NULL;
     int64_t *counts = NULL;
     int32_t *lengths = NULL;
-    int64_t has_times =
-        request->interactions->log.times != NULL; /* on a rank without events, too */
+    bool has_times = request->interactions->log.times != NULL; /* on a rank without events, too */
     enum status_code code;
     TRY(recommendations_copy_names(rules == NULL ? NULL : &rules->category_names,
                                    &out->category_offsets, &out->n_category_offsets,
                                    &out->category_bytes, &out->n_category_bytes, status));
-    TRY(ranks_max_int64(request->ranks, &has_times, 1, status));
+    TRY(ranks_any(request->ranks, &has_times, status));
     if (!has_times || n_lists == 0) {
         goto done;
     }

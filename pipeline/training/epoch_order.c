@@ -57,7 +57,7 @@ enum status_code epoch_order_init(struct epoch_order *order, const struct traine
                                .n_items = input->train->matrix.n_columns,
                                .n_anchors = n_anchors};
     const size_t most = made.n_users > made.n_items ? made.n_users : made.n_items;
-    int64_t n_all = (int64_t)made.n_users;
+    size_t n_all = made.n_users;
     if (ranks_n(input->ranks) > made.n_leaves) {
         code = status_set(status, STATUS_CONFIG,
                           "train: batch_users %zu is enough for %zu ranks, there are %zu: give at "
@@ -66,8 +66,8 @@ enum status_code epoch_order_init(struct epoch_order *order, const struct traine
                           LEAF_USERS * ranks_n(input->ranks));
         goto done;
     }
-    TRY(ranks_sum_int64(input->ranks, &n_all, 1, status));
-    made.n_batches = ((size_t)n_all + batch_users - 1) / batch_users;
+    TRY(ranks_sum_count(input->ranks, &n_all, status));
+    made.n_batches = (n_all + batch_users - 1) / batch_users;
     TRY(find_shards(&made, input->user_keys, status));
     workspace_begin(&made.workspace);
     WORKSPACE_ADD(&made.workspace, &made.users, made.n_users);

@@ -139,9 +139,9 @@ done:
 /* Whether every rank says so. */
 static enum status_code all_of(struct ranks *ranks, bool *is_so, struct status *status)
 {
-    int64_t n_not = *is_so ? 0 : 1;
-    const enum status_code code = ranks_sum_int64(ranks, &n_not, 1, status);
-    *is_so = n_not == 0;
+    bool is_not = !*is_so;
+    const enum status_code code = ranks_any(ranks, &is_not, status);
+    *is_so = !is_not;
     return code;
 }
 

@@ -122,27 +122,15 @@ static double scale_slope(const struct train_batch *batch)
 static enum status_code find_high_offset(struct train_batch *batch, float *out,
                                          struct status *status)
 {
-    enum status_code code = STATUS_OK;
     const struct vec_ops *vec = vec_ops();
     const struct contrast_entries *entries = &batch->plan->user_items;
     const float *offsets = batch->plan->candidates.offsets;
-    const size_t n_ranks = ranks_n(batch->input->ranks);
-    const float own = vec->max(entries->listed.matrix.values, entries->listed.n_entries);
-    struct ranks_bytes all = {0};
-    float high = -INFINITY;
-    TRY(ranks_gather(batch->input->ranks, &own, sizeof own, &all, status));
-    for (size_t r = 0; r < n_ranks; r++) {
-        float theirs;
-        memcpy(&theirs, all.data + r * sizeof theirs, sizeof theirs);
-        high = theirs > high ? theirs : high;
+    double high = (double)vec->max(entries->listed.matrix.values, entries->listed.n_entries);
+    if (entries->n_negatives > 0) { /* which are the same on all ranks */
+        high = fmax(high, offsets == NULL ? 0.0 : (double)vec->max(offsets, entries->n_negatives));
     }
-    if (entries->n_negatives > 0) {
-        const float shared = offsets == NULL ? 0.0f : vec->max(offsets, entries->n_negatives);
-        high = shared > high ? shared : high;
-    }
-    *out = high;
-done:
-    ranks_bytes_release(&all);
+    const enum status_code code = ranks_max_double(batch->input->ranks, &high, status);
+    *out = (float)high;
     return code;
 }
 

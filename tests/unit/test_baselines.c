@@ -12,6 +12,9 @@
 
 enum { K = 9 };
 
+static const struct crowd everybody;
+static const struct watch nobody_asks;
+
 struct baseline_case {
     struct ranking_data data;
     const struct dataset *dataset;
@@ -104,8 +107,8 @@ static void list_popular(const struct baseline_case *c, const struct baseline_re
 static void popularity_ranks_by_train_users_without_own_items(void **state)
 {
     struct baseline_case *c = *state;
-    struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
-                                       NULL,       NULL};
+    struct baseline_request request = {
+        c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K, &c->dataset->train.matrix, NULL};
     list_popular(c, &request, c->items);
     for (size_t a = 0; a < request.n_rows; a++) {
         for (size_t i = 0; i < c->dataset->n_items; i++) {
@@ -136,10 +139,11 @@ static void item_item_sums_the_cosines_of_the_history(void **state)
     struct pool *pool = NULL;
     const struct sparse *train = &c->dataset->train.matrix;
     struct baseline_request request = {c->dataset, c->rows, c->dataset->n_users, c->tie_rank, K,
-                                       NULL,       NULL};
+                                       train,      NULL};
     assert_int_equal(pool_new(2, &pool, &status), STATUS_OK);
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, pool, &weights, &status),
-                     STATUS_OK);
+    assert_int_equal(
+        baseline_item_weights(c->dataset, &everybody, &nobody_asks, pool, &weights, &status),
+        STATUS_OK);
     for (size_t h = 0; h < c->dataset->n_items; h++) {
         for (int64_t e = weights.offsets[h]; e < weights.offsets[h + 1]; e++) {
             double expected = cosine(c, h, (size_t)weights.columns[e]);
@@ -183,7 +187,8 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     size_t k = c->dataset->n_items + 3;
     int32_t row = 0, *items = NULL;
     struct sparse weights = {0};
-    struct baseline_request request = {c->dataset, &row, 1, c->tie_rank, k, NULL, NULL};
+    struct baseline_request request = {
+        c->dataset, &row, 1, c->tie_rank, k, &c->dataset->train.matrix, NULL};
     size_t expected = c->dataset->n_items - sparse_row_length(&c->dataset->train.matrix, 0);
     assert_int_equal(MEM_NEW(&items, k, &status), STATUS_OK);
     list_popular(c, &request, items);
@@ -191,8 +196,9 @@ static void lists_end_with_minus_one_when_items_run_out(void **state)
     for (size_t r = expected; r < k; r++) {
         assert_int_equal(items[r], -1);
     }
-    assert_int_equal(baseline_item_weights(c->dataset, NULL, NULL, NULL, &weights, &status),
-                     STATUS_OK);
+    assert_int_equal(
+        baseline_item_weights(c->dataset, &everybody, &nobody_asks, NULL, &weights, &status),
+        STATUS_OK);
     assert_int_equal(baseline_item_item(&request, &weights, NULL, items, &status), STATUS_OK);
     assert_true(items[expected - 1] >= 0);
     assert_int_equal(items[expected], -1);

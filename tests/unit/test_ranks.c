@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "tests/support/ranked.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -65,6 +66,30 @@ static void integers_are_added_and_compared(void **state)
         }
         assert_int_equal(sums[i], sum);
         assert_int_equal(greatest[i], most);
+    }
+}
+
+static void single_numbers_are_added_and_compared(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    const size_t n = ranks_n(ranks), mine = ranks_mine(ranks);
+    const double scales[] = {1.5, -1.5, 1e-310, -1e300, 0, INFINITY, -INFINITY};
+    size_t count = mine + 1;
+    assert_int_equal(ranks_sum_count(ranks, &count, &status), STATUS_OK);
+    assert_int_equal(count, n * (n + 1) / 2);
+    for (size_t r = 0; r <= n; r++) { /* of rank n there is none */
+        bool any = mine == r;
+        assert_int_equal(ranks_any(ranks, &any, &status), STATUS_OK);
+        assert_int_equal(any, r < n);
+    }
+    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
+        double value = scales[s] * (double)(mine + 1), most = -INFINITY;
+        for (size_t r = 0; r < n; r++) {
+            most = fmax(most, scales[s] * (double)(r + 1));
+        }
+        assert_int_equal(ranks_max_double(ranks, &value, &status), STATUS_OK);
+        assert_true(value == most);
     }
 }
 
@@ -284,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_added_and_compared),
+        cmocka_unit_test(single_numbers_are_added_and_compared),
         cmocka_unit_test(what_the_first_has_all_get),
         cmocka_unit_test(bytes_of_any_length_are_gathered_and_exchanged),
         cmocka_unit_test(long_messages_are_cut_and_joined),
