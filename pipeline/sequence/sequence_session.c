@@ -217,12 +217,14 @@ done:
 static bool needs_side_data(const struct training *training)
 {
     const struct side_sources *users = &training->sources.side[SIDE_USERS];
-    for (size_t u = 0; u < users->n_cold; u++) {
+    const struct side_sources *items = &training->sources.side[SIDE_ITEMS];
+    const struct feature_table *tables = training->features.side;
+    for (size_t u = 0; tables[FEATURE_USERS].matrix.n_columns > 0 && u < users->n_cold; u++) {
         if (users->history_rows[u] < 0) {
             return true;
         }
     }
-    return training->sources.side[SIDE_ITEMS].n_cold > 0;
+    return tables[FEATURE_ITEMS].matrix.n_columns > 0 && items->n_cold > 0;
 }
 
 /* Whether anybody has events of two times: without, there is nothing to learn. */
