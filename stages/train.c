@@ -99,31 +99,6 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     sequence_estimate(sizes, out);
 }
 
-/* What each validation user has of the vectors that go out: `tune` compares trainings by it. */
-static enum status_code judge_users(struct context *context, const struct training *training,
-                                    const struct trainer_result *result, double *of_users,
-                                    struct status *status)
-{
-    const struct validation *validation = training->input.validation;
-    const size_t n = validation->n_users, d = result->dimension;
-    const double weight = result->bias == NULL ? training->negatives.alpha : 1.0;
-    const struct validation_grid grid = {.learned = result->bias, .weights = &weight, .n = 1};
-    float *users = NULL;
-    double mean;
-    enum status_code code;
-    TRY(MEM_NEW(&users, n * d, status));
-    for (size_t i = 0; i < n; i++) {
-        memcpy(users + i * d, result->vectors[SIDE_USERS] + (size_t)validation->users[i] * d,
-               d * sizeof *users);
-    }
-    TRY(validation_run_grid(validation, const_matrix_of(users, n, d),
-                            const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d), &grid,
-                            result->temperature, context_pool(context), &mean, of_users, status));
-done:
-    mem_free(users);
-    return code;
-}
-
 static enum status_code save_training(struct context *context, const struct training *training,
                                       const struct trainer_result *result,
                                       const struct sequence_choice *sequence, struct status *status)
@@ -143,9 +118,13 @@ static enum status_code save_training(struct context *context, const struct trai
     }
     TRY(curve_save(result->curve, result->n_curve, &artifact, status));
     if (training->input.validation != NULL) {
+        /* of the vectors that go out: `tune` compares trainings by them */
         const size_t n = training->input.validation->n_all;
+        const double weight = result->bias == NULL ? training->negatives.alpha : 1.0;
+        double mean;
         TRY(MEM_NEW(&of_users, n, status));
-        TRY(judge_users(context, training, result, of_users, status));
+        TRY(trainer_result_judge(result, training->input.validation, &weight, 1,
+                                 context_pool(context), &mean, of_users, status));
         TRY(artifact_copy(&artifact, "user_values", ARRAY_F64, n, 1, of_users, status));
     }
     TRY(context_output(context, &artifact, status));

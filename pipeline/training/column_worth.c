@@ -33,35 +33,6 @@ done:
     return code;
 }
 
-/* Towers under judgement. */
-struct judged {
-    const struct training *training;
-    const struct trainer_end *end;
-    float *users; /* (validation users, d) scratch */
-};
-
-/* The validation metric of the encoder as it is. */
-static enum status_code judge(const struct judged *j, double *value, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const struct training *training = j->training;
-    const struct trainer_end *end = j->end;
-    const struct validation *validation = training->input.validation;
-    const struct sparse *positives = &training->positives.matrix;
-    const struct embedding_table *bias = &end->encoder->bias;
-    const size_t d = training->settings.dimension;
-    TRY(context_check_stop(training->context, status));
-    TRY(end->encode(end->trainer, status));
-    matrix_gather(const_matrix_of(end->vectors[SIDE_USERS], positives->n_rows, d),
-                  validation->users, validation->n_users, j->users);
-    TRY(validation_run(validation, const_matrix_of(j->users, validation->n_users, d),
-                       const_matrix_of(end->vectors[SIDE_ITEMS], positives->n_columns, d),
-                       bias->n > 0 ? bias->weights : NULL, end->temperature,
-                       context_pool(training->context), value, status));
-done:
-    return code;
-}
-
 /* One cycle of the rows of every shard (Sattolo 1986), which are at one rank, whatever their
  * number is: nobody but who is alone in a shard keeps its own. */
 static enum status_code permute_users(const struct training *training, uint64_t c,
@@ -138,23 +109,25 @@ done:
     return code;
 }
 
-/* The same with column c of a side's table shuffled. */
-static enum status_code judge_without(const struct judged *j, enum tower_side side,
+/* The metric with column c of a side's table shuffled. */
+static enum status_code judge_without(const struct training *training,
+                                      const struct trainer_end *end, enum tower_side side,
                                       const struct feature_column *column, uint64_t c,
                                       double *value, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct tower *tower = &j->end->encoder->towers[side];
+    struct tower *tower = &end->encoder->towers[side];
     /* side data are the last source of a tower (training_sources_init) */
     struct tower_part *part = &tower->parts[tower->n_parts - 1];
     const struct token_source *own = part->source;
     struct token_source shuffled = *own;
 
     shuffled.matrix = (struct sparse){0};
-    TRY((side == SIDE_USERS ? shuffle_users : shuffle_items)(j->training, &own->matrix, column, c,
+    TRY(context_check_stop(training->context, status));
+    TRY((side == SIDE_USERS ? shuffle_users : shuffle_items)(training, &own->matrix, column, c,
                                                              &shuffled.matrix, status));
     part->source = &shuffled;
-    TRY(judge(j, value, status));
+    TRY(end->judge(end->trainer, value, status));
 done:
     part->source = own;
     sparse_release(&shuffled.matrix);
@@ -176,7 +149,6 @@ enum status_code column_worth_report(void *data, const struct trainer_end *end,
     enum status_code code = STATUS_OK;
     const struct training *training = data;
     const struct feature_table *tables = training->features.side;
-    struct judged j = {training, end, NULL};
     struct buf group = {0};
     double whole, value;
 
@@ -184,16 +156,15 @@ enum status_code column_worth_report(void *data, const struct trainer_end *end,
         tables[FEATURE_USERS].n_columns + tables[FEATURE_ITEMS].n_columns == 0) {
         return STATUS_OK;
     }
-    TRY(MEM_NEW(&j.users, training->input.validation->n_users * training->settings.dimension,
-                status));
-    TRY(judge(&j, &whole, status));
+    TRY(end->judge(end->trainer, &whole, status));
     TRY(add(training, "validation", whole, status));
     for (size_t s = 0; s < N_SIDES; s++) {
         const struct feature_table *table = &tables[sides[s]];
         for (size_t c = 0; c < table->n_columns; c++) {
             size_t length;
             const char *name = strings_get(&table->names, c, &length);
-            TRY(judge_without(&j, (enum tower_side)s, &table->columns[c], c, &value, status));
+            TRY(judge_without(training, end, (enum tower_side)s, &table->columns[c], c, &value,
+                              status));
             buf_clear(&group);
             buf_addf(&group, "without:%s.%.*s", feature_side_names[sides[s]], (int)length, name);
             TRY(buf_check(&group, status));
@@ -204,7 +175,6 @@ enum status_code column_worth_report(void *data, const struct trainer_end *end,
         }
     }
 done:
-    mem_free(j.users);
     buf_release(&group);
     return code;
 }

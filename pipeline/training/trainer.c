@@ -22,10 +22,9 @@ static double temperature_now(const struct trainer *trainer)
 }
 
 /* The vectors as they are now into trainer->vectors: of this rank's users and of all items. */
-static enum status_code encode(void *data, struct status *status)
+static enum status_code encode(struct trainer *trainer, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    struct trainer *trainer = data;
     TRY(encoder_encode(&trainer->encoder, trainer->vectors[SIDE_USERS], trainer->own_items,
                        trainer->pool, status));
     TRY(item_rows_gather(&trainer->items, trainer->own_items, trainer->vectors[SIDE_ITEMS],
@@ -249,19 +248,30 @@ done:
     return code;
 }
 
+/* The metric of the vectors of now. */
+static enum status_code judge(const struct trainer *trainer, double *metric, struct status *status)
+{
+    const struct validation *validation = trainer->input->validation;
+    const struct embedding_table *bias = &trainer->encoder.bias;
+    const size_t d = trainer->input->settings->dimension, n = validation->n_users;
+    matrix_gather(vectors_of(trainer, SIDE_USERS), validation->users, n, trainer->validation_users);
+    return validation_run(validation, const_matrix_of(trainer->validation_users, n, d),
+                          vectors_of(trainer, SIDE_ITEMS), bias->n > 0 ? bias->weights : NULL,
+                          temperature_now(trainer), trainer->pool, metric, status);
+}
+
+/* Of trainer_end. */
+static enum status_code encode_and_judge(void *data, double *metric, struct status *status)
+{
+    enum status_code code = encode(data, status);
+    return code == STATUS_OK ? judge(data, metric, status) : code;
+}
+
 /* Validates the vectors of now and keeps them when they are the best so far. */
 static enum status_code validate(struct trainer *trainer, double *metric, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct validation *validation = trainer->input->validation;
-    const struct embedding_table *bias = &trainer->encoder.bias;
-    size_t d = trainer->input->settings->dimension;
-    matrix_gather(vectors_of(trainer, SIDE_USERS), validation->users, validation->n_users,
-                  trainer->validation_users);
-    TRY(validation_run(validation,
-                       const_matrix_of(trainer->validation_users, validation->n_users, d),
-                       vectors_of(trainer, SIDE_ITEMS), bias->n > 0 ? bias->weights : NULL,
-                       temperature_now(trainer), trainer->pool, metric, status));
+    TRY(judge(trainer, metric, status));
     if (isnan(trainer->best_metric) || *metric > trainer->best_metric) {
         TRY(keep_best(trainer, *metric, status));
     } else {
@@ -409,11 +419,8 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     const size_t n_resumed = trainer.epochs_done;
     TRY(run_epochs(&trainer, status));
     if (hooks->at_end != NULL) {
-        const struct trainer_end end = {.encoder = &trainer.encoder,
-                                        .vectors = trainer.vectors,
-                                        .temperature = temperature_now(&trainer),
-                                        .encode = encode,
-                                        .trainer = &trainer};
+        const struct trainer_end end = {
+            .encoder = &trainer.encoder, .judge = encode_and_judge, .trainer = &trainer};
         TRY(hooks->at_end(hooks->data, &end, status));
     }
     TRY(hand_over(&trainer, result, status));
@@ -422,6 +429,26 @@ enum status_code trainer_run(const struct trainer_input *input, const struct tra
     result->lost = trainer.lost;
 done:
     trainer_release(&trainer);
+    return code;
+}
+
+enum status_code trainer_result_judge(const struct trainer_result *result,
+                                      const struct validation *validation, const double *weights,
+                                      size_t n_weights, struct pool *pool, double *means,
+                                      double *of_users, struct status *status)
+{
+    const size_t n = validation->n_users, d = result->dimension;
+    const struct validation_grid grid = {result->bias, weights, n_weights};
+    float *users = NULL;
+    enum status_code code;
+    TRY(MEM_NEW(&users, n * d, status));
+    matrix_gather(const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
+                  validation->users, n, users);
+    TRY(validation_run_grid(validation, const_matrix_of(users, n, d),
+                            const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d), &grid,
+                            result->temperature, pool, means, of_users, status));
+done:
+    mem_free(users);
     return code;
 }
 

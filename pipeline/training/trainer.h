@@ -52,6 +52,13 @@ MUST_CHECK enum status_code trainer_run(const struct trainer_input *input,
                                         const struct trainer_hooks *hooks, struct pool *pool,
                                         struct trainer_result *result, struct status *status);
 void trainer_result_release(struct trainer_result *result);
+/* Its vectors by the metric, at every weight of the grid, whose `learned` is the result's own:
+ * means (grid->n), of_users (grid->n, n_all of the validation). A collective. */
+MUST_CHECK enum status_code trainer_result_judge(const struct trainer_result *result,
+                                                 const struct validation *validation,
+                                                 const double *weights, size_t n_weights,
+                                                 struct pool *pool, double *means, double *of_users,
+                                                 struct status *status);
 
 /* Memory and time of training for `epochs` epochs, without validation. */
 void trainer_estimate(const struct trainer_settings *settings, const struct stage_sizes *sizes,

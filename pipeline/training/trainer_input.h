@@ -81,10 +81,8 @@ struct trainer_settings {
 /* The towers after the last epoch. */
 struct trainer_end {
     struct encoder *encoder; /* of this epoch, settled */
-    float *const *vectors;   /* [N_SIDES] (n, dimension): of this rank's users, of all items */
-    double temperature;
-    /* vectors = those of the encoder as it is; of all ranks at once */
-    enum status_code (*encode)(void *trainer, struct status *status);
+    /* *metric = the validation's, of the encoder as it is; of all ranks at once */
+    enum status_code (*judge)(void *trainer, double *metric, struct status *status);
     void *trainer;
 };
 

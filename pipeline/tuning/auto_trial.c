@@ -20,20 +20,12 @@ static enum status_code judge(const struct validation *validation,
                               double *popularity, double *user_values, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n = validation->n_users, n_all = validation->n_all, d = result->dimension;
-    const struct const_matrix vectors[N_SIDES] = {
-        const_matrix_of(result->vectors[SIDE_USERS], result->n_users, d),
-        const_matrix_of(result->vectors[SIDE_ITEMS], result->n_items, d)};
+    const size_t n_all = validation->n_all;
     size_t best = 0;
     double means[N_POPULARITY], *of_users = NULL;
-    float *users = NULL;
-    TRY(MEM_NEW(&users, n * d, status));
     TRY(MEM_NEW(&of_users, N_POPULARITY * n_all, status));
-    matrix_gather(vectors[SIDE_USERS], validation->users, n, users);
-    struct validation_grid grid = {
-        .learned = result->bias, .weights = popularity_weights, .n = N_POPULARITY};
-    TRY(validation_run_grid(validation, const_matrix_of(users, n, d), vectors[SIDE_ITEMS], &grid,
-                            result->temperature, pool, means, of_users, status));
+    TRY(trainer_result_judge(result, validation, popularity_weights, N_POPULARITY, pool, means,
+                             of_users, status));
     for (size_t w = 1; w < N_POPULARITY; w++) {
         best = means[w] > means[best] ? w : best;
     }
@@ -41,7 +33,6 @@ static enum status_code judge(const struct validation *validation,
     *value = means[best];
     *popularity = popularity_weights[best];
 done:
-    mem_free(users);
     mem_free(of_users);
     return code;
 }
