@@ -20,6 +20,7 @@ enum {
     PLACE_NUMBERS = 6  /* scales, offsets, columns and age of a place, in floats */
 };
 static const double event_bytes = 13.0; /* of struct sequences: offset, item, age */
+static const double input_bytes = 24.0; /* of struct training: a positive and what it weighs */
 /* Of a component of a place in a layer, there and back: by perf half of the 8.8 seconds in which
  * one core of a Zen 5 went through 98,000 places of MovieLens-100K 20 times, in 64 dimensions. */
 static const double component_seconds = 4e-8;
@@ -41,9 +42,11 @@ void sequence_estimate(const struct stage_sizes *sizes, struct stage_estimate *o
     const double rows = places * (PLACE_ROWS + LAYER_ROWS * layers) + part * PART_ROWS +
                         drawn * DRAWN_ROWS + items * ITEM_ROWS +
                         layers * WEIGHT_ROWS * WEIGHT_COPIES * d;
-    const double joined = (users + items) * (2.0 * d + sizes->dimension); /* and what goes in */
-    out->memory_bytes += sizeof(float) * (rows * d + places * PLACE_NUMBERS + joined) +
-                         fmin(part * drawn * sizeof(float), s->strip_bytes) + event_bytes * events;
+    const double joined = 2.0 * (users + items) * sizes->dimension; /* and what goes in */
+    const double memory = sizeof(float) * (rows * d + places * PLACE_NUMBERS + joined) +
+                          fmin(part * drawn * sizeof(float), s->strip_bytes) + event_bytes * events;
+    /* what the towers of ids took is free by then, but for what they were told */
+    out->memory_bytes = fmax(out->memory_bytes, memory + input_bytes * sizes->n_interactions);
     out->result_bytes += sizeof(float) * (users + items) * d;
     out->disk_bytes += /* of a checkpoint: weights, two states of the optimizer, the best epoch's */
         sizeof(float) * 4.0 * (items + layers * WEIGHT_ROWS * d) * d;
