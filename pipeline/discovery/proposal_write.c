@@ -364,6 +364,18 @@ static void add_recommend(const struct proposal *proposal, struct buf *yaml)
     buf_release(&eligible);
 }
 
+/* A log of one kind of events, with times, may be of what is read in order: films, songs, news. */
+static void add_train(const struct proposal *proposal, struct buf *yaml)
+{
+    if (proposal->has_times && !proposal->has_events) {
+        buf_add_text(yaml,
+                     "  # where one thing leads to the next (films, songs, news, lessons) write\n"
+                     "  # `train: {sequence: {}}`: their order is read as well, and counts for\n"
+                     "  # nothing where it does not help; a night takes up to twice as long\n");
+    }
+    buf_add_text(yaml, "  - train: {}\n");
+}
+
 static void add_stages(const struct proposal *proposal, struct buf *yaml)
 {
     buf_add_text(yaml, "stages:\n  - interactions:\n");
@@ -374,9 +386,9 @@ static void add_stages(const struct proposal *proposal, struct buf *yaml)
     add_features(proposal, yaml);
     buf_add_text(yaml, "  # these choose their settings themselves, on the rows that are held out\n"
                        "  - pairs: {}\n"
-                       "  - negatives: {}\n"
-                       "  - train: {}\n"
-                       "  - calibrate: {}\n"
+                       "  - negatives: {}\n");
+    add_train(proposal, yaml);
+    buf_add_text(yaml, "  - calibrate: {}\n"
                        "  # nothing is published on a night that ranks worse than what is popular\n"
                        "  - evaluate: {gate: {ndcg@20: {over_popular: 1.0}}}\n"
                        "  - refit: {}\n");

@@ -1,4 +1,5 @@
 -- how often who heard whom, without times
+-- without sequence
 -- expect SELECT user_id, artist_id AS item_id, plays AS weight
 -- expect FROM user_artists
 -- expect split: {by: random, valid: 0.1, test: 0.1}

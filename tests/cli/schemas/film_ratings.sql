@@ -1,4 +1,5 @@
 -- ratings, and tags that are none
+-- expect train: {sequence: {}}
 -- expect SELECT userId AS user_id, movieId AS item_id, rating, timestamp
 -- expect FROM ratings
 -- expect min_rating: 4

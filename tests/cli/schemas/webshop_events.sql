@@ -1,4 +1,5 @@
 -- a shop with one table of events, where a user is called 0
+-- without sequence
 -- expect SELECT user_id, item_id, event, created_at
 -- expect FROM events
 -- expect event_weights: {view: 1, cart: 2, purchase: 4}
