@@ -127,8 +127,8 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
                                struct stage_estimate *out)
 {
     const struct calibrate_options *o = values;
-    /* about half of the users have events late enough to be asked about */
-    double users = fmin((double)o->users / fmax(sizes->n_ranks, 1), sizes->n_users / 2);
+    double users =
+        fmin((double)o->users / fmax(sizes->n_ranks, 1), stage_asked(sizes, sizes->n_valid_users));
     double points = (o->to - o->from) / o->step + 1.0;
     /* evaluation/calibration.c: the grid, 8 finer points, 30 with evidence, 12 with what ridge
        learned, 9 with both and 2 for all parts for every user, 73, 18 and 32 for a part of them;
@@ -145,7 +145,14 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     points += of_all + of_part;
     out->seconds =
         sizes->n_items * (ranked * sizes->speeds.ranking + varied * sizes->speeds.variant) +
-        pairs * 1e-8 / fmax(sizes->n_threads, 1.0);
+        pairs * 5.0 * sizes->speeds.addition / fmax(sizes->n_threads, 1.0);
+    /* evaluation/blend_fit.c: 1,500 cases at the most, some hundred items each under ten columns,
+       in about 100 steps of Newton and of the lists, for all of them and for two halves */
+    const bool has_further = may_blend && sizes->has_times > 0;
+    out->seconds += has_further ? fmin(users, 1500.0) * 8e5 * sizes->speeds.addition /
+                                      fmax(sizes->n_threads, 1.0)
+                                : 0.0;
+    out->provided = isnan(sizes->n_valid_users) ? STAGE_HALF_ASKED : NULL;
     out->memory_bytes =
         points * (users * 8.0 + block * fmin((double)k, sizes->n_items) * 8.0) +
         (30.0 * 4.0 + 12.0 * 8.0) * sizes->n_items +

@@ -152,14 +152,19 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
 {
     const struct evaluate_options *o = values;
     double per_user = sizes->n_interactions / fmax(sizes->n_users, 1.0);
-    /* about half of the users have events late enough to be asked about */
-    const double judged = fmin(sizes->n_users / 2, (double)o->users / fmax(sizes->n_ranks, 1));
+    const double judged =
+        fmin(stage_asked(sizes, sizes->n_test_users), (double)o->users / fmax(sizes->n_ranks, 1));
     const double ranked = judged * sizes->n_items;
-    /* item-item: pairs once, then 500 partners an interaction; judging about 50 us a user */
-    double pairs = sizes->n_interactions * (4.0 * per_user + 500.0);
-    /* four rankings at most: the blended score, the towers, and both kinds of evidence alone */
-    out->seconds = 4.0 * ranked * sizes->speeds.ranking +
-                   (pairs * 2e-9 + judged * 4e-4) / fmax(sizes->n_threads, 1.0);
+    /* the item-item baseline's product; for it and for the evidence of the score and alone some
+       partners of each interaction of who is judged; metrics of four to eight models */
+    const double products =
+        sizes->n_products > 0 ? sizes->n_products : 3.0 * sizes->n_interactions * per_user;
+    const double additions = products + 50.0 * sizes->n_interactions + judged * per_user * 800.0 +
+                             judged * (double)o->metrics.n * 1200.0;
+    /* three or four rankings: the blended score, the towers, the kinds of evidence alone */
+    out->seconds = 3.5 * ranked * sizes->speeds.ranking +
+                   additions * sizes->speeds.addition / fmax(sizes->n_threads, 1.0);
+    out->provided = isnan(sizes->n_test_users) ? STAGE_HALF_ASKED : NULL;
     /* the item-item baseline: its rows while and after they are made, and the history beside them
      */
     const double rows = fmin(3.0 * sizes->n_interactions * per_user, sizes->n_items * 500.0);
@@ -167,7 +172,8 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
                         sizes->n_users * 4.0 +
                         8192.0 * (50.0 * 8.0 + sizes->dimension * 4.0 + 24.0 * 32.0);
     if (o->roll.given) { /* histories and their weights are made anew for each evening */
-        out->seconds += (double)o->roll.days * sizes->n_interactions * 2e-7;
+        out->seconds +=
+            (double)o->roll.days * sizes->n_interactions * 100.0 * sizes->speeds.addition;
         out->memory_bytes += 16.0 * sizes->n_interactions;
     }
     out->memory_bytes += 16.0 * judged; /* of the judged metric, each user's values */

@@ -49,7 +49,7 @@ static void interactions_estimate(const void *options, const struct stage_sizes 
                                                    sizes->n_seen * 48 + n_ids * 64,
                                    .result_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
                                    .disk_bytes = n * 3 * 16 + sizes->n_seen * 8 + n_ids * 60,
-                                   .seconds = rows * 6e-7 + n_ids * 1e-6,
+                                   .seconds = (rows + n_ids) * 500 * sizes->speeds.addition,
                                    .rows = rows};
 }
 

@@ -46,7 +46,7 @@ static void negatives_estimate(const void *values, const struct stage_sizes *siz
     *out = (struct stage_estimate){
         .memory_bytes = 36 * sizes->n_items + N_BASES * 4 * rows,
         .disk_bytes = (N_BASES * 4 + 14) * rows,
-        .seconds = 0.01 + 1e-6 * rows,
+        .seconds = 0.01 + 500 * rows * sizes->speeds.addition,
         .rows = o->stored > 0 ? rows : sizes->n_interactions,
     };
 }

@@ -374,7 +374,7 @@ static void estimate(const void *stage_options, const struct stage_sizes *sizes,
         n_similar * (ROW_BYTES + sizes->item_id_bytes) +
         n_vectors * (vector_bytes + VECTOR_ROW_BYTES) + 1.1 * stage_live_bytes(sizes) +
         2 * (sizes->n_users * sizes->user_id_bytes + 2 * items * sizes->item_id_bytes);
-    out->seconds = n_narrow * 1.5e-6 + n_lists * 1e-6 + n_vectors * 3e-6;
+    out->seconds = (n_narrow * 350 + n_lists * 250 + n_vectors * 700) * sizes->speeds.addition;
 }
 
 const struct stage stage_publish = {

@@ -99,6 +99,7 @@ static void refit_estimate(const void *values, const struct stage_sizes *sizes,
         out->result_bytes += states;
         out->disk_bytes += states;
     }
+    out->provided = o->epochs == 0 && sizes->may_end_early ? STAGE_ALL_EPOCHS : NULL;
     if (o->warm_start) { /* the published vectors stay beside the training */
         out->memory_bytes += (sizes->n_users + sizes->n_items) * (4 * sizes->dimension + 1);
         out->memory_bytes += sizes->n_items * (4 * sizes->sequence.dimension + 8);

@@ -57,6 +57,7 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     const struct sequence_settings *sequence = &o->settings.sequence;
     sizes->dimension = (double)auto_dimension_expected(&o->settings);
     sizes->epochs = (double)auto_epochs_expected(&o->settings);
+    sizes->may_end_early = o->patience > 0;
     sizes->batch_users = (double)o->settings.batch_users;
     /* a weight that is auto is NAN: there may be one */
     const bool contrasts = o->settings.co_items.given && o->settings.co_items.weight != 0;
@@ -88,8 +89,8 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     }
     settings.dimension = auto_dimension_expected(&settings);
     trainer_estimate(&settings, sizes, epochs, out);
-    /* validations; about half of the users have events late enough to be asked about */
-    const double ranked = fmin((double)o->validation_users, sizes->n_users / 2) * sizes->n_items;
+    const double asked = stage_asked(sizes, sizes->n_valid_users);
+    const double ranked = fmin((double)o->validation_users, asked) * sizes->n_items;
     out->seconds += ceil(epochs / (double)o->validate_every) * ranked * sizes->speeds.ranking;
     const double budget = auto_budget_expected(o);
     out->search_seconds = budget * fmax(out->seconds, AUTO_LEAST_SECONDS);
@@ -97,6 +98,7 @@ static void train_estimate(const void *values, const struct stage_sizes *sizes,
     out->n_steps *= 1 + (out->seconds > 0 ? out->search_seconds / out->seconds : budget);
     out->seconds += out->search_seconds;
     sequence_estimate(sizes, out);
+    out->provided = sizes->may_end_early ? STAGE_ALL_EPOCHS : NULL;
 }
 
 static enum status_code save_training(struct context *context, const struct training *training,

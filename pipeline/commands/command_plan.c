@@ -3,6 +3,7 @@
 
 #include "base/distinct.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
 #include "base/pool.h"
@@ -10,6 +11,7 @@
 #include "dataset/vocabulary.h"
 #include "events/source_database.h"
 #include "run/estimate.h"
+#include "run/run_record.h"
 #include "run/speeds.h"
 #include "tuning/auto_settings.h"
 #include "store/migrate.h"
@@ -84,6 +86,20 @@ static enum status_code count_id(struct vocabulary *vocabulary, struct db_query 
     return vocabulary_add_text(vocabulary, text, length, code, status);
 }
 
+/* One more row of the user. */
+static enum status_code count_row(struct buf *counts, size_t user, struct status *status)
+{
+    static const uint32_t none = 0;
+    if (counts->length <= user * sizeof none) {
+        buf_add(counts, (const char *)&none, sizeof none);
+    }
+    const enum status_code code = buf_check(counts, status);
+    if (code == STATUS_OK) {
+        ((uint32_t *)(void *)counts->data)[user]++;
+    }
+    return code;
+}
+
 /* Counts the rows of the source, their users and items, and about their different pairs: pairs one
  * by one would take more memory than the run. */
 static enum status_code scan(const struct command_environment *environment, const struct plan *plan,
@@ -96,6 +112,7 @@ static enum status_code scan(const struct command_environment *environment, cons
     struct distinct pairs = {0};
     struct db *db = NULL;
     struct db_query *rows = NULL;
+    struct buf counts = {0}; /* of the users' rows: uint32_t each */
     double n = 0;
     TRY(source_database_open(plan, &db, status));
     TRY(source_query_open(source, db, &rows, &columns, status));
@@ -110,6 +127,7 @@ static enum status_code scan(const struct command_environment *environment, cons
         TRY(count_id(&users, rows, columns.index[COLUMN_USER], &pair[0], status));
         TRY(count_id(&items, rows, columns.index[COLUMN_ITEM], &pair[1], status));
         distinct_add(&pairs, hash_bytes64(pair, sizeof pair));
+        TRY(count_row(&counts, (size_t)pair[0], status));
         n++;
     }
     sizes->n_users = (double)users.n;
@@ -118,7 +136,13 @@ static enum status_code scan(const struct command_environment *environment, cons
     sizes->user_id_bytes = vocabulary_mean_bytes(&users);
     sizes->item_id_bytes = vocabulary_mean_bytes(&items);
     sizes->n_interactions = fmin(round(distinct_count(&pairs)), n);
+    sizes->has_times = columns.index[COLUMN_TIME] >= 0;
+    for (size_t u = 0; u < users.n; u++) { /* rows come again about as often for every user */
+        const double n_rows = (double)((const uint32_t *)(const void *)counts.data)[u];
+        sizes->n_products += pow(fmin(n_rows * sizes->n_interactions / n, sizes->n_items), 2);
+    }
 done:
+    buf_release(&counts);
     db_finalize(rows);
     db_close(db);
     vocabulary_release(&users);
@@ -143,13 +167,65 @@ done:
     return code;
 }
 
-static void print_estimate(FILE *out, const char *label, const struct stage_estimate *estimate)
+/* last (n_stages): what each stage took when it was last done; NAN: it never was. */
+static enum status_code load_last(const struct plan *plan, double *last, struct status *status)
 {
-    char memory[NUM_TEXT_MAX], disk[NUM_TEXT_MAX], duration[NUM_TEXT_MAX];
+    enum status_code code = STATUS_OK;
+    struct db *work = NULL;
+    struct buf type = {0};
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        last[i] = (double)NAN;
+    }
+    if (path_is_empty(plan->settings.work.database)) {
+        return STATUS_OK;
+    }
+    TRY(migrate_open_work(plan->settings.work.database, DB_READ, 5, &work, status));
+    TRY(db_object_type(work, "stage_run", &type, status));
+    for (size_t i = 0; strcmp(buf_text(&type), "table") == 0 && i < plan->n_stages; i++) {
+        TRY(history_stage_seconds(work, plan->stages[i].label, &last[i], status));
+    }
+done:
+    buf_release(&type);
+    db_close(work);
+    return code;
+}
+
+static void print_estimate(FILE *out, const char *label, const struct stage_estimate *estimate,
+                           double last)
+{
+    char memory[NUM_TEXT_MAX], disk[NUM_TEXT_MAX], duration[NUM_TEXT_MAX], past[NUM_TEXT_MAX] = "-";
     num_format_bytes(estimate->memory_bytes, memory);
     num_format_bytes(estimate->disk_bytes + estimate->output_bytes, disk);
     num_format_duration(estimate->seconds, duration);
-    fprintf(out, "%-14s %14.0f %12s %12s %12s\n", label, estimate->rows, memory, disk, duration);
+    if (!isnan(last)) {
+        num_format_duration(last, past);
+    }
+    fprintf(out, "%-14s %14.0f %12s %12s %12s %12s\n", label, estimate->rows, memory, disk,
+            duration, past);
+}
+
+static bool supposes(const struct plan_stage *stage, const struct stage_sizes *sizes,
+                     const char *what)
+{
+    const char *provided = estimate_stage(stage, sizes).provided;
+    return provided != NULL && strcmp(provided, what) == 0;
+}
+
+/* What the times suppose, with the stages whose times do. */
+static void print_provided(const struct plan *plan, const struct stage_sizes *sizes, FILE *out)
+{
+    static const char *const all[] = {STAGE_ALL_EPOCHS, STAGE_HALF_ASKED};
+    for (size_t a = 0; a < sizeof all / sizeof *all; a++) {
+        size_t n = 0;
+        for (size_t i = 0; i < plan->n_stages; i++) {
+            if (supposes(&plan->stages[i], sizes, all[a])) {
+                fprintf(out, "%s%s", n++ == 0 ? "(time of " : ", ", plan->stages[i].label);
+            }
+        }
+        if (n > 0) {
+            fprintf(out, ": provided that %s)\n", all[a]);
+        }
+    }
 }
 
 /* What a first night spends on settings. */
@@ -187,12 +263,14 @@ static void print_memory(const struct plan *plan, const struct stage_sizes *size
 }
 
 static enum status_code print_stages(const struct plan *plan, const struct stage_sizes *sizes,
-                                     bool known, bool all, FILE *out, struct status *status)
+                                     const double *last, bool known, bool all, FILE *out,
+                                     struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct stage_estimate total = {0};
     if (known) {
-        fprintf(out, "\n%-14s %14s %12s %12s %12s\n", "stage", "rows", "memory", "disk", "time");
+        fprintf(out, "\n%-14s %14s %12s %12s %12s %12s\n", "stage", "rows", "memory", "disk",
+                "time", "last");
     } else {
         fputs("\nstage\n", out);
     }
@@ -201,7 +279,7 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
         struct stage_estimate estimate = estimate_stage(stage, sizes);
         estimate.memory_bytes = estimate_memory(plan, stage, sizes);
         if (known) {
-            print_estimate(out, stage->label, &estimate);
+            print_estimate(out, stage->label, &estimate, last[i]);
         } else {
             fprintf(out, "%s\n", stage->label);
         }
@@ -216,9 +294,11 @@ static enum status_code print_stages(const struct plan *plan, const struct stage
             estimate.memory_bytes > total.memory_bytes ? estimate.memory_bytes : total.memory_bytes;
     }
     if (known) {
-        print_estimate(out, "total", &total);
-        fputs("(memory: what the process needs while the stage runs; the total is the largest)\n",
+        print_estimate(out, "total", &total, (double)NAN);
+        fputs("(memory: what the process needs while the stage runs; the total is the largest)\n"
+              "(time: about, by this machine's speed now; last: when the stage was last done)\n",
               out);
+        print_provided(plan, sizes, out);
         print_search(&total, out);
         print_memory(plan, sizes, out);
     }
@@ -288,11 +368,14 @@ static enum status_code print_plan(const struct command_environment *environment
     FILE *out = environment->out;
     struct stage_sizes sizes;
     struct pool *pool = NULL;
+    double *last = NULL;
     enum sizes_origin origin;
     bool all = command_flag_count(line, "--verbose") > 0;
     TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
     TRY(pool_new((size_t)plan->settings.threads, &pool, status));
+    TRY(MEM_NEW(&last, plan->n_stages, status));
+    TRY(load_last(plan, last, status));
     estimate_init(plan, pool_threads(pool), &sizes);
     TRY(find_sizes(environment, plan, command_flag_count(line, "--scan") > 0, &sizes, &origin,
                    status));
@@ -314,11 +397,12 @@ static enum status_code print_plan(const struct command_environment *environment
                 plan->rank.n, sizes.n_users / (double)plan->rank.n);
         estimate_take_part(&sizes, plan->rank.n);
     }
-    TRY(print_stages(plan, &sizes, origin != SIZES_UNKNOWN, all, out, status));
+    TRY(print_stages(plan, &sizes, last, origin != SIZES_UNKNOWN, all, out, status));
     if (plan->rank.n > 1 && origin != SIZES_UNKNOWN) {
         print_wire(plan, &sizes, out);
     }
 done:
+    mem_free(last);
     pool_free(pool);
     return code;
 }

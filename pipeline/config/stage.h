@@ -5,6 +5,8 @@
 #include "base/hash.h"
 #include "config/option.h"
 
+#include <math.h>
+
 struct context;    /* run/context.h: what a stage may touch */
 struct plan;       /* config/plan.h */
 struct plan_stage; /* the same */
@@ -27,6 +29,8 @@ struct stage_speeds {
     double contrast; /* an anchor and a negative: loss and gradients */
     double ranking;  /* an anchor and a candidate: product and selection */
     double variant;  /* the same for one more bias over the same products */
+    double addition; /* of a product of histories, on one thread: the unit of what is no
+                        arithmetic on vectors, whose constants are so many of them */
 };
 
 /* The tower that reads sequences, as train's options have it. */
@@ -42,6 +46,9 @@ struct stage_sizes {
     double n_rows;  /* that the source has */
     bool has_key;   /* source.key is given */
     double n_users, n_items, n_interactions; /* different pairs of a user and an item */
+    double n_products; /* pairs of interactions of one user: the sum of their histories' squares */
+    double n_valid_users, n_test_users; /* who is asked about each part; NAN: no run has cut it */
+    double has_times;                   /* 0 or 1 */
     double
         n_seen; /* pairs of rows that count for nothing, which are not recommended all the same */
     double user_id_bytes, item_id_bytes; /* the mean of ids that are TEXT, 0: INTEGER */
@@ -49,6 +56,7 @@ struct stage_sizes {
     double
         n_buckets; /* tokens of side data that share embeddings, as far as options ask for them */
     double dimension, epochs; /* of the training, 0 without one */
+    bool may_end_early;       /* by its patience */
     double batch_users;       /* of a step of it */
     double co_share;          /* of the items, that are anchors of an item contrast in an epoch */
     double hops;              /* of the propagation, to items */
@@ -72,6 +80,15 @@ static inline double stage_live_bytes(const struct stage_sizes *sizes)
                        : 0;
 }
 
+#define STAGE_ALL_EPOCHS "no epoch is left out: `patience` of train may end it earlier"
+#define STAGE_HALF_ASKED "half of the users are judged; the first run counts them"
+
+/* Users asked about a held-out part; half of all, where no run has cut it. */
+static inline double stage_asked(const struct stage_sizes *sizes, double n_asked)
+{
+    return isnan(n_asked) ? sizes->n_users / 2 : n_asked;
+}
+
 struct stage_estimate {
     double memory_bytes; /* peak, above the input artifacts */
     double result_bytes; /* output artifacts, which wait for the stages that read them */
@@ -83,6 +100,8 @@ struct stage_estimate {
     double seconds; /* wall, within a factor of two; 0 for what depends on speeds not measured */
     double rows;    /* that it reads or writes, whichever describes it better */
     double search_seconds; /* of them a search of settings, of which a later night has a tenth */
+    const char
+        *provided; /* STAGE_ALL_EPOCHS or STAGE_HALF_ASKED: what seconds suppose; NULL: nothing */
 };
 
 struct stage {

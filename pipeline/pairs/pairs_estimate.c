@@ -5,11 +5,23 @@
 
 #include <math.h>
 
-/* Partners of an interaction over the whole history. Heavy users make the mean square about three
- * times the square of the mean (Gowalla: 2.8). */
+/* Partners of an interaction over the whole history. Where it was never counted: heavy users make
+ * the mean square about three times the square of the mean (Gowalla 2.8, MovieLens 1.9, retail
+ * 3.7). */
 static double whole_history(const struct stage_sizes *sizes)
 {
-    return 3 * sizes->n_interactions / fmax(sizes->n_users, 1);
+    return sizes->n_products > 0 ? sizes->n_products / fmax(sizes->n_interactions, 1)
+                                 : 3 * sizes->n_interactions / fmax(sizes->n_users, 1);
+}
+
+/* What a slice of a product brings to a rank and takes from it, at the most (window_parts.c): the
+ * spans of its own items, and the histories of all ranks' users that they lie in. */
+static double wire_bytes(const struct stage_sizes *sizes, double additions)
+{
+    const double share = fmin(1, SLICE_RANK_ADDITIONS / fmax(additions, 1));
+    const double entries =
+        fmin(sizes->n_ranks * sizes->n_interactions, fmin(additions, SLICE_RANK_ADDITIONS));
+    return 40 * share * sizes->n_interactions + 12 * entries;
 }
 
 /* Rows and seconds of one product. */
@@ -17,16 +29,17 @@ static void add_product_estimate(const struct stage_sizes *sizes, double partner
                                  struct stage_estimate *out)
 {
     const double n_ranks = fmax(sizes->n_ranks, 1), additions = sizes->n_interactions * partners;
-    /* of all ranks, for each has the whole; a slice's parts, sent and received, are less than all
-     */
+    /* of all ranks, for each has the whole */
     const double rows = fmin(n_ranks * additions, sizes->n_items * fmin(top, sizes->n_items));
-    const double parts = n_ranks > 1 ? 8 * fmin(additions, SLICE_RANK_ADDITIONS) : 0;
+    const double parts = n_ranks > 1 ? wire_bytes(sizes, additions) : 0;
     const double scratch =
         33 * sizes->n_items * sizes->n_threads + 24 * sizes->n_interactions + parts;
     /* of one product while it runs; products follow one another */
     out->memory_bytes = fmax(out->memory_bytes, 8 * rows + scratch);
     out->result_bytes += N_BASES * 8 * rows;
-    out->seconds += N_BASES * (additions + 10 * rows) * 15e-9 / fmax(sizes->n_threads, 1);
+    /* a row kept is chosen among many; histories are put in order */
+    out->seconds += N_BASES * (additions + 30 * rows / n_ranks + 30 * sizes->n_interactions) *
+                    sizes->speeds.addition / fmax(sizes->n_threads, 1);
     out->rows += rows;
 }
 
@@ -52,9 +65,9 @@ static void add_ridge_estimate(const struct stage_sizes *sizes, const struct rid
     add_product_estimate(sizes, whole_history(sizes), partners, out);
     out->memory_bytes = fmax(out->memory_bytes, running);
     out->seconds +=
-        (N_BASES * (3e-9 * users + 2e-11 * equations * pow(partners, 3)) +
-         half_lives_tried * 15e-9 * sizes->n_interactions * whole_history(sizes) + 1e-9 * ranked) /
-        fmax(sizes->n_threads, 1);
+        (N_BASES * (2 * users + 0.01 * equations * pow(partners, 3)) +
+         half_lives_tried * sizes->n_interactions * whole_history(sizes) + 0.6 * ranked) *
+        sizes->speeds.addition / fmax(sizes->n_threads, 1);
 }
 
 void pairs_estimate(const void *values, const struct stage_sizes *sizes, struct stage_estimate *out)
@@ -74,7 +87,7 @@ void pairs_estimate(const void *values, const struct stage_sizes *sizes, struct 
         add_ridge_estimate(sizes, &o->ridge, out);
     }
     const double queryable_rows = o->queryable ? out->rows : 0;
-    out->seconds += 1e-6 * queryable_rows;
+    out->seconds += 500 * queryable_rows * sizes->speeds.addition;
     if (o->evidence.given) {
         add_product_estimate(sizes, whole_history(sizes), (double)o->evidence.top, out);
     }

@@ -8,22 +8,26 @@
 /* The program itself, OpenBLAS's buffers, SQLite's page caches. */
 static const double program_bytes = 32 << 20;
 
-static const char *const count_names[] = {"rows", "users",         "items",        "interactions",
-                                          "seen", "user_id_bytes", "item_id_bytes"};
+static const char *const count_names[] = {
+    "rows",          "users",    "items",       "interactions", "seen",     "user_id_bytes",
+    "item_id_bytes", "products", "valid_users", "test_users",   "has_times"};
 enum { N_COUNTS = sizeof count_names / sizeof *count_names };
 enum { N_ALWAYS = 4 }; /* the first ones: what follows was not always counted */
 
 static double *count_at(struct stage_sizes *sizes, size_t index)
 {
-    double *counts[N_COUNTS] = {&sizes->n_rows,         &sizes->n_users, &sizes->n_items,
-                                &sizes->n_interactions, &sizes->n_seen,  &sizes->user_id_bytes,
-                                &sizes->item_id_bytes};
+    double *counts[N_COUNTS] = {&sizes->n_rows,         &sizes->n_users,    &sizes->n_items,
+                                &sizes->n_interactions, &sizes->n_seen,     &sizes->user_id_bytes,
+                                &sizes->item_id_bytes,  &sizes->n_products, &sizes->n_valid_users,
+                                &sizes->n_test_users,   &sizes->has_times};
     return counts[index];
 }
 
 void estimate_init(const struct plan *plan, size_t n_threads, struct stage_sizes *sizes)
 {
     *sizes = (struct stage_sizes){.n_threads = (double)n_threads,
+                                  .n_valid_users = (double)NAN,
+                                  .n_test_users = (double)NAN,
                                   .has_key = plan->settings.source.key != NULL};
     for (size_t i = 0; i < plan->n_stages; i++) {
         if (plan->stages[i].stage->sizes != NULL) {
@@ -66,21 +70,48 @@ done:
     return code;
 }
 
+static int64_t count_rows_with_entries(const struct sparse *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->n_rows; i++) {
+        n += sparse_row_length(m, i) > 0;
+    }
+    return n;
+}
+
+static int64_t sum_of_squares(const struct sparse *m)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < m->n_rows; i++) {
+        const int64_t length = (int64_t)sparse_row_length(m, i);
+        sum += length * length;
+    }
+    return sum;
+}
+
 enum status_code estimate_measure(const struct artifact *interactions, struct ranks *ranks,
                                   struct stage_sizes *sizes, struct status *status)
 {
     struct interactions view = {0};
-    int64_t sums[3];
+    const struct dataset *fit = &view.basis[BASIS_FIT];
+    int64_t sums[6];
     enum status_code code;
     TRY(interactions_load(&view, interactions, status));
     sums[0] = (int64_t)view.users.n;
     sums[1] = (int64_t)sparse_entries(&view.log.matrix);
     sums[2] = (int64_t)sparse_entries(&view.seen.pairs);
-    TRY(ranks_sum_int64(ranks, sums, 3, status));
+    sums[3] = sum_of_squares(&view.log.matrix);
+    sums[4] = count_rows_with_entries(&fit->valid.matrix);
+    sums[5] = count_rows_with_entries(&fit->test.matrix);
+    TRY(ranks_sum_int64(ranks, sums, 6, status));
     sizes->n_users = (double)sums[0];
     sizes->n_items = (double)view.items.n;
     sizes->n_interactions = (double)sums[1];
     sizes->n_seen = (double)sums[2];
+    sizes->n_products = (double)sums[3];
+    sizes->n_valid_users = (double)sums[4];
+    sizes->n_test_users = (double)sums[5];
+    sizes->has_times = view.has_times;
     sizes->n_rows = sizes->n_interactions;
     sizes->user_id_bytes = vocabulary_mean_bytes(&view.users);
     sizes->item_id_bytes = vocabulary_mean_bytes(&view.items);
@@ -100,6 +131,9 @@ void estimate_take_part(struct stage_sizes *sizes, size_t n_ranks)
     sizes->n_users /= n;
     sizes->n_interactions /= n;
     sizes->n_seen /= n;
+    sizes->n_products /= n;
+    sizes->n_valid_users /= n;
+    sizes->n_test_users /= n;
 }
 
 enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,

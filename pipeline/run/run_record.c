@@ -235,6 +235,24 @@ static const char old_groups[] =
     " AND run IS NOT (SELECT max(run) FROM run WHERE state = 'published')"
     " AND run NOT IN (SELECT run FROM stage_state)";
 
+enum status_code history_stage_seconds(struct db *work, const char *label, double *seconds,
+                                       struct status *status)
+{
+    enum status_code code;
+    struct db_query *query = NULL;
+    bool has_row;
+    TRY(db_prepare(work,
+                   "SELECT seconds FROM stage_run WHERE label = ?1 AND state = 'done'"
+                   " ORDER BY run DESC LIMIT 1",
+                   &query, status));
+    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_step(query, &has_row, status));
+    *seconds = has_row ? db_column_double(query, 0) : (double)NAN;
+done:
+    db_finalize(query);
+    return code;
+}
+
 static const char *const tables[] = {"stage_run", "run_metric", "training_curve", "search_trial",
                                      "run"}; /* `run` last: it says what goes */
 

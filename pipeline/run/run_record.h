@@ -31,6 +31,10 @@ MUST_CHECK enum status_code run_record_end(struct context *context, const struct
  * "interrupted", "failed". */
 const char *run_record_state(int64_t generation, enum status_code outcome);
 
+/* What the stage took when it was last done, on the clock; NAN: it never was. */
+MUST_CHECK enum status_code history_stage_seconds(struct db *work, const char *label,
+                                                  double *seconds, struct status *status);
+
 /* How long the history lasts: *n_known runs are recorded, *n_beyond of them are older than the
  * newest `keep`. The newest run that published, which the gate compares with, and those whose
  * results unchanged stages still stand for are never beyond. */

@@ -1,11 +1,13 @@
-/* Small contrasts and rankings of random vectors, on all threads of the pool. The shapes are those
- * of a batch of training and of a block of ranking over a middling catalogue. */
+/* Small contrasts and rankings of random vectors, and a product of made-up histories, on all
+ * threads of the pool. The shapes are those of a batch of training and of a block of ranking over a
+ * middling catalogue. */
 #include "run/speeds.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "contrast/contrast.h"
+#include "pairs/item_pairs.h"
 #include "ranking/ranking.h"
 
 #include <math.h>
@@ -16,7 +18,10 @@ enum {
     N_VARIANTS = 4, /* biases ranked over the same products */
     TOP = 20,
     ROUNDS = 3, /* the fastest counts: the first one touches the memory */
-    DEFAULT_DIMENSION = 64
+    DEFAULT_DIMENSION = 64,
+    N_USERS = 1000, /* of the histories: items often meet the same, so that additions count */
+    N_PER_USER = 64,
+    N_ITEMS = 512
 };
 
 struct probe {
@@ -29,6 +34,7 @@ struct probe {
     float *scores;       /* the same shape */
     struct sparse positives;
     struct contrast *contrast;
+    struct history histories;
 };
 
 static enum status_code fill(float **out, size_t n, const char *purpose, size_t d,
@@ -42,6 +48,24 @@ static enum status_code fill(float **out, size_t n, const char *purpose, size_t 
     rng_init(&rng, 1, purpose, 0, 0);
     for (size_t i = 0; i < n; i++) {
         (*out)[i] = (float)(scale * (rng_double(&rng) - 0.5));
+    }
+done:
+    return code;
+}
+
+/* Different items at about equal distances, elsewhere for each user. */
+static enum status_code fill_histories(struct history *histories, struct status *status)
+{
+    enum status_code code;
+    struct rng rng;
+    const size_t distance = N_ITEMS / N_PER_USER;
+    struct sparse *matrix = &histories->matrix;
+    TRY(sparse_init(matrix, N_USERS, N_ITEMS, N_USERS * N_PER_USER, true, status));
+    rng_init(&rng, 1, "speed.histories", 0, 0);
+    for (size_t e = 0; e < N_USERS * N_PER_USER; e++) {
+        matrix->columns[e] = (int32_t)(e % N_PER_USER * distance + rng_below(&rng, distance));
+        matrix->values[e] = 1;
+        matrix->offsets[e / N_PER_USER + 1] = (int64_t)e + 1;
     }
 done:
     return code;
@@ -67,6 +91,7 @@ static enum status_code probe_init(struct probe *probe, size_t d, size_t n_threa
         probe->positives.values[a] = 1;
     }
     TRY(contrast_new(&probe->contrast, status));
+    TRY(fill_histories(&probe->histories, status));
 done:
     return code;
 }
@@ -75,6 +100,7 @@ static void probe_release(struct probe *probe)
 {
     contrast_free(probe->contrast);
     sparse_release(&probe->positives);
+    sparse_release(&probe->histories.matrix);
     mem_free(probe->anchors);
     mem_free(probe->candidates);
     mem_free(probe->gradients);
@@ -118,12 +144,23 @@ static enum status_code ranking_once(struct probe *probe, size_t n_variants, str
     return ranking_run(&ranking, pool, probe->items, probe->scores, status);
 }
 
+static enum status_code product_once(struct probe *probe, struct pool *pool, struct status *status)
+{
+    const struct pair_settings settings = {
+        .window = PAIR_WHOLE_HISTORY, .min_count = 1, .top = TOP};
+    struct sparse pairs = {0};
+    const enum status_code code =
+        pairs_item_item(&probe->histories, &settings, pool, &pairs, status);
+    sparse_release(&pairs);
+    return code;
+}
+
 enum status_code speeds_measure(size_t dimension, struct pool *pool, struct stage_speeds *out,
                                 struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct probe probe;
-    double least[3] = {(double)INFINITY, (double)INFINITY, (double)INFINITY};
+    double least[4] = {(double)INFINITY, (double)INFINITY, (double)INFINITY, (double)INFINITY};
 
     TRY(probe_init(&probe, dimension > 0 ? dimension : DEFAULT_DIMENSION, pool_threads(pool),
                    status));
@@ -136,14 +173,18 @@ enum status_code speeds_measure(size_t dimension, struct pool *pool, struct stag
         TRY(ranking_once(&probe, N_VARIANTS, pool, status));
         least[0] = fmin(least[0], contrasted - began);
         least[1] = fmin(least[1], ranked - contrasted);
-        least[2] = fmin(least[2], clock_cpu() - ranked);
+        const double varied = clock_cpu();
+        TRY(product_once(&probe, pool, status));
+        least[2] = fmin(least[2], varied - ranked);
+        least[3] = fmin(least[3], clock_cpu() - varied);
     }
     const double n_threads = (double)pool_threads(pool);
     const double scores = n_threads * (double)probe.n_anchors * N_CANDIDATES;
-    *out = (struct stage_speeds){.contrast = least[0] / (n_threads * N_ANCHORS * N_CANDIDATES),
-                                 .ranking = least[1] / scores,
-                                 .variant =
-                                     fmax(least[2] - least[1], 0) / ((N_VARIANTS - 1) * scores)};
+    *out =
+        (struct stage_speeds){.contrast = least[0] / (n_threads * N_ANCHORS * N_CANDIDATES),
+                              .ranking = least[1] / scores,
+                              .variant = fmax(least[2] - least[1], 0) / ((N_VARIANTS - 1) * scores),
+                              .addition = least[3] / (N_USERS * N_PER_USER * N_PER_USER)};
 done:
     probe_release(&probe);
     return code;

@@ -170,9 +170,10 @@ void recommend_estimate(const void *values, const struct stage_sizes *sizes,
     const double products = anchors * sizes->n_items * sizes->dimension;
     const bool has_index = serving_uses_index((enum serving_index)o->index, products);
     out->memory_bytes += has_index ? sizes->n_items * sizes->dimension * 4.0 : 0.0;
-    /* the evidence of some 200 partners an item of the history, and the rows themselves */
+    /* the evidence of some partners of each item of the history, and the rows themselves */
     out->seconds =
         anchors * sizes->n_items * (has_index ? 0.125 : 1.0) * sizes->speeds.ranking +
         (o->similar_users > 0 ? sizes->n_users * sizes->n_users * sizes->speeds.ranking : 0.0) +
-        (sizes->n_interactions * 200.0 * 1e-8 + out->rows * 2e-7) / fmax(sizes->n_threads, 1.0);
+        (sizes->n_interactions * 650.0 + out->rows * 125.0) * sizes->speeds.addition /
+            fmax(sizes->n_threads, 1.0);
 }

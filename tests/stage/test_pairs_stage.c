@@ -2,6 +2,8 @@
 #include "math/sparse.h"
 #include "pairs/item_pairs.h"
 #include "pairs/pair_artifact.h"
+#include "pairs/pairs_options.h"
+#include "run/estimate.h"
 #include "tests/support/stage_support.h"
 
 #include <math.h>
@@ -316,6 +318,31 @@ static void a_window_over_a_log_without_times_is_refused(void **state)
     db_close(db);
 }
 
+static double planned_memory(struct stage_sizes sizes, size_t n_ranks)
+{
+    const struct pairs_options options = {.evidence = {.given = true, .top = 500}};
+    struct stage_estimate estimate;
+    estimate_take_part(&sizes, n_ranks);
+    stage_pairs.estimate(&options, &sizes, &estimate);
+    return estimate.memory_bytes;
+}
+
+/* Users, and with them products, are shared out; rows are everybody's, and what the wire needs is
+ * bounded by the log: next to nothing beside a small catalogue, less than what is saved of a large
+ * log. */
+static void a_rank_is_planned_no_more_memory_than_one_process(void **state)
+{
+    (void)state;
+    const struct stage_sizes small = {
+        .n_users = 5e4, .n_items = 10000, .n_interactions = 8e5, .n_products = 3e7, .n_threads = 1};
+    const struct stage_sizes large = {
+        .n_users = 1e6, .n_items = 50000, .n_interactions = 2e7, .n_products = 1e9, .n_threads = 1};
+    for (size_t n_ranks = 2; n_ranks <= 64; n_ranks *= 2) {
+        assert_true(planned_memory(small, n_ranks) < 1.1 * planned_memory(small, 1));
+        assert_true(planned_memory(large, n_ranks) < planned_memory(large, n_ranks / 2));
+    }
+}
+
 #define STAGE_TEST(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, store_folder_setup, store_folder_teardown)
 
@@ -334,6 +361,7 @@ int main(void)
         STAGE_TEST(the_number_of_threads_changes_no_pair),
         STAGE_TEST(a_window_and_positions_together_are_refused_with_their_place),
         STAGE_TEST(a_window_over_a_log_without_times_is_refused),
+        cmocka_unit_test(a_rank_is_planned_no_more_memory_than_one_process),
     };
     return cmocka_run_group_tests_name("pairs stage", tests, NULL, NULL);
 }
