@@ -358,7 +358,7 @@ extern const struct stage stage_calibrate;
 const struct stage stage_calibrate = {
     .name = "calibrate",
     .summary = "Chooses how much popularity and co-interaction evidence count, on validation data.",
-    .version = 8,
+    .version = 9,
     .options_size = sizeof(struct calibrate_options),
     .options = options,
     .inputs = inputs,

@@ -20,9 +20,8 @@ struct blend_request {
 
 struct blend {
     struct score_weights weights; /* with parts; of the cosine 1 */
-    bool is_better; /* on users whom its weights were not fitted on, by more than a standard error
-                       of the paired differences */
-    double value, base_value; /* the exam's metric on those users; 0: too few to fit on */
+    bool is_better;               /* on users whom its weights were not fitted on */
+    double value, base_value;     /* the exam's metric on those users; 0: too few to fit on */
 };
 
 /* `out` is the base, and not better, where the users are fewer than 100. */
