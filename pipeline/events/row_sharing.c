@@ -12,11 +12,7 @@ struct row_head {
 
 void row_sharing_release(struct row_sharing *sharing)
 {
-    for (size_t r = 0; r < RANKS_MAX; r++) {
-        buf_release(&sharing->out[r]);
-    }
-    buf_release(&sharing->packed);
-    ranks_bytes_release(&sharing->in);
+    outbox_release(&sharing->outbox);
 }
 
 static size_t rank_of(const struct row_sharing *sharing, const struct row_id *user)
@@ -47,7 +43,7 @@ enum status_code row_sharing_send(struct row_sharing *sharing, const struct even
                             .item_is_text = item->is_text};
     const void *user_bytes = id_bytes(user, &head.user_bytes);
     const void *item_bytes = id_bytes(item, &head.item_bytes);
-    struct buf *out = &sharing->out[rank_of(sharing, user)];
+    struct buf *out = &sharing->outbox.to[rank_of(sharing, user)];
 
     while (sharing->logs[head.log] != log) {
         head.log++;
@@ -67,12 +63,13 @@ static struct row_id id_at(const char *bytes, uint32_t n, bool is_text)
     return id;
 }
 
-static enum status_code take_rows(struct row_sharing *sharing, struct status *status)
+enum status_code row_sharing_deliver(struct row_sharing *sharing, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const char *at = sharing->in.data;
-    const char *end = at + sharing->in.first[ranks_n(sharing->ranks)];
 
+    TRY(outbox_deliver(&sharing->outbox, sharing->ranks, status));
+    const char *at = sharing->outbox.data;
+    const char *end = at + sharing->outbox.n;
     while (at < end) {
         struct row_head head;
         int32_t user, item;
@@ -88,26 +85,6 @@ static enum status_code take_rows(struct row_sharing *sharing, struct status *st
         TRY(event_log_add(log, user, item, head.weight, head.time, (enum event_part)head.part,
                           status));
     }
-done:
-    return code;
-}
-
-enum status_code row_sharing_deliver(struct row_sharing *sharing, struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t n = ranks_n(sharing->ranks);
-    size_t first[RANKS_MAX + 1];
-
-    buf_clear(&sharing->packed);
-    for (size_t r = 0; r < n; r++) {
-        first[r] = sharing->packed.length;
-        buf_add(&sharing->packed, buf_text(&sharing->out[r]), sharing->out[r].length);
-        buf_clear(&sharing->out[r]);
-    }
-    first[n] = sharing->packed.length;
-    TRY(buf_check(&sharing->packed, status));
-    TRY(ranks_exchange(sharing->ranks, buf_text(&sharing->packed), first, &sharing->in, status));
-    TRY(take_rows(sharing, status));
 done:
     return code;
 }

@@ -11,8 +11,8 @@
 #ifndef NIGHTJAR_EVENTS_ROW_SHARING_H
 #define NIGHTJAR_EVENTS_ROW_SHARING_H
 
-#include "base/buf.h"
 #include "events/event_log.h"
+#include "ranks/outbox.h"
 
 enum { SHARED_LOGS = 3 };
 
@@ -20,9 +20,7 @@ struct row_sharing {
     struct ranks *ranks;
     bool in_parts;
     struct event_log *logs[SHARED_LOGS]; /* where rows of others go, too; NULL: there is none */
-    struct buf out[RANKS_MAX];           /* rows of each rank that were not delivered yet */
-    struct buf packed;
-    struct ranks_bytes in;
+    struct outbox outbox;                /* rows that were not delivered yet */
 };
 void row_sharing_release(struct row_sharing *sharing);
 

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "ranks/outbox.h"
 
 #include <stdlib.h>
 
@@ -33,28 +34,16 @@ enum status_code feature_count_distinct(struct ranks *ranks, uint64_t *hashes, s
                                         size_t *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n_ranks = ranks_n(ranks);
-    struct ranks_bytes mine = {0};
-    size_t first[RANKS_MAX + 1] = {0}, at[RANKS_MAX] = {0};
-    uint64_t *by_counter = NULL; /* (n) */
+    struct outbox outbox = {0};
     n = leave_one(hashes, n);
-    TRY(MEM_NEW(&by_counter, n, status));
     for (size_t i = 0; i < n; i++) {
-        first[counter_of(ranks, hashes[i]) + 1] += sizeof *hashes;
+        buf_add(&outbox.to[counter_of(ranks, hashes[i])], &hashes[i], sizeof hashes[i]);
     }
-    for (size_t r = 0; r < n_ranks; r++) {
-        first[r + 1] += first[r];
-        at[r] = first[r] / sizeof *hashes;
-    }
-    for (size_t i = 0; i < n; i++) {
-        by_counter[at[counter_of(ranks, hashes[i])]++] = hashes[i];
-    }
-    TRY(ranks_exchange(ranks, by_counter, first, &mine, status));
-    *out = leave_one((void *)mine.data, mine.first[n_ranks] / sizeof *hashes);
+    TRY(outbox_deliver(&outbox, ranks, status));
+    *out = leave_one((void *)outbox.data, outbox.n / sizeof *hashes);
     TRY(ranks_sum_count(ranks, out, status));
 done:
-    mem_free(by_counter);
-    ranks_bytes_release(&mine);
+    outbox_release(&outbox);
     return code;
 }
 
@@ -65,11 +54,11 @@ struct record {
     int64_t count, length;
 };
 
-static void put_record(char *to, int64_t count, const char *text, size_t length)
+static void put_record(struct buf *to, int64_t count, const char *text, size_t length)
 {
     const struct record record = {count, (int64_t)length};
-    memcpy(to, &record, sizeof record);
-    memcpy(to + sizeof record, text, length);
+    buf_add(to, &record, sizeof record);
+    buf_add(to, text, length);
 }
 
 /* The record at *at, which moves behind it. */
@@ -82,98 +71,69 @@ static struct record next_record(const char *data, size_t *at, const char **text
     return record;
 }
 
-/* To each rank the values that it counts. */
-static enum status_code send_values(struct ranks *ranks, const struct vocabulary *values,
-                                    const int64_t *counts, struct ranks_bytes *out,
-                                    struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t n_ranks = ranks_n(ranks);
-    size_t first[RANKS_MAX + 1] = {0}, at[RANKS_MAX] = {0}, length;
-    char *send = NULL;
-    for (size_t i = 0; i < values->n; i++) {
-        const char *text = strings_get(&values->texts, i, &length);
-        first[counter_of(ranks, hash_bytes64(text, length)) + 1] += sizeof(struct record) + length;
-    }
-    for (size_t r = 0; r < n_ranks; r++) {
-        first[r + 1] += first[r];
-        at[r] = first[r];
-    }
-    TRY(MEM_NEW(&send, first[n_ranks], status));
-    for (size_t i = 0; i < values->n; i++) {
-        const char *text = strings_get(&values->texts, i, &length);
-        const size_t r = counter_of(ranks, hash_bytes64(text, length));
-        put_record(send + at[r], counts[i], text, length);
-        at[r] += sizeof(struct record) + length;
-    }
-    TRY(ranks_exchange(ranks, send, first, out, status));
-done:
-    mem_free(send);
-    return code;
-}
-
 /* Of what came, the frequent values: records in `out`. */
 static enum status_code count_values(const char *data, size_t n_bytes, int64_t min_count,
-                                     char **out, size_t *n_out, struct status *status)
+                                     struct buf *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct vocabulary seen = {0};
     int64_t *totals = NULL;
     const char *text;
-    char *made = NULL;
     size_t n = 0, length;
     for (size_t at = 0; at < n_bytes; n++) {
         (void)next_record(data, &at, &text);
     }
     TRY(MEM_NEW(&totals, n, status));
-    TRY(MEM_NEW(&made, n_bytes, status));
     for (size_t at = 0; at < n_bytes;) {
         const struct record record = next_record(data, &at, &text);
         int32_t value;
         TRY(vocabulary_add_text(&seen, text, (size_t)record.length, &value, status));
         totals[value] += record.count;
     }
-    *n_out = 0;
     for (size_t i = 0; i < seen.n; i++) {
         text = strings_get(&seen.texts, i, &length);
         if (totals[i] >= min_count) {
-            put_record(made + *n_out, totals[i], text, length);
-            *n_out += sizeof(struct record) + length;
+            put_record(out, totals[i], text, length);
         }
     }
-    *out = made;
-    made = NULL;
+    TRY(buf_check(out, status));
 done:
-    mem_free(made);
     mem_free(totals);
     vocabulary_release(&seen);
     return code;
 }
 
+/* To each rank go the values that it counts; those that are frequent then to all. */
 enum status_code feature_frequent_values(struct ranks *ranks, const struct vocabulary *values,
                                          const int64_t *counts, int64_t min_count,
                                          struct vocabulary *out, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const size_t n_ranks = ranks_n(ranks);
-    struct ranks_bytes bytes = {0};
-    char *mine = NULL;
+    struct outbox outbox = {0};
+    struct ranks_bytes all = {0};
+    struct buf mine = {0};
     int32_t *new_code = NULL, ignored;
-    size_t n_mine = 0;
-    TRY(send_values(ranks, values, counts, &bytes, status));
-    TRY(count_values(bytes.data, bytes.first[n_ranks], min_count, &mine, &n_mine, status));
-    TRY(ranks_gather(ranks, mine, n_mine, &bytes, status));
-    for (size_t at = 0; at < bytes.first[n_ranks];) {
+    for (size_t i = 0; i < values->n; i++) {
+        size_t length;
+        const char *text = strings_get(&values->texts, i, &length);
+        put_record(&outbox.to[counter_of(ranks, hash_bytes64(text, length))], counts[i], text,
+                   length);
+    }
+    TRY(outbox_deliver(&outbox, ranks, status));
+    TRY(count_values(outbox.data, outbox.n, min_count, &mine, status));
+    TRY(ranks_gather(ranks, buf_text(&mine), mine.length, &all, status));
+    for (size_t at = 0; at < all.first[ranks_n(ranks)];) {
         const char *text;
-        const struct record record = next_record(bytes.data, &at, &text);
+        const struct record record = next_record(all.data, &at, &text);
         TRY(vocabulary_add_text(out, text, (size_t)record.length, &ignored, status));
     }
     TRY(MEM_NEW(&new_code, out->n, status));
     TRY(vocabulary_sort(out, new_code, status));
 done:
     mem_free(new_code);
-    mem_free(mine);
-    ranks_bytes_release(&bytes);
+    buf_release(&mine);
+    ranks_bytes_release(&all);
+    outbox_release(&outbox);
     return code;
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "math/vec.h"
+#include "ranks/outbox.h"
 #include "ranks/shards.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ struct reading {
     size_t dimension, width; /* of the vectors wanted and of those published */
     struct warm_side *side;
     int64_t first_bad_number;
-    struct buf sent[RANKS_MAX]; /* rows by who has the entity */
+    struct outbox outbox; /* rows by who has the entity */
 };
 
 /* A published row on its way: this, then the text of an id, then its vector. */
@@ -44,7 +45,7 @@ struct record {
 static void send_to(struct reading *reading, size_t rank, const struct record *record,
                     const void *id, const void *vector)
 {
-    struct buf *sent = &reading->sent[rank];
+    struct buf *sent = &reading->outbox.to[rank];
     buf_add(sent, record, sizeof *record);
     buf_add(sent, id, record->id_bytes < 0 ? 0 : (size_t)record->id_bytes);
     buf_add(sent, vector, record->vector_bytes < 0 ? 0 : (size_t)record->vector_bytes);
@@ -86,9 +87,6 @@ static enum status_code read_rows(struct reading *reading, struct db_query *quer
         if (*more) {
             send_row(reading, query, ++*number);
         }
-    }
-    for (size_t r = 0; r < ranks_n(reading->ranks); r++) {
-        TRY(buf_check(&reading->sent[r], status));
     }
 done:
     return code;
@@ -164,35 +162,12 @@ static void take_rows(struct reading *reading, const char *data, size_t n)
 
 /* ---- all of a view ---- */
 
-/* What read_rows has for each rank goes there. */
-static enum status_code exchange_rows(struct reading *reading, struct ranks_bytes *received,
-                                      struct status *status)
-{
-    enum status_code code = STATUS_OK;
-    const size_t n = ranks_n(reading->ranks);
-    size_t first[RANKS_MAX + 1] = {0};
-    struct buf all = {0};
-    for (size_t r = 0; r < n; r++) {
-        buf_add(&all, reading->sent[r].data, reading->sent[r].length);
-        first[r + 1] = first[r] + reading->sent[r].length;
-        buf_clear(&reading->sent[r]);
-    }
-    TRY(buf_check(&all, status));
-    TRY(ranks_exchange(reading->ranks, all.data, first, received, status));
-    take_rows(reading, received->data, received->first[n]);
-    TRY(buf_check(&reading->side->first_bad, status));
-done:
-    buf_release(&all);
-    return code;
-}
-
 /* db NULL: another rank reads. */
 static enum status_code read_view(struct db *db, struct reading *reading, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct buf sql = {0};
     struct db_query *query = NULL;
-    struct ranks_bytes received = {0};
     int64_t number = 0;
     bool more = true;
     buf_addf(&sql, "SELECT %s, embedding FROM ", side_texts[reading->side_of].id);
@@ -203,13 +178,14 @@ static enum status_code read_view(struct db *db, struct reading *reading, struct
     }
     while (more) {
         TRY(read_rows(reading, query, &number, &more, status));
-        TRY(exchange_rows(reading, &received, status));
+        TRY(outbox_deliver(&reading->outbox, reading->ranks, status));
+        take_rows(reading, reading->outbox.data, reading->outbox.n);
+        TRY(buf_check(&reading->side->first_bad, status));
         TRY(ranks_share(reading->ranks, &more, sizeof more, status));
     }
 done:
     db_finalize(query);
     buf_release(&sql);
-    ranks_bytes_release(&received);
     return code;
 }
 
@@ -299,9 +275,7 @@ static enum status_code read_side(const struct warm_request *request, struct rea
                  side_texts[s].plural);
     }
 done:
-    for (size_t r = 0; r < RANKS_MAX; r++) {
-        buf_release(&reading->sent[r]);
-    }
+    outbox_release(&reading->outbox);
     mem_free(row_of);
     buf_release(&view);
     return code;
