@@ -97,6 +97,26 @@ static bool is_worth_it(const struct difference *gain)
     return gain->mean > PAIRED_WORTH_A_TRAINING * gain->error;
 }
 
+/* For the report and the record: what validation says with sequences and without. */
+static enum status_code record(const struct sequence_shares *shares, double with, double without,
+                               const char *how, struct status *status)
+{
+    enum status_code code;
+    struct context *context = shares->training->context;
+    char group[96];
+    struct publish_metric metric = {.name = shares->training->metric,
+                                    .model = "sequences",
+                                    .group = "validation",
+                                    .value = with};
+    TRY(context_add_metric(context, &metric, status));
+    snprintf(group, sizeof group, "without:sequences, %s", how);
+    metric.group = group;
+    metric.value = without;
+    TRY(context_add_metric(context, &metric, status));
+done:
+    return code;
+}
+
 enum status_code sequence_share_choose(const struct sequence_shares *shares, size_t epochs,
                                        double *share, struct status *status)
 {
@@ -106,6 +126,7 @@ enum status_code sequence_share_choose(const struct sequence_shares *shares, siz
     const char *metric = shares->training->metric;
     double means[N_CANDIDATES];
     double *of_users = NULL;
+    char how[64] = "left out";
     size_t best = 1;
     TRY(MEM_NEW(&of_users, N_CANDIDATES * n, status));
     TRY(try_shares(shares, candidates, N_CANDIDATES, means, of_users, status));
@@ -133,7 +154,9 @@ enum status_code sequence_share_choose(const struct sequence_shares *shares, siz
                   is_alone                   ? "they stand in the place of ids"
                   : shares->alone_is_offered ? "ids stay"
                                              : "ids stay, as some are known by side data alone");
+        snprintf(how, sizeof how, "at a share of %g", *share);
     }
+    TRY(record(shares, means[taken], means[0], how, status));
 done:
     mem_free(of_users);
     return code;
@@ -148,13 +171,15 @@ enum status_code sequence_share_tell(const struct sequence_shares *shares, size_
     const size_t n_tried = shares->ids->dimension > 0 ? 2 : 1;
     double means[2];
     double *of_users = NULL;
-    char without[96] = "";
+    char without[96] = "", how[64];
     TRY(MEM_NEW(&of_users, n_tried * n, status));
     TRY(try_shares(shares, tried, n_tried, means, of_users, status));
     if (n_tried > 1) {
         const struct difference gain = difference_of(of_users, of_users + n, n);
         snprintf(without, sizeof without, " against %.4f without (difference %+.4f, %s)", means[1],
                  gain.mean, gain.text);
+        snprintf(how, sizeof how, "at the share of %g that is given", tried[0]);
+        TRY(record(shares, means[0], means[1], how, status));
     }
     log_write(context_log(shares->training->context), LOG_INFO,
               "train: sequences read for %zu epochs: %s %.4f at the share of %g that is given%s",

@@ -1,4 +1,4 @@
-/* What each part of the score and each column of side data is worth. */
+/* What each part of the score, each column of side data and reading sequences is worth. */
 #include "stages/report/report_history.h"
 
 /* Figures of the validation part. */
@@ -22,19 +22,23 @@ enum status_code history_worth(const struct report_history *history, struct buf 
     if (!has_row) {
         goto done;
     }
-    section_begin(out, "What it is made of",
-                  "What the validation part would lose without a part of the score, and with a "
-                  "column of side data given to the wrong entities. What says the same as another "
-                  "seems worth little.");
+    section_begin(
+        out, "What it is made of",
+        "What the validation part would lose without a part of the score, without reading "
+        "sequences, and with a column of side data given to the wrong entities. What says "
+        "the same as another seems worth little.");
     table_begin(out, "what parts and columns are worth");
     buf_addf(out,
              "<thead><tr><th scope=\"col\">without<th scope=\"col\" class=\"n\">%s lost"
              "<td class=\"bars\"><th scope=\"col\" class=\"n\">of</thead><tbody>\n",
              db_column_text(query, 5, NULL));
     while (has_row) {
-        const bool is_part = strcmp(db_column_text(query, 0, NULL), "nightjar") == 0;
+        const char *model = db_column_text(query, 0, NULL);
         const double lost = db_column_double(query, 3);
-        buf_addf(out, "<tr><th scope=\"row\">%s ", is_part ? "the part" : "the column");
+        buf_addf(out, "<tr><th scope=\"row\">%s",
+                 strcmp(model, "nightjar") == 0 ? "the part "
+                 : strcmp(model, "towers") == 0 ? "the column "
+                                                : "");
         html_add_text(out, db_column_text(query, 1, NULL));
         buf_addf(out, "<td class=\"n\">%.4f", lost);
         page_add_bar(lost > 0.0 ? lost : 0.0, db_column_double(query, 4), out);
