@@ -206,10 +206,21 @@ done:
     return code;
 }
 
+/* The tables that a step moves. */
+static size_t moving_tables(struct sequence_model *model,
+                            struct sequence_table out[SEQUENCE_TABLES_MAX])
+{
+    size_t n = sequence_model_tables(model, out);
+    if (model->holds_items) {
+        memmove(out, out + 1, --n * sizeof *out);
+    }
+    return n;
+}
+
 void sequence_model_settle(struct sequence_model *model, double rate, struct pool *pool)
 {
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
-    const size_t n = sequence_model_tables(model, tables);
+    const size_t n = moving_tables(model, tables);
     for (size_t i = 0; i < n; i++) {
         struct embedding_table *table = tables[i].table;
         optimizer_catch_up(&table->optimizer, table->weights, NULL, table->n, rate, pool);
@@ -221,7 +232,7 @@ enum status_code sequence_model_touch(struct sequence_model *model, const int32_
 {
     enum status_code code = STATUS_OK;
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
-    const size_t n_tables = sequence_model_tables(model, tables);
+    const size_t n_tables = moving_tables(model, tables);
     for (size_t i = 0; i < n_tables; i++) {
         const bool by_rows = tables[i].by_rows;
         TRY(embedding_table_touch(tables[i].table, by_rows ? items : NULL, by_rows ? n : 0, rate,
@@ -234,7 +245,7 @@ done:
 void sequence_model_step(struct sequence_model *model, double rate, struct pool *pool)
 {
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
-    const size_t n = sequence_model_tables(model, tables);
+    const size_t n = moving_tables(model, tables);
     for (size_t i = 0; i < n; i++) {
         embedding_table_step(tables[i].table, rate, 1.0, pool);
     }

@@ -12,6 +12,10 @@
  * state: so a new event costs one step, and a history as much as it is long. rms: Zhang and
  * Sennrich 2019 (arXiv 1910.07467), silu(z) = z sigmoid(z).
  *
+ * Items have vectors of their own, which begin with those of ids and hold until the layers can read
+ * them (sequence_trainer.c). Those of ids for good, learned layers on top, were tried: they hold
+ * what comes together and not what comes next (tests/bench/README.md).
+ *
  * Here the parameters; sequence_pass.h goes through them. */
 #ifndef NIGHTJAR_SEQUENCE_SEQUENCE_MODEL_H
 #define NIGHTJAR_SEQUENCE_SEQUENCE_MODEL_H
@@ -44,6 +48,7 @@ bool sequence_product_has_bias(enum sequence_product product);
 struct sequence_model {
     size_t n_layers, dimension;
     double dropout;
+    bool holds_items;             /* a step leaves the vectors of items as they are */
     struct embedding_table items; /* (n_items, d) */
     struct embedding_table ages;  /* (SEQUENCE_AGES, d) */
     struct sequence_layer layers[SEQUENCE_LAYERS_MAX];
@@ -89,7 +94,8 @@ void sequence_model_settle(struct sequence_model *model, double rate, struct poo
 /* out (n_items, d) at unit length. */
 void sequence_model_items(const struct sequence_model *model, float *out, struct pool *pool);
 
-/* Puts the rows of the item table (n, repeats allowed) and everything else into play. */
+/* Puts the rows of the item table (n, repeats allowed), unless they are held, and everything else
+ * into play. */
 MUST_CHECK enum status_code sequence_model_touch(struct sequence_model *model, const int32_t *items,
                                                  size_t n, double rate, struct pool *pool,
                                                  struct status *status);

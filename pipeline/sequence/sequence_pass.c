@@ -209,8 +209,10 @@ enum status_code sequence_backward(struct sequence_model *model, struct sequence
         add_product(&products, layer, PRODUCT_NARROW, of->d_narrow, of->wide, places->n);
     }
     pool_run(pool, products.first_block[products.n], product_task, &products);
-    TRY(embedding_table_add_sparse(&model->items, &places->read, NULL, pass->gradient, pool,
-                                   status));
+    if (!model->holds_items) {
+        TRY(embedding_table_add_sparse(&model->items, &places->read, NULL, pass->gradient, pool,
+                                       status));
+    }
     TRY(embedding_table_add_sparse(&model->ages, &places->aged, NULL, pass->gradient, pool,
                                    status));
 done:

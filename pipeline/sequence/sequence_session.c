@@ -88,7 +88,9 @@ static void tell_course(const struct work *work, size_t stop_after)
     }
 }
 
+/* ids: whose vectors of items it begins with; NULL, or of dimension 0: drawn ones. */
 static enum status_code train(struct work *work, const struct validation *validation,
+                              const struct trainer_result *ids,
                               const struct sequence_settings *settings, size_t stop_after,
                               struct status *status)
 {
@@ -101,6 +103,7 @@ static enum status_code train(struct work *work, const struct validation *valida
     if (negatives.count > settings->negatives) {
         negatives.count = settings->negatives;
     }
+    const bool has_ids = ids != NULL && ids->dimension > 0;
     const struct sequence_input input = {
         .settings = settings,
         .sequences = &work->sequences,
@@ -112,6 +115,8 @@ static enum status_code train(struct work *work, const struct validation *valida
         .patience = towers->patience,
         .stop_after = stop_after,
         .start = work->warm.is_warm ? &work->warm.start : NULL,
+        .items = has_ids ? const_matrix_of(ids->vectors[SIDE_ITEMS], ids->n_items, ids->dimension)
+                         : (struct const_matrix){0},
         .strip_bytes = training->settings.strip_bytes,
         .user_keys = training->user_keys,
         .seed = towers->seed};
@@ -314,7 +319,7 @@ enum status_code sequence_choose(struct training *training, const struct validat
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
                        status));
     sequence_settings_scale(&training->settings.sequence, &work.sequences);
-    TRY(train(&work, judge, settings, settings->epochs, status));
+    TRY(train(&work, judge, result, settings, settings->epochs, status));
     work.read.sequences = &work.sequences;
     TRY(encode(&work, status));
     TRY(choose_share(&work, judge, result, &choice->share, status));
@@ -417,7 +422,7 @@ enum status_code sequence_refit(struct training *training, const struct sequence
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings.length,
                        status));
     TRY(choose_start(&work, choice, pace, &settings, &epochs, status));
-    TRY(train(&work, NULL, &settings, epochs, status));
+    TRY(train(&work, NULL, NULL, &settings, epochs, status));
     if (is_fit) {
         TRY(read_whole_log(training, &whole, status));
     }

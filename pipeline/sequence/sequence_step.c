@@ -268,7 +268,9 @@ enum status_code sequence_step_gradients(struct sequence_step *step, const int32
     TRY(reserve_vectors(step, status));
     TRY(sequence_model_touch(model, step->places.read.columns, sparse_entries(&step->places.read),
                              rate, step->pool, status));
-    TRY(embedding_table_touch(&model->items, job.rows, m, rate, step->pool, status));
+    if (!model->holds_items) {
+        TRY(embedding_table_touch(&model->items, job.rows, m, rate, step->pool, status));
+    }
     pool_run_rows(step->pool, m, ROW_BLOCK, vectors_task, &job);
     TRY(sequence_forward(model, &step->pass, &step->places, noise, step->pool, status));
     for (size_t a = 0; a < n_anchors; a++) {
@@ -277,8 +279,10 @@ enum status_code sequence_step_gradients(struct sequence_step *step, const int32
     }
     TRY(contrast(step, diagnose, outcome, status));
     TRY(watch_check(step->watch, status));
-    pool_run_rows(step->pool, m, ROW_BLOCK, unscale_task, &job);
-    embedding_table_add(&model->items, job.rows, m, step->item_gradient, step->pool);
+    if (!model->holds_items) {
+        pool_run_rows(step->pool, m, ROW_BLOCK, unscale_task, &job);
+        embedding_table_add(&model->items, job.rows, m, step->item_gradient, step->pool);
+    }
     memset(step->gradient, 0, step->places.n * d * sizeof *step->gradient);
     for (size_t a = 0; a < n_anchors; a++) {
         memcpy(step->gradient + (size_t)step->anchors[a] * d, step->anchor_gradient + a * d,

@@ -2,10 +2,15 @@
 #include "sequence/sequence_trainer.h"
 
 #include "base/mem.h"
+#include "math/vec.h"
 #include "sequence/sequence_step.h"
 #include "training/embedding_health.h"
 
 #include <math.h>
+
+/* Item vectors that are given hold for one of so many parts of the schedule: layers that cannot
+ * read them yet would pull them to where they were drawn. */
+enum { HELD_PARTS = 2 };
 
 struct trainer {
     const struct sequence_input *input;
@@ -21,7 +26,7 @@ struct trainer {
     double n_places;      /* of all users */
     float *user_vectors;  /* (validation users, d) */
     float *item_vectors;  /* (n_items, d) */
-    size_t epochs_done, best_epoch, n_bad;
+    size_t epochs_done, best_epoch;
     size_t n_resumed;
     double best_metric;
     bool is_cut_short;
@@ -39,6 +44,25 @@ static void trainer_release(struct trainer *trainer)
     mem_free(trainer->user_vectors);
     mem_free(trainer->item_vectors);
     mem_free(trainer->curve);
+}
+
+/* Of the components of a given vector as many as there are here: they are of one kind, so that the
+ * first say as much as any others. */
+static void begin_at_items(struct trainer *trainer)
+{
+    const struct const_matrix given = trainer->input->items;
+    const size_t d = trainer->model.dimension, n = given.columns < d ? given.columns : d;
+    for (size_t i = 0; i < given.rows; i++) {
+        float *row = trainer->model.items.weights + i * d;
+        memcpy(row, matrix_row(given, i), n * sizeof *row);
+        (void)vec_unit(vec_ops(), row, n);
+    }
+}
+
+static bool is_held(const struct trainer *trainer, size_t epochs_done)
+{
+    const struct sequence_input *input = trainer->input;
+    return input->items.rows > 0 && HELD_PARTS * (epochs_done + 1) <= input->settings->epochs;
 }
 
 static enum status_code trainer_init(struct trainer *trainer, struct status *status)
@@ -64,6 +88,7 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     }
     TRY(sequence_model_init(&trainer->model, input->settings, input->n_items, input->seed,
                             trainer->pool, status));
+    begin_at_items(trainer);
     if (input->start != NULL) {
         TRY(sequence_weights_start(&trainer->model, input->start->weights, input->start->n_items,
                                    input->start->rows, status));
@@ -93,7 +118,6 @@ static enum status_code checkpoint_save(struct trainer *trainer, struct status *
     }
     TRY(artifact_set_number(&artifact, "epochs_done", (double)trainer->epochs_done, status));
     TRY(artifact_set_number(&artifact, "best_epoch", (double)trainer->best_epoch, status));
-    TRY(artifact_set_number(&artifact, "n_bad", (double)trainer->n_bad, status));
     TRY(artifact_set_number(&artifact, "best_metric", trainer->best_metric, status));
     TRY(curve_save(trainer->curve, trainer->epochs_done, &artifact, status));
     TRY(trainer->hooks->checkpoint_save(trainer->hooks->data, &artifact, status));
@@ -122,7 +146,6 @@ static enum status_code restore(struct trainer *trainer, const struct artifact *
     const size_t most = trainer->input->stop_after;
     TRY(artifact_get_count(artifact, "epochs_done", most, &trainer->epochs_done, status));
     TRY(artifact_get_count(artifact, "best_epoch", most, &trainer->best_epoch, status));
-    TRY(artifact_get_count(artifact, "n_bad", most, &trainer->n_bad, status));
     TRY(artifact_get_number(artifact, "best_metric", &trainer->best_metric, status));
     if (trainer->best_epoch > 0) {
         TRY(take_best(trainer, artifact, status));
@@ -189,6 +212,7 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
         .training = true, .seed = input->seed, .epoch = trainer->epochs_done};
     double places = 0.0, loss = 0.0, positives = 0.0;
     struct rng rng;
+    trainer->model.holds_items = is_held(trainer, trainer->epochs_done);
     curve_point_init(point, trainer->epochs_done + 1);
     rng_init(&rng, input->seed, "sequence.shuffle", trainer->epochs_done, 0);
     rng_permutation(&rng, trainer->n_users, trainer->order);
@@ -232,7 +256,6 @@ static enum status_code keep_best(struct trainer *trainer, double metric, struct
 {
     trainer->best_epoch = trainer->epochs_done;
     trainer->best_metric = metric;
-    trainer->n_bad = 0;
     artifact_release(&trainer->best);
     artifact_init(&trainer->best, "sequence");
     return sequence_weights_keep(&trainer->model, &trainer->best, status);
@@ -277,18 +300,33 @@ static enum status_code validate(struct trainer *trainer, struct curve_point *po
                        input->settings->temperature, trainer->pool, &point->metric, status));
     if (isnan(trainer->best_metric) || point->metric > trainer->best_metric) {
         TRY(keep_best(trainer, point->metric, status));
-    } else {
-        trainer->n_bad++;
     }
 done:
     return code;
+}
+
+/* Validations without a better one, by the curve. Only those behind what holds count, and among
+ * themselves: when items begin to move, what was good may at first become worse. */
+static size_t count_bad(const struct trainer *trainer)
+{
+    double best = NAN;
+    size_t n_bad = 0;
+    for (size_t e = 0; e < trainer->epochs_done; e++) {
+        const double metric = trainer->curve[e].metric;
+        if (!isnan(metric) && !is_held(trainer, e)) {
+            const bool is_better = isnan(best) || metric > best;
+            n_bad = is_better ? 0 : n_bad + 1;
+            best = is_better ? metric : best;
+        }
+    }
+    return n_bad;
 }
 
 static bool is_over(const struct trainer *trainer)
 {
     const struct sequence_input *input = trainer->input;
     return trainer->is_cut_short || trainer->epochs_done >= input->stop_after ||
-           (input->patience > 0 && trainer->n_bad >= input->patience);
+           (input->patience > 0 && count_bad(trainer) >= input->patience);
 }
 
 static enum status_code run_epochs(struct trainer *trainer, struct status *status)

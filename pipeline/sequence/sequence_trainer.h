@@ -31,8 +31,9 @@ struct sequence_input {
     size_t validate_every, patience;     /* as in struct trainer_input */
     size_t stop_after;                   /* epochs, of settings->epochs */
     const struct sequence_start *start;  /* NULL: from nothing */
-    size_t strip_bytes;                  /* see contrast.h */
-    const uint64_t *user_keys;           /* see sequence_places.h */
+    struct const_matrix items; /* (n_items, any) vectors to begin with; no rows: drawn ones */
+    size_t strip_bytes;        /* see contrast.h */
+    const uint64_t *user_keys; /* see sequence_places.h */
     uint64_t seed;
 };
 

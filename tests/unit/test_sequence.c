@@ -491,14 +491,16 @@ static double loss_of(struct asked *a)
     return outcome.loss;
 }
 
-static void check_gradients(size_t layers, double dropout)
+/* holds: the vectors of items stay, and have no gradient; all others have the same. */
+static void check_gradients(size_t layers, double dropout, bool holds)
 {
     struct asked a;
     struct sequence_table tables[SEQUENCE_TABLES_MAX];
     const float step = 2e-3f;
     asked_init(&a, layers, dropout);
+    a.model.holds_items = holds;
     const size_t n = sequence_model_tables(&a.model, tables);
-    for (size_t t = 0; t < n; t++) {
+    for (size_t t = holds ? 1 : 0; t < n; t++) {
         struct embedding_table *table = tables[t].table;
         const size_t size = table->n * table->dimension;
         for (size_t i = 0; i < size; i += 1 + size / 12) {
@@ -527,9 +529,10 @@ static void check_gradients(size_t layers, double dropout)
 static void gradients_through_every_layer_match_finite_differences(void **state)
 {
     (void)state;
-    check_gradients(1, 0.0);
-    check_gradients(2, 0.3);
-    check_gradients(3, 0.0);
+    check_gradients(1, 0.0, false);
+    check_gradients(2, 0.3, false);
+    check_gradients(3, 0.0, false);
+    check_gradients(1, 0.0, true);
 }
 
 /* Asks for a stop behind so many questions. */
@@ -615,9 +618,10 @@ static enum status_code load(void *data, struct artifact *artifact, bool *found,
     return STATUS_OK;
 }
 
-static enum status_code train_for(const struct log *log, size_t epochs,
-                                  const struct sequence_start *start, struct saved *saved,
-                                  struct pool *pool, struct sequence_result *result)
+static enum status_code train_from(const struct log *log, size_t epochs,
+                                   const struct sequence_start *start, struct const_matrix items,
+                                   struct saved *saved, struct pool *pool,
+                                   struct sequence_result *result)
 {
     struct status status = {0};
     const struct sequence_settings settings = settings_of(2, 0.2);
@@ -628,6 +632,7 @@ static enum status_code train_for(const struct log *log, size_t epochs,
                                          .n_items = N_ITEMS,
                                          .stop_after = epochs,
                                          .start = start,
+                                         .items = items,
                                          .strip_bytes = 1 << 20,
                                          .seed = 8};
     struct trainer_hooks hooks = {.data = saved};
@@ -637,6 +642,13 @@ static enum status_code train_for(const struct log *log, size_t epochs,
         hooks.checkpoint_load = load;
     }
     return sequence_train(&input, &hooks, pool, result, &status);
+}
+
+static enum status_code train_for(const struct log *log, size_t epochs,
+                                  const struct sequence_start *start, struct saved *saved,
+                                  struct pool *pool, struct sequence_result *result)
+{
+    return train_from(log, epochs, start, (struct const_matrix){0}, saved, pool, result);
 }
 
 static enum status_code train(const struct log *log, struct saved *saved, struct pool *pool,
@@ -728,6 +740,56 @@ static void training_goes_on_from_other_weights_and_new_items_start_from_nothing
     log_release(&log);
 }
 
+/* Vectors of more components than there are here, of fewer, and the same bytes by any way. */
+static void items_that_are_given_hold_until_the_layers_can_read_them(void **state)
+{
+    (void)state;
+    struct status status = {0};
+    struct log log;
+    struct pool *pool = NULL;
+    struct sequence_result held = {0}, one = {0}, three = {0}, resumed = {0}, few = {0},
+                           drawn = {0};
+    struct saved saved = {.keep_at = 2};
+    float given[N_ITEMS * (D + 3)];
+    log_init(&log);
+    assert_int_equal(pool_new(3, &pool, &status), STATUS_OK);
+    for (size_t i = 0; i < N_ITEMS * (D + 3); i++) {
+        given[i] = (float)(i * i % 17) - 8.2f;
+    }
+    const struct const_matrix wide = const_matrix_of(given, N_ITEMS, D + 3);
+    const struct const_matrix narrow = const_matrix_of(given, N_ITEMS, D - 2);
+    assert_int_equal(train_from(&log, 3, NULL, wide, NULL, NULL, &held), STATUS_OK);
+    assert_int_equal(train_from(&log, 6, NULL, wide, NULL, NULL, &one), STATUS_OK);
+    assert_int_equal(train_from(&log, 0, NULL, narrow, NULL, NULL, &few), STATUS_OK);
+    assert_int_equal(train_for(&log, 0, NULL, NULL, NULL, &drawn), STATUS_OK);
+    for (size_t i = 0; i < N_ITEMS; i++) {
+        float expected[D];
+        memcpy(expected, given + i * (D + 3), sizeof expected);
+        (void)vec_unit(vec_ops(), expected, D);
+        assert_memory_equal(held.model.items.weights + i * D, expected, sizeof expected);
+        assert_memory_not_equal(one.model.items.weights + i * D, expected, sizeof expected);
+        const float *row = few.model.items.weights + i * D;
+        assert_true(fabsf(vec_ops()->dot(row, row, D - 2) - 1.0f) < 1e-5f);
+        assert_memory_equal(row + D - 2, drawn.model.items.weights + i * D + D - 2,
+                            2 * sizeof *row);
+    }
+    assert_int_equal(train_from(&log, 6, NULL, wide, NULL, pool, &three), STATUS_OK);
+    assert_equal_models(&one.model, &three.model);
+    assert_int_equal(train_from(&log, 6, NULL, wide, &saved, NULL, &resumed), STATUS_SIGNAL);
+    saved.loads = true;
+    saved.keep_at = 0;
+    assert_int_equal(train_from(&log, 6, NULL, wide, &saved, NULL, &resumed), STATUS_OK);
+    assert_equal_models(&one.model, &resumed.model);
+    sequence_result_release(&held);
+    sequence_result_release(&one);
+    sequence_result_release(&three);
+    sequence_result_release(&resumed);
+    sequence_result_release(&few);
+    sequence_result_release(&drawn);
+    pool_free(pool);
+    log_release(&log);
+}
+
 int main(void)
 {
     blas_init();
@@ -743,6 +805,7 @@ int main(void)
         cmocka_unit_test(a_step_in_parts_is_the_same_step_and_may_be_left_between_them),
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
         cmocka_unit_test(training_goes_on_from_other_weights_and_new_items_start_from_nothing),
+        cmocka_unit_test(items_that_are_given_hold_until_the_layers_can_read_them),
     };
     enum { N_TESTS = sizeof tests / sizeof tests[0] };
     const struct vec_ops *sets[VEC_SETS_MAX];
