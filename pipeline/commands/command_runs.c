@@ -248,7 +248,8 @@ const struct command command_runs = {
         "killed, running. `shown` marks the run whose generation the views show, after a "
         "rollback too. `show N` tells of run N (without N the newest) how good its lists "
         "are beside the best baseline and whether that could be chance, what has changed "
-        "since the last run before it that published, and how its stages went; with "
+        "since the last run before it that published, and how its stages went (over "
+        "ranks the rows and CPU seconds of all, the clock of the first); with "
         "--all all that is known: every metric, and what figures depend on.",
     .min_arguments = 1,
     .max_arguments = 3,

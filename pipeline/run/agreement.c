@@ -36,6 +36,18 @@ done:
     return code;
 }
 
+enum status_code agreement_on_cpu(const struct context *context, enum status_code code,
+                                  double *seconds, struct status *status)
+{
+    static const double second = 1e6; /* microseconds: a sum of whole numbers */
+    int64_t sum = (int64_t)(*seconds * second);
+    if (code == STATUS_OK) {
+        code = ranks_sum_int64(context->request->ranks, &sum, 1, status);
+        *seconds = (double)sum / second;
+    }
+    return code;
+}
+
 void agreement_tell(const struct context *context, const struct ranks_traffic *before)
 {
     const struct run_request *request = context->request;

@@ -18,6 +18,10 @@ MUST_CHECK enum status_code agreement_on_verdict(const struct context *context,
                                                  const struct cache_state *before,
                                                  enum cache_verdict *verdict,
                                                  struct status *status);
+/* *seconds of CPU time become those of all ranks, unless the stage has failed: then the ranks have
+ * parted. */
+MUST_CHECK enum status_code agreement_on_cpu(const struct context *context, enum status_code code,
+                                             double *seconds, struct status *status);
 /* Logs what the running stage has sent since `before`. */
 void agreement_tell(const struct context *context, const struct ranks_traffic *before);
 

@@ -280,15 +280,15 @@ static enum status_code do_stage(struct runner *runner, const struct plan_stage 
     code =
         skipped ? reuse(runner, stage, &before, verdict, status) : execute(runner, stage, status);
     code = agreement(context, code, status);
-    double seconds = clock_monotonic() - started;
+    double seconds = clock_monotonic() - started, cpu_seconds = clock_cpu() - cpu_started;
+    code = agreement_on_cpu(context, code, &cpu_seconds, status);
     /* a failed stage is put on record too; the failure itself is what gets reported */
     struct status record_status = {0};
-    enum status_code recorded =
-        run_record_stage(context,
-                         code != STATUS_OK ? "failed"
-                         : skipped         ? "skipped"
-                                           : "done",
-                         seconds, clock_cpu() - cpu_started, &record_status);
+    enum status_code recorded = run_record_stage(context,
+                                                 code != STATUS_OK ? "failed"
+                                                 : skipped         ? "skipped"
+                                                                   : "done",
+                                                 seconds, cpu_seconds, &record_status);
     TRY(code);
     if (recorded != STATUS_OK) {
         *status = record_status;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dataset/crowd.h"
+#include "dataset/dataset_ranks.h"
 #include "math/vec.h"
 #include "negatives/negatives_options.h"
 #include "pairs/item_pairs.h"
@@ -360,6 +361,13 @@ static struct trainer_result nothing_trained(const struct training *training)
                                    .step_bytes = NAN};
 }
 
+/* The pairs that are learned from, of all ranks. */
+static void set_rows(const struct training *training)
+{
+    const struct dataset *dataset = &training->interactions.basis[training->basis];
+    context_set_rows(training->context, dataset_totals(dataset).pairs);
+}
+
 enum status_code training_run(struct training *training, struct trainer_result *result,
                               struct status *status)
 {
@@ -367,7 +375,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
     enum status_code code = STATUS_OK;
     if (training->without_ids) {
         *result = nothing_trained(training);
-        context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
+        set_rows(training);
         goto done;
     }
     TRY(training_name(&training->input, &training->interactions, training->basis, training->metric,
@@ -395,7 +403,7 @@ enum status_code training_run(struct training *training, struct trainer_result *
                   result->n_curve, training->input.stop_after, result->best_epoch);
     }
     if (code == STATUS_OK) {
-        context_set_rows(training->context, (int64_t)sparse_entries(&training->positives.matrix));
+        set_rows(training);
         code = training_record_curve(training->context, "", result->curve, result->n_curve, status);
     }
 done:

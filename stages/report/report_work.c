@@ -103,7 +103,8 @@ static enum status_code add_stages(const struct report_history *history, struct 
                    &query, status));
     TRY(db_bind_int64(query, 1, history->run, status));
     if (history->n_ranks > 1) {
-        snprintf(title, sizeof title, "Stages of this run, over %zu ranks", history->n_ranks);
+        snprintf(title, sizeof title, "Stages of this run, rows of all %zu ranks",
+                 history->n_ranks);
     }
     figure_begin(figures, title);
     table_begin(out, "stages of this run");
