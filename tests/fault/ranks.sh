@@ -6,6 +6,8 @@ set -u
 # as root, on fewer processors than ranks
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+# a program that has ended with an error is not waited for two seconds more
+export OMPI_MCA_odls_base_sigkill_timeout=0
 plain=$PROGRAM
 cd "$root" || exit 1
 
@@ -122,11 +124,21 @@ same() {
     fi
 }
 
+# stage_rows: how many each stage of the last run says
+stage_rows() {
+    sqlite3 -batch "$box/work.db" "SELECT label, n_rows FROM stage_run WHERE run = (SELECT max(run) FROM run)
+        ORDER BY position" 2>&1
+}
+
 same_rows() {
+    afresh
+    alone "$plain" run full.yaml
+    of_one=$(stage_rows)
     for n in "$@"; do
         afresh
         ranks "$n" "$ranked" run full.yaml
         same "$n ranks publish what one process does"
+        [ "$(stage_rows)" = "$of_one" ] || fail "$n ranks count the rows of all"
     done
     ranks "$n" "$ranked" run full.yaml --verbose
     refused 'the same once more does nothing new' 0 ' [0-9]* unchanged, in '
@@ -268,7 +280,8 @@ chmod +x "$box/rank"
 # stopped SIGNAL RANK N MOMENT FILE: a run over N of which one gets the signal then; sets code, and took, seconds
 stopped() {
     rm -f "$box"/pid.*
-    (cd "$box" && exec timeout -k 10 120 "$launcher" -n "$3" ./rank "$ranked" run "$5" >out 2>err) &
+    (cd "$box" && OMPI_MCA_odls_base_sigkill_timeout=1 exec timeout -k 10 120 "$launcher" -n "$3" ./rank "$ranked" \
+        run "$5" >out 2>err) & # the others have time to end by themselves
     job=$!
     sleep "$4"
     kill "-$1" "$(cat "$box/pid.$2" 2>/dev/null || echo $job)" 2>/dev/null
