@@ -56,13 +56,19 @@ static void show_trial(void *data, const struct tune_trial *trial)
     fputc('\n', display->err);
 }
 
-static void print_row(const struct tune_trial *trial, int width, FILE *out)
+/* `gain` is over the configuration as it is, which only a trial in full can be held against. */
+static void print_row(const struct tune_result *result, size_t i, int width, FILE *out)
 {
+    const struct tune_trial *trial = &result->trials[i];
+    const bool is_short = trial->epochs < result->epochs;
     fprintf(out, "%5zu  %6zu  ", trial->number, trial->epochs);
     if (isnan(trial->value)) {
-        fprintf(out, "%*s  ", width, "failed");
+        fprintf(out, "%*s  %8s  ", width, "failed", "-");
+    } else if (is_short || i == result->baseline) {
+        fprintf(out, "%*.5f  %8s  ", width, trial->value, "-");
     } else {
-        fprintf(out, "%*.5f  ", width, trial->value);
+        fprintf(out, "%*.5f  %+8.5f  ", width, trial->value,
+                trial->value - result->trials[result->baseline].value);
     }
     print_settings(trial, out);
     fputc('\n', out);
@@ -72,13 +78,34 @@ static void print_row(const struct tune_trial *trial, int width, FILE *out)
 static void print_table(const struct tune_result *result, FILE *out)
 {
     int width = (int)strlen(result->metric) > 7 ? (int)strlen(result->metric) : 7;
-    fprintf(out, "%5s  %6s  %*s  settings\n", "trial", "epochs", width, result->metric);
-    for (size_t i = 0; i < result->n_trials && i < SHOWN_TRIALS; i++) {
-        print_row(&result->trials[i], width, out);
+    const size_t n_shown = result->n_trials < SHOWN_TRIALS ? result->n_trials : SHOWN_TRIALS;
+    size_t n_short = 0;
+    for (size_t i = 0; i < n_shown; i++) {
+        n_short += result->trials[i].epochs < result->epochs;
+    }
+    fprintf(out,
+            "the best %zu of %zu settings tried, best first%s; `trial` counts in the order of "
+            "trying\n",
+            n_shown, result->n_trials,
+            n_short > 0 ? ", those not tried in full behind the others" : "");
+    fprintf(out, "%5s  %6s  %*s  %8s  settings\n", "trial", "epochs", width, result->metric,
+            "gain");
+    for (size_t i = 0; i < n_shown; i++) {
+        print_row(result, i, width, out);
     }
     if (result->n_trials > 0 && result->baseline >= SHOWN_TRIALS) {
-        print_row(&result->trials[result->baseline], width, out);
+        print_row(result, result->baseline, width, out);
     }
+}
+
+/* Whether some were made by an earlier call. */
+static bool knows_more(const struct tune_result *result)
+{
+    bool known = false;
+    for (size_t i = 0; i < result->n_trials; i++) {
+        known = known || result->trials[i].known;
+    }
+    return known;
 }
 
 static void show_summary(const struct display *display, bool restarts,
@@ -87,7 +114,8 @@ static void show_summary(const struct display *display, bool restarts,
     char duration[NUM_TEXT_MAX];
     num_format_duration(result->seconds, duration);
     if (display->lines) {
-        fprintf(display->err, "%zu different settings in %s%s\n", result->n_trials, duration,
+        fprintf(display->err, "%zu different settings, %s of trials%s%s\n", result->n_trials,
+                duration, knows_more(result) ? " with those of earlier calls" : "",
                 !result->out_of_time ? ""
                 : restarts ? "; the time was over: the same command without --restart goes on"
                            : "; the time was over: the same command goes on");
@@ -118,9 +146,9 @@ static enum status_code report(const struct tune_request *request, const struct 
     print_table(result, out);
     if (!result->is_better && !isnan(result->gain)) {
         fprintf(out,
-                "the best settings gain %.5f over the configuration as it is, no more than one "
-                "standard error (%.5f): nothing written\n",
-                result->gain, result->error);
+                "trial %zu gains %.5f over the configuration as it is, no more than one standard "
+                "error (%.5f): nothing written\n",
+                result->trials[result->winner].number, result->gain, result->error);
         goto done;
     }
     if (!result->is_better) {
@@ -128,7 +156,12 @@ static enum status_code report(const struct tune_request *request, const struct 
         goto done;
     }
     TRY(tuned_file_write(request, result, path, status));
-    command_print(out, "wrote %s\n", path);
+    fprintf(out, "trial %zu is better than the configuration as it is",
+            result->trials[result->winner].number);
+    if (!isnan(result->gain)) {
+        fprintf(out, ", by %.5f with a standard error of %.5f", result->gain, result->error);
+    }
+    command_print(out, ": wrote %s\n", path);
 done:
     return code;
 }
