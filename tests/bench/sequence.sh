@@ -1,13 +1,14 @@
 #!/bin/sh
 # `make bench-sequence`: the tower that reads sequences beside SASRec in PyTorch (sequence_torch.py), in
 # one run on one machine: NDCG@20 on the validation part of MovieLens-100K, leave-one-out, against CPU
-# seconds. Both have the same dimension, layers, negatives of a step, schedule and validation; nightjar's
-# seconds are those of its whole stage train (a single epoch of the towers of ids among them), shared out
-# evenly over the epochs. Needs NIGHTJAR_DATA with ml-100k.ratings.csv.gz and, for the peer, Python 3 with
+# seconds. Both have the same dimension, layers, negatives of a step, schedule and validation, and what
+# else each does best with: nightjar its defaults, SASRec those of a handful (tests/bench/README.md) that
+# validated best. nightjar's seconds are those of its whole stage train, without a tower of ids, shared
+# out evenly over the epochs. Needs NIGHTJAR_DATA with ml-100k.ratings.csv.gz and, for the peer, Python 3 with
 # torch and numpy (PYTHON says which); what is missing is skipped, visibly. BUILD is the build to measure.
 # Leaves BUILD/sequence.tsv and BUILD/sequence.svg.
 set -u
-: "${BUILD:?}" "${NIGHTJAR_DATA:=}" "${PYTHON:=/usr/bin/python3}" "${EPOCHS:=20}" "${PEER_EPOCHS:=20}"
+: "${BUILD:?}" "${NIGHTJAR_DATA:=}" "${PYTHON:=/usr/bin/python3}"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$BUILD" && pwd)
 log=$NIGHTJAR_DATA/ml-100k.ratings.csv.gz
@@ -26,8 +27,8 @@ work: {database: work.db}
 stages:
   - import: {file: "$log", table: log, if_exists: replace}
   - interactions: {split: {by: leave_last, valid: 1, test: 1}}
-  - negatives: {strategy: mixed, count: 2048, alpha: 0.5}
-  - train: {epochs: 1, patience: 0, sequence: {epochs: $EPOCHS, learning_rate: 0.003, weight_decay: 0, negatives: 2048}}
+  - negatives: {strategy: mixed, count: 8192, alpha: 0.5}
+  - train: {patience: 0, sequence: {share: 1}}
 Y
 "$build/nightjar" run "$box/walk.yaml" --quiet --set threads=1 || exit 1
 sqlite3 -batch -separator '	' "$box/work.db" "
@@ -39,7 +40,7 @@ if "$PYTHON" -c 'import numpy, torch' 2>/dev/null; then
     sqlite3 -batch -csv "$box/log.db" 'SELECT user_id, item_id, timestamp FROM log' >"$box/log.csv"
     # threads that wait must not count as work
     OMP_WAIT_POLICY=passive "$PYTHON" "$root/tests/bench/sequence_torch.py" "$box/log.csv" \
-        --epochs "$PEER_EPOCHS" | sed 's/^/SASRec	/' >>"$build/sequence.tsv"
+        --epochs 60 --learning-rate 0.003 --batch 16 --weight-decay 1 | sed 's/^/SASRec	/' >>"$build/sequence.tsv"
 else
     echo "skipped: the peer: $PYTHON has no torch and numpy (Debian: python3-torch)"
 fi

@@ -143,7 +143,7 @@ def main():
     parser.add_argument("--epochs", type=int, required=True)
     for name, value in (("dimension", 64), ("layers", 1), ("heads", 1), ("length", 50)):
         parser.add_argument("--" + name, type=int, default=value)
-    for name, value in (("batch", 64), ("negatives", 2048), ("seed", 1), ("threads", 1)):
+    for name, value in (("batch", 64), ("negatives", 512), ("seed", 1), ("threads", 1)):
         parser.add_argument("--" + name, type=int, default=value)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--learning-rate", type=float, default=0.003)
