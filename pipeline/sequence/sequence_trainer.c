@@ -12,6 +12,9 @@
  * read them yet would pull them to where they were drawn. */
 enum { HELD_PARTS = 2 };
 
+/* Without a validation part so many users, evenly taken, say how the vectors lie. */
+enum { MEASURED_USERS = 1000 };
+
 struct trainer {
     const struct sequence_input *input;
     const struct trainer_hooks *hooks;
@@ -24,7 +27,7 @@ struct trainer {
     uint32_t *order;      /* (n_users) of the epoch */
     int32_t *batch;       /* (n_users) */
     double n_places;      /* of all users */
-    float *user_vectors;  /* (validation users, d) */
+    float *user_vectors;  /* (those of validation or measured ones, d) */
     float *item_vectors;  /* (n_items, d) */
     size_t epochs_done, best_epoch;
     size_t n_resumed;
@@ -79,7 +82,8 @@ static enum status_code trainer_init(struct trainer *trainer, struct status *sta
     TRY(MEM_NEW(&trainer->curve, input->stop_after, status));
     TRY(MEM_NEW(&trainer->item_vectors, input->n_items * d, status));
     TRY(MEM_NEW(&trainer->user_vectors,
-                (input->validation == NULL ? 0 : input->validation->n_users) * d, status));
+                (input->validation == NULL ? MEASURED_USERS : input->validation->n_users) * d,
+                status));
     for (size_t u = 0; u < n; u++) {
         if (sequence_steps(sequences, u) > 1) {
             trainer->users[trainer->n_users++] = (int32_t)u;
@@ -246,6 +250,7 @@ static enum status_code run_epoch(struct trainer *trainer, struct curve_point *p
     point->positive_similarity = contrast_mean(outcome.diagnostics.positive_cosine);
     point->negative_similarity = contrast_mean(outcome.diagnostics.negative_cosine);
     point->effective_negatives = contrast_mean(outcome.diagnostics.effective_negatives);
+    point->alignment = 2.0 - 2.0 * point->positive_similarity; /* |u - v|^2 at unit length */
 done:
     return code;
 }
@@ -279,6 +284,23 @@ static enum status_code measure(struct trainer *trainer, size_t n_users, struct 
     point->norm = health.norm;
     point->dead_dimensions = health.dead_dimensions;
     point->participation = health.participation;
+done:
+    return code;
+}
+
+/* Of the last epoch, where no validation has measured it: the vectors of a sample of users. */
+static enum status_code measure_sample(struct trainer *trainer, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const size_t n = trainer->n_users < MEASURED_USERS ? trainer->n_users : MEASURED_USERS;
+    for (size_t i = 0; i < n; i++) {
+        trainer->batch[i] = trainer->users[i * trainer->n_users / n];
+    }
+    TRY(sequence_encode(&trainer->model, trainer->input->sequences, trainer->batch, n,
+                        trainer->user_vectors, NULL, &trainer->hooks->watch, trainer->pool,
+                        status));
+    sequence_model_items(&trainer->model, trainer->item_vectors, trainer->pool);
+    TRY(measure(trainer, n, &trainer->curve[trainer->epochs_done - 1], status));
 done:
     return code;
 }
@@ -352,6 +374,9 @@ static enum status_code run_epochs(struct trainer *trainer, struct status *statu
         }
     }
     if (input->validation == NULL) {
+        if (trainer->epochs_done > 0) {
+            TRY(measure_sample(trainer, status));
+        }
         TRY(keep_best(trainer, NAN, status));
     }
 done:
