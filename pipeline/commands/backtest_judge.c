@@ -212,8 +212,7 @@ enum status_code backtest_judge(const struct backtest_log *backtest, const char 
         const struct row_id id = vocabulary_id(&log->users, u);
         const size_t n_asked = mark_items(&lists, u);
         if (n_asked > 0) {
-            TRY(id.is_text ? db_bind_text(of_user, 1, id.text, id.length, true, status)
-                           : db_bind_int64(of_user, 1, id.integer, status));
+            TRY(row_id_bind(of_user, 1, &id, status));
             TRY(read_items(&log->items, of_user, lists.longest, lists.ranked[NIGHTJAR],
                            &lists.n_ranked[NIGHTJAR], status));
         }

@@ -25,7 +25,7 @@ static enum status_code write_rows(struct db *work, const int64_t *evenings, con
         const char *model = strchr(name, ':') + 1;
         TRY(db_bind_int64(query, 1, evenings[i / n_columns], status));
         TRY(db_bind_text(query, 2, name, (size_t)(model - name) - 1, true, status));
-        TRY(db_bind_text(query, 3, model, strlen(model), true, status));
+        TRY(db_bind_string(query, 3, model, status));
         TRY(db_bind_double(query, 4, means[i], status));
         TRY(db_bind_int64(query, 5, users[i / n_columns], status));
         TRY(db_run(query, status));

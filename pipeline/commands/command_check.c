@@ -132,8 +132,8 @@ static enum status_code advise_key(const struct checkup *checkup, struct db *db,
         return STATUS_OK;
     }
     TRY(db_prepare(db, reused, &query, status));
-    TRY(db_bind_text(query, 1, source->key, strlen(source->key), true, status));
-    TRY(db_bind_text(query, 2, from, strlen(from), true, status));
+    TRY(db_bind_string(query, 1, source->key, status));
+    TRY(db_bind_string(query, 2, from, status));
     TRY(db_step(query, &has_row, status));
     if (has_row) {
         command_print(

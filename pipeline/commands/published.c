@@ -269,7 +269,7 @@ enum status_code published_print(struct db *db, const struct plan *plan,
     TRY(db_prepare(db, buf_text(&sql), &rows, status));
     TRY(db_bind_int64(rows, 2, query->limit, status));
     if (query->id != NULL) {
-        TRY(db_bind_text(rows, 1, query->id, strlen(query->id), true, status));
+        TRY(db_bind_string(rows, 1, query->id, status));
     }
     TRY(rows_print(rows, query->json, false, out, n_rows, status));
     if (*n_rows == 0 && query->id != NULL &&

@@ -64,7 +64,7 @@ static enum status_code read_columns(struct db *db, struct schema *schema,
                    "SELECT name, type, pk, count(*) OVER () FROM"
                    " pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid",
                    &query, status));
-    TRY(db_bind_text(query, 1, table->name, strlen(table->name), true, status));
+    TRY(db_bind_string(query, 1, table->name, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
@@ -144,7 +144,7 @@ static enum status_code read_foreign_keys(struct db *db, struct schema *schema,
                    "SELECT \"from\", \"table\", \"to\" FROM pragma_foreign_key_list(?1)"
                    " GROUP BY id HAVING count(*) = 1",
                    &query, status));
-    TRY(db_bind_text(query, 1, table->name, strlen(table->name), true, status));
+    TRY(db_bind_string(query, 1, table->name, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {

@@ -156,7 +156,7 @@ static enum status_code judge_list(struct judged *judged, const struct user_even
     enum status_code code;
     bool has_row;
     *n_rows = *n_true = 0;
-    TRY(shown_bind_user(judged->list, &user, status));
+    TRY(row_id_bind(judged->list, 1, &user, status));
     for (;;) {
         struct row_id id;
         TRY(db_step(judged->list, &has_row, status));

@@ -84,7 +84,7 @@ static enum status_code check_rejected_table(struct import *import, struct statu
     TRY(db_object_type(import->db, name, &type, status));
     TRY(db_prepare(import->db, "SELECT group_concat(name) FROM pragma_table_info(?1)", &query,
                    status));
-    TRY(db_bind_text(query, 1, name, strlen(name), true, status));
+    TRY(db_bind_string(query, 1, name, status));
     TRY(db_step(query, &has_row, status));
     bool is_ours = strcmp(buf_text(&type), "table") == 0 &&
                    strcmp(db_column_text(query, 0, NULL), "line,reason,text") == 0;

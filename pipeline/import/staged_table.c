@@ -74,7 +74,7 @@ static enum status_code collect_dependents(struct staged_table *staged, struct b
                    "SELECT sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE"
                    " AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
                    &query, status));
-    TRY(db_bind_text(query, 1, staged->name, strlen(staged->name), true, status));
+    TRY(db_bind_string(query, 1, staged->name, status));
     while (has_row) {
         TRY(db_step(query, &has_row, status));
         if (has_row) {

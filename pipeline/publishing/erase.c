@@ -14,13 +14,6 @@ struct erasure {
     struct publish_form form;
 };
 
-static enum status_code bind_id(struct db_query *query, const struct row_id *id,
-                                struct status *status)
-{
-    return id->is_text ? db_bind_text(query, 1, id->text, id->length, true, status)
-                       : db_bind_int64(query, 1, id->integer, status);
-}
-
 /* "VERB table_gN WHERE column = ?1", prepared and bound. */
 static enum status_code open_on(const struct erasure *erasure, const char *verb, const char *kind,
                                 const char *column, const struct row_id *id,
@@ -33,7 +26,7 @@ static enum status_code open_on(const struct erasure *erasure, const char *verb,
     buf_addf(&sql, " WHERE %s = ?1", column);
     TRY(buf_check(&sql, status));
     TRY(db_prepare(erasure->db, buf_text(&sql), query, status));
-    TRY(bind_id(*query, id, status));
+    TRY(row_id_bind(*query, 1, id, status));
 done:
     buf_release(&sql);
     return code;

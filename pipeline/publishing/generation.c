@@ -99,7 +99,7 @@ static enum status_code drop_table(const struct publish_target *target, const ch
     }
     TRY(publish_prepare(db, target->prefix, "DELETE FROM $nightjar_objects WHERE name = ?1", &query,
                         status));
-    TRY(db_bind_text(query, 1, name, strlen(name), true, status));
+    TRY(db_bind_string(query, 1, name, status));
     TRY(db_run(query, status));
     TRY(db_commit(db, status));
 done:
@@ -277,7 +277,7 @@ enum status_code publish_describe_takeover(struct db *db, const char *prefix, co
                         "SELECT pipeline FROM $nightjar_generations JOIN $nightjar_current"
                         " USING (generation) WHERE pipeline <> ?1",
                         &query, status));
-    TRY(db_bind_text(query, 1, pipeline, strlen(pipeline), true, status));
+    TRY(db_bind_string(query, 1, pipeline, status));
     TRY(db_step(query, &has_row, status));
     if (has_row) {
         buf_addf(line,

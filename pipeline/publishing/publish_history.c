@@ -9,8 +9,7 @@ static enum status_code bind_texts(struct db_query *query, int first, const char
 {
     enum status_code code = STATUS_OK;
     for (int i = 0; i < n && code == STATUS_OK; i++) {
-        const char *text = texts[i] != NULL ? texts[i] : "";
-        code = db_bind_text(query, first + i, text, strlen(text), true, status);
+        code = db_bind_string(query, first + i, texts[i] != NULL ? texts[i] : "", status);
     }
     return code;
 }

@@ -109,7 +109,7 @@ static enum status_code is_text(struct db *db, const char *prefix, enum publish_
     TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND type = 'TEXT'",
                    &query, status));
     TRY(db_bind_text(query, 1, buf_text(&full), full.length, true, status));
-    TRY(db_bind_text(query, 2, column, strlen(column), true, status));
+    TRY(db_bind_string(query, 2, column, status));
     TRY(db_step(query, found, status));
 done:
     db_finalize(query);
@@ -144,8 +144,8 @@ enum status_code publish_record(struct db *db, const char *prefix, const char *t
     TRY(publish_prepare(db, prefix, "INSERT OR REPLACE INTO $nightjar_objects VALUES (?1,?2,?3,?4)",
                         &query, status));
     TRY(db_bind_text(query, 1, buf_text(&full), full.length, true, status));
-    TRY(db_bind_text(query, 2, type, strlen(type), true, status));
-    TRY(db_bind_text(query, 3, name, strlen(name), true, status));
+    TRY(db_bind_string(query, 2, type, status));
+    TRY(db_bind_string(query, 3, name, status));
     TRY(db_bind_int64(query, 4, generation, status));
     TRY(db_run(query, status));
 done:

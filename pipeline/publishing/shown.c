@@ -140,13 +140,6 @@ enum status_code shown_prepare_list(struct db *db, const char *prefix, int64_t g
                    "WHERE user_id = ?1", query, status);
 }
 
-enum status_code shown_bind_user(struct db_query *query, const struct row_id *user,
-                                 struct status *status)
-{
-    return user->is_text ? db_bind_text(query, 1, user->text, user->length, false, status)
-                         : db_bind_int64(query, 1, user->integer, status);
-}
-
 enum status_code shown_prepare_popular(struct db *db, const char *prefix, int64_t generation,
                                        struct db_query **query, struct status *status)
 {
@@ -180,7 +173,7 @@ enum status_code shown_read_trial(struct db *db, const char *prefix, const char 
     }
     TRY(publish_prepare(db, prefix, trial, &query, status));
     for (int t = 0; t < 3; t++) {
-        TRY(db_bind_text(query, t + 1, texts[t], strlen(texts[t]), true, status));
+        TRY(db_bind_string(query, t + 1, texts[t], status));
     }
     TRY(db_step(query, &found, status));
     if (found && db_column_type(query, 1) == DB_TEXT) {

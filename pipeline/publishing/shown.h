@@ -4,7 +4,7 @@
  *     TRY(shown_read(db, prefix, &shown, status));
  *     shown_at(&shown, time)                                   the generation that people saw
  *     TRY(shown_prepare_list(db, prefix, shown.kept[0].generation, &query, status));
- *     TRY(shown_bind_user(query, &user, status));              rank, item_id, source
+ *     TRY(row_id_bind(query, 1, &user, status));              rank, item_id, source
  *     shown_release(&shown); */
 #ifndef NIGHTJAR_PUBLISHING_SHOWN_H
 #define NIGHTJAR_PUBLISHING_SHOWN_H
@@ -39,12 +39,10 @@ MUST_CHECK enum status_code shown_since(struct db *db, const char *prefix, int64
                                         struct status *status);
 void shown_release(struct shown *shown);
 
-/* rank, item_id and source of the user's rows by rank; the user is bound by the second. */
+/* rank, item_id and source of a user's rows by rank; the user is parameter 1. */
 MUST_CHECK enum status_code shown_prepare_list(struct db *db, const char *prefix,
                                                int64_t generation, struct db_query **query,
                                                struct status *status);
-MUST_CHECK enum status_code shown_bind_user(struct db_query *query, const struct row_id *user,
-                                            struct status *status);
 /* A trial that a prefix takes part in. */
 struct shown_trial {
     int64_t since; /* when the oldest kept generation was published since which its share is that

@@ -124,7 +124,7 @@ static enum status_code load_state(struct db *work, const char *label, struct ca
                    "SELECT key, fingerprint, run, finished, n_rows FROM stage_state"
                    " WHERE label = ?1",
                    &query, status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_string(query, 1, label, status));
     TRY(db_step(query, &state->found, status));
     if (state->found) {
         copy_text(query, 0, state->key);
@@ -204,7 +204,7 @@ enum status_code cache_forget(struct db *work, const char *label, struct status 
     enum status_code code;
     struct db_query *query = NULL;
     TRY(db_prepare(work, "DELETE FROM stage_state WHERE label = ?1", &query, status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_string(query, 1, label, status));
     TRY(db_run(query, status));
 done:
     db_finalize(query);
@@ -220,9 +220,9 @@ enum status_code cache_remember(struct db *work, const char *label, const struct
                    "INSERT OR REPLACE INTO stage_state (label, key, fingerprint, run, finished,"
                    " n_rows) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                    &query, status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
-    TRY(db_bind_text(query, 2, state->key, strlen(state->key), true, status));
-    TRY(db_bind_text(query, 3, state->fingerprint, strlen(state->fingerprint), true, status));
+    TRY(db_bind_string(query, 1, label, status));
+    TRY(db_bind_string(query, 2, state->key, status));
+    TRY(db_bind_string(query, 3, state->fingerprint, status));
     TRY(db_bind_int64(query, 4, state->run, status));
     TRY(db_bind_int64(query, 5, state->finished, status));
     TRY(db_bind_int64(query, 6, state->rows, status));

@@ -52,7 +52,7 @@ enum status_code estimate_load(struct db *work, struct stage_sizes *sizes, bool 
     TRY(db_prepare(work, "SELECT value FROM data_size WHERE name = ?1", &query, status));
     for (size_t i = 0; i < N_COUNTS; i++) {
         bool has_row;
-        TRY(db_bind_text(query, 1, count_names[i], strlen(count_names[i]), true, status));
+        TRY(db_bind_string(query, 1, count_names[i], status));
         TRY(db_step(query, &has_row, status));
         if (has_row) {
             *count_at(&loaded, i) = db_column_double(query, 0);
@@ -146,7 +146,7 @@ enum status_code estimate_save(struct db *work, const struct stage_sizes *sizes,
     TRY(db_prepare(work, "INSERT OR REPLACE INTO data_size (name, value) VALUES (?1, ?2)", &query,
                    status));
     for (size_t i = 0; i < N_COUNTS; i++) {
-        TRY(db_bind_text(query, 1, count_names[i], strlen(count_names[i]), true, status));
+        TRY(db_bind_string(query, 1, count_names[i], status));
         TRY(db_bind_double(query, 2, *count_at(&copy, i), status));
         TRY(db_run(query, status));
     }

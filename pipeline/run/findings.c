@@ -43,7 +43,7 @@ static enum status_code read_value(struct db *work, const char *sql, int64_t run
     TRY(db_prepare(work, sql, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
     if (metric != NULL) {
-        TRY(db_bind_text(query, 2, metric, strlen(metric), true, status));
+        TRY(db_bind_string(query, 2, metric, status));
     }
     if (other != 0) {
         TRY(db_bind_int64(query, 3, other, status));

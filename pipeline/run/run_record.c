@@ -11,12 +11,6 @@
 
 #include <math.h>
 
-static enum status_code bind_text(struct db_query *query, int index, const char *text,
-                                  struct status *status)
-{
-    return db_bind_text(query, index, text, strlen(text), true, status);
-}
-
 enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                                   struct status *status)
 {
@@ -51,13 +45,13 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
         snprintf(cpu + strlen(cpu), sizeof cpu - strlen(cpu), " in each of %zu ranks",
                  context->plan->rank.n);
     }
-    TRY(bind_text(query, 1, context->plan->settings.pipeline, status));
-    TRY(bind_text(query, 2, context->request->version, status));
-    TRY(bind_text(query, 3, context->config_hash, status));
+    TRY(db_bind_string(query, 1, context->plan->settings.pipeline, status));
+    TRY(db_bind_string(query, 2, context->request->version, status));
+    TRY(db_bind_string(query, 3, context->config_hash, status));
     TRY(db_bind_int64(query, 4, context->plan->settings.seed, status));
     TRY(db_bind_int64(query, 5, context->started, status));
-    TRY(bind_text(query, 6, libraries, status));
-    TRY(bind_text(query, 7, cpu, status));
+    TRY(db_bind_string(query, 6, libraries, status));
+    TRY(db_bind_string(query, 7, cpu, status));
     TRY(db_bind_int64(query, 8, context->run, status));
     TRY(db_run(query, status));
     TRY(db_commit(work, status));
@@ -79,11 +73,11 @@ static enum status_code write_metrics(struct context *context, struct status *st
     for (size_t i = context->n_metrics_before; i < context->n_metrics; i++) {
         const struct publish_metric *metric = &context->metrics[i];
         TRY(db_bind_int64(query, 1, context->run, status));
-        TRY(bind_text(query, 2, metric->name, status));
-        TRY(bind_text(query, 3, metric->model, status));
-        TRY(bind_text(query, 4, metric->group, status));
+        TRY(db_bind_string(query, 2, metric->name, status));
+        TRY(db_bind_string(query, 3, metric->model, status));
+        TRY(db_bind_string(query, 4, metric->group, status));
         TRY(db_bind_double(query, 5, metric->value, status));
-        TRY(bind_text(query, 6, context->stage->label, status));
+        TRY(db_bind_string(query, 6, context->stage->label, status));
         TRY(db_bind_double(query, 7, metric->error, status));
         TRY(db_run(query, status));
     }
@@ -104,12 +98,12 @@ enum status_code run_record_stage(struct context *context, const char *state, do
                    &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, (int64_t)context->stage->position, status));
-    TRY(bind_text(query, 3, context->stage->label, status));
-    TRY(bind_text(query, 4, state, status));
+    TRY(db_bind_string(query, 3, context->stage->label, status));
+    TRY(db_bind_string(query, 4, state, status));
     TRY(db_bind_double(query, 5, seconds, status));
     TRY(db_bind_double(query, 6, cpu_seconds, status));
     TRY(db_bind_int64(query, 7, context->rows, status));
-    TRY(bind_text(query, 8, context->key, status));
+    TRY(db_bind_string(query, 8, context->key, status));
     TRY(db_bind_int64(query, 9, clock_peak_rss(), status));
     TRY(db_run(query, status));
     TRY(write_metrics(context, status));
@@ -132,7 +126,7 @@ enum status_code run_record_copy_metrics(struct context *context, int64_t from,
         " ORDER BY name, model, grp",
         &query, status));
     TRY(db_bind_int64(query, 1, from, status));
-    TRY(bind_text(query, 2, context->stage->label, status));
+    TRY(db_bind_string(query, 2, context->stage->label, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
@@ -199,11 +193,11 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     TRY(db_prepare(context->work, update, &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));
-    TRY(bind_text(query, 3, run_record_state(context->generation, outcome->code), status));
+    TRY(db_bind_string(query, 3, run_record_state(context->generation, outcome->code), status));
     TRY(db_bind_int64(query, 7, JUDGING_PROTOCOL, status));
     TRY(db_bind_int64(query, 4, exit_code, status));
     if (text.length > 0) {
-        TRY(bind_text(query, 5, buf_text(&text), status));
+        TRY(db_bind_string(query, 5, buf_text(&text), status));
     } else {
         TRY(db_bind_null(query, 5, status));
     }
@@ -245,7 +239,7 @@ enum status_code history_stage_seconds(struct db *work, const char *label, doubl
                    "SELECT seconds FROM stage_run WHERE label = ?1 AND state = 'done'"
                    " ORDER BY run DESC LIMIT 1",
                    &query, status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_string(query, 1, label, status));
     TRY(db_step(query, &has_row, status));
     *seconds = has_row ? db_column_double(query, 0) : (double)NAN;
 done:

@@ -76,7 +76,7 @@ static enum status_code find_current(struct db *work, const char *slot, int64_t 
     TRY(db_prepare(work,
                    "SELECT artifact, hash, name FROM artifact WHERE slot = ?1 AND current = 1",
                    &query, status));
-    TRY(db_bind_text(query, 1, slot, strlen(slot), true, status));
+    TRY(db_bind_string(query, 1, slot, status));
     TRY(db_step(query, found, status));
     if (*found) {
         *id = db_column_int64(query, 0);
@@ -108,9 +108,9 @@ static enum status_code begin_save(struct writer *writer, const char *slot,
     TRY(db_prepare(work, "INSERT INTO artifact VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)", &query,
                    status));
     TRY(db_bind_int64(query, 1, writer->id, status));
-    TRY(db_bind_text(query, 2, slot, strlen(slot), true, status));
-    TRY(db_bind_text(query, 3, artifact->name, strlen(artifact->name), true, status));
-    TRY(db_bind_text(query, 4, hash, strlen(hash), true, status));
+    TRY(db_bind_string(query, 2, slot, status));
+    TRY(db_bind_string(query, 3, artifact->name, status));
+    TRY(db_bind_string(query, 4, hash, status));
     TRY(db_bind_int64(query, 5, (int64_t)artifact_bytes(artifact), status));
     TRY(db_bind_int64(query, 6, clock_unix(), status));
     TRY(db_run(query, status));
@@ -149,11 +149,11 @@ static enum status_code write_array(struct writer *writer, size_t position,
     TRY(hash_array(array, hash, status));
     TRY(db_bind_int64(query, 1, writer->id, status));
     TRY(db_bind_int64(query, 2, (int64_t)position, status));
-    TRY(db_bind_text(query, 3, array->name, strlen(array->name), true, status));
-    TRY(db_bind_text(query, 4, type, strlen(type), true, status));
+    TRY(db_bind_string(query, 3, array->name, status));
+    TRY(db_bind_string(query, 4, type, status));
     TRY(db_bind_int64(query, 5, (int64_t)array->rows, status));
     TRY(db_bind_int64(query, 6, (int64_t)array->columns, status));
-    TRY(db_bind_text(query, 7, hash, strlen(hash), true, status));
+    TRY(db_bind_string(query, 7, hash, status));
     TRY(db_run(query, status));
     query = writer->insert_chunk;
     TRY(db_bind_int64(query, 1, writer->id, status));

@@ -99,6 +99,12 @@ MUST_CHECK enum status_code db_bind_text(struct db_query *query, int index, cons
                                          size_t length, bool is_static, struct status *status);
 MUST_CHECK enum status_code db_bind_blob(struct db_query *query, int index, const void *bytes,
                                          size_t length, bool is_static, struct status *status);
+/* A text up to its NUL, which is not copied. */
+MUST_CHECK enum status_code db_bind_string(struct db_query *query, int index, const char *text,
+                                           struct status *status);
+/* A number, or NULL for NaN. */
+MUST_CHECK enum status_code db_bind_number(struct db_query *query, int index, double value,
+                                           struct status *status);
 MUST_CHECK enum status_code db_bind_null(struct db_query *query, int index, struct status *status);
 /* *has_row (may be NULL) says whether a row is there. */
 MUST_CHECK enum status_code db_step(struct db_query *query, bool *has_row, struct status *status);

@@ -107,7 +107,7 @@ enum status_code db_object_type(struct db *db, const char *name, struct buf *typ
                    "SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE"
                    " ORDER BY type = 'trigger' LIMIT 1",
                    &query, status));
-    TRY(db_bind_text(query, 1, name, strlen(name), true, status));
+    TRY(db_bind_string(query, 1, name, status));
     TRY(db_step(query, &has_row, status));
     if (has_row) {
         buf_add_text(type, db_column_text(query, 0, NULL));

@@ -69,6 +69,19 @@ enum status_code db_bind_blob(struct db_query *query, int index, const void *byt
     return bound(query, index, result, status);
 }
 
+enum status_code db_bind_string(struct db_query *query, int index, const char *text,
+                                struct status *status)
+{
+    return db_bind_text(query, index, text, strlen(text), true, status);
+}
+
+enum status_code db_bind_number(struct db_query *query, int index, double value,
+                                struct status *status)
+{
+    return isnan(value) ? db_bind_null(query, index, status)
+                        : db_bind_double(query, index, value, status);
+}
+
 enum status_code db_bind_null(struct db_query *query, int index, struct status *status)
 {
     return bound(query, index, sqlite3_bind_null(query->statement, index), status);

@@ -144,9 +144,9 @@ static enum status_code apply_file(struct db *db, enum migrate_set set, const ch
     buf_add_text(&sql, " (part, version, name, applied) VALUES (?1, ?2, ?3, ?4)");
     TRY(buf_check(&sql, status));
     TRY(db_prepare(db, buf_text(&sql), &query, status));
-    TRY(db_bind_text(query, 1, set_names[set], strlen(set_names[set]), true, status));
+    TRY(db_bind_string(query, 1, set_names[set], status));
     TRY(db_bind_int64(query, 2, version_in_set(file->name, set), status));
-    TRY(db_bind_text(query, 3, file->name, strlen(file->name), true, status));
+    TRY(db_bind_string(query, 3, file->name, status));
     TRY(db_bind_int64(query, 4, clock_unix(), status));
     TRY(db_run(query, status));
 done:

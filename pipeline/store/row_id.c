@@ -55,6 +55,13 @@ enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id 
     return row_id_of_cell(&cell, id);
 }
 
+enum status_code row_id_bind(struct db_query *query, int index, const struct row_id *id,
+                             struct status *status)
+{
+    return id->is_text ? db_bind_text(query, index, id->text, id->length, false, status)
+                       : db_bind_int64(query, index, id->integer, status);
+}
+
 int row_id_compare(const struct row_id *a, const struct row_id *b)
 {
     if (a->is_text != b->is_text) {

@@ -24,6 +24,9 @@ extern const char *const row_id_faults[ROW_ID_SOUND]; /* "is NULL", ... */
 enum row_id_fault row_id_read(struct db_query *query, int column, struct row_id *id);
 /* The same of a cell that somebody has read. */
 enum row_id_fault row_id_of_cell(const struct db_cell *cell, struct row_id *id);
+/* As a parameter, one-based; copied. */
+MUST_CHECK enum status_code row_id_bind(struct db_query *query, int index, const struct row_id *id,
+                                        struct status *status);
 /* By type, then by value: 0 for the same id of the same type. */
 int row_id_compare(const struct row_id *a, const struct row_id *b);
 

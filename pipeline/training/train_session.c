@@ -303,9 +303,7 @@ enum status_code training_record_curve(struct context *context, const char *suff
     for (size_t i = 0; i < n; i++) {
         TRY(db_bind_int64(query, 3, curve[i].epoch, status));
         for (size_t c = 0; c < CURVE_COLUMNS; c++) {
-            double value = curve_value(&curve[i], c);
-            TRY(isnan(value) ? db_bind_null(query, 4 + (int)c, status)
-                             : db_bind_double(query, 4 + (int)c, value, status));
+            TRY(db_bind_number(query, 4 + (int)c, curve_value(&curve[i], c), status));
         }
         TRY(db_run(query, status));
     }

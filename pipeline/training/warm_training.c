@@ -25,7 +25,7 @@ static enum status_code load_record(struct context *context, struct start_record
     TRY(db_prepare(context_work(context),
                    "SELECT fingerprint, run_started FROM warm_start WHERE stage = ?1", &query,
                    status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_string(query, 1, label, status));
     TRY(db_step(query, &record->found, status));
     if (record->found) {
         const char *text = db_column_text(query, 0, NULL);
@@ -47,9 +47,9 @@ static enum status_code save_record(struct context *context, int64_t generation,
                    "INSERT OR REPLACE INTO warm_start (stage, generation, fingerprint, run_started)"
                    " VALUES (?1, ?2, ?3, ?4)",
                    &query, status));
-    TRY(db_bind_text(query, 1, label, strlen(label), true, status));
+    TRY(db_bind_string(query, 1, label, status));
     TRY(db_bind_int64(query, 2, generation, status));
-    TRY(db_bind_text(query, 3, fingerprint, strlen(fingerprint), true, status));
+    TRY(db_bind_string(query, 3, fingerprint, status));
     TRY(db_bind_int64(query, 4, context_run_started(context), status));
     TRY(db_run(query, status));
 done:

@@ -98,13 +98,6 @@ static const char insert_trial[] =
     "INSERT OR REPLACE INTO search_trial (run, stage, trial, settings, epochs, value, popularity,"
     " seconds, chosen, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
-static enum status_code bind_number(struct db_query *query, int index, double value,
-                                    struct status *status)
-{
-    return isnan(value) ? db_bind_null(query, index, status)
-                        : db_bind_double(query, index, value, status);
-}
-
 struct trial_size chooser_size(const struct chooser *chooser, const struct search_trial *trial)
 {
     struct trial_size size = chooser->size;
@@ -141,13 +134,13 @@ enum status_code chooser_record(const struct chooser *chooser, struct status *st
         auto_axes_describe(&chooser->axes, trial->choice, &text);
         TRY(buf_check(&text, status));
         TRY(db_bind_int64(query, 1, context_run_number(context), status));
-        TRY(db_bind_text(query, 2, label, strlen(label), true, status));
+        TRY(db_bind_string(query, 2, label, status));
         TRY(db_bind_int64(query, 3, (int64_t)t + 1, status));
         TRY(db_bind_text(query, 4, buf_text(&text), text.length, true, status));
         TRY(db_bind_int64(query, 5, (int64_t)chooser_epochs(chooser, trial), status));
-        TRY(bind_number(query, 6, trial->value, status));
-        TRY(bind_number(query, 7, trial->popularity, status));
-        TRY(bind_number(query, 8, trial->seconds, status));
+        TRY(db_bind_number(query, 6, trial->value, status));
+        TRY(db_bind_number(query, 7, trial->popularity, status));
+        TRY(db_bind_number(query, 8, trial->seconds, status));
         TRY(db_bind_int64(query, 9, t == chooser->search.best_trial ? 1 : 0, status));
         TRY(db_bind_int64(query, 10, (int64_t)trial->fold + 1, status));
         TRY(db_run(query, status));

@@ -6,12 +6,6 @@
 
 #include <math.h>
 
-static enum status_code bind_text(struct db_query *query, int index, const char *text,
-                                  struct status *status)
-{
-    return db_bind_text(query, index, text, strlen(text), false, status);
-}
-
 enum status_code tune_store_open(const char *path, double busy_seconds, struct db **out,
                                  struct status *status)
 {
@@ -36,9 +30,9 @@ static enum status_code bind_key(struct db_query *query, const struct tune_ident
         buf_addf(&settings, "%s\n", trial->settings[i]);
     }
     TRY(buf_check(&settings, status));
-    TRY(bind_text(query, 1, identity->config, status));
-    TRY(bind_text(query, 2, identity->data, status));
-    TRY(bind_text(query, 3, buf_text(&settings), status));
+    TRY(db_bind_string(query, 1, identity->config, status));
+    TRY(db_bind_string(query, 2, identity->data, status));
+    TRY(db_bind_text(query, 3, buf_text(&settings), settings.length, false, status));
     TRY(db_bind_int64(query, 4, (int64_t)trial->epochs, status));
 done:
     buf_release(&settings);
@@ -97,7 +91,7 @@ enum status_code tune_store_put(struct db *db, const struct tune_identity *ident
     TRY(bind_key(query, identity, trial, status));
     if (isnan(trial->value)) {
         TRY(db_bind_null(query, 5, status));
-        TRY(bind_text(query, 6, trial->message, status));
+        TRY(db_bind_string(query, 6, trial->message, status));
     } else {
         TRY(db_bind_double(query, 5, trial->value, status));
         TRY(db_bind_null(query, 6, status));
@@ -120,7 +114,7 @@ enum status_code tune_store_forget(struct db *db, const struct tune_identity *id
     enum status_code code;
     struct db_query *query = NULL;
     TRY(db_prepare(db, "DELETE FROM tune_trial WHERE config = ?1", &query, status));
-    TRY(bind_text(query, 1, identity->config, status));
+    TRY(db_bind_string(query, 1, identity->config, status));
     TRY(db_run(query, status));
 done:
     db_finalize(query);

@@ -54,7 +54,7 @@ static enum status_code bind(struct db *work, const char *sql, int64_t run, cons
     enum status_code code;
     TRY(db_prepare(work, sql, query, status));
     TRY(db_bind_int64(*query, 1, run, status));
-    TRY(db_bind_text(*query, 2, text, strlen(text), true, status));
+    TRY(db_bind_string(*query, 2, text, status));
 done:
     return code;
 }

@@ -66,7 +66,7 @@ enum status_code history_groups(const struct report_history *history, struct buf
     enum status_code code;
     TRY(db_prepare(history->work, group_rows, &query, status));
     TRY(db_bind_int64(query, 1, history->judged, status));
-    TRY(db_bind_text(query, 2, metric, strlen(metric), true, status));
+    TRY(db_bind_string(query, 2, metric, status));
     TRY(db_step(query, &has_row, status));
     if (!has_row) {
         goto done;

@@ -38,8 +38,8 @@ enum status_code history_series(const struct report_history *history, const char
     TRY(db_prepare(history->work, sql, &query, status));
     TRY(db_bind_int64(query, 1, history->run, status));
     TRY(db_bind_int64(query, 2, history->n_runs, status));
-    TRY(db_bind_text(query, 3, first, strlen(first), true, status));
-    TRY(db_bind_text(query, 4, second, strlen(second), true, status));
+    TRY(db_bind_string(query, 3, first, status));
+    TRY(db_bind_string(query, 4, second, status));
     for (;;) {
         TRY(db_step(query, &has_row, status));
         if (!has_row || out->n == SERIES_POINTS_MAX) {

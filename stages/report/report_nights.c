@@ -49,7 +49,7 @@ static enum status_code open_rows(const struct report_history *history, int64_t 
     TRY(db_prepare(history->work, run_rows, query, status));
     TRY(db_bind_int64(*query, 1, history->run, status));
     TRY(db_bind_int64(*query, 2, n, status));
-    TRY(db_bind_text(*query, 3, metric, strlen(metric), true, status));
+    TRY(db_bind_string(*query, 3, metric, status));
     TRY(db_bind_int64(*query, 4, history->now, status));
 done:
     return code;

@@ -65,8 +65,7 @@ static enum status_code add_others(const struct report_history *history, struct 
                    " name",
                    &query, status));
     TRY(db_bind_int64(query, 1, history->judged, status));
-    TRY(db_bind_text(query, 2, history->findings.metric, strlen(history->findings.metric), true,
-                     status));
+    TRY(db_bind_string(query, 2, history->findings.metric, status));
     while (n < OTHERS_MAX) {
         TRY(db_step(query, &has_row, status));
         if (!has_row) {
@@ -120,8 +119,7 @@ static enum status_code add_models(const struct report_history *history, struct 
     enum status_code code;
     TRY(db_prepare(history->work, model_rows, &query, status));
     TRY(db_bind_int64(query, 1, history->judged, status));
-    TRY(db_bind_text(query, 2, history->findings.metric, strlen(history->findings.metric), true,
-                     status));
+    TRY(db_bind_string(query, 2, history->findings.metric, status));
     table_begin(out, "nightjar beside simple lists");
     buf_add_text(out, "<thead><tr><th scope=\"col\">lists of<th scope=\"col\" class=\"n\">");
     html_add_text(out, history->findings.metric);
