@@ -80,6 +80,41 @@ void proposal_add_items_query(const struct proposal *proposal, struct buf *sql)
     buf_release(&part);
 }
 
+/* What a key of a table of kinds (GenreId) stands for there, as `genre`: the number itself would be
+ * taken as one. Nothing where that table has no name for it. */
+static bool add_kind(const struct proposal *proposal, const struct schema_table *table,
+                     const struct schema_column *key, struct buf *part)
+{
+    const struct schema_table *other =
+        key->table >= 0 ? &proposal->schema.tables[key->table] : NULL;
+    if (other == NULL || other == table || other->title < 0 || words_category(&key->words) < 2) {
+        return false;
+    }
+    struct buf name = {0};
+    buf_add_text(part, ",\n  (SELECT ");
+    db_quote_lightly(part, other->columns[other->title].name);
+    buf_add_text(part, " FROM ");
+    db_quote_lightly(part, other->name);
+    buf_add_text(part, " WHERE ");
+    db_quote_lightly(part, other->name);
+    buf_add_char(part, '.');
+    db_quote_lightly(part, other->columns[key->column].name);
+    buf_add_text(part, " = ");
+    db_quote_lightly(part, table->name);
+    buf_add_char(part, '.');
+    db_quote_lightly(part, key->name);
+    buf_add_text(part, ") AS ");
+    for (size_t w = 0; w < key->words.n; w++) {
+        if (strcmp(key->words.text[w], "id") != 0) {
+            buf_addf(&name, "%s%s", name.length > 0 ? "_" : "", key->words.text[w]);
+        }
+    }
+    db_quote_lightly(part, buf_text(&name));
+    part->failed = part->failed || name.failed;
+    buf_release(&name);
+    return true;
+}
+
 void proposal_add_side_query(const struct proposal *proposal, bool of_items, struct buf *sql)
 {
     enum { MOST = 6 };
@@ -101,10 +136,13 @@ void proposal_add_side_query(const struct proposal *proposal, bool of_items, str
             buf_add_text(&part, ", ");
             db_quote_lightly(&part, column->name);
             n++;
+        } else if (of_items && (int)c != id->column) {
+            n += add_kind(proposal, table, column, &part);
         }
     }
     if (n > 0) {
-        buf_addf(sql, "SELECT %s FROM ", buf_text(&part));
+        buf_addf(sql, "SELECT %s%sFROM ", buf_text(&part),
+                 strchr(buf_text(&part), '\n') != NULL ? "\n" : " ");
         db_quote_lightly(sql, table->name);
     }
     sql->failed = sql->failed || part.failed;

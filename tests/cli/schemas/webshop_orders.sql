@@ -10,7 +10,7 @@
 -- expect event_weights: {purchase: 1, like: 1}
 -- expect coalesce(orders.status, '') NOT IN ('cancelled', 'Refunded')
 -- expect 330 of them are left out, for they were taken back (status)
--- expect - features: items: query: | SELECT id AS item_id, price FROM products
+-- expect - features: items: query: | SELECT id AS item_id, price, (SELECT name FROM categories WHERE categories.id = products.category_id) AS category FROM products
 -- expect users: query: | SELECT id AS user_id, country FROM customers
 -- without key:
 -- run
