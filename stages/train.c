@@ -8,6 +8,7 @@
 #include "negatives/negatives_options.h"
 #include "training/column_worth.h"
 #include "tuning/auto_settings.h"
+#include "sequence/sequence_scale.h"
 #include "sequence/sequence_session.h"
 #include "training/train_options.h"
 #include "training/train_session.h"
@@ -64,13 +65,14 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     sizes->co_share = contrasts ? o->settings.co_items.share : 0;
     sizes->hops = (double)train_options_settings(o).propagation.hops;
     if (sequence->given && !(sequence->share <= 0.0)) { /* the vectors stand side by side */
-        sizes->sequence = (struct stage_sequence){.dimension = (double)sequence->dimension,
-                                                  .layers = (double)sequence->layers,
-                                                  .epochs = (double)sequence->epochs,
-                                                  .length = (double)sequence->length,
-                                                  .batch = (double)sequence->batch,
-                                                  .negatives = (double)sequence->negatives,
-                                                  .strip_bytes = (double)o->settings.strip_bytes};
+        sizes->sequence =
+            (struct stage_sequence){.dimension = (double)sequence_dimension_expected(sequence),
+                                    .layers = (double)sequence->layers,
+                                    .epochs = (double)sequence->epochs,
+                                    .length = (double)sequence->length,
+                                    .batch = (double)sequence->batch,
+                                    .negatives = (double)sequence->negatives,
+                                    .strip_bytes = (double)o->settings.strip_bytes};
         sizes->sequence.alone = sequence->share >= 1.0;
         sizes->dimension =
             sizes->sequence.dimension + (sizes->sequence.alone ? 0.0 : sizes->dimension);

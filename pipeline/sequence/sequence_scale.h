@@ -7,5 +7,7 @@
 
 /* Replaces what is auto by numbers for these sequences; the rules stand in the .c file. */
 void sequence_settings_scale(struct sequence_settings *settings, const struct sequences *sequences);
+/* The dimension at most, before the log is known: for estimates. */
+size_t sequence_dimension_expected(const struct sequence_settings *settings);
 
 #endif

@@ -279,6 +279,9 @@ void sequence_prepare(struct training *training, const struct validation *valida
     training->without_ids = choice->is_read && settings->share >= 1.0;
     if (why != NULL) {
         log_write(log, LOG_WARNING, "train: %s", why);
+        if (settings->dimension == OPTION_AUTO_COUNT) { /* nobody will choose */
+            training->settings.sequence.dimension = 0;
+        }
     } else if (training->without_ids && needs_side_data(training)) {
         log_write(log, LOG_WARNING,
                   "train: sequence.share is 1, so who is known by side data alone gets no vector");
@@ -319,6 +322,9 @@ enum status_code sequence_choose(struct training *training, const struct validat
     TRY(sequences_init(&work.sequences, &dataset_of(training)->train, NULL, settings->length,
                        status));
     sequence_settings_scale(&training->settings.sequence, &work.sequences);
+    log_write(context_log(training->context), LOG_INFO,
+              "train: sequences have dimension %zu, dropout %.2f, weight_decay %.2f",
+              settings->dimension, settings->dropout, settings->weight_decay);
     TRY(train(&work, judge, result, settings, settings->epochs, status));
     work.read.sequences = &work.sequences;
     TRY(encode(&work, status));

@@ -35,11 +35,11 @@ struct sequence_settings {
     bool given;
     double share;             /* of the logits that the sequence makes up; NAN: auto */
     size_t length;            /* the newest steps of a user are read, no more than these */
-    size_t layers, dimension; /* of the states */
+    size_t layers, dimension; /* of the states; dimension OPTION_AUTO_COUNT: auto */
     double dropout;           /* share of what a layer adds that a training step leaves out */
     double hide;              /* share of the events that a training step does not see */
     double temperature, learning_rate;
-    double weight_decay; /* NAN: auto, see sequence_scale.h */
+    double weight_decay; /* it, dropout NAN: auto, see sequence_scale.h */
     size_t epochs;
     size_t batch;     /* steps of users in a step of training */
     size_t negatives; /* at the most drawn for it */

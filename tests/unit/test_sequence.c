@@ -1,6 +1,7 @@
 /* Steps of users, the tower that reads them against a naive one and finite differences, and its
  * training: the same bytes at any number of threads and behind a checkpoint. */
 #include "base/mem.h"
+#include "config/option.h"
 #include "math/blas.h"
 #include "math/vec.h"
 #include "sequence/sequence_scale.h"
@@ -103,7 +104,8 @@ static struct sequence_settings scaled(const struct sequences *sequences, double
     struct sequence_settings settings = settings_of(1, 0.0);
     settings.learning_rate = rate;
     settings.batch = batch;
-    settings.weight_decay = NAN;
+    settings.weight_decay = settings.dropout = NAN;
+    settings.dimension = OPTION_AUTO_COUNT;
     sequence_settings_scale(&settings, sequences);
     return settings;
 }
@@ -125,10 +127,30 @@ static void an_epoch_forgets_as_much_however_many_steps_it_has(void **state)
     assert_true(fabs(scaled(&s, 0.006, 1000).weight_decay - once * 2.0) < 1e-9);
     s.n_users = 1;
     assert_true(fabs(scaled(&s, 0.006, 1000).weight_decay - 16.0) < 1e-9);
-    struct sequence_settings asked = settings_of(1, 0.0);
+    struct sequence_settings asked = settings_of(1, 0.3);
     asked.weight_decay = 2.0; /* what was asked for stays */
     sequence_settings_scale(&asked, &s);
     assert_true(asked.weight_decay >= 2.0 && asked.weight_decay <= 2.0);
+    assert_true(asked.dropout >= 0.3 && asked.dropout <= 0.3);
+    assert_int_equal(asked.dimension, D);
+}
+
+static void large_logs_get_more_dimensions_and_less_dropout(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t places;
+        size_t dimension;
+        double dropout;
+    } rows[] = {{2, 64, 0.5},        {50000, 64, 0.5},   {158114, 64, 0.35}, {199999, 64, -1.0},
+                {200000, 128, -1.0}, {500000, 128, 0.2}, {5000000, 128, 0.2}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t first[] = {0, rows[i].places};
+        const struct sequences s = {.n_users = 1, .first = first};
+        const struct sequence_settings got = scaled(&s, 0.006, 1024);
+        assert_int_equal(got.dimension, rows[i].dimension);
+        assert_true(rows[i].dropout < 0.0 || fabs(got.dropout - rows[i].dropout) < 1e-4);
+    }
 }
 
 /* ---- steps ---- */
@@ -795,6 +817,7 @@ int main(void)
     blas_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch_forgets_as_much_however_many_steps_it_has),
+        cmocka_unit_test(large_logs_get_more_dimensions_and_less_dropout),
         cmocka_unit_test(events_of_one_time_are_one_step_and_only_the_newest_are_read),
         cmocka_unit_test(ages_grow_with_the_logarithm_of_time),
         cmocka_unit_test(
