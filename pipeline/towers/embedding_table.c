@@ -182,15 +182,25 @@ float *embedding_table_gradient(struct embedding_table *table)
     return table->gradient;
 }
 
-/* Adds entry p of the slots' to `sum`. */
-static void add_entry(const struct table_job *job, int64_t p, float *sum)
+/* Adds the entries [begin, end) of the slots' to `sum`. Their rows lie anywhere: one before `last`
+ * is on its way while those before it are added. */
+static void add_entries(const struct table_job *job, int64_t begin, int64_t end, int64_t last,
+                        float *sum)
 {
+    enum { AHEAD = 4 };
     const struct embedding_table *table = job->table;
+    const struct vec_ops *vec = vec_ops();
     const size_t d = table->dimension;
-    const int64_t entry = table->entries[table->by_slot.entry[p]];
     const float *values = job->matrix->values;
-    const size_t row = (size_t)table->row_places[table->by_slot.row[p]];
-    vec_ops()->axpy(values == NULL ? 1.0f : values[entry], job->values + row * d, sum, d);
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t entry = table->entries[table->by_slot.entry[p]];
+        const size_t row = (size_t)table->row_places[table->by_slot.row[p]];
+        if (last - p > AHEAD) {
+            const size_t ahead = (size_t)table->row_places[table->by_slot.row[p + AHEAD]];
+            mem_prefetch(job->values + ahead * d, d * sizeof(float));
+        }
+        vec->axpy(values == NULL ? 1.0f : values[entry], job->values + row * d, sum, d);
+    }
 }
 
 /* Slots in blocks; each takes its entries in the order of rows. */
@@ -207,18 +217,16 @@ static void add_sparse_task(void *data, size_t first, size_t last)
         const int64_t begin = by_slot->first[s], end = by_slot->first[s + 1];
         if (table->row_shards == NULL || begin == end ||
             table->row_shards[by_slot->row[begin]] == table->row_shards[by_slot->row[end - 1]]) {
-            for (int64_t p = begin; p < end; p++) {
-                add_entry(job, p, sum);
-            }
+            add_entries(job, begin, end, end, sum);
             continue;
         }
         shard_tree_begin(&tree, d);
-        for (int64_t p = by_slot->first[s]; p < by_slot->first[s + 1];) {
+        for (int64_t p = begin, next = begin; p < end; p = next) {
             const size_t shard = table->row_shards[by_slot->row[p]];
-            float *leaf = shard_tree_leaf(&tree, shard);
-            for (; p < by_slot->first[s + 1] && table->row_shards[by_slot->row[p]] == shard; p++) {
-                add_entry(job, p, leaf);
+            while (next < end && table->row_shards[by_slot->row[next]] == shard) {
+                next++;
             }
+            add_entries(job, p, next, end, shard_tree_leaf(&tree, shard));
         }
         const float *all = shard_tree_end(&tree);
         if (all != NULL) {
