@@ -198,7 +198,8 @@ static void check_shapes(const struct contrast_batch *batch, const struct contra
     assert(batch->anchors.stride == d && batch->candidates.stride == d);
     assert(batch->candidates.columns == d && batch->n_negatives <= m);
     assert(batch->positives.n_rows == b && batch->positives.n_columns == m);
-    assert(result->anchors.rows == b && result->candidates.rows == m);
+    assert(result->anchors.rows == b);
+    assert(result->candidates.rows == m || result->candidates.rows == 0);
     assert(batch->excluded.n_rows == 0 || batch->excluded.n_rows == b);
     assert(batch->listed.n_rows == 0 || batch->listed.n_rows == b);
     assert(batch->n_leaves <= TREE_LEAVES_MAX && (batch->n_leaves & (batch->n_leaves - 1)) == 0);
@@ -304,12 +305,14 @@ enum status_code contrast_run(struct contrast *contrast, const struct contrast_s
         TRY(contrast_uniform(&job, pool, status));
         break;
     }
-    pool_beside(pool, order_columns_task, &job);
+    if (result->candidates.rows > 0) {
+        pool_beside(pool, order_columns_task, &job);
+    }
     pool_run_rows(pool, batch->anchors.rows, ROW_BLOCK, anchor_gradient_task, &job);
     if (result->parts != NULL) {
         TRY(reserve_parts(&job, &contrast->workspace, status));
     }
-    pool_run_rows(pool, batch->candidates.rows, COLUMN_BLOCK, candidate_gradient_task, &job);
+    pool_run_rows(pool, result->candidates.rows, COLUMN_BLOCK, candidate_gradient_task, &job);
     result->loss = contrast_sum(&job, job.row_loss);
     result->n_empty = 0;
     for (size_t a = 0; a < batch->anchors.rows; a++) {

@@ -72,7 +72,8 @@ struct contrast_result {
     double loss;              /* sum over anchors */
     size_t n_empty;           /* anchors without any negative: they gave no loss */
     struct matrix anchors;    /* in: caller's (n_anchors, d); out: dL / d anchors */
-    struct matrix candidates; /* in: caller's (n_candidates, d); out: dL / d candidates */
+    struct matrix candidates; /* in: caller's (n_candidates, d); out: dL / d candidates. No rows:
+                                 nobody asks for it (not for losses of the uniform kind) */
     bool adds; /* in: what the candidates' gradients hold is added to, rows that take no part are
                   not touched; not for losses of the uniform kind */
     /* in: where the sums of sparse entries go, of which the candidates' gradients then hold

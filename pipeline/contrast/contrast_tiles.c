@@ -218,7 +218,9 @@ static void block_products(const struct contrast_job *job, size_t chunk, struct 
         .factors = tile->factors,
         .add = tile->tile > first_tile,
         .out = matrix_of(job->partial + (chunk * b + block->first) * d, block->count, d)});
-    finish_leaves(job, tile, block);
+    if (job->result->candidates.rows > 0) {
+        finish_leaves(job, tile, block);
+    }
 }
 
 void contrast_gradient_run(const struct contrast_job *job, size_t chunk, size_t worker,

@@ -206,9 +206,10 @@ static enum status_code contrast_part(struct sequence_step *step, size_t first, 
         .positives = part_of(&step->positives.matrix, first, n, step->part_offsets[0]),
         .n_negatives = step->candidates.n_negatives,
         .offsets = step->candidates.offsets};
-    struct contrast_result result = {.anchors = matrix_of(step->anchor_gradient + first * d, n, d),
-                                     .candidates = matrix_of(step->item_gradient, m, d),
-                                     .adds = first > 0};
+    struct contrast_result result = {
+        .anchors = matrix_of(step->anchor_gradient + first * d, n, d),
+        .candidates = matrix_of(step->item_gradient, step->model->holds_items ? 0 : m, d),
+        .adds = first > 0};
     if (step->excluded.n_entries > 0) {
         batch.excluded = part_of(&step->excluded.matrix, first, n, step->part_offsets[1]);
     }

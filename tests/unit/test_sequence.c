@@ -557,6 +557,25 @@ static void gradients_through_every_layer_match_finite_differences(void **state)
     check_gradients(1, 0.0, true);
 }
 
+static void held_items_change_no_byte_of_the_other_gradients(void **state)
+{
+    (void)state;
+    struct asked moving, held;
+    asked_init(&moving, 1, 0.3);
+    asked_init(&held, 1, 0.3);
+    held.model.holds_items = true;
+    assert_true(loss_of(&held) == loss_of(&moving));
+    for (enum sequence_product p = PRODUCT_MIX; p < SEQUENCE_PRODUCTS; p++) {
+        const struct embedding_table *a = &held.model.layers[0].weights[p];
+        assert_memory_equal(a->gradient, moving.model.layers[0].weights[p].gradient,
+                            a->n * a->dimension * sizeof(float));
+    }
+    assert_memory_equal(held.model.ages.gradient, moving.model.ages.gradient,
+                        (size_t)SEQUENCE_AGES * D * sizeof(float));
+    asked_release(&moving);
+    asked_release(&held);
+}
+
 /* Asks for a stop behind so many questions. */
 static enum status_code stop_after(void *data, struct status *status)
 {
@@ -825,6 +844,7 @@ int main(void)
         cmocka_unit_test(states_are_those_of_naive_loops_and_users_do_not_see_one_another),
         cmocka_unit_test(reading_on_gives_what_reading_all_gives_and_other_pasts_are_read_anew),
         cmocka_unit_test(gradients_through_every_layer_match_finite_differences),
+        cmocka_unit_test(held_items_change_no_byte_of_the_other_gradients),
         cmocka_unit_test(a_step_in_parts_is_the_same_step_and_may_be_left_between_them),
         cmocka_unit_test(training_learns_the_same_bytes_with_any_threads_and_behind_a_checkpoint),
         cmocka_unit_test(training_goes_on_from_other_weights_and_new_items_start_from_nothing),
