@@ -170,7 +170,7 @@ static struct calibration unmeasured(const struct context *context, const struct
     const double beta = is_auto ? embeddings->alpha : o->popularity;
     const double half_life = isnan(o->half_life) ? 0 : o->half_life;
     const double gamma = isnan(o->evidence) || !has_evidence ? 0 : o->evidence;
-    log_write(context_log(context), LOG_WARNING,
+    log_write(context_log(context), LOG_INFO,
               "calibrate: no validation part to choose the score's weights on; popularity %g, %s; "
               "evidence %g",
               beta, is_auto ? "the exponent of the training" : "as given", gamma);

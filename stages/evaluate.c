@@ -214,10 +214,10 @@ done:
 static void tell_part(const struct context *context, const struct judged_part *part)
 {
     if (part->held_out == NULL) {
-        log_write(context_log(context), LOG_WARNING,
+        log_write(context_log(context), LOG_INFO,
                   "evaluate: no test part and no validation part, nothing is measured");
     } else if (part->prefix[0] != '\0') {
-        log_write(context_log(context), LOG_WARNING,
+        log_write(context_log(context), LOG_INFO,
                   "evaluate: no test part; measured on the validation part, on which settings were "
                   "chosen, under names that begin with \"%s\"",
                   part->prefix);

@@ -141,10 +141,6 @@ static void interactions_refuse_ranks(const void *options, struct option_report 
     }
 }
 
-/* Bad rows in percent from which cron is told: few rows may be many of them without that the run
- * ends (MAX_BAD_ROWS_LEAST). */
-static const double alert_percent = 5;
-
 /* What a person wants to know after the stage, and an empty part that was asked for. */
 static void tell(struct context *context, const struct interactions *interactions,
                  const struct extract_request *request, const struct row_report *report)
@@ -165,7 +161,7 @@ static void tell(struct context *context, const struct interactions *interaction
               all->n_items, (long long)of_all.pairs);
     if (report->n_rejected * 100 >= report->n_rows && report->n_rejected > 0) {
         const double percent = 100.0 * (double)report->n_rejected / (double)report->n_rows;
-        log_write(log, percent >= alert_percent ? LOG_ALERT : LOG_WARNING,
+        log_write(log, LOG_WARNING,
                   "interactions: %.1f %% of the rows were left out as bad; their reasons: "
                   "sqlite3 %s 'SELECT * FROM interactions_left_out', rows: interactions_rejected",
                   percent, context_settings(context)->work.database);

@@ -264,7 +264,7 @@ static void tell_use(struct log *log, const char *what, const struct index_use *
                   "exact lists' items",
                   what, use->n_probes, use->n_lists, use->recall);
     } else if (use->n_lists > 0) {
-        log_write(log, LOG_WARNING,
+        log_write(log, LOG_INFO,
                   "recommend: %s: inverted lists do not reach min_recall (they find %.4f with a "
                   "quarter of %.0f lists at the most); made exactly",
                   what, use->recall, use->n_lists);

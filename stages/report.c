@@ -121,7 +121,7 @@ static enum status_code write_page(struct context *context, const struct report_
                                    struct status *status)
 {
     const struct plan_settings *settings = context_settings(context);
-    struct report_history history;
+    struct report_history history = {0};
     struct db *output = NULL;
     struct buf title = {0}, out = {0};
     char failure[STATUS_FILE_MAX + 1024];
@@ -162,6 +162,7 @@ static enum status_code write_page(struct context *context, const struct report_
     TRY(buf_check(&out, status));
     TRY(whole_file_write(o->path, OUTPUT_PRIVATE, &out, status));
 done:
+    strings_release(&history.warnings);
     buf_release(&title);
     buf_release(&out);
     db_close(output);

@@ -158,7 +158,7 @@ static enum status_code train_run(struct context *context, const void *values,
                         o->validation_users, 0.0, context_seed(context), status));
     sequence_prepare(&training, &validation, &sequence);
     if (validation.n_all == 0) {
-        log_write(context_log(context), LOG_WARNING,
+        log_write(context_log(context), LOG_INFO,
                   "train: no validation part, so all %zu epochs are run and none is chosen",
                   training.without_ids ? settings.sequence.epochs
                                        : auto_epochs_expected(&settings));

@@ -7,9 +7,9 @@
 
 #include <stdarg.h>
 
-static const char *const level_names[] = {"debug", "info", "warning", "error", "warning"};
-static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: ", "warning: "};
-static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m", "\033[33m"};
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+static const char *const level_prefixes[] = {"debug: ", "", "warning: ", "error: "};
+static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"};
 
 /* Control characters would let a table or file name drive the reader's terminal. */
 static void add_plain_text(struct buf *line, const char *text)
@@ -63,6 +63,21 @@ static void write_line(FILE *file, const struct log *log, enum log_level level, 
 
 enum { LOG_MESSAGE_MAX = 4096 };
 
+/* What outlives the rows that the message is about. */
+static void keep(struct log *log, enum log_level level, const char *text)
+{
+    char kept[LOG_MESSAGE_MAX];
+    struct status ignored = {0}; /* out of memory: there is nobody to tell */
+    (void)snprintf(kept, sizeof kept, "%s", text);
+    private_hide(kept);
+    if (log->file != NULL) {
+        write_line(log->file, log, level, kept);
+    }
+    if (log->warnings != NULL && level == LOG_WARNING) {
+        (void)!strings_add(log->warnings, kept, strlen(kept), &ignored);
+    }
+}
+
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
     char text[LOG_MESSAGE_MAX];
@@ -73,11 +88,8 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (log->file != NULL && level >= LOG_INFO && level < LOG_SILENT) {
-        char kept[LOG_MESSAGE_MAX]; /* without the values of anybody's rows */
-        (void)snprintf(kept, sizeof kept, "%s", text);
-        private_hide(kept);
-        write_line(log->file, log, level, kept);
+    if (level >= LOG_INFO && level < LOG_SILENT) {
+        keep(log, level, text);
     }
     if (log->stream != NULL && level >= log->level && level < LOG_SILENT) {
         private_show(text);

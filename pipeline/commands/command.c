@@ -268,7 +268,7 @@ void command_tell_doubts(const struct plan *plan, struct log *log)
 {
     for (const char *line = plan->doubts; *line != '\0';) {
         const size_t length = strcspn(line, "\n");
-        log_write(log, LOG_ALERT, "%s:%.*s", plan->file, (int)length, line);
+        log_write(log, LOG_WARNING, "%s:%.*s", plan->file, (int)length, line);
         line += length + (line[length] == '\n' ? 1 : 0);
     }
 }

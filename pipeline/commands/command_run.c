@@ -148,8 +148,8 @@ static void show_summary(const struct display *display, const struct plan *plan,
     show_morning(display, plan, result->run);
 }
 
-/* How much to say: without a terminal only what somebody must read, unless asked for, because cron
- * mails what is printed. */
+/* How much to say: without a terminal only warnings, unless asked for, because cron mails what is
+ * printed. */
 static enum status_code set_up_log(const struct command_environment *environment,
                                    const struct command_line *line, struct log *log,
                                    struct display *display, struct status *status)
@@ -170,7 +170,7 @@ static enum status_code set_up_log(const struct command_environment *environment
                         .level = verbose ? LOG_DEBUG
                                  : talks ? LOG_INFO
                                  : quiet ? LOG_SILENT
-                                         : LOG_ALERT,
+                                         : LOG_WARNING,
                         .json = format != NULL && strcmp(format, "json") == 0,
                         .ranks = ranks_n(environment->ranks),
                         .rank = ranks_mine(environment->ranks),
@@ -226,7 +226,7 @@ static enum status_code report_end(const struct command_line *line, const struct
     }
     if (code == STATUS_OK && result->afterwards.code != STATUS_OK) {
         status_format(&result->afterwards, text, sizeof text);
-        log_write(log, LOG_ALERT, "generation %lld is published; what came after failed: %s",
+        log_write(log, LOG_WARNING, "generation %lld is published; what came after failed: %s",
                   (long long)result->generation, text);
     }
     if (code != STATUS_OK && code != STATUS_USAGE) {
@@ -254,6 +254,7 @@ static enum status_code run_run(const struct command_environment *environment,
     enum status_code code;
     struct plan *plan = NULL;
     struct log log = {0};
+    struct strings warnings = {0};
     struct display display;
     struct run_result result = {0};
     double wait = 0.0, max_time = 0.0;
@@ -262,6 +263,7 @@ static enum status_code run_run(const struct command_environment *environment,
     TRY(command_flag_duration(line, "--max-time", &max_time, status));
     TRY(command_load_plan(environment, line, &plan, status));
     TRY(open_log_file(line, display.speaks, &log, status));
+    log.warnings = &warnings;
     command_tell_doubts(plan, &log);
     if (display.speaks &&
         command_flag_value(line, "--metrics-file") != NULL) { /* now, not after the training */
@@ -299,6 +301,7 @@ done:
     if (log.file != NULL) {
         fclose(log.file);
     }
+    strings_release(&warnings);
     plan_free(plan);
     return code;
 }

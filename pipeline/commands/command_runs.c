@@ -21,11 +21,12 @@ static const char history[] =
     " AS state, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch') AS started,"
     " finished - started AS seconds, exit_code, generation,"
     " CASE WHEN run = (SELECT max(run) FROM run WHERE generation = ?2) THEN 'yes' END AS shown,"
+    " (SELECT nullif(count(*), 0) FROM run_warning AS w WHERE w.run = r.run) AS warnings,"
     /* a table has room for one line, with the first of a list; `runs show` and JSON have all */
     " iif(?4, message, substr(line, 1, instr(line || char(10), char(10)) - 1)) AS message"
     " FROM (SELECT *, replace(message, ':' || char(10), ': ') AS line FROM"
     " (SELECT run, state, started, finished, exit_code, generation, " MESSAGE " AS message"
-    "  FROM run ORDER BY run DESC LIMIT ?1)) ORDER BY run";
+    "  FROM run ORDER BY run DESC LIMIT ?1)) AS r ORDER BY run";
 
 static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
                                       struct status *status)
@@ -63,6 +64,8 @@ static const char run_as_json[] =
     " 'judged_on', judged_on, 'message', " MESSAGE ", 'version', version, 'libraries', libraries, "
     "'cpu', cpu,"
     " 'config_hash', config_hash, 'seed', seed,"
+    " 'warnings', (SELECT json_group_array(message) FROM"
+    "   (SELECT message FROM run_warning WHERE run = ?1 ORDER BY number)),"
     " 'stages', (SELECT json_group_array(json_object('stage', label, 'state', state,"
     "   'seconds', seconds, 'cpu_seconds', cpu_seconds, 'rows', n_rows)) FROM"
     "   (SELECT * FROM stage_run WHERE run = ?1 ORDER BY position)),"
@@ -73,7 +76,8 @@ static const char run_as_json[] =
 
 /* The run as tables; the first has a line a fact of the document. */
 static const char run_facts[] =
-    "SELECT key AS fact, atom AS value FROM json_each(?1) WHERE atom IS NOT NULL";
+    "SELECT key AS fact, atom AS value FROM json_each(?1) WHERE atom IS NOT NULL"
+    " UNION ALL SELECT 'warning', value FROM json_each(?1, '$.warnings')";
 static const char run_stages[] =
     "SELECT label AS stage, state, round(seconds, 3) AS seconds,"
     " round(cpu_seconds, 3) AS cpu_seconds, n_rows AS rows FROM stage_run WHERE run = ?1"
@@ -106,6 +110,27 @@ done:
     return code;
 }
 
+/* A line each, below those of the morning. */
+static enum status_code add_warnings(struct db *db, int64_t run, struct buf *out,
+                                     struct status *status)
+{
+    struct strings warnings = {0};
+    enum status_code code;
+    TRY(run_record_read_warnings(db, run, &warnings, status));
+    for (size_t i = 0; i < warnings.n; i++) {
+        size_t length;
+        const char *text = strings_get(&warnings, i, &length);
+        buf_add_text(out, "  warning   ");
+        for (size_t at = 0; at < length; at++) {
+            buf_add_char(out, text[at] == '\n' ? ' ' : text[at]);
+        }
+        buf_add_char(out, '\n');
+    }
+done:
+    strings_release(&warnings);
+    return code;
+}
+
 /* One screen: what the run came to, its stages. */
 static enum status_code show_morning(const struct plan *plan, struct db *db, int64_t run, FILE *out,
                                      struct status *status)
@@ -123,6 +148,7 @@ static enum status_code show_morning(const struct plan *plan, struct db *db, int
     TRY(db_step(query, &has_row, status));
     buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));
     TRY(morning_add(plan, db, run, &text, status));
+    TRY(add_warnings(db, run, &text, status));
     buf_addf(&text, "%s\n", db_column_text(query, 1, NULL));
     TRY(buf_check(&text, status));
     command_print(out, "%s", buf_text(&text)); /* a message may hold anything */

@@ -245,10 +245,6 @@ static enum status_code warn_of_column(const struct assembly *a, size_t c,
         buf_addf(&text, "%s: column %.*s %s: it is left out", a->rows->what, (int)length, name,
                  block->why_left_out);
         TRY(warn(report, &text, status));
-    } else if (block->n_bare > 0) {
-        buf_addf(&text, "%s: %zu of %zu rows have nothing in column %.*s", a->rows->what,
-                 block->n_bare, a->n_rows, (int)length, name);
-        TRY(warn(report, &text, status));
     }
 done:
     buf_release(&text);

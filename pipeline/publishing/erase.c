@@ -219,7 +219,8 @@ static const char empty_tables[] =
 static const char find_stage_table[] =
     "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
     " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('nightjar_schema', 'run',"
-    " 'stage_run', 'run_metric', 'training_curve', 'data_size', 'tune_trial', 'search_trial',"
+    " 'stage_run', 'run_metric', 'run_warning', 'training_curve', 'data_size', 'tune_trial', "
+    "'search_trial',"
     " 'warm_start', 'backtest', 'artifact', 'artifact_array', 'artifact_chunk', 'stage_state',"
     " 'rejected_rows') ORDER BY type DESC LIMIT 1";
 

@@ -244,7 +244,13 @@ enum status_code context_refused(struct context *context, struct status *status)
     if (!context->request->publish_anyway) {
         return status_add_context(status, "nothing is published");
     }
-    log_write(context->request->log, LOG_WARNING, "published anyway: %s", status->message);
+    struct log log = {0};
+    if (context->request->log != NULL) {
+        log = *context->request->log;
+        log.warnings = NULL; /* the run's own message has it */
+    }
+    log_write(&log, LOG_WARNING, "published anyway: %s", status->message);
+    private_hide(status->message); /* what is kept from here on */
     buf_addf(&context->overruled, "%spublished anyway: %s",
              context->overruled.length > 0 ? "\n" : "", status->message);
     status_clear(status);

@@ -45,6 +45,7 @@ struct context {
     struct arena texts;
     int64_t published_before;   /* what was published last when the run began */
     int64_t generation;         /* published by this run, 0: none */
+    size_t n_warnings;          /* of request->log->warnings: on record */
     struct buf overruled;       /* what the gate said, with --publish-anyway */
     struct forgotten forgotten; /* over several ranks, of which the first alone sees the output */
 };

@@ -289,7 +289,7 @@ void hooks_call(const struct plan *plan, enum hook hook, const struct hook_facts
 {
     struct status trouble = {0};
     if (hooks_has(plan, hook) && run_hook(plan, hook, facts, stop_signal, &trouble) != STATUS_OK) {
-        log_write(log, LOG_ALERT, "%s", trouble.message);
+        log_write(log, LOG_WARNING, "%s", trouble.message);
     }
 }
 

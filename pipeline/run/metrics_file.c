@@ -32,6 +32,8 @@ static const struct family {
      "SELECT state <> 'refused' AND message IS NULL FROM run WHERE state IN ('published', "
      "'finished', 'refused')"
      " ORDER BY run DESC LIMIT 1"},
+    {"nightjar_warnings", "Warnings of the newest run.",
+     "SELECT count(*) FROM run_warning WHERE run = (SELECT max(run) FROM run)"},
     {"nightjar_stage_duration_seconds", "Wall-clock time of each stage of the newest run.",
      "SELECT label AS stage, seconds FROM stage_run WHERE run = (SELECT max(run) FROM run)"
      " ORDER BY position"},

@@ -86,6 +86,37 @@ done:
     return code;
 }
 
+/* What was said since the last call. */
+static enum status_code write_warnings(struct context *context, const char *label,
+                                       struct status *status)
+{
+    const struct log *log = context->request->log;
+    const struct strings *warnings = log == NULL ? NULL : log->warnings;
+    const size_t n = warnings == NULL ? 0 : warnings->n;
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(db_prepare(context->work,
+                   "INSERT INTO run_warning (run, number, label, message) SELECT ?1,"
+                   " (SELECT count(*) FROM run_warning WHERE run = ?1), ?2, ?3",
+                   &query, status));
+    for (; context->n_warnings < n; context->n_warnings++) {
+        size_t length;
+        const char *text = strings_get(warnings, context->n_warnings, &length);
+        TRY(db_bind_int64(query, 1, context->run, status));
+        TRY(db_bind_string(query, 2, label, status));
+        TRY(db_bind_text(query, 3, text, length, true, status));
+        TRY(db_run(query, status));
+    }
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code run_record_warnings(struct context *context, struct status *status)
+{
+    return write_warnings(context, "", status);
+}
+
 enum status_code run_record_stage(struct context *context, const char *state, double seconds,
                                   double cpu_seconds, struct status *status)
 {
@@ -107,6 +138,7 @@ enum status_code run_record_stage(struct context *context, const char *state, do
     TRY(db_bind_int64(query, 9, clock_peak_rss(), status));
     TRY(db_run(query, status));
     TRY(write_metrics(context, status));
+    TRY(write_warnings(context, context->stage->label, status));
     TRY(db_commit(context->work, status));
 done:
     db_finalize(query);
@@ -114,8 +146,26 @@ done:
     return code;
 }
 
-enum status_code run_record_copy_metrics(struct context *context, int64_t from,
-                                         struct status *status)
+static enum status_code copy_warnings(struct context *context, int64_t from, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(db_prepare(context->work,
+                   "INSERT INTO run_warning (run, number, label, message) SELECT ?1,"
+                   " (SELECT count(*) FROM run_warning WHERE run = ?1) - 1 +"
+                   " row_number() OVER (ORDER BY number), label, message"
+                   " FROM run_warning WHERE run = ?2 AND label = ?3",
+                   &query, status));
+    TRY(db_bind_int64(query, 1, context->run, status));
+    TRY(db_bind_int64(query, 2, from, status));
+    TRY(db_bind_string(query, 3, context->stage->label, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code run_record_carry_on(struct context *context, int64_t from, struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
@@ -138,6 +188,30 @@ enum status_code run_record_copy_metrics(struct context *context, int64_t from,
                                               .value = db_column_double(query, 3),
                                               .error = db_column_double(query, 4)};
         TRY(context_add_metric(context, &metric, status));
+    }
+    TRY(copy_warnings(context, from, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code run_record_read_warnings(struct db *work, int64_t run, struct strings *out,
+                                          struct status *status)
+{
+    struct db_query *query = NULL;
+    bool has_row;
+    enum status_code code;
+    TRY(db_prepare(work, "SELECT message FROM run_warning WHERE run = ?1 ORDER BY number", &query,
+                   status));
+    TRY(db_bind_int64(query, 1, run, status));
+    for (;;) {
+        size_t length;
+        TRY(db_step(query, &has_row, status));
+        if (!has_row) {
+            break;
+        }
+        const char *text = db_column_text(query, 0, &length);
+        TRY(strings_add(out, text, length, status));
     }
 done:
     db_finalize(query);
@@ -207,6 +281,7 @@ enum status_code run_record_end(struct context *context, const struct status *ou
         TRY(db_bind_int64(query, 6, context->generation, status));
     }
     TRY(db_run(query, status));
+    TRY(write_warnings(context, "", status));
 done:
     db_finalize(query);
     buf_release(&text);
@@ -247,8 +322,8 @@ done:
     return code;
 }
 
-static const char *const tables[] = {"stage_run", "run_metric", "training_curve", "search_trial",
-                                     "run"}; /* `run` last: it says what goes */
+static const char *const tables[] = {"stage_run",    "run_metric", "run_warning", "training_curve",
+                                     "search_trial", "run"}; /* `run` last: it says what goes */
 
 enum status_code history_count(struct db *work, int64_t keep, int64_t *n_known, int64_t *n_beyond,
                                struct status *status)

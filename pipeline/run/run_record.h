@@ -1,7 +1,8 @@
-/* The history of runs in the work database: tables run, stage_run and run_metric. */
+/* The history of runs in the work database: tables run, stage_run, run_metric and run_warning. */
 #ifndef NIGHTJAR_RUN_RUN_RECORD_H
 #define NIGHTJAR_RUN_RUN_RECORD_H
 
+#include "base/strings.h"
 #include "store/db.h"
 
 struct context;
@@ -15,17 +16,24 @@ struct context;
  * interrupted), else 0. */
 MUST_CHECK enum status_code run_record_begin(struct context *context, int64_t *unfinished,
                                              struct status *status);
-/* One stage: state "done", "skipped" or "failed". Its metrics of this run are written too. */
+/* What the log was warned of (struct log: warnings) and is not on record yet, as of no stage. */
+MUST_CHECK enum status_code run_record_warnings(struct context *context, struct status *status);
+/* One stage: state "done", "skipped" or "failed". Its metrics of this run are written too, and what
+ * it warned of. */
 MUST_CHECK enum status_code run_record_stage(struct context *context, const char *state,
                                              double seconds, double cpu_seconds,
                                              struct status *status);
-/* An unchanged stage: its metrics of run `from` become this run's too. */
-MUST_CHECK enum status_code run_record_copy_metrics(struct context *context, int64_t from,
-                                                    struct status *status);
+/* An unchanged stage: its metrics and warnings of run `from` become this run's too. */
+MUST_CHECK enum status_code run_record_carry_on(struct context *context, int64_t from,
+                                                struct status *status);
 /* The end, good or bad, as `outcome` says; a run that has published is on record as published,
  * whatever came after. `afterwards` is noted with it. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
                                            const struct status *afterwards, struct status *status);
+
+/* Adds the warnings of a run, in the order in which they were said. */
+MUST_CHECK enum status_code run_record_read_warnings(struct db *work, int64_t run,
+                                                     struct strings *out, struct status *status);
 
 /* How a run ended that has published `generation` (0: none): "published", "finished", "refused",
  * "interrupted", "failed". */

@@ -211,7 +211,7 @@ done:
     return code;
 }
 
-/* The stage is skipped: its rows and metrics count for this run too. */
+/* The stage is skipped: its rows, metrics and warnings count for this run too. */
 static enum status_code reuse(struct runner *runner, const struct plan_stage *stage,
                               const struct cache_state *before, enum cache_verdict verdict,
                               struct status *status)
@@ -219,7 +219,7 @@ static enum status_code reuse(struct runner *runner, const struct plan_stage *st
     enum status_code code;
     struct context *context = &runner->context;
     struct cache_state state = *before;
-    TRY(run_record_copy_metrics(context, before->run, status));
+    TRY(run_record_carry_on(context, before->run, status));
     context->rows = before->rows;
     state.run = context->run;
     if (verdict == CACHE_UNCHANGED) {
@@ -356,6 +356,7 @@ static enum status_code look_ahead(struct runner *runner, struct status *status)
     TRY(check_memory_ahead(runner, 0, status));
     TRY(check_stages_ahead(runner, status));
     TRY(context_share_forgotten(&runner->context, status));
+    TRY(run_record_warnings(&runner->context, status));
 done:
     return agreement(&runner->context, code, status);
 }

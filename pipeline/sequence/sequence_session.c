@@ -283,7 +283,7 @@ void sequence_prepare(struct training *training, const struct validation *valida
             training->settings.sequence.dimension = 0;
         }
     } else if (training->without_ids && needs_side_data(training)) {
-        log_write(log, LOG_WARNING,
+        log_write(log, LOG_INFO,
                   "train: sequence.share is 1, so who is known by side data alone gets no vector");
     }
 }

@@ -335,14 +335,13 @@ done:
     return code;
 }
 
-/* Hours of training may be lost, so even cron tells it. */
 static void tell_lost(const struct training *training, const struct trainer_result *result)
 {
     char why[STATUS_FILE_MAX + 512] = "what other ranks have kept must be readable to all";
     if (result->lost.code != STATUS_OK) {
         status_format(&result->lost, why, sizeof why);
     }
-    log_write(context_log(training->context), LOG_ALERT,
+    log_write(context_log(training->context), LOG_WARNING,
               "training began anew: of the checkpoint of epoch %zu not every rank finds its part; "
               "%s",
               result->n_lost, why);

@@ -349,7 +349,7 @@ static enum status_code fall_back(struct chooser *chooser, struct status *status
     auto_axes_describe(&chooser->axes, chooser->search.best, &text);
     enum status_code code = buf_check(&text, status);
     if (code == STATUS_OK) {
-        log_write(context_log(training->context), LOG_WARNING,
+        log_write(context_log(training->context), LOG_INFO,
                   "train: no validation part to choose the settings that are auto on; taken are %s",
                   buf_text(&text));
     }

@@ -59,12 +59,16 @@ static void add_lead(const struct report_history *history, struct buf *out)
 static void add_state(const struct report_history *history, int64_t started, struct buf *out)
 {
     const bool is_bad = history->failure != NULL || history->overruled[0] != '\0';
-    buf_addf(out, "<p class=\"state%s\"><b>", is_bad ? " bad" : "");
+    const size_t n = history->warnings.n;
+    buf_addf(out, "<p class=\"state%s\"><b>", is_bad ? " bad" : n > 0 ? " warned" : "");
     if (history->failure != NULL) {
         buf_addf(out, "%s.</b> Run %lld of ", history->is_refused ? "Refused" : "Failed",
                  (long long)history->run);
     } else if (is_bad) {
         buf_addf(out, "Published although a rule refused it.</b> Run %lld of ",
+                 (long long)history->run);
+    } else if (n > 0) {
+        buf_addf(out, "%zu warning%s.</b> Run %lld of ", n, n == 1 ? "" : "s",
                  (long long)history->run);
     } else {
         buf_addf(out, "In order.</b> Run %lld of ", (long long)history->run);
@@ -74,6 +78,12 @@ static void add_state(const struct report_history *history, int64_t started, str
     if (is_bad) {
         buf_add_text(out, "<br>");
         html_add_text(out, history->failure != NULL ? history->failure : history->overruled);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t length;
+        const char *text = strings_get(&history->warnings, i, &length);
+        buf_add_text(out, "<br>warning: ");
+        html_add(out, text, length);
     }
     buf_add_text(out, "</p>\n");
 }

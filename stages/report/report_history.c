@@ -2,6 +2,7 @@
 #include "stages/report/report_history.h"
 
 #include "base/clock.h"
+#include "run/run_record.h"
 #include "stages/report/report_svg.h"
 
 #include <math.h>
@@ -22,8 +23,11 @@ enum status_code history_init(struct report_history *history, struct db *work, s
     TRY(findings_read(work, output, prefix, out.judged != 0 ? out.judged : run, &out.findings,
                       status));
     TRY(findings_read_outcome(work, run, &out.outcome, status));
+    TRY(run_record_read_warnings(work, run, &out.warnings, status));
     *history = out;
+    out.warnings = (struct strings){0};
 done:
+    strings_release(&out.warnings);
     return code;
 }
 

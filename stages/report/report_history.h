@@ -3,6 +3,7 @@
 #define NIGHTJAR_STAGES_REPORT_REPORT_HISTORY_H
 
 #include "base/buf.h"
+#include "base/strings.h"
 #include "run/findings.h"
 #include "stages/report/report_chart.h"
 #include "stages/report/report_page.h"
@@ -16,6 +17,7 @@ struct report_history {
     int64_t judged; /* the newest run that was judged: `run`, or one before; 0: none was */
     struct findings_outcome outcome; /* of the lists before, as the run has judged them */
     struct findings findings;        /* of it, where there is one, else of `run` */
+    struct strings warnings;         /* of the run so far */
     const char *pipeline;
     size_t n_ranks;        /* that carry the run out */
     const char *overruled; /* what gates had to say and were overruled in; "": nothing */
@@ -23,7 +25,8 @@ struct report_history {
     bool is_refused;       /* by a gate, when it has failed */
 };
 
-/* work, output (NULL: nothing is published) and run; fills the rest but the last five. */
+/* work, output (NULL: nothing is published) and run; fills the rest but the last five. The caller
+ * releases `warnings`. */
 MUST_CHECK enum status_code history_init(struct report_history *history, struct db *work,
                                          struct db *output, const char *prefix, int64_t run,
                                          int64_t n_runs, struct status *status);

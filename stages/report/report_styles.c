@@ -5,11 +5,12 @@
 
 static const char colors[] =
     ":root{color-scheme:light dark;--back:#f4f4f1;--card:#fff;--ink:#1b1b19;--soft:#5a5a55;"
-    "--grid:#dededa;--good:#0b6b43;--bad:#a3170f;--c0:#0b5cad;--c1:#d06f00;--c2:#4a1d66;"
-    "--c3:#00705f;--c4:#8a0f2e;--c5:#5e5600;--c6:#5c8cf0;--c7:#8f8f8a}\n"
+    "--grid:#dededa;--good:#0b6b43;--warn:#7a5200;--bad:#a3170f;--c0:#0b5cad;--c1:#d06f00;"
+    "--c2:#4a1d66;--c3:#00705f;--c4:#8a0f2e;--c5:#5e5600;--c6:#5c8cf0;--c7:#8f8f8a}\n"
     "@media(prefers-color-scheme:dark){:root{--back:#141415;--card:#1f1f21;--ink:#ececea;"
-    "--soft:#a9a9a4;--grid:#3a3a3d;--good:#6fd3a3;--bad:#ff9a8f;--c0:#6ab0ff;--c1:#ff9d3c;"
-    "--c2:#ece2ff;--c3:#52d6a8;--c4:#d04a3f;--c5:#f6ef8a;--c6:#5868d6;--c7:#8f8f8a}}\n";
+    "--soft:#a9a9a4;--grid:#3a3a3d;--good:#6fd3a3;--warn:#f0c05a;--bad:#ff9a8f;--c0:#6ab0ff;"
+    "--c1:#ff9d3c;--c2:#ece2ff;--c3:#52d6a8;--c4:#d04a3f;--c5:#f6ef8a;--c6:#5868d6;--c7:#8f8f8a}}"
+    "\n";
 
 static const char frame[] =
     "*{box-sizing:border-box}body{margin:0;padding:24px 16px;background:var(--back);"
@@ -21,7 +22,8 @@ static const char frame[] =
     "h3{font-size:1rem;margin:0 0 6px}.lead{font-size:1.08rem;margin:0 0 16px;max-width:75ch}"
     ".state{border-left:5px solid var(--good);padding:8px 14px;margin:0 0 18px;"
     "background:var(--card);border-radius:0 8px 8px 0;overflow-wrap:anywhere}"
-    ".state.bad{border-color:var(--bad)}.state b{color:var(--good)}.state.bad b{color:var(--bad)}\n"
+    ".state.bad{border-color:var(--bad)}.state b{color:var(--good)}.state.bad b{color:var(--bad)}"
+    ".state.warned{border-color:var(--warn)}.state.warned b{color:var(--warn)}\n"
     ".tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:0 0 20px}"
     ".tiles div{background:var(--card);border:1px solid var(--grid);border-radius:10px;"
     "padding:12px 16px}.tiles dt{color:var(--soft);font-size:.9rem}"

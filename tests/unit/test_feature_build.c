@@ -108,6 +108,11 @@ static void expect_warning(const struct attempt *a, size_t index, const char *ex
     assert_string_equal(text, expected);
 }
 
+static void expect_said(const struct attempt *a, const char *expected)
+{
+    assert_non_null(strstr(buf_text(&a->report.summary), expected));
+}
+
 static int32_t bucket(const char *text, size_t n_buckets)
 {
     return (int32_t)(hash_bytes64(text, strlen(text)) % n_buckets);
@@ -157,7 +162,7 @@ static void parts_of_a_list_share_the_length_of_the_row(void **state)
     expect_row(&a, 1, 3, (int32_t[]){0, 2, 3}, (double[]){third, third, third});
     expect_row(&a, 2, 0, NULL, NULL);
     expect_one(&a, 3, 0, 1);
-    expect_warning(&a, 0, "features.items.query: 1 of 4 rows have nothing in column x");
+    expect_said(&a, ", 1 missing");
     finish(&a);
 }
 
@@ -175,7 +180,7 @@ static void rows_before_the_first_token_are_empty(void **state)
         expect_row(&a, 0, 0, NULL, NULL);
         expect_row(&a, 1, 0, NULL, NULL);
         expect_one(&a, 2, 0, 1);
-        expect_warning(&a, 0, "features.items.query: 2 of 3 rows have nothing in column x");
+        expect_said(&a, ", 2 missing");
         finish(&a);
     }
 }
@@ -249,7 +254,7 @@ static void words_weigh_by_how_rare_they_are_and_rows_have_length_one(void **sta
                red < hat ? (double[]){2 / two, idf / two} : (double[]){idf / two, 2 / two});
     expect_row(&a, 2, 0, NULL, NULL);
     expect_row(&a, 3, 0, NULL, NULL);
-    expect_warning(&a, 0, "features.items.query: 2 of 4 rows have nothing in column x");
+    expect_said(&a, ", 2 missing");
     finish(&a);
 }
 
@@ -274,7 +279,7 @@ static void vectors_are_directions_from_the_mean(void **state)
         expect_row(&a, 1, 2, (int32_t[]){0, 1}, (double[]){-half, half});
         expect_row(&a, 2, 0, NULL, NULL);
         expect_row(&a, 3, 2, (int32_t[]){0, 1}, (double[]){-half, half});
-        expect_warning(&a, 0, "features.items.query: 1 of 5 rows have nothing in column x");
+        expect_said(&a, ", 1 missing");
         finish(&a);
     }
 }
@@ -343,8 +348,8 @@ static void types_are_found_out_where_none_is_given(void **state)
     assert_non_null(
         strstr(buf_text(&a.report.summary), "category: categorical (chosen), 1 values"));
     assert_non_null(strstr(buf_text(&a.report.summary), "words: text (chosen), 16384 buckets"));
-    expect_warning(&a, 0, "features.items.query: 2 of 3 rows have nothing in column list");
-    expect_warning(&a, 1,
+    expect_said(&a, ", 2 missing");
+    expect_warning(&a, 0,
                    "features.items.query: column void has no value in any row: it is left out");
     finish(&a);
 }

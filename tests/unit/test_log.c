@@ -40,6 +40,18 @@ static void messages_below_the_level_are_dropped(void **state)
     log_write(NULL, LOG_WARNING, "nobody listens");
 }
 
+static void warnings_are_kept_without_values_whatever_is_shown(void **state)
+{
+    (void)state;
+    struct strings kept = {0};
+    struct log log = {.level = LOG_SILENT, .warnings = &kept};
+    log_write(&log, LOG_INFO, "no warning");
+    log_write(&log, LOG_WARNING, "user " PRIVATE_BEGIN "ann" PRIVATE_END " is odd");
+    assert_int_equal(kept.n, 1);
+    assert_true(strings_equal(&kept, 0, "user ... is odd"));
+    strings_release(&kept);
+}
+
 static void control_bytes_never_reach_the_terminal(void **state)
 {
     (void)state;
@@ -71,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_below_the_level_are_dropped),
+        cmocka_unit_test(warnings_are_kept_without_values_whatever_is_shown),
         cmocka_unit_test(control_bytes_never_reach_the_terminal),
         cmocka_unit_test(json_lines_are_json_whatever_the_bytes),
     };
