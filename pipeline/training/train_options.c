@@ -91,18 +91,21 @@ static const struct option sequence_table[] = {
         "still foretold. 0.15 gave 1 to 3 % of the NDCG where it was tried, in more epochs."),
     OPT_FLOAT(sequence_settings, "temperature", temperature, "0.1", 0.01, 10,
               "Temperature of the contrast."),
-    OPT_FLOAT(sequence_settings, "learning_rate", learning_rate, "0.006", 1e-7, 10,
-              "Learning rate at its peak, from where it falls as a cosine."),
+    OPT_FLOAT(sequence_settings, "learning_rate", learning_rate, "0.01", 1e-7, 10,
+              "Learning rate at its peak, to which it rises in the first epoch (of fewer than five "
+              "in a fifth of them) and from where it falls as a cosine."),
     OPT_AUTO(sequence_settings, "weight_decay", weight_decay, "auto", 0, 100,
              "Share of each weight that a step takes away, times the learning rate, so that what "
              "few users tell does not grow large: without it the tower learns small logs by "
              "heart. auto takes as much in an epoch whatever its steps: 1 / (learning_rate * "
              "steps of an epoch), 16 at the most."),
-    OPT_INT(sequence_settings, "epochs", epochs, "8", 1, 100000,
-            "Epochs that the schedule spans; early stopping may end sooner.", .unit = "epochs"),
+    OPT_INT(sequence_settings, "epochs", epochs, "6", 1, 100000,
+            "Epochs that the schedule spans; early stopping may end sooner. The second half of "
+            "them is validated.",
+            .unit = "epochs"),
     OPT_INT(sequence_settings, "batch", batch, "1024", 1, 1048576,
             "Steps of users that a step of training reads, in whole users.", .unit = "steps"),
-    OPT_INT(sequence_settings, "negatives", negatives, "512", 1, 1048576,
+    OPT_INT(sequence_settings, "negatives", negatives, "256", 1, 1048576,
             "Negatives drawn for a step of training, by the strategy of the stage negatives and no "
             "more than it draws.",
             .unit = "items"),
