@@ -66,7 +66,9 @@ static void train_sizes(const void *values, struct stage_sizes *sizes)
     sizes->hops = (double)train_options_settings(o).propagation.hops;
     if (sequence->given && !(sequence->share <= 0.0)) { /* the vectors stand side by side */
         sizes->sequence =
-            (struct stage_sequence){.dimension = (double)sequence_dimension_expected(sequence),
+            (struct stage_sequence){.dimension = (double)sequence_dimension_at(sequence, INFINITY),
+                                    .few_dimensions = (double)sequence_dimension_at(sequence, 0),
+                                    .few_below = SEQUENCE_WIDE_PLACES,
                                     .layers = (double)sequence->layers,
                                     .epochs = (double)sequence->epochs,
                                     .length = (double)sequence->length,

@@ -35,8 +35,9 @@ struct stage_speeds {
 
 /* The tower that reads sequences, as train's options have it. */
 struct stage_sequence {
-    double dimension; /* 0: none is read */
-    bool alone;       /* no tower of ids is trained */
+    double dimension;                 /* 0: none is read */
+    double few_dimensions, few_below; /* that many where there are fewer interactions than these */
+    bool alone;                       /* no tower of ids is trained */
     double layers, epochs, length, batch, negatives, strip_bytes;
 };
 

@@ -28,7 +28,8 @@ static const double component_seconds = 4e-8;
 void sequence_estimate(const struct stage_sizes *sizes, struct stage_estimate *out)
 {
     const struct stage_sequence *s = &sizes->sequence;
-    const double d = s->dimension, layers = s->layers, items = sizes->n_items;
+    const double d = sizes->n_interactions < s->few_below ? s->few_dimensions : s->dimension;
+    const double layers = s->layers, items = sizes->n_items;
     const double users = fmax(sizes->n_users, 1.0);
     if (!(d > 0.0)) {
         return;
@@ -42,7 +43,8 @@ void sequence_estimate(const struct stage_sizes *sizes, struct stage_estimate *o
     const double rows = places * (PLACE_ROWS + LAYER_ROWS * layers) + part * PART_ROWS +
                         drawn * DRAWN_ROWS + items * ITEM_ROWS +
                         layers * WEIGHT_ROWS * WEIGHT_COPIES * d;
-    const double joined = 2.0 * (users + items) * sizes->dimension; /* and what goes in */
+    const double joined = /* and what goes in */
+        2.0 * (users + items) * (sizes->dimension - s->dimension + d);
     const double memory = sizeof(float) * (rows * d + places * PLACE_NUMBERS + joined) +
                           fmin(part * drawn * sizeof(float), s->strip_bytes) + event_bytes * events;
     /* what the towers of ids took is free by then, but for what they were told */

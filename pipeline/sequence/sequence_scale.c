@@ -20,8 +20,6 @@ static const double MOST_DECAY = 16.0;
 /* Dropout of small and of large logs, and how many places these have. */
 static const double SMALL_DROPOUT = 0.5, LARGE_DROPOUT = 0.2;
 static const double SMALL_PLACES = 50000.0, LARGE_PLACES = 500000.0;
-/* From so many places on a place has MANY_DIMENSIONS, below FEW_DIMENSIONS. */
-static const double WIDE_PLACES = 200000.0;
 enum { FEW_DIMENSIONS = 64, MANY_DIMENSIONS = 128 };
 
 static double places_of(const struct sequences *sequences)
@@ -50,12 +48,12 @@ void sequence_settings_scale(struct sequence_settings *settings, const struct se
     if (isnan(settings->dropout)) {
         settings->dropout = dropout_at(places);
     }
-    if (settings->dimension == OPTION_AUTO_COUNT) {
-        settings->dimension = places < WIDE_PLACES ? FEW_DIMENSIONS : MANY_DIMENSIONS;
-    }
+    settings->dimension = sequence_dimension_at(settings, places);
 }
 
-size_t sequence_dimension_expected(const struct sequence_settings *settings)
+size_t sequence_dimension_at(const struct sequence_settings *settings, double places)
 {
-    return settings->dimension == OPTION_AUTO_COUNT ? MANY_DIMENSIONS : settings->dimension;
+    return settings->dimension != OPTION_AUTO_COUNT ? settings->dimension
+           : places < SEQUENCE_WIDE_PLACES          ? FEW_DIMENSIONS
+                                                    : MANY_DIMENSIONS;
 }

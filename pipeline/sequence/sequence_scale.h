@@ -7,7 +7,8 @@
 
 /* Replaces what is auto by numbers for these sequences; the rules stand in the .c file. */
 void sequence_settings_scale(struct sequence_settings *settings, const struct sequences *sequences);
-/* The dimension at most, before the log is known: for estimates. */
-size_t sequence_dimension_expected(const struct sequence_settings *settings);
+enum { SEQUENCE_WIDE_PLACES = 200000 }; /* from so many on auto takes more dimensions */
+/* The dimension where users have so many steps: for estimates, too. */
+size_t sequence_dimension_at(const struct sequence_settings *settings, double places);
 
 #endif
