@@ -325,7 +325,7 @@ static enum status_code calibrate_run(struct context *context, const void *value
     const struct crowd crowd =
         crowd_of(context_ranks(context), &interactions, &interactions.basis[BASIS_FIT]);
     TRY(validation_init(&validation, &interactions.basis[BASIS_FIT], &crowd, o->metric,
-                        (size_t)o->users, 0.0, context_seed(context), status));
+                        (size_t)o->users, context_seed(context), status));
     TRY(context_input(context, "evidence", &artifact, status));
     TRY(evidence_load(&products.evidence, EVIDENCE_CO_INTERACTION, artifact, BASIS_FIT,
                       &interactions.basis[BASIS_FIT], &has_evidence, status));

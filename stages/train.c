@@ -157,7 +157,7 @@ static enum status_code train_run(struct context *context, const void *values,
     const struct crowd crowd = crowd_of(context_ranks(context), &training.interactions,
                                         &training.interactions.basis[BASIS_FIT]);
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], &crowd, o->metric,
-                        o->validation_users, 0.0, context_seed(context), status));
+                        o->validation_users, context_seed(context), status));
     sequence_prepare(&training, &validation, &sequence);
     if (validation.n_all == 0) {
         log_write(context_log(context), LOG_INFO,

@@ -30,22 +30,13 @@ static enum status_code measure(const struct ridge *ridge, size_t strength,
                                              .k = validation->k};
     struct sparse pairs = {0};
     int32_t *lists = NULL;
-    double *own = NULL;
     enum status_code code;
     TRY(MEM_NEW(&lists, n * validation->k, status));
-    TRY(MEM_NEW(&own, n, status));
     TRY(ridge_pairs(ridge, strength, &pairs, status));
     TRY(baseline_item_item(&request, &pairs, pool, lists, status));
-    metric_per_user(validation->metric, validation->k, lists, validation->k, validation->users, n,
-                    &validation->dataset->valid.matrix, validation->dataset->valid_unknown, own);
-    memset(values, 0, validation->n_all * sizeof *values);
-    for (size_t a = 0; a < n; a++) {
-        values[validation->places[a]] = own[a];
-    }
-    TRY(crowd_join(&validation->crowd, values, validation->n_all, status));
+    TRY(validation_judge(validation, lists, 1, values, status));
 done:
     mem_free(lists);
-    mem_free(own);
     sparse_release(&pairs);
     return code;
 }
@@ -58,7 +49,7 @@ enum status_code ridge_choose(const struct ridge *ridge, const struct dataset *d
     struct ridge_choice best = {.value = (double)NAN};
     double *values = NULL;
     enum status_code code;
-    TRY(validation_init(&validation, dataset, crowd, "ndcg@20", MOST_USERS, 0, seed, status));
+    TRY(validation_init(&validation, dataset, crowd, "ndcg@20", MOST_USERS, seed, status));
     best.n_users = validation.n_all;
     TRY(MEM_NEW(&values, validation.n_all, status));
     for (size_t s = 0; s < ridge->n_strengths && validation.n_all > 0; s++) {
@@ -87,7 +78,7 @@ enum status_code ridge_choose_half_life(const struct dataset *dataset,
     double *values = NULL; /* (N_HALF_LIVES, users) */
     size_t n = 0;
     enum status_code code;
-    TRY(validation_init(&validation, dataset, &settings->crowd, "ndcg@20", MOST_USERS, 0, seed,
+    TRY(validation_init(&validation, dataset, &settings->crowd, "ndcg@20", MOST_USERS, seed,
                         status));
     n = dataset_totals(dataset).newest == INT64_MIN ? 0 : validation.n_all;
     TRY(MEM_NEW(&values, N_HALF_LIVES * n, status));

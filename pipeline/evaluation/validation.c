@@ -32,15 +32,14 @@ done:
     return code;
 }
 
-static enum status_code prepare_items(struct validation *validation, double bias_weight,
-                                      uint64_t seed, struct status *status)
+static enum status_code prepare_items(struct validation *validation, uint64_t seed,
+                                      struct status *status)
 {
     enum status_code code = STATUS_OK;
-    size_t n_items = validation->dataset->n_items;
+    const size_t n_items = validation->dataset->n_items;
+    struct rng rng;
     TRY(MEM_NEW(&validation->tie_rank, n_items, status));
     TRY(MEM_NEW(&validation->bias, n_items, status));
-    TRY(validation_set_bias(validation, bias_weight, status));
-    struct rng rng;
     rng_init(&rng, seed, "validation.ties", 0, 0);
     rng_permutation(&rng, n_items, validation->tie_rank);
 done:
@@ -49,8 +48,7 @@ done:
 
 enum status_code validation_init(struct validation *validation, const struct dataset *dataset,
                                  const struct crowd *crowd, const char *metric_name,
-                                 size_t max_users, double bias_weight, uint64_t seed,
-                                 struct status *status)
+                                 size_t max_users, uint64_t seed, struct status *status)
 {
     enum status_code code = STATUS_OK;
     struct validation made = {.dataset = dataset};
@@ -62,7 +60,7 @@ enum status_code validation_init(struct validation *validation, const struct dat
         goto done;
     }
     TRY(sample_users(&made, max_users, seed, status));
-    TRY(prepare_items(&made, bias_weight, seed, status));
+    TRY(prepare_items(&made, seed, status));
     TRY(dataset_excluded(dataset, &dataset->valid_barred, &made.exclude, status));
     *validation = made;
 done:
@@ -102,6 +100,28 @@ done:
     return code;
 }
 
+enum status_code validation_judge(const struct validation *validation, const int32_t *lists,
+                                  size_t n, double *of_users, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+    const struct dataset *dataset = validation->dataset;
+    const size_t n_users = validation->n_users, n_all = validation->n_all, k = validation->k;
+    double *own = NULL;
+    TRY(MEM_NEW(&own, n_users, status));
+    memset(of_users, 0, n * n_all * sizeof *of_users);
+    for (size_t l = 0; l < n; l++) {
+        metric_per_user(validation->metric, k, lists + l * n_users * k, k, validation->users,
+                        n_users, &dataset->valid.matrix, dataset->valid_unknown, own);
+        for (size_t a = 0; a < n_users; a++) {
+            of_users[l * n_all + (size_t)validation->places[a]] = own[a];
+        }
+    }
+    TRY(crowd_join(&validation->crowd, of_users, n * n_all, status));
+done:
+    mem_free(own);
+    return code;
+}
+
 /* Metric of every user under each of n_biases popularity terms: of_users (n_biases, n_all) and the
  * means (n_biases). */
 static enum status_code run_biases(const struct validation *validation, struct const_matrix users,
@@ -110,12 +130,9 @@ static enum status_code run_biases(const struct validation *validation, struct c
                                    double *means, double *of_users, struct status *status)
 {
     enum status_code code = STATUS_OK;
-    const struct dataset *dataset = validation->dataset;
     const size_t n = validation->n_users, n_all = validation->n_all, k = validation->k;
     int32_t *lists = NULL;
     float *scores = NULL;
-    double *own = NULL;
-    TRY(MEM_NEW(&own, n, status));
     TRY(MEM_NEW(&lists, n_biases * n * k, status));
     TRY(MEM_NEW(&scores, n_biases * n * k, status));
     struct ranking ranking = {
@@ -130,20 +147,11 @@ static enum status_code run_biases(const struct validation *validation, struct c
         .k = k,
     };
     TRY(ranking_run(&ranking, pool, lists, scores, status));
-    memset(of_users, 0, n_biases * n_all * sizeof *of_users);
-    for (size_t b = 0; b < n_biases; b++) {
-        metric_per_user(validation->metric, k, lists + b * n * k, k, validation->users, n,
-                        &dataset->valid.matrix, dataset->valid_unknown, own);
-        for (size_t a = 0; a < n; a++) {
-            of_users[b * n_all + (size_t)validation->places[a]] = own[a];
-        }
-    }
-    TRY(crowd_join(&validation->crowd, of_users, n_biases * n_all, status));
+    TRY(validation_judge(validation, lists, n_biases, of_users, status));
     for (size_t b = 0; b < n_biases; b++) {
         means[b] = paired_mean(of_users + b * n_all, n_all);
     }
 done:
-    mem_free(own);
     mem_free(lists);
     mem_free(scores);
     return code;

@@ -20,7 +20,7 @@ struct validation {
     int32_t *places;       /* (n_users) of them in [0, n_all) */
     uint32_t *tie_rank;    /* (n_items) seeded permutation */
     struct sparse exclude; /* dataset_excluded; no rows: train alone */
-    float *bias;           /* (n_items) popularity term alpha log(1 + n_i) of the score */
+    float *bias;           /* (n_items) popularity term of the score; 0 until it is set */
 };
 
 /* Weights of the popularity term, looked at side by side. */
@@ -32,21 +32,25 @@ struct validation_grid {
 enum { VALIDATION_WEIGHTS_MAX = 16 };
 
 /* metric_name such as "ndcg@20". Samples at most max_users of the users with validation items;
- * n_all is 0 when there are none. bias_weight multiplies log(1 + n_i). `crowd` NULL: all users are
- * here, and rows are their keys. A collective. */
+ * n_all is 0 when there are none. `crowd` NULL: all users are here, and rows are their keys. A
+ * collective. */
 MUST_CHECK enum status_code validation_init(struct validation *validation,
                                             const struct dataset *dataset,
                                             const struct crowd *crowd, const char *metric_name,
-                                            size_t max_users, double bias_weight, uint64_t seed,
-                                            struct status *status);
+                                            size_t max_users, uint64_t seed, struct status *status);
 void validation_release(struct validation *validation);
 
 /* What no judged list has: (users, items) of the dataset. */
 const struct sparse *validation_excluded(const struct validation *validation);
-/* Makes `bias_weight` the weight of the validation's own popularity term. */
+/* Makes the validation's own popularity term bias_weight log(1 + n_i). */
 MUST_CHECK enum status_code validation_set_bias(struct validation *validation, double bias_weight,
                                                 struct status *status);
 
+/* The metric of lists (n, n_users of the validation, k), n to a user: of_users (n, n_all), on all
+ * ranks. A collective. */
+MUST_CHECK enum status_code validation_judge(const struct validation *validation,
+                                             const int32_t *lists, size_t n, double *of_users,
+                                             struct status *status);
 /* users (n_users of the validation, d) in the order of validation->users; items (n_items, d); both
  * unit length. bias (n_items): a learned popularity term in place of the validation's own; or NULL.
  * A collective. */

@@ -211,7 +211,7 @@ static enum status_code probe_run(struct context *context, const void *options,
     (void)options;
     TRY(training_prepare(&training, context, BASIS_FIT, &settings, status));
     TRY(validation_init(&validation, &training.interactions.basis[BASIS_FIT], NULL, "ndcg@20", 1000,
-                        0.0, 1, status));
+                        1, status));
     training.input.validation = &validation;
     TRY(fold_is_sound(&training, &is_sound, status));
     for (size_t f = 0; f < N_FOLDS && is_sound; f++) {

@@ -66,7 +66,7 @@ static struct outcome try_side(struct crowd_case *c, enum crowd_side side, int l
     train.matrix.values = weights;
     dataset_item_counts(fit, counts);
     assert_int_equal(
-        validation_init(&validation, fit, crowd, "ndcg@10", CROWD_USERS / 2, 0.0, 1, &status),
+        validation_init(&validation, fit, crowd, "ndcg@10", CROWD_USERS / 2, 1, &status),
         STATUS_OK);
     outcome.n = validation.n_all;
     assert_int_equal(MEM_NEW(&outcome.of_users, outcome.n, &status), STATUS_OK);

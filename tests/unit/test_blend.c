@@ -285,7 +285,7 @@ static void walk_init(struct walk *w, bool follows)
                      STATUS_OK);
     assert_true(found);
     assert_int_equal(
-        validation_init(&w->validation, &w->dataset, NULL, "ndcg@10", USERS, 0, 1, &status),
+        validation_init(&w->validation, &w->dataset, NULL, "ndcg@10", USERS, 1, &status),
         STATUS_OK);
     assert_int_equal(exam_init(&w->exam, &w->validation, NULL, &status), STATUS_OK);
 }
@@ -428,7 +428,7 @@ static void what_people_come_back_to_is_learned_where_repeats_count(void **state
     validation_release(&w->validation);
     w->dataset.repeats = true;
     assert_int_equal(
-        validation_init(&w->validation, &w->dataset, NULL, "ndcg@10", USERS, 0, 1, &status),
+        validation_init(&w->validation, &w->dataset, NULL, "ndcg@10", USERS, 1, &status),
         STATUS_OK);
     assert_int_equal(exam_init(&w->exam, &w->validation, NULL, &status), STATUS_OK);
     assert_int_equal(evidence_of_own(&own, ITEMS, &status), STATUS_OK);

@@ -36,8 +36,9 @@ static void case_init(struct calibration_case *c, double bias_weight)
     *c = (struct calibration_case){0};
     ranking_data_init(&c->data, 150, 60, 6, 0.15, BASIS_FIT, 9);
     assert_int_equal(validation_init(&c->validation, &c->data.interactions.basis[BASIS_FIT], NULL,
-                                     "ndcg@10", 100, bias_weight, 1, &status),
+                                     "ndcg@10", 100, 1, &status),
                      STATUS_OK);
+    assert_int_equal(validation_set_bias(&c->validation, bias_weight, &status), STATUS_OK);
     assert_true(c->validation.n_users > 50);
     take_exam(c, &c->validation);
 }
@@ -191,7 +192,7 @@ static void planted_init(struct planted_case *c, const struct score_weights *pla
     ranking_data_init(&c->base.data, 300, 120, 6, 0.1, BASIS_FIT, 13);
     c->dataset = c->base.data.interactions.basis[BASIS_FIT];
     assert_int_equal(
-        validation_init(&c->base.validation, &c->dataset, NULL, "ndcg@10", 1000, 0, 1, &status),
+        validation_init(&c->base.validation, &c->dataset, NULL, "ndcg@10", 1000, 1, &status),
         STATUS_OK);
     evidence_data_init(&c->evidence, &c->dataset, BASIS_FIT, 60);
     c->request = request_of(&c->base, (struct calibration_grid){0, 1.4, 0.1});

@@ -185,7 +185,7 @@ static void make_exam(struct crowd_case *c, enum crowd_side side, bool by_evenin
                                             .events = &part->events,
                                             .seconds = CLOCK_DAY};
     assert_int_equal(validation_init(validation, crowd_case_fit(c, side), &part->crowd, "ndcg@10",
-                                     220, 0, 3, &status),
+                                     220, 3, &status),
                      STATUS_OK);
     assert_int_equal(exam_init(exam, validation, by_evening ? &evenings : NULL, &status),
                      STATUS_OK);

@@ -260,7 +260,7 @@ static void validation_of(struct problem *problem, struct validation *validation
     for (size_t e = 0; e < problem->events.n; e++) {
         problem->parts[e] = (uint8_t)((problem->parts[e] & PART_TRAIN) | PART_VALID);
     }
-    assert_int_equal(validation_init(validation, fit, NULL, "ndcg@5", SIZE_MAX, 0, 1, &status),
+    assert_int_equal(validation_init(validation, fit, NULL, "ndcg@5", SIZE_MAX, 1, &status),
                      STATUS_OK);
     validation->n_users = validation->n_all = fit->n_users;
     for (size_t u = 0; u < fit->n_users; u++) {

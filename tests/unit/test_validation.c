@@ -24,8 +24,9 @@ static struct validation make(const struct dataset *dataset, const char *metric,
     struct status status = {0};
     struct validation validation = {0};
     assert_int_equal(
-        validation_init(&validation, dataset, NULL, metric, max_users, bias_weight, seed, &status),
+        validation_init(&validation, dataset, NULL, metric, max_users, seed, &status),
         STATUS_OK);
+    assert_int_equal(validation_set_bias(&validation, bias_weight, &status), STATUS_OK);
     return validation;
 }
 
@@ -193,7 +194,7 @@ static void a_name_that_is_no_metric_is_refused_and_nothing_is_made(void **state
     struct validation validation = {.n_users = 77};
     data_init(&data);
     assert_int_equal(validation_init(&validation, &data.interactions.basis[BASIS_FIT], NULL,
-                                     "ndcg20", 5, 0.0, 1, &status),
+                                     "ndcg20", 5, 1, &status),
                      STATUS_CONFIG);
     assert_non_null(strstr(status.message, "ndcg20 is not a metric"));
     assert_int_equal(validation.n_users, 77);
