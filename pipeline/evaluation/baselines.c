@@ -123,7 +123,7 @@ static void item_item_block(void *data, size_t block, size_t worker)
         struct topk best;
         score_user(job, (size_t)request->rows[a], sums);
         topk_init(&best, request->k, scores, list, request->tie_rank);
-        topk_offer_range(&best, sums, request->dataset->n_items, 0);
+        topk_offer_all(&best, sums, request->dataset->n_items);
         topk_finish(&best);
         for (size_t r = best.n; r < request->k; r++) {
             list[r] = -1;

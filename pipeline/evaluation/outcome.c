@@ -463,7 +463,6 @@ enum status_code outcome_judge(struct db *db, const char *prefix, const struct o
         if (judged[g].n_users > 0) {
             TRY(tell(out, &judged[g], status));
         }
-        out->total.n_generations++;
         out->total.n_users = n_served > out->total.n_users ? n_served : out->total.n_users;
     }
 done:

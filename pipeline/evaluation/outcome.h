@@ -35,7 +35,6 @@ struct outcome_truth {
 /* Rows that came true, user by user over all generations that were judged: those who did nothing
  * count 0. */
 struct outcome_total {
-    size_t n_generations;
     int64_t n_users; /* with a list: the most that a generation has */
     double sum, squares;
 };

@@ -420,7 +420,7 @@ static void list_best(const struct sparse *train, size_t user, const float *sums
         scores[train->columns[h]] = 0;
     }
     topk_init(&best, LIST, of_best, list, NULL);
-    topk_offer_range(&best, scores, train->n_columns, 0);
+    topk_offer_all(&best, scores, train->n_columns);
     topk_finish(&best);
     for (size_t r = 0; r < LIST; r++) {
         list[r] = r < best.n && of_best[r] > 0 ? list[r] : -1;

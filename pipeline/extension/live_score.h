@@ -25,7 +25,7 @@ struct live_items {
 struct live_user {
     bool has_vector, is_cold;
     int32_t segment; /* -1: none */
-    size_t n, n_barred, capacity;
+    size_t n, n_barred;
     int32_t *items; /* (n) candidates, ascending */
     float *weights;
     int64_t *times;

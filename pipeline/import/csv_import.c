@@ -138,7 +138,7 @@ static enum status_code prepare(struct import *import, struct status *status)
                             import->staged_columns, n, status));
     TRY(staged_table_batch(&import->rows, &import->insert, status));
     if (import->is_append) { /* before the load, not after it: the table has all the columns */
-        code = staged_table_move(&import->rows, 1, false, &move, status);
+        code = staged_table_move(&import->rows, false, &move, status);
         if (code == STATUS_INTERNAL) {
             struct status reason = *status;
             status_clear(status);
@@ -344,7 +344,7 @@ static enum status_code move_row_by_row(struct import *import, struct status *st
     buf_addf(&sql, " ORDER BY %s", line_column);
     TRY(buf_check(&sql, status));
     TRY(db_prepare(import->db, buf_text(&sql), &lines, status));
-    TRY(staged_table_move(&import->rows, 1, true, &move, status));
+    TRY(staged_table_move(&import->rows, true, &move, status));
     TRY(db_step(lines, &has_row, status));
     while (has_row) {
         const int64_t line = db_column_int64(lines, 0);
@@ -374,7 +374,7 @@ static enum status_code append_rows(struct import *import, struct status *status
 {
     enum status_code code = STATUS_OK;
     struct db_query *move = NULL;
-    TRY(staged_table_move(&import->rows, 1, false, &move, status));
+    TRY(staged_table_move(&import->rows, false, &move, status));
     code = db_run(move, status);
     if (is_fault_of_row(code)) { /* SQLite has undone the whole statement: find the rows */
         status_clear(status);

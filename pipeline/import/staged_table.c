@@ -3,11 +3,11 @@
 
 #include <assert.h>
 
-/* Adds `"a", "b", ...` of the columns from `first` on. */
-static void add_columns(struct buf *sql, const struct staged_table *staged, size_t first)
+/* Adds `"b", "c", ...` of the columns behind the first. */
+static void add_columns(struct buf *sql, const struct staged_table *staged)
 {
-    for (size_t i = first; i < staged->n_columns; i++) {
-        buf_add_text(sql, i > first ? ", " : "");
+    for (size_t i = 1; i < staged->n_columns; i++) {
+        buf_add_text(sql, i > 1 ? ", " : "");
         db_quote(sql, staged->columns[i].name);
     }
 }
@@ -116,7 +116,7 @@ done:
     return code;
 }
 
-enum status_code staged_table_move(struct staged_table *staged, size_t first, bool is_single,
+enum status_code staged_table_move(struct staged_table *staged, bool is_single,
                                    struct db_query **out, struct status *status)
 {
     enum status_code code = STATUS_OK;
@@ -124,9 +124,9 @@ enum status_code staged_table_move(struct staged_table *staged, size_t first, bo
     buf_add_text(&sql, "INSERT INTO ");
     db_quote(&sql, staged->name);
     buf_add_text(&sql, " (");
-    add_columns(&sql, staged, first);
+    add_columns(&sql, staged);
     buf_add_text(&sql, ") SELECT ");
-    add_columns(&sql, staged, first);
+    add_columns(&sql, staged);
     buf_add_text(&sql, " FROM ");
     db_quote(&sql, buf_text(&staged->staging));
     buf_add_text(&sql, is_single ? " WHERE " : " ORDER BY ");

@@ -33,11 +33,10 @@ MUST_CHECK enum status_code staged_table_batch(struct staged_table *staged, stru
  * does not fit the new columns: STATUS_DATA, and the caller rolls back. */
 MUST_CHECK enum status_code staged_table_replace(struct staged_table *staged,
                                                  struct status *status);
-/* INSERT INTO name (columns from `first` on) SELECT them FROM staging, where the first column is
- * the one parameter; without one (`is_single` false) all rows, in the order of the first column. */
-MUST_CHECK enum status_code staged_table_move(struct staged_table *staged, size_t first,
-                                              bool is_single, struct db_query **out,
-                                              struct status *status);
+/* INSERT INTO name (all columns but the first) SELECT them FROM staging, where the first is the one
+ * parameter; without one (`is_single` false) all rows, in the order of the first. */
+MUST_CHECK enum status_code staged_table_move(struct staged_table *staged, bool is_single,
+                                              struct db_query **out, struct status *status);
 /* Drops the staging table, if it is there. */
 MUST_CHECK enum status_code staged_table_drop(struct staged_table *staged, struct status *status);
 void staged_table_release(struct staged_table *staged); /* memory only */

@@ -34,9 +34,10 @@ static bool better(const struct topk *topk, float score_a, int32_t a, float scor
     return a < b;
 }
 
-/* Puts the entry at `place` or below, moving worse children up; `n` entries count. */
-static void sift_down(struct topk *topk, size_t place, size_t n, float score, int32_t index)
+/* Puts the entry at the top or below, moving worse children up; `n` entries count. */
+static void sift_down(struct topk *topk, size_t n, float score, int32_t index)
 {
+    size_t place = 0;
     float *scores = topk->scores;
     int32_t *indices = topk->indices;
     for (;;) {
@@ -83,7 +84,7 @@ void topk_offer(struct topk *topk, float score, int32_t index)
         topk->n++;
         sift_up(topk, topk->n - 1, score, index);
     } else if (better(topk, score, index, topk->scores[0], topk->indices[0])) {
-        sift_down(topk, 0, topk->n, score, index);
+        sift_down(topk, topk->n, score, index);
     }
 }
 
@@ -97,9 +98,9 @@ static bool any_reaches(const float *scores, float threshold)
     return any != 0;
 }
 
-void topk_offer_range(struct topk *topk, const float *scores, size_t count, int32_t first_index)
+void topk_offer_all(struct topk *topk, const float *scores, size_t count)
 {
-    assert(count <= (size_t)INT32_MAX && first_index >= 0);
+    assert(count <= (size_t)INT32_MAX);
     if (topk->k == 0) {
         return;
     }
@@ -110,12 +111,12 @@ void topk_offer_range(struct topk *topk, const float *scores, size_t count, int3
         }
         for (size_t i = j; i < j + TOPK_RUN; i++) {
             if (scores[i] >= topk_threshold(topk)) {
-                topk_offer(topk, scores[i], first_index + (int32_t)i);
+                topk_offer(topk, scores[i], (int32_t)i);
             }
         }
     }
     for (; j < count; j++) {
-        topk_offer(topk, scores[j], first_index + (int32_t)j);
+        topk_offer(topk, scores[j], (int32_t)j);
     }
 }
 
@@ -127,6 +128,6 @@ void topk_finish(struct topk *topk)
         int32_t last_index = topk->indices[n - 1];
         topk->scores[n - 1] = topk->scores[0];
         topk->indices[n - 1] = topk->indices[0];
-        sift_down(topk, 0, n - 1, last_score, last_index);
+        sift_down(topk, n - 1, last_score, last_index);
     }
 }

@@ -2,7 +2,7 @@
  *
  *     struct topk topk;
  *     topk_init(&topk, k, scores, indices, NULL);    scores and indices (k) are the caller's
- *     topk_offer_range(&topk, block, count, first);  again for each block of scores
+ *     topk_offer_all(&topk, all, count);             or topk_offer, one by one
  *     topk_finish(&topk);
  *     indices[0 .. topk.n) are the best, best first */
 #ifndef NIGHTJAR_MATH_TOPK_H
@@ -26,9 +26,8 @@ void topk_init(struct topk *topk, size_t k, float *scores, int32_t *indices,
  */
 float topk_threshold(const struct topk *topk);
 void topk_offer(struct topk *topk, float score, int32_t index);
-/* Offers scores[0..count) with indices first_index.. ; skips quickly what is below the threshold.
- */
-void topk_offer_range(struct topk *topk, const float *scores, size_t count, int32_t first_index);
+/* Offers scores[0..count), indexed by their places; skips quickly what is below the threshold. */
+void topk_offer_all(struct topk *topk, const float *scores, size_t count);
 /* Sorts best first. The heap property is gone: only topk_init may follow. */
 void topk_finish(struct topk *topk);
 

@@ -96,15 +96,14 @@ done:
     return code;
 }
 
-/* Whether the column of a table of the generation is declared as TEXT. */
-static enum status_code is_text(struct db *db, const char *prefix, enum publish_table table,
-                                const char *column, int64_t generation, bool *found,
-                                struct status *status)
+/* Whether the column of the lists of the generation is declared as TEXT. */
+static enum status_code is_text(struct db *db, const char *prefix, const char *column,
+                                int64_t generation, bool *found, struct status *status)
 {
     struct buf full = {0};
     struct db_query *query = NULL;
     enum status_code code;
-    publish_name(&full, prefix, publish_tables[table].name, generation);
+    publish_name(&full, prefix, publish_tables[TABLE_RECOMMENDATIONS].name, generation);
     TRY(buf_check(&full, status));
     TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND type = 'TEXT'",
                    &query, status));
@@ -121,10 +120,8 @@ enum status_code publish_read_form(struct db *db, const char *prefix, int64_t ge
                                    struct publish_form *form, struct status *status)
 {
     enum status_code code;
-    TRY(is_text(db, prefix, TABLE_RECOMMENDATIONS, "user", generation, &form->users_are_text,
-                status));
-    TRY(is_text(db, prefix, TABLE_RECOMMENDATIONS, "item", generation, &form->items_are_text,
-                status));
+    TRY(is_text(db, prefix, "user", generation, &form->users_are_text, status));
+    TRY(is_text(db, prefix, "item", generation, &form->items_are_text, status));
     TRY(publish_table_exists(db, prefix, publish_tables[TABLE_USERS].name, generation,
                              &form->has_users, status));
     TRY(publish_table_exists(db, prefix, publish_tables[TABLE_ITEMS].name, generation,

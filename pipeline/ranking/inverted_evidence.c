@@ -205,7 +205,7 @@ static struct entries take_best(struct inverted_scratch *scratch, size_t n, size
 {
     struct topk best;
     topk_init(&best, k, scratch->best_rests, scratch->best, NULL);
-    topk_offer_range(&best, scratch->rests, n, 0);
+    topk_offer_all(&best, scratch->rests, n);
     for (size_t b = 0; b < best.n; b++) {
         const size_t place = (size_t)scratch->best[b];
         scratch->best[b] = scratch->columns[place];

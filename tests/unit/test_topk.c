@@ -31,8 +31,8 @@ static int before(const void *a, const void *b)
     return x->index < y->index ? -1 : 1;
 }
 
-/* `scores` in one piece or offered piece by piece must give what sorting all of them gives. */
-static void check(const float *scores, size_t n, size_t k, size_t piece, const uint32_t *ranks)
+/* `scores` offered at once or one by one must give what sorting all of them gives. */
+static void check(const float *scores, size_t n, size_t k, bool at_once, const uint32_t *ranks)
 {
     static struct entry sorted[N];
     float kept[N];
@@ -46,8 +46,11 @@ static void check(const float *scores, size_t n, size_t k, size_t piece, const u
     }
     qsort(sorted, n_sorted, sizeof *sorted, before);
     topk_init(&topk, k, kept, indices, ranks);
-    for (size_t i = 0; i < n; i += piece) {
-        topk_offer_range(&topk, scores + i, i + piece < n ? piece : n - i, (int32_t)i);
+    if (at_once) {
+        topk_offer_all(&topk, scores, n);
+    }
+    for (size_t i = 0; i < n && !at_once; i++) {
+        topk_offer(&topk, scores[i], (int32_t)i);
     }
     size_t expected = k < n_sorted ? k : n_sorted;
     assert_int_equal(topk.n, expected);
@@ -65,7 +68,7 @@ static void the_best_are_those_of_a_full_sort(void **state)
 {
     (void)state;
     static const size_t ks[] = {0, 1, 2, 20, 31, 999, 1000};
-    static const size_t pieces[] = {1, 31, 32, 33, 1000};
+    static const size_t counts[] = {1, 31, 32, 33, 1000};
     static const uint64_t kinds[] = {1000000, 5, 1}; /* few ties, many ties, nothing but ties */
     struct rng rng;
     float scores[N];
@@ -78,10 +81,11 @@ static void the_best_are_those_of_a_full_sort(void **state)
         }
         rng_permutation(&rng, N, ranks);
         for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) {
-            for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
-                check(scores, N, ks[k], pieces[p], NULL);
-                check(scores, N, ks[k], pieces[p], ranks);
+            for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                check(scores, counts[c], ks[k], true, NULL);
+                check(scores, counts[c], ks[k], true, ranks);
             }
+            check(scores, N, ks[k], false, ranks);
         }
     }
 }
@@ -93,11 +97,11 @@ static void ascending_and_descending_scores_are_handled(void **state)
     for (size_t i = 0; i < N; i++) {
         scores[i] = (float)i;
     }
-    check(scores, N, 50, 1000, NULL);
+    check(scores, N, 50, true, NULL);
     for (size_t i = 0; i < N; i++) {
         scores[i] = -(float)i;
     }
-    check(scores, N, 50, 1000, NULL);
+    check(scores, N, 50, true, NULL);
 }
 
 static void nothing_offered_gives_nothing(void **state)

@@ -522,8 +522,7 @@ static void held_out_init(struct held_out *h, struct fixture *f, size_t validate
         valid->offsets[u + 1] = n;
     }
     assert_int_equal(
-        validation_init(&h->validation, &h->dataset, NULL, "ndcg@5", USERS, 1, &status),
-        STATUS_OK);
+        validation_init(&h->validation, &h->dataset, NULL, "ndcg@5", USERS, 1, &status), STATUS_OK);
     f->input.validation = &h->validation;
     f->input.validate_every = validate_every;
     f->input.patience = patience;

@@ -23,9 +23,8 @@ static struct validation make(const struct dataset *dataset, const char *metric,
 {
     struct status status = {0};
     struct validation validation = {0};
-    assert_int_equal(
-        validation_init(&validation, dataset, NULL, metric, max_users, seed, &status),
-        STATUS_OK);
+    assert_int_equal(validation_init(&validation, dataset, NULL, metric, max_users, seed, &status),
+                     STATUS_OK);
     assert_int_equal(validation_set_bias(&validation, bias_weight, &status), STATUS_OK);
     return validation;
 }
