@@ -123,8 +123,6 @@ static void without_validation_known_values_are_taken(void **state)
     stage_source(state, log_of_events);
     run(state, "- interactions: {split: {by: none}}\n" PAIRS NEGATIVES TRAIN_AT("auto", "5", "1"),
         1);
-    stage_assert_warned(state,
-                        "train: no validation part, so all 5 epochs are run and none is chosen");
     assert_rows(state, "SELECT count(*) FROM search_trial", "0\n");
     assert_true(stage_number(state, "train/training", "alpha") == 0.3);
     assert_true(stage_number(state, "train/training", "setting.temperature") > 0.0);
