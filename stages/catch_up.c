@@ -294,11 +294,13 @@ static enum status_code record(struct context *context, const struct catch_up *w
     TRY(add_metric(context, "news_new_items", (double)result->n_new[SIDE_ITEMS], status));
     TRY(add_metric(context, "news_drift_users", result->drift[SIDE_USERS], status));
     TRY(add_metric(context, "news_drift_items", result->drift[SIDE_ITEMS], status));
+    const struct extraction *rows = &work->rows.extraction;
     log_write(context_log(context), LOG_INFO,
-              "catch_up: %lld rows are new; %zu users trained, %zu users and %zu items new to the "
-              "towers",
-              (long long)work->rows.n_read, result->n_anchors, result->n_new[SIDE_USERS],
-              result->n_new[SIDE_ITEMS]);
+              "catch_up: %lld rows are new, %lld of them bad; %zu users trained, %zu users and %zu "
+              "items new to the towers",
+              (long long)work->rows.n_read,
+              (long long)(rows->report.n_rejected - rows->n_rejected_before), result->n_anchors,
+              result->n_new[SIDE_USERS], result->n_new[SIDE_ITEMS]);
     if (result->has_sequences) {
         const struct catch_up_read *read = &result->read;
         TRY(add_metric(context, "news_steps", (double)(read->n_on_steps + read->n_anew_steps),

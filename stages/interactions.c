@@ -143,13 +143,14 @@ static void interactions_refuse_ranks(const void *options, struct option_report 
 
 /* What a person wants to know after the stage, and an empty part that was asked for. */
 static void tell(struct context *context, const struct interactions *interactions,
-                 const struct extract_request *request, const struct row_report *report)
+                 const struct extract_request *request, const struct extraction *extraction)
 {
+    const struct row_report *report = &extraction->report;
     const struct dataset *fit = &interactions->basis[BASIS_FIT];
     const struct dataset *all = &interactions->basis[BASIS_ALL];
     const struct dataset_totals of_fit = dataset_totals(fit), of_all = dataset_totals(all);
     struct log *log = context_log(context);
-    struct buf left_out = {0};
+    struct buf left_out = {0}, bad = {0};
 
     row_report_add(report, &left_out);
     log_write(log, LOG_INFO,
@@ -159,12 +160,9 @@ static void tell(struct context *context, const struct interactions *interaction
               (long long)of_fit.users, fit->n_items, (long long)of_fit.pairs,
               (long long)of_fit.valid_pairs, (long long)of_fit.test_pairs, (long long)of_all.users,
               all->n_items, (long long)of_all.pairs);
-    if (report->n_rejected * 100 >= report->n_rows && report->n_rejected > 0) {
-        const double percent = 100.0 * (double)report->n_rejected / (double)report->n_rows;
-        log_write(log, LOG_WARNING,
-                  "interactions: %.1f %% of the rows were left out as bad; their reasons: "
-                  "sqlite3 %s 'SELECT * FROM interactions_left_out', rows: interactions_rejected",
-                  percent, context_settings(context)->work.database);
+    extract_add_bad_share(extraction, context_settings(context)->work.database, &bad);
+    if (bad.length > 0) {
+        log_write(log, LOG_WARNING, "interactions: %s", buf_text(&bad));
     }
     if (of_fit.valid_pairs == 0 &&
         (request->valid_query != NULL || request->split.valid.kind != SPLIT_NOTHING)) {
@@ -180,6 +178,7 @@ static void tell(struct context *context, const struct interactions *interaction
                   "from training and validation, and users and items that training does not know, "
                   "are dropped");
     }
+    buf_release(&bad);
     buf_release(&left_out);
 }
 
@@ -418,6 +417,7 @@ static enum status_code read_source(struct context *context, const struct intera
         TRY(context_output(context, &reading, status));
     }
     context_source_done(context);
+    TRY(extract_write_left_out(context_work(context), extraction, status));
     if (has_key) {
         TRY(event_store_save(&store, extraction, status));
     }
@@ -454,8 +454,8 @@ static enum status_code interactions_run(struct context *context, const void *op
     TRY(extract_build(&extraction, &request, &interactions, status));
     TRY(interactions_add_up(context_ranks(context), &interactions, status));
     TRY(context_check_stop(context, status));
-    TRY(extract_write_tables(context_work(context), &interactions, &extraction, &watch, status));
-    tell(context, &interactions, &request, &extraction.report);
+    TRY(extract_write_tables(context_work(context), &interactions, &watch, status));
+    tell(context, &interactions, &request, &extraction);
     if (extraction.report.n_dislikes > 0) {
         TRY(tell_dislikes(context, &interactions, status));
     }

@@ -2,6 +2,7 @@
  * reading ended: rows go on where that was, as if one run had read them all. */
 #include "catch_up/new_rows.h"
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "run/context.h"
 #include "run/context_databases.h"
@@ -95,6 +96,17 @@ done:
     return code;
 }
 
+static void tell_bad_rows(struct context *context, const struct extraction *extraction)
+{
+    struct buf bad = {0};
+
+    extract_add_bad_share(extraction, context_settings(context)->work.database, &bad);
+    if (bad.length > 0) {
+        log_write(context_log(context), LOG_WARNING, "catch_up: %s", buf_text(&bad));
+    }
+    buf_release(&bad);
+}
+
 enum status_code new_rows_read(struct new_rows *out, struct context *context,
                                const struct artifact *reading,
                                const struct extract_request *request, struct status *status)
@@ -118,6 +130,8 @@ enum status_code new_rows_read(struct new_rows *out, struct context *context,
     }
     context_source_done(context);
     if (out->n_read > 0) {
+        TRY(extract_write_left_out(context_work(context), &out->extraction, status));
+        tell_bad_rows(context, &out->extraction);
         TRY(event_store_save(&reader.store, &out->extraction, status));
     }
 done:

@@ -45,6 +45,8 @@ static enum status_code read_log(struct db *source, const struct extract_request
     log->dislikes = &extraction->dislikes;
     extraction->report.rejected = &extraction->rejected;
     extraction->goes_on = extraction->report.n_rows > 0;
+    extraction->n_before = extraction->report.n_rows;
+    extraction->n_rejected_before = extraction->report.n_rejected;
     log->seen = &extraction->seen;
     query.after = log->last_key;
     query.n_before = extraction->report.n_rows;
@@ -224,11 +226,11 @@ enum status_code extract_load_half_life(struct dataset_rules *rules,
 
 /* ---- tables ---- */
 
-static const char create_tables[] =
-    "DROP TABLE IF EXISTS users;"
-    "CREATE TABLE users(code INTEGER PRIMARY KEY, user_id NOT NULL);"
-    "DROP TABLE IF EXISTS items;"
-    "CREATE TABLE items(code INTEGER PRIMARY KEY, item_id NOT NULL);"
+static const char create_ids[] = "DROP TABLE IF EXISTS users;"
+                                 "CREATE TABLE users(code INTEGER PRIMARY KEY, user_id NOT NULL);"
+                                 "DROP TABLE IF EXISTS items;"
+                                 "CREATE TABLE items(code INTEGER PRIMARY KEY, item_id NOT NULL);";
+static const char create_left_out[] =
     "DROP TABLE IF EXISTS interactions_left_out;"
     "CREATE TABLE interactions_left_out(kind TEXT NOT NULL, reason TEXT NOT NULL,"
     " n_rows INTEGER NOT NULL);"
@@ -320,9 +322,23 @@ done:
     return code;
 }
 
-enum status_code extract_write_tables(struct db *work, const struct interactions *interactions,
-                                      const struct extraction *extraction,
-                                      const struct watch *watch, struct status *status)
+/* Rows behind those of earlier runs that another reading has kept: a small night, or a run that was
+ * killed. */
+static enum status_code drop_rejected(struct db *work, int64_t n_before, struct status *status)
+{
+    struct db_query *query = NULL;
+    enum status_code code;
+
+    TRY(db_prepare(work, "DELETE FROM interactions_rejected WHERE row > ?1", &query, status));
+    TRY(db_bind_int64(query, 1, n_before, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code extract_write_left_out(struct db *work, const struct extraction *extraction,
+                                        struct status *status)
 {
     enum status_code code = STATUS_OK;
 
@@ -330,11 +346,49 @@ enum status_code extract_write_tables(struct db *work, const struct interactions
     if (!extraction->goes_on) {
         TRY(db_exec(work, "DROP TABLE IF EXISTS interactions_rejected", status));
     }
-    TRY(db_exec(work, create_tables, status));
-    TRY(write_ids(work, "users", &interactions->users, watch, status));
-    TRY(write_ids(work, "items", &interactions->items, watch, status));
+    TRY(db_exec(work, create_left_out, status));
+    TRY(drop_rejected(work, extraction->n_before, status));
     TRY(write_left_out(work, &extraction->report, status));
     TRY(write_rejected(work, &extraction->rejected, status));
+    TRY(db_commit(work, status));
+done:
+    if (code != STATUS_OK) {
+        db_rollback(work);
+    }
+    return code;
+}
+
+void extract_add_bad_share(const struct extraction *extraction, const char *work_database,
+                           struct buf *out)
+{
+    const struct row_report *report = &extraction->report;
+    const int64_t n_new = report->n_rows - extraction->n_before;
+    const int64_t n_bad = report->n_rejected - extraction->n_rejected_before;
+
+    if (n_bad > 0 && n_bad * 100 >= n_new && extraction->goes_on) {
+        buf_addf(out, "%.1f %% of the %lld new rows", 100.0 * (double)n_bad / (double)n_new,
+                 (long long)n_new);
+    } else if (report->n_rejected > 0 && report->n_rejected * 100 >= report->n_rows) {
+        buf_addf(out, "%.1f %% of the rows",
+                 100.0 * (double)report->n_rejected / (double)report->n_rows);
+    } else {
+        return;
+    }
+    buf_addf(out,
+             " were left out as bad; their reasons: sqlite3 %s 'SELECT * FROM "
+             "interactions_left_out', rows: interactions_rejected",
+             work_database);
+}
+
+enum status_code extract_write_tables(struct db *work, const struct interactions *interactions,
+                                      const struct watch *watch, struct status *status)
+{
+    enum status_code code = STATUS_OK;
+
+    TRY(db_begin_write(work, status));
+    TRY(db_exec(work, create_ids, status));
+    TRY(write_ids(work, "users", &interactions->users, watch, status));
+    TRY(write_ids(work, "items", &interactions->items, watch, status));
     TRY(db_commit(work, status));
 done:
     if (code != STATUS_OK) {

@@ -5,7 +5,7 @@
  *     extract_read            the rows, one by one, into an event log (event_reader.h, event_row.h)
  *     extract_split           the log sorted and cut (event_log.h, split.h)
  *     extract_build           its parts in the numbers of each basis (dataset_build.h)
- *     extract_write_tables, extract_save_facts, extraction_release
+ *     extract_write_left_out, extract_write_tables, extract_save_facts, extraction_release
  *
  * The rows (ann, tea, 09:00), (ann, tea, 10:00), (bob, tea, 11:00) and (bob, jam, 12:00), of which
  * the newest quarter is test: train has ann-tea, of weight 2 with duplicates: sum, and bob-tea. The
@@ -39,8 +39,9 @@ struct extraction {
     struct row_report report;      /* of all queries together */
     struct rejected_rows rejected; /* of those that were read now */
     double repeat_share;           /* split_repeats */
-    bool goes_on;                  /* behind rows that earlier runs have read */
-    bool is_read_whole;            /* by each of several ranks */
+    bool goes_on;                  /* behind rows that earlier runs have read: */
+    int64_t n_before, n_rejected_before;
+    bool is_read_whole; /* by each of several ranks */
 };
 
 /* Reads all rows, or with rows in `extraction` already (event_store.h) those behind its last key;
@@ -64,15 +65,22 @@ MUST_CHECK enum status_code extract_build(struct extraction *extraction,
                                           struct interactions *out, struct status *status);
 void extraction_release(struct extraction *extraction);
 
-/* Replaces in the work database:
- *   users(code, user_id), items(code, item_id)           the master vocabularies
+/* Brings up to date in the work database, in one transaction:
  *   interactions_left_out(kind, reason, n_rows)          kind: rule, fault
  *   interactions_rejected(query, row, rowid_of_row, reason, value)
  *                                                        the first ROW_KEPT_MAX of each fault
- * in one transaction. */
+ * Before the rows are kept for the next run (event_store.h), which reads them no more. */
+MUST_CHECK enum status_code extract_write_left_out(struct db *work,
+                                                   const struct extraction *extraction,
+                                                   struct status *status);
+/* "3.0 % of the rows were left out as bad; ..." and where they are, when one in a hundred is, of
+ * all or of those that were read now. */
+void extract_add_bad_share(const struct extraction *extraction, const char *work_database,
+                           struct buf *out);
+/* Replaces in the work database users(code, user_id) and items(code, item_id), the master
+ * vocabularies, in one transaction. */
 MUST_CHECK enum status_code extract_write_tables(struct db *work,
                                                  const struct interactions *interactions,
-                                                 const struct extraction *extraction,
                                                  const struct watch *watch, struct status *status);
 /* The report's counts as numbers facts.rows, facts.accepted, facts.dislikes, facts.rejected and
  * facts.took.OPTION. */

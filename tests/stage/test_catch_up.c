@@ -198,7 +198,7 @@ static void a_small_night_adds_what_is_new(void **state)
     struct run_result result = run_night(state, &usual);
     assert_int_equal(result.n_run, N_SMALL);
     assert_int_equal(result.generation, 2);
-    stage_assert_warned(state, "catch_up: 119 rows are new; ");
+    stage_assert_warned(state, "catch_up: 119 rows are new, 0 of them bad; ");
     assert_metric(state, "news_rows", 119);
     assert_metric(state, "news_new_items", 1);
     /* those with news, and nobody else: the new user among them */
