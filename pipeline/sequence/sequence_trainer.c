@@ -8,8 +8,8 @@
 
 #include <math.h>
 
-/* Item vectors that are given hold for one of so many parts of the schedule: layers that cannot
- * read them yet would pull them to where they were drawn. */
+/* Item vectors that are given hold for one of so many parts of the schedule at the most: layers
+ * that cannot read them yet would pull them apart. */
 enum { HELD_PARTS = 2 };
 
 /* Without a validation part so many users, evenly taken, say how the vectors lie. */
@@ -66,10 +66,16 @@ static void begin_at_items(struct trainer *trainer)
     }
 }
 
-static bool is_held(const struct trainer *trainer, size_t epochs_done)
+/* In epoch `epoch`, counted from 0: while each validation is better than the one before, for half
+ * of the schedule at the most. */
+static bool is_held(const struct trainer *trainer, size_t epoch)
 {
     const struct sequence_input *input = trainer->input;
-    return input->items.rows > 0 && HELD_PARTS * (epochs_done + 1) <= input->settings->epochs;
+    bool holds = input->items.rows > 0 && HELD_PARTS * (epoch + 1) <= input->settings->epochs;
+    for (size_t e = 1; holds && e < epoch; e++) {
+        holds = !(trainer->curve[e].metric <= trainer->curve[e - 1].metric);
+    }
+    return holds;
 }
 
 static enum status_code trainer_init(struct trainer *trainer, struct status *status)
