@@ -72,7 +72,7 @@ static const struct option sequence_table[] = {
              "taken as it is. At 1 no tower of ids is trained at all: what only that would read, "
              "as side data, or learn, as item_bias, then does nothing, nor does the search for its "
              "settings, and who is known by side data alone gets no vector."),
-    OPT_INT(sequence_settings, "length", length, "200", 2, 100000,
+    OPT_INT(sequence_settings, "length", length, "1000", 2, 100000,
             "The newest steps of a user are read, no more than these; events of one and the same "
             "time are one step.",
             .unit = "steps"),
