@@ -145,7 +145,7 @@ static void calibrate_estimate(const void *values, const struct stage_sizes *siz
     points += of_all + of_part;
     out->seconds =
         sizes->n_items * (ranked * sizes->speeds.ranking + varied * sizes->speeds.variant) +
-        pairs * 5.0 * sizes->speeds.addition / fmax(sizes->n_threads, 1.0);
+        pairs * 10.0 * sizes->speeds.addition / fmax(sizes->n_threads, 1.0);
     /* evaluation/blend_fit.c: 1,500 cases at the most, some hundred items each under ten columns,
        in about 100 steps of Newton and of the lists, for all of them and for two halves */
     const bool has_further = may_blend && sizes->has_times > 0;
