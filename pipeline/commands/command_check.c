@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "events/source_database.h"
 #include "publishing/generation.h"
+#include "run/disk_space.h"
 #include "run/estimate.h"
 #include "run/hooks.h"
 #include "store/migrate.h"
@@ -191,21 +192,27 @@ static enum status_code check_writable(const struct checkup *checkup, const char
     return STATUS_OK;
 }
 
-/* Whether the data of the last run fit into memory_limit, and into the machine. */
-static enum status_code check_memory(const struct checkup *checkup, struct db *work,
-                                     struct status *status)
+/* Whether the data of the last run fit into memory_limit, into the machine and on the disk; before
+ * the first (work NULL) whether what shall stay free of the disk is. */
+static enum status_code check_room(const struct checkup *checkup, struct db *work,
+                                   struct db *output, struct status *status)
 {
     enum status_code code = STATUS_OK;
     const struct plan *plan = checkup->plan;
     const size_t n_threads = (size_t)plan->settings.threads;
     struct stage_sizes sizes;
+    struct disk_need need = {0};
     struct buf doubt = {0};
     bool known = false;
     uint64_t ignored;
     estimate_init(plan, n_threads > 0 ? n_threads : pool_cores(&ignored), &sizes);
-    TRY(estimate_load(work, &sizes, &known, status));
+    if (work != NULL) {
+        TRY(estimate_load(work, &sizes, &known, status));
+    }
     estimate_take_part(&sizes, plan->rank.n > 1 ? plan->rank.n : 1);
     for (size_t i = 0; known && i < plan->n_stages; i++) {
+        const struct stage_estimate estimate = estimate_stage(&plan->stages[i], &sizes);
+        disk_need_add(&need, &estimate);
         TRY(estimate_check(plan, &plan->stages[i], &sizes, status));
         if (doubt.length == 0) {
             estimate_doubt(plan, &plan->stages[i], &sizes, &doubt);
@@ -214,6 +221,7 @@ static enum status_code check_memory(const struct checkup *checkup, struct db *w
     if (doubt.length > 0) {
         command_print(checkup->out, "note  %s\n", buf_text(&doubt));
     }
+    TRY(disk_space_check(plan, work, output, &need, status));
 done:
     buf_release(&doubt);
     return code;
@@ -223,15 +231,20 @@ done:
 static enum status_code check_work(const struct checkup *checkup, struct status *status)
 {
     const struct plan_settings *settings = &checkup->plan->settings;
-    const char *path = settings->work.database;
-    struct db *db = NULL;
+    const char *path = settings->work.database, *output_path = settings->output.database;
+    struct db *db = NULL, *output = NULL;
+    struct status ignored = {0}; /* what is to be said of the output has been said */
     enum status_code code;
     TRY(check_writable(checkup, "work", path, status));
     if (!path_is_empty(path)) {
         TRY(migrate_open_work(path, DB_READ, settings->source.busy_timeout, &db, status));
-        TRY(check_memory(checkup, db, status));
     }
+    if (output_path != NULL && !path_is_empty(output_path)) {
+        (void)!db_open(output_path, DB_READ, settings->source.busy_timeout, &output, &ignored);
+    }
+    TRY(check_room(checkup, db, output, status));
 done:
+    db_close(output);
     db_close(db);
     return code;
 }
@@ -352,7 +365,8 @@ const struct command command_check = {
     .usage = "CONFIG [options]",
     .description =
         "Checks the configuration, that the source opens and its queries are sound, that the names "
-        "of our tables are free in the output database, and that the folders can be written. "
+        "of our tables are free in the output database, that the folders can be written, and that "
+        "memory and disk have room for the data of the last run. "
         "Prints what is right, then every problem. Changes nothing, but plays back the journal "
         "that "
         "a writer which died has left: readers who may not write wait for that (`nightjar help "

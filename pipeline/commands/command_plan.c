@@ -10,6 +10,7 @@
 #include "math/blas.h"
 #include "dataset/vocabulary.h"
 #include "events/source_database.h"
+#include "run/disk_space.h"
 #include "run/estimate.h"
 #include "run/run_record.h"
 #include "run/speeds.h"
@@ -195,7 +196,9 @@ static void print_estimate(FILE *out, const char *label, const struct stage_esti
 {
     char memory[NUM_TEXT_MAX], disk[NUM_TEXT_MAX], duration[NUM_TEXT_MAX], past[NUM_TEXT_MAX] = "-";
     num_format_bytes(estimate->memory_bytes, memory);
-    num_format_bytes(estimate->disk_bytes + estimate->output_bytes, disk);
+    struct disk_need need = {0};
+    disk_need_add(&need, estimate);
+    num_format_bytes(need.work + need.output, disk);
     num_format_duration(estimate->seconds, duration);
     if (!isnan(last)) {
         num_format_duration(last, past);

@@ -16,6 +16,7 @@
 #include "run/agreement.h"
 #include "run/cache.h"
 #include "run/context.h"
+#include "run/context_databases.h"
 #include "run/context_slots.h"
 #include "run/disk_space.h"
 #include "run/estimate.h"
@@ -92,15 +93,25 @@ static enum status_code check_only(struct runner *runner, struct status *status)
 static enum status_code check_disk(struct runner *runner, size_t position, struct status *status)
 {
     const struct plan *plan = runner->context.plan;
+    struct context *context = &runner->context;
     struct disk_need need = {0};
+    struct db *output = NULL;
+    enum status_code code = STATUS_OK;
     for (size_t i = position; runner->sizes_known && i < plan->n_stages; i++) {
         if (runner->only == SIZE_MAX || runner->only == i) {
             const struct stage_estimate estimate = estimate_stage(&plan->stages[i], &runner->sizes);
-            need.work += estimate.disk_bytes;
-            need.output += 2.0 * estimate.output_bytes;
+            disk_need_add(&need, &estimate);
         }
     }
-    return disk_space_check(&runner->context, &need, status);
+    if (ranks_is_first(context->request->ranks)) { /* it alone publishes */
+        TRY(context_published_db(context, &output, status));
+    } else {
+        need.output = 0.0;
+    }
+    code = disk_space_check(plan, context->work, output, &need, status);
+done:
+    db_close(output);
+    return code;
 }
 
 /* Once the interactions are there the sizes are exact. */
