@@ -165,8 +165,7 @@ static void evaluate_estimate(const void *values, const struct stage_sizes *size
     out->seconds = 3.5 * ranked * sizes->speeds.ranking +
                    additions * sizes->speeds.addition / fmax(sizes->n_threads, 1.0);
     out->provided = isnan(sizes->n_test_users) ? STAGE_HALF_ASKED : NULL;
-    /* the item-item baseline: its rows while and after they are made, and the history beside them
-     */
+    /* the item-item baseline: its rows while and after they are made, and the history */
     const double rows = fmin(3.0 * sizes->n_interactions * per_user, sizes->n_items * 500.0);
     out->memory_bytes = 16.0 * rows + 24.0 * sizes->n_interactions + sizes->n_items * 64.0 +
                         sizes->n_users * 4.0 +
@@ -187,19 +186,19 @@ static enum status_code choose_part(struct context *context,
 {
     const struct dataset *dataset = &interactions->basis[embeddings->basis];
     struct ranks *ranks = context_ranks(context);
-    int64_t n_rows[] = {(int64_t)dataset->test.matrix.n_rows,
-                        (int64_t)dataset->valid.matrix.n_rows};
+    bool has_test = dataset->test.matrix.n_rows > 0, has_valid = dataset->valid.matrix.n_rows > 0;
     enum status_code code;
     assert(embeddings->basis == BASIS_FIT || interactions->test_is_given); /* by the plan */
-    TRY(ranks_max_int64(ranks, n_rows, 2, status)); /* one rank may have no users */
+    TRY(ranks_any(ranks, &has_test, status)); /* one rank may have no users */
+    TRY(ranks_any(ranks, &has_valid, status));
     *out = (struct judged_part){
         .dataset = dataset, .crowd = crowd_of(ranks, interactions, dataset), .prefix = ""};
-    if (n_rows[0] > 0) {
+    if (has_test) {
         out->held_out = &dataset->test;
         out->unknown = dataset->test_unknown;
         out->unknown_users = dataset->test_unknown_users;
         out->barred = &dataset->test_barred;
-    } else if (n_rows[1] > 0) {
+    } else if (has_valid) {
         out->held_out = &dataset->valid;
         out->unknown = dataset->valid_unknown;
         out->unknown_users = dataset->valid_unknown_users;
