@@ -138,12 +138,17 @@ static struct log_field best_user(const struct schema *schema, int t, int *score
 {
     struct log_field best = nothing;
     size_t ties;
+    bool is_known = false; /* of two as good: the customer, whom there is a table of, and not the
+                              visitor */
     const bool has_time = best_column(schema, t, time_score, &ties).column >= 0;
     *score = 0;
     for (size_t c = 0; c < schema->tables[t].n_columns; c++) {
         const int value = user_score(schema, t, (int)c, has_time);
-        if (value > *score) {
+        const struct schema_table *other = referred(schema, &schema->tables[t].columns[c]);
+        const bool knows = other != NULL && other->is_people;
+        if (value > *score || (value > 0 && value == *score && knows && !is_known)) {
             *score = value;
+            is_known = knows;
             best = (struct log_field){t, (int)c};
         }
     }

@@ -121,6 +121,19 @@ static void add_unnamable(const struct schema *schema, struct buf *text)
     }
 }
 
+/* A log without rows has been named for that. */
+static bool is_empty_log(const struct proposal *proposal, const char *table)
+{
+    for (size_t i = 0; i < proposal->candidates.n; i++) {
+        const struct log_candidate *candidate = &proposal->candidates.list[i];
+        if (log_candidate_is_sure(candidate) &&
+            strcmp(table_name(proposal, candidate), table) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What each table has, and what it lacks. */
 static enum status_code refuse(const struct proposal *proposal, struct status *status)
 {
@@ -144,7 +157,7 @@ static enum status_code refuse(const struct proposal *proposal, struct status *s
                        ? column->name
                        : NULL;
         }
-        if (user != NULL) {
+        if (user != NULL && !is_empty_log(proposal, table->name)) {
             buf_addf(&text, "\n%s: users (%s), and no items", table->name, user);
             n_shown++;
         }
