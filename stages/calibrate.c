@@ -235,8 +235,9 @@ static enum status_code record_worth(struct context *context, const struct calib
         metric.group = group;
         TRY(context_add_metric(context, &metric, status));
         log_write(context_log(context), LOG_INFO,
-                  "calibrate: without %s: validation %s %.5f, %.5f less", made->worth.parts[p].name,
-                  o->metric, metric.value, made->value - metric.value);
+                  "calibrate: without %s: validation %s %.5f, %.5f %s", made->worth.parts[p].name,
+                  o->metric, metric.value, fabs(made->value - metric.value),
+                  metric.value > made->value ? "more" : "less");
     }
 done:
     return code;
