@@ -8,7 +8,8 @@
 struct context;
 
 /* Why a run has no end. */
-#define RUN_RECORD_KILLED "ended without a word: killed, or the machine went down"
+#define RUN_RECORD_KILLED                                                                          \
+    "ended without a word: killed, the machine went down, or there was no room to write it"
 
 /* Starts the record: context->run gets its number, which is the same on all ranks. A run that was
  * left `running` is marked as killed: the caller holds the lock, so its process is gone.
