@@ -8,6 +8,7 @@
 #include "events/event_store.h"
 #include "events/interactions_options.h"
 #include "events/late_events.h"
+#include "events/moving_key.h"
 #include "events/new_events.h"
 #include "publishing/shown.h"
 #include "run/context.h"
@@ -79,6 +80,7 @@ static enum status_code interactions_check(struct context *context, const void *
     struct event_columns columns;
     struct db_query *query = NULL;
     struct db *source = NULL;
+    struct buf moving = {0};
 
     if (context_settings(context)->source.is_imported) {
         return STATUS_OK;
@@ -94,6 +96,14 @@ static enum status_code interactions_check(struct context *context, const void *
                   "interactions: the query gives a rating and min_rating says nothing: one star is "
                   "a like, if a weak one; set min_rating, or call the column weight");
     }
+    TRY(moving_key_find(source, &request.interactions, &moving, status));
+    if (moving.length > 0) {
+        log_write(context_log(context), LOG_WARNING,
+                  "interactions: source.key is the rowid of %s, which VACUUM may number anew, and "
+                  "rows would be lost unseen: give it a column INTEGER PRIMARY KEY AUTOINCREMENT "
+                  "and name that, or leave source.key out",
+                  buf_text(&moving));
+    }
     if (o->refresh > 0 && o->max_user_interactions > 0 && columns.index[COLUMN_TIME] < 0) {
         code =
             status_set(status, STATUS_CONFIG,
@@ -101,6 +111,7 @@ static enum status_code interactions_check(struct context *context, const void *
                        "rows later, the query needs a column created_at");
     }
 done:
+    buf_release(&moving);
     db_finalize(query);
     context_source_done(context);
     return code;
