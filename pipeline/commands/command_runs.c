@@ -11,10 +11,12 @@
 
 #include <unistd.h>
 
-/* A run without an end is going on while its lock is held (?3), else it was killed: the next one
- * writes so. */
-#define STATE   "iif(state = 'running' AND NOT ?3, 'killed', state)"
-#define MESSAGE "coalesce(message, iif(" STATE " = 'killed', '" RUN_RECORD_KILLED "', NULL))"
+/* A run without an end is going on while its lock is held (?3), else it was killed, or has left a
+ * word of its end (?5 the run, ?6, ?7): the next one writes so. */
+#define STATE "iif(state = 'running' AND NOT ?3, iif(run = ?5, ?6, 'killed'), state)"
+#define MESSAGE                                                                                    \
+    "coalesce(message, iif(state = 'running' AND NOT ?3, iif(run = ?5, ?7, '" RUN_RECORD_KILLED    \
+    "'), iif(state = 'killed', '" RUN_RECORD_KILLED "', NULL)))"
 
 static const char history[] =
     "SELECT run, " STATE
@@ -27,6 +29,22 @@ static const char history[] =
     " FROM (SELECT *, replace(message, ':' || char(10), ': ') AS line FROM"
     " (SELECT run, state, started, finished, exit_code, generation, " MESSAGE " AS message"
     "  FROM run ORDER BY run DESC LIMIT ?1)) AS r ORDER BY run";
+
+/* ?3, ?5, ?6 and ?7 of a query about the runs in the work database. */
+static enum status_code bind_unfinished(struct db_query *query, const char *work,
+                                        struct status *status)
+{
+    char word[LOCK_WORD_MAX];
+    enum status_code code;
+    lock_read_word(work, word);
+    const struct run_word told = run_word_read(word);
+    TRY(db_bind_int64(query, 3, lock_is_held(work), status));
+    TRY(db_bind_int64(query, 5, told.run, status));
+    TRY(db_bind_text(query, 6, told.state, strlen(told.state), false, status));
+    TRY(db_bind_text(query, 7, told.message, strlen(told.message), false, status));
+done:
+    return code;
+}
 
 static enum status_code print_history(const struct plan *plan, int64_t last, bool json, FILE *out,
                                       struct status *status)
@@ -41,7 +59,7 @@ static enum status_code print_history(const struct plan *plan, int64_t last, boo
     TRY(db_prepare(db, history, &query, status));
     TRY(db_bind_int64(query, 1, last, status));
     TRY(db_bind_int64(query, 2, shown, status));
-    TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
+    TRY(bind_unfinished(query, plan->settings.work.database, status));
     TRY(db_bind_int64(query, 4, json, status));
     code = json ? rows_print(query, true, true, out, &n_rows, status)
                 : rows_print_aligned(query, out, status);
@@ -144,7 +162,7 @@ static enum status_code show_morning(const struct plan *plan, struct db *db, int
     TRY(db_prepare(db, run_head, &query, status));
     TRY(db_bind_int64(query, 1, run, status));
     TRY(db_bind_int64(query, 2, shown, status));
-    TRY(db_bind_int64(query, 3, lock_is_held(plan->settings.work.database), status));
+    TRY(bind_unfinished(query, plan->settings.work.database, status));
     TRY(db_step(query, &has_row, status));
     buf_addf(&text, "%s\n", db_column_text(query, 0, NULL));
     TRY(morning_add(plan, db, run, &text, status));
@@ -178,7 +196,7 @@ static enum status_code show_run(const struct plan *plan, int64_t run, bool all,
     }
     TRY(db_prepare(db, run_as_json, &document, status));
     TRY(db_bind_int64(document, 1, run, status));
-    TRY(db_bind_int64(document, 3, lock_is_held(plan->settings.work.database), status));
+    TRY(bind_unfinished(document, plan->settings.work.database, status));
     TRY(db_step(document, &has_row, status));
     if (!has_row) {
         TRY(db_get_int64(db, "SELECT min(run) FROM run", &first, &has_row, status));

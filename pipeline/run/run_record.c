@@ -2,6 +2,7 @@
 #include "run/run_record.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "evaluation/metric_rows.h"
 #include "math/blas.h"
 #include "math/vec.h"
@@ -11,7 +12,50 @@
 
 #include <math.h>
 
-enum status_code run_record_begin(struct context *context, int64_t *unfinished,
+/* "RUN STATE EXIT_CODE GENERATION MESSAGE" */
+struct run_word run_word_read(const char *word)
+{
+    const struct run_word nothing = {.message = ""};
+    struct run_word out = nothing;
+    int64_t *const numbers[] = {&out.run, NULL, &out.exit_code, &out.generation};
+    for (size_t p = 0; p < sizeof numbers / sizeof *numbers; p++) {
+        const size_t length = strcspn(word, " ");
+        if (word[length] == '\0' ||
+            (numbers[p] != NULL && !num_parse_int64(word, length, numbers[p]))) {
+            return nothing;
+        }
+        if (numbers[p] == NULL) {
+            snprintf(out.state, sizeof out.state, "%.*s", (int)length, word);
+        }
+        word += length + 1;
+    }
+    out.message = word;
+    return out;
+}
+
+/* A run that has no end. */
+static enum status_code close_unfinished(struct db *work, const char *word, struct status *status)
+{
+    static const char update[] =
+        "UPDATE run SET state = iif(run = ?1, ?2, 'killed'), exit_code = iif(run = ?1, ?3, NULL),"
+        " generation = iif(run = ?1, nullif(?4, 0), NULL),"
+        " message = iif(run = ?1, nullif(?5, ''), '" RUN_RECORD_KILLED "') WHERE state = 'running'";
+    const struct run_word told = run_word_read(word);
+    struct db_query *query = NULL;
+    enum status_code code;
+    TRY(db_prepare(work, update, &query, status));
+    TRY(db_bind_int64(query, 1, told.run, status));
+    TRY(db_bind_string(query, 2, told.state, status));
+    TRY(db_bind_int64(query, 3, told.exit_code, status));
+    TRY(db_bind_int64(query, 4, told.generation, status));
+    TRY(db_bind_string(query, 5, told.message, status));
+    TRY(db_run(query, status));
+done:
+    db_finalize(query);
+    return code;
+}
+
+enum status_code run_record_begin(struct context *context, const char *word, int64_t *unfinished,
                                   struct status *status)
 {
     enum status_code code;
@@ -20,6 +64,7 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     char libraries[256], cpu[64];
     struct db *work = context->work;
     TRY(db_begin_write(work, status));
+    TRY(close_unfinished(work, word, status));
     *unfinished = 0; /* a run that the data made fail is over: the next one reads them again */
     TRY(db_get_int64(work,
                      "SELECT run FROM run WHERE run = (SELECT max(run) FROM run)"
@@ -29,10 +74,6 @@ enum status_code run_record_begin(struct context *context, int64_t *unfinished,
     TRY(db_get_int64(work, "SELECT coalesce(max(run), 0) + 1 FROM run", &context->run, &found,
                      status));
     TRY(ranks_max_int64(context->request->ranks, &context->run, 1, status));
-    TRY(db_exec(work,
-                "UPDATE run SET state = 'killed', message = '" RUN_RECORD_KILLED
-                "' WHERE state = 'running'",
-                status));
     TRY(db_prepare(work,
                    "INSERT INTO run (run, pipeline, version, config_hash, seed, started, state,"
                    " libraries, cpu) VALUES (?8, ?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)",
@@ -236,7 +277,8 @@ const char *run_record_state(int64_t generation, enum status_code outcome)
 }
 
 enum status_code run_record_end(struct context *context, const struct status *outcome,
-                                const struct status *afterwards, struct status *status)
+                                const struct status *afterwards, struct buf *word,
+                                struct status *status)
 {
     enum status_code code;
     struct db_query *query = NULL;
@@ -264,6 +306,9 @@ enum status_code run_record_end(struct context *context, const struct status *ou
     }
     TRY(buf_check(&text, status));
     int exit_code = (int)outcome->code + (outcome->code == STATUS_SIGNAL ? outcome->signal : 0);
+    buf_addf(word, "%lld %s %d %lld %s", (long long)context->run,
+             run_record_state(context->generation, outcome->code), exit_code,
+             (long long)context->generation, buf_text(&text));
     TRY(db_prepare(context->work, update, &query, status));
     TRY(db_bind_int64(query, 1, context->run, status));
     TRY(db_bind_int64(query, 2, clock_unix(), status));

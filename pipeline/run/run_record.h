@@ -2,21 +2,32 @@
 #ifndef NIGHTJAR_RUN_RUN_RECORD_H
 #define NIGHTJAR_RUN_RUN_RECORD_H
 
+#include "base/buf.h"
 #include "base/strings.h"
 #include "store/db.h"
 
 struct context;
+
+/* How a run ended whose end could not be recorded, for want of room: run_record_end makes a word of
+ * it, which is left in the lock file. */
+struct run_word {
+    int64_t run, exit_code, generation; /* run 0: there is none */
+    char state[16];
+    const char *message; /* within the word */
+};
+struct run_word run_word_read(const char *word);
 
 /* Why a run has no end. */
 #define RUN_RECORD_KILLED                                                                          \
     "ended without a word: killed, the machine went down, or there was no room to write it"
 
 /* Starts the record: context->run gets its number, which is the same on all ranks. A run that was
- * left `running` is marked as killed: the caller holds the lock, so its process is gone.
+ * left `running` is marked as killed, or as its word says (""; of the lock): the caller holds the
+ * lock, so its process is gone.
  * *unfinished = the number of the run before when that one did not finish (killed, failed,
  * interrupted), else 0. */
-MUST_CHECK enum status_code run_record_begin(struct context *context, int64_t *unfinished,
-                                             struct status *status);
+MUST_CHECK enum status_code run_record_begin(struct context *context, const char *word,
+                                             int64_t *unfinished, struct status *status);
 /* What the log was warned of (struct log: warnings) and is not on record yet, as of no stage. */
 MUST_CHECK enum status_code run_record_warnings(struct context *context, struct status *status);
 /* One stage: state "done", "skipped" or "failed". Its metrics of this run are written too, and what
@@ -28,9 +39,11 @@ MUST_CHECK enum status_code run_record_stage(struct context *context, const char
 MUST_CHECK enum status_code run_record_carry_on(struct context *context, int64_t from,
                                                 struct status *status);
 /* The end, good or bad, as `outcome` says; a run that has published is on record as published,
- * whatever came after. `afterwards` is noted with it. */
+ * whatever came after. `afterwards` is noted with it. Adds a
+ * word of it to `word`, recorded or not. */
 MUST_CHECK enum status_code run_record_end(struct context *context, const struct status *outcome,
-                                           const struct status *afterwards, struct status *status);
+                                           const struct status *afterwards, struct buf *word,
+                                           struct status *status);
 
 /* Adds the warnings of a run, in the order in which they were said. */
 MUST_CHECK enum status_code run_record_read_warnings(struct db *work, int64_t run,

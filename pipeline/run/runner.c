@@ -33,6 +33,7 @@ struct runner {
     bool sizes_known, is_doubted;
     int64_t unfinished_run;
     size_t from, only; /* positions; SIZE_MAX: not asked for */
+    struct lock lock;
     struct run_result result;
 };
 
@@ -434,19 +435,23 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
 {
     enum status_code code;
     struct context *context = &runner->context;
+    struct buf word = {0};
     TRY(blas_check_memory(status));
     blas_init(); /* before threads start */
     TRY(open_pool(context, status));
     TRY(ranks_alike_check(context, status));
-    TRY(run_record_begin(context, &runner->unfinished_run, status));
+    TRY(run_record_begin(context, runner->lock.word, &runner->unfinished_run, status));
+    lock_leave_word(&runner->lock, "");
     if (context->request->started != NULL) {
         context->request->started(context->request->data, context->run);
     }
     code = do_stages(runner, status);
     struct status record_status = {0};
     enum status_code recorded =
-        run_record_end(context, status, &runner->result.afterwards, &record_status);
-    if (recorded == STATUS_OK) {
+        run_record_end(context, status, &runner->result.afterwards, &word, &record_status);
+    if (recorded != STATUS_OK) {
+        lock_leave_word(&runner->lock, buf_text(&word));
+    } else {
         recorded =
             history_prune(context->work, context->plan->settings.work.keep_runs, &record_status);
     }
@@ -467,6 +472,7 @@ static enum status_code run_recorded(struct runner *runner, struct status *statu
         tell_failed(runner, status);
     }
 done:
+    buf_release(&word);
     return code;
 }
 
@@ -474,8 +480,7 @@ enum status_code runner_run(const struct run_request *request, struct run_result
                             struct status *status)
 {
     enum status_code code;
-    struct runner runner = {.from = SIZE_MAX, .only = SIZE_MAX};
-    struct lock lock = {.fd = -1};
+    struct runner runner = {.from = SIZE_MAX, .only = SIZE_MAX, .lock = {.fd = -1}};
     struct context *context = &runner.context;
     const char *work = request->plan->settings.work.database;
     const struct lock_wait wait = {.seconds = request->wait, .stop_signal = request->stop_signal};
@@ -486,7 +491,7 @@ enum status_code runner_run(const struct run_request *request, struct run_result
     TRY(find_stage(request->plan, "--from", request->from, &runner.from, status));
     TRY(find_stage(request->plan, "--only", request->only, &runner.only, status));
     TRY(context_init(context, request, status));
-    TRY(lock_pipeline(work, &wait, &lock, status));
+    TRY(lock_pipeline(work, &wait, &runner.lock, status));
     TRY(db_open_private(work, request->plan->settings.source.busy_timeout, &context->work, status));
     TRY(migrate_apply(context->work, MIGRATE_WORK, "", status));
     TRY(run_recorded(&runner, status));
@@ -498,7 +503,7 @@ done:
         *result = runner.result;
     }
     context_release(context);
-    lock_release(&lock);
+    lock_release(&runner.lock);
     return code;
 }
 

@@ -68,15 +68,26 @@ static enum status_code take(int fd, const char *path, const struct lock_wait *w
     return STATUS_OK;
 }
 
+/* A word stands behind a line end, a holder's line in front of one. */
+static void read_word(int fd, char out[LOCK_WORD_MAX])
+{
+    char text[LOCK_WORD_MAX];
+    const ssize_t length = pread(fd, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    snprintf(out, LOCK_WORD_MAX, "%s", text[0] == '\n' ? text + 1 : "");
+}
+
 enum status_code lock_acquire(const char *path, const struct lock_wait *wait, struct lock *lock,
                               struct status *status)
 {
     enum status_code code;
     char text[HOLDER_MAX], since[CLOCK_TEXT_MAX];
     lock->fd = -1;
+    lock->word[0] = '\0';
     int fd = -1;
     TRY(output_file_open(path, OUTPUT_UPDATE, OUTPUT_SHARED, "the lock file", &fd, status));
     TRY(take(fd, path, wait, status));
+    read_word(fd, lock->word);
     clock_format(clock_unix(), since);
     int length = snprintf(text, sizeof text, "pid %ld since %s\n", (long)getpid(), since);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
@@ -124,11 +135,34 @@ bool lock_is_held(const char *database)
     return !is_missing && !is_free;
 }
 
+void lock_leave_word(struct lock *lock, const char *word)
+{
+    snprintf(lock->word, sizeof lock->word, "%s", word);
+}
+
+void lock_read_word(const char *database, char out[LOCK_WORD_MAX])
+{
+    struct buf path = {0};
+    buf_addf(&path, "%s.lock", database);
+    const int fd = path.failed ? -1 : open(buf_text(&path), O_RDONLY | O_CLOEXEC);
+    out[0] = '\0';
+    if (fd >= 0) {
+        read_word(fd, out);
+        close(fd);
+    }
+    buf_release(&path);
+}
+
 void lock_release(struct lock *lock)
 {
     if (lock->fd >= 0) {
-        /* an empty file says that nobody holds it; failing to empty it changes nothing */
-        int ignored = ftruncate(lock->fd, 0);
+        /* a file without a first line says that nobody holds it; failing to empty it changes
+           nothing */
+        char text[LOCK_WORD_MAX + 1];
+        const int length = snprintf(text, sizeof text, "\n%s", lock->word);
+        const bool has_word =
+            lock->word[0] != '\0' && pwrite(lock->fd, text, (size_t)length, 0) == (ssize_t)length;
+        int ignored = ftruncate(lock->fd, has_word ? length : 0);
         (void)ignored;
         close(lock->fd);
         lock->fd = -1;

@@ -4,8 +4,14 @@
 
 #include "base/status.h"
 
+enum { LOCK_WORD_MAX = 1024 };
+
+/* A holder may leave a word in the file for those behind it (lock_leave_word): the file has its
+ * block, so that a few bytes fit where the disk has no room for anything else. Whoever does not
+ * take it away hands it on. */
 struct lock {
     int fd; /* -1: not held */
+    char word[LOCK_WORD_MAX];
 };
 
 /* How long to wait for another holder. */
@@ -25,6 +31,10 @@ MUST_CHECK enum status_code lock_pipeline(const char *database, const struct loc
                                           struct lock *lock, struct status *status);
 /* Whether somebody holds the lock of lock_pipeline now, or it cannot be told. */
 bool lock_is_held(const char *database);
+/* With its release; cut when too long. "" takes it away. */
+void lock_leave_word(struct lock *lock, const char *word);
+/* What lies in "DATABASE.lock" while nobody holds it; "" for nothing. */
+void lock_read_word(const char *database, char out[LOCK_WORD_MAX]);
 void lock_release(struct lock *lock);
 
 #endif

@@ -103,6 +103,27 @@ static void a_lock_file_that_cannot_be_made_is_reported(void **state)
     assert_int_equal(lock.fd, -1);
 }
 
+static void a_word_is_handed_on_until_it_is_taken_away(void **state)
+{
+    char database[STORE_PATH_MAX], word[LOCK_WORD_MAX];
+    const char *const left[] = {"7 failed\nno room", "7 failed\nno room", ""};
+    struct status status = {0};
+    struct lock lock;
+    store_path(state, "word.db", database);
+    lock_read_word(database, word);
+    assert_string_equal(word, "");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lock_pipeline(database, NULL, &lock, &status), STATUS_OK);
+        assert_string_equal(lock.word, i == 0 ? "" : left[i - 1]);
+        lock_read_word(database, word);
+        assert_string_equal(word, ""); /* the holder's line stands there */
+        lock_leave_word(&lock, left[i]);
+        lock_release(&lock);
+        lock_read_word(database, word);
+        assert_string_equal(word, left[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "hold") == 0) {
@@ -112,6 +133,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(a_free_lock_is_taken_and_given_back),
         TEST(a_busy_lock_names_its_holder),
+        TEST(a_word_is_handed_on_until_it_is_taken_away),
         TEST(a_killed_holder_leaves_the_lock_free),
         TEST(a_lock_file_that_cannot_be_made_is_reported),
     };
