@@ -187,8 +187,19 @@ enum status_code rules_query_check(struct db *db, const struct rules_query *quer
                                    struct status *status)
 {
     struct rules_rows rows;
+    bool has_row = true;
+    enum status_code code;
     start(&rows, query, NULL);
-    const enum status_code code = prepare(&rows, db, status);
+    TRY(prepare(&rows, db, status));
+    if (query->rule == RULE_ELIGIBLE || query->rule == RULE_USERS) {
+        TRY(db_step(rows.statement, &has_row, status));
+    }
+    if (!has_row) {
+        code = status_set(status, STATUS_DATA,
+                          "%s: the query gives no row, so nobody could be recommended anything",
+                          rows.info->what);
+    }
+done:
     rules_rows_release(&rows);
     return code;
 }

@@ -30,7 +30,8 @@ struct rules_query {
 };
 
 /* Whether the query fits: one SELECT with the rule's columns (user_id or user, item_id or item),
- * and of items by segment only where segments are known. Else STATUS_CONFIG. Reads nothing. */
+ * and of items by segment only where segments are known. Else STATUS_CONFIG. Reads the first row of
+ * those that decide who gets anything: none is STATUS_DATA, hours before that would be found. */
 MUST_CHECK enum status_code rules_query_check(struct db *db, const struct rules_query *query,
                                               struct status *status);
 /* Adds the query's rows, in their order. */
