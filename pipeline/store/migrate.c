@@ -189,6 +189,21 @@ done:
     return code;
 }
 
+/* Of an older nightjar: nothing was kept there. */
+static enum status_code stand_in(struct db *db, struct status *status)
+{
+    int64_t n;
+    bool found;
+    enum status_code code;
+    TRY(db_get_int64(db, "SELECT count(*) FROM main.sqlite_schema WHERE name = 'run_warning'", &n,
+                     &found, status));
+    if (n == 0) {
+        TRY(db_exec(db, "CREATE TEMP TABLE run_warning (run, number, label, message)", status));
+    }
+done:
+    return code;
+}
+
 enum status_code migrate_open_work(const char *path, enum db_mode mode, double busy_seconds,
                                    struct db **out, struct status *status)
 {
@@ -197,6 +212,7 @@ enum status_code migrate_open_work(const char *path, enum db_mode mode, double b
     enum status_code code;
     TRY(db_open(path, mode, busy_seconds, &db, status));
     TRY(migrate_version(db, MIGRATE_WORK, "", &version, NULL, status));
+    TRY(stand_in(db, status));
     *out = db;
     db = NULL;
 done:

@@ -22,7 +22,9 @@ MUST_CHECK enum status_code migrate_version(struct db *db, enum migrate_set set,
                                             int64_t *version, bool *is_foreign,
                                             struct status *status);
 /* db_open, for whoever reads or writes in a work database without bringing it up to date: one that
- * a newer nightjar has written is no error of its tables. Errors: both's. */
+ * a newer nightjar has written is no error of its tables, and one of an older nightjar has an empty
+ * table of this connection where a table is missing that queries of the history name. Errors:
+ * both's. */
 MUST_CHECK enum status_code migrate_open_work(const char *path, enum db_mode mode,
                                               double busy_seconds, struct db **out,
                                               struct status *status);
