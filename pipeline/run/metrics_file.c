@@ -29,7 +29,8 @@ static const struct family {
      "SELECT generation FROM run WHERE generation IS NOT NULL ORDER BY run DESC LIMIT 1"},
     {"nightjar_gate_passed",
      "0 when the gate refused the newest run that came to it, overruled or not, else 1.",
-     "SELECT state <> 'refused' AND message IS NULL FROM run WHERE state IN ('published', "
+     "SELECT state <> 'refused' AND coalesce(message NOT GLOB 'published anyway:*', 1)"
+     " FROM run WHERE state IN ('published', "
      "'finished', 'refused')"
      " ORDER BY run DESC LIMIT 1"},
     {"nightjar_warnings", "Warnings of the newest run.",
