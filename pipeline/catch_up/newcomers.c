@@ -33,6 +33,16 @@ bool known_mean_of_items(const struct known_vectors *known, const int32_t *items
     return known_normalise(out, d);
 }
 
+/* Every item of the night, for whom nothing else is known of: at unit length, or zeros. */
+static void mean_of_all(const struct known_vectors *known, size_t n_items, float *out)
+{
+    memset(out, 0, known->d * sizeof *out);
+    for (size_t i = 0; i < n_items; i++) {
+        vec_ops()->axpy(1.0f, known->items + i * known->d, out, known->d);
+    }
+    (void)known_normalise(out, known->d);
+}
+
 static float *user_of(const struct known_vectors *known, const int32_t *active, size_t a)
 {
     return known->users + (known->are_by_row ? (size_t)active[a] : a) * known->d;
@@ -44,8 +54,10 @@ enum status_code newcomers_start(const struct known_vectors *known, const struct
     enum status_code code;
     const size_t d = known->d, n_items = train->n_columns;
     uint8_t *is_new = NULL;
+    float *all = NULL;
 
     TRY(MEM_NEW(&is_new, n_items, status));
+    TRY(MEM_NEW(&all, d, status));
     for (size_t i = 0; i < n_items; i++) {
         is_new[i] = known_is_missing(known->items + i * d, d);
     }
@@ -63,6 +75,13 @@ enum status_code newcomers_start(const struct known_vectors *known, const struct
             (void)known_normalise(known->items + i * d, d);
         }
     }
+    /* a user whose items are all as new as he is would have a list without an order */
+    mean_of_all(known, n_items, all);
+    for (size_t i = 0; i < n_items; i++) {
+        if (known_is_missing(known->items + i * d, d)) {
+            memcpy(known->items + i * d, all, d * sizeof *all);
+        }
+    }
     for (size_t a = 0; a < n_active; a++) {
         size_t n;
         const int32_t *own = sparse_row(train, (size_t)active[a], &n);
@@ -72,5 +91,6 @@ enum status_code newcomers_start(const struct known_vectors *known, const struct
     }
 done:
     mem_free(is_new);
+    mem_free(all);
     return code;
 }

@@ -1,5 +1,5 @@
 /* Vectors of what is new tonight, made of those that are known: an item's of the users who have it,
- * a user's of the items then. */
+ * a user's of the items then; what has neither begins with the mean of all items. */
 #ifndef NIGHTJAR_CATCH_UP_NEWCOMERS_H
 #define NIGHTJAR_CATCH_UP_NEWCOMERS_H
 
